@@ -1,0 +1,41 @@
+/** What the rooms above ask of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only. */
+export interface Engine {
+  /** Opens the store and applies the migrations. Throws with a clear message when it cannot be opened. */
+  start(): Promise<void>;
+  /** Runs one SELECT without a FORMAT clause and answers its rows in the given ClickHouse output format. */
+  query(sql: string, options: QueryOptions): Promise<Uint8Array>;
+  /** Runs one statement that answers nothing (DDL, DROP PARTITION). */
+  command(sql: string): Promise<void>;
+  /**
+   * Inserts a file in the Native format into a table. `deduplicationToken` names its contents: a repeat with the same
+   * token stores nothing a second time.
+   */
+  insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void>;
+  readonly state: EngineState;
+  /** Ends running queries, lets a running insert finish within the deadline, and closes the store. */
+  close(): Promise<void>;
+}
+
+export interface QueryOptions {
+  readonly format: 'JSONCompactEachRow' | 'Native';
+  /** The query is cancelled after it. */
+  readonly timeoutMs: number;
+}
+
+export type EngineState =
+  | { readonly kind: 'starting' | 'ready' | 'closed' }
+  | { readonly kind: 'down'; readonly reason: string };
+
+/**
+ * A statement that did not succeed. `unavailable`: the engine is away, ask again later; `timeout`: the limit was hit;
+ * `refused`: the engine answered with an error, a repeat will fare no better.
+ */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code: 'unavailable' | 'timeout' | 'refused';
+
+  constructor(code: EngineError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

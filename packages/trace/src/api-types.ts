@@ -1,0 +1,85 @@
+/**
+ * What the query API under `/api/v1/` answers. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
+ * (they do not fit a double); times given as parameters are explained at `TimeParameter`.
+ */
+
+/**
+ * A moment in a query string: a decimal count since the epoch, whose unit follows from its size (up to 11 digits
+ * seconds, 14 milliseconds, 17 microseconds, else nanoseconds), or an ISO 8601 date-time.
+ */
+export type TimeParameter = string;
+
+export interface ServiceSummary {
+  readonly name: string;
+  /** Stored rows. */
+  readonly spanCount: number;
+  /** Stored rows with status ERROR. */
+  readonly errorCount: number;
+  readonly operationCount: number;
+  readonly firstSeenUnixNano: string;
+  readonly lastSeenUnixNano: string;
+}
+
+/** `GET /api/v1/services?from&to` */
+export interface ServicesResponse {
+  readonly services: readonly ServiceSummary[];
+}
+
+export interface OperationSummary {
+  readonly name: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+}
+
+/** `GET /api/v1/services/{service}/operations?from&to` */
+export interface OperationsResponse {
+  readonly operations: readonly OperationSummary[];
+}
+
+export interface TraceService {
+  readonly name: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+}
+
+export interface TraceSummary {
+  readonly traceId: string;
+  /** Service and name of the root span; of the earliest span where no root has arrived. */
+  readonly rootService: string;
+  readonly rootOperation: string;
+  /** False while no span without a parent has arrived. */
+  readonly hasRoot: boolean;
+  readonly startTimeUnixNano: string;
+  /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
+  readonly durationNs: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+  /** Most spans first. */
+  readonly services: readonly TraceService[];
+  /** Null until it has been computed; `GET /api/v1/headlines` computes it. */
+  readonly headline: string | null;
+}
+
+/**
+ * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
+ * newest start first. Service, operation, status and every tag hold for one and the same span; the durations and
+ * the times for the trace.
+ */
+export interface TracesResponse {
+  readonly traces: readonly TraceSummary[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+/** `GET /api/v1/headlines?ids=a,b,…`: one member for each id that is stored; unknown ids have none. */
+export interface HeadlinesResponse {
+  readonly headlines: Readonly<Record<string, string>>;
+}
+
+export interface ApiError {
+  readonly error: {
+    /** Stable, lower case with underscores, e.g. `trace_not_found`. */
+    readonly code: string;
+    readonly message: string;
+  };
+}

@@ -1,0 +1,41 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const source = (path: string): string => fileURLToPath(new URL(`./packages/${path}`, import.meta.url));
+
+/** Our own packages are tested from their sources; whole-system tests run what `npm run build` made. */
+const alias = {
+  '@throughline/trace': source('trace/src/index.ts'),
+};
+
+const unit = (name: string) => ({
+  resolve: { alias },
+  test: {
+    name,
+    root: source(name),
+    include: ['src/**/*.test.{ts,tsx}'],
+    testTimeout: 30_000,
+  },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      unit('trace'),
+      unit('sdk'),
+      unit('server'),
+      unit('ui'),
+      {
+        test: {
+          name: 'system',
+          root: fileURLToPath(new URL('./test', import.meta.url)),
+          include: ['**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          // Each file starts servers of its own; two cores carry one at a time.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
