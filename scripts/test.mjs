@@ -1,0 +1,71 @@
+// `npm test [-- vitest arguments]`: installs what is missing, builds what is stale, runs every test of every suite, and
+// closes with `N passed, N failed`. Fails when a suite ran no test, so that none can vanish unseen.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { ensureBuilt, ensureChromium, ensureInstalled, findChromium, root, runTool, say } from './workspace.mjs';
+
+const suites = {
+  trace: 'packages/trace/',
+  sdk: 'packages/sdk/',
+  server: 'packages/server/',
+  ui: 'packages/ui/',
+  system: 'test/',
+};
+const results = join(root, '.test-results');
+const report = join(results, 'vitest.json');
+const filters = process.argv.slice(2);
+
+ensureInstalled();
+ensureBuilt();
+ensureChromium();
+if (process.env.CI && !findChromium()) {
+  say('CI must run the browser tests, and there is no Chromium.');
+  process.exitCode = 1;
+}
+
+rmSync(results, { recursive: true, force: true });
+mkdirSync(results, { recursive: true });
+const status = runTool(
+  'vitest',
+  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
+  {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  },
+);
+summarise(status);
+
+function summarise(vitestStatus) {
+  const count = { passed: 0, failed: 0, skipped: 0 };
+  const ran = Object.fromEntries(Object.keys(suites).map((suite) => [suite, 0]));
+  for (const file of readReport()) {
+    const path = relative(root, file.name);
+    const suite = Object.keys(suites).find((name) => path.startsWith(suites[name]));
+    // A file that fails before its first test counts as one failure.
+    if (file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed')) count.failed += 1;
+    for (const test of file.assertionResults) {
+      const outcome = test.status === 'passed' || test.status === 'failed' ? test.status : 'skipped';
+      count[outcome] += 1;
+      if (outcome === 'skipped') console.log(`skipped: ${path} > ${test.fullName}`);
+      else if (suite) ran[suite] += 1;
+    }
+  }
+  if (vitestStatus !== 0) process.exitCode = 1;
+  if (filters.length === 0) {
+    for (const [suite, tests] of Object.entries(ran)) {
+      if (tests > 0) continue;
+      console.log(`The suite ${suite} ran no test.`);
+      process.exitCode = 1;
+    }
+  }
+  const line = `${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`;
+  writeFileSync(join(results, 'summary.txt'), `${line}\n`);
+  console.log(line);
+}
+
+function readReport() {
+  try {
+    return JSON.parse(readFileSync(report, 'utf8')).testResults;
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,163 @@
+// What `npm start`, `npm test`, `npm run demo` and `npm run build` share: install what is missing, build what is stale.
+// No dependencies: this runs before anything is installed.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const NODE_MINIMUM = [20, 20];
+const packages = ['trace', 'sdk', 'server', 'ui'];
+const workspaces = [...packages.map((name) => `packages/${name}`), 'examples/checkout'];
+const installStamp = join(root, 'node_modules', '.throughline-install');
+const buildStamp = join(root, 'node_modules', '.throughline-build.json');
+
+/** One line to standard error, so that a command's own output stays clean. */
+export function say(line) {
+  process.stderr.write(`${line}\n`);
+}
+
+export function fail(line) {
+  say(line);
+  process.exit(1);
+}
+
+export function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < NODE_MINIMUM[0] || (major === NODE_MINIMUM[0] && minor < NODE_MINIMUM[1])) {
+    fail(`Throughline needs Node ${NODE_MINIMUM.join('.')} or newer; this is ${process.versions.node}.`);
+  }
+}
+
+export function run(command, args, options = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: ['ignore', 2, 2], ...options });
+  if (result.error) fail(`${command} could not be started: ${result.error.message}`);
+  return result.status ?? 1;
+}
+
+/** Runs a tool of node_modules by its own Node, so that neither PATH nor a shell is needed. */
+export function runTool(name, args, options) {
+  const manifest = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
+  const bin = typeof manifest.bin === 'string' ? manifest.bin : Object.values(manifest.bin)[0];
+  return run(process.execPath, [join(root, 'node_modules', name, bin), ...args], options);
+}
+
+export function ensureInstalled() {
+  checkNode();
+  const wanted = digest(['package-lock.json', 'package.json', ...workspaces.map((path) => `${path}/package.json`)]);
+  if (existsSync(installStamp) && readFileSync(installStamp, 'utf8') === wanted) return;
+  say('Installing dependencies (about 900 MB on disk, most of it the embedded store; only the first time) …');
+  const npm = process.env.npm_execpath;
+  const status = npm?.endsWith('.js')
+    ? run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund', '--loglevel=error'])
+    : run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (status !== 0) fail('npm ci failed; its messages stand above.');
+  writeFileSync(installStamp, wanted);
+}
+
+export function ensureBuilt({ force = false } = {}) {
+  const inputs = buildInputs();
+  const current = { names: digestText(inputs.join('\n')), contents: digest(inputs) };
+  const last = readStamp();
+  const complete = existsSync(join(root, 'packages/server/dist/ui/index.html'));
+  if (!force && complete && last.contents === current.contents) return;
+  say('Building …');
+  // The compiler does not remove the output of a source file that is gone.
+  if (last.names !== current.names)
+    for (const name of packages) rmSync(join(root, 'packages', name, 'dist'), { recursive: true, force: true });
+  if (runTool('typescript', ['-b']) !== 0) fail('The TypeScript build failed; its messages stand above.');
+  if (runTool('vite', ['build', '--logLevel', 'warn'], { cwd: join(root, 'packages/ui') }) !== 0) {
+    fail('The build of the UI failed; its messages stand above.');
+  }
+  copyInto('packages/ui/dist/site', 'packages/server/dist/ui');
+  copyInto('examples/checkout', 'packages/server/dist/examples/checkout', (path) => !path.includes('node_modules'));
+  for (const name of ['trace', 'sdk', 'server']) cpSync(join(root, 'LICENSE'), join(root, 'packages', name, 'LICENSE'));
+  writeFileSync(buildStamp, JSON.stringify(current));
+}
+
+/** The path of a Chromium that can be driven, or undefined. */
+export function findChromium() {
+  const candidates = [
+    process.env.THROUGHLINE_CHROMIUM,
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  ];
+  return candidates.find((path) => path && existsSync(path));
+}
+
+export function ensureChromium() {
+  if (findChromium()) return;
+  const isDebianRoot = process.getuid?.() === 0 && existsSync('/etc/debian_version');
+  if (!isDebianRoot) {
+    say('Chromium was not found: the browser tests will be skipped. Install it (Debian: apt-get install chromium).');
+    return;
+  }
+  say('Installing Chromium with apt-get, for the browser tests …');
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  run('apt-get', ['update', '-qq'], options);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-liberation'], options);
+  if (!findChromium()) say('Chromium could not be installed: the browser tests will be skipped.');
+}
+
+/** Runs the built `throughline` command in this process: signals and the exit code need no forwarding. */
+export async function runThroughline(args) {
+  const main = join(root, 'packages/server/dist/cli/main.js');
+  process.argv = [process.execPath, main, ...args];
+  await import(main);
+}
+
+function buildInputs() {
+  const files = ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json'];
+  for (const name of packages) {
+    files.push(
+      `packages/${name}/package.json`,
+      `packages/${name}/tsconfig.json`,
+      ...filesBelow(`packages/${name}/src`),
+    );
+  }
+  files.push('packages/ui/index.html', 'packages/ui/vite.config.ts', ...filesBelow('packages/ui/public'));
+  files.push(...filesBelow('examples/checkout'), 'scripts/workspace.mjs');
+  return files.filter((path) => !/\.(test|contract)\.tsx?$/.test(path)).sort();
+}
+
+function filesBelow(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes('node_modules'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)));
+}
+
+function copyInto(from, to, filter) {
+  rmSync(join(root, to), { recursive: true, force: true });
+  mkdirSync(join(root, to), { recursive: true });
+  cpSync(join(root, from), join(root, to), { recursive: true, filter: filter ?? (() => true) });
+}
+
+function digest(files) {
+  const hash = createHash('sha256');
+  for (const file of files) {
+    const path = join(root, file);
+    hash
+      .update(`${file}\0`)
+      .update(existsSync(path) ? readFileSync(path) : '')
+      .update('\0');
+  }
+  return hash.digest('hex');
+}
+
+function digestText(text) {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function readStamp() {
+  try {
+    return JSON.parse(readFileSync(buildStamp, 'utf8'));
+  } catch {
+    return {};
+  }
+}
