@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { descendantsOf, eventually, isAlive } from './processes.ts';
+
+export const commandPath = fileURLToPath(new URL('../../packages/server/dist/cli/main.js', import.meta.url));
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Collector {
+  readonly pid: number;
+  readonly dataDirectory: string;
+  readonly apiUrl: string;
+  readonly otlpUrl: string;
+  /** Settles when the process has ended. */
+  readonly exited: Promise<Exit>;
+  /** What it wrote to standard output and standard error so far. */
+  readonly output: () => string;
+  /** The process of the embedded engine that runs at this moment. */
+  readonly enginePid: () => number;
+  /** SIGTERM, its exit, and the check that no process stays behind. Removes the data directory unless told to keep it. */
+  readonly stop: (options?: { keepData?: boolean }) => Promise<Exit>;
+}
+
+export interface CollectorOptions {
+  /** Default: a new folder below the system's temporary one. */
+  readonly dataDirectory?: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts `throughline up` on free ports and waits until it can ingest and query. */
+export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
+  const dataDirectory = options.dataDirectory ?? newDirectory();
+  const command = runCommand(
+    ['up', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDirectory, ...(options.args ?? [])],
+    options.env,
+  );
+  const { apiUrl, otlpUrl } = await eventually('the collector is ready', async () => {
+    if (!isAlive(command.pid)) throw new Error(`the collector ended:\n${command.output()}`);
+    const ports = readLock(dataDirectory);
+    if (ports.pid !== command.pid) return undefined;
+    const addresses = {
+      apiUrl: `http://127.0.0.1:${ports.httpPort}`,
+      otlpUrl: `http://127.0.0.1:${ports.otlpHttpPort}`,
+    };
+    return (await fetch(`${addresses.apiUrl}/readyz`)).status === 200 ? addresses : undefined;
+  });
+  return {
+    ...command,
+    dataDirectory,
+    apiUrl,
+    otlpUrl,
+    enginePid: () => readLock(dataDirectory).enginePid,
+    stop: async ({ keepData = false } = {}) => {
+      const below = descendantsOf(command.pid);
+      if (isAlive(command.pid)) process.kill(command.pid, 'SIGTERM');
+      const exit = await command.exited;
+      await eventually('every process of the collector has ended', () => !below.some((pid) => isAlive(pid)));
+      if (!keepData) rmSync(dataDirectory, { recursive: true, force: true });
+      return exit;
+    },
+  };
+}
+
+export interface Command {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  readonly output: () => string;
+}
+
+/** Runs the built `throughline` with these arguments, untouched by the settings of whoever runs the tests. */
+export function runCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(THROUGHLINE|OTEL|VITEST|NODE_OPTIONS)/.test(name)),
+  );
+  const child = spawn(process.execPath, [commandPath, ...args], {
+    env: { ...inherited, NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const exited = new Promise<Exit>((resolve) => child.once('close', (code, signal) => resolve({ code, signal })));
+  return { pid: child.pid ?? -1, exited, output: () => output };
+}
+
+export function newDirectory(): string {
+  return mkdtempSync(join(tmpdir(), 'throughline-test-'));
+}
+
+interface Lock {
+  readonly pid: number;
+  readonly enginePid: number;
+  readonly httpPort: number;
+  readonly otlpHttpPort: number;
+}
+
+function readLock(dataDirectory: string): Lock {
+  return JSON.parse(readFileSync(join(dataDirectory, 'server.lock'), 'utf8')) as Lock;
+}
