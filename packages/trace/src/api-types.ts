@@ -83,3 +83,22 @@ export interface ApiError {
     readonly message: string;
   };
 }
+
+/** The parameters of `GET /api/v1/traces`; each one that is given narrows the search. */
+export interface TracesQuery extends TimeRange {
+  readonly service?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly status?: 'error' | 'ok' | 'unset' | undefined;
+  readonly minDurationMs?: number | undefined;
+  readonly maxDurationMs?: number | undefined;
+  /** Each `key=value`: an attribute of the span or of its resource. */
+  readonly tags?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+  /** The `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface TimeRange {
+  readonly from?: TimeParameter | undefined;
+  readonly to?: TimeParameter | undefined;
+}

@@ -1,7 +1,152 @@
+import { criticalPath, type CriticalSegment } from './critical-path.ts';
+import { type ErrorOrigin, errorOrigins } from './error-origins.ts';
+import { writeClauses } from './story/clauses.ts';
+import { gatherEvidence } from './story/evidence.ts';
+import { writeHeadline } from './story/headline.ts';
+import type { Trace } from './trace.ts';
+
+/** What a trace tells, in words, with the evidence of every word. All of it is plain JSON. */
+export interface Story {
+  readonly traceId: string;
+  /** One sentence of at most 160 characters. */
+  readonly headline: string;
+  /** In the order in which they are to be read. */
+  readonly clauses: readonly StoryClause[];
+  /** The span that the story is about: the root, or the longest part where none is received; '' for an empty trace. */
+  readonly rootSpanId: string;
+  readonly hasRoot: boolean;
+  /** The duration of that span. */
+  readonly durationNs: string;
+  /** In the order of time; without omissions the durations add up to `durationNs`. */
+  readonly criticalPath: readonly StorySegment[];
+  /** The shortest segments, left out beyond `criticalSegmentsMax`. */
+  readonly omittedCriticalSegments: number;
+  readonly errorOrigins: readonly StoryErrorOrigin[];
+  /** Left out beyond `errorOriginsMax`. */
+  readonly omittedErrorOrigins: number;
+  readonly spanCount: number;
+  /** Repeats of a span that were received and count once. */
+  readonly duplicateSpans: number;
+}
+
 export interface StoryClause {
+  readonly kind: ClauseKind;
   readonly text: string;
-  /** The spans that are the evidence, in the order in which the text names them. */
+  /** The spans that are the evidence, in the order in which the text names them; at most `clauseSpanIdsMax`. */
   readonly spanIds: readonly string[];
+  /** How many spans are the evidence. */
+  readonly spanCount: number;
   /** The time that the clause speaks of, in nanoseconds, as a decimal string. */
   readonly durationNs: string;
+}
+
+/**
+ * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total) · `gave-up`,
+ * `kept-running`: the two sides of a timeout · `error`: where a failure began · `handled`, `surfaced`: where it ended ·
+ * `repeated`: many like calls one after another · `gap`: time without a child · `clock`, `missing`: how far the trace
+ * can be trusted.
+ */
+export type ClauseKind =
+  | 'total'
+  | 'step'
+  | 'gave-up'
+  | 'kept-running'
+  | 'error'
+  | 'handled'
+  | 'surfaced'
+  | 'repeated'
+  | 'gap'
+  | 'clock'
+  | 'missing';
+
+export interface StorySegment {
+  readonly spanId: string;
+  /** After the correction of clocks. */
+  readonly startTimeUnixNano: string;
+  readonly durationNs: string;
+}
+
+/** See `ErrorOrigin`, which has the same with indices. */
+export interface StoryErrorOrigin {
+  readonly spanId: string;
+  readonly kind: 'error' | 'timeout';
+  /** For a timeout: the span that stopped waiting, maybe the origin itself. */
+  readonly gaveUpSpanId?: string;
+  /** For a timeout: how long the origin went on after that. */
+  readonly overflowNs?: string;
+  readonly handled: boolean;
+  readonly handledBySpanId?: string;
+  readonly surfacedSpanId: string;
+  /** '' where the span does not say. */
+  readonly type: string;
+  readonly message: string;
+}
+
+/** Bounds of what a story holds; what is left out is counted in the story. */
+export interface StoryOptions {
+  /** 10,000 by default. */
+  readonly criticalSegmentsMax?: number;
+  /** 100 by default. */
+  readonly errorOriginsMax?: number;
+  /** 1,000 by default. */
+  readonly clauseSpanIdsMax?: number;
+}
+
+/**
+ * Tells the story of a trace with templates, from the trace alone: the same trace always gives the same words, and
+ * names only ever stand in them as they are.
+ */
+export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
+  const { criticalSegmentsMax = 10_000, errorOriginsMax = 100, clauseSpanIdsMax = 1_000 } = options;
+  const segments = criticalPath(trace);
+  const origins = errorOrigins(trace);
+  const evidence = gatherEvidence(trace, segments, origins);
+  const keptSegments = longestOf(segments, criticalSegmentsMax);
+  return {
+    traceId: trace.traceId,
+    headline: writeHeadline(evidence),
+    clauses: writeClauses(evidence, clauseSpanIdsMax),
+    rootSpanId: trace.spanIds[trace.rootIndex] ?? '',
+    hasRoot: trace.hasRoot,
+    durationNs: String(evidence.durationNs),
+    criticalPath: keptSegments.map(({ spanIndex, startNs, endNs }) => ({
+      spanId: trace.spanIds[spanIndex]!,
+      startTimeUnixNano: String(trace.traceStartUnixNano + BigInt(startNs)),
+      durationNs: String(endNs - startNs),
+    })),
+    omittedCriticalSegments: segments.length - keptSegments.length,
+    errorOrigins: origins.slice(0, errorOriginsMax).map((origin) => describeOrigin(trace, origin)),
+    omittedErrorOrigins: Math.max(0, origins.length - errorOriginsMax),
+    spanCount: trace.spanCount,
+    duplicateSpans: trace.duplicateSpans,
+  };
+}
+
+function longestOf(segments: readonly CriticalSegment[], max: number): readonly CriticalSegment[] {
+  if (segments.length <= max) return segments;
+  const lengths = Float64Array.from(segments, ({ startNs, endNs }) => endNs - startNs).toSorted();
+  const leastNs = lengths[lengths.length - max] ?? Infinity;
+  let asShort = max - lengths.reduce((longer, ns) => longer + (ns > leastNs ? 1 : 0), 0);
+  return segments.filter(({ startNs, endNs }) => {
+    const ns = endNs - startNs;
+    return ns > leastNs || (ns === leastNs && asShort-- > 0);
+  });
+}
+
+function describeOrigin(trace: Trace, origin: ErrorOrigin): StoryErrorOrigin {
+  const spanId = (index: number): string => trace.spanIds[index]!;
+  const handled = origin.handledByIndex >= 0;
+  return {
+    spanId: spanId(origin.spanIndex),
+    kind: origin.kind,
+    ...(origin.kind === 'timeout' && {
+      gaveUpSpanId: spanId(origin.gaveUpIndex),
+      overflowNs: String(origin.overflowNs),
+    }),
+    handled,
+    ...(handled && { handledBySpanId: spanId(origin.handledByIndex) }),
+    surfacedSpanId: spanId(origin.surfacedIndex),
+    type: origin.failure.type,
+    message: origin.failure.message,
+  };
 }

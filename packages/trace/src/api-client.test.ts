@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest';
+import { ApiClient, ApiClientError } from './api-client.ts';
+
+/** A fetch that answers always the same, and keeps what it was asked. */
+function aFetch(answer: () => Response) {
+  const urls: string[] = [];
+  const fetchOnce: typeof fetch = (input) => {
+    urls.push(typeof input === 'string' ? input : 'not a string');
+    return Promise.resolve().then(answer);
+  };
+  return { fetch: fetchOnce, urls };
+}
+
+const json =
+  (body: unknown, status = 200) =>
+  () =>
+    Response.json(body, { status });
+
+describe('ApiClient', () => {
+  test('asks for each route with its parameters', async () => {
+    const { fetch, urls } = aFetch(json({}));
+    const client = new ApiClient('http://127.0.0.1:4319/', { fetch });
+    await client.services({ from: '1', to: '2' });
+    await client.operations('a/b', {});
+    await client.traces({ service: 'web', status: 'error', minDurationMs: 1.5, tags: ['a=b=c', 'd=&'], limit: 5 });
+    await client.headlines(['aa', 'bb']);
+    await client.trace('aa');
+    await client.story('aa');
+    expect(urls.map((url) => url.replace('http://127.0.0.1:4319/api/v1', ''))).toEqual([
+      '/services?from=1&to=2',
+      '/services/a%2Fb/operations',
+      '/traces?service=web&status=error&minDurationMs=1.5&limit=5&tag=a%3Db%3Dc&tag=d%3D%26',
+      '/headlines?ids=aa%2Cbb',
+      '/traces/aa',
+      '/traces/aa/story',
+    ]);
+  });
+
+  test('asks the server of the page when the base is empty', async () => {
+    const { fetch, urls } = aFetch(json({ services: [] }));
+    expect(await new ApiClient('', { fetch }).services()).toEqual({ services: [] });
+    expect(urls).toEqual(['/api/v1/services']);
+  });
+
+  test.each([
+    [json({ error: { code: 'trace_not_found', message: 'no trace aa' } }, 404), 'trace_not_found', 404, 'no trace aa'],
+    [json({ oops: true }, 500), 'invalid_response', 500, 'without saying why'],
+    [json(null, 500), 'invalid_response', 500, 'not in JSON'],
+    [() => new Response('<html>', { status: 502 }), 'invalid_response', 502, 'not in JSON'],
+    [
+      () => {
+        throw new TypeError('fetch failed');
+      },
+      'unreachable',
+      0,
+      'cannot be reached',
+    ],
+  ])('rejects with an ApiClientError that says what was wrong', async (answer, code, status, message) => {
+    const { fetch } = aFetch(answer);
+    const error: unknown = await new ApiClient('', { fetch }).trace('aa').catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(ApiClientError);
+    expect(error).toMatchObject({ code, status, message: expect.stringContaining(message) });
+  });
+
+  test('rejects with the reason of the signal when aborted', async () => {
+    const { fetch } = aFetch(() => {
+      throw new DOMException('aborted', 'AbortError');
+    });
+    const reason = new Error('the page was left');
+    const request = new ApiClient('', { fetch }).trace('aa', { signal: AbortSignal.abort(reason) });
+    await expect(request).rejects.toBe(reason);
+  });
+});

@@ -1,0 +1,114 @@
+import type {
+  ApiError,
+  HeadlinesResponse,
+  OperationsResponse,
+  ServicesResponse,
+  TimeRange,
+  TracesQuery,
+  TracesResponse,
+} from './api-types.ts';
+import type { TracesData } from './otlp.ts';
+import type { Story } from './story.ts';
+
+export interface ApiClientOptions {
+  /** The global one by default. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A request without an answer that can be used. `code` is the API's own (`trace_not_found`), or `unreachable` with
+ * status 0 when nobody answered, or `invalid_response` when what answered is not the API. An aborted request rejects
+ * with the signal's reason instead.
+ */
+export class ApiClientError extends Error {
+  override readonly name = 'ApiClientError';
+  readonly code: string;
+  /** The HTTP status; 0 where there is none. */
+  readonly status: number;
+
+  constructor(code: string, status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** The query API under `/api/v1/`, typed. Every method rejects with `ApiClientError`. */
+export class ApiClient {
+  readonly #baseUrl: string;
+  readonly #fetch: typeof fetch;
+
+  /** @param baseUrl such as `http://127.0.0.1:4319`; '' in a page that the server itself has served. */
+  constructor(baseUrl: string, options: ApiClientOptions = {}) {
+    this.#baseUrl = baseUrl.replace(/\/+$/, '');
+    // A browser's fetch works as a method of the window only.
+    this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
+  }
+
+  services(range: TimeRange = {}, options?: RequestOptions): Promise<ServicesResponse> {
+    return this.#get('/services', { from: range.from, to: range.to }, options);
+  }
+
+  operations(service: string, range: TimeRange = {}, options?: RequestOptions): Promise<OperationsResponse> {
+    const path = `/services/${encodeURIComponent(service)}/operations`;
+    return this.#get(path, { from: range.from, to: range.to }, options);
+  }
+
+  traces(query: TracesQuery = {}, options?: RequestOptions): Promise<TracesResponse> {
+    const { tags, ...parameters } = query;
+    return this.#get('/traces', { ...parameters, tag: tags }, options);
+  }
+
+  headlines(traceIds: readonly string[], options?: RequestOptions): Promise<HeadlinesResponse> {
+    return this.#get('/headlines', { ids: traceIds.join(',') }, options);
+  }
+
+  trace(traceId: string, options?: RequestOptions): Promise<TracesData> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}`, {}, options);
+  }
+
+  story(traceId: string, options?: RequestOptions): Promise<Story> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/story`, {}, options);
+  }
+
+  async #get<T>(path: string, parameters: Parameters, options: RequestOptions = {}): Promise<T> {
+    const url = `${this.#baseUrl}/api/v1${path}${queryString(parameters)}`;
+    const signal = options.signal;
+    let status = 0;
+    try {
+      const response = await this.#fetch(url, {
+        headers: { accept: 'application/json' },
+        ...(signal && { signal }),
+      });
+      status = response.status;
+      // What the server promises is taken as true: it comes with this client, and a check of 100,000 spans costs time.
+      const body: T & Partial<ApiError> = await response.json();
+      if (response.ok) return body;
+      if (body.error?.code) throw new ApiClientError(body.error.code, status, body.error.message);
+      throw new ApiClientError('invalid_response', status, `${url} answered ${status} without saying why`);
+    } catch (error) {
+      if (error instanceof ApiClientError) throw error;
+      signal?.throwIfAborted();
+      if (status === 0) throw new ApiClientError('unreachable', 0, `${url} cannot be reached`, { cause: error });
+      throw new ApiClientError('invalid_response', status, `${url} answered ${status} and not in JSON`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+type Parameters = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+function queryString(parameters: Parameters): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) search.append(name, String(one));
+  }
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+}

@@ -1,0 +1,51 @@
+import type { AnyValue, KeyValue } from './otlp.ts';
+
+/** The value of the first attribute with this key; undefined where there is none. */
+export function findAttribute(attributes: readonly KeyValue[] | undefined, key: string): AnyValue | undefined {
+  return attributes?.find((attribute) => attribute.key === key)?.value;
+}
+
+/**
+ * A value as a person reads it: strings as they are, numbers in decimal, bytes as base64, arrays and key-value lists
+ * as JSON, the empty value as ''. Never throws, whatever the nesting (beyond `DEPTH_MAX` levels it shows `…`).
+ */
+export function attributeText(value: AnyValue | undefined): string {
+  if (value === undefined || value === null) return '';
+  if (value.stringValue !== undefined) return value.stringValue;
+  const plain = plainValue(value, 0);
+  if (plain === null) return '';
+  return typeof plain === 'object' ? JSON.stringify(plain) : String(plain);
+}
+
+/** Deeper values would cost a stack frame a level; no instrumentation nests so far. */
+const DEPTH_MAX = 32;
+
+type Plain = string | number | boolean | null | Plain[] | { [key: string]: Plain };
+
+function plainValue(value: AnyValue | undefined, depth: number): Plain {
+  if (value === undefined || value === null) return null;
+  if (depth > DEPTH_MAX) return '…';
+  if (value.stringValue !== undefined) return value.stringValue;
+  if (value.boolValue !== undefined) return value.boolValue;
+  if (value.intValue !== undefined) return plainInteger(value.intValue);
+  if (value.doubleValue !== undefined) return value.doubleValue;
+  if (value.bytesValue !== undefined) return value.bytesValue;
+  if (value.arrayValue !== undefined) {
+    return (value.arrayValue.values ?? []).map((member) => plainValue(member, depth + 1));
+  }
+  if (value.kvlistValue !== undefined) {
+    const members = (value.kvlistValue.values ?? []).map((member): [string, Plain] => [
+      member.key,
+      plainValue(member.value, depth + 1),
+    ]);
+    // fromEntries defines own properties, so that a key such as `__proto__` is only a key.
+    return Object.fromEntries(members);
+  }
+  return null;
+}
+
+/** Integers that a double cannot hold stay text: a wrong digit would be a wrong order number. */
+function plainInteger(digits: string): number | string {
+  const number = Number(digits);
+  return Number.isSafeInteger(number) ? number : digits;
+}

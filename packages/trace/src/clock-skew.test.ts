@@ -1,0 +1,98 @@
+import { describe, expect, test } from 'vitest';
+import { A_START_UNIX_NANO, at, aTrace, type SpanPlan } from './testing/a-trace.ts';
+import { type Trace, traceFromOtlp } from './trace.ts';
+
+const call = (clock: number, clientMs: [number, number], serverMs: [number, number], host = 'b'): SpanPlan => ({
+  service: 'a',
+  name: 'client',
+  kind: 'client',
+  from: clientMs[0],
+  to: clientMs[1],
+  children: [
+    {
+      service: 'b',
+      name: 'server',
+      kind: 'server',
+      from: serverMs[0] + clock,
+      to: serverMs[1] + clock,
+      resource: { 'host.name': host },
+      children: [
+        {
+          service: 'b',
+          name: 'work',
+          from: serverMs[0] + 1 + clock,
+          to: serverMs[0] + 2 + clock,
+          resource: { 'host.name': host },
+        },
+      ],
+    },
+  ],
+});
+const root = (...children: SpanPlan[]): SpanPlan => {
+  return { service: 'a', name: 'root', kind: 'server', from: 0, to: 1000, children };
+};
+const skewMs = (trace: Trace): number[] => Array.from(trace.skewNs, (ns) => ns / 1e6);
+
+/** a calls b, whose clock runs 300 ms behind, and b calls c. */
+const behind = (clock: number): SpanPlan => {
+  const last: SpanPlan = { service: 'c', name: 'last', kind: 'server', from: 140 + clock, to: 160 + clock };
+  const inner: SpanPlan = { service: 'b', name: 'inner', kind: 'client', from: -170, to: -130, children: [last] };
+  const middle: SpanPlan = {
+    service: 'b',
+    name: 'middle',
+    kind: 'server',
+    from: -190,
+    to: -110,
+    children: [inner],
+  };
+  return root({ service: 'a', name: 'outer', kind: 'client', from: 100, to: 200, children: [middle] });
+};
+
+describe('the correction of clocks', () => {
+  test('puts a server span that starts before its caller in the middle of the call', () => {
+    const trace = traceFromOtlp(aTrace(root(call(-300, [100, 200], [110, 190]))));
+    expect(skewMs(trace)).toEqual([0, 0, 300, 300]);
+    expect(at(trace.startNs, 2) / 1e6).toBe(110);
+  });
+
+  test('moves all spans of a service by the same time, which fits all of its calls', () => {
+    const trace = traceFromOtlp(aTrace(root(call(-50, [100, 200], [101, 190]), call(-50, [300, 400], [310, 399]))));
+    expect(skewMs(trace)).toEqual([0, 0, 50, 50, 0, 50, 50]);
+  });
+
+  test('leaves a server span that outlives its caller where it is', () => {
+    const trace = traceFromOtlp(aTrace(root(call(0, [100, 200], [110, 900]))));
+    expect(skewMs(trace)).toEqual([0, 0, 0, 0]);
+  });
+
+  test('keeps the clocks of two hosts of one service apart', () => {
+    const trace = traceFromOtlp(
+      aTrace(root(call(-50, [100, 200], [110, 190], 'b1'), call(0, [300, 400], [310, 390], 'b2'))),
+    );
+    expect(skewMs(trace)).toEqual([0, 0, 50, 50, 0, 0, 0]);
+  });
+
+  test('corrects each call on its own when one service seems to have several clocks', () => {
+    const trace = traceFromOtlp(aTrace(root(call(-50, [100, 200], [110, 190]), call(0, [300, 400], [301, 399]))));
+    expect(skewMs(trace)).toEqual([0, 0, 50, 50, 0, 0, 0]);
+  });
+
+  test('hands the correction on to the services behind, as far as they need it', () => {
+    expect(skewMs(traceFromOtlp(aTrace(behind(-300))))).toEqual([0, 0, 300, 300, 300]);
+    expect(skewMs(traceFromOtlp(aTrace(behind(0))))).toEqual([0, 0, 300, 300, 0]);
+  });
+
+  test('moves the start of the trace along when the earliest span moves', () => {
+    const trace = traceFromOtlp(aTrace(root(call(-300, [100, 200], [110, 190]))));
+    expect(trace.traceStartUnixNano).toBe(A_START_UNIX_NANO);
+    expect(trace.startNs[0]).toBe(0);
+  });
+
+  test('does not take a message that a consumer had waited for as a sign of skew', () => {
+    const consumer: SpanPlan = { service: 'b', name: 'process', kind: 'consumer', from: 50, to: 150 };
+    const trace = traceFromOtlp(
+      aTrace(root({ service: 'a', name: 'send', kind: 'producer', from: 100, to: 101, children: [consumer] })),
+    );
+    expect(skewMs(trace)).toEqual([0, 0, 0]);
+  });
+});

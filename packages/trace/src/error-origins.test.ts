@@ -1,0 +1,220 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { errorOrigins } from './error-origins.ts';
+import { aCheckout, type CheckoutPlan } from './testing/a-checkout.ts';
+import { anException, at, aTrace, type SpanPlan } from './testing/a-trace.ts';
+import { anyTree } from './testing/any-trace.ts';
+import { traceFromOtlp } from './trace.ts';
+
+const server = (service: string, from: number, to: number, more: Partial<SpanPlan> = {}): SpanPlan => {
+  return { service, name: `${service} server`, kind: 'server', from, to, ...more };
+};
+const client = (service: string, from: number, to: number, more: Partial<SpanPlan> = {}): SpanPlan => {
+  return { service, name: `${service} client`, kind: 'client', from, to, ...more };
+};
+
+/** The origins with names in place of indices. */
+const originsOf = (...plans: SpanPlan[]) => describeOrigins(aTrace(...plans));
+
+function describeOrigins(data: Parameters<typeof traceFromOtlp>[0]) {
+  const trace = traceFromOtlp(data);
+  const name = (index: number): string | undefined => trace.names[index];
+  return errorOrigins(trace).map((origin) => ({
+    kind: origin.kind,
+    span: name(origin.spanIndex),
+    gaveUp: name(origin.gaveUpIndex),
+    overflowMs: origin.overflowNs / 1e6,
+    surfaced: name(origin.surfacedIndex),
+    handledBy: name(origin.handledByIndex),
+  }));
+}
+
+const plainError = { kind: 'error', gaveUp: undefined, overflowMs: 0 };
+
+describe('a plain error', () => {
+  test('begins in the deepest errored span and surfaces where its errored ancestors end', () => {
+    const charge: SpanPlan = { service: 'pay', name: 'charge', from: 20, to: 30, error: 'CardError' };
+    const pay = server('pay', 10, 40, { error: '500', children: [charge] });
+    expect(originsOf(server('web', 0, 50, { error: '500', children: [pay] }))).toEqual([
+      { ...plainError, span: 'charge', surfaced: 'web server', handledBy: undefined },
+    ]);
+  });
+
+  test('is handled by the first ancestor that did not fail', () => {
+    const charge: SpanPlan = { service: 'pay', name: 'charge', from: 20, to: 30, error: 'CardError' };
+    const pay = server('pay', 10, 40, { error: '500', children: [charge] });
+    expect(originsOf(server('web', 0, 50, { children: [pay] }))).toEqual([
+      { ...plainError, span: 'charge', surfaced: 'pay server', handledBy: 'web server' },
+    ]);
+  });
+
+  test('has several origins when several children failed', () => {
+    const failing = ['x', 'y'].map((name, index): SpanPlan => {
+      return { service: 'a', name, from: 10 + index * 10, to: 15 + index * 10, error: 'E1' };
+    });
+    const origins = originsOf(server('web', 0, 50, { error: '500', children: failing }));
+    expect(origins.map(({ span }) => span)).toEqual(['x', 'y']);
+  });
+
+  test('stays one when the failing span leaves healthy work behind', () => {
+    const audit: SpanPlan = { service: 'pay', name: 'audit', from: 12, to: 900 };
+    const declined = server('pay', 10, 40, {
+      error: '500',
+      events: [anException(39, 'CardError', 'card declined')],
+      children: [audit],
+    });
+    expect(originsOf(declined)).toMatchObject([{ kind: 'error', span: 'pay server' }]);
+  });
+
+  test('stays one when the clock of a failing callee runs ahead', () => {
+    const callee = server('pay', 13, 43, { error: '500' });
+    const call = client('web', 10, 40, {
+      error: '500',
+      attributes: { 'http.response.status_code': 500 },
+      children: [callee],
+    });
+    expect(originsOf(server('web', 0, 50, { error: '500', children: [call] }))).toMatchObject([
+      { kind: 'error', span: 'pay server', surfaced: 'web server' },
+    ]);
+  });
+
+  test('comes through a server that answered 4xx, whose status is unset', () => {
+    const code = { 'http.response.status_code': 402 };
+    const charge: SpanPlan = { service: 'pay', name: 'charge', from: 30, to: 40, error: 'CardError' };
+    const pay = server('pay', 20, 50, { attributes: code, children: [charge] });
+    const call = client('shop', 10, 60, { error: '402', attributes: code, children: [pay] });
+    expect(originsOf(server('shop', 0, 70, { attributes: code, children: [call] }))).toEqual([
+      { ...plainError, span: 'charge', surfaced: 'shop server', handledBy: undefined },
+    ]);
+    expect(originsOf(server('shop', 0, 70, { children: [call] }))).toEqual([
+      { ...plainError, span: 'charge', surfaced: 'shop client', handledBy: 'shop server' },
+    ]);
+  });
+
+  test('begins in the server that answered 4xx when nothing below it failed', () => {
+    const code = { 'http.response.status_code': 404 };
+    const call = client('shop', 10, 60, {
+      error: '404',
+      attributes: code,
+      children: [server('stock', 20, 50, { attributes: code })],
+    });
+    expect(originsOf(server('shop', 0, 70, { children: [call] }))).toMatchObject([
+      { span: 'stock server', surfaced: 'shop client', handledBy: 'shop server' },
+    ]);
+  });
+
+  test('of a consumer is not put on its producer', () => {
+    const consumer: SpanPlan = { service: 'mail', name: 'process', kind: 'consumer', from: 20, to: 90, error: 'E1' };
+    const send: SpanPlan = { service: 'web', name: 'send', kind: 'producer', from: 10, to: 12, children: [consumer] };
+    expect(originsOf(server('web', 0, 50, { children: [send] }))).toEqual([
+      { ...plainError, span: 'process', surfaced: 'process', handledBy: undefined },
+    ]);
+  });
+});
+
+describe('a timeout', () => {
+  const expected = { kind: 'timeout', span: 'SELECT fraud_checks', gaveUp: 'POST', overflowMs: 3200 };
+
+  test.each<[string, CheckoutPlan]>([
+    ['the caller says TimeoutError', {}],
+    ['the caller says ETIMEDOUT', { paymentError: 'ETIMEDOUT' }],
+    ['the caller says ABORT_ERR', { paymentError: 'ABORT_ERR' }],
+    ['the caller says DEADLINE_EXCEEDED', { paymentError: 'DEADLINE_EXCEEDED' }],
+    ['the caller says nothing', { paymentError: '', paymentMessage: '' }],
+    ['the caller says that the connection broke', { paymentError: 'ECONNRESET', paymentMessage: 'socket hang up' }],
+    ['the callee has noticed the closed connection', { fraudError: 'ABORT_ERR' }],
+    ['the callee answers 499', { fraudError: '499' }],
+    ['the late call fails in the end', { selectError: '57014' }],
+    ['everything below fails in the end', { selectError: '57014', fraudError: 'ECONNRESET' }],
+    ['the failure is handled', { fails: false }],
+    ['another wait follows', { fails: false, reviewMs: 3000 }],
+  ])('blames what was still running, when %s', (_case, plan) => {
+    expect(describeOrigins(aCheckout(plan))).toEqual([
+      {
+        ...expected,
+        surfaced: plan.fails === false ? 'POST' : 'POST /buy',
+        handledBy: plan.fails === false ? 'POST /checkout' : undefined,
+      },
+    ]);
+  });
+
+  test('has an origin for each try', () => {
+    expect(describeOrigins(aCheckout({ tries: 2 }))).toMatchObject([expected, expected]);
+  });
+
+  test('blames the caller itself when nothing below it has been received', () => {
+    expect(describeOrigins(aCheckout({ fraudIsTraced: false }))).toMatchObject([
+      { kind: 'timeout', span: 'POST', gaveUp: 'POST', overflowMs: 0 },
+    ]);
+  });
+
+  test('names the client as the one who gave up when its server notices a little earlier by its clock', () => {
+    const select = client('fraud', 20, 5000);
+    const fraud = server('fraud', 15, 2009, { error: 'aborted', children: [select] });
+    const call = client('pay', 10, 2010, { error: 'TimeoutError', children: [fraud] });
+    expect(originsOf(server('pay', 0, 2020, { error: '504', children: [call] }))).toMatchObject([
+      { kind: 'timeout', span: 'fraud client', gaveUp: 'pay client', overflowMs: 2990 },
+    ]);
+  });
+
+  test('is known by its round duration when the span does not say', () => {
+    const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3011)] });
+    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'fraud server', gaveUp: 'pay client' }]);
+    const odd = client('pay', 10, 2712, { error: '', children: [server('fraud', 15, 2711)] });
+    expect(originsOf(odd)).toMatchObject([{ kind: 'error', span: 'pay client' }]);
+  });
+
+  test('is none when a round duration comes with another reason', () => {
+    const call = client('pay', 10, 3012, { error: 'CardError', children: [server('fraud', 15, 3011)] });
+    expect(originsOf(call)).toMatchObject([{ kind: 'error', span: 'pay client' }]);
+  });
+
+  test('stops at the span whose children were each too short to be what was waited for', () => {
+    const selects = Array.from({ length: 20 }, (_, index) => client('fraud', 20 + index * 100, 115 + index * 100));
+    const fraud = server('fraud', 15, 2300, { children: selects });
+    const call = client('pay', 10, 2010, { error: 'TimeoutError', children: [fraud] });
+    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'fraud server', overflowMs: 290 }]);
+  });
+
+  test('is blamed on the call that overran it, not on an earlier failure that was got over', () => {
+    const failed = client('stock', 10, 20, { error: 'ECONNREFUSED' });
+    const slow = client('pay', 30, 9000);
+    const origins = originsOf(server('shop', 0, 5000, { error: 'TimeoutError', children: [failed, slow] }));
+    expect(origins).toContainEqual({
+      kind: 'timeout',
+      span: 'pay client',
+      gaveUp: 'shop server',
+      overflowMs: 4000,
+      surfaced: 'shop server',
+      handledBy: undefined,
+    });
+  });
+
+  test.each([
+    ['http.response.status_code', 504],
+    ['rpc.grpc.status_code', 4],
+    ['rpc.response.status_code', 'DEADLINE_EXCEEDED'],
+  ])('is known by %s %s', (key, value) => {
+    const call = client('pay', 10, 710, { error: '', attributes: { [key]: value } });
+    expect(originsOf(call)).toMatchObject([{ kind: 'timeout' }]);
+  });
+});
+
+test('a healthy trace has no origins', () => {
+  expect(originsOf(server('web', 0, 2000, { children: [client('web', 10, 5000)] }))).toEqual([]);
+});
+
+test('every errored trace has an origin, and every origin lies below where it surfaces', () => {
+  fc.assert(
+    fc.property(anyTree, (plan) => {
+      const trace = traceFromOtlp(aTrace({ ...plan, error: plan.error ?? '' }));
+      const origins = errorOrigins(trace);
+      expect(origins.length).toBeGreaterThan(0);
+      expect(new Set(origins.map(({ spanIndex }) => spanIndex)).size).toBe(origins.length);
+      for (const { spanIndex, surfacedIndex } of origins) {
+        expect(spanIndex).toBeGreaterThanOrEqual(surfacedIndex);
+        expect(spanIndex).toBeLessThan(surfacedIndex + at(trace.subtreeSize, surfacedIndex));
+      }
+    }),
+  );
+});

@@ -1,0 +1,20 @@
+import { expect, test } from 'vitest';
+import * as api from './index.ts';
+
+test('the package exports these names', () => {
+  expect(Object.keys(api).toSorted()).toEqual([
+    'ApiClient',
+    'ApiClientError',
+    'SpanKind',
+    'StatusCode',
+    'attributeText',
+    'criticalNs',
+    'criticalPath',
+    'errorOrigins',
+    'findAttribute',
+    'formatDuration',
+    'inferredDependency',
+    'tellStory',
+    'traceFromOtlp',
+  ]);
+});

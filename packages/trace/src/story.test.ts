@@ -1,0 +1,362 @@
+import * as fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { attributeText } from './attributes.ts';
+import type { TracesData } from './otlp.ts';
+import { type ClauseKind, type StoryOptions, tellStory } from './story.ts';
+import { aCheckout, type CheckoutPlan } from './testing/a-checkout.ts';
+import { anException, aTrace, spansOf, type SpanPlan } from './testing/a-trace.ts';
+import { anyTree } from './testing/any-trace.ts';
+import { traceFromOtlp } from './trace.ts';
+
+const storyOf = (data: TracesData, options?: StoryOptions) => tellStory(traceFromOtlp(data), options);
+const headlineOf = (...plans: SpanPlan[]) => storyOf(aTrace(...plans)).headline;
+const textsOf = (data: TracesData, ...kinds: ClauseKind[]) =>
+  storyOf(data)
+    .clauses.filter(({ kind }) => kinds.includes(kind))
+    .map(({ text }) => text);
+
+const shop = (to: number, children: SpanPlan[], more: Partial<SpanPlan> = {}): SpanPlan => {
+  return { service: 'shop', name: 'GET /list', kind: 'server', from: 0, to, children, ...more };
+};
+const work = (name: string, from: number, to: number, more: Partial<SpanPlan> = {}): SpanPlan => {
+  return { service: 'shop', name, from, to, ...more };
+};
+const query = (from: number, to: number): SpanPlan => ({
+  service: 'shop',
+  name: 'SELECT items',
+  kind: 'client',
+  from,
+  to,
+  attributes: { 'db.system.name': 'postgresql', 'db.namespace': 'stock' },
+});
+
+describe('the story of a timeout', () => {
+  const culprit = 'fraud → fraud database SELECT fraud_checks, which kept running 3.2 s after payment gave up';
+
+  test.each<[string, CheckoutPlan, string]>([
+    ['the root fails', {}, `web POST /buy took 2.1 s; 1.99 s of it was ${culprit}`],
+    ['checkout handles it', { fails: false }, `web POST /buy took 2.1 s; 1.99 s of it was ${culprit}`],
+    ['checkout tries twice', { tries: 2 }, `web POST /buy took 4.15 s; 3.98 s of it was 2 × ${culprit}`],
+    [
+      'the second try is handled',
+      { tries: 2, fails: false },
+      `web POST /buy took 4.15 s; 3.98 s of it was 2 × ${culprit}`,
+    ],
+    ['another wait follows', { fails: false, reviewMs: 3000 }, `web POST /buy took 5.1 s; 1.99 s of it was ${culprit}`],
+    [
+      'nobody names a reason',
+      { paymentError: '', paymentMessage: '' },
+      `web POST /buy took 2.1 s; 1.99 s of it was ${culprit}`,
+    ],
+  ])('names in its headline what kept running, when %s', (_case, plan, headline) => {
+    expect(storyOf(aCheckout(plan)).headline).toBe(headline);
+  });
+
+  test('tells the rest in clauses', () => {
+    expect(storyOf(aCheckout({ fails: false })).clauses.map(({ text }) => text)).toEqual([
+      'web POST /buy took 2.1 s',
+      '19 ms in web',
+      '7 ms between web and checkout',
+      '39 ms in checkout',
+      '10 ms between checkout and payment',
+      '23 ms in payment',
+      '8 ms between payment and fraud',
+      '2 ms in fraud',
+      '1.99 s in fraud → fraud database SELECT fraud_checks',
+      'payment gave up on fraud after 2 s',
+      'fraud → fraud database SELECT fraud_checks kept running 3.2 s after that',
+      'checkout POST /checkout handled the failure and went on for 23 ms',
+    ]);
+  });
+
+  test('puts both tries in one clause', () => {
+    expect(textsOf(aCheckout({ tries: 2 }), 'gave-up', 'kept-running', 'surfaced')).toEqual([
+      'payment gave up on fraud 2 times after 2 s each',
+      '2 × fraud → fraud database SELECT fraud_checks kept running 3.2 s each after that',
+      'the error surfaced in web POST /buy after 4.15 s',
+    ]);
+  });
+
+  test('names the callee by its address when it has sent no spans', () => {
+    const data = aCheckout({ fraudIsTraced: false });
+    expect(storyOf(data).headline).toBe(
+      'web POST /buy took 2.1 s; 2 s of it was payment → 127.0.0.1:4003 POST, on which payment gave up after 2 s',
+    );
+    expect(textsOf(data, 'gave-up')).toEqual(['payment gave up on 127.0.0.1:4003 POST after 2 s']);
+  });
+
+  test('does not say that a server kept running when it only took a moment to notice', () => {
+    const check: SpanPlan = { service: 'fraud', name: 'POST /check', kind: 'server', from: 5, to: 2012 };
+    const call = work('POST', 0, 2001, { kind: 'client', error: 'TimeoutError', children: [check] });
+    expect(headlineOf(shop(2010, [call]))).toBe(
+      'shop GET /list took 2.01 s; 2 s of it was fraud POST /check, on which shop gave up after 2 s',
+    );
+    expect(textsOf(aTrace(shop(2010, [call])), 'kept-running')).toEqual([]);
+  });
+
+  test('carries the origins as JSON', () => {
+    expect(storyOf(aCheckout({ fails: false })).errorOrigins).toEqual([
+      {
+        spanId: '0000000000000008',
+        kind: 'timeout',
+        gaveUpSpanId: '0000000000000006',
+        overflowNs: '3200000000',
+        handled: true,
+        handledBySpanId: '0000000000000003',
+        surfacedSpanId: '0000000000000004',
+        type: 'TimeoutError',
+        message: 'The operation was aborted due to timeout',
+      },
+    ]);
+  });
+});
+
+describe('the story of an error', () => {
+  const charge = work('charge', 20, 90, {
+    service: 'payment',
+    error: 'CardError',
+    events: [anException(89, 'CardError', 'card declined')],
+  });
+
+  test('says in its headline where and why', () => {
+    expect(headlineOf(shop(120, [charge], { error: '500' }))).toBe(
+      'shop GET /list took 120 ms and failed in payment: charge — card declined (CardError)',
+    );
+    expect(textsOf(aTrace(shop(120, [charge], { error: '500' })), 'error', 'surfaced')).toEqual([
+      'payment charge failed after 70 ms: card declined (CardError)',
+      'the error surfaced in shop GET /list after 120 ms',
+    ]);
+  });
+
+  test('takes the status message where there is no exception', () => {
+    expect(headlineOf(shop(120, [], { error: '', message: 'out of stock' }))).toBe(
+      'shop GET /list took 120 ms and failed: out of stock',
+    );
+    expect(headlineOf(shop(120, [], { error: '' }))).toBe('shop GET /list took 120 ms and failed');
+  });
+
+  test('prefers the error that the root failed with to a timeout that was handled', () => {
+    const slow = work('GET /stock', 0, 1000, { kind: 'client', error: 'TimeoutError' });
+    const guarded = work('stock or none', 0, 1000, { children: [slow] });
+    expect(headlineOf(shop(1120, [guarded, { ...charge, from: 1020, to: 1090 }], { error: '500' }))).toBe(
+      'shop GET /list took 1.12 s and failed in payment: charge — card declined (CardError)',
+    );
+  });
+
+  test('mentions a failure that was handled', () => {
+    expect(headlineOf(shop(120, [charge]))).toBe(
+      'shop GET /list took 120 ms; 70 ms of it was payment charge; shop handled a failure in payment: charge',
+    );
+  });
+
+  test('sums up what would be too long to tell', () => {
+    const failing = Array.from({ length: 30 }, (_, index) => {
+      return work(`job ${index}`, 10 + index, 11 + index, { error: `Error${index}` });
+    });
+    const texts = textsOf(aTrace(shop(120, failing, { error: '500' })), 'error');
+    expect(texts).toHaveLength(6);
+    expect(texts.at(-1)).toBe('25 other spans failed');
+  });
+});
+
+describe('the story of a slow trace', () => {
+  test('counts the calls of a loop', () => {
+    const calls = Array.from({ length: 120 }, (_, index) => query(10 + index * 10, 19 + index * 10));
+    const data = aTrace(shop(1300, calls));
+    expect(storyOf(data).headline).toBe(
+      'shop GET /list took 1.3 s; 1.08 s of it was 120 × shop → stock database SELECT items, one after another',
+    );
+    expect(textsOf(data, 'repeated')).toEqual([
+      '120 × shop → stock database SELECT items ran one after another under shop GET /list: 1.08 s together, 9 ms each on average',
+    ]);
+  });
+
+  test('takes like calls at the same time for no loop', () => {
+    const calls = Array.from({ length: 120 }, (_, index) => query(10 + index, 910 + index));
+    expect(textsOf(aTrace(shop(1300, calls)), 'repeated')).toEqual([]);
+  });
+
+  test('names what took most of the time', () => {
+    expect(headlineOf(shop(100, [query(10, 90)]))).toBe(
+      'shop GET /list took 100 ms; 80 ms of it was shop → stock database SELECT items',
+    );
+    expect(headlineOf(shop(100, [work('render', 80, 95)]))).toBe(
+      'shop GET /list took 100 ms; 85 ms of it was shop GET /list itself',
+    );
+  });
+
+  test('names the way between two services when the time passed there', () => {
+    const price: SpanPlan = { service: 'price', name: 'GET /price', kind: 'server', from: 90, to: 94 };
+    const call: SpanPlan = { service: 'shop', name: 'GET', kind: 'client', from: 5, to: 95, children: [price] };
+    expect(headlineOf(shop(100, [call]))).toBe('shop GET /list took 100 ms; 86 ms of it passed between shop and price');
+  });
+
+  test('says so when nothing is unusual', () => {
+    const children = [work('a', 0, 40, { service: 'auth' }), work('b', 40, 75, { service: 'cart' }), query(75, 95)];
+    expect(headlineOf(shop(100, children))).toBe(
+      'shop GET /list took 100 ms; nothing unusual; the time is spread over auth, cart and shop → stock database SELECT items',
+    );
+  });
+
+  test('tells of time in which a span had no child', () => {
+    expect(textsOf(aTrace(shop(100, [work('render', 80, 95)])), 'gap')).toEqual([
+      'for 85 ms only shop GET /list itself was at work or waiting, with no child running',
+    ]);
+  });
+
+  test('sums up the smallest of many steps', () => {
+    const children = Array.from({ length: 12 }, (_, index) => {
+      return work('job', index * 10, index * 10 + 9 - index / 2, { service: `service ${index}` });
+    });
+    const steps = textsOf(aTrace(shop(120, children)), 'step');
+    expect(steps).toHaveLength(8);
+    expect(steps.at(-1)).toMatch(/ in 6 other places$/);
+  });
+});
+
+describe('the story of an incomplete trace', () => {
+  test('says that the root has not been received', () => {
+    const data = aTrace({ ...shop(100, [query(10, 90)]), parentSpanId: '00000000000000ff' });
+    const story = storyOf(data);
+    expect(story.headline).toBe(
+      'the root has not been received; of what has, shop GET /list took 100 ms; 80 ms of it was shop → stock database SELECT items',
+    );
+    expect(story.hasRoot).toBe(false);
+    expect(textsOf(data, 'missing')).toEqual(['1 span names a parent that has not been received']);
+  });
+
+  test('says that there is only one span', () => {
+    expect(headlineOf(shop(100, []))).toBe('shop GET /list took 100 ms; it is the only span received');
+  });
+
+  test('says that there is none', () => {
+    const story = storyOf({ resourceSpans: [] });
+    expect(story).toMatchObject({ headline: 'No span of this trace has been received', clauses: [], rootSpanId: '' });
+  });
+
+  test('copes with a root without duration', () => {
+    expect(headlineOf(shop(0, [query(1, 2)]))).toBe('shop GET /list took 0 ns');
+  });
+
+  test('says by how much a clock was corrected', () => {
+    expect(textsOf(aCheckout({ fraudClockMs: -1000 }), 'clock')).toEqual([
+      'the clock of fraud ran about 996 ms behind; its spans are shown that much later',
+    ]);
+  });
+});
+
+describe('every story', () => {
+  const traces: [string, TracesData][] = [
+    ['timeout', aCheckout()],
+    ['handled', aCheckout({ fails: false, tries: 2, reviewMs: 3000 })],
+    ['untraced', aCheckout({ fraudIsTraced: false })],
+    ['skewed', aCheckout({ fraudClockMs: -50, fraudError: '499' })],
+    [
+      'loop',
+      aTrace(
+        shop(
+          1300,
+          Array.from({ length: 99 }, (_, index) => query(10 + index * 10, 19 + index * 10)),
+        ),
+      ),
+    ],
+    ['error', aTrace(shop(120, [work('charge', 20, 90, { error: 'CardError' })], { error: '500' }))],
+    ['spread', aTrace(shop(100, [work('a', 0, 40, { service: 'auth' }), work('b', 40, 75, { service: 'cart' })]))],
+  ];
+
+  test.each(traces)('has steps and segments that add up to the total: %s', (_name, data) => {
+    const story = storyOf(data);
+    expect(sumOf(story.clauses.filter(({ kind }) => kind === 'step'))).toBe(BigInt(story.durationNs));
+    expect(sumOf(story.criticalPath)).toBe(BigInt(story.durationNs));
+    expect(story.clauses[0]).toMatchObject({ kind: 'total', durationNs: story.durationNs });
+  });
+
+  test.each(traces)('names spans that exist, survives JSON, and fits its line: %s', (_name, data) => {
+    const story = storyOf(data);
+    const trace = traceFromOtlp(data);
+    for (const clause of story.clauses) {
+      expect(clause.spanIds.length).toBeGreaterThan(0);
+      for (const spanId of clause.spanIds) expect(trace.find(spanId)).toBeGreaterThanOrEqual(0);
+      expect(clause.durationNs).toMatch(/^\d+$/);
+    }
+    expect(JSON.parse(JSON.stringify(story))).toEqual(story);
+    expect(story.headline.length).toBeLessThanOrEqual(160);
+  });
+
+  test.each(traces)('stays the same, with the new names, when everything is renamed: %s', (_name, data) => {
+    const renamed = rename(data);
+    const story = storyOf(data);
+    const other = storyOf(renamed.data);
+    expect(other.headline).toBe(renamed.text(story.headline));
+    expect(other.clauses.map(({ text }) => text)).toEqual(story.clauses.map(({ text }) => renamed.text(text)));
+    expect(other.clauses.map(({ spanIds }) => spanIds)).toEqual(story.clauses.map(({ spanIds }) => spanIds));
+    expect(other.criticalPath).toEqual(story.criticalPath);
+  });
+
+  test('has all of this for any tree', () => {
+    fc.assert(
+      fc.property(anyTree, (plan) => {
+        const trace = traceFromOtlp(aTrace(plan));
+        const story = tellStory(trace);
+        expect(sumOf(story.clauses.filter(({ kind }) => kind === 'step'))).toBe(BigInt(story.durationNs));
+        expect(story.headline.length).toBeLessThanOrEqual(160);
+        for (const { spanIds, durationNs } of story.clauses) {
+          expect(spanIds.length).toBeGreaterThan(0);
+          expect(durationNs).toMatch(/^\d+$/);
+        }
+      }),
+    );
+  });
+
+  test('cuts names only as far as its headline needs it', () => {
+    const name = `GET /${'very/'.repeat(20)}long`;
+    const headline = headlineOf(shop(100, [{ ...query(10, 90), name, service: `${name} service` }], { name }));
+    expect(headline.length).toBeLessThanOrEqual(160);
+    expect(headline).toContain('took 100 ms; 80 ms of it was GET /very/');
+    expect(headline).toContain('…');
+  });
+
+  test('is one line of plain text, whatever a name holds', () => {
+    const headline = headlineOf(shop(100, [], { service: 'a\u001b[31m\nb', name: 'c\u202ed\u2028\ud800 <b>' }));
+    expect(headline).toBe('a [31m b c d <b> took 100 ms; it is the only span received');
+  });
+
+  test('keeps within its bounds, and counts what it leaves out', () => {
+    const calls = Array.from({ length: 120 }, (_, index) => ({
+      ...query(10 + index * 10, 19 + index * 10),
+      error: 'E',
+    }));
+    const options = { criticalSegmentsMax: 5, errorOriginsMax: 3, clauseSpanIdsMax: 7 };
+    const story = storyOf(aTrace(shop(1300, calls)), options);
+    expect(story.criticalPath).toHaveLength(5);
+    expect(story.omittedCriticalSegments).toBe(236);
+    expect(story.errorOrigins).toHaveLength(3);
+    expect(story.omittedErrorOrigins).toBe(117);
+    const error = story.clauses.find(({ kind }) => kind === 'error');
+    expect(error?.spanIds).toHaveLength(7);
+    expect(error?.spanCount).toBe(120);
+  });
+});
+
+function sumOf(items: readonly { readonly durationNs: string }[]): bigint {
+  return items.reduce((total, { durationNs }) => total + BigInt(durationNs), 0n);
+}
+
+/** New names for all services, operations and databases, whose order is the reverse of the old ones'. */
+function rename(data: TracesData): { data: TracesData; text: (text: string) => string } {
+  const copy = structuredClone(data);
+  const spans = spansOf(copy);
+  const named = [...copy.resourceSpans.map(({ resource }) => resource), ...spans]
+    .flatMap((holder) => holder?.attributes ?? [])
+    .filter(({ key }) => key === 'service.name' || key === 'db.namespace');
+  const names = new Set([...named.map(({ value }) => attributeText(value)), ...spans.map(({ name }) => name)]);
+  const sorted = [...names].toSorted();
+  const next = new Map(sorted.map((name, index) => [name, `n${String(sorted.length - index).padStart(2, '0')}`]));
+  const newName = (name: string): string => next.get(name) ?? name;
+  for (const { value } of named) value.stringValue = newName(attributeText(value));
+  for (const span of spans) span.name = newName(span.name);
+  // The longest first, so that `POST` does not eat the head of `POST /buy`.
+  const longestFirst = sorted.toSorted((a, b) => b.length - a.length);
+  const pattern = longestFirst.map((name) => `(?<![\\w/])${name.replace(/[/*.]/g, '\\$&')}(?![\\w/])`).join('|');
+  return { data: copy, text: (text) => text.replace(new RegExp(pattern, 'g'), newName) };
+}

@@ -1,0 +1,214 @@
+import { formatDuration } from '../duration.ts';
+import type { ErrorOrigin } from '../error-origins.ts';
+import { groupBy } from '../group-by.ts';
+import type { ClauseKind, StoryClause } from '../story.ts';
+import { rollUpSteps } from './contributions.ts';
+import type { Evidence, FailureGroup } from './evidence.ts';
+import { Labels } from './labels.ts';
+import { failureText, hasKeptRunning, selfText, stepText, timesText } from './phrases.ts';
+
+const NAME_LENGTH_MAX = 80;
+
+/** More steps than these are summed up in one; more failures or repetitions than these are not told one by one. */
+const STEPS_MAX = 8;
+const FAILURES_MAX = 5;
+const REPEATED_MAX = 3;
+const CLOCKS_MAX = 5;
+
+/** Shares of the root's duration below which something is not worth a clause. */
+const REPEATED_SHARE_MIN = 0.05;
+const GAP_SHARE_MIN = 0.3;
+
+/** Clocks of the same machine differ by less. */
+const CLOCK_SKEW_MIN_NS = 1_000_000;
+
+/** The sentences behind the headline, each with its evidence. */
+export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClause[] {
+  if (evidence.root < 0) return [];
+  const labels = new Labels(evidence.trace, NAME_LENGTH_MAX);
+  const drafts = [
+    total(evidence, labels),
+    ...steps(evidence, labels),
+    ...failures(evidence, labels),
+    ...repetitions(evidence, labels),
+    ...gaps(evidence, labels),
+    ...clocks(evidence, labels),
+    ...missingParents(evidence),
+  ];
+  return drafts.map(({ kind, text, spans, durationNs }) => ({
+    kind,
+    text,
+    spanIds: spans.slice(0, spanIdsMax).map((span) => evidence.trace.spanIds[span]!),
+    spanCount: spans.length,
+    durationNs: String(durationNs),
+  }));
+}
+
+interface Draft {
+  readonly kind: ClauseKind;
+  readonly text: string;
+  readonly spans: readonly number[];
+  readonly durationNs: number;
+}
+
+function total({ trace, root, durationNs }: Evidence, labels: Labels): Draft {
+  const took = `${labels.span(root)} took ${formatDuration(durationNs)}`;
+  const text = trace.hasRoot ? took : `the root has not been received; the longest part, ${took}`;
+  return { kind: 'total', text, spans: [root], durationNs };
+}
+
+function steps({ trace, contributions }: Evidence, labels: Labels): Draft[] {
+  const all = rollUpSteps(trace, contributions);
+  const kept = new Set(all);
+  if (all.length > STEPS_MAX) {
+    const bySize = all.toSorted((a, b) => a.durationNs - b.durationNs);
+    for (const small of bySize.slice(0, all.length - STEPS_MAX + 1)) kept.delete(small);
+  }
+  const drafts = [...kept].map((step): Draft => {
+    const text = `${formatDuration(step.durationNs)} ${stepText(labels, step)}`;
+    return { kind: 'step', text, spans: step.spans, durationNs: step.durationNs };
+  });
+  const rest = all.filter((step) => !kept.has(step));
+  if (rest.length === 0) return drafts;
+  const durationNs = rest.reduce((sum, step) => sum + step.durationNs, 0);
+  const text = `${formatDuration(durationNs)} in ${rest.length} other places`;
+  return [...drafts, { kind: 'step', text, spans: rest.flatMap((step) => step.spans), durationNs }];
+}
+
+function failures(evidence: Evidence, labels: Labels): Draft[] {
+  const told = evidence.failures.slice(0, FAILURES_MAX);
+  const drafts = told.flatMap((group) => {
+    return group.origins[0]!.kind === 'timeout'
+      ? timeout(evidence, labels, group)
+      : [plainError(evidence, labels, group)];
+  });
+  const untold = evidence.failures.slice(FAILURES_MAX).flatMap((group) => group.origins);
+  if (untold.length > 0) drafts.push(otherErrors(evidence, untold));
+  const toldOrigins = told.flatMap((group) => group.origins);
+  return [...drafts, ...outcomes(evidence, labels, toldOrigins)];
+}
+
+function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup): Draft[] {
+  const first = origins[0]!;
+  const who = labels.service(first.gaveUpIndex);
+  const waits = origins.map((origin) => trace.durationNs[origin.gaveUpIndex]!);
+  const times = origins.length === 1 ? '' : ` ${origins.length} times`;
+  const gaveUp: Draft = {
+    kind: 'gave-up',
+    text: `${who} gave up on ${waitedForText(labels, first)}${times} after ${rangeText(waits)}`,
+    spans: origins.map((origin) => origin.gaveUpIndex),
+    durationNs: waits.reduce((sum, wait) => sum + wait, 0),
+  };
+  const late = origins.filter((origin) => hasKeptRunning(trace, origin));
+  if (late.length === 0) return [gaveUp];
+  const overflows = late.map((origin) => origin.overflowNs);
+  const culprit = `${timesText(late.length)}${labels.span(first.spanIndex)}`;
+  const keptRunning: Draft = {
+    kind: 'kept-running',
+    text: `${culprit} kept running ${rangeText(overflows)} after that`,
+    spans: late.map((origin) => origin.spanIndex),
+    durationNs: overflows.reduce((most, ns) => Math.max(most, ns), 0),
+  };
+  return [gaveUp, keptRunning];
+}
+
+function waitedForText(labels: Labels, { gaveUpIndex, spanIndex }: ErrorOrigin): string {
+  const callee = labels.callee(gaveUpIndex);
+  if (gaveUpIndex !== spanIndex) return callee ?? labels.span(spanIndex);
+  const operation = labels.operation(gaveUpIndex);
+  return callee === undefined ? operation : `${callee} ${operation}`;
+}
+
+function rangeText(durations: readonly number[]): string {
+  const least = formatDuration(durations.reduce((low, ns) => Math.min(low, ns), Infinity));
+  const most = formatDuration(durations.reduce((high, ns) => Math.max(high, ns), 0));
+  if (durations.length === 1) return least;
+  return least === most ? `${least} each` : `${least} to ${most}`;
+}
+
+function plainError({ trace }: Evidence, labels: Labels, { origins }: FailureGroup): Draft {
+  const first = origins[0]!;
+  const reason = failureText(labels, first.failure);
+  const durationNs = trace.durationNs[first.spanIndex]!;
+  const times = origins.length === 1 ? '' : ` ${origins.length} times, first`;
+  const because = reason === '' ? '' : `: ${reason}`;
+  return {
+    kind: 'error',
+    text: `${labels.span(first.spanIndex)} failed${times} after ${formatDuration(durationNs)}${because}`,
+    spans: origins.map((origin) => origin.spanIndex),
+    durationNs,
+  };
+}
+
+function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draft {
+  const spans = origins.map((origin) => origin.spanIndex);
+  const durationNs = spans.reduce((sum, span) => sum + trace.durationNs[span]!, 0);
+  return { kind: 'error', text: `${spans.length} other spans failed`, spans, durationNs };
+}
+
+function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
+  const endNs = (span: number): number => trace.startNs[span]! + trace.durationNs[span]!;
+  const byOutcome = groupBy(origins, ({ handledByIndex, surfacedIndex }) =>
+    handledByIndex >= 0 ? handledByIndex : surfacedIndex,
+  );
+  return [...byOutcome].map(([where, group]): Draft => {
+    if (group[0]!.handledByIndex < 0) {
+      const durationNs = trace.durationNs[where]!;
+      const text = `the error surfaced in ${labels.span(where)} after ${formatDuration(durationNs)}`;
+      return { kind: 'surfaced', text, spans: [where], durationNs };
+    }
+    const surfaced = [...new Set(group.map((origin) => origin.surfacedIndex))];
+    const lastEndNs = surfaced.reduce((latest, span) => Math.max(latest, endNs(span)), 0);
+    const durationNs = Math.max(0, endNs(where) - lastEndNs);
+    const what = surfaced.length === 1 ? 'the failure' : `${surfaced.length} failures`;
+    const text = `${labels.span(where)} handled ${what} and went on for ${formatDuration(durationNs)}`;
+    return { kind: 'handled', text, spans: [where, ...surfaced], durationNs };
+  });
+}
+
+function repetitions({ trace, repeated, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
+  const told = repeated.filter(({ criticalNs }) => criticalNs > REPEATED_SHARE_MIN * totalNs).slice(0, REPEATED_MAX);
+  return told.map(({ spans, durationNs }): Draft => {
+    const calls = `${timesText(spans.length)}${labels.span(spans[0]!)} ran one after another under`;
+    const under = labels.span(trace.parentIndex[spans[0]!]!);
+    const each = formatDuration(durationNs / spans.length);
+    const text = `${calls} ${under}: ${formatDuration(durationNs)} together, ${each} each on average`;
+    return { kind: 'repeated', text, spans, durationNs };
+  });
+}
+
+function gaps({ trace, contributions, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
+  const large = contributions.filter((part) => {
+    const hasChildren = trace.subtreeSize[part.spans[0]!]! > 1;
+    return part.place === 'service' && hasChildren && part.durationNs > GAP_SHARE_MIN * totalNs;
+  });
+  return large.map(({ spans, durationNs }): Draft => {
+    const who = selfText(trace, labels, spans[0]!);
+    const text = `for ${formatDuration(durationNs)} only ${who} was at work or waiting, with no child running`;
+    return { kind: 'gap', text, spans, durationNs };
+  });
+}
+
+function clocks({ trace }: Evidence, labels: Labels): Draft[] {
+  const moved = Array.from(trace.skewNs.keys()).filter((span) => Math.abs(trace.skewNs[span]!) >= CLOCK_SKEW_MIN_NS);
+  const corrected = groupBy(moved, (span) => trace.serviceIndex[span]!);
+  return [...corrected.values()].slice(0, CLOCKS_MAX).map((spans): Draft => {
+    const durationNs = spans.reduce((most, span) => Math.max(most, trace.skewNs[span]!), 0);
+    const shift = formatDuration(durationNs);
+    const text = `the clock of ${labels.service(spans[0]!)} ran about ${shift} behind; its spans are shown that much later`;
+    return { kind: 'clock', text, spans, durationNs };
+  });
+}
+
+function missingParents({ trace }: Evidence): Draft[] {
+  const spans: number[] = [];
+  let durationNs = 0;
+  for (let span = trace.missingParent.indexOf(1); span >= 0; span = trace.missingParent.indexOf(1, span + 1)) {
+    spans.push(span);
+    durationNs = Math.max(durationNs, trace.durationNs[span]!);
+  }
+  if (spans.length === 0) return [];
+  const names = spans.length === 1 ? '1 span names' : `${spans.length} spans name`;
+  const text = `${names} a parent that has not been received`;
+  return [{ kind: 'missing', text, spans, durationNs }];
+}

@@ -1,0 +1,71 @@
+import { criticalNs, type CriticalSegment } from '../critical-path.ts';
+import type { ErrorOrigin } from '../error-origins.ts';
+import { groupBy } from '../group-by.ts';
+import type { Trace } from '../trace.ts';
+import { type Contribution, contributions, criticalNsBelow } from './contributions.ts';
+import { findRepeatedCalls } from './repeated-calls.ts';
+
+/** What the analyses found, for the sentences to choose from. */
+export interface Evidence {
+  readonly trace: Trace;
+  /** The span that the story is about; -1 for an empty trace. */
+  readonly root: number;
+  readonly durationNs: number;
+  /** The critical path by like spans, in display order. */
+  readonly contributions: readonly Contribution[];
+  /** The failures, like ones together: those on the critical path first, then in display order. */
+  readonly failures: readonly FailureGroup[];
+  /** The longest on the critical path first. */
+  readonly repeated: readonly RepeatedOnPath[];
+}
+
+/** Origins with the same service, name and kind of origin and of the span that gave up: tries of the same thing. */
+export interface FailureGroup {
+  readonly origins: readonly ErrorOrigin[];
+  /** The time on the critical path of the origins and what is below them. */
+  readonly criticalNs: number;
+}
+
+interface RepeatedOnPath {
+  readonly spans: readonly number[];
+  readonly durationNs: number;
+  readonly criticalNs: number;
+}
+
+export function gatherEvidence(
+  trace: Trace,
+  segments: readonly CriticalSegment[],
+  origins: readonly ErrorOrigin[],
+): Evidence {
+  const critical = criticalNs(trace, segments);
+  const criticalBelow = criticalNsBelow(trace, critical);
+  const repeated = findRepeatedCalls(trace).map(({ spans, durationNs }) => {
+    return { spans, durationNs, criticalNs: spans.reduce((sum, span) => sum + criticalBelow(span), 0) };
+  });
+  return {
+    trace,
+    root: trace.rootIndex,
+    durationNs: trace.durationNs[trace.rootIndex] ?? 0,
+    contributions: contributions(trace, critical),
+    failures: groupFailures(trace, origins, criticalBelow),
+    repeated: repeated.toSorted((a, b) => b.criticalNs - a.criticalNs || a.spans[0]! - b.spans[0]!),
+  };
+}
+
+function groupFailures(
+  trace: Trace,
+  origins: readonly ErrorOrigin[],
+  criticalBelow: (span: number) => number,
+): FailureGroup[] {
+  if (origins.length === 0) return [];
+  const like = (span: number): string =>
+    span < 0 ? '' : [trace.serviceIndex[span], trace.kind[span], trace.names[span]].join(' ');
+  const groups = groupBy(origins, (origin) =>
+    [origin.kind, like(origin.spanIndex), like(origin.gaveUpIndex)].join('\n'),
+  );
+  return [...groups.values()]
+    .map((group) => {
+      return { origins: group, criticalNs: group.reduce((sum, origin) => sum + criticalBelow(origin.spanIndex), 0) };
+    })
+    .toSorted((a, b) => b.criticalNs - a.criticalNs || a.origins[0]!.spanIndex - b.origins[0]!.spanIndex);
+}

@@ -1,0 +1,80 @@
+import { inferredDependency } from '../dependency.ts';
+import { SpanKind } from '../otlp.ts';
+import type { Trace } from '../trace.ts';
+
+/** How the spans of a trace are called in a sentence. */
+export class Labels {
+  readonly #trace: Trace;
+  readonly #nameLengthMax: number;
+
+  /** @param nameLengthMax longer names are cut, with an ellipsis. */
+  constructor(trace: Trace, nameLengthMax: number) {
+    this.#trace = trace;
+    this.#nameLengthMax = nameLengthMax;
+  }
+
+  service(span: number): string {
+    return this.text(this.#trace.services[this.#trace.serviceIndex[span]!]!);
+  }
+
+  operation(span: number): string {
+    return this.text(this.#trace.names[span]!) || '(no name)';
+  }
+
+  /** `checkout POST /pay`; for a call also whom it calls: `fraud → fraud database SELECT checks`. */
+  span(span: number): string {
+    const callee = this.callee(span);
+    const who = callee === undefined ? this.service(span) : `${this.service(span)} → ${callee}`;
+    return `${who} ${this.operation(span)}`;
+  }
+
+  /** The service that a client or producer span called, or what its attributes name in place of one. */
+  callee(span: number): string | undefined {
+    const remote = calleeSpan(this.#trace, span);
+    if (remote >= 0) return this.service(remote);
+    const dependency = dependencyOf(this.#trace, span);
+    return dependency === undefined ? undefined : this.text(dependency);
+  }
+
+  /** One line of plain text: a name may hold line breaks and characters that turn the reading direction. */
+  text(text: string, lengthMax: number = this.#nameLengthMax): string {
+    const line = text
+      .slice(0, lengthMax * 4)
+      .replace(UNREADABLE, ' ')
+      .replace(/ {2,}/g, ' ')
+      .trim();
+    const characters = Array.from(line);
+    return characters.length <= lengthMax
+      ? line
+      : `${characters
+          .slice(0, lengthMax - 1)
+          .join('')
+          .trimEnd()}…`;
+  }
+}
+
+/** Controls, separators, format characters and lone surrogates. */
+const UNREADABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\s]+/gu;
+
+/** The server's side of a call: the first child that is a server span, or else of another service; -1 for none. */
+export function calleeSpan(trace: Trace, span: number): number {
+  if (!isCall(trace, span)) return -1;
+  const { kind, serviceIndex, subtreeSize } = trace;
+  const end = span + subtreeSize[span]!;
+  let otherService = -1;
+  for (let child = span + 1; child < end; child += subtreeSize[child]!) {
+    if (kind[child] === SpanKind.server || kind[child] === SpanKind.consumer) return child;
+    if (otherService < 0 && serviceIndex[child] !== serviceIndex[span]) otherService = child;
+  }
+  return otherService;
+}
+
+/** Undefined for a span that calls nobody, and for a call whose callee has sent spans or is not named. */
+export function dependencyOf(trace: Trace, span: number): string | undefined {
+  if (!isCall(trace, span) || calleeSpan(trace, span) >= 0) return undefined;
+  return inferredDependency(trace.source(span).span);
+}
+
+function isCall(trace: Trace, span: number): boolean {
+  return trace.kind[span] === SpanKind.client || trace.kind[span] === SpanKind.producer;
+}
