@@ -1,10 +1,33 @@
 /** What became of a request's spans. Nothing here is exceptional, so nothing throws. */
 export type IngestResult =
   | {
+      /** Durable: it survives the death of any process. */
       readonly kind: 'stored';
       readonly acceptedSpans: number;
       readonly rejectedSpans: number;
+      /** Why the rejected spans were rejected; '' where none was. */
       readonly message: string;
     }
+  /** The request is no OTLP. Nothing of it was kept. */
   | { readonly kind: 'malformed'; readonly message: string }
+  /** The request is well formed and beyond a limit. Nothing of it was kept. */
+  | { readonly kind: 'tooLarge'; readonly message: string }
+  /** Nothing of it was kept; the same request may be sent again. */
   | { readonly kind: 'busy'; readonly retryAfterMs: number; readonly message: string };
+
+/** Thrown by a decoder: the payload is no OTLP. The message says where and why. */
+export class MalformedRequestError extends Error {
+  override readonly name = 'MalformedRequestError';
+}
+
+/** Thrown while a request is decoded: it is well formed and beyond a limit. */
+export class RequestTooLargeError extends Error {
+  override readonly name = 'RequestTooLargeError';
+}
+
+/** Why one span of an otherwise good request is not stored. */
+export interface SpanRefusal {
+  /** A metric's label. */
+  readonly code: 'trace_id' | 'span_id' | 'parent_span_id' | 'link' | 'start_time' | 'limit';
+  readonly message: string;
+}

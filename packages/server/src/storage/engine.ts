@@ -27,12 +27,13 @@ export type EngineState =
   | { readonly kind: 'down'; readonly reason: string };
 
 /**
- * A statement that did not succeed. `unavailable`: the engine is away, ask again later; `timeout`: the limit was hit;
- * `refused`: the engine answered with an error, a repeat will fare no better.
+ * A statement that did not succeed. `unavailable`: the engine is away or short of something, ask again later;
+ * `timeout`: the limit was hit; `refused`: the engine answered with an error, a repeat will fare no better;
+ * `not_installed`: the embedded engine is missing from this installation.
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
-  readonly code: 'unavailable' | 'timeout' | 'refused';
+  readonly code: 'unavailable' | 'timeout' | 'refused' | 'not_installed';
 
   constructor(code: EngineError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -1,3 +1,5 @@
+import { EngineError, type Engine } from './engine.ts';
+
 /**
  * The tables, as numbered migrations. A migration that has shipped is never edited: the next change is the next number.
  *
@@ -79,3 +81,54 @@ export const SPAN_COLUMNS = [
   ['link_v', 'Array(String)', 'CODEC(ZSTD(1))'],
   ['link_t', 'Array(UInt8)', 'CODEC(ZSTD(1))'],
 ] as const;
+
+export const DATABASE = 'throughline';
+
+const spanColumns = SPAN_COLUMNS.map((column) => column.join(' ')).join(',\n  ');
+
+/**
+ * Migration n is the n-th item (counted from 1). Every statement may run again after a crash half way.
+ *
+ * 1: inserts are synced, because the spool forgets a segment as soon as the store has taken it.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE IF NOT EXISTS ${DATABASE}.spans (
+  ${spanColumns},
+  INDEX trace_id_bloom trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX attrs_v_bloom attrs_v TYPE bloom_filter(0.01) GRANULARITY 1,
+  INDEX res_v_bloom res_v TYPE bloom_filter(0.01) GRANULARITY 1,
+  PROJECTION by_trace (SELECT _part_offset ORDER BY trace_id)
+) ENGINE = MergeTree
+PARTITION BY toDate(start_s)
+ORDER BY (service, start_s)
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000,
+  fsync_after_insert = 1, fsync_part_directory = 1`,
+];
+
+const MIGRATE_TIMEOUT_MS = 60_000;
+
+/**
+ * Brings the store to the newest migration. Throws where the store has one that this program does not know: an older
+ * program must not write into it.
+ */
+export async function migrate(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+  await engine.command(`CREATE DATABASE IF NOT EXISTS ${DATABASE}`);
+  await engine.command(`CREATE TABLE IF NOT EXISTS ${DATABASE}.schema_migrations
+(number UInt32, applied_at DateTime DEFAULT now()) ENGINE = MergeTree ORDER BY number`);
+  const row = await engine.query(`SELECT max(number) FROM ${DATABASE}.schema_migrations`, {
+    format: 'JSONCompactEachRow',
+    timeoutMs: MIGRATE_TIMEOUT_MS,
+  });
+  const [applied] = JSON.parse(new TextDecoder().decode(row)) as [number];
+  if (applied > MIGRATIONS.length) {
+    throw new EngineError(
+      'refused',
+      `the store has schema ${applied}, this Throughline knows up to ${MIGRATIONS.length}: use the version that wrote it, or a newer one`,
+    );
+  }
+  for (const [index, statement] of MIGRATIONS.entries()) {
+    if (index < applied) continue;
+    await engine.command(statement);
+    await engine.command(`INSERT INTO ${DATABASE}.schema_migrations (number) SELECT ${index + 1}`);
+  }
+}

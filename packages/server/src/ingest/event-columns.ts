@@ -1,0 +1,148 @@
+import { AttributeColumns } from './attribute-columns.ts';
+import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { LowCardinalityColumn } from './low-cardinality.ts';
+import type { LinkFields } from './span-fields.ts';
+
+/** The events of all spans, one after the other; `ends` says where each span's events end. */
+export class EventColumns {
+  readonly ns = new Uint32Buffer();
+  readonly names: LowCardinalityColumn;
+  readonly dropped = new Uint32Buffer();
+  /** How many of `attributes` belong to each event. */
+  readonly attributeCounts = new Uint32Buffer();
+  /** A row of these is a span. */
+  readonly attributes: AttributeColumns;
+  readonly ends = new Uint32Buffer();
+  /** Attributes that belong to events which are complete. */
+  #countedAttributes = 0;
+
+  constructor(seed: number) {
+    this.names = new LowCardinalityColumn(seed);
+    this.attributes = new AttributeColumns(seed);
+  }
+
+  get count(): number {
+    return this.dropped.length;
+  }
+
+  /** Events since the last span's end. */
+  get openCount(): number {
+    return this.count - this.ends.last();
+  }
+
+  add(
+    source: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    timeLow: number,
+    timeHigh: number,
+    droppedAttributesCount: number,
+  ): void {
+    this.ns.push(timeLow);
+    this.ns.push(timeHigh);
+    this.names.append(source, nameStart, nameEnd);
+    this.dropped.push(droppedAttributesCount);
+    this.attributeCounts.push(this.attributes.count - this.#countedAttributes);
+    this.#countedAttributes = this.attributes.count;
+  }
+
+  endRow(): void {
+    this.ends.push(this.count);
+    this.attributes.endRow();
+  }
+
+  save(stack: number[]): void {
+    stack.push(this.count, this.names.entryCount, this.ends.length);
+    this.attributes.save(stack);
+  }
+
+  restore(stack: number[]): void {
+    this.attributes.restore(stack);
+    this.#countedAttributes = this.attributes.count;
+    this.ends.length = stack.pop() as number;
+    this.names.truncateEntries(stack.pop() as number);
+    const count = stack.pop() as number;
+    this.ns.length = count * 2;
+    this.names.indexes.length = count;
+    this.dropped.length = this.attributeCounts.length = count;
+  }
+
+  clear(): void {
+    this.ns.clear();
+    this.names.clear();
+    this.dropped.clear();
+    this.attributeCounts.clear();
+    this.attributes.clear();
+    this.ends.clear();
+    this.#countedAttributes = 0;
+  }
+}
+
+/** The links of all spans, in the same way. */
+export class LinkColumns {
+  readonly traceIds = new ByteBuffer();
+  readonly spanIds = new ByteBuffer();
+  readonly traceStates = new ByteBuffer();
+  readonly flags = new Uint32Buffer();
+  readonly dropped = new Uint32Buffer();
+  readonly attributeCounts = new Uint32Buffer();
+  readonly attributes: AttributeColumns;
+  readonly ends = new Uint32Buffer();
+  #countedAttributes = 0;
+
+  constructor(seed: number) {
+    this.attributes = new AttributeColumns(seed);
+  }
+
+  get count(): number {
+    return this.dropped.length;
+  }
+
+  get openCount(): number {
+    return this.count - this.ends.last();
+  }
+
+  /** Ids are 16 and 8 bytes long. */
+  add(source: Uint8Array, link: LinkFields): void {
+    this.traceIds.copy(source, link.traceIdStart, link.traceIdEnd);
+    this.spanIds.copy(source, link.spanIdStart, link.spanIdEnd);
+    this.traceStates.string(source, link.traceStateStart, link.traceStateEnd);
+    this.flags.push(link.flags);
+    this.dropped.push(link.droppedAttributesCount);
+    this.attributeCounts.push(this.attributes.count - this.#countedAttributes);
+    this.#countedAttributes = this.attributes.count;
+  }
+
+  endRow(): void {
+    this.ends.push(this.count);
+    this.attributes.endRow();
+  }
+
+  save(stack: number[]): void {
+    stack.push(this.count, this.traceStates.length, this.ends.length);
+    this.attributes.save(stack);
+  }
+
+  restore(stack: number[]): void {
+    this.attributes.restore(stack);
+    this.#countedAttributes = this.attributes.count;
+    this.ends.length = stack.pop() as number;
+    this.traceStates.length = stack.pop() as number;
+    const count = stack.pop() as number;
+    this.traceIds.length = count * 16;
+    this.spanIds.length = count * 8;
+    this.flags.length = this.dropped.length = this.attributeCounts.length = count;
+  }
+
+  clear(): void {
+    this.traceIds.clear();
+    this.spanIds.clear();
+    this.traceStates.clear();
+    this.flags.clear();
+    this.dropped.clear();
+    this.attributeCounts.clear();
+    this.attributes.clear();
+    this.ends.clear();
+    this.#countedAttributes = 0;
+  }
+}

@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLog as log } from '../storage/testing/start-engine.ts';
+import { Ingest, type Decode, type IngestLimits } from './ingest.ts';
+import { MalformedRequestError } from './result.ts';
+import { Spool } from './spool.ts';
+import { aSpan, appendSpan } from './testing/append-span.ts';
+
+let directory: string;
+let registry: Registry;
+let spool: Spool;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-ingest-'));
+  registry = new Registry();
+  spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
+  await spool.open();
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const anIngest = (limits: Partial<IngestLimits> = {}): Ingest => new Ingest({ spool, registry, limits });
+const malformed: Decode = (block, refusals) => {
+  appendSpan(block, refusals, aSpan());
+  throw new MalformedRequestError('at byte 7');
+};
+const oneSpan: Decode = (block, refusals) => appendSpan(block, refusals, aSpan());
+
+test('spans are acknowledged when they are in the spool', async () => {
+  const result = await anIngest().decode(oneSpan);
+  expect(result).toEqual({ kind: 'stored', acceptedSpans: 1, rejectedSpans: 0, message: '' });
+  expect(spool.status.backlogBytes).toBeGreaterThan(0);
+});
+
+test('requests that arrive together share one commit', async () => {
+  const ingest = anIngest();
+  const results = await Promise.all(Array.from({ length: 50 }, () => ingest.decode(oneSpan)));
+  expect(new Set(results.map(({ kind }) => kind))).toEqual(new Set(['stored']));
+  expect(await registry.metrics()).toContain('throughline_spool_commit_seconds_count 1');
+  await spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(50);
+});
+
+test('a malformed request leaves nothing behind, and those beside it are stored', async () => {
+  const ingest = anIngest();
+  const [first, second, third] = await Promise.all(
+    [oneSpan, malformed, oneSpan].map((decode) => ingest.decode(decode)),
+  );
+  expect(second).toEqual({ kind: 'malformed', message: 'at byte 7' });
+  expect([first?.kind, third?.kind]).toEqual(['stored', 'stored']);
+  await spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(2);
+});
+
+test('spans with bad ids or times are refused one by one and counted by reason', async () => {
+  const result = await anIngest().decode((block, refusals) => {
+    for (const span of [
+      aSpan(),
+      aSpan({ traceId: '00'.repeat(16) }),
+      aSpan({ traceId: 'ab' }),
+      aSpan({ spanId: '' }),
+      aSpan({ parentSpanId: 'abcd' }),
+      aSpan({ startNs: 0n }),
+      aSpan({ startNs: 2n ** 32n * 1_000_000_000n }),
+    ]) {
+      appendSpan(block, refusals, span);
+    }
+  });
+  expect(result).toEqual({
+    kind: 'stored',
+    acceptedSpans: 1,
+    rejectedSpans: 6,
+    message: '6 spans were refused, the first because: trace id is all zero',
+  });
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('throughline_rejected_spans_total{reason="trace_id"} 2');
+  expect(metrics).toContain('throughline_rejected_spans_total{reason="start_time"} 2');
+  expect(metrics).toContain('throughline_accepted_spans_total 1');
+});
+
+test('a request of which every span is refused is answered and writes nothing', async () => {
+  const result = await anIngest().decode((block, refusals) => appendSpan(block, refusals, aSpan({ spanId: '' })));
+  expect(result).toMatchObject({ kind: 'stored', acceptedSpans: 0, rejectedSpans: 1 });
+  expect(spool.status.backlogSegments).toBe(0);
+});
+
+test('a request that becomes too large as columns is refused whole', async () => {
+  const result = await anIngest({ requestBytesMax: 10_000 }).decode((block, refusals) => {
+    for (let index = 0; index < 100; index++) appendSpan(block, refusals, aSpan());
+  });
+  expect(result.kind).toBe('tooLarge');
+  expect(spool.status.backlogSegments).toBe(0);
+});
+
+test('spans on too many days are refused beyond the limit', async () => {
+  const result = await anIngest({ daysPerRequestMax: 3 }).decode((block, refusals) => {
+    for (let day = 1n; day <= 5n; day++) appendSpan(block, refusals, aSpan({ startNs: day * 86_400_000_000_000n }));
+  });
+  expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
+});
+
+test('is busy while too much waits for the disk, and takes spans again afterwards', async () => {
+  const ingest = anIngest({ pendingBytesMax: 1 });
+  const first = ingest.decode(oneSpan);
+  expect(await ingest.decode(oneSpan)).toMatchObject({ kind: 'busy', retryAfterMs: 1_000 });
+  expect(await first).toMatchObject({ kind: 'stored' });
+  expect(await ingest.decode(oneSpan)).toMatchObject({ kind: 'stored' });
+});
+
+test('is busy when the spool takes nothing, and says why', async () => {
+  const ingest = anIngest();
+  await spool.close();
+  expect(await ingest.decode(oneSpan)).toMatchObject({ kind: 'busy', message: 'the collector is shutting down' });
+});
+
+test('flush resolves when everything has been answered', async () => {
+  const ingest = anIngest();
+  const order: string[] = [];
+  const decoded = ingest.decode(oneSpan).finally(() => order.push('answered'));
+  const flushed = ingest.flush().finally(() => setImmediate(() => order.push('flushed')));
+  await Promise.all([decoded, flushed]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(order).toEqual(['answered', 'flushed']);
+});

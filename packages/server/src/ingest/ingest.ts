@@ -1,0 +1,162 @@
+import { randomInt } from 'node:crypto';
+import { Counter, type Registry } from 'prom-client';
+import { ByteBuffer } from './growable.ts';
+import { writeNativeBlock } from './native-block.ts';
+import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
+import { BLOCK_LIMITS, SpanBlock, type BlockLimits } from './span-block.ts';
+import type { Spool } from './spool.ts';
+
+export interface IngestLimits extends BlockLimits {
+  /** Columns that wait for the disk; beyond it a request is answered `busy`. */
+  readonly pendingBytesMax: number;
+  readonly retryAfterMs: number;
+}
+
+export const INGEST_LIMITS: IngestLimits = { ...BLOCK_LIMITS, pendingBytesMax: 32 * 1024 * 1024, retryAfterMs: 1_000 };
+
+export interface IngestOptions {
+  readonly spool: Spool;
+  readonly registry: Registry;
+  readonly limits?: Partial<IngestLimits>;
+}
+
+/** The spans of a request that a decoder refused, while it appended the others. */
+export class Refusals {
+  readonly counts = new Map<SpanRefusal['code'], number>();
+  #first = '';
+  #total = 0;
+
+  get total(): number {
+    return this.#total;
+  }
+
+  add({ code, message }: SpanRefusal): void {
+    if (this.#total === 0) this.#first = message;
+    this.#total += 1;
+    this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
+  }
+
+  get message(): string {
+    if (this.#total === 0) return '';
+    return this.#total === 1
+      ? `1 span was refused: ${this.#first}`
+      : `${this.#total} spans were refused, the first because: ${this.#first}`;
+  }
+}
+
+/** Appends a request's spans. Throws `MalformedRequestError` or `RequestTooLargeError`. */
+export type Decode = (block: SpanBlock, refusals: Refusals) => void;
+
+/**
+ * What receivers call. Requests that arrive while a block is on its way to the disk share the next one: one commit is in
+ * flight at any time, and no request waits for a timer.
+ */
+export class Ingest {
+  readonly #spool: Spool;
+  readonly #limits: IngestLimits;
+  readonly #accepted: Counter;
+  readonly #rejected: Counter<'reason'>;
+  readonly #native = new ByteBuffer();
+  /** Requests append to it; the commit in flight writes the other one. */
+  #open: SpanBlock;
+  #spare: SpanBlock;
+  #waiting: ((result: CommitResult) => void)[] = [];
+  #committing: Promise<void> | null = null;
+
+  constructor({ spool, registry, limits }: IngestOptions) {
+    this.#spool = spool;
+    this.#limits = { ...INGEST_LIMITS, ...limits };
+    const seed = randomInt(2 ** 32);
+    this.#open = new SpanBlock(seed, this.#limits);
+    this.#spare = new SpanBlock(seed, this.#limits);
+    this.#accepted = new Counter({
+      name: 'throughline_accepted_spans_total',
+      help: 'Spans that were made durable and acknowledged',
+      registers: [registry],
+    });
+    this.#rejected = new Counter({
+      name: 'throughline_rejected_spans_total',
+      help: 'Spans that were refused one by one, by reason',
+      labelNames: ['reason'],
+      registers: [registry],
+    });
+  }
+
+  /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
+  get busyBecause(): string | null {
+    if (this.#open.byteLength >= this.#limits.pendingBytesMax) return 'too many spans wait for the disk';
+    return this.#spool.blockedBy;
+  }
+
+  /** Runs the decoder at once and resolves when its spans are durable. */
+  async decode(decode: Decode): Promise<IngestResult> {
+    const busyBecause = this.busyBecause;
+    if (busyBecause !== null) return this.#busy(busyBecause);
+    const block = this.#open;
+    const rows = block.rowCount;
+    const refusals = new Refusals();
+    block.mark();
+    try {
+      decode(block, refusals);
+    } catch (error) {
+      block.rollback();
+      if (error instanceof MalformedRequestError) return { kind: 'malformed', message: error.message };
+      if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', message: error.message };
+      throw error;
+    }
+    const acceptedSpans = block.rowCount - rows;
+    if (acceptedSpans === 0) block.rollback();
+    else {
+      const commit = await this.#commit();
+      if (commit.kind === 'blocked') return this.#busy(commit.reason);
+    }
+    this.#accepted.inc(acceptedSpans);
+    for (const [reason, count] of refusals.counts) this.#rejected.inc({ reason }, count);
+    return { kind: 'stored', acceptedSpans, rejectedSpans: refusals.total, message: refusals.message };
+  }
+
+  /** Resolves when everything that was decoded before has been answered. */
+  async flush(): Promise<void> {
+    while (this.#committing !== null) await this.#committing;
+  }
+
+  #busy(message: string): IngestResult {
+    return { kind: 'busy', retryAfterMs: this.#limits.retryAfterMs, message };
+  }
+
+  #commit(): Promise<CommitResult> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#committing ??= this.#commitAll();
+    });
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      // What else arrived together with this request is decoded before the block is closed.
+      await new Promise((resolve) => setImmediate(resolve));
+      const block = this.#open;
+      const waiting = this.#waiting;
+      this.#open = this.#spare;
+      this.#waiting = [];
+      const result = await this.#write(block);
+      block.clear();
+      this.#spare = block;
+      for (const resolve of waiting) resolve(result);
+    }
+    // In the same turn as the last look at the list: whoever comes next starts a new run.
+    this.#committing = null;
+  }
+
+  async #write(block: SpanBlock): Promise<CommitResult> {
+    this.#native.clear();
+    writeNativeBlock(block, this.#native);
+    try {
+      return await this.#spool.append(this.#native.content(), block.rowCount);
+    } catch (error) {
+      return { kind: 'blocked', reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+}
+
+type CommitResult = Awaited<ReturnType<Spool['append']>>;

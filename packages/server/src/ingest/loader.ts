@@ -1,0 +1,109 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Counter, type Registry } from 'prom-client';
+import { EngineError, type Engine } from '../storage/engine.ts';
+import type { Segment } from './segment-recovery.ts';
+import type { Spool } from './spool.ts';
+
+export interface LoaderLimits {
+  /** The first repeat waits this long, each further one twice as long … */
+  readonly retryDelayMs: number;
+  /** … up to this. */
+  readonly retryDelayMsMax: number;
+  /** A segment that the engine has refused so often is set aside. */
+  readonly refusalsMax: number;
+}
+
+export const LOADER_LIMITS: LoaderLimits = { retryDelayMs: 50, retryDelayMsMax: 2_000, refusalsMax: 5 };
+
+export interface LoaderOptions {
+  readonly spool: Spool;
+  readonly engine: Engine;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<LoaderLimits>;
+}
+
+/**
+ * Hands sealed segments to the engine, in order, one at a time. A segment's name is its deduplication token, so that a
+ * repeat after an unknown end stores nothing twice.
+ */
+export class Loader {
+  readonly #options: LoaderOptions;
+  readonly #limits: LoaderLimits;
+  readonly #inserts: Counter<'outcome'>;
+  readonly #spans: Counter;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(options: LoaderOptions) {
+    this.#options = options;
+    this.#limits = { ...LOADER_LIMITS, ...options.limits };
+    const registers = [options.registry];
+    this.#inserts = new Counter({
+      name: 'throughline_loader_inserts_total',
+      help: 'Segments handed to the engine, by outcome: stored, or the code of the error, or rejected for good',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.#spans = new Counter({
+      name: 'throughline_loader_spans_total',
+      help: 'Spans that the engine has taken',
+      registers,
+    });
+  }
+
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  /**
+   * Call it when the spool is closed: loads what is left, and stops then or after the timeout. True when nothing is
+   * left; what is left is loaded at the next start.
+   */
+  async drain(timeoutMs: number): Promise<boolean> {
+    const timer = setTimeout(() => this.#stopping.abort(), timeoutMs);
+    await this.#running;
+    clearTimeout(timer);
+    return !this.#stopping.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    const { spool } = this.#options;
+    const { signal } = this.#stopping;
+    for (;;) {
+      const segment = await spool.nextSealed(signal);
+      if (segment === null) return;
+      await this.#load(segment, signal);
+    }
+  }
+
+  async #load(segment: Segment, signal: AbortSignal): Promise<void> {
+    const { spool, engine, log } = this.#options;
+    const { retryDelayMs, retryDelayMsMax, refusalsMax } = this.#limits;
+    let refusals = 0;
+    for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
+      try {
+        await engine.insertNativeFile('spans', segment.path, segment.name);
+        await spool.release(segment);
+        this.#inserts.inc({ outcome: 'stored' });
+        this.#spans.inc(segment.rows);
+        return;
+      } catch (error) {
+        const outcome = error instanceof EngineError ? error.code : 'failed';
+        this.#inserts.inc({ outcome });
+        if (outcome === 'refused' && ++refusals >= refusalsMax) {
+          log.error(
+            { err: error, segment: segment.name, spans: segment.rows },
+            'the store refuses a segment; it is set aside',
+          );
+          await spool.reject(segment);
+          this.#inserts.inc({ outcome: 'rejected' });
+          return;
+        }
+        log.warn({ err: error, segment: segment.name, delayMs }, 'a segment is not stored yet; trying again');
+      }
+      await delay(delayMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}

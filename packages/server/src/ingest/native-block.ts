@@ -1,0 +1,209 @@
+import { SPAN_COLUMNS } from '../storage/schema.ts';
+import type { AttributeColumns } from './attribute-columns.ts';
+import type { ByteBuffer, Uint32Buffer } from './growable.ts';
+import type { LowCardinalityColumn } from './low-cardinality.ts';
+import type { SpanBlock } from './span-block.ts';
+
+type ColumnName = (typeof SPAN_COLUMNS)[number][0];
+
+/** What stands once in the block and is written for each span that refers to it: a resource or a scope. */
+interface Shared {
+  readonly attributes: AttributeColumns;
+  /** Where each row's values end in `attributes.values`. */
+  readonly valueEnds: Uint32Buffer;
+}
+
+/**
+ * Appends the block in ClickHouse's Native format, as files hold it: the number of columns and of rows, then for each
+ * column its name, its type and its values. A file may hold any number of blocks. Nothing is written for a block
+ * without rows.
+ */
+export function writeNativeBlock(block: SpanBlock, out: ByteBuffer): void {
+  if (block.rowCount === 0) return;
+  out.varint(SPAN_COLUMNS.length);
+  out.varint(block.rowCount);
+  const writers = columnWriters(block, out);
+  for (const [name, type] of SPAN_COLUMNS) {
+    text(out, name);
+    text(out, type);
+    writers[name]();
+  }
+}
+
+/** One for each column: a column that the schema gains does not compile without its writer. */
+function columnWriters(block: SpanBlock, out: ByteBuffer): Record<ColumnName, () => void> {
+  const { attributes, events, links, resources, scopes, resourceOf, scopeOf } = block;
+  const bytes = (column: ByteBuffer) => () => out.copy(column.bytes, 0, column.length);
+  const words = (column: Uint32Buffer) => () => out.words(column);
+  const array = (ends: Uint32Buffer, values: () => void) => () => {
+    writeOffsets(out, ends);
+    values();
+  };
+  const sharedWords = (column: Uint32Buffer, rowOf: Uint32Buffer) => () => writeSharedWords(out, column, rowOf);
+  return {
+    trace_id: bytes(block.traceIds),
+    span_id: bytes(block.spanIds),
+    parent_span_id: bytes(block.parentSpanIds),
+    service: () => writeSharedLowCardinality(out, resources.services, resourceOf),
+    name: () => writeLowCardinality(out, block.names),
+    kind: bytes(block.kinds),
+    status_code: bytes(block.statusCodes),
+    status_message: bytes(block.statusMessages),
+    start_s: words(block.startSeconds),
+    start_ns: words(block.startNs),
+    duration_ns: words(block.durationNs),
+    trace_state: bytes(block.traceStates),
+    flags: words(block.flags),
+    dropped_attributes: words(block.droppedAttributes),
+    dropped_events: words(block.droppedEvents),
+    dropped_links: words(block.droppedLinks),
+    attrs_k: () => writeKeys(out, attributes),
+    attrs_v: array(attributes.ends, bytes(attributes.values)),
+    attrs_t: array(attributes.ends, bytes(attributes.types)),
+    res_k: () => writeSharedKeys(out, resources, resourceOf),
+    res_v: () => writeSharedValues(out, resources, resourceOf),
+    res_t: () => writeSharedTypes(out, resources, resourceOf),
+    res_dropped: sharedWords(resources.dropped, resourceOf),
+    res_schema_url: () => writeSharedLowCardinality(out, resources.schemaUrls, resourceOf),
+    res_entity_refs: () => writeSharedLowCardinality(out, resources.entityRefs, resourceOf),
+    scope_name: () => writeSharedLowCardinality(out, scopes.names, scopeOf),
+    scope_version: () => writeSharedLowCardinality(out, scopes.versions, scopeOf),
+    scope_k: () => writeSharedKeys(out, scopes, scopeOf),
+    scope_v: () => writeSharedValues(out, scopes, scopeOf),
+    scope_t: () => writeSharedTypes(out, scopes, scopeOf),
+    scope_dropped: sharedWords(scopes.dropped, scopeOf),
+    scope_schema_url: () => writeSharedLowCardinality(out, scopes.schemaUrls, scopeOf),
+    ev_ns: array(events.ends, words(events.ns)),
+    ev_name: () => {
+      writeLowCardinalityPrefix(out);
+      writeOffsets(out, events.ends);
+      writeIndexes(out, events.names);
+    },
+    ev_dropped: array(events.ends, words(events.dropped)),
+    ev_attr_n: array(events.ends, words(events.attributeCounts)),
+    ev_k: () => writeKeys(out, events.attributes),
+    ev_v: array(events.attributes.ends, bytes(events.attributes.values)),
+    ev_t: array(events.attributes.ends, bytes(events.attributes.types)),
+    link_trace_id: array(links.ends, bytes(links.traceIds)),
+    link_span_id: array(links.ends, bytes(links.spanIds)),
+    link_trace_state: array(links.ends, bytes(links.traceStates)),
+    link_flags: array(links.ends, words(links.flags)),
+    link_dropped: array(links.ends, words(links.dropped)),
+    link_attr_n: array(links.ends, words(links.attributeCounts)),
+    link_k: () => writeKeys(out, links.attributes),
+    link_v: array(links.attributes.ends, bytes(links.attributes.values)),
+    link_t: array(links.attributes.ends, bytes(links.attributes.types)),
+  };
+}
+
+function text(out: ByteBuffer, value: string): void {
+  const bytes = Buffer.from(value, 'latin1');
+  out.string(bytes, 0, bytes.length);
+}
+
+/** An array column begins with the ends of its rows, 64 bits each. */
+function writeOffsets(out: ByteBuffer, ends: Uint32Buffer): void {
+  const view = out.room(ends.length * 8);
+  for (let row = 0; row < ends.length; row++) view.setUint32(row * 8, ends.items[row] as number, true);
+}
+
+/** Answers the number of items in all rows. */
+function writeSharedOffsets(out: ByteBuffer, ends: Uint32Buffer, rowOf: Uint32Buffer): number {
+  const view = out.room(rowOf.length * 8);
+  let end = 0;
+  for (let row = 0; row < rowOf.length; row++) {
+    const shared = rowOf.items[row] as number;
+    end += ends.at(shared) - ends.at(shared - 1);
+    view.setUint32(row * 8, end, true);
+  }
+  return end;
+}
+
+function writeSharedWords(out: ByteBuffer, column: Uint32Buffer, rowOf: Uint32Buffer): void {
+  const view = out.room(rowOf.length * 4);
+  for (let row = 0; row < rowOf.length; row++) view.setUint32(row * 4, column.at(rowOf.items[row] as number), true);
+}
+
+/** SharedDictionariesWithAdditionalKeys; it stands before the offsets of an array. */
+function writeLowCardinalityPrefix(out: ByteBuffer): void {
+  out.uint64(1);
+}
+
+function writeLowCardinality(out: ByteBuffer, column: LowCardinalityColumn): void {
+  writeLowCardinalityPrefix(out);
+  writeIndexes(out, column);
+}
+
+function writeSharedLowCardinality(out: ByteBuffer, column: LowCardinalityColumn, rowOf: Uint32Buffer): void {
+  writeLowCardinalityPrefix(out);
+  const writeIndex = writeDictionary(out, column, rowOf.length);
+  for (let row = 0; row < rowOf.length; row++) writeIndex(row, column.indexes.at(rowOf.items[row] as number));
+}
+
+function writeKeys(out: ByteBuffer, attributes: AttributeColumns): void {
+  writeLowCardinalityPrefix(out);
+  writeOffsets(out, attributes.ends);
+  writeIndexes(out, attributes.keys);
+}
+
+function writeSharedKeys(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32Buffer): void {
+  const { ends, keys } = attributes;
+  writeLowCardinalityPrefix(out);
+  const count = writeSharedOffsets(out, ends, rowOf);
+  // Nothing follows the offsets where no row has an item.
+  if (count === 0) return;
+  const writeIndex = writeDictionary(out, keys, count);
+  let item = 0;
+  for (let row = 0; row < rowOf.length; row++) {
+    const shared = rowOf.items[row] as number;
+    for (let index = ends.at(shared - 1); index < ends.at(shared); index++) {
+      writeIndex(item++, keys.indexes.items[index] as number);
+    }
+  }
+}
+
+function writeSharedValues(out: ByteBuffer, { attributes, valueEnds }: Shared, rowOf: Uint32Buffer): void {
+  writeSharedOffsets(out, attributes.ends, rowOf);
+  for (let row = 0; row < rowOf.length; row++) {
+    const shared = rowOf.items[row] as number;
+    out.copy(attributes.values.bytes, valueEnds.at(shared - 1), valueEnds.at(shared));
+  }
+}
+
+function writeSharedTypes(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32Buffer): void {
+  writeSharedOffsets(out, attributes.ends, rowOf);
+  for (let row = 0; row < rowOf.length; row++) {
+    const shared = rowOf.items[row] as number;
+    out.copy(attributes.types.bytes, attributes.ends.at(shared - 1), attributes.ends.at(shared));
+  }
+}
+
+/** The dictionary and the rows' numbers in it; nothing where there are no rows. */
+function writeIndexes(out: ByteBuffer, column: LowCardinalityColumn): void {
+  const { items, length } = column.indexes;
+  if (length === 0) return;
+  const writeIndex = writeDictionary(out, column, length);
+  for (let row = 0; row < length; row++) writeIndex(row, items[row] as number);
+}
+
+/** Bits of the word before the dictionary: it carries its own keys, and they replace those of the block before. */
+const HAS_ADDITIONAL_KEYS = 1 << 9;
+const NEEDS_UPDATE = 1 << 10;
+
+/** Answers the function that writes a row's number into the room that has been made for all of them. */
+function writeDictionary(
+  out: ByteBuffer,
+  column: LowCardinalityColumn,
+  rows: number,
+): (row: number, index: number) => void {
+  // Numbers are UInt8, UInt16 or UInt32 (types 0, 1 and 2), as narrow as the dictionary allows.
+  const type = column.entryCount <= 0x100 ? 0 : column.entryCount <= 0x1_0000 ? 1 : 2;
+  out.uint64(type | HAS_ADDITIONAL_KEYS | NEEDS_UPDATE);
+  out.uint64(column.entryCount);
+  out.copy(column.entries.bytes, 0, column.entries.length);
+  out.uint64(rows);
+  const view = out.room(rows << type);
+  if (type === 0) return (row, index) => view.setUint8(row, index);
+  if (type === 1) return (row, index) => view.setUint16(row * 2, index, true);
+  return (row, index) => view.setUint32(row * 4, index, true);
+}

@@ -1,0 +1,72 @@
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { DATA_SUFFIX, INDEX_SUFFIX, removeSegment, syncDirectory } from './segment-files.ts';
+import { encodeRecord, RECORD_BYTES } from './segment-index.ts';
+import type { Segment } from './segment-recovery.ts';
+
+/** The segment that blocks are appended to. */
+export class OpenSegment {
+  readonly name: string;
+  readonly firstBlockAtMs: number;
+  readonly #directory: string;
+  readonly #data: FileHandle;
+  readonly #index: FileHandle;
+  bytes = 0;
+  rows = 0;
+  blocks = 0;
+
+  private constructor(directory: string, name: string, data: FileHandle, index: FileHandle, nowMs: number) {
+    this.#directory = directory;
+    this.name = name;
+    this.#data = data;
+    this.#index = index;
+    this.firstBlockAtMs = nowMs;
+  }
+
+  /** Creates the files, durably. */
+  static async create(directory: string, name: string, nowMs: number): Promise<OpenSegment> {
+    try {
+      const index = await open(join(directory, name + INDEX_SUFFIX), 'wx', 0o600);
+      try {
+        const data = await open(join(directory, name + DATA_SUFFIX), 'wx', 0o600);
+        await syncDirectory(directory);
+        return new OpenSegment(directory, name, data, index, nowMs);
+      } catch (error) {
+        await index.close();
+        throw error;
+      }
+    } catch (error) {
+      await removeSegment(directory, name);
+      throw error;
+    }
+  }
+
+  /** Resolves when the block is durable. After a rejection the files' ends are unknown: close and recover them. */
+  async append(block: Uint8Array, rows: number): Promise<void> {
+    const record = encodeRecord({ rows, offset: this.bytes, length: block.length, checksum: crc32(block) });
+    const writes = await Promise.allSettled([
+      writeDurably(this.#data, block, this.bytes),
+      writeDurably(this.#index, record, this.blocks * RECORD_BYTES),
+    ]);
+    for (const write of writes) if (write.status === 'rejected') throw write.reason;
+    this.bytes += block.length;
+    this.rows += rows;
+    this.blocks += 1;
+  }
+
+  async close(): Promise<Segment> {
+    await Promise.all([this.#data.close(), this.#index.close()]);
+    const { name, bytes, rows, firstBlockAtMs } = this;
+    return { name, path: join(this.#directory, name + DATA_SUFFIX), bytes, rows, firstBlockAtMs };
+  }
+}
+
+async function writeDurably(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
+  await file.datasync();
+}

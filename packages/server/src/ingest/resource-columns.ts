@@ -1,0 +1,183 @@
+import { AttributeType } from '../storage/schema.ts';
+import { AttributeColumns } from './attribute-columns.ts';
+import { Uint32Buffer } from './growable.ts';
+import { LowCardinalityColumn } from './low-cardinality.ts';
+
+/** The name that OpenTelemetry gives to a service which does not say its own. */
+const UNKNOWN_SERVICE = Buffer.from('unknown_service');
+const SERVICE_NAME = Buffer.from('service.name');
+
+/** Each resource once; it is written for each of its spans. */
+export class ResourceColumns {
+  /** A row is a resource. */
+  readonly attributes: AttributeColumns;
+  readonly dropped = new Uint32Buffer();
+  readonly schemaUrls: LowCardinalityColumn;
+  readonly entityRefs: LowCardinalityColumn;
+  readonly services: LowCardinalityColumn;
+  /** Where each resource's values begin and end in `attributes.values`. */
+  readonly valueEnds = new Uint32Buffer();
+
+  constructor(seed: number) {
+    this.attributes = new AttributeColumns(seed);
+    this.schemaUrls = new LowCardinalityColumn(seed);
+    this.entityRefs = new LowCardinalityColumn(seed);
+    this.services = new LowCardinalityColumn(seed);
+  }
+
+  get lastRow(): number {
+    return this.dropped.length - 1;
+  }
+
+  /** About the bytes that the last resource takes in each row. */
+  get lastRowBytes(): number {
+    return rowBytes(this.attributes, this.valueEnds);
+  }
+
+  /**
+   * Completes a resource whose attributes have been appended. `entityRefs` is their OTLP JSON, '' where there are none.
+   */
+  add(
+    source: Uint8Array,
+    schemaUrlStart: number,
+    schemaUrlEnd: number,
+    droppedAttributesCount: number,
+    entityRefs: string,
+  ): void {
+    this.#appendService();
+    this.attributes.endRow();
+    this.valueEnds.push(this.attributes.values.length);
+    this.dropped.push(droppedAttributesCount);
+    this.schemaUrls.append(source, schemaUrlStart, schemaUrlEnd);
+    const entities = Buffer.from(entityRefs);
+    this.entityRefs.append(entities, 0, entities.length);
+  }
+
+  save(stack: number[]): void {
+    stack.push(this.dropped.length, this.schemaUrls.entryCount, this.entityRefs.entryCount, this.services.entryCount);
+    this.attributes.save(stack);
+  }
+
+  restore(stack: number[]): void {
+    this.attributes.restore(stack);
+    this.services.truncateEntries(stack.pop() as number);
+    this.entityRefs.truncateEntries(stack.pop() as number);
+    this.schemaUrls.truncateEntries(stack.pop() as number);
+    const rows = stack.pop() as number;
+    this.dropped.length = this.valueEnds.length = rows;
+    this.schemaUrls.indexes.length = this.entityRefs.indexes.length = this.services.indexes.length = rows;
+  }
+
+  clear(): void {
+    this.attributes.clear();
+    this.dropped.clear();
+    this.valueEnds.clear();
+    this.schemaUrls.clear();
+    this.entityRefs.clear();
+    this.services.clear();
+  }
+
+  /** The last `service.name` that is a string with a character in it. */
+  #appendService(): void {
+    const { keys, types, values } = this.attributes;
+    let service: Uint8Array = UNKNOWN_SERVICE;
+    let at = this.valueEnds.last();
+    for (let index = this.attributes.ends.last(); index < this.attributes.count; index++) {
+      const [start, end] = stringRange(values.bytes, at);
+      at = end;
+      const isName = end > start && types.bytes[index] === AttributeType.string;
+      if (isName && SERVICE_NAME.equals(keys.entry(keys.indexes.at(index)))) {
+        service = values.bytes.subarray(start, end);
+      }
+    }
+    this.services.append(service, 0, service.length);
+  }
+}
+
+/** Each instrumentation scope once. */
+export class ScopeColumns {
+  readonly attributes: AttributeColumns;
+  readonly dropped = new Uint32Buffer();
+  readonly names: LowCardinalityColumn;
+  readonly versions: LowCardinalityColumn;
+  readonly schemaUrls: LowCardinalityColumn;
+  readonly valueEnds = new Uint32Buffer();
+
+  constructor(seed: number) {
+    this.attributes = new AttributeColumns(seed);
+    this.names = new LowCardinalityColumn(seed);
+    this.versions = new LowCardinalityColumn(seed);
+    this.schemaUrls = new LowCardinalityColumn(seed);
+  }
+
+  get lastRow(): number {
+    return this.dropped.length - 1;
+  }
+
+  get lastRowBytes(): number {
+    return rowBytes(this.attributes, this.valueEnds);
+  }
+
+  /** Completes a scope whose attributes have been appended. */
+  add(source: Uint8Array, scope: ScopeFields): void {
+    this.attributes.endRow();
+    this.valueEnds.push(this.attributes.values.length);
+    this.dropped.push(scope.droppedAttributesCount);
+    this.names.append(source, scope.nameStart, scope.nameEnd);
+    this.versions.append(source, scope.versionStart, scope.versionEnd);
+    this.schemaUrls.append(source, scope.schemaUrlStart, scope.schemaUrlEnd);
+  }
+
+  save(stack: number[]): void {
+    stack.push(this.dropped.length, this.names.entryCount, this.versions.entryCount, this.schemaUrls.entryCount);
+    this.attributes.save(stack);
+  }
+
+  restore(stack: number[]): void {
+    this.attributes.restore(stack);
+    this.schemaUrls.truncateEntries(stack.pop() as number);
+    this.versions.truncateEntries(stack.pop() as number);
+    this.names.truncateEntries(stack.pop() as number);
+    const rows = stack.pop() as number;
+    this.dropped.length = this.valueEnds.length = rows;
+    this.names.indexes.length = this.versions.indexes.length = this.schemaUrls.indexes.length = rows;
+  }
+
+  clear(): void {
+    this.attributes.clear();
+    this.dropped.clear();
+    this.valueEnds.clear();
+    this.names.clear();
+    this.versions.clear();
+    this.schemaUrls.clear();
+  }
+}
+
+export interface ScopeFields {
+  readonly nameStart: number;
+  readonly nameEnd: number;
+  readonly versionStart: number;
+  readonly versionEnd: number;
+  readonly schemaUrlStart: number;
+  readonly schemaUrlEnd: number;
+  readonly droppedAttributesCount: number;
+}
+
+function rowBytes(attributes: AttributeColumns, valueEnds: Uint32Buffer): number {
+  const last = valueEnds.length - 1;
+  const count = attributes.ends.at(last) - attributes.ends.at(last - 1);
+  // A key's number takes up to four bytes, its type one.
+  return valueEnds.at(last) - valueEnds.at(last - 1) + count * 5;
+}
+
+function stringRange(bytes: Uint8Array, at: number): [start: number, end: number] {
+  let length = 0;
+  let shift = 1;
+  let index = at;
+  for (;;) {
+    const byte = bytes[index++] as number;
+    length += (byte & 0x7f) * shift;
+    if (byte < 0x80) return [index, index + length];
+    shift *= 0x80;
+  }
+}

@@ -1,0 +1,121 @@
+import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** The blocks of a segment, one after the other: a valid file in the Native format. */
+export const DATA_SUFFIX = '.native';
+/** The records of the blocks. */
+export const INDEX_SUFFIX = '.index';
+const REPAIRED_DATA_SUFFIX = '.repaired';
+/** Its presence says that the repair is complete and only has to take the place of the original. */
+const REPAIRED_INDEX_SUFFIX = '.repaired-index';
+const TEMPORARY_SUFFIX = '.temporary';
+const REJECTED_DIRECTORY = 'rejected';
+
+/** Names of the segments in the directory, oldest first. Completes repairs that a crash has interrupted. */
+export async function listSegments(directory: string): Promise<string[]> {
+  const files = await readdir(directory);
+  for (const file of files) {
+    if (file.endsWith(REPAIRED_INDEX_SUFFIX)) await takeRepair(directory, stem(file, REPAIRED_INDEX_SUFFIX));
+  }
+  const left = await readdir(directory);
+  for (const file of left) {
+    const isOrphanIndex = file.endsWith(INDEX_SUFFIX) && !left.includes(stem(file, INDEX_SUFFIX) + DATA_SUFFIX);
+    const isUnfinished = file.endsWith(REPAIRED_DATA_SUFFIX) || file.endsWith(TEMPORARY_SUFFIX);
+    if (isOrphanIndex || isUnfinished) await rm(join(directory, file), { force: true });
+  }
+  // Names begin with a sequence number of fixed width.
+  return left
+    .filter((file) => file.endsWith(DATA_SUFFIX))
+    .map((file) => stem(file, DATA_SUFFIX))
+    .toSorted();
+}
+
+/** The data first: an index without data is nothing, data without an index would look damaged. */
+export async function removeSegment(directory: string, name: string): Promise<void> {
+  await rm(join(directory, name + DATA_SUFFIX), { force: true });
+  await rm(join(directory, name + INDEX_SUFFIX), { force: true });
+}
+
+/** Puts other contents in the place of a segment's, at once or not at all, however often the process dies meanwhile. */
+export async function replaceSegment(
+  directory: string,
+  name: string,
+  blocks: AsyncIterable<Uint8Array>,
+  index: Uint8Array,
+): Promise<void> {
+  await writeDurably(join(directory, name + REPAIRED_DATA_SUFFIX), blocks);
+  const temporaryIndex = join(directory, name + TEMPORARY_SUFFIX);
+  await writeDurably(temporaryIndex, [index]);
+  await rename(temporaryIndex, join(directory, name + REPAIRED_INDEX_SUFFIX));
+  await syncDirectory(directory);
+  await takeRepair(directory, name);
+}
+
+async function takeRepair(directory: string, name: string): Promise<void> {
+  const repaired = join(directory, name + REPAIRED_DATA_SUFFIX);
+  if (await exists(repaired)) await rename(repaired, join(directory, name + DATA_SUFFIX));
+  await rename(join(directory, name + REPAIRED_INDEX_SUFFIX), join(directory, name + INDEX_SUFFIX));
+  await syncDirectory(directory);
+}
+
+/** Links the segment's files into `rejected/` as they are, under a name that ends on `.damaged`. */
+export async function keepAsFound(directory: string, name: string): Promise<void> {
+  const rejected = await rejectedDirectory(directory);
+  for (const suffix of [DATA_SUFFIX, INDEX_SUFFIX]) {
+    const from = join(directory, name + suffix);
+    const to = join(rejected, `${name}.damaged${suffix}`);
+    if (!(await exists(from))) continue;
+    await rm(to, { force: true });
+    await link(from, to);
+  }
+}
+
+/** Moves the segment into `rejected/`. */
+export async function setAside(directory: string, name: string): Promise<void> {
+  const rejected = await rejectedDirectory(directory);
+  for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
+    const from = join(directory, name + suffix);
+    if (await exists(from)) await rename(from, join(rejected, name + suffix));
+  }
+  await syncDirectory(rejected);
+  await syncDirectory(directory);
+}
+
+/** Names of the segments in `rejected/`. */
+export async function listRejected(directory: string): Promise<string[]> {
+  const files = await readdir(await rejectedDirectory(directory));
+  return files.filter((file) => file.endsWith(DATA_SUFFIX)).map((file) => stem(file, DATA_SUFFIX));
+}
+
+export async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function rejectedDirectory(directory: string): Promise<string> {
+  const rejected = join(directory, REJECTED_DIRECTORY);
+  await mkdir(rejected, { recursive: true, mode: 0o700 });
+  return rejected;
+}
+
+async function writeDurably(path: string, parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, 'w', 0o600);
+  try {
+    for await (const part of parts) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}
+
+function stem(file: string, suffix: string): string {
+  return file.slice(0, -suffix.length);
+}

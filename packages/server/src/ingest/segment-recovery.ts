@@ -1,0 +1,104 @@
+import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { DATA_SUFFIX, INDEX_SUFFIX, keepAsFound, removeSegment, replaceSegment } from './segment-files.ts';
+import { decodeRecords, encodeRecord, RECORD_BYTES, type BlockRecord } from './segment-index.ts';
+
+/** A segment that the engine may be given: a whole number of good blocks. */
+export interface Segment {
+  /** Without a suffix; never used twice. */
+  readonly name: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly rows: number;
+  readonly firstBlockAtMs: number;
+}
+
+export interface Recovery {
+  /** Null where no good block was left; the files are gone then. */
+  readonly segment: Segment | null;
+  /** Blocks that were acknowledged and are damaged. The segment as it was found is kept in `rejected/`. */
+  readonly damagedBlocks: number;
+}
+
+/**
+ * Makes a segment whole that a process left behind when it died, or that a write failed on: what was not acknowledged
+ * at its end is cut off, damaged blocks are taken out. `blocksMax`: blocks beyond it were never acknowledged.
+ */
+export async function recoverSegment(directory: string, name: string, blocksMax = Infinity): Promise<Recovery> {
+  const path = join(directory, name + DATA_SUFFIX);
+  const data = await open(path, 'r+');
+  try {
+    const { size, mtimeMs } = await data.stat();
+    const index = await readIndex(join(directory, name + INDEX_SUFFIX));
+    const slots = decodeRecords(index ?? Buffer.alloc(0)).slice(0, blocksMax);
+    const good: BlockRecord[] = [];
+    let goodUntil = 0;
+    for (const [slot, record] of slots.entries()) {
+      if (record === null || !(await isGood(data, record, size))) continue;
+      good.push(record);
+      goodUntil = slot + 1;
+    }
+    // Only the last block can have been on its way when the process died.
+    const tornBlocks = goodUntil < slots.length ? 1 : 0;
+    const indexIsLost = index === null && size > 0;
+    const damagedBlocks = slots.length - good.length - tornBlocks + (indexIsLost ? 1 : 0);
+    if (damagedBlocks > 0) await keepAsFound(directory, name);
+    if (good.length === 0) {
+      await removeSegment(directory, name);
+      return { segment: null, damagedBlocks };
+    }
+    const bytes = good.reduce((sum, record) => sum + record.length, 0);
+    const rows = good.reduce((sum, record) => sum + record.rows, 0);
+    // Cutting would reach the file that has been kept as well.
+    if (damagedBlocks > 0) await takeOut(directory, name, data, good);
+    else await cut(directory, name, data, good.length, bytes);
+    return { segment: { name, path, bytes, rows, firstBlockAtMs: mtimeMs }, damagedBlocks };
+  } finally {
+    await data.close();
+  }
+}
+
+async function readIndex(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+async function isGood(data: FileHandle, record: BlockRecord, size: number): Promise<boolean> {
+  if (record.offset + record.length > size) return false;
+  return crc32(await readBlock(data, record)) === record.checksum;
+}
+
+async function readBlock(data: FileHandle, { offset, length }: BlockRecord): Promise<Buffer> {
+  const { buffer, bytesRead } = await data.read(Buffer.allocUnsafe(length), 0, length, offset);
+  return buffer.subarray(0, bytesRead);
+}
+
+async function cut(directory: string, name: string, data: FileHandle, blocks: number, bytes: number): Promise<void> {
+  const index = await open(join(directory, name + INDEX_SUFFIX), 'r+');
+  try {
+    await index.truncate(blocks * RECORD_BYTES);
+    await data.truncate(bytes);
+    await Promise.all([index.sync(), data.sync()]);
+  } finally {
+    await index.close();
+  }
+}
+
+/** The name stays: should the engine have the whole segment already, its token tells. */
+async function takeOut(directory: string, name: string, data: FileHandle, good: readonly BlockRecord[]): Promise<void> {
+  async function* blocks(): AsyncGenerator<Buffer> {
+    for (const record of good) yield await readBlock(data, record);
+  }
+  let offset = 0;
+  const records = good.map((record) => {
+    const moved = encodeRecord({ ...record, offset });
+    offset += record.length;
+    return moved;
+  });
+  await replaceSegment(directory, name, blocks(), Buffer.concat(records));
+}

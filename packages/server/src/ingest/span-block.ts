@@ -1,0 +1,298 @@
+import { AttributeColumns } from './attribute-columns.ts';
+import { EventColumns, LinkColumns } from './event-columns.ts';
+import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { LowCardinalityColumn } from './low-cardinality.ts';
+import { RequestTooLargeError, type SpanRefusal } from './result.ts';
+import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
+import type { LinkFields, SpanFields } from './span-fields.ts';
+import { checkLink, checkSpan } from './span-check.ts';
+import { secondsOf } from './time.ts';
+
+export interface BlockLimits {
+  /** Memory that one request may take as columns. A resource counts for each of its spans. */
+  readonly requestBytesMax: number;
+  /** Attributes, events and links of one span, each with those of its events and links. */
+  readonly itemsPerSpanMax: number;
+  /** Distinct UTC days in one request: each becomes a part in the store. */
+  readonly daysPerRequestMax: number;
+}
+
+export const BLOCK_LIMITS: BlockLimits = {
+  requestBytesMax: 64 * 1024 * 1024,
+  itemsPerSpanMax: 16_384,
+  daysPerRequestMax: 366,
+};
+
+/** Bytes of a row in the columns of fixed width and the ends of arrays. */
+const FIXED_ROW_BYTES = 200;
+/** Bytes of an attribute, event or link beside its text. */
+const ATTRIBUTE_BYTES = 6;
+const EVENT_BYTES = 24;
+const LINK_BYTES = 48;
+
+/** Bytes of a resource or a scope beside its attributes. */
+const SHARED_BYTES = 64;
+
+/**
+ * Spans as the columns of the store. A decoder appends, for a resource: its attributes to `resources.attributes`, then
+ * `addResource`; for a scope the same; for a span: `beginSpan`, then attributes to `attributes`, `addEvent` and `addLink`
+ * in the order sent, then `endSpan`. `rollback` forgets everything since `mark`.
+ */
+export class SpanBlock {
+  readonly traceIds = new ByteBuffer();
+  readonly spanIds = new ByteBuffer();
+  readonly parentSpanIds = new ByteBuffer();
+  readonly names: LowCardinalityColumn;
+  readonly kinds = new ByteBuffer();
+  readonly statusCodes = new ByteBuffer();
+  readonly statusMessages = new ByteBuffer();
+  readonly startSeconds = new Uint32Buffer();
+  readonly startNs = new Uint32Buffer();
+  readonly durationNs = new Uint32Buffer();
+  readonly traceStates = new ByteBuffer();
+  readonly flags = new Uint32Buffer();
+  readonly droppedAttributes = new Uint32Buffer();
+  readonly droppedEvents = new Uint32Buffer();
+  readonly droppedLinks = new Uint32Buffer();
+  /** The row in `resources` and in `scopes` of each span. */
+  readonly resourceOf = new Uint32Buffer();
+  readonly scopeOf = new Uint32Buffer();
+  readonly attributes: AttributeColumns;
+  readonly resources: ResourceColumns;
+  readonly scopes: ScopeColumns;
+  readonly events: EventColumns;
+  readonly links: LinkColumns;
+
+  readonly #limits: BlockLimits;
+  readonly #requestMark: number[] = [];
+  readonly #spanMark: number[] = [];
+  readonly #requestDays = new Set<number>();
+  #requestBytes = 0;
+  #replicatedBytes = 0;
+  #linkProblem: SpanRefusal | null = null;
+
+  /** `seed`: any 32 bits that senders do not know. */
+  constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS) {
+    this.#limits = limits;
+    this.names = new LowCardinalityColumn(seed);
+    this.attributes = new AttributeColumns(seed);
+    this.resources = new ResourceColumns(seed);
+    this.scopes = new ScopeColumns(seed);
+    this.events = new EventColumns(seed);
+    this.links = new LinkColumns(seed);
+  }
+
+  get rowCount(): number {
+    return this.kinds.length;
+  }
+
+  /** About the memory that the rows take when they are written. */
+  get byteLength(): number {
+    return (
+      this.rowCount * FIXED_ROW_BYTES +
+      this.#replicatedBytes +
+      (this.resources.lastRow + this.scopes.lastRow) * SHARED_BYTES +
+      attributeBytes(this.resources.attributes) +
+      attributeBytes(this.scopes.attributes) +
+      this.statusMessages.length +
+      this.traceStates.length +
+      this.names.entries.length +
+      attributeBytes(this.attributes) +
+      attributeBytes(this.events.attributes) +
+      attributeBytes(this.links.attributes) +
+      this.events.count * EVENT_BYTES +
+      this.links.count * LINK_BYTES +
+      this.links.traceStates.length
+    );
+  }
+
+  mark(): void {
+    this.#requestMark.length = 0;
+    this.#requestMark.push(
+      this.rowCount,
+      this.statusMessages.length,
+      this.traceStates.length,
+      this.names.entryCount,
+      this.#replicatedBytes,
+    );
+    this.resources.save(this.#requestMark);
+    this.scopes.save(this.#requestMark);
+    this.#saveSpan(this.#requestMark);
+    this.#requestDays.clear();
+    this.#requestBytes = this.byteLength;
+  }
+
+  rollback(): void {
+    const mark = this.#requestMark;
+    this.#restoreSpan(mark);
+    this.scopes.restore(mark);
+    this.resources.restore(mark);
+    this.#replicatedBytes = mark.pop() as number;
+    const names = mark.pop() as number;
+    this.traceStates.length = mark.pop() as number;
+    this.statusMessages.length = mark.pop() as number;
+    this.#truncateRows(mark.pop() as number);
+    this.names.truncateEntries(names);
+  }
+
+  /**
+   * The resource of the scopes and spans that follow; its attributes have been appended to `resources.attributes`.
+   * `entityRefs` is their OTLP JSON, '' where there are none. Throws `RequestTooLargeError`.
+   */
+  addResource(
+    source: Uint8Array,
+    schemaUrlStart: number,
+    schemaUrlEnd: number,
+    droppedAttributesCount: number,
+    entityRefs: string,
+  ): void {
+    this.resources.add(source, schemaUrlStart, schemaUrlEnd, droppedAttributesCount, entityRefs);
+    this.#checkRequestBytes();
+  }
+
+  /** The scope of the spans that follow; its attributes have been appended to `scopes.attributes`. */
+  addScope(source: Uint8Array, scope: ScopeFields): void {
+    this.scopes.add(source, scope);
+    this.#checkRequestBytes();
+  }
+
+  beginSpan(): void {
+    this.#spanMark.length = 0;
+    this.#saveSpan(this.#spanMark);
+    this.#linkProblem = null;
+  }
+
+  /** Its attributes have been appended to `events.attributes` before. */
+  addEvent(
+    source: Uint8Array,
+    nameStart: number,
+    nameEnd: number,
+    timeLow: number,
+    timeHigh: number,
+    droppedAttributesCount: number,
+  ): void {
+    this.events.add(source, nameStart, nameEnd, timeLow, timeHigh, droppedAttributesCount);
+  }
+
+  /** Its attributes have been appended to `links.attributes` before. */
+  addLink(source: Uint8Array, link: LinkFields): void {
+    this.#linkProblem ??= checkLink(link);
+    if (this.#linkProblem === null) this.links.add(source, link);
+  }
+
+  /**
+   * Completes the span, which belongs to the resource and the scope that were added last. Answers null, or the reason
+   * why this one span is refused and nothing is kept of it. Throws `RequestTooLargeError`.
+   */
+  endSpan(span: SpanFields): SpanRefusal | null {
+    const seconds = secondsOf(span.startLow, span.startHigh);
+    const problem = checkSpan(span, seconds) ?? this.#linkProblem ?? this.#checkLimits(seconds);
+    if (problem !== null) {
+      this.#restoreSpan(this.#spanMark);
+      return problem;
+    }
+    const { source } = span;
+    this.traceIds.copy(source, span.traceIdStart, span.traceIdEnd);
+    this.spanIds.copy(source, span.spanIdStart, span.spanIdEnd);
+    if (span.parentSpanIdStart === span.parentSpanIdEnd) this.parentSpanIds.zeros(8);
+    else this.parentSpanIds.copy(source, span.parentSpanIdStart, span.parentSpanIdEnd);
+    this.names.append(source, span.nameStart, span.nameEnd);
+    this.kinds.byte(span.kind);
+    this.statusCodes.byte(span.statusCode);
+    this.statusMessages.string(source, span.statusMessageStart, span.statusMessageEnd);
+    this.traceStates.string(source, span.traceStateStart, span.traceStateEnd);
+    this.startSeconds.push(seconds);
+    this.startNs.push(span.startLow);
+    this.startNs.push(span.startHigh);
+    // Words are taken modulo 2^32, which is what the difference wants.
+    const borrow = span.endLow < span.startLow ? 1 : 0;
+    this.durationNs.push(span.endLow - span.startLow);
+    this.durationNs.push(span.endHigh - span.startHigh - borrow);
+    this.flags.push(span.flags);
+    this.droppedAttributes.push(span.droppedAttributesCount);
+    this.droppedEvents.push(span.droppedEventsCount);
+    this.droppedLinks.push(span.droppedLinksCount);
+    this.resourceOf.push(this.resources.lastRow);
+    this.scopeOf.push(this.scopes.lastRow);
+    this.attributes.endRow();
+    this.events.endRow();
+    this.links.endRow();
+    this.#replicatedBytes += this.resources.lastRowBytes + this.scopes.lastRowBytes;
+    this.#checkRequestBytes();
+    return null;
+  }
+
+  clear(): void {
+    this.#truncateRows(0);
+    this.names.clear();
+    for (const column of [this.traceIds, this.spanIds, this.parentSpanIds, this.statusMessages, this.traceStates]) {
+      column.clear();
+    }
+    this.attributes.clear();
+    this.resources.clear();
+    this.scopes.clear();
+    this.events.clear();
+    this.links.clear();
+    this.#replicatedBytes = 0;
+  }
+
+  #checkRequestBytes(): void {
+    const { requestBytesMax } = this.#limits;
+    if (this.byteLength - this.#requestBytes <= requestBytesMax) return;
+    throw new RequestTooLargeError(
+      `the request takes more than ${requestBytesMax} bytes as columns; send fewer spans in a request`,
+    );
+  }
+
+  #checkLimits(seconds: number): SpanRefusal | null {
+    const { itemsPerSpanMax, daysPerRequestMax } = this.#limits;
+    const items =
+      Math.max(this.attributes.openCount, this.events.openCount, this.links.openCount) +
+      Math.max(this.events.attributes.openCount, this.links.attributes.openCount);
+    if (items > itemsPerSpanMax) {
+      return { code: 'limit', message: `more than ${itemsPerSpanMax} attributes, events or links in a span` };
+    }
+    const day = Math.floor(seconds / 86_400);
+    if (!this.#requestDays.has(day)) {
+      if (this.#requestDays.size === daysPerRequestMax) {
+        return { code: 'limit', message: `start times on more than ${daysPerRequestMax} days in a request` };
+      }
+      this.#requestDays.add(day);
+    }
+    return null;
+  }
+
+  #saveSpan(stack: number[]): void {
+    this.attributes.save(stack);
+    this.events.save(stack);
+    this.links.save(stack);
+  }
+
+  #restoreSpan(stack: number[]): void {
+    this.links.restore(stack);
+    this.events.restore(stack);
+    this.attributes.restore(stack);
+  }
+
+  #truncateRows(rows: number): void {
+    this.traceIds.length = rows * 16;
+    this.spanIds.length = rows * 8;
+    this.parentSpanIds.length = rows * 8;
+    this.startNs.length = rows * 2;
+    this.durationNs.length = rows * 2;
+    this.names.indexes.length = rows;
+    this.kinds.length = rows;
+    this.statusCodes.length = rows;
+    this.startSeconds.length = rows;
+    this.flags.length = rows;
+    this.droppedAttributes.length = rows;
+    this.droppedEvents.length = rows;
+    this.droppedLinks.length = rows;
+    this.resourceOf.length = rows;
+    this.scopeOf.length = rows;
+  }
+}
+
+function attributeBytes(attributes: AttributeColumns): number {
+  return attributes.values.length + attributes.count * ATTRIBUTE_BYTES + attributes.keys.entries.length;
+}

@@ -1,0 +1,55 @@
+import type { SpanRefusal } from './result.ts';
+import type { LinkFields, SpanFields } from './span-fields.ts';
+
+/** The largest second that the store's DateTime holds is 2^32 − 1, in the year 2106. */
+const SECONDS_MAX = 0xffff_ffff;
+
+/**
+ * Null, or why the span cannot be stored. Ids as the OTLP specification demands them; a start time of 0 is protobuf's
+ * way of saying that there is none, and such a span would stand outside of every time that anybody looks at.
+ */
+export function checkSpan(span: SpanFields, startSeconds: number): SpanRefusal | null {
+  const { source } = span;
+  return (
+    checkId('trace_id', 'trace id', source, span.traceIdStart, span.traceIdEnd, 16) ??
+    checkId('span_id', 'span id', source, span.spanIdStart, span.spanIdEnd, 8) ??
+    checkParent(span.parentSpanIdEnd - span.parentSpanIdStart) ??
+    checkStart(span, startSeconds)
+  );
+}
+
+export function checkLink(link: LinkFields): SpanRefusal | null {
+  return (
+    checkLength('link', "a link's trace id", link.traceIdEnd - link.traceIdStart, 16) ??
+    checkLength('link', "a link's span id", link.spanIdEnd - link.spanIdStart, 8)
+  );
+}
+
+function checkId(
+  code: SpanRefusal['code'],
+  name: string,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  bytes: number,
+): SpanRefusal | null {
+  const problem = checkLength(code, name, end - start, bytes);
+  if (problem !== null) return problem;
+  for (let index = start; index < end; index++) {
+    if (source[index] !== 0) return null;
+  }
+  return { code, message: `${name} is all zero` };
+}
+
+function checkLength(code: SpanRefusal['code'], name: string, length: number, bytes: number): SpanRefusal | null {
+  return length === bytes ? null : { code, message: `${name} has ${length} bytes instead of ${bytes}` };
+}
+
+function checkParent(length: number): SpanRefusal | null {
+  return length === 0 ? null : checkLength('parent_span_id', 'parent span id', length, 8);
+}
+
+function checkStart(span: SpanFields, seconds: number): SpanRefusal | null {
+  if (span.startLow === 0 && span.startHigh === 0) return { code: 'start_time', message: 'start time is missing' };
+  return seconds > SECONDS_MAX ? { code: 'start_time', message: 'start time is after the year 2106' } : null;
+}

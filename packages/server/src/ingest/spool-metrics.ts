@@ -1,0 +1,45 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { SpoolStatus } from './spool.ts';
+
+export class SpoolMetrics {
+  readonly bytes: Counter;
+  readonly blocked: Counter;
+  readonly damagedBlocks: Counter;
+  readonly commitSeconds: Histogram;
+
+  constructor(registry: Registry, status: () => SpoolStatus) {
+    const registers = [registry];
+    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
+    this.bytes = counter('throughline_spool_bytes_total', 'Bytes that were made durable in the spool');
+    this.blocked = counter(
+      'throughline_spool_blocked_total',
+      'Blocks that the spool did not take: disk or backlog full',
+    );
+    this.damagedBlocks = counter(
+      'throughline_spool_damaged_blocks_total',
+      'Acknowledged blocks that were found damaged',
+    );
+    this.commitSeconds = new Histogram({
+      name: 'throughline_spool_commit_seconds',
+      help: 'Time of one write and fdatasync',
+      buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
+      registers,
+    });
+    gauge('throughline_spool_backlog_bytes', 'Bytes that the store has not taken', (now) => now.backlogBytes);
+    gauge('throughline_spool_backlog_segments', 'Segments that the store has not taken', (now) => now.backlogSegments);
+    gauge('throughline_spool_backlog_seconds', 'Age of the oldest block that waits', (now) => now.backlogAgeMs / 1000);
+    gauge('throughline_spool_rejected_segments', 'Segments that were set aside', (now) => now.rejectedSegments.length);
+
+    function gauge(name: string, help: string, value: (now: SpoolStatus) => number): void {
+      const metric = new Gauge({
+        name,
+        help,
+        registers: [],
+        collect() {
+          this.set(value(status()));
+        },
+      });
+      registry.registerMetric(metric);
+    }
+  }
+}

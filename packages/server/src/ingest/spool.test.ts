@@ -1,0 +1,286 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as fc from 'fast-check';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLog as log } from '../storage/testing/start-engine.ts';
+import { RECORD_BYTES } from './segment-index.ts';
+import type { Segment } from './segment-recovery.ts';
+import { Spool, type SpoolLimits } from './spool.ts';
+
+let directory: string;
+const opened: Spool[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-spool-'));
+});
+afterEach(async () => {
+  // Those whose process was said to have died still hold their files.
+  for (const spool of opened.splice(0)) await spool.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const NEVER = 3_600_000;
+
+async function openSpool(limits: Partial<SpoolLimits> = {}): Promise<Spool> {
+  const spool = new Spool({ directory, log, registry: new Registry(), limits: { segmentAgeMs: NEVER, ...limits } });
+  opened.push(spool);
+  await spool.open();
+  return spool;
+}
+
+const block = (content: string): Buffer => Buffer.from(`<${content}>`);
+
+async function appendAll(spool: Spool, contents: readonly string[]): Promise<void> {
+  for (const content of contents) expect(await spool.append(block(content), 1)).toEqual({ kind: 'durable' });
+}
+
+/** Takes everything that is sealed, oldest first. */
+async function takeAll(spool: Spool): Promise<{ segments: Segment[]; text: string }> {
+  await spool.close();
+  const segments: Segment[] = [];
+  let text = '';
+  for (;;) {
+    const segment = await spool.nextSealed(new AbortController().signal);
+    if (segment === null) return { segments, text };
+    text += readFileSync(segment.path, 'latin1');
+    segments.push(segment);
+    await spool.release(segment);
+  }
+}
+
+/** What another process finds after this one was killed: nothing is closed or sealed. */
+const reopened = (limits: Partial<SpoolLimits> = {}): Promise<Spool> => openSpool(limits);
+
+const files = (suffix: string): string[] =>
+  readdirSync(directory)
+    .filter((file) => file.endsWith(suffix))
+    .toSorted();
+const onlyFile = (suffix: string): string => {
+  const [file = '', ...others] = files(suffix);
+  expect(others).toEqual([]);
+  return join(directory, file);
+};
+
+test('what is durable is handed over in order, in segments of bounded size, and then forgotten', async () => {
+  const spool = await openSpool({ segmentBytesMax: 10, segmentRowsMax: 3 });
+  await appendAll(spool, ['1', '2', '3', '4', 'a block beyond the size', '5']);
+  const { segments, text } = await takeAll(spool);
+  expect(text).toBe('<1><2><3><4><a block beyond the size><5>');
+  expect(segments.map(({ rows, bytes }) => [rows, bytes])).toEqual([
+    [3, 9],
+    [1, 3],
+    [1, 25],
+    [1, 3],
+  ]);
+  expect(readdirSync(directory)).toEqual(['rejected']);
+  expect(spool.status).toMatchObject({ backlogBytes: 0, backlogSegments: 0, backlogAgeMs: 0 });
+});
+
+test('a segment is sealed by its age while nothing else waits', async () => {
+  const spool = await openSpool({ segmentAgeMs: 20 });
+  await appendAll(spool, ['1']);
+  const segment = await spool.nextSealed(AbortSignal.timeout(5_000));
+  expect(segment?.rows).toBe(1);
+  // The engine is busy with the first one: the second grows until that is released.
+  await appendAll(spool, ['2', '3']);
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  expect(spool.status.backlogSegments).toBe(2);
+  if (segment !== null) await spool.release(segment);
+  expect((await spool.nextSealed(AbortSignal.timeout(5_000)))?.rows).toBe(2);
+});
+
+test('after the death of the process every acknowledged block is there, in order', async () => {
+  const spool = await openSpool({ segmentRowsMax: 2 });
+  await appendAll(spool, ['1', '2', '3', '4', '5']);
+  const { segments, text } = await takeAll(await reopened());
+  expect(text).toBe('<1><2><3><4><5>');
+  expect(segments).toHaveLength(3);
+});
+
+test('a tail that was never acknowledged is cut off, wherever the write was torn', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1', '2', '3']);
+  const [data, index] = [onlyFile('.native'), onlyFile('.index')];
+  const [wholeData, wholeIndex] = [readFileSync(data), readFileSync(index)];
+  for (let dataBytes = 6; dataBytes <= 9; dataBytes++) {
+    for (const indexBytes of [2 * RECORD_BYTES, 2 * RECORD_BYTES + 1, 3 * RECORD_BYTES - 1, 3 * RECORD_BYTES]) {
+      rmSync(directory, { recursive: true });
+      const intact = dataBytes === 9 && indexBytes === 3 * RECORD_BYTES;
+      execFileSync('mkdir', ['-p', directory]);
+      writeFileSync(data, wholeData.subarray(0, dataBytes));
+      writeFileSync(index, wholeIndex.subarray(0, indexBytes));
+      const { text } = await takeAll(await reopened());
+      expect(text).toBe(intact ? '<1><2><3>' : '<1><2>');
+      expect(readdirSync(join(directory, 'rejected'))).toEqual([]);
+    }
+  }
+});
+
+test('bytes behind the last record are cut off', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1']);
+  writeFileSync(onlyFile('.native'), 'half a blo', { flag: 'a' });
+  expect((await takeAll(await reopened())).text).toBe('<1>');
+});
+
+test('a flipped bit costs its own block and no other, and the segment is kept as it was found', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(4 * 3 - 1), fc.nat(7), async (byte, bit) => {
+      rmSync(directory, { recursive: true });
+      const spool = await openSpool();
+      await appendAll(spool, ['1', '2', '3', '4', '5']);
+      const data = onlyFile('.native');
+      const damaged = readFileSync(data);
+      damaged[byte] = (damaged[byte] ?? 0) ^ (1 << bit);
+      writeFileSync(data, damaged);
+      const after = await reopened();
+      const lost = Math.floor(byte / 3);
+      expect(after.status.rejectedSegments).toHaveLength(1);
+      expect((await takeAll(after)).text).toBe(
+        ['<1>', '<2>', '<3>', '<4>', '<5>'].filter((_, index) => index !== lost).join(''),
+      );
+      const kept = readdirSync(join(directory, 'rejected')).find((file) => file.endsWith('.damaged.native')) ?? '';
+      expect(readFileSync(join(directory, 'rejected', kept))).toEqual(damaged);
+    }),
+    { numRuns: 20, seed: 9 },
+  );
+});
+
+test('a flipped bit in the index costs one block at most', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.nat(3 * RECORD_BYTES - 1), fc.nat(7), async (byte, bit) => {
+      rmSync(directory, { recursive: true });
+      const spool = await openSpool();
+      await appendAll(spool, ['1', '2', '3', '4', '5']);
+      const index = onlyFile('.index');
+      const damaged = readFileSync(index);
+      damaged[byte] = (damaged[byte] ?? 0) ^ (1 << bit);
+      writeFileSync(index, damaged);
+      const lost = Math.floor(byte / RECORD_BYTES);
+      expect((await takeAll(await reopened())).text).toBe(
+        ['<1>', '<2>', '<3>', '<4>', '<5>'].filter((_, number) => number !== lost).join(''),
+      );
+    }),
+    { numRuns: 20, seed: 10 },
+  );
+});
+
+test('a segment keeps its name through every repair, because its name is its token', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1', '2', '3']);
+  const name = readdirSync(directory)
+    .find((file) => file.endsWith('.native'))
+    ?.replace('.native', '');
+  writeFileSync(onlyFile('.native'), Buffer.from('<1>X2><3>'));
+  const { segments } = await takeAll(await reopened());
+  expect(segments.map((segment) => segment.name)).toEqual([name]);
+});
+
+test('files that hold nothing leave nothing', async () => {
+  writeFileSync(join(directory, '000000000001-a.index'), '');
+  writeFileSync(join(directory, '000000000002-b.native'), '');
+  writeFileSync(join(directory, '000000000002-b.index'), '');
+  writeFileSync(join(directory, '000000000003-c.repaired'), 'x');
+  writeFileSync(join(directory, '000000000003-c.temporary'), 'x');
+  const { segments } = await takeAll(await openSpool());
+  expect(segments).toEqual([]);
+  expect(readdirSync(directory)).toEqual(['rejected']);
+});
+
+test('a repair that was interrupted after its last write is completed', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1', '2', '3']);
+  const data = onlyFile('.native');
+  writeFileSync(data, Buffer.from('<1>X2><3>'));
+  const after = await reopened();
+  await after.close();
+  const [repairedData, repairedIndex] = [readFileSync(data), readFileSync(onlyFile('.index'))];
+  writeFileSync(data, Buffer.from('<1>X2><3>'));
+  writeFileSync(data.replace('.native', '.repaired'), repairedData);
+  writeFileSync(data.replace('.native', '.repaired-index'), repairedIndex);
+  expect((await takeAll(await reopened())).text).toBe('<1><3>');
+});
+
+test('a segment that the engine refuses for good is set aside, and its number is not used again', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1']);
+  await spool.close();
+  const segment = await spool.nextSealed(new AbortController().signal);
+  if (segment === null) throw new Error('no segment');
+  await spool.reject(segment);
+  expect(spool.status).toMatchObject({ rejectedSegments: [segment.name], backlogBytes: 0 });
+  const after = await reopened();
+  expect(after.status.rejectedSegments).toEqual([segment.name]);
+  await appendAll(after, ['2']);
+  const [next] = (await takeAll(after)).segments;
+  expect(parseInt(next?.name ?? '', 10)).toBe(parseInt(segment.name, 10) + 1);
+});
+
+test('takes nothing while the backlog is full, and goes on when the engine has taken some', async () => {
+  const spool = await openSpool({ segmentRowsMax: 1, backlogBytesMax: 6 });
+  await appendAll(spool, ['1', '2']);
+  expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
+  expect(spool.status.blockedBy).toBe('the spool holds 6 bytes that the store has not taken');
+  const segment = await spool.nextSealed(new AbortController().signal);
+  if (segment !== null) await spool.release(segment);
+  await appendAll(spool, ['3']);
+  expect((await takeAll(spool)).text).toBe('<2><3>');
+});
+
+const canMount = process.platform === 'linux' && process.getuid?.() === 0 && tryMount();
+
+function tryMount(): boolean {
+  const probe = mkdtempSync(join(tmpdir(), 'throughline-mount-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', probe], { stdio: 'ignore' });
+    execFileSync('umount', [probe], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(probe, { recursive: true, force: true });
+  }
+}
+
+function fillDisk(path: string): void {
+  for (const bytes of [64 * 1024, 4096]) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(bytes), { flag: 'a' });
+    } catch {
+      // Full for pieces of this size.
+    }
+  }
+}
+
+test.skipIf(!canMount)(
+  'on a full disk nothing is acknowledged, nothing acknowledged is lost, and it goes on when there is room',
+  async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory]);
+    try {
+      const spool = await openSpool({ writeRetryMs: 0 });
+      let acknowledged = '';
+      const refusals: string[] = [];
+      for (let round = 0; round < 40; round++) {
+        if (round % 10 === 5) fillDisk(join(directory, 'ballast'));
+        if (round % 10 === 0) rmSync(join(directory, 'ballast'), { force: true });
+        const content = `${round}-${'x'.repeat(9_000)}`;
+        const result = await spool.append(block(content), 1);
+        if (result.kind === 'durable') acknowledged += `<${content}>`;
+        else refusals.push(result.reason);
+      }
+      expect(new Set(refusals)).toEqual(new Set(['the disk is full']));
+      expect(refusals.length).toBeGreaterThan(10);
+      expect(refusals.length).toBeLessThan(30);
+      rmSync(join(directory, 'ballast'), { force: true });
+      const sizes = files('.native').map((file) => statSync(join(directory, file)).size);
+      expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(acknowledged.length);
+      // What the process that died left behind, and what it has in its own hands, is the same.
+      expect((await takeAll(await reopened())).text).toBe(acknowledged);
+    } finally {
+      for (const spool of opened.splice(0)) await spool.close();
+      execFileSync('umount', [directory]);
+    }
+  },
+);

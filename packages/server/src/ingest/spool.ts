@@ -1,0 +1,271 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { OpenSegment } from './open-segment.ts';
+import { listRejected, listSegments, removeSegment, setAside } from './segment-files.ts';
+import { recoverSegment, type Segment } from './segment-recovery.ts';
+import { SpoolMetrics } from './spool-metrics.ts';
+
+export interface SpoolLimits {
+  /** A segment is sealed when it has reached it. */
+  readonly segmentBytesMax: number;
+  readonly segmentRowsMax: number;
+  /** … or this long after its first block, where no sealed segment waits for the engine. */
+  readonly segmentAgeMs: number;
+  /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
+  readonly backlogBytesMax: number;
+  /** After a failed write (a full disk) nothing is tried for this long. */
+  readonly writeRetryMs: number;
+}
+
+export const SPOOL_LIMITS: SpoolLimits = {
+  segmentBytesMax: 48 * 1024 * 1024,
+  segmentRowsMax: 150_000,
+  segmentAgeMs: 200,
+  backlogBytesMax: 2 * 1024 * 1024 * 1024,
+  writeRetryMs: 500,
+};
+
+export interface SpoolOptions {
+  readonly directory: string;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<SpoolLimits>;
+}
+
+export interface SpoolStatus {
+  /** Sealed and open segments that the engine has not taken. */
+  readonly backlogSegments: number;
+  readonly backlogBytes: number;
+  /** Age of the oldest block that waits; 0 when none waits. */
+  readonly backlogAgeMs: number;
+  /** Why the spool takes nothing now (full disk, full backlog); null while it takes blocks. */
+  readonly blockedBy: string | null;
+  /** Names of segments in `rejected/`: the engine refused them for good, or they were found damaged. */
+  readonly rejectedSegments: readonly string[];
+}
+
+export type AppendResult =
+  | { readonly kind: 'durable' }
+  /** Nothing of the block was kept. */
+  | { readonly kind: 'blocked'; readonly reason: string };
+
+/**
+ * The write-ahead log. Blocks are appended to the open segment; sealed segments wait in order for the loader. What has
+ * been answered with `durable` survives.
+ */
+export class Spool {
+  readonly #options: SpoolOptions;
+  readonly #limits: SpoolLimits;
+  readonly #metrics: SpoolMetrics;
+  readonly #sealed: Segment[] = [];
+  readonly #rejected: string[] = [];
+  #open: OpenSegment | null = null;
+  #backlogBytes = 0;
+  #nextNumber = 1;
+  #sealTimer: NodeJS.Timeout | null = null;
+  #writeFailure: { readonly reason: string; readonly retryAtMs: number } | null = null;
+  #closed = false;
+  /** Appending and sealing take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #wakeLoader: (() => void) | null = null;
+
+  constructor(options: SpoolOptions) {
+    this.#options = options;
+    this.#limits = { ...SPOOL_LIMITS, ...options.limits };
+    this.#metrics = new SpoolMetrics(options.registry, () => this.status);
+  }
+
+  get status(): SpoolStatus {
+    const oldest = this.#sealed[0]?.firstBlockAtMs ?? this.#open?.firstBlockAtMs;
+    return {
+      backlogSegments: this.#sealed.length + (this.#open === null ? 0 : 1),
+      backlogBytes: this.#backlogBytes,
+      backlogAgeMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
+      blockedBy: this.blockedBy,
+      rejectedSegments: this.#rejected,
+    };
+  }
+
+  /** Why `append` would take nothing now; null while it would. */
+  get blockedBy(): string | null {
+    if (this.#closed) return 'the collector is shutting down';
+    if (this.#backlogBytes >= this.#limits.backlogBytesMax) {
+      return `the spool holds ${this.#backlogBytes} bytes that the store has not taken`;
+    }
+    const failure = this.#writeFailure;
+    return failure !== null && performance.now() < failure.retryAtMs ? failure.reason : null;
+  }
+
+  /** Creates the directory and recovers what an earlier process left. Call it before anything else. */
+  async open(): Promise<void> {
+    const { directory, log } = this.#options;
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    for (const name of await listSegments(directory)) {
+      const { segment, damagedBlocks } = await recoverSegment(directory, name);
+      if (damagedBlocks > 0) {
+        this.#metrics.damagedBlocks.inc(damagedBlocks);
+        log.error({ segment: name, damagedBlocks }, 'a spool segment is damaged; its good blocks are kept');
+      }
+      if (segment !== null) this.#addSealed(segment);
+    }
+    this.#rejected.push(...(await listRejected(directory)));
+    const numbers = [...this.#sealed.map(({ name }) => name), ...this.#rejected].map((name) => parseInt(name, 10) || 0);
+    this.#nextNumber = Math.max(0, ...numbers) + 1;
+  }
+
+  /** One call at a time: what arrives meanwhile belongs into the next block. The bytes are free when it resolves. */
+  append(block: Uint8Array, rows: number): Promise<AppendResult> {
+    return this.#inTurn(async () => {
+      const reason = this.blockedBy;
+      if (reason !== null) return this.#blocked(reason);
+      await this.#makeRoom(block.length, rows);
+      try {
+        this.#open ??= await OpenSegment.create(this.#options.directory, this.#nextName(), Date.now());
+        const endTimer = this.#metrics.commitSeconds.startTimer();
+        await this.#open.append(block, rows);
+        endTimer();
+      } catch (error) {
+        return this.#blocked(await this.#giveUpSegment(error));
+      }
+      this.#writeFailure = null;
+      this.#backlogBytes += block.length;
+      this.#metrics.bytes.inc(block.length);
+      if (this.#isFull(this.#open)) await this.#seal();
+      else this.#scheduleSeal(this.#open);
+      return { kind: 'durable' };
+    });
+  }
+
+  /** The oldest sealed segment; waits for one. Null when the signal aborts, or nothing is left after `close`. */
+  async nextSealed(signal: AbortSignal): Promise<Segment | null> {
+    while (!signal.aborted) {
+      const [segment] = this.#sealed;
+      if (segment !== undefined) return segment;
+      if (this.#closed) return null;
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#wakeLoader = wake;
+        signal.addEventListener('abort', wake);
+      });
+    }
+    return null;
+  }
+
+  /** The engine has the segment: its files go. */
+  async release(segment: Segment): Promise<void> {
+    await removeSegment(this.#options.directory, segment.name);
+    this.#forget(segment);
+  }
+
+  /** The engine refused the segment for good: it goes to `rejected/`. */
+  async reject(segment: Segment): Promise<void> {
+    await setAside(this.#options.directory, segment.name);
+    this.#rejected.push(segment.name);
+    this.#forget(segment);
+  }
+
+  /** Seals the open segment; takes nothing after it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#inTurn(() => this.#seal());
+    this.#wakeLoader?.();
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => {});
+    return result;
+  }
+
+  #blocked(reason: string): AppendResult {
+    this.#metrics.blocked.inc();
+    return { kind: 'blocked', reason };
+  }
+
+  #isFull({ bytes, rows }: OpenSegment): boolean {
+    return bytes >= this.#limits.segmentBytesMax || rows >= this.#limits.segmentRowsMax;
+  }
+
+  /** A segment goes beyond its size only by a single block that is larger itself. */
+  async #makeRoom(bytes: number, rows: number): Promise<void> {
+    const open = this.#open;
+    if (open === null) return;
+    const { segmentBytesMax, segmentRowsMax } = this.#limits;
+    if (open.bytes + bytes > segmentBytesMax || open.rows + rows > segmentRowsMax) await this.#seal();
+  }
+
+  #scheduleSeal({ firstBlockAtMs }: OpenSegment): void {
+    // While the engine is busy the segment may grow: larger ones cost it less.
+    if (this.#sealTimer !== null || this.#sealed.length > 0) return;
+    const delayMs = Math.max(0, firstBlockAtMs + this.#limits.segmentAgeMs - Date.now());
+    this.#sealTimer = setTimeout(
+      () => {
+        this.#sealTimer = null;
+        void this.#inTurn(() => this.#seal());
+      },
+      Math.min(delayMs, this.#limits.segmentAgeMs),
+    );
+  }
+
+  async #seal(): Promise<void> {
+    if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
+    this.#sealTimer = null;
+    const open = this.#open;
+    if (open === null) return;
+    this.#open = null;
+    const segment = await open.close();
+    this.#sealed.push(segment);
+    this.#wakeLoader?.();
+  }
+
+  #addSealed(segment: Segment): void {
+    this.#sealed.push(segment);
+    this.#backlogBytes += segment.bytes;
+  }
+
+  #forget(segment: Segment): void {
+    this.#sealed.splice(this.#sealed.indexOf(segment), 1);
+    this.#backlogBytes -= segment.bytes;
+    if (this.#open !== null) this.#scheduleSeal(this.#open);
+  }
+
+  /** After a failed write: what was acknowledged in the open segment is sealed, the rest is cut off. */
+  async #giveUpSegment(error: unknown): Promise<string> {
+    const { directory, log } = this.#options;
+    const reason = describe(error);
+    this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
+    const open = this.#open;
+    this.#open = null;
+    log.error({ err: error }, `spans cannot be spooled: ${reason}`);
+    if (open === null) return reason;
+    if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
+    this.#sealTimer = null;
+    try {
+      await open.close();
+      const { segment } = await recoverSegment(directory, open.name, open.blocks);
+      this.#backlogBytes -= open.bytes;
+      if (segment !== null) {
+        this.#addSealed(segment);
+        this.#wakeLoader?.();
+      }
+    } catch (recoveryError) {
+      log.error({ err: recoveryError, segment: open.name }, 'a spool segment has to wait for the next start');
+    }
+    return reason;
+  }
+
+  #nextName(): string {
+    return `${String(this.#nextNumber++).padStart(12, '0')}-${randomBytes(6).toString('hex')}`;
+  }
+}
+
+function describe(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the disk is full';
+  return `the spool cannot be written: ${error instanceof Error ? error.message : String(error)}`;
+}

@@ -1,0 +1,38 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What is read of a refused body, so that its sender sees the answer, before the connection is cut. */
+const DISCARD_BYTES_MAX = 32 * 1024 * 1024;
+const DISCARD_TIMEOUT_MS = 5_000;
+
+/**
+ * Sends the answer whose head has been written. Where the request's body has not been read, its rest is read and thrown
+ * away: cutting the connection under a sender would lose the answer, and leaving the rest would be taken for the next
+ * request. A sender that has too much left, or takes too long, is cut off.
+ */
+export function answerAndDiscard(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+  if (request.complete || !hasBody(request)) {
+    response.end(body);
+    return;
+  }
+  // The answer is whole for its receiver by its length; for Node it ends when the request has ended.
+  if (body.length > 0) response.write(body);
+  else response.flushHeaders();
+  let discardedBytes = 0;
+  const cut = (): void => void request.socket.destroy();
+  const timer = setTimeout(cut, DISCARD_TIMEOUT_MS);
+  request.on('data', (chunk: Buffer) => {
+    discardedBytes += chunk.length;
+    if (discardedBytes > DISCARD_BYTES_MAX) cut();
+  });
+  request.on('end', () => response.end());
+  request.on('close', () => clearTimeout(timer));
+  request.on('error', () => {});
+  request.resume();
+}
+
+/** Who waits for "100 Continue" has sent nothing, and Node closes such a connection itself. */
+function hasBody(request: IncomingMessage): boolean {
+  const { headers } = request;
+  const announced = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+  return announced && headers.expect === undefined;
+}

@@ -1,0 +1,270 @@
+import { ProtobufTraceSerializer } from '@opentelemetry/otlp-transformer';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import * as fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteBuffer } from '../ingest/growable.ts';
+import { Refusals, type Decode } from '../ingest/ingest.ts';
+import { writeNativeBlock } from '../ingest/native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
+import { SpanBlock } from '../ingest/span-block.ts';
+import { decodeOtlp } from './otlp-decoder.ts';
+import { decodeOtlpJson } from './otlp-json.ts';
+import { arbitraryOtlp } from './testing/arbitrary-otlp.ts';
+import { bytes, encodeOtlp, fixed64, text, varint } from './testing/encode-otlp.ts';
+
+/** The block's Native bytes: two payloads that give the same are the same spans in every column. */
+function nativeOf(decode: Decode): Buffer {
+  const block = new SpanBlock(7);
+  block.mark();
+  decode(block, new Refusals());
+  const out = new ByteBuffer();
+  writeNativeBlock(block, out);
+  return Buffer.from(out.content());
+}
+
+const fromProtobuf = (payload: Uint8Array): Buffer =>
+  nativeOf((block, refusals) => decodeOtlp(payload, block, refusals));
+const fromJsonText = (json: string): Buffer =>
+  nativeOf((block, refusals) => decodeOtlpJson(Buffer.from(json), block, refusals));
+const fromJson = (json: unknown): Buffer => fromJsonText(JSON.stringify(json));
+
+const traceId = bytes(1, Buffer.from('0af7651916cd43dd8448eb211c80319c', 'hex'));
+const spanId = bytes(2, Buffer.from('b7ad6b7169203331', 'hex'));
+const start = fixed64(7, '1795000000000000000');
+const aSpan = (...fields: Buffer[]): Buffer => bytes(2, Buffer.concat([traceId, spanId, start, ...fields]));
+const keyValue = (...fields: Buffer[]): Buffer => aRequest(aSpan(bytes(9, Buffer.concat(fields))));
+const list = (...items: string[]): Buffer => bytes(5, Buffer.concat(items.map((item) => bytes(1, text(1, item)))));
+const aRequest = (span: Buffer): Buffer => bytes(1, bytes(2, span));
+
+const ids = `"traceId":"${'ab'.repeat(16)}","spanId":"${'cd'.repeat(8)}"`;
+const attribute = (value: string): Buffer =>
+  fromJsonText(
+    `{"resourceSpans":[{"scopeSpans":[{"spans":[{${ids},"startTimeUnixNano":1,"attributes":[{"key":"k","value":${value}}]}]}]}]}`,
+  );
+
+test('the official SDK’s bytes and their JSON are the same spans', () => {
+  const exporter = new InMemorySpanExporter();
+  const provider = new BasicTracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'checkout', 'process.pid': 7 }),
+    spanProcessors: [new SimpleSpanProcessor(exporter)],
+  });
+  const tracer = provider.getTracer('scope', '1.0', { schemaUrl: 'https://example.com/schema' });
+  const span = tracer.startSpan('GET /', {
+    kind: 1,
+    attributes: { text: 'a', int: -5, double: 0.1, bool: false, list: ['x', 'y'] },
+  });
+  span.addEvent('event', { n: 1 });
+  span.setStatus({ code: 2, message: 'no' });
+  span.end();
+  const payload = ProtobufTraceSerializer.serializeRequest(exporter.getFinishedSpans());
+  if (payload === undefined) throw new Error('nothing serialized');
+  const native = fromProtobuf(payload);
+  for (const expected of [
+    'checkout',
+    'GET /',
+    '{"values":[{"stringValue":"x"},{"stringValue":"y"}]}',
+    'https://example.com/schema',
+  ]) {
+    expect(native.includes(expected)).toBe(true);
+  }
+});
+
+test('protobuf and JSON of the same spans give the same columns', () => {
+  fc.assert(
+    fc.property(arbitraryOtlp, (request) => {
+      expect(fromJson(request)).toEqual(fromProtobuf(encodeOtlp(request)));
+    }),
+    { numRuns: 200, seed: 3 },
+  );
+});
+
+test('snake_case names, numbers for 64-bit integers, names of enums and upper-case ids mean the same', () => {
+  const span = {
+    traceId: 'AB'.repeat(16),
+    spanId: 'CD'.repeat(8),
+    name: 'a',
+    kind: 2,
+    status: { code: 2 },
+    droppedEventsCount: 1,
+  };
+  const usual = {
+    ...span,
+    startTimeUnixNano: '1795000000123456789',
+    attributes: [{ key: 'n', value: { intValue: '-9223372036854775808' } }],
+  };
+  const snakeCase = `{"resource_spans": [{"scope_spans": [{"spans": [{"trace_id": "${'ab'.repeat(16)}", "span_id": "${'cd'.repeat(8)}",
+    "name": "a", "kind": "SPAN_KIND_SERVER", "status": {"code": "STATUS_CODE_ERROR"}, "dropped_events_count": "1",
+    "start_time_unix_nano": 1795000000123456789, "unknown": {"a": 1}, "parentSpanId": null,
+    "attributes": [{"key": "n", "value": {"int_value": -9223372036854775808}}]}]}]}]}`;
+  const native = fromJsonText(snakeCase);
+  expect(native).toEqual(fromJson({ resourceSpans: [{ scopeSpans: [{ spans: [usual] }] }] }));
+});
+
+test('the last of a repeated field holds, messages are merged, unknown fields are skipped', () => {
+  const plain = aRequest(aSpan(text(5, 'name'), bytes(15, Buffer.concat([text(2, 'why'), varint(3, 2n)]))));
+  const unknownGroup = Buffer.from([0x9b, 0x06, 0x08, 0x01, 0x9b, 0x06, 0x9c, 0x06, 0x9c, 0x06]);
+  const odd = aRequest(
+    aSpan(
+      text(5, 'other'),
+      unknownGroup,
+      bytes(15, text(2, 'why')),
+      text(99, 'unknown'),
+      text(5, 'name'),
+      bytes(15, varint(3, 2n)),
+    ),
+  );
+  expect(fromProtobuf(odd)).toEqual(fromProtobuf(plain));
+});
+
+test('an attribute’s value may come before its key, in pieces, and with several members', () => {
+  const usual = fromProtobuf(keyValue(text(1, 'k'), bytes(2, list('a', 'b'))));
+  expect(fromProtobuf(keyValue(bytes(2, list('a', 'b')), text(1, 'k')))).toEqual(usual);
+  expect(fromProtobuf(keyValue(bytes(2, list('a')), text(1, 'k'), bytes(2, list('b'))))).toEqual(usual);
+  const lastMember = bytes(2, Buffer.concat([text(1, 'earlier'), list('a'), list('b')]));
+  expect(fromProtobuf(keyValue(text(1, 'k'), lastMember))).toEqual(usual);
+});
+
+test.each([
+  ['a truncated span', aRequest(aSpan()).subarray(0, -3), 'in the request: truncated'],
+  [
+    'a truncated attribute',
+    aRequest(aSpan(Buffer.from([0x4a, 0x02, 0x0a, 0x05]))),
+    'in resource_spans[0].scope_spans[0].spans[0].attributes[0]: truncated',
+  ],
+  [
+    'a wrong wire type',
+    aRequest(aSpan(varint(1, 7n))),
+    'in resource_spans[0].scope_spans[0].spans[0]: field 1 with wire type varint',
+  ],
+  ['a varint that does not end', Buffer.alloc(12, 0xff), 'a varint of more than 10 bytes'],
+  ['field number 0', Buffer.from([0x00]), 'field number 0'],
+  ['a group that does not end', Buffer.from([0x13, 0x08, 0x01]), 'truncated'],
+  ['the end of a group that did not begin', Buffer.from([0x14]), 'wire type end of group'],
+  ['text', Buffer.from('hello, world'), 'malformed protobuf at byte'],
+])('%s is malformed, and the message says where', (_, payload, message) => {
+  expect(() => fromProtobuf(payload)).toThrow(MalformedRequestError);
+  expect(() => fromProtobuf(payload)).toThrow(message);
+});
+
+test('a value nested without end is malformed, in both encodings', () => {
+  let nested = text(1, 'x');
+  for (let depth = 0; depth < 200; depth++) nested = bytes(5, bytes(1, nested));
+  expect(() => fromProtobuf(aRequest(aSpan(bytes(9, bytes(2, nested)))))).toThrow('nested deeper than 32');
+  const deep = 1_000_000;
+  const json = `{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":${'{"arrayValue":{"values":['.repeat(deep)}${']}}'.repeat(deep)}}]}}]}`;
+  expect(() => fromJsonText(json)).toThrow(MalformedRequestError);
+});
+
+test.each([
+  ['not JSON', '{"resourceSpans": [', 'malformed JSON'],
+  ['an array', '[]', 'the request: expected an object, found an array'],
+  ['null', 'null', 'the request: expected an object, found null'],
+  ['a wrong list', '{"resourceSpans": {}}', 'resourceSpans: expected an array, found an object'],
+  [
+    'a wrong id',
+    '{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "xyz"}]}]}]}',
+    'resourceSpans[0].scopeSpans[0].spans[0].traceId: expected hexadecimal digits, found "xyz"',
+  ],
+  [
+    'a wrong time',
+    '{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": "-1"}]}]}]}',
+    'spans[0].startTimeUnixNano: expected an unsigned 64-bit integer, found -1',
+  ],
+  [
+    'two values',
+    '{"resourceSpans": [{"resource": {"attributes": [{"value": {"intValue": 1, "boolValue": true}}]}}]}',
+    'attributes[0].value.boolValue: expected no other value beside it',
+  ],
+  [
+    'a wrong kind',
+    '{"resourceSpans": [{"scopeSpans": [{"spans": [{"kind": "SERVER"}]}]}]}',
+    'kind: expected an integer or one of SPAN_KIND_UNSPECIFIED',
+  ],
+])('%s is malformed JSON, and the message says where', (_, json, message) => {
+  expect(() => fromJsonText(json)).toThrow(message);
+});
+
+test('doubles, integers and bytes are read in every form that JSON has for them', () => {
+  expect(attribute('{"doubleValue":"Infinity"}').includes('Infinity')).toBe(true);
+  expect(attribute('{"doubleValue":"1.5"}')).toEqual(attribute('{"doubleValue":1.5}'));
+  expect(attribute('{"doubleValue":0.12345678901234567}')).toEqual(attribute('{"doubleValue":"0.12345678901234567"}'));
+  expect(attribute('{"doubleValue":1e+2}')).toEqual(attribute('{"doubleValue":100}'));
+  expect(attribute('{"intValue":9007199254740993}')).toEqual(attribute('{"intValue":"9007199254740993"}'));
+  expect(attribute('{"bytesValue":"-_8"}')).toEqual(attribute('{"bytesValue":"+/8="}'));
+  expect(
+    attribute('{"stringValue":"1234567890123456789, \\"1234567890123456789"}').includes(
+      '1234567890123456789, "1234567890123456789',
+    ),
+  ).toBe(true);
+});
+
+/** Either spans or a clear refusal; and in a block that others use, nothing of a refused request stays. */
+function leavesNoTrace(decode: Decode): boolean {
+  const block = new SpanBlock(7, { requestBytesMax: 1024 * 1024, itemsPerSpanMax: 100, daysPerRequestMax: 10 });
+  block.mark();
+  decodeOtlp(aRequest(aSpan(text(5, 'before'))), block, new Refusals());
+  const before = new ByteBuffer();
+  writeNativeBlock(block, before);
+  block.mark();
+  try {
+    decode(block, new Refusals());
+  } catch (error) {
+    if (!(error instanceof MalformedRequestError) && !(error instanceof RequestTooLargeError)) throw error;
+  }
+  block.rollback();
+  const after = new ByteBuffer();
+  writeNativeBlock(block, after);
+  return Buffer.compare(after.content(), before.content()) === 0;
+}
+
+test('hostile protobuf never crashes the decoder and is forgotten without a trace', () => {
+  const mutations = fc.array(fc.tuple(fc.nat(), fc.constantFrom('set', 'cut', 'insert', 'copy'), fc.nat(255)), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(arbitraryOtlp, mutations, (request, changes) => {
+      let payload = encodeOtlp(request);
+      for (const [where, kind, byte] of changes) {
+        const at = where % (payload.length + 1);
+        const [head, tail] = [payload.subarray(0, at), payload.subarray(at)];
+        if (kind === 'set') payload = Buffer.concat([head, Buffer.from([byte]), tail.subarray(1)]);
+        else if (kind === 'cut') payload = Buffer.concat([head, tail.subarray(byte)]);
+        else if (kind === 'insert') payload = Buffer.concat([head, Buffer.from([byte]), tail]);
+        else payload = Buffer.concat([head, head.subarray(0, byte), tail]);
+      }
+      expect(leavesNoTrace((block, refusals) => decodeOtlp(payload, block, refusals))).toBe(true);
+    }),
+    { numRuns: 3_000, seed: 11 },
+  );
+});
+
+test('hostile JSON never crashes the decoder and is forgotten without a trace', () => {
+  fc.assert(
+    fc.property(arbitraryOtlp, fc.nat(), fc.json(), (request, where, json) => {
+      const payload = JSON.stringify(request);
+      // Any value, or any text, in the place of any other.
+      const values = [...payload.matchAll(/"[^"\\]*"(?!:)|-?\d+(?:\.\d+)?(?=[,}\]])|\[\]/g)];
+      const target = values[where % Math.max(1, values.length)];
+      const at = target?.index ?? 0;
+      const replaced = payload.slice(0, at) + json + payload.slice(at + (target?.[0].length ?? 0));
+      for (const text of [replaced, payload.slice(0, where % payload.length)]) {
+        expect(leavesNoTrace((block, refusals) => decodeOtlpJson(Buffer.from(text), block, refusals))).toBe(true);
+      }
+    }),
+    { numRuns: 1_000, seed: 12 },
+  );
+});
+
+test('a small request cannot become many columns', () => {
+  const huge = 'x'.repeat(100_000);
+  const spans = Array.from({ length: 1_000 }, () => aSpan());
+  const amplified = bytes(
+    1,
+    Buffer.concat([bytes(1, bytes(1, bytes(2, text(1, huge)))), bytes(2, Buffer.concat(spans))]),
+  );
+  expect(() => fromProtobuf(amplified)).toThrow(RequestTooLargeError);
+  const emptyResources = Buffer.concat(Array.from({ length: 2_000_000 }, () => Buffer.from([0x0a, 0x00])));
+  expect(() => fromProtobuf(emptyResources)).toThrow(RequestTooLargeError);
+});

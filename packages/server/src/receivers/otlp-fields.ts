@@ -1,0 +1,52 @@
+import type { LinkFields } from '../ingest/span-fields.ts';
+
+/** An EntityRef in OTLP's JSON encoding, as the column holds it. */
+export interface JsonEntityRef {
+  schemaUrl?: string;
+  type?: string;
+  idKeys?: string[];
+  descriptionKeys?: string[];
+}
+
+/** Always with its members in the same order, so that equal references are equal as text. */
+export function entityRef(schemaUrl: string, type: string, idKeys: string[], descriptionKeys: string[]): JsonEntityRef {
+  const ref: JsonEntityRef = {};
+  if (schemaUrl !== '') ref.schemaUrl = schemaUrl;
+  if (type !== '') ref.type = type;
+  if (idKeys.length > 0) ref.idKeys = idKeys;
+  if (descriptionKeys.length > 0) ref.descriptionKeys = descriptionKeys;
+  return ref;
+}
+
+/**
+ * An enum as its column holds it, 0 to 255; a number beyond is one that no version of OTLP has given a meaning, and
+ * becomes 0, "unspecified".
+ */
+export function storedEnumeration(value: number): number {
+  return value >= 0 && value <= 0xff ? value : 0;
+}
+
+export function emptyScope() {
+  return {
+    nameStart: 0,
+    nameEnd: 0,
+    versionStart: 0,
+    versionEnd: 0,
+    schemaUrlStart: 0,
+    schemaUrlEnd: 0,
+    droppedAttributesCount: 0,
+  };
+}
+
+export function emptyLink(): LinkFields {
+  return {
+    traceIdStart: 0,
+    traceIdEnd: 0,
+    spanIdStart: 0,
+    spanIdEnd: 0,
+    traceStateStart: 0,
+    traceStateEnd: 0,
+    flags: 0,
+    droppedAttributesCount: 0,
+  };
+}

@@ -1,0 +1,322 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type AddressInfo } from 'node:net';
+import { request as httpRequest, Agent } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { Ingest } from '../ingest/ingest.ts';
+import { Spool } from '../ingest/spool.ts';
+import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
+import { OtlpHttpReceiver, type OtlpHttpLimits } from './otlp-http.ts';
+import { encodeOtlp } from './testing/encode-otlp.ts';
+
+const SPAN = {
+  traceId: '0af7651916cd43dd8448eb211c80319c',
+  spanId: 'b7ad6b7169203331',
+  name: 'GET /',
+  startTimeUnixNano: '1795000000000000000',
+  endTimeUnixNano: '1795000000000000001',
+};
+const withSpans = (...spans: (typeof SPAN)[]) => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
+const PROTOBUF = encodeOtlp(withSpans(SPAN));
+const JSON_BODY = Buffer.from(JSON.stringify(withSpans(SPAN)));
+const protobuf = { 'content-type': 'application/x-protobuf' };
+const json = { 'content-type': 'application/json' };
+
+let directory: string;
+let registry: Registry;
+let spool: Spool;
+let receiver: OtlpHttpReceiver;
+let address: AddressInfo;
+let agent: Agent;
+
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-http-'));
+  await start();
+});
+afterEach(async () => {
+  await stop();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function start(limits: Partial<OtlpHttpLimits> = {}, corsOrigins: string[] = []): Promise<void> {
+  registry = new Registry();
+  spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
+  await spool.open();
+  receiver = new OtlpHttpReceiver({ ingest: new Ingest({ spool, registry }), log, registry, limits, corsOrigins });
+  address = await receiver.start('127.0.0.1', 0);
+  agent = new Agent({ keepAlive: true, maxSockets: 1 });
+}
+
+async function stop(): Promise<void> {
+  agent.destroy();
+  await receiver.close();
+  await spool.close();
+}
+
+async function restart(limits: Partial<OtlpHttpLimits>, corsOrigins: string[] = []): Promise<void> {
+  await stop();
+  await start(limits, corsOrigins);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+  /** The sender's port: equal for requests on the same connection. */
+  readonly port: number | undefined;
+}
+
+function send(
+  body: Uint8Array,
+  headers: Record<string, string>,
+  options: { method?: string; path?: string } = {},
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      {
+        agent,
+        port: address.port,
+        path: options.path ?? '/v1/traces',
+        method: options.method ?? 'POST',
+        headers: { 'content-length': String(body.length), ...headers },
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks), port });
+        });
+      },
+    );
+    let port: number | undefined;
+    request.on('socket', (socket) => {
+      port = socket.localPort;
+      if (!socket.connecting) return;
+      socket.once('connect', () => {
+        port = socket.localPort;
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+const isJson = (answer: Answer): unknown => JSON.parse(answer.body.toString());
+
+/** The code of the google.rpc.Status, in whichever encoding it is. */
+function statusCode(answer: Answer): unknown {
+  if (answer.headers['content-type'] === 'application/json') return (isJson(answer) as { code: number }).code;
+  return answer.body[0] === 0x08 ? answer.body[1] : undefined;
+}
+
+test('spans in protobuf and in JSON are durable when they are answered, in the encoding of the request', async () => {
+  expect(await send(PROTOBUF, protobuf)).toMatchObject({ status: 200, body: Buffer.alloc(0), headers: protobuf });
+  const answer = await send(JSON_BODY, { 'content-type': 'application/json; charset=utf-8' });
+  expect(answer).toMatchObject({ status: 200, headers: json });
+  expect(isJson(answer)).toEqual({});
+  await spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(2);
+});
+
+test.each([
+  ['gzip', gzipSync(PROTOBUF)],
+  ['GZIP', gzipSync(PROTOBUF)],
+  ['deflate', deflateSync(PROTOBUF)],
+  ['identity', PROTOBUF],
+])('takes bodies in %s', async (encoding, body) => {
+  expect((await send(body, { ...protobuf, 'content-encoding': encoding })).status).toBe(200);
+});
+
+test('a large compressed body is taken as well', async () => {
+  const many = encodeOtlp(
+    withSpans(...Array.from({ length: 20_000 }, (_, index) => ({ ...SPAN, name: String(Math.sin(index)) }))),
+  );
+  expect((await send(gzipSync(many), { ...protobuf, 'content-encoding': 'gzip' })).status).toBe(200);
+});
+
+test('refused spans are a partial success', async () => {
+  const mixed = withSpans(SPAN, { ...SPAN, spanId: '' });
+  const answer = await send(Buffer.from(JSON.stringify(mixed)), json);
+  const errorMessage = '1 span was refused: span id has 0 bytes instead of 8';
+  expect(isJson(answer)).toEqual({ partialSuccess: { rejectedSpans: '1', errorMessage } });
+  const inProtobuf = await send(encodeOtlp(mixed), protobuf);
+  expect(inProtobuf.body).toEqual(
+    Buffer.concat([
+      Buffer.from([0x0a, errorMessage.length + 4, 0x08, 1, 0x12, errorMessage.length]),
+      Buffer.from(errorMessage),
+    ]),
+  );
+});
+
+test.each([
+  ['malformed protobuf', PROTOBUF.subarray(0, -1), protobuf, {}, 400, 3],
+  ['malformed JSON', Buffer.from('{'), json, {}, 400, 3],
+  ['a body that is no gzip', PROTOBUF, { ...protobuf, 'content-encoding': 'gzip' }, {}, 400, 3],
+  ['an unknown content type', PROTOBUF, { 'content-type': 'text/plain' }, {}, 415, 3],
+  ['no content type', PROTOBUF, {}, {}, 415, 3],
+  ['an unknown content encoding', PROTOBUF, { ...protobuf, 'content-encoding': 'br' }, {}, 415, 3],
+  ['another method', Buffer.alloc(0), json, { method: 'GET' }, 405, 12],
+  ['an unknown path', PROTOBUF, json, { path: '/v1/metrics' }, 404, 5],
+  ['a foreign page', JSON_BODY, { ...json, origin: 'https://evil.example' }, {}, 403, 7],
+])(
+  '%s is answered with a status, and the next request on the connection works',
+  async (_, body, headers, options, status, code) => {
+    const answer = await send(body, headers, options);
+    expect(answer.status).toBe(status);
+    expect(statusCode(answer)).toBe(code);
+    expect(answer.headers['allow']).toBe(status === 405 ? 'POST' : undefined);
+    const next = await send(PROTOBUF, protobuf);
+    expect(next.status).toBe(200);
+    expect(next.port).toBe(answer.port);
+  },
+);
+
+test('a body beyond the limit is answered 413, announced or not, and the next request works', async () => {
+  await restart({ bodyBytesMax: 1_000 });
+  const large = Buffer.alloc(500_000);
+  expect((await send(large, protobuf)).status).toBe(413);
+  const chunked = await new Promise<number | undefined>((resolve, reject) => {
+    const request = httpRequest(
+      { port: address.port, path: '/v1/traces', method: 'POST', headers: protobuf },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      },
+    );
+    request.on('error', reject);
+    for (let part = 0; part < 20; part++) request.write(large.subarray(0, 1_000));
+    request.end();
+  });
+  expect(chunked).toBe(413);
+  expect((await send(gzipSync(large), { ...protobuf, 'content-encoding': 'gzip' })).status).toBe(413);
+  expect((await send(PROTOBUF, protobuf)).status).toBe(200);
+});
+
+test('a gzip bomb is answered 413 and costs little memory', async () => {
+  const bomb = gzipSync(gzipSyncOfZeros());
+  const before = process.memoryUsage().rss;
+  for (let repeat = 0; repeat < 10; repeat++) {
+    const answer = await send(gzipSyncOfZeros(), { ...protobuf, 'content-encoding': 'gzip' });
+    expect(answer.status).toBe(413);
+  }
+  expect(process.memoryUsage().rss - before).toBeLessThan(150 * 1024 * 1024);
+  // The inner bomb is data like any other: one encoding is one decompression.
+  expect((await send(bomb, { ...protobuf, 'content-encoding': 'gzip' })).status).toBe(400);
+});
+
+let zeros: Buffer | undefined;
+function gzipSyncOfZeros(): Buffer {
+  zeros ??= gzipSync(Buffer.alloc(512 * 1024 * 1024));
+  return zeros;
+}
+
+test('beyond the bytes in flight the answer is 503 with Retry-After, before the body is read', async () => {
+  await restart({ bytesInFlightMax: 1_000 });
+  const answer = await send(Buffer.alloc(2_000), protobuf);
+  expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  expect((await send(PROTOBUF, protobuf)).status).toBe(200);
+  expect(await registry.metrics()).toContain('throughline_otlp_http_bytes_in_flight 0');
+});
+
+test('whoever waits for "100 Continue" learns of a refusal before sending', async () => {
+  await restart({ bodyBytesMax: 1_000 });
+  const answers = await Promise.all(
+    [500, 5_000].map(async (length) => {
+      const body = length === 500 ? PROTOBUF : Buffer.alloc(length);
+      const socket = connect(address.port, '127.0.0.1');
+      let received = '';
+      socket.setEncoding('latin1').on('data', (data: string) => {
+        if (received === '' && data.startsWith('HTTP/1.1 100')) socket.write(body);
+        received += data;
+      });
+      socket.write(
+        `POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
+      );
+      await new Promise((resolve) => socket.on('close', resolve));
+      return received.split('\r\n').filter((line) => line.startsWith('HTTP/'));
+    }),
+  );
+  expect(answers).toEqual([['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK'], ['HTTP/1.1 413 Payload Too Large']]);
+});
+
+test('a sender that is too slow is cut off, and one that goes away leaves nothing behind', async () => {
+  await restart({ requestTimeoutMs: 300, headersTimeoutMs: 200 });
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nabc`;
+  const slow = connect(address.port, '127.0.0.1');
+  let received = '';
+  slow.setEncoding('latin1').on('data', (data: string) => {
+    received += data;
+  });
+  slow.write(head);
+  await new Promise((resolve) => slow.on('close', resolve));
+  expect(received).toContain('408');
+  const gone = connect(address.port, '127.0.0.1');
+  gone.write(head);
+  await new Promise((resolve) => gone.on('connect', resolve));
+  gone.destroy();
+  expect((await send(PROTOBUF, protobuf)).status).toBe(200);
+  expect(await registry.metrics()).toContain('throughline_otlp_http_bytes_in_flight 0');
+});
+
+test('pages on the loopback interface may send, listed origins too, others not', async () => {
+  await restart({}, ['https://shop.example']);
+  for (const origin of [
+    'http://localhost:5173',
+    'http://127.0.0.1:8080',
+    'http://[::1]:3000',
+    'https://shop.example',
+  ]) {
+    const preflight = await send(
+      Buffer.alloc(0),
+      { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' },
+      { method: 'OPTIONS' },
+    );
+    expect(preflight).toMatchObject({
+      status: 204,
+      headers: { 'access-control-allow-origin': origin, 'access-control-allow-headers': 'content-type' },
+    });
+    const answer = await send(JSON_BODY, { ...json, origin });
+    expect(answer).toMatchObject({ status: 200, headers: { 'access-control-allow-origin': origin, vary: 'Origin' } });
+  }
+  for (const origin of [
+    'https://evil.example',
+    'http://localhost.evil.example',
+    'http://127.0.0.1.evil.example',
+    'null',
+  ]) {
+    const answer = await send(JSON_BODY, { ...json, origin });
+    expect(answer.status).toBe(403);
+    expect(answer.headers['access-control-allow-origin']).toBeUndefined();
+  }
+});
+
+test('a port that is taken is an error with its code', async () => {
+  const second = new OtlpHttpReceiver({
+    ingest: new Ingest({ spool, registry: new Registry() }),
+    log,
+    registry: new Registry(),
+  });
+  await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('closing answers what is running, ends its connection and frees the port', async () => {
+  const socket = connect(address.port, '127.0.0.1');
+  let received = '';
+  socket.setEncoding('latin1').on('data', (data: string) => {
+    received += data;
+  });
+  const head = 'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n';
+  socket.write(`${head}Content-Length: ${PROTOBUF.length}\r\n\r\n`);
+  socket.write(PROTOBUF.subarray(0, 10));
+  await eventually(async () => (await registry.metrics()).includes('throughline_otlp_http_bytes_in_flight 10'));
+  const closed = receiver.close();
+  socket.write(PROTOBUF.subarray(10));
+  await closed;
+  await new Promise((resolve) => socket.on('close', resolve));
+  expect(received).toContain('HTTP/1.1 200 OK');
+  await start();
+});

@@ -1,0 +1,108 @@
+import type { IncomingMessage } from 'node:http';
+import { promisify } from 'node:util';
+import { gunzip, gunzipSync, inflate, inflateSync, type ZlibOptions } from 'node:zlib';
+import type { ByteBudget } from './byte-budget.ts';
+
+/** A body that is not read to its end, with the answer's status. */
+export class BodyError extends Error {
+  override readonly name = 'BodyError';
+  readonly status: 400 | 413 | 503;
+
+  constructor(status: BodyError['status'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.status = status;
+  }
+}
+
+export type BodyEncoding = 'identity' | 'gzip' | 'deflate';
+
+/** Null for an encoding that is not supported. */
+export function bodyEncoding(header: string | undefined): BodyEncoding | null {
+  const encoding = (header ?? '').trim().toLowerCase();
+  if (encoding === '' || encoding === 'identity') return 'identity';
+  if (encoding === 'gzip' || encoding === 'x-gzip') return 'gzip';
+  return encoding === 'deflate' ? 'deflate' : null;
+}
+
+export interface ReadOptions {
+  readonly encoding: BodyEncoding;
+  /** For the body as sent and for the body decompressed. */
+  readonly bytesMax: number;
+  readonly budget: ByteBudget;
+}
+
+export interface Body {
+  readonly bytes: Uint8Array;
+  /** What was taken from the budget; the caller gives it back when the bytes are no longer needed. */
+  readonly takenBytes: number;
+}
+
+/** Throws the `BodyError` of a body that its announced length alone forbids to read. */
+export function checkAnnouncedLength(request: IncomingMessage, bytesMax: number, budget: ByteBudget): void {
+  const announcedBytes = Number(request.headers['content-length'] ?? 0);
+  if (announcedBytes > bytesMax) throw tooLarge(bytesMax);
+  // Not taken yet, or slow senders would hold what they only announce.
+  if (!budget.has(announcedBytes)) throw busy();
+}
+
+/**
+ * Reads a request's body and decompresses it. Rejects with `BodyError`; with Node's own error when the connection
+ * breaks. Then nothing stays taken from the budget.
+ */
+export async function readBody(request: IncomingMessage, { encoding, bytesMax, budget }: ReadOptions): Promise<Body> {
+  let takenBytes = 0;
+  const take = (bytes: number): void => {
+    if (!budget.take(bytes)) throw busy();
+    takenBytes += bytes;
+  };
+  try {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    // Destroying a request takes the connection with it, and the answer.
+    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > bytesMax) throw tooLarge(bytesMax);
+      take(chunk.length);
+      chunks.push(chunk);
+    }
+    const sent = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
+    if (encoding === 'identity' || sent.length === 0) return { bytes: sent, takenBytes };
+    const bytes = await decompress(sent, encoding, bytesMax);
+    take(bytes.length);
+    return { bytes, takenBytes };
+  } catch (error) {
+    budget.giveBack(takenBytes);
+    throw error;
+  }
+}
+
+function tooLarge(bytesMax: number): BodyError {
+  return new BodyError(413, `the body is larger than ${bytesMax} bytes`);
+}
+
+function busy(): BodyError {
+  return new BodyError(503, 'too many bytes of requests are in flight');
+}
+
+/** Below it a thread costs more than it saves. */
+const SYNC_BYTES_MAX = 64 * 1024;
+
+const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
+const inflateAsync = promisify<Buffer, ZlibOptions, Buffer>(inflate);
+
+/** Stops as soon as there are too many bytes, however many more would come. */
+async function decompress(sent: Buffer, encoding: 'gzip' | 'deflate', bytesMax: number): Promise<Buffer> {
+  const options = { maxOutputLength: bytesMax, chunkSize: 128 * 1024 };
+  try {
+    if (sent.length <= SYNC_BYTES_MAX)
+      return encoding === 'gzip' ? gunzipSync(sent, options) : inflateSync(sent, options);
+    return await (encoding === 'gzip' ? gunzipAsync(sent, options) : inflateAsync(sent, options));
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed`, { cause: error });
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new BodyError(400, `the body is no ${encoding}: ${reason}`, { cause: error });
+  }
+}

@@ -1,0 +1,99 @@
+import { SPAN_COLUMNS } from '../../storage/schema.ts';
+import type { AnyValue, KeyValue, TracesData } from '../../../../trace/src/otlp.ts';
+
+/** A SELECT of every column in a form that JSON carries exactly: strings as hex, 64-bit integers as text. */
+export const SELECT_ROWS = `SELECT ${SPAN_COLUMNS.map(([name, type]) => exactly(name, type)).join(', ')} FROM throughline.spans`;
+
+function exactly(name: string, type: string): string {
+  if (name === 'start_s') return `toUInt32(${name})`;
+  if (/^Array\((?:U?Int64)\)$/.test(type)) return `arrayMap(x -> toString(x), ${name})`;
+  if (type === 'Int64') return `toString(${name})`;
+  if (/Array\(.*String/.test(type))
+    return `arrayMap(x -> hex(toString(x)), ${name})`.replaceAll(
+      /hex\(toString\(x\)\)/g,
+      type.includes('Fixed') ? 'hex(x)' : "hex(CAST(x, 'String'))",
+    );
+  return type.includes('String') ? (type.includes('Fixed') ? `hex(${name})` : `hex(CAST(${name}, 'String'))`) : name;
+}
+
+/** What the store should answer for these spans, in the order in which they stand in the request. */
+export function expectedRows(data: TracesData): unknown[][] {
+  const rows: unknown[][] = [];
+  for (const { resource, scopeSpans, schemaUrl } of data.resourceSpans) {
+    const resourceAttributes = columns(resource?.attributes);
+    const refs = resource?.entityRefs ?? [];
+    for (const { scope, spans, schemaUrl: scopeSchemaUrl } of scopeSpans) {
+      const scopeAttributes = columns(scope?.attributes);
+      for (const span of spans) {
+        const events = span.events ?? [];
+        const links = span.links ?? [];
+        const start = BigInt(span.startTimeUnixNano);
+        rows.push([
+          span.traceId.toUpperCase(),
+          span.spanId.toUpperCase(),
+          (span.parentSpanId === '' ? '0'.repeat(16) : (span.parentSpanId ?? '')).toUpperCase(),
+          hex(service(resource?.attributes)),
+          hex(span.name),
+          span.kind,
+          span.status?.code,
+          hex(span.status?.message ?? ''),
+          Number(start / 1_000_000_000n),
+          String(start),
+          String(BigInt.asIntN(64, BigInt(span.endTimeUnixNano) - start)),
+          hex(span.traceState ?? ''),
+          span.flags,
+          span.droppedAttributesCount,
+          span.droppedEventsCount,
+          span.droppedLinksCount,
+          ...columns(span.attributes),
+          ...resourceAttributes,
+          resource?.droppedAttributesCount,
+          hex(schemaUrl ?? ''),
+          hex(refs.length === 0 ? '' : JSON.stringify(refs)),
+          hex(scope?.name ?? ''),
+          hex(scope?.version ?? ''),
+          ...scopeAttributes,
+          scope?.droppedAttributesCount,
+          hex(scopeSchemaUrl ?? ''),
+          events.map((event) => String(BigInt.asIntN(64, BigInt(event.timeUnixNano)))),
+          events.map((event) => hex(event.name)),
+          events.map((event) => event.droppedAttributesCount),
+          events.map((event) => event.attributes?.length ?? 0),
+          ...columns(events.flatMap((event) => event.attributes ?? [])),
+          links.map((link) => link.traceId.toUpperCase()),
+          links.map((link) => link.spanId.toUpperCase()),
+          links.map((link) => hex(link.traceState ?? '')),
+          links.map((link) => link.flags),
+          links.map((link) => link.droppedAttributesCount),
+          links.map((link) => link.attributes?.length ?? 0),
+          ...columns(links.flatMap((link) => link.attributes ?? [])),
+        ]);
+      }
+    }
+  }
+  return rows;
+}
+
+function service(attributes: readonly KeyValue[] = []): string {
+  const names = attributes.filter(({ key, value }) => key === 'service.name' && (value.stringValue ?? '') !== '');
+  return names.at(-1)?.value.stringValue ?? 'unknown_service';
+}
+
+function columns(attributes: readonly KeyValue[] = []): [string[], string[], number[]] {
+  const values = attributes.map(({ value }) => stored(value));
+  return [attributes.map(({ key }) => hex(key)), values.map(([text]) => text), values.map(([, type]) => type)];
+}
+
+function stored(value: AnyValue): [text: string, type: number] {
+  if (value.stringValue !== undefined) return [hex(value.stringValue), 1];
+  if (value.boolValue !== undefined) return [hex(String(value.boolValue)), 2];
+  if (value.intValue !== undefined) return [hex(value.intValue), 3];
+  if (value.doubleValue !== undefined) return [hex(String(value.doubleValue)), 4];
+  if (value.bytesValue !== undefined) return [Buffer.from(value.bytesValue, 'base64').toString('hex').toUpperCase(), 5];
+  if (value.arrayValue !== undefined) return [hex(JSON.stringify(value.arrayValue)), 6];
+  return value.kvlistValue === undefined ? ['', 0] : [hex(JSON.stringify(value.kvlistValue)), 7];
+}
+
+function hex(text: string): string {
+  return Buffer.from(text).toString('hex').toUpperCase();
+}

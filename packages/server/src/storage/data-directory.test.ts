@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openDataDirectory } from './data-directory.ts';
+import { identifyProcess, isRunning } from './process-identity.ts';
+import { silentLog as log } from './testing/start-engine.ts';
+
+let parent: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'throughline-data-'));
+});
+afterEach(() => {
+  rmSync(parent, { recursive: true, force: true });
+});
+
+const readLock = (path: string): unknown => JSON.parse(readFileSync(join(path, 'server.lock'), 'utf8'));
+
+test('creates the directory, holds its lock, and leaves no lock behind', async () => {
+  const path = join(parent, 'data');
+  const directory = await openDataDirectory(path, { log });
+  directory.notePorts({ api: 4319 });
+  directory.noteEngine(process.pid);
+  const self = identifyProcess(process.pid);
+  expect(readLock(path)).toEqual({ holder: self, ports: { api: 4319 }, engine: self });
+  await directory.release();
+  expect(readdirSync(path)).toEqual([]);
+});
+
+test('a second collector gets one line that names the first', async () => {
+  const path = join(parent, 'data');
+  const first = await openDataDirectory(path, { log });
+  first.notePorts({ 'OTLP/HTTP': 4318 });
+  const error = await openDataDirectory(path, { log }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'data_directory_locked' });
+  expect(String(error)).toContain(`process id ${process.pid}, listening on 4318 (OTLP/HTTP)`);
+  expect(String(error)).not.toContain('\n');
+  await first.release();
+  await (await openDataDirectory(path, { log })).release();
+});
+
+test.each([
+  ['of a process that is gone', JSON.stringify({ holder: { pid: 2 ** 22 + 1, startTime: '1' } })],
+  ['of another process with the same number', JSON.stringify({ holder: { pid: process.pid, startTime: '1' } })],
+  ['that a power failure has left empty', ''],
+  ['that is no lock', '{"holder": 7}'],
+])('takes over a lock %s', async (_, lock) => {
+  writeFileSync(join(parent, 'server.lock'), lock);
+  const directory = await openDataDirectory(parent, { log });
+  expect(readLock(parent)).toEqual({ holder: identifyProcess(process.pid) });
+  await directory.release();
+  expect(readdirSync(parent)).toEqual([]);
+});
+
+test('ends the engine that a killed collector left behind, and nobody else', async () => {
+  const leftover = spawn('sleep', ['60'], { stdio: 'ignore' });
+  const bystander = spawn('sleep', ['60'], { stdio: 'ignore' });
+  const ended = once(leftover, 'exit');
+  const engine = identifyProcess(leftover.pid ?? 0);
+  const holder = { pid: 2 ** 22 + 1, startTime: '1' };
+  writeFileSync(join(parent, 'server.lock'), JSON.stringify({ holder, engine }));
+  await (await openDataDirectory(parent, { log })).release();
+  expect(await ended).toEqual([null, 'SIGKILL']);
+
+  // The same number with another start time is another process.
+  const reused = { pid: bystander.pid, startTime: '1' };
+  writeFileSync(join(parent, 'server.lock'), JSON.stringify({ holder, engine: reused }));
+  await (await openDataDirectory(parent, { log })).release();
+  const identity = identifyProcess(bystander.pid ?? 0);
+  expect(identity !== null && isRunning(identity)).toBe(true);
+  bystander.kill();
+});
+
+test.each([
+  ['whose parent does not exist', 'missing/data', 'its parent directory does not exist'],
+  ['below a file', 'file/data', 'a part of its path is not a directory'],
+  ['that is a file', 'file', 'a part of its path is not a directory'],
+  ['with a character that the engine takes for a pattern', 'data{1}', 'its path holds one of the characters'],
+])('says why a directory %s cannot be used, and where to choose another', async (_, name, why) => {
+  writeFileSync(join(parent, 'file'), '');
+  const error = await openDataDirectory(join(parent, name), { log }).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'data_directory_unusable' });
+  expect(String(error)).toContain(why);
+  expect(String(error)).toContain('--data-dir');
+});
+
+test('of many collectors that find a stale lock at once, one gets the directory', async () => {
+  writeFileSync(join(parent, 'server.lock'), JSON.stringify({ holder: { pid: 2 ** 22 + 1, startTime: '1' } }));
+  const tries = await Promise.allSettled(Array.from({ length: 8 }, () => openDataDirectory(parent, { log })));
+  expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+});

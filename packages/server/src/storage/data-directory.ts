@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
+
+/** `data_directory_locked`: another collector holds it. `data_directory_unusable`: it cannot be created or written. */
+export class DataDirectoryError extends Error {
+  override readonly name = 'DataDirectoryError';
+  readonly code: 'data_directory_locked' | 'data_directory_unusable';
+
+  constructor(code: DataDirectoryError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** A data directory that this process holds until `release`. */
+export interface DataDirectory {
+  readonly path: string;
+  readonly spoolPath: string;
+  readonly storePath: string;
+  /** Writes the engine's process into the lock, so that a later start can end it when we were killed. */
+  noteEngine(pid: number): void;
+  /** Writes the ports that we listen on into the lock, for the message to a second collector. */
+  notePorts(ports: Readonly<Record<string, number>>): void;
+  release(): Promise<void>;
+}
+
+interface Lock {
+  readonly holder: ProcessIdentity;
+  readonly engine?: ProcessIdentity;
+  readonly ports?: Readonly<Record<string, number>>;
+}
+
+/** How long a leftover engine may take to go after SIGKILL. */
+const ENGINE_END_TIMEOUT_MS = 5_000;
+
+/** Creates the directory (not its parents) where it is missing and takes its lock. Throws `DataDirectoryError`. */
+export async function openDataDirectory(path: string, options: { readonly log: Logger }): Promise<DataDirectory> {
+  const directory = resolve(path);
+  // The engine reads a file's name as a pattern and has no escape for it.
+  if (/[*?{}]/.test(directory)) throw unusable(directory, 'its path holds one of the characters * ? { }');
+  create(directory);
+  const holder = identifyProcess(process.pid);
+  if (holder === null) throw unusable(directory, 'the start time of our own process cannot be read');
+  const lockPath = join(directory, 'server.lock');
+  let lock: Lock = { holder };
+  const stale = take(lockPath, lock, directory);
+  if (stale?.engine !== undefined) await endEngine(stale.engine, options.log);
+
+  const note = (change: Partial<Lock>): void => {
+    lock = { ...lock, ...change };
+    const temporary = temporaryPath(lockPath);
+    writeFileSync(temporary, JSON.stringify(lock));
+    renameSync(temporary, lockPath);
+  };
+  return {
+    path: directory,
+    spoolPath: join(directory, 'spool'),
+    storePath: join(directory, 'store'),
+    noteEngine: (pid) => {
+      const engine = identifyProcess(pid);
+      if (engine !== null) note({ engine });
+    },
+    notePorts: (ports) => note({ ports }),
+    release: async () => rmSync(lockPath, { force: true }),
+  };
+}
+
+function create(directory: string): void {
+  try {
+    mkdirSync(directory, { mode: 0o700 });
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') throw unusable(directory, explain(error), error);
+  }
+}
+
+/** Takes the lock. Answers the lock of a holder that is gone, or null where there was none. */
+function take(lockPath: string, lock: Lock, directory: string): Lock | null {
+  const temporary = temporaryPath(lockPath);
+  let stale: Lock | null = null;
+  try {
+    writeFileSync(temporary, JSON.stringify(lock), { mode: 0o600 });
+  } catch (error) {
+    throw unusable(directory, explain(error), error);
+  }
+  try {
+    for (;;) {
+      if (linked(temporary, lockPath)) return stale;
+      const text = readFileSync(lockPath, 'utf8');
+      const found = parseLock(text);
+      if (found !== null && isRunning(found.holder)) throw locked(directory, found);
+      stale = found;
+      removeStale(lockPath, text);
+    }
+  } catch (error) {
+    if (error instanceof DataDirectoryError) throw error;
+    throw unusable(directory, explain(error), error);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
+}
+
+/** Unlike a rename, a link refuses to replace: of two collectors that start at once, one wins. */
+function linked(temporary: string, lockPath: string): boolean {
+  try {
+    linkSync(temporary, lockPath);
+    return true;
+  } catch (error) {
+    if (errorCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function removeStale(lockPath: string, staleText: string): void {
+  const aside = temporaryPath(lockPath);
+  try {
+    renameSync(lockPath, aside);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw error;
+  }
+  // Another collector may have replaced the stale lock by its own between our reading and our renaming.
+  if (readFileSync(aside, 'utf8') !== staleText) linked(aside, lockPath);
+  rmSync(aside, { force: true });
+}
+
+async function endEngine(engine: ProcessIdentity, log: Logger): Promise<void> {
+  if (!isRunning(engine)) return;
+  log.warn({ pid: engine.pid }, 'ending the engine that a killed collector left behind');
+  process.kill(engine.pid, 'SIGKILL');
+  const deadline = performance.now() + ENGINE_END_TIMEOUT_MS;
+  while (isRunning(engine) && performance.now() < deadline) await delay(10);
+}
+
+/** Null for a text that is no lock, as a power failure can leave it. */
+function parseLock(text: string): Lock | null {
+  try {
+    const lock = JSON.parse(text) as Partial<Lock> | null;
+    return typeof lock?.holder?.pid === 'number' && typeof lock.holder.startTime === 'string' ? (lock as Lock) : null;
+  } catch {
+    return null;
+  }
+}
+
+function temporaryPath(lockPath: string): string {
+  return `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;
+}
+
+function locked(directory: string, { holder, ports }: Lock): DataDirectoryError {
+  const listens =
+    ports === undefined
+      ? ''
+      : `, listening on ${Object.entries(ports)
+          .map(([name, port]) => `${port} (${name})`)
+          .join(', ')}`;
+  return new DataDirectoryError(
+    'data_directory_locked',
+    `the data directory ${directory} is in use by the collector with process id ${holder.pid}${listens}; stop it, or give this one another directory with --data-dir or THROUGHLINE_DATA_DIR`,
+  );
+}
+
+function unusable(directory: string, why: string, cause?: unknown): DataDirectoryError {
+  return new DataDirectoryError(
+    'data_directory_unusable',
+    `the data directory ${directory} cannot be used: ${why}; choose another with --data-dir or THROUGHLINE_DATA_DIR`,
+    { cause },
+  );
+}
+
+function explain(error: unknown): string {
+  const explanations: Readonly<Record<string, string>> = {
+    EACCES: 'permission denied',
+    EPERM: 'permission denied',
+    EROFS: 'the file system is read-only',
+    ENOENT: 'its parent directory does not exist',
+    ENOTDIR: 'a part of its path is not a directory',
+    ENOSPC: 'the disk is full',
+  };
+  return explanations[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

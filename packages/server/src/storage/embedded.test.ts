@@ -1,0 +1,148 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { EmbeddedEngine } from './embedded.ts';
+import { identifyProcess, isRunning } from './process-identity.ts';
+import { MIGRATIONS, migrate } from './schema.ts';
+import { builtEngineProcess, eventually, silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
+
+let store: StartedEngine;
+beforeAll(async () => {
+  store = await startEngine({ concurrentQueries: 2, queuedQueriesMax: 1 });
+});
+afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+});
+
+const SLOW = 'SELECT 1, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1';
+
+test('the migrations are applied once, and a store of a newer version is refused', async () => {
+  await migrate(store.engine);
+  const rows = await store.rows('SELECT number FROM throughline.schema_migrations ORDER BY number');
+  expect(rows).toEqual(MIGRATIONS.map((_, index) => [index + 1]));
+  await store.engine.command('INSERT INTO throughline.schema_migrations (number) SELECT 9999');
+  await expect(migrate(store.engine)).rejects.toThrow('the store has schema 9999');
+  await store.engine.command(
+    'ALTER TABLE throughline.schema_migrations DELETE WHERE number = 9999 SETTINGS mutations_sync = 1',
+  );
+});
+
+test('a query that takes too long is ended, and what it had answered is in nobody else’s answer', async () => {
+  await expect(store.rows(SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
+  await expect(store.rows(SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
+  expect(await Promise.all([1, 2, 3].map((n) => store.rows(`SELECT ${n}`)))).toEqual([[[1]], [[2]], [[3]]]);
+});
+
+test('no query waits behind a slow one while a session is free, and a bounded number waits when none is', async () => {
+  const slow = [store.rows(SLOW, 400), store.rows(SLOW, 400)].map((query) => query.catch((error: unknown) => error));
+  const queued = store.rows('SELECT 1');
+  await expect(store.rows('SELECT 2')).rejects.toMatchObject({
+    code: 'unavailable',
+    message: '1 queries wait already',
+  });
+  expect(await queued).toEqual([[1]]);
+  await Promise.all(slow);
+});
+
+test('errors are told apart: a mistake in the statement, too little memory', async () => {
+  await expect(store.rows('SELECT nothing')).rejects.toMatchObject({ code: 'refused' });
+  const greedy = 'SELECT length(groupArray(number)) FROM numbers(1000000000)';
+  await expect(store.rows(greedy)).rejects.toMatchObject({ code: 'unavailable' });
+});
+
+test('days are UTC days wherever the collector runs', async () => {
+  expect(await store.rows('SELECT timezone(), toDate(toDateTime(86399))')).toEqual([['UTC', '1970-01-01']]);
+});
+
+test('an engine that is killed comes back by itself, and says meanwhile that it is down', async () => {
+  await using victim = await startEngine();
+  const query = victim.rows(SLOW);
+  process.kill(victim.pids.at(-1) ?? 0, 'SIGKILL');
+  await expect(query).rejects.toMatchObject({ code: 'unavailable' });
+  await eventually(() => victim.engine.state.kind === 'down');
+  await expect(victim.rows('SELECT 1')).rejects.toThrow('SIGKILL');
+  await eventually(() => victim.engine.state.kind === 'ready');
+  expect(await victim.rows('SELECT 1')).toEqual([[1]]);
+  expect(await victim.registry.metrics()).toContain('throughline_engine_restarts_total 1');
+});
+
+test('an insert that the engine dies in is exact after its repeat', async () => {
+  await using victim = await startEngine();
+  const path = join(victim.directory, 'rows.native');
+  const row =
+    'SELECT reinterpretAsFixedString(number + 1) AS span_id, toDateTime(1795000000 + number % 3 * 86400) AS start_s FROM numbers(200000)';
+  writeFileSync(path, await victim.engine.query(row, { format: 'Native', timeoutMs: 10_000 }));
+  for (let kill = 0; kill < 4; kill++) {
+    const token = `segment-${kill}`;
+    const insert = victim.engine.insertNativeFile('spans', path, token);
+    const outcome = insert.then(
+      () => 'stored',
+      () => 'unknown',
+    );
+    await new Promise((resolve) => setTimeout(resolve, 5 + kill * 60));
+    process.kill(victim.pids.at(-1) ?? 0, 'SIGKILL');
+    await outcome;
+    await eventually(() => victim.engine.state.kind === 'down');
+    await eventually(() => victim.engine.state.kind === 'ready');
+    await victim.engine.insertNativeFile('spans', path, token);
+    const [counts] = await victim.rows('SELECT count(), uniqExact(span_id) FROM throughline.spans');
+    expect(counts).toEqual([200_000 * (kill + 1), 200_000]);
+  }
+}, 60_000);
+
+test('the engine does not outlive a collector that is killed during a long query', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-orphan-'));
+  const program = `
+    import { EmbeddedEngine } from ${JSON.stringify(new URL('./embedded.js', builtEngineProcess).href)};
+    import { Registry } from 'prom-client';
+    const log = { debug() {}, error() {} };
+    const engine = new EmbeddedEngine({ directory: ${JSON.stringify(directory)}, log, registry: new Registry(), onProcess: (pid) => console.log(pid) });
+    await engine.start();
+    engine.query('SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = 1', { format: 'Native', timeoutMs: 60000 }).catch(() => {});
+    setTimeout(() => console.log('running'), 200);
+  `;
+  const collector = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: collector.stdout })) {
+    lines.push(line);
+    if (line === 'running') break;
+  }
+  const engine = identifyProcess(Number(lines[0]));
+  if (engine === null) throw new Error(`no engine runs: ${lines.join()}`);
+  collector.kill('SIGKILL');
+  await eventually(() => !isRunning(engine), 5_000);
+  expect(isRunning(engine)).toBe(false);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('closing ends running queries, and everything after it is refused', async () => {
+  const closing = await startEngine();
+  const query = closing.rows(SLOW);
+  const outcome = query.catch((error: unknown) => error);
+  await closing[Symbol.asyncDispose]();
+  expect(await outcome).toMatchObject({ code: 'unavailable' });
+  expect(closing.engine.state).toEqual({ kind: 'closed' });
+  await expect(closing.rows('SELECT 1')).rejects.toThrow('the engine is closed');
+  const engine = identifyProcess(closing.pids.at(-1) ?? 0);
+  expect(engine).toBeNull();
+});
+
+test('a store that cannot be opened is one clear error, and leaves no process', async () => {
+  const pids: number[] = [];
+  const second = new EmbeddedEngine({
+    directory: store.directory,
+    log: silentLog,
+    registry: new Registry(),
+    processPath: builtEngineProcess,
+    onProcess: (pid) => pids.push(pid),
+  });
+  await expect(second.start()).rejects.toThrow(`the store ${store.directory} cannot be opened`);
+  expect(identifyProcess(pids[0] ?? 0)).toBeNull();
+  await second.close();
+});

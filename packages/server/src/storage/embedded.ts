@@ -1,0 +1,248 @@
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
+import { EngineMetrics } from './engine-metrics.ts';
+import { EngineProcess } from './engine-process.ts';
+import { QuerySlots } from './query-slots.ts';
+import { DATABASE, migrate } from './schema.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
+
+export interface EngineLimits {
+  /** Memory that the engine's process may use for queries, inserts and merges together. */
+  readonly memoryBytesMax: number;
+  /** Memory of one query. */
+  readonly queryMemoryBytesMax: number;
+  /** An answer that is larger is refused. */
+  readonly resultBytesMax: number;
+  readonly markCacheBytesMax: number;
+  /** Queries that run at the same time; inserts have a session of their own. */
+  readonly concurrentQueries: number;
+  /** Queries that wait for a free session; one more is answered `unavailable`. */
+  readonly queuedQueriesMax: number;
+  /** Threads of one query. */
+  readonly queryThreads: number;
+  /** Threads that merge parts in the background. */
+  readonly mergeThreads: number;
+  /** How long one statement of `command` may take. */
+  readonly commandTimeoutMs: number;
+  /** How long `close` waits for a running insert, and then for the process to end. */
+  readonly closeTimeoutMs: number;
+}
+
+export const ENGINE_LIMITS: EngineLimits = {
+  memoryBytesMax: 1024 * 1024 * 1024,
+  queryMemoryBytesMax: 640 * 1024 * 1024,
+  resultBytesMax: 256 * 1024 * 1024,
+  markCacheBytesMax: 64 * 1024 * 1024,
+  concurrentQueries: 4,
+  queuedQueriesMax: 64,
+  queryThreads: 2,
+  mergeThreads: 2,
+  commandTimeoutMs: 120_000,
+  closeTimeoutMs: 10_000,
+};
+
+/** An engine that died is started again after this, and after twice the time whenever it dies soon again … */
+const RESTART_DELAY_MS = 100;
+/** … up to this. One that stayed up for longer than this begins again at the first. */
+const RESTART_DELAY_MS_MAX = 2_000;
+
+export interface EmbeddedEngineOptions {
+  /** The store's own directory; created where it is missing. */
+  readonly directory: string;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<EngineLimits>;
+  /** The built `embedded-process.js`. */
+  readonly processPath?: URL;
+  /** Told the process id of every engine process that is started. */
+  readonly onProcess?: (pid: number) => void;
+}
+
+/** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
+export class EmbeddedEngine implements Engine {
+  readonly #options: EmbeddedEngineOptions;
+  readonly #limits: EngineLimits;
+  readonly #metrics: EngineMetrics;
+  readonly #slots: QuerySlots;
+  readonly #closing = new AbortController();
+  #process: EngineProcess | null = null;
+  #state: EngineState = { kind: 'starting' };
+  #runningInsert: Promise<unknown> = Promise.resolve();
+  #restartDelayMs = RESTART_DELAY_MS;
+
+  constructor(options: EmbeddedEngineOptions) {
+    this.#options = options;
+    this.#limits = { ...ENGINE_LIMITS, ...options.limits };
+    this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax);
+    this.#metrics = new EngineMetrics(options.registry, {
+      up: () => (this.#state.kind === 'ready' ? 1 : 0),
+      runningQueries: () => this.#slots.taken,
+      queuedQueries: () => this.#slots.queued,
+    });
+  }
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await this.#open();
+  }
+
+  async query(sql: string, { format, timeoutMs }: QueryOptions): Promise<Uint8Array> {
+    const engine = this.#ready();
+    const deadline = performance.now() + timeoutMs;
+    try {
+      const release = await this.#slots.take(timeoutMs);
+      const remainingMs = Math.max(1, Math.round(deadline - performance.now()));
+      // The slot is free when the engine has answered, which may be later than the caller has given up.
+      const answer = engine.run({ session: 'query', sql, format, timeoutMs: remainingMs }).finally(release);
+      const bytes = await this.#within(answer, remainingMs + CANCEL_GRACE_MS);
+      this.#metrics.queries.inc({ outcome: 'ok' });
+      return bytes;
+    } catch (error) {
+      this.#metrics.queries.inc({ outcome: error instanceof EngineError ? error.code : 'refused' });
+      throw error;
+    }
+  }
+
+  async command(sql: string): Promise<void> {
+    await this.#command(this.#ready(), sql);
+  }
+
+  async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
+    const engine = this.#ready();
+    const sql = `INSERT INTO ${DATABASE}.${sqlIdentifier(table)} FROM INFILE ${sqlString(path)} \
+SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
+    const insert = engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: 0 });
+    this.#runningInsert = insert.catch(() => {});
+    await insert;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    const engine = this.#process;
+    this.#state = { kind: 'closed' };
+    if (engine === null) return;
+    await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
+    engine.close();
+    await Promise.race([engine.ended, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
+    engine.kill();
+    await engine.ended;
+  }
+
+  #ready(): EngineProcess {
+    if (this.#state.kind === 'ready' && this.#process !== null) return this.#process;
+    const reason = this.#state.kind === 'down' ? this.#state.reason : `the engine is ${this.#state.kind}`;
+    throw new EngineError('unavailable', reason);
+  }
+
+  /** One life of the process: ready when it resolves; supervised from then on. */
+  async #open(): Promise<void> {
+    const { directory, log, processPath, onProcess } = this.#options;
+    const engine = new EngineProcess(processPath ?? new URL('./embedded-process.js', import.meta.url), {
+      directory,
+      connectionArgs: connectionArgs(this.#limits),
+      querySessions: this.#limits.concurrentQueries,
+    });
+    this.#process = engine;
+    if (engine.pid > 0) onProcess?.(engine.pid);
+    try {
+      await engine.open();
+      await migrate({
+        query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
+        command: (sql) => this.#command(engine, sql),
+      });
+    } catch (error) {
+      engine.kill();
+      await engine.ended;
+      throw error;
+    }
+    // `close` may have been called meanwhile; it ends the process that it finds.
+    if (this.#closing.signal.aborted) return;
+    this.#state = { kind: 'ready' };
+    const readyAt = performance.now();
+    log.debug({ pid: engine.pid }, 'engine ready');
+    void engine.ended.then((reason) => this.#restart(reason, performance.now() - readyAt));
+  }
+
+  async #restart(reason: string, uptimeMs: number): Promise<void> {
+    if (uptimeMs > RESTART_DELAY_MS_MAX) this.#restartDelayMs = RESTART_DELAY_MS;
+    let sentence = reason;
+    while (!this.#closing.signal.aborted) {
+      const delayMs = this.#restartDelayMs;
+      this.#restartDelayMs = Math.min(delayMs * 2, RESTART_DELAY_MS_MAX);
+      this.#state = { kind: 'down', reason: sentence };
+      this.#metrics.restarts.inc();
+      this.#options.log.error({ reason: sentence, delayMs }, 'the engine is down; starting it again');
+      try {
+        await delay(delayMs, undefined, { signal: this.#closing.signal });
+        await this.#open();
+        return;
+      } catch (error) {
+        sentence = error instanceof Error ? error.message : String(error);
+      }
+    }
+  }
+
+  async #command(engine: EngineProcess, sql: string): Promise<void> {
+    await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: this.#limits.commandTimeoutMs });
+  }
+
+  /** An engine that does not even keep its own limit must not hold the caller. */
+  async #within(answer: Promise<Uint8Array>, timeoutMs: number): Promise<Uint8Array> {
+    const timer = new AbortController();
+    const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).then(
+      () => {
+        throw new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`);
+      },
+      () => new Uint8Array(),
+    );
+    answer.catch(() => {});
+    try {
+      return await Promise.race([answer, timeout]);
+    } finally {
+      timer.abort();
+    }
+  }
+}
+
+/** The engine notices its own time limit between blocks, so it may answer this much later. */
+const CANCEL_GRACE_MS = 2_000;
+
+/**
+ * A segment becomes one block, whatever its size, so that the same file with the same token is the same insert;
+ * the spool bounds its rows. Partitions are bounded at the door.
+ */
+const INSERT_SETTINGS = [
+  'max_insert_threads = 1',
+  'max_threads = 1',
+  'min_insert_block_size_rows = 4000000',
+  'min_insert_block_size_bytes = 4000000000',
+  'max_insert_block_size = 4000000',
+  'max_partitions_per_insert_block = 0',
+  'insert_deduplicate = 1',
+  'async_insert = 0',
+].join(', ');
+
+function connectionArgs(limits: EngineLimits): string[] {
+  return [
+    `--max_server_memory_usage=${limits.memoryBytesMax}`,
+    `--max_memory_usage=${limits.queryMemoryBytesMax}`,
+    `--max_result_bytes=${limits.resultBytesMax}`,
+    `--mark_cache_size=${limits.markCacheBytesMax}`,
+    `--index_mark_cache_size=${limits.markCacheBytesMax}`,
+    `--primary_index_cache_size=${limits.markCacheBytesMax}`,
+    '--uncompressed_cache_size=0',
+    '--query_condition_cache_size=16777216',
+    `--max_threads=${limits.queryThreads}`,
+    `--background_pool_size=${limits.mergeThreads}`,
+    '--max_thread_pool_size=256',
+    '--logger.level=none',
+  ];
+}

@@ -1,0 +1,126 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { EngineError } from './engine.ts';
+import type { EngineArguments, EngineReply, EngineRequest } from './embedded-protocol.ts';
+
+/** Output on stderr that is kept to explain a death. */
+const LAST_WORDS_BYTES_MAX = 4096;
+
+interface Pending {
+  readonly resolve: (bytes: Uint8Array) => void;
+  readonly reject: (error: EngineError) => void;
+}
+
+export interface Statement {
+  readonly session: 'insert' | 'query';
+  readonly sql: string;
+  readonly format: string;
+  /** 0 for no limit. */
+  readonly timeoutMs: number;
+}
+
+/** One life of the engine's process, seen from the collector: it opens once, answers statements and ends once. */
+export class EngineProcess {
+  readonly pid: number;
+  /** Resolves with a sentence that says how the process ended. */
+  readonly ended: Promise<string>;
+  readonly #child: ChildProcess;
+  readonly #pending = new Map<number, Pending>();
+  readonly #opened: Promise<void>;
+  #nextId = 1;
+  #lastWords = '';
+  #endedBy: string | null = null;
+
+  constructor(processPath: URL, engineArguments: EngineArguments) {
+    this.#child = fork(processPath, [JSON.stringify(engineArguments)], {
+      serialization: 'advanced',
+      // A loader or inspector of ours is not for the engine.
+      execArgv: [],
+      env: {
+        ...process.env,
+        // Days in the store's partitions are UTC days.
+        TZ: 'UTC',
+        // Each running statement holds a thread of the pool.
+        UV_THREADPOOL_SIZE: String(engineArguments.querySessions + 3),
+      },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.pid = this.#child.pid ?? 0;
+    this.#child.stderr?.on('data', (chunk: Buffer) => {
+      this.#lastWords = (this.#lastWords + chunk.toString('latin1')).slice(-LAST_WORDS_BYTES_MAX);
+    });
+    this.#opened = new Promise((resolve, reject) => {
+      this.#pending.set(0, { resolve: () => resolve(), reject });
+    });
+    // `open` hands the failure on; without a caller it is no unhandled rejection.
+    this.#opened.catch(() => {});
+    this.ended = new Promise((resolve) => {
+      const end = (reason: string): void => {
+        const lastWords = this.#lastWords.trim();
+        const sentence = lastWords === '' ? reason : `${reason}: ${lastWords}`;
+        for (const pending of this.#pending.values()) pending.reject(new EngineError('unavailable', sentence));
+        this.#pending.clear();
+        this.#endedBy = sentence;
+        resolve(sentence);
+      };
+      this.#child.once('error', (error) => end(`the engine's process could not be started: ${error.message}`));
+      this.#child.once('exit', (code, signal) => end(`the engine's process ended by ${signal ?? `exit code ${code}`}`));
+    });
+    this.#child.on('message', (reply: EngineReply) => this.#receive(reply));
+  }
+
+  /** Resolves when the store is open. Rejects with `EngineError`. */
+  open(): Promise<void> {
+    return this.#opened;
+  }
+
+  /** The answer's bytes in the statement's format. Rejects with `EngineError`. */
+  run(statement: Statement): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      if (this.#endedBy !== null) {
+        reject(new EngineError('unavailable', this.#endedBy));
+        return;
+      }
+      const id = this.#nextId++;
+      this.#pending.set(id, { resolve, reject });
+      this.#send({ kind: 'run', id, ...statement });
+    });
+  }
+
+  /** Asks the process to close the store. Follow it with `kill` for one that does not answer. */
+  close(): void {
+    this.#send({ kind: 'close' });
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #send(request: EngineRequest): void {
+    // A channel that has broken meanwhile is reported by `exit`, which answers everything that is pending.
+    if (this.#child.connected) this.#child.send(request, () => {});
+  }
+
+  #receive(reply: EngineReply): void {
+    const id = reply.kind === 'opened' || reply.kind === 'failed' ? 0 : reply.id;
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    if (reply.kind === 'opened') pending?.resolve(new Uint8Array());
+    else if (reply.kind === 'failed') pending?.reject(new EngineError(reply.code, reply.message));
+    else if (reply.kind === 'done') pending?.resolve(reply.bytes);
+    else pending?.reject(engineError(reply.clickhouseCode, reply.message));
+  }
+}
+
+const TIMEOUT_EXCEEDED = 159;
+
+/**
+ * Errors of ClickHouse that pass with time: memory (241), disk space (243), files and descriptors (74, 75, 76), too many
+ * parts (252), too many queries (202), a query that was cancelled (394).
+ */
+const PASSING_CODES = new Set([74, 75, 76, 202, 241, 243, 252, 394]);
+
+function engineError(clickhouseCode: number, message: string): EngineError {
+  if (clickhouseCode === TIMEOUT_EXCEEDED) return new EngineError('timeout', message);
+  const passes = PASSING_CODES.has(clickhouseCode) || message.includes('No space left on device');
+  return new EngineError(passes ? 'unavailable' : 'refused', message);
+}

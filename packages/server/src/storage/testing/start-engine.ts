@@ -1,0 +1,63 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { EmbeddedEngine, type EngineLimits } from '../embedded.ts';
+
+/** The engine's process runs what `tsc -b packages/server` has made of it. */
+export const builtEngineProcess = new URL('../../../dist/storage/embedded-process.js', import.meta.url);
+
+export const silentLog = pino({ level: 'silent' });
+
+export interface StartedEngine {
+  readonly engine: EmbeddedEngine;
+  readonly registry: Registry;
+  readonly directory: string;
+  /** Process ids, the running one last. */
+  readonly pids: number[];
+  rows(sql: string, timeoutMs?: number): Promise<unknown[][]>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A real engine on an empty store in a temporary directory. */
+export async function startEngine(limits: Partial<EngineLimits> = {}): Promise<StartedEngine> {
+  if (!existsSync(builtEngineProcess)) throw new Error('run "npx tsc -b packages/server" first');
+  const directory = await mkdtemp(join(tmpdir(), 'throughline-store-'));
+  const registry = new Registry();
+  const pids: number[] = [];
+  const engine = new EmbeddedEngine({
+    directory,
+    log: silentLog,
+    registry,
+    limits,
+    processPath: builtEngineProcess,
+    onProcess: (pid) => pids.push(pid),
+  });
+  await engine.start();
+  return {
+    engine,
+    registry,
+    directory,
+    pids,
+    rows: async (sql, timeoutMs = 20_000) => {
+      const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs });
+      const lines = Buffer.from(bytes).toString('utf8').split('\n');
+      return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await engine.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Resolves as soon as the condition holds; fails when it does not in time. */
+export async function eventually(condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${String(condition)}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
