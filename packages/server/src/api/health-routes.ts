@@ -1,0 +1,55 @@
+import type { Registry } from 'prom-client';
+import { json } from './answer.ts';
+import type { Route } from './route.ts';
+import { route } from './route.ts';
+
+/** Whether spans can be taken in and questions answered, and what is wrong. */
+export interface Readiness {
+  /** Each keeps the collector from its work: a closed or failed engine, a full spool. */
+  readonly problems: readonly ReadinessFinding[];
+  /** Each wants a person's attention while work goes on: segments that were set aside. */
+  readonly warnings: readonly ReadinessFinding[];
+}
+
+export interface ReadinessFinding {
+  /** Stable, lower case with underscores. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface HealthRoutesOptions {
+  readonly registry: Registry;
+  readonly readiness: () => Readiness;
+}
+
+/** `/healthz`, `/readyz` and `/metrics`: they answer whatever the store does. */
+export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Route[] {
+  return [
+    route({
+      path: '/healthz',
+      summary: 'Answers while the process is alive',
+      answers: { description: '{status: "alive"}' },
+      asksStore: false,
+      answer: () => json({ status: 'alive' }),
+    }),
+    route({
+      path: '/readyz',
+      summary: 'Whether spans can be taken in and questions answered, and what is wrong',
+      answers: { description: '{ready: true, problems: [], warnings: [{code, message}]}' },
+      problems: { 503: '{ready: false, problems: [{code, message}], warnings: […]}' },
+      asksStore: false,
+      answer: () => {
+        const { problems, warnings } = readiness();
+        const ready = problems.length === 0;
+        return json({ ready, problems, warnings }, ready ? 200 : 503);
+      },
+    }),
+    route({
+      path: '/metrics',
+      summary: 'Metrics in the Prometheus text format',
+      answers: { description: 'Metrics', contentType: 'text/plain' },
+      asksStore: false,
+      answer: async () => ({ status: 200, contentType: registry.contentType, body: await registry.metrics() }),
+    }),
+  ];
+}

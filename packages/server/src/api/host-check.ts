@@ -1,0 +1,18 @@
+import { isIP } from 'node:net';
+
+/**
+ * Whether a request that names this host (its Host header) is meant for us. A page elsewhere can make its own name
+ * resolve to a loopback address and then read our answers as its own; its name is what gives it away. Addresses cannot
+ * be rebound, so every one is fine.
+ */
+export function isOwnHost(host: string | undefined, ownNames: ReadonlySet<string>): boolean {
+  if (host === undefined) return false;
+  const name = hostName(host);
+  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || ownNames.has(name);
+}
+
+/** Without the port, the brackets of IPv6 and the dot that may end a full name; in lower case. */
+function hostName(host: string): string {
+  const [, bracketed, plain = ''] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d{0,5})?$/.exec(host) ?? [];
+  return (bracketed ?? plain).toLowerCase().replace(/\.$/, '');
+}

@@ -1,0 +1,44 @@
+import type { Registry } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import type { Turns } from '../query/turns.ts';
+
+/** What was asked of the API and how long it took; the label `route` is a route's path with its braces, `ui` or `none`. */
+export class ApiMetrics {
+  readonly #requests: Counter<'route' | 'status'>;
+  readonly #seconds: Histogram<'route'>;
+
+  constructor(registry: Registry, turns: Turns) {
+    const registers = [registry];
+    this.#requests = new Counter({
+      name: 'throughline_api_requests_total',
+      help: 'Requests to the API and the UI by route and status',
+      labelNames: ['route', 'status'],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: 'throughline_api_request_duration_seconds',
+      help: 'Time from a request to the end of its answer, by route',
+      labelNames: ['route'],
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+      registers,
+    });
+    registry.registerMetric(gauge('running', 'Questions to the store that are worked on', () => turns.running));
+    registry.registerMetric(gauge('waiting', 'Questions to the store that wait for their turn', () => turns.waiting));
+  }
+
+  observe(route: string, status: number, durationMs: number): void {
+    this.#requests.inc({ route, status: String(status) });
+    this.#seconds.observe({ route }, durationMs / 1000);
+  }
+}
+
+function gauge(state: string, help: string, read: () => number): Gauge {
+  return new Gauge({
+    name: `throughline_api_questions_${state}`,
+    help,
+    registers: [],
+    collect() {
+      this.set(read());
+    },
+  });
+}

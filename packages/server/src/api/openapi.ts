@@ -1,0 +1,87 @@
+import { json } from './answer.ts';
+import type { Route } from './route.ts';
+import { route } from './route.ts';
+
+const OPENAPI_PATH = '/api/v1/openapi.json';
+
+/** The route that describes all the others and itself, written from the very definitions that answer. */
+export function openApiRoute(others: readonly Route[], version: string): Route {
+  const self: Route = route({
+    path: OPENAPI_PATH,
+    summary: 'This description',
+    answers: { description: 'OpenAPI 3.1' },
+    asksStore: false,
+    answer: () => json(openApi([...others, self], version)),
+  });
+  return self;
+}
+
+function openApi(routes: readonly Route[], version: string) {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Throughline',
+      version,
+      description:
+        'Questions about stored traces. Counts are numbers; members that end in Ns or UnixNano are decimal strings. ' +
+        'Every path answers GET and HEAD.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    paths: Object.fromEntries(routes.map((described) => [described.path, { get: operation(described) }])),
+    components: {
+      schemas: {
+        Error: {
+          type: 'object',
+          required: ['error'],
+          properties: {
+            error: {
+              type: 'object',
+              required: ['code', 'message'],
+              properties: {
+                code: { type: 'string', description: 'Stable, for programs' },
+                message: { type: 'string', description: 'For people' },
+              },
+            },
+          },
+        },
+      },
+    },
+  };
+}
+
+function operation({ summary, pathParameters, parameters, answers, problems, asksStore }: Route) {
+  const { contentType = 'application/json', description } = answers;
+  return {
+    summary,
+    parameters: [
+      ...Object.entries(pathParameters).map(([name, meaning]) => ({
+        name,
+        in: 'path',
+        required: true,
+        description: meaning,
+        schema: { type: 'string' },
+      })),
+      ...Object.entries(parameters).map(([name, parameter]) => ({
+        name,
+        in: 'query',
+        required: parameter.required,
+        description: `${parameter.description}. Accepted: ${parameter.accepted}.`,
+        schema: parameter.repeatable ? { type: 'array', items: parameter.schema } : parameter.schema,
+        ...(parameter.repeatable && { style: 'form', explode: true }),
+      })),
+    ],
+    responses: {
+      200: { description, content: { [contentType]: {} } },
+      400: problem('A parameter that is not known or not accepted'),
+      ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
+      ...(asksStore && {
+        503: problem('The store is away or too busy; ask again after Retry-After seconds'),
+        504: problem('The store did not answer in time'),
+      }),
+    },
+  };
+}
+
+function problem(description: string) {
+  return { description, content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } } };
+}

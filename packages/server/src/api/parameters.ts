@@ -1,0 +1,179 @@
+import { Problem } from './problem.ts';
+import { parseTime, TIME_ACCEPTED } from './time-parameter.ts';
+
+/** One parameter of a query string: how it is read, and how OpenAPI describes it. */
+export interface Parameter<T> {
+  /** What is accepted, as the end of the sentence "accepted is …". */
+  readonly accepted: string;
+  readonly description: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** Whether it may be given several times. */
+  readonly repeatable: boolean;
+  readonly required: boolean;
+  /** Reads all values given, none of them empty; undefined when a value is not accepted. */
+  read(values: readonly string[]): T | undefined;
+}
+
+export type Parameters = Readonly<Record<string, Parameter<unknown>>>;
+export type ParameterValues<P extends Parameters> = {
+  readonly [K in keyof P]: P[K] extends Parameter<infer T> ? T : never;
+};
+
+/** Characters of a value that an error message repeats. */
+const REPEATED_CHARACTERS = 100;
+
+/**
+ * Reads a query string. Throws a 400 that names the parameter, what was given and what is accepted. A parameter that the
+ * route does not know is refused too: an answer to a misspelt filter would look like the answer to the filter. A value
+ * that is empty counts as not given.
+ */
+export function readParameters<P extends Parameters>(parameters: P, query: URLSearchParams): ParameterValues<P> {
+  for (const name of new Set(query.keys())) {
+    if (!Object.hasOwn(parameters, name)) throw unknownParameter(name, Object.keys(parameters));
+  }
+  const values: Record<string, unknown> = {};
+  for (const [name, parameter] of Object.entries(parameters)) {
+    values[name] = readParameter(
+      name,
+      parameter,
+      query.getAll(name).filter((value) => value !== ''),
+    );
+  }
+  return values as ParameterValues<P>;
+}
+
+function readParameter(name: string, parameter: Parameter<unknown>, given: readonly string[]): unknown {
+  if (given.length > 1 && !parameter.repeatable) {
+    throw invalid(`parameter ${name} was given ${given.length} times; accepted is one value`);
+  }
+  if (given.length === 0 && parameter.required) {
+    throw invalid(`parameter ${name} is missing; accepted is ${parameter.accepted}`);
+  }
+  const value = parameter.read(given);
+  if (value !== undefined) return value;
+  const shown = given.map((text) => JSON.stringify(shorten(text))).join(', ');
+  throw invalid(`parameter ${name} was given as ${shorten(shown)}; accepted is ${parameter.accepted}`);
+}
+
+function unknownParameter(name: string, known: readonly string[]): Problem {
+  const accepted = known.length === 0 ? 'this path takes none' : `accepted are ${known.join(', ')}`;
+  return new Problem(400, 'unknown_parameter', `parameter ${JSON.stringify(shorten(name))} is not known; ${accepted}`);
+}
+
+function invalid(message: string): Problem {
+  return new Problem(400, 'invalid_parameter', message);
+}
+
+function shorten(text: string): string {
+  return text.length <= REPEATED_CHARACTERS ? text : `${text.slice(0, REPEATED_CHARACTERS)}…`;
+}
+
+interface Description {
+  readonly accepted: string;
+  readonly description: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+}
+
+/** A parameter that may be left out; it is null then. */
+export function optional<T>(description: Description, parse: (text: string) => T | undefined): Parameter<T | null> {
+  return {
+    ...description,
+    repeatable: false,
+    required: false,
+    read: ([text]) => (text === undefined ? null : parse(text)),
+  };
+}
+
+/** A parameter that may be given up to `countMax` times. */
+export function repeated<T>(
+  description: Description,
+  countMax: number,
+  parse: (text: string) => T | undefined,
+): Parameter<readonly T[]> {
+  return {
+    ...description,
+    accepted: `${description.accepted}, at most ${countMax} times`,
+    repeatable: true,
+    required: false,
+    read: (values) => {
+      if (values.length > countMax) return undefined;
+      const parsed = values.map(parse);
+      return parsed.includes(undefined) ? undefined : (parsed as T[]);
+    },
+  };
+}
+
+export function anyText(description: string): Parameter<string | null> {
+  return optional({ accepted: 'text', description, schema: { type: 'string' } }, (value) => value);
+}
+
+export function oneOf<const T extends string>(values: readonly T[], description: string): Parameter<T | null> {
+  return optional(
+    { accepted: `one of ${values.join(', ')}`, description, schema: { type: 'string', enum: values } },
+    (given) => values.find((value) => value === given),
+  );
+}
+
+export function time(description: string): Parameter<bigint | null> {
+  return optional(
+    { accepted: TIME_ACCEPTED, description, schema: { type: 'string' } },
+    (given) => parseTime(given) ?? undefined,
+  );
+}
+
+/** Milliseconds in decimal, answered as nanoseconds. */
+export function milliseconds(description: string): Parameter<bigint | null> {
+  return optional(
+    {
+      accepted: 'milliseconds in decimal with at most 6 decimal places, such as 250 or 0.5',
+      description,
+      schema: { type: 'number', minimum: 0 },
+    },
+    (given) => {
+      const [, whole, fraction = ''] = /^(\d{1,12})(?:\.(\d{1,6}))?$/.exec(given) ?? [];
+      return whole === undefined ? undefined : BigInt(whole + fraction.padEnd(6, '0'));
+    },
+  );
+}
+
+export function integer(
+  { least, most, otherwise }: { readonly least: number; readonly most: number; readonly otherwise: number },
+  description: string,
+): Parameter<number> {
+  return {
+    accepted: `a whole number from ${least} to ${most}`,
+    description,
+    schema: { type: 'integer', minimum: least, maximum: most, default: otherwise },
+    repeatable: false,
+    required: false,
+    read: ([given]) => {
+      if (given === undefined) return otherwise;
+      const value = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
+      return value >= least && value <= most ? value : undefined;
+    },
+  };
+}
+
+/** 32 hex digits of either case, not all zero; answered in lower case. Undefined when it is none. */
+export function parseTraceId(given: string): string | undefined {
+  return /^(?!0{32}$)[0-9a-f]{32}$/i.test(given) ? given.toLowerCase() : undefined;
+}
+
+export const TRACE_ID_ACCEPTED = '32 hexadecimal digits that are not all zero';
+
+/** A comma-separated list of trace ids; repeats count once. */
+export function traceIds(countMax: number, description: string): Parameter<readonly string[]> {
+  return {
+    accepted: `1 to ${countMax} trace ids of ${TRACE_ID_ACCEPTED}, with commas between them`,
+    description,
+    schema: { type: 'string' },
+    repeatable: false,
+    required: true,
+    read: ([given = '']) => {
+      const ids = given.split(',').map((id) => parseTraceId(id));
+      if (ids.includes(undefined)) return undefined;
+      const distinct = [...new Set(ids as string[])];
+      return distinct.length <= countMax ? distinct : undefined;
+    },
+  };
+}

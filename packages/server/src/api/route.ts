@@ -1,0 +1,85 @@
+import type { Answer } from './answer.ts';
+import type { Parameters, ParameterValues } from './parameters.ts';
+import { readParameters } from './parameters.ts';
+import { Problem } from './problem.ts';
+
+/** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
+export interface Route {
+  /** Segments in braces are parameters: `/api/v1/traces/{traceId}`. */
+  readonly path: string;
+  readonly summary: string;
+  readonly parameters: Parameters;
+  /** The path's parameters by name, for OpenAPI. */
+  readonly pathParameters: Readonly<Record<string, string>>;
+  /** Of the answer with status 200, or its content type where it is not JSON. */
+  readonly answers: { readonly description: string; readonly contentType?: string };
+  /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
+  readonly problems: Readonly<Record<number, string>>;
+  /** A question to the store takes its turn, so that a bounded number run at a time. */
+  readonly asksStore: boolean;
+  handle(path: Readonly<Record<string, string>>, query: URLSearchParams, signal: AbortSignal): Promise<Answer> | Answer;
+}
+
+interface RouteRequest<P extends Parameters> {
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: ParameterValues<P>;
+  /** Aborted when the client has left or the time is up. */
+  readonly signal: AbortSignal;
+}
+
+export interface RouteDefinition<P extends Parameters> extends Omit<
+  Route,
+  'handle' | 'parameters' | 'pathParameters' | 'problems'
+> {
+  readonly parameters?: P;
+  readonly pathParameters?: Route['pathParameters'];
+  readonly problems?: Route['problems'];
+  readonly answer: (request: RouteRequest<P>) => Promise<Answer> | Answer;
+}
+
+/** Ties the handler's parameters to their types. */
+export function route<P extends Parameters = Parameters>(definition: RouteDefinition<P>): Route {
+  const { answer, parameters = {} as P, pathParameters = {}, problems = {}, ...rest } = definition;
+  return {
+    ...rest,
+    parameters,
+    pathParameters,
+    problems,
+    handle: (path, query, signal) => answer({ path, query: readParameters(parameters, query), signal }),
+  };
+}
+
+export interface RouteMatch {
+  readonly route: Route;
+  readonly path: Readonly<Record<string, string>>;
+}
+
+/** Null when no route has the path. Throws a 400 when a segment is not valid percent-encoding. */
+export function matchRoute(routes: readonly Route[], pathname: string): RouteMatch | null {
+  const given = pathname.split('/');
+  for (const candidate of routes) {
+    const path = matchSegments(candidate.path.split('/'), given);
+    if (path !== null) return { route: candidate, path };
+  }
+  return null;
+}
+
+function matchSegments(pattern: readonly string[], given: readonly string[]): Record<string, string> | null {
+  if (pattern.length !== given.length) return null;
+  const path: Record<string, string> = {};
+  for (const [i, segment] of pattern.entries()) {
+    const actual = given[i] ?? '';
+    const name = /^\{(\w+)\}$/.exec(segment)?.[1];
+    if (name === undefined ? segment !== actual : actual === '') return null;
+    if (name !== undefined) path[name] = decodeSegment(actual);
+  }
+  return path;
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new Problem(400, 'invalid_path', `${JSON.stringify(segment)} in the path is not valid percent-encoding`);
+  }
+}

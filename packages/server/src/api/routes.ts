@@ -1,0 +1,180 @@
+import type { HeadlinesResponse, OperationsResponse, ServicesResponse, TracesResponse } from '@throughline/trace';
+import { tellStory, traceFromOtlp } from '@throughline/trace';
+import type { Headlines } from '../query/headlines.ts';
+import type { QueryContext } from '../query/rows.ts';
+import { searchTraces } from '../query/search.ts';
+import { findOperations, findServices } from '../query/services.ts';
+import type { StoredTrace } from '../query/trace.ts';
+import { findTrace } from '../query/trace.ts';
+import { json, otlpJson } from './answer.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import {
+  anyText,
+  integer,
+  milliseconds,
+  oneOf,
+  optional,
+  parseTraceId,
+  repeated,
+  time,
+  TRACE_ID_ACCEPTED,
+  traceIds,
+} from './parameters.ts';
+import { Problem } from './problem.ts';
+import type { Route } from './route.ts';
+import { route } from './route.ts';
+
+export interface ApiRoutesOptions {
+  readonly query: Pick<QueryContext, 'engine' | 'limits'>;
+  readonly headlines: Headlines;
+}
+
+const TRACES_DEFAULT = 20;
+const TRACES_MAX = 1_000;
+const TAGS_MAX = 20;
+const HEADLINE_IDS_MAX = 100;
+
+/** Says that a trace was too large to be read whole; its value is the number of spans that were read. */
+const TRUNCATED_HEADER = 'Throughline-Truncated-To-Spans';
+
+/** The questions under `/api/v1/`. */
+export function apiRoutes({ query, headlines }: ApiRoutesOptions): Route[] {
+  const context = (signal: AbortSignal): QueryContext => ({ ...query, signal });
+  return [
+    route({
+      path: '/api/v1/services',
+      summary: 'Every service, with exact counts over all that is stored or over the spans that start in a range',
+      parameters: spanRange,
+      answers: { description: '{services: […]}, by name' },
+      asksStore: true,
+      answer: async ({ query: { from, to }, signal }) => {
+        const services = await findServices(context(signal), { fromUnixNano: from, toUnixNano: to });
+        return json({ services } satisfies ServicesResponse);
+      },
+    }),
+    route({
+      path: '/api/v1/services/{service}/operations',
+      summary: 'The operations of one service; none for a service that is not known',
+      parameters: spanRange,
+      pathParameters: { service: 'The name of the service, percent-encoded' },
+      answers: { description: '{operations: […]}, by name' },
+      asksStore: true,
+      answer: async ({ path: { service = '' }, query: { from, to }, signal }) => {
+        const range = { fromUnixNano: from, toUnixNano: to };
+        const operations = await findOperations(context(signal), service, range);
+        return json({ operations } satisfies OperationsResponse);
+      },
+    }),
+    route({
+      path: '/api/v1/traces',
+      summary:
+        'Search, newest first. Service, operation, status and every tag hold for one and the same span; ' +
+        'durations and times for the trace',
+      parameters: {
+        service: anyText('service.name of the span'),
+        operation: anyText('Name of the span'),
+        status: oneOf(['error', 'ok', 'unset'], 'Status of the span'),
+        minDurationMs: milliseconds('The trace took at least so long'),
+        maxDurationMs: milliseconds('The trace took at most so long'),
+        tag: repeated(
+          {
+            accepted: 'key=value with a key that is not empty',
+            description:
+              'An attribute of the span or of its resource, whose value reads so as text; every one must hold',
+            schema: { type: 'string' },
+          },
+          TAGS_MAX,
+          parseTag,
+        ),
+        from: time('The trace starts at or after'),
+        to: time('The trace starts at or before'),
+        limit: integer({ least: 1, most: TRACES_MAX, otherwise: TRACES_DEFAULT }, 'Traces in one answer'),
+        cursor: optional(
+          {
+            accepted: 'the nextCursor of an earlier answer, unchanged',
+            description: 'Continues behind an earlier answer',
+            schema: { type: 'string' },
+          },
+          decodeCursor,
+        ),
+      },
+      answers: { description: '{traces: […], nextCursor}; nextCursor is null on the last page' },
+      asksStore: true,
+      answer: async ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
+        const { traces, next } = await searchTraces(context(signal), {
+          filter: { ...filter, tags: tag },
+          range: { fromUnixNano: from, toUnixNano: to },
+          minDurationNs: minDurationMs,
+          maxDurationNs: maxDurationMs,
+          limit,
+          after: cursor,
+        });
+        return json({
+          traces: traces.map((trace) => ({ ...trace, headline: headlines.get(trace.traceId, trace.spanCount) })),
+          nextCursor: next === null ? null : encodeCursor(next),
+        } satisfies TracesResponse);
+      },
+    }),
+    route({
+      path: '/api/v1/headlines',
+      summary: 'The headlines of some traces, computed where they are not known yet',
+      parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace ids with commas between them') },
+      answers: { description: '{headlines: {traceId: headline}}; an id that is not stored has none' },
+      asksStore: true,
+      answer: async ({ query: { ids }, signal }) => {
+        return json({ headlines: await headlines.compute(context(signal), ids) } satisfies HeadlinesResponse);
+      },
+    }),
+    route({
+      path: '/api/v1/traces/{traceId}',
+      summary: 'One trace as OTLP JSON',
+      pathParameters: tracePath,
+      answers: { description: 'TracesData of OTLP; a span that was sent twice stands once' },
+      problems: traceProblems,
+      asksStore: true,
+      answer: async ({ path, signal }) => {
+        const trace = await traceAt(context(signal), path['traceId']);
+        return otlpJson(trace.data, truncatedHeader(trace));
+      },
+    }),
+    route({
+      path: '/api/v1/traces/{traceId}/story',
+      summary: 'What happened in a trace, in words: a headline and the clauses that are its evidence',
+      pathParameters: tracePath,
+      answers: { description: '{headline, clauses: [{text, spanIds, durationNs}], …}' },
+      problems: traceProblems,
+      asksStore: true,
+      answer: async ({ path, signal }) => {
+        const trace = await traceAt(context(signal), path['traceId']);
+        return { ...json(tellStory(traceFromOtlp(trace.data))), headers: truncatedHeader(trace) };
+      },
+    }),
+  ];
+}
+
+const spanRange = { from: time('Spans that start at or after'), to: time('Spans that start at or before') };
+
+const tracePath = { traceId: TRACE_ID_ACCEPTED };
+
+const traceProblems = { 404: 'trace_not_found: no span of the trace is stored' };
+
+/** The key ends at the first `=`; the value may hold more of them, and may be empty. */
+function parseTag(given: string): { key: string; value: string } | undefined {
+  const end = given.indexOf('=');
+  return end < 1 ? undefined : { key: given.slice(0, end), value: given.slice(end + 1) };
+}
+
+async function traceAt(context: QueryContext, given = ''): Promise<StoredTrace> {
+  const traceId = parseTraceId(given);
+  if (traceId === undefined) {
+    const shown = JSON.stringify(given.slice(0, 100));
+    throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
+  }
+  const trace = await findTrace(context, traceId);
+  if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
+  return trace;
+}
+
+function truncatedHeader({ truncated, spanCount }: StoredTrace): Record<string, string> {
+  return truncated ? { [TRUNCATED_HEADER]: String(spanCount) } : {};
+}

@@ -1,0 +1,109 @@
+import { constants } from 'node:os';
+import { ConfigError } from '../config.ts';
+import { findOrStartCollector, orAborted, type Collector } from './demo-collector.ts';
+import { sendCustomers } from './demo-customers.ts';
+import { headlineOfLateTrace } from './demo-late-span.ts';
+import { DEMO_USAGE, readDemoOptions, type DemoOptions } from './demo-options.ts';
+import { DemoProcesses } from './demo-processes.ts';
+import { requireShopPackages, startShop } from './demo-shop.ts';
+import { paint } from './paint.ts';
+
+/** What the demo found; the one line that `--json` prints. */
+interface DemoResult {
+  readonly shopUrl: string;
+  readonly uiUrl: string;
+  readonly traceId: string;
+  readonly traceUrl: string;
+  readonly headline: string;
+}
+
+/** npm passes on the Ctrl-C that the terminal has sent to everybody already: within this time two are one. */
+const SAME_SIGNAL_MS = 500;
+
+/** `throughline demo`: runs until it is told to stop, or to the end with `--exit`. Answers the exit code. */
+export async function runDemo(args: string[]): Promise<number> {
+  const processes = new DemoProcesses();
+  const stop = stopOnSignal(() => processes.kill());
+  let collector: Collector | undefined;
+  try {
+    const options = readDemoOptions(args, process.env);
+    if (options === null) {
+      process.stdout.write(`${DEMO_USAGE}\n`);
+      return 0;
+    }
+    requireShopPackages();
+    const progress = progressOf(options);
+    collector = await findOrStartCollector(options.config, stop);
+    progress(`${paint('dim', 'collector')}  ${collector.uiUrl}${collector.startedHere ? '' : ' (it ran already)'}`);
+    const { uiUrl, otlpUrl } = collector;
+    const unlessEnded = <T>(work: Promise<T>): Promise<T> => orAborted(Promise.race([work, processes.failure]), stop);
+
+    progress(`${paint('dim', 'starting')}   a database twice, and four services`);
+    const shopUrl = await unlessEnded(startShop(processes, { otlpUrl, uiUrl, port: options.shopPort }));
+    progress(`${paint('dim', 'shop')}       ${shopUrl}`);
+    progress(`${paint('dim', 'customers')}  come for ${options.loadSeconds} s`);
+    const customers = sendCustomers(processes, shopUrl, options.loadSeconds);
+    const traceId = await unlessEnded(customers.slowTraceId);
+    const headline = await unlessEnded(headlineOfLateTrace(uiUrl, traceId, stop));
+    print({ shopUrl, uiUrl, traceId, traceUrl: `${uiUrl}/trace/${traceId}`, headline }, options);
+    await unlessEnded(customers.served);
+    if (!options.exit) await unlessEnded(new Promise<never>(() => {}));
+    return 0;
+  } catch (error) {
+    // Ctrl-C is how a demo ends; a second one has not waited for this.
+    if (stop.aborted) return 0;
+    process.stderr.write(`throughline demo: ${oneLine(error)}\n`);
+    return error instanceof ConfigError ? 2 : 1;
+  } finally {
+    await processes.stop();
+    await collector?.close();
+  }
+}
+
+function print(result: DemoResult, { exit, json }: DemoOptions): void {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(result)}\n`);
+    return;
+  }
+  process.stdout.write(`
+  ${paint('bold', 'A customer had to wait. Why?')}
+  ${result.headline}
+  ${paint('cyan', result.traceUrl)}
+`);
+  if (exit) return;
+  process.stdout.write(`
+  Buy something yourself: ${paint('cyan', result.shopUrl)}
+  ${paint('dim', 'Ctrl-C closes the shop.')}
+`);
+}
+
+/** Aborts at the first SIGINT or SIGTERM; at a later one kills what runs and ends this process. */
+function stopOnSignal(kill: () => void): AbortSignal {
+  const controller = new AbortController();
+  let firstAtMs = 0;
+  const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
+    if (!controller.signal.aborted) {
+      firstAtMs = performance.now();
+      controller.abort();
+    } else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) {
+      kill();
+      process.exit(128 + constants.signals[signal]);
+    }
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  return controller.signal;
+}
+
+/** Progress is for people: with `--json`, standard output is the one line. */
+function progressOf({ json }: DemoOptions): (line: string) => void {
+  const stream = json ? process.stderr : process.stdout;
+  return (line) => stream.write(`  ${line}\n`);
+}
+
+/** An error that we foresaw has a code and a message for people; of any other the stack is wanted. */
+function oneLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if ('code' in error) return error.message.replaceAll('\n', ' ');
+  return error.stack ?? error.message;
+}

@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+import { closest } from '../closest.ts';
+import { VERSION } from '../version.ts';
+
+/** Exit code of a command that was called wrongly. */
+const USAGE_ERROR = 2;
+
+const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[]) => Promise<number> }>> = {
+  up: {
+    summary: 'Start the collector, its store and its web UI',
+    run: async (args) => (await import('./up.ts')).runUp(args),
+  },
+  demo: {
+    summary: 'See a slow request across four real services',
+    run: async (args) => (await import('./demo.ts')).runDemo(args),
+  },
+};
+
+function help(): string {
+  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
+  return `Throughline ${VERSION}: distributed tracing that tells the story
+
+Usage: throughline <command> [flags]
+
+${commands.join('\n')}
+
+  --help     Show this, or the flags of a command
+  --version  Show the version
+`;
+}
+
+async function main([name, ...args]: string[]): Promise<number> {
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(help());
+    return 0;
+  }
+  if (name === '--version' || name === '-v') {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  if (Object.hasOwn(COMMANDS, name)) return (await COMMANDS[name]?.run(args)) ?? 0;
+  const meant = closest(name, Object.keys(COMMANDS));
+  const hint = meant === null ? 'throughline --help lists the commands' : `did you mean ${meant}?`;
+  process.stderr.write(`throughline: ${JSON.stringify(name)} is not a command; ${hint}\n`);
+  return USAGE_ERROR;
+}
+
+// A reader that went away, such as `| head`, is no reason to fail.
+process.stdout.on('error', () => {});
+process.exitCode = await main(process.argv.slice(2));

@@ -1,0 +1,71 @@
+import { tellStory, traceFromOtlp } from '@throughline/trace';
+import type { QueryLimits } from './limits.ts';
+import type { QueryContext } from './rows.ts';
+import { findTrace } from './trace.ts';
+import { findSpanCounts } from './trace-summary.ts';
+import { Turns } from './turns.ts';
+
+/**
+ * Headlines that have been computed, by trace; those that were not asked for the longest are forgotten first. A trace
+ * that has grown since has none until it is computed again.
+ */
+export class Headlines {
+  readonly #headlinesMax: number;
+  /** In the order of use, the least recent first. */
+  readonly #known = new Map<string, { readonly spanCount: number; readonly headline: string }>();
+  readonly #turns: Turns;
+
+  constructor({ headlinesMax, headlineConcurrency }: Pick<QueryLimits, 'headlinesMax' | 'headlineConcurrency'>) {
+    this.#headlinesMax = headlinesMax;
+    // Who waits here is bounded by the requests that the API lets in, times the ids that one may name.
+    this.#turns = new Turns({ concurrent: headlineConcurrency, waitingMax: Number.POSITIVE_INFINITY });
+  }
+
+  /** Null when it has not been computed for so many spans. */
+  get(traceId: string, spanCount: number): string | null {
+    const known = this.#known.get(traceId);
+    if (known === undefined || known.spanCount !== spanCount) return null;
+    this.#known.delete(traceId);
+    this.#known.set(traceId, known);
+    return known.headline;
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** The headlines by trace id; an id of which nothing is stored has none. */
+  async compute(context: QueryContext, traceIds: readonly string[]): Promise<Record<string, string>> {
+    const spanCounts = await findSpanCounts(context, traceIds);
+    const headlines = await Promise.all(
+      Array.from(spanCounts, async ([traceId, spanCount]) => [
+        traceId,
+        this.get(traceId, spanCount) ?? (await this.#compute(context, traceId, spanCount)),
+      ]),
+    );
+    return Object.fromEntries(headlines.filter(([, headline]) => headline !== null)) as Record<string, string>;
+  }
+
+  #compute(context: QueryContext, traceId: string, spanCount: number): Promise<string | null> {
+    return this.#turns.run(context.signal, async () => {
+      // Another request may have computed it while this one waited.
+      const known = this.get(traceId, spanCount);
+      if (known !== null) return known;
+      const trace = await findTrace(context, traceId);
+      if (trace === null) return null;
+      const { headline } = tellStory(traceFromOtlp(trace.data));
+      this.#remember(traceId, spanCount, headline);
+      return headline;
+    });
+  }
+
+  #remember(traceId: string, spanCount: number, headline: string): void {
+    this.#known.delete(traceId);
+    this.#known.set(traceId, { spanCount, headline });
+    if (this.#known.size <= this.#headlinesMax) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+}

@@ -1,0 +1,24 @@
+/** What a question may cost. Each is a limit on purpose; the defaults fit the embedded engine on two cores. */
+export interface QueryLimits {
+  /** One statement is cancelled after it. */
+  readonly queryTimeoutMs: number;
+  /** Of a larger trace the first spans by start time are read. */
+  readonly traceSpansMax: number;
+  /**
+   * Search looks first at a span of time that holds about so many spans, and at longer ones while the page is not full.
+   * Measured: the newest 20 traces of 50,000 spans take 5 ms.
+   */
+  readonly searchWindowSpans: number;
+  /** Headlines that are remembered. */
+  readonly headlinesMax: number;
+  /** Traces whose headline is computed at the same time. */
+  readonly headlineConcurrency: number;
+}
+
+export const DEFAULT_QUERY_LIMITS: QueryLimits = {
+  queryTimeoutMs: 15_000,
+  traceSpansMax: 100_000,
+  searchWindowSpans: 50_000,
+  headlinesMax: 10_000,
+  headlineConcurrency: 2,
+};

@@ -1,0 +1,97 @@
+import type { Engine } from '../storage/engine.ts';
+import { sqlInt64 } from '../storage/sql.ts';
+import type { QueryLimits } from './limits.ts';
+
+/** What a question rejects with when a statement of it did not succeed. */
+export { EngineError } from '../storage/engine.ts';
+
+/** What every question needs besides its parameters. */
+export interface QueryContext {
+  readonly engine: Engine;
+  readonly limits: QueryLimits;
+  /** Once it is aborted no further statement is started; the question rejects with its reason. */
+  readonly signal: AbortSignal;
+}
+
+/** Runs one SELECT; a row is an array of JSON values. 64-bit numbers that may exceed a double come as text from the SQL. */
+export async function queryRows(context: QueryContext, sql: string): Promise<JsonRow[]> {
+  const bytes = await queryBytes(context, sql, 'JSONCompactEachRow');
+  const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line) => new JsonRow(JSON.parse(line) as unknown[]));
+}
+
+export async function queryBytes(
+  { engine, limits, signal }: QueryContext,
+  sql: string,
+  format: 'JSONCompactEachRow' | 'Native',
+): Promise<Uint8Array> {
+  signal.throwIfAborted();
+  const bytes = await engine.query(sql, { format, timeoutMs: limits.queryTimeoutMs });
+  signal.throwIfAborted();
+  return bytes;
+}
+
+/** One row of an answer, read by position. */
+export class JsonRow {
+  readonly #values: readonly unknown[];
+
+  constructor(values: readonly unknown[]) {
+    this.#values = values;
+  }
+
+  text(column: number): string {
+    return String(this.#values[column]);
+  }
+
+  /** A 64-bit number may come as text; older engines quote it. */
+  number(column: number): number {
+    return Number(this.#values[column]);
+  }
+
+  bigint(column: number): bigint {
+    return BigInt(this.text(column));
+  }
+
+  array(column: number): JsonRow {
+    const value = this.#values[column];
+    return new JsonRow(Array.isArray(value) ? value : []);
+  }
+
+  get length(): number {
+    return this.#values.length;
+  }
+}
+
+/** A range of time in nanoseconds since the epoch, both ends included; null is open. */
+export interface TimeRange {
+  readonly fromUnixNano: bigint | null;
+  readonly toUnixNano: bigint | null;
+}
+
+/** The spans that start within the range, as conditions; those on seconds serve the primary key and the partitions. */
+export function startConditions({ fromUnixNano, toUnixNano }: TimeRange): string[] {
+  const conditions: string[] = [];
+  if (fromUnixNano !== null) {
+    conditions.push(startSecond('>=', fromUnixNano), `start_ns >= ${sqlInt64(fromUnixNano)}`);
+  }
+  if (toUnixNano !== null) {
+    conditions.push(startSecond('<=', toUnixNano), `start_ns <= ${sqlInt64(toUnixNano)}`);
+  }
+  return conditions;
+}
+
+export function startSecond(comparison: '>=' | '<=', unixNano: bigint): string {
+  return `start_s ${comparison} toDateTime(${sqlInt64(clampSecond(unixNano / 1_000_000_000n))})`;
+}
+
+/** A moment outside what a DateTime holds compares as the nearest that it does. */
+function clampSecond(second: bigint): bigint {
+  const last = 0xffff_ffffn;
+  if (second < 0n) return 0n;
+  return second > last ? last : second;
+}
+
+/** `WHERE …` with one condition a line; '' where there is none. */
+export function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join('\n  AND ')}`;
+}

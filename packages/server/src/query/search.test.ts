@@ -1,0 +1,245 @@
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TraceSearch } from './search.ts';
+import { candidatesSql, searchTraces } from './search.ts';
+import type { StoredSpan, TestStore } from './testing/test-store.ts';
+import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
+
+const EVERYTHING: TraceSearch = {
+  filter: { service: null, operation: null, status: null, tags: [] },
+  range: { fromUnixNano: null, toUnixNano: null },
+  minDurationNs: null,
+  maxDurationNs: null,
+  limit: 20,
+  after: null,
+};
+
+/** Answers the trace ids of all pages together. */
+async function allPages({ context }: TestStore, search: TraceSearch): Promise<string[]> {
+  const ids: string[] = [];
+  for (let after = search.after; ;) {
+    const page = await searchTraces(context, { ...search, after });
+    ids.push(...page.traces.map(({ traceId }) => traceId));
+    if (page.next === null) return ids;
+    after = page.next;
+  }
+}
+
+const id = (n: number, digits = 32): string => n.toString(16).padStart(digits, '0');
+
+describe('searchTraces', () => {
+  let store: TestStore;
+  beforeAll(async () => void (store = await openTestStore()));
+  afterAll(() => store.close());
+
+  it('answers nothing from an empty store', async () => {
+    expect(await searchTraces(store.context, EVERYTHING)).toEqual({ traces: [], next: null });
+  });
+
+  it('finds what a plain look at all spans finds, in the same order, whatever the filter, the page and the windows', async () => {
+    const seconds = 600;
+    const spans = randomSpans(seconds);
+    await store.store(spans);
+    const search = fc.record({
+      filter: fc.record({
+        service: fc.option(fc.constantFrom('a', 'b', 'none')),
+        operation: fc.option(fc.constantFrom('x', 'y')),
+        status: fc.option(fc.constantFrom('error', 'ok', 'unset')),
+        tags: fc.array(fc.record({ key: fc.constantFrom('k', 'r'), value: fc.constantFrom('1', '2') }), {
+          maxLength: 2,
+        }),
+      }),
+      range: fc.record({ fromUnixNano: fc.option(aMoment(seconds)), toUnixNano: fc.option(aMoment(seconds)) }),
+      minDurationNs: fc.option(fc.bigInt(0n, 4_000_000_000n)),
+      maxDurationNs: fc.option(fc.bigInt(0n, 100_000_000_000n)),
+      limit: fc.integer({ min: 1, max: 50 }),
+      after: fc.constant(null),
+    }) as fc.Arbitrary<TraceSearch>;
+    await fc.assert(
+      fc.asyncProperty(search, fc.constantFrom(1, 20, 50_000), async (asked, searchWindowSpans) => {
+        const limits = { ...store.context.limits, searchWindowSpans };
+        const found = await allPages({ ...store, context: { ...store.context, limits } }, asked);
+        expect(found).toEqual(plainSearch(spans, asked));
+      }),
+      { numRuns: 40, seed: 7 },
+    );
+  });
+
+  it('summarises the whole trace and not only the spans that match', async () => {
+    const traceId = 'ab'.repeat(16);
+    const root = aStoredSpan({
+      traceId,
+      spanId: id(1, 16),
+      startNs: TEST_START_NS + 10n,
+      durationNs: 99n,
+      name: 'buy',
+    });
+    const child = { traceId, parentSpanId: root.spanId, service: 'db', startNs: root.startNs + 1n };
+    await store.store([
+      aStoredSpan({ ...child, spanId: id(2, 16), statusCode: 2, attributes: { only: 'here' } }),
+      aStoredSpan({ ...child, spanId: id(3, 16) }),
+      root,
+    ]);
+    const filter = { ...EVERYTHING.filter, tags: [{ key: 'only', value: 'here' }] };
+    const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter });
+    expect(traces).toEqual([
+      {
+        traceId,
+        rootService: 'shop',
+        rootOperation: 'buy',
+        hasRoot: true,
+        startTimeUnixNano: String(root.startNs),
+        durationNs: '99',
+        spanCount: 3,
+        errorCount: 1,
+        services: [
+          { name: 'db', spanCount: 2, errorCount: 1 },
+          { name: 'shop', spanCount: 1, errorCount: 0 },
+        ],
+      },
+    ]);
+  });
+
+  it('shows the earliest span and the whole extent of a trace whose root has not arrived', async () => {
+    const traceId = 'cd'.repeat(16);
+    const parentSpanId = 'f'.repeat(16);
+    const startNs = TEST_START_NS + 5n;
+    await store.store([
+      aStoredSpan({ traceId, parentSpanId, spanId: id(1, 16), startNs: startNs + 50n, durationNs: 100n, name: 'late' }),
+      aStoredSpan({
+        traceId,
+        parentSpanId,
+        spanId: id(2, 16),
+        startNs,
+        durationNs: 10n,
+        name: 'early',
+        service: 'rootless',
+      }),
+    ]);
+    const filter = { ...EVERYTHING.filter, service: 'rootless' };
+    const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter });
+    expect(traces).toMatchObject([
+      { hasRoot: false, rootService: 'rootless', rootOperation: 'early', durationNs: '150' },
+    ]);
+  });
+
+  it('takes hostile values as values', async () => {
+    const hostile = [
+      "'",
+      "\\'",
+      "'; DROP TABLE throughline.spans; --",
+      '\0',
+      '\n\n',
+      '{x:String}',
+      '$1',
+      '/*',
+      '\u2028',
+      '`',
+    ];
+    await store.store(
+      hostile.map((value, i) =>
+        aStoredSpan({
+          traceId: `ee${id(i, 30)}`,
+          service: `hostile ${value}`,
+          name: value,
+          attributes: { [`key ${value}`]: value },
+        }),
+      ),
+    );
+    for (const [i, value] of hostile.entries()) {
+      const filter = {
+        service: `hostile ${value}`,
+        operation: value,
+        status: null,
+        tags: [{ key: `key ${value}`, value }],
+      };
+      const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter });
+      expect(traces.map(({ traceId }) => traceId)).toEqual([`ee${id(i, 30)}`]);
+    }
+  });
+
+  it('starts no further statement once its caller has left', async () => {
+    const signal = AbortSignal.abort(new Error('left'));
+    await expect(searchTraces({ ...store.context, signal }, EVERYTHING)).rejects.toThrow('left');
+  });
+});
+
+describe('candidatesSql', () => {
+  it('reads as written here', async () => {
+    const filter = {
+      service: 'shop',
+      operation: "it's",
+      status: 'error',
+      tags: [{ key: 'http.route', value: '/=\\' }],
+    } as const;
+    const search = { ...EVERYTHING, filter, minDurationNs: 5_000_000n, maxDurationNs: 9_000_000n };
+    const window = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 59_999_999_999n };
+    const after = { startTimeUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
+    await expect(candidatesSql(EVERYTHING, window, null, 21)).toMatchFileSnapshot('snapshots/candidates-newest.sql');
+    await expect(candidatesSql(search, window, after, 21)).toMatchFileSnapshot('snapshots/candidates-filtered.sql');
+  });
+});
+
+/** Traces of 1 to 6 spans over some minutes: some start together, some have no root or several, some last long. */
+function randomSpans(seconds: number): StoredSpan[] {
+  const random = fc.sample(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { numRuns: 12_000, seed: 42 });
+  let next = 0;
+  const below = (bound: number): number => (random[next++] ?? 0) % bound;
+  return Array.from({ length: 300 }, (_, t) => {
+    const second = below(4) === 0 ? 77 : below(seconds);
+    const start = TEST_START_NS + BigInt(second) * 1_000_000_000n + BigInt(below(3));
+    const rooted = below(4) > 0;
+    return Array.from({ length: 1 + below(6) }, (_unused, s) =>
+      aStoredSpan({
+        traceId: id(t * 7919 + 1),
+        spanId: id(s + 1, 16),
+        parentSpanId: rooted && (s === 0 || below(8) === 0) ? id(0, 16) : id(1 + below(6), 16),
+        service: below(3) === 0 ? 'a' : 'b',
+        name: below(2) === 0 ? 'x' : 'y',
+        statusCode: below(3),
+        startNs: start + BigInt(below(10) === 0 ? below(300) : below(2)) * 1_000_000_000n,
+        durationNs: BigInt(below(5)) * 1_000_000_000n,
+        attributes: { k: String(1 + below(3)) },
+        resource: { r: String(1 + below(3)) },
+      }),
+    );
+  }).flat();
+}
+
+function aMoment(seconds: number): fc.Arbitrary<bigint> {
+  return fc.integer({ min: -10, max: seconds + 10 }).map((second) => TEST_START_NS + BigInt(second) * 1_000_000_000n);
+}
+
+function earliest(spans: readonly StoredSpan[]): StoredSpan {
+  return spans.reduce((a, b) => (b.startNs < a.startNs || (b.startNs === a.startNs && b.spanId < a.spanId) ? b : a));
+}
+
+/** The definition of search, written as plainly as can be. */
+function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): string[] {
+  const { service, operation, status, tags } = search.filter;
+  const traces = new Map<string, StoredSpan[]>();
+  for (const span of spans) traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span]);
+  return Array.from(traces, ([traceId, all]) => {
+    const startNs = earliest(all).startNs;
+    const roots = all.filter(({ parentSpanId }) => /^0+$/.test(parentSpanId));
+    const ends = all.map((span) => span.startNs + span.durationNs);
+    const extent = ends.reduce((a, b) => (b > a ? b : a)) - startNs;
+    return { traceId, all, startNs, durationNs: roots.length > 0 ? earliest(roots).durationNs : extent };
+  })
+    .filter(
+      ({ all, startNs, durationNs }) =>
+        startNs >= (search.range.fromUnixNano ?? startNs) &&
+        startNs <= (search.range.toUnixNano ?? startNs) &&
+        durationNs >= (search.minDurationNs ?? durationNs) &&
+        durationNs <= (search.maxDurationNs ?? durationNs) &&
+        all.some(
+          (span) =>
+            (service === null || span.service === service) &&
+            (operation === null || span.name === operation) &&
+            (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
+            tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
+        ),
+    )
+    .toSorted((a, b) => (a.startNs === b.startNs ? (a.traceId < b.traceId ? -1 : 1) : a.startNs > b.startNs ? -1 : 1))
+    .map(({ traceId }) => traceId);
+}

@@ -1,0 +1,155 @@
+import { sqlHex, sqlInt64 } from '../storage/sql.ts';
+import type { QueryContext, TimeRange } from './rows.ts';
+import { queryRows, startSecond, where } from './rows.ts';
+import type { SearchWindow } from './search-windows.ts';
+import { searchWindows, storedExtent } from './search-windows.ts';
+import type { SpanFilter } from './span-filter.ts';
+import { fieldConditions, tagConditions } from './span-filter.ts';
+import type { StoredTraceSummary } from './trace-summary.ts';
+import { findTraceSummaries, IS_ROOT } from './trace-summary.ts';
+
+/** Where a trace stands in the order of search: newest start first, then by trace id. */
+export interface TracePosition {
+  readonly startTimeUnixNano: bigint;
+  /** Hex, lower case. */
+  readonly traceId: string;
+}
+
+/** A trace is found when one span matches the filter and the trace itself the range and the durations. */
+export interface TraceSearch {
+  readonly filter: SpanFilter;
+  /** Of the trace's start: its earliest span's. */
+  readonly range: TimeRange;
+  /** Of the trace: its root's duration, or from the first start to the last end where no root has arrived. */
+  readonly minDurationNs: bigint | null;
+  readonly maxDurationNs: bigint | null;
+  readonly limit: number;
+  /** Only traces behind this one in the order of search. */
+  readonly after: TracePosition | null;
+}
+
+export interface TracePage {
+  readonly traces: readonly StoredTraceSummary[];
+  /** The last trace of this page; null when no trace is behind it. */
+  readonly next: TracePosition | null;
+}
+
+/** Candidates that one statement answers at most. */
+const CANDIDATES_MAX = 2_000;
+
+/**
+ * Finds the page exactly, whatever the filter. The newest traces are looked for in windows of time that grow; in each,
+ * candidates are named first and then summarised over all their spans. A trace that has spans before the window belongs
+ * to an older window; its summary shows it, and it is left to that one.
+ */
+export async function searchTraces(context: QueryContext, search: TraceSearch): Promise<TracePage> {
+  const extent = await storedExtent(context);
+  const newest = search.after?.startTimeUnixNano ?? search.range.toUnixNano;
+  // One more than the page holds tells whether there is a next page.
+  const wanted = search.limit + 1;
+  const found: StoredTraceSummary[] = [];
+  let batch = wanted;
+  const range = { fromUnixNano: search.range.fromUnixNano, toUnixNano: newest };
+  for (const window of searchWindows(extent, range, context.limits.searchWindowSpans)) {
+    let after = search.after;
+    for (;;) {
+      const candidates = await findCandidates(context, candidatesSql(search, window, after, batch));
+      const summaries = await findTraceSummaries(
+        context,
+        candidates.map(({ traceId }) => traceId),
+      );
+      for (const { traceId } of candidates) {
+        const summary = summaries.get(traceId);
+        if (summary !== undefined && belongs(summary, search, window)) found.push(summary);
+      }
+      if (found.length >= wanted) return page(found, search.limit);
+      after = candidates.at(-1) ?? null;
+      if (candidates.length < batch) break;
+      batch = Math.min(batch * 2, CANDIDATES_MAX);
+    }
+  }
+  return page(found, search.limit);
+}
+
+function page(found: readonly StoredTraceSummary[], limit: number): TracePage {
+  const traces = found.slice(0, limit);
+  const last = traces.at(-1);
+  if (last === undefined || found.length <= limit) return { traces, next: null };
+  return { traces, next: { startTimeUnixNano: BigInt(last.startTimeUnixNano), traceId: last.traceId } };
+}
+
+function belongs(trace: StoredTraceSummary, search: TraceSearch, window: SearchWindow): boolean {
+  const durationNs = BigInt(trace.durationNs);
+  return (
+    BigInt(trace.startTimeUnixNano) >= window.fromUnixNano &&
+    (search.minDurationNs === null || durationNs >= search.minDurationNs) &&
+    (search.maxDurationNs === null || durationNs <= search.maxDurationNs)
+  );
+}
+
+async function findCandidates(context: QueryContext, sql: string): Promise<TracePosition[]> {
+  const rows = await queryRows(context, sql);
+  return rows.map((row) => ({ traceId: row.text(0), startTimeUnixNano: row.bigint(1) }));
+}
+
+/** The traces that may belong to the window, in the order of search. */
+export function candidatesSql(
+  search: TraceSearch,
+  window: SearchWindow,
+  after: TracePosition | null,
+  limit: number,
+): string {
+  const durations = durationConditions(search);
+  const matching = matchingSql(search.filter, window);
+  const spans = [startSecond('>=', window.fromUnixNano)];
+  // A trace's start is its earliest span's, so later spans tell nothing about it; about its duration they do.
+  if (durations.length === 0) spans.push(startSecond('<=', window.toUnixNano));
+  if (matching !== null) spans.push(`trace_id IN (${matching})`);
+  return `SELECT lower(hex(trace_id)), toString(min(start_ns) AS trace_start)
+FROM throughline.spans
+${where(spans)}
+GROUP BY trace_id
+HAVING ${[...startsIn(window, after), ...durations].join('\n  AND ')}
+ORDER BY trace_start DESC, trace_id
+LIMIT ${limit}`;
+}
+
+/**
+ * The traces of the spans that match; null when every span does. There is no end to the time: the span that matches may
+ * start long after its trace.
+ */
+function matchingSql(filter: SpanFilter, { fromUnixNano }: SearchWindow): string | null {
+  const fields = fieldConditions(filter);
+  const tags = tagConditions(filter);
+  if (fields.length + tags.length === 0) return null;
+  const early = [startSecond('>=', fromUnixNano), ...fields].join('\n      AND ');
+  // Left to itself the engine reads the attributes of spans that the fields rule out: measured 37 ms against 24.
+  const conditions = tags.length === 0 ? `WHERE ${early}` : `PREWHERE ${early}\n    WHERE ${tags.join('\n      AND ')}`;
+  return `
+    SELECT trace_id FROM throughline.spans
+    ${conditions}
+  `;
+}
+
+function startsIn(window: SearchWindow, after: TracePosition | null): string[] {
+  const conditions = [
+    `trace_start >= ${sqlInt64(window.fromUnixNano)}`,
+    `trace_start <= ${sqlInt64(window.toUnixNano)}`,
+  ];
+  if (after !== null) {
+    const start = sqlInt64(after.startTimeUnixNano);
+    conditions.push(`(trace_start < ${start} OR trace_start = ${start} AND trace_id > ${sqlHex(after.traceId)})`);
+  }
+  return conditions;
+}
+
+/** Keeps every trace that may fit; where several roots have arrived, the summary decides which one counts. */
+function durationConditions({ minDurationNs, maxDurationNs }: TraceSearch): string[] {
+  const extent = 'max(start_ns + duration_ns) - trace_start';
+  const shown = (root: 'maxIf' | 'minIf'): string =>
+    `if(countIf(${IS_ROOT}) > 0, ${root}(duration_ns, ${IS_ROOT}), ${extent})`;
+  return [
+    ...(minDurationNs === null ? [] : [`${shown('maxIf')} >= ${sqlInt64(minDurationNs)}`]),
+    ...(maxDurationNs === null ? [] : [`${shown('minIf')} <= ${sqlInt64(maxDurationNs)}`]),
+  ];
+}

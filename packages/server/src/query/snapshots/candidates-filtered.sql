@@ -1,0 +1,19 @@
+SELECT lower(hex(trace_id)), toString(min(start_ns) AS trace_start)
+FROM throughline.spans
+WHERE start_s >= toDateTime(toInt64(1700000000))
+  AND trace_id IN (
+    SELECT trace_id FROM throughline.spans
+    PREWHERE start_s >= toDateTime(toInt64(1700000000))
+      AND service = 'shop'
+      AND name = 'it\'s'
+      AND status_code = 2
+    WHERE (has(attrs_v, '/=\\') AND arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', attrs_k, attrs_v) OR has(res_v, '/=\\') AND arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', res_k, res_v))
+  )
+GROUP BY trace_id
+HAVING trace_start >= toInt64(1700000000000000000)
+  AND trace_start <= toInt64(1700000059999999999)
+  AND (trace_start < toInt64(1700000059999999999) OR trace_start = toInt64(1700000059999999999) AND trace_id > unhex('abababababababababababababababab'))
+  AND if(countIf(parent_span_id = unhex('0000000000000000')) > 0, maxIf(duration_ns, parent_span_id = unhex('0000000000000000')), max(start_ns + duration_ns) - trace_start) >= toInt64(5000000)
+  AND if(countIf(parent_span_id = unhex('0000000000000000')) > 0, minIf(duration_ns, parent_span_id = unhex('0000000000000000')), max(start_ns + duration_ns) - trace_start) <= toInt64(9000000)
+ORDER BY trace_start DESC, trace_id
+LIMIT 21

@@ -1,0 +1,120 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { EmbeddedEngine } from '../../storage/embedded.ts';
+import { AttributeType } from '../../storage/schema.ts';
+import { sqlHex, sqlInt64, sqlString } from '../../storage/sql.ts';
+import { DEFAULT_QUERY_LIMITS } from '../limits.ts';
+import type { QueryContext } from '../rows.ts';
+
+/** The real engine on a directory of its own; what a test stores goes past the spool. */
+export interface TestStore {
+  readonly context: QueryContext;
+  store(spans: readonly StoredSpan[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface StoredSpan {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId: string;
+  readonly service: string;
+  readonly name: string;
+  readonly statusCode: number;
+  readonly startNs: bigint;
+  readonly durationNs: bigint;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly resource: Readonly<Record<string, string>>;
+}
+
+export const TEST_START_NS = 1_700_000_000_000_000_000n;
+
+export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
+  return {
+    traceId: '1'.repeat(32),
+    spanId: '2'.repeat(16),
+    parentSpanId: '0'.repeat(16),
+    service: 'shop',
+    name: 'GET /',
+    statusCode: 0,
+    startNs: TEST_START_NS,
+    durationNs: 1_000_000n,
+    attributes: {},
+    resource: {},
+    ...overrides,
+  };
+}
+
+export async function openTestStore(): Promise<TestStore> {
+  const directory = await mkdtemp(join(tmpdir(), 'throughline-query-'));
+  const engine = new EmbeddedEngine({
+    directory,
+    log: pino({ level: 'silent' }),
+    registry: new Registry(),
+    processPath: new URL('../../../dist/storage/embedded-process.js', import.meta.url),
+  });
+  await engine.start();
+  return {
+    context: { engine, limits: DEFAULT_QUERY_LIMITS, signal: new AbortController().signal },
+    store: async (spans) => {
+      // The engine refuses a statement of more than 256 KiB.
+      for (let from = 0; from < spans.length; from += 200) {
+        const rows = spans.slice(from, from + 200).map((span) => `SELECT ${row(span).join(', ')}`);
+        await engine.command(`INSERT INTO throughline.spans (${INSERTED.join(', ')}) ${rows.join(' UNION ALL ')}`);
+      }
+    },
+    close: async () => {
+      await engine.close();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const INSERTED = [
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'service',
+  'name',
+  'status_code',
+  'start_s',
+  'start_ns',
+  'duration_ns',
+  'attrs_k',
+  'attrs_v',
+  'attrs_t',
+  'res_k',
+  'res_v',
+  'res_t',
+];
+
+function row(span: StoredSpan): string[] {
+  return [
+    sqlHex(span.traceId),
+    sqlHex(span.spanId),
+    sqlHex(span.parentSpanId),
+    sqlString(span.service),
+    sqlString(span.name),
+    `toUInt8(${span.statusCode})`,
+    `toDateTime(${span.startNs / 1_000_000_000n})`,
+    sqlInt64(span.startNs),
+    sqlInt64(span.durationNs),
+    ...attributeArrays(span.attributes),
+    ...attributeArrays(span.resource),
+  ];
+}
+
+function strings(values: readonly string[]): string {
+  return `CAST([${values.map(sqlString).join(', ')}] AS Array(String))`;
+}
+
+function attributeArrays(attributes: Readonly<Record<string, string>>): string[] {
+  const types = Object.keys(attributes).map(() => AttributeType.string);
+  return [
+    strings(Object.keys(attributes)),
+    strings(Object.values(attributes)),
+    `CAST([${types.join(', ')}] AS Array(UInt8))`,
+  ];
+}

@@ -1,0 +1,162 @@
+import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
+import { SPAN_COLUMNS } from '../storage/schema.ts';
+import { sqlHex } from '../storage/sql.ts';
+import { attributeColumns, rowAttributes } from './any-value.ts';
+import type { NativeBlock } from './native-columns.ts';
+import { readNative } from './native-reader.ts';
+import type { QueryContext } from './rows.ts';
+import { queryBytes } from './rows.ts';
+import { SpanReader } from './span-reader.ts';
+
+export interface StoredTrace {
+  /** Spans by start time within their scope; resources and scopes by their first span. */
+  readonly data: TracesData;
+  /** The spans in `data`. */
+  readonly spanCount: number;
+  /** The rows that were left out of `data` because a sender's repeat had stored the very same span before. */
+  readonly repeatedSpanCount: number;
+  /** True when the trace holds more than `traceSpansMax` spans; `data` has the first ones by start time. */
+  readonly truncated: boolean;
+}
+
+/** Reads one trace, `traceId` in hex. Null when no span of it is stored. */
+export async function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
+  const { traceSpansMax } = context.limits;
+  const bytes = await queryBytes(context, traceSql(traceId, traceSpansMax + 1), 'Native');
+  const rows = rowsOf(readNative(bytes));
+  if (rows.length === 0) return null;
+  const truncated = rows.length > traceSpansMax;
+  if (truncated) rows.length = traceSpansMax;
+  const once = withoutRepeats(rows);
+  return {
+    data: groupSpans(once),
+    spanCount: once.length,
+    repeatedSpanCount: rows.length - once.length,
+    truncated,
+  };
+}
+
+export function traceSql(traceId: string, rowsMax: number): string {
+  return `SELECT ${READ_COLUMNS.join(', ')}
+FROM throughline.spans
+WHERE trace_id = ${sqlHex(traceId)}
+ORDER BY start_ns, span_id
+LIMIT ${rowsMax}`;
+}
+
+/** The seconds repeat the nanoseconds; dictionaries are cast to plain values for the Native reader. */
+const READ_COLUMNS = SPAN_COLUMNS.filter(([name]) => name !== 'start_s').map(([name, type]) => {
+  const plain = type.replace(/LowCardinality\((.*?)\)/, '$1');
+  return plain === type ? name : `CAST(${name} AS ${plain}) AS ${name}`;
+});
+
+interface Row {
+  readonly block: NativeBlock;
+  readonly index: number;
+}
+
+function rowsOf(blocks: readonly NativeBlock[]): Row[] {
+  return blocks.flatMap((block) => Array.from({ length: block.rowCount }, (_, index) => ({ block, index })));
+}
+
+/** Repeats are equal in every column, so they stand side by side in the order of start and span id. */
+function withoutRepeats(rows: readonly Row[]): Row[] {
+  const once: Row[] = [];
+  const ids = rows.map((row) => rowKey(row, ID_COLUMNS));
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    while (to < rows.length && ids[to] === ids[from]) to++;
+    const alike = rows.slice(from, to);
+    // Whole rows are compared only where several share their id and start, which is rare.
+    for (const row of alike.length === 1 ? alike : distinct(alike)) once.push(row);
+  }
+  return once;
+}
+
+function distinct(rows: readonly Row[]): Iterable<Row> {
+  const byKey = new Map<string, Row>();
+  for (const row of rows) {
+    const key = rowKey(row, row.block.columns.keys());
+    if (!byKey.has(key)) byKey.set(key, row);
+  }
+  return byKey.values();
+}
+
+const ID_COLUMNS = ['span_id', 'start_ns'];
+
+/** Equal for two rows exactly when their values in these columns are equal. */
+function rowKey({ block, index }: Row, columns: Iterable<string>): string {
+  let key = '';
+  for (const name of columns) key += block.columns.get(name)?.rangeKey(index, index + 1);
+  return key;
+}
+
+const RESOURCE_COLUMNS = ['res_k', 'res_v', 'res_t', 'res_dropped', 'res_schema_url', 'res_entity_refs'];
+const SCOPE_COLUMNS = [
+  'scope_name',
+  'scope_version',
+  'scope_k',
+  'scope_v',
+  'scope_t',
+  'scope_dropped',
+  'scope_schema_url',
+];
+
+/** Puts the spans of equal resources, and within them of equal scopes, together, as an exporter would have sent them. */
+function groupSpans(rows: readonly Row[]): TracesData {
+  const resources = new Map<string, { resourceSpans: ResourceSpans; scopes: Map<string, ScopeSpans> }>();
+  const readers = new Map<NativeBlock, SpanReader>();
+  for (const row of rows) {
+    const resourceKey = rowKey(row, RESOURCE_COLUMNS);
+    let group = resources.get(resourceKey);
+    if (group === undefined) {
+      group = { resourceSpans: readResource(row), scopes: new Map() };
+      resources.set(resourceKey, group);
+    }
+    const scopeKey = rowKey(row, SCOPE_COLUMNS);
+    let scopeSpans = group.scopes.get(scopeKey);
+    if (scopeSpans === undefined) {
+      scopeSpans = readScope(row);
+      group.scopes.set(scopeKey, scopeSpans);
+      group.resourceSpans.scopeSpans.push(scopeSpans);
+    }
+    let reader = readers.get(row.block);
+    if (reader === undefined) {
+      reader = new SpanReader(row.block);
+      readers.set(row.block, reader);
+    }
+    scopeSpans.spans.push(reader.read(row.index));
+  }
+  return { resourceSpans: Array.from(resources.values(), ({ resourceSpans }) => resourceSpans) };
+}
+
+function readResource({ block, index }: Row): ResourceSpans {
+  const attributes = rowAttributes(attributeColumns(block, 'res'), index);
+  const droppedAttributesCount = block.ints('res_dropped').at(index);
+  const entityRefs = block.strings('res_entity_refs').text(index);
+  const schemaUrl = block.strings('res_schema_url').text(index);
+  const resource: Resource = {
+    ...(attributes.length > 0 && { attributes }),
+    ...(droppedAttributesCount > 0 && { droppedAttributesCount }),
+    ...(entityRefs !== '' && { entityRefs: JSON.parse(entityRefs) as NonNullable<Resource['entityRefs']> }),
+  };
+  return { ...(!isEmpty(resource) && { resource }), scopeSpans: [], ...(schemaUrl !== '' && { schemaUrl }) };
+}
+
+function readScope({ block, index }: Row): ScopeSpans {
+  const name = block.strings('scope_name').text(index);
+  const version = block.strings('scope_version').text(index);
+  const attributes = rowAttributes(attributeColumns(block, 'scope'), index);
+  const droppedAttributesCount = block.ints('scope_dropped').at(index);
+  const schemaUrl = block.strings('scope_schema_url').text(index);
+  const scope: InstrumentationScope = {
+    ...(name !== '' && { name }),
+    ...(version !== '' && { version }),
+    ...(attributes.length > 0 && { attributes }),
+    ...(droppedAttributesCount > 0 && { droppedAttributesCount }),
+  };
+  return { ...(!isEmpty(scope) && { scope }), spans: [], ...(schemaUrl !== '' && { schemaUrl }) };
+}
+
+function isEmpty(message: object): boolean {
+  return Object.keys(message).length === 0;
+}

@@ -1,0 +1,258 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ServicesResponse, Story, TracesData, TracesResponse } from '@throughline/trace';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { readConfig } from './config.ts';
+import type { RunningServer } from './server.ts';
+import { startServer } from './server.ts';
+
+const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
+
+const SENT: TracesData = {
+  resourceSpans: [
+    {
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: 'shop' } }], droppedAttributesCount: 1 },
+      scopeSpans: [
+        {
+          scope: { name: 'lib', version: '1.0' },
+          spans: [
+            {
+              traceId: TRACE_ID,
+              spanId: 'b7ad6b7169203331',
+              traceState: 'a=1',
+              flags: 257,
+              name: "'; DROP TABLE throughline.spans; --\n\n",
+              kind: 2,
+              startTimeUnixNano: '1700000000000000001',
+              endTimeUnixNano: '1700000000250000001',
+              attributes: [
+                { key: 'text', value: { stringValue: '<script>\u0000\\ \' " 🙂' } },
+                { key: 'count', value: { intValue: '-9223372036854775808' } },
+                { key: 'ratio', value: { doubleValue: 0.1 } },
+                { key: 'flag', value: { boolValue: false } },
+                { key: 'bytes', value: { bytesValue: 'AAH/' } },
+                { key: 'list', value: { arrayValue: { values: [{ intValue: '1' }, { stringValue: 'a' }] } } },
+                { key: 'map', value: { kvlistValue: { values: [{ key: 'k', value: { boolValue: true } }] } } },
+                { key: 'text.with', value: { stringValue: '=a=b' } },
+              ],
+              droppedAttributesCount: 2,
+              events: [
+                {
+                  timeUnixNano: '1700000000100000001',
+                  name: 'exception',
+                  attributes: [{ key: 'exception.message', value: { stringValue: 'card declined' } }],
+                  droppedAttributesCount: 3,
+                },
+              ],
+              droppedEventsCount: 4,
+              links: [
+                {
+                  traceId: 'f'.repeat(32),
+                  spanId: 'e'.repeat(16),
+                  traceState: 'b=2',
+                  attributes: [{ key: 'why', value: { stringValue: 'batch' } }],
+                  droppedAttributesCount: 5,
+                  flags: 1,
+                },
+              ],
+              droppedLinksCount: 6,
+              status: { message: 'declined', code: 2 },
+            },
+          ],
+          schemaUrl: 'https://opentelemetry.io/schemas/1.37.0',
+        },
+      ],
+      schemaUrl: 'https://opentelemetry.io/schemas/1.38.0',
+    },
+    {
+      resource: { attributes: [{ key: 'service.name', value: { stringValue: 'bank' } }] },
+      scopeSpans: [
+        {
+          spans: [
+            {
+              traceId: TRACE_ID,
+              spanId: 'c7ad6b7169203331',
+              parentSpanId: 'b7ad6b7169203331',
+              name: 'charge',
+              startTimeUnixNano: '1700000000010000001',
+              endTimeUnixNano: '1700000000210000001',
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};
+
+const log = pino({ level: 'silent' });
+const options = { engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url) };
+
+async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {
+  const env = { THROUGHLINE_OTLP_HTTP_PORT: '0', THROUGHLINE_HTTP_PORT: httpPort };
+  return startServer(readConfig(['--data-dir', dataDirectory], env), log, options);
+}
+
+async function send(server: RunningServer, data: TracesData): Promise<Response> {
+  const headers = { 'Content-Type': 'application/json' };
+  return fetch(`${server.otlpHttpUrl}/v1/traces`, { method: 'POST', headers, body: JSON.stringify(data) });
+}
+
+async function get<T>(server: RunningServer, path: string): Promise<T> {
+  const response = await fetch(`${server.uiUrl}${path}`);
+  expect([path, response.status]).toEqual([path, 200]);
+  return (await response.json()) as T;
+}
+
+const statusOf = async (server: RunningServer, path: string): Promise<number> =>
+  (await fetch(`${server.uiUrl}${path}`)).status;
+
+async function findable(server: RunningServer, traceId: string): Promise<void> {
+  await vi.waitFor(async () => expect(await statusOf(server, `/api/v1/traces/${traceId}`)).toBe(200), {
+    timeout: 5_000,
+    interval: 20,
+  });
+}
+
+describe('a collector with the embedded store', () => {
+  let directory: string;
+  let server: RunningServer;
+  let accepted: Response;
+  beforeAll(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'throughline-server-'));
+    server = await start(directory);
+    await server.ready;
+    accepted = await send(server, SENT);
+    await findable(server, TRACE_ID);
+  });
+  afterAll(async () => {
+    await server.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it('gives a trace back as it was sent, every field of OTLP', async () => {
+    expect([accepted.status, await accepted.json()]).toEqual([200, {}]);
+    expect(await get(server, `/api/v1/traces/${TRACE_ID.toUpperCase()}`)).toEqual(SENT);
+  });
+
+  it('shows a span once that its sender repeats', async () => {
+    await send(server, SENT);
+    const search = async () => get<TracesResponse>(server, '/api/v1/traces?service=bank');
+    await expect.poll(async () => (await search()).traces[0]?.spanCount).toBe(4);
+    expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
+  });
+
+  it('lists services with exact counts', async () => {
+    const { services } = await get<ServicesResponse>(server, '/api/v1/services');
+    expect(services.map(({ name, operationCount }) => [name, operationCount])).toEqual([
+      ['bank', 1],
+      ['shop', 1],
+    ]);
+    expect(await get(server, '/api/v1/services?to=1600000000')).toEqual({ services: [] });
+    expect(await get(server, '/api/v1/services/bank/operations')).toMatchObject({ operations: [{ name: 'charge' }] });
+  });
+
+  const found = async (query: string): Promise<number> =>
+    (await get<TracesResponse>(server, `/api/v1/traces?${query}`)).traces.length;
+
+  it('finds the trace by each parameter, and not by one that does not hold', async () => {
+    const operation = encodeURIComponent("'; DROP TABLE throughline.spans; --\n\n");
+    const holding = [
+      'service=shop',
+      `operation=${operation}&service=shop`,
+      'status=error',
+      'minDurationMs=250&maxDurationMs=250',
+      'tag=ratio=0.1&tag=flag=false&tag=count=-9223372036854775808',
+      'tag=text.with%3D=a=b',
+      'tag=service.name=shop',
+      'from=1700000000000000001&to=1700000000000000001',
+      'from=2023-11-14&to=1700000001',
+    ];
+    expect(await Promise.all(holding.map(found))).toEqual(holding.map(() => 1));
+    const failing = [
+      'service=bank&status=error',
+      'service=shop&operation=charge',
+      'minDurationMs=250.000001',
+      'maxDurationMs=249.999999',
+      'tag=ratio=0.10',
+      'tag=why=batch',
+      'from=1700000000000000002',
+      'to=1700000000000000000',
+      `service=${encodeURIComponent("shop' OR '1'='1")}`,
+    ];
+    expect(await Promise.all(failing.map(found))).toEqual(failing.map(() => 0));
+  });
+
+  it('tells the story of a trace and remembers its headline', async () => {
+    const story = await get<Story>(server, `/api/v1/traces/${TRACE_ID}/story`);
+    expect(story.headline).toContain('shop');
+    const unknown = 'd'.repeat(32);
+    const answer = await get(server, `/api/v1/headlines?ids=${TRACE_ID},${unknown}`);
+    expect(answer).toEqual({ headlines: { [TRACE_ID]: story.headline } });
+    const { traces } = await get<TracesResponse>(server, '/api/v1/traces');
+    expect(traces[0]).toMatchObject({ traceId: TRACE_ID, headline: story.headline });
+  });
+
+  it('tells a trace id that is malformed from one that is not stored', async () => {
+    for (const path of ['', '/story']) {
+      expect(await statusOf(server, `/api/v1/traces/${'d'.repeat(32)}${path}`)).toBe(404);
+      for (const id of ['d', '0'.repeat(32), 'x'.repeat(32), `${TRACE_ID}0`, "';--"]) {
+        expect(await statusOf(server, `/api/v1/traces/${id}${path}`)).toBe(400);
+      }
+    }
+  });
+
+  it('answers every path that its OpenAPI description names', async () => {
+    interface Description {
+      readonly paths: Record<string, { get: { parameters: { name: string; required: boolean; in: string }[] } }>;
+    }
+    const { paths } = await get<Description>(server, '/api/v1/openapi.json');
+    expect(Object.keys(paths)).toEqual([
+      '/api/v1/services',
+      '/api/v1/services/{service}/operations',
+      '/api/v1/traces',
+      '/api/v1/headlines',
+      '/api/v1/traces/{traceId}',
+      '/api/v1/traces/{traceId}/story',
+      '/healthz',
+      '/readyz',
+      '/metrics',
+      '/api/v1/openapi.json',
+    ]);
+    for (const [path, { get: operation }] of Object.entries(paths)) {
+      const required = operation.parameters.filter((parameter) => parameter.required && parameter.in === 'query');
+      const query = required.map(({ name }) => `${name}=${TRACE_ID}`).join('&');
+      const url = `${path.replace('{traceId}', TRACE_ID).replace('{service}', 'shop')}?${query}`;
+      expect([url, await statusOf(server, url)]).toEqual([url, 200]);
+    }
+  });
+
+  it('refuses a second collector on its data directory, and one on its port, and goes on', async () => {
+    await expect(start(directory)).rejects.toThrow(/is in use by the collector with process id/);
+    const other = await mkdtemp(join(tmpdir(), 'throughline-server-'));
+    const taken = new URL(server.uiUrl).port;
+    await expect(start(other, taken)).rejects.toThrow(
+      `port ${taken} on 127.0.0.1 is taken by another program; choose another with --http-port or THROUGHLINE_HTTP_PORT`,
+    );
+    expect(await readdir(other)).not.toContain('server.lock');
+    await rm(other, { recursive: true });
+    expect(await statusOf(server, '/readyz')).toBe(200);
+  });
+
+  it('keeps everything over a restart, and what it took in before its store was open', async () => {
+    await server.close();
+    expect(await readdir(directory)).not.toContain('server.lock');
+    server = await start(directory);
+    const later = structuredClone(SENT);
+    const traceId = '1'.repeat(32);
+    for (const { scopeSpans } of later.resourceSpans) {
+      for (const { spans } of scopeSpans) for (const span of spans) span.traceId = traceId;
+    }
+    expect((await send(server, later)).status).toBe(200);
+    await server.ready;
+    await findable(server, traceId);
+    expect(await get(server, `/api/v1/traces/${traceId}`)).toEqual(later);
+    expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
+  });
+});

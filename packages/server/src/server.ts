@@ -1,0 +1,166 @@
+import type { AddressInfo } from 'node:net';
+import { isIPv6 } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { healthRoutes } from './api/health-routes.ts';
+import { ApiServer } from './api/http.ts';
+import { openApiRoute } from './api/openapi.ts';
+import { apiRoutes } from './api/routes.ts';
+import { StaticUi } from './api/static-ui.ts';
+import type { Config, Settings } from './config.ts';
+import { ownHostNames, SETTINGS } from './config.ts';
+import { Ingest } from './ingest/ingest.ts';
+import { Loader } from './ingest/loader.ts';
+import { Spool } from './ingest/spool.ts';
+import { Headlines } from './query/headlines.ts';
+import { DEFAULT_QUERY_LIMITS } from './query/limits.ts';
+import { readiness } from './readiness.ts';
+import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
+import { openDataDirectory } from './storage/data-directory.ts';
+import { EmbeddedEngine } from './storage/embedded.ts';
+import { VERSION } from './version.ts';
+
+/** A collector that takes spans; its questions are answered once `ready` has resolved. */
+export interface RunningServer {
+  /** Such as `http://127.0.0.1:4319`. */
+  readonly uiUrl: string;
+  readonly otlpHttpUrl: string;
+  /** Resolves when the store is open; rejects with one clear message when it cannot be opened. */
+  readonly ready: Promise<void>;
+  /** Stops in order and keeps what was acknowledged. May be called at any time and more than once; never rejects. */
+  close(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** The built UI; the one that is shipped by default. */
+  readonly uiDirectory?: string;
+  /** The built program of the engine's process; the one that is shipped by default. */
+  readonly engineProcessPath?: URL;
+}
+
+/** A port or a host that cannot be listened on. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly code = 'cannot_listen';
+}
+
+/** The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. */
+const STOP_ORDER = ['receiver', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
+
+/** How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. */
+const DRAIN_TIMEOUT_MS = 5_000;
+/** How long running questions may go on when the collector stops. */
+const API_CLOSE_TIMEOUT_MS = 2_000;
+
+/** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
+export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
+  const stops: Partial<Record<(typeof STOP_ORDER)[number], () => Promise<unknown>>> = {};
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => (closing ??= stop(stops, log));
+  try {
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+
+    const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
+    stops.dataDirectory = () => dataDirectory.release();
+
+    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry });
+    await spool.open();
+    stops.spool = () => spool.close();
+
+    // Spans are taken from here on, even while the store is not open: the spool keeps them.
+    const receiver = new OtlpHttpReceiver({ ingest: new Ingest({ spool, registry }), log, registry });
+    const otlpAddress = await listen(receiver, config, 'otlpHttpPort');
+    stops.receiver = () => receiver.close();
+
+    const engine = new EmbeddedEngine({
+      directory: dataDirectory.storePath,
+      log,
+      registry,
+      onProcess: (pid) => dataDirectory.noteEngine(pid),
+      ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
+    });
+    const limits = DEFAULT_QUERY_LIMITS;
+    const routes = [
+      ...apiRoutes({ query: { engine, limits }, headlines: new Headlines(limits) }),
+      ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
+    ];
+    const api = new ApiServer({
+      routes: [...routes, openApiRoute(routes, VERSION)],
+      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url))),
+      hostNames: ownHostNames(config.host),
+      log,
+      registry,
+    });
+    const uiAddress = await listen(api, config, 'httpPort');
+    stops.api = () => api.close(API_CLOSE_TIMEOUT_MS);
+    dataDirectory.notePorts({ 'OTLP/HTTP': otlpAddress.port, 'UI and API': uiAddress.port });
+
+    stops.engine = () => engine.close();
+    const open = async (): Promise<void> => {
+      await engine.start();
+      if (closing !== null) return;
+      const loader = new Loader({ spool, engine, log, registry });
+      loader.start();
+      stops.loader = () => loader.drain(DRAIN_TIMEOUT_MS);
+    };
+    const ready = open();
+    // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
+    ready.catch(() => {});
+
+    return { uiUrl: url(config.host, uiAddress), otlpHttpUrl: url(config.host, otlpAddress), ready, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log: Logger): Promise<void> {
+  for (const room of STOP_ORDER) {
+    try {
+      await stops[room]?.();
+    } catch (error) {
+      log.error({ err: error, room }, 'could not be stopped in order');
+    }
+  }
+}
+
+async function listen(
+  server: { start(host: string, port: number): Promise<AddressInfo> },
+  config: Config,
+  setting: 'otlpHttpPort' | 'httpPort',
+): Promise<AddressInfo> {
+  const port = config[setting];
+  try {
+    return await server.start(config.host, port);
+  } catch (error) {
+    throw new StartError(whyNotListening(error as NodeJS.ErrnoException, config, setting), { cause: error });
+  }
+}
+
+function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: 'otlpHttpPort' | 'httpPort'): string {
+  const { host, [setting]: port } = config;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${host} is taken by another program; choose another with ${whereToSet(setting)}`;
+    case 'EACCES':
+      return `port ${port} on ${host} may not be used without more rights; choose another with ${whereToSet(setting)}`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${host} is no address of this machine; choose another with ${whereToSet('host')}`;
+    default:
+      return `cannot listen on port ${port} of ${host}: ${error.message}`;
+  }
+}
+
+function whereToSet(name: keyof Settings): string {
+  return `${SETTINGS[name].flag} or ${SETTINGS[name].env}`;
+}
+
+/** An address that stands for all of the machine's is shown as one that a browser can open. */
+function url(host: string, { port }: AddressInfo): string {
+  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
