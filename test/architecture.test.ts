@@ -18,14 +18,17 @@ const packages: Record<string, readonly string[]> = {
  * the commands know it.
  */
 const rooms: Record<string, readonly string[]> = {
-  cli: ['server.ts', 'config.ts'],
-  'server.ts': ['config.ts', 'receivers', 'api', 'ingest', 'query', 'storage'],
+  cli: ['server.ts', 'config.ts', 'version.ts', 'closest.ts'],
+  'server.ts': ['receivers', 'api', 'ingest', 'query', 'storage', 'config.ts', 'readiness.ts', 'version.ts'],
+  'readiness.ts': ['api', 'ingest', 'storage'],
   receivers: ['ingest'],
   api: ['query'],
   ingest: ['storage'],
   query: ['storage'],
   storage: [],
-  'config.ts': [],
+  'config.ts': ['closest.ts'],
+  'closest.ts': [],
+  'version.ts': [],
 };
 
 interface Import {
@@ -79,7 +82,7 @@ describe('the room table', () => {
 function sourcesOf(name: string): string[] {
   const folder = join(root, 'packages', name, 'src');
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.tsx?$/.test(path) && !/\.(test|contract)\.tsx?$/.test(path))
+    .filter((path) => /\.tsx?$/.test(path) && !/\.(test|contract)\.tsx?$|(^|\/)testing\//.test(path))
     .map((path) => join(folder, path));
 }
 

@@ -96,7 +96,7 @@ function longQueries(collector: Collector): Promise<number[]> {
 
 async function runningQueries(collector: Collector): Promise<number> {
   const metrics = await (await fetch(`${collector.apiUrl}/metrics`)).text();
-  return Number(/^throughline_engine_queries_running (\d+)$/m.exec(metrics)?.[1] ?? 0);
+  return Number(/^throughline_engine_running_queries (\d+)$/m.exec(metrics)?.[1] ?? 0);
 }
 
 async function expectExactlyWhatWasAcknowledged(collector: Collector): Promise<void> {

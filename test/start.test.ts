@@ -31,7 +31,8 @@ describe('a start that cannot succeed says why in one line and exits with a code
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const taken = String((server.address() as AddressInfo).port);
-    const line = await failedStart([...freePorts, flag, taken, '--data-dir', join(scratch, `port${flag}`)]);
+    const others = freePorts.filter((_, index) => freePorts[index - (index % 2)] !== flag);
+    const line = await failedStart([...others, flag, taken, '--data-dir', join(scratch, `port${flag}`)]);
     expect(line).toContain(taken);
     expect(line).toContain(flag);
     server.close();

@@ -43,11 +43,11 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
   );
   const { apiUrl, otlpUrl } = await eventually('the collector is ready', async () => {
     if (!isAlive(command.pid)) throw new Error(`the collector ended:\n${command.output()}`);
-    const ports = readLock(dataDirectory);
-    if (ports.pid !== command.pid) return undefined;
+    const { holder, ports } = readLock(dataDirectory);
+    if (holder.pid !== command.pid || !ports) return undefined;
     const addresses = {
-      apiUrl: `http://127.0.0.1:${ports.httpPort}`,
-      otlpUrl: `http://127.0.0.1:${ports.otlpHttpPort}`,
+      apiUrl: `http://127.0.0.1:${ports['UI and API']}`,
+      otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
     };
     return (await fetch(`${addresses.apiUrl}/readyz`)).status === 200 ? addresses : undefined;
   });
@@ -56,7 +56,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     dataDirectory,
     apiUrl,
     otlpUrl,
-    enginePid: () => readLock(dataDirectory).enginePid,
+    enginePid: () => readLock(dataDirectory).engine.pid,
     stop: async ({ keepData = false } = {}) => {
       const below = descendantsOf(command.pid);
       if (isAlive(command.pid)) process.kill(command.pid, 'SIGTERM');
@@ -95,10 +95,9 @@ export function newDirectory(): string {
 }
 
 interface Lock {
-  readonly pid: number;
-  readonly enginePid: number;
-  readonly httpPort: number;
-  readonly otlpHttpPort: number;
+  readonly holder: { readonly pid: number };
+  readonly engine: { readonly pid: number };
+  readonly ports?: { readonly 'OTLP/HTTP': number; readonly 'UI and API': number };
 }
 
 function readLock(dataDirectory: string): Lock {
