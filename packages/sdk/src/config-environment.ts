@@ -1,0 +1,94 @@
+import type { ConfigSource } from './config.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A parsed value, or in words what would have been accepted. */
+type Parse<T> = (text: string) => T | string;
+
+/** Reads environment variables, and remembers where each setting's value came from and which variables were ignored. */
+export class ConfigEnvironment {
+  readonly sources: Record<string, ConfigSource> = {};
+  readonly warnings: string[] = [];
+  readonly #environment: Environment;
+  #lastRead = '';
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** The option, else what `fromEnv` reads, else the default; notes which it was. */
+  choose<T>(setting: string, option: T | undefined, fromEnv: () => T | undefined, fallback: T): T {
+    if (option !== undefined) {
+      this.sources[setting] = 'option';
+      return option;
+    }
+    const value = fromEnv();
+    this.sources[setting] = value === undefined ? 'default' : this.#lastRead;
+    return value ?? fallback;
+  }
+
+  /** A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a warning. */
+  read<T extends object | number | boolean>(variable: string, parse: Parse<T>): T | undefined {
+    const text = this.#environment[variable]?.trim();
+    if (text === undefined || text === '') return undefined;
+    const value = parse(text);
+    if (typeof value === 'string') {
+      this.warnings.push(`${variable} is ignored: got ${JSON.stringify(text)}, expected ${value}`);
+      return undefined;
+    }
+    this.#lastRead = variable;
+    return value;
+  }
+
+  /** Notes a value that was found inside a variable that has been read before. */
+  named(variable: string, value: string | undefined): string | undefined {
+    if (value !== undefined) this.#lastRead = variable;
+    return value;
+  }
+
+  string(variable: string): string | undefined {
+    return this.read(variable, (text) => ({ text }))?.text;
+  }
+
+  boolean(variable: string): boolean | undefined {
+    return this.read<boolean>(variable, (text) => {
+      const lower = text.toLowerCase();
+      if (lower === 'true') return true;
+      return lower === 'false' ? false : 'true or false';
+    });
+  }
+
+  number(variable: string, min: number, max = Infinity): number | undefined {
+    return this.read<number>(variable, (text) => {
+      const value = Number(text);
+      if (value >= min && value <= max) return value;
+      return max === Infinity ? `a number from ${min}` : `a number from ${min} to ${max}`;
+    });
+  }
+
+  url(variable: string): URL | undefined {
+    return this.read(variable, (text) => {
+      const url = URL.canParse(text) ? new URL(text) : undefined;
+      return url?.protocol === 'http:' || url?.protocol === 'https:'
+        ? url
+        : 'a URL that starts with http:// or https://';
+    });
+  }
+}
+
+/** `key=value,key=value` with percent-encoded values, as in OTEL_RESOURCE_ATTRIBUTES and OTEL_EXPORTER_OTLP_HEADERS. */
+export function parseKeyValues(text: string): Record<string, string> | string {
+  const pairs: Record<string, string> = {};
+  for (const part of text.split(',')) {
+    if (part.trim() === '') continue;
+    const equals = part.indexOf('=');
+    const key = part.slice(0, equals).trim();
+    if (equals < 1 || key === '') return 'key=value pairs with commas between them';
+    try {
+      pairs[decodeURIComponent(key)] = decodeURIComponent(part.slice(equals + 1).trim());
+    } catch {
+      return 'key=value pairs whose values are percent-encoded';
+    }
+  }
+  return pairs;
+}

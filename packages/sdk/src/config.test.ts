@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { resolveConfig, type TracerOptions } from './config.ts';
+import { ConfigError } from './errors.ts';
+
+describe('the configuration', () => {
+  it('has these defaults', () => {
+    const config = resolveConfig({}, {});
+    expect(config).toMatchObject({
+      enabled: true,
+      service: 'unknown_service:node',
+      sampler: { ratio: 1, parentBased: true },
+      tracesUrl: 'http://127.0.0.1:4318/v1/traces',
+      headers: {},
+      register: true,
+      scheduledDelayMillis: 5000,
+      maxExportBatchSize: Infinity,
+      maxExportBatchBytes: 262_144,
+      maxQueueBytes: 33_554_432,
+      exportTimeoutMillis: 10_000,
+      retry: { maxAttempts: 10, initialDelayMillis: 1000, maxDelayMillis: 30_000 },
+      flushOnExit: true,
+      flushTimeoutMillis: 5000,
+      limits: { attributeCountLimit: 128, attributeValueLengthLimit: Infinity, eventCountLimit: 128 },
+      warnings: [],
+    });
+    expect(new Set(Object.values(config.sources))).toEqual(new Set(['default']));
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('prefers an option to the environment, and the environment to the default, and says which it was', () => {
+    const env = {
+      OTEL_SERVICE_NAME: 'from-env',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=from-resource,team=a%2Cb',
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+      OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '5',
+      OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: '9',
+      OTEL_SDK_DISABLED: 'TRUE',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '7',
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=secret%20key, x=1',
+    };
+    const config = resolveConfig({ scheduledDelayMillis: 50, limits: { eventCountLimit: 1 } }, env);
+    expect(config).toMatchObject({
+      service: 'from-env',
+      scheduledDelayMillis: 50,
+      enabled: false,
+      exportTimeoutMillis: 7,
+      headers: { 'api-key': 'secret key', x: '1' },
+      limits: { attributeCountLimit: 5, attributeValueLengthLimit: 9, eventCountLimit: 1 },
+    });
+    expect(config.resource).toMatchObject({ 'service.name': 'from-env', team: 'a,b' });
+    expect(config.sources).toMatchObject({
+      service: 'OTEL_SERVICE_NAME',
+      scheduledDelayMillis: 'option',
+      enabled: 'OTEL_SDK_DISABLED',
+      'limits.attributeCountLimit': 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT',
+      'limits.attributeValueLengthLimit': 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
+      'limits.eventCountLimit': 'option',
+      'limits.linkCountLimit': 'default',
+    });
+    const { OTEL_SERVICE_NAME: _, ...withoutName } = env;
+    expect(resolveConfig({}, withoutName).sources['service']).toBe('OTEL_RESOURCE_ATTRIBUTES');
+    expect(resolveConfig({ resource: { 'service.name': 'mine' } }, env).service).toBe('mine');
+  });
+
+  it.each([
+    ['http://c:4318', undefined, 'http://c:4318/v1/traces'],
+    ['http://c:4318/', undefined, 'http://c:4318/v1/traces'],
+    ['http://c/otlp', undefined, 'http://c/otlp/v1/traces'],
+    ['http://c/v1/traces', undefined, 'http://c/v1/traces'],
+    ['http://c/v1/traces/', undefined, 'http://c/v1/traces'],
+    [undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c/x' }, 'https://c/x/v1/traces'],
+    [undefined, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/as-is' }, 'https://c/as-is'],
+    ['http://c', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/as-is' }, 'http://c/v1/traces'],
+  ])('posts for the endpoint %s and the variables %j to %s', (endpoint, env, url) => {
+    expect(resolveConfig({ endpoint }, env ?? {}).tracesUrl).toBe(url);
+  });
+
+  it.each([
+    ['always_on', undefined, { ratio: 1, parentBased: false }],
+    ['always_off', undefined, { ratio: 0, parentBased: false }],
+    ['traceidratio', '0.25', { ratio: 0.25, parentBased: false }],
+    ['parentbased_always_on', undefined, { ratio: 1, parentBased: true }],
+    ['parentbased_always_off', undefined, { ratio: 0, parentBased: true }],
+    ['parentbased_traceidratio', '0.5', { ratio: 0.5, parentBased: true }],
+    ['traceidratio', 'much', { ratio: 1, parentBased: false }],
+  ])('samples for OTEL_TRACES_SAMPLER=%s with %s by %j', (name, arg, sampler) => {
+    expect(resolveConfig({}, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }).sampler).toEqual(sampler);
+  });
+
+  it('ignores wrong variables with a warning that says what is accepted', () => {
+    const config = resolveConfig(
+      {},
+      {
+        OTEL_BSP_SCHEDULE_DELAY: 'soon',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+        OTEL_TRACES_SAMPLER: 'some',
+        OTEL_SDK_DISABLED: 'yes',
+        OTEL_RESOURCE_ATTRIBUTES: 'nothing',
+        OTEL_SPAN_EVENT_COUNT_LIMIT: '',
+      },
+    );
+    expect(config.warnings.toSorted()).toEqual([
+      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1',
+      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http:// or https://',
+      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them',
+      'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
+      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',
+    ]);
+    expect(config).toMatchObject({ scheduledDelayMillis: 5000, enabled: true });
+  });
+
+  it.each([
+    [{ service: '' }, 'service'],
+    [{ service: 5 }, 'service'],
+    [{ sampling: 1.5 }, 'sampling'],
+    [{ sampling: '1' }, 'sampling'],
+    [{ sampling: NaN }, 'sampling'],
+    [{ endpoint: 'collector' }, 'endpoint'],
+    [{ endpoint: 'ftp://collector' }, 'endpoint'],
+    [{ register: 'no' }, 'register'],
+    [{ resource: [] }, 'resource'],
+    [{ headers: { a: 1 } }, 'headers'],
+    [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
+    [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
+    [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
+    [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
+    [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
+  ])('refuses the options %j and names %s', (options, setting) => {
+    const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
+    expect(resolve).toThrow(ConfigError);
+    expect(resolve).toThrow(new RegExp(`^${setting.replace('.', '\\.')}: got .*, expected `));
+  });
+});
+
+describe("the README's table of options", () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+  const rows = [...readme.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
+  const defaults = resolveConfig({}, {});
+
+  it('names every setting that can be set', () => {
+    const settings = [...Object.keys(defaults.sources), ...Object.keys(defaults.retry).map((name) => `retry.${name}`)];
+    const named = [...rows.map(([, option]) => option), 'enabled'];
+    expect(named).toEqual(expect.arrayContaining(settings));
+  });
+
+  it('states the defaults that hold', () => {
+    const bytes: Record<string, number> = { KiB: 1024, MiB: 1024 * 1024 };
+    for (const [, option = '', stated = ''] of rows) {
+      const match = /^`?(\d+|true)`?(?: (KiB|MiB))?$/.exec(stated);
+      if (match === null || option === 'sampling') continue;
+      const value: unknown = option.split('.').reduce<unknown>((at, name) => Reflect.get(Object(at), name), defaults);
+      expect([option, value]).toEqual([
+        option,
+        match[1] === 'true' ? true : Number(match[1]) * (bytes[match[2] ?? ''] ?? 1),
+      ]);
+    }
+  });
+
+  it('names only variables that are read', () => {
+    const source = readFileSync(new URL('config.ts', import.meta.url), 'utf8');
+    const variables = rows.flatMap(([, , , environment = '']) => environment.match(/[A-Z_]{8,}/g) ?? []);
+    expect(variables.length).toBeGreaterThan(20);
+    for (const variable of variables) expect(source).toContain(`'${variable}'`);
+  });
+});

@@ -1,0 +1,92 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { createContextKey, ROOT_CONTEXT, trace, type Context, type Span as OtelSpan } from '@opentelemetry/api';
+import { SpanIdentity } from './span-identity.ts';
+
+/**
+ * What is active: on the common path the span itself, which saves a Map a span; an OpenTelemetry context only when the
+ * application put one there that holds more.
+ */
+export type Stored = SpanIdentity | Context;
+
+const storage = new AsyncLocalStorage<Stored>();
+
+/** `@opentelemetry/api` makes its keys by these names, in whatever copy an application has. */
+const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN');
+const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
+const RPC_METADATA_KEY = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
+
+/** A context in which nothing is traced: the exporter's own requests run in it. */
+export const SUPPRESSED_CONTEXT: Context = ROOT_CONTEXT.setValue(SUPPRESS_TRACING_KEY, true);
+
+export function activeStore(): Stored | undefined {
+  return storage.getStore();
+}
+
+export function runWith<Args extends unknown[], Result>(
+  stored: Stored | undefined,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  // An undefined store is a store too: it makes "no span" active.
+  return storage.run(stored as Stored, fn, ...args);
+}
+
+/** What to store so that `span` becomes active while everything else in what is active now stays. */
+export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
+  if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;
+  return stored.setValue(SPAN_KEY, span);
+}
+
+/** The span in what is stored, ours or that of another implementation. */
+export function spanInStore(stored: Stored | undefined): SpanIdentity | OtelSpan | undefined {
+  if (stored === undefined || stored instanceof SpanIdentity) return stored;
+  return stored.getValue(SPAN_KEY) as OtelSpan | undefined;
+}
+
+export function isSuppressed(stored: Stored | undefined): boolean {
+  return stored !== undefined && !(stored instanceof SpanIdentity) && stored.getValue(SUPPRESS_TRACING_KEY) === true;
+}
+
+/** OpenTelemetry's view of what is stored. */
+export function contextOf(stored: Stored | undefined): Context {
+  if (stored === undefined) return ROOT_CONTEXT;
+  return stored instanceof SpanIdentity ? (stored.otelContext ??= new SpanHoldingContext(stored)) : stored;
+}
+
+/** The reverse of `contextOf`. */
+export function storeOf(context: Context): Stored {
+  return context instanceof SpanHoldingContext ? context.span : context;
+}
+
+/** A context that holds one of our spans, and the RPC metadata of its trace where a server has set that. */
+class SpanHoldingContext implements Context {
+  readonly span: SpanIdentity;
+
+  constructor(span: SpanIdentity) {
+    this.span = span;
+  }
+
+  getValue(key: symbol): unknown {
+    if (key === SPAN_KEY) return this.span;
+    return key === RPC_METADATA_KEY ? this.span.trace.rpcMetadata : undefined;
+  }
+
+  setValue(key: symbol, value: unknown): Context {
+    return this.#general().setValue(key, value);
+  }
+
+  deleteValue(key: symbol): Context {
+    return this.#general().deleteValue(key);
+  }
+
+  #general(): Context {
+    const context = ROOT_CONTEXT.setValue(SPAN_KEY, this.span);
+    const { rpcMetadata } = this.span.trace;
+    return rpcMetadata === undefined ? context : context.setValue(RPC_METADATA_KEY, rpcMetadata);
+  }
+}
+
+/** The span of a context of any implementation. */
+export function spanInContext(context: Context): OtelSpan | undefined {
+  return trace.getSpan(context);
+}

@@ -1,0 +1,55 @@
+import type { RecordingSpan } from '../span.ts';
+import type { SpanSink } from '../span-recorder.ts';
+import type { Counters } from '../stats.ts';
+import type { Chunk, OtlpEncoder } from './otlp-encoder.ts';
+
+/** What a sealed chunk is handed to. */
+export interface ChunkExporter {
+  enqueue(chunk: Chunk): void;
+}
+
+export interface SpanBatchOptions {
+  readonly encoder: OtlpEncoder;
+  readonly exporter: ChunkExporter;
+  readonly counters: Counters;
+  /** The longest that an ended span waits for others. */
+  readonly scheduledDelayMillis: number;
+  /** Spans at which a chunk is sealed even though it is not full; Infinity for none. */
+  readonly maxExportBatchSize: number;
+}
+
+/** Collects ended spans as bytes, and seals them for export by size, by number or by time. */
+export class SpanBatch implements SpanSink {
+  readonly #options: SpanBatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: SpanBatchOptions) {
+    this.#options = options;
+  }
+
+  add(span: RecordingSpan): void {
+    const { encoder, counters, maxExportBatchSize, scheduledDelayMillis } = this.#options;
+    try {
+      if (!encoder.add(span)) counters.strippedSpans++;
+    } catch (error) {
+      // It would be our own fault, and must not become the application's.
+      counters.dropped.export_failed++;
+      counters.lastError = `a span could not be encoded: ${String(error)}`;
+      return;
+    }
+    if (encoder.isFull || encoder.spanCount >= maxExportBatchSize) this.seal();
+    else this.#timer ??= setTimeout(() => this.seal(), scheduledDelayMillis).unref();
+  }
+
+  get pendingBytes(): number {
+    return this.#options.encoder.byteLength;
+  }
+
+  /** Hands over what has been collected, if anything. */
+  seal(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const chunk = this.#options.encoder.take();
+    if (chunk !== undefined) this.#options.exporter.enqueue(chunk);
+  }
+}

@@ -1,0 +1,247 @@
+import { createServer, type Server } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { runChild } from '../test-support/child.ts';
+import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
+import { Tracer, type TracerOptions } from '../index.ts';
+import { retryAfterMs } from './http-post.ts';
+import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+async function newSink(answer?: Answer, port?: number): Promise<Sink> {
+  const sink = await startSink(answer, port);
+  closing.push(() => sink.close());
+  return sink;
+}
+
+function newTracer(endpoint: string, options: TracerOptions = {}): { tracer: Tracer; lines: string[] } {
+  const lines: string[] = [];
+  const retry = { initialDelayMillis: 5, maxDelayMillis: 20, ...options.retry };
+  const log = (line: string): void => void lines.push(line);
+  const tracer = new Tracer({ register: false, endpoint, log, ...options, retry });
+  closing.push(() => tracer.shutdown(1000));
+  return { tracer, lines };
+}
+
+/** Ends so many spans and sends them as one request. */
+function send(tracer: Tracer, spans = 1): Promise<boolean> {
+  for (let i = 0; i < spans; i++) tracer.startSpan('x').end();
+  return tracer.flush(3000);
+}
+
+describe('the exporter', () => {
+  it.each([429, 502, 503, 504])(
+    'tries again after %d, and says once that it failed and once that it works',
+    async (status) => {
+      const sink = await newSink((response, n) => void response.writeHead(n < 3 ? status : 200).end());
+      const { tracer, lines } = newTracer(sink.url);
+      expect(await send(tracer, 2)).toBe(true);
+      expect(sink.spans).toHaveLength(2);
+      expect(tracer.stats()).toMatchObject({ exported: 2, retries: 3, pendingSpans: 0, pendingBytes: 0 });
+      expect(lines).toEqual([
+        `no spans reach ${sink.url}/v1/traces: ${status}; they are kept and tried again`,
+        `spans reach ${sink.url}/v1/traces again; 0 were dropped so far`,
+      ]);
+    },
+  );
+
+  it('waits as long as Retry-After asks, even when it is flushed', async () => {
+    const times: number[] = [];
+    const sink = await newSink((response, n) => {
+      times.push(performance.now());
+      response.writeHead(n === 0 ? 503 : 200, n === 0 ? { 'retry-after': '1' } : {}).end();
+    });
+    const { tracer } = newTracer(sink.url);
+    const first = send(tracer);
+    await tracer.flush(100);
+    expect(await first).toBe(true);
+    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
+  });
+
+  it.each([400, 401, 404, 413, 301, 500])(
+    'drops what is answered with %d, once and with the reason',
+    async (status) => {
+      const sink = await newSink((response) => void response.writeHead(status).end('no \u001b[31m\nthanks'));
+      const { tracer, lines } = newTracer(sink.url);
+      await send(tracer, 3);
+      await send(tracer);
+      expect(tracer.stats()).toMatchObject({
+        exported: 0,
+        retries: 0,
+        pendingSpans: 0,
+        dropped: { export_failed: 4 },
+        lastError: `${status}: no [31m thanks`,
+      });
+      expect(lines).toEqual([`${sink.url}/v1/traces refused spans: ${status}: no [31m thanks; they are dropped`]);
+    },
+  );
+
+  it('reads a partial success and counts what was rejected', async () => {
+    // partial_success { rejected_spans: 2, error_message: "no" }
+    const body = Buffer.from([0x0a, 0x06, 0x08, 0x02, 0x12, 0x02, 0x6e, 0x6f]);
+    const sink = await newSink((response) => void response.end(body));
+    const { tracer, lines } = newTracer(sink.url);
+    await send(tracer, 5);
+    expect(tracer.stats()).toMatchObject({ exported: 3, dropped: { rejected: 2 }, lastError: 'no' });
+    expect(lines).toEqual([`${sink.url}/v1/traces rejected 2 spans: no`]);
+  });
+
+  it('takes 200 with garbage for delivered, and says that it is strange', async () => {
+    const sink = await newSink((response) => void response.end('<html>hello</html>'));
+    const { tracer, lines } = newTracer(sink.url);
+    expect(await send(tracer)).toBe(true);
+    await send(tracer);
+    expect(tracer.stats().exported).toBe(2);
+    expect(lines).toEqual([`the answer of ${sink.url}/v1/traces is not OTLP: is a collector listening there?`]);
+  });
+
+  it('does not read an endless answer', async () => {
+    const sink = await newSink((response) => {
+      const more = (): void => {
+        while (response.write(Buffer.alloc(16_384)));
+        response.once('drain', more);
+      };
+      more();
+    });
+    const { tracer } = newTracer(sink.url);
+    expect(await send(tracer)).toBe(true);
+  });
+
+  it('survives connections that are reset, refused and closed half-way', async () => {
+    let connections = 0;
+    const server: Server = createServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.resume();
+      connections++;
+      if (connections === 1) socket.resetAndDestroy();
+      else if (connections === 2) socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf');
+      else if (connections === 3) socket.end('this is no HTTP\r\n\r\n');
+      else socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    closing.push(() => new Promise((resolve) => server.close(resolve)));
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : undefined;
+    const { tracer, lines } = newTracer(`http://127.0.0.1:${port}`);
+    expect(await send(tracer)).toBe(true);
+    expect(tracer.stats()).toMatchObject({ exported: 1, retries: 3 });
+    expect(lines).toHaveLength(2);
+  });
+
+  it('gives a request up that is not answered in time, and drops it after its last attempt', async () => {
+    const sink = await newSink(() => undefined);
+    const { tracer } = newTracer(sink.url, { exportTimeoutMillis: 20, retry: { maxAttempts: 2 } });
+    expect(await send(tracer)).toBe(true);
+    expect(tracer.stats()).toMatchObject({
+      retries: 1,
+      dropped: { export_failed: 1 },
+      lastError: 'no answer within 20 ms',
+    });
+  });
+
+  it('delivers after an outage what it kept meanwhile', async () => {
+    const first = await startSink();
+    await first.close();
+    const { tracer, lines } = newTracer(first.url);
+    for (let i = 0; i < 5; i++) tracer.startSpan('kept').end();
+    expect(await tracer.flush(30)).toBe(false);
+    expect(tracer.stats()).toMatchObject({ pendingSpans: 5, exported: 0 });
+    const second = await newSink(undefined, first.port);
+    expect(await second.received(5)).toHaveLength(5);
+    expect(lines[0]).toMatch(/no spans reach .*ECONNREFUSED/);
+  });
+
+  it('holds no more than maxQueueBytes, drops the newest beyond, and counts each', async () => {
+    const sink = await newSink(() => undefined);
+    const { tracer, lines } = newTracer(sink.url, {
+      maxQueueBytes: 10_000,
+      maxExportBatchBytes: 1024,
+      exportTimeoutMillis: 60_000,
+    });
+    for (let i = 0; i < 1000; i++) {
+      tracer.startSpan('x'.repeat(50)).end();
+      expect(tracer.stats().pendingBytes).toBeLessThan(10_000 + 1300);
+    }
+    const { ended, pendingSpans, dropped } = tracer.stats();
+    expect(dropped.queue_full).toBeGreaterThan(800);
+    expect(pendingSpans + dropped.queue_full).toBe(ended);
+    expect(lines).toEqual([expect.stringMatching(/10000 bytes of spans wait .* new spans are dropped/)]);
+    await tracer.shutdown(10);
+    const after = tracer.stats();
+    expect(after).toMatchObject({ pendingSpans: 0, pendingBytes: 0 });
+    expect(after.dropped.queue_full + after.dropped.shutdown).toBe(1000);
+  });
+
+  it('sends at most maxExportBatchSize spans in a request where that is set', async () => {
+    const sink = await newSink();
+    const { tracer } = newTracer(sink.url, { maxExportBatchSize: 2 });
+    await send(tracer, 5);
+    expect(sink.requests).toHaveLength(3);
+    expect(sink.spans).toHaveLength(5);
+  });
+
+  it('uses its connections again and sends its headers', async () => {
+    const ports = new Set<number | undefined>();
+    const sink = await newSink((response, _, request) => {
+      ports.add(request.socket.remotePort);
+      response.end();
+    });
+    const { tracer } = newTracer(sink.url, { headers: { authorization: 'Bearer x' } });
+    for (let i = 0; i < 3; i++) await send(tracer);
+    expect(ports.size).toBe(1);
+    expect(sink.requests[0]).toMatchObject({
+      authorization: 'Bearer x',
+      'content-type': 'application/x-protobuf',
+      connection: 'keep-alive',
+    });
+  });
+
+  it('names the gRPC port when that is what it was given', async () => {
+    const { tracer, lines } = newTracer('http://127.0.0.1:4317', { retry: { maxAttempts: 1 } });
+    await send(tracer);
+    expect(lines[0]).toMatch(/4317 is the gRPC port; OTLP over HTTP is 4318|again/);
+  });
+
+  it('does not trace its own requests', async () => {
+    const sink = await startSink();
+    const app = runChild('http-app.ts', sink.url);
+    const response = await fetch(`http://127.0.0.1:${await app.line()}/await`);
+    await response.text();
+    const spans = await sink.received(2);
+    app.process.stdin.end();
+    await app.exited();
+    expect(spans.map(({ name }) => name).toSorted()).toEqual(['GET', 'work']);
+    expect(sink.requests.every((headers) => headers['traceparent'] === undefined)).toBe(true);
+    await sink.close();
+  });
+});
+
+describe('an answer', () => {
+  it('is decoded when it is OTLP, and refused when it is not', () => {
+    expect(decodeExportResponse(new Uint8Array())).toEqual({ rejectedSpans: 0, errorMessage: '' });
+    expect(decodeExportResponse(Buffer.from([0x0a, 0x02, 0x08, 0x05]))).toMatchObject({ rejectedSpans: 5 });
+    expect(decodeExportResponse(Buffer.from([0x10, 0x01, 0x1d, 1, 2, 3, 4]))).toMatchObject({ rejectedSpans: 0 });
+    for (const bytes of [[0x0a], [0x0a, 0x05, 1], [0xff], [0x08], [0x0b], [0x00, 0x00], [...gzipSync('x')]]) {
+      expect(decodeExportResponse(Buffer.from(bytes))).toBeUndefined();
+    }
+  });
+
+  it('that is an error says why, as a Status or as text', () => {
+    expect(decodeErrorMessage(Buffer.from([0x08, 0x03, 0x12, 0x03, 0x62, 0x61, 0x64]))).toBe('bad');
+    expect(decodeErrorMessage(Buffer.from('just text'))).toBe('just text');
+    expect(decodeErrorMessage(Buffer.from('x'.repeat(10_000)))).toHaveLength(200);
+  });
+
+  it('may ask for a pause in seconds or until a date', () => {
+    expect(retryAfterMs('7', 0)).toBe(7000);
+    expect(retryAfterMs('Thu, 01 Jan 1970 00:00:10 GMT', 4000)).toBe(6000);
+    expect(retryAfterMs('Thu, 01 Jan 1970 00:00:10 GMT', 40_000)).toBe(0);
+    expect(retryAfterMs('soon', 0)).toBeUndefined();
+    expect(retryAfterMs(undefined, 0)).toBeUndefined();
+  });
+});

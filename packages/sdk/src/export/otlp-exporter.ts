@@ -1,0 +1,241 @@
+import type { Diagnostics } from '../diagnostics.ts';
+import type { Counters, DropReason } from '../stats.ts';
+import type { ChunkExporter } from './batch.ts';
+import type { PostResult } from './http-post.ts';
+import type { Chunk } from './otlp-encoder.ts';
+import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
+
+export interface RetryOptions {
+  /** How often a request is sent before its spans are dropped. */
+  readonly maxAttempts: number;
+  /** Doubled after each failure, up to `maxDelayMillis`; a random share of it, half at least, is waited. */
+  readonly initialDelayMillis: number;
+  readonly maxDelayMillis: number;
+}
+
+export interface OtlpExporterOptions {
+  readonly poster: { post(body: Uint8Array): Promise<PostResult>; close(): void };
+  /** As it is shown in warnings. */
+  readonly url: string;
+  readonly maxQueueBytes: number;
+  /** Requests under way at once. */
+  readonly concurrency: number;
+  readonly retry: RetryOptions;
+  readonly counters: Counters;
+  readonly diagnostics: Diagnostics;
+  /** 0 to 1, for the jitter. */
+  readonly random: () => number;
+}
+
+interface QueuedChunk extends Chunk {
+  attempts: number;
+}
+
+interface FlushWaiter {
+  readonly chunks: Set<QueuedChunk>;
+  readonly done: () => void;
+}
+
+const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** A collector may ask for a pause, not for silence. */
+const RETRY_AFTER_MAX_MS = 5 * 60_000;
+
+/**
+ * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes`; beyond it the newest chunk is dropped
+ * and counted. While the collector fails, one request at a time finds out whether it is back.
+ */
+export class OtlpExporter implements ChunkExporter {
+  readonly #options: OtlpExporterOptions;
+  readonly #waiting: QueuedChunk[] = [];
+  readonly #inFlight = new Set<QueuedChunk>();
+  readonly #flushes = new Set<FlushWaiter>();
+  #pendingBytes = 0;
+  #failuresInARow = 0;
+  /** Set while a pause before the next attempt runs. */
+  #pause: NodeJS.Timeout | undefined;
+  #pauseWasAskedFor = false;
+  #closed = false;
+
+  constructor(options: OtlpExporterOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes waiting or under way. */
+  get pendingBytes(): number {
+    return this.#pendingBytes;
+  }
+
+  enqueue(newChunk: Chunk): void {
+    const chunk: QueuedChunk = { ...newChunk, attempts: 0 };
+    const { bytes } = chunk;
+    if (this.#closed) {
+      this.#count('shutdown', chunk);
+      return;
+    }
+    const { maxQueueBytes, diagnostics } = this.#options;
+    // One chunk is always taken: a limit below a chunk's size slows down, it does not silence.
+    if (this.#pendingBytes > 0 && this.#pendingBytes + bytes.length > maxQueueBytes) {
+      this.#count('queue_full', chunk);
+      chunk.release();
+      const line = `${maxQueueBytes} bytes of spans wait for ${this.#options.url} already: new spans are dropped (maxQueueBytes)`;
+      diagnostics.state('queue', 'full', line);
+      return;
+    }
+    this.#pendingBytes += bytes.length;
+    this.#waiting.push(chunk);
+    this.#pump();
+  }
+
+  /** Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. */
+  flush(timeoutMs: number): Promise<boolean> {
+    const chunks = new Set([...this.#waiting, ...this.#inFlight]);
+    if (chunks.size === 0) return Promise.resolve(true);
+    // Nobody asked for this pause but ourselves; whoever flushes has no time for it.
+    if (this.#pause !== undefined && !this.#pauseWasAskedFor) this.#endPause();
+    this.#pump();
+    return new Promise((resolve) => {
+      const waiter: FlushWaiter = {
+        chunks,
+        done: () => {
+          clearTimeout(deadline);
+          resolve(true);
+        },
+      };
+      // This timer alone holds the process: sockets and pauses do not.
+      const deadline = setTimeout(() => {
+        this.#flushes.delete(waiter);
+        resolve(false);
+      }, timeoutMs);
+      this.#flushes.add(waiter);
+    });
+  }
+
+  /** Drops what is still pending. */
+  discard(): void {
+    this.#endPause();
+    for (const chunk of this.#waiting.splice(0)) this.#drop('shutdown', chunk);
+    for (const chunk of this.#inFlight) this.#drop('shutdown', chunk);
+    this.#inFlight.clear();
+  }
+
+  /** Drops what is still pending, takes nothing any more, and closes the connections. */
+  close(): void {
+    this.#closed = true;
+    this.discard();
+    this.#options.poster.close();
+  }
+
+  #pump(): void {
+    const allowed = this.#failuresInARow > 0 ? 1 : this.#options.concurrency;
+    while (this.#pause === undefined && this.#inFlight.size < allowed) {
+      const chunk = this.#waiting.shift();
+      if (chunk === undefined) return;
+      this.#inFlight.add(chunk);
+      void this.#send(chunk);
+    }
+  }
+
+  /** Never rejects: `post` does not, and the rest is bookkeeping. */
+  async #send(chunk: QueuedChunk): Promise<void> {
+    chunk.attempts++;
+    const result = await this.#options.poster.post(chunk.bytes);
+    // `close` may have given it up meanwhile.
+    if (!this.#inFlight.delete(chunk)) return;
+    if (result.kind === 'answered' && result.status >= 200 && result.status < 300) this.#delivered(chunk, result.body);
+    else if (result.kind === 'unreachable') this.#failed(chunk, result.message, undefined);
+    else {
+      const said = decodeErrorMessage(result.body);
+      const message = `${result.status}${said === '' ? '' : `: ${said}`}`;
+      if (RETRYABLE_STATUS.has(result.status)) this.#failed(chunk, message, result.retryAfterMs);
+      else this.#refused(chunk, message);
+    }
+    this.#pump();
+  }
+
+  #delivered(chunk: QueuedChunk, body: Uint8Array): void {
+    const { counters, diagnostics, url } = this.#options;
+    this.#failuresInARow = 0;
+    diagnostics.state('export', 'ok', `spans reach ${url} again; ${counters.droppedSpans()} were dropped so far`);
+    diagnostics.state('queue', 'ok', 'there is room for new spans again');
+    const response = decodeExportResponse(body);
+    const rejected = Math.min(response?.rejectedSpans ?? 0, chunk.spanCount);
+    counters.exported += chunk.spanCount - rejected;
+    counters.exportedBytes += chunk.bytes.length;
+    counters.dropped.rejected += rejected;
+    if (response === undefined) {
+      counters.lastError = `the answer of ${url} is not OTLP`;
+      diagnostics.state('answer', 'strange', `${counters.lastError}: is a collector listening there?`);
+    } else if (rejected > 0) {
+      counters.lastError = response.errorMessage;
+      diagnostics.state('partial', 'rejected', `${url} rejected ${rejected} spans: ${response.errorMessage}`);
+    }
+    this.#finish(chunk);
+    chunk.release();
+  }
+
+  #failed(chunk: QueuedChunk, message: string, retryAfterMs: number | undefined): void {
+    const { counters, diagnostics, retry, url } = this.#options;
+    counters.lastError = message;
+    this.#failuresInARow++;
+    diagnostics.state(
+      'export',
+      'failing',
+      `no spans reach ${url}: ${message}${endpointHint(url)}; they are kept and tried again`,
+    );
+    if (chunk.attempts >= retry.maxAttempts) this.#drop('export_failed', chunk);
+    else {
+      counters.retries++;
+      this.#waiting.unshift(chunk);
+    }
+    this.#startPause(retryAfterMs);
+  }
+
+  #refused(chunk: QueuedChunk, message: string): void {
+    const { counters, diagnostics, url } = this.#options;
+    counters.lastError = message;
+    diagnostics.state('export', 'refused', `${url} refused spans: ${message}${endpointHint(url)}; they are dropped`);
+    this.#drop('export_failed', chunk);
+  }
+
+  #startPause(retryAfterMs: number | undefined): void {
+    const { retry, random } = this.#options;
+    const backoffMs = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * 2 ** (this.#failuresInARow - 1));
+    const delayMs = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs ?? backoffMs * (0.5 + random() / 2));
+    clearTimeout(this.#pause);
+    this.#pauseWasAskedFor = retryAfterMs !== undefined;
+    this.#pause = setTimeout(() => {
+      this.#pause = undefined;
+      this.#pump();
+    }, delayMs).unref();
+  }
+
+  #endPause(): void {
+    clearTimeout(this.#pause);
+    this.#pause = undefined;
+  }
+
+  #drop(reason: DropReason, chunk: QueuedChunk): void {
+    this.#count(reason, chunk);
+    this.#finish(chunk);
+  }
+
+  #count(reason: DropReason, chunk: QueuedChunk): void {
+    this.#options.counters.dropped[reason] += chunk.spanCount;
+  }
+
+  /** Takes a chunk that was pending out of the books. */
+  #finish(chunk: QueuedChunk): void {
+    this.#pendingBytes -= chunk.bytes.length;
+    for (const waiter of this.#flushes) {
+      waiter.chunks.delete(chunk);
+      if (waiter.chunks.size > 0) continue;
+      this.#flushes.delete(waiter);
+      waiter.done();
+    }
+  }
+}
+
+/** The commonest mix-up, named. */
+function endpointHint(url: string): string {
+  return new URL(url).port === '4317' ? ' (4317 is the gRPC port; OTLP over HTTP is 4318)' : '';
+}

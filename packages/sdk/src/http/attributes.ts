@@ -1,0 +1,68 @@
+/** Names of OpenTelemetry's stable HTTP semantic conventions, and the values that they ask for. */
+export const ERROR_TYPE = 'error.type';
+export const HTTP_REQUEST_METHOD = 'http.request.method';
+export const HTTP_REQUEST_METHOD_ORIGINAL = 'http.request.method_original';
+export const HTTP_RESPONSE_STATUS_CODE = 'http.response.status_code';
+export const HTTP_ROUTE = 'http.route';
+export const NETWORK_PEER_ADDRESS = 'network.peer.address';
+export const NETWORK_PEER_PORT = 'network.peer.port';
+export const NETWORK_PROTOCOL_VERSION = 'network.protocol.version';
+export const CLIENT_ADDRESS = 'client.address';
+export const SERVER_ADDRESS = 'server.address';
+export const SERVER_PORT = 'server.port';
+export const URL_FULL = 'url.full';
+export const URL_PATH = 'url.path';
+export const URL_QUERY = 'url.query';
+export const URL_SCHEME = 'url.scheme';
+export const USER_AGENT_ORIGINAL = 'user_agent.original';
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+  'QUERY',
+]);
+
+/** What stands for a method that is not a known one, so that clients cannot make up values without end. */
+export const OTHER_METHOD = '_OTHER';
+
+export function knownMethod(method: string): string {
+  if (KNOWN_METHODS.has(method)) return method;
+  const upper = method.toUpperCase();
+  return KNOWN_METHODS.has(upper) ? upper : OTHER_METHOD;
+}
+
+/** A span's name: the method, and the route where one is known. */
+export function httpSpanName(knownOrOther: string, route?: string): string {
+  const method = knownOrOther === OTHER_METHOD ? 'HTTP' : knownOrOther;
+  return route === undefined || route === '' ? method : `${method} ${route}`;
+}
+
+/** Query parameters whose values are signatures or credentials, by the conventions' list. */
+const SECRET_PARAMETER = /((?:^|[?&])(?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&#]*/g;
+
+/** A query (or a URL with one) without secrets. */
+export function redactQuery(text: string): string {
+  return text.includes('ig') || text.includes('AWSAccessKeyId') ? text.replace(SECRET_PARAMETER, '$1REDACTED') : text;
+}
+
+/** `host:port`, `[v6]:port` or a host alone; the port is `undefined` when there is none. */
+export function splitHost(host: string): { readonly address: string; readonly port: number | undefined } {
+  const match = /^(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?$/.exec(host);
+  if (match === null) return { address: host, port: undefined };
+  const [, address = '', port] = match;
+  return {
+    address: address.startsWith('[') ? address.slice(1, -1) : address,
+    port: port === undefined ? undefined : Number(port),
+  };
+}
+
+export function defaultPort(scheme: string): number {
+  return scheme === 'https' ? 443 : 80;
+}

@@ -1,0 +1,83 @@
+import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
+import { contextOf } from '../context.ts';
+import { errorMessage, errorType } from '../exception.ts';
+import { SpanIdentity } from '../span-identity.ts';
+import type { Span } from '../span.ts';
+import type { Tracer } from '../tracer.ts';
+import {
+  ERROR_TYPE,
+  HTTP_REQUEST_METHOD,
+  HTTP_REQUEST_METHOD_ORIGINAL,
+  HTTP_RESPONSE_STATUS_CODE,
+  httpSpanName,
+  knownMethod,
+  OTHER_METHOD,
+  redactQuery,
+  SERVER_ADDRESS,
+  SERVER_PORT,
+  URL_FULL,
+} from './attributes.ts';
+import type { OutgoingRequest } from './options.ts';
+
+/** The span of one outgoing request, whatever client sends it; it ends once. */
+export class ClientSpan {
+  readonly span: Span;
+  readonly #tracer: Tracer;
+
+  constructor(tracer: Tracer, method: string) {
+    this.#tracer = tracer;
+    const known = knownMethod(method);
+    this.span = tracer.startSpan(httpSpanName(known), { kind: SpanKind.CLIENT });
+    if (!this.isRecording) return;
+    this.span.setAttribute(HTTP_REQUEST_METHOD, known);
+    if (known === OTHER_METHOD) this.span.setAttribute(HTTP_REQUEST_METHOD_ORIGINAL, method);
+  }
+
+  get isRecording(): boolean {
+    return this.span.isRecording();
+  }
+
+  /** Writes this span's identity into the request's headers. */
+  inject<C>(carrier: C, setter: TextMapSetter<C>): void {
+    if (!(this.span instanceof SpanIdentity)) return;
+    this.#tracer.openTelemetry.propagator.inject(contextOf(this.span), carrier, setter);
+  }
+
+  setTarget(request: OutgoingRequest, address: string, port: number): void {
+    const { origin, path } = request;
+    // A request to a proxy names the whole URL in its path.
+    const isWhole = path.startsWith('http://') || path.startsWith('https://');
+    this.span.setAttribute(URL_FULL, redactQuery(isWhole ? withoutCredentials(path) : origin + path));
+    this.span.setAttribute(SERVER_ADDRESS, address);
+    this.span.setAttribute(SERVER_PORT, port);
+  }
+
+  setStatusCode(statusCode: number): void {
+    this.span.setAttribute(HTTP_RESPONSE_STATUS_CODE, statusCode);
+    if (statusCode >= 400) this.span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: 2 });
+  }
+
+  end(): void {
+    this.span.end();
+  }
+
+  /** Ends the span with what kept the response from arriving whole. */
+  fail(error: unknown): void {
+    const reason = reasonOf(error);
+    this.span.setAttribute(ERROR_TYPE, errorType(reason) || 'error');
+    this.span.recordException(reason);
+    this.span.setStatus({ code: 2, message: errorMessage(reason) });
+    this.span.end();
+  }
+}
+
+/** An abort by a timeout says "aborted" itself; why stands in its cause. */
+function reasonOf(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'AbortError') return error;
+  const { cause } = error;
+  return cause instanceof Error && cause.name === 'TimeoutError' ? cause : error;
+}
+
+function withoutCredentials(url: string): string {
+  return url.replace(/^(https?:\/\/)[^/?#@]*@/, '$1REDACTED:REDACTED@');
+}

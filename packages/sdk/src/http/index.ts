@@ -1,0 +1,37 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Tracer } from '../tracer.ts';
+import { instrumentClients } from './client.ts';
+import { instrumentFetch } from './fetch.ts';
+import type { HttpOptions } from './options.ts';
+import { traceIncoming } from './server-span.ts';
+import { instrumentServers } from './server.ts';
+
+export type { HttpOptions, OutgoingRequest } from './options.ts';
+
+export type HttpMiddleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/** Traces incoming requests from where it stands in a connect-style chain (Express, Connect, Polka). */
+export function httpMiddleware(tracer: Tracer, options: HttpOptions = {}): HttpMiddleware {
+  return (request, response, next) => {
+    traceIncoming(tracer, options, request, response, () => next());
+  };
+}
+
+/**
+ * Traces what the process receives and sends over HTTP/1 (node:http, node:https) and with `fetch`. Call it before anything
+ * copies `http.request` out of its module. Answers a function that takes it off again.
+ */
+export function instrumentHttp(tracer: Tracer, options: HttpOptions = {}): () => void {
+  const removals = [
+    instrumentServers(tracer, options),
+    instrumentClients(tracer, options),
+    instrumentFetch(tracer, options),
+  ];
+  return () => {
+    for (const remove of removals) remove();
+  };
+}

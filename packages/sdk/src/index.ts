@@ -1,0 +1,16 @@
+export type { AttributeValue, Attributes } from './attributes.ts';
+export type { Clock } from './clock.ts';
+export type { Config, ConfigSource, TracerOptions } from './config.ts';
+export type { DiagnosticLog } from './diagnostics.ts';
+export { ConfigError } from './errors.ts';
+export type { RetryOptions } from './export/otlp-exporter.ts';
+export type { IdGenerator } from './ids.ts';
+export type { SpanLimits } from './limits.ts';
+export type { OpenTelemetryAdapters } from './opentelemetry.ts';
+export type { Carrier } from './propagation/carrier.ts';
+export type { SamplerOptions } from './sampling/sampler.ts';
+export type { Span, SpanLink } from './span.ts';
+export type { DropReason, TracerStats } from './stats.ts';
+export type { TimeInput } from './time.ts';
+export { Tracer, type Parent, type SpanOptions } from './tracer.ts';
+export { VERSION } from './version.ts';

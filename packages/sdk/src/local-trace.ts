@@ -1,0 +1,110 @@
+import type { SpanContext } from '@opentelemetry/api';
+import { hexOfInt32, int32OfHex, type IdGenerator } from './ids.ts';
+import { normalTraceState } from './propagation/trace-state.ts';
+
+export const SAMPLED_FLAG = 0x01;
+/** W3C Trace Context Level 2: the low seven bytes of the trace id are random. */
+export const RANDOM_FLAG = 0x02;
+const KNOWN_FLAGS = SAMPLED_FLAG | RANDOM_FLAG;
+
+/** What `instrumentation-express` and others look for under OpenTelemetry's RPC_METADATA key to name the server's span. */
+export interface RpcMetadata {
+  readonly type: 'http';
+  readonly span: unknown;
+  route?: string;
+}
+
+/**
+ * What all spans of one trace in this process share: the trace's id, its sampling decision, and the moment that their
+ * times are counted from. Made at a local root (a span without a parent here) and for each remote parent.
+ */
+export class LocalTrace {
+  /** The 128 bits as four signed integers: V8 keeps those without a box. */
+  readonly id0: number;
+  readonly id1: number;
+  readonly id2: number;
+  readonly id3: number;
+  /** Sampled and random bits of the W3C flags. */
+  flags: number;
+  /** In normal form, '' for none. */
+  traceState: string;
+  /** The anchor: monotonic milliseconds, and the wall time then, as milliseconds and the nanoseconds below them. */
+  anchorMonotonicMs = 0;
+  anchorUnixMs = 0;
+  anchorNs = 0;
+  rpcMetadata: RpcMetadata | undefined = undefined;
+  /** A span of this process is its root here; false where only another implementation's or process' span is known. */
+  isLocal = false;
+  hexCache: string | undefined = undefined;
+
+  constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
+    this.id0 = id0;
+    this.id1 = id1;
+    this.id2 = id2;
+    this.id3 = id3;
+    this.flags = flags;
+    this.traceState = traceState;
+  }
+
+  get sampled(): boolean {
+    return (this.flags & SAMPLED_FLAG) !== 0;
+  }
+
+  /** 32 lower-case hex digits, made on first use. */
+  get idHex(): string {
+    return (this.hexCache ??=
+      hexOfInt32(this.id0) + hexOfInt32(this.id1) + hexOfInt32(this.id2) + hexOfInt32(this.id3));
+  }
+
+  /** The high 28 of the 56 random bits that sampling decides by. */
+  get randomHigh28(): number {
+    return ((this.id2 & 0xffffff) << 4) | (this.id3 >>> 28);
+  }
+
+  get randomLow28(): number {
+    return this.id3 & 0xfffffff;
+  }
+
+  /** Sets the anchor from a monotonic reading and its wall time, in milliseconds with a fraction. */
+  anchor(monotonicMs: number, unixMs: number): void {
+    this.anchorMonotonicMs = monotonicMs;
+    this.anchorUnixMs = Math.floor(unixMs);
+    this.anchorNs = Math.round((unixMs - this.anchorUnixMs) * 1e6);
+  }
+}
+
+/** A new trace with a random id. The tracestate is the sampler's to set. */
+export function newTrace(ids: IdGenerator): LocalTrace {
+  let id0: number;
+  let id3: number;
+  const id1 = ids.int32();
+  const id2 = ids.int32();
+  do {
+    id0 = ids.int32();
+    id3 = ids.int32();
+  } while ((id0 | id1 | id2 | id3) === 0);
+  return new LocalTrace(id0, id1, id2, id3, RANDOM_FLAG, '');
+}
+
+/** The same trace for another local root: its own anchor and decision. */
+export function continuedTrace(trace: LocalTrace): LocalTrace {
+  return new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, trace.flags, trace.traceState);
+}
+
+/** The trace of a context from elsewhere, or `undefined` when its id is not 32 lower-case hex digits, or all zero. */
+export function traceOfSpanContext(context: SpanContext): LocalTrace | undefined {
+  const { traceId } = context;
+  if (typeof traceId !== 'string' || traceId.length !== 32) return undefined;
+  const traceState = context.traceState === undefined ? '' : normalTraceState(context.traceState.serialize());
+  return traceOfHex(traceId, 0, context.traceFlags & KNOWN_FLAGS, traceState);
+}
+
+/** The trace whose id stands at `offset`, or `undefined` when it is malformed or all zero. Unknown flags are masked. */
+export function traceOfHex(text: string, offset: number, flags: number, traceState: string): LocalTrace | undefined {
+  const id0 = int32OfHex(text, offset);
+  const id1 = int32OfHex(text, offset + 8);
+  const id2 = int32OfHex(text, offset + 16);
+  const id3 = int32OfHex(text, offset + 24);
+  if (Number.isNaN(id0 + id1 + id2 + id3) || (id0 | id1 | id2 | id3) === 0) return undefined;
+  return new LocalTrace(id0, id1, id2, id3, flags & KNOWN_FLAGS, traceState);
+}

@@ -1,0 +1,264 @@
+import { EventEmitter } from 'node:events';
+import {
+  context as contextApi,
+  propagation as propagationApi,
+  ProxyTracerProvider,
+  ROOT_CONTEXT,
+  trace as traceApi,
+  type Context,
+  type ContextManager,
+  type Span as OtelSpan,
+  type SpanOptions as OtelSpanOptions,
+  type TextMapGetter,
+  type TextMapPropagator,
+  type TextMapSetter,
+  type Tracer as OtelTracer,
+  type TracerOptions as OtelTracerOptions,
+  type TracerProvider,
+} from '@opentelemetry/api';
+import {
+  activeStore,
+  contextOf,
+  isSuppressed,
+  runWith,
+  spanInContext,
+  spanInStore,
+  storeOf,
+  storeWithSpan,
+  type Stored,
+} from './context.ts';
+import { extractTraceContext, injectTraceContext, TRACEPARENT, TRACESTATE } from './propagation/w3c-trace-context.ts';
+import { SpanIdentity } from './span-identity.ts';
+import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
+import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
+import type { Attributes } from './attributes.ts';
+
+/** The same tracer behind the interfaces of `@opentelemetry/api`. */
+export interface OpenTelemetryAdapters {
+  readonly tracerProvider: TracerProvider;
+  readonly contextManager: ContextManager;
+  readonly propagator: TextMapPropagator;
+}
+
+export function createOpenTelemetryAdapters(recorder: SpanRecorder): OpenTelemetryAdapters {
+  return {
+    tracerProvider: new RecorderTracerProvider(recorder),
+    contextManager: new StorageContextManager(),
+    propagator: new W3cPropagator(recorder),
+  };
+}
+
+/** Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer each call. */
+const CACHED_TRACERS_MAX = 1000;
+
+class RecorderTracerProvider implements TracerProvider {
+  readonly #recorder: SpanRecorder;
+  readonly #tracers = new Map<string, OtelTracer>();
+
+  constructor(recorder: SpanRecorder) {
+    this.#recorder = recorder;
+  }
+
+  getTracer(name: string, version = '', options?: OtelTracerOptions): OtelTracer {
+    const schemaUrl = options?.schemaUrl ?? '';
+    const key = JSON.stringify([name, version, schemaUrl]);
+    let tracer = this.#tracers.get(key);
+    if (tracer === undefined) {
+      const scope = newScope(nameOf(name ?? ''), nameOf(version), nameOf(schemaUrl));
+      tracer = new RecorderTracer(this.#recorder, scope);
+      if (this.#tracers.size < CACHED_TRACERS_MAX) this.#tracers.set(key, tracer);
+    }
+    return tracer;
+  }
+}
+
+export function newScope(name: string, version: string, schemaUrl = ''): InstrumentationScope {
+  return { name, version, schemaUrl, attributes: { flat: [], dropped: 0, invalid: 0 } };
+}
+
+class RecorderTracer implements OtelTracer {
+  readonly #recorder: SpanRecorder;
+  readonly #scope: InstrumentationScope;
+
+  constructor(recorder: SpanRecorder, scope: InstrumentationScope) {
+    this.#recorder = recorder;
+    this.#scope = scope;
+  }
+
+  startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
+    return this.#start(name, options, context === undefined ? activeStore() : storeOf(context));
+  }
+
+  startActiveSpan<F extends (span: OtelSpan) => unknown>(
+    name: string,
+    optionsOrFn: OtelSpanOptions | F,
+    contextOrFn?: Context | F,
+    fnAfterContext?: F,
+  ): ReturnType<F> {
+    const fn = [optionsOrFn, contextOrFn, fnAfterContext].find((argument) => typeof argument === 'function') as F;
+    const options = typeof optionsOrFn === 'function' ? undefined : optionsOrFn;
+    const context = typeof contextOrFn === 'function' ? undefined : contextOrFn;
+    const stored = context === undefined ? activeStore() : storeOf(context);
+    const span = this.#start(name, options, stored);
+    return runWith(storeWithSpan(span, stored), fn, span) as ReturnType<F>;
+  }
+
+  #start(
+    name: string,
+    options: OtelSpanOptions | undefined,
+    stored: Stored | undefined,
+  ): RecordingSpan | NonRecordingSpan {
+    if (isSuppressed(stored)) return INVALID_SPAN;
+    const parent = options?.root === true ? undefined : ownSpan(this.#recorder, spanInStore(stored));
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options);
+  }
+}
+
+/** What the two APIs accept alike at a span's start. */
+export interface StartOptions {
+  readonly kind?: number | undefined;
+  readonly attributes?: Attributes | undefined;
+  readonly links?: readonly SpanLink[] | undefined;
+  readonly startTime?: OtelSpanOptions['startTime'] | undefined;
+}
+
+export function startWithOptions(
+  recorder: SpanRecorder,
+  scope: InstrumentationScope,
+  name: string,
+  parent: SpanIdentity | undefined,
+  options: StartOptions | OtelSpanOptions | undefined,
+): RecordingSpan | NonRecordingSpan {
+  if (options === undefined || options === null) return recorder.start(scope, name, parent, undefined, undefined);
+  const { kind, startTime, attributes, links } = options;
+  const span = recorder.start(scope, name, parent, kind, startTime);
+  if (attributes !== undefined) span.setAttributes(attributes);
+  if (links !== undefined) span.addLinks(links);
+  return span;
+}
+
+/** Our identity of any span: itself, or one that stands for another implementation's. */
+export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | undefined): SpanIdentity | undefined {
+  if (span === undefined) return undefined;
+  if (span instanceof SpanIdentity) return span === INVALID_SPAN ? undefined : span;
+  return typeof span.spanContext === 'function' ? recorder.identityOf(span.spanContext()) : undefined;
+}
+
+class StorageContextManager implements ContextManager {
+  active(): Context {
+    return contextOf(activeStore());
+  }
+
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    context: Context,
+    fn: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    const stored = storeOf(context ?? ROOT_CONTEXT);
+    return runWith(stored, () => fn.apply(thisArg, args));
+  }
+
+  bind<T>(context: Context, target: T): T {
+    const stored = storeOf(context ?? ROOT_CONTEXT);
+    if (target instanceof EventEmitter) return bindEmitter(target, (fn) => bound(stored, fn));
+    return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
+  }
+
+  enable(): this {
+    return this;
+  }
+
+  disable(): this {
+    return this;
+  }
+}
+
+type Listener = (this: unknown, ...args: unknown[]) => unknown;
+
+function bound(stored: ReturnType<typeof storeOf>, fn: Listener): Listener {
+  const wrapper: Listener = function (this: unknown, ...args) {
+    return runWith(stored, () => fn.apply(this, args));
+  };
+  Object.defineProperty(wrapper, 'length', { configurable: true, value: fn.length });
+  return wrapper;
+}
+
+const ADD_METHODS = ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'] as const;
+const REMOVE_METHODS = ['off', 'removeListener'] as const;
+
+/** Makes every listener that is added from now on run through `wrap`, and still be removable by its own identity. */
+function bindEmitter<T extends EventEmitter>(emitter: T, wrap: (fn: Listener) => Listener): T {
+  const wrappers = new WeakMap<Listener, Listener>();
+  // `once` calls `on` on the emitter itself: the inner call must not wrap again.
+  let isAdding = false;
+  const methods = emitter as unknown as Record<string, (event: string | symbol, listener: Listener) => unknown>;
+  for (const name of ADD_METHODS) {
+    const original = methods[name];
+    if (original === undefined) continue;
+    methods[name] = function (event, listener) {
+      if (isAdding || typeof listener !== 'function') return original.call(emitter, event, listener);
+      const wrapper = wrappers.get(listener) ?? wrap(listener);
+      wrappers.set(listener, wrapper);
+      isAdding = true;
+      try {
+        return original.call(emitter, event, wrapper);
+      } finally {
+        isAdding = false;
+      }
+    };
+  }
+  for (const name of REMOVE_METHODS) {
+    const original = methods[name];
+    if (original === undefined) continue;
+    methods[name] = (event, listener) => original.call(emitter, event, wrappers.get(listener) ?? listener);
+  }
+  return emitter;
+}
+
+class W3cPropagator implements TextMapPropagator {
+  readonly #recorder: SpanRecorder;
+
+  constructor(recorder: SpanRecorder) {
+    this.#recorder = recorder;
+  }
+
+  inject<C>(context: Context, carrier: C, setter: TextMapSetter<C>): void {
+    if (isSuppressed(storeOf(context))) return;
+    const span = ownSpan(this.#recorder, spanInContext(context));
+    if (span !== undefined) injectTraceContext(span, carrier, setter);
+  }
+
+  extract<C>(context: Context, carrier: C, getter: TextMapGetter<C>): Context {
+    const span = extractTraceContext(carrier, getter);
+    return span === undefined ? context : traceApi.setSpan(context, span);
+  }
+
+  fields(): string[] {
+    return [TRACEPARENT, TRACESTATE];
+  }
+}
+
+/**
+ * Makes the adapters OpenTelemetry's global ones, and answers what takes them back; or the names of those that were taken already, which
+ * stay as they are.
+ */
+export function registerGlobally(adapters: OpenTelemetryAdapters): { readonly taken: string[]; unregister(): void } {
+  const taken: string[] = [];
+  const hasProvider = traceApi.setGlobalTracerProvider(adapters.tracerProvider);
+  if (!hasProvider) taken.push('tracer provider');
+  const hasContext = contextApi.setGlobalContextManager(adapters.contextManager);
+  if (!hasContext) taken.push('context manager');
+  const hasPropagator = propagationApi.setGlobalPropagator(adapters.propagator);
+  if (!hasPropagator) taken.push('propagator');
+  return {
+    taken,
+    unregister() {
+      const current = traceApi.getTracerProvider();
+      const delegate = current instanceof ProxyTracerProvider ? current.getDelegate() : current;
+      if (hasProvider && delegate === adapters.tracerProvider) traceApi.disable();
+      if (hasContext) contextApi.disable();
+      if (hasPropagator) propagationApi.disable();
+    },
+  };
+}

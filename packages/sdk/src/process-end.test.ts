@@ -1,0 +1,86 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { evalChild, type Child } from './test-support/child.ts';
+import { startSink, type Sink } from './test-support/sink.ts';
+
+let sink: Sink;
+
+beforeEach(async () => {
+  sink = await startSink();
+});
+afterEach(() => sink.close());
+
+/** An application that ends one span, and then does what is told. */
+function app(rest: string, endpoint = sink.url): Child {
+  return evalChild(`
+    import { Tracer } from './src/index.ts';
+    const tracer = new Tracer({ endpoint: ${JSON.stringify(endpoint)}, flushTimeoutMillis: 300 });
+    tracer.startSpan('last').end();
+    ${rest}
+    console.log('ready');
+  `);
+}
+
+const STAY = 'const stay = setInterval(() => undefined, 1000);';
+
+describe('the end of the process', () => {
+  it('by an empty event loop sends what is left, and is not held up by the tracer', async () => {
+    const start = performance.now();
+    const child = app('');
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - start).toBeLessThan(4000);
+    expect(sink.spans.map(({ name }) => name)).toEqual(['last']);
+  });
+
+  it('waits for a collector that hangs no longer than flushTimeoutMillis', async () => {
+    const hanging = await startSink(() => undefined);
+    const child = app("process.on('exit', () => console.log(JSON.stringify(tracer.stats().dropped)));", hanging.url);
+    await child.line();
+    expect(JSON.parse(await child.line())).toMatchObject({ shutdown: 1 });
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+    await hanging.close();
+  });
+
+  it.each(['SIGTERM', 'SIGINT'] as const)('by %s sends what is left, and ends by that signal', async (signal) => {
+    const child = app(STAY);
+    await child.line();
+    child.process.kill(signal);
+    expect(await child.exited()).toEqual({ code: null, signal });
+    expect(sink.spans).toHaveLength(1);
+  });
+
+  it('by a signal ends in time although the collector hangs', async () => {
+    const hanging = await startSink(() => undefined);
+    const child = app(STAY, hanging.url);
+    await child.line();
+    const start = performance.now();
+    child.process.kill('SIGTERM');
+    expect(await child.exited()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(performance.now() - start).toBeLessThan(2000);
+    await hanging.close();
+  });
+
+  it('is left to the application where that listens for the signal itself', async () => {
+    const child = app(`${STAY} process.on('SIGTERM', () => setTimeout(() => process.exit(7), 200));`);
+    await child.line();
+    child.process.kill('SIGTERM');
+    expect(await child.exited()).toEqual({ code: 7, signal: null });
+    expect(sink.spans).toHaveLength(1);
+  });
+
+  it('is as without the tracer once that was shut down', async () => {
+    const child = app(`${STAY} await tracer.shutdown(); console.log(process.listenerCount('SIGTERM'));`);
+    expect(await child.line()).toBe('0');
+    child.process.kill('SIGTERM');
+    expect(await child.exited()).toEqual({ code: null, signal: 'SIGTERM' });
+  });
+
+  it('can be left alone: flushOnExit', async () => {
+    const child = evalChild(
+      `import { Tracer } from './src/index.ts';
+      new Tracer({ endpoint: ${JSON.stringify(sink.url)} }).startSpan('lost').end();`,
+      { THROUGHLINE_FLUSH_ON_EXIT: 'false' },
+    );
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+    expect(sink.spans).toEqual([]);
+  });
+});

@@ -1,0 +1,64 @@
+import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+
+/**
+ * What headers travel in: a plain object, a `Headers`, a `Map`, an array of `[name, value]` pairs, or anything else
+ * with a getter and setter of its own.
+ */
+export type Carrier = object;
+
+/** Reads any of the known carriers; names are matched without regard to case where the carrier does not do that itself. */
+export const carrierGetter: TextMapGetter<Carrier> = {
+  get(carrier, key) {
+    if (isMapLike(carrier)) return textValue(carrier.get(key));
+    if (Array.isArray(carrier)) {
+      const values = (carrier as unknown[]).filter(isPair).filter(([name]) => isSameName(name, key));
+      return values.length === 0 ? undefined : values.map(([, value]) => String(value));
+    }
+    const record = carrier as Record<string, unknown>;
+    const direct = record[key];
+    if (direct !== undefined) return textValue(direct);
+    for (const name in record) if (isSameName(name, key)) return textValue(record[name]);
+    return undefined;
+  },
+  keys(carrier) {
+    if (isMapLike(carrier)) return [...carrier.keys()].map(String);
+    if (Array.isArray(carrier)) return (carrier as unknown[]).filter(isPair).map(([name]) => String(name));
+    return Object.keys(carrier);
+  },
+};
+
+export const carrierSetter: TextMapSetter<Carrier> = {
+  set(carrier, key, value) {
+    if (isMapLike(carrier)) carrier.set(key, value);
+    else if (Array.isArray(carrier)) {
+      const others = (carrier as unknown[]).filter((entry) => !isPair(entry) || !isSameName(entry[0], key));
+      carrier.splice(0, carrier.length, ...others, [key, value]);
+    } else (carrier as Record<string, unknown>)[key] = value;
+  },
+};
+
+interface MapLike {
+  get(key: string): unknown;
+  set(key: string, value: string): unknown;
+  keys(): Iterable<unknown>;
+}
+
+/** `Map` and `Headers` alike, of any realm. */
+function isMapLike(carrier: object): carrier is MapLike {
+  const { get, set, keys } = carrier as Partial<Record<keyof MapLike, unknown>>;
+  return typeof get === 'function' && typeof set === 'function' && typeof keys === 'function';
+}
+
+function isPair(entry: unknown): entry is [unknown, unknown] {
+  return Array.isArray(entry) && entry.length === 2;
+}
+
+function isSameName(name: unknown, key: string): boolean {
+  return typeof name === 'string' && name.length === key.length && name.toLowerCase() === key;
+}
+
+function textValue(value: unknown): string | string[] | undefined {
+  if (typeof value === 'string') return value;
+  if (Array.isArray(value)) return value.filter((entry): entry is string => typeof entry === 'string');
+  return undefined;
+}

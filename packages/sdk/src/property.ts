@@ -1,0 +1,9 @@
+/** A property of whatever the application handed over; `undefined` where there is none or reading it throws. */
+export function property(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  try {
+    return Reflect.get(value, name);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,142 @@
+import type { SpanContext } from '@opentelemetry/api';
+import type { AttributeSet } from './attributes.ts';
+import { WallClock, type Clock } from './clock.ts';
+import { int32OfHex, type IdGenerator } from './ids.ts';
+import type { SpanLimits } from './limits.ts';
+import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
+import type { Sampler } from './sampling/sampler.ts';
+import type { SpanIdentity } from './span-identity.ts';
+import { nameOf, NonRecordingSpan, RecordingSpan } from './span.ts';
+import type { Counters } from './stats.ts';
+import { anchorAtGivenTime, givenTimeNs, type TimeInput } from './time.ts';
+
+/** The library that a span comes from: OTLP's InstrumentationScope. */
+export interface InstrumentationScope {
+  readonly name: string;
+  readonly version: string;
+  readonly schemaUrl: string;
+  readonly attributes: AttributeSet;
+}
+
+/** Where ended spans go. Called synchronously by `end()`; it must not keep the span. */
+export interface SpanSink {
+  add(span: RecordingSpan): void;
+}
+
+export interface SpanRecorderOptions {
+  readonly ids: IdGenerator;
+  readonly clock: Clock;
+  readonly sampler: Sampler;
+  readonly limits: SpanLimits;
+  readonly counters: Counters;
+  readonly sink: SpanSink;
+  readonly enabled: boolean;
+}
+
+/** `SpanKind` of OpenTelemetry's API. */
+const KIND_INTERNAL = 0;
+const KIND_MAX = 4;
+
+/** Stands for "no span": where tracing is suppressed, off or shut down. */
+export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0, false);
+
+/** Starts spans and takes them back at their end: what our own API and OpenTelemetry's stand on. */
+export class SpanRecorder {
+  readonly limits: SpanLimits;
+  readonly counters: Counters;
+  readonly #ids: IdGenerator;
+  readonly #clock: Clock;
+  readonly #wallClock: WallClock;
+  readonly #sampler: Sampler;
+  readonly #sink: SpanSink;
+  #enabled: boolean;
+
+  constructor(options: SpanRecorderOptions) {
+    this.limits = options.limits;
+    this.counters = options.counters;
+    this.#ids = options.ids;
+    this.#clock = options.clock;
+    this.#wallClock = new WallClock(options.clock);
+    this.#sampler = options.sampler;
+    this.#sink = options.sink;
+    this.#enabled = options.enabled;
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs();
+  }
+
+  /** Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. */
+  start(
+    scope: InstrumentationScope,
+    name: string,
+    parent: SpanIdentity | undefined,
+    kind: number | undefined,
+    startTime: TimeInput | undefined,
+  ): RecordingSpan | NonRecordingSpan {
+    if (!this.#enabled) return passedOn(parent);
+    this.counters.started++;
+    const isChild = parent !== undefined && parent.trace.isLocal;
+    const trace = isChild ? parent.trace : this.#newLocalRoot(parent);
+    const id0 = this.#ids.int32();
+    let id1 = this.#ids.int32();
+    while ((id0 | id1) === 0) id1 = this.#ids.int32();
+    if (!trace.sampled) return new NonRecordingSpan(trace, id0, id1, false);
+    this.counters.sampled++;
+    const nowMs = this.#clock.monotonicMs();
+    if (!isChild) {
+      trace.anchor(nowMs, this.#wallClock.unixMsAt(nowMs));
+      if (startTime !== undefined) anchorAtGivenTime(trace, startTime, nowMs);
+    }
+    const givenNs = startTime === undefined ? undefined : givenTimeNs(trace, startTime, nowMs);
+    const startNs = givenNs ?? (nowMs - trace.anchorMonotonicMs) * 1e6;
+    return new RecordingSpan(this, scope, trace, id0, id1, parent, nameOf(name), kindOf(kind), startNs);
+  }
+
+  /** Takes a span that has just ended. */
+  record(span: RecordingSpan): void {
+    this.counters.ended++;
+    if (this.#enabled) this.#sink.add(span);
+    else this.counters.dropped.shutdown++;
+  }
+
+  /** From now on spans are not recorded, only passed on; those that end are counted as dropped. */
+  disable(): void {
+    this.#enabled = false;
+  }
+
+  /** A span of another implementation or process, by its context; `undefined` when that is not valid. */
+  identityOf(context: unknown): NonRecordingSpan | undefined {
+    if (typeof context !== 'object' || context === null) return undefined;
+    try {
+      const trace = traceOfSpanContext(context as SpanContext);
+      const { spanId, isRemote } = context as SpanContext;
+      if (trace === undefined || typeof spanId !== 'string' || spanId.length !== 16) return undefined;
+      const id0 = int32OfHex(spanId, 0);
+      const id1 = int32OfHex(spanId, 8);
+      if (Number.isNaN(id0 + id1) || (id0 | id1) === 0) return undefined;
+      return new NonRecordingSpan(trace, id0, id1, isRemote === true);
+    } catch {
+      // A getter or a tracestate of the application threw.
+      return undefined;
+    }
+  }
+
+  #newLocalRoot(parent: SpanIdentity | undefined): LocalTrace {
+    const trace = parent === undefined ? newTrace(this.#ids) : continuedTrace(parent.trace);
+    this.#sampler.decide(trace, parent !== undefined);
+    trace.isLocal = true;
+    return trace;
+  }
+}
+
+/** What stands for a span that is not made: its parent's identity, so that a trace from elsewhere goes on unbroken. */
+function passedOn(parent: SpanIdentity | undefined): NonRecordingSpan {
+  return parent === undefined
+    ? INVALID_SPAN
+    : new NonRecordingSpan(parent.trace, parent.id0, parent.id1, parent.isRemote);
+}
+
+function kindOf(kind: unknown): number {
+  return typeof kind === 'number' && Number.isInteger(kind) && kind >= 0 && kind <= KIND_MAX ? kind : KIND_INTERNAL;
+}

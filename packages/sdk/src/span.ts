@@ -1,0 +1,281 @@
+import type { Span as OtelSpan, SpanContext, SpanStatus } from '@opentelemetry/api';
+import {
+  attributeSet,
+  returnFlatAttributes,
+  storedValue,
+  takeFlatAttributes,
+  type Attributes,
+  type AttributeSet,
+  type AttributeValue,
+  type FlatAttributes,
+} from './attributes.ts';
+import { exceptionAttributes } from './exception.ts';
+import { property } from './property.ts';
+import type { LocalTrace } from './local-trace.ts';
+import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
+import { SpanIdentity } from './span-identity.ts';
+import { givenTimeNs, type TimeInput } from './time.ts';
+
+/** Another span that this one is related to. */
+export interface SpanLink {
+  readonly context: SpanContext;
+  readonly attributes?: Attributes | undefined;
+}
+
+/** A span, recording or not. Nothing here throws, whatever it is given; after `end()` nothing changes it. */
+export interface Span extends OtelSpan, Disposable {
+  setAttribute(key: string, value: AttributeValue): this;
+  setAttributes(attributes: Attributes): this;
+  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this;
+  addLink(link: SpanLink): this;
+  addLinks(links: readonly SpanLink[]): this;
+  setStatus(status: SpanStatus): this;
+  updateName(name: string): this;
+  end(endTime?: TimeInput): void;
+  isRecording(): boolean;
+  recordException(exception: unknown, time?: TimeInput): void;
+  spanContext(): SpanContext;
+}
+
+/** An event as it waits for its span's end; the time is in nanoseconds from the trace's anchor. */
+export interface RecordedEvent {
+  readonly timeNs: number;
+  readonly name: string;
+  readonly attributes: AttributeSet;
+}
+
+export interface RecordedLink {
+  readonly trace: LocalTrace;
+  readonly id0: number;
+  readonly id1: number;
+  readonly isRemote: boolean;
+  readonly attributes: AttributeSet;
+}
+
+const STATUS_UNSET = 0;
+const STATUS_OK = 1;
+const STATUS_ERROR = 2;
+
+/**
+ * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
+ * keep, and therefore never used for a second span. Times are in nanoseconds from the trace's anchor.
+ */
+export class RecordingSpan extends SpanIdentity implements Span {
+  readonly recorder: SpanRecorder;
+  readonly scope: InstrumentationScope;
+  readonly parent: SpanIdentity | undefined;
+  readonly kind: number;
+  readonly startNs: number;
+  name: string;
+  endNs = 0;
+  ended = false;
+  /** Keys and values in turn, `attributesLength` places of it. */
+  attributes: FlatAttributes;
+  attributesLength = 0;
+  droppedAttributes = 0;
+  events: RecordedEvent[] | undefined = undefined;
+  droppedEvents = 0;
+  links: RecordedLink[] | undefined = undefined;
+  droppedLinks = 0;
+  statusCode = STATUS_UNSET;
+  statusMessage = '';
+
+  constructor(
+    recorder: SpanRecorder,
+    scope: InstrumentationScope,
+    trace: LocalTrace,
+    id0: number,
+    id1: number,
+    parent: SpanIdentity | undefined,
+    name: string,
+    kind: number,
+    startNs: number,
+  ) {
+    super(trace, id0, id1, false);
+    this.recorder = recorder;
+    this.scope = scope;
+    this.parent = parent;
+    this.name = name;
+    this.kind = kind;
+    this.startNs = startNs;
+    this.attributes = takeFlatAttributes();
+  }
+
+  isRecording(): boolean {
+    return !this.ended;
+  }
+
+  setAttribute(key: string, value: AttributeValue): this {
+    if (this.ended || value === undefined || value === null) return this;
+    const { limits } = this.recorder;
+    const stored = typeof key === 'string' && key !== '' ? storedValue(value, limits) : undefined;
+    if (stored === undefined) {
+      this.recorder.counters.invalidAttributes++;
+      return this;
+    }
+    const { attributes, attributesLength } = this;
+    for (let i = 0; i < attributesLength; i += 2) {
+      if (attributes[i] === key) {
+        attributes[i + 1] = stored;
+        return this;
+      }
+    }
+    if (attributesLength >= 2 * limits.attributeCountLimit) {
+      this.droppedAttributes++;
+      return this;
+    }
+    attributes[attributesLength] = key;
+    attributes[attributesLength + 1] = stored;
+    this.attributesLength = attributesLength + 2;
+    return this;
+  }
+
+  setAttributes(attributes: Attributes): this {
+    if (this.ended || typeof attributes !== 'object' || attributes === null) return this;
+    try {
+      for (const key in attributes) {
+        if (!Object.hasOwn(attributes, key)) continue;
+        const value = attributes[key];
+        if (value !== undefined) this.setAttribute(key, value);
+      }
+    } catch {
+      this.recorder.counters.invalidAttributes++;
+    }
+    return this;
+  }
+
+  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
+    if (this.ended) return this;
+    const { limits } = this.recorder;
+    const events = (this.events ??= []);
+    if (events.length >= limits.eventCountLimit) {
+      this.droppedEvents++;
+      return this;
+    }
+    const isTime = isTimeInput(attributesOrTime);
+    const attributes = attributeSet(isTime ? undefined : attributesOrTime, limits.attributePerEventCountLimit, limits);
+    this.recorder.counters.invalidAttributes += attributes.invalid;
+    events.push({ timeNs: this.#timeNs(isTime ? attributesOrTime : time), name: nameOf(name), attributes });
+    return this;
+  }
+
+  addLink(link: SpanLink): this {
+    if (this.ended) return this;
+    const { limits } = this.recorder;
+    const links = (this.links ??= []);
+    if (links.length >= limits.linkCountLimit) {
+      this.droppedLinks++;
+      return this;
+    }
+    const identity = this.recorder.identityOf(property(link, 'context'));
+    if (identity === undefined) return this;
+    const attributes = attributeSet(property(link, 'attributes'), limits.attributePerLinkCountLimit, limits);
+    this.recorder.counters.invalidAttributes += attributes.invalid;
+    const { trace, id0, id1, isRemote } = identity;
+    links.push({ trace, id0, id1, isRemote, attributes });
+    return this;
+  }
+
+  addLinks(links: readonly SpanLink[]): this {
+    if (Array.isArray(links)) for (const link of links) this.addLink(link);
+    return this;
+  }
+
+  setStatus(status: SpanStatus): this {
+    if (this.ended || this.statusCode === STATUS_OK) return this;
+    const code = property(status, 'code');
+    if (code !== STATUS_OK && code !== STATUS_ERROR) return this;
+    this.statusCode = code;
+    const message = property(status, 'message');
+    // OpenTelemetry: a description belongs to an error alone.
+    this.statusMessage = code === STATUS_ERROR && typeof message === 'string' ? message : '';
+    return this;
+  }
+
+  updateName(name: string): this {
+    if (!this.ended) this.name = nameOf(name);
+    return this;
+  }
+
+  recordException(exception: unknown, time?: TimeInput): void {
+    if (!this.ended) this.addEvent('exception', exceptionAttributes(exception), time);
+  }
+
+  /** Ends the span now, or at a given time; an end before its start becomes its start. A second call does nothing. */
+  end(endTime?: TimeInput): void {
+    if (this.ended) return;
+    this.endNs = Math.max(this.startNs, this.#timeNs(endTime));
+    this.ended = true;
+    const { attributes, attributesLength } = this;
+    this.recorder.record(this);
+    returnFlatAttributes(attributes, attributesLength);
+    this.attributes = NO_ATTRIBUTES;
+    this.attributesLength = 0;
+    this.events = undefined;
+    this.links = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+  }
+
+  #timeNs(given: unknown): number {
+    const { trace } = this;
+    const nowMs = this.recorder.monotonicMs();
+    const ns = given === undefined ? undefined : givenTimeNs(trace, given, nowMs);
+    return ns ?? (nowMs - trace.anchorMonotonicMs) * 1e6;
+  }
+}
+
+const NO_ATTRIBUTES: FlatAttributes = [];
+
+/** A span that only carries its identity: unsampled, remote, or of a tracer that is off. */
+export class NonRecordingSpan extends SpanIdentity implements Span {
+  isRecording(): boolean {
+    return false;
+  }
+  setAttribute(): this {
+    return this;
+  }
+  setAttributes(): this {
+    return this;
+  }
+  addEvent(): this {
+    return this;
+  }
+  addLink(): this {
+    return this;
+  }
+  addLinks(): this {
+    return this;
+  }
+  setStatus(): this {
+    return this;
+  }
+  updateName(): this {
+    return this;
+  }
+  recordException(): void {
+    // Nothing is recorded.
+  }
+  end(): void {
+    // Nothing was recorded.
+  }
+  [Symbol.dispose](): void {
+    // Nothing was recorded.
+  }
+}
+
+/** A span's name is text; what else was given is shown as text where it can be. */
+export function nameOf(name: unknown): string {
+  if (typeof name === 'string') return name;
+  try {
+    return String(name);
+  } catch {
+    return 'unknown';
+  }
+}
+
+function isTimeInput(value: unknown): value is TimeInput {
+  return typeof value === 'number' || value instanceof Date || Array.isArray(value);
+}

@@ -1,0 +1,72 @@
+/** Why a finished span did not reach the collector. */
+export type DropReason =
+  /** `maxQueueBytes` were waiting already. */
+  | 'queue_full'
+  /** Every attempt failed, or the answer was final. */
+  | 'export_failed'
+  /** The collector took the request but not this span (partial success). */
+  | 'rejected'
+  /** It ended after, or was still waiting when, the tracer shut down. */
+  | 'shutdown';
+
+/** A moment's view of a tracer's counters; all but `live`, `pendingSpans` and `pendingBytes` only grow. */
+export interface TracerStats {
+  /** Every span, sampled or not; a child that shares its unsampled parent's span is not one. */
+  readonly started: number;
+  readonly sampled: number;
+  /** Sampled spans that have ended. */
+  readonly ended: number;
+  /** Sampled spans that have not ended yet. */
+  readonly live: number;
+  /** Spans that the collector accepted. */
+  readonly exported: number;
+  readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Ended, and neither exported nor dropped yet. */
+  readonly pendingSpans: number;
+  readonly pendingBytes: number;
+  /** Bytes of the requests that the collector accepted. */
+  readonly exportedBytes: number;
+  readonly retries: number;
+  /** Spans above `spanBytesLimit`, exported without their details. */
+  readonly strippedSpans: number;
+  /** Attributes refused because key or value was nothing that OTLP can carry. */
+  readonly invalidAttributes: number;
+  readonly lastError: string | undefined;
+}
+
+/** The counters behind `TracerStats`: plain fields, because they are touched on every span. */
+export class Counters {
+  started = 0;
+  sampled = 0;
+  ended = 0;
+  exported = 0;
+  exportedBytes = 0;
+  retries = 0;
+  strippedSpans = 0;
+  invalidAttributes = 0;
+  lastError: string | undefined = undefined;
+  readonly dropped: Record<DropReason, number> = { queue_full: 0, export_failed: 0, rejected: 0, shutdown: 0 };
+
+  droppedSpans(): number {
+    const { queue_full, export_failed, rejected, shutdown } = this.dropped;
+    return queue_full + export_failed + rejected + shutdown;
+  }
+
+  snapshot(pendingBytes: number): TracerStats {
+    return {
+      started: this.started,
+      sampled: this.sampled,
+      ended: this.ended,
+      live: this.sampled - this.ended,
+      exported: this.exported,
+      dropped: { ...this.dropped },
+      pendingSpans: this.ended - this.exported - this.droppedSpans(),
+      pendingBytes,
+      exportedBytes: this.exportedBytes,
+      retries: this.retries,
+      strippedSpans: this.strippedSpans,
+      invalidAttributes: this.invalidAttributes,
+      lastError: this.lastError,
+    };
+  }
+}

@@ -1,0 +1,55 @@
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+
+/** A Node process that runs TypeScript sources of this package as they are. */
+export interface Child {
+  readonly process: ChildProcessWithoutNullStreams;
+  /** The next line of its standard output. */
+  line(): Promise<string>;
+  /** What it has written to standard error. */
+  stderr(): string;
+  exited(): Promise<{ readonly code: number | null; readonly signal: string | null }>;
+}
+
+/** Runs one of the files beside this one, with arguments. */
+export function runChild(file: string, ...args: string[]): Child {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  return started(spawn(process.execPath, ['--import', 'tsx', path, ...args], { cwd: PACKAGE }));
+}
+
+/** Runs a module given as text; it imports from `./src/…`. */
+export function evalChild(source: string, env: NodeJS.ProcessEnv = {}): Child {
+  const args = ['--import', 'tsx', '--input-type=module', '--eval', source];
+  return started(spawn(process.execPath, args, { cwd: PACKAGE, env: { ...process.env, ...env } }));
+}
+
+function started(child: ChildProcessWithoutNullStreams): Child {
+  const lines: string[] = [];
+  const waiters: ((line: string) => void)[] = [];
+  let rest = '';
+  let stderr = '';
+  child.stdout.on('data', (data: Buffer) => {
+    const parts = (rest + data.toString()).split('\n');
+    rest = parts.pop() ?? '';
+    for (const line of parts) {
+      const waiter = waiters.shift();
+      if (waiter === undefined) lines.push(line);
+      else waiter(line);
+    }
+  });
+  child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
+  const exit = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal }));
+  });
+  return {
+    process: child,
+    line: () => {
+      const line = lines.shift();
+      return line === undefined ? new Promise((resolve) => waiters.push(resolve)) : Promise.resolve(line);
+    },
+    stderr: () => stderr,
+    exited: () => exit,
+  };
+}

@@ -1,0 +1,53 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { readRequest, type ReadSpan } from './otlp-reader.ts';
+
+/** How a collector in a test answers the n-th request, counted from 0. */
+export type Answer = (response: ServerResponse, n: number, request: IncomingMessage) => void;
+
+export interface Sink {
+  readonly url: string;
+  readonly port: number;
+  readonly spans: ReadSpan[];
+  readonly requests: IncomingHttpHeaders[];
+  /** Resolves with the spans once there are `count` of them. */
+  received(count: number): Promise<ReadSpan[]>;
+  close(): Promise<void>;
+}
+
+/** A collector that decodes what it gets. What it answers other than 200 does not count as received. */
+export async function startSink(answer: Answer = (response) => void response.end(), port = 0): Promise<Sink> {
+  const spans: ReadSpan[] = [];
+  const requests: IncomingHttpHeaders[] = [];
+  const waiters: { count: number; done: (spans: ReadSpan[]) => void }[] = [];
+  let n = 0;
+  const server = createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('error', () => undefined);
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      requests.push(request.headers);
+      response.on('finish', () => {
+        if (response.statusCode !== 200) return;
+        spans.push(...readRequest(Buffer.concat(parts)));
+        for (const waiter of waiters) if (spans.length >= waiter.count) waiter.done(spans);
+      });
+      answer(response, n++, request);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  const address = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    port: address.port,
+    spans,
+    requests,
+    received: (count) =>
+      spans.length >= count ? Promise.resolve(spans) : new Promise((done) => waiters.push({ count, done })),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

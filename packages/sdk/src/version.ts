@@ -1,0 +1,2 @@
+/** The package's version, as `telemetry.sdk.version` carries it. */
+export const VERSION = '0.1.0';
