@@ -120,9 +120,14 @@ function buildInputs() {
       ...filesBelow(`packages/${name}/src`),
     );
   }
-  files.push('packages/ui/index.html', 'packages/ui/vite.config.ts', ...filesBelow('packages/ui/public'));
+  files.push(
+    'packages/ui/index.html',
+    'packages/ui/vite.config.ts',
+    'packages/ui/initial-size.ts',
+    ...filesBelow('packages/ui/public'),
+  );
   files.push(...filesBelow('examples/checkout'), 'scripts/workspace.mjs');
-  return files.filter((path) => !/\.(test|contract)\.tsx?$/.test(path)).sort();
+  return files.filter((path) => !/\.(test|contract)\.tsx?$/.test(path)).toSorted();
 }
 
 function filesBelow(folder) {

@@ -40,7 +40,7 @@ describe('bad input over HTTP', () => {
   });
 
   it('answers 400 to a truncated protobuf, and stores none of its spans', async () => {
-    const span = [0x0a, 16, ...new Array<number>(16).fill(7), 0x12, 8, ...new Array<number>(8).fill(9)];
+    const span = [0x0a, 16, ...Array.from({ length: 16 }, () => 7), 0x12, 8, ...Array.from({ length: 8 }, () => 9)];
     const spans = [0x12, span.length + 2, 0x12, span.length, ...span];
     const whole = Uint8Array.from([0x0a, spans.length, ...spans]);
     await expectRefusal(await post(whole.subarray(0, -3), protobuf), 400, /truncated|beyond|ends/i);

@@ -215,7 +215,7 @@ function expectedSpan(span: ReadableSpan): Flat {
       droppedLinksCount: span.droppedLinksCount,
       status: { code: span.status.code, message: span.status.message ?? '' },
     },
-    resource: keyValues(span.resource.attributes as Attributes),
+    resource: keyValues(span.resource.attributes),
     resourceSchemaUrl: 'https://opentelemetry.io/schemas/1.30.0',
     scope: `${span.instrumentationScope.name}@${span.instrumentationScope.version ?? ''}`,
     scopeSchemaUrl: span.instrumentationScope.schemaUrl ?? '',

@@ -18,15 +18,6 @@ describe('a start that cannot succeed says why in one line and exits with a code
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  async function failedStart(args: readonly string[]): Promise<string> {
-    const command = runCommand(['up', ...args]);
-    const exit = await command.exited;
-    expect(exit.code, command.output()).toBeGreaterThan(0);
-    const lines = command.output().trim().split('\n');
-    expect(lines, command.output()).toHaveLength(1);
-    return lines[0] ?? '';
-  }
-
   it.for(['--http-port', '--otlp-http-port'])('when the port of %s is taken', async (flag) => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
@@ -77,3 +68,12 @@ describe('a start that cannot succeed says why in one line and exits with a code
     expect(await failedStart(['--http-port', '70000'])).toContain('70000');
   });
 });
+
+async function failedStart(args: readonly string[]): Promise<string> {
+  const command = runCommand(['up', ...args]);
+  const exit = await command.exited;
+  expect(exit.code, command.output()).toBeGreaterThan(0);
+  const lines = command.output().trim().split('\n');
+  expect(lines, command.output()).toHaveLength(1);
+  return lines[0] ?? '';
+}

@@ -12,6 +12,8 @@ export interface Config extends Settings {
 export interface Settings {
   /** A name or an address without brackets. */
   readonly host: string;
+  /** Accepted already, so that a set-up need not change later; nothing listens there yet. */
+  readonly otlpGrpcPort: number;
   /** 0 picks a free one. */
   readonly otlpHttpPort: number;
   /** Of the UI and the API; 0 picks a free one. */
@@ -62,6 +64,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     accepted: 'a host name or an IP address',
     otherwise: () => '127.0.0.1',
     parse: parseHost,
+  },
+  otlpGrpcPort: {
+    ...PORT,
+    flag: '--otlp-grpc-port',
+    env: 'THROUGHLINE_OTLP_GRPC_PORT',
+    help: 'Port for OTLP/gRPC, which comes with a later release: nothing listens there yet',
+    otherwise: () => 4317,
   },
   otlpHttpPort: {
     ...PORT,
@@ -116,17 +125,12 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
 
 /** Names that belong to later releases: silence would look like success. */
 const LATER: Readonly<Record<string, string>> = {
-  '--otlp-grpc-port': 'OTLP/gRPC',
-  THROUGHLINE_OTLP_GRPC_PORT: 'OTLP/gRPC',
   '--config': 'a configuration file',
 };
 
 /** Flags win over the environment, and it over the defaults. Throws ConfigError. */
 export function readConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
   const flags = readFlags(args);
-  for (const name of Object.keys(LATER)) {
-    if ((env[name] ?? '') !== '') throw comesLater(name);
-  }
   const values: Record<string, unknown> = {};
   const sources: Record<string, string> = {};
   for (const [key, setting] of Object.entries(SETTINGS) as [keyof Settings, Setting<unknown>][]) {
@@ -158,7 +162,7 @@ function parse(setting: Setting<unknown>, text: string, source: string): unknown
   throw new ConfigError(`${source} was given as ${JSON.stringify(text)}; accepted is ${setting.accepted}`);
 }
 
-/** `--flag value` and `--flag=value`; a switch stands alone. */
+/** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
 function readFlags(args: readonly string[]): Map<string, string> {
   const flags = new Map<string, string>();
   const known = new Map(Object.values(SETTINGS).map((setting) => [setting.flag, setting]));
@@ -167,7 +171,6 @@ function readFlags(args: readonly string[]): Map<string, string> {
     if (name === '') throw new ConfigError(`${JSON.stringify(args[i])} was given; accepted are only flags`);
     const setting = known.get(name);
     if (setting === undefined) throw unknownFlag(name, [...known.keys()]);
-    if (flags.has(name)) throw new ConfigError(`${name} was given twice; accepted is one value`);
     if (setting.value === undefined) {
       flags.set(name, inline ?? 'true');
       continue;

@@ -1,4 +1,3 @@
-import { constants } from 'node:os';
 import { ConfigError } from '../config.ts';
 import { findOrStartCollector, orAborted, type Collector } from './demo-collector.ts';
 import { sendCustomers } from './demo-customers.ts';
@@ -6,7 +5,9 @@ import { headlineOfLateTrace } from './demo-late-span.ts';
 import { DEMO_USAGE, readDemoOptions, type DemoOptions } from './demo-options.ts';
 import { DemoProcesses } from './demo-processes.ts';
 import { requireShopPackages, startShop } from './demo-shop.ts';
+import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
+import { stopOnSignal } from './stop-signal.ts';
 
 /** What the demo found; the one line that `--json` prints. */
 interface DemoResult {
@@ -16,9 +17,6 @@ interface DemoResult {
   readonly traceUrl: string;
   readonly headline: string;
 }
-
-/** npm passes on the Ctrl-C that the terminal has sent to everybody already: within this time two are one. */
-const SAME_SIGNAL_MS = 500;
 
 /** `throughline demo`: runs until it is told to stop, or to the end with `--exit`. Answers the exit code. */
 export async function runDemo(args: string[]): Promise<number> {
@@ -77,33 +75,8 @@ function print(result: DemoResult, { exit, json }: DemoOptions): void {
 `);
 }
 
-/** Aborts at the first SIGINT or SIGTERM; at a later one kills what runs and ends this process. */
-function stopOnSignal(kill: () => void): AbortSignal {
-  const controller = new AbortController();
-  let firstAtMs = 0;
-  const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
-    if (!controller.signal.aborted) {
-      firstAtMs = performance.now();
-      controller.abort();
-    } else if (performance.now() - firstAtMs > SAME_SIGNAL_MS) {
-      kill();
-      process.exit(128 + constants.signals[signal]);
-    }
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return controller.signal;
-}
-
 /** Progress is for people: with `--json`, standard output is the one line. */
 function progressOf({ json }: DemoOptions): (line: string) => void {
   const stream = json ? process.stderr : process.stdout;
   return (line) => stream.write(`  ${line}\n`);
-}
-
-/** An error that we foresaw has a code and a message for people; of any other the stack is wanted. */
-function oneLine(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error) return error.message.replaceAll('\n', ' ');
-  return error.stack ?? error.message;
 }

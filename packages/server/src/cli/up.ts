@@ -1,11 +1,12 @@
-import { constants } from 'node:os';
 import { pino } from 'pino';
 import type { Config } from '../config.ts';
 import { ConfigError, readConfig, SETTINGS } from '../config.ts';
 import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
+import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
+import { stopOnSignal } from './stop-signal.ts';
 
 /** `throughline up`: runs until it is told to stop. Answers the exit code. */
 export async function runUp(args: readonly string[]): Promise<number> {
@@ -14,17 +15,24 @@ export async function runUp(args: readonly string[]): Promise<number> {
     return 0;
   }
   const startedMs = performance.now();
-  const stop = stopSignal();
+  // Ending at once loses nothing acknowledged: the next start loads it.
+  const stop = stopOnSignal();
+  const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
   let server: RunningServer | null = null;
   try {
     const config = readConfig(args, process.env);
     const log = pino({ name: 'throughline', level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
+    if (config.sources.otlpGrpcPort !== 'default') {
+      log.warn(
+        `${config.sources.otlpGrpcPort} is set, but nothing listens there: OTLP/gRPC comes with a later release`,
+      );
+    }
     server = await startServer(config, log);
     process.stdout.write(startMessage(config, server));
-    await Promise.race([server.ready, stop.received]);
-    if (!stop.signal.aborted) {
+    await Promise.race([server.ready, stopped]);
+    if (!stop.aborted) {
       process.stdout.write(`  ${paint('green', 'Ready')} after ${Math.round(performance.now() - startedMs)} ms\n`);
-      await stop.received;
+      await stopped;
     }
     return 0;
   } catch (error) {
@@ -33,19 +41,6 @@ export async function runUp(args: readonly string[]): Promise<number> {
   } finally {
     await server?.close();
   }
-}
-
-/** Hears the first SIGINT or SIGTERM; a second one ends the process at once, which loses nothing acknowledged. */
-function stopSignal(): { readonly received: Promise<void>; readonly signal: AbortSignal } {
-  const controller = new AbortController();
-  const received = new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
-  const onSignal = (signal: 'SIGINT' | 'SIGTERM'): void => {
-    if (controller.signal.aborted) process.exit(128 + constants.signals[signal]);
-    controller.abort();
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
-  return { received, signal: controller.signal };
 }
 
 function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl }: RunningServer): string {
@@ -60,13 +55,6 @@ function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl }: Running
   OTEL_EXPORTER_OTLP_ENDPOINT=${otlpHttpUrl} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf
 
 `;
-}
-
-/** An error that we foresaw has a code and a message for people; of any other the stack is wanted. */
-function oneLine(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if ('code' in error) return error.message.replaceAll('\n', ' ');
-  return error.stack ?? error.message;
 }
 
 /** Every flag with its variable and its default. */

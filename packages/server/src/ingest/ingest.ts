@@ -149,9 +149,9 @@ export class Ingest {
   }
 
   async #write(block: SpanBlock): Promise<CommitResult> {
-    this.#native.clear();
-    writeNativeBlock(block, this.#native);
     try {
+      this.#native.clear();
+      writeNativeBlock(block, this.#native);
       return await this.#spool.append(this.#native.content(), block.rowCount);
     } catch (error) {
       return { kind: 'blocked', reason: error instanceof Error ? error.message : String(error) };

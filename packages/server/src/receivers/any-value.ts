@@ -31,7 +31,7 @@ export const VALUE_TAGS = {
   bytes: 0x3a,
 } as const;
 
-export const VALUE_FIELDS = 0b1111_1110;
+const VALUE_FIELDS = 0b1111_1110;
 
 /** JSON has no word for some doubles; OTLP writes them as strings. */
 export function jsonDouble(value: number): number | string {

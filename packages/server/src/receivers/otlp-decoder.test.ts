@@ -249,8 +249,8 @@ test('hostile JSON never crashes the decoder and is forgotten without a trace', 
       const target = values[where % Math.max(1, values.length)];
       const at = target?.index ?? 0;
       const replaced = payload.slice(0, at) + json + payload.slice(at + (target?.[0].length ?? 0));
-      for (const text of [replaced, payload.slice(0, where % payload.length)]) {
-        expect(leavesNoTrace((block, refusals) => decodeOtlpJson(Buffer.from(text), block, refusals))).toBe(true);
+      for (const hostile of [replaced, payload.slice(0, where % payload.length)]) {
+        expect(leavesNoTrace((block, refusals) => decodeOtlpJson(Buffer.from(hostile), block, refusals))).toBe(true);
       }
     }),
     { numRuns: 1_000, seed: 12 },

@@ -2,12 +2,12 @@ import type { AttributeColumns } from '../ingest/attribute-columns.ts';
 import type { Refusals } from '../ingest/ingest.ts';
 import { MalformedRequestError } from '../ingest/result.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
-import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
 import { bufferOf } from './any-value.ts';
 import { decodeAttribute } from './attribute-decoder.ts';
 import { describeOffset } from './otlp-path.ts';
-import { emptyLink, emptyScope, entityRef, storedEnumeration, type JsonEntityRef } from './otlp-fields.ts';
-import { MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';
+import { emptyScope, entityRef, type JsonEntityRef } from './otlp-fields.ts';
+import { decodeMessage, MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';
+import { SpanDecoder } from './span-decoder.ts';
 
 /**
  * Appends the spans of an ExportTraceServiceRequest (`opentelemetry/proto/collector/trace/v1`, opentelemetry-proto 1.x),
@@ -35,21 +35,19 @@ export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, refusals: Refusa
 class OtlpDecoder {
   readonly #reader: ProtobufReader;
   readonly #block: SpanBlock;
-  readonly #refusals: Refusals;
-  readonly #span = new SpanFields();
-  readonly #link: LinkFields = emptyLink();
+  readonly #spans: SpanDecoder;
 
   constructor(bytes: Uint8Array, block: SpanBlock, refusals: Refusals) {
     this.#reader = new ProtobufReader(bytes);
     this.#block = block;
-    this.#refusals = refusals;
+    this.#spans = new SpanDecoder(this.#reader, block, refusals);
   }
 
   decodeRequest(): void {
     const reader = this.#reader;
     while (reader.at < reader.end) {
       const tag = reader.tag();
-      if (tag === tags.resourceSpans) this.#message(() => this.#decodeResourceSpans());
+      if (tag === tags.resourceSpans) decodeMessage(reader, () => this.#decodeResourceSpans());
       else reader.skip(tag, 0b10);
     }
   }
@@ -67,7 +65,7 @@ class OtlpDecoder {
       const tag = reader.tag();
       switch (tag) {
         case tags.resource:
-          this.#message(() => {
+          decodeMessage(reader, () => {
             dropped = this.#decodeResource(attributes, entityRefs, dropped);
           });
           break;
@@ -94,9 +92,9 @@ class OtlpDecoder {
     let dropped = droppedBefore;
     while (reader.at < reader.end) {
       const tag = reader.tag();
-      if (tag === 0x0a) this.#message(() => decodeAttribute(reader, attributes));
+      if (tag === 0x0a) decodeMessage(reader, () => decodeAttribute(reader, attributes));
       else if (tag === 0x10) dropped = reader.uint32();
-      else if (tag === 0x1a) this.#message(() => entityRefs.push(this.#decodeEntityRef()));
+      else if (tag === 0x1a) decodeMessage(reader, () => entityRefs.push(this.#decodeEntityRef()));
       else reader.skip(tag, 0b1110);
     }
     return dropped;
@@ -128,7 +126,7 @@ class OtlpDecoder {
       const tag = reader.tag();
       switch (tag) {
         case tags.scope:
-          this.#message(() => this.#decodeScope(scope));
+          decodeMessage(reader, () => this.#decodeScope(scope));
           break;
         case tags.span:
           reader.range();
@@ -143,7 +141,7 @@ class OtlpDecoder {
       }
     }
     this.#block.addScope(reader.bytes, scope);
-    this.#again(begin, tags.span, () => this.#decodeSpan());
+    this.#again(begin, tags.span, () => this.#spans.decodeSpan());
   }
 
   #decodeScope(scope: ReturnType<typeof emptyScope>): void {
@@ -163,7 +161,7 @@ class OtlpDecoder {
           scope.versionEnd = reader.stop;
           break;
         case 0x1a:
-          this.#message(() => decodeAttribute(reader, attributes));
+          decodeMessage(reader, () => decodeAttribute(reader, attributes));
           break;
         case 0x20:
           scope.droppedAttributesCount = reader.uint32();
@@ -174,192 +172,9 @@ class OtlpDecoder {
     }
   }
 
-  #decodeSpan(): void {
-    const reader = this.#reader;
-    const span = this.#span;
-    const block = this.#block;
-    span.reset(reader.bytes);
-    block.beginSpan();
-    while (reader.at < reader.end) {
-      const tag = reader.tag();
-      switch (tag) {
-        case 0x0a:
-          reader.range();
-          span.traceIdStart = reader.start;
-          span.traceIdEnd = reader.stop;
-          break;
-        case 0x12:
-          reader.range();
-          span.spanIdStart = reader.start;
-          span.spanIdEnd = reader.stop;
-          break;
-        case 0x1a:
-          reader.range();
-          span.traceStateStart = reader.start;
-          span.traceStateEnd = reader.stop;
-          break;
-        case 0x22:
-          reader.range();
-          span.parentSpanIdStart = reader.start;
-          span.parentSpanIdEnd = reader.stop;
-          break;
-        case 0x2a:
-          reader.range();
-          span.nameStart = reader.start;
-          span.nameEnd = reader.stop;
-          break;
-        case 0x30:
-          span.kind = this.#enumeration();
-          break;
-        case 0x39:
-          reader.fixed64();
-          span.startLow = reader.low;
-          span.startHigh = reader.high;
-          break;
-        case 0x41:
-          reader.fixed64();
-          span.endLow = reader.low;
-          span.endHigh = reader.high;
-          break;
-        case 0x4a: {
-          reader.range();
-          const outerEnd = reader.enter(reader.start, reader.stop);
-          decodeAttribute(reader, block.attributes);
-          reader.leave(outerEnd);
-          break;
-        }
-        case 0x50:
-          span.droppedAttributesCount = reader.uint32();
-          break;
-        case 0x5a:
-          this.#message(() => this.#decodeEvent());
-          break;
-        case 0x60:
-          span.droppedEventsCount = reader.uint32();
-          break;
-        case 0x6a:
-          this.#message(() => this.#decodeLink());
-          break;
-        case 0x70:
-          span.droppedLinksCount = reader.uint32();
-          break;
-        case 0x7a:
-          this.#message(() => this.#decodeStatus(span));
-          break;
-        case 0x85:
-          span.flags = reader.fixed32();
-          break;
-        default:
-          reader.skip(tag, 0x1_fffe);
-      }
-    }
-    const refusal = block.endSpan(span);
-    if (refusal !== null) this.#refusals.add(refusal);
-  }
-
-  #decodeStatus(span: SpanFields): void {
-    const reader = this.#reader;
-    while (reader.at < reader.end) {
-      const tag = reader.tag();
-      if (tag === 0x12) {
-        reader.range();
-        span.statusMessageStart = reader.start;
-        span.statusMessageEnd = reader.stop;
-      } else if (tag === 0x18) span.statusCode = this.#enumeration();
-      else reader.skip(tag, 0b1100);
-    }
-  }
-
-  #decodeEvent(): void {
-    const reader = this.#reader;
-    const { attributes } = this.#block.events;
-    let nameStart = 0;
-    let nameStop = 0;
-    let timeLow = 0;
-    let timeHigh = 0;
-    let dropped = 0;
-    while (reader.at < reader.end) {
-      const tag = reader.tag();
-      switch (tag) {
-        case 0x09:
-          reader.fixed64();
-          timeLow = reader.low;
-          timeHigh = reader.high;
-          break;
-        case 0x12:
-          reader.range();
-          nameStart = reader.start;
-          nameStop = reader.stop;
-          break;
-        case 0x1a:
-          this.#message(() => decodeAttribute(reader, attributes));
-          break;
-        case 0x20:
-          dropped = reader.uint32();
-          break;
-        default:
-          reader.skip(tag, 0b1_1110);
-      }
-    }
-    this.#block.addEvent(reader.bytes, nameStart, nameStop, timeLow, timeHigh, dropped);
-  }
-
-  #decodeLink(): void {
-    const reader = this.#reader;
-    const link = Object.assign(this.#link, emptyLink());
-    const { attributes } = this.#block.links;
-    while (reader.at < reader.end) {
-      const tag = reader.tag();
-      switch (tag) {
-        case 0x0a:
-          reader.range();
-          link.traceIdStart = reader.start;
-          link.traceIdEnd = reader.stop;
-          break;
-        case 0x12:
-          reader.range();
-          link.spanIdStart = reader.start;
-          link.spanIdEnd = reader.stop;
-          break;
-        case 0x1a:
-          reader.range();
-          link.traceStateStart = reader.start;
-          link.traceStateEnd = reader.stop;
-          break;
-        case 0x22:
-          this.#message(() => decodeAttribute(reader, attributes));
-          break;
-        case 0x28:
-          link.droppedAttributesCount = reader.uint32();
-          break;
-        case 0x35:
-          link.flags = reader.fixed32();
-          break;
-        default:
-          reader.skip(tag, 0b111_1110);
-      }
-    }
-    this.#block.addLink(reader.bytes, link);
-  }
-
-  #enumeration(): number {
-    const reader = this.#reader;
-    reader.varint();
-    return storedEnumeration(reader.high === 0 ? reader.low : -1);
-  }
-
   #text(): string {
     this.#reader.range();
     return bufferOf(this.#reader).toString('utf8');
-  }
-
-  /** Reads the length of a message and decodes it. */
-  #message(decode: () => void): void {
-    const reader = this.#reader;
-    reader.range();
-    const outerEnd = reader.enter(reader.start, reader.stop);
-    decode();
-    reader.leave(outerEnd);
   }
 
   /** Decodes every message with this tag in the message that has just been read and that began there. */
@@ -368,7 +183,7 @@ class OtlpDecoder {
     reader.at = begin;
     while (reader.at < reader.end) {
       const tag = reader.tag();
-      if (tag === wanted) this.#message(decode);
+      if (tag === wanted) decodeMessage(reader, decode);
       else reader.skip(tag, 0);
     }
   }

@@ -17,11 +17,6 @@ export class MalformedProtobufError extends MalformedRequestError {
   }
 }
 
-/** A field's tag as it stands on the wire: number and wire type. */
-export function tagOf(field: number, wireType: number): number {
-  return (field << 3) | wireType;
-}
-
 /**
  * A cursor over protobuf bytes. Reading a value leaves it in plain fields and moves `at` behind it; nothing is
  * allocated. Every method throws `MalformedProtobufError` at the end of the message that is read.
@@ -169,4 +164,12 @@ export class ProtobufReader {
   #fail(what: string): never {
     throw new MalformedProtobufError(this.at, what);
   }
+}
+
+/** Reads the length of a message and calls back with the reader standing in it. */
+export function decodeMessage(reader: ProtobufReader, decode: () => void): void {
+  reader.range();
+  const outerEnd = reader.enter(reader.start, reader.stop);
+  decode();
+  reader.leave(outerEnd);
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -74,7 +74,6 @@ test('ends the engine that a killed collector left behind, and nobody else', asy
 });
 
 test.each([
-  ['whose parent does not exist', 'missing/data', 'its parent directory does not exist'],
   ['below a file', 'file/data', 'a part of its path is not a directory'],
   ['that is a file', 'file', 'a part of its path is not a directory'],
   ['with a character that the engine takes for a pattern', 'data{1}', 'its path holds one of the characters'],
@@ -90,4 +89,10 @@ test('of many collectors that find a stale lock at once, one gets the directory'
   writeFileSync(join(parent, 'server.lock'), JSON.stringify({ holder: { pid: 2 ** 22 + 1, startTime: '1' } }));
   const tries = await Promise.allSettled(Array.from({ length: 8 }, () => openDataDirectory(parent, { log })));
   expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
+});
+
+test('creates a directory with all the folders above it, for its owner alone', async () => {
+  const path = join(parent, 'var', 'throughline');
+  await (await openDataDirectory(path, { log })).release();
+  expect(statSync(path).mode & 0o777).toBe(0o700);
 });

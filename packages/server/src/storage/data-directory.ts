@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
@@ -70,8 +70,11 @@ export async function openDataDirectory(path: string, options: { readonly log: L
 }
 
 function create(directory: string): void {
+  // Not `recursive`: where the kernel refuses a folder as ENOENT, as below /proc, Node 20 tries for ever.
+  const missing = [];
+  for (let path = directory; !existsSync(path); path = dirname(path)) missing.push(path);
   try {
-    mkdirSync(directory, { mode: 0o700 });
+    for (const path of missing.toReversed()) mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw unusable(directory, explain(error), error);
   }
@@ -175,7 +178,7 @@ function explain(error: unknown): string {
     EACCES: 'permission denied',
     EPERM: 'permission denied',
     EROFS: 'the file system is read-only',
-    ENOENT: 'its parent directory does not exist',
+    ENOENT: 'it cannot be created there',
     ENOTDIR: 'a part of its path is not a directory',
     ENOSPC: 'the disk is full',
   };

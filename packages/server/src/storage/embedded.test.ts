@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { EmbeddedEngine } from './embedded.ts';
@@ -118,6 +119,31 @@ test('the engine does not outlive a collector that is killed during a long query
   collector.kill('SIGKILL');
   await eventually(() => !isRunning(engine), 5_000);
   expect(isRunning(engine)).toBe(false);
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('signals that are meant for the collector do not end the engine', async () => {
+  const pid = store.pids.at(-1) ?? 0;
+  process.kill(pid, 'SIGINT');
+  process.kill(pid, 'SIGTERM');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(await store.rows('SELECT 1')).toEqual([[1]]);
+  expect(store.pids.at(-1)).toBe(pid);
+});
+
+test('where the engine is not installed, the error says what to install', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-bare-'));
+  writeFileSync(join(directory, 'package.json'), '{"type": "module"}');
+  copyFileSync(builtEngineProcess, join(directory, 'embedded-process.js'));
+  const engine = new EmbeddedEngine({
+    directory: join(directory, 'store'),
+    log: silentLog,
+    registry: new Registry(),
+    processPath: pathToFileURL(join(directory, 'embedded-process.js')),
+  });
+  const error: unknown = await engine.start().catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ code: 'not_installed' });
+  expect(String(error)).toContain('run "npm install chdb"');
   rmSync(directory, { recursive: true, force: true });
 });
 

@@ -127,11 +127,15 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     const engine = this.#process;
+    const wasReady = this.#state.kind === 'ready';
     this.#state = { kind: 'closed' };
     if (engine === null) return;
-    await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
-    engine.close();
-    await Promise.race([engine.ended, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
+    if (wasReady) {
+      const { closeTimeoutMs } = this.#limits;
+      await Promise.race([this.#runningInsert, delay(closeTimeoutMs, undefined, { ref: false })]);
+      engine.close();
+      await Promise.race([engine.ended, delay(closeTimeoutMs, undefined, { ref: false })]);
+    }
     engine.kill();
     await engine.ended;
   }

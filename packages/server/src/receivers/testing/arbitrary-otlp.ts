@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { AnyValue, KeyValue, SpanEvent, SpanLink, TracesData } from '../../../../trace/src/otlp.ts';
+import type { AnyValue, KeyValue, SpanEvent, SpanLink, TracesData } from '@throughline/trace';
 
 const text = fc.oneof(
   fc.string({ unit: 'grapheme', maxLength: 12 }),

@@ -1,4 +1,4 @@
-import type { AnyValue, KeyValue, TracesData } from '../../../../trace/src/otlp.ts';
+import type { AnyValue, KeyValue, TracesData } from '@throughline/trace';
 
 /** Fields of one message, each as its bytes on the wire. */
 type Fields = Buffer[];

@@ -1,5 +1,5 @@
 import { SPAN_COLUMNS } from '../../storage/schema.ts';
-import type { AnyValue, KeyValue, TracesData } from '../../../../trace/src/otlp.ts';
+import type { AnyValue, KeyValue, TracesData } from '@throughline/trace';
 
 /** A SELECT of every column in a form that JSON carries exactly: strings as hex, 64-bit integers as text. */
 export const SELECT_ROWS = `SELECT ${SPAN_COLUMNS.map(([name, type]) => exactly(name, type)).join(', ')} FROM throughline.spans`;

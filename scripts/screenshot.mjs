@@ -1,0 +1,76 @@
+// Makes the README's pictures (docs/images/) from the running demo: `node scripts/screenshot.mjs [folder]`.
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ensureBuilt, ensureChromium, ensureInstalled, fail, findChromium, root } from './workspace.mjs';
+
+ensureInstalled();
+ensureBuilt();
+ensureChromium();
+const executablePath = findChromium();
+if (!executablePath) fail('There is no Chromium.');
+
+const folder = process.argv[2] ?? join(root, 'docs/images');
+const scratch = mkdtempSync(join(tmpdir(), 'throughline-screenshot-'));
+mkdirSync(folder, { recursive: true });
+const { chromium } = await import('playwright-core');
+
+const demo = spawn(process.execPath, [join(root, 'packages/server/dist/cli/main.js'), 'demo', '--json'], {
+  env: {
+    ...process.env,
+    THROUGHLINE_DATA_DIR: join(scratch, 'data'),
+    THROUGHLINE_HTTP_PORT: '0',
+    THROUGHLINE_OTLP_HTTP_PORT: '0',
+  },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const ended = new Promise((resolve) => demo.once('exit', resolve));
+try {
+  const [line] = await new Promise((resolve, reject) => {
+    createInterface(demo.stdout).once('line', (text) => resolve([text]));
+    demo.once('exit', () => reject(new Error('the demo ended before it told its story')));
+  });
+  const { traceUrl, uiUrl } = JSON.parse(line);
+  for (const colorScheme of ['light', 'dark']) await takePictures(colorScheme, traceUrl, uiUrl);
+} finally {
+  demo.kill('SIGTERM');
+  await ended;
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function takePictures(colorScheme, traceUrl, uiUrl) {
+  const browser = await chromium.launchPersistentContext(join(scratch, `chromium-${colorScheme}`), {
+    executablePath,
+    headless: true,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+    viewport: { width: 1440, height: 860 },
+    colorScheme,
+    reducedMotion: 'reduce',
+  });
+  const page = await browser.newPage();
+  const suffix = colorScheme === 'light' ? '' : '-dark';
+  await page.goto(traceUrl);
+  await page.getByRole('treegrid').waitFor();
+  await page.getByRole('row', { name: /SELECT orders/ }).click();
+  await page.screenshot({ path: join(folder, `trace${suffix}.png`) });
+  await page.goto(`${uiUrl}/explore`);
+  await page
+    .getByText(/kept running/)
+    .first()
+    .waitFor();
+  await page.screenshot({ path: join(folder, `explore${suffix}.png`) });
+  await page.goto(`${uiUrl}/services`);
+  await page.getByText('checkout').first().waitFor();
+  await page.screenshot({ path: join(folder, `services${suffix}.png`) });
+  await browser.close();
+}
