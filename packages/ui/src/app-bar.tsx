@@ -1,0 +1,36 @@
+import { Link } from 'wouter';
+import styles from './app-bar.module.css';
+import { OpenTrace } from './open-trace.tsx';
+import { ThemeToggle } from './theme/theme-toggle.tsx';
+
+const pages = [
+  { path: '/services', title: 'Services' },
+  { path: '/explore', title: 'Explore' },
+] as const;
+
+export function AppBar() {
+  return (
+    <header className={styles['bar']}>
+      <a className={styles['skip']} href="#main">
+        Skip to the content
+      </a>
+      <Link href="/services" className={styles['brand']}>
+        <img src="/favicon.svg" width={22} height={22} alt="" />
+        <span className={styles['name']}>Throughline</span>
+      </Link>
+      <nav className={styles['nav']} aria-label="Pages">
+        {pages.map((page) => (
+          <Link
+            key={page.path}
+            href={page.path}
+            className={(active) => (active ? `${styles['page']} ${styles['current']}` : styles['page'])}
+          >
+            {page.title}
+          </Link>
+        ))}
+      </nav>
+      <OpenTrace />
+      <ThemeToggle />
+    </header>
+  );
+}

@@ -1,0 +1,27 @@
+import { Link, useLocation } from 'wouter';
+import button from './parts/button.module.css';
+import { Notice } from './parts/notice.tsx';
+import { usePageTitle } from './parts/use-page-title.ts';
+
+export function NotFoundPage() {
+  const [path] = useLocation();
+  usePageTitle('Not found');
+  return (
+    <Notice
+      icon="search"
+      title="There is no such page"
+      actions={
+        <>
+          <Link className={button['button']} href="/services">
+            Services
+          </Link>
+          <Link className={button['button']} href="/explore">
+            Explore
+          </Link>
+        </>
+      }
+    >
+      <code>{path}</code> leads nowhere. It may come from another version of Throughline.
+    </Notice>
+  );
+}

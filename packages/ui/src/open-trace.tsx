@@ -1,0 +1,42 @@
+import { useState, type SyntheticEvent } from 'react';
+import { useLocation } from 'wouter';
+import styles from './open-trace.module.css';
+import { Icon } from './parts/icon.tsx';
+import { findTraceId } from './trace-id.ts';
+
+/** Opens the trace whose id is pasted, whatever stands around the id. */
+export function OpenTrace() {
+  const [text, setText] = useState('');
+  const [wrong, setWrong] = useState(false);
+  const [, navigate] = useLocation();
+
+  const open = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    const traceId = findTraceId(text);
+    setWrong(traceId === null && text.trim() !== '');
+    if (traceId === null) return;
+    setText('');
+    navigate(`/trace/${traceId}`);
+  };
+  return (
+    <form role="search" aria-label="Open a trace" className={styles['form']} onSubmit={open}>
+      <span className={styles['icon']}>
+        <Icon name="search" size={14} />
+      </span>
+      <input
+        className={styles['input']}
+        value={text}
+        aria-label="Open a trace by its id"
+        aria-invalid={wrong}
+        placeholder="Open a trace by its id"
+        title={wrong ? 'A trace id has 32 hexadecimal digits' : undefined}
+        spellCheck={false}
+        autoComplete="off"
+        onChange={(event) => {
+          setText(event.target.value);
+          setWrong(false);
+        }}
+      />
+    </form>
+  );
+}

@@ -1,0 +1,16 @@
+import { ApiClientError } from '@throughline/trace';
+
+/** What to say about an answer that did not come or was a refusal. */
+export function describeFailure(error: Error): { readonly title: string; readonly detail: string } {
+  if (!(error instanceof ApiClientError) || error.status === 0) {
+    return {
+      title: 'The collector does not answer',
+      detail: `Nothing came back from ${location.host}. If it was stopped, start it again with “throughline up”.`,
+    };
+  }
+  if (error.status === 503 || error.status === 504) {
+    return { title: 'The collector is busy or still starting', detail: error.message };
+  }
+  if (error.status < 500) return { title: 'The collector refused the question', detail: error.message };
+  return { title: 'The collector failed', detail: error.message };
+}

@@ -1,0 +1,30 @@
+import button from './button.module.css';
+import { describeFailure } from './failure-text.ts';
+import { Icon } from './icon.tsx';
+import { Notice } from './notice.tsx';
+
+interface FailureProps {
+  readonly error: Error;
+  readonly onRetry: () => void;
+  readonly heading?: 'h1' | 'h2';
+}
+
+/** An answer that did not come or was a refusal, in words, with a way to ask again. */
+export function Failure({ error, onRetry, heading = 'h1' }: FailureProps) {
+  const { title, detail } = describeFailure(error);
+  return (
+    <Notice
+      bad
+      icon="alert"
+      title={title}
+      heading={heading}
+      actions={
+        <button type="button" className={button['button']} onClick={onRetry}>
+          <Icon name="refresh" /> Try again
+        </button>
+      }
+    >
+      {detail}
+    </Notice>
+  );
+}

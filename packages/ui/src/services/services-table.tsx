@@ -1,0 +1,115 @@
+import type { ServiceSummary } from '@throughline/trace';
+import { useMemo } from 'react';
+import { Link, useLocation } from 'wouter';
+import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
+import { lastRanges } from '../explore/time-range.ts';
+import { countText, shareText } from '../parts/count-text.ts';
+import { Moment } from '../parts/moment.tsx';
+import page from '../parts/page.module.css';
+import { Skeleton } from '../parts/skeleton.tsx';
+import { useNow } from '../parts/use-now.ts';
+import { unixMs } from '../time/moment-text.ts';
+import { ServiceName } from './service-name.tsx';
+import styles from './services-table.module.css';
+import { useServiceSlots } from './use-service-slots.ts';
+
+/** Services with the largest share of failed spans first, then by name. */
+export function ServicesTable({ services }: { readonly services: readonly ServiceSummary[] }) {
+  const nowMs = useNow(5_000);
+  const names = useMemo(() => services.map((service) => service.name), [services]);
+  const slots = useServiceSlots(names);
+  const sorted = services.toSorted((a, b) => errorShare(b) - errorShare(a) || (a.name < b.name ? -1 : 1));
+  return (
+    <div className={page['card']}>
+      <table className={styles['table']}>
+        <thead>
+          <tr>
+            <th scope="col">Service</th>
+            <th scope="col" className={styles['number']}>
+              Spans
+            </th>
+            <th scope="col" className={styles['number']}>
+              Errors
+            </th>
+            <th scope="col" className={styles['share']}>
+              Error share
+            </th>
+            <th scope="col" className={`${styles['number']} ${styles['operations']}`}>
+              Operations
+            </th>
+            <th scope="col" className={styles['seen']}>
+              Last seen
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {sorted.map((service) => (
+            <ServiceRow key={service.name} service={service} slots={slots} nowMs={nowMs} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+interface ServiceRowProps {
+  readonly service: ServiceSummary;
+  readonly slots: ReadonlyMap<string, number>;
+  readonly nowMs: number;
+}
+
+function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
+  const [, navigate] = useLocation();
+  const lastSeenMs = unixMs(service.lastSeenUnixNano);
+  const range: Partial<ExploreState> = nowMs - lastSeenMs > lastRanges['24h'] ? { time: { kind: 'all' } } : {};
+  const href = exploreHref({ ...range, service: service.name });
+  const share = errorShare(service);
+  return (
+    <tr className={styles['row']} onClick={() => navigate(href)}>
+      <th scope="row" className={styles['service']}>
+        <Link href={href} onClick={(event) => event.stopPropagation()}>
+          <ServiceName name={service.name} slots={slots} />
+        </Link>
+      </th>
+      <td className={styles['number']}>{countText(service.spanCount)}</td>
+      <td className={styles['number']}>
+        {service.errorCount === 0 ? (
+          <span className={styles['none']}>0</span>
+        ) : (
+          <Link
+            className={styles['errors']}
+            href={exploreHref({ ...range, service: service.name, status: 'error' })}
+            title={`Traces in which ${service.name} failed`}
+            onClick={(event) => event.stopPropagation()}
+          >
+            {countText(service.errorCount)}
+          </Link>
+        )}
+      </td>
+      <td className={styles['share']}>
+        <span className={styles['meter']} aria-hidden="true">
+          <span className={styles['fill']} style={{ width: `${share * 100}%` }} />
+        </span>
+        <span className={styles['percent']}>{shareText(share)}</span>
+      </td>
+      <td className={`${styles['number']} ${styles['operations']}`}>{countText(service.operationCount)}</td>
+      <td className={styles['seen']}>
+        <Moment unixMs={lastSeenMs} nowMs={nowMs} />
+      </td>
+    </tr>
+  );
+}
+
+function errorShare(service: ServiceSummary): number {
+  return service.spanCount === 0 ? 0 : service.errorCount / service.spanCount;
+}
+
+export function ServicesSkeleton() {
+  return (
+    <div className={`${page['card']} ${styles['skeleton']}`} role="status" aria-label="Loading the services">
+      {['34%', '22%', '28%', '18%', '31%'].map((width) => (
+        <Skeleton key={width} width={width} />
+      ))}
+    </div>
+  );
+}

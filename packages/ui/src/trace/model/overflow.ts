@@ -1,0 +1,60 @@
+import { errorOrigins, formatDuration, SpanKind, type Trace } from '@throughline/trace';
+
+/** A span that went on after the work it belonged to was over. */
+export interface Overflow {
+  /** The span that ended before: the parent, or the ancestor that gave up waiting. */
+  readonly afterIndex: number;
+  /** From that span's end to this one's. */
+  readonly overflowNs: number;
+  /** True where `afterIndex` gave up on a timeout. */
+  readonly gaveUp: boolean;
+}
+
+/** Less than this is the time an answer takes to be noticed, or clocks that differ. */
+const overflowNsMin = 1e6;
+const overflowShareMin = 0.01;
+
+/** By span index. Consumers are left out: a message is worked on after its sender has gone on. */
+export function overflows(trace: Trace): ReadonlyMap<number, Overflow> {
+  const found = new Map<number, Overflow>();
+  const leastNs = Math.max(overflowNsMin, overflowShareMin * (trace.durationNs[trace.rootIndex] ?? 0));
+  for (let i = 0; i < trace.spanCount; i++) {
+    const parent = trace.parentIndex[i] ?? -1;
+    if (parent < 0 || trace.kind[i] === SpanKind.consumer || trace.kind[parent] === SpanKind.producer) continue;
+    const overflowNs = endNs(trace, i) - endNs(trace, parent);
+    if (overflowNs >= leastNs) found.set(i, { afterIndex: parent, overflowNs, gaveUp: false });
+  }
+  markTimeouts(trace, found);
+  return found;
+}
+
+/** Where it is known who gave up, the overflow counts from there instead of from the parent. */
+function markTimeouts(trace: Trace, found: Map<number, Overflow>): void {
+  if (found.size === 0) return;
+  const gaveUp = new Set(errorOrigins(trace).map((origin) => origin.gaveUpIndex));
+  for (const [i, overflow] of found) {
+    for (let j = overflow.afterIndex; j >= 0; j = trace.parentIndex[j] ?? -1) {
+      if (!gaveUp.has(j)) continue;
+      found.set(i, { afterIndex: j, overflowNs: endNs(trace, i) - endNs(trace, j), gaveUp: true });
+      break;
+    }
+  }
+}
+
+function endNs(trace: Trace, index: number): number {
+  return (trace.startNs[index] ?? 0) + (trace.durationNs[index] ?? 0);
+}
+
+/** `kept running 3.2 s after payment gave up`, or after the span that it belongs to had ended. */
+export function overflowText(
+  model: {
+    readonly services: readonly string[];
+    readonly serviceIndex: ArrayLike<number>;
+    readonly names: readonly string[];
+  },
+  { afterIndex, overflowNs, gaveUp }: Overflow,
+): string {
+  const service = model.services[model.serviceIndex[afterIndex] ?? 0] ?? '';
+  const after = gaveUp ? `${service} gave up` : `${service} ${model.names[afterIndex] ?? ''} had ended`;
+  return `kept running ${formatDuration(overflowNs)} after ${after}`;
+}

@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { findSpans } from './find-spans.ts';
+import { overflowText } from './overflow.ts';
+import { lateSelect } from './testing/late-select.ts';
+import { buildTraceModel } from './trace-model.ts';
+
+describe('the model of a trace', () => {
+  const { trace, model } = buildTraceModel(lateSelect());
+
+  it('counts spans, errors and levels, and reaches to the last end', () => {
+    expect(model).toMatchObject({ spanCount: 4, errorCount: 2, depthMax: 3, extentNs: 5210e6, hasRoot: true });
+  });
+
+  it('gives the whole duration of the root to the critical path', () => {
+    expect(model.criticalNs.reduce((sum, ns) => sum + ns, 0)).toBe(2020e6);
+    expect(model.segments.span[0]).toBe(0);
+    expect(model.segments.firstOfSpan.at(-1)).toBe(model.segments.span.length);
+  });
+
+  it('marks the span that went on after its caller had given up, and no other', () => {
+    expect([...model.overflows.keys()]).toEqual([3]);
+    expect(model.overflows.get(3)).toEqual({ afterIndex: 1, overflowNs: 3200e6, gaveUp: true });
+  });
+
+  it('says so in words', () => {
+    const overflow = { afterIndex: 1, overflowNs: 3200e6 };
+    expect(overflowText(model, { ...overflow, gaveUp: true })).toBe('kept running 3.2 s after payment gave up');
+    expect(overflowText(model, { ...overflow, gaveUp: false })).toBe('kept running 3.2 s after payment POST had ended');
+  });
+
+  it('crosses to the page as a copy', () => {
+    expect(structuredClone(model)).toEqual(model);
+  });
+
+  it.each([
+    ['select', [3]],
+    ['FRAUD', [2, 3]],
+    ['db.namespace=cards', [3]],
+    ['no answer', [0, 1]],
+    ['0000000000000002', [1]],
+    ['nothing like it', []],
+    ['  ', []],
+  ])('finds %j', (text, spans) => {
+    expect([...findSpans(trace, text)]).toEqual(spans);
+  });
+
+  it('is empty for a trace without spans', () => {
+    expect(buildTraceModel({ resourceSpans: [] }).model).toMatchObject({ spanCount: 0, errorCount: 0, depthMax: 0 });
+  });
+});

@@ -1,0 +1,29 @@
+import { attributeText, type AnyValue } from '@throughline/trace';
+
+export type ValueType = 'string' | 'boolean' | 'integer' | 'double' | 'bytes' | 'array' | 'map' | 'empty';
+
+export function valueType(value: AnyValue): ValueType {
+  if (value.stringValue !== undefined) return 'string';
+  if (value.boolValue !== undefined) return 'boolean';
+  if (value.intValue !== undefined) return 'integer';
+  if (value.doubleValue !== undefined) return 'double';
+  if (value.bytesValue !== undefined) return 'bytes';
+  if (value.arrayValue !== undefined) return 'array';
+  if (value.kvlistValue !== undefined) return 'map';
+  return 'empty';
+}
+
+/** What the panel shows. A text that only looks like another type is told apart by its type's mark beside it. */
+export function valueText(value: AnyValue): string {
+  return valueType(value) === 'empty' ? '(empty)' : attributeText(value);
+}
+
+/** Whether the search can ask for `key=value`: the key must not hold the `=` that ends it. */
+export function isSearchable(key: string, value: AnyValue): boolean {
+  const type = valueType(value);
+  return (
+    key !== '' &&
+    !key.includes('=') &&
+    (type === 'string' || type === 'boolean' || type === 'integer' || type === 'double')
+  );
+}

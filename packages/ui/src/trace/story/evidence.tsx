@@ -1,0 +1,29 @@
+import type { StoryClause } from '@throughline/trace';
+import type { ReactNode } from 'react';
+import type { StoryPanelProps } from './story-panel.tsx';
+
+interface EvidenceProps extends Pick<StoryPanelProps, 'indexOf' | 'onLight' | 'onJump'> {
+  readonly clause: StoryClause;
+  readonly className: string | undefined;
+  readonly children: ReactNode;
+}
+
+/** A clause that lights up its spans while it is pointed at or has the focus, and leads to the first of them. */
+export function Evidence({ clause, indexOf, onLight, onJump, className, children }: EvidenceProps) {
+  const spans = clause.spanIds.flatMap((id) => indexOf.get(id) ?? []);
+  const first = spans[0];
+  return (
+    <button
+      type="button"
+      className={className}
+      title="Show the evidence"
+      onPointerEnter={() => onLight(spans)}
+      onPointerLeave={() => onLight([])}
+      onFocus={() => onLight(spans)}
+      onBlur={() => onLight([])}
+      onClick={() => first !== undefined && onJump(first)}
+    >
+      {children}
+    </button>
+  );
+}

@@ -1,0 +1,100 @@
+import { formatDuration, type StoryClause } from '@throughline/trace';
+import { useState } from 'react';
+import { Icon, type IconName } from '../../parts/icon.tsx';
+import type { TraceModel } from '../model/trace-model.ts';
+import { Evidence } from './evidence.tsx';
+import { PathStrip } from './path-strip.tsx';
+import styles from './story-panel.module.css';
+
+export interface StoryPanelProps {
+  readonly model: TraceModel;
+  /** CSS colours by service index. */
+  readonly colours: readonly string[];
+  readonly indexOf: ReadonlyMap<string, number>;
+  /** Called with the spans that are the evidence of what is pointed at; with none when the pointer leaves. */
+  readonly onLight: (spans: readonly number[]) => void;
+  readonly onJump: (span: number) => void;
+}
+
+const icons: Readonly<Partial<Record<StoryClause['kind'], IconName>>> = {
+  'gave-up': 'clock',
+  'kept-running': 'overrun',
+  error: 'error',
+  surfaced: 'error',
+  handled: 'check',
+  repeated: 'repeat',
+  gap: 'gap',
+  clock: 'clock',
+  missing: 'alert',
+};
+
+/** More than this would push the waterfall out of view. */
+const clausesFirst = 4;
+
+/** Why the request took as long as it did: the headline, where the time went, and what else happened. */
+export function StoryPanel(props: StoryPanelProps) {
+  const { story } = props.model;
+  const [all, setAll] = useState(false);
+  const events = story.clauses.filter(({ kind }) => kind !== 'total' && kind !== 'step');
+  const shown = all ? events : events.slice(0, clausesFirst);
+  return (
+    <section className={styles['story']} aria-label="Story">
+      <h2 className={styles['headline']}>{story.headline}</h2>
+      <PathStrip {...props} />
+      <Steps {...props} />
+      {events.length === 0 ? null : (
+        <ul className={styles['events']}>
+          {shown.map((clause) => (
+            <li key={`${clause.kind} ${clause.text}`}>
+              <Evidence {...props} clause={clause} className={styles['event']}>
+                <span className={styles['icon']} data-kind={clause.kind}>
+                  <Icon name={icons[clause.kind] ?? 'alert'} size={14} />
+                </span>
+                {clause.text}
+              </Evidence>
+            </li>
+          ))}
+          {shown.length === events.length ? null : (
+            <li>
+              <button type="button" className={styles['more']} onClick={() => setAll(true)}>
+                {events.length - shown.length} more findings
+              </button>
+            </li>
+          )}
+        </ul>
+      )}
+    </section>
+  );
+}
+
+/** The total and the steps that add up to it, in one flowing line. */
+function Steps(props: StoryPanelProps) {
+  const { model, colours, indexOf } = props;
+  const total = model.story.clauses.find(({ kind }) => kind === 'total');
+  const steps = model.story.clauses.filter(({ kind }) => kind === 'step');
+  return (
+    <ol className={styles['steps']} aria-label="Where the time went">
+      {total === undefined ? null : (
+        <li>
+          <Evidence {...props} clause={total} className={styles['step']}>
+            <strong className={styles['time']}>{formatDuration(total.durationNs)}</strong> in all
+          </Evidence>
+        </li>
+      )}
+      {steps.map((clause) => {
+        const first = indexOf.get(clause.spanIds[0] ?? '') ?? -1;
+        const time = formatDuration(clause.durationNs);
+        const rest = clause.text.startsWith(`${time} `) ? clause.text.slice(time.length) : ` ${clause.text}`;
+        return (
+          <li key={clause.text}>
+            <Evidence {...props} clause={clause} className={styles['step']}>
+              <span className={styles['pip']} style={{ background: colours[model.serviceIndex[first] ?? -1] }} />
+              <strong className={styles['time']}>{time}</strong>
+              {rest}
+            </Evidence>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

@@ -1,0 +1,24 @@
+import { describe, expect, it } from 'vitest';
+import { describeTraceFailure } from './trace-failure-text.ts';
+
+const describeIt = (code: string, status: number) =>
+  describeTraceFailure('abc', { code, status, message: 'the engine is opening' }, '127.0.0.1:4319');
+
+describe('a trace that cannot be shown', () => {
+  it('says that it is not stored', () => {
+    expect(describeIt('trace_not_found', 404).title).toBe('This trace is not stored');
+  });
+
+  it('says what a trace id looks like', () => {
+    expect(describeIt('invalid_trace_id', 400).detail).toContain('“abc”');
+  });
+
+  it('names who does not answer', () => {
+    expect(describeIt('unreachable', 0).detail).toContain('127.0.0.1:4319');
+  });
+
+  it('passes on what a busy or failing collector says', () => {
+    expect(describeIt('engine_not_ready', 503).detail).toBe('the engine is opening');
+    expect(describeIt('internal', 500).detail).toBe('the engine is opening');
+  });
+});

@@ -1,0 +1,89 @@
+import { formatDuration } from '@throughline/trace';
+import type { ReactNode } from 'react';
+import button from '../parts/button.module.css';
+import { CopyButton } from '../parts/copy-button.tsx';
+import { countOf } from '../parts/count-text.ts';
+import { Icon } from '../parts/icon.tsx';
+import { IconButton } from '../parts/icon-button.tsx';
+import { absoluteText, relativeText, unixMs } from '../time/moment-text.ts';
+import { useNow } from '../parts/use-now.ts';
+import type { TraceModel } from './model/trace-model.ts';
+import styles from './trace-header.module.css';
+
+interface TraceHeaderProps {
+  readonly model: TraceModel;
+  readonly onReload: () => void;
+}
+
+export function TraceHeader({ model, onReload }: TraceHeaderProps) {
+  const nowMs = useNow(5_000);
+  const { rootIndex } = model;
+  const startMs = unixMs(model.startUnixNano);
+  return (
+    <header className={styles['header']}>
+      <h1 className={styles['root']}>
+        <span className={styles['service']}>{model.services[model.serviceIndex[rootIndex] ?? 0]}</span>{' '}
+        {model.names[rootIndex]}
+      </h1>
+      <dl className={styles['facts']}>
+        <Fact name="Duration" strong>
+          {formatDuration(model.durationNs[rootIndex] ?? 0)}
+        </Fact>
+        <Fact name="Started">
+          <time dateTime={new Date(startMs).toISOString()} title={relativeText(startMs, nowMs)}>
+            {absoluteText(startMs)}
+          </time>
+        </Fact>
+        <Fact name="Size">
+          {countOf(model.spanCount, 'span')}, {countOf(model.services.length, 'service')}
+        </Fact>
+        {model.errorCount === 0 ? null : (
+          <Fact name="Errors" bad>
+            <Icon name="error" size={13} /> {countOf(model.errorCount, 'error')}
+          </Fact>
+        )}
+        {model.hasRoot ? null : (
+          <Fact name="Root" warning>
+            <Icon name="alert" size={13} /> root span not received
+          </Fact>
+        )}
+        <Fact name="Trace id">
+          <code className={styles['id']} title={model.traceId}>
+            {model.traceId}
+          </code>
+        </Fact>
+      </dl>
+      <div className={styles['actions']}>
+        <IconButton label="Fetch the trace again" onClick={onReload}>
+          <Icon name="refresh" />
+        </IconButton>
+        <a
+          className={button['button']}
+          href={`/api/v1/traces/${model.traceId}`}
+          download={`trace-${model.traceId}.json`}
+          title="The trace as OTLP JSON"
+        >
+          <Icon name="download" /> JSON
+        </a>
+        <CopyButton label="Copy link" icon="link" text={() => location.href} />
+      </div>
+    </header>
+  );
+}
+
+interface FactProps {
+  readonly name: string;
+  readonly strong?: boolean;
+  readonly bad?: boolean;
+  readonly warning?: boolean;
+  readonly children: ReactNode;
+}
+
+function Fact({ name, strong = false, bad = false, warning = false, children }: FactProps) {
+  return (
+    <div className={styles['fact']} data-strong={strong} data-bad={bad} data-warning={warning}>
+      <dt className={styles['factName']}>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
