@@ -1,0 +1,143 @@
+import { rmSync } from 'node:fs';
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import type { Story, TracesResponse } from '@throughline/trace';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumPath, openBrowser } from './support/chromium.ts';
+import type { Browser } from './support/chromium.ts';
+import { newDirectory, runCommand } from './support/collector.ts';
+import type { Command } from './support/collector.ts';
+import { descendantsOf, eventually, isAlive } from './support/processes.ts';
+
+const KEPT_RUNNING =
+  /^web POST \/buy took .* fraud database SELECT orders, which kept running .* after payment gave up$/;
+
+/** Longer than the slow statement and the two batches that bring it and its neighbours. */
+const LATE_SPAN_MS = 60_000;
+
+describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
+  const dataDirectory = newDirectory();
+  let demo: Command;
+  let browser: Browser;
+  let page: Page;
+  let shopUrl: string;
+  let uiUrl: string;
+  const problems: string[] = [];
+
+  beforeAll(async () => {
+    demo = runCommand(['demo', '--json', '--load-seconds', '2'], {
+      THROUGHLINE_DATA_DIR: dataDirectory,
+      THROUGHLINE_HTTP_PORT: '0',
+      THROUGHLINE_OTLP_HTTP_PORT: '0',
+    });
+    ({ shopUrl, uiUrl } = await eventually('the demo told its story', () => told(demo), 90_000));
+    browser = await openBrowser();
+    page = await browser.context.newPage();
+    page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(`${page.url()}: ${message.text()}`);
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+    const below = descendantsOf(demo.pid);
+    process.kill(demo.pid, 'SIGTERM');
+    await demo.exited;
+    await eventually('every process of the demo has ended', () => !below.some((pid) => isAlive(pid)));
+    rmSync(dataDirectory, { recursive: true, force: true });
+  });
+
+  it('leads from the Buy button to the trace, its story and the span that took the time', async () => {
+    await page.goto(shopUrl);
+    await page.getByRole('button', { name: 'Buy' }).click();
+    const purchase = page.locator('#purchases li.pending');
+    await purchase.waitFor({ timeout: 30_000 });
+    await purchase.getByRole('link', { name: 'Why did it take so long?' }).click();
+
+    // The page looks again by itself until the statement that went on has ended and arrived.
+    const story = page.getByRole('region', { name: 'Story' });
+    await story.getByRole('heading', { name: KEPT_RUNNING }).waitFor({ timeout: LATE_SPAN_MS });
+    expect(await story.getByText(/payment gave up on fraud after 2 s/).count()).toBe(1);
+
+    const rows = page.getByRole('treegrid').getByRole('row');
+    const names = await rows.allInnerTexts();
+    for (const service of ['web', 'checkout', 'payment', 'fraud']) expect(names.join('\n')).toContain(service);
+    await page.getByRole('row', { name: /SELECT orders/ }).click();
+    const panel = page.getByRole('complementary', { name: 'Span' });
+    await panel.getByText('db.query.text').waitFor();
+    expect(await panel.innerText()).toMatch(/SELECT count\(\*\)/);
+    await expect.poll(() => page.url()).toMatch(/[?&]span=[0-9a-f]{16}/);
+  });
+
+  it('says in the page what the API says', async () => {
+    const traceId = new URL(page.url()).pathname.split('/').at(-1);
+    const story = (await (await fetch(`${uiUrl}/api/v1/traces/${traceId}/story`)).json()) as Story;
+    expect(await page.getByRole('region', { name: 'Story' }).getByRole('heading').first().innerText()).toBe(
+      story.headline,
+    );
+  });
+
+  it('finds the trace by search, with its headline', async () => {
+    await page.goto(`${uiUrl}/explore`);
+    await page.getByRole('link', { name: KEPT_RUNNING }).first().waitFor({ timeout: LATE_SPAN_MS });
+    await page.getByLabel('Service').selectOption('payment');
+    await page
+      .getByRole('button', { name: 'Error' })
+      .or(page.getByRole('radio', { name: 'Error' }))
+      .first()
+      .click();
+    await expect.poll(() => new URL(page.url()).searchParams.get('service')).toBe('payment');
+    const search = `${uiUrl}/api/v1/traces?service=payment&status=error`;
+    const { traces } = (await (await fetch(search)).json()) as TracesResponse;
+    await expect.poll(() => page.locator('ol > li a').count()).toBe(traces.length);
+    await page.getByRole('link', { name: KEPT_RUNNING }).first().click();
+    await page.getByRole('region', { name: 'Story' }).getByRole('heading', { name: KEPT_RUNNING }).waitFor();
+  });
+
+  it('is operable by keyboard alone', async () => {
+    const grid = page.getByRole('treegrid');
+    await grid.focus();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('e');
+    await page.keyboard.press('Enter');
+    const panel = page.getByRole('complementary', { name: 'Span' });
+    await panel.getByText(/error/i).first().waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => panel.count()).toBe(0);
+  });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has no serious barrier in ${colorScheme}`, async () => {
+      const traceUrl = page.url();
+      await page.emulateMedia({ colorScheme });
+      for (const url of [`${uiUrl}/services`, `${uiUrl}/explore`, traceUrl]) {
+        await page.goto(url);
+        await page.waitForLoadState('networkidle');
+        expect(await seriousBarriers(page), url).toEqual([]);
+      }
+    });
+  }
+
+  it('logged no error in any page', () => {
+    expect(problems).toEqual([]);
+  });
+});
+
+async function seriousBarriers(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(async () => {
+    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  });
+}
+
+function told(demo: Command): { shopUrl: string; uiUrl: string } | undefined {
+  if (!isAlive(demo.pid)) throw new Error(`the demo ended:\n${demo.output()}`);
+  const line = demo
+    .output()
+    .split('\n')
+    .find((text) => text.startsWith('{') && text.endsWith('}'));
+  return line === undefined ? undefined : (JSON.parse(line) as { shopUrl: string; uiUrl: string });
+}
