@@ -62,12 +62,15 @@ async function takePictures(colorScheme, traceUrl, uiUrl) {
   await page.goto(traceUrl);
   await page.getByRole('treegrid').waitFor();
   await page.getByRole('row', { name: /SELECT orders/ }).click();
+  // Away from the waterfall, whose cursor line follows the pointer.
+  await page.mouse.move(700, 840);
   await page.screenshot({ path: join(folder, `trace${suffix}.png`) });
   await page.goto(`${uiUrl}/explore`);
   await page
     .getByText(/kept running/)
     .first()
     .waitFor();
+  await page.waitForLoadState('networkidle');
   await page.screenshot({ path: join(folder, `explore${suffix}.png`) });
   await page.goto(`${uiUrl}/services`);
   await page.getByText('checkout').first().waitFor();

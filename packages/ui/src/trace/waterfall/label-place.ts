@@ -11,18 +11,23 @@ export interface BarExtent {
 
 export interface Label {
   readonly place: LabelPlace;
-  /** Whether the label is written in full, or only its short form. */
-  readonly full: boolean;
+  /** Which of the label's forms is written: an index. */
+  readonly form: number;
 }
 
 const gapPx = 6;
 
-/** Where a bar's label can be read: never outside `laneWidthPx`, and on top of the bar only when nothing else is left. */
-export function placeLabel(bar: BarExtent, laneWidthPx: number, fullPx: number, shortPx: number): Label {
-  const inFull = roomFor(bar, laneWidthPx, fullPx);
-  if (inFull !== null) return { place: inFull, full: true };
-  if (bar.endPx - bar.startPx >= fullPx + 2 * gapPx) return { place: 'inside', full: true };
-  return { place: roomFor(bar, laneWidthPx, shortPx) ?? 'inside', full: false };
+/**
+ * Where a bar's label can be read, and in which of its forms (their widths, the longest first): never outside
+ * `laneWidthPx`, and on top of the bar, which hides the critical path, only when nothing else is left.
+ */
+export function placeLabel(bar: BarExtent, laneWidthPx: number, formsPx: readonly number[]): Label {
+  for (const [form, formPx] of formsPx.entries()) {
+    const place = roomFor(bar, laneWidthPx, formPx);
+    if (place !== null) return { place, form };
+  }
+  const fitting = formsPx.findIndex((formPx) => bar.endPx - bar.startPx >= formPx + 2 * gapPx);
+  return { place: 'inside', form: fitting === -1 ? formsPx.length - 1 : fitting };
 }
 
 function roomFor(bar: BarExtent, laneWidthPx: number, labelPx: number): LabelPlace | null {

@@ -28,13 +28,14 @@ export function Lane({ context, index, folded }: LaneProps) {
   const stretch = (fromNs: number, toNs: number) => ({ left: percent(fromNs), width: percent(toNs - fromNs) });
 
   const duration = formatDuration(endNs - startNs);
-  const note = overflow === undefined ? '' : ` · ${overflowText(model, overflow)}`;
+  const note = overflow === undefined ? '' : overflowText(model, overflow);
+  const shortNote = overflow === undefined ? '' : `ran on ${formatDuration(overflow.overflowNs)}`;
+  const forms = overflow === undefined ? [duration] : [`${duration} · ${note}`, `${duration} · ${shortNote}`, duration];
   const px = (ns: number): number => (ns / extentNs) * laneWidthPx;
-  const { place, full } = placeLabel(
+  const { place, form } = placeLabel(
     { startPx: px(startNs), endPx: px(endNs), overflowPx: px(overflowStartNs) },
     laneWidthPx + laneGutterPx,
-    labelWidthPx(duration + note),
-    labelWidthPx(duration),
+    forms.map(labelWidthPx),
   );
   const anchors: Record<LabelPlace, { left: string } | { right: string }> = {
     after: { left: percent(endNs) },
@@ -60,7 +61,13 @@ export function Lane({ context, index, folded }: LaneProps) {
       {overflow === undefined ? null : <div className={styles['overflow']} style={stretch(overflowStartNs, endNs)} />}
       <span className={styles['label']} data-place={place} style={anchors[place]}>
         {duration}
-        {note === '' ? null : <span className={full ? styles['note'] : styles['hidden']}>{note}</span>}
+        {note === '' ? null : <span className={form === 0 ? styles['note'] : styles['hidden']}> · {note}</span>}
+        {form === 1 ? (
+          <span className={styles['note']} aria-hidden="true">
+            {' '}
+            · {shortNote}
+          </span>
+        ) : null}
       </span>
     </>
   );
