@@ -121,6 +121,12 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
   it('logged no error in any page', () => {
     expect(problems).toEqual([]);
   });
+
+  it('says in a page that a path is nobody’s', async () => {
+    const response = await page.goto(`${uiUrl}/nowhere`);
+    expect(response?.status()).toBe(404);
+    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+  });
 });
 
 async function seriousBarriers(page: Page): Promise<string[]> {

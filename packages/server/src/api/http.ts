@@ -139,7 +139,9 @@ export class ApiServer {
       checkMethod(request.method);
       return this.#ask(match, searchParams, left);
     }
-    const page = this.#ui.answer(pathname, request.headers['if-none-match']);
+    const asksForPage = !pathname.startsWith('/api/') && (request.headers.accept ?? '').includes('text/html');
+    const page =
+      this.#ui.answer(pathname, request.headers['if-none-match']) ?? (asksForPage ? this.#ui.notFound() : null);
     if (page === null) throw new Problem(404, 'not_found', `nothing is at ${shorten(pathname)}`);
     label('ui');
     checkMethod(request.method);

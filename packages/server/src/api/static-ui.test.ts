@@ -47,6 +47,10 @@ describe('StaticUi', () => {
     }
   });
 
+  it('has the page say it to a person who came to a path that is nobody’s', () => {
+    expect(ui.notFound()).toMatchObject({ status: 404, contentType: 'text/html; charset=utf-8' });
+  });
+
   it('lets browsers keep hashed assets for good and ask again for the page', () => {
     expect(ui.answer('/assets/index-1a2b.js', undefined)).toMatchObject({
       contentType: 'text/javascript; charset=utf-8',

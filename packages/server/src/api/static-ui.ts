@@ -54,6 +54,13 @@ export class StaticUi {
     const unchanged = ifNoneMatch?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === file.etag) ?? false;
     return { status: unchanged ? 304 : 200, contentType: file.contentType, headers, body: unchanged ? '' : file.bytes };
   }
+
+  /** For a person who came to a path that is nobody's: the page, which says so. Null where it has not been built. */
+  notFound(): Answer | null {
+    const page = this.#files.get('/index.html');
+    if (page === undefined) return null;
+    return { status: 404, contentType: page.contentType, headers: { 'Cache-Control': 'no-store' }, body: page.bytes };
+  }
 }
 
 const NOT_BUILT: Answer = {
