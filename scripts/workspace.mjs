@@ -68,7 +68,9 @@ export function ensureBuilt({ force = false } = {}) {
   if (last.names !== current.names)
     for (const name of packages) rmSync(join(root, 'packages', name, 'dist'), { recursive: true, force: true });
   if (runTool('typescript', ['-b']) !== 0) fail('The TypeScript build failed; its messages stand above.');
-  if (runTool('vite', ['build', '--logLevel', 'warn'], { cwd: join(root, 'packages/ui') }) !== 0) {
+  // A NODE_ENV from outside would bring the development build of React into the page.
+  const vite = { cwd: join(root, 'packages/ui'), env: { ...process.env, NODE_ENV: 'production' } };
+  if (runTool('vite', ['build', '--logLevel', 'warn'], vite) !== 0) {
     fail('The build of the UI failed; its messages stand above.');
   }
   copyInto('packages/ui/dist/site', 'packages/server/dist/ui');
