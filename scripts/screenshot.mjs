@@ -4,7 +4,15 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { ensureBuilt, ensureChromium, ensureInstalled, fail, findChromium, root } from './workspace.mjs';
+import {
+  CHROMIUM_FLAGS,
+  ensureBuilt,
+  ensureChromium,
+  ensureInstalled,
+  fail,
+  findChromium,
+  root,
+} from './workspace.mjs';
 
 ensureInstalled();
 ensureBuilt();
@@ -44,15 +52,7 @@ async function takePictures(colorScheme, traceUrl, uiUrl) {
   const browser = await chromium.launchPersistentContext(join(scratch, `chromium-${colorScheme}`), {
     executablePath,
     headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
+    args: CHROMIUM_FLAGS,
     viewport: { width: 1440, height: 860 },
     colorScheme,
     reducedMotion: 'reduce',

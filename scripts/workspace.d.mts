@@ -1,2 +1,3 @@
 export declare const root: string;
+export declare const CHROMIUM_FLAGS: readonly string[];
 export declare function findChromium(): string | undefined;

@@ -79,6 +79,17 @@ export function ensureBuilt({ force = false } = {}) {
   writeFileSync(buildStamp, JSON.stringify(current));
 }
 
+/** Headless, as root, and without a word to anybody outside. */
+export const CHROMIUM_FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
 /** The path of a Chromium that can be driven, or undefined. */
 export function findChromium() {
   const candidates = [

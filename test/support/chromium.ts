@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright-core';
 import type { BrowserContext } from 'playwright-core';
-import { findChromium } from '../../scripts/workspace.mjs';
+import { CHROMIUM_FLAGS, findChromium } from '../../scripts/workspace.mjs';
 
 /** The system's Chromium, which the tests' set-up installs where it can; undefined where there is none. */
 export const chromiumPath: string | undefined = findChromium();
@@ -21,15 +21,7 @@ export async function openBrowser(
   const context = await chromium.launchPersistentContext(userData, {
     executablePath: chromiumPath,
     headless: true,
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
+    args: [...CHROMIUM_FLAGS],
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     colorScheme: options.colorScheme ?? 'light',
     reducedMotion: 'reduce',

@@ -209,6 +209,7 @@ describe('a collector with the embedded store', () => {
     }
     const { paths } = await get<Description>(server, '/api/v1/openapi.json');
     expect(Object.keys(paths)).toEqual([
+      '/api/v1/endpoints',
       '/api/v1/services',
       '/api/v1/services/{service}/operations',
       '/api/v1/traces',

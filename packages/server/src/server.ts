@@ -83,7 +83,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     const limits = DEFAULT_QUERY_LIMITS;
     const routes = [
-      ...apiRoutes({ query: { engine, limits }, headlines: new Headlines(limits) }),
+      ...apiRoutes({
+        query: { engine, limits },
+        headlines: new Headlines(limits),
+        endpoints: { otlpHttpPort: otlpAddress.port },
+      }),
       ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
     ];
     const api = new ApiServer({

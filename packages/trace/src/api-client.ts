@@ -1,5 +1,6 @@
 import type {
   ApiError,
+  EndpointsResponse,
   HeadlinesResponse,
   OperationsResponse,
   ServicesResponse,
@@ -73,6 +74,10 @@ export class ApiClient {
 
   story(traceId: string, options?: RequestOptions): Promise<Story> {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/story`, {}, options);
+  }
+
+  endpoints(options?: RequestOptions): Promise<EndpointsResponse> {
+    return this.#get('/endpoints', {}, options);
   }
 
   async #get<T>(path: string, parameters: Parameters, options: RequestOptions = {}): Promise<T> {

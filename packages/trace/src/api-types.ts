@@ -76,6 +76,11 @@ export interface HeadlinesResponse {
   readonly headlines: Readonly<Record<string, string>>;
 }
 
+/** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
+export interface EndpointsResponse {
+  readonly otlpHttpPort: number;
+}
+
 export interface ApiError {
   readonly error: {
     /** Stable, lower case with underscores, e.g. `trace_not_found`. */

@@ -1,6 +1,5 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import '@fontsource-variable/inter';
 import { App } from './app.tsx';
 
 const root = document.getElementById('root');

@@ -1,4 +1,10 @@
-import type { HeadlinesResponse, OperationsResponse, ServicesResponse, TracesResponse } from '@throughline/trace';
+import type {
+  EndpointsResponse,
+  HeadlinesResponse,
+  OperationsResponse,
+  ServicesResponse,
+  TracesResponse,
+} from '@throughline/trace';
 import { tellStory, traceFromOtlp } from '@throughline/trace';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';
@@ -27,6 +33,7 @@ import { route } from './route.ts';
 export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
   readonly headlines: Headlines;
+  readonly endpoints: EndpointsResponse;
 }
 
 const TRACES_DEFAULT = 20;
@@ -38,9 +45,16 @@ const HEADLINE_IDS_MAX = 100;
 const TRUNCATED_HEADER = 'Throughline-Truncated-To-Spans';
 
 /** The questions under `/api/v1/`. */
-export function apiRoutes({ query, headlines }: ApiRoutesOptions): Route[] {
+export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Route[] {
   const context = (signal: AbortSignal): QueryContext => ({ ...query, signal });
   return [
+    route({
+      path: '/api/v1/endpoints',
+      summary: 'Where this collector takes spans, on the host that answers',
+      answers: { description: '{otlpHttpPort}' },
+      asksStore: false,
+      answer: () => json(endpoints),
+    }),
     route({
       path: '/api/v1/services',
       summary: 'Every service, with exact counts over all that is stored or over the spans that start in a range',

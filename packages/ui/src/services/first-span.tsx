@@ -1,10 +1,16 @@
+import { useQuery } from '@tanstack/react-query';
+import { api } from '../api/api.ts';
 import { CopyButton } from '../parts/copy-button.tsx';
 import styles from './first-span.module.css';
-import { otlpEndpoint, sampleTraceCommand } from './sample-trace.ts';
+import { sampleTraceCommand } from './sample-trace.ts';
 
 /** A fresh collector: how to send something to it, while the page waits for the first span. */
 export function FirstSpan() {
-  const endpoint = otlpEndpoint(location.hostname);
+  const { data } = useQuery({ queryKey: ['endpoints'], queryFn: () => api.endpoints(), staleTime: Infinity });
+  // Nothing to copy before it is known to be right.
+  if (data === undefined) return null;
+  // Whoever serves the page also takes the spans.
+  const endpoint = `http://${location.hostname}:${data.otlpHttpPort}`;
   const settings = `export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
   const command = sampleTraceCommand(endpoint);

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
-import { otlpEndpoint, sampleTraceCommand } from './sample-trace.ts';
+import { sampleTraceCommand } from './sample-trace.ts';
 
 /** The body that the shell would hand to curl. */
 function sentBody(command: string): unknown {
@@ -9,7 +9,7 @@ function sentBody(command: string): unknown {
 }
 
 describe('the sample trace', () => {
-  const command = sampleTraceCommand(otlpEndpoint('127.0.0.1'));
+  const command = sampleTraceCommand('http://127.0.0.1:4318');
 
   it('is valid OTLP JSON once a shell has read the command', () => {
     const hexId = expect.stringMatching(/^[0-9a-f]{32}$/);

@@ -1,11 +1,3 @@
-/** Where the collector takes OTLP over HTTP unless it was told otherwise. */
-const otlpHttpPort = 4318;
-
-/** `hostname` is the page's own, as `location.hostname` gives it: whoever serves the page also takes the spans. */
-export function otlpEndpoint(hostname: string): string {
-  return `http://${hostname}:${otlpHttpPort}`;
-}
-
 /**
  * A shell command (sh, with curl and od) that sends a trace of now: `shop` waits for `warehouse`, which takes 1.2 of
  * 1.25 seconds. Every run makes a trace of its own.
