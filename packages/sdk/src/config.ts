@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { TextMapPropagator } from '@opentelemetry/api';
 import type { Attributes } from './attributes.ts';
 import type { Clock } from './clock.ts';
 import { ConfigEnvironment, parseKeyValues, type Environment } from './config-environment.ts';
@@ -6,7 +7,9 @@ import type { DiagnosticLog } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
 import type { RetryOptions } from './export/otlp-exporter.ts';
 import type { IdGenerator } from './ids.ts';
+import { resolvePropagators } from './config-propagators.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from './limits.ts';
+import type { PropagatorName } from './propagation/propagators.ts';
 import type { SamplerOptions } from './sampling/sampler.ts';
 import { VERSION } from './version.ts';
 
@@ -24,6 +27,8 @@ export interface TracerOptions {
   readonly resource?: Attributes | undefined;
   /** Whether OpenTelemetry's global API is served by this tracer. Default true. */
   readonly register?: boolean | undefined;
+  /** Header formats, by name or as OpenTelemetry propagators, or `'none'`. Default `['tracecontext', 'baggage']`. */
+  readonly propagators?: readonly (PropagatorName | TextMapPropagator)[] | 'none' | undefined;
   readonly limits?: Partial<SpanLimits> | undefined;
   /** The longest that an ended span waits to be sent. Default 5000. */
   readonly scheduledDelayMillis?: number | undefined;
@@ -59,6 +64,7 @@ export interface Config {
   readonly headers: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
   readonly register: boolean;
+  readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
   readonly limits: SpanLimits;
   readonly scheduledDelayMillis: number;
   readonly maxExportBatchSize: number;
@@ -120,6 +126,7 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     headers: Object.freeze(set('headers', checkHeaders(options.headers), () => environmentHeaders(env), {})),
     resource,
     register: boolean('register', 'THROUGHLINE_REGISTER'),
+    propagators: resolvePropagators(options.propagators, env),
     limits: resolveLimits(options.limits, env),
     scheduledDelayMillis: number('scheduledDelayMillis'),
     maxExportBatchSize: number('maxExportBatchSize'),

@@ -3,16 +3,7 @@ import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
-import {
-  activeStore,
-  contextOf,
-  isSuppressed,
-  runWith,
-  spanInStore,
-  storeOf,
-  storeWithSpan,
-  type Stored,
-} from './context.ts';
+import { activeStore, isSuppressed, runWith, spanInStore, storeOf, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
@@ -30,7 +21,8 @@ import {
 } from './opentelemetry.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
-import { extractTraceContext, injectTraceContext } from './propagation/w3c-trace-context.ts';
+import { CompositePropagator } from './propagation/composite-propagator.ts';
+import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
@@ -64,6 +56,7 @@ export class Tracer {
   readonly #scope = newScope('@throughline/sdk', VERSION);
   readonly #counters = new Counters();
   readonly #recorder: SpanRecorder;
+  readonly #propagator: CompositePropagator;
   readonly #batch: SpanBatch;
   readonly #exporter: OtlpExporter;
   readonly #unregister: () => void;
@@ -97,7 +90,10 @@ export class Tracer {
       sink: this.#batch,
       enabled: config.enabled,
     });
-    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder);
+    this.#propagator = new CompositePropagator(config.propagators.map(formatOf), (span) =>
+      ownSpan(this.#recorder, span),
+    );
+    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0,
@@ -124,9 +120,11 @@ export class Tracer {
     const span = this.#start(name, options, stored);
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
+    // What a parent context holds besides its span, baggage above all, is active with the new span.
+    const under = isContext(options?.parent) ? storeOf(options.parent) : stored;
     let result: Result;
     try {
-      result = runWith(storeWithSpan(span, stored), fn, span as Span);
+      result = runWith(storeWithSpan(span, under), fn, span as Span);
     } catch (error) {
       this.endSpan(span, error);
       throw error;
@@ -170,14 +168,15 @@ export class Tracer {
     };
   }
 
-  /** Writes the active span's identity into a carrier's headers; nothing where no span is active. Never throws. */
+  /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
-    this.#inject(activeStore(), carrier, setter);
+    const stored = activeStore();
+    if (stored !== undefined) this.#propagator.injectStored(stored, carrier, setter ?? carrierSetter);
   }
 
   /** What a carrier's headers say of the caller, for `options.parent` and `with`; a context without a span when nothing. */
   extract<C extends Carrier>(carrier: C, getter?: TextMapGetter<C>): Context {
-    return contextOf(extractTraceContext(carrier, getter ?? carrierGetter));
+    return this.#propagator.extract(ROOT_CONTEXT, carrier, getter ?? carrierGetter);
   }
 
   stats(): TracerStats {
@@ -231,18 +230,8 @@ export class Tracer {
   #storeOfParent(parent: Parent): Stored {
     if (parent instanceof SpanIdentity) return parent;
     if (typeof parent !== 'object' || parent === null) return ROOT_CONTEXT;
-    if ('getValue' in parent) return storeOf(parent);
+    if (isContext(parent)) return storeOf(parent);
     return this.#recorder.identityOf('spanContext' in parent ? parent.spanContext() : parent) ?? ROOT_CONTEXT;
-  }
-
-  #inject<C extends Carrier>(stored: Stored | undefined, carrier: C, setter: TextMapSetter<C> = carrierSetter): void {
-    try {
-      const span = isSuppressed(stored) ? undefined : ownSpan(this.#recorder, spanInStore(stored));
-      if (span === undefined) return;
-      injectTraceContext(span, carrier, setter);
-    } catch {
-      // A carrier that takes no headers (frozen, sent already) is the application's business.
-    }
   }
 
   #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
@@ -285,6 +274,10 @@ function newExporter(config: Config, counters: Counters, diagnostics: Diagnostic
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
 function isUnsampledHere(span: SpanIdentity): span is NonRecordingSpan {
   return span.trace.isLocal && !span.trace.sampled;
+}
+
+function isContext(parent: Parent | undefined): parent is Context {
+  return typeof parent === 'object' && parent !== null && 'getValue' in parent;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
