@@ -77,6 +77,25 @@ describe('the configuration', () => {
   });
 
   it.each([
+    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint is a base URL, .* is used once$/],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /http:\/\/c:4318\/v1\/traces is likely meant/],
+    [{ endpoint: 'http://c:4317' }, {}, /but 4317 is the gRPC port; OTLP over HTTP is 4318$/],
+    [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
+    [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
+    [{}, { OTEL_TRACES_EXPORTER: 'zipkin' }, /zipkin\(\) of '@throughline\/sdk\/zipkin'/],
+    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
+    [{}, { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' }, /names and values that can stand in an HTTP header$/],
+  ])('names the mix-up in %j with %j', (options, env, line) => {
+    expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
+  });
+
+  it('appends the path once, however often it stands there', () => {
+    const { tracesUrl } = resolveConfig({ endpoint: 'http://c/v1/traces/v1/traces' }, {});
+    expect(tracesUrl).toBe('http://c/v1/traces');
+  });
+
+  it.each([
     ['always_on', undefined, { ratio: 1, parentBased: false }],
     ['always_off', undefined, { ratio: 0, parentBased: false }],
     ['traceidratio', '0.25', { ratio: 0.25, parentBased: false }],
@@ -101,7 +120,7 @@ describe('the configuration', () => {
       },
     );
     expect(config.warnings.toSorted()).toEqual([
-      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1',
+      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
       'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http:// or https://',
       'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
@@ -120,7 +139,21 @@ describe('the configuration', () => {
     [{ endpoint: 'ftp://collector' }, 'endpoint'],
     [{ register: 'no' }, 'register'],
     [{ resource: [] }, 'resource'],
-    [{ headers: { a: 1 } }, 'headers'],
+    [{ headers: { a: 1 } }, 'headers.a'],
+    [{ headers: { a: 'x\ny' } }, 'headers.a'],
+    [{ headers: ['a'] }, 'headers'],
+    [{ exporter: 'zipkin' }, 'exporter'],
+    [{ protocol: 'grpc' }, 'protocol'],
+    [{ compression: 'br' }, 'compression'],
+    [{ tls: { CA: '' } }, 'tls.CA'],
+    [{ propagators: 'b3' }, 'propagators'],
+    [{ propagators: [{}] }, 'propagators'],
+    [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
+    [{ exportConcurrency: 0 }, 'exportConcurrency'],
+    [{ waitUntil: {} }, 'waitUntil'],
+    [{ log: console }, 'log'],
+    [{ servce: 'typo' }, 'options.servce'],
+    [null, 'options'],
     [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
     [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],

@@ -2,14 +2,15 @@ import type { Context, Span as OtelSpan, SpanContext, TextMapGetter, TextMapSett
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes } from './attributes.ts';
 import { systemClock } from './clock.ts';
+import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
 import { activeStore, isSuppressed, runWith, spanInStore, storeOf, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
-import { Poster } from './export/http-post.ts';
+import { createExporter } from './export/create-exporter.ts';
+import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
-import { OtlpExporter } from './export/otlp-exporter.ts';
 import { createRandomIds } from './ids.ts';
 import {
   createOpenTelemetryAdapters,
@@ -46,7 +47,8 @@ export interface SpanOptions {
   readonly root?: boolean | undefined;
 }
 
-const EXPORT_CONCURRENCY = 2;
+/** `process.exit` is held up no longer than this, whatever `flushTimeoutMillis` says: nothing else runs meanwhile. */
+const BLOCKING_FLUSH_MAX_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -58,7 +60,7 @@ export class Tracer {
   readonly #recorder: SpanRecorder;
   readonly #propagator: CompositePropagator;
   readonly #batch: SpanBatch;
-  readonly #exporter: OtlpExporter;
+  readonly #exporter: ChunkExporter;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   #shutdown: Promise<boolean> | undefined;
@@ -69,7 +71,7 @@ export class Tracer {
     this.config = config;
     const diagnostics = new Diagnostics(options.log ?? logToStderr);
     for (const warning of config.warnings) diagnostics.warn(warning);
-    this.#exporter = newExporter(config, this.#counters, diagnostics);
+    this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
         resource: attributeSet(config.resource, Infinity, config.limits),
@@ -80,6 +82,7 @@ export class Tracer {
       counters: this.#counters,
       scheduledDelayMillis: config.scheduledDelayMillis,
       maxExportBatchSize: config.maxExportBatchSize,
+      onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
     this.#recorder = new SpanRecorder({
       ids: options.ids ?? createRandomIds(),
@@ -98,6 +101,10 @@ export class Tracer {
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0,
       flush: () => this.flush(),
+      flushBlocking: () => {
+        this.#batch.seal();
+        this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, BLOCKING_FLUSH_MAX_MS));
+      },
       discardPending: () => this.#exporter.discard(),
     };
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
@@ -184,23 +191,39 @@ export class Tracer {
   }
 
   /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
-  flush(timeoutMs = this.config.flushTimeoutMillis): Promise<boolean> {
+  flush(timeoutMs?: number): Promise<boolean> {
     this.#batch.seal();
-    return this.#exporter.flush(timeoutMs);
+    return this.#exporter.flush(millisOf(timeoutMs, this.config.flushTimeoutMillis));
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
-  shutdown(timeoutMs = this.config.flushTimeoutMillis): Promise<boolean> {
+  shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
 
-  async #stop(timeoutMs: number): Promise<boolean> {
+  async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
     const isAllSent = await this.flush(timeoutMs);
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
+  }
+
+  /** Exports in the same turn, however many requests end in it. */
+  #exportNowUnder(waitUntil: (exported: Promise<unknown>) => void): () => void {
+    let exported: Promise<boolean> | undefined;
+    return () => {
+      exported ??= Promise.resolve().then(() => {
+        exported = undefined;
+        return this.flush();
+      });
+      try {
+        waitUntil(exported);
+      } catch {
+        // The platform's refusal must not reach the code whose span has ended; the export goes on.
+      }
+    };
   }
 
   #register(diagnostics: Diagnostics): () => void {
@@ -252,28 +275,14 @@ export class Tracer {
   }
 }
 
-function newExporter(config: Config, counters: Counters, diagnostics: Diagnostics): OtlpExporter {
-  const url = new URL(config.tracesUrl);
-  return new OtlpExporter({
-    poster: new Poster({
-      url,
-      headers: config.headers,
-      timeoutMillis: config.exportTimeoutMillis,
-      connections: EXPORT_CONCURRENCY,
-    }),
-    url: `${url.origin}${url.pathname}`,
-    maxQueueBytes: config.maxQueueBytes,
-    concurrency: EXPORT_CONCURRENCY,
-    retry: config.retry,
-    counters,
-    diagnostics,
-    random: Math.random,
-  });
-}
-
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
 function isUnsampledHere(span: SpanIdentity): span is NonRecordingSpan {
   return span.trace.isLocal && !span.trace.sampled;
+}
+
+/** A timeout that timers take; anything but a number of milliseconds is the default. */
+function millisOf(timeoutMs: unknown, fallback: number): number {
+  return typeof timeoutMs === 'number' && timeoutMs >= 0 ? Math.min(timeoutMs, MILLIS_MAX) : fallback;
 }
 
 function isContext(parent: Parent | undefined): parent is Context {
