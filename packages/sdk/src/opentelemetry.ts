@@ -24,6 +24,7 @@ import {
   storeWithSpan,
   type Stored,
 } from './context.ts';
+import { property } from './property.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
@@ -129,8 +130,11 @@ export function startWithOptions(
   options: StartOptions | OtelSpanOptions | undefined,
 ): RecordingSpan | NonRecordingSpan {
   if (options === undefined || options === null) return recorder.start(scope, name, parent, undefined, undefined);
-  const { kind, startTime, attributes, links } = options;
+  const kind = property(options, 'kind') as number | undefined;
+  const startTime = property(options, 'startTime') as StartOptions['startTime'];
   const span = recorder.start(scope, name, parent, kind, startTime);
+  const attributes = property(options, 'attributes') as Attributes | undefined;
+  const links = property(options, 'links') as SpanLink[] | undefined;
   if (attributes !== undefined) span.setAttributes(attributes);
   if (links !== undefined) span.addLinks(links);
   return span;

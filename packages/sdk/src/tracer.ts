@@ -25,6 +25,7 @@ import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrie
 import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
+import { property } from './property.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
@@ -122,13 +123,15 @@ export class Tracer {
     maybeFn?: (span: Span) => Result,
   ): Result {
     const fn = maybeFn ?? (optionsOrFn as (span: Span) => Result);
+    // A mistake of the application's, which must not become an exception that it would not have without us.
+    if (typeof fn !== 'function') return undefined as Result;
     const options = maybeFn === undefined ? undefined : (optionsOrFn as SpanOptions);
     const stored = activeStore();
     const span = this.#start(name, options, stored);
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
     // What a parent context holds besides its span, baggage above all, is active with the new span.
-    const under = isContext(options?.parent) ? storeOf(options.parent) : stored;
+    const under = isContext(property(options, 'parent')) ? this.#storeOfParent(options?.parent) : stored;
     let result: Result;
     try {
       result = runWith(storeWithSpan(span, under), fn, span as Span);
@@ -148,11 +151,15 @@ export class Tracer {
 
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
   endSpan(span: Span, error?: unknown): void {
-    if (error !== undefined) {
-      span.recordException(error);
-      span.setStatus({ code: 2, message: errorMessage(error) });
+    try {
+      if (error !== undefined) {
+        span.recordException(error);
+        span.setStatus({ code: 2, message: errorMessage(error) });
+      }
+      span.end();
+    } catch {
+      // It is no span of ours.
     }
-    span.end();
   }
 
   /** The span that is active here, whichever API made it so. */
@@ -239,22 +246,28 @@ export class Tracer {
 
   #start(name: string, options: SpanOptions | undefined, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
-    if (options === undefined) {
+    if (typeof options !== 'object' || options === null) {
       const parent = ownSpan(this.#recorder, spanInStore(stored));
       if (parent !== undefined && isUnsampledHere(parent)) return parent;
       return this.#recorder.start(this.#scope, name, parent, undefined, undefined);
     }
-    const parentStore = options.parent === undefined ? stored : this.#storeOfParent(options.parent);
-    const parent = options.root === true ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
+    const given = property(options, 'parent') as Parent | undefined;
+    const parentStore = given === undefined ? stored : this.#storeOfParent(given);
+    const parent = property(options, 'root') === true ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
     if (parent !== undefined && isUnsampledHere(parent)) return parent;
     return startWithOptions(this.#recorder, this.#scope, name, parent, options);
   }
 
-  #storeOfParent(parent: Parent): Stored {
-    if (parent instanceof SpanIdentity) return parent;
-    if (typeof parent !== 'object' || parent === null) return ROOT_CONTEXT;
-    if (isContext(parent)) return storeOf(parent);
-    return this.#recorder.identityOf('spanContext' in parent ? parent.spanContext() : parent) ?? ROOT_CONTEXT;
+  #storeOfParent(parent: Parent | undefined): Stored {
+    try {
+      if (parent instanceof SpanIdentity) return parent;
+      if (typeof parent !== 'object' || parent === null) return ROOT_CONTEXT;
+      if (isContext(parent)) return storeOf(parent);
+      return this.#recorder.identityOf('spanContext' in parent ? parent.spanContext() : parent) ?? ROOT_CONTEXT;
+    } catch {
+      // Some object of the application's that cannot even be looked at.
+      return ROOT_CONTEXT;
+    }
   }
 
   #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
@@ -285,10 +298,10 @@ function millisOf(timeoutMs: unknown, fallback: number): number {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 ? Math.min(timeoutMs, MILLIS_MAX) : fallback;
 }
 
-function isContext(parent: Parent | undefined): parent is Context {
-  return typeof parent === 'object' && parent !== null && 'getValue' in parent;
+function isContext(parent: unknown): parent is Context {
+  return typeof property(parent, 'getValue') === 'function' && typeof property(parent, 'setValue') === 'function';
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  return typeof property(value, 'then') === 'function';
 }

@@ -36,10 +36,16 @@ export class CompositePropagator implements TextMapPropagator {
 
   /** The same for what is stored as active, which is a context only where it must be. */
   injectStored<C>(stored: Stored, carrier: C, setter: TextMapSetter<C>): void {
-    if (isSuppressed(stored)) return;
-    const span = this.#identityOf(spanInStore(stored));
-    const baggage = stored instanceof SpanIdentity ? undefined : propagation.getBaggage(stored);
-    if (span === undefined && baggage === undefined && this.#propagators.every(isHeaderFormat)) return;
+    let span: SpanIdentity | undefined;
+    let baggage: Baggage | undefined;
+    try {
+      if (isSuppressed(stored)) return;
+      span = this.#identityOf(spanInStore(stored));
+      baggage = stored instanceof SpanIdentity ? undefined : propagation.getBaggage(stored);
+    } catch {
+      // It is no context.
+      return;
+    }
     for (const propagator of this.#propagators) {
       try {
         if (isHeaderFormat(propagator)) injectFormat(propagator, span, baggage, carrier, setter);
