@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { resolveConfig, type TracerOptions } from './config.ts';
+import { OPTION_NAMES, resolveConfig, type TracerOptions } from './config.ts';
 import { ConfigError } from './errors.ts';
 
 describe('the configuration', () => {
@@ -166,15 +166,19 @@ describe('the configuration', () => {
   });
 });
 
-describe("the README's table of options", () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const rows = [...readme.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
+describe("the guide's table of options", () => {
+  const guide = readFileSync(new URL('../../../docs/sdk.md', import.meta.url), 'utf8');
+  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Propagators'));
+  const rows = [...table.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
   const defaults = resolveConfig({}, {});
 
   it('names every setting that can be set', () => {
     const settings = [...Object.keys(defaults.sources), ...Object.keys(defaults.retry).map((name) => `retry.${name}`)];
     const named = [...rows.map(([, option]) => option), 'enabled'];
     expect(named).toEqual(expect.arrayContaining(settings));
+    // And every option, whether it is a setting of the environment too or not.
+    const told = named.map((name) => name?.split('.')[0]);
+    expect([...told, 'ids']).toEqual(expect.arrayContaining(Object.keys(OPTION_NAMES)));
   });
 
   it('states the defaults that hold', () => {
@@ -188,6 +192,16 @@ describe("the README's table of options", () => {
         match[1] === 'true' ? true : Number(match[1]) * (bytes[match[2] ?? ''] ?? 1),
       ]);
     }
+  });
+
+  it('names every variable that is read', () => {
+    const folder = new URL('.', import.meta.url);
+    const files = readdirSync(folder).filter((file) => /^config[\w-]*\.ts$/.test(file));
+    const read = files.flatMap(
+      (file) => readFileSync(new URL(file, folder), 'utf8').match(/'(?:OTEL|THROUGHLINE)_[A-Z_]+'/g) ?? [],
+    );
+    const missing = read.map((name) => name.slice(1, -1)).filter((name) => !guide.includes(`\`${name}`));
+    expect(missing).toEqual([]);
   });
 
   it('names only variables that are read', () => {

@@ -74,7 +74,7 @@ export interface TracerOptions {
 }
 
 /** Every option's name; the compiler sees to it that none is forgotten. */
-const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
+export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   service: true,
   sampling: true,
   endpoint: true,
