@@ -24,7 +24,6 @@ import {
   storeWithSpan,
   type Stored,
 } from './context.ts';
-import { property } from './property.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
@@ -130,11 +129,16 @@ export function startWithOptions(
   options: StartOptions | OtelSpanOptions | undefined,
 ): RecordingSpan | NonRecordingSpan {
   if (options === undefined || options === null) return recorder.start(scope, name, parent, undefined, undefined);
-  const kind = property(options, 'kind') as number | undefined;
-  const startTime = property(options, 'startTime') as StartOptions['startTime'];
+  let kind: StartOptions['kind'];
+  let startTime: StartOptions['startTime'];
+  let attributes: StartOptions['attributes'];
+  let links: StartOptions['links'];
+  try {
+    ({ kind, startTime, attributes, links } = options);
+  } catch {
+    // A getter of the application's threw: what it would have answered is absent.
+  }
   const span = recorder.start(scope, name, parent, kind, startTime);
-  const attributes = property(options, 'attributes') as Attributes | undefined;
-  const links = property(options, 'links') as SpanLink[] | undefined;
   if (attributes !== undefined) span.setAttributes(attributes);
   if (links !== undefined) span.addLinks(links);
   return span;

@@ -25,7 +25,6 @@ import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrie
 import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
-import { property } from './property.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
@@ -130,8 +129,7 @@ export class Tracer {
     const span = this.#start(name, options, stored);
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
-    // What a parent context holds besides its span, baggage above all, is active with the new span.
-    const under = isContext(property(options, 'parent')) ? this.#storeOfParent(options?.parent) : stored;
+    const under = options === undefined ? stored : this.#storeUnder(options, stored);
     let result: Result;
     try {
       result = runWith(storeWithSpan(span, under), fn, span as Span);
@@ -251,14 +249,33 @@ export class Tracer {
       if (parent !== undefined && isUnsampledHere(parent)) return parent;
       return this.#recorder.start(this.#scope, name, parent, undefined, undefined);
     }
-    const given = property(options, 'parent') as Parent | undefined;
-    const parentStore = given === undefined ? stored : this.#storeOfParent(given);
-    const parent = property(options, 'root') === true ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
+    const parentStore = this.#parentStore(options, stored);
+    const parent = parentStore === undefined ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
     if (parent !== undefined && isUnsampledHere(parent)) return parent;
     return startWithOptions(this.#recorder, this.#scope, name, parent, options);
   }
 
-  #storeOfParent(parent: Parent | undefined): Stored {
+  /** Where a span's parent is found: what is active, unless the options say otherwise; `undefined` for a new trace. */
+  #parentStore(options: SpanOptions, stored: Stored | undefined): Stored | undefined {
+    try {
+      if (options.root === true) return undefined;
+      return options.parent === undefined ? stored : this.#storeOfParent(options.parent);
+    } catch {
+      // A getter of the application's threw.
+      return stored;
+    }
+  }
+
+  /** What becomes active with a span: what a parent context holds besides its own span, baggage above all, stays. */
+  #storeUnder(options: SpanOptions, stored: Stored | undefined): Stored | undefined {
+    try {
+      return isContext(options.parent) ? this.#storeOfParent(options.parent) : stored;
+    } catch {
+      return stored;
+    }
+  }
+
+  #storeOfParent(parent: Parent): Stored {
     try {
       if (parent instanceof SpanIdentity) return parent;
       if (typeof parent !== 'object' || parent === null) return ROOT_CONTEXT;
@@ -299,9 +316,17 @@ function millisOf(timeoutMs: unknown, fallback: number): number {
 }
 
 function isContext(parent: unknown): parent is Context {
-  return typeof property(parent, 'getValue') === 'function' && typeof property(parent, 'setValue') === 'function';
+  if (typeof parent !== 'object' || parent === null || parent instanceof SpanIdentity) return false;
+  const { getValue, setValue } = parent as Partial<Context>;
+  return typeof getValue === 'function' && typeof setValue === 'function';
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof property(value, 'then') === 'function';
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === 'function';
+  } catch {
+    // What the application answers is its own business.
+    return false;
+  }
 }
