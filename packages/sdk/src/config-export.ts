@@ -26,7 +26,11 @@ export function resolveExport(options: TracerOptions, env: ConfigEnvironment): E
   const exporter = env.choose('exporter', checkExporter(options.exporter), () => environmentExporter(env), 'otlp');
   const tracesUrl = resolveTracesUrl(options.endpoint, env);
   const hint = portHint(tracesUrl);
-  if (hint !== undefined && exporter === 'otlp') env.warnings.push(`spans are sent to ${tracesUrl}, but ${hint}`);
+  if (hint !== undefined && exporter === 'otlp') {
+    // Without the credentials that a URL may hold.
+    const { origin, pathname } = new URL(tracesUrl);
+    env.warnings.push(`spans are sent to ${origin}${pathname}, but ${hint}`);
+  }
   return {
     exporter,
     tracesUrl,

@@ -80,7 +80,11 @@ describe('the configuration', () => {
     [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint is a base URL, .* is used once$/],
     [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/],
     [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /http:\/\/c:4318\/v1\/traces is likely meant/],
-    [{ endpoint: 'http://c:4317' }, {}, /but 4317 is the gRPC port; OTLP over HTTP is 4318$/],
+    [
+      { endpoint: 'http://me:secret@c:4317' },
+      {},
+      /^spans are sent to http:\/\/c:4317\/v1\/traces, but 4317 is the gRPC port; OTLP over HTTP is 4318$/,
+    ],
     [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
     [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
     [{}, { OTEL_TRACES_EXPORTER: 'zipkin' }, /zipkin\(\) of '@throughline\/sdk\/zipkin'/],

@@ -1,10 +1,10 @@
-import type { Context, Span as OtelSpan, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
-import { activeStore, isSuppressed, runWith, spanInStore, storeOf, storeWithSpan, type Stored } from './context.ts';
+import { activeStore, isSuppressed, runWith, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
@@ -20,20 +20,18 @@ import {
   startWithOptions,
   type OpenTelemetryAdapters,
 } from './opentelemetry.ts';
+import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './parent.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
 import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
-import { SpanIdentity } from './span-identity.ts';
+import type { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
 import { Counters, type TracerStats } from './stats.ts';
 import type { TimeInput } from './time.ts';
 import { VERSION } from './version.ts';
-
-/** What a span can be started under or made active: a span, its identity, or a context such as `extract` answers. */
-export type Parent = Span | OtelSpan | SpanContext | Context;
 
 export interface SpanOptions {
   /** `SpanKind` of OpenTelemetry's API; internal by default. */
@@ -129,7 +127,7 @@ export class Tracer {
     const span = this.#start(name, options, stored);
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
-    const under = options === undefined ? stored : this.#storeUnder(options, stored);
+    const under = options === undefined ? stored : storeUnder(this.#recorder, options, stored);
     let result: Result;
     try {
       result = runWith(storeWithSpan(span, under), fn, span as Span);
@@ -167,7 +165,7 @@ export class Tracer {
 
   /** Runs `fn` with a span or context active, and answers what `fn` answers. */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
-    return runWith(this.#storeOfParent(spanOrContext), fn);
+    return runWith(storeOfParent(this.#recorder, spanOrContext), fn);
   }
 
   /** A function that runs with what is active now, whenever it is called. */
@@ -249,42 +247,10 @@ export class Tracer {
       if (parent !== undefined && isUnsampledHere(parent)) return parent;
       return this.#recorder.start(this.#scope, name, parent, undefined, undefined);
     }
-    const parentStore = this.#parentStore(options, stored);
+    const parentStore = parentStoreOf(this.#recorder, options, stored);
     const parent = parentStore === undefined ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
     if (parent !== undefined && isUnsampledHere(parent)) return parent;
     return startWithOptions(this.#recorder, this.#scope, name, parent, options);
-  }
-
-  /** Where a span's parent is found: what is active, unless the options say otherwise; `undefined` for a new trace. */
-  #parentStore(options: SpanOptions, stored: Stored | undefined): Stored | undefined {
-    try {
-      if (options.root === true) return undefined;
-      return options.parent === undefined ? stored : this.#storeOfParent(options.parent);
-    } catch {
-      // A getter of the application's threw.
-      return stored;
-    }
-  }
-
-  /** What becomes active with a span: what a parent context holds besides its own span, baggage above all, stays. */
-  #storeUnder(options: SpanOptions, stored: Stored | undefined): Stored | undefined {
-    try {
-      return isContext(options.parent) ? this.#storeOfParent(options.parent) : stored;
-    } catch {
-      return stored;
-    }
-  }
-
-  #storeOfParent(parent: Parent): Stored {
-    try {
-      if (parent instanceof SpanIdentity) return parent;
-      if (typeof parent !== 'object' || parent === null) return ROOT_CONTEXT;
-      if (isContext(parent)) return storeOf(parent);
-      return this.#recorder.identityOf('spanContext' in parent ? parent.spanContext() : parent) ?? ROOT_CONTEXT;
-    } catch {
-      // Some object of the application's that cannot even be looked at.
-      return ROOT_CONTEXT;
-    }
   }
 
   #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
@@ -313,12 +279,6 @@ function isUnsampledHere(span: SpanIdentity): span is NonRecordingSpan {
 /** A timeout that timers take; anything but a number of milliseconds is the default. */
 function millisOf(timeoutMs: unknown, fallback: number): number {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 ? Math.min(timeoutMs, MILLIS_MAX) : fallback;
-}
-
-function isContext(parent: unknown): parent is Context {
-  if (typeof parent !== 'object' || parent === null || parent instanceof SpanIdentity) return false;
-  const { getValue, setValue } = parent as Partial<Context>;
-  return typeof getValue === 'function' && typeof setValue === 'function';
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
