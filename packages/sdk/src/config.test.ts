@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { resolveConfig, type TracerOptions } from './config.ts';
+import { OPTION_NAMES, resolveConfig, type TracerOptions } from './config.ts';
 import { ConfigError } from './errors.ts';
 
 describe('the configuration', () => {
@@ -77,6 +77,29 @@ describe('the configuration', () => {
   });
 
   it.each([
+    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint is a base URL, .* is used once$/],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /http:\/\/c:4318\/v1\/traces is likely meant/],
+    [
+      { endpoint: 'http://me:secret@c:4317' },
+      {},
+      /^spans are sent to http:\/\/c:4317\/v1\/traces, but 4317 is the gRPC port; OTLP over HTTP is 4318$/,
+    ],
+    [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
+    [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
+    [{}, { OTEL_TRACES_EXPORTER: 'zipkin' }, /zipkin\(\) of '@throughline\/sdk\/zipkin'/],
+    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
+    [{}, { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' }, /names and values that can stand in an HTTP header$/],
+  ])('names the mix-up in %j with %j', (options, env, line) => {
+    expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
+  });
+
+  it('appends the path once, however often it stands there', () => {
+    const { tracesUrl } = resolveConfig({ endpoint: 'http://c/v1/traces/v1/traces' }, {});
+    expect(tracesUrl).toBe('http://c/v1/traces');
+  });
+
+  it.each([
     ['always_on', undefined, { ratio: 1, parentBased: false }],
     ['always_off', undefined, { ratio: 0, parentBased: false }],
     ['traceidratio', '0.25', { ratio: 0.25, parentBased: false }],
@@ -101,7 +124,7 @@ describe('the configuration', () => {
       },
     );
     expect(config.warnings.toSorted()).toEqual([
-      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1',
+      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
       'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http:// or https://',
       'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
@@ -120,7 +143,21 @@ describe('the configuration', () => {
     [{ endpoint: 'ftp://collector' }, 'endpoint'],
     [{ register: 'no' }, 'register'],
     [{ resource: [] }, 'resource'],
-    [{ headers: { a: 1 } }, 'headers'],
+    [{ headers: { a: 1 } }, 'headers.a'],
+    [{ headers: { a: 'x\ny' } }, 'headers.a'],
+    [{ headers: ['a'] }, 'headers'],
+    [{ exporter: 'zipkin' }, 'exporter'],
+    [{ protocol: 'grpc' }, 'protocol'],
+    [{ compression: 'br' }, 'compression'],
+    [{ tls: { CA: '' } }, 'tls.CA'],
+    [{ propagators: 'b3' }, 'propagators'],
+    [{ propagators: [{}] }, 'propagators'],
+    [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
+    [{ exportConcurrency: 0 }, 'exportConcurrency'],
+    [{ waitUntil: {} }, 'waitUntil'],
+    [{ log: console }, 'log'],
+    [{ servce: 'typo' }, 'options.servce'],
+    [null, 'options'],
     [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
     [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
@@ -133,15 +170,19 @@ describe('the configuration', () => {
   });
 });
 
-describe("the README's table of options", () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const rows = [...readme.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
+describe("the guide's table of options", () => {
+  const guide = readFileSync(new URL('../../../docs/sdk.md', import.meta.url), 'utf8');
+  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Propagators'));
+  const rows = [...table.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
   const defaults = resolveConfig({}, {});
 
   it('names every setting that can be set', () => {
     const settings = [...Object.keys(defaults.sources), ...Object.keys(defaults.retry).map((name) => `retry.${name}`)];
     const named = [...rows.map(([, option]) => option), 'enabled'];
     expect(named).toEqual(expect.arrayContaining(settings));
+    // And every option, whether it is a setting of the environment too or not.
+    const told = named.map((name) => name?.split('.')[0]);
+    expect([...told, 'ids']).toEqual(expect.arrayContaining(Object.keys(OPTION_NAMES)));
   });
 
   it('states the defaults that hold', () => {
@@ -157,10 +198,22 @@ describe("the README's table of options", () => {
     }
   });
 
+  it('names every variable that is read', () => {
+    const folder = new URL('.', import.meta.url);
+    const files = readdirSync(folder).filter((file) => /^config[\w-]*\.ts$/.test(file));
+    const read = files.flatMap(
+      (file) => readFileSync(new URL(file, folder), 'utf8').match(/'(?:OTEL|THROUGHLINE)_[A-Z_]+'/g) ?? [],
+    );
+    const missing = read.map((name) => name.slice(1, -1)).filter((name) => !guide.includes(`\`${name}`));
+    expect(missing).toEqual([]);
+  });
+
   it('names only variables that are read', () => {
-    const source = readFileSync(new URL('config.ts', import.meta.url), 'utf8');
+    const folder = new URL('.', import.meta.url);
+    const files = readdirSync(folder).filter((file) => /^config[\w-]*\.ts$/.test(file));
+    const source = files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n');
     const variables = rows.flatMap(([, , , environment = '']) => environment.match(/[A-Z_]{8,}/g) ?? []);
     expect(variables.length).toBeGreaterThan(20);
-    for (const variable of variables) expect(source).toContain(`'${variable}'`);
+    expect(variables.filter((variable) => !source.includes(`'${variable}'`))).toEqual([]);
   });
 });

@@ -1,12 +1,20 @@
 import { hostname } from 'node:os';
+import type { TextMapPropagator } from '@opentelemetry/api';
 import type { Attributes } from './attributes.ts';
 import type { Clock } from './clock.ts';
+import { checkBoolean, checkFunction, checkKnownNames, checkNumber, checkString, MILLIS_MAX } from './config-checks.ts';
 import { ConfigEnvironment, parseKeyValues, type Environment } from './config-environment.ts';
+import { resolveExport, type ExporterName, type OtlpProtocol } from './config-export.ts';
+import { resolvePropagators } from './config-propagators.ts';
 import type { DiagnosticLog } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
-import type { RetryOptions } from './export/otlp-exporter.ts';
+import type { Compression } from './export/compression.ts';
+import type { ExporterFactory } from './export/exporter.ts';
+import type { RetryOptions } from './export/http-exporter.ts';
+import type { TlsOptions } from './export/http-post.ts';
 import type { IdGenerator } from './ids.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from './limits.ts';
+import type { PropagatorName } from './propagation/propagators.ts';
 import type { SamplerOptions } from './sampling/sampler.ts';
 import { VERSION } from './version.ts';
 
@@ -18,12 +26,22 @@ export interface TracerOptions {
   readonly sampling?: number | undefined;
   /** The collector's base URL; `/v1/traces` is appended once. Default `http://127.0.0.1:4318`. */
   readonly endpoint?: string | undefined;
+  /** Where spans go: `'otlp'` (default), `'console'`, `'none'`, or what an exporter's module makes, such as `zipkin()`. */
+  readonly exporter?: ExporterName | ExporterFactory | undefined;
+  /** Default `http/protobuf`, which costs the least. */
+  readonly protocol?: OtlpProtocol | undefined;
+  /** Default `none`; `zstd` where Node has it. */
+  readonly compression?: Compression | undefined;
+  /** For an endpoint with https. */
+  readonly tls?: TlsOptions | undefined;
   /** Sent with every export, for instance an authorization. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** More attributes of the resource, and others than the detected ones. */
   readonly resource?: Attributes | undefined;
   /** Whether OpenTelemetry's global API is served by this tracer. Default true. */
   readonly register?: boolean | undefined;
+  /** Header formats, by name or as OpenTelemetry propagators, or `'none'`. Default `['tracecontext', 'baggage']`. */
+  readonly propagators?: readonly (PropagatorName | TextMapPropagator)[] | 'none' | undefined;
   readonly limits?: Partial<SpanLimits> | undefined;
   /** The longest that an ended span waits to be sent. Default 5000. */
   readonly scheduledDelayMillis?: number | undefined;
@@ -33,6 +51,10 @@ export interface TracerOptions {
   readonly maxExportBatchBytes?: number | undefined;
   /** Encoded spans that wait or are under way; beyond it new ones are dropped and counted. Default 32 MiB. */
   readonly maxQueueBytes?: number | undefined;
+  /** Ended spans that wait or are under way, beside `maxQueueBytes`; by default bytes alone decide. */
+  readonly maxQueueSize?: number | undefined;
+  /** Requests under way at once. Default 2. */
+  readonly exportConcurrency?: number | undefined;
   /** For one export request. Default 10,000. */
   readonly exportTimeoutMillis?: number | undefined;
   readonly retry?: Partial<RetryOptions> | undefined;
@@ -40,11 +62,46 @@ export interface TracerOptions {
   readonly flushOnExit?: boolean | undefined;
   /** How long the end of the process, `flush()` and `shutdown()` may wait for the collector. Default 5000. */
   readonly flushTimeoutMillis?: number | undefined;
+  /**
+   * For platforms that freeze the process when a response is done: is given a promise of the export whenever a request's last span has
+   * ended, as Vercel's `waitUntil` wants it. It must not throw.
+   */
+  readonly waitUntil?: ((exported: Promise<unknown>) => void) | undefined;
   /** Where warnings go. Default stderr. */
   readonly log?: DiagnosticLog | undefined;
   readonly clock?: Clock | undefined;
   readonly ids?: IdGenerator | undefined;
 }
+
+/** Every option's name; the compiler sees to it that none is forgotten. */
+export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
+  service: true,
+  sampling: true,
+  endpoint: true,
+  exporter: true,
+  protocol: true,
+  compression: true,
+  tls: true,
+  headers: true,
+  resource: true,
+  register: true,
+  propagators: true,
+  limits: true,
+  scheduledDelayMillis: true,
+  maxExportBatchSize: true,
+  maxExportBatchBytes: true,
+  maxQueueBytes: true,
+  maxQueueSize: true,
+  exportConcurrency: true,
+  exportTimeoutMillis: true,
+  retry: true,
+  flushOnExit: true,
+  flushTimeoutMillis: true,
+  waitUntil: true,
+  log: true,
+  clock: true,
+  ids: true,
+};
 
 /** Where a value came from: `option`, `default`, or the name of an environment variable. */
 export type ConfigSource = string;
@@ -54,16 +111,23 @@ export interface Config {
   readonly enabled: boolean;
   readonly service: string;
   readonly sampler: Readonly<SamplerOptions>;
+  readonly exporter: ExporterName | ExporterFactory;
   /** The whole address that is posted to. */
   readonly tracesUrl: string;
+  readonly protocol: OtlpProtocol;
+  readonly compression: Compression;
+  readonly tls: TlsOptions;
   readonly headers: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
   readonly register: boolean;
+  readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
   readonly limits: SpanLimits;
   readonly scheduledDelayMillis: number;
   readonly maxExportBatchSize: number;
   readonly maxExportBatchBytes: number;
   readonly maxQueueBytes: number;
+  readonly maxQueueSize: number;
+  readonly exportConcurrency: number;
   readonly exportTimeoutMillis: number;
   readonly retry: RetryOptions;
   readonly flushOnExit: boolean;
@@ -74,17 +138,25 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
-const TRACES_PATH = '/v1/traces';
+/** Longer than any that a collector would take, and within what a chunk's lengths can say. */
+const BATCH_BYTES_MAX = 128 * 1024 * 1024;
 
-/** Settings that are a number: default, smallest value, variable. Limits may also be Infinity. */
+/** Settings that are a number: default, smallest and greatest value, variable. */
 const NUMBERS = {
-  scheduledDelayMillis: [5000, 1, 'OTEL_BSP_SCHEDULE_DELAY'],
-  maxExportBatchSize: [Infinity, 1, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE'],
-  maxExportBatchBytes: [256 * 1024, 1024, 'THROUGHLINE_MAX_EXPORT_BATCH_BYTES'],
-  maxQueueBytes: [32 * 1024 * 1024, 1, 'THROUGHLINE_MAX_QUEUE_BYTES'],
-  flushTimeoutMillis: [5000, 0, 'THROUGHLINE_FLUSH_TIMEOUT'],
+  scheduledDelayMillis: [5000, 1, MILLIS_MAX, 'OTEL_BSP_SCHEDULE_DELAY'],
+  maxExportBatchSize: [Infinity, 1, Infinity, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE'],
+  maxExportBatchBytes: [256 * 1024, 1024, BATCH_BYTES_MAX, 'THROUGHLINE_MAX_EXPORT_BATCH_BYTES'],
+  maxQueueBytes: [32 * 1024 * 1024, 1, Infinity, 'THROUGHLINE_MAX_QUEUE_BYTES'],
+  maxQueueSize: [Infinity, 1, Infinity, 'OTEL_BSP_MAX_QUEUE_SIZE'],
+  exportConcurrency: [2, 1, 64, 'THROUGHLINE_EXPORT_CONCURRENCY'],
+  flushTimeoutMillis: [5000, 0, MILLIS_MAX, 'THROUGHLINE_FLUSH_TIMEOUT'],
 } as const;
+
+const TIMEOUT_VARIABLES = [
+  'OTEL_EXPORTER_OTLP_TRACES_TIMEOUT',
+  'OTEL_EXPORTER_OTLP_TIMEOUT',
+  'OTEL_BSP_EXPORT_TIMEOUT',
+] as const;
 
 const LIMIT_VARIABLES: Readonly<Partial<Record<keyof SpanLimits, readonly string[]>>> = {
   attributeCountLimit: ['OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', 'OTEL_ATTRIBUTE_COUNT_LIMIT'],
@@ -103,32 +175,37 @@ const DEFAULT_RETRY: RetryOptions = { maxAttempts: 10, initialDelayMillis: 1000,
  */
 export function resolveConfig(options: TracerOptions, environment: Environment): Config {
   const env = new ConfigEnvironment(environment);
+  checkKnownNames('options', options, OPTION_NAMES);
+  checkFunction('log', options.log, 'a function that takes a line of text');
+  checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
   const set = <T>(name: string, option: T | undefined, fromEnv: () => T | undefined, fallback: T): T =>
     env.choose(name, option, fromEnv, fallback);
   const boolean = (name: 'register' | 'flushOnExit', variable: string): boolean =>
     set(name, checkBoolean(name, options[name]), () => env.boolean(variable), true);
   const number = (name: keyof typeof NUMBERS): number => {
-    const [fallback, min, variable] = NUMBERS[name];
-    return set(name, checkNumber(name, options[name], min), () => env.number(variable, min), fallback);
+    const [fallback, min, max, variable] = NUMBERS[name];
+    return set(name, checkNumber(name, options[name], min, max), () => env.number(variable, min, max), fallback);
   };
   const resource = resolveResource(options, env);
   const config: Config = {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
     sampler: resolveSampler(options.sampling, env),
-    tracesUrl: resolveTracesUrl(options.endpoint, env),
-    headers: Object.freeze(set('headers', checkHeaders(options.headers), () => environmentHeaders(env), {})),
+    ...resolveExport(options, env),
     resource,
     register: boolean('register', 'THROUGHLINE_REGISTER'),
+    propagators: resolvePropagators(options.propagators, env),
     limits: resolveLimits(options.limits, env),
     scheduledDelayMillis: number('scheduledDelayMillis'),
     maxExportBatchSize: number('maxExportBatchSize'),
     maxExportBatchBytes: number('maxExportBatchBytes'),
     maxQueueBytes: number('maxQueueBytes'),
+    maxQueueSize: number('maxQueueSize'),
+    exportConcurrency: number('exportConcurrency'),
     exportTimeoutMillis: set(
       'exportTimeoutMillis',
-      checkNumber('exportTimeoutMillis', options.exportTimeoutMillis, 1),
-      () => env.number('OTEL_EXPORTER_OTLP_TRACES_TIMEOUT', 1) ?? env.number('OTEL_EXPORTER_OTLP_TIMEOUT', 1),
+      checkNumber('exportTimeoutMillis', options.exportTimeoutMillis, 1, MILLIS_MAX),
+      () => firstNumber(env, TIMEOUT_VARIABLES, 1, MILLIS_MAX),
       10_000,
     ),
     retry: resolveRetry(options.retry),
@@ -196,50 +273,30 @@ function environmentSampler(env: ConfigEnvironment): SamplerOptions | undefined 
   });
 }
 
-function resolveTracesUrl(endpoint: string | undefined, env: ConfigEnvironment): string {
-  const option = checkUrl('endpoint', endpoint);
-  return env.choose(
-    'endpoint',
-    option === undefined ? undefined : withTracesPath(option),
-    () => {
-      const whole = env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
-      if (whole !== undefined) return whole.href;
-      const base = env.url('OTEL_EXPORTER_OTLP_ENDPOINT');
-      return base === undefined ? undefined : withTracesPath(base);
-    },
-    DEFAULT_ENDPOINT + TRACES_PATH,
-  );
-}
-
-function withTracesPath(base: URL): string {
-  const url = new URL(base);
-  const path = url.pathname.replace(/\/+$/, '');
-  url.pathname = path.endsWith(TRACES_PATH) ? path : path + TRACES_PATH;
-  return url.href;
-}
-
-function environmentHeaders(env: ConfigEnvironment): Record<string, string> | undefined {
-  const general = env.read('OTEL_EXPORTER_OTLP_HEADERS', parseKeyValues);
-  const forTraces = env.read('OTEL_EXPORTER_OTLP_TRACES_HEADERS', parseKeyValues);
-  return general === undefined && forTraces === undefined ? undefined : { ...general, ...forTraces };
-}
-
 function resolveLimits(given: Partial<SpanLimits> | undefined, env: ConfigEnvironment): SpanLimits {
   checkKnownNames('limits', given, DEFAULT_SPAN_LIMITS);
   const limits: Record<string, number> = {};
   for (const [name, fallback] of Object.entries(DEFAULT_SPAN_LIMITS)) {
     const key = name as keyof SpanLimits;
     const option = checkNumber(`limits.${name}`, given?.[key], 0);
-    const fromEnv = (): number | undefined => {
-      for (const variable of LIMIT_VARIABLES[key] ?? []) {
-        const value = env.number(variable, 0);
-        if (value !== undefined) return value;
-      }
-      return undefined;
-    };
+    const fromEnv = (): number | undefined => firstNumber(env, LIMIT_VARIABLES[key] ?? [], 0, Infinity);
     limits[name] = env.choose(`limits.${name}`, option, fromEnv, fallback as number);
   }
   return Object.freeze(limits) as unknown as SpanLimits;
+}
+
+/** The first of several variables that holds a number. */
+function firstNumber(
+  env: ConfigEnvironment,
+  variables: readonly string[],
+  min: number,
+  max: number,
+): number | undefined {
+  for (const variable of variables) {
+    const value = env.number(variable, min, max);
+    if (value !== undefined) return value;
+  }
+  return undefined;
 }
 
 function resolveRetry(given: Partial<RetryOptions> | undefined): RetryOptions {
@@ -247,50 +304,11 @@ function resolveRetry(given: Partial<RetryOptions> | undefined): RetryOptions {
   return Object.freeze({
     maxAttempts: checkNumber('retry.maxAttempts', given?.maxAttempts, 1) ?? DEFAULT_RETRY.maxAttempts,
     initialDelayMillis:
-      checkNumber('retry.initialDelayMillis', given?.initialDelayMillis, 0) ?? DEFAULT_RETRY.initialDelayMillis,
-    maxDelayMillis: checkNumber('retry.maxDelayMillis', given?.maxDelayMillis, 0) ?? DEFAULT_RETRY.maxDelayMillis,
+      checkNumber('retry.initialDelayMillis', given?.initialDelayMillis, 0, MILLIS_MAX) ??
+      DEFAULT_RETRY.initialDelayMillis,
+    maxDelayMillis:
+      checkNumber('retry.maxDelayMillis', given?.maxDelayMillis, 0, MILLIS_MAX) ?? DEFAULT_RETRY.maxDelayMillis,
   });
-}
-
-function checkKnownNames(setting: string, given: object | undefined, known: object): void {
-  if (given === undefined) return;
-  const accepted = `an object with any of ${Object.keys(known).join(', ')}`;
-  if (typeof given !== 'object' || given === null) throw new ConfigError(setting, given, accepted);
-  for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(known, name)) throw new ConfigError(`${setting}.${name}`, 'an unknown name', accepted);
-  }
-}
-
-function checkNumber(setting: string, value: unknown, min: number, max = Infinity): number | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value === 'number' && value >= min && value <= max) return value;
-  throw new ConfigError(setting, value, max === Infinity ? `a number from ${min}` : `a number from ${min} to ${max}`);
-}
-
-function checkBoolean(setting: string, value: unknown): boolean | undefined {
-  if (value === undefined || typeof value === 'boolean') return value;
-  throw new ConfigError(setting, value, 'true or false');
-}
-
-function checkString(setting: string, value: unknown): string | undefined {
-  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
-  throw new ConfigError(setting, value, 'a text that is not empty');
-}
-
-function checkUrl(setting: string, value: unknown): URL | undefined {
-  if (value === undefined) return undefined;
-  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  throw new ConfigError(setting, value, 'a URL that starts with http:// or https://');
-}
-
-function checkHeaders(value: unknown): Record<string, string> | undefined {
-  if (value === undefined) return undefined;
-  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value);
-  if (isRecord && Object.values(value).every((header) => typeof header === 'string')) {
-    return { ...(value as Record<string, string>) };
-  }
-  throw new ConfigError('headers', value, 'an object whose values are text');
 }
 
 function invert(value: boolean | undefined): boolean | undefined {

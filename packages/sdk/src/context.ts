@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createContextKey, ROOT_CONTEXT, trace, type Context, type Span as OtelSpan } from '@opentelemetry/api';
+import { createContextKey, ROOT_CONTEXT, type Context, type Span as OtelSpan } from '@opentelemetry/api';
 import { SpanIdentity } from './span-identity.ts';
 
 /**
@@ -84,9 +84,4 @@ class SpanHoldingContext implements Context {
     const { rpcMetadata } = this.span.trace;
     return rpcMetadata === undefined ? context : context.setValue(RPC_METADATA_KEY, rpcMetadata);
   }
-}
-
-/** The span of a context of any implementation. */
-export function spanInContext(context: Context): OtelSpan | undefined {
-  return trace.getSpan(context);
 }

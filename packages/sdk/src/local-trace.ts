@@ -35,6 +35,10 @@ export class LocalTrace {
   rpcMetadata: RpcMetadata | undefined = undefined;
   /** A span of this process is its root here; false where only another implementation's or process' span is known. */
   isLocal = false;
+  /** The caller asks that nobody drops this trace (B3's and Jaeger's debug flag). */
+  isDebug = false;
+  /** The caller left the decision to us: a local root decides as for a new trace. */
+  isSamplingDeferred = false;
   hexCache: string | undefined = undefined;
 
   constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
@@ -88,7 +92,9 @@ export function newTrace(ids: IdGenerator): LocalTrace {
 
 /** The same trace for another local root: its own anchor and decision. */
 export function continuedTrace(trace: LocalTrace): LocalTrace {
-  return new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, trace.flags, trace.traceState);
+  const continued = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, trace.flags, trace.traceState);
+  continued.isDebug = trace.isDebug;
+  return continued;
 }
 
 /** The trace of a context from elsewhere, or `undefined` when its id is not 32 lower-case hex digits, or all zero. */

@@ -137,7 +137,7 @@ describe("OpenTelemetry's API", () => {
       const extracted = propagation.extract(ROOT_CONTEXT, carrier);
       expect(trace.getSpanContext(extracted)).toMatchObject({ spanId: span.spanContext().spanId, isRemote: true });
     });
-    expect(propagation.fields()).toEqual(['traceparent', 'tracestate']);
+    expect(propagation.fields()).toEqual(['traceparent', 'tracestate', 'baggage']);
     expect(propagation.extract(ROOT_CONTEXT, {})).toBe(ROOT_CONTEXT);
   });
 

@@ -9,9 +9,7 @@ import {
   type ContextManager,
   type Span as OtelSpan,
   type SpanOptions as OtelSpanOptions,
-  type TextMapGetter,
   type TextMapPropagator,
-  type TextMapSetter,
   type Tracer as OtelTracer,
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
@@ -21,13 +19,11 @@ import {
   contextOf,
   isSuppressed,
   runWith,
-  spanInContext,
   spanInStore,
   storeOf,
   storeWithSpan,
   type Stored,
 } from './context.ts';
-import { extractTraceContext, injectTraceContext, TRACEPARENT, TRACESTATE } from './propagation/w3c-trace-context.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
@@ -40,11 +36,14 @@ export interface OpenTelemetryAdapters {
   readonly propagator: TextMapPropagator;
 }
 
-export function createOpenTelemetryAdapters(recorder: SpanRecorder): OpenTelemetryAdapters {
+export function createOpenTelemetryAdapters(
+  recorder: SpanRecorder,
+  propagator: TextMapPropagator,
+): OpenTelemetryAdapters {
   return {
     tracerProvider: new RecorderTracerProvider(recorder),
     contextManager: new StorageContextManager(),
-    propagator: new W3cPropagator(recorder),
+    propagator,
   };
 }
 
@@ -130,7 +129,15 @@ export function startWithOptions(
   options: StartOptions | OtelSpanOptions | undefined,
 ): RecordingSpan | NonRecordingSpan {
   if (options === undefined || options === null) return recorder.start(scope, name, parent, undefined, undefined);
-  const { kind, startTime, attributes, links } = options;
+  let kind: StartOptions['kind'];
+  let startTime: StartOptions['startTime'];
+  let attributes: StartOptions['attributes'];
+  let links: StartOptions['links'];
+  try {
+    ({ kind, startTime, attributes, links } = options);
+  } catch {
+    // A getter of the application's threw: what it would have answered is absent.
+  }
   const span = recorder.start(scope, name, parent, kind, startTime);
   if (attributes !== undefined) span.setAttributes(attributes);
   if (links !== undefined) span.addLinks(links);
@@ -214,29 +221,6 @@ function bindEmitter<T extends EventEmitter>(emitter: T, wrap: (fn: Listener) =>
     methods[name] = (event, listener) => original.call(emitter, event, wrappers.get(listener) ?? listener);
   }
   return emitter;
-}
-
-class W3cPropagator implements TextMapPropagator {
-  readonly #recorder: SpanRecorder;
-
-  constructor(recorder: SpanRecorder) {
-    this.#recorder = recorder;
-  }
-
-  inject<C>(context: Context, carrier: C, setter: TextMapSetter<C>): void {
-    if (isSuppressed(storeOf(context))) return;
-    const span = ownSpan(this.#recorder, spanInContext(context));
-    if (span !== undefined) injectTraceContext(span, carrier, setter);
-  }
-
-  extract<C>(context: Context, carrier: C, getter: TextMapGetter<C>): Context {
-    const span = extractTraceContext(carrier, getter);
-    return span === undefined ? context : traceApi.setSpan(context, span);
-  }
-
-  fields(): string[] {
-    return [TRACEPARENT, TRACESTATE];
-  }
 }
 
 /**

@@ -67,6 +67,44 @@ describe('the end of the process', () => {
     expect(sink.spans).toHaveLength(1);
   });
 
+  it.each([
+    ['process.exit', 'process.exit(3);', 3],
+    ['an uncaught exception', "setTimeout(() => { throw new Error('bug'); });", 1],
+  ])('by %s sends what is left while the process stands still', async (_, end, code) => {
+    const child = app(`console.log('ready'); ${end}`);
+    expect(await child.exited()).toMatchObject({ code });
+    expect(sink.spans.map(({ name }) => name)).toEqual(['last']);
+  });
+
+  it('by process.exit counts what arrived, with compression too', async () => {
+    const child = evalChild(`
+      import { Tracer } from './src/index.ts';
+      const options = { endpoint: ${JSON.stringify(sink.url)}, compression: 'gzip', maxExportBatchSize: 10 };
+      const tracer = new Tracer(options);
+      process.on('exit', () => console.log(JSON.stringify(tracer.stats())));
+      for (let i = 0; i < 25; i++) tracer.startSpan('x').end();
+      process.exit();
+    `);
+    expect(JSON.parse(await child.line())).toMatchObject({ exported: 25, pendingSpans: 0, pendingBytes: 0 });
+    expect(sink.spans).toHaveLength(25);
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+  });
+
+  it('by process.exit is held up a second at most by a collector that hangs, and not at all by one that is away', async () => {
+    const hanging = await startSink(() => undefined);
+    const start = performance.now();
+    const child = app(
+      "process.on('exit', () => console.log(tracer.stats().dropped.shutdown)); process.exit();",
+      hanging.url,
+    );
+    expect(await child.line()).toBe('1');
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+    expect(performance.now() - start).toBeLessThan(3000);
+    await hanging.close();
+    const away = app('process.exit();', hanging.url);
+    expect(await away.exited()).toEqual({ code: 0, signal: null });
+  });
+
   it('is as without the tracer once that was shut down', async () => {
     const child = app(`${STAY} await tracer.shutdown(); console.log(process.listenerCount('SIGTERM'));`);
     expect(await child.line()).toBe('0');

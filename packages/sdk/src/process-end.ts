@@ -4,6 +4,8 @@ export interface ProcessEndListener {
   hasPending(): boolean;
   /** Sends it, within a deadline of its own, and answers whether all of it went; never rejects. */
   flush(): Promise<boolean>;
+  /** The same while the process stands still, within a deadline of its own; never throws. */
+  flushBlocking(): void;
   /** Counts what is still there as dropped. */
   discardPending(): void;
 }
@@ -12,10 +14,11 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 
 const listeners = new Set<ProcessEndListener>();
 
-/** Calls the listener when the event loop runs empty and on SIGTERM and SIGINT, until `unwatchProcessEnd`. */
+/** Calls the listener when the event loop runs empty, on SIGTERM and SIGINT, and at `process.exit`, until `unwatchProcessEnd`. */
 export function watchProcessEnd(listener: ProcessEndListener): void {
   if (listeners.size === 0) {
     process.on('beforeExit', onBeforeExit);
+    process.on('exit', onExit);
     for (const signal of SIGNALS) process.on(signal, onSignal);
   }
   listeners.add(listener);
@@ -24,6 +27,7 @@ export function watchProcessEnd(listener: ProcessEndListener): void {
 export function unwatchProcessEnd(listener: ProcessEndListener): void {
   if (!listeners.delete(listener) || listeners.size > 0) return;
   process.off('beforeExit', onBeforeExit);
+  process.off('exit', onExit);
   for (const signal of SIGNALS) process.off(signal, onSignal);
 }
 
@@ -32,6 +36,14 @@ function onBeforeExit(): void {
   for (const listener of listeners) {
     if (!listener.hasPending()) continue;
     void flushOrDiscard(listener);
+  }
+}
+
+/** `process.exit`, or an uncaught exception: nothing asynchronous comes after it. */
+function onExit(): void {
+  for (const listener of listeners) {
+    if (listener.hasPending()) listener.flushBlocking();
+    listener.discardPending();
   }
 }
 

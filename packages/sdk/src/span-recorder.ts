@@ -124,7 +124,7 @@ export class SpanRecorder {
 
   #newLocalRoot(parent: SpanIdentity | undefined): LocalTrace {
     const trace = parent === undefined ? newTrace(this.#ids) : continuedTrace(parent.trace);
-    this.#sampler.decide(trace, parent !== undefined);
+    this.#sampler.decide(trace, parent !== undefined && !parent.trace.isSamplingDeferred);
     trace.isLocal = true;
     return trace;
   }

@@ -6,6 +6,8 @@ export type DropReason =
   | 'export_failed'
   /** The collector took the request but not this span (partial success). */
   | 'rejected'
+  /** The tracer has no exporter (`exporter: 'none'`). */
+  | 'no_exporter'
   /** It ended after, or was still waiting when, the tracer shut down. */
   | 'shutdown';
 
@@ -45,11 +47,17 @@ export class Counters {
   strippedSpans = 0;
   invalidAttributes = 0;
   lastError: string | undefined = undefined;
-  readonly dropped: Record<DropReason, number> = { queue_full: 0, export_failed: 0, rejected: 0, shutdown: 0 };
+  readonly dropped: Record<DropReason, number> = {
+    queue_full: 0,
+    export_failed: 0,
+    rejected: 0,
+    no_exporter: 0,
+    shutdown: 0,
+  };
 
   droppedSpans(): number {
-    const { queue_full, export_failed, rejected, shutdown } = this.dropped;
-    return queue_full + export_failed + rejected + shutdown;
+    const { queue_full, export_failed, rejected, no_exporter, shutdown } = this.dropped;
+    return queue_full + export_failed + rejected + no_exporter + shutdown;
   }
 
   snapshot(pendingBytes: number): TracerStats {

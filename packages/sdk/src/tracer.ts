@@ -1,24 +1,16 @@
-import type { Context, Span as OtelSpan, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes } from './attributes.ts';
 import { systemClock } from './clock.ts';
+import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
-import {
-  activeStore,
-  contextOf,
-  isSuppressed,
-  runWith,
-  spanInStore,
-  storeOf,
-  storeWithSpan,
-  type Stored,
-} from './context.ts';
+import { activeStore, isSuppressed, runWith, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
-import { Poster } from './export/http-post.ts';
+import { createExporter } from './export/create-exporter.ts';
+import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
-import { OtlpExporter } from './export/otlp-exporter.ts';
 import { createRandomIds } from './ids.ts';
 import {
   createOpenTelemetryAdapters,
@@ -28,19 +20,18 @@ import {
   startWithOptions,
   type OpenTelemetryAdapters,
 } from './opentelemetry.ts';
+import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './parent.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
-import { extractTraceContext, injectTraceContext } from './propagation/w3c-trace-context.ts';
+import { CompositePropagator } from './propagation/composite-propagator.ts';
+import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
-import { SpanIdentity } from './span-identity.ts';
+import type { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
 import { Counters, type TracerStats } from './stats.ts';
 import type { TimeInput } from './time.ts';
 import { VERSION } from './version.ts';
-
-/** What a span can be started under or made active: a span, its identity, or a context such as `extract` answers. */
-export type Parent = Span | OtelSpan | SpanContext | Context;
 
 export interface SpanOptions {
   /** `SpanKind` of OpenTelemetry's API; internal by default. */
@@ -54,7 +45,8 @@ export interface SpanOptions {
   readonly root?: boolean | undefined;
 }
 
-const EXPORT_CONCURRENCY = 2;
+/** `process.exit` is held up no longer than this, whatever `flushTimeoutMillis` says: nothing else runs meanwhile. */
+const BLOCKING_FLUSH_MAX_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -64,8 +56,9 @@ export class Tracer {
   readonly #scope = newScope('@throughline/sdk', VERSION);
   readonly #counters = new Counters();
   readonly #recorder: SpanRecorder;
+  readonly #propagator: CompositePropagator;
   readonly #batch: SpanBatch;
-  readonly #exporter: OtlpExporter;
+  readonly #exporter: ChunkExporter;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   #shutdown: Promise<boolean> | undefined;
@@ -76,7 +69,7 @@ export class Tracer {
     this.config = config;
     const diagnostics = new Diagnostics(options.log ?? logToStderr);
     for (const warning of config.warnings) diagnostics.warn(warning);
-    this.#exporter = newExporter(config, this.#counters, diagnostics);
+    this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
         resource: attributeSet(config.resource, Infinity, config.limits),
@@ -87,6 +80,7 @@ export class Tracer {
       counters: this.#counters,
       scheduledDelayMillis: config.scheduledDelayMillis,
       maxExportBatchSize: config.maxExportBatchSize,
+      onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
     this.#recorder = new SpanRecorder({
       ids: options.ids ?? createRandomIds(),
@@ -97,11 +91,18 @@ export class Tracer {
       sink: this.#batch,
       enabled: config.enabled,
     });
-    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder);
+    this.#propagator = new CompositePropagator(config.propagators.map(formatOf), (span) =>
+      ownSpan(this.#recorder, span),
+    );
+    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0,
       flush: () => this.flush(),
+      flushBlocking: () => {
+        this.#batch.seal();
+        this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, BLOCKING_FLUSH_MAX_MS));
+      },
       discardPending: () => this.#exporter.discard(),
     };
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
@@ -119,14 +120,17 @@ export class Tracer {
     maybeFn?: (span: Span) => Result,
   ): Result {
     const fn = maybeFn ?? (optionsOrFn as (span: Span) => Result);
+    // A mistake of the application's, which must not become an exception that it would not have without us.
+    if (typeof fn !== 'function') return undefined as Result;
     const options = maybeFn === undefined ? undefined : (optionsOrFn as SpanOptions);
     const stored = activeStore();
     const span = this.#start(name, options, stored);
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
+    const under = options === undefined ? stored : storeUnder(this.#recorder, options, stored);
     let result: Result;
     try {
-      result = runWith(storeWithSpan(span, stored), fn, span as Span);
+      result = runWith(storeWithSpan(span, under), fn, span as Span);
     } catch (error) {
       this.endSpan(span, error);
       throw error;
@@ -143,11 +147,15 @@ export class Tracer {
 
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
   endSpan(span: Span, error?: unknown): void {
-    if (error !== undefined) {
-      span.recordException(error);
-      span.setStatus({ code: 2, message: errorMessage(error) });
+    try {
+      if (error !== undefined) {
+        span.recordException(error);
+        span.setStatus({ code: 2, message: errorMessage(error) });
+      }
+      span.end();
+    } catch {
+      // It is no span of ours.
     }
-    span.end();
   }
 
   /** The span that is active here, whichever API made it so. */
@@ -157,7 +165,7 @@ export class Tracer {
 
   /** Runs `fn` with a span or context active, and answers what `fn` answers. */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
-    return runWith(this.#storeOfParent(spanOrContext), fn);
+    return runWith(storeOfParent(this.#recorder, spanOrContext), fn);
   }
 
   /** A function that runs with what is active now, whenever it is called. */
@@ -170,14 +178,15 @@ export class Tracer {
     };
   }
 
-  /** Writes the active span's identity into a carrier's headers; nothing where no span is active. Never throws. */
+  /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
-    this.#inject(activeStore(), carrier, setter);
+    const stored = activeStore();
+    if (stored !== undefined) this.#propagator.injectStored(stored, carrier, setter ?? carrierSetter);
   }
 
   /** What a carrier's headers say of the caller, for `options.parent` and `with`; a context without a span when nothing. */
   extract<C extends Carrier>(carrier: C, getter?: TextMapGetter<C>): Context {
-    return contextOf(extractTraceContext(carrier, getter ?? carrierGetter));
+    return this.#propagator.extract(ROOT_CONTEXT, carrier, getter ?? carrierGetter);
   }
 
   stats(): TracerStats {
@@ -185,23 +194,39 @@ export class Tracer {
   }
 
   /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
-  flush(timeoutMs = this.config.flushTimeoutMillis): Promise<boolean> {
+  flush(timeoutMs?: number): Promise<boolean> {
     this.#batch.seal();
-    return this.#exporter.flush(timeoutMs);
+    return this.#exporter.flush(millisOf(timeoutMs, this.config.flushTimeoutMillis));
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
-  shutdown(timeoutMs = this.config.flushTimeoutMillis): Promise<boolean> {
+  shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
 
-  async #stop(timeoutMs: number): Promise<boolean> {
+  async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
     const isAllSent = await this.flush(timeoutMs);
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
+  }
+
+  /** Exports in the same turn, however many requests end in it. */
+  #exportNowUnder(waitUntil: (exported: Promise<unknown>) => void): () => void {
+    let exported: Promise<boolean> | undefined;
+    return () => {
+      exported ??= Promise.resolve().then(() => {
+        exported = undefined;
+        return this.flush();
+      });
+      try {
+        waitUntil(exported);
+      } catch {
+        // The platform's refusal must not reach the code whose span has ended; the export goes on.
+      }
+    };
   }
 
   #register(diagnostics: Diagnostics): () => void {
@@ -217,32 +242,15 @@ export class Tracer {
 
   #start(name: string, options: SpanOptions | undefined, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
-    if (options === undefined) {
+    if (typeof options !== 'object' || options === null) {
       const parent = ownSpan(this.#recorder, spanInStore(stored));
       if (parent !== undefined && isUnsampledHere(parent)) return parent;
       return this.#recorder.start(this.#scope, name, parent, undefined, undefined);
     }
-    const parentStore = options.parent === undefined ? stored : this.#storeOfParent(options.parent);
-    const parent = options.root === true ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
+    const parentStore = parentStoreOf(this.#recorder, options, stored);
+    const parent = parentStore === undefined ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
     if (parent !== undefined && isUnsampledHere(parent)) return parent;
     return startWithOptions(this.#recorder, this.#scope, name, parent, options);
-  }
-
-  #storeOfParent(parent: Parent): Stored {
-    if (parent instanceof SpanIdentity) return parent;
-    if (typeof parent !== 'object' || parent === null) return ROOT_CONTEXT;
-    if ('getValue' in parent) return storeOf(parent);
-    return this.#recorder.identityOf('spanContext' in parent ? parent.spanContext() : parent) ?? ROOT_CONTEXT;
-  }
-
-  #inject<C extends Carrier>(stored: Stored | undefined, carrier: C, setter: TextMapSetter<C> = carrierSetter): void {
-    try {
-      const span = isSuppressed(stored) ? undefined : ownSpan(this.#recorder, spanInStore(stored));
-      if (span === undefined) return;
-      injectTraceContext(span, carrier, setter);
-    } catch {
-      // A carrier that takes no headers (frozen, sent already) is the application's business.
-    }
   }
 
   #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
@@ -263,30 +271,22 @@ export class Tracer {
   }
 }
 
-function newExporter(config: Config, counters: Counters, diagnostics: Diagnostics): OtlpExporter {
-  const url = new URL(config.tracesUrl);
-  return new OtlpExporter({
-    poster: new Poster({
-      url,
-      headers: config.headers,
-      timeoutMillis: config.exportTimeoutMillis,
-      connections: EXPORT_CONCURRENCY,
-    }),
-    url: `${url.origin}${url.pathname}`,
-    maxQueueBytes: config.maxQueueBytes,
-    concurrency: EXPORT_CONCURRENCY,
-    retry: config.retry,
-    counters,
-    diagnostics,
-    random: Math.random,
-  });
-}
-
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
 function isUnsampledHere(span: SpanIdentity): span is NonRecordingSpan {
   return span.trace.isLocal && !span.trace.sampled;
 }
 
+/** A timeout that timers take; anything but a number of milliseconds is the default. */
+function millisOf(timeoutMs: unknown, fallback: number): number {
+  return typeof timeoutMs === 'number' && timeoutMs >= 0 ? Math.min(timeoutMs, MILLIS_MAX) : fallback;
+}
+
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function';
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === 'function';
+  } catch {
+    // What the application answers is its own business.
+    return false;
+  }
 }

@@ -1,21 +1,19 @@
 import type { RecordingSpan } from '../span.ts';
 import type { SpanSink } from '../span-recorder.ts';
 import type { Counters } from '../stats.ts';
-import type { Chunk, OtlpEncoder } from './otlp-encoder.ts';
-
-/** What a sealed chunk is handed to. */
-export interface ChunkExporter {
-  enqueue(chunk: Chunk): void;
-}
+import type { ChunkExporter } from './exporter.ts';
+import type { OtlpEncoder } from './otlp-encoder.ts';
 
 export interface SpanBatchOptions {
   readonly encoder: OtlpEncoder;
-  readonly exporter: ChunkExporter;
+  readonly exporter: Pick<ChunkExporter, 'enqueue'>;
   readonly counters: Counters;
   /** The longest that an ended span waits for others. */
   readonly scheduledDelayMillis: number;
   /** Spans at which a chunk is sealed even though it is not full; Infinity for none. */
   readonly maxExportBatchSize: number;
+  /** Called when the span has ended under which this process did all its work for a request. */
+  readonly onLocalRootEnd?: (() => void) | undefined;
 }
 
 /** Collects ended spans as bytes, and seals them for export by size, by number or by time. */
@@ -28,7 +26,7 @@ export class SpanBatch implements SpanSink {
   }
 
   add(span: RecordingSpan): void {
-    const { encoder, counters, maxExportBatchSize, scheduledDelayMillis } = this.#options;
+    const { encoder, counters, maxExportBatchSize, scheduledDelayMillis, onLocalRootEnd } = this.#options;
     try {
       if (!encoder.add(span)) counters.strippedSpans++;
     } catch (error) {
@@ -39,6 +37,7 @@ export class SpanBatch implements SpanSink {
     }
     if (encoder.isFull || encoder.spanCount >= maxExportBatchSize) this.seal();
     else this.#timer ??= setTimeout(() => this.seal(), scheduledDelayMillis).unref();
+    if (onLocalRootEnd !== undefined && (span.parent === undefined || span.parent.isRemote)) onLocalRootEnd();
   }
 
   get pendingBytes(): number {

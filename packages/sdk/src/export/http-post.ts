@@ -2,6 +2,8 @@ import { Agent, request as requestPlain, type IncomingMessage } from 'node:http'
 import { Agent as SecureAgent, request as requestSecure } from 'node:https';
 import { runWith, SUPPRESSED_CONTEXT } from '../context.ts';
 import { errorMessage } from '../exception.ts';
+import { postBlocking } from './blocking-post.ts';
+import type { Compressor } from './compression.ts';
 
 export type PostResult =
   | {
@@ -16,9 +18,22 @@ export type PostResult =
 /** What is read of an answer; what a collector has to say is far shorter. */
 const ANSWER_BYTES_MAX = 64 * 1024;
 
+/** PEM text for connections by https; what is undefined is Node's default. */
+export interface TlsOptions {
+  /** The authorities that the collector's certificate may come from, instead of the well-known ones. */
+  readonly ca?: string | undefined;
+  /** This client's own certificate and its key, where the collector asks for one. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 export interface PosterOptions {
   readonly url: URL;
+  /** Those of the application beside our own. */
   readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+  readonly compressor: Compressor | undefined;
+  readonly tls: TlsOptions;
   /** From the start of the request to the end of the answer. */
   readonly timeoutMillis: number;
   readonly connections: number;
@@ -28,16 +43,40 @@ export interface PosterOptions {
 export class Poster {
   readonly #options: PosterOptions;
   readonly #agent: Agent;
+  readonly #headers: Readonly<Record<string, string>>;
 
+  /** @throws Error where the TLS options are no PEM. */
   constructor(options: PosterOptions) {
     this.#options = options;
     const agentOptions = { keepAlive: true, maxSockets: options.connections };
-    this.#agent = options.url.protocol === 'https:' ? new SecureAgent(agentOptions) : new Agent(agentOptions);
+    this.#agent =
+      options.url.protocol === 'https:'
+        ? new SecureAgent({ ...agentOptions, ...tlsOf(options.tls) })
+        : new Agent(agentOptions);
+    const { compressor } = options;
+    this.#headers = {
+      ...options.headers,
+      'content-type': options.contentType,
+      ...(compressor === undefined ? {} : { 'content-encoding': compressor.contentEncoding }),
+    };
   }
 
   /** Never rejects. When it resolves, `body` is not read any more. */
   async post(body: Uint8Array): Promise<PostResult> {
-    return await runWith(SUPPRESSED_CONTEXT, () => this.#send(body));
+    return await runWith(SUPPRESSED_CONTEXT, async () => {
+      try {
+        return await this.#send((await this.#options.compressor?.compress(body)) ?? body);
+      } catch (error) {
+        return { kind: 'unreachable', message: errorMessage(error) || String(error) };
+      }
+    });
+  }
+
+  /** Posts all of them while the process stands still; answers their statuses, 0 where there was none in time. */
+  postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[] {
+    const { url, compressor, tls } = this.#options;
+    const compressed = compressor === undefined ? bodies : bodies.map((body) => compressor.compressNow(body));
+    return postBlocking({ url: url.href, headers: this.#headers, tls: tlsOf(tls), bodies: compressed }, timeoutMs);
   }
 
   close(): void {
@@ -45,7 +84,7 @@ export class Poster {
   }
 
   #send(body: Uint8Array): Promise<PostResult> {
-    const { url, headers, timeoutMillis } = this.#options;
+    const { url, timeoutMillis } = this.#options;
     return new Promise((resolve) => {
       const unreachable = (error: unknown): void => {
         clearTimeout(deadline);
@@ -54,7 +93,7 @@ export class Poster {
       const request = (url.protocol === 'https:' ? requestSecure : requestPlain)(url, {
         method: 'POST',
         agent: this.#agent,
-        headers: { ...headers, 'content-type': 'application/x-protobuf', 'content-length': body.length },
+        headers: { ...this.#headers, 'content-length': body.length },
       });
       const deadline = setTimeout(() => {
         request.destroy(new Error(`no answer within ${timeoutMillis} ms`));
@@ -73,6 +112,10 @@ export class Poster {
       request.end(body);
     });
   }
+}
+
+function tlsOf(tls: TlsOptions): TlsOptions {
+  return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
 }
 
 async function readAnswer(response: IncomingMessage): Promise<PostResult> {

@@ -1,5 +1,5 @@
 import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
-import { contextOf } from '../context.ts';
+import { activeStore, contextOf, storeWithSpan } from '../context.ts';
 import { errorMessage, errorType } from '../exception.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import type { Span } from '../span.ts';
@@ -40,7 +40,7 @@ export class ClientSpan {
   /** Writes this span's identity into the request's headers. */
   inject<C>(carrier: C, setter: TextMapSetter<C>): void {
     if (!(this.span instanceof SpanIdentity)) return;
-    this.#tracer.openTelemetry.propagator.inject(contextOf(this.span), carrier, setter);
+    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(this.span, activeStore())), carrier, setter);
   }
 
   setTarget(request: OutgoingRequest, address: string, port: number): void {

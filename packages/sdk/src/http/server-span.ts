@@ -1,7 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { SpanKind } from '@opentelemetry/api';
-import { activeStore, runWith, spanInStore, storeWithSpan, SUPPRESSED_CONTEXT } from '../context.ts';
+import {
+  activeStore,
+  runWith,
+  spanInStore,
+  storeOf,
+  storeWithSpan,
+  SUPPRESSED_CONTEXT,
+  type Stored,
+} from '../context.ts';
 import { property } from '../property.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import { RecordingSpan } from '../span.ts';
@@ -55,28 +63,28 @@ export function traceIncoming<Result>(
   marked[IS_TRACED] = true;
   if (ask(options.ignoreIncoming, request) === true) return runWith(SUPPRESSED_CONTEXT, handle);
   const method = knownMethod(request.method ?? '');
-  const span = tracer.startSpan(httpSpanName(method), {
-    kind: SpanKind.SERVER,
-    parent: tracer.extract(request.headers, headerGetter),
-  });
+  const caller = tracer.extract(request.headers, headerGetter);
+  const span = tracer.startSpan(httpSpanName(method), { kind: SpanKind.SERVER, parent: caller });
   if (!(span instanceof SpanIdentity)) return handle();
-  keepActive(request, span);
-  if (span instanceof RecordingSpan) new ServerSpan(span, method, options, request, response).start();
-  else keepActive(response, span);
-  return runWith(storeWithSpan(span, undefined), handle);
+  const stored = storeWithSpan(span, storeOf(caller));
+  keepActive(request, span, stored);
+  if (span instanceof RecordingSpan) new ServerSpan(span, method, options, request, response).start(stored);
+  else keepActive(response, span, stored);
+  return runWith(stored, handle);
 }
 
 /** The request's and response's events come from the connection, whose context is not the request's: it is put back. */
 function keepActive(
   emitter: IncomingMessage | ServerResponse,
   span: SpanIdentity,
+  stored: Stored,
   afterEvent?: (event: unknown) => void,
 ): void {
   const emit = emitter.emit.bind(emitter) as (...args: unknown[]) => boolean;
   emitter.emit = (...args: unknown[]): boolean => {
     const active = spanInStore(activeStore());
     const isHere = active instanceof SpanIdentity && active.trace === span.trace;
-    const hadListeners = isHere ? emit(...args) : runWith(span, emit, ...args);
+    const hadListeners = isHere ? emit(...args) : runWith(stored, emit, ...args);
     afterEvent?.(args[0]);
     return hadListeners;
   };
@@ -105,10 +113,10 @@ class ServerSpan {
     this.#openOnSocket = openSpansOf(request.socket);
   }
 
-  start(): void {
+  start(stored: Stored): void {
     this.#span.trace.rpcMetadata = { type: 'http', span: this.#span };
     this.#openOnSocket.add(this);
-    keepActive(this.#response, this.#span, (event) => {
+    keepActive(this.#response, this.#span, stored, (event) => {
       if (event === 'finish') this.#end();
     });
     this.#setRequestAttributes();

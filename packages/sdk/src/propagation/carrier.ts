@@ -9,7 +9,7 @@ export type Carrier = object;
 /** Reads any of the known carriers; names are matched without regard to case where the carrier does not do that itself. */
 export const carrierGetter: TextMapGetter<Carrier> = {
   get(carrier, key) {
-    if (isMapLike(carrier)) return textValue(carrier.get(key));
+    if (isMapLike(carrier)) return textValue(carrier.get(key) ?? valueInAnyCase(carrier, key));
     if (Array.isArray(carrier)) {
       const values = (carrier as unknown[]).filter(isPair).filter(([name]) => isSameName(name, key));
       return values.length === 0 ? undefined : values.map(([, value]) => String(value));
@@ -29,11 +29,11 @@ export const carrierGetter: TextMapGetter<Carrier> = {
 
 export const carrierSetter: TextMapSetter<Carrier> = {
   set(carrier, key, value) {
-    if (isMapLike(carrier)) carrier.set(key, value);
+    if (isMapLike(carrier)) carrier.set(nameInMap(carrier, key), value);
     else if (Array.isArray(carrier)) {
       const others = (carrier as unknown[]).filter((entry) => !isPair(entry) || !isSameName(entry[0], key));
       carrier.splice(0, carrier.length, ...others, [key, value]);
-    } else (carrier as Record<string, unknown>)[key] = value;
+    } else (carrier as Record<string, unknown>)[nameInRecord(carrier, key)] = value;
   },
 };
 
@@ -49,12 +49,30 @@ function isMapLike(carrier: object): carrier is MapLike {
   return typeof get === 'function' && typeof set === 'function' && typeof keys === 'function';
 }
 
+/** A `Headers` knows no case; a `Map` does. */
+function valueInAnyCase(carrier: MapLike, key: string): unknown {
+  const name = nameInMap(carrier, key);
+  return name === key ? undefined : carrier.get(name);
+}
+
+/** The name that a header has in the carrier already, in whatever case: a second header would contradict the first. */
+function nameInMap(carrier: MapLike, key: string): string {
+  if (!(carrier instanceof Map) || carrier.has(key)) return key;
+  for (const name of carrier.keys()) if (isSameName(name, key)) return name as string;
+  return key;
+}
+
+function nameInRecord(carrier: object, key: string): string {
+  if (Object.hasOwn(carrier, key)) return key;
+  return Object.keys(carrier).find((name) => isSameName(name, key)) ?? key;
+}
+
 function isPair(entry: unknown): entry is [unknown, unknown] {
   return Array.isArray(entry) && entry.length === 2;
 }
 
 function isSameName(name: unknown, key: string): boolean {
-  return typeof name === 'string' && name.length === key.length && name.toLowerCase() === key;
+  return typeof name === 'string' && name.length === key.length && name.toLowerCase() === key.toLowerCase();
 }
 
 function textValue(value: unknown): string | string[] | undefined {

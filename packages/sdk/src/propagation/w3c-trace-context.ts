@@ -3,10 +3,11 @@ import { hexDigit, int32OfHex } from '../ids.ts';
 import { traceOfHex } from '../local-trace.ts';
 import type { SpanIdentity } from '../span-identity.ts';
 import { NonRecordingSpan } from '../span.ts';
+import type { HeaderFormat } from './header-format.ts';
 import { normalTraceState, trimOptionalWhitespace } from './trace-state.ts';
 
-export const TRACEPARENT = 'traceparent';
-export const TRACESTATE = 'tracestate';
+const TRACEPARENT = 'traceparent';
+const TRACESTATE = 'tracestate';
 
 /** version `-` trace id `-` parent id `-` flags. */
 const VERSION_00_LENGTH = 55;
@@ -16,6 +17,13 @@ const FLAGS_OFFSET = 53;
 const VERSION_FORBIDDEN = 0xff;
 /** A future version may say more than this one, but not anything. */
 const TRACEPARENT_CHARACTERS_MAX = 512;
+
+/** W3C Trace Context: `traceparent` and `tracestate`. */
+export const w3cTraceContext: HeaderFormat = {
+  fields: [TRACEPARENT, TRACESTATE],
+  injectSpan: injectTraceContext,
+  extractSpan: extractTraceContext,
+};
 
 /** Writes `traceparent`, and `tracestate` where there is one (W3C Trace Context Level 2). */
 export function injectTraceContext<C>(span: SpanIdentity, carrier: C, setter: TextMapSetter<C>): void {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import { readRequest, type ReadSpan } from './otlp-reader.ts';
 
 /** How a collector in a test answers the n-th request, counted from 0. */
@@ -29,7 +30,8 @@ export async function startSink(answer: Answer = (response) => void response.end
       requests.push(request.headers);
       response.on('finish', () => {
         if (response.statusCode !== 200) return;
-        spans.push(...readRequest(Buffer.concat(parts)));
+        const body = Buffer.concat(parts);
+        spans.push(...readRequest(request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body));
         for (const waiter of waiters) if (spans.length >= waiter.count) waiter.done(spans);
       });
       answer(response, n++, request);

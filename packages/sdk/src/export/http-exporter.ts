@@ -1,9 +1,11 @@
 import type { Diagnostics } from '../diagnostics.ts';
 import type { Counters, DropReason } from '../stats.ts';
-import type { ChunkExporter } from './batch.ts';
+import type { BodyFormat } from './body-format.ts';
+import type { ChunkExporter } from './exporter.ts';
+import { failureHint } from './failure-hint.ts';
 import type { PostResult } from './http-post.ts';
 import type { Chunk } from './otlp-encoder.ts';
-import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
+import { decodeErrorMessage } from './otlp-response.ts';
 
 export interface RetryOptions {
   /** How often a request is sent before its spans are dropped. */
@@ -13,11 +15,18 @@ export interface RetryOptions {
   readonly maxDelayMillis: number;
 }
 
-export interface OtlpExporterOptions {
-  readonly poster: { post(body: Uint8Array): Promise<PostResult>; close(): void };
+export interface HttpExporterOptions {
+  readonly poster: {
+    post(body: Uint8Array): Promise<PostResult>;
+    postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
+    close(): void;
+  };
+  readonly format: BodyFormat;
   /** As it is shown in warnings. */
   readonly url: string;
   readonly maxQueueBytes: number;
+  /** Spans that may wait or be under way. */
+  readonly maxQueueSize: number;
   /** Requests under way at once. */
   readonly concurrency: number;
   readonly retry: RetryOptions;
@@ -37,26 +46,28 @@ interface FlushWaiter {
 }
 
 const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
 /** A collector may ask for a pause, not for silence. */
 const RETRY_AFTER_MAX_MS = 5 * 60_000;
 
 /**
- * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes`; beyond it the newest chunk is dropped
+ * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`; beyond it the newest chunk is dropped
  * and counted. While the collector fails, one request at a time finds out whether it is back.
  */
-export class OtlpExporter implements ChunkExporter {
-  readonly #options: OtlpExporterOptions;
+export class HttpExporter implements ChunkExporter {
+  readonly #options: HttpExporterOptions;
   readonly #waiting: QueuedChunk[] = [];
   readonly #inFlight = new Set<QueuedChunk>();
   readonly #flushes = new Set<FlushWaiter>();
   #pendingBytes = 0;
+  #pendingSpans = 0;
   #failuresInARow = 0;
   /** Set while a pause before the next attempt runs. */
   #pause: NodeJS.Timeout | undefined;
   #pauseWasAskedFor = false;
   #closed = false;
 
-  constructor(options: OtlpExporterOptions) {
+  constructor(options: HttpExporterOptions) {
     this.#options = options;
   }
 
@@ -72,16 +83,16 @@ export class OtlpExporter implements ChunkExporter {
       this.#count('shutdown', chunk);
       return;
     }
-    const { maxQueueBytes, diagnostics } = this.#options;
-    // One chunk is always taken: a limit below a chunk's size slows down, it does not silence.
-    if (this.#pendingBytes > 0 && this.#pendingBytes + bytes.length > maxQueueBytes) {
+    const limit = this.#limitReachedBy(chunk);
+    if (limit !== undefined) {
       this.#count('queue_full', chunk);
       chunk.release();
-      const line = `${maxQueueBytes} bytes of spans wait for ${this.#options.url} already: new spans are dropped (maxQueueBytes)`;
-      diagnostics.state('queue', 'full', line);
+      const line = `${limit} of spans wait for ${this.#options.url} already: new spans are dropped`;
+      this.#options.diagnostics.state('queue', 'full', line);
       return;
     }
     this.#pendingBytes += bytes.length;
+    this.#pendingSpans += chunk.spanCount;
     this.#waiting.push(chunk);
     this.#pump();
   }
@@ -108,6 +119,25 @@ export class OtlpExporter implements ChunkExporter {
       }, timeoutMs);
       this.#flushes.add(waiter);
     });
+  }
+
+  /** What is under way is sent once more: whether it has arrived cannot be known in time. */
+  flushBlocking(timeoutMs: number): void {
+    const chunks = [...this.#inFlight, ...this.#waiting];
+    // A collector that was away a moment ago is not waited for.
+    if (chunks.length === 0 || this.#failuresInARow > 0) return;
+    const { poster, format, counters } = this.#options;
+    const statuses = poster.postBlocking(
+      chunks.map(({ bytes }) => format.encode(bytes)),
+      timeoutMs,
+    );
+    const delivered = chunks.filter((_, i) => isSuccess(statuses[i] ?? 0));
+    for (const chunk of delivered) {
+      if (!this.#inFlight.delete(chunk)) this.#waiting.splice(this.#waiting.indexOf(chunk), 1);
+      counters.exported += chunk.spanCount;
+      counters.exportedBytes += chunk.bytes.length;
+      this.#finish(chunk);
+    }
   }
 
   /** Drops what is still pending. */
@@ -138,18 +168,33 @@ export class OtlpExporter implements ChunkExporter {
   /** Never rejects: `post` does not, and the rest is bookkeeping. */
   async #send(chunk: QueuedChunk): Promise<void> {
     chunk.attempts++;
-    const result = await this.#options.poster.post(chunk.bytes);
+    const result = await this.#post(chunk);
     // `close` may have given it up meanwhile.
     if (!this.#inFlight.delete(chunk)) return;
-    if (result.kind === 'answered' && result.status >= 200 && result.status < 300) this.#delivered(chunk, result.body);
-    else if (result.kind === 'unreachable') this.#failed(chunk, result.message, undefined);
-    else {
-      const said = decodeErrorMessage(result.body);
-      const message = `${result.status}${said === '' ? '' : `: ${said}`}`;
-      if (RETRYABLE_STATUS.has(result.status)) this.#failed(chunk, message, result.retryAfterMs);
-      else this.#refused(chunk, message);
-    }
+    if (result.kind === 'answered') this.#answered(chunk, result);
+    else this.#failed(chunk, result.message, undefined, undefined);
     this.#pump();
+  }
+
+  async #post(chunk: QueuedChunk): Promise<PostResult> {
+    const { poster, format } = this.#options;
+    try {
+      return await poster.post(format.encode(chunk.bytes));
+    } catch (error) {
+      // It would be our own fault, and must neither become the application's nor stop the queue.
+      return { kind: 'unreachable', message: `a request could not be made: ${String(error)}` };
+    }
+  }
+
+  #answered(chunk: QueuedChunk, { status, body, retryAfterMs }: PostResult & { kind: 'answered' }): void {
+    if (isSuccess(status)) {
+      this.#delivered(chunk, body);
+      return;
+    }
+    const said = decodeErrorMessage(body);
+    const message = `${status}${said === '' ? '' : `: ${said}`}`;
+    if (RETRYABLE_STATUS.has(status)) this.#failed(chunk, message, status, retryAfterMs);
+    else this.#refused(chunk, message, status);
   }
 
   #delivered(chunk: QueuedChunk, body: Uint8Array): void {
@@ -157,14 +202,14 @@ export class OtlpExporter implements ChunkExporter {
     this.#failuresInARow = 0;
     diagnostics.state('export', 'ok', `spans reach ${url} again; ${counters.droppedSpans()} were dropped so far`);
     diagnostics.state('queue', 'ok', 'there is room for new spans again');
-    const response = decodeExportResponse(body);
+    const response = this.#options.format.readAnswer(body);
     const rejected = Math.min(response?.rejectedSpans ?? 0, chunk.spanCount);
     counters.exported += chunk.spanCount - rejected;
     counters.exportedBytes += chunk.bytes.length;
     counters.dropped.rejected += rejected;
     if (response === undefined) {
-      counters.lastError = `the answer of ${url} is not OTLP`;
-      diagnostics.state('answer', 'strange', `${counters.lastError}: is a collector listening there?`);
+      counters.lastError = `the answer of ${url} is not a collector's`;
+      diagnostics.state('answer', 'strange', `${counters.lastError}: does one listen there? ${STRANGE_ANSWER_HINT}`);
     } else if (rejected > 0) {
       counters.lastError = response.errorMessage;
       diagnostics.state('partial', 'rejected', `${url} rejected ${rejected} spans: ${response.errorMessage}`);
@@ -173,14 +218,14 @@ export class OtlpExporter implements ChunkExporter {
     chunk.release();
   }
 
-  #failed(chunk: QueuedChunk, message: string, retryAfterMs: number | undefined): void {
+  #failed(chunk: QueuedChunk, message: string, status: number | undefined, retryAfterMs: number | undefined): void {
     const { counters, diagnostics, retry, url } = this.#options;
     counters.lastError = message;
     this.#failuresInARow++;
     diagnostics.state(
       'export',
       'failing',
-      `no spans reach ${url}: ${message}${endpointHint(url)}; they are kept and tried again`,
+      `no spans reach ${url}: ${message}${failureHint(url, status, message)}; they are kept and tried again`,
     );
     if (chunk.attempts >= retry.maxAttempts) this.#drop('export_failed', chunk);
     else {
@@ -190,10 +235,11 @@ export class OtlpExporter implements ChunkExporter {
     this.#startPause(retryAfterMs);
   }
 
-  #refused(chunk: QueuedChunk, message: string): void {
+  #refused(chunk: QueuedChunk, message: string, status: number): void {
     const { counters, diagnostics, url } = this.#options;
     counters.lastError = message;
-    diagnostics.state('export', 'refused', `${url} refused spans: ${message}${endpointHint(url)}; they are dropped`);
+    const hint = failureHint(url, status, message);
+    diagnostics.state('export', 'refused', `${url} refused spans: ${message}${hint}; they are dropped`);
     this.#drop('export_failed', chunk);
   }
 
@@ -219,6 +265,15 @@ export class OtlpExporter implements ChunkExporter {
     this.#finish(chunk);
   }
 
+  /** Which limit a chunk would go beyond, in words. */
+  #limitReachedBy(chunk: Chunk): string | undefined {
+    const { maxQueueBytes, maxQueueSize } = this.#options;
+    // One chunk is always taken: a limit below a chunk's size slows down, it does not silence.
+    if (this.#pendingSpans === 0) return undefined;
+    if (this.#pendingBytes + chunk.bytes.length > maxQueueBytes) return `${maxQueueBytes} bytes (maxQueueBytes)`;
+    return this.#pendingSpans + chunk.spanCount > maxQueueSize ? `${maxQueueSize} (maxQueueSize)` : undefined;
+  }
+
   #count(reason: DropReason, chunk: QueuedChunk): void {
     this.#options.counters.dropped[reason] += chunk.spanCount;
   }
@@ -226,6 +281,7 @@ export class OtlpExporter implements ChunkExporter {
   /** Takes a chunk that was pending out of the books. */
   #finish(chunk: QueuedChunk): void {
     this.#pendingBytes -= chunk.bytes.length;
+    this.#pendingSpans -= chunk.spanCount;
     for (const waiter of this.#flushes) {
       waiter.chunks.delete(chunk);
       if (waiter.chunks.size > 0) continue;
@@ -235,7 +291,6 @@ export class OtlpExporter implements ChunkExporter {
   }
 }
 
-/** The commonest mix-up, named. */
-function endpointHint(url: string): string {
-  return new URL(url).port === '4317' ? ' (4317 is the gRPC port; OTLP over HTTP is 4318)' : '';
+function isSuccess(status: number): boolean {
+  return status >= 200 && status < 300;
 }

@@ -1,0 +1,49 @@
+import { ConfigError } from './errors.ts';
+
+/** Timers of Node fire at once when they are set to more than this. */
+export const MILLIS_MAX = 2 ** 31 - 1;
+
+// Each check answers the option as it is, `undefined` when it was not given, and throws a `ConfigError` for anything that is not accepted.
+
+export function checkNumber(setting: string, value: unknown, min: number, max = Infinity): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && value >= min && value <= max) return value;
+  throw new ConfigError(setting, value, max === Infinity ? `a number from ${min}` : `a number from ${min} to ${max}`);
+}
+
+export function checkBoolean(setting: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw new ConfigError(setting, value, 'true or false');
+}
+
+export function checkString(setting: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw new ConfigError(setting, value, 'a text that is not empty');
+}
+
+export function checkOneOf<T extends string>(setting: string, value: unknown, accepted: readonly T[]): T | undefined {
+  if (value === undefined || accepted.includes(value as T)) return value as T | undefined;
+  throw new ConfigError(setting, value, accepted.map((each) => `'${each}'`).join(' or '));
+}
+
+export function checkFunction<T>(setting: string, value: T, accepted: string): T {
+  if (value === undefined || typeof value === 'function') return value;
+  throw new ConfigError(setting, value, accepted);
+}
+
+export function checkUrl(setting: string, value: unknown): URL | undefined {
+  if (value === undefined) return undefined;
+  const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  throw new ConfigError(setting, value, 'a URL that starts with http:// or https://');
+}
+
+/** Refuses names that no setting has: a typing error must not pass for a default. */
+export function checkKnownNames(setting: string, given: unknown, known: object): void {
+  if (given === undefined) return;
+  const accepted = `an object with any of ${Object.keys(known).join(', ')}`;
+  if (typeof given !== 'object' || given === null) throw new ConfigError(setting, given, accepted);
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(known, name)) throw new ConfigError(`${setting}.${name}`, 'an unknown name', accepted);
+  }
+}

@@ -1,0 +1,205 @@
+import { readFileSync } from 'node:fs';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { checkFunction, checkKnownNames, checkOneOf, checkString, checkUrl } from './config-checks.ts';
+import { parseKeyValues, type ConfigEnvironment } from './config-environment.ts';
+import type { Config, TracerOptions } from './config.ts';
+import { ConfigError } from './errors.ts';
+import { HAS_ZSTD, type Compression } from './export/compression.ts';
+import type { ExporterFactory } from './export/exporter.ts';
+import { portHint } from './export/failure-hint.ts';
+import type { TlsOptions } from './export/http-post.ts';
+
+/** Exporters that need no module of their own. */
+export type ExporterName = 'otlp' | 'console' | 'none';
+/** How OTLP is written. */
+export type OtlpProtocol = 'http/protobuf' | 'http/json';
+
+type ExportConfig = Pick<Config, 'exporter' | 'tracesUrl' | 'protocol' | 'compression' | 'headers' | 'tls'>;
+
+const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
+const TRACES_PATH = '/v1/traces';
+const EXPORTERS: readonly ExporterName[] = ['otlp', 'console', 'none'];
+const PROTOCOLS: readonly OtlpProtocol[] = ['http/protobuf', 'http/json'];
+
+/** Where spans go, and how. */
+export function resolveExport(options: TracerOptions, env: ConfigEnvironment): ExportConfig {
+  const exporter = env.choose('exporter', checkExporter(options.exporter), () => environmentExporter(env), 'otlp');
+  const tracesUrl = resolveTracesUrl(options.endpoint, env);
+  const hint = portHint(tracesUrl);
+  if (hint !== undefined && exporter === 'otlp') {
+    // Without the credentials that a URL may hold.
+    const { origin, pathname } = new URL(tracesUrl);
+    env.warnings.push(`spans are sent to ${origin}${pathname}, but ${hint}`);
+  }
+  return {
+    exporter,
+    tracesUrl,
+    protocol: env.choose(
+      'protocol',
+      checkOneOf('protocol', options.protocol, PROTOCOLS),
+      () =>
+        environmentProtocol(env, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ??
+        environmentProtocol(env, 'OTEL_EXPORTER_OTLP_PROTOCOL'),
+      'http/protobuf',
+    ),
+    compression: env.choose(
+      'compression',
+      checkOneOf('compression', options.compression, availableCompressions()),
+      () => environmentCompression(env),
+      'none',
+    ),
+    headers: Object.freeze(env.choose('headers', checkHeaders(options.headers), () => environmentHeaders(env), {})),
+    tls: resolveTls(options.tls, env),
+  };
+}
+
+function checkExporter(given: unknown): ExporterName | ExporterFactory | undefined {
+  if (given === undefined || EXPORTERS.includes(given as ExporterName)) return given as ExporterName | undefined;
+  return checkFunction<ExporterFactory>(
+    'exporter',
+    given as ExporterFactory,
+    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or what an exporter's module makes, such as zipkin()`,
+  );
+}
+
+function environmentExporter(env: ConfigEnvironment): ExporterName | undefined {
+  const found = env.read('OTEL_TRACES_EXPORTER', (text) => {
+    const name = text.toLowerCase();
+    if (EXPORTERS.includes(name as ExporterName)) return { name: name as ExporterName };
+    if (name === 'zipkin')
+      return "otlp, console or none; for Zipkin set the option exporter to zipkin() of '@throughline/sdk/zipkin'";
+    return 'one of otlp, console and none';
+  });
+  return found?.name;
+}
+
+function resolveTracesUrl(endpoint: string | undefined, env: ConfigEnvironment): string {
+  const option = checkUrl('endpoint', endpoint);
+  return env.choose(
+    'endpoint',
+    option === undefined ? undefined : withTracesPath(option, 'endpoint', env),
+    () => {
+      const whole = env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+      if (whole !== undefined) return wholeTracesUrl(whole, env);
+      const base = env.url('OTEL_EXPORTER_OTLP_ENDPOINT');
+      return base === undefined ? undefined : withTracesPath(base, 'OTEL_EXPORTER_OTLP_ENDPOINT', env);
+    },
+    DEFAULT_ENDPOINT + TRACES_PATH,
+  );
+}
+
+function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): string {
+  const url = new URL(base);
+  let path = url.pathname.replace(/\/+$/, '');
+  if (path.endsWith(TRACES_PATH)) {
+    while (path.endsWith(TRACES_PATH)) path = path.slice(0, -TRACES_PATH.length);
+    env.warnings.push(
+      `${setting} is a base URL, to which ${TRACES_PATH} is appended: it stands at its end already, and is used once`,
+    );
+  }
+  url.pathname = path + TRACES_PATH;
+  return url.href;
+}
+
+/** This variable is used as it is, and a base URL in it is the mix-up that ends in 404. */
+function wholeTracesUrl(url: URL, env: ConfigEnvironment): string {
+  if (url.pathname === '/') {
+    env.warnings.push(
+      `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is, and has no path: ${url.origin}${TRACES_PATH} is likely meant ` +
+        '(or set OTEL_EXPORTER_OTLP_ENDPOINT, to which the path is appended)',
+    );
+  }
+  return url.href;
+}
+
+function environmentProtocol(env: ConfigEnvironment, variable: string): OtlpProtocol | undefined {
+  const found = env.read(variable, (text) => {
+    const protocol = text.toLowerCase() as OtlpProtocol;
+    return PROTOCOLS.includes(protocol)
+      ? { protocol }
+      : `${PROTOCOLS.join(' or ')} (collectors take both on port 4318)`;
+  });
+  return found?.protocol;
+}
+
+function availableCompressions(): readonly Compression[] {
+  return HAS_ZSTD ? ['none', 'gzip', 'zstd'] : ['none', 'gzip'];
+}
+
+function environmentCompression(env: ConfigEnvironment): Compression | undefined {
+  const accepted = availableCompressions();
+  const read = (variable: string): { compression: Compression } | undefined =>
+    env.read(variable, (text) => {
+      const compression = text.toLowerCase() as Compression;
+      return accepted.includes(compression) ? { compression } : `one of ${accepted.join(', ')} on this version of Node`;
+    });
+  return (read('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? read('OTEL_EXPORTER_OTLP_COMPRESSION'))?.compression;
+}
+
+const HEADERS_ACCEPTED = 'an object whose names and values can stand in an HTTP header';
+
+function checkHeaders(value: unknown): Record<string, string> | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError('headers', value, HEADERS_ACCEPTED);
+  }
+  for (const [name, header] of Object.entries(value as Record<string, unknown>)) {
+    if (typeof header !== 'string' || !isHeader(name, header))
+      throw new ConfigError(`headers.${name}`, header, HEADERS_ACCEPTED);
+  }
+  return { ...(value as Record<string, string>) };
+}
+
+function environmentHeaders(env: ConfigEnvironment): Record<string, string> | undefined {
+  const read = (variable: string): Record<string, string> | undefined =>
+    env.read(variable, (text) => {
+      const pairs = parseKeyValues(text);
+      if (typeof pairs === 'string') return pairs;
+      const isEvery = Object.entries(pairs).every(([name, value]) => isHeader(name, value));
+      return isEvery ? pairs : 'names and values that can stand in an HTTP header';
+    });
+  const general = read('OTEL_EXPORTER_OTLP_HEADERS');
+  const forTraces = read('OTEL_EXPORTER_OTLP_TRACES_HEADERS');
+  return general === undefined && forTraces === undefined ? undefined : { ...general, ...forTraces };
+}
+
+/** What Node would refuse otherwise with every single request. */
+function isHeader(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const TLS_VARIABLES = {
+  ca: ['OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE', 'OTEL_EXPORTER_OTLP_CERTIFICATE'],
+  cert: ['OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE', 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE'],
+  key: ['OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY', 'OTEL_EXPORTER_OTLP_CLIENT_KEY'],
+} as const;
+
+function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsOptions {
+  checkKnownNames('tls', given, TLS_VARIABLES);
+  const of = (name: keyof typeof TLS_VARIABLES): string | undefined =>
+    env.choose<string | undefined>(
+      `tls.${name}`,
+      checkString(`tls.${name}`, given?.[name]),
+      () => environmentFile(env, TLS_VARIABLES[name][0]) ?? environmentFile(env, TLS_VARIABLES[name][1]),
+      undefined,
+    );
+  return Object.freeze({ ca: of('ca'), cert: of('cert'), key: of('key') });
+}
+
+/** The text of the file that a variable names. */
+function environmentFile(env: ConfigEnvironment, variable: string): string | undefined {
+  const found = env.read(variable, (path) => {
+    try {
+      return { text: readFileSync(path, 'utf8') };
+    } catch {
+      return 'a file that can be read';
+    }
+  });
+  return found?.text;
+}

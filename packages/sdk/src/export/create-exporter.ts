@@ -1,0 +1,48 @@
+import type { Config } from '../config.ts';
+import { OTLP_JSON, OTLP_PROTOBUF, type BodyFormat } from './body-format.ts';
+import { compressorOf } from './compression.ts';
+import { newConsoleExporter } from './console-exporter.ts';
+import { NoExporter, type ChunkExporter, type ExporterContext } from './exporter.ts';
+import { HttpExporter } from './http-exporter.ts';
+import { Poster } from './http-post.ts';
+
+/** The exporter that the configuration names. */
+export function createExporter(context: ExporterContext): ChunkExporter {
+  const { exporter, tracesUrl, protocol } = context.config;
+  if (typeof exporter === 'function') return exporter(context);
+  if (exporter === 'console') return newConsoleExporter(context);
+  if (exporter === 'none') return new NoExporter(context);
+  return newHttpExporter(context, tracesUrl, protocol === 'http/json' ? OTLP_JSON : OTLP_PROTOBUF);
+}
+
+/** Posts to `url` in `format`, with all else as the tracer's configuration says. */
+export function newHttpExporter(
+  context: ExporterContext,
+  url: string,
+  format: BodyFormat,
+  given: Partial<Pick<Config, 'headers' | 'exportTimeoutMillis'>> = {},
+): HttpExporter {
+  const { config, counters, diagnostics } = context;
+  const target = new URL(url);
+  return new HttpExporter({
+    poster: new Poster({
+      url: target,
+      headers: given.headers ?? config.headers,
+      contentType: format.contentType,
+      compressor: compressorOf(config.compression),
+      tls: config.tls,
+      timeoutMillis: given.exportTimeoutMillis ?? config.exportTimeoutMillis,
+      connections: config.exportConcurrency,
+    }),
+    format,
+    // Without credentials and query: it is going to be logged.
+    url: `${target.origin}${target.pathname}`,
+    maxQueueBytes: config.maxQueueBytes,
+    maxQueueSize: config.maxQueueSize,
+    concurrency: config.exportConcurrency,
+    retry: config.retry,
+    counters,
+    diagnostics,
+    random: Math.random,
+  });
+}

@@ -1,0 +1,95 @@
+import type { Config } from '../config.ts';
+import type { Diagnostics } from '../diagnostics.ts';
+import type { Counters } from '../stats.ts';
+import type { Chunk } from './otlp-encoder.ts';
+
+/** What sealed chunks are handed to. It takes each of them over: delivers or drops it, counts which, and releases it. */
+export interface ChunkExporter {
+  /** Bytes waiting or under way. */
+  readonly pendingBytes: number;
+  enqueue(chunk: Chunk): void;
+  /** Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. */
+  flush(timeoutMs: number): Promise<boolean>;
+  /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
+  flushBlocking(timeoutMs: number): void;
+  /** Drops what is still pending. */
+  discard(): void;
+  /** Drops what is still pending, and takes nothing any more. */
+  close(): void;
+}
+
+/** What a tracer gives the exporter that it makes. */
+export interface ExporterContext {
+  readonly config: Config;
+  readonly counters: Counters;
+  readonly diagnostics: Diagnostics;
+}
+
+/** Makes an exporter for one tracer, as `zipkin()` and `new InMemoryExporter().factory` do. */
+export type ExporterFactory = (context: ExporterContext) => ChunkExporter;
+
+/** Hands each chunk on at once, so that nothing is ever pending. `deliver` must not keep the bytes; what it throws is a drop. */
+export class ImmediateExporter implements ChunkExporter {
+  readonly pendingBytes = 0;
+  readonly #context: ExporterContext;
+  readonly #deliver: (bytes: Uint8Array) => void;
+  #closed = false;
+
+  constructor(context: ExporterContext, deliver: (bytes: Uint8Array) => void) {
+    this.#context = context;
+    this.#deliver = deliver;
+  }
+
+  enqueue(chunk: Chunk): void {
+    const { counters } = this.#context;
+    if (this.#closed) counters.dropped.shutdown += chunk.spanCount;
+    else {
+      try {
+        this.#deliver(chunk.bytes);
+        counters.exported += chunk.spanCount;
+        counters.exportedBytes += chunk.bytes.length;
+      } catch (error) {
+        counters.dropped.export_failed += chunk.spanCount;
+        counters.lastError = `spans could not be exported: ${String(error)}`;
+      }
+    }
+    chunk.release();
+  }
+
+  flush(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  flushBlocking(): void {}
+
+  discard(): void {}
+
+  close(): void {
+    this.#closed = true;
+  }
+}
+
+/** For `exporter: 'none'`: spans exist, for logs and other processes, and go nowhere. */
+export class NoExporter implements ChunkExporter {
+  readonly pendingBytes = 0;
+  readonly #counters: Counters;
+
+  constructor({ counters }: ExporterContext) {
+    this.#counters = counters;
+  }
+
+  enqueue(chunk: Chunk): void {
+    this.#counters.dropped.no_exporter += chunk.spanCount;
+    chunk.release();
+  }
+
+  flush(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  flushBlocking(): void {}
+
+  discard(): void {}
+
+  close(): void {}
+}

@@ -1,0 +1,81 @@
+/** Walks the fields of one protobuf message. It throws a RangeError for bytes that are none; ours always are. */
+export class ProtobufReader {
+  readonly #bytes: Buffer;
+  #position = 0;
+  #wireType = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** Goes to the next field and answers its number, or 0 at the end. The caller then reads it once, or skips it. */
+  next(): number {
+    if (this.#position === this.#bytes.length) return 0;
+    const tag = this.uint();
+    this.#wireType = tag % 8;
+    return Math.floor(tag / 8);
+  }
+
+  /** A varint below 2⁵³. */
+  uint(): number {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = this.#bytes.readUInt8(this.#position++);
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+  }
+
+  int64(): bigint {
+    let value = 0n;
+    for (let shift = 0n; ; shift += 7n) {
+      const byte = this.#bytes.readUInt8(this.#position++);
+      value |= BigInt(byte & 0x7f) << shift;
+      if (byte < 0x80) return BigInt.asIntN(64, value);
+    }
+  }
+
+  fixed32(): number {
+    this.#position += 4;
+    return this.#bytes.readUInt32LE(this.#position - 4);
+  }
+
+  fixed64(): bigint {
+    this.#position += 8;
+    return this.#bytes.readBigUInt64LE(this.#position - 8);
+  }
+
+  double(): number {
+    this.#position += 8;
+    return this.#bytes.readDoubleLE(this.#position - 8);
+  }
+
+  /** A view of the bytes, not a copy. */
+  bytes(): Buffer {
+    const length = this.uint();
+    const start = this.#position;
+    if (start + length > this.#bytes.length) throw new RangeError('a field ends beyond its message');
+    this.#position += length;
+    return this.#bytes.subarray(start, start + length);
+  }
+
+  text(): string {
+    return this.bytes().toString('utf8');
+  }
+
+  hex(): string {
+    return this.bytes().toString('hex');
+  }
+
+  message(): ProtobufReader {
+    return new ProtobufReader(this.bytes());
+  }
+
+  skip(): void {
+    if (this.#wireType === 0) this.int64();
+    else if (this.#wireType === 1) this.#position += 8;
+    else if (this.#wireType === 2) this.bytes();
+    else if (this.#wireType === 5) this.#position += 4;
+    else throw new RangeError(`wire type ${this.#wireType} is not in use`);
+  }
+}

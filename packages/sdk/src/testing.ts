@@ -1,0 +1,110 @@
+import { ImmediateExporter, type ExporterFactory } from './export/exporter.ts';
+import { decodeRequest } from './export/otlp-decoder.ts';
+import { plainAttributes, type OtlpScopeSpans, type OtlpSpan } from './export/otlp-json.ts';
+import type { TracerOptions } from './config.ts';
+import { Tracer } from './tracer.ts';
+
+/** A span as it would have been sent, in plain JavaScript values. */
+export interface FinishedSpan {
+  readonly name: string;
+  readonly kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
+  readonly traceId: string;
+  readonly spanId: string;
+  /** `undefined` for a root. */
+  readonly parentSpanId: string | undefined;
+  readonly startTimeUnixNano: bigint;
+  readonly durationNs: number;
+  /** Integers beyond 2⁵³ are bigint. */
+  readonly attributes: Readonly<Record<string, unknown>>;
+  readonly events: readonly { readonly name: string; readonly attributes: Readonly<Record<string, unknown>> }[];
+  readonly links: readonly {
+    readonly traceId: string;
+    readonly spanId: string;
+    readonly attributes: Readonly<Record<string, unknown>>;
+  }[];
+  readonly status: 'unset' | 'ok' | 'error';
+  readonly statusMessage: string;
+  /** The library that made it. */
+  readonly scope: string;
+}
+
+const SPANS_MAX = 100_000;
+
+/** Keeps what ended, for tests; at most 100,000 spans, the newest of them. */
+export class InMemoryExporter {
+  #spans: FinishedSpan[] = [];
+
+  /** For the tracer's option `exporter`. */
+  readonly factory: ExporterFactory = (context) =>
+    new ImmediateExporter(context, (bytes) => {
+      for (const { scopeSpans } of decodeRequest(bytes).resourceSpans)
+        this.#spans.push(...scopeSpans.flatMap(finished));
+      if (this.#spans.length > SPANS_MAX) this.#spans = this.#spans.slice(-SPANS_MAX);
+    });
+
+  /** What has reached the exporter; a tracer's `flush()` hands over what has ended. */
+  get spans(): readonly FinishedSpan[] {
+    return this.#spans;
+  }
+
+  reset(): void {
+    this.#spans = [];
+  }
+}
+
+/** A tracer for a test, with what it recorded. */
+export interface TestTracer {
+  readonly tracer: Tracer;
+  /** Every span that has ended since the start or the last `reset`, in the order of their ends. */
+  readonly spans: () => readonly FinishedSpan[];
+  readonly reset: () => void;
+}
+
+/** A tracer that keeps its spans, sends nothing, and leaves the process and OpenTelemetry's globals alone unless told otherwise. */
+export function createTestTracer(options: TracerOptions = {}): TestTracer {
+  const exporter = new InMemoryExporter();
+  const tracer = new Tracer({ register: false, flushOnExit: false, ...options, exporter: exporter.factory });
+  const take = (): readonly FinishedSpan[] => {
+    // Resolved already when it returns: nothing is ever under way.
+    void tracer.flush();
+    return exporter.spans;
+  };
+  return {
+    tracer,
+    spans: take,
+    reset: () => {
+      take();
+      exporter.reset();
+    },
+  };
+}
+
+const KINDS = ['internal', 'internal', 'server', 'client', 'producer', 'consumer'] as const;
+const STATUSES = ['unset', 'ok', 'error'] as const;
+
+function finished({ scope, spans }: OtlpScopeSpans): FinishedSpan[] {
+  return spans.map((span) => finishedSpan(span, scope.name));
+}
+
+function finishedSpan(span: OtlpSpan, scope: string): FinishedSpan {
+  const startTimeUnixNano = BigInt(span.startTimeUnixNano);
+  return {
+    name: span.name,
+    kind: KINDS[span.kind] ?? 'internal',
+    traceId: span.traceId,
+    spanId: span.spanId,
+    parentSpanId: span.parentSpanId,
+    startTimeUnixNano,
+    durationNs: Number(BigInt(span.endTimeUnixNano) - startTimeUnixNano),
+    attributes: plainAttributes(span.attributes),
+    events: span.events.map(({ name, attributes }) => ({ name, attributes: plainAttributes(attributes) })),
+    links: span.links.map(({ traceId, spanId, attributes }) => ({
+      traceId,
+      spanId,
+      attributes: plainAttributes(attributes),
+    })),
+    status: STATUSES[span.status.code ?? 0] ?? 'unset',
+    statusMessage: span.status.message ?? '',
+    scope,
+  };
+}

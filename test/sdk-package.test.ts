@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { root } from '../scripts/workspace.mjs';
+import { newDirectory } from './support/collector.ts';
+
+const PACKED_BYTES_MAX = 60 * 1024;
+
+interface Packed {
+  readonly filename: string;
+  readonly size: number;
+  readonly files: readonly { readonly path: string }[];
+}
+
+describe("the SDK's package", () => {
+  const scratch = newDirectory();
+  afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+  // The variables of the npm that runs the tests would point this one at the workspace.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+  const run = (command: string, args: string[], cwd: string): string => {
+    const result = spawnSync(command, args, { cwd, env, encoding: 'utf8' });
+    if (result.status !== 0)
+      throw new Error(`${command} ${args.join(' ')} failed:\n${result.stderr}\n${result.stdout}`);
+    return result.stdout;
+  };
+
+  it('is at most 60 KB, depends on nothing, and works from its tarball through every entry', () => {
+    const output = run('npm', ['pack', '--json', '--pack-destination', scratch], join(root, 'packages/sdk'));
+    const [packed] = JSON.parse(output.slice(output.indexOf('['))) as Packed[];
+    expect(packed?.size).toBeLessThanOrEqual(PACKED_BYTES_MAX);
+    expect(packed?.files.map(({ path }) => path)).toEqual(expect.arrayContaining(['LICENSE', 'README.md']));
+
+    const home = join(scratch, 'node_modules/@throughline/sdk');
+    mkdirSync(home, { recursive: true });
+    run('tar', ['-xzf', join(scratch, packed?.filename ?? ''), '--strip-components=1', '-C', home], scratch);
+    symlinkSync(join(root, 'node_modules/@opentelemetry'), join(scratch, 'node_modules/@opentelemetry'));
+    writeFileSync(
+      join(scratch, 'app.mjs'),
+      `import { readFileSync } from 'node:fs';
+       import { ConfigError, Tracer } from '@throughline/sdk';
+       import { instrumentHttp } from '@throughline/sdk/http';
+       import { createTestTracer } from '@throughline/sdk/testing';
+       import { zipkin } from '@throughline/sdk/zipkin';
+       const { tracer, spans } = createTestTracer({ register: true });
+       instrumentHttp(tracer)();
+       tracer.span('root', { attributes: { a: 1 } }, () => tracer.startSpan('child').end());
+       let refused;
+       try { new Tracer({ exporter: zipkin(), sampling: 2 }); } catch (error) { refused = error instanceof ConfigError && error.message; }
+       const { dependencies = {} } = JSON.parse(readFileSync('node_modules/@throughline/sdk/package.json', 'utf8'));
+       console.log(JSON.stringify({ names: spans().map(({ name }) => name), refused, dependencies }));`,
+    );
+    expect(JSON.parse(run(process.execPath, ['app.mjs'], scratch))).toEqual({
+      names: ['child', 'root'],
+      refused: 'sampling: got 2, expected a number from 0 to 1',
+      dependencies: {},
+    });
+  });
+});
