@@ -190,6 +190,55 @@ describe('a timeout', () => {
     });
   });
 
+  test.each<[string, SpanPlan]>([
+    ['a round wait that ends with a message', client('shop', 20, 520, { error: '', message: 'card declined' })],
+    ['a refused connection', client('shop', 2, 502, { error: '', message: 'connect ECONNREFUSED 10.0.0.1:443' })],
+    ['a bug in a server after a round time', server('shop', 0, 501, { error: '', message: 'x is not a function' })],
+    ['a round time of a server without a word', server('shop', 0, 500, { error: '' })],
+    [
+      'a caller that names its reason while a child goes on',
+      server('shop', 0, 100, { error: '', message: 'bad input', children: [client('shop', 1, 400)] }),
+    ],
+    [
+      'a call that names its reason while its callee goes on',
+      client('shop', 0, 137, { error: 'OutOfStock', children: [server('inventory', 1, 400)] }),
+    ],
+    [
+      'a conflict of transactions by its gRPC status',
+      client('shop', 0, 500, { error: 'ABORTED', attributes: { 'rpc.response.status_code': 'ABORTED' } }),
+    ],
+    [
+      'a transaction that was aborted',
+      client('shop', 0, 500, { error: 'com.shop.TransactionAbortedException', message: 'deadlock detected' }),
+    ],
+    ['a cancelled order', server('shop', 0, 77, { error: '', message: 'order was cancelled by the customer' })],
+    ['an order that was cancelled, by type', client('shop', 0, 500, { error: 'OrderCancelledException' })],
+  ])('is none in %s', (_case, plan) => {
+    expect(originsOf(plan)).toMatchObject([{ kind: 'error', span: plan.name }]);
+  });
+
+  test.each<Partial<SpanPlan>>([
+    { error: 'TimeoutError' },
+    { error: 'java.net.SocketTimeoutException' },
+    { error: 'ETIMEDOUT' },
+    { error: 'AbortError' },
+    { error: 'ABORT_ERR' },
+    { error: 'CanceledError' },
+    { error: 'System.Threading.Tasks.TaskCanceledException' },
+    { error: '', message: 'Request timed out' },
+    { error: '', message: 'context deadline exceeded' },
+    { error: '', message: 'This operation was aborted' },
+    { error: 'Error', message: 'timeout of 700ms exceeded' },
+    { error: '', events: [anException(700, 'Error', 'connect ETIMEDOUT 10.0.0.1:443')] },
+  ])('is known by what the span says: %o', (says) => {
+    expect(originsOf(client('pay', 10, 710, says))).toMatchObject([{ kind: 'timeout' }]);
+  });
+
+  test('is known by a child that goes on when a server fails without a word', () => {
+    const plan = server('shop', 0, 137, { error: '', message: 'Error', children: [client('shop', 1, 400)] });
+    expect(originsOf(plan)).toMatchObject([{ kind: 'timeout', span: 'shop client', overflowMs: 263 }]);
+  });
+
   test.each([
     ['http.response.status_code', 504],
     ['rpc.grpc.status_code', 4],

@@ -23,8 +23,9 @@ export interface ErrorOrigin {
 /**
  * The origins of all failures of a trace, in display order: the deepest failed spans, and for timeouts what was
  * waited for. A failed span counts as a timeout when it says so (a deadline or cancellation in its type, status or
- * message), and, unless it names another reason, when it is a client or server span that lasted a round time or that a
- * child outlived. Linear in the number of spans.
+ * message). A client or server span that says nothing at all counts as one when a child outlived it, and a client span
+ * also when it lasted a round time; one whose connection broke, when its callee was clearly still at work. Any other
+ * reason that is named stands as it is named. Linear in the number of spans.
  */
 export function errorOrigins(trace: Trace): ErrorOrigin[] {
   if (!trace.statusCode.includes(StatusCode.error)) return [];
@@ -73,14 +74,14 @@ function isTimeout(
   if (failure.cause === 'deadline') return true;
   const kind = trace.kind[gaveUp];
   if (kind !== SpanKind.client && kind !== SpanKind.server) return false;
+  if (failure.cause === 'stated') return false;
   const overrunNs = spans.latestEndNs[span]! - endOf(trace, gaveUp);
-  if (failure.cause === 'stated') {
-    // A caller that names another reason but left with its callee still at work, and without an answer.
+  if (failure.cause === 'connection-lost') {
     const clearly = Math.max(trace.durationNs[gaveUp]! * 0.1, 10_000_000);
-    return kind === SpanKind.client && !failure.answered && overrunNs > clearly;
+    return kind === SpanKind.client && overrunNs > clearly;
   }
   const reasonBelow = span !== gaveUp && failureOf(span).cause === 'stated';
-  if (isNearRound(trace.durationNs[gaveUp]!) && !reasonBelow) return true;
+  if (kind === SpanKind.client && !reasonBelow && isNearRound(trace.durationNs[gaveUp]!)) return true;
   return overrunNs > toleranceNs(trace, gaveUp) && stillRunning(trace, spans, span, endOf(trace, gaveUp)) !== span;
 }
 

@@ -94,6 +94,15 @@ describe('the story of a timeout', () => {
     expect(textsOf(aTrace(shop(2010, [call])), 'kept-running')).toEqual([]);
   });
 
+  test('tells the reason that is given besides, where one is', () => {
+    const lost = aCheckout({ paymentError: 'ECONNRESET', paymentMessage: 'socket hang up' });
+    expect(textsOf(lost, 'gave-up')).toEqual(['payment gave up on fraud after 2 s: socket hang up (ECONNRESET)']);
+    const spoken = aCheckout({ paymentError: '', paymentMessage: 'fraud check timed out, pool has 0 of 10 free' });
+    expect(textsOf(spoken, 'gave-up')).toEqual([
+      'payment gave up on fraud after 2 s: fraud check timed out, pool has 0 of 10 free',
+    ]);
+  });
+
   test('carries the origins as JSON', () => {
     expect(storyOf(aCheckout({ fails: false })).errorOrigins).toEqual([
       {

@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
+import { isBareTimeoutMessage } from '../failure.ts';
 import { groupBy } from '../group-by.ts';
 import type { ClauseKind, StoryClause } from '../story.ts';
 import { rollUpSteps } from './contributions.ts';
@@ -95,7 +96,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   const times = origins.length === 1 ? '' : ` ${origins.length} times`;
   const gaveUp: Draft = {
     kind: 'gave-up',
-    text: `${who} gave up on ${waitedForText(labels, first)}${times} after ${rangeText(waits)}`,
+    text: `${who} gave up on ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
     spans: origins.map((origin) => origin.gaveUpIndex),
     durationNs: waits.reduce((sum, wait) => sum + wait, 0),
   };
@@ -117,6 +118,13 @@ function waitedForText(labels: Labels, { gaveUpIndex, spanIndex }: ErrorOrigin):
   if (gaveUpIndex !== spanIndex) return callee ?? labels.span(spanIndex);
   const operation = labels.operation(gaveUpIndex);
   return callee === undefined ? operation : `${callee} ${operation}`;
+}
+
+/** What the span that gave up says beyond that; '' where it says no more than the clause does. */
+function givenReasonText(labels: Labels, { failure }: ErrorOrigin): string {
+  if (failure.cause === 'deadline' && (failure.message === '' || isBareTimeoutMessage(failure.message))) return '';
+  const reason = failureText(labels, failure);
+  return reason === '' ? '' : `: ${reason}`;
 }
 
 function rangeText(durations: readonly number[]): string {
