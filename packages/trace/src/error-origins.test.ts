@@ -48,6 +48,36 @@ describe('a plain error', () => {
     ]);
   });
 
+  test('is got over by an ancestor that fails much later for a reason of its own', () => {
+    const flag = client('shop', 2, 5, { error: '404', attributes: { 'http.response.status_code': 404 } });
+    const select = client('orders', 10, 1300);
+    const origins = originsOf(
+      server('shop', 0, 1337, { error: '', message: 'assertion failed', children: [flag, select] }),
+    );
+    expect(origins).toEqual([
+      { ...plainError, span: 'shop server', surfaced: 'shop server', handledBy: undefined },
+      { ...plainError, span: 'shop client', surfaced: 'shop client', handledBy: 'shop server' },
+    ]);
+  });
+
+  test.each<[string, Partial<SpanPlan>]>([
+    ['has only the status of its answer', { error: '500', attributes: { 'http.response.status_code': 500 } }],
+    ['quotes the failure', { error: 'CartError', message: 'no cart: card declined' }],
+    ['says nothing', { error: '' }],
+    ['says what any failure could', { error: '', message: 'internal error' }],
+  ])('comes through an ancestor that goes on but %s', (_case, says) => {
+    const charge = client('pay', 2, 5, { error: 'CardError', message: 'card declined' });
+    expect(originsOf(server('shop', 0, 100, { ...says, children: [charge] }))).toEqual([
+      { ...plainError, span: 'pay client', surfaced: 'shop server', handledBy: undefined },
+    ]);
+  });
+
+  test('comes through an ancestor that gives it a name of its own at once', () => {
+    const charge = client('pay', 2, 95, { error: 'ECONNREFUSED', message: 'connect ECONNREFUSED' });
+    const plan = server('shop', 0, 100, { error: 'PaymentError', message: 'cannot pay', children: [charge] });
+    expect(originsOf(plan)).toMatchObject([{ span: 'pay client', surfaced: 'shop server' }]);
+  });
+
   test('has several origins when several children failed', () => {
     const failing = ['x', 'y'].map((name, index): SpanPlan => {
       return { service: 'a', name, from: 10 + index * 10, to: 15 + index * 10, error: 'E1' };

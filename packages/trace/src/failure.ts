@@ -51,6 +51,16 @@ export function isBareTimeoutMessage(message: string): boolean {
   return BARE_TIMEOUT_MESSAGE.test(message);
 }
 
+/** Whether a span's reason is another one than that of a span below it, and no mere wrapping of it. */
+export function isOwnReason(own: Failure, below: Failure): boolean {
+  if (!VAGUE_MESSAGE.test(own.message)) {
+    if (below.message === '') return below.type === '' || !own.message.includes(below.type);
+    return !own.message.includes(below.message) && !below.message.includes(own.message);
+  }
+  const isStatus = /^(gRPC )?\d+$/.test(own.type);
+  return !isGeneric(own.type) && !isStatus && own.type !== below.type;
+}
+
 /** Whether a server span tells that its answer was a failure, be it the client's fault or its own. */
 export function answeredWithFailure(span: Span): boolean {
   return readAnswers(span).some(isFailure);

@@ -144,6 +144,18 @@ describe('the story of an error', () => {
     expect(headlineOf(shop(120, [], { error: '' }))).toBe('shop GET /list took 120 ms and failed');
   });
 
+  test("tells the root's own reason rather than an earlier failure that was got over", () => {
+    const flag = work('GET flag', 2, 5, { kind: 'client', error: '404' });
+    const plan = shop(1337, [flag, query(10, 1300)], { error: '', message: 'assertion failed' });
+    expect(headlineOf(plan)).toBe('shop GET /list took 1.34 s and failed: assertion failed');
+    expect(textsOf(aTrace(plan), 'error', 'handled', 'surfaced')).toEqual([
+      'shop GET /list failed after 1.34 s: assertion failed',
+      'shop GET flag failed after 3 ms: 404',
+      'the error surfaced in shop GET /list after 1.34 s',
+      'shop GET /list handled the failure and went on for 1.33 s',
+    ]);
+  });
+
   test('prefers the error that the root failed with to a timeout that was handled', () => {
     const slow = work('GET /stock', 0, 1000, { kind: 'client', error: 'TimeoutError' });
     const guarded = work('stock or none', 0, 1000, { children: [slow] });

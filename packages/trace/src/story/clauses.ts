@@ -156,11 +156,14 @@ function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draf
 
 function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
   const endNs = (span: number): number => trace.startNs[span]! + trace.durationNs[span]!;
+  // One span can have handled a failure and failed of another one later.
   const byOutcome = groupBy(origins, ({ handledByIndex, surfacedIndex }) =>
-    handledByIndex >= 0 ? handledByIndex : surfacedIndex,
+    handledByIndex >= 0 ? `handled ${handledByIndex}` : `surfaced ${surfacedIndex}`,
   );
-  return [...byOutcome].map(([where, group]): Draft => {
-    if (group[0]!.handledByIndex < 0) {
+  return [...byOutcome.values()].map((group): Draft => {
+    const { handledByIndex, surfacedIndex } = group[0]!;
+    const where = handledByIndex >= 0 ? handledByIndex : surfacedIndex;
+    if (handledByIndex < 0) {
       const durationNs = trace.durationNs[where]!;
       const text = `the error surfaced in ${labels.span(where)} after ${formatDuration(durationNs)}`;
       return { kind: 'surfaced', text, spans: [where], durationNs };
