@@ -264,6 +264,18 @@ describe('the story of an incomplete trace', () => {
       'the clock of fraud ran about 996 ms behind; its spans are shown that much later',
     ]);
   });
+
+  test('says by how much a clock ran ahead, and tells the time as it was', () => {
+    const pay: SpanPlan = { service: 'pay', name: 'POST /pay', kind: 'server', from: 3020, to: 3980 };
+    const select: SpanPlan = { ...query(3030, 3970), service: 'pay' };
+    const call = work('POST', 10, 990, { kind: 'client', children: [{ ...pay, children: [select] }] });
+    expect(headlineOf(shop(1000, [call]))).toBe(
+      'shop GET /list took 1 s; 940 ms of it was pay → stock database SELECT items',
+    );
+    expect(textsOf(aTrace(shop(1000, [call])), 'clock')).toEqual([
+      'the clock of pay ran about 3 s ahead; its spans are shown that much earlier',
+    ]);
+  });
 });
 
 describe('every story', () => {

@@ -202,11 +202,12 @@ function gaps({ trace, contributions, durationNs: totalNs }: Evidence, labels: L
 
 function clocks({ trace }: Evidence, labels: Labels): Draft[] {
   const moved = Array.from(trace.skewNs.keys()).filter((span) => Math.abs(trace.skewNs[span]!) >= CLOCK_SKEW_MIN_NS);
-  const corrected = groupBy(moved, (span) => trace.serviceIndex[span]!);
+  const corrected = groupBy(moved, (span) => `${trace.serviceIndex[span]} ${Math.sign(trace.skewNs[span]!)}`);
   return [...corrected.values()].slice(0, CLOCKS_MAX).map((spans): Draft => {
-    const durationNs = spans.reduce((most, span) => Math.max(most, trace.skewNs[span]!), 0);
+    const durationNs = spans.reduce((most, span) => Math.max(most, Math.abs(trace.skewNs[span]!)), 0);
+    const [wrong, right] = trace.skewNs[spans[0]!]! > 0 ? ['behind', 'later'] : ['ahead', 'earlier'];
     const shift = formatDuration(durationNs);
-    const text = `the clock of ${labels.service(spans[0]!)} ran about ${shift} behind; its spans are shown that much later`;
+    const text = `the clock of ${labels.service(spans[0]!)} ran about ${shift} ${wrong}; its spans are shown that much ${right}`;
     return { kind: 'clock', text, spans, durationNs };
   });
 }
