@@ -4,9 +4,9 @@ import { attributeText } from './attributes.ts';
 import type { TracesData } from './otlp.ts';
 import { type ClauseKind, type StoryOptions, tellStory } from './story.ts';
 import { aCheckout, type CheckoutPlan } from './testing/a-checkout.ts';
-import { anException, aTrace, spansOf, type SpanPlan } from './testing/a-trace.ts';
+import { anException, at, aTrace, spansOf, type SpanPlan } from './testing/a-trace.ts';
 import { anyTree } from './testing/any-trace.ts';
-import { traceFromOtlp } from './trace.ts';
+import { type Trace, traceFromOtlp } from './trace.ts';
 
 const storyOf = (data: TracesData, options?: StoryOptions) => tellStory(traceFromOtlp(data), options);
 const headlineOf = (...plans: SpanPlan[]) => storyOf(aTrace(...plans)).headline;
@@ -225,6 +225,32 @@ describe('the story of a slow trace', () => {
     ]);
   });
 
+  test('tells of no such time where children overlap', () => {
+    const data = aTrace(shop(1000, [work('a', 0, 900), work('b', 800, 1000)]));
+    expect(textsOf(data, 'gap')).toEqual([]);
+    expect(storyOf(data).headline).toBe('shop GET /list took 1 s; 800 ms of it was shop a');
+  });
+
+  test('tells of no such time where a consumer works for a producer', () => {
+    const process: SpanPlan = { service: 'mail', name: 'process', kind: 'consumer', from: 5, to: 95 };
+    const send = work('send', 0, 100, { kind: 'producer', children: [process] });
+    expect(textsOf(aTrace(shop(100, [send])), 'gap')).toEqual([]);
+  });
+
+  test('never says that no child ran while one did', () => {
+    fc.assert(
+      fc.property(anyTree, (plan) => {
+        const trace = traceFromOtlp(aTrace(plan));
+        for (const { kind, spanIds, durationNs } of tellStory(trace).clauses) {
+          if (kind !== 'gap') continue;
+          const free = spanIds.reduce((sum, spanId) => sum + timeWithoutChild(trace, trace.find(spanId)), 0);
+          expect(Number(durationNs)).toBeLessThanOrEqual(free);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('sums up the smallest of many steps', () => {
     const children = Array.from({ length: 12 }, (_, index) => {
       return work('job', index * 10, index * 10 + 9 - index / 2, { service: `service ${index}` });
@@ -370,6 +396,21 @@ describe('every story', () => {
     expect(error?.spanCount).toBe(120);
   });
 });
+
+/** In nanoseconds, whole milliseconds counted one by one. */
+function timeWithoutChild(trace: Trace, span: number): number {
+  const busy = new Set<number>();
+  const ms = (index: number): [number, number] => {
+    const from = Math.round(at(trace.startNs, index) / 1e6);
+    return [from, from + Math.round(at(trace.durationNs, index) / 1e6)];
+  };
+  for (let child = span + 1; child < span + at(trace.subtreeSize, span); child += at(trace.subtreeSize, child)) {
+    const [from, to] = ms(child);
+    for (let moment = from; moment < to; moment++) busy.add(moment);
+  }
+  const [from, to] = ms(span);
+  return Array.from({ length: to - from }, (_, i) => from + i).filter((moment) => !busy.has(moment)).length * 1e6;
+}
 
 function sumOf(items: readonly { readonly durationNs: string }[]): bigint {
   return items.reduce((total, { durationNs }) => total + BigInt(durationNs), 0n);

@@ -3,6 +3,7 @@ import type { ErrorOrigin } from '../error-origins.ts';
 import { isBareTimeoutMessage } from '../failure.ts';
 import { groupBy } from '../group-by.ts';
 import type { ClauseKind, StoryClause } from '../story.ts';
+import { childlessNs } from './childless.ts';
 import { rollUpSteps } from './contributions.ts';
 import type { Evidence, FailureGroup } from './evidence.ts';
 import { Labels } from './labels.ts';
@@ -188,15 +189,15 @@ function repetitions({ trace, repeated, durationNs: totalNs }: Evidence, labels:
   });
 }
 
-function gaps({ trace, contributions, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
-  const large = contributions.filter((part) => {
-    const hasChildren = trace.subtreeSize[part.spans[0]!]! > 1;
-    return part.place === 'service' && hasChildren && part.durationNs > GAP_SHARE_MIN * totalNs;
-  });
-  return large.map(({ spans, durationNs }): Draft => {
+function gaps({ trace, segments, contributions, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
+  return contributions.flatMap((part): Draft[] => {
+    const spans = part.spans.filter((span) => trace.subtreeSize[span]! > 1);
+    if (part.place !== 'service' || part.durationNs <= GAP_SHARE_MIN * totalNs || spans.length === 0) return [];
+    const durationNs = childlessNs(trace, segments, spans);
+    if (durationNs <= GAP_SHARE_MIN * totalNs) return [];
     const who = selfText(trace, labels, spans[0]!);
     const text = `for ${formatDuration(durationNs)} only ${who} was at work or waiting, with no child running`;
-    return { kind: 'gap', text, spans, durationNs };
+    return [{ kind: 'gap', text, spans, durationNs }];
   });
 }
 

@@ -11,6 +11,7 @@ export interface Evidence {
   /** The span that the story is about; -1 for an empty trace. */
   readonly root: number;
   readonly durationNs: number;
+  readonly segments: readonly CriticalSegment[];
   /** The critical path by like spans, in display order. */
   readonly contributions: readonly Contribution[];
   /** The failures, like ones together: those on the critical path first, then in display order. */
@@ -46,6 +47,7 @@ export function gatherEvidence(
     trace,
     root: trace.rootIndex,
     durationNs: trace.durationNs[trace.rootIndex] ?? 0,
+    segments,
     contributions: contributions(trace, critical),
     failures: groupFailures(trace, origins, criticalBelow),
     repeated: repeated.toSorted((a, b) => b.criticalNs - a.criticalNs || a.spans[0]! - b.spans[0]!),
