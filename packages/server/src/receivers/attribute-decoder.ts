@@ -30,7 +30,7 @@ export function decodeAttribute(reader: ProtobufReader, attributes: AttributeCol
   }
   attributes.key(reader.bytes, keyStart, keyStop);
   if (pieces !== null) {
-    appendJsonValue(attributes, decodeMergedValue(pieces, 0));
+    appendJsonValue(attributes, decodeMergedValue(reader, pieces, 0));
     return;
   }
   const outerEnd = reader.enter(valueStart, valueStop);
