@@ -232,11 +232,11 @@ export class SpanBlock {
   }
 
   clear(): void {
-    this.#truncateRows(0);
-    this.names.clear();
     for (const column of [this.traceIds, this.spanIds, this.parentSpanIds, this.statusMessages, this.traceStates]) {
       column.clear();
     }
+    this.#truncateRows(0);
+    this.names.clear();
     this.attributes.clear();
     this.resources.clear();
     this.scopes.clear();

@@ -103,9 +103,13 @@ export class SpanDecoder {
         case 0x70:
           span.droppedLinksCount = reader.uint32();
           break;
-        case 0x7a:
-          decodeMessage(reader, () => this.#decodeStatus(span));
+        case 0x7a: {
+          reader.range();
+          const outerEnd = reader.enter(reader.start, reader.stop);
+          this.#decodeStatus(span);
+          reader.leave(outerEnd);
           break;
+        }
         case 0x85:
           span.flags = reader.fixed32();
           break;
