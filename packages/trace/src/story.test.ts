@@ -170,6 +170,17 @@ describe('the story of an error', () => {
     );
   });
 
+  test('counts the failures that were handled', () => {
+    const tries = [20, 40, 60].map((from) => ({ ...charge, from, to: from + 10 }));
+    expect(headlineOf(shop(120, tries))).toBe(
+      'shop GET /list took 120 ms; 90 ms of it was shop GET /list itself; shop handled 3 failures in payment: charge',
+    );
+    const other = work('GET flag', 100, 105, { error: '404' });
+    expect(headlineOf(shop(120, [...tries, other]))).toMatch(
+      /; shop handled 4 failures, one of them in payment: charge$/,
+    );
+  });
+
   test('sums up what would be too long to tell', () => {
     const failing = Array.from({ length: 30 }, (_, index) => {
       return work(`job ${index}`, 10 + index, 11 + index, { error: `Error${index}` });

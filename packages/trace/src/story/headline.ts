@@ -111,10 +111,18 @@ function slownessHeadline(evidence: Evidence, labels: Labels, subject: string): 
 }
 
 function handledText(evidence: Evidence, labels: Labels): string | undefined {
-  const origin = evidence.failures[0]?.origins.find(({ handledByIndex }) => handledByIndex >= 0);
-  if (origin === undefined) return undefined;
-  const what = `${labels.service(origin.spanIndex)}: ${labels.operation(origin.spanIndex)}`;
-  return `${labels.service(origin.handledByIndex)} handled a failure in ${what}`;
+  const handled = evidence.failures.flatMap((group) => group.origins.filter((origin) => origin.handledByIndex >= 0));
+  const first = handled[0];
+  if (first === undefined) return undefined;
+  const where = `${labels.service(first.spanIndex)}: ${labels.operation(first.spanIndex)}`;
+  const byOne = handled.filter((origin) => origin.handledByIndex === first.handledByIndex);
+  const what = byOne.length === 1 ? 'a failure' : `${byOne.length} failures`;
+  const { trace } = evidence;
+  const alike = byOne.every(({ spanIndex }) => {
+    const sameService = trace.serviceIndex[spanIndex] === trace.serviceIndex[first.spanIndex];
+    return sameService && trace.names[spanIndex] === trace.names[first.spanIndex];
+  });
+  return `${labels.service(first.handledByIndex)} handled ${what}${alike ? ' in ' : ', one of them in '}${where}`;
 }
 
 function largest(parts: readonly Contribution[]): Contribution | undefined {
