@@ -42,7 +42,11 @@ describe('the story of a timeout', () => {
       { tries: 2, fails: false },
       `web POST /buy took 4.15 s; 3.98 s of it was 2 × ${culprit}`,
     ],
-    ['another wait follows', { fails: false, reviewMs: 3000 }, `web POST /buy took 5.1 s; 1.99 s of it was ${culprit}`],
+    [
+      'another wait follows',
+      { fails: false, reviewMs: 3000 },
+      `web POST /buy took 5.1 s; 1.99 s of it was ${culprit.replace('checks', '…')}; 3 s was checkout manual review`,
+    ],
     [
       'nobody names a reason',
       { paymentError: '', paymentMessage: '' },
@@ -292,6 +296,36 @@ describe('the story of an incomplete trace', () => {
     expect(story).toMatchObject({ headline: 'No span of this trace has been received', clauses: [], rootSpanId: '' });
   });
 
+  test('tells of a second root, in its headline when it failed or took longer', () => {
+    const second = shop(5000, [], { service: 'pay', name: 'POST /pay', from: 2 });
+    const first = shop(1, []);
+    expect(headlineOf(first, { ...second, error: '500' })).toMatch(
+      /^shop GET \/list took 1 ms; .*; another root, pay POST \/pay, took 5 s and failed$/,
+    );
+    expect(headlineOf(first, second)).toMatch(/; another root, pay POST \/pay, took 5 s$/);
+    expect(headlineOf(first, { ...second, to: 2.5 })).not.toContain('another root');
+    expect(textsOf(aTrace(first, { ...second, to: 2.5 }), 'other-root')).toEqual([
+      'another root, pay POST /pay, took 500 µs',
+    ]);
+    const many = Array.from({ length: 9 }, (_, index) => ({ ...second, from: 10 + index }));
+    const texts = textsOf(aTrace(first, ...many), 'other-root');
+    expect([texts.length, texts.at(-1)]).toEqual([4, '6 more roots took up to 4.99 s']);
+  });
+
+  test('says that only some of the spans were read', () => {
+    const story = storyOf(aTrace(shop(100, [query(10, 90)])), { spansInTrace: 250_000 });
+    expect(story).toMatchObject({ truncated: true, spansInTrace: 250_000, spanCount: 2 });
+    expect(story.headline).toBe(
+      'shop GET /list took 100 ms; 80 ms of it was shop → stock database SELECT items; only 2 of 250000 spans were read',
+    );
+    expect(story.clauses.at(-1)).toMatchObject({ kind: 'missing', text: 'only 2 of 250000 spans were read' });
+    const rootless = aTrace({ ...shop(100, [query(10, 90)]), parentSpanId: '00000000000000ff' });
+    expect(storyOf(rootless, { spansInTrace: 9 }).headline).toMatch(
+      /^only 2 of 9 spans were read, without the root: shop GET \/list took 100 ms; 80 ms of it/,
+    );
+    expect(storyOf(rootless, { spansInTrace: 2 })).toMatchObject({ truncated: false, spansInTrace: 2 });
+  });
+
   test('copes with a root without duration', () => {
     expect(headlineOf(shop(0, [query(1, 2)]))).toBe('shop GET /list took 0 ns');
   });
@@ -386,6 +420,39 @@ describe('every story', () => {
     expect(headline).toContain('…');
   });
 
+  test('tells the same with long names as with short ones, and breaks nothing off', () => {
+    for (const name of ['a', 'ab cd ef', 'x'.repeat(45), 'w '.repeat(60)]) {
+      const headline = headlineOf(allNamed(name));
+      expect(headline.length).toBeLessThanOrEqual(160);
+      expect(headline).toMatch(
+        / took 10 s; 2.99 s of it was .*, which kept running 800 ms after .* gave up; 5.99 s was /,
+      );
+    }
+  });
+
+  test('holds the same clauses for any tree, whatever the lengths of the names', () => {
+    const long = (plan: SpanPlan): SpanPlan => ({
+      ...plan,
+      service: plan.service.repeat(50),
+      name: plan.name.repeat(50),
+      children: plan.children?.map(long) ?? [],
+    });
+    fc.assert(
+      fc.property(anyTree, (plan) => {
+        const short = headlineOf(plan);
+        const headline = headlineOf(long(plan));
+        expect(headline.length).toBeLessThanOrEqual(160);
+        expect(shape(headline)).toBe(shape(short));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('cuts a text between two words', () => {
+    const message = 'the order could not be placed '.repeat(8);
+    expect(headlineOf(shop(120, [], { error: '', message }))).toMatch(/ (the|order|could|not|be|placed)…$/);
+  });
+
   test('is one line of plain text, whatever a name holds', () => {
     const headline = headlineOf(shop(100, [], { service: 'a\u001b[31m\nb', name: 'c\u202ed\u2028\ud800 <b>' }));
     expect(headline).toBe('a [31m b c d <b> took 100 ms; it is the only span received');
@@ -421,6 +488,19 @@ function timeWithoutChild(trace: Trace, span: number): number {
   }
   const [from, to] = ms(span);
   return Array.from({ length: to - from }, (_, i) => from + i).filter((moment) => !busy.has(moment)).length * 1e6;
+}
+
+/** A trace with a timeout and a longer wait, whose names are all made of this one. */
+function allNamed(name: string): SpanPlan {
+  const late: SpanPlan = { service: `${name}2`, name, kind: 'server', from: 6110, to: 9900 };
+  const call = work(name, 6100, 9100, { service: name, kind: 'client', error: 'TimeoutError', children: [late] });
+  const slow = work(`${name} slow`, 10, 6000, { service: name });
+  return { ...shop(10_000, [slow, call], { error: '504' }), service: name, name };
+}
+
+/** A headline without the names of `anyTree`. */
+function shape(headline: string): string {
+  return headline.replaceAll(/([abcxy])\1*…?/g, '');
 }
 
 function sumOf(items: readonly { readonly durationNs: string }[]): bigint {

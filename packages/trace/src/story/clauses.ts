@@ -7,7 +7,7 @@ import { childlessNs } from './childless.ts';
 import { rollUpSteps } from './contributions.ts';
 import type { Evidence, FailureGroup } from './evidence.ts';
 import { Labels } from './labels.ts';
-import { failureText, hasKeptRunning, selfText, stepText, timesText } from './phrases.ts';
+import { failureText, hasKeptRunning, otherRootText, selfText, stepText, timesText, unreadText } from './phrases.ts';
 
 const NAME_LENGTH_MAX = 80;
 
@@ -15,6 +15,7 @@ const NAME_LENGTH_MAX = 80;
 const STEPS_MAX = 8;
 const FAILURES_MAX = 5;
 const REPEATED_MAX = 3;
+const OTHER_ROOTS_MAX = 3;
 const CLOCKS_MAX = 5;
 
 /** Shares of the root's duration below which something is not worth a clause. */
@@ -34,8 +35,10 @@ export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClaus
     ...failures(evidence, labels),
     ...repetitions(evidence, labels),
     ...gaps(evidence, labels),
+    ...otherRoots(evidence, labels),
     ...clocks(evidence, labels),
     ...missingParents(evidence),
+    ...unreadSpans(evidence),
   ];
   return drafts.map(({ kind, text, spans, durationNs }) => ({
     kind,
@@ -199,6 +202,22 @@ function gaps({ trace, segments, contributions, durationNs: totalNs }: Evidence,
     const text = `for ${formatDuration(durationNs)} only ${who} was at work or waiting, with no child running`;
     return [{ kind: 'gap', text, spans, durationNs }];
   });
+}
+
+function otherRoots({ otherRoots: roots }: Evidence, labels: Labels): Draft[] {
+  const drafts = roots.slice(0, OTHER_ROOTS_MAX).map((root): Draft => {
+    return { kind: 'other-root', text: otherRootText(labels, root), spans: [root.span], durationNs: root.durationNs };
+  });
+  const rest = roots.slice(OTHER_ROOTS_MAX);
+  if (rest.length === 0) return drafts;
+  const durationNs = rest.reduce((most, root) => Math.max(most, root.durationNs), 0);
+  const text = `${rest.length} more roots took up to ${formatDuration(durationNs)}`;
+  return [...drafts, { kind: 'other-root', text, spans: rest.map(({ span }) => span), durationNs }];
+}
+
+function unreadSpans({ trace, root, spansInTrace, durationNs }: Evidence): Draft[] {
+  const text = unreadText(trace, spansInTrace);
+  return text === '' ? [] : [{ kind: 'missing', text, spans: [root], durationNs }];
 }
 
 function clocks({ trace }: Evidence, labels: Labels): Draft[] {

@@ -1,6 +1,7 @@
 import { criticalNs, type CriticalSegment } from '../critical-path.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
 import { groupBy } from '../group-by.ts';
+import { StatusCode } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
 import { type Contribution, contributions, criticalNsBelow } from './contributions.ts';
 import { findRepeatedCalls } from './repeated-calls.ts';
@@ -16,8 +17,19 @@ export interface Evidence {
   readonly contributions: readonly Contribution[];
   /** The failures, like ones together: those on the critical path first, then in display order. */
   readonly failures: readonly FailureGroup[];
+  /** Failed ones first, then the longest first. */
+  readonly otherRoots: readonly OtherRoot[];
+  /** How many spans the trace has, those included that were not read. */
+  readonly spansInTrace: number;
   /** The longest on the critical path first. */
   readonly repeated: readonly RepeatedOnPath[];
+}
+
+/** A span without a parent that is not the root which the story is about. */
+export interface OtherRoot {
+  readonly span: number;
+  readonly durationNs: number;
+  readonly failed: boolean;
 }
 
 /** Origins with the same service, name and kind of origin and of the span that gave up: tries of the same thing. */
@@ -37,6 +49,7 @@ export function gatherEvidence(
   trace: Trace,
   segments: readonly CriticalSegment[],
   origins: readonly ErrorOrigin[],
+  spansInTrace: number,
 ): Evidence {
   const critical = criticalNs(trace, segments);
   const criticalBelow = criticalNsBelow(trace, critical);
@@ -50,8 +63,17 @@ export function gatherEvidence(
     segments,
     contributions: contributions(trace, critical),
     failures: groupFailures(trace, origins, criticalBelow),
+    otherRoots: findOtherRoots(trace),
+    spansInTrace,
     repeated: repeated.toSorted((a, b) => b.criticalNs - a.criticalNs || a.spans[0]! - b.spans[0]!),
   };
+}
+
+function findOtherRoots(trace: Trace): OtherRoot[] {
+  const others = trace.rootIndexes.slice(1).map((span): OtherRoot => {
+    return { span, durationNs: trace.durationNs[span]!, failed: trace.statusCode[span] === StatusCode.error };
+  });
+  return others.toSorted((a, b) => Number(b.failed) - Number(a.failed) || b.durationNs - a.durationNs);
 }
 
 function groupFailures(
