@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServicesResponse, Story, TracesData, TracesResponse } from '@throughline/trace';
@@ -255,5 +255,22 @@ describe('a collector with the embedded store', () => {
     await findable(server, traceId);
     expect(await get(server, `/api/v1/traces/${traceId}`)).toEqual(later);
     expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
+  });
+
+  it('stops within seconds while its engine hangs, and loads what it took at the next start', async () => {
+    const lock = JSON.parse(await readFile(join(directory, 'server.lock'), 'utf8')) as { engine: { pid: number } };
+    process.kill(lock.engine.pid, 'SIGSTOP');
+    const traceId = '2'.repeat(32);
+    const late = structuredClone(SENT);
+    for (const { scopeSpans } of late.resourceSpans) {
+      for (const { spans } of scopeSpans) for (const span of spans) span.traceId = traceId;
+    }
+    expect((await send(server, late)).status).toBe(200);
+    const begin = performance.now();
+    await server.close();
+    expect(performance.now() - begin).toBeLessThan(6_000);
+    server = await start(directory);
+    await server.ready;
+    await findable(server, traceId);
   });
 });

@@ -9,6 +9,7 @@ import { writeNativeBlock } from '../ingest/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
 import { BLOCK_LIMITS, SpanBlock } from '../ingest/span-block.ts';
 import { JSON_OBJECTS_MAX } from './json-size.ts';
+import type { JsonAnyValue } from './any-value.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { arbitraryOtlp } from './testing/arbitrary-otlp.ts';
@@ -271,7 +272,7 @@ test('a small request cannot become many columns', () => {
 });
 
 /** An AnyValue in OTLP's JSON with so many values around it. */
-const nested = (depth: number): object =>
+const nested = (depth: number): JsonAnyValue =>
   depth === 0 ? { stringValue: 'x' } : { arrayValue: { values: [nested(depth - 1)] } };
 
 const GOOD = {
@@ -296,7 +297,7 @@ function decodeBoth(request: Parameters<typeof encodeOtlp>[0]): { rows: number; 
 }
 
 test('a value that is nested too deeply refuses its span alone', () => {
-  const deep = (where: object): object => ({ ...GOOD, ...where });
+  const deep = (where: object): typeof GOOD => ({ ...GOOD, ...where });
   const attributes = [{ key: 'k', value: nested(34) }];
   const spans = [
     GOOD,

@@ -37,7 +37,7 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   headersTimeoutMs: 10_000,
   keepAliveTimeoutMs: 65_000,
   connectionsMax: 4_096,
-  closeTimeoutMs: 5_000,
+  closeTimeoutMs: 1_500,
   retryAfterMs: 1_000,
 };
 
