@@ -1,4 +1,5 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServicesResponse, Story, TracesData, TracesResponse } from '@throughline/trace';
@@ -255,6 +256,18 @@ describe('a collector with the embedded store', () => {
     await findable(server, traceId);
     expect(await get(server, `/api/v1/traces/${traceId}`)).toEqual(later);
     expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
+  });
+
+  it('says what is wrong with what is not even a request, on each port in its own form', async () => {
+    const answerOf = async (url: string): Promise<unknown> => {
+      const socket = connect(Number(new URL(url).port), '127.0.0.1');
+      socket.end('GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n');
+      const answer = Buffer.concat(await socket.toArray()).toString();
+      return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+    };
+    const message: unknown = expect.stringContaining('Content-Length');
+    expect(await answerOf(server.otlpHttpUrl)).toEqual({ code: 3, message });
+    expect(await answerOf(server.uiUrl)).toEqual({ error: { code: 'not_http', message } });
   });
 
   it('stops within seconds while its engine hangs, and loads what it took at the next start', async () => {
