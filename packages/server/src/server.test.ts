@@ -116,6 +116,14 @@ async function findable(server: RunningServer, traceId: string): Promise<void> {
   });
 }
 
+/** The JSON that comes back for bytes which are no request. */
+async function answerToNonsense(url: string): Promise<unknown> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.end('GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n');
+  const answer = Buffer.concat(await socket.toArray()).toString();
+  return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+}
+
 describe('a collector with the embedded store', () => {
   let directory: string;
   let server: RunningServer;
@@ -259,15 +267,9 @@ describe('a collector with the embedded store', () => {
   });
 
   it('says what is wrong with what is not even a request, on each port in its own form', async () => {
-    const answerOf = async (url: string): Promise<unknown> => {
-      const socket = connect(Number(new URL(url).port), '127.0.0.1');
-      socket.end('GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n');
-      const answer = Buffer.concat(await socket.toArray()).toString();
-      return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
-    };
     const message: unknown = expect.stringContaining('Content-Length');
-    expect(await answerOf(server.otlpHttpUrl)).toEqual({ code: 3, message });
-    expect(await answerOf(server.uiUrl)).toEqual({ error: { code: 'not_http', message } });
+    expect(await answerToNonsense(server.otlpHttpUrl)).toEqual({ code: 3, message });
+    expect(await answerToNonsense(server.uiUrl)).toEqual({ error: { code: 'not_http', message } });
   });
 
   it('stops within seconds while its engine hangs, and loads what it took at the next start', async () => {
