@@ -314,6 +314,16 @@ test('a value that is nested too deeply refuses its span alone', () => {
   }
 });
 
+test('nothing stays of a span that is refused in the middle', () => {
+  const deep = [{ key: 'k', value: { kvlistValue: { values: [{ key: 'in', value: nested(40) }] } } }];
+  const attributes = [{ key: 'before', value: { intValue: '1' } }, ...deep];
+  const withSpans = (...spans: (typeof GOOD)[]) => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
+  const refused = { ...GOOD, attributes, events: [event({ attributes: deep })] };
+  const expected = fromJson(withSpans(GOOD, GOOD));
+  expect(fromJson(withSpans(GOOD, refused, GOOD))).toEqual(expected);
+  expect(fromProtobuf(encodeOtlp(withSpans(GOOD, refused, GOOD)))).toEqual(expected);
+});
+
 test.each([
   ['end', { endTimeUnixNano: String(2n ** 63n) }, 'end_time'],
   ['event', { events: [event({ timeUnixNano: String(2n ** 64n - 1n) })] }, 'event_time'],
