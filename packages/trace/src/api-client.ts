@@ -1,12 +1,14 @@
-import type {
-  ApiError,
-  EndpointsResponse,
-  HeadlinesResponse,
-  OperationsResponse,
-  ServicesResponse,
-  TimeRange,
-  TracesQuery,
-  TracesResponse,
+import {
+  SPANS_IN_TRACE_HEADER,
+  type ApiError,
+  type EndpointsResponse,
+  type HeadlinesResponse,
+  type OperationsResponse,
+  type ServicesResponse,
+  type TimeRange,
+  type TracesQuery,
+  type TracesResponse,
+  type TraceResponse,
 } from './api-types.ts';
 import type { TracesData } from './otlp.ts';
 import type { Story } from './story.ts';
@@ -68,8 +70,13 @@ export class ApiClient {
     return this.#get('/headlines', { ids: traceIds.join(',') }, options);
   }
 
-  trace(traceId: string, options?: RequestOptions): Promise<TracesData> {
-    return this.#get(`/traces/${encodeURIComponent(traceId)}`, {}, options);
+  async trace(traceId: string, options?: RequestOptions): Promise<TraceResponse> {
+    let stored: string | null = null;
+    const path = `/traces/${encodeURIComponent(traceId)}`;
+    const data = await this.#get<TracesData>(path, {}, options, (headers) => {
+      stored = headers.get(SPANS_IN_TRACE_HEADER);
+    });
+    return stored === null ? data : { ...data, spansInTrace: Number(stored) };
   }
 
   story(traceId: string, options?: RequestOptions): Promise<Story> {
@@ -80,7 +87,12 @@ export class ApiClient {
     return this.#get('/endpoints', {}, options);
   }
 
-  async #get<T>(path: string, parameters: Parameters, options: RequestOptions = {}): Promise<T> {
+  async #get<T>(
+    path: string,
+    parameters: Parameters,
+    options: RequestOptions = {},
+    onHeaders: (headers: Headers) => void = () => {},
+  ): Promise<T> {
     const url = `${this.#baseUrl}/api/v1${path}${queryString(parameters)}`;
     const signal = options.signal;
     let status = 0;
@@ -90,6 +102,7 @@ export class ApiClient {
         ...(signal && { signal }),
       });
       status = response.status;
+      onHeaders(response.headers);
       // What the server promises is taken as true: it comes with this client, and a check of 100,000 spans costs time.
       const body: T & Partial<ApiError> = await response.json();
       if (response.ok) return body;

@@ -1,3 +1,5 @@
+import type { TracesData } from './otlp.ts';
+
 /**
  * What the query API under `/api/v1/` answers. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
  * (they do not fit a double); times given as parameters are explained at `TimeParameter`.
@@ -75,6 +77,15 @@ export interface TracesResponse {
 export interface HeadlinesResponse {
   readonly headlines: Readonly<Record<string, string>>;
 }
+
+/** `GET /api/v1/traces/{traceId}`, as the client gives it. */
+export interface TraceResponse extends TracesData {
+  /** The spans that are stored, where the trace is too large to be read whole and these are the first of them. */
+  readonly spansInTrace?: number;
+}
+
+/** The header that carries `TraceResponse.spansInTrace`: the body is OTLP and nothing else. */
+export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
 /** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
 export interface EndpointsResponse {

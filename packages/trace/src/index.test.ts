@@ -5,6 +5,7 @@ test('the package exports these names', () => {
   expect(Object.keys(api).toSorted()).toEqual([
     'ApiClient',
     'ApiClientError',
+    'SPANS_IN_TRACE_HEADER',
     'SpanKind',
     'StatusCode',
     'attributeText',

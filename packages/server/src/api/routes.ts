@@ -1,3 +1,4 @@
+import { SPANS_IN_TRACE_HEADER } from '@throughline/trace';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -40,9 +41,6 @@ const TRACES_DEFAULT = 20;
 const TRACES_MAX = 1_000;
 const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
-
-/** Says that a trace was too large to be read whole; its value is the number of spans that are stored of it. */
-const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
 /** The questions under `/api/v1/`. */
 export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Route[] {

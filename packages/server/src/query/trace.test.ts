@@ -3,7 +3,8 @@ import { AttributeType } from '../storage/schema.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
-import { findTrace, spanSizesSql, traceSql } from './trace.ts';
+import { storyOf } from './story.ts';
+import { findTrace, spanSizesSql, type StoredTrace, traceSql } from './trace.ts';
 
 const strings = (list: readonly string[]): string => `[${list.map(sqlString).join(', ')}]`;
 
@@ -174,6 +175,7 @@ describe('findTrace', () => {
     const trace = await findTrace({ ...store.context, limits }, traceId);
     expect(trace).toMatchObject({ spanCount: 10, truncated: true });
     expect(trace).toMatchObject({ storedSpanCount: 12 });
+    expect(storyOf(trace as StoredTrace)).toMatchObject({ truncated: true, spansInTrace: 12 });
     expect(trace?.data.resourceSpans[0]?.scopeSpans[0]?.spans[0]?.startTimeUnixNano).toBe(String(startNs - 11n));
   });
 

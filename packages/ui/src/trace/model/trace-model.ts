@@ -6,7 +6,7 @@ import {
   traceFromOtlp,
   type Story,
   type Trace,
-  type TracesData,
+  type TraceResponse,
 } from '@throughline/trace';
 import { overflows, type Overflow } from './overflow.ts';
 import { segmentTable, type SegmentTable } from './segment-table.ts';
@@ -47,7 +47,10 @@ export interface TraceModel {
   readonly story: Story;
 }
 
-export function buildTraceModel(data: TracesData): { readonly trace: Trace; readonly model: TraceModel } {
+export function buildTraceModel({ spansInTrace, ...data }: TraceResponse): {
+  readonly trace: Trace;
+  readonly model: TraceModel;
+} {
   const trace = traceFromOtlp(data);
   const path = criticalPath(trace);
   const isError = Uint8Array.from(trace.statusCode, (code) => (code === StatusCode.error ? 1 : 0));
@@ -74,7 +77,7 @@ export function buildTraceModel(data: TracesData): { readonly trace: Trace; read
     criticalNs: criticalNs(trace, path),
     segments: segmentTable(path, trace.spanCount),
     overflows: overflows(trace),
-    story: tellStory(trace),
+    story: tellStory(trace, spansInTrace === undefined ? {} : { spansInTrace }),
   };
   return { trace, model };
 }
