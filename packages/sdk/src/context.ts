@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createContextKey, ROOT_CONTEXT, trace, type Context, type Span as OtelSpan } from '@opentelemetry/api';
-import { SpanIdentity } from './span-identity.ts';
+import { IdentityForms, SpanIdentity } from './span-identity.ts';
 
 /**
  * What is active: on the common path the span itself, which saves a Map a span; an OpenTelemetry context only when the
@@ -31,6 +31,11 @@ export function runWith<Args extends unknown[], Result>(
   return storage.run(stored as Stored, fn, ...args);
 }
 
+/** The same for a function that takes a span: a rest parameter would cost an array a span. */
+export function runWithSpan<Span, Result>(stored: Stored, fn: (span: Span) => Result, span: Span): Result {
+  return storage.run(stored, fn, span);
+}
+
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
 export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
   if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;
@@ -50,7 +55,9 @@ export function isSuppressed(stored: Stored | undefined): boolean {
 /** OpenTelemetry's view of what is stored. */
 export function contextOf(stored: Stored | undefined): Context {
   if (stored === undefined) return ROOT_CONTEXT;
-  return stored instanceof SpanIdentity ? (stored.otelContext ??= new SpanHoldingContext(stored)) : stored;
+  if (!(stored instanceof SpanIdentity)) return stored;
+  const forms = (stored.forms ??= new IdentityForms());
+  return (forms.otelContext ??= new SpanHoldingContext(stored));
 }
 
 /** The reverse of `contextOf`. */

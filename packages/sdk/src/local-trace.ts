@@ -1,4 +1,5 @@
 import type { SpanContext } from '@opentelemetry/api';
+import type { TimeAnchor } from './clock.ts';
 import { hexOfInt32, int32OfHex, type IdGenerator } from './ids.ts';
 import { normalTraceState } from './propagation/trace-state.ts';
 
@@ -28,13 +29,9 @@ export class LocalTrace {
   flags: number;
   /** In normal form, '' for none. */
   traceState: string;
-  /** The anchor: monotonic milliseconds, and the wall time then, as milliseconds and the nanoseconds below them. */
-  anchorMonotonicMs = 0;
-  anchorUnixMs = 0;
-  anchorNs = 0;
+  /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true. */
+  anchor: TimeAnchor | undefined = undefined;
   rpcMetadata: RpcMetadata | undefined = undefined;
-  /** A span of this process is its root here; false where only another implementation's or process' span is known. */
-  isLocal = false;
   hexCache: string | undefined = undefined;
 
   constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
@@ -44,6 +41,11 @@ export class LocalTrace {
     this.id3 = id3;
     this.flags = flags;
     this.traceState = traceState;
+  }
+
+  /** Whether a span of this process is its root here; not where only another process' or implementation's span is known. */
+  get isLocal(): boolean {
+    return this.anchor !== undefined;
   }
 
   get sampled(): boolean {
@@ -63,13 +65,6 @@ export class LocalTrace {
 
   get randomLow28(): number {
     return this.id3 & 0xfffffff;
-  }
-
-  /** Sets the anchor from a monotonic reading and its wall time, in milliseconds with a fraction. */
-  anchor(monotonicMs: number, unixMs: number): void {
-    this.anchorMonotonicMs = monotonicMs;
-    this.anchorUnixMs = Math.floor(unixMs);
-    this.anchorNs = Math.round((unixMs - this.anchorUnixMs) * 1e6);
   }
 }
 

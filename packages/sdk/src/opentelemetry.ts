@@ -21,6 +21,7 @@ import {
   contextOf,
   isSuppressed,
   runWith,
+  runWithSpan,
   spanInContext,
   spanInStore,
   storeOf,
@@ -95,12 +96,20 @@ class RecorderTracer implements OtelTracer {
     contextOrFn?: Context | F,
     fnAfterContext?: F,
   ): ReturnType<F> {
-    const fn = [optionsOrFn, contextOrFn, fnAfterContext].find((argument) => typeof argument === 'function') as F;
-    const options = typeof optionsOrFn === 'function' ? undefined : optionsOrFn;
-    const context = typeof contextOrFn === 'function' ? undefined : contextOrFn;
+    if (typeof optionsOrFn === 'function') return this.#startActive(name, undefined, undefined, optionsOrFn);
+    if (typeof contextOrFn === 'function') return this.#startActive(name, optionsOrFn, undefined, contextOrFn);
+    return this.#startActive(name, optionsOrFn, contextOrFn, fnAfterContext as F);
+  }
+
+  #startActive<F extends (span: OtelSpan) => unknown>(
+    name: string,
+    options: OtelSpanOptions | undefined,
+    context: Context | undefined,
+    fn: F,
+  ): ReturnType<F> {
     const stored = context === undefined ? activeStore() : storeOf(context);
     const span = this.#start(name, options, stored);
-    return runWith(storeWithSpan(span, stored), fn, span) as ReturnType<F>;
+    return runWithSpan(storeWithSpan(span, stored), fn, span) as ReturnType<F>;
   }
 
   #start(

@@ -1,14 +1,14 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { AttributeSet } from './attributes.ts';
-import { WallClock, type Clock } from './clock.ts';
+import { WallClock, type Clock, type TimeAnchor } from './clock.ts';
 import { int32OfHex, type IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
 import type { Sampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
-import { nameOf, NonRecordingSpan, RecordingSpan } from './span.ts';
+import { highHalf, lowHalf, nameOf, NonRecordingSpan, RecordingSpan } from './span.ts';
 import type { Counters } from './stats.ts';
-import { anchorAtGivenTime, givenTimeNs, type TimeInput } from './time.ts';
+import { givenUnixNano, type TimeInput } from './time.ts';
 
 /** The library that a span comes from: OTLP's InstrumentationScope. */
 export interface InstrumentationScope {
@@ -84,13 +84,12 @@ export class SpanRecorder {
     if (!trace.sampled) return new NonRecordingSpan(trace, id0, id1, false);
     this.counters.sampled++;
     const nowMs = this.#clock.monotonicMs();
-    if (!isChild) {
-      trace.anchor(nowMs, this.#wallClock.unixMsAt(nowMs));
-      if (startTime !== undefined) anchorAtGivenTime(trace, startTime, nowMs);
-    }
-    const givenNs = startTime === undefined ? undefined : givenTimeNs(trace, startTime, nowMs);
-    const startNs = givenNs ?? (nowMs - trace.anchorMonotonicMs) * 1e6;
-    return new RecordingSpan(this, scope, trace, id0, id1, parent, nameOf(name), kindOf(kind), startNs);
+    if (!isChild) trace.anchor = this.#wallClock.anchorAt(nowMs);
+    const anchor = trace.anchor as TimeAnchor;
+    const unixNano = startTime === undefined ? undefined : givenUnixNano(startTime, anchor, nowMs);
+    const high = unixNano === undefined ? anchor.highAt(nowMs) : highHalf(unixNano);
+    const low = unixNano === undefined ? anchor.lowAt(nowMs) : lowHalf(unixNano);
+    return new RecordingSpan(this, scope, trace, id0, id1, parent, nameOf(name), kindOf(kind), high, low);
   }
 
   /** Takes a span that has just ended. */
@@ -125,7 +124,7 @@ export class SpanRecorder {
   #newLocalRoot(parent: SpanIdentity | undefined): LocalTrace {
     const trace = parent === undefined ? newTrace(this.#ids) : continuedTrace(parent.trace);
     this.#sampler.decide(trace, parent !== undefined);
-    trace.isLocal = true;
+    trace.anchor = this.#wallClock.lastAnchor;
     return trace;
   }
 }

@@ -8,6 +8,7 @@ import {
   contextOf,
   isSuppressed,
   runWith,
+  runWithSpan,
   spanInStore,
   storeOf,
   storeWithSpan,
@@ -126,7 +127,7 @@ export class Tracer {
     if (span === stored || span === INVALID_SPAN) return fn(span);
     let result: Result;
     try {
-      result = runWith(storeWithSpan(span, stored), fn, span as Span);
+      result = runWithSpan(storeWithSpan(span, stored), fn, span as Span);
     } catch (error) {
       this.endSpan(span, error);
       throw error;
