@@ -20,19 +20,20 @@ export interface RpcMetadata {
  * times are counted from. Made at a local root (a span without a parent here) and for each remote parent.
  */
 export class LocalTrace {
+  // `declare`: a field that the class defines first and the constructor fills then is written twice, and never inlined.
   /** The 128 bits as four signed integers: V8 keeps those without a box. */
-  readonly id0: number;
-  readonly id1: number;
-  readonly id2: number;
-  readonly id3: number;
+  declare readonly id0: number;
+  declare readonly id1: number;
+  declare readonly id2: number;
+  declare readonly id3: number;
   /** Sampled and random bits of the W3C flags. */
-  flags: number;
+  declare flags: number;
   /** In normal form, '' for none. */
-  traceState: string;
+  declare traceState: string;
   /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true. */
-  anchor: TimeAnchor | undefined = undefined;
-  rpcMetadata: RpcMetadata | undefined = undefined;
-  hexCache: string | undefined = undefined;
+  declare anchor: TimeAnchor | undefined;
+  declare rpcMetadata: RpcMetadata | undefined;
+  declare hexCache: string | undefined;
 
   constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
     this.id0 = id0;
@@ -41,6 +42,9 @@ export class LocalTrace {
     this.id3 = id3;
     this.flags = flags;
     this.traceState = traceState;
+    this.anchor = undefined;
+    this.rpcMetadata = undefined;
+    this.hexCache = undefined;
   }
 
   /** Whether a span of this process is its root here; not where only another process' or implementation's span is known. */

@@ -13,20 +13,22 @@ export class IdentityForms {
 
 /** Which span: what a recording and a non-recording one have in common, and all that propagation needs. */
 export class SpanIdentity {
-  readonly trace: LocalTrace;
+  // `declare`: a field that the class defines first and the constructor fills then is written twice, and never inlined.
+  declare readonly trace: LocalTrace;
   /** The 64 bits as two signed integers. */
-  readonly id0: number;
-  readonly id1: number;
+  declare readonly id0: number;
+  declare readonly id1: number;
   /** It came in from another process. */
-  readonly isRemote: boolean;
+  declare readonly isRemote: boolean;
   /** Other forms of the identity, made on first use and kept. */
-  forms: IdentityForms | undefined = undefined;
+  declare forms: IdentityForms | undefined;
 
   constructor(trace: LocalTrace, id0: number, id1: number, isRemote: boolean) {
     this.trace = trace;
     this.id0 = id0;
     this.id1 = id1;
     this.isRemote = isRemote;
+    this.forms = undefined;
   }
 
   /** The immutable identity that is sent to other processes: OpenTelemetry's SpanContext. */

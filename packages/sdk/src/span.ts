@@ -8,6 +8,7 @@ import {
   type AttributeSet,
   type AttributeValue,
   type FlatAttributes,
+  type StoredValue,
 } from './attributes.ts';
 import { exceptionAttributes } from './exception.ts';
 import { property } from './property.ts';
@@ -74,20 +75,20 @@ export class SpanDetails {
  * keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
  */
 export class RecordingSpan extends SpanIdentity implements Span {
-  readonly recorder: SpanRecorder;
-  readonly scope: InstrumentationScope;
-  readonly parent: SpanIdentity | undefined;
-  readonly kind: number;
-  readonly startHigh: number;
-  readonly startLow: number;
-  name: string;
-  endHigh = 0;
-  endLow = 0;
-  ended = false;
+  declare readonly recorder: SpanRecorder;
+  declare readonly scope: InstrumentationScope;
+  declare readonly parent: SpanIdentity | undefined;
+  declare readonly kind: number;
+  declare readonly startHigh: number;
+  declare readonly startLow: number;
+  declare name: string;
+  declare endHigh: number;
+  declare endLow: number;
+  declare ended: boolean;
   /** Keys and values in turn, `attributesLength` places of it. */
-  attributes: FlatAttributes;
-  attributesLength = 0;
-  details: SpanDetails | undefined = undefined;
+  declare attributes: FlatAttributes;
+  declare attributesLength: number;
+  declare details: SpanDetails | undefined;
 
   constructor(
     recorder: SpanRecorder,
@@ -109,7 +110,12 @@ export class RecordingSpan extends SpanIdentity implements Span {
     this.kind = kind;
     this.startHigh = startHigh;
     this.startLow = startLow;
+    this.endHigh = 0;
+    this.endLow = 0;
+    this.ended = false;
     this.attributes = takeFlatAttributes();
+    this.attributesLength = 0;
+    this.details = undefined;
   }
 
   isRecording(): boolean {
@@ -119,7 +125,10 @@ export class RecordingSpan extends SpanIdentity implements Span {
   setAttribute(key: string, value: AttributeValue): this {
     if (this.ended || value === undefined || value === null) return this;
     const { limits } = this.recorder;
-    const stored = typeof key === 'string' && key !== '' ? storedValue(value, limits) : undefined;
+    let stored: StoredValue | undefined;
+    if (typeof key !== 'string' || key === '') stored = undefined;
+    else if (typeof value === 'number' || typeof value === 'boolean') stored = value;
+    else stored = storedValue(value, limits);
     if (stored === undefined) {
       this.recorder.counters.invalidAttributes++;
       return this;

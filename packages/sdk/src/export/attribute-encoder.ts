@@ -31,6 +31,8 @@ const RECENT_KEYS_MAX = 32;
 
 /** A value longer than this is not kept to be compared with the next one. */
 const KEPT_VALUE_CHARACTERS_MAX = 64;
+/** Comparing and keeping costs as much as it saves where values are mostly new: after so many the key is left alone. */
+const PATIENCE_VALUES = 64;
 /** An attribute that is not longer has lengths of one byte each. */
 const SHORT_MESSAGE_BYTES = 0x7f;
 /** The tag and length that stand before a KeyValue. */
@@ -45,6 +47,8 @@ class EncodedKey {
   lastValue: string | undefined = undefined;
   /** The whole attribute with that value, once it came twice. */
   lastAttribute: WordBytes | undefined = undefined;
+  /** How many new values in a row are still worth being kept. */
+  patience = PATIENCE_VALUES;
 
   constructor(field: Uint8Array) {
     this.field = wordBytes(field);
@@ -164,15 +168,17 @@ function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string
   buffer[position - 3] = 2 + length;
   buffer[position - 2] = STRING_VALUE;
   buffer[position - 1] = length;
-  if (length <= KEPT_VALUE_CHARACTERS_MAX) keepValue(key, value, buffer, start, writer.position);
+  if (key.patience > 0 && length <= KEPT_VALUE_CHARACTERS_MAX) keepValue(key, value, buffer, start, writer.position);
   return true;
 }
 
 /** Most values either come again at once (a method, a host) or never (an id): the second time pays for the copy. */
 function keepValue(key: EncodedKey, value: string, buffer: Buffer, start: number, end: number): void {
-  if (value === key.lastValue) key.lastAttribute = wordBytes(buffer.subarray(start, end));
-  else {
-    key.lastValue = value;
+  if (value === key.lastValue) {
+    key.lastAttribute = wordBytes(buffer.subarray(start, end));
+    key.patience = PATIENCE_VALUES;
+  } else {
+    key.lastValue = --key.patience > 0 ? value : undefined;
     key.lastAttribute = undefined;
   }
 }
