@@ -2,6 +2,7 @@ import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const PACKAGE = fileURLToPath(new URL('../..', import.meta.url));
+const TYPESCRIPT = new URL('typescript.mjs', import.meta.url).href;
 
 /** A Node process that runs TypeScript sources of this package as they are. */
 export interface Child {
@@ -16,12 +17,12 @@ export interface Child {
 /** Runs one of the files beside this one, with arguments. */
 export function runChild(file: string, ...args: string[]): Child {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  return started(spawn(process.execPath, ['--import', 'tsx', path, ...args], { cwd: PACKAGE }));
+  return started(spawn(process.execPath, ['--import', TYPESCRIPT, path, ...args], { cwd: PACKAGE }));
 }
 
 /** Runs a module given as text; it imports from `./src/…`. */
 export function evalChild(source: string, env: NodeJS.ProcessEnv = {}): Child {
-  const args = ['--import', 'tsx', '--input-type=module', '--eval', source];
+  const args = ['--import', TYPESCRIPT, '--input-type=module', '--eval', source];
   return started(spawn(process.execPath, args, { cwd: PACKAGE, env: { ...process.env, ...env } }));
 }
 

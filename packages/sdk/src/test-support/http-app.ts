@@ -1,5 +1,5 @@
 /**
- * A traced application in a process of its own: `node --import tsx http-app.ts COLLECTOR_URL`. It prints its port, and ends, flushed,
+ * A traced application in a process of its own: `http-app.ts COLLECTOR_URL`. It prints its port, and ends, flushed,
  * when its standard input closes.
  */
 import { createServer, get, request, type IncomingMessage, type ServerResponse } from 'node:http';
