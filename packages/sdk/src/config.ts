@@ -4,10 +4,14 @@ import type { Clock } from './clock.ts';
 import { ConfigEnvironment, parseKeyValues, type Environment } from './config-environment.ts';
 import type { DiagnosticLog } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
+import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { RetryOptions } from './export/otlp-exporter.ts';
 import type { IdGenerator } from './ids.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from './limits.ts';
+import { property } from './property.ts';
+import type { OtelSampler } from './sampling/foreign-sampler.ts';
 import type { SamplerOptions } from './sampling/sampler.ts';
+import type { SpanProcessor } from './span-processor.ts';
 import { VERSION } from './version.ts';
 
 /** All are optional. An option beats the environment, which beats the default. */
@@ -24,6 +28,19 @@ export interface TracerOptions {
   readonly resource?: Attributes | undefined;
   /** Whether OpenTelemetry's global API is served by this tracer. Default true. */
   readonly register?: boolean | undefined;
+  /**
+   * What becomes of a child of an unsampled span that our own API starts: `lite`, it is its parent's span and costs nothing; `strict`, it
+   * has an id of its own, as through OpenTelemetry's API. Default `lite`.
+   */
+  readonly children?: 'lite' | 'strict' | undefined;
+  /** Whether spans that are forgotten without `end()` are reported with where they started; costs much. Default: in development. */
+  readonly reportUnendedSpans?: boolean | undefined;
+  /** A sampler written for the standard SDK, asked for every span instead of `sampling`. */
+  readonly sampler?: OtelSampler | undefined;
+  /** Written for the standard SDK; they see every recorded span. */
+  readonly spanProcessors?: readonly SpanProcessor[] | undefined;
+  /** Written for the standard SDK; they get batches of 512 besides our own export. */
+  readonly spanExporters?: readonly SpanExporter[] | undefined;
   readonly limits?: Partial<SpanLimits> | undefined;
   /** The longest that an ended span waits to be sent. Default 5000. */
   readonly scheduledDelayMillis?: number | undefined;
@@ -59,6 +76,8 @@ export interface Config {
   readonly headers: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
   readonly register: boolean;
+  readonly children: 'lite' | 'strict';
+  readonly reportUnendedSpans: boolean;
   readonly limits: SpanLimits;
   readonly scheduledDelayMillis: number;
   readonly maxExportBatchSize: number;
@@ -112,6 +131,9 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     return set(name, checkNumber(name, options[name], min), () => env.number(variable, min), fallback);
   };
   const resource = resolveResource(options, env);
+  checkMethods('sampler', options.sampler === undefined ? [] : [options.sampler], ['shouldSample']);
+  checkMethods('spanProcessors', options.spanProcessors, ['onStart', 'onEnd', 'forceFlush', 'shutdown']);
+  checkMethods('spanExporters', options.spanExporters, ['export', 'shutdown']);
   const config: Config = {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
@@ -120,6 +142,13 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     headers: Object.freeze(set('headers', checkHeaders(options.headers), () => environmentHeaders(env), {})),
     resource,
     register: boolean('register', 'THROUGHLINE_REGISTER'),
+    children: set('children', checkChildren(options.children), () => undefined, 'lite'),
+    reportUnendedSpans: set(
+      'reportUnendedSpans',
+      checkBoolean('reportUnendedSpans', options.reportUnendedSpans),
+      () => env.boolean('THROUGHLINE_REPORT_UNENDED_SPANS'),
+      environment['NODE_ENV'] === 'development',
+    ),
     limits: resolveLimits(options.limits, env),
     scheduledDelayMillis: number('scheduledDelayMillis'),
     maxExportBatchSize: number('maxExportBatchSize'),
@@ -270,6 +299,19 @@ function checkNumber(setting: string, value: unknown, min: number, max = Infinit
 function checkBoolean(setting: string, value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
   throw new ConfigError(setting, value, 'true or false');
+}
+
+function checkChildren(value: unknown): 'lite' | 'strict' | undefined {
+  if (value === undefined || value === 'lite' || value === 'strict') return value;
+  throw new ConfigError('children', value, "'lite' or 'strict'");
+}
+
+/** Whether each has the methods of the interface that it is said to be. */
+function checkMethods(setting: string, values: unknown, methods: readonly string[]): void {
+  if (values === undefined) return;
+  const isOne = (value: unknown): boolean => methods.every((name) => typeof property(value, name) === 'function');
+  if (Array.isArray(values) && values.every(isOne)) return;
+  throw new ConfigError(setting, values, `objects with the methods ${methods.join(', ')}`);
 }
 
 function checkString(setting: string, value: unknown): string | undefined {

@@ -36,6 +36,11 @@ export function runWithSpan<Span, Result>(stored: Stored, fn: (span: Span) => Re
   return storage.run(stored, fn, span);
 }
 
+/** Makes something active for the rest of the current execution and what follows from it; `runWith` is the rule. */
+export function enterStore(stored: Stored | undefined): void {
+  storage.enterWith(stored as Stored);
+}
+
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
 export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
   if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;

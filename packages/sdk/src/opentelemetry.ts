@@ -19,6 +19,7 @@ import {
 import {
   activeStore,
   contextOf,
+  enterStore,
   isSuppressed,
   runWith,
   runWithSpan,
@@ -119,7 +120,7 @@ class RecorderTracer implements OtelTracer {
   ): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
     const parent = options?.root === true ? undefined : ownSpan(this.#recorder, spanInStore(stored));
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options);
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, stored);
   }
 }
 
@@ -131,19 +132,18 @@ export interface StartOptions {
   readonly startTime?: OtelSpanOptions['startTime'] | undefined;
 }
 
+const NO_OPTIONS: StartOptions = {};
+
 export function startWithOptions(
   recorder: SpanRecorder,
   scope: InstrumentationScope,
   name: string,
   parent: SpanIdentity | undefined,
   options: StartOptions | OtelSpanOptions | undefined,
+  stored: Stored | undefined,
 ): RecordingSpan | NonRecordingSpan {
-  if (options === undefined || options === null) return recorder.start(scope, name, parent, undefined, undefined);
-  const { kind, startTime, attributes, links } = options;
-  const span = recorder.start(scope, name, parent, kind, startTime);
-  if (attributes !== undefined) span.setAttributes(attributes);
-  if (links !== undefined) span.addLinks(links);
-  return span;
+  const { kind, startTime, attributes, links } = options ?? NO_OPTIONS;
+  return recorder.start(scope, name, parent, kind, startTime, attributes, links, stored);
 }
 
 /** Our identity of any span: itself, or one that stands for another implementation's. */
@@ -172,6 +172,19 @@ class StorageContextManager implements ContextManager {
     const stored = storeOf(context ?? ROOT_CONTEXT);
     if (target instanceof EventEmitter) return bindEmitter(target, (fn) => bound(stored, fn));
     return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
+  }
+
+  /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
+  attach(context: Context): { dispose(): void } {
+    const before = activeStore();
+    enterStore(storeOf(context ?? ROOT_CONTEXT));
+    let isAttached = true;
+    return {
+      dispose() {
+        if (isAttached) enterStore(before);
+        isAttached = false;
+      },
+    };
   }
 
   enable(): this {

@@ -48,10 +48,7 @@ export interface RecordedEvent {
 }
 
 export interface RecordedLink {
-  readonly trace: LocalTrace;
-  readonly id0: number;
-  readonly id1: number;
-  readonly isRemote: boolean;
+  readonly identity: SpanIdentity;
   readonly attributes: AttributeSet;
 }
 
@@ -133,21 +130,26 @@ export class RecordingSpan extends SpanIdentity implements Span {
       this.recorder.counters.invalidAttributes++;
       return this;
     }
+    this.setStored(key, stored);
+    return this;
+  }
+
+  /** Sets an attribute whose value is a copy already. */
+  setStored(key: string, stored: StoredValue): void {
     const { attributes, attributesLength } = this;
     for (let i = 0; i < attributesLength; i += 2) {
       if (attributes[i] === key) {
         attributes[i + 1] = stored;
-        return this;
+        return;
       }
     }
-    if (attributesLength >= 2 * limits.attributeCountLimit) {
+    if (attributesLength >= 2 * this.recorder.limits.attributeCountLimit) {
       this.#ownDetails().droppedAttributes++;
-      return this;
+      return;
     }
     attributes[attributesLength] = key;
     attributes[attributesLength + 1] = stored;
     this.attributesLength = attributesLength + 2;
-    return this;
   }
 
   setAttributes(attributes: Attributes): this {
@@ -199,8 +201,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     if (identity === undefined) return this;
     const attributes = attributeSet(property(link, 'attributes'), limits.attributePerLinkCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    const { trace, id0, id1, isRemote } = identity;
-    details.links.push({ trace, id0, id1, isRemote, attributes });
+    details.links.push({ identity, attributes });
     return this;
   }
 
@@ -243,6 +244,9 @@ export class RecordingSpan extends SpanIdentity implements Span {
     }
     this.endHigh = high;
     this.endLow = low;
+    this.recorder.processors?.ending(this);
+    // One that a processor has ended meanwhile is done with.
+    if (this.ended) return;
     this.ended = true;
     const { attributes, attributesLength } = this;
     this.recorder.record(this);

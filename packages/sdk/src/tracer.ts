@@ -1,6 +1,6 @@
 import type { Context, Span as OtelSpan, SpanContext, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type Attributes } from './attributes.ts';
+import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
 import {
@@ -20,7 +20,9 @@ import { SpanBatch } from './export/batch.ts';
 import { Poster } from './export/http-post.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { OtlpExporter } from './export/otlp-exporter.ts';
+import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
 import { createRandomIds } from './ids.ts';
+import { LiveSpans } from './live-spans.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -34,6 +36,8 @@ import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrie
 import { extractTraceContext, injectTraceContext } from './propagation/w3c-trace-context.ts';
 import { Sampler } from './sampling/sampler.ts';
 import { SpanIdentity } from './span-identity.ts';
+import { SpanProcessors } from './span-processor.ts';
+import { readableResource } from './span-view.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
 import { Counters, type TracerStats } from './stats.ts';
@@ -67,6 +71,9 @@ export class Tracer {
   readonly #recorder: SpanRecorder;
   readonly #batch: SpanBatch;
   readonly #exporter: OtlpExporter;
+  readonly #processors: SpanProcessors | undefined;
+  /** Whether an unsampled child is its parent's own span. */
+  readonly #lite: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   #shutdown: Promise<boolean> | undefined;
@@ -89,6 +96,9 @@ export class Tracer {
       scheduledDelayMillis: config.scheduledDelayMillis,
       maxExportBatchSize: config.maxExportBatchSize,
     });
+    const { limits } = config;
+    const resource = attributeSet(config.resource, Infinity, limits);
+    this.#processors = newProcessors(options, config, resource, this.#counters, diagnostics);
     this.#recorder = new SpanRecorder({
       ids: options.ids ?? createRandomIds(),
       clock: options.clock ?? systemClock,
@@ -96,8 +106,17 @@ export class Tracer {
       limits: config.limits,
       counters: this.#counters,
       sink: this.#batch,
+      liveSpans: new LiveSpans({
+        liveSpanLimit: limits.liveSpanLimit,
+        reportUnended: config.reportUnendedSpans,
+        counters: this.#counters,
+        diagnostics,
+      }),
+      foreignSampler: config.enabled ? options.sampler : undefined,
+      processors: this.#processors,
       enabled: config.enabled,
     });
+    this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
     this.openTelemetry = createOpenTelemetryAdapters(this.#recorder);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
@@ -186,9 +205,12 @@ export class Tracer {
   }
 
   /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
-  flush(timeoutMs = this.config.flushTimeoutMillis): Promise<boolean> {
+  async flush(timeoutMs = this.config.flushTimeoutMillis): Promise<boolean> {
     this.#batch.seal();
-    return this.#exporter.flush(timeoutMs);
+    const isSent = this.#exporter.flush(timeoutMs);
+    if (this.#processors === undefined) return await isSent;
+    const isFlushed = await withinMs(this.#processors.forceFlush(), timeoutMs);
+    return (await isSent) && isFlushed;
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
@@ -200,6 +222,7 @@ export class Tracer {
     this.#recorder.disable();
     this.#unregister();
     const isAllSent = await this.flush(timeoutMs);
+    if (this.#processors !== undefined) await withinMs(this.#processors.shutdown(), timeoutMs);
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
@@ -220,13 +243,13 @@ export class Tracer {
     if (isSuppressed(stored)) return INVALID_SPAN;
     if (options === undefined) {
       const parent = ownSpan(this.#recorder, spanInStore(stored));
-      if (parent !== undefined && isUnsampledHere(parent)) return parent;
-      return this.#recorder.start(this.#scope, name, parent, undefined, undefined);
+      if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
+      return this.#recorder.start(this.#scope, name, parent, undefined, undefined, undefined, undefined, stored);
     }
     const parentStore = options.parent === undefined ? stored : this.#storeOfParent(options.parent);
     const parent = options.root === true ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
-    if (parent !== undefined && isUnsampledHere(parent)) return parent;
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options);
+    if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
 
   #storeOfParent(parent: Parent): Stored {
@@ -281,6 +304,42 @@ function newExporter(config: Config, counters: Counters, diagnostics: Diagnostic
     diagnostics,
     random: Math.random,
   });
+}
+
+function newProcessors(
+  options: TracerOptions,
+  config: Config,
+  resource: AttributeSet,
+  counters: Counters,
+  diagnostics: Diagnostics,
+): SpanProcessors | undefined {
+  const exporting = (options.spanExporters ?? []).map(
+    (exporter) =>
+      new SpanExporterProcessor({
+        exporter,
+        scheduledDelayMillis: config.scheduledDelayMillis,
+        onDrop(spans, _reason, message) {
+          counters.processorDropped += spans;
+          diagnostics.state('span exporter', 'failing', `a span exporter dropped ${spans} spans: ${message}`);
+        },
+      }),
+  );
+  const processors = [...(options.spanProcessors ?? []), ...exporting];
+  if (processors.length === 0) return undefined;
+  return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
+}
+
+/** Whether a promise was fulfilled within a time. */
+async function withinMs(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)));
+  const inTime = promise.then(
+    () => true,
+    () => false,
+  );
+  const answer = await Promise.race([inTime, late]);
+  clearTimeout(timer);
+  return answer;
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */

@@ -237,11 +237,12 @@ export class OtlpEncoder {
     const writer = this.#writer;
     const start = writer.begin(Tag.SPAN_LINKS);
     writer.reserve(36);
-    writeTraceId(writer, Tag.LINK_TRACE_ID, link.trace);
-    writeSpanId(writer, Tag.LINK_SPAN_ID, link.id0, link.id1);
+    const { trace, id0, id1, isRemote } = link.identity;
+    writeTraceId(writer, Tag.LINK_TRACE_ID, trace);
+    writeSpanId(writer, Tag.LINK_SPAN_ID, id0, id1);
     writer.byte(Tag.LINK_FLAGS);
-    writer.fixed32(link.trace.flags | (link.isRemote ? HAS_IS_REMOTE | IS_REMOTE : HAS_IS_REMOTE));
-    writer.stringField(Tag.LINK_TRACE_STATE, link.trace.traceState);
+    writer.fixed32(trace.flags | (isRemote ? HAS_IS_REMOTE | IS_REMOTE : HAS_IS_REMOTE));
+    writer.stringField(Tag.LINK_TRACE_STATE, trace.traceState);
     this.#attributes.write(writer, Tag.LINK_ATTRIBUTES, link.attributes.flat, link.attributes.flat.length);
     writeCount(writer, Tag.LINK_DROPPED_ATTRIBUTES, link.attributes.dropped);
     writer.end(start);
