@@ -15,6 +15,7 @@ import { property } from './property.ts';
 import type { TimeAnchor } from './clock.ts';
 import type { LocalTrace } from './local-trace.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
+import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { givenUnixNano, type TimeInput } from './time.ts';
 
@@ -26,7 +27,7 @@ export interface SpanLink {
 
 /** A span, recording or not. Nothing here throws, whatever it is given; after `end()` nothing changes it. */
 export interface Span extends OtelSpan, Disposable {
-  setAttribute(key: string, value: AttributeValue): this;
+  setAttribute<Key extends AttributeKey>(key: Key, value: ValueOf<Key>): this;
   setAttributes(attributes: Attributes): this;
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this;
   addLink(link: SpanLink): this;

@@ -23,6 +23,7 @@ import { OtlpExporter } from './export/otlp-exporter.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
 import { createRandomIds } from './ids.ts';
 import { LiveSpans } from './live-spans.ts';
+import { hasMeterProvider, observeStats } from './metrics.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -60,6 +61,7 @@ export interface SpanOptions {
 }
 
 const EXPORT_CONCURRENCY = 2;
+const METER_RECHECK_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -76,6 +78,7 @@ export class Tracer {
   readonly #lite: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
+  #unobserve: (() => void) | undefined;
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
@@ -124,6 +127,9 @@ export class Tracer {
       flush: () => this.flush(),
       discardPending: () => this.#exporter.discard(),
     };
+    this.#observeStats();
+    // A meter provider is often registered just after the tracer.
+    if (this.#unobserve === undefined) setTimeout(() => this.#observeStats(), METER_RECHECK_MS).unref();
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
   }
 
@@ -218,9 +224,15 @@ export class Tracer {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
 
+  #observeStats(): void {
+    if (this.#shutdown !== undefined || !hasMeterProvider()) return;
+    this.#unobserve ??= observeStats(() => this.stats());
+  }
+
   async #stop(timeoutMs: number): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
+    this.#unobserve?.();
     const isAllSent = await this.flush(timeoutMs);
     if (this.#processors !== undefined) await withinMs(this.#processors.shutdown(), timeoutMs);
     this.#exporter.close();
