@@ -4,7 +4,7 @@ export const WRITE_LIMIT_REACHED = new RangeError('the message is larger than th
 /** How many bytes a length takes that is only known later; it fits lengths below 2²⁸. */
 const PADDED_LENGTH_BYTES = 4;
 /** Below it a loop over the characters is cheaper than a call into V8's native writer. */
-const NATIVE_WRITE_CHARACTERS = 24;
+export const NATIVE_WRITE_CHARACTERS = 24;
 /** From it on, the exact size is worth counting before three bytes a character are set aside. */
 const LONG_STRING_CHARACTERS = 16 * 1024;
 
