@@ -88,7 +88,7 @@ class RecorderTracer implements OtelTracer {
   }
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
-    return this.#start(name, options, context === undefined ? activeStore() : storeOf(context));
+    return this.#start(name, options, storeOfGiven(context));
   }
 
   startActiveSpan<F extends (span: OtelSpan) => unknown>(
@@ -108,7 +108,7 @@ class RecorderTracer implements OtelTracer {
     context: Context | undefined,
     fn: F,
   ): ReturnType<F> {
-    const stored = context === undefined ? activeStore() : storeOf(context);
+    const stored = storeOfGiven(context);
     const span = this.#start(name, options, stored);
     return runWithSpan(storeWithSpan(span, stored), fn, span) as ReturnType<F>;
   }
@@ -122,6 +122,11 @@ class RecorderTracer implements OtelTracer {
     const parent = options?.root === true ? undefined : ownSpan(this.#recorder, spanInStore(stored));
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, stored);
   }
+}
+
+/** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
+function storeOfGiven(context: Context | undefined): Stored | undefined {
+  return typeof context?.getValue === 'function' ? storeOf(context) : activeStore();
 }
 
 /** What the two APIs accept alike at a span's start. */
