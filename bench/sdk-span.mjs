@@ -18,7 +18,7 @@ const { values } = parseArgs({
   },
 });
 const ROUNDS = Number(values.rounds);
-const WARM_UP_ROUNDS = 3;
+const WARM_UP_ROUNDS = 10;
 /** As many as 512-span batches fill: the last batch of the standard SDK is serialised within its round. */
 const SPANS_A_ROUND = 40_960;
 const SPANS_COUNTED = 10_240;

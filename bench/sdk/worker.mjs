@@ -14,7 +14,7 @@ new PerformanceObserver((list) => (collections += list.getEntries().length)).obs
 /** Collections are reported some turns of the event loop after they happened. */
 const delivered = () => sleep(20);
 
-process.on('message', async ({ spans, countBytes }) => {
+async function answer({ spans, countBytes }) {
   if (countBytes) {
     globalThis.gc();
     await delivered();
@@ -32,5 +32,7 @@ process.on('message', async ({ spans, countBytes }) => {
     collections,
     encoded: encoded(),
   });
-});
+}
+
+process.on('message', (message) => void answer(message));
 process.send('ready');

@@ -31,9 +31,22 @@ export function runWith<Args extends unknown[], Result>(
   return storage.run(stored as Stored, fn, ...args);
 }
 
-/** The same for a function that takes a span: a rest parameter would cost an array a span. */
-export function runWithSpan<Span, Result>(stored: Stored, fn: (span: Span) => Result, span: Span): Result {
-  return storage.run(stored, fn, span);
+/**
+ * The same for a function that takes a span, where it is known what is active `before`. It is what `AsyncLocalStorage.run` does, without
+ * its array of arguments and its look at what is active.
+ */
+export function runWithSpan<Span, Result>(
+  stored: Stored,
+  before: Stored | undefined,
+  fn: (span: Span) => Result,
+  span: Span,
+): Result {
+  storage.enterWith(stored);
+  try {
+    return fn(span);
+  } finally {
+    storage.enterWith(before as Stored);
+  }
 }
 
 /** Makes something active for the rest of the current execution and what follows from it; `runWith` is the rule. */

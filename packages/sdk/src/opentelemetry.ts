@@ -110,7 +110,8 @@ class RecorderTracer implements OtelTracer {
   ): ReturnType<F> {
     const stored = storeOfGiven(context);
     const span = this.#start(name, options, stored);
-    return runWithSpan(storeWithSpan(span, stored), fn, span) as ReturnType<F>;
+    const before = context === undefined ? stored : activeStore();
+    return runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
   }
 
   #start(

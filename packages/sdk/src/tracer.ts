@@ -152,7 +152,7 @@ export class Tracer {
     if (span === stored || span === INVALID_SPAN) return fn(span);
     let result: Result;
     try {
-      result = runWithSpan(storeWithSpan(span, stored), fn, span as Span);
+      result = runWithSpan(storeWithSpan(span, stored), stored, fn, span as Span);
     } catch (error) {
       this.endSpan(span, error);
       throw error;
