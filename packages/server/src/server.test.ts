@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ServicesResponse, Story, TracesData, TracesResponse } from '@throughline/trace';
@@ -113,6 +114,14 @@ async function findable(server: RunningServer, traceId: string): Promise<void> {
     timeout: 5_000,
     interval: 20,
   });
+}
+
+/** The JSON that comes back for bytes which are no request. */
+async function answerToNonsense(url: string): Promise<unknown> {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  socket.end('GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n');
+  const answer = Buffer.concat(await socket.toArray()).toString();
+  return JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
 }
 
 describe('a collector with the embedded store', () => {
@@ -255,5 +264,28 @@ describe('a collector with the embedded store', () => {
     await findable(server, traceId);
     expect(await get(server, `/api/v1/traces/${traceId}`)).toEqual(later);
     expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
+  });
+
+  it('says what is wrong with what is not even a request, on each port in its own form', async () => {
+    const message: unknown = expect.stringContaining('Content-Length');
+    expect(await answerToNonsense(server.otlpHttpUrl)).toEqual({ code: 3, message });
+    expect(await answerToNonsense(server.uiUrl)).toEqual({ error: { code: 'not_http', message } });
+  });
+
+  it('stops within seconds while its engine hangs, and loads what it took at the next start', async () => {
+    const lock = JSON.parse(await readFile(join(directory, 'server.lock'), 'utf8')) as { engine: { pid: number } };
+    process.kill(lock.engine.pid, 'SIGSTOP');
+    const traceId = '2'.repeat(32);
+    const late = structuredClone(SENT);
+    for (const { scopeSpans } of late.resourceSpans) {
+      for (const { spans } of scopeSpans) for (const span of spans) span.traceId = traceId;
+    }
+    expect((await send(server, late)).status).toBe(200);
+    const begin = performance.now();
+    await server.close();
+    expect(performance.now() - begin).toBeLessThan(6_000);
+    server = await start(directory);
+    await server.ready;
+    await findable(server, traceId);
   });
 });

@@ -48,10 +48,13 @@ class StartError extends Error {
 /** The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. */
 const STOP_ORDER = ['receiver', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
 
-/** How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. */
-const DRAIN_TIMEOUT_MS = 5_000;
+/**
+ * How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. All such
+ * times together stay well below the 10 s after which containers are killed.
+ */
+const DRAIN_TIMEOUT_MS = 1_500;
 /** How long running questions may go on when the collector stops. */
-const API_CLOSE_TIMEOUT_MS = 2_000;
+const API_CLOSE_TIMEOUT_MS = 1_000;
 
 /** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {

@@ -60,6 +60,37 @@ describe('the correction of clocks', () => {
     expect(skewMs(trace)).toEqual([0, 0, 50, 50, 0, 50, 50]);
   });
 
+  test('puts back a server span that starts after its successful caller has ended', () => {
+    const trace = traceFromOtlp(aTrace(root(call(3000, [100, 200], [110, 190]))));
+    expect(skewMs(trace)).toEqual([0, 0, -3000, -3000]);
+    expect(at(trace.startNs, 2) / 1e6).toBe(110);
+  });
+
+  test('puts back a server span that ends after its successful caller although it would fit', () => {
+    expect(skewMs(traceFromOtlp(aTrace(root(call(40, [100, 200], [110, 190])))))).toEqual([0, 0, -40, -40]);
+  });
+
+  test('takes an end a little after the answer for the time that it takes to write the span', () => {
+    expect(skewMs(traceFromOtlp(aTrace(root(call(0, [100, 200], [120, 209])))))).toEqual([0, 0, 0, 0]);
+  });
+
+  test('leaves a late server span where another call shows that its clock is right', () => {
+    const trace = traceFromOtlp(aTrace(root(call(0, [100, 200], [140, 230]), call(0, [300, 400], [300, 390]))));
+    expect(skewMs(trace)).toEqual([0, 0, 0, 0, 0, 0, 0]);
+  });
+
+  test('puts back only the impossible one of two calls whose clocks contradict each other', () => {
+    const trace = traceFromOtlp(aTrace(root(call(3000, [100, 200], [110, 190]), call(0, [300, 400], [310, 390]))));
+    expect(skewMs(trace)).toEqual([0, 0, -3000, -3000, 0, 0, 0]);
+  });
+
+  test('never moves what a failed caller left behind, be it late or later', () => {
+    for (const clock of [40, 3000]) {
+      const failed = { ...call(clock, [100, 200], [110, 190]), error: '' };
+      expect(skewMs(traceFromOtlp(aTrace(root(failed))))).toEqual([0, 0, 0, 0]);
+    }
+  });
+
   test('leaves a server span that outlives its caller where it is', () => {
     const trace = traceFromOtlp(aTrace(root(call(0, [100, 200], [110, 900]))));
     expect(skewMs(trace)).toEqual([0, 0, 0, 0]);

@@ -1,11 +1,13 @@
 import { groupBy } from './group-by.ts';
-import { SpanKind } from './otlp.ts';
+import { SpanKind, StatusCode } from './otlp.ts';
 import type { ReceivedSpans } from './received-spans.ts';
 
 /**
- * What has to be added to each span's times so that no server span starts before the span that called it: the one
- * thing that cannot happen under a common clock. A span that merely outlives its parent is left alone: this is what a
- * timeout looks like. Answers undefined where nothing is to be corrected, as in most traces.
+ * What has to be added to each span's times so that the calls between services become possible under a common clock.
+ * Two things cannot happen: a server span that starts before the span that called it, and one that starts or ends after
+ * a client span that has got its answer (no error, and as long as the server span at least). A span that outlives a
+ * caller that failed, or that takes longer than its caller, is left alone: this is what a timeout looks like. Answers
+ * undefined where nothing is to be corrected, as in most traces.
  *
  * All spans of a clock move together. Every call into it bounds the correction from below (the server starts after
  * its caller) and, where it is short enough to fit, from above (it ends before); the middle is taken, as NTP does.
@@ -13,7 +15,7 @@ import type { ReceivedSpans } from './received-spans.ts';
  */
 export function clockSkew(received: ReceivedSpans, parentIndex: Int32Array): Float64Array | undefined {
   if (!hasEvidence(received, parentIndex)) return undefined;
-  const { count, clockIndex, startNs } = received;
+  const { count, clockIndex } = received;
   const order = parentsFirst(parentIndex);
   const isCallHere = (span: number): boolean => isCall(received, parentIndex, span);
   const calls = groupBy(order.filter(isCallHere), (span) => clockIndex[span]!);
@@ -37,8 +39,7 @@ export function clockSkew(received: ReceivedSpans, parentIndex: Int32Array): Flo
     if (!inconsistent.has(clock)) skewNs[span] = clockShift.get(clock) ?? 0;
     else if (parent >= 0 && clockIndex[parent] === clock) skewNs[span] = skewNs[parent]!;
     else if (parent >= 0 && isCall(received, parentIndex, span)) {
-      const earliest = startNs[parent]! + skewNs[parent]!;
-      skewNs[span] = shiftIntoParent(received, parent, span, earliest);
+      skewNs[span] = shiftIntoParent(received, parent, span, skewNs[parent]!);
     }
   }
   return skewNs;
@@ -54,7 +55,8 @@ function isCall(received: ReceivedSpans, parentIndex: Int32Array, span: number):
 function hasEvidence(received: ReceivedSpans, parentIndex: Int32Array): boolean {
   for (let span = 0; span < received.count; span++) {
     if (!isCall(received, parentIndex, span)) continue;
-    if (received.startNs[span]! < received.startNs[parentIndex[span]!]!) return true;
+    const parent = parentIndex[span]!;
+    if (received.startNs[span]! < received.startNs[parent]! || runsAhead(received, parent, span, 0)) return true;
   }
   return false;
 }
@@ -79,6 +81,28 @@ function parentsFirst(parentIndex: Int32Array): Uint32Array {
   return order;
 }
 
+/** A server may write the end of its span a little after its client has the answer. */
+const LATE_END_SHARE = 0.05;
+const LATE_END_MIN_NS = 10_000_000;
+
+/** Whether a server span ends, or even starts, after its client had the answer, by the clocks as they are. */
+function runsAhead(received: ReceivedSpans, parent: number, span: number, parentShift: number): boolean {
+  if (!isAnswered(received, parent) || !fits(received, parent, span)) return false;
+  const { startNs, endNs } = received;
+  const answeredNs = endNs[parent]! + parentShift;
+  const noticedNs = Math.max(LATE_END_MIN_NS, LATE_END_SHARE * (endNs[parent]! - startNs[parent]!));
+  return startNs[span]! > answeredNs || endNs[span]! > answeredNs + noticedNs;
+}
+
+/** Whether a call ended because its answer had come, as far as its span tells. */
+function isAnswered({ kind, statusCode }: ReceivedSpans, span: number): boolean {
+  return kind[span] === SpanKind.client && statusCode[span] !== StatusCode.error;
+}
+
+function fits({ startNs, endNs }: ReceivedSpans, parent: number, span: number): boolean {
+  return endNs[span]! - startNs[span]! <= endNs[parent]! - startNs[parent]!;
+}
+
 /** Undefined where no single correction makes all calls possible. */
 function shiftOfClock(
   received: ReceivedSpans,
@@ -89,23 +113,26 @@ function shiftOfClock(
   const { startNs, endNs, clockIndex } = received;
   let lowest = -Infinity;
   let highest = Infinity;
+  let isAhead = false;
   for (const span of spans) {
     const parent = parentIndex[span]!;
     const parentShift = clockShift.get(clockIndex[parent]!);
     if (parentShift === undefined) continue;
     lowest = Math.max(lowest, startNs[parent]! + parentShift - startNs[span]!);
-    const fits = endNs[span]! - startNs[span]! <= endNs[parent]! - startNs[parent]!;
-    if (fits) highest = Math.min(highest, endNs[parent]! + parentShift - endNs[span]!);
+    if (fits(received, parent, span)) highest = Math.min(highest, endNs[parent]! + parentShift - endNs[span]!);
+    if (runsAhead(received, parent, span, parentShift)) isAhead = true;
   }
-  if (lowest <= 0) return 0;
+  if (lowest <= 0 && !isAhead) return 0;
   if (highest === Infinity) return lowest;
   return lowest <= highest ? Math.round((lowest + highest) / 2) : undefined;
 }
 
-function shiftIntoParent(received: ReceivedSpans, parent: number, span: number, earliest: number): number {
+/** What puts a call in the middle of its caller where its start is impossible; a late end alone proves too little. */
+function shiftIntoParent(received: ReceivedSpans, parent: number, span: number, parentShift: number): number {
   const { startNs, endNs } = received;
-  const shift = earliest - startNs[span]!;
-  if (shift <= 0) return 0;
+  const shift = startNs[parent]! + parentShift - startNs[span]!;
+  const startsTooLate = startNs[span]! > endNs[parent]! + parentShift && runsAhead(received, parent, span, parentShift);
+  if (shift <= 0 && !startsTooLate) return 0;
   const room = endNs[parent]! - startNs[parent]! - (endNs[span]! - startNs[span]!);
   return shift + Math.max(0, Math.round(room / 2));
 }

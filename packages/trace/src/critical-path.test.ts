@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { criticalNs, criticalPath } from './critical-path.ts';
+import { SpanKind } from './otlp.ts';
 import { at, aTrace, type SpanPlan } from './testing/a-trace.ts';
 import { anyTree } from './testing/any-trace.ts';
 import { traceFromOtlp } from './trace.ts';
@@ -24,7 +25,7 @@ describe('criticalPath', () => {
 
   test('goes from the end to the child that finished last, and on to what had finished when that one started', () => {
     const path = pathOf(span('root', 0, 100, span('a', 10, 40), span('parallel', 15, 55), span('b', 60, 90)));
-    expect(path).toEqual(['root 0-15', 'parallel 15-55', 'root 55-60', 'b 60-90', 'root 90-100']);
+    expect(path).toEqual(['root 0-10', 'a 10-15', 'parallel 15-55', 'root 55-60', 'b 60-90', 'root 90-100']);
   });
 
   test('descends into the generations', () => {
@@ -39,7 +40,40 @@ describe('criticalPath', () => {
 
   test('takes siblings that overlap by a hundredth as one after the other', () => {
     expect(pathOf(span('root', 0, 200, span('a', 0, 101), span('b', 100, 200)))).toEqual(['a 0-100', 'b 100-200']);
-    expect(pathOf(span('root', 0, 200, span('a', 0, 110), span('b', 100, 200)))).toEqual(['root 0-100', 'b 100-200']);
+    const parallel = span('parallel', 0, 150);
+    expect(pathOf(span('root', 0, 200, span('a', 0, 101), parallel, span('b', 100, 200)))).toEqual([
+      'a 0-100',
+      'b 100-200',
+    ]);
+  });
+
+  test('gives the time before a child to a sibling that was running when it started', () => {
+    expect(pathOf(span('root', 0, 1000, span('a', 0, 900), span('b', 800, 1000)))).toEqual(['a 0-800', 'b 800-1000']);
+    const early = span('early', 0, 300);
+    expect(pathOf(span('root', 0, 1000, early, span('a', 100, 900), span('b', 800, 1000)))).toEqual([
+      'early 0-100',
+      'a 100-800',
+      'b 800-1000',
+    ]);
+  });
+
+  test('has a span itself on it only while none of its children runs, but for handovers', () => {
+    fc.assert(
+      fc.property(anyTree, (plan) => {
+        const trace = traceFromOtlp(aTrace(plan));
+        for (const { spanIndex, startNs, endNs } of criticalPath(trace)) {
+          const longestNs = trace.durationNs.reduce((most, ns) => Math.max(most, ns), 0);
+          if (endNs - startNs <= 0.01 * longestNs || trace.kind[spanIndex] === SpanKind.producer) continue;
+          for (let child = spanIndex + 1; child < spanIndex + at(trace.subtreeSize, spanIndex);) {
+            const childEndNs = at(trace.startNs, child) + at(trace.durationNs, child);
+            const sharedNs = Math.min(childEndNs, endNs) - Math.max(at(trace.startNs, child), startNs);
+            expect(sharedNs).toBeLessThanOrEqual(0);
+            child += at(trace.subtreeSize, child);
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test('clips a child that outlives its parent, and everything below it', () => {

@@ -9,13 +9,15 @@ export interface CriticalSegment {
   readonly endNs: number;
 }
 
-/** Siblings that overlap by no more than this share of the longer one count as one after the other. */
-const OVERLAP_TOLERANCE = 0.01;
+/** Siblings that overlap, or leave a pause, of no more than this share of the longer one ran one after the other. */
+const HANDOVER_TOLERANCE = 0.01;
 
 /**
  * The chain of work that a span had to wait for, in the order of time: walked backwards from its end to the child that
- * finished last, from there to the one that had finished when that one started, and so on, in every generation.
- * Children are clipped to their parents; what a consumer does is not waited for by its producer.
+ * finished last, from there to the one that had finished when that one started, and so on, in every generation. Where
+ * none had just finished but one was running, the time until then is that one's. So a span has a segment of its own only
+ * while none of its children runs, but for the pause in which one hands over to the next. Children are clipped to their
+ * parents; what a consumer does is not waited for by its producer.
  *
  * The segments touch each other and add up to exactly the span's duration. Takes n log n time, and no call stack.
  * After CRISP (Zhang et al., USENIX ATC 2022).
@@ -62,11 +64,13 @@ interface Walk {
   nextChild: number;
   /** The child that the walk has just left; -1 before the first. */
   laterChild: number;
+  /** Of the children passed by because they were still running where the walk stood, the first to start; -1 for none. */
+  running: number;
 }
 
 function startWalk(trace: Trace, span: number, startNs: number, endNs: number): Walk {
   const children = childrenInWindow(trace, span, startNs, endNs);
-  return { span, startNs, atNs: endNs, children, nextChild: 0, laterChild: -1 };
+  return { span, startNs, atNs: endNs, children, nextChild: 0, laterChild: -1, running: -1 };
 }
 
 function childrenInWindow(trace: Trace, span: number, windowStart: number, windowEnd: number): number[] {
@@ -87,13 +91,31 @@ function childrenInWindow(trace: Trace, span: number, windowStart: number, windo
 
 function nextCriticalChild(trace: Trace, walk: Walk): number {
   const { startNs, durationNs } = trace;
+  if (walk.atNs <= walk.startNs) return -1;
   while (walk.nextChild < walk.children.length) {
-    const child = walk.children[walk.nextChild++]!;
-    if (startNs[child]! >= walk.atNs) continue;
-    const overlap = startNs[child]! + durationNs[child]! - walk.atNs;
-    if (walk.laterChild < 0 || overlap <= 0) return child;
-    const longer = Math.max(durationNs[child]!, durationNs[walk.laterChild]!);
-    if (overlap <= OVERLAP_TOLERANCE * longer) return child;
+    const child = walk.children[walk.nextChild]!;
+    if (startNs[child]! < walk.atNs) {
+      const pauseNs = walk.atNs - (startNs[child]! + durationNs[child]!);
+      if (walk.laterChild < 0 || isHandover(trace, child, walk.laterChild, pauseNs)) {
+        walk.nextChild++;
+        return child;
+      }
+      if (pauseNs > 0) {
+        if (isRunning(trace, walk)) return walk.running;
+        walk.nextChild++;
+        return child;
+      }
+      if (!isRunning(trace, walk) || startNs[child]! < startNs[walk.running]!) walk.running = child;
+    }
+    walk.nextChild++;
   }
-  return -1;
+  return isRunning(trace, walk) ? walk.running : -1;
+}
+
+function isHandover(trace: Trace, child: number, laterChild: number, pauseNs: number): boolean {
+  return Math.abs(pauseNs) <= HANDOVER_TOLERANCE * Math.max(trace.durationNs[child]!, trace.durationNs[laterChild]!);
+}
+
+function isRunning(trace: Trace, { running, atNs }: Walk): boolean {
+  return running >= 0 && trace.startNs[running]! < atNs;
 }

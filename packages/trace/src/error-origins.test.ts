@@ -48,6 +48,36 @@ describe('a plain error', () => {
     ]);
   });
 
+  test('is got over by an ancestor that fails much later for a reason of its own', () => {
+    const flag = client('shop', 2, 5, { error: '404', attributes: { 'http.response.status_code': 404 } });
+    const select = client('orders', 10, 1300);
+    const origins = originsOf(
+      server('shop', 0, 1337, { error: '', message: 'assertion failed', children: [flag, select] }),
+    );
+    expect(origins).toEqual([
+      { ...plainError, span: 'shop server', surfaced: 'shop server', handledBy: undefined },
+      { ...plainError, span: 'shop client', surfaced: 'shop client', handledBy: 'shop server' },
+    ]);
+  });
+
+  test.each<[string, Partial<SpanPlan>]>([
+    ['has only the status of its answer', { error: '500', attributes: { 'http.response.status_code': 500 } }],
+    ['quotes the failure', { error: 'CartError', message: 'no cart: card declined' }],
+    ['says nothing', { error: '' }],
+    ['says what any failure could', { error: '', message: 'internal error' }],
+  ])('comes through an ancestor that goes on but %s', (_case, says) => {
+    const charge = client('pay', 2, 5, { error: 'CardError', message: 'card declined' });
+    expect(originsOf(server('shop', 0, 100, { ...says, children: [charge] }))).toEqual([
+      { ...plainError, span: 'pay client', surfaced: 'shop server', handledBy: undefined },
+    ]);
+  });
+
+  test('comes through an ancestor that gives it a name of its own at once', () => {
+    const charge = client('pay', 2, 95, { error: 'ECONNREFUSED', message: 'connect ECONNREFUSED' });
+    const plan = server('shop', 0, 100, { error: 'PaymentError', message: 'cannot pay', children: [charge] });
+    expect(originsOf(plan)).toMatchObject([{ span: 'pay client', surfaced: 'shop server' }]);
+  });
+
   test('has several origins when several children failed', () => {
     const failing = ['x', 'y'].map((name, index): SpanPlan => {
       return { service: 'a', name, from: 10 + index * 10, to: 15 + index * 10, error: 'E1' };
@@ -188,6 +218,55 @@ describe('a timeout', () => {
       surfaced: 'shop server',
       handledBy: undefined,
     });
+  });
+
+  test.each<[string, SpanPlan]>([
+    ['a round wait that ends with a message', client('shop', 20, 520, { error: '', message: 'card declined' })],
+    ['a refused connection', client('shop', 2, 502, { error: '', message: 'connect ECONNREFUSED 10.0.0.1:443' })],
+    ['a bug in a server after a round time', server('shop', 0, 501, { error: '', message: 'x is not a function' })],
+    ['a round time of a server without a word', server('shop', 0, 500, { error: '' })],
+    [
+      'a caller that names its reason while a child goes on',
+      server('shop', 0, 100, { error: '', message: 'bad input', children: [client('shop', 1, 400)] }),
+    ],
+    [
+      'a call that names its reason while its callee goes on',
+      client('shop', 0, 137, { error: 'OutOfStock', children: [server('inventory', 1, 400)] }),
+    ],
+    [
+      'a conflict of transactions by its gRPC status',
+      client('shop', 0, 500, { error: 'ABORTED', attributes: { 'rpc.response.status_code': 'ABORTED' } }),
+    ],
+    [
+      'a transaction that was aborted',
+      client('shop', 0, 500, { error: 'com.shop.TransactionAbortedException', message: 'deadlock detected' }),
+    ],
+    ['a cancelled order', server('shop', 0, 77, { error: '', message: 'order was cancelled by the customer' })],
+    ['an order that was cancelled, by type', client('shop', 0, 500, { error: 'OrderCancelledException' })],
+  ])('is none in %s', (_case, plan) => {
+    expect(originsOf(plan)).toMatchObject([{ kind: 'error', span: plan.name }]);
+  });
+
+  test.each<Partial<SpanPlan>>([
+    { error: 'TimeoutError' },
+    { error: 'java.net.SocketTimeoutException' },
+    { error: 'ETIMEDOUT' },
+    { error: 'AbortError' },
+    { error: 'ABORT_ERR' },
+    { error: 'CanceledError' },
+    { error: 'System.Threading.Tasks.TaskCanceledException' },
+    { error: '', message: 'Request timed out' },
+    { error: '', message: 'context deadline exceeded' },
+    { error: '', message: 'This operation was aborted' },
+    { error: 'Error', message: 'timeout of 700ms exceeded' },
+    { error: '', events: [anException(700, 'Error', 'connect ETIMEDOUT 10.0.0.1:443')] },
+  ])('is known by what the span says: %o', (says) => {
+    expect(originsOf(client('pay', 10, 710, says))).toMatchObject([{ kind: 'timeout' }]);
+  });
+
+  test('is known by a child that goes on when a server fails without a word', () => {
+    const plan = server('shop', 0, 137, { error: '', message: 'Error', children: [client('shop', 1, 400)] });
+    expect(originsOf(plan)).toMatchObject([{ kind: 'timeout', span: 'shop client', overflowMs: 263 }]);
   });
 
   test.each([

@@ -5,7 +5,9 @@ import type { Trace } from './trace.ts';
 
 /** Where a failure began, as far as the trace shows. */
 export interface ErrorOrigin {
-  /** The deepest failed span; for a timeout the deepest span that was still running when the time was up. */
+  /**
+   * The deepest span that failed for this reason; for a timeout the deepest span that was still running when the time was up.
+   */
   readonly spanIndex: number;
   readonly kind: 'error' | 'timeout';
   /** The failed span that stopped waiting; -1 for a plain error. */
@@ -14,32 +16,33 @@ export interface ErrorOrigin {
   readonly overflowNs: number;
   /** The topmost span up to which the error was passed on from parent to parent. */
   readonly surfacedIndex: number;
-  /** The span above it, which did not fail; -1 where the error came through to the top, or to a consumer. */
+  /** The span above it, which did not fail, or failed long after for a reason of its own; -1 where the error came through to the top, or to a consumer. */
   readonly handledByIndex: number;
   /** What the span that failed first says about it. */
   readonly failure: Failure;
 }
 
 /**
- * The origins of all failures of a trace, in display order: the deepest failed spans, and for timeouts what was
- * waited for. A failed span counts as a timeout when it says so (a deadline or cancellation in its type, status or
- * message), and, unless it names another reason, when it is a client or server span that lasted a round time or that a
- * child outlived. Linear in the number of spans.
+ * The origins of all failures of a trace, in display order: the deepest failed spans, those that failed
+ * long after their failed children and for another reason, and for timeouts what was waited for. A failed span counts as a timeout when it says so (a deadline or cancellation in its type, status or
+ * message). A client or server span that says nothing at all counts as one when a child outlived it, and a client span
+ * also when it lasted a round time; one whose connection broke, when its callee was clearly still at work. Any other
+ * reason that is named stands as it is named. Linear in the number of spans.
  */
 export function errorOrigins(trace: Trace): ErrorOrigin[] {
   if (!trace.statusCode.includes(StatusCode.error)) return [];
-  const spans = findFailedSpans(trace);
   const failures = new Map<number, Failure>();
   const failureOf = (span: number): Failure => {
     const known = failures.get(span) ?? readFailure(trace.source(span).span);
     failures.set(span, known);
     return known;
   };
+  const spans = findFailedSpans(trace, failureOf);
 
   const origins = new Map<number, ErrorOrigin>();
   for (let span = 0; span < trace.spanCount; span++) {
     if (spans.failed[span] === 0) continue;
-    if (spans.hasFailedChild[span] === 1) {
+    if (spans.hasFailedChild[span] === 1 && spans.gotOverChildren[span] === 0) {
       // Its failed children may have been dealt with long before: a deadline that a healthy child overran is its own.
       if (spans.hasOverrunningChild[span] === 0 || failureOf(span).cause !== 'deadline') continue;
     }
@@ -73,14 +76,14 @@ function isTimeout(
   if (failure.cause === 'deadline') return true;
   const kind = trace.kind[gaveUp];
   if (kind !== SpanKind.client && kind !== SpanKind.server) return false;
+  if (failure.cause === 'stated') return false;
   const overrunNs = spans.latestEndNs[span]! - endOf(trace, gaveUp);
-  if (failure.cause === 'stated') {
-    // A caller that names another reason but left with its callee still at work, and without an answer.
+  if (failure.cause === 'connection-lost') {
     const clearly = Math.max(trace.durationNs[gaveUp]! * 0.1, 10_000_000);
-    return kind === SpanKind.client && !failure.answered && overrunNs > clearly;
+    return kind === SpanKind.client && overrunNs > clearly;
   }
   const reasonBelow = span !== gaveUp && failureOf(span).cause === 'stated';
-  if (isNearRound(trace.durationNs[gaveUp]!) && !reasonBelow) return true;
+  if (kind === SpanKind.client && !reasonBelow && isNearRound(trace.durationNs[gaveUp]!)) return true;
   return overrunNs > toleranceNs(trace, gaveUp) && stillRunning(trace, spans, span, endOf(trace, gaveUp)) !== span;
 }
 

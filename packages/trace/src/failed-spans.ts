@@ -1,4 +1,4 @@
-import { answeredWithFailure } from './failure.ts';
+import { answeredWithFailure, type Failure, isOwnReason } from './failure.ts';
 import { SpanKind, StatusCode } from './otlp.ts';
 import type { Trace } from './trace.ts';
 
@@ -10,6 +10,8 @@ export interface FailedSpans {
    */
   readonly failed: Uint8Array;
   readonly hasFailedChild: Uint8Array;
+  /** 1 where the failed children had long ended when the span failed, with a reason that is not theirs. */
+  readonly gotOverChildren: Uint8Array;
   /** 1 where something below a child that did not fail goes on after the span's end. */
   readonly hasOverrunningChild: Uint8Array;
   /** The latest end in each subtree, consumers left out. */
@@ -20,7 +22,8 @@ export interface FailedSpans {
   readonly surfaced: Int32Array;
 }
 
-export function findFailedSpans(trace: Trace): FailedSpans {
+/** @param failureOf what a failed span says; asked only where spans failed in several generations. */
+export function findFailedSpans(trace: Trace, failureOf: (span: number) => Failure): FailedSpans {
   const { spanCount, parentIndex } = trace;
   const failed = trace.statusCode.map((code) => (code === StatusCode.error ? 1 : 0));
   const hasFailedChild = new Uint8Array(spanCount);
@@ -36,15 +39,44 @@ export function findFailedSpans(trace: Trace): FailedSpans {
     latestEndNs[parent] = Math.max(latestEndNs[parent]!, latestEndNs[span]!);
   }
 
+  const gotOverChildren = findGotOver(trace, failed, failureOf);
   const gaveUp = Int32Array.from(parentIndex.keys());
   const surfaced = Int32Array.from(parentIndex.keys());
   for (let span = 0; span < spanCount; span++) {
     const parent = parentIndex[span]!;
     if (parent < 0 || failed[span] === 0 || failed[parent] === 0 || isAsynchronous(trace, span)) continue;
+    if (gotOverChildren[parent] === 1) continue;
     surfaced[span] = surfaced[parent]!;
     if (stoppedWaiting(trace, parent, span)) gaveUp[span] = gaveUp[parent]!;
   }
-  return { failed, hasFailedChild, hasOverrunningChild, latestEndNs, gaveUp, surfaced };
+  return { failed, hasFailedChild, gotOverChildren, hasOverrunningChild, latestEndNs, gaveUp, surfaced };
+}
+
+/** A span that goes on for this share of its time after its last failed child does not fail because of it. */
+const GOT_OVER_SHARE_MIN = 0.25;
+
+function findGotOver(trace: Trace, failed: Uint8Array, failureOf: (span: number) => Failure): Uint8Array {
+  const { spanCount, parentIndex } = trace;
+  const gotOver = new Uint8Array(spanCount);
+  const lastFailedChild = new Int32Array(spanCount).fill(-1);
+  // What was passed up to a span that itself says nothing.
+  const saidBelow = new Map<number, Failure>();
+  for (let span = spanCount - 1; span >= 0; span--) {
+    if (failed[span] === 0) continue;
+    const child = lastFailedChild[span]!;
+    if (child >= 0) {
+      const own = failureOf(span);
+      const below = saidBelow.get(child) ?? failureOf(child);
+      const leftNs = endOf(trace, span) - endOf(trace, child);
+      if (leftNs > GOT_OVER_SHARE_MIN * trace.durationNs[span]! && isOwnReason(own, below)) gotOver[span] = 1;
+      else if (own.message === '') saidBelow.set(span, below);
+    }
+    const parent = parentIndex[span]!;
+    if (parent < 0 || failed[parent] === 0 || isAsynchronous(trace, span)) continue;
+    const last = lastFailedChild[parent]!;
+    if (last < 0 || endOf(trace, span) > endOf(trace, last)) lastFailedChild[parent] = span;
+  }
+  return gotOver;
 }
 
 /** What a consumer does is no part of what its producer does. */

@@ -96,11 +96,7 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
     kind: Uint8Array.from(spans, (span) => span.kind ?? 0),
     statusCode: Uint8Array.from(spans, (span) => span.status?.code ?? 0),
     spanIds,
-    parentSpanIds: spans.map((span, index) => {
-      const parentSpanId = normalId(span.parentSpanId);
-      // A span that names itself is meant as a root by those senders that do it.
-      return parentSpanId === spanIds[index] ? '' : parentSpanId;
-    }),
+    parentSpanIds: spans.map((span) => normalId(span.parentSpanId)),
     names: spans.map((span) => span.name ?? ''),
     serviceIndex: Uint32Array.from(serviceOf),
     services: services.names,
@@ -178,15 +174,17 @@ function normalId(id: string | undefined): string {
   return id === undefined || id === null || id === '0000000000000000' ? '' : id.toLowerCase();
 }
 
+/** The last `service.name` that is a string with a character in it, as the store reads it. */
 function serviceName(attributes: readonly KeyValue[] | undefined): string {
-  return attributeText(findAttribute(attributes, 'service.name')) || UNKNOWN_SERVICE;
+  return (
+    attributes?.findLast(({ key, value }) => key === 'service.name' && value?.stringValue)?.value.stringValue ||
+    UNKNOWN_SERVICE
+  );
 }
 
 function clockName(attributes: readonly KeyValue[] | undefined): string {
-  const parts = ['service.name', 'service.instance.id', 'host.name'].map((key) =>
-    attributeText(findAttribute(attributes, key)),
-  );
-  return parts.join('\n');
+  const parts = ['service.instance.id', 'host.name'].map((key) => attributeText(findAttribute(attributes, key)));
+  return [serviceName(attributes), ...parts].join('\n');
 }
 
 /**

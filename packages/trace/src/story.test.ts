@@ -4,9 +4,9 @@ import { attributeText } from './attributes.ts';
 import type { TracesData } from './otlp.ts';
 import { type ClauseKind, type StoryOptions, tellStory } from './story.ts';
 import { aCheckout, type CheckoutPlan } from './testing/a-checkout.ts';
-import { anException, aTrace, spansOf, type SpanPlan } from './testing/a-trace.ts';
+import { anException, at, aTrace, spansOf, type SpanPlan } from './testing/a-trace.ts';
 import { anyTree } from './testing/any-trace.ts';
-import { traceFromOtlp } from './trace.ts';
+import { type Trace, traceFromOtlp } from './trace.ts';
 
 const storyOf = (data: TracesData, options?: StoryOptions) => tellStory(traceFromOtlp(data), options);
 const headlineOf = (...plans: SpanPlan[]) => storyOf(aTrace(...plans)).headline;
@@ -42,7 +42,11 @@ describe('the story of a timeout', () => {
       { tries: 2, fails: false },
       `web POST /buy took 4.15 s; 3.98 s of it was 2 × ${culprit}`,
     ],
-    ['another wait follows', { fails: false, reviewMs: 3000 }, `web POST /buy took 5.1 s; 1.99 s of it was ${culprit}`],
+    [
+      'another wait follows',
+      { fails: false, reviewMs: 3000 },
+      `web POST /buy took 5.1 s; 1.99 s of it was ${culprit.replace('checks', '…')}; 3 s was checkout manual review`,
+    ],
     [
       'nobody names a reason',
       { paymentError: '', paymentMessage: '' },
@@ -94,6 +98,15 @@ describe('the story of a timeout', () => {
     expect(textsOf(aTrace(shop(2010, [call])), 'kept-running')).toEqual([]);
   });
 
+  test('tells the reason that is given besides, where one is', () => {
+    const lost = aCheckout({ paymentError: 'ECONNRESET', paymentMessage: 'socket hang up' });
+    expect(textsOf(lost, 'gave-up')).toEqual(['payment gave up on fraud after 2 s: socket hang up (ECONNRESET)']);
+    const spoken = aCheckout({ paymentError: '', paymentMessage: 'fraud check timed out, pool has 0 of 10 free' });
+    expect(textsOf(spoken, 'gave-up')).toEqual([
+      'payment gave up on fraud after 2 s: fraud check timed out, pool has 0 of 10 free',
+    ]);
+  });
+
   test('carries the origins as JSON', () => {
     expect(storyOf(aCheckout({ fails: false })).errorOrigins).toEqual([
       {
@@ -135,6 +148,18 @@ describe('the story of an error', () => {
     expect(headlineOf(shop(120, [], { error: '' }))).toBe('shop GET /list took 120 ms and failed');
   });
 
+  test("tells the root's own reason rather than an earlier failure that was got over", () => {
+    const flag = work('GET flag', 2, 5, { kind: 'client', error: '404' });
+    const plan = shop(1337, [flag, query(10, 1300)], { error: '', message: 'assertion failed' });
+    expect(headlineOf(plan)).toBe('shop GET /list took 1.34 s and failed: assertion failed');
+    expect(textsOf(aTrace(plan), 'error', 'handled', 'surfaced')).toEqual([
+      'shop GET /list failed after 1.34 s: assertion failed',
+      'shop GET flag failed after 3 ms: 404',
+      'the error surfaced in shop GET /list after 1.34 s',
+      'shop GET /list handled the failure and went on for 1.33 s',
+    ]);
+  });
+
   test('prefers the error that the root failed with to a timeout that was handled', () => {
     const slow = work('GET /stock', 0, 1000, { kind: 'client', error: 'TimeoutError' });
     const guarded = work('stock or none', 0, 1000, { children: [slow] });
@@ -146,6 +171,17 @@ describe('the story of an error', () => {
   test('mentions a failure that was handled', () => {
     expect(headlineOf(shop(120, [charge]))).toBe(
       'shop GET /list took 120 ms; 70 ms of it was payment charge; shop handled a failure in payment: charge',
+    );
+  });
+
+  test('counts the failures that were handled', () => {
+    const tries = [20, 40, 60].map((from) => ({ ...charge, from, to: from + 10 }));
+    expect(headlineOf(shop(120, tries))).toBe(
+      'shop GET /list took 120 ms; 90 ms of it was shop GET /list itself; shop handled 3 failures in payment: charge',
+    );
+    const other = work('GET flag', 100, 105, { error: '404' });
+    expect(headlineOf(shop(120, [...tries, other]))).toMatch(
+      /; shop handled 4 failures, one of them in payment: charge$/,
     );
   });
 
@@ -204,6 +240,32 @@ describe('the story of a slow trace', () => {
     ]);
   });
 
+  test('tells of no such time where children overlap', () => {
+    const data = aTrace(shop(1000, [work('a', 0, 900), work('b', 800, 1000)]));
+    expect(textsOf(data, 'gap')).toEqual([]);
+    expect(storyOf(data).headline).toBe('shop GET /list took 1 s; 800 ms of it was shop a');
+  });
+
+  test('tells of no such time where a consumer works for a producer', () => {
+    const process: SpanPlan = { service: 'mail', name: 'process', kind: 'consumer', from: 5, to: 95 };
+    const send = work('send', 0, 100, { kind: 'producer', children: [process] });
+    expect(textsOf(aTrace(shop(100, [send])), 'gap')).toEqual([]);
+  });
+
+  test('never says that no child ran while one did', () => {
+    fc.assert(
+      fc.property(anyTree, (plan) => {
+        const trace = traceFromOtlp(aTrace(plan));
+        for (const { kind, spanIds, durationNs } of tellStory(trace).clauses) {
+          if (kind !== 'gap') continue;
+          const free = spanIds.reduce((sum, spanId) => sum + timeWithoutChild(trace, trace.find(spanId)), 0);
+          expect(Number(durationNs)).toBeLessThanOrEqual(free);
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
   test('sums up the smallest of many steps', () => {
     const children = Array.from({ length: 12 }, (_, index) => {
       return work('job', index * 10, index * 10 + 9 - index / 2, { service: `service ${index}` });
@@ -234,6 +296,36 @@ describe('the story of an incomplete trace', () => {
     expect(story).toMatchObject({ headline: 'No span of this trace has been received', clauses: [], rootSpanId: '' });
   });
 
+  test('tells of a second root, in its headline when it failed or took longer', () => {
+    const second = shop(5000, [], { service: 'pay', name: 'POST /pay', from: 2 });
+    const first = shop(1, []);
+    expect(headlineOf(first, { ...second, error: '500' })).toMatch(
+      /^shop GET \/list took 1 ms; .*; another root, pay POST \/pay, took 5 s and failed$/,
+    );
+    expect(headlineOf(first, second)).toMatch(/; another root, pay POST \/pay, took 5 s$/);
+    expect(headlineOf(first, { ...second, to: 2.5 })).not.toContain('another root');
+    expect(textsOf(aTrace(first, { ...second, to: 2.5 }), 'other-root')).toEqual([
+      'another root, pay POST /pay, took 500 µs',
+    ]);
+    const many = Array.from({ length: 9 }, (_, index) => ({ ...second, from: 10 + index }));
+    const texts = textsOf(aTrace(first, ...many), 'other-root');
+    expect([texts.length, texts.at(-1)]).toEqual([4, '6 more roots took up to 4.99 s']);
+  });
+
+  test('says that only some of the spans were read', () => {
+    const story = storyOf(aTrace(shop(100, [query(10, 90)])), { spansInTrace: 250_000 });
+    expect(story).toMatchObject({ truncated: true, spansInTrace: 250_000, spanCount: 2 });
+    expect(story.headline).toBe(
+      'shop GET /list took 100 ms; 80 ms of it was shop → stock database SELECT items; only 2 of 250000 spans were read',
+    );
+    expect(story.clauses.at(-1)).toMatchObject({ kind: 'missing', text: 'only 2 of 250000 spans were read' });
+    const rootless = aTrace({ ...shop(100, [query(10, 90)]), parentSpanId: '00000000000000ff' });
+    expect(storyOf(rootless, { spansInTrace: 9 }).headline).toMatch(
+      /^only 2 of 9 spans were read, without the root: shop GET \/list took 100 ms; 80 ms of it/,
+    );
+    expect(storyOf(rootless, { spansInTrace: 2 })).toMatchObject({ truncated: false, spansInTrace: 2 });
+  });
+
   test('copes with a root without duration', () => {
     expect(headlineOf(shop(0, [query(1, 2)]))).toBe('shop GET /list took 0 ns');
   });
@@ -241,6 +333,18 @@ describe('the story of an incomplete trace', () => {
   test('says by how much a clock was corrected', () => {
     expect(textsOf(aCheckout({ fraudClockMs: -1000 }), 'clock')).toEqual([
       'the clock of fraud ran about 996 ms behind; its spans are shown that much later',
+    ]);
+  });
+
+  test('says by how much a clock ran ahead, and tells the time as it was', () => {
+    const pay: SpanPlan = { service: 'pay', name: 'POST /pay', kind: 'server', from: 3020, to: 3980 };
+    const select: SpanPlan = { ...query(3030, 3970), service: 'pay' };
+    const call = work('POST', 10, 990, { kind: 'client', children: [{ ...pay, children: [select] }] });
+    expect(headlineOf(shop(1000, [call]))).toBe(
+      'shop GET /list took 1 s; 940 ms of it was pay → stock database SELECT items',
+    );
+    expect(textsOf(aTrace(shop(1000, [call])), 'clock')).toEqual([
+      'the clock of pay ran about 3 s ahead; its spans are shown that much earlier',
     ]);
   });
 });
@@ -316,6 +420,39 @@ describe('every story', () => {
     expect(headline).toContain('…');
   });
 
+  test('tells the same with long names as with short ones, and breaks nothing off', () => {
+    for (const name of ['a', 'ab cd ef', 'x'.repeat(45), 'w '.repeat(60)]) {
+      const headline = headlineOf(allNamed(name));
+      expect(headline.length).toBeLessThanOrEqual(160);
+      expect(headline).toMatch(
+        / took 10 s; 2.99 s of it was .*, which kept running 800 ms after .* gave up; 5.99 s was /,
+      );
+    }
+  });
+
+  test('holds the same clauses for any tree, whatever the lengths of the names', () => {
+    const long = (plan: SpanPlan): SpanPlan => ({
+      ...plan,
+      service: plan.service.repeat(50),
+      name: plan.name.repeat(50),
+      children: plan.children?.map(long) ?? [],
+    });
+    fc.assert(
+      fc.property(anyTree, (plan) => {
+        const short = headlineOf(plan);
+        const headline = headlineOf(long(plan));
+        expect(headline.length).toBeLessThanOrEqual(160);
+        expect(shape(headline)).toBe(shape(short));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test('cuts a text between two words', () => {
+    const message = 'the order could not be placed '.repeat(8);
+    expect(headlineOf(shop(120, [], { error: '', message }))).toMatch(/ (the|order|could|not|be|placed)…$/);
+  });
+
   test('is one line of plain text, whatever a name holds', () => {
     const headline = headlineOf(shop(100, [], { service: 'a\u001b[31m\nb', name: 'c\u202ed\u2028\ud800 <b>' }));
     expect(headline).toBe('a [31m b c d <b> took 100 ms; it is the only span received');
@@ -337,6 +474,34 @@ describe('every story', () => {
     expect(error?.spanCount).toBe(120);
   });
 });
+
+/** In nanoseconds, whole milliseconds counted one by one. */
+function timeWithoutChild(trace: Trace, span: number): number {
+  const busy = new Set<number>();
+  const ms = (index: number): [number, number] => {
+    const from = Math.round(at(trace.startNs, index) / 1e6);
+    return [from, from + Math.round(at(trace.durationNs, index) / 1e6)];
+  };
+  for (let child = span + 1; child < span + at(trace.subtreeSize, span); child += at(trace.subtreeSize, child)) {
+    const [from, to] = ms(child);
+    for (let moment = from; moment < to; moment++) busy.add(moment);
+  }
+  const [from, to] = ms(span);
+  return Array.from({ length: to - from }, (_, i) => from + i).filter((moment) => !busy.has(moment)).length * 1e6;
+}
+
+/** A trace with a timeout and a longer wait, whose names are all made of this one. */
+function allNamed(name: string): SpanPlan {
+  const late: SpanPlan = { service: `${name}2`, name, kind: 'server', from: 6110, to: 9900 };
+  const call = work(name, 6100, 9100, { service: name, kind: 'client', error: 'TimeoutError', children: [late] });
+  const slow = work(`${name} slow`, 10, 6000, { service: name });
+  return { ...shop(10_000, [slow, call], { error: '504' }), service: name, name };
+}
+
+/** A headline without the names of `anyTree`. */
+function shape(headline: string): string {
+  return headline.replaceAll(/([abcxy])\1*…?/g, '');
+}
 
 function sumOf(items: readonly { readonly durationNs: string }[]): bigint {
   return items.reduce((total, { durationNs }) => total + BigInt(durationNs), 0n);

@@ -25,6 +25,10 @@ export interface Story {
   /** Left out beyond `errorOriginsMax`. */
   readonly omittedErrorOrigins: number;
   readonly spanCount: number;
+  /** How many spans the trace has, as far as the teller was told; those that were not read count. */
+  readonly spansInTrace: number;
+  /** Whether the story is told from a part of the trace's spans only; then headline and clauses say so. */
+  readonly truncated: boolean;
   /** Repeats of a span that were received and count once. */
   readonly duplicateSpans: number;
 }
@@ -43,8 +47,8 @@ export interface StoryClause {
 /**
  * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total) · `gave-up`,
  * `kept-running`: the two sides of a timeout · `error`: where a failure began · `handled`, `surfaced`: where it ended ·
- * `repeated`: many like calls one after another · `gap`: time without a child · `clock`, `missing`: how far the trace
- * can be trusted.
+ * `repeated`: many like calls one after another · `gap`: time without a child · `other-root`: a span without a parent
+ * beside the root · `clock`, `missing`: how far the trace can be trusted.
  */
 export type ClauseKind =
   | 'total'
@@ -56,6 +60,7 @@ export type ClauseKind =
   | 'surfaced'
   | 'repeated'
   | 'gap'
+  | 'other-root'
   | 'clock'
   | 'missing';
 
@@ -82,8 +87,10 @@ export interface StoryErrorOrigin {
   readonly message: string;
 }
 
-/** Bounds of what a story holds; what is left out is counted in the story. */
+/** Bounds of what a story holds, where what is left out is counted in the story; and what the trace does not tell. */
 export interface StoryOptions {
+  /** How many spans the trace has where not all of them were read; those of the trace by default, repeats included. */
+  readonly spansInTrace?: number;
   /** 10,000 by default. */
   readonly criticalSegmentsMax?: number;
   /** 100 by default. */
@@ -98,9 +105,11 @@ export interface StoryOptions {
  */
 export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
   const { criticalSegmentsMax = 10_000, errorOriginsMax = 100, clauseSpanIdsMax = 1_000 } = options;
+  const spansRead = trace.spanCount + trace.duplicateSpans;
+  const spansInTrace = Math.max(spansRead, options.spansInTrace ?? 0);
   const segments = criticalPath(trace);
   const origins = errorOrigins(trace);
-  const evidence = gatherEvidence(trace, segments, origins);
+  const evidence = gatherEvidence(trace, segments, origins, spansInTrace);
   const keptSegments = longestOf(segments, criticalSegmentsMax);
   return {
     traceId: trace.traceId,
@@ -118,6 +127,8 @@ export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
     errorOrigins: origins.slice(0, errorOriginsMax).map((origin) => describeOrigin(trace, origin)),
     omittedErrorOrigins: Math.max(0, origins.length - errorOriginsMax),
     spanCount: trace.spanCount,
+    spansInTrace,
+    truncated: spansInTrace > spansRead,
     duplicateSpans: trace.duplicateSpans,
   };
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Span, TracesData } from './otlp.ts';
+import type { AnyValue, Span, TracesData } from './otlp.ts';
 import { A_START_UNIX_NANO, A_TRACE_ID, at, aTrace, keyValues, spansOf, type SpanPlan } from './testing/a-trace.ts';
 import { type Trace, traceFromOtlp } from './trace.ts';
 
@@ -11,6 +11,13 @@ const internal = (name: string, from: number, to: number, ...children: SpanPlan[
 /** The tree as lines: two blanks a level. */
 const outline = (trace: Trace): string[] =>
   trace.names.map((name, index) => `${'  '.repeat(at(trace.depth, index))}${name}`);
+
+/** The services of a trace whose resource names itself by each of these values. */
+const servicesWith = (...values: AnyValue[]): readonly string[] => {
+  const data = aTrace(internal('root', 0, 1));
+  at(data.resourceSpans, 0).resource = { attributes: values.map((value) => ({ key: 'service.name', value })) };
+  return traceFromOtlp(data).services;
+};
 
 describe('traceFromOtlp', () => {
   test('orders spans depth first, siblings by start, then end, then span id', () => {
@@ -102,11 +109,13 @@ describe('traceFromOtlp', () => {
     expect(trace.hasRoot).toBe(false);
   });
 
-  test('takes a span that names itself as its parent for a root', () => {
-    const trace = traceFromOtlp(aTrace({ ...internal('root', 0, 1), spanId: 'aa', parentSpanId: 'aa' }));
-    expect(trace.parentIndex[0]).toBe(-1);
-    expect(trace.hasRoot).toBe(true);
-    expect(trace.missingParent[0]).toBe(0);
+  test('lets a span that names itself as its parent stand at the top, but for no root', () => {
+    const self = { ...internal('self', 0, 9), spanId: 'aa', parentSpanId: 'aa' };
+    const alone = traceFromOtlp(aTrace(self));
+    expect(alone).toMatchObject({ rootIndex: 0, rootIndexes: [], hasRoot: false });
+    expect([alone.parentIndex[0], alone.missingParent[0]]).toEqual([-1, 0]);
+    const trace = traceFromOtlp(aTrace(self, internal('root', 5, 6)));
+    expect(trace.names[trace.rootIndex]).toBe('root');
   });
 
   test('marks a span whose parent has not been received', () => {
@@ -130,6 +139,16 @@ describe('traceFromOtlp', () => {
     expect(trace.names[trace.rootIndex]).toBe('first');
   });
 
+  test('is about the root with the lower span id when two start together', () => {
+    const roots = [
+      { ...internal('short', 0, 1), spanId: 'bb' },
+      { ...internal('long', 0, 9), spanId: 'aa' },
+    ];
+    const trace = traceFromOtlp(aTrace(...roots));
+    expect(trace.rootIndexes.map((index) => trace.names[index])).toEqual(['long', 'short']);
+    expect(trace.names[trace.rootIndex]).toBe('long');
+  });
+
   test('gives a span that ends before it starts no duration', () => {
     const trace = traceFromOtlp(aTrace(internal('root', 5, 2)));
     expect([...trace.durationNs]).toEqual([0]);
@@ -147,6 +166,12 @@ describe('traceFromOtlp', () => {
     const data = aTrace(internal('root', 0, 1));
     delete at(data.resourceSpans, 0).resource;
     expect(traceFromOtlp(data).services).toEqual(['unknown_service']);
+  });
+
+  test('takes the last service name that is a string, as the store does', () => {
+    expect(servicesWith({ stringValue: 'first' }, { stringValue: 'last' }, { stringValue: '' })).toEqual(['last']);
+    expect(servicesWith({ stringValue: 'web' }, { intValue: '7' })).toEqual(['web']);
+    expect(servicesWith({ intValue: '7' })).toEqual(['unknown_service']);
   });
 
   test('leaves out the spans of other traces, and counts them', () => {

@@ -41,7 +41,9 @@ export interface Trace {
    * stand at the top; -1 for a trace without spans.
    */
   readonly rootIndex: number;
-  /** Whether a span that names no parent has been received. */
+  /** All spans that name no parent, by start and then span id: the first is `rootIndex`. Mostly one. */
+  readonly rootIndexes: readonly number[];
+  /** Whether a span that names no parent has been received. A span that names itself names a parent. */
   readonly hasRoot: boolean;
   /** Repeats of a span that are left out. */
   readonly duplicateSpans: number;
@@ -70,8 +72,11 @@ export function traceFromOtlp(data: TracesData): Trace {
   const tree = layOutTree(parentIndex, order);
   const { serviceIndex, services } = numberServices(received, order);
   const spanIds = Array.from(order, (from) => received.spanIds[from]!);
-  const parentless = Uint8Array.from(order, (from) => (received.parentSpanIds[from] === '' ? 1 : 0));
-  const trueRoot = parentless.findIndex((none, index) => none === 1 && tree.parentIndex[index]! < 0);
+  const isRoot = (index: number): boolean =>
+    tree.parentIndex[index]! < 0 && received.parentSpanIds[order[index]!] === '';
+  const rootIndexes = Array.from(order.keys())
+    .filter(isRoot)
+    .toSorted((a, b) => startNs[a]! - startNs[b]! || (spanIds[a]! < spanIds[b]! ? -1 : 1));
   let positions: Map<string, number> | undefined;
 
   return {
@@ -90,8 +95,9 @@ export function traceFromOtlp(data: TracesData): Trace {
     services,
     missingParent: Uint8Array.from(order, (from) => missingParent[from]!),
     skewNs: skew === undefined ? new Float64Array(received.count) : pickFloats(skew, order),
-    rootIndex: trueRoot >= 0 ? trueRoot : longestTop(tree.parentIndex, durationNs),
-    hasRoot: trueRoot >= 0,
+    rootIndex: rootIndexes[0] ?? longestTop(tree.parentIndex, durationNs),
+    rootIndexes,
+    hasRoot: rootIndexes.length > 0,
     duplicateSpans: received.duplicateSpans,
     foreignSpans: received.foreignSpans,
     source: (index) => received.source(order[index] ?? -1),

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { answerClientErrors } from '../client-error.ts';
 import { EngineError } from '../query/rows.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
@@ -85,6 +86,10 @@ export class ApiServer {
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = connectionsMax;
+    answerClientErrors(this.#server, (status, message) => {
+      const { body, contentType } = json({ error: { code: 'not_http', message } }, status);
+      return { contentType, body: typeof body === 'string' ? body : '' };
+    });
     // A connection on which nothing moves for longer than a request and its answer may take: its client reads no more.
     this.#server.timeout = requestTimeoutMs + answerTimeoutMs;
   }

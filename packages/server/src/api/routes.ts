@@ -5,11 +5,11 @@ import type {
   ServicesResponse,
   TracesResponse,
 } from '@throughline/trace';
-import { tellStory, traceFromOtlp } from '@throughline/trace';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search.ts';
 import { findOperations, findServices } from '../query/services.ts';
+import { storyOf } from '../query/story.ts';
 import type { StoredTrace } from '../query/trace.ts';
 import { findTrace } from '../query/trace.ts';
 import { json, otlpJson } from './answer.ts';
@@ -41,8 +41,8 @@ const TRACES_MAX = 1_000;
 const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
 
-/** Says that a trace was too large to be read whole; its value is the number of spans that were read. */
-const TRUNCATED_HEADER = 'Throughline-Truncated-To-Spans';
+/** Says that a trace was too large to be read whole; its value is the number of spans that are stored of it. */
+const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
 /** The questions under `/api/v1/`. */
 export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Route[] {
@@ -160,7 +160,7 @@ export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Ro
       asksStore: true,
       answer: async ({ path, signal }) => {
         const trace = await traceAt(context(signal), path['traceId']);
-        return { ...json(tellStory(traceFromOtlp(trace.data))), headers: truncatedHeader(trace) };
+        return { ...json(storyOf(trace)), headers: truncatedHeader(trace) };
       },
     }),
   ];
@@ -189,6 +189,6 @@ async function traceAt(context: QueryContext, given = ''): Promise<StoredTrace> 
   return trace;
 }
 
-function truncatedHeader({ truncated, spanCount }: StoredTrace): Record<string, string> {
-  return truncated ? { [TRUNCATED_HEADER]: String(spanCount) } : {};
+function truncatedHeader({ truncated, storedSpanCount }: StoredTrace): Record<string, string> {
+  return truncated ? { [SPANS_IN_TRACE_HEADER]: String(storedSpanCount) } : {};
 }

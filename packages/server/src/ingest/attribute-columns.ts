@@ -41,6 +41,12 @@ export class AttributeColumns {
     this.values.string(source, start, end);
   }
 
+  /** A string of less than 128 bytes with its length before it, as one byte: the same in protobuf and in the column. */
+  shortString(source: Uint8Array, start: number, end: number): void {
+    this.types.byte(AttributeType.string);
+    this.values.copy(source, start, end);
+  }
+
   bytes(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.bytes);
     this.values.string(source, start, end);
@@ -55,6 +61,24 @@ export class AttributeColumns {
   int(low: number, high: number): void {
     this.types.byte(AttributeType.int);
     this.#text(int64Text(low, high));
+  }
+
+  /** An integer of 0 to 2^30. */
+  smallInt(value: number): void {
+    this.types.byte(AttributeType.int);
+    const { values } = this;
+    let digits = 1;
+    for (let limit = 10; value >= limit; limit *= 10) digits += 1;
+    values.reserve(digits + 1);
+    const { bytes, length } = values;
+    bytes[length] = digits;
+    let rest = value;
+    for (let at = length + digits; at > length; at--) {
+      const tenth = (rest / 10) | 0;
+      bytes[at] = 48 + rest - tenth * 10;
+      rest = tenth;
+    }
+    values.length = length + digits + 1;
   }
 
   double(value: number): void {

@@ -1,24 +1,27 @@
+import { copyWords, viewOf } from './byte-view.ts';
+
 /** Plain growable memory. Lengths are public and may be lowered to forget what was appended last. */
 
 const FIRST_CAPACITY = 256;
 
-/** `clear` gives back memory above this: one large request must not be paid for ever. */
+/** Memory above this is given back when it is not needed: one large request must not be paid for ever … */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
+/** … but only after so many uses in a row that took less than a quarter of it: to grow again costs more than to write. */
+const SMALL_USES = 16;
 
-/** Strings up to this are copied byte by byte; a call into native code costs more than that. */
-const SHORT_BYTES = 24;
+/** Strings up to this are copied word by word; a call into native code costs more than that. */
+const SHORT_BYTES = 256;
 
 export class ByteBuffer {
   bytes = new Uint8Array(FIRST_CAPACITY);
+  /** Of all of `bytes`. */
+  view = new DataView(this.bytes.buffer);
   length = 0;
+  #smallUses = 0;
 
   /** Makes room for `count` more bytes. */
   reserve(count: number): void {
-    const needed = this.length + count;
-    if (needed <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+    if (this.length + count > this.bytes.length) this.#grow(this.length + count);
   }
 
   byte(value: number): void {
@@ -35,12 +38,29 @@ export class ByteBuffer {
     const count = end - start;
     this.reserve(count);
     const { bytes, length } = this;
-    if (count <= SHORT_BYTES) {
+    if (count < 4) {
       for (let index = 0; index < count; index++) bytes[length + index] = source[start + index] as number;
+    } else if (count <= SHORT_BYTES) {
+      copyWords(viewOf(source), start, this.view, length, count);
     } else {
-      bytes.set(source.subarray(start, end), length);
+      // Not `subarray`, which is slower for a Buffer.
+      bytes.set(new Uint8Array(source.buffer, source.byteOffset + start, count), length);
     }
     this.length = length + count;
+  }
+
+  /** Appends what stands from `start` on so many times more; each copy doubles what the next one copies. */
+  repeat(start: number, times: number): void {
+    const total = (this.length - start) * times;
+    this.reserve(total);
+    const { bytes, length } = this;
+    const stop = length + total;
+    for (let at = length; at < stop;) {
+      const count = Math.min(at - start, stop - at);
+      bytes.copyWithin(at, start, start + count);
+      at += count;
+    }
+    this.length = stop;
   }
 
   /** LEB128, as protobuf and ClickHouse write lengths. */
@@ -82,8 +102,24 @@ export class ByteBuffer {
   }
 
   clear(): void {
+    const capacity = this.bytes.length;
+    this.#smallUses = isWasted(this.length, capacity) ? this.#smallUses + 1 : 0;
     this.length = 0;
-    if (this.bytes.length > KEPT_BYTES_MAX) this.bytes = new Uint8Array(FIRST_CAPACITY);
+    if (this.#smallUses === SMALL_USES) {
+      this.#smallUses = 0;
+      this.#replace(new Uint8Array(FIRST_CAPACITY));
+    }
+  }
+
+  #grow(needed: number): void {
+    const grown = new Uint8Array(Math.max(needed, this.bytes.length * 2));
+    grown.set(this.bytes.subarray(0, this.length));
+    this.#replace(grown);
+  }
+
+  #replace(bytes: Uint8Array<ArrayBuffer>): void {
+    this.bytes = bytes;
+    this.view = new DataView(bytes.buffer);
   }
 }
 
@@ -91,6 +127,7 @@ export class ByteBuffer {
 export class Uint32Buffer {
   items = new Uint32Array(FIRST_CAPACITY / 4);
   length = 0;
+  #smallUses = 0;
 
   push(value: number): void {
     if (this.length === this.items.length) {
@@ -111,7 +148,15 @@ export class Uint32Buffer {
   }
 
   clear(): void {
+    this.#smallUses = isWasted(this.length * 4, this.items.length * 4) ? this.#smallUses + 1 : 0;
     this.length = 0;
-    if (this.items.length * 4 > KEPT_BYTES_MAX) this.items = new Uint32Array(FIRST_CAPACITY / 4);
+    if (this.#smallUses === SMALL_USES) {
+      this.#smallUses = 0;
+      this.items = new Uint32Array(FIRST_CAPACITY / 4);
+    }
   }
+}
+
+function isWasted(usedBytes: number, capacityBytes: number): boolean {
+  return capacityBytes > KEPT_BYTES_MAX && usedBytes < capacityBytes / 4;
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
@@ -62,10 +63,12 @@ export class Loader {
    * left; what is left is loaded at the next start.
    */
   async drain(timeoutMs: number): Promise<boolean> {
+    const { signal } = this.#stopping;
     const timer = setTimeout(() => this.#stopping.abort(), timeoutMs);
-    await this.#running;
+    // Not for an insert that is under way: the engine may not answer at all, and gives it a time of its own at its end.
+    await Promise.race([this.#running, once(signal, 'abort')]);
     clearTimeout(timer);
-    return !this.#stopping.signal.aborted;
+    return !signal.aborted;
   }
 
   async #run(): Promise<void> {

@@ -1,3 +1,4 @@
+import { equalWords, hashWords, viewOf } from './byte-view.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
 
 const FIRST_SLOTS = 64;
@@ -25,6 +26,9 @@ export class LowCardinalityColumn {
   readonly #slotOfEntry = new Uint32Buffer();
   /** Open addressing with linear probes: entry number + 1, 0 for a free slot. */
   #slots = new Uint32Array(FIRST_SLOTS);
+  /** A guess for each entry: the one that came behind it last. Spans carry the same keys in the same order. */
+  readonly #followers = new Uint32Buffer();
+  #last = 0;
 
   /** `seed` keeps senders from knowing which strings collide. */
   constructor(seed: number) {
@@ -41,6 +45,15 @@ export class LowCardinalityColumn {
 
   /** The number of a string, which becomes an entry if it is not one yet. */
   intern(source: Uint8Array, start: number, end: number): number {
+    const { items } = this.#followers;
+    const guess = items[this.#last] as number;
+    if (guess < this.entryCount && this.#equals(guess, source, start, end)) return (this.#last = guess);
+    const entry = this.#find(source, start, end);
+    items[this.#last] = entry;
+    return (this.#last = entry);
+  }
+
+  #find(source: Uint8Array, start: number, end: number): number {
     const hash = this.#hash(source, start, end);
     const mask = this.#slots.length - 1;
     let slot = hash & mask;
@@ -65,14 +78,22 @@ export class LowCardinalityColumn {
       const slot = this.#slotOfEntry.at(entry);
       if (slot !== NO_SLOT) this.#slots[slot] = 0;
     }
-    this.#starts.length = this.#ends.length = this.#hashes.length = this.#slotOfEntry.length = entryCount;
+    this.#last = 0;
+    this.#followers.length =
+      this.#starts.length =
+      this.#ends.length =
+      this.#hashes.length =
+      this.#slotOfEntry.length =
+        entryCount;
     this.entries.length = this.#ends.last();
   }
 
   clear(): void {
+    const { length } = this.entries;
     this.truncateEntries(0);
-    this.indexes.clear();
+    this.entries.length = length;
     this.entries.clear();
+    this.indexes.clear();
   }
 
   #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
@@ -82,6 +103,7 @@ export class LowCardinalityColumn {
     this.entries.copy(source, start, end);
     this.#ends.push(this.entries.length);
     this.#hashes.push(hash);
+    this.#followers.push(entry + 1);
     this.#slotOfEntry.push(slot);
     if (slot !== NO_SLOT) this.#slots[slot] = entry + 1;
     if (this.entryCount * 2 > this.#slots.length) this.#growSlots();
@@ -101,18 +123,22 @@ export class LowCardinalityColumn {
     }
   }
 
-  /** FNV-1a over all bytes from a secret beginning, and a last mix, since the low bits choose the slot. */
+  /** Of all bytes, from a secret beginning; the last mix is for the low bits, which choose the slot. */
   #hash(source: Uint8Array, start: number, end: number): number {
+    const length = end - start;
     let hash = this.#seed;
-    for (let index = start; index < end; index++) hash = Math.imul(hash ^ (source[index] as number), 0x01000193);
+    if (length >= 4) hash = hashWords(viewOf(source), start, length, hash);
+    else for (let index = start; index < end; index++) hash = Math.imul(hash ^ (source[index] as number), 0x01000193);
     hash ^= hash >>> 15;
-    return Math.imul(hash, 0x2c1b3c6d) >>> 0;
+    hash = Math.imul(hash, 0x2c1b3c6d);
+    return (hash ^ (hash >>> 13)) & HASH_MASK;
   }
 
   #equals(entry: number, source: Uint8Array, start: number, end: number): boolean {
     const entryStart = this.#starts.items[entry] as number;
     const length = end - start;
     if ((this.#ends.items[entry] as number) - entryStart !== length) return false;
+    if (length >= 4) return equalWords(this.entries.view, entryStart, viewOf(source), start, length);
     const { bytes } = this.entries;
     for (let index = 0; index < length; index++) {
       if (bytes[entryStart + index] !== source[start + index]) return false;
@@ -122,3 +148,5 @@ export class LowCardinalityColumn {
 }
 
 const NO_SLOT = 0xffff_ffff;
+/** A small integer in V8, which needs no memory of its own. */
+const HASH_MASK = 0x3fff_ffff;

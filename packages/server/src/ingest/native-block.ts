@@ -104,24 +104,45 @@ function text(out: ByteBuffer, value: string): void {
 /** An array column begins with the ends of its rows, 64 bits each. */
 function writeOffsets(out: ByteBuffer, ends: Uint32Buffer): void {
   const view = out.room(ends.length * 8);
-  for (let row = 0; row < ends.length; row++) view.setUint32(row * 8, ends.items[row] as number, true);
+  // Most spans have no events and no links: the room is zeros already.
+  if (ends.last() === 0) return;
+  const { items, length } = ends;
+  for (let row = 0; row < length; row++) view.setUint32(row * 8, items[row] as number, true);
 }
 
 /** Answers the number of items in all rows. */
 function writeSharedOffsets(out: ByteBuffer, ends: Uint32Buffer, rowOf: Uint32Buffer): number {
   const view = out.room(rowOf.length * 8);
   let end = 0;
-  for (let row = 0; row < rowOf.length; row++) {
-    const shared = rowOf.items[row] as number;
-    end += ends.at(shared) - ends.at(shared - 1);
-    view.setUint32(row * 8, end, true);
-  }
+  let row = 0;
+  eachRun(rowOf, (shared, rows) => {
+    const items = ends.at(shared) - ends.at(shared - 1);
+    for (const stop = row + rows; row < stop; row++) {
+      end += items;
+      view.setUint32(row * 8, end, true);
+    }
+  });
   return end;
 }
 
 function writeSharedWords(out: ByteBuffer, column: Uint32Buffer, rowOf: Uint32Buffer): void {
   const view = out.room(rowOf.length * 4);
-  for (let row = 0; row < rowOf.length; row++) view.setUint32(row * 4, column.at(rowOf.items[row] as number), true);
+  let row = 0;
+  eachRun(rowOf, (shared, rows) => {
+    const word = column.at(shared);
+    for (const stop = row + rows; row < stop; row++) view.setUint32(row * 4, word, true);
+  });
+}
+
+/** Calls back for each resource or scope with the number of spans that follow each other and share it. */
+function eachRun(rowOf: Uint32Buffer, write: (shared: number, rows: number) => void): void {
+  const { items, length } = rowOf;
+  for (let row = 0; row < length;) {
+    const shared = items[row] as number;
+    const begin = row;
+    while (row < length && items[row] === shared) row += 1;
+    write(shared, row - begin);
+  }
 }
 
 /** SharedDictionariesWithAdditionalKeys; it stands before the offsets of an array. */
@@ -136,8 +157,13 @@ function writeLowCardinality(out: ByteBuffer, column: LowCardinalityColumn): voi
 
 function writeSharedLowCardinality(out: ByteBuffer, column: LowCardinalityColumn, rowOf: Uint32Buffer): void {
   writeLowCardinalityPrefix(out);
-  const writeIndex = writeDictionary(out, column, rowOf.length);
-  for (let row = 0; row < rowOf.length; row++) writeIndex(row, column.indexes.at(rowOf.items[row] as number));
+  const { items } = column.indexes;
+  const type = writeDictionary(out, column, rowOf.length);
+  eachRun(rowOf, (shared, rows) => {
+    const begin = out.length;
+    writeNumbers(out, items, shared, shared + 1, type);
+    out.repeat(begin, rows - 1);
+  });
 }
 
 function writeKeys(out: ByteBuffer, attributes: AttributeColumns): void {
@@ -152,58 +178,65 @@ function writeSharedKeys(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32B
   const count = writeSharedOffsets(out, ends, rowOf);
   // Nothing follows the offsets where no row has an item.
   if (count === 0) return;
-  const writeIndex = writeDictionary(out, keys, count);
-  let item = 0;
-  for (let row = 0; row < rowOf.length; row++) {
-    const shared = rowOf.items[row] as number;
-    for (let index = ends.at(shared - 1); index < ends.at(shared); index++) {
-      writeIndex(item++, keys.indexes.items[index] as number);
-    }
-  }
+  const type = writeDictionary(out, keys, count);
+  eachRun(rowOf, (shared, rows) => {
+    const begin = out.length;
+    writeNumbers(out, keys.indexes.items, ends.at(shared - 1), ends.at(shared), type);
+    out.repeat(begin, rows - 1);
+  });
 }
 
 function writeSharedValues(out: ByteBuffer, { attributes, valueEnds }: Shared, rowOf: Uint32Buffer): void {
   writeSharedOffsets(out, attributes.ends, rowOf);
-  for (let row = 0; row < rowOf.length; row++) {
-    const shared = rowOf.items[row] as number;
-    out.copy(attributes.values.bytes, valueEnds.at(shared - 1), valueEnds.at(shared));
-  }
+  writeSharedBytes(out, attributes.values, valueEnds, rowOf);
 }
 
 function writeSharedTypes(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32Buffer): void {
   writeSharedOffsets(out, attributes.ends, rowOf);
-  for (let row = 0; row < rowOf.length; row++) {
-    const shared = rowOf.items[row] as number;
-    out.copy(attributes.types.bytes, attributes.ends.at(shared - 1), attributes.ends.at(shared));
-  }
+  writeSharedBytes(out, attributes.types, attributes.ends, rowOf);
+}
+
+function writeSharedBytes(out: ByteBuffer, column: ByteBuffer, ends: Uint32Buffer, rowOf: Uint32Buffer): void {
+  eachRun(rowOf, (shared, rows) => {
+    const begin = out.length;
+    out.copy(column.bytes, ends.at(shared - 1), ends.at(shared));
+    out.repeat(begin, rows - 1);
+  });
 }
 
 /** The dictionary and the rows' numbers in it; nothing where there are no rows. */
 function writeIndexes(out: ByteBuffer, column: LowCardinalityColumn): void {
   const { items, length } = column.indexes;
   if (length === 0) return;
-  const writeIndex = writeDictionary(out, column, length);
-  for (let row = 0; row < length; row++) writeIndex(row, items[row] as number);
+  writeNumbers(out, items, 0, length, writeDictionary(out, column, length));
 }
 
 /** Bits of the word before the dictionary: it carries its own keys, and they replace those of the block before. */
 const HAS_ADDITIONAL_KEYS = 1 << 9;
 const NEEDS_UPDATE = 1 << 10;
 
-/** Answers the function that writes a row's number into the room that has been made for all of them. */
-function writeDictionary(
-  out: ByteBuffer,
-  column: LowCardinalityColumn,
-  rows: number,
-): (row: number, index: number) => void {
-  // Numbers are UInt8, UInt16 or UInt32 (types 0, 1 and 2), as narrow as the dictionary allows.
+/** The power of two of a number's bytes: UInt8, UInt16 or UInt32. */
+type NumberType = 0 | 1 | 2;
+
+/** Writes everything before the rows' numbers and answers their type, which is as narrow as the dictionary allows. */
+function writeDictionary(out: ByteBuffer, column: LowCardinalityColumn, rows: number): NumberType {
   const type = column.entryCount <= 0x100 ? 0 : column.entryCount <= 0x1_0000 ? 1 : 2;
   out.uint64(type | HAS_ADDITIONAL_KEYS | NEEDS_UPDATE);
   out.uint64(column.entryCount);
   out.copy(column.entries.bytes, 0, column.entries.length);
   out.uint64(rows);
-  const view = out.room(rows << type);
-  if (type === 0) return (row, index) => view.setUint8(row, index);
-  if (type === 1) return (row, index) => view.setUint16(row * 2, index, true);
-  return (row, index) => view.setUint32(row * 4, index, true);
+  return type;
+}
+
+function writeNumbers(out: ByteBuffer, numbers: Uint32Array, start: number, end: number, type: NumberType): void {
+  const count = end - start;
+  out.reserve(count << type);
+  const { bytes, view, length } = out;
+  if (type === 0) for (let item = 0; item < count; item++) bytes[length + item] = numbers[start + item] as number;
+  else if (type === 1) {
+    for (let item = 0; item < count; item++) view.setUint16(length + item * 2, numbers[start + item] as number, true);
+  } else {
+    for (let item = 0; item < count; item++) view.setUint32(length + item * 4, numbers[start + item] as number, true);
+  }
+  out.length = length + (count << type);
 }

@@ -28,6 +28,14 @@ export class RequestTooLargeError extends Error {
 /** Why one span of an otherwise good request is not stored. */
 export interface SpanRefusal {
   /** A metric's label. */
-  readonly code: 'trace_id' | 'span_id' | 'parent_span_id' | 'link' | 'start_time' | 'limit';
+  readonly code:
+    | 'trace_id'
+    | 'span_id'
+    | 'parent_span_id'
+    | 'link'
+    | 'start_time'
+    | 'end_time'
+    | 'event_time'
+    | 'limit';
   readonly message: string;
 }

@@ -5,7 +5,7 @@ import { LowCardinalityColumn } from './low-cardinality.ts';
 import { RequestTooLargeError, type SpanRefusal } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
-import { checkLink, checkSpan } from './span-check.ts';
+import { checkEvent, checkLink, checkSpan } from './span-check.ts';
 import { secondsOf } from './time.ts';
 
 export interface BlockLimits {
@@ -69,7 +69,7 @@ export class SpanBlock {
   readonly #requestDays = new Set<number>();
   #requestBytes = 0;
   #replicatedBytes = 0;
-  #linkProblem: SpanRefusal | null = null;
+  #itemProblem: SpanRefusal | null = null;
 
   /** `seed`: any 32 bits that senders do not know. */
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS) {
@@ -159,7 +159,7 @@ export class SpanBlock {
   beginSpan(): void {
     this.#spanMark.length = 0;
     this.#saveSpan(this.#spanMark);
-    this.#linkProblem = null;
+    this.#itemProblem = null;
   }
 
   /** Its attributes have been appended to `events.attributes` before. */
@@ -171,13 +171,14 @@ export class SpanBlock {
     timeHigh: number,
     droppedAttributesCount: number,
   ): void {
+    this.#itemProblem ??= checkEvent(timeHigh);
     this.events.add(source, nameStart, nameEnd, timeLow, timeHigh, droppedAttributesCount);
   }
 
   /** Its attributes have been appended to `links.attributes` before. */
   addLink(source: Uint8Array, link: LinkFields): void {
-    this.#linkProblem ??= checkLink(link);
-    if (this.#linkProblem === null) this.links.add(source, link);
+    this.#itemProblem ??= checkLink(link);
+    if (this.#itemProblem === null) this.links.add(source, link);
   }
 
   /**
@@ -186,11 +187,8 @@ export class SpanBlock {
    */
   endSpan(span: SpanFields): SpanRefusal | null {
     const seconds = secondsOf(span.startLow, span.startHigh);
-    const problem = checkSpan(span, seconds) ?? this.#linkProblem ?? this.#checkLimits(seconds);
-    if (problem !== null) {
-      this.#restoreSpan(this.#spanMark);
-      return problem;
-    }
+    const problem = checkSpan(span, seconds) ?? this.#itemProblem ?? this.#checkLimits(seconds);
+    if (problem !== null) return this.abandonSpan(problem);
     const { source } = span;
     this.traceIds.copy(source, span.traceIdStart, span.traceIdEnd);
     this.spanIds.copy(source, span.spanIdStart, span.spanIdEnd);
@@ -222,12 +220,23 @@ export class SpanBlock {
     return null;
   }
 
+  /**
+   * Refuses the span that was begun, whose decoder cannot go on; answers the reason. Refusing costs time as well, so it
+   * counts as a row. Throws `RequestTooLargeError`.
+   */
+  abandonSpan(problem: SpanRefusal): SpanRefusal {
+    this.#restoreSpan(this.#spanMark);
+    this.#requestBytes -= FIXED_ROW_BYTES;
+    this.#checkRequestBytes();
+    return problem;
+  }
+
   clear(): void {
-    this.#truncateRows(0);
-    this.names.clear();
     for (const column of [this.traceIds, this.spanIds, this.parentSpanIds, this.statusMessages, this.traceStates]) {
       column.clear();
     }
+    this.#truncateRows(0);
+    this.names.clear();
     this.attributes.clear();
     this.resources.clear();
     this.scopes.clear();

@@ -14,7 +14,8 @@ export function checkSpan(span: SpanFields, startSeconds: number): SpanRefusal |
     checkId('trace_id', 'trace id', source, span.traceIdStart, span.traceIdEnd, 16) ??
     checkId('span_id', 'span id', source, span.spanIdStart, span.spanIdEnd, 8) ??
     checkParent(span.parentSpanIdEnd - span.parentSpanIdStart) ??
-    checkStart(span, startSeconds)
+    checkStart(span, startSeconds) ??
+    checkTime('end_time', 'end time', span.endHigh)
   );
 }
 
@@ -23,6 +24,16 @@ export function checkLink(link: LinkFields): SpanRefusal | null {
     checkLength('link', "a link's trace id", link.traceIdEnd - link.traceIdStart, 16) ??
     checkLength('link', "a link's span id", link.spanIdEnd - link.spanIdStart, 8)
   );
+}
+
+/** Null, or why the span cannot be stored that has an event at this time. */
+export function checkEvent(timeHigh: number): SpanRefusal | null {
+  return checkTime('event_time', "an event's time", timeHigh);
+}
+
+/** The store and the API hold times as signed 64-bit nanoseconds, which end in the year 2262. */
+function checkTime(code: SpanRefusal['code'], name: string, high: number): SpanRefusal | null {
+  return high < 0x8000_0000 ? null : { code, message: `${name} is after the year 2262` };
 }
 
 function checkId(

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Headlines } from './headlines.ts';
-import type { QueryContext } from './rows.ts';
+import { EngineError, type QueryContext } from './rows.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';
 
@@ -33,6 +33,14 @@ describe('Headlines', () => {
     await store.store([aStoredSpan({ traceId, spanId: '3'.repeat(16), name: 'late' })]);
     await headlines.compute(store.context, [traceId]);
     expect(headlines.get(traceId, 2)).not.toBeNull();
+  });
+
+  it('leaves out a trace that cannot be read, and rejects where none can', async () => {
+    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 });
+    const [broken = '', whole = ''] = ids;
+    const context = refusing(store.context, broken);
+    expect(Object.keys(await headlines.compute(context, [broken, whole]))).toEqual([whole]);
+    await expect(headlines.compute(context, [broken])).rejects.toThrow('refused');
   });
 
   it('forgets the headline that was not asked for the longest', async () => {
@@ -73,3 +81,22 @@ describe('Headlines', () => {
     expect(most).toBe(2);
   });
 });
+
+/** The store, but whoever reads the spans of this trace is refused; that they are there is still told. */
+function refusing(context: QueryContext, traceId: string): QueryContext {
+  const { engine } = context;
+  return {
+    ...context,
+    engine: {
+      state: { kind: 'ready' },
+      start: () => engine.start(),
+      close: () => engine.close(),
+      command: (sql) => engine.command(sql),
+      insertNativeFile: (...file) => engine.insertNativeFile(...file),
+      query: async (sql, options) => {
+        if (sql.includes(traceId) && !sql.includes('count()')) throw new EngineError('refused', 'refused');
+        return engine.query(sql, options);
+      },
+    },
+  };
+}

@@ -1,6 +1,6 @@
-import { tellStory, traceFromOtlp } from '@throughline/trace';
 import type { QueryLimits } from './limits.ts';
 import type { QueryContext } from './rows.ts';
+import { storyOf } from './story.ts';
 import { findTrace } from './trace.ts';
 import { findSpanCounts } from './trace-summary.ts';
 import { Turns } from './turns.ts';
@@ -34,16 +34,26 @@ export class Headlines {
     return this.#known.size;
   }
 
-  /** The headlines by trace id; an id of which nothing is stored has none. */
+  /**
+   * The headlines by trace id; an id of which nothing is stored has none, nor has a trace that could not be read.
+   * Rejects where none could be read.
+   */
   async compute(context: QueryContext, traceIds: readonly string[]): Promise<Record<string, string>> {
     const spanCounts = await findSpanCounts(context, traceIds);
-    const headlines = await Promise.all(
-      Array.from(spanCounts, async ([traceId, spanCount]) => [
-        traceId,
-        this.get(traceId, spanCount) ?? (await this.#compute(context, traceId, spanCount)),
-      ]),
+    const headlines: Record<string, string> = {};
+    const failures: unknown[] = [];
+    await Promise.all(
+      Array.from(spanCounts, async ([traceId, spanCount]) => {
+        try {
+          const headline = this.get(traceId, spanCount) ?? (await this.#compute(context, traceId, spanCount));
+          if (headline !== null) headlines[traceId] = headline;
+        } catch (error) {
+          failures.push(error);
+        }
+      }),
     );
-    return Object.fromEntries(headlines.filter(([, headline]) => headline !== null)) as Record<string, string>;
+    if (failures.length > 0 && failures.length === spanCounts.size) throw failures[0];
+    return headlines;
   }
 
   #compute(context: QueryContext, traceId: string, spanCount: number): Promise<string | null> {
@@ -53,7 +63,7 @@ export class Headlines {
       if (known !== null) return known;
       const trace = await findTrace(context, traceId);
       if (trace === null) return null;
-      const { headline } = tellStory(traceFromOtlp(trace.data));
+      const { headline } = storyOf(trace);
       this.#remember(traceId, spanCount, headline);
       return headline;
     });

@@ -4,6 +4,8 @@ export interface QueryLimits {
   readonly queryTimeoutMs: number;
   /** Of a larger trace the first spans by start time are read. */
   readonly traceSpansMax: number;
+  /** Of a trace whose spans hold more than this, as they are stored, the first ones by start time are read. */
+  readonly traceBytesMax: number;
   /**
    * Search looks first at a span of time that holds about so many spans, and at longer ones while the page is not full.
    * Measured: the newest 20 traces of 50,000 spans take 5 ms.
@@ -18,6 +20,7 @@ export interface QueryLimits {
 export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   queryTimeoutMs: 15_000,
   traceSpansMax: 100_000,
+  traceBytesMax: 128 * 1024 * 1024,
   searchWindowSpans: 50_000,
   headlinesMax: 10_000,
   headlineConcurrency: 2,

@@ -123,6 +123,29 @@ describe('searchTraces', () => {
     ]);
   });
 
+  it('shows a span that was sent without an end as one that took no time', async () => {
+    await store.store([aStoredSpan({ traceId: 'ef'.repeat(16), service: 'endless', durationNs: -TEST_START_NS })]);
+    const filter = { ...EVERYTHING.filter, service: 'endless' };
+    const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter, maxDurationNs: 0n });
+    expect(traces).toMatchObject([{ durationNs: '0' }]);
+  });
+
+  it('keeps to the range of time behind a position that lies outside of it', async () => {
+    const filter = { ...EVERYTHING.filter, service: 'ranged' };
+    const traceIds = [id(0xe1), id(0xe2)];
+    const startsNs = [TEST_START_NS, TEST_START_NS + 1_000_000_000n];
+    await store.store(
+      traceIds.map((traceId, i) => aStoredSpan({ traceId, service: 'ranged', startNs: startsNs[i] ?? 0n })),
+    );
+    const { traces } = await searchTraces(store.context, {
+      ...EVERYTHING,
+      filter,
+      range: { fromUnixNano: null, toUnixNano: TEST_START_NS },
+      after: { startTimeUnixNano: TEST_START_NS + 2_000_000_000n, traceId: id(1) },
+    });
+    expect(traces.map(({ traceId }) => traceId)).toEqual([id(0xe1)]);
+  });
+
   it('takes hostile values as values', async () => {
     const hostile = [
       "'",

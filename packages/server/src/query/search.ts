@@ -6,7 +6,7 @@ import { searchWindows, storedExtent } from './search-windows.ts';
 import type { SpanFilter } from './span-filter.ts';
 import { fieldConditions, tagConditions } from './span-filter.ts';
 import type { StoredTraceSummary } from './trace-summary.ts';
-import { findTraceSummaries, IS_ROOT } from './trace-summary.ts';
+import { findTraceSummaries, IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
 
 /** Where a trace stands in the order of search: newest start first, then by trace id. */
 export interface TracePosition {
@@ -44,7 +44,7 @@ const CANDIDATES_MAX = 2_000;
  */
 export async function searchTraces(context: QueryContext, search: TraceSearch): Promise<TracePage> {
   const extent = await storedExtent(context);
-  const newest = search.after?.startTimeUnixNano ?? search.range.toUnixNano;
+  const newest = earlier(search.after?.startTimeUnixNano ?? null, search.range.toUnixNano);
   // One more than the page holds tells whether there is a next page.
   const wanted = search.limit + 1;
   const found: StoredTraceSummary[] = [];
@@ -69,6 +69,11 @@ export async function searchTraces(context: QueryContext, search: TraceSearch): 
     }
   }
   return page(found, search.limit);
+}
+
+function earlier(a: bigint | null, b: bigint | null): bigint | null {
+  if (a === null || b === null) return a ?? b;
+  return a < b ? a : b;
 }
 
 function page(found: readonly StoredTraceSummary[], limit: number): TracePage {
@@ -145,9 +150,9 @@ function startsIn(window: SearchWindow, after: TracePosition | null): string[] {
 
 /** Keeps every trace that may fit; where several roots have arrived, the summary decides which one counts. */
 function durationConditions({ minDurationNs, maxDurationNs }: TraceSearch): string[] {
-  const extent = 'max(start_ns + duration_ns) - trace_start';
+  const extent = `max(start_ns + ${SPAN_DURATION}) - trace_start`;
   const shown = (root: 'maxIf' | 'minIf'): string =>
-    `if(countIf(${IS_ROOT}) > 0, ${root}(duration_ns, ${IS_ROOT}), ${extent})`;
+    `if(countIf(${IS_ROOT}) > 0, ${root}(${SPAN_DURATION}, ${IS_ROOT}), ${extent})`;
   return [
     ...(minDurationNs === null ? [] : [`${shown('maxIf')} >= ${sqlInt64(minDurationNs)}`]),
     ...(maxDurationNs === null ? [] : [`${shown('minIf')} <= ${sqlInt64(maxDurationNs)}`]),

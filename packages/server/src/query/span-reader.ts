@@ -35,7 +35,7 @@ export class SpanReader {
       name: columns.name.text(row),
       ...(kind > 0 && { kind }),
       startTimeUnixNano: String(startNs),
-      endTimeUnixNano: String(startNs + columns.durationNs.at(row)),
+      endTimeUnixNano: unsigned(startNs + columns.durationNs.at(row)),
       ...(attributes.length > 0 && { attributes }),
       ...(droppedAttributesCount > 0 && { droppedAttributesCount }),
       ...(events.length > 0 && { events }),
@@ -63,7 +63,7 @@ export class SpanReader {
       attributesFrom = attributesTo;
       const droppedAttributesCount = eventDropped.values.at(i);
       events.push({
-        timeUnixNano: String(eventNs.values.at(i)),
+        timeUnixNano: unsigned(eventNs.values.at(i)),
         name: eventName.values.text(i),
         ...(attributes.length > 0 && { attributes }),
         ...(droppedAttributesCount > 0 && { droppedAttributesCount }),
@@ -127,4 +127,9 @@ function spanColumns(block: NativeBlock) {
     linkAttributeCount: block.intArrays('link_attr_n'),
     linkAttributes: attributeColumns(block, 'link'),
   };
+}
+
+/** OTLP's times are unsigned; the columns hold the same 64 bits as signed numbers. */
+function unsigned(bits: bigint): string {
+  return String(BigInt.asUintN(64, bits));
 }

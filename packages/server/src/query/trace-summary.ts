@@ -50,14 +50,17 @@ function serviceCounts(
 /** A root is a span without a parent. Spans with equal starts are told apart by their id, so that an answer is stable. */
 export const IS_ROOT = `parent_span_id = ${sqlHex('0'.repeat(16))}`;
 
+/** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
+export const SPAN_DURATION = 'greatest(duration_ns, 0)';
+
 export function traceSummariesSql(traceIds: readonly string[]): string {
   return `WITH
   countIf(${IS_ROOT}) AS roots,
-  argMinIf((service, name, duration_ns), (start_ns, span_id), ${IS_ROOT}) AS root,
+  argMinIf((service, name, ${SPAN_DURATION}), (start_ns, span_id), ${IS_ROOT}) AS root,
   argMin((service, name), (start_ns, span_id)) AS earliest
 SELECT lower(hex(trace_id)), toString(min(start_ns)), roots,
   if(roots > 0, root.1, earliest.1), if(roots > 0, root.2, earliest.2),
-  toString(if(roots > 0, root.3, max(start_ns + duration_ns) - min(start_ns))),
+  toString(if(roots > 0, root.3, max(start_ns + ${SPAN_DURATION}) - min(start_ns))),
   count(), sumMap([CAST(service AS String)], [toUInt64(1)], [toUInt64(status_code = 2)]), countIf(status_code = 2)
 FROM throughline.spans
 WHERE trace_id IN (${traceIds.map(sqlHex).join(', ')})

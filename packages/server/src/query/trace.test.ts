@@ -3,7 +3,7 @@ import { AttributeType } from '../storage/schema.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
-import { findTrace, traceSql } from './trace.ts';
+import { findTrace, spanSizesSql, traceSql } from './trace.ts';
 
 const strings = (list: readonly string[]): string => `[${list.map(sqlString).join(', ')}]`;
 
@@ -128,7 +128,7 @@ describe('findTrace', () => {
   });
 
   it('leaves out what is at its default, and keeps spans of one resource together by start time', async () => {
-    const traceId = 'd0'.repeat(16);
+    const traceId = 'd7'.repeat(16);
     const at = (spanId: string, later: bigint, host: string) =>
       aStoredSpan({ traceId, spanId: spanId.repeat(16), startNs: TEST_START_NS + later, resource: { host } });
     await store.store([at('3', 3n, 'one'), at('1', 1n, 'two'), at('4', 2n, 'one'), at('2', 2n, 'one')]);
@@ -173,11 +173,44 @@ describe('findTrace', () => {
     const limits = { ...store.context.limits, traceSpansMax: 10 };
     const trace = await findTrace({ ...store.context, limits }, traceId);
     expect(trace).toMatchObject({ spanCount: 10, truncated: true });
+    expect(trace).toMatchObject({ storedSpanCount: 12 });
     expect(trace?.data.resourceSpans[0]?.scopeSpans[0]?.spans[0]?.startTimeUnixNano).toBe(String(startNs - 11n));
+  });
+
+  it('reads as many of the first spans as fit in traceBytesMax, and says so', async () => {
+    const traceId = 'b5'.repeat(16);
+    const text = 'x'.repeat(20_000);
+    await store.store(
+      Array.from({ length: 6 }, (_, i) =>
+        aStoredSpan({
+          traceId,
+          spanId: `${i}`.padStart(16, 'd'),
+          startNs: TEST_START_NS + BigInt(i),
+          attributes: { text },
+        }),
+      ),
+    );
+    const limits = { ...store.context.limits, traceBytesMax: 70_000 };
+    const trace = await findTrace({ ...store.context, limits }, traceId);
+    expect(trace).toMatchObject({ spanCount: 3, storedSpanCount: 6, truncated: true });
+    expect(await findTrace(store.context, traceId)).toMatchObject({ spanCount: 6, truncated: false });
+  });
+
+  it('answers the times that were sent, whatever their 64 bits are', async () => {
+    const traceId = 'c0'.repeat(16);
+    await store.store([aStoredSpan({ traceId, durationNs: 2n ** 63n - 1n })]);
+    const trace = await findTrace(store.context, traceId);
+    expect(trace?.data.resourceSpans[0]?.scopeSpans[0]?.spans[0]?.endTimeUnixNano).toBe(
+      String(TEST_START_NS + 2n ** 63n - 1n),
+    );
   });
 });
 
-describe('traceSql', () => {
+describe('the SQL of one trace', () => {
+  it('measures spans as written here', async () => {
+    await expect(spanSizesSql('ab'.repeat(16))).toMatchFileSnapshot('snapshots/span-sizes.sql');
+  });
+
   it('reads as written here', async () => {
     await expect(traceSql('ab'.repeat(16), 100_001)).toMatchFileSnapshot('snapshots/trace.sql');
   });

@@ -1,11 +1,11 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
 import { SPAN_COLUMNS } from '../storage/schema.ts';
-import { sqlHex } from '../storage/sql.ts';
+import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { attributeColumns, rowAttributes } from './any-value.ts';
 import type { NativeBlock } from './native-columns.ts';
 import { readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
-import { queryBytes } from './rows.ts';
+import { EngineError, queryBytes, queryRows } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
 
 export interface StoredTrace {
@@ -15,37 +15,89 @@ export interface StoredTrace {
   readonly spanCount: number;
   /** The rows that were left out of `data` because a sender's repeat had stored the very same span before. */
   readonly repeatedSpanCount: number;
-  /** True when the trace holds more than `traceSpansMax` spans; `data` has the first ones by start time. */
+  /** The rows that are stored of it. */
+  readonly storedSpanCount: number;
+  /** True when it is larger than `traceSpansMax` or `traceBytesMax`; `data` has the first spans by start time. */
   readonly truncated: boolean;
 }
 
 /** Reads one trace, `traceId` in hex. Null when no span of it is stored. */
 export async function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
-  const { traceSpansMax } = context.limits;
-  const bytes = await queryBytes(context, traceSql(traceId, traceSpansMax + 1), 'Native');
-  const rows = rowsOf(readNative(bytes));
+  const { rows, storedSpanCount } = await readRows(context, traceId);
   if (rows.length === 0) return null;
-  const truncated = rows.length > traceSpansMax;
-  if (truncated) rows.length = traceSpansMax;
   const once = withoutRepeats(rows);
   return {
     data: groupSpans(once),
     spanCount: once.length,
     repeatedSpanCount: rows.length - once.length,
-    truncated,
+    storedSpanCount,
+    truncated: rows.length < storedSpanCount,
   };
 }
 
-export function traceSql(traceId: string, rowsMax: number): string {
+async function readRows(context: QueryContext, traceId: string): Promise<{ rows: Row[]; storedSpanCount: number }> {
+  const { traceSpansMax, traceBytesMax } = context.limits;
+  try {
+    const bytes = await queryBytes(context, traceSql(traceId, traceSpansMax + 1), 'Native');
+    const rows = bytes.length > traceBytesMax ? null : rowsOf(readNative(bytes));
+    if (rows !== null && rows.length <= traceSpansMax) return { rows, storedSpanCount: rows.length };
+  } catch (error) {
+    // Spans of many megabytes may take more memory than a query gets. Whether it was that is measured below.
+    if (!(error instanceof EngineError) || error.code === 'timeout') throw error;
+  }
+  // Spans are measured first only where there are too many to be read at once: it is a second look at all of them.
+  const sizes = await findSpanSizes(context, traceId);
+  const fitting = Math.min(traceSpansMax, Math.max(1, countWithin(sizes, traceBytesMax)));
+  const bytes = await queryBytes(context, traceSql(traceId, fitting, sizes[fitting - 1]), 'Native');
+  return { rows: rowsOf(readNative(bytes)), storedSpanCount: sizes.length };
+}
+
+/** Where a span stands among those of its trace, and the bytes of its row. */
+interface SpanSize {
+  readonly startNs: bigint;
+  /** Hex. */
+  readonly spanId: string;
+  readonly bytes: number;
+}
+
+async function findSpanSizes(context: QueryContext, traceId: string): Promise<SpanSize[]> {
+  const rows = await queryRows(context, spanSizesSql(traceId));
+  return rows
+    .map((row) => ({ startNs: row.bigint(0), spanId: row.text(1), bytes: row.number(2) }))
+    .toSorted(byStartAndId);
+}
+
+/** How many of the first spans come to no more than `bytesMax` together. */
+function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
+  let sum = 0;
+  const first = sizes.findIndex(({ bytes }) => (sum += bytes) > bytesMax);
+  return first === -1 ? sizes.length : first;
+}
+
+/** The bytes of each span of a trace. Not in order: the engine would sort the spans before it measures them. */
+export function spanSizesSql(traceId: string): string {
+  return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
+FROM throughline.spans
+WHERE trace_id = ${sqlHex(traceId)}`;
+}
+
+/** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */
+export function traceSql(traceId: string, rowsMax: number, last?: Pick<SpanSize, 'startNs' | 'spanId'>): string {
+  const upTo =
+    last === undefined ? '' : `\n  AND (start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`;
   return `SELECT ${READ_COLUMNS.join(', ')}
 FROM throughline.spans
-WHERE trace_id = ${sqlHex(traceId)}
-ORDER BY start_ns, span_id
+WHERE trace_id = ${sqlHex(traceId)}${upTo}
 LIMIT ${rowsMax}`;
 }
 
-/** The seconds repeat the nanoseconds; dictionaries are cast to plain values for the Native reader. */
-const READ_COLUMNS = SPAN_COLUMNS.filter(([name]) => name !== 'start_s').map(([name, type]) => {
+/** The seconds repeat the nanoseconds. */
+const READ = SPAN_COLUMNS.filter(([name]) => name !== 'start_s');
+
+const READ_COLUMNS_STORED = READ.map(([name]) => name);
+
+/** Dictionaries are cast to plain values for the Native reader. */
+const READ_COLUMNS = READ.map(([name, type]) => {
   const plain = type.replace(/LowCardinality\((.*?)\)/, '$1');
   return plain === type ? name : `CAST(${name} AS ${plain}) AS ${name}`;
 });
@@ -53,18 +105,40 @@ const READ_COLUMNS = SPAN_COLUMNS.filter(([name]) => name !== 'start_s').map(([n
 interface Row {
   readonly block: NativeBlock;
   readonly index: number;
+  readonly startNs: bigint;
+  /** Hex. */
+  readonly spanId: string;
 }
 
+/** In the order of start and span id. */
 function rowsOf(blocks: readonly NativeBlock[]): Row[] {
-  return blocks.flatMap((block) => Array.from({ length: block.rowCount }, (_, index) => ({ block, index })));
+  return blocks
+    .flatMap((block) => {
+      const starts = block.bigints('start_ns');
+      const spanIds = block.strings('span_id');
+      return Array.from({ length: block.rowCount }, (_, index) => ({
+        block,
+        index,
+        startNs: starts.at(index),
+        spanId: spanIds.hex(index),
+      }));
+    })
+    .toSorted(byStartAndId);
+}
+
+type Position = Pick<Row, 'startNs' | 'spanId'>;
+
+function byStartAndId(a: Position, b: Position): number {
+  if (a.startNs !== b.startNs) return a.startNs < b.startNs ? -1 : 1;
+  return a.spanId < b.spanId ? -1 : Number(a.spanId > b.spanId);
 }
 
 /** Repeats are equal in every column, so they stand side by side in the order of start and span id. */
 function withoutRepeats(rows: readonly Row[]): Row[] {
   const once: Row[] = [];
-  const ids = rows.map((row) => rowKey(row, ID_COLUMNS));
   for (let from = 0, to = 0; from < rows.length; from = to) {
-    while (to < rows.length && ids[to] === ids[from]) to++;
+    const first = rows[from] as Row;
+    for (to = from + 1; to < rows.length && byStartAndId(first, rows[to] as Row) === 0;) to++;
     const alike = rows.slice(from, to);
     // Whole rows are compared only where several share their id and start, which is rare.
     for (const row of alike.length === 1 ? alike : distinct(alike)) once.push(row);
@@ -80,8 +154,6 @@ function distinct(rows: readonly Row[]): Iterable<Row> {
   }
   return byKey.values();
 }
-
-const ID_COLUMNS = ['span_id', 'start_ns'];
 
 /** Equal for two rows exactly when their values in these columns are equal. */
 function rowKey({ block, index }: Row, columns: Iterable<string>): string {

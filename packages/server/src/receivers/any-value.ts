@@ -1,8 +1,17 @@
 import { doubleText, type AttributeColumns } from '../ingest/attribute-columns.ts';
+import { MalformedRequestError } from '../ingest/result.ts';
 import { MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';
 
-/** An array or a map nested deeper than this is malformed; protobuf's own parsers stop at 100 messages. */
+/** An array or a map nested deeper than this is refused; protobuf's own parsers stop at 100 messages. */
 export const VALUE_DEPTH_MAX = 32;
+
+/** A well-formed value that is nested too deeply: a span with it is refused; in a resource or scope, the request. */
+export class ValueTooDeepError extends MalformedRequestError {
+  /** `where`: names the value in the request. */
+  constructor(where: string) {
+    super(`${where}: a value nested deeper than ${VALUE_DEPTH_MAX}`);
+  }
+}
 
 /** An AnyValue in OTLP's JSON encoding, as arrays and maps are stored. */
 export interface JsonAnyValue {
@@ -44,7 +53,7 @@ export function jsonDouble(value: number): number | string {
  */
 export function decodeAnyValue(reader: ProtobufReader, depth: number): JsonAnyValue {
   if (depth > VALUE_DEPTH_MAX) {
-    throw new MalformedProtobufError(reader.at, `a value nested deeper than ${VALUE_DEPTH_MAX}`);
+    throw new ValueTooDeepError(`byte ${reader.at}`);
   }
   let value: JsonAnyValue = {};
   while (reader.at < reader.end) {
@@ -102,12 +111,32 @@ function decodeKeyValue(reader: ProtobufReader, depth: number): JsonKeyValue {
       values.push(bufferOf(reader));
     } else reader.skip(tag, KEY_VALUE_FIELDS);
   }
-  return { key, value: decodeMergedValue(values, depth) };
+  return { key, value: decodeMergedValue(reader, values, depth) };
 }
 
-/** An AnyValue that stands in several pieces: the pieces' bytes, one after the other, encode the merged message. */
-export function decodeMergedValue(pieces: readonly Buffer[], depth: number): JsonAnyValue {
-  return decodeAnyValue(new ProtobufReader(Buffer.concat(pieces)), depth);
+/**
+ * An AnyValue that stands in several pieces of `outer`'s bytes, which stays where it is: the pieces, one after the other,
+ * encode the merged message.
+ */
+export function decodeMergedValue(outer: ProtobufReader, pieces: readonly Buffer[], depth: number): JsonAnyValue {
+  const [piece] = pieces;
+  if (piece === undefined) return {};
+  const { at } = outer;
+  if (pieces.length === 1) {
+    const start = piece.byteOffset - outer.bytes.byteOffset;
+    const outerEnd = outer.enter(start, start + piece.length);
+    const value = decodeAnyValue(outer, depth);
+    outer.at = at;
+    outer.end = outerEnd;
+    return value;
+  }
+  try {
+    return decodeAnyValue(new ProtobufReader(Buffer.concat(pieces)), depth);
+  } catch (error) {
+    // Positions in the joined pieces mean nothing to the sender.
+    if (error instanceof MalformedProtobufError) throw new MalformedProtobufError(at, error.message);
+    throw error instanceof ValueTooDeepError ? new ValueTooDeepError(`byte ${at}`) : error;
+  }
 }
 
 /** ArrayValue and KeyValueList have one field, the items. */

@@ -5,8 +5,72 @@ import type { ProtobufReader } from './protobuf-reader.ts';
 const KEY_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 
-/** Appends the KeyValue that the reader stands in. Its value may stand before its key, and in several pieces. */
+/**
+ * Appends the KeyValue that the reader stands in. Nearly all have a short key, then a short scalar value, and nothing
+ * else; these are read from the bytes at once. The reader is at the message's end then.
+ */
 export function decodeAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
+  const { bytes, at: begin, end } = reader;
+  // An index behind the bytes answers undefined, and every comparison with it is false.
+  const keyStart = begin + 2;
+  const keyEnd = keyStart + (bytes[begin + 1] as number);
+  const valueStart = keyEnd + 2;
+  const isUsual =
+    bytes[begin] === KEY_TAG &&
+    keyEnd - keyStart < 0x80 &&
+    valueStart < end &&
+    bytes[keyEnd] === VALUE_TAG &&
+    valueStart + (bytes[keyEnd + 1] as number) === end &&
+    end - valueStart < 0x80;
+  if (isUsual && appendShortValue(bytes, keyStart, keyEnd, valueStart, end, attributes)) reader.at = end;
+  else decodeAnyAttribute(reader, attributes);
+}
+
+/** Answers false, and has appended nothing, where the value is none of the usual ones. */
+function appendShortValue(
+  bytes: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  valueStart: number,
+  end: number,
+  attributes: AttributeColumns,
+): boolean {
+  const first = bytes[valueStart + 1] as number;
+  switch (bytes[valueStart]) {
+    case VALUE_TAGS.string:
+      if (valueStart + 2 + first !== end) return false;
+      attributes.key(bytes, keyStart, keyEnd);
+      attributes.shortString(bytes, valueStart + 1, end);
+      return true;
+    case VALUE_TAGS.int: {
+      let value = first & 0x7f;
+      let at = valueStart + 2;
+      if (first >= 0x80) {
+        const second = bytes[at++] as number;
+        value |= (second & 0x7f) << 7;
+        if (second >= 0x80) {
+          const third = bytes[at++] as number;
+          if (third >= 0x80) return false;
+          value |= third << 14;
+        }
+      }
+      if (at !== end) return false;
+      attributes.key(bytes, keyStart, keyEnd);
+      attributes.smallInt(value);
+      return true;
+    }
+    case VALUE_TAGS.bool:
+      if (valueStart + 2 !== end || first >= 0x80) return false;
+      attributes.key(bytes, keyStart, keyEnd);
+      attributes.bool(first !== 0);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** The value may stand before its key, and in several pieces. */
+function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
   let keyStart = 0;
   let keyStop = 0;
   let valueStart = 0;
@@ -30,7 +94,7 @@ export function decodeAttribute(reader: ProtobufReader, attributes: AttributeCol
   }
   attributes.key(reader.bytes, keyStart, keyStop);
   if (pieces !== null) {
-    appendJsonValue(attributes, decodeMergedValue(pieces, 0));
+    appendJsonValue(attributes, decodeMergedValue(reader, pieces, 0));
     return;
   }
   const outerEnd = reader.enter(valueStart, valueStop);

@@ -1,13 +1,14 @@
-import { jsonDouble, VALUE_DEPTH_MAX, type JsonAnyValue, type JsonKeyValue } from './any-value.ts';
+import { jsonDouble, VALUE_DEPTH_MAX, ValueTooDeepError, type JsonAnyValue, type JsonKeyValue } from './any-value.ts';
 import type { JsonObject } from './json-object.ts';
 
-/** Reads an AnyValue into its one canonical form. Throws `MalformedRequestError`. */
+/** Reads an AnyValue into its one canonical form. Throws `MalformedRequestError` and `ValueTooDeepError`. */
 export function readAnyValue(value: JsonObject, depth: number): JsonAnyValue {
+  if (value.isEmpty) return {};
   const members = MEMBERS.filter((name) => value.get(name) !== null);
   const [member] = members;
   if (member === undefined) return {};
   if (members.length > 1) value.fail(member, 'no other value beside it', members.join(', '));
-  if (depth > VALUE_DEPTH_MAX) value.fail(member, `at most ${VALUE_DEPTH_MAX} values inside of each other`, '…');
+  if (depth > VALUE_DEPTH_MAX) throw new ValueTooDeepError(value.path);
   switch (member) {
     case 'stringValue':
       return { stringValue: value.string(member) };
@@ -21,11 +22,11 @@ export function readAnyValue(value: JsonObject, depth: number): JsonAnyValue {
       return { bytesValue: readBytes(value) };
     case 'arrayValue': {
       const values = value.object(member)?.objects('values') ?? [];
-      return { arrayValue: { values: values.map((item) => readAnyValue(item, depth + 1)) } };
+      return { arrayValue: { values: Array.from(values, (item) => readAnyValue(item, depth + 1)) } };
     }
     default: {
       const values = value.object('kvlistValue')?.objects('values') ?? [];
-      return { kvlistValue: { values: values.map((item) => readKeyValue(item, depth + 1)) } };
+      return { kvlistValue: { values: Array.from(values, (item) => readKeyValue(item, depth + 1)) } };
     }
   }
 }

@@ -1,4 +1,5 @@
 import { MalformedRequestError } from '../ingest/result.ts';
+import { checkObjectCount } from './json-size.ts';
 
 /**
  * A JSON object that is read as a protobuf message: absent and null members have protobuf's default, members of a
@@ -6,23 +7,42 @@ import { MalformedRequestError } from '../ingest/result.ts';
  * snake_case as well.
  */
 export class JsonObject {
-  readonly path: string;
   readonly #members: Readonly<Record<string, unknown>>;
+  readonly #owner: JsonObject | null;
+  readonly #name: string;
+  readonly #index: number;
 
-  constructor(value: unknown, path: string) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) fail(path, 'an object', value);
-    this.path = path;
+  /** The member `name` of `owner`, or an item of that member. `owner` is null for the request itself. */
+  constructor(value: unknown, owner: JsonObject | null = null, name = '', index = -1) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      fail(memberPath(owner, name, index), 'an object', value);
+    }
     this.#members = value as Record<string, unknown>;
+    this.#owner = owner;
+    this.#name = name;
+    this.#index = index;
+  }
+
+  /** Put together only where it is asked for: there are many objects and few mistakes. */
+  get path(): string {
+    return memberPath(this.#owner, this.#name, this.#index);
+  }
+
+  get isEmpty(): boolean {
+    for (const _ in this.#members) return false;
+    return true;
   }
 
   /** Null where it is absent. */
   object(name: string): JsonObject | null {
     const value = this.get(name);
-    return value === null ? null : new JsonObject(value, this.pathOf(name));
+    return value === null ? null : new JsonObject(value, this, name);
   }
 
-  objects(name: string): JsonObject[] {
-    return this.#array(name).map((item, index) => new JsonObject(item, `${this.pathOf(name)}[${index}]`));
+  /** One after the other, so that few of them exist at a time. */
+  *objects(name: string): Generator<JsonObject, void, undefined> {
+    const items = this.#array(name);
+    for (let index = 0; index < items.length; index++) yield new JsonObject(items[index], this, name, index);
   }
 
   string(name: string): string {
@@ -32,7 +52,7 @@ export class JsonObject {
 
   strings(name: string): string[] {
     return this.#array(name).map((item, index) => {
-      return typeof item === 'string' ? item : fail(`${this.pathOf(name)}[${index}]`, 'a string', item);
+      return typeof item === 'string' ? item : fail(memberPath(this, name, index), 'a string', item);
     });
   }
 
@@ -74,12 +94,8 @@ export class JsonObject {
     return value ?? this.#members[snakeCase(name)] ?? null;
   }
 
-  pathOf(name: string): string {
-    return this.path === '' ? name : `${this.path}.${name}`;
-  }
-
   fail(name: string, expected: string, found: unknown): never {
-    return fail(this.pathOf(name), expected, found);
+    return fail(memberPath(this, name, -1), expected, found);
   }
 
   #array(name: string): readonly unknown[] {
@@ -95,11 +111,28 @@ export class JsonObject {
   }
 }
 
-/** Answers the request's object. Integers that a double cannot hold come as strings. */
-export function parseJson(body: Uint8Array): JsonObject {
+/** A path that is longer loses its middle. */
+const PATH_LENGTH_MAX = 160;
+
+function memberPath(owner: JsonObject | null, name: string, index: number): string {
+  const ownerPath = owner === null ? '' : owner.path;
+  const path = `${ownerPath === '' ? '' : `${ownerPath}.`}${name}${index < 0 ? '' : `[${index}]`}`;
+  return path.length <= PATH_LENGTH_MAX
+    ? path
+    : `${path.slice(0, PATH_LENGTH_MAX / 2)}…${path.slice(-PATH_LENGTH_MAX / 4)}`;
+}
+
+/**
+ * Answers the request's object. Integers that a double cannot hold come as strings. A byte order mark is ignored, as
+ * RFC 8259 allows. Throws `MalformedRequestError`, and `RequestTooLargeError` for too many objects.
+ */
+export function parseJson(sent: Uint8Array): JsonObject {
+  const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
+  const body = hasMark ? sent.subarray(3) : sent;
+  checkObjectCount(body);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   try {
-    return new JsonObject(JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text), '');
+    return new JsonObject(JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text));
   } catch (error) {
     if (error instanceof MalformedRequestError) throw error;
     throw new MalformedRequestError(`malformed JSON: ${error instanceof Error ? error.message : String(error)}`);
@@ -109,9 +142,6 @@ export function parseJson(body: Uint8Array): JsonObject {
 /** 16 digits may be more than 2^53. A number in a string costs a second look and nothing else. */
 const LONG_INTEGER = /[:,[\s]-?\d{16}/;
 
-const LONG_INTEGER_HERE = /-?\d{16,}(?![\d.eE])/y;
-const NUMBER_HERE = /-?\d[\d.eE+-]*/y;
-
 function quoteLongIntegers(text: string): string {
   const parts: string[] = [];
   let copied = 0;
@@ -120,21 +150,34 @@ function quoteLongIntegers(text: string): string {
     const character = text.charCodeAt(at);
     if (character === 0x22) {
       at = endOfString(text, at);
-    } else if (character === 0x2d || (character >= 0x30 && character <= 0x39)) {
-      LONG_INTEGER_HERE.lastIndex = at;
-      NUMBER_HERE.lastIndex = at;
-      const [integer] = LONG_INTEGER_HERE.exec(text) ?? [];
-      if (integer !== undefined) {
-        parts.push(text.slice(copied, at), '"', integer, '"');
-        copied = at + integer.length;
+    } else if (isNumberPart(character)) {
+      const start = at;
+      let isInteger = true;
+      for (let part = character; isNumberPart(part); part = text.charCodeAt(++at)) {
+        const isSign = part === MINUS && at === start;
+        if (!isSign && (part < DIGIT_0 || part > DIGIT_9)) isInteger = false;
       }
-      at += (NUMBER_HERE.exec(text)?.[0] ?? '-').length;
+      if (isInteger && at - start >= LONG_DIGITS) {
+        parts.push(text.slice(copied, start), '"', text.slice(start, at), '"');
+        copied = at;
+      }
     } else {
       at += 1;
     }
   }
   parts.push(text.slice(copied));
   return parts.join('');
+}
+
+const LONG_DIGITS = 16;
+const MINUS = 0x2d;
+const DIGIT_0 = 0x30;
+const DIGIT_9 = 0x39;
+
+/** A digit or one of - + . e E; outside of strings, what begins with a digit or a minus is a number. */
+function isNumberPart(character: number): boolean {
+  if (character >= DIGIT_0 && character <= DIGIT_9) return true;
+  return character === MINUS || character === 0x2b || character === 0x2e || (character | 0x20) === 0x65;
 }
 
 function endOfString(text: string, start: number): number {

@@ -7,7 +7,9 @@ import { ByteBuffer } from '../ingest/growable.ts';
 import { Refusals, type Decode } from '../ingest/ingest.ts';
 import { writeNativeBlock } from '../ingest/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { BLOCK_LIMITS, SpanBlock } from '../ingest/span-block.ts';
+import { JSON_OBJECTS_MAX } from './json-size.ts';
+import type { JsonAnyValue } from './any-value.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { arbitraryOtlp } from './testing/arbitrary-otlp.ts';
@@ -147,11 +149,11 @@ test.each([
   expect(() => fromProtobuf(payload)).toThrow(message);
 });
 
-test('a value nested without end is malformed, in both encodings', () => {
+test('a value of a resource that is nested without end is malformed, in both encodings', () => {
   let nested = text(1, 'x');
   for (let depth = 0; depth < 200; depth++) nested = bytes(5, bytes(1, nested));
-  expect(() => fromProtobuf(aRequest(aSpan(bytes(9, bytes(2, nested)))))).toThrow('nested deeper than 32');
-  const deep = 1_000_000;
+  expect(() => fromProtobuf(bytes(1, bytes(1, bytes(1, bytes(2, nested)))))).toThrow('nested deeper than 32');
+  const deep = 300_000;
   const json = `{"resourceSpans":[{"resource":{"attributes":[{"key":"a","value":${'{"arrayValue":{"values":['.repeat(deep)}${']}}'.repeat(deep)}}]}}]}`;
   expect(() => fromJsonText(json)).toThrow(MalformedRequestError);
 });
@@ -267,4 +269,89 @@ test('a small request cannot become many columns', () => {
   expect(() => fromProtobuf(amplified)).toThrow(RequestTooLargeError);
   const emptyResources = Buffer.concat(Array.from({ length: 2_000_000 }, () => Buffer.from([0x0a, 0x00])));
   expect(() => fromProtobuf(emptyResources)).toThrow(RequestTooLargeError);
+});
+
+/** An AnyValue in OTLP's JSON with so many values around it. */
+const nested = (depth: number): JsonAnyValue =>
+  depth === 0 ? { stringValue: 'x' } : { arrayValue: { values: [nested(depth - 1)] } };
+
+const GOOD = {
+  traceId: 'ab'.repeat(16),
+  spanId: 'cd'.repeat(8),
+  name: 'a',
+  startTimeUnixNano: '1795000000000000000',
+  endTimeUnixNano: '1795000000000000001',
+};
+const event = (fields: object): object => ({ name: 'e', timeUnixNano: '1', ...fields });
+
+function decodeBoth(request: Parameters<typeof encodeOtlp>[0]): { rows: number; refusals: Refusals }[] {
+  const protobuf: Decode = (block, refusals) => decodeOtlp(encodeOtlp(request), block, refusals);
+  const json: Decode = (block, refusals) => decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, refusals);
+  return [protobuf, json].map((decode) => {
+    const block = new SpanBlock(7);
+    const refusals = new Refusals();
+    block.mark();
+    decode(block, refusals);
+    return { rows: block.rowCount, refusals };
+  });
+}
+
+test('a value that is nested too deeply refuses its span alone', () => {
+  const deep = (where: object): typeof GOOD => ({ ...GOOD, ...where });
+  const attributes = [{ key: 'k', value: nested(34) }];
+  const spans = [
+    GOOD,
+    deep({ attributes }),
+    deep({ events: [event({ attributes })] }),
+    deep({ attributes: [{ key: 'k', value: nested(32) }] }),
+    GOOD,
+  ];
+  for (const { rows, refusals } of decodeBoth({ resourceSpans: [{ scopeSpans: [{ spans }] }] })) {
+    expect(rows).toBe(3);
+    expect([...refusals.counts]).toEqual([['limit', 2]]);
+    expect(refusals.message).toMatch(/(byte \d+|spans\[1\].*): a value nested deeper than 32$/);
+    expect(refusals.message.length).toBeLessThan(300);
+  }
+});
+
+test('nothing stays of a span that is refused in the middle', () => {
+  const deep = [{ key: 'k', value: { kvlistValue: { values: [{ key: 'in', value: nested(40) }] } } }];
+  const attributes = [{ key: 'before', value: { intValue: '1' } }, ...deep];
+  const withSpans = (...spans: (typeof GOOD)[]) => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
+  const refused = { ...GOOD, attributes, events: [event({ attributes: deep })] };
+  const expected = fromJson(withSpans(GOOD, GOOD));
+  expect(fromJson(withSpans(GOOD, refused, GOOD))).toEqual(expected);
+  expect(fromProtobuf(encodeOtlp(withSpans(GOOD, refused, GOOD)))).toEqual(expected);
+});
+
+test.each([
+  ['end', { endTimeUnixNano: String(2n ** 63n) }, 'end_time'],
+  ['event', { events: [event({ timeUnixNano: String(2n ** 64n - 1n) })] }, 'event_time'],
+])('a span whose %s is beyond signed 64 bits is refused alone', (_, fields, code) => {
+  const spans = [GOOD, { ...GOOD, ...fields }, { ...GOOD, endTimeUnixNano: String(2n ** 63n - 1n) }];
+  for (const { rows, refusals } of decodeBoth({ resourceSpans: [{ scopeSpans: [{ spans }] }] })) {
+    expect(rows).toBe(2);
+    expect([...refusals.counts]).toEqual([[code, 1]]);
+  }
+});
+
+test('JSON with a byte order mark is taken', () => {
+  const json = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [GOOD] }] }] });
+  expect(fromJsonText(`\ufeff${json}`)).toEqual(fromJsonText(json));
+});
+
+const inSpans = (spans: string): Buffer => Buffer.from(`{"resourceSpans":[{"scopeSpans":[{"spans":[${spans}]}]}]}`);
+
+test('more objects than a request may have are refused before they are parsed, text that looks like them is not', () => {
+  const many = inSpans(`${'{},'.repeat(JSON_OBJECTS_MAX)}{}`);
+  expect(() => fromJsonText(many.toString())).toThrow(/has 1000\d+ objects and arrays/);
+  expect(() => fromJsonText(`{"text":"\\"${'[{'.repeat(JSON_OBJECTS_MAX)}"}`)).not.toThrow();
+});
+
+test('spans that are refused count towards the bound of a request', () => {
+  const block = new SpanBlock(7, { ...BLOCK_LIMITS, requestBytesMax: 100_000 });
+  block.mark();
+  expect(() => decodeOtlpJson(inSpans(`${'{},'.repeat(1_000)}{}`), block, new Refusals())).toThrow(
+    RequestTooLargeError,
+  );
 });

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { answerClientErrors } from '../client-error.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -37,7 +38,7 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   headersTimeoutMs: 10_000,
   keepAliveTimeoutMs: 65_000,
   connectionsMax: 4_096,
-  closeTimeoutMs: 5_000,
+  closeTimeoutMs: 1_500,
   retryAfterMs: 1_000,
 };
 
@@ -54,6 +55,13 @@ const PATH = '/v1/traces';
 
 /** How often Node looks for requests that are over their time. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000;
+
+/** google.rpc.Code of what Node refuses by itself; the others are the sender's mistakes. */
+const STATUS_CODES_OF_NODE: Readonly<Record<number, number>> = {
+  408: StatusCode.deadlineExceeded,
+  413: StatusCode.resourceExhausted,
+  431: StatusCode.resourceExhausted,
+};
 
 /** An answer, before it is encoded for the sender. */
 interface Answer {
@@ -91,6 +99,12 @@ export class OtlpHttpReceiver {
     this.#server.on('request', handle);
     // Whoever asks before sending the body learns of a refusal before sending it.
     this.#server.on('checkContinue', handle);
+    answerClientErrors(this.#server, (httpStatus, why) => {
+      this.#metrics.requests.inc({ outcome: String(httpStatus) });
+      const code = STATUS_CODES_OF_NODE[httpStatus] ?? StatusCode.invalidArgument;
+      // What was to come, and in which encoding, is not known.
+      return { contentType: CONTENT_TYPES.json, body: encodeStatus('json', code, why) };
+    });
   }
 
   /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */

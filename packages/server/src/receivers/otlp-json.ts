@@ -2,7 +2,7 @@ import type { AttributeColumns } from '../ingest/attribute-columns.ts';
 import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields } from '../ingest/span-fields.ts';
-import { appendJsonValue } from './any-value.ts';
+import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
 import { readAnyValue } from './json-any-value.ts';
 import { parseJson, type JsonObject } from './json-object.ts';
 import { emptyLink, emptyScope, entityRef, storedEnumeration, type JsonEntityRef } from './otlp-fields.ts';
@@ -49,7 +49,7 @@ class OtlpJsonDecoder {
     if (resource !== null) {
       this.#decodeAttributes(resource, this.#block.resources.attributes);
       dropped = resource.uint32('droppedAttributesCount');
-      refs = resource.objects('entityRefs').map(readEntityRef);
+      refs = Array.from(resource.objects('entityRefs'), readEntityRef);
     }
     this.#text.clear();
     const [start, end] = this.#text.add(resourceSpans.string('schemaUrl'));
@@ -97,9 +97,15 @@ class OtlpJsonDecoder {
       [fields.statusMessageStart, fields.statusMessageEnd] = text.add(status.string('message'));
       fields.statusCode = storedEnumeration(status.enumeration('code', STATUS_CODES));
     }
-    this.#decodeAttributes(span, block.attributes);
-    for (const event of span.objects('events')) this.#decodeEvent(event);
-    for (const link of span.objects('links')) this.#decodeLink(link);
+    try {
+      this.#decodeAttributes(span, block.attributes);
+      for (const event of span.objects('events')) this.#decodeEvent(event);
+      for (const link of span.objects('links')) this.#decodeLink(link);
+    } catch (error) {
+      if (!(error instanceof ValueTooDeepError)) throw error;
+      this.#refusals.add(block.abandonSpan({ code: 'limit', message: error.message }));
+      return;
+    }
     // It may have grown, and moved, with the strings.
     fields.source = text.bytes;
     const refusal = block.endSpan(fields);

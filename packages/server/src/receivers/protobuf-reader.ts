@@ -54,6 +54,15 @@ export class ProtobufReader {
   }
 
   varint(): void {
+    const byte = this.bytes[this.at] as number;
+    if (byte < 0x80 && this.at < this.end) {
+      this.at += 1;
+      this.low = byte;
+      this.high = 0;
+    } else this.#longVarint();
+  }
+
+  #longVarint(): void {
     const { bytes, end } = this;
     let at = this.at;
     let low = 0;
@@ -108,6 +117,14 @@ export class ProtobufReader {
 
   /** A string, bytes or message: `start` and `stop` say where it stands. */
   range(): void {
+    const { at } = this;
+    const length = this.bytes[at] as number;
+    const shortStop = at + 1 + length;
+    if (length < 0x80 && shortStop <= this.end) {
+      this.start = at + 1;
+      this.stop = this.at = shortStop;
+      return;
+    }
     this.varint();
     const stop = this.at + this.low;
     if (this.high !== 0 || stop > this.end) this.#fail('truncated');

@@ -1,6 +1,7 @@
 import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
+import { ValueTooDeepError } from './any-value.ts';
 import { decodeAttribute } from './attribute-decoder.ts';
 import { emptyLink, storedEnumeration } from './otlp-fields.ts';
 import { decodeMessage, type ProtobufReader } from './protobuf-reader.ts';
@@ -19,8 +20,21 @@ export class SpanDecoder {
     this.#refusals = refusals;
   }
 
-  /** Appends the span that the reader stands in. */
+  /** Appends the span that the reader stands in, or refuses it alone. */
   decodeSpan(): void {
+    const reader = this.#reader;
+    const { end } = reader;
+    try {
+      this.#decodeSpan();
+    } catch (error) {
+      if (!(error instanceof ValueTooDeepError)) throw error;
+      this.#refusals.add(this.#block.abandonSpan({ code: 'limit', message: error.message }));
+      reader.at = end;
+      reader.end = end;
+    }
+  }
+
+  #decodeSpan(): void {
     const reader = this.#reader;
     const span = this.#span;
     const block = this.#block;
@@ -89,9 +103,13 @@ export class SpanDecoder {
         case 0x70:
           span.droppedLinksCount = reader.uint32();
           break;
-        case 0x7a:
-          decodeMessage(reader, () => this.#decodeStatus(span));
+        case 0x7a: {
+          reader.range();
+          const outerEnd = reader.enter(reader.start, reader.stop);
+          this.#decodeStatus(span);
+          reader.leave(outerEnd);
           break;
+        }
         case 0x85:
           span.flags = reader.fixed32();
           break;

@@ -24,7 +24,8 @@ test('creates the directory, holds its lock, and leaves no lock behind', async (
   directory.notePorts({ api: 4319 });
   directory.noteEngine(process.pid);
   const self = identifyProcess(process.pid);
-  expect(readLock(path)).toEqual({ holder: self, ports: { api: 4319 }, engine: self });
+  const socket: unknown = expect.stringMatching(/^collector-/);
+  expect(readLock(path)).toEqual({ holder: self, socket, ports: { api: 4319 }, engine: self });
   await directory.release();
   expect(readdirSync(path)).toEqual([]);
 });
@@ -49,7 +50,7 @@ test.each([
 ])('takes over a lock %s', async (_, lock) => {
   writeFileSync(join(parent, 'server.lock'), lock);
   const directory = await openDataDirectory(parent, { log });
-  expect(readLock(parent)).toEqual({ holder: identifyProcess(process.pid) });
+  expect(readLock(parent)).toMatchObject({ holder: identifyProcess(process.pid) });
   await directory.release();
   expect(readdirSync(parent)).toEqual([]);
 });
@@ -95,4 +96,12 @@ test('creates a directory with all the folders above it, for its owner alone', a
   const path = join(parent, 'var', 'throughline');
   await (await openDataDirectory(path, { log })).release();
   expect(statSync(path).mode & 0o777).toBe(0o700);
+});
+
+test('works in a directory whose path is longer than that of a socket may be', async () => {
+  const path = join(parent, 'd'.repeat(200));
+  const first = await openDataDirectory(path, { log });
+  await expect(openDataDirectory(path, { log })).rejects.toMatchObject({ code: 'data_directory_locked' });
+  await first.release();
+  expect(readdirSync(path)).toEqual([]);
 });

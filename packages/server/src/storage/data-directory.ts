@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { claimDirectory, type DirectoryClaim } from './directory-claim.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** `data_directory_locked`: another collector holds it. `data_directory_unusable`: it cannot be created or written. */
@@ -28,7 +29,9 @@ export interface DataDirectory {
   release(): Promise<void>;
 }
 
+/** What the holder tells about itself. Whether it lives, its socket says: process ids mean nothing to other containers. */
 interface Lock {
+  readonly socket: string;
   readonly holder: ProcessIdentity;
   readonly engine?: ProcessIdentity;
   readonly ports?: Readonly<Record<string, number>>;
@@ -46,16 +49,21 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   const holder = identifyProcess(process.pid);
   if (holder === null) throw unusable(directory, 'the start time of our own process cannot be read');
   const lockPath = join(directory, 'server.lock');
-  let lock: Lock = { holder };
-  const stale = take(lockPath, lock, directory);
-  if (stale?.engine !== undefined) await endEngine(stale.engine, options.log);
-
+  const { claim, stale } = await take(lockPath, directory);
+  let lock: Lock = { holder, socket: claim.socket };
   const note = (change: Partial<Lock>): void => {
     lock = { ...lock, ...change };
     const temporary = temporaryPath(lockPath);
     writeFileSync(temporary, JSON.stringify(lock));
     renameSync(temporary, lockPath);
   };
+  try {
+    note({});
+    if (stale?.engine !== undefined) await endEngine(stale.engine, options.log);
+  } catch (error) {
+    await claim.release();
+    throw unusable(directory, explain(error), error);
+  }
   return {
     path: directory,
     spoolPath: join(directory, 'spool'),
@@ -65,7 +73,10 @@ export async function openDataDirectory(path: string, options: { readonly log: L
       if (engine !== null) note({ engine });
     },
     notePorts: (ports) => note({ ports }),
-    release: async () => rmSync(lockPath, { force: true }),
+    release: async () => {
+      rmSync(lockPath, { force: true });
+      await claim.release();
+    },
   };
 }
 
@@ -80,54 +91,17 @@ function create(directory: string): void {
   }
 }
 
-/** Takes the lock. Answers the lock of a holder that is gone, or null where there was none. */
-function take(lockPath: string, lock: Lock, directory: string): Lock | null {
-  const temporary = temporaryPath(lockPath);
-  let stale: Lock | null = null;
+/** Claims the directory, and reads the lock of a holder that is gone; it is null where there was none. */
+async function take(lockPath: string, directory: string): Promise<{ claim: DirectoryClaim; stale: Lock | null }> {
+  let claim: DirectoryClaim | null;
   try {
-    writeFileSync(temporary, JSON.stringify(lock), { mode: 0o600 });
+    claim = await claimDirectory(directory, (socket) => readLock(lockPath)?.socket === socket);
   } catch (error) {
     throw unusable(directory, explain(error), error);
   }
-  try {
-    for (;;) {
-      if (linked(temporary, lockPath)) return stale;
-      const text = readFileSync(lockPath, 'utf8');
-      const found = parseLock(text);
-      if (found !== null && isRunning(found.holder)) throw locked(directory, found);
-      stale = found;
-      removeStale(lockPath, text);
-    }
-  } catch (error) {
-    if (error instanceof DataDirectoryError) throw error;
-    throw unusable(directory, explain(error), error);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-}
-
-/** Unlike a rename, a link refuses to replace: of two collectors that start at once, one wins. */
-function linked(temporary: string, lockPath: string): boolean {
-  try {
-    linkSync(temporary, lockPath);
-    return true;
-  } catch (error) {
-    if (errorCode(error) === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-function removeStale(lockPath: string, staleText: string): void {
-  const aside = temporaryPath(lockPath);
-  try {
-    renameSync(lockPath, aside);
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return;
-    throw error;
-  }
-  // Another collector may have replaced the stale lock by its own between our reading and our renaming.
-  if (readFileSync(aside, 'utf8') !== staleText) linked(aside, lockPath);
-  rmSync(aside, { force: true });
+  const found = readLock(lockPath);
+  if (claim === null) throw locked(directory, found);
+  return { claim, stale: found };
 }
 
 async function endEngine(engine: ProcessIdentity, log: Logger): Promise<void> {
@@ -138,10 +112,10 @@ async function endEngine(engine: ProcessIdentity, log: Logger): Promise<void> {
   while (isRunning(engine) && performance.now() < deadline) await delay(10);
 }
 
-/** Null for a text that is no lock, as a power failure can leave it. */
-function parseLock(text: string): Lock | null {
+/** Null where there is none, and for a text that is no lock, as a power failure can leave it. */
+function readLock(lockPath: string): Lock | null {
   try {
-    const lock = JSON.parse(text) as Partial<Lock> | null;
+    const lock = JSON.parse(readFileSync(lockPath, 'utf8')) as Partial<Lock> | null;
     return typeof lock?.holder?.pid === 'number' && typeof lock.holder.startTime === 'string' ? (lock as Lock) : null;
   } catch {
     return null;
@@ -152,16 +126,13 @@ function temporaryPath(lockPath: string): string {
   return `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
-function locked(directory: string, { holder, ports }: Lock): DataDirectoryError {
-  const listens =
-    ports === undefined
-      ? ''
-      : `, listening on ${Object.entries(ports)
-          .map(([name, port]) => `${port} (${name})`)
-          .join(', ')}`;
+function locked(directory: string, lock: Lock | null): DataDirectoryError {
+  const ports = Object.entries(lock?.ports ?? {}).map(([name, port]) => `${port} (${name})`);
+  const holder = lock === null ? 'another collector' : `the collector with process id ${lock.holder.pid}`;
+  const listens = ports.length === 0 ? '' : `, listening on ${ports.join(', ')}`;
   return new DataDirectoryError(
     'data_directory_locked',
-    `the data directory ${directory} is in use by the collector with process id ${holder.pid}${listens}; stop it, or give this one another directory with --data-dir or THROUGHLINE_DATA_DIR`,
+    `the data directory ${directory} is in use by ${holder}${listens}; stop it, or give this one another directory with --data-dir or THROUGHLINE_DATA_DIR`,
   );
 }
 
@@ -181,6 +152,7 @@ function explain(error: unknown): string {
     ENOENT: 'it cannot be created there',
     ENOTDIR: 'a part of its path is not a directory',
     ENOSPC: 'the disk is full',
+    EOPNOTSUPP: 'its file system takes no Unix sockets, which tell that a collector is alive',
   };
   return explanations[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
 }

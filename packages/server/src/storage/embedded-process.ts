@@ -40,6 +40,7 @@ async function open(): Promise<void> {
   }
   process.on('message', (request: EngineRequest) => {
     if (request.kind === 'close') close();
+    else if (request.kind === 'ping') reply({ kind: 'pong' });
     else void run(request, openSession);
   });
   reply({ kind: 'opened' });

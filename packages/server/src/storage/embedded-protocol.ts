@@ -18,11 +18,14 @@ export type EngineRequest =
       /** 0 for no limit. */
       readonly timeoutMs: number;
     }
+  /** Answer at once, whatever runs. */
+  | { readonly kind: 'ping' }
   /** Close the sessions and exit. */
   | { readonly kind: 'close' };
 
 export type EngineReply =
   | { readonly kind: 'opened' }
+  | { readonly kind: 'pong' }
   | { readonly kind: 'failed'; readonly code: 'not_installed' | 'unavailable'; readonly message: string }
   | { readonly kind: 'done'; readonly id: number; readonly bytes: Uint8Array }
   /** `clickhouseCode` is the engine's own number for the error, 0 where it gave none. */

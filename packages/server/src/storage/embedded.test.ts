@@ -172,3 +172,49 @@ test('a store that cannot be opened is one clear error, and leaves no process', 
   expect(identifyProcess(pids[0] ?? 0)).toBeNull();
   await second.close();
 });
+
+test('an engine that hangs is called down, and then ended and started again', async () => {
+  await using victim = await startEngine({ pingIntervalMs: 50, unansweredPingsDown: 3, unansweredPingsMax: 20 });
+  const [first = 0] = victim.pids;
+  process.kill(first, 'SIGSTOP');
+  const query = victim.rows('SELECT 1').catch((error: unknown) => error);
+  await eventually(() => victim.engine.state.kind === 'down');
+  expect(victim.engine.state).toMatchObject({ reason: expect.stringContaining('has not answered for') as unknown });
+  await expect(victim.rows('SELECT 1')).rejects.toMatchObject({ code: 'unavailable' });
+  await eventually(() => victim.engine.state.kind === 'ready');
+  expect(victim.pids).toHaveLength(2);
+  expect(String(await query)).toContain('has not answered for');
+  expect(await victim.rows('SELECT 1')).toEqual([[1]]);
+});
+
+test('an engine that answers again is ready again, and a slow query is no silence', async () => {
+  await using victim = await startEngine({ pingIntervalMs: 50, unansweredPingsDown: 3, unansweredPingsMax: 10_000 });
+  const [pid = 0] = victim.pids;
+  process.kill(pid, 'SIGSTOP');
+  await eventually(() => victim.engine.state.kind === 'down');
+  process.kill(pid, 'SIGCONT');
+  await eventually(() => victim.engine.state.kind === 'ready');
+  const slow = victim.rows(SLOW, 1_000).catch((error: unknown) => error);
+  let isAlwaysReady = true;
+  const watch = setInterval(() => (isAlwaysReady &&= victim.engine.state.kind === 'ready'), 10);
+  expect(await slow).toMatchObject({ code: 'timeout' });
+  clearInterval(watch);
+  expect(isAlwaysReady).toBe(true);
+  expect(victim.pids).toEqual([pid]);
+});
+
+test('an insert that takes too long is ended with its engine', async () => {
+  await using victim = await startEngine({ insertTimeoutMs: 300 });
+  process.kill(victim.pids[0] ?? 0, 'SIGSTOP');
+  const insert = victim.engine.insertNativeFile('spans', join(victim.directory, 'none.native'), 'token');
+  await expect(insert).rejects.toThrow('an insert took longer than 300 ms');
+});
+
+test('a stop with an engine that hangs takes no longer than its time', async () => {
+  const victim = await startEngine({ closeTimeoutMs: 500 });
+  process.kill(victim.pids[0] ?? 0, 'SIGSTOP');
+  const insert = victim.engine.insertNativeFile('spans', join(victim.directory, 'none.native'), 'token');
+  const begin = performance.now();
+  await Promise.all([victim[Symbol.asyncDispose](), expect(insert).rejects.toMatchObject({ code: 'unavailable' })]);
+  expect(performance.now() - begin).toBeLessThan(2_000);
+});

@@ -27,7 +27,15 @@ export interface EngineLimits {
   readonly mergeThreads: number;
   /** How long one statement of `command` may take. */
   readonly commandTimeoutMs: number;
-  /** How long `close` waits for a running insert, and then for the process to end. */
+  /** How long an insert may take before the engine is taken for stuck and started again. */
+  readonly insertTimeoutMs: number;
+  /** The engine's process is asked whether it lives every so often … */
+  readonly pingIntervalMs: number;
+  /** … is called down after so many questions without an answer … */
+  readonly unansweredPingsDown: number;
+  /** … and is ended and started again after so many. */
+  readonly unansweredPingsMax: number;
+  /** How long `close` waits for a running insert and for the process to end, together. */
   readonly closeTimeoutMs: number;
 }
 
@@ -41,7 +49,11 @@ export const ENGINE_LIMITS: EngineLimits = {
   queryThreads: 2,
   mergeThreads: 2,
   commandTimeoutMs: 120_000,
-  closeTimeoutMs: 10_000,
+  insertTimeoutMs: 300_000,
+  pingIntervalMs: 1_000,
+  unansweredPingsDown: 3,
+  unansweredPingsMax: 10,
+  closeTimeoutMs: 2_000,
 };
 
 /** An engine that died is started again after this, and after twice the time whenever it dies soon again … */
@@ -120,7 +132,13 @@ export class EmbeddedEngine implements Engine {
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
     const insert = engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: 0 });
     this.#runningInsert = insert.catch(() => {});
-    await insert;
+    const { insertTimeoutMs } = this.#limits;
+    const stuck = setTimeout(() => engine.kill(`an insert took longer than ${insertTimeoutMs} ms`), insertTimeoutMs);
+    try {
+      await insert;
+    } finally {
+      clearTimeout(stuck);
+    }
   }
 
   async close(): Promise<void> {
@@ -131,10 +149,10 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     this.#state = { kind: 'closed' };
     if (engine === null) return;
     if (wasReady) {
-      const { closeTimeoutMs } = this.#limits;
-      await Promise.race([this.#runningInsert, delay(closeTimeoutMs, undefined, { ref: false })]);
+      const deadline = delay(this.#limits.closeTimeoutMs, undefined, { ref: false });
+      await Promise.race([this.#runningInsert, deadline]);
       engine.close();
-      await Promise.race([engine.ended, delay(closeTimeoutMs, undefined, { ref: false })]);
+      await Promise.race([engine.ended, deadline]);
     }
     engine.kill();
     await engine.ended;
@@ -172,7 +190,22 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     this.#state = { kind: 'ready' };
     const readyAt = performance.now();
     log.debug({ pid: engine.pid }, 'engine ready');
-    void engine.ended.then((reason) => this.#restart(reason, performance.now() - readyAt));
+    const watch = setInterval(() => this.#watch(engine), this.#limits.pingIntervalMs).unref();
+    void engine.ended.then((reason) => {
+      clearInterval(watch);
+      return this.#restart(reason, performance.now() - readyAt);
+    });
+  }
+
+  /** Questions are counted, not time: where we did not run ourselves, an engine is not late. */
+  #watch(engine: EngineProcess): void {
+    if (this.#closing.signal.aborted) return;
+    const { pingIntervalMs, unansweredPingsDown, unansweredPingsMax } = this.#limits;
+    const { unansweredPings } = engine;
+    const reason = `the engine has not answered for ${unansweredPings * pingIntervalMs} ms`;
+    this.#state = unansweredPings < unansweredPingsDown ? { kind: 'ready' } : { kind: 'down', reason };
+    if (unansweredPings >= unansweredPingsMax) engine.kill(reason);
+    else engine.ping();
   }
 
   async #restart(reason: string, uptimeMs: number): Promise<void> {

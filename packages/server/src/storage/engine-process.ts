@@ -29,6 +29,8 @@ export class EngineProcess {
   #nextId = 1;
   #lastWords = '';
   #endedBy: string | null = null;
+  #killedBecause = "the engine's process ended by";
+  #unansweredPings = 0;
 
   constructor(processPath: URL, engineArguments: EngineArguments) {
     this.#child = fork(processPath, [JSON.stringify(engineArguments)], {
@@ -63,7 +65,7 @@ export class EngineProcess {
         resolve(sentence);
       };
       this.#child.once('error', (error) => end(`the engine's process could not be started: ${error.message}`));
-      this.#child.once('exit', (code, signal) => end(`the engine's process ended by ${signal ?? `exit code ${code}`}`));
+      this.#child.once('exit', (code, signal) => end(`${this.#killedBecause} ${signal ?? `exit code ${code}`}`));
     });
     this.#child.on('message', (reply: EngineReply) => this.#receive(reply));
   }
@@ -91,7 +93,19 @@ export class EngineProcess {
     this.#send({ kind: 'close' });
   }
 
-  kill(): void {
+  /** How often it was asked since it last said anything. Statements run beside it and do not keep it from answering. */
+  get unansweredPings(): number {
+    return this.#unansweredPings;
+  }
+
+  ping(): void {
+    this.#unansweredPings += 1;
+    this.#send({ kind: 'ping' });
+  }
+
+  /** `because`: a sentence's begin for those who wait, which the signal ends. */
+  kill(because?: string): void {
+    if (because !== undefined) this.#killedBecause = `${because}; its process was ended by`;
     this.#child.kill('SIGKILL');
   }
 
@@ -101,6 +115,8 @@ export class EngineProcess {
   }
 
   #receive(reply: EngineReply): void {
+    this.#unansweredPings = 0;
+    if (reply.kind === 'pong') return;
     const id = reply.kind === 'opened' || reply.kind === 'failed' ? 0 : reply.id;
     const pending = this.#pending.get(id);
     this.#pending.delete(id);

@@ -6,7 +6,8 @@
 /** A string literal. Lone surrogates, which UTF-8 cannot hold, become U+FFFD, as everywhere else in the store. */
 export function sqlString(value: string): string {
   // Control characters are escaped as well: a NUL would end the statement inside the engine's C interface.
-  return `'${value.replace(/[\\'\p{Cc}]/gu, escapeCharacter)}'`;
+  // Those beyond ASCII are two bytes in UTF-8 and harm nobody, while an escape would write one.
+  return `'${value.replace(/[\\']|(?=\p{ASCII})\p{Cc}/gu, escapeCharacter)}'`;
 }
 
 function escapeCharacter(character: string): string {

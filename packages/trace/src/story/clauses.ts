@@ -1,11 +1,13 @@
 import { formatDuration } from '../duration.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
+import { isBareTimeoutMessage } from '../failure.ts';
 import { groupBy } from '../group-by.ts';
 import type { ClauseKind, StoryClause } from '../story.ts';
+import { childlessNs } from './childless.ts';
 import { rollUpSteps } from './contributions.ts';
 import type { Evidence, FailureGroup } from './evidence.ts';
 import { Labels } from './labels.ts';
-import { failureText, hasKeptRunning, selfText, stepText, timesText } from './phrases.ts';
+import { failureText, hasKeptRunning, otherRootText, selfText, stepText, timesText, unreadText } from './phrases.ts';
 
 const NAME_LENGTH_MAX = 80;
 
@@ -13,6 +15,7 @@ const NAME_LENGTH_MAX = 80;
 const STEPS_MAX = 8;
 const FAILURES_MAX = 5;
 const REPEATED_MAX = 3;
+const OTHER_ROOTS_MAX = 3;
 const CLOCKS_MAX = 5;
 
 /** Shares of the root's duration below which something is not worth a clause. */
@@ -32,8 +35,10 @@ export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClaus
     ...failures(evidence, labels),
     ...repetitions(evidence, labels),
     ...gaps(evidence, labels),
+    ...otherRoots(evidence, labels),
     ...clocks(evidence, labels),
     ...missingParents(evidence),
+    ...unreadSpans(evidence),
   ];
   return drafts.map(({ kind, text, spans, durationNs }) => ({
     kind,
@@ -95,7 +100,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   const times = origins.length === 1 ? '' : ` ${origins.length} times`;
   const gaveUp: Draft = {
     kind: 'gave-up',
-    text: `${who} gave up on ${waitedForText(labels, first)}${times} after ${rangeText(waits)}`,
+    text: `${who} gave up on ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
     spans: origins.map((origin) => origin.gaveUpIndex),
     durationNs: waits.reduce((sum, wait) => sum + wait, 0),
   };
@@ -117,6 +122,13 @@ function waitedForText(labels: Labels, { gaveUpIndex, spanIndex }: ErrorOrigin):
   if (gaveUpIndex !== spanIndex) return callee ?? labels.span(spanIndex);
   const operation = labels.operation(gaveUpIndex);
   return callee === undefined ? operation : `${callee} ${operation}`;
+}
+
+/** What the span that gave up says beyond that; '' where it says no more than the clause does. */
+function givenReasonText(labels: Labels, { failure }: ErrorOrigin): string {
+  if (failure.cause === 'deadline' && (failure.message === '' || isBareTimeoutMessage(failure.message))) return '';
+  const reason = failureText(labels, failure);
+  return reason === '' ? '' : `: ${reason}`;
 }
 
 function rangeText(durations: readonly number[]): string {
@@ -148,11 +160,14 @@ function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draf
 
 function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
   const endNs = (span: number): number => trace.startNs[span]! + trace.durationNs[span]!;
+  // One span can have handled a failure and failed of another one later.
   const byOutcome = groupBy(origins, ({ handledByIndex, surfacedIndex }) =>
-    handledByIndex >= 0 ? handledByIndex : surfacedIndex,
+    handledByIndex >= 0 ? `handled ${handledByIndex}` : `surfaced ${surfacedIndex}`,
   );
-  return [...byOutcome].map(([where, group]): Draft => {
-    if (group[0]!.handledByIndex < 0) {
+  return [...byOutcome.values()].map((group): Draft => {
+    const { handledByIndex, surfacedIndex } = group[0]!;
+    const where = handledByIndex >= 0 ? handledByIndex : surfacedIndex;
+    if (handledByIndex < 0) {
       const durationNs = trace.durationNs[where]!;
       const text = `the error surfaced in ${labels.span(where)} after ${formatDuration(durationNs)}`;
       return { kind: 'surfaced', text, spans: [where], durationNs };
@@ -177,25 +192,42 @@ function repetitions({ trace, repeated, durationNs: totalNs }: Evidence, labels:
   });
 }
 
-function gaps({ trace, contributions, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
-  const large = contributions.filter((part) => {
-    const hasChildren = trace.subtreeSize[part.spans[0]!]! > 1;
-    return part.place === 'service' && hasChildren && part.durationNs > GAP_SHARE_MIN * totalNs;
-  });
-  return large.map(({ spans, durationNs }): Draft => {
+function gaps({ trace, segments, contributions, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
+  return contributions.flatMap((part): Draft[] => {
+    const spans = part.spans.filter((span) => trace.subtreeSize[span]! > 1);
+    if (part.place !== 'service' || part.durationNs <= GAP_SHARE_MIN * totalNs || spans.length === 0) return [];
+    const durationNs = childlessNs(trace, segments, spans);
+    if (durationNs <= GAP_SHARE_MIN * totalNs) return [];
     const who = selfText(trace, labels, spans[0]!);
     const text = `for ${formatDuration(durationNs)} only ${who} was at work or waiting, with no child running`;
-    return { kind: 'gap', text, spans, durationNs };
+    return [{ kind: 'gap', text, spans, durationNs }];
   });
+}
+
+function otherRoots({ otherRoots: roots }: Evidence, labels: Labels): Draft[] {
+  const drafts = roots.slice(0, OTHER_ROOTS_MAX).map((root): Draft => {
+    return { kind: 'other-root', text: otherRootText(labels, root), spans: [root.span], durationNs: root.durationNs };
+  });
+  const rest = roots.slice(OTHER_ROOTS_MAX);
+  if (rest.length === 0) return drafts;
+  const durationNs = rest.reduce((most, root) => Math.max(most, root.durationNs), 0);
+  const text = `${rest.length} more roots took up to ${formatDuration(durationNs)}`;
+  return [...drafts, { kind: 'other-root', text, spans: rest.map(({ span }) => span), durationNs }];
+}
+
+function unreadSpans({ trace, root, spansInTrace, durationNs }: Evidence): Draft[] {
+  const text = unreadText(trace, spansInTrace);
+  return text === '' ? [] : [{ kind: 'missing', text, spans: [root], durationNs }];
 }
 
 function clocks({ trace }: Evidence, labels: Labels): Draft[] {
   const moved = Array.from(trace.skewNs.keys()).filter((span) => Math.abs(trace.skewNs[span]!) >= CLOCK_SKEW_MIN_NS);
-  const corrected = groupBy(moved, (span) => trace.serviceIndex[span]!);
+  const corrected = groupBy(moved, (span) => `${trace.serviceIndex[span]} ${Math.sign(trace.skewNs[span]!)}`);
   return [...corrected.values()].slice(0, CLOCKS_MAX).map((spans): Draft => {
-    const durationNs = spans.reduce((most, span) => Math.max(most, trace.skewNs[span]!), 0);
+    const durationNs = spans.reduce((most, span) => Math.max(most, Math.abs(trace.skewNs[span]!)), 0);
+    const [wrong, right] = trace.skewNs[spans[0]!]! > 0 ? ['behind', 'later'] : ['ahead', 'earlier'];
     const shift = formatDuration(durationNs);
-    const text = `the clock of ${labels.service(spans[0]!)} ran about ${shift} behind; its spans are shown that much later`;
+    const text = `the clock of ${labels.service(spans[0]!)} ran about ${shift} ${wrong}; its spans are shown that much ${right}`;
     return { kind: 'clock', text, spans, durationNs };
   });
 }

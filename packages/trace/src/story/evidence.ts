@@ -1,6 +1,7 @@
 import { criticalNs, type CriticalSegment } from '../critical-path.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
 import { groupBy } from '../group-by.ts';
+import { StatusCode } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
 import { type Contribution, contributions, criticalNsBelow } from './contributions.ts';
 import { findRepeatedCalls } from './repeated-calls.ts';
@@ -11,12 +12,24 @@ export interface Evidence {
   /** The span that the story is about; -1 for an empty trace. */
   readonly root: number;
   readonly durationNs: number;
+  readonly segments: readonly CriticalSegment[];
   /** The critical path by like spans, in display order. */
   readonly contributions: readonly Contribution[];
   /** The failures, like ones together: those on the critical path first, then in display order. */
   readonly failures: readonly FailureGroup[];
+  /** Failed ones first, then the longest first. */
+  readonly otherRoots: readonly OtherRoot[];
+  /** How many spans the trace has, those included that were not read. */
+  readonly spansInTrace: number;
   /** The longest on the critical path first. */
   readonly repeated: readonly RepeatedOnPath[];
+}
+
+/** A span without a parent that is not the root which the story is about. */
+export interface OtherRoot {
+  readonly span: number;
+  readonly durationNs: number;
+  readonly failed: boolean;
 }
 
 /** Origins with the same service, name and kind of origin and of the span that gave up: tries of the same thing. */
@@ -36,6 +49,7 @@ export function gatherEvidence(
   trace: Trace,
   segments: readonly CriticalSegment[],
   origins: readonly ErrorOrigin[],
+  spansInTrace: number,
 ): Evidence {
   const critical = criticalNs(trace, segments);
   const criticalBelow = criticalNsBelow(trace, critical);
@@ -46,10 +60,20 @@ export function gatherEvidence(
     trace,
     root: trace.rootIndex,
     durationNs: trace.durationNs[trace.rootIndex] ?? 0,
+    segments,
     contributions: contributions(trace, critical),
     failures: groupFailures(trace, origins, criticalBelow),
+    otherRoots: findOtherRoots(trace),
+    spansInTrace,
     repeated: repeated.toSorted((a, b) => b.criticalNs - a.criticalNs || a.spans[0]! - b.spans[0]!),
   };
+}
+
+function findOtherRoots(trace: Trace): OtherRoot[] {
+  const others = trace.rootIndexes.slice(1).map((span): OtherRoot => {
+    return { span, durationNs: trace.durationNs[span]!, failed: trace.statusCode[span] === StatusCode.error };
+  });
+  return others.toSorted((a, b) => Number(b.failed) - Number(a.failed) || b.durationNs - a.durationNs);
 }
 
 function groupFailures(

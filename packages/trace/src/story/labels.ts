@@ -6,11 +6,16 @@ import type { Trace } from '../trace.ts';
 export class Labels {
   readonly #trace: Trace;
   readonly #nameLengthMax: number;
+  readonly #standIn: string | undefined;
 
-  /** @param nameLengthMax longer names are cut, with an ellipsis. */
-  constructor(trace: Trace, nameLengthMax: number) {
+  /**
+   * @param nameLengthMax longer names are cut, with an ellipsis.
+   * @param standIn stands for every name, so that a sentence can be measured whatever the names are.
+   */
+  constructor(trace: Trace, nameLengthMax: number, standIn?: string) {
     this.#trace = trace;
     this.#nameLengthMax = nameLengthMax;
+    this.#standIn = standIn;
   }
 
   service(span: number): string {
@@ -18,7 +23,7 @@ export class Labels {
   }
 
   operation(span: number): string {
-    return this.text(this.#trace.names[span]!) || '(no name)';
+    return this.text(this.#trace.names[span]!) || this.text('(no name)');
   }
 
   /** `checkout POST /pay`; for a call also whom it calls: `fraud → fraud database SELECT checks`. */
@@ -43,15 +48,18 @@ export class Labels {
       .replace(UNREADABLE, ' ')
       .replace(/ {2,}/g, ' ')
       .trim();
+    if (this.#standIn !== undefined && line !== '') return this.#standIn;
     const characters = Array.from(line);
-    return characters.length <= lengthMax
-      ? line
-      : `${characters
-          .slice(0, lengthMax - 1)
-          .join('')
-          .trimEnd()}…`;
+    if (characters.length <= lengthMax) return line;
+    const cut = characters.slice(0, lengthMax - 1).join('');
+    // Between two words where that leaves the most of it.
+    const space = characters[lengthMax - 1] === ' ' ? cut.length : cut.lastIndexOf(' ');
+    return `${(space > lengthMax * WORD_SHARE_MIN ? cut.slice(0, space) : cut).trimEnd()}…`;
   }
 }
+
+/** A text is cut between words only where at least this share of the allowed length stays. */
+const WORD_SHARE_MIN = 0.6;
 
 /** Controls, separators, format characters and lone surrogates. */
 const UNREADABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\s]+/gu;

@@ -1,8 +1,10 @@
+import { formatDuration } from '../duration.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
 import { toleranceNs } from '../failed-spans.ts';
 import type { Failure } from '../failure.ts';
 import type { Trace } from '../trace.ts';
 import type { Contribution } from './contributions.ts';
+import type { OtherRoot } from './evidence.ts';
 import type { Labels } from './labels.ts';
 
 /** What took the time: `was fraud → fraud database SELECT checks`, `passed between payment and fraud`. */
@@ -43,6 +45,17 @@ export function failureText(labels: Labels, failure: Failure): string {
   const type = labels.text(failure.type);
   if (message === '') return type;
   return type === '' ? message : `${message} (${type})`;
+}
+
+/** `another root, pay POST /pay, took 5 s and failed` */
+export function otherRootText(labels: Labels, { span, durationNs, failed }: OtherRoot): string {
+  return `another root, ${labels.span(span)}, took ${formatDuration(durationNs)}${failed ? ' and failed' : ''}`;
+}
+
+/** `only 10000 of 250000 spans were read`; '' where all were. */
+export function unreadText(trace: Trace, spansInTrace: number): string {
+  const read = trace.spanCount + trace.duplicateSpans;
+  return spansInTrace > read ? `only ${read} of ${spansInTrace} spans were read` : '';
 }
 
 /** `3 × ` before what happened three times; nothing before what happened once. */

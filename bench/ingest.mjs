@@ -1,0 +1,201 @@
+/**
+ * The collector's path as a whole: sender processes on the same machine post OTLP/HTTP protobuf, 512 spans a request, to a
+ * `throughline up` of its own on the loopback interface. First saturated, then at a fixed rate; then everything is counted
+ * by id in the store. `node bench/ingest.mjs [--json FILE] [--seconds N] [--rounds N]`, after `npm run build`; Linux only.
+ */
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { cpuUs, drained, memoryBytes, startCollector } from './ingest/collector.mjs';
+import { measureDecode } from './ingest/decode.mjs';
+import { measureFloor, openEngine } from './ingest/engine-floor.mjs';
+import { RequestTemplate, SPANS_A_REQUEST } from './ingest/payload.mjs';
+import { median, round } from './ingest/statistics.mjs';
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string' },
+    seconds: { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '1' },
+  },
+});
+const SECONDS = Math.min(Number(values.seconds), 120);
+const ROUNDS = Number(values.rounds);
+const FIXED_RATE = 50_000;
+const DECODE_ROUNDS = 15;
+const FLOOR_SPANS = 1_500_000;
+const DRAIN_TIMEOUT_MS = 60_000;
+const FINDABLE_TIMEOUT_MS = 10_000;
+const PROBE_SENDER = 9;
+const MB = 1e6;
+
+/** Each goal is a bound: at least, or at most. */
+const GOALS = {
+  spansASecond: ['sustained, acknowledged and stored, spans/s', 'min', 200_000],
+  cpuUsASpan: ['CPU of collector and engine, µs a span', 'max', 8],
+  timesFloor: ['… as a multiple of the engine alone', 'max', 1.5],
+  decodeUsASpan: ['decode + encode, µs a span', 'max', 1],
+  p50Ms: ['acknowledgement at 50,000 spans/s, p50 ms', 'max', 3],
+  p99Ms: ['acknowledgement at 50,000 spans/s, p99 ms', 'max', 20],
+  findableMs: ['findable after its acknowledgement, slowest, ms', 'max', 1_000],
+  collectorMb: ['RSS of the collector, highest, MB', 'max', 250],
+  engineMb: ['RSS of the engine, highest, MB', 'max', 1_074],
+  diskBytesASpan: ['disk after merges, bytes a span', 'max', 78],
+};
+
+/** Runs a sender and answers its result; `whileSending` runs beside it. */
+async function send(options, whileSending = async () => {}) {
+  const child = fork(new URL('./ingest/sender.mjs', import.meta.url), [JSON.stringify(options)]);
+  const message = () => new Promise((resolve) => child.once('message', resolve));
+  await message();
+  child.send('go');
+  const [result] = await Promise.all([message(), whileSending()]);
+  if (Object.keys(result.statuses).some((status) => status !== '200' && status !== '503')) {
+    throw new Error(`answers were ${JSON.stringify(result.statuses)}`);
+  }
+  return result;
+}
+
+/** Sends single requests and asks the API for one of their traces until it is there. */
+async function probeFindable({ otlpUrl, apiUrl }, seconds, delaysMs) {
+  const template = new RequestTemplate(3);
+  const end = performance.now() + seconds * 1000 - 1_500;
+  let acknowledgedSpans = 0;
+  for (let number = 0; performance.now() < end; number++) {
+    template.stamp(PROBE_SENDER, number, Date.now());
+    const headers = { 'content-type': 'application/x-protobuf' };
+    const { ok } = await fetch(`${otlpUrl}/v1/traces`, { method: 'POST', headers, body: template.bytes });
+    if (!ok) throw new Error('a probe was not acknowledged');
+    acknowledgedSpans += SPANS_A_REQUEST;
+    const begin = performance.now();
+    while (!(await fetch(`${apiUrl}/api/v1/traces/${template.traceId}`)).ok) {
+      if (performance.now() - begin > FINDABLE_TIMEOUT_MS) throw new Error('a trace was not found in time');
+      await delay(20);
+    }
+    delaysMs.push(performance.now() - begin);
+    await delay(250);
+  }
+  return acknowledgedSpans;
+}
+
+async function saturate(collector) {
+  const before = [cpuUs(collector.pid), cpuUs(collector.enginePid)];
+  const begin = performance.now();
+  const sent = await send({ otlpUrl: collector.otlpUrl, sender: 1, connections: 16, seconds: SECONDS });
+  const metrics = await drained(collector, DRAIN_TIMEOUT_MS);
+  const elapsedMs = performance.now() - begin;
+  const spans = sent.acknowledgedSpans;
+  const inserts = metrics['throughline_loader_inserts_total{outcome="stored"}'];
+  return {
+    spans,
+    statuses: sent.statuses,
+    // The time until the last one is stored counts.
+    spansASecond: (spans / elapsedMs) * 1000,
+    collectorUs: (cpuUs(collector.pid) - before[0]) / spans,
+    engineUs: (cpuUs(collector.enginePid) - before[1]) / spans,
+    saturatedP99Ms: sent.p99Ms,
+    rowsASegment: Math.round(metrics.throughline_loader_spans_total / inserts),
+  };
+}
+
+async function holdRate(collector) {
+  const findableMs = [];
+  let probed = 0;
+  const seconds = Math.min(SECONDS, 15);
+  const options = { otlpUrl: collector.otlpUrl, sender: 2, connections: 8, seconds, spansASecond: FIXED_RATE };
+  const sent = await send(options, async () => {
+    probed = await probeFindable(collector, seconds, findableMs);
+  });
+  await drained(collector, DRAIN_TIMEOUT_MS);
+  return {
+    spans: sent.acknowledgedSpans + probed,
+    rate: (sent.acknowledgedSpans / sent.elapsedMs) * 1000,
+    p50Ms: sent.p50Ms,
+    p99Ms: sent.p99Ms,
+    findableMs: Math.max(...findableMs),
+    findableMedianMs: median(findableMs),
+    probes: findableMs.length,
+  };
+}
+
+/** Counts every id in the store that the collector has left, and its bytes when all parts are merged. */
+async function countStored(directory, acknowledged) {
+  const { engine } = await openEngine(join(directory, 'store'));
+  const ask = async (sql) => {
+    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 60_000 });
+    return JSON.parse(Buffer.from(bytes).toString()).map(Number);
+  };
+  try {
+    const [rows, ids] = await ask('SELECT count(), uniqExact(span_id) FROM throughline.spans');
+    if (rows !== acknowledged || ids !== acknowledged) {
+      throw new Error(`${acknowledged} spans were acknowledged, ${rows} are stored, with ${ids} distinct ids`);
+    }
+    await engine.command('OPTIMIZE TABLE throughline.spans FINAL');
+    const [bytes] = await ask(
+      "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active",
+    );
+    return bytes / rows;
+  } finally {
+    await engine.close();
+  }
+}
+
+async function measureOnce() {
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
+  const data = join(directory, 'data');
+  try {
+    const { samples: _, ...decode } = measureDecode(DECODE_ROUNDS);
+    const collector = await startCollector(data);
+    let saturated;
+    let atRate;
+    let memory;
+    try {
+      saturated = await saturate(collector);
+      atRate = await holdRate(collector);
+      memory = [memoryBytes(collector.pid), memoryBytes(collector.enginePid)];
+    } finally {
+      await collector.stop();
+    }
+    const diskBytesASpan = await countStored(data, saturated.spans + atRate.spans);
+    const floor = await measureFloor(directory, saturated.rowsASegment, FLOOR_SPANS);
+    const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
+    return {
+      spansASecond: saturated.spansASecond,
+      cpuUsASpan,
+      timesFloor: cpuUsASpan / floor.cpuUsASpan,
+      decodeUsASpan: decode.togetherUs,
+      p50Ms: atRate.p50Ms,
+      p99Ms: atRate.p99Ms,
+      findableMs: atRate.findableMs,
+      collectorMb: memory[0].peak / MB,
+      engineMb: memory[1].peak / MB,
+      diskBytesASpan,
+      details: { decode, saturated, atRate, floor, loadAverage: loadavg()[0] },
+    };
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const rounds = [];
+for (let count = 0; count < ROUNDS; count++) rounds.push(await measureOnce());
+
+const results = Object.entries(GOALS).map(([key, [name, bound, goal]]) => {
+  const value = median(rounds.map((figures) => figures[key]));
+  const met = bound === 'min' ? value >= goal : value <= goal;
+  return { name, goal: `${bound === 'min' ? '≥' : '≤'} ${goal}`, measured: round(value, value < 100 ? 2 : 0), met };
+});
+console.table(results);
+console.log(JSON.stringify(rounds.at(-1).details, null, 1));
+if (values.json !== undefined) {
+  const machine = {
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    date: new Date().toISOString(),
+  };
+  writeFileSync(values.json, `${JSON.stringify({ machine, seconds: SECONDS, results, rounds }, null, 2)}\n`);
+}

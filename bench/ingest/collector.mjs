@@ -1,0 +1,76 @@
+/** The collector and its engine as processes that are measured from outside. Linux only: figures come from /proc. */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const COMMAND = fileURLToPath(new URL('../../packages/server/dist/cli/main.js', import.meta.url));
+const READY_TIMEOUT_MS = 30_000;
+
+/** Linux counts CPU time in ticks of 10 ms. */
+const TICK_US = 10_000;
+
+/** CPU time of a process, all its threads, in µs. */
+export function cpuUs(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_US;
+}
+
+/** Resident memory in bytes: now and the most that it was. */
+export function memoryBytes(pid) {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+  const of = (name) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024;
+  return { now: of('VmRSS'), peak: of('VmHWM') };
+}
+
+/** Starts `throughline up` on free ports of the loopback interface and waits until it can ingest and query. */
+export async function startCollector(dataDirectory) {
+  const child = spawn(
+    process.execPath,
+    [COMMAND, 'up', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDirectory],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const lock = () => JSON.parse(readFileSync(join(dataDirectory, 'server.lock'), 'utf8'));
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    try {
+      const { ports } = lock();
+      const apiUrl = `http://127.0.0.1:${ports['UI and API']}`;
+      if ((await fetch(`${apiUrl}/readyz`)).ok) {
+        return {
+          pid: child.pid,
+          enginePid: lock().engine.pid,
+          apiUrl,
+          otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
+          stop: () => (child.kill('SIGTERM'), exited),
+        };
+      }
+    } catch {
+      // It has not written its file yet, or does not listen yet.
+    }
+    if (child.exitCode !== null || performance.now() > deadline) throw new Error('the collector did not become ready');
+    await delay(50);
+  }
+}
+
+/** The values of the metrics without labels, and those with labels by their whole name. */
+export async function readMetrics({ apiUrl }) {
+  const text = await (await fetch(`${apiUrl}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
+  );
+}
+
+/** Waits until the engine has taken everything that was acknowledged. */
+export async function drained(collector, timeoutMs) {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const metrics = await readMetrics(collector);
+    if (metrics.throughline_accepted_spans_total === metrics.throughline_loader_spans_total) return metrics;
+    if (performance.now() > deadline) throw new Error('the engine did not take everything in time');
+    await delay(20);
+  }
+}

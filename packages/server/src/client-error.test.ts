@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { answerClientErrors } from './client-error.ts';
+
+let server: Server;
+beforeEach(async () => {
+  server = createServer({ requestTimeout: 200, headersTimeout: 100, connectionsCheckingInterval: 20 });
+  answerClientErrors(server, (status, why) => ({ contentType: 'text/plain', body: `${status}: ${why}` }));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+afterEach(() => {
+  server.closeAllConnections();
+  server.close();
+});
+
+/** Everything that comes back until the connection is closed. */
+async function send(bytes: string | Uint8Array): Promise<string> {
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  let answer = '';
+  socket.on('data', (chunk: Buffer) => (answer += chunk.toString('latin1')));
+  socket.on('error', () => {});
+  socket.write(bytes);
+  await once(socket, 'close');
+  return answer;
+}
+
+test.each([
+  ['TLS', Buffer.from('16030100010100', 'hex'), 400, 'use http:// instead of https://'],
+  ['a length that is no number', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400, 'Content-Length'],
+  ['a huge path', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'take more than 16384 bytes'],
+  ['a head that does not end', 'GET / HTTP/1.1\r\n', 408, 'did not arrive in time'],
+])('%s is answered with the reason, and the connection is closed', async (_, bytes, status, why) => {
+  const answer = await send(bytes);
+  const [head = '', body = ''] = answer.split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  expect(head).toContain(`Content-Length: ${body.length}`);
+  expect(head).toContain('Connection: close');
+  expect(body).toContain(`${status}: `);
+  expect(body).toContain(why);
+});
+
+test('nothing is written into the middle of another answer', async () => {
+  server.on('request', (_, response) => {
+    response.writeHead(200, { 'content-length': 100 });
+    response.write('begin');
+  });
+  const answer = await send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n');
+  expect(answer).not.toContain('400');
+});

@@ -1,0 +1,47 @@
+let viewed: Uint8Array = new Uint8Array();
+let view: DataView = new DataView(viewed.buffer);
+
+/**
+ * A view of these bytes, which reads and writes four of them at once, wherever they stand. The view made last is kept:
+ * a request is thousands of strings of the same bytes, and a view costs more than reading most of them.
+ */
+export function viewOf(bytes: Uint8Array): DataView {
+  if (bytes !== viewed) {
+    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    viewed = bytes;
+  }
+  return view;
+}
+
+/** Copies `count` bytes, at least four: word by word, the last word over the one before. */
+export function copyWords(from: DataView, start: number, to: DataView, at: number, count: number): void {
+  const last = count - 4;
+  for (let index = 0; index < last; index += 4) to.setUint32(at + index, from.getUint32(start + index, true), true);
+  to.setUint32(at + last, from.getUint32(start + last, true), true);
+}
+
+/** True where `count` bytes, at least four, are the same. */
+export function equalWords(
+  left: DataView,
+  leftStart: number,
+  right: DataView,
+  rightStart: number,
+  count: number,
+): boolean {
+  const last = count - 4;
+  for (let index = 0; index < last; index += 4) {
+    if (left.getInt32(leftStart + index, true) !== right.getInt32(rightStart + index, true)) return false;
+  }
+  return left.getInt32(leftStart + last, true) === right.getInt32(rightStart + last, true);
+}
+
+/** Every one of `count` bytes, at least four, changes the hash; 32 bits, signed. */
+export function hashWords(from: DataView, start: number, count: number, seed: number): number {
+  const last = count - 4;
+  let hash = seed ^ count;
+  for (let index = 0; index < last; index += 4) {
+    hash = Math.imul(hash ^ from.getInt32(start + index, true), 0x9e3779b1);
+    hash ^= hash >>> 15;
+  }
+  return Math.imul(hash ^ from.getInt32(start + last, true), 0x85ebca6b);
+}
