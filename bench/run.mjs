@@ -1,5 +1,5 @@
 // `npm run bench [name …]`: runs the benchmarks of this folder one after another, each in a process of its own, and keeps
-// what each measured in bench/results/<name>.json, beside the versions and the machine.
+// what each measured in bench/results/<name>.node<major>.json, beside the versions and the machine.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,7 +19,7 @@ ensureBuilt();
 mkdirSync(join(folder, 'results'), { recursive: true });
 for (const name of wanted.length > 0 ? wanted : all) {
   console.log(`\n== ${name}`);
-  const results = join(folder, 'results', `${name}.json`);
+  const results = join(folder, 'results', `${name}.node${process.versions.node.split('.')[0]}.json`);
   const { status } = spawnSync(process.execPath, [join(folder, `${name}.mjs`), '--json', results], {
     stdio: 'inherit',
   });

@@ -56,5 +56,22 @@ describe("the SDK's package", () => {
       refused: 'sampling: got 2, expected a number from 0 to 1',
       dependencies: {},
     });
+
+    // Only what the entries' declarations lead to is packed: it must be whole.
+    symlinkSync(join(root, 'node_modules/@types'), join(scratch, 'node_modules/@types'));
+    writeFileSync(
+      join(scratch, 'app.mts'),
+      `import { Tracer, type SpanProcessor } from '@throughline/sdk';
+       import { instrumentHttp } from '@throughline/sdk/http';
+       import { createTestTracer } from '@throughline/sdk/testing';
+       import { zipkin } from '@throughline/sdk/zipkin';
+       const spanProcessors: SpanProcessor[] = [];
+       const tracer: Tracer = new Tracer({ exporter: zipkin(), spanProcessors });
+       instrumentHttp(tracer);
+       createTestTracer().tracer.span('x', (span) => span.setAttribute('http.request.method', 'GET').end());`,
+    );
+    const lib = 'es2024,esnext.disposable,esnext.decorators';
+    const flags = ['--noEmit', '--strict', '--module', 'nodenext', '--lib', lib, '--types', 'node', 'app.mts'];
+    run(join(root, 'node_modules/.bin/tsc'), flags, scratch);
   });
 });

@@ -1,11 +1,12 @@
 /**
  * Before `npm pack`: puts a small `dist` in the place of the compiler's, which `--restore` brings back afterwards. The modules become
- * one file an entry and what these share, minified; of the declarations, those that an entry's own lead to are kept. Silent, since
+ * one file an entry and what these share, minified; of the declarations, what an entry's own lead to is kept. Silent, since
  * npm's `--json` writes to the same output.
  */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { neededDeclarations } from './declarations.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -30,18 +31,10 @@ async function bundle() {
   });
   await build.write({ dir: dist, format: 'esm', minify: true, chunkFileNames: 'shared/[name].js' });
   await build.close();
-  for (const file of declarationsOf(entries.map((entry) => join(compiled, `${entry}.d.ts`)))) {
-    cpSync(file, join(dist, relative(compiled, file)));
+  const declarations = neededDeclarations(entries.map((entry) => join(compiled, `${entry}.d.ts`)));
+  for (const [file, text] of declarations) {
+    const target = join(dist, relative(compiled, file));
+    mkdirSync(dirname(target), { recursive: true });
+    writeFileSync(target, text);
   }
-}
-
-/** The declaration files that these lead to, themselves included. */
-function declarationsOf(files) {
-  const found = new Set(files);
-  for (const file of found) {
-    for (const [, target] of readFileSync(file, 'utf8').matchAll(/(?:from|import\() ?['"](\.[^'"]+)\.[jt]s['"]/g)) {
-      found.add(join(dirname(file), `${target}.d.ts`));
-    }
-  }
-  return found;
 }

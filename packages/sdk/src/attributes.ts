@@ -1,4 +1,5 @@
 import type { SpanLimits } from './limits.ts';
+import type { SemanticAttributes } from './semantic-attributes.ts';
 
 /**
  * What an attribute may hold: OTLP's AnyValue. Integers beyond 2⁵³ are `bigint` (within 64 bits); any other number that is not a safe
@@ -14,8 +15,8 @@ export type AttributeValue =
   | readonly (AttributeValue | null | undefined)[]
   | { readonly [key: string]: AttributeValue | null | undefined };
 
-/** A member that is `undefined` is left out. */
-export interface Attributes {
+/** Any keys; those of the semantic conventions have their own types. A member that is `undefined` is left out. */
+export interface Attributes extends SemanticAttributes {
   [key: string]: AttributeValue | undefined;
 }
 

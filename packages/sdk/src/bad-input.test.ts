@@ -48,7 +48,7 @@ describe('whatever the application hands over', () => {
         for (const given of [options, a]) tracer.startSpan(as(b), as<SpanOptions>(given)).end(as(d));
         const span = tracer.startSpan('x');
         span
-          .setAttribute(as(a), as(b))
+          .setAttribute<string>(as(a), as(b))
           .setAttributes(as(c))
           .addEvent(as(a), as(b), as(c))
           .addLink(as(d))

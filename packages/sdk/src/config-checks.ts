@@ -1,4 +1,5 @@
 import { ConfigError } from './errors.ts';
+import { property } from './property.ts';
 
 /** Timers of Node fire at once when they are set to more than this. */
 export const MILLIS_MAX = 2 ** 31 - 1;
@@ -29,6 +30,14 @@ export function checkOneOf<T extends string>(setting: string, value: unknown, ac
 export function checkFunction<T>(setting: string, value: T, accepted: string): T {
   if (value === undefined || typeof value === 'function') return value;
   throw new ConfigError(setting, value, accepted);
+}
+
+/** Whether each has the methods of the interface that it is said to be. */
+export function checkMethods(setting: string, values: unknown, methods: readonly string[]): void {
+  if (values === undefined) return;
+  const isOne = (value: unknown): boolean => methods.every((name) => typeof property(value, name) === 'function');
+  if (Array.isArray(values) && values.every(isOne)) return;
+  throw new ConfigError(setting, values, `objects with the methods ${methods.join(', ')}`);
 }
 
 export function checkUrl(setting: string, value: unknown): URL | undefined {

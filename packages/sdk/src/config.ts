@@ -2,7 +2,16 @@ import { hostname } from 'node:os';
 import type { TextMapPropagator } from '@opentelemetry/api';
 import type { Attributes } from './attributes.ts';
 import type { Clock } from './clock.ts';
-import { checkBoolean, checkFunction, checkKnownNames, checkNumber, checkString, MILLIS_MAX } from './config-checks.ts';
+import {
+  checkBoolean,
+  checkFunction,
+  checkKnownNames,
+  checkMethods,
+  checkNumber,
+  checkOneOf,
+  checkString,
+  MILLIS_MAX,
+} from './config-checks.ts';
 import { ConfigEnvironment, parseKeyValues, type Environment } from './config-environment.ts';
 import { resolveExport, type ExporterName, type OtlpProtocol } from './config-export.ts';
 import { resolvePropagators } from './config-propagators.ts';
@@ -12,10 +21,13 @@ import type { Compression } from './export/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
 import type { RetryOptions } from './export/http-exporter.ts';
 import type { TlsOptions } from './export/http-post.ts';
+import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { IdGenerator } from './ids.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from './limits.ts';
 import type { PropagatorName } from './propagation/propagators.ts';
+import type { OtelSampler } from './sampling/foreign-sampler.ts';
 import type { SamplerOptions } from './sampling/sampler.ts';
+import type { SpanProcessor } from './span-processor.ts';
 import { VERSION } from './version.ts';
 
 /** All are optional. An option beats the environment, which beats the default. */
@@ -42,6 +54,19 @@ export interface TracerOptions {
   readonly register?: boolean | undefined;
   /** Header formats, by name or as OpenTelemetry propagators, or `'none'`. Default `['tracecontext', 'baggage']`. */
   readonly propagators?: readonly (PropagatorName | TextMapPropagator)[] | 'none' | undefined;
+  /**
+   * What becomes of a child of an unsampled span that our own API starts: `lite`, it is its parent's span and costs nothing; `strict`, it
+   * has an id of its own, as through OpenTelemetry's API. Default `lite`.
+   */
+  readonly children?: 'lite' | 'strict' | undefined;
+  /** Whether spans that are forgotten without `end()` are reported with where they started; costs much. Default: in development. */
+  readonly reportUnendedSpans?: boolean | undefined;
+  /** A sampler written for the standard SDK, asked for every span instead of `sampling`. */
+  readonly sampler?: OtelSampler | undefined;
+  /** Written for the standard SDK; they see every recorded span. */
+  readonly spanProcessors?: readonly SpanProcessor[] | undefined;
+  /** Written for the standard SDK; they get batches of 512 besides our own export. */
+  readonly spanExporters?: readonly SpanExporter[] | undefined;
   readonly limits?: Partial<SpanLimits> | undefined;
   /** The longest that an ended span waits to be sent. Default 5000. */
   readonly scheduledDelayMillis?: number | undefined;
@@ -86,6 +111,11 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   resource: true,
   register: true,
   propagators: true,
+  children: true,
+  reportUnendedSpans: true,
+  sampler: true,
+  spanProcessors: true,
+  spanExporters: true,
   limits: true,
   scheduledDelayMillis: true,
   maxExportBatchSize: true,
@@ -121,6 +151,8 @@ export interface Config {
   readonly resource: Readonly<Attributes>;
   readonly register: boolean;
   readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
+  readonly children: 'lite' | 'strict';
+  readonly reportUnendedSpans: boolean;
   readonly limits: SpanLimits;
   readonly scheduledDelayMillis: number;
   readonly maxExportBatchSize: number;
@@ -137,6 +169,8 @@ export interface Config {
   /** About environment variables that were ignored. */
   readonly warnings: readonly string[];
 }
+
+const CHILDREN = ['lite', 'strict'] as const;
 
 /** Longer than any that a collector would take, and within what a chunk's lengths can say. */
 const BATCH_BYTES_MAX = 128 * 1024 * 1024;
@@ -187,6 +221,9 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     return set(name, checkNumber(name, options[name], min, max), () => env.number(variable, min, max), fallback);
   };
   const resource = resolveResource(options, env);
+  checkMethods('sampler', options.sampler === undefined ? [] : [options.sampler], ['shouldSample']);
+  checkMethods('spanProcessors', options.spanProcessors, ['onStart', 'onEnd', 'forceFlush', 'shutdown']);
+  checkMethods('spanExporters', options.spanExporters, ['export', 'shutdown']);
   const config: Config = {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
@@ -195,6 +232,13 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     resource,
     register: boolean('register', 'THROUGHLINE_REGISTER'),
     propagators: resolvePropagators(options.propagators, env),
+    children: set('children', checkOneOf('children', options.children, CHILDREN), () => undefined, 'lite'),
+    reportUnendedSpans: set(
+      'reportUnendedSpans',
+      checkBoolean('reportUnendedSpans', options.reportUnendedSpans),
+      () => env.boolean('THROUGHLINE_REPORT_UNENDED_SPANS'),
+      environment['NODE_ENV'] === 'development',
+    ),
     limits: resolveLimits(options.limits, env),
     scheduledDelayMillis: number('scheduledDelayMillis'),
     maxExportBatchSize: number('maxExportBatchSize'),

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createContextKey, ROOT_CONTEXT, type Context, type Span as OtelSpan } from '@opentelemetry/api';
-import { SpanIdentity } from './span-identity.ts';
+import { IdentityForms, SpanIdentity } from './span-identity.ts';
 
 /**
  * What is active: on the common path the span itself, which saves a Map a span; an OpenTelemetry context only when the
@@ -31,10 +31,38 @@ export function runWith<Args extends unknown[], Result>(
   return storage.run(stored as Stored, fn, ...args);
 }
 
+/**
+ * The same for a function that takes a span, where it is known what is active `before`. It is what `AsyncLocalStorage.run` does, without
+ * its array of arguments and its look at what is active.
+ */
+export function runWithSpan<Span, Result>(
+  stored: Stored,
+  before: Stored | undefined,
+  fn: (span: Span) => Result,
+  span: Span,
+): Result {
+  storage.enterWith(stored);
+  try {
+    return fn(span);
+  } finally {
+    storage.enterWith(before as Stored);
+  }
+}
+
+/** Makes something active for the rest of the current execution and what follows from it; `runWith` is the rule. */
+export function enterStore(stored: Stored | undefined): void {
+  storage.enterWith(stored as Stored);
+}
+
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
 export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
   if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;
   return stored.setValue(SPAN_KEY, span);
+}
+
+/** The same without its span, which is what a new trace starts in. */
+export function storeWithoutSpan(stored: Stored | undefined): Stored | undefined {
+  return stored === undefined || stored instanceof SpanIdentity ? undefined : stored.deleteValue(SPAN_KEY);
 }
 
 /** The span in what is stored, ours or that of another implementation. */
@@ -50,7 +78,9 @@ export function isSuppressed(stored: Stored | undefined): boolean {
 /** OpenTelemetry's view of what is stored. */
 export function contextOf(stored: Stored | undefined): Context {
   if (stored === undefined) return ROOT_CONTEXT;
-  return stored instanceof SpanIdentity ? (stored.otelContext ??= new SpanHoldingContext(stored)) : stored;
+  if (!(stored instanceof SpanIdentity)) return stored;
+  const forms = (stored.forms ??= new IdentityForms());
+  return (forms.otelContext ??= new SpanHoldingContext(stored));
 }
 
 /** The reverse of `contextOf`. */

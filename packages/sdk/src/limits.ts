@@ -11,6 +11,8 @@ export interface SpanLimits {
   readonly attributeValueDepthLimit: number;
   /** How many elements all arrays and maps in one value hold together; the rest is left out. */
   readonly attributeValueElementLimit: number;
+  /** Spans that have started and not ended; above it a new one is not recorded, and counted. */
+  readonly liveSpanLimit: number;
   /** Encoded size of one span. A larger one keeps its place and times and loses its details, as dropped counts say. */
   readonly spanBytesLimit: number;
 }
@@ -24,5 +26,6 @@ export const DEFAULT_SPAN_LIMITS: SpanLimits = Object.freeze({
   attributePerLinkCountLimit: 128,
   attributeValueDepthLimit: 16,
   attributeValueElementLimit: 1024,
+  liveSpanLimit: 100_000,
   spanBytesLimit: 4 * 1024 * 1024,
 });

@@ -1,4 +1,5 @@
 import type { SpanContext } from '@opentelemetry/api';
+import type { TimeAnchor } from './clock.ts';
 import { hexOfInt32, int32OfHex, type IdGenerator } from './ids.ts';
 import { normalTraceState } from './propagation/trace-state.ts';
 
@@ -19,27 +20,22 @@ export interface RpcMetadata {
  * times are counted from. Made at a local root (a span without a parent here) and for each remote parent.
  */
 export class LocalTrace {
+  // `declare`: a field that the class defines first and the constructor fills then is written twice, and never inlined.
   /** The 128 bits as four signed integers: V8 keeps those without a box. */
-  readonly id0: number;
-  readonly id1: number;
-  readonly id2: number;
-  readonly id3: number;
+  declare readonly id0: number;
+  declare readonly id1: number;
+  declare readonly id2: number;
+  declare readonly id3: number;
   /** Sampled and random bits of the W3C flags. */
-  flags: number;
+  declare flags: number;
   /** In normal form, '' for none. */
-  traceState: string;
-  /** The anchor: monotonic milliseconds, and the wall time then, as milliseconds and the nanoseconds below them. */
-  anchorMonotonicMs = 0;
-  anchorUnixMs = 0;
-  anchorNs = 0;
-  rpcMetadata: RpcMetadata | undefined = undefined;
-  /** A span of this process is its root here; false where only another implementation's or process' span is known. */
-  isLocal = false;
-  /** The caller asks that nobody drops this trace (B3's and Jaeger's debug flag). */
-  isDebug = false;
-  /** The caller left the decision to us: a local root decides as for a new trace. */
-  isSamplingDeferred = false;
-  hexCache: string | undefined = undefined;
+  declare traceState: string;
+  /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true. */
+  declare anchor: TimeAnchor | undefined;
+  declare rpcMetadata: RpcMetadata | undefined;
+  /** What the caller's headers say of sampling besides the sampled flag. */
+  declare callerWish: 'debug' | 'deferred' | undefined;
+  declare hexCache: string | undefined;
 
   constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
     this.id0 = id0;
@@ -48,6 +44,25 @@ export class LocalTrace {
     this.id3 = id3;
     this.flags = flags;
     this.traceState = traceState;
+    this.anchor = undefined;
+    this.rpcMetadata = undefined;
+    this.callerWish = undefined;
+    this.hexCache = undefined;
+  }
+
+  /** Whether a span of this process is its root here; not where only another process' or implementation's span is known. */
+  get isLocal(): boolean {
+    return this.anchor !== undefined;
+  }
+
+  /** The caller asks that nobody drops this trace (B3's and Jaeger's debug flag). */
+  get isDebug(): boolean {
+    return this.callerWish === 'debug';
+  }
+
+  /** The caller left the decision to us: a local root decides as for a new trace. */
+  get isSamplingDeferred(): boolean {
+    return this.callerWish === 'deferred';
   }
 
   get sampled(): boolean {
@@ -68,13 +83,6 @@ export class LocalTrace {
   get randomLow28(): number {
     return this.id3 & 0xfffffff;
   }
-
-  /** Sets the anchor from a monotonic reading and its wall time, in milliseconds with a fraction. */
-  anchor(monotonicMs: number, unixMs: number): void {
-    this.anchorMonotonicMs = monotonicMs;
-    this.anchorUnixMs = Math.floor(unixMs);
-    this.anchorNs = Math.round((unixMs - this.anchorUnixMs) * 1e6);
-  }
 }
 
 /** A new trace with a random id. The tracestate is the sampler's to set. */
@@ -93,7 +101,8 @@ export function newTrace(ids: IdGenerator): LocalTrace {
 /** The same trace for another local root: its own anchor and decision. */
 export function continuedTrace(trace: LocalTrace): LocalTrace {
   const continued = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, trace.flags, trace.traceState);
-  continued.isDebug = trace.isDebug;
+  // What was deferred is decided now.
+  if (trace.isDebug) continued.callerWish = 'debug';
   return continued;
 }
 

@@ -17,10 +17,13 @@ import {
 import {
   activeStore,
   contextOf,
+  enterStore,
   isSuppressed,
   runWith,
+  runWithSpan,
   spanInStore,
   storeOf,
+  storeWithoutSpan,
   storeWithSpan,
   type Stored,
 } from './context.ts';
@@ -85,7 +88,7 @@ class RecorderTracer implements OtelTracer {
   }
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
-    return this.#start(name, options, context === undefined ? activeStore() : storeOf(context));
+    return this.#start(name, options, storeOfGiven(context));
   }
 
   startActiveSpan<F extends (span: OtelSpan) => unknown>(
@@ -94,12 +97,21 @@ class RecorderTracer implements OtelTracer {
     contextOrFn?: Context | F,
     fnAfterContext?: F,
   ): ReturnType<F> {
-    const fn = [optionsOrFn, contextOrFn, fnAfterContext].find((argument) => typeof argument === 'function') as F;
-    const options = typeof optionsOrFn === 'function' ? undefined : optionsOrFn;
-    const context = typeof contextOrFn === 'function' ? undefined : contextOrFn;
-    const stored = context === undefined ? activeStore() : storeOf(context);
+    if (typeof optionsOrFn === 'function') return this.#startActive(name, undefined, undefined, optionsOrFn);
+    if (typeof contextOrFn === 'function') return this.#startActive(name, optionsOrFn, undefined, contextOrFn);
+    return this.#startActive(name, optionsOrFn, contextOrFn, fnAfterContext as F);
+  }
+
+  #startActive<F extends (span: OtelSpan) => unknown>(
+    name: string,
+    options: OtelSpanOptions | undefined,
+    context: Context | undefined,
+    fn: F,
+  ): ReturnType<F> {
+    const stored = storeOfGiven(context);
     const span = this.#start(name, options, stored);
-    return runWith(storeWithSpan(span, stored), fn, span) as ReturnType<F>;
+    const before = context === undefined ? stored : activeStore();
+    return runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
   }
 
   #start(
@@ -108,9 +120,15 @@ class RecorderTracer implements OtelTracer {
     stored: Stored | undefined,
   ): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
-    const parent = options?.root === true ? undefined : ownSpan(this.#recorder, spanInStore(stored));
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options);
+    const parentStore = options?.root === true ? storeWithoutSpan(stored) : stored;
+    const parent = ownSpan(this.#recorder, spanInStore(parentStore));
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
+}
+
+/** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
+function storeOfGiven(context: Context | undefined): Stored | undefined {
+  return typeof context?.getValue === 'function' ? storeOf(context) : activeStore();
 }
 
 /** What the two APIs accept alike at a span's start. */
@@ -121,27 +139,26 @@ export interface StartOptions {
   readonly startTime?: OtelSpanOptions['startTime'] | undefined;
 }
 
+const NO_OPTIONS: StartOptions = {};
+
 export function startWithOptions(
   recorder: SpanRecorder,
   scope: InstrumentationScope,
   name: string,
   parent: SpanIdentity | undefined,
   options: StartOptions | OtelSpanOptions | undefined,
+  stored: Stored | undefined,
 ): RecordingSpan | NonRecordingSpan {
-  if (options === undefined || options === null) return recorder.start(scope, name, parent, undefined, undefined);
   let kind: StartOptions['kind'];
   let startTime: StartOptions['startTime'];
   let attributes: StartOptions['attributes'];
   let links: StartOptions['links'];
   try {
-    ({ kind, startTime, attributes, links } = options);
+    ({ kind, startTime, attributes, links } = options ?? NO_OPTIONS);
   } catch {
     // A getter of the application's threw: what it would have answered is absent.
   }
-  const span = recorder.start(scope, name, parent, kind, startTime);
-  if (attributes !== undefined) span.setAttributes(attributes);
-  if (links !== undefined) span.addLinks(links);
-  return span;
+  return recorder.start(scope, name, parent, kind, startTime, attributes, links, stored);
 }
 
 /** Our identity of any span: itself, or one that stands for another implementation's. */
@@ -170,6 +187,19 @@ class StorageContextManager implements ContextManager {
     const stored = storeOf(context ?? ROOT_CONTEXT);
     if (target instanceof EventEmitter) return bindEmitter(target, (fn) => bound(stored, fn));
     return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
+  }
+
+  /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
+  attach(context: Context): { dispose(): void } {
+    const before = activeStore();
+    enterStore(storeOf(context ?? ROOT_CONTEXT));
+    let isAttached = true;
+    return {
+      dispose() {
+        if (isAttached) enterStore(before);
+        isAttached = false;
+      },
+    };
   }
 
   enable(): this {

@@ -1,5 +1,5 @@
 import { ROOT_CONTEXT, type Context, type Span as OtelSpan, type SpanContext } from '@opentelemetry/api';
-import { storeOf, type Stored } from './context.ts';
+import { storeOf, storeWithoutSpan, type Stored } from './context.ts';
 import { SpanIdentity } from './span-identity.ts';
 import type { SpanRecorder } from './span-recorder.ts';
 import type { Span } from './span.ts';
@@ -25,14 +25,14 @@ export function storeOfParent(recorder: SpanRecorder, parent: Parent): Stored {
   }
 }
 
-/** Where a new span's parent is found: what is active, unless the options say otherwise; `undefined` for a new trace. */
+/** Where a new span's parent is found: what is active, unless the options say otherwise; it holds no span for a new trace. */
 export function parentStoreOf(
   recorder: SpanRecorder,
   options: ParentOptions,
   active: Stored | undefined,
 ): Stored | undefined {
   try {
-    if (options.root === true) return undefined;
+    if (options.root === true) return storeWithoutSpan(active);
     return options.parent === undefined ? active : storeOfParent(recorder, options.parent);
   } catch {
     return active;

@@ -3,35 +3,44 @@ import { hexOfInt32 } from './ids.ts';
 import type { LocalTrace } from './local-trace.ts';
 import { W3cTraceState } from './propagation/trace-state.ts';
 
-/** Which span: what a recording and a non-recording one have in common, and all that propagation needs. */
-export class SpanIdentity {
-  readonly trace: LocalTrace;
-  /** The 64 bits as two signed integers. */
-  readonly id0: number;
-  readonly id1: number;
-  /** It came in from another process. */
-  readonly isRemote: boolean;
+/** Most spans never need one of these: they cost a field, not three. */
+export class IdentityForms {
+  spanContext: SpanContext | undefined = undefined;
+  traceparent: string | undefined = undefined;
   /** The OpenTelemetry context that holds this span and nothing else; made by `context.ts`. */
   otelContext: Context | undefined = undefined;
-  // Made on first use and kept. Plain fields, since private ones make every span dearer to construct.
-  spanContextCache: SpanContext | undefined = undefined;
-  traceparentCache: string | undefined = undefined;
+}
+
+/** Which span: what a recording and a non-recording one have in common, and all that propagation needs. */
+export class SpanIdentity {
+  // `declare`: a field that the class defines first and the constructor fills then is written twice, and never inlined.
+  declare readonly trace: LocalTrace;
+  /** The 64 bits as two signed integers. */
+  declare readonly id0: number;
+  declare readonly id1: number;
+  /** It came in from another process. */
+  declare readonly isRemote: boolean;
+  /** Other forms of the identity, made on first use and kept. */
+  declare forms: IdentityForms | undefined;
 
   constructor(trace: LocalTrace, id0: number, id1: number, isRemote: boolean) {
     this.trace = trace;
     this.id0 = id0;
     this.id1 = id1;
     this.isRemote = isRemote;
+    this.forms = undefined;
   }
 
   /** The immutable identity that is sent to other processes: OpenTelemetry's SpanContext. */
   spanContext(): SpanContext {
-    return (this.spanContextCache ??= this.#newSpanContext());
+    const forms = (this.forms ??= new IdentityForms());
+    return (forms.spanContext ??= this.#newSpanContext());
   }
 
   /** The W3C header of this span, made on first use. */
   get traceparent(): string {
-    return (this.traceparentCache ??= `00-${this.trace.idHex}-${this.#idHex}-0${this.trace.flags}`);
+    const forms = (this.forms ??= new IdentityForms());
+    return (forms.traceparent ??= `00-${this.trace.idHex}-${this.#idHex}-0${this.trace.flags}`);
   }
 
   get #idHex(): string {

@@ -1,14 +1,18 @@
 import type { SpanContext } from '@opentelemetry/api';
-import type { AttributeSet } from './attributes.ts';
-import { WallClock, type Clock } from './clock.ts';
+import type { Attributes, AttributeSet, StoredValue } from './attributes.ts';
+import { WallClock, type Clock, type TimeAnchor } from './clock.ts';
+import type { Stored } from './context.ts';
 import { int32OfHex, type IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
+import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
+import { decideByForeignSampler, type ForeignDecision, type OtelSampler } from './sampling/foreign-sampler.ts';
 import type { Sampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
-import { nameOf, NonRecordingSpan, RecordingSpan } from './span.ts';
+import type { SpanProcessors } from './span-processor.ts';
+import { highHalf, lowHalf, nameOf, NonRecordingSpan, RecordingSpan, type SpanLink } from './span.ts';
 import type { Counters } from './stats.ts';
-import { anchorAtGivenTime, givenTimeNs, type TimeInput } from './time.ts';
+import { givenUnixNano, type TimeInput } from './time.ts';
 
 /** The library that a span comes from: OTLP's InstrumentationScope. */
 export interface InstrumentationScope {
@@ -30,6 +34,10 @@ export interface SpanRecorderOptions {
   readonly limits: SpanLimits;
   readonly counters: Counters;
   readonly sink: SpanSink;
+  readonly liveSpans: LiveSpans;
+  /** Decides every span instead of `sampler`. */
+  readonly foreignSampler?: OtelSampler | undefined;
+  readonly processors?: SpanProcessors | undefined;
   readonly enabled: boolean;
 }
 
@@ -44,11 +52,15 @@ export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, '
 export class SpanRecorder {
   readonly limits: SpanLimits;
   readonly counters: Counters;
+  readonly processors: SpanProcessors | undefined;
   readonly #ids: IdGenerator;
   readonly #clock: Clock;
   readonly #wallClock: WallClock;
   readonly #sampler: Sampler;
+  readonly #foreignSampler: OtelSampler | undefined;
   readonly #sink: SpanSink;
+  readonly #liveSpans: LiveSpans;
+  #isWatching = false;
   #enabled: boolean;
 
   constructor(options: SpanRecorderOptions) {
@@ -58,7 +70,10 @@ export class SpanRecorder {
     this.#clock = options.clock;
     this.#wallClock = new WallClock(options.clock);
     this.#sampler = options.sampler;
+    this.#foreignSampler = options.foreignSampler;
+    this.processors = options.processors;
     this.#sink = options.sink;
+    this.#liveSpans = options.liveSpans;
     this.#enabled = options.enabled;
   }
 
@@ -66,38 +81,78 @@ export class SpanRecorder {
     return this.#clock.monotonicMs();
   }
 
-  /** Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. */
+  /** Whether a child can be decided differently from its parent. */
+  get decidesEverySpan(): boolean {
+    return this.#foreignSampler !== undefined;
+  }
+
+  /**
+   * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `stored` is the context for samplers
+   * and processors of OpenTelemetry.
+   */
   start(
     scope: InstrumentationScope,
-    name: string,
+    givenName: string,
     parent: SpanIdentity | undefined,
-    kind: number | undefined,
+    givenKind: number | undefined,
     startTime: TimeInput | undefined,
+    attributes?: unknown,
+    links?: unknown,
+    stored?: Stored,
   ): RecordingSpan | NonRecordingSpan {
     if (!this.#enabled) return passedOn(parent);
-    this.counters.started++;
+    const { counters, processors } = this;
+    counters.started++;
+    const name = nameOf(givenName);
+    const kind = kindOf(givenKind);
     const isChild = parent !== undefined && parent.trace.isLocal;
-    const trace = isChild ? parent.trace : this.#newLocalRoot(parent);
+    let trace = isChild ? parent.trace : this.#newLocalTrace(parent);
+    let decision: ForeignDecision | undefined;
+    if (this.#foreignSampler !== undefined) {
+      const span = { name, kind, attributes, links, stored };
+      decision = decideByForeignSampler(this.#foreignSampler, trace, !isChild, span, this.limits);
+      trace = decision.trace;
+    } else if (!isChild) this.#sampler.decide(trace, parent !== undefined && !parent.trace.isSamplingDeferred);
     const id0 = this.#ids.int32();
     let id1 = this.#ids.int32();
     while ((id0 | id1) === 0) id1 = this.#ids.int32();
-    if (!trace.sampled) return new NonRecordingSpan(trace, id0, id1, false);
-    this.counters.sampled++;
+    const isRecorded = decision === undefined ? trace.sampled : decision.isRecorded;
+    if (!isRecorded) return new NonRecordingSpan(trace, id0, id1, false);
+    const isCrowded = counters.live >= this.#liveSpans.watchFrom;
+    if (isCrowded && !this.#liveSpans.hasRoom()) return new NonRecordingSpan(trace, id0, id1, false);
+    counters.live++;
+    if (trace.sampled) counters.sampled++;
     const nowMs = this.#clock.monotonicMs();
-    if (!isChild) {
-      trace.anchor(nowMs, this.#wallClock.unixMsAt(nowMs));
-      if (startTime !== undefined) anchorAtGivenTime(trace, startTime, nowMs);
-    }
-    const givenNs = startTime === undefined ? undefined : givenTimeNs(trace, startTime, nowMs);
-    const startNs = givenNs ?? (nowMs - trace.anchorMonotonicMs) * 1e6;
-    return new RecordingSpan(this, scope, trace, id0, id1, parent, nameOf(name), kindOf(kind), startNs);
+    if (!isChild) trace.anchor = this.#wallClock.anchorAt(nowMs);
+    const anchor = trace.anchor as TimeAnchor;
+    const unixNano = startTime === undefined ? undefined : givenUnixNano(startTime, anchor, nowMs);
+    const high = unixNano === undefined ? anchor.highAt(nowMs) : highHalf(unixNano);
+    const low = unixNano === undefined ? anchor.lowAt(nowMs) : lowHalf(unixNano);
+    const span = new RecordingSpan(this, scope, trace, id0, id1, parent, name, kind, high, low);
+    if (attributes !== undefined) span.setAttributes(attributes as Attributes);
+    if (links !== undefined) span.addLinks(links as SpanLink[]);
+    if (decision !== undefined) setFlat(span, decision.attributes);
+    if (isCrowded) this.#watch(span);
+    processors?.start(span, stored);
+    return span;
   }
 
   /** Takes a span that has just ended. */
   record(span: RecordingSpan): void {
-    this.counters.ended++;
+    const { counters } = this;
+    counters.live--;
+    if (this.#isWatching) this.#liveSpans.ended(span);
+    this.processors?.end(span);
+    // Recorded for processors alone.
+    if (!span.trace.sampled) return;
+    counters.ended++;
     if (this.#enabled) this.#sink.add(span);
-    else this.counters.dropped.shutdown++;
+    else counters.dropped.shutdown++;
+  }
+
+  #watch(span: RecordingSpan): void {
+    this.#isWatching = true;
+    this.#liveSpans.watch(span);
   }
 
   /** From now on spans are not recorded, only passed on; those that end are counted as dropped. */
@@ -122,12 +177,15 @@ export class SpanRecorder {
     }
   }
 
-  #newLocalRoot(parent: SpanIdentity | undefined): LocalTrace {
+  #newLocalTrace(parent: SpanIdentity | undefined): LocalTrace {
     const trace = parent === undefined ? newTrace(this.#ids) : continuedTrace(parent.trace);
-    this.#sampler.decide(trace, parent !== undefined && !parent.trace.isSamplingDeferred);
-    trace.isLocal = true;
+    trace.anchor = this.#wallClock.lastAnchor;
     return trace;
   }
+}
+
+function setFlat(span: RecordingSpan, { flat }: AttributeSet): void {
+  for (let i = 0; i < flat.length; i += 2) span.setStored(flat[i] as string, flat[i + 1] as StoredValue);
 }
 
 /** What stands for a span that is not made: its parent's identity, so that a trace from elsewhere goes on unbroken. */

@@ -117,7 +117,7 @@ describe('whatever a span is given', () => {
     for (const value of strange) {
       const any = value as never;
       const span: Span = recorder.start(TEST_SCOPE, any, undefined, any, any);
-      span.setAttribute('k', any).setAttribute(any, 1).setAttributes(any).setAttributes({ k: any });
+      span.setAttribute('k', any).setAttribute<string>(any, 1).setAttributes(any).setAttributes({ k: any });
       span.addEvent(any, any, any).addEvent('e', { k: any }).addEvent('e', any);
       span
         .addLink(any)

@@ -8,13 +8,16 @@ import {
   type AttributeSet,
   type AttributeValue,
   type FlatAttributes,
+  type StoredValue,
 } from './attributes.ts';
 import { exceptionAttributes } from './exception.ts';
 import { property } from './property.ts';
+import type { TimeAnchor } from './clock.ts';
 import type { LocalTrace } from './local-trace.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
+import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
-import { givenTimeNs, type TimeInput } from './time.ts';
+import { givenUnixNano, type TimeInput } from './time.ts';
 
 /** Another span that this one is related to. */
 export interface SpanLink {
@@ -24,7 +27,7 @@ export interface SpanLink {
 
 /** A span, recording or not. Nothing here throws, whatever it is given; after `end()` nothing changes it. */
 export interface Span extends OtelSpan, Disposable {
-  setAttribute(key: string, value: AttributeValue): this;
+  setAttribute<Key extends AttributeKey>(key: Key, value: ValueOf<Key>): this;
   setAttributes(attributes: Attributes): this;
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this;
   addLink(link: SpanLink): this;
@@ -37,18 +40,16 @@ export interface Span extends OtelSpan, Disposable {
   spanContext(): SpanContext;
 }
 
-/** An event as it waits for its span's end; the time is in nanoseconds from the trace's anchor. */
+/** An event as it waits for its span's end; its moment is in two halves, as the span's own. */
 export interface RecordedEvent {
-  readonly timeNs: number;
+  readonly timeHigh: number;
+  readonly timeLow: number;
   readonly name: string;
   readonly attributes: AttributeSet;
 }
 
 export interface RecordedLink {
-  readonly trace: LocalTrace;
-  readonly id0: number;
-  readonly id1: number;
-  readonly isRemote: boolean;
+  readonly identity: SpanIdentity;
   readonly attributes: AttributeSet;
 }
 
@@ -56,29 +57,36 @@ const STATUS_UNSET = 0;
 const STATUS_OK = 1;
 const STATUS_ERROR = 2;
 
-/**
- * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
- * keep, and therefore never used for a second span. Times are in nanoseconds from the trace's anchor.
- */
-export class RecordingSpan extends SpanIdentity implements Span {
-  readonly recorder: SpanRecorder;
-  readonly scope: InstrumentationScope;
-  readonly parent: SpanIdentity | undefined;
-  readonly kind: number;
-  readonly startNs: number;
-  name: string;
-  endNs = 0;
-  ended = false;
-  /** Keys and values in turn, `attributesLength` places of it. */
-  attributes: FlatAttributes;
-  attributesLength = 0;
+/** What most spans do not have: they pay one field for it. */
+export class SpanDetails {
   droppedAttributes = 0;
-  events: RecordedEvent[] | undefined = undefined;
+  readonly events: RecordedEvent[] = [];
   droppedEvents = 0;
-  links: RecordedLink[] | undefined = undefined;
+  readonly links: RecordedLink[] = [];
   droppedLinks = 0;
   statusCode = STATUS_UNSET;
   statusMessage = '';
+}
+
+/**
+ * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
+ * keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
+ */
+export class RecordingSpan extends SpanIdentity implements Span {
+  declare readonly recorder: SpanRecorder;
+  declare readonly scope: InstrumentationScope;
+  declare readonly parent: SpanIdentity | undefined;
+  declare readonly kind: number;
+  declare readonly startHigh: number;
+  declare readonly startLow: number;
+  declare name: string;
+  declare endHigh: number;
+  declare endLow: number;
+  declare ended: boolean;
+  /** Keys and values in turn, `attributesLength` places of it. */
+  declare attributes: FlatAttributes;
+  declare attributesLength: number;
+  declare details: SpanDetails | undefined;
 
   constructor(
     recorder: SpanRecorder,
@@ -89,7 +97,8 @@ export class RecordingSpan extends SpanIdentity implements Span {
     parent: SpanIdentity | undefined,
     name: string,
     kind: number,
-    startNs: number,
+    startHigh: number,
+    startLow: number,
   ) {
     super(trace, id0, id1, false);
     this.recorder = recorder;
@@ -97,8 +106,14 @@ export class RecordingSpan extends SpanIdentity implements Span {
     this.parent = parent;
     this.name = name;
     this.kind = kind;
-    this.startNs = startNs;
+    this.startHigh = startHigh;
+    this.startLow = startLow;
+    this.endHigh = 0;
+    this.endLow = 0;
+    this.ended = false;
     this.attributes = takeFlatAttributes();
+    this.attributesLength = 0;
+    this.details = undefined;
   }
 
   isRecording(): boolean {
@@ -108,26 +123,34 @@ export class RecordingSpan extends SpanIdentity implements Span {
   setAttribute(key: string, value: AttributeValue): this {
     if (this.ended || value === undefined || value === null) return this;
     const { limits } = this.recorder;
-    const stored = typeof key === 'string' && key !== '' ? storedValue(value, limits) : undefined;
+    let stored: StoredValue | undefined;
+    if (typeof key !== 'string' || key === '') stored = undefined;
+    else if (typeof value === 'number' || typeof value === 'boolean') stored = value;
+    else stored = storedValue(value, limits);
     if (stored === undefined) {
       this.recorder.counters.invalidAttributes++;
       return this;
     }
+    this.setStored(key, stored);
+    return this;
+  }
+
+  /** Sets an attribute whose value is a copy already. */
+  setStored(key: string, stored: StoredValue): void {
     const { attributes, attributesLength } = this;
     for (let i = 0; i < attributesLength; i += 2) {
       if (attributes[i] === key) {
         attributes[i + 1] = stored;
-        return this;
+        return;
       }
     }
-    if (attributesLength >= 2 * limits.attributeCountLimit) {
-      this.droppedAttributes++;
-      return this;
+    if (attributesLength >= 2 * this.recorder.limits.attributeCountLimit) {
+      this.#ownDetails().droppedAttributes++;
+      return;
     }
     attributes[attributesLength] = key;
     attributes[attributesLength + 1] = stored;
     this.attributesLength = attributesLength + 2;
-    return this;
   }
 
   setAttributes(attributes: Attributes): this {
@@ -147,32 +170,39 @@ export class RecordingSpan extends SpanIdentity implements Span {
   addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
     if (this.ended) return this;
     const { limits } = this.recorder;
-    const events = (this.events ??= []);
-    if (events.length >= limits.eventCountLimit) {
-      this.droppedEvents++;
+    const details = this.#ownDetails();
+    if (details.events.length >= limits.eventCountLimit) {
+      details.droppedEvents++;
       return this;
     }
     const isTime = isTimeInput(attributesOrTime);
     const attributes = attributeSet(isTime ? undefined : attributesOrTime, limits.attributePerEventCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    events.push({ timeNs: this.#timeNs(isTime ? attributesOrTime : time), name: nameOf(name), attributes });
+    const nowMs = this.recorder.monotonicMs();
+    const given = isTime ? attributesOrTime : time;
+    const unixNano = given === undefined ? undefined : givenUnixNano(given, this.#anchor, nowMs);
+    details.events.push({
+      timeHigh: unixNano === undefined ? this.#anchor.highAt(nowMs) : highHalf(unixNano),
+      timeLow: unixNano === undefined ? this.#anchor.lowAt(nowMs) : lowHalf(unixNano),
+      name: nameOf(name),
+      attributes,
+    });
     return this;
   }
 
   addLink(link: SpanLink): this {
     if (this.ended) return this;
     const { limits } = this.recorder;
-    const links = (this.links ??= []);
-    if (links.length >= limits.linkCountLimit) {
-      this.droppedLinks++;
+    const details = this.#ownDetails();
+    if (details.links.length >= limits.linkCountLimit) {
+      details.droppedLinks++;
       return this;
     }
     const identity = this.recorder.identityOf(property(link, 'context'));
     if (identity === undefined) return this;
     const attributes = attributeSet(property(link, 'attributes'), limits.attributePerLinkCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    const { trace, id0, id1, isRemote } = identity;
-    links.push({ trace, id0, id1, isRemote, attributes });
+    details.links.push({ identity, attributes });
     return this;
   }
 
@@ -182,13 +212,14 @@ export class RecordingSpan extends SpanIdentity implements Span {
   }
 
   setStatus(status: SpanStatus): this {
-    if (this.ended || this.statusCode === STATUS_OK) return this;
+    if (this.ended || this.details?.statusCode === STATUS_OK) return this;
     const code = property(status, 'code');
     if (code !== STATUS_OK && code !== STATUS_ERROR) return this;
-    this.statusCode = code;
+    const details = this.#ownDetails();
+    details.statusCode = code;
     const message = property(status, 'message');
     // OpenTelemetry: a description belongs to an error alone.
-    this.statusMessage = code === STATUS_ERROR && typeof message === 'string' ? message : '';
+    details.statusMessage = code === STATUS_ERROR && typeof message === 'string' ? message : '';
     return this;
   }
 
@@ -204,27 +235,53 @@ export class RecordingSpan extends SpanIdentity implements Span {
   /** Ends the span now, or at a given time; an end before its start becomes its start. A second call does nothing. */
   end(endTime?: TimeInput): void {
     if (this.ended) return;
-    this.endNs = Math.max(this.startNs, this.#timeNs(endTime));
+    const nowMs = this.recorder.monotonicMs();
+    const unixNano = endTime === undefined ? undefined : givenUnixNano(endTime, this.#anchor, nowMs);
+    let high = unixNano === undefined ? this.#anchor.highAt(nowMs) : highHalf(unixNano);
+    let low = unixNano === undefined ? this.#anchor.lowAt(nowMs) : lowHalf(unixNano);
+    if (isBefore(high, low, this.startHigh, this.startLow)) {
+      high = this.startHigh;
+      low = this.startLow;
+    }
+    this.endHigh = high;
+    this.endLow = low;
+    this.recorder.processors?.ending(this);
+    // One that a processor has ended meanwhile is done with.
+    if (this.ended) return;
     this.ended = true;
     const { attributes, attributesLength } = this;
     this.recorder.record(this);
     returnFlatAttributes(attributes, attributesLength);
     this.attributes = NO_ATTRIBUTES;
     this.attributesLength = 0;
-    this.events = undefined;
-    this.links = undefined;
+    this.details = undefined;
   }
 
   [Symbol.dispose](): void {
     this.end();
   }
 
-  #timeNs(given: unknown): number {
-    const { trace } = this;
-    const nowMs = this.recorder.monotonicMs();
-    const ns = given === undefined ? undefined : givenTimeNs(trace, given, nowMs);
-    return ns ?? (nowMs - trace.anchorMonotonicMs) * 1e6;
+  #ownDetails(): SpanDetails {
+    return (this.details ??= new SpanDetails());
   }
+
+  get #anchor(): TimeAnchor {
+    // A recorded span's trace has a root here, and with it an anchor.
+    return this.trace.anchor as TimeAnchor;
+  }
+}
+
+/** The upper and lower half of 64 bits, as signed integers. */
+export function highHalf(value: bigint): number {
+  return Number(BigInt.asIntN(32, value >> 32n));
+}
+
+export function lowHalf(value: bigint): number {
+  return Number(BigInt.asIntN(32, value));
+}
+
+function isBefore(high: number, low: number, otherHigh: number, otherLow: number): boolean {
+  return high === otherHigh ? low >>> 0 < otherLow >>> 0 : high >>> 0 < otherHigh >>> 0;
 }
 
 const NO_ATTRIBUTES: FlatAttributes = [];

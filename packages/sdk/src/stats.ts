@@ -2,6 +2,8 @@
 export type DropReason =
   /** `maxQueueBytes` were waiting already. */
   | 'queue_full'
+  /** `limits.liveSpanLimit` spans had not ended: this one was not recorded. It is not among those that have ended. */
+  | 'limit'
   /** Every attempt failed, or the answer was final. */
   | 'export_failed'
   /** The collector took the request but not this span (partial success). */
@@ -18,11 +20,15 @@ export interface TracerStats {
   readonly sampled: number;
   /** Sampled spans that have ended. */
   readonly ended: number;
-  /** Sampled spans that have not ended yet. */
+  /** Recorded spans that have not ended yet. */
   readonly live: number;
+  /** Sampled spans that were garbage-collected without `end()`, as far as they were watched. */
+  readonly unended: number;
   /** Spans that the collector accepted. */
   readonly exported: number;
   readonly dropped: Readonly<Record<DropReason, number>>;
+  /** Spans that a registered SpanExporter did not take or failed to send; our own export is counted apart. */
+  readonly processorDropped: number;
   /** Ended, and neither exported nor dropped yet. */
   readonly pendingSpans: number;
   readonly pendingBytes: number;
@@ -40,6 +46,9 @@ export interface TracerStats {
 export class Counters {
   started = 0;
   sampled = 0;
+  live = 0;
+  unended = 0;
+  processorDropped = 0;
   ended = 0;
   exported = 0;
   exportedBytes = 0;
@@ -49,12 +58,14 @@ export class Counters {
   lastError: string | undefined = undefined;
   readonly dropped: Record<DropReason, number> = {
     queue_full: 0,
+    limit: 0,
     export_failed: 0,
     rejected: 0,
     no_exporter: 0,
     shutdown: 0,
   };
 
+  /** Those of the spans that have ended. */
   droppedSpans(): number {
     const { queue_full, export_failed, rejected, no_exporter, shutdown } = this.dropped;
     return queue_full + export_failed + rejected + no_exporter + shutdown;
@@ -65,7 +76,9 @@ export class Counters {
       started: this.started,
       sampled: this.sampled,
       ended: this.ended,
-      live: this.sampled - this.ended,
+      live: this.live,
+      unended: this.unended,
+      processorDropped: this.processorDropped,
       exported: this.exported,
       dropped: { ...this.dropped },
       pendingSpans: this.ended - this.exported - this.droppedSpans(),

@@ -1,17 +1,20 @@
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type Attributes } from './attributes.ts';
+import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
-import { activeStore, isSuppressed, runWith, spanInStore, storeWithSpan, type Stored } from './context.ts';
+import { activeStore, isSuppressed, runWith, runWithSpan, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
 import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
+import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
 import { createRandomIds } from './ids.ts';
+import { LiveSpans } from './live-spans.ts';
+import { hasMeterProvider, observeStats } from './metrics.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -27,6 +30,8 @@ import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
+import { SpanProcessors } from './span-processor.ts';
+import { readableResource } from './span-view.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
 import { Counters, type TracerStats } from './stats.ts';
@@ -47,6 +52,7 @@ export interface SpanOptions {
 
 /** `process.exit` is held up no longer than this, whatever `flushTimeoutMillis` says: nothing else runs meanwhile. */
 const BLOCKING_FLUSH_MAX_MS = 1000;
+const METER_RECHECK_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -59,8 +65,12 @@ export class Tracer {
   readonly #propagator: CompositePropagator;
   readonly #batch: SpanBatch;
   readonly #exporter: ChunkExporter;
+  readonly #processors: SpanProcessors | undefined;
+  /** Whether an unsampled child is its parent's own span. */
+  readonly #lite: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
+  #unobserve: (() => void) | undefined;
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
@@ -82,6 +92,9 @@ export class Tracer {
       maxExportBatchSize: config.maxExportBatchSize,
       onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
+    const { limits } = config;
+    const resource = attributeSet(config.resource, Infinity, limits);
+    this.#processors = newProcessors(options, config, resource, this.#counters, diagnostics);
     this.#recorder = new SpanRecorder({
       ids: options.ids ?? createRandomIds(),
       clock: options.clock ?? systemClock,
@@ -89,8 +102,17 @@ export class Tracer {
       limits: config.limits,
       counters: this.#counters,
       sink: this.#batch,
+      liveSpans: new LiveSpans({
+        liveSpanLimit: limits.liveSpanLimit,
+        reportUnended: config.reportUnendedSpans,
+        counters: this.#counters,
+        diagnostics,
+      }),
+      foreignSampler: config.enabled ? options.sampler : undefined,
+      processors: this.#processors,
       enabled: config.enabled,
     });
+    this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
     this.#propagator = new CompositePropagator(config.propagators.map(formatOf), (span) =>
       ownSpan(this.#recorder, span),
     );
@@ -105,6 +127,9 @@ export class Tracer {
       },
       discardPending: () => this.#exporter.discard(),
     };
+    this.#observeStats();
+    // A meter provider is often registered just after the tracer.
+    if (this.#unobserve === undefined) setTimeout(() => this.#observeStats(), METER_RECHECK_MS).unref();
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
   }
 
@@ -130,7 +155,7 @@ export class Tracer {
     const under = options === undefined ? stored : storeUnder(this.#recorder, options, stored);
     let result: Result;
     try {
-      result = runWith(storeWithSpan(span, under), fn, span as Span);
+      result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
     } catch (error) {
       this.endSpan(span, error);
       throw error;
@@ -194,9 +219,13 @@ export class Tracer {
   }
 
   /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
-  flush(timeoutMs?: number): Promise<boolean> {
+  async flush(timeoutMs?: number): Promise<boolean> {
+    const millis = millisOf(timeoutMs, this.config.flushTimeoutMillis);
     this.#batch.seal();
-    return this.#exporter.flush(millisOf(timeoutMs, this.config.flushTimeoutMillis));
+    const isSent = this.#exporter.flush(millis);
+    if (this.#processors === undefined) return await isSent;
+    const isFlushed = await withinMs(this.#processors.forceFlush(), millis);
+    return (await isSent) && isFlushed;
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
@@ -204,10 +233,19 @@ export class Tracer {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
 
+  #observeStats(): void {
+    if (this.#shutdown !== undefined || !hasMeterProvider()) return;
+    this.#unobserve ??= observeStats(() => this.stats());
+  }
+
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
+    this.#unobserve?.();
     const isAllSent = await this.flush(timeoutMs);
+    if (this.#processors !== undefined) {
+      await withinMs(this.#processors.shutdown(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
+    }
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
@@ -244,13 +282,13 @@ export class Tracer {
     if (isSuppressed(stored)) return INVALID_SPAN;
     if (typeof options !== 'object' || options === null) {
       const parent = ownSpan(this.#recorder, spanInStore(stored));
-      if (parent !== undefined && isUnsampledHere(parent)) return parent;
-      return this.#recorder.start(this.#scope, name, parent, undefined, undefined);
+      if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
+      return this.#recorder.start(this.#scope, name, parent, undefined, undefined, undefined, undefined, stored);
     }
     const parentStore = parentStoreOf(this.#recorder, options, stored);
-    const parent = parentStore === undefined ? undefined : ownSpan(this.#recorder, spanInStore(parentStore));
-    if (parent !== undefined && isUnsampledHere(parent)) return parent;
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options);
+    const parent = ownSpan(this.#recorder, spanInStore(parentStore));
+    if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
 
   #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
@@ -269,6 +307,42 @@ export class Tracer {
   #pendingBytes(): number {
     return this.#batch.pendingBytes + this.#exporter.pendingBytes;
   }
+}
+
+function newProcessors(
+  options: TracerOptions,
+  config: Config,
+  resource: AttributeSet,
+  counters: Counters,
+  diagnostics: Diagnostics,
+): SpanProcessors | undefined {
+  const exporting = (options.spanExporters ?? []).map(
+    (exporter) =>
+      new SpanExporterProcessor({
+        exporter,
+        scheduledDelayMillis: config.scheduledDelayMillis,
+        onDrop(spans, _reason, message) {
+          counters.processorDropped += spans;
+          diagnostics.state('span exporter', 'failing', `a span exporter dropped ${spans} spans: ${message}`);
+        },
+      }),
+  );
+  const processors = [...(options.spanProcessors ?? []), ...exporting];
+  if (processors.length === 0) return undefined;
+  return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
+}
+
+/** Whether a promise was fulfilled within a time. */
+async function withinMs(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)));
+  const inTime = promise.then(
+    () => true,
+    () => false,
+  );
+  const answer = await Promise.race([inTime, late]);
+  clearTimeout(timer);
+  return answer;
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */

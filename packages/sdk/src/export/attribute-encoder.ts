@@ -1,5 +1,8 @@
 import { StoredMap, type FlatAttributes, type StoredValue } from '../attributes.ts';
+import { SPAN_ATTRIBUTES } from './otlp-tags.ts';
 import {
+  encodedField,
+  NATIVE_WRITE_CHARACTERS,
   likelyUtf8Length,
   roomFor,
   varintLength,
@@ -24,21 +27,82 @@ const ELEMENT = 0x0a;
 /** Distinct keys whose bytes are kept; an application has some hundreds. */
 const CACHED_KEYS_MAX = 4096;
 const CACHED_KEY_CHARACTERS_MAX = 256;
+/** Places that `RecentKeys` remembers. */
+const RECENT_KEYS_MAX = 32;
+
+/** A value longer than this is not kept to be compared with the next one. */
+const KEPT_VALUE_CHARACTERS_MAX = 64;
+/** Comparing and keeping costs as much as it saves where values are mostly new: after so many the key is left alone. */
+const PATIENCE_VALUES = 64;
+/** An attribute that is not longer has lengths of one byte each. */
+const SHORT_MESSAGE_BYTES = 0x7f;
+/** The tag and length that stand before a KeyValue. */
+const BEFORE_KEY_BYTES = 2;
+
+/** A key's bytes, and the last value that stood under it. */
+class EncodedKey {
+  /** The whole field: tag, length, bytes. */
+  readonly field: WordBytes;
+  /** A span's short attribute up to its value, with its lengths still empty. */
+  readonly head: WordBytes;
+  lastValue: string | undefined = undefined;
+  /** The whole attribute with that value, once it came twice. */
+  lastAttribute: WordBytes | undefined = undefined;
+  /** How many new values in a row are still worth being kept. */
+  patience = PATIENCE_VALUES;
+
+  constructor(field: Uint8Array) {
+    this.field = wordBytes(field);
+    this.head = wordBytes(Buffer.concat([Buffer.from([SPAN_ATTRIBUTES, 0]), field, Buffer.from([VALUE, 0, 0, 0])]));
+  }
+}
+
+/** The keys that a span of some name had last: the next one mostly has the same in the same order, and needs no look-up. */
+export class RecentKeys {
+  readonly keys: string[] = [];
+  readonly encoded: EncodedKey[] = [];
+}
 
 /** Writes attributes as repeated KeyValue fields. */
 export class AttributeEncoder {
-  readonly #keys = new Map<string, WordBytes>();
+  readonly #keys = new Map<string, EncodedKey>();
 
   /** `tag` is that of the repeated field; `length` places of `flat` are used. */
   write(writer: ProtobufWriter, tag: number, flat: FlatAttributes, length: number): void {
     for (let i = 0; i < length; i += 2) {
-      const key = this.#encodedKey(flat[i] as string);
-      const value = flat[i + 1] ?? null;
-      if (typeof value === 'string') writeStringAttribute(writer, tag, key, value);
-      else if (typeof value === 'number') writeNumberAttribute(writer, tag, key, value);
-      else if (typeof value === 'boolean') writeBooleanAttribute(writer, tag, key, value);
-      else this.#writeNested(writer, tag, key, value);
+      this.#writeAny(writer, tag, this.#encodedKey(flat[i] as string), flat[i + 1] ?? null);
     }
+  }
+
+  /** The same for a span's own attributes, the most frequent ones. */
+  writeSpanAttributes(writer: ProtobufWriter, flat: FlatAttributes, length: number, recent: RecentKeys): void {
+    const { keys, encoded } = recent;
+    for (let i = 0; i < length; i += 2) {
+      const name = flat[i] as string;
+      const at = i >> 1;
+      let key: EncodedKey;
+      if (at < keys.length && keys[at] === name) key = encoded[at] as EncodedKey;
+      else {
+        key = this.#encodedKey(name);
+        if (at <= keys.length && at < RECENT_KEYS_MAX) {
+          keys[at] = name;
+          encoded[at] = key;
+        }
+      }
+      const value = flat[i + 1] as StoredValue;
+      if (typeof value === 'string') {
+        if (!writeShortString(writer, key, value)) writeStringAttribute(writer, SPAN_ATTRIBUTES, key.field, value);
+      } else if (typeof value !== 'number' || !writeSmallInteger(writer, key, value)) {
+        this.#writeAny(writer, SPAN_ATTRIBUTES, key, value);
+      }
+    }
+  }
+
+  #writeAny(writer: ProtobufWriter, tag: number, { field }: EncodedKey, value: StoredValue): void {
+    if (typeof value === 'string') writeStringAttribute(writer, tag, field, value);
+    else if (typeof value === 'number') writeNumberAttribute(writer, tag, field, value);
+    else if (typeof value === 'boolean') writeBooleanAttribute(writer, tag, field, value);
+    else this.#writeNested(writer, tag, field, value);
   }
 
   #writeNested(writer: ProtobufWriter, tag: number, key: WordBytes, value: StoredValue): void {
@@ -71,22 +135,86 @@ export class AttributeEncoder {
     writer.end(anyValue);
   }
 
-  /** The key as a whole field: tag, length, bytes. */
-  #encodedKey(key: string): WordBytes {
+  #encodedKey(key: string): EncodedKey {
     return this.#keys.get(key) ?? this.#encodeKey(key);
   }
 
-  #encodeKey(key: string): WordBytes {
-    const bytes = Buffer.from(key);
-    const header = Buffer.alloc(1 + varintLength(bytes.length));
-    header[0] = KEY;
-    for (let i = 1, rest = bytes.length; i < header.length; i++, rest >>>= 7) {
-      header[i] = (rest & 0x7f) | (i < header.length - 1 ? 0x80 : 0);
-    }
-    const field = wordBytes(Buffer.concat([header, bytes]));
-    if (this.#keys.size < CACHED_KEYS_MAX && key.length <= CACHED_KEY_CHARACTERS_MAX) this.#keys.set(key, field);
-    return field;
+  #encodeKey(key: string): EncodedKey {
+    const encoded = new EncodedKey(encodedField(KEY, key));
+    if (this.#keys.size < CACHED_KEYS_MAX && key.length <= CACHED_KEY_CHARACTERS_MAX) this.#keys.set(key, encoded);
+    return encoded;
   }
+}
+
+/**
+ * A short ASCII value, or the one that the key had last; answers false for any other, and has written nothing then. It is one flat
+ * function because V8 inlines only so much: with the writer's methods it took half as long again.
+ */
+function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string): boolean {
+  if (value === key.lastValue && key.lastAttribute !== undefined) {
+    writer.words(key.lastAttribute);
+    return true;
+  }
+  const { words, byteLength } = key.head;
+  const { length } = value;
+  const messageBytes = byteLength - BEFORE_KEY_BYTES + length;
+  if (messageBytes > SHORT_MESSAGE_BYTES) return false;
+  const start = writer.position;
+  // Three bytes a character, so that the native writer never cuts one off unseen.
+  if (start + byteLength + 3 * length + 4 > writer.buffer.length) writer.reserve(byteLength + 3 * length + 4);
+  const { buffer, view } = writer;
+  for (let i = 0, at = start; i < words.length; i++, at += 4) view.setInt32(at, words[i] as number, true);
+  const valueStart = start + byteLength;
+  buffer[start + 1] = messageBytes;
+  buffer[valueStart - 3] = 2 + length;
+  buffer[valueStart - 2] = STRING_VALUE;
+  buffer[valueStart - 1] = length;
+  if (length >= NATIVE_WRITE_CHARACTERS) {
+    writer.position = valueStart;
+    if (!writer.utf8(value, length)) {
+      writer.position = start;
+      return false;
+    }
+  } else {
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return false;
+      buffer[valueStart + i] = code;
+    }
+    writer.position = valueStart + length;
+  }
+  if (key.patience > 0 && length <= KEPT_VALUE_CHARACTERS_MAX) keepValue(key, value, buffer, start, writer.position);
+  return true;
+}
+
+/** Most values either come again at once (a method, a host) or never (an id): the second time pays for the copy. */
+function keepValue(key: EncodedKey, value: string, buffer: Buffer, start: number, end: number): void {
+  if (value === key.lastValue) {
+    key.lastAttribute = wordBytes(buffer.subarray(start, end));
+    key.patience = PATIENCE_VALUES;
+  } else {
+    key.lastValue = --key.patience > 0 ? value : undefined;
+    key.lastAttribute = undefined;
+  }
+}
+
+/** An integer from 0 to 2¹⁴ − 1 under a key that is not long; answers false for any other, and has written nothing then. */
+function writeSmallInteger(writer: ProtobufWriter, key: EncodedKey, value: number): boolean {
+  const { words, byteLength } = key.head;
+  if ((value & 0x3fff) !== value || byteLength > SHORT_MESSAGE_BYTES - 2) return false;
+  const start = writer.position;
+  if (start + byteLength + 8 > writer.buffer.length) writer.reserve(byteLength + 8);
+  const { buffer, view } = writer;
+  for (let i = 0, at = start; i < words.length; i++, at += 4) view.setInt32(at, words[i] as number, true);
+  const afterKey = start + byteLength - 3;
+  const bytes = value > 0x7f ? 2 : 1;
+  buffer[start + 1] = byteLength - BEFORE_KEY_BYTES - 1 + bytes;
+  buffer[afterKey] = 1 + bytes;
+  buffer[afterKey + 1] = INT_VALUE;
+  buffer[afterKey + 2] = bytes === 1 ? value : (value & 0x7f) | 0x80;
+  buffer[afterKey + 3] = value >>> 7;
+  writer.position = afterKey + 2 + bytes;
+  return true;
 }
 
 function writeStringAttribute(writer: ProtobufWriter, tag: number, key: WordBytes, value: string): void {

@@ -61,16 +61,23 @@ describe('the OTLP encoder', () => {
       traceFlags: 1,
       isRemote: true,
     });
-    const span: Span = startWithOptions(recorder, TEST_SCOPE, 'GET /orders', remote, {
-      kind: 1,
-      attributes: { a: 'x', b: 2 },
-      links: [
-        {
-          context: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1, isRemote: true },
-          attributes: { why: 'batch' },
-        },
-      ],
-    });
+    const span: Span = startWithOptions(
+      recorder,
+      TEST_SCOPE,
+      'GET /orders',
+      remote,
+      {
+        kind: 1,
+        attributes: { a: 'x', b: 2 },
+        links: [
+          {
+            context: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1, isRemote: true },
+            attributes: { why: 'batch' },
+          },
+        ],
+      },
+      undefined,
+    );
     span.setAttribute('c', 'one too many');
     clock.nowMs = 1.5;
     span.addEvent('first', { n: 1 }).addEvent('second');

@@ -1,10 +1,10 @@
 import type { AttributeSet } from '../attributes.ts';
 import type { LocalTrace } from '../local-trace.ts';
 import type { InstrumentationScope } from '../span-recorder.ts';
-import type { RecordedEvent, RecordedLink, RecordingSpan } from '../span.ts';
-import { AttributeEncoder } from './attribute-encoder.ts';
+import { SpanDetails, type RecordedEvent, type RecordedLink, type RecordingSpan } from '../span.ts';
+import { AttributeEncoder, RecentKeys } from './attribute-encoder.ts';
 import * as Tag from './otlp-tags.ts';
-import { ProtobufWriter, WRITE_LIMIT_REACHED } from './protobuf-writer.ts';
+import { encodedField, ProtobufWriter, wordBytes, WRITE_LIMIT_REACHED, type WordBytes } from './protobuf-writer.ts';
 
 /** `SpanFlags`: whether it is known that the parent (or link) is remote, and whether it is. */
 const HAS_IS_REMOTE = 0x100;
@@ -12,6 +12,9 @@ const IS_REMOTE = 0x200;
 
 /** The fixed fields of a span take less than this. */
 const SPAN_FIXED_BYTES = 128;
+/** Distinct names whose bytes are kept. Names should be few; those with an id in them are not worth more. */
+const CACHED_NAMES_MAX = 1024;
+const CACHED_NAME_CHARACTERS_MAX = 256;
 /** What a name keeps in a span that was too large. */
 const STRIPPED_NAME_CHARACTERS = 1024;
 
@@ -44,6 +47,10 @@ export class OtlpEncoder {
   readonly #spanBytesLimit: number;
   readonly #scopes = new WeakMap<InstrumentationScope, Uint8Array>();
   #scope: InstrumentationScope | undefined;
+  readonly #names = new Map<string, EncodedName>();
+  #lastName: EncodedName | undefined;
+  #lastTraceState = '';
+  #traceStateField = wordBytes(new Uint8Array());
   #resourceSpansStart = 0;
   #scopeSpansStart = 0;
   #spanCount = 0;
@@ -169,40 +176,57 @@ export class OtlpEncoder {
 
   #writeSpan(span: RecordingSpan): void {
     const writer = this.#writer;
-    const { trace, parent } = span;
     const start = writer.begin(Tag.SCOPE_SPANS_SPANS);
     writer.reserve(SPAN_FIXED_BYTES);
-    writeTraceId(writer, Tag.SPAN_TRACE_ID, trace);
-    writeSpanId(writer, Tag.SPAN_SPAN_ID, span.id0, span.id1);
-    if (parent !== undefined) writeSpanId(writer, Tag.SPAN_PARENT_SPAN_ID, parent.id0, parent.id1);
-    writer.byte(Tag.SPAN_KIND);
-    // The API's kinds start at internal = 0, OTLP's at unspecified = 0.
-    writer.byte(span.kind + 1);
-    writer.byte(Tag.SPAN_START_TIME);
-    writeUnixNano(writer, trace, span.startNs);
-    writer.byte(Tag.SPAN_END_TIME);
-    writeUnixNano(writer, trace, span.endNs);
-    writer.byte(Tag.SPAN_FLAGS[0]);
-    writer.byte(Tag.SPAN_FLAGS[1]);
-    writer.fixed32(trace.flags | (parent?.isRemote === true ? HAS_IS_REMOTE | IS_REMOTE : HAS_IS_REMOTE));
-    writer.stringField(Tag.SPAN_NAME, span.name);
-    writer.stringField(Tag.SPAN_TRACE_STATE, trace.traceState);
-    this.#attributes.write(writer, Tag.SPAN_ATTRIBUTES, span.attributes, span.attributesLength);
-    writeCount(writer, Tag.SPAN_DROPPED_ATTRIBUTES, span.droppedAttributes);
-    if (span.events !== undefined) for (const event of span.events) this.#writeEvent(trace, event);
-    writeCount(writer, Tag.SPAN_DROPPED_EVENTS, span.droppedEvents);
-    if (span.links !== undefined) for (const link of span.links) this.#writeLink(link);
-    writeCount(writer, Tag.SPAN_DROPPED_LINKS, span.droppedLinks);
-    if (span.statusCode !== 0) writeStatus(writer, span.statusCode, span.statusMessage);
+    writeFixedFields(writer, span);
+    const { trace, details } = span;
+    const name = this.#nameOf(span.name);
+    writer.words(name.field);
+    if (trace.traceState !== '') this.#writeTraceState(writer, trace.traceState);
+    this.#attributes.writeSpanAttributes(writer, span.attributes, span.attributesLength, name.recentKeys);
+    if (details !== undefined) this.#writeDetails(writer, details);
     writer.end(start);
   }
 
-  #writeEvent(trace: LocalTrace, event: RecordedEvent): void {
+  /** Spans have few different names; the bytes of each are made once. */
+  #nameOf(name: string): EncodedName {
+    if (name === this.#lastName?.name) return this.#lastName;
+    let encoded = this.#names.get(name);
+    if (encoded === undefined) {
+      encoded = new EncodedName(name);
+      if (this.#names.size < CACHED_NAMES_MAX && name.length <= CACHED_NAME_CHARACTERS_MAX) {
+        this.#names.set(name, encoded);
+      }
+    }
+    this.#lastName = encoded;
+    return encoded;
+  }
+
+  /** A service's own traces mostly all have the same: the sampling threshold. */
+  #writeTraceState(writer: ProtobufWriter, traceState: string): void {
+    if (traceState !== this.#lastTraceState) {
+      this.#lastTraceState = traceState;
+      this.#traceStateField = wordBytes(encodedField(Tag.SPAN_TRACE_STATE, traceState));
+    }
+    writer.words(this.#traceStateField);
+  }
+
+  #writeDetails(writer: ProtobufWriter, details: SpanDetails): void {
+    writeCount(writer, Tag.SPAN_DROPPED_ATTRIBUTES, details.droppedAttributes);
+    for (const event of details.events) this.#writeEvent(event);
+    writeCount(writer, Tag.SPAN_DROPPED_EVENTS, details.droppedEvents);
+    for (const link of details.links) this.#writeLink(link);
+    writeCount(writer, Tag.SPAN_DROPPED_LINKS, details.droppedLinks);
+    if (details.statusCode !== 0) writeStatus(writer, details.statusCode, details.statusMessage);
+  }
+
+  #writeEvent(event: RecordedEvent): void {
     const writer = this.#writer;
     const start = writer.begin(Tag.SPAN_EVENTS);
     writer.reserve(9);
     writer.byte(Tag.EVENT_TIME);
-    writeUnixNano(writer, trace, event.timeNs);
+    writer.fixed32(event.timeLow);
+    writer.fixed32(event.timeHigh);
     writer.stringField(Tag.EVENT_NAME, event.name);
     this.#attributes.write(writer, Tag.EVENT_ATTRIBUTES, event.attributes.flat, event.attributes.flat.length);
     writeCount(writer, Tag.EVENT_DROPPED_ATTRIBUTES, event.attributes.dropped);
@@ -213,27 +237,81 @@ export class OtlpEncoder {
     const writer = this.#writer;
     const start = writer.begin(Tag.SPAN_LINKS);
     writer.reserve(36);
-    writeTraceId(writer, Tag.LINK_TRACE_ID, link.trace);
-    writeSpanId(writer, Tag.LINK_SPAN_ID, link.id0, link.id1);
+    const { trace, id0, id1, isRemote } = link.identity;
+    writeTraceId(writer, Tag.LINK_TRACE_ID, trace);
+    writeSpanId(writer, Tag.LINK_SPAN_ID, id0, id1);
     writer.byte(Tag.LINK_FLAGS);
-    writer.fixed32(link.trace.flags | (link.isRemote ? HAS_IS_REMOTE | IS_REMOTE : HAS_IS_REMOTE));
-    writer.stringField(Tag.LINK_TRACE_STATE, link.trace.traceState);
+    writer.fixed32(trace.flags | (isRemote ? HAS_IS_REMOTE | IS_REMOTE : HAS_IS_REMOTE));
+    writer.stringField(Tag.LINK_TRACE_STATE, trace.traceState);
     this.#attributes.write(writer, Tag.LINK_ATTRIBUTES, link.attributes.flat, link.attributes.flat.length);
     writeCount(writer, Tag.LINK_DROPPED_ATTRIBUTES, link.attributes.dropped);
     writer.end(start);
   }
 }
 
+/** A span's name as a whole field, and what was seen of spans that have it. */
+class EncodedName {
+  readonly name: string;
+  readonly field: WordBytes;
+  readonly recentKeys = new RecentKeys();
+
+  constructor(name: string) {
+    this.name = name;
+    this.field = wordBytes(name === '' ? new Uint8Array() : encodedField(Tag.SPAN_NAME, name));
+  }
+}
+
 /** Takes a span's details away and counts them as dropped. */
 function strip(span: RecordingSpan): void {
-  span.droppedAttributes += span.attributesLength / 2;
+  const given = span.details;
+  const kept = (span.details = new SpanDetails());
+  kept.droppedAttributes = span.attributesLength / 2 + (given?.droppedAttributes ?? 0);
   span.attributesLength = 0;
-  span.droppedEvents += span.events?.length ?? 0;
-  span.events = undefined;
-  span.droppedLinks += span.links?.length ?? 0;
-  span.links = undefined;
+  kept.droppedEvents = (given?.events.length ?? 0) + (given?.droppedEvents ?? 0);
+  kept.droppedLinks = (given?.links.length ?? 0) + (given?.droppedLinks ?? 0);
+  kept.statusCode = given?.statusCode ?? 0;
+  kept.statusMessage = (given?.statusMessage ?? '').slice(0, STRIPPED_NAME_CHARACTERS);
   span.name = span.name.slice(0, STRIPPED_NAME_CHARACTERS);
-  span.statusMessage = span.statusMessage.slice(0, STRIPPED_NAME_CHARACTERS);
+}
+
+/** Ids, kind, times and flags in one go with a position of its own: this is the path that every span takes. */
+function writeFixedFields(writer: ProtobufWriter, span: RecordingSpan): void {
+  const { buffer, view } = writer;
+  const { trace, parent } = span;
+  let at = writer.position;
+  buffer[at] = Tag.SPAN_TRACE_ID;
+  buffer[at + 1] = 16;
+  view.setInt32(at + 2, trace.id0, false);
+  view.setInt32(at + 6, trace.id1, false);
+  view.setInt32(at + 10, trace.id2, false);
+  view.setInt32(at + 14, trace.id3, false);
+  buffer[at + 18] = Tag.SPAN_SPAN_ID;
+  buffer[at + 19] = 8;
+  view.setInt32(at + 20, span.id0, false);
+  view.setInt32(at + 24, span.id1, false);
+  at += 28;
+  let flags = trace.flags | HAS_IS_REMOTE;
+  if (parent !== undefined) {
+    buffer[at] = Tag.SPAN_PARENT_SPAN_ID;
+    buffer[at + 1] = 8;
+    view.setInt32(at + 2, parent.id0, false);
+    view.setInt32(at + 6, parent.id1, false);
+    at += 10;
+    if (parent.isRemote) flags |= IS_REMOTE;
+  }
+  buffer[at] = Tag.SPAN_KIND;
+  // The API's kinds start at internal = 0, OTLP's at unspecified = 0.
+  buffer[at + 1] = span.kind + 1;
+  buffer[at + 2] = Tag.SPAN_START_TIME;
+  view.setInt32(at + 3, span.startLow, true);
+  view.setInt32(at + 7, span.startHigh, true);
+  buffer[at + 11] = Tag.SPAN_END_TIME;
+  view.setInt32(at + 12, span.endLow, true);
+  view.setInt32(at + 16, span.endHigh, true);
+  buffer[at + 20] = Tag.SPAN_FLAGS[0];
+  buffer[at + 21] = Tag.SPAN_FLAGS[1];
+  view.setInt32(at + 22, flags, true);
+  writer.position = at + 26;
 }
 
 function encodeAlone(write: (writer: ProtobufWriter) => void): Uint8Array {
@@ -272,24 +350,4 @@ function writeStatus(writer: ProtobufWriter, code: number, message: string): voi
   writer.byte(Tag.STATUS_CODE);
   writer.byte(code);
   writer.end(start);
-}
-
-const TWO_POW_16 = 0x10000;
-const TWO_POW_32 = 0x100000000;
-
-/**
- * Wall time in nanoseconds as fixed64. It needs 61 bits, doubles hold 53: milliseconds are split at 2¹⁶ so that every
- * product stays exact.
- */
-function writeUnixNano(writer: ProtobufWriter, trace: LocalTrace, ns: number): void {
-  const sinceMs = Math.floor(ns / 1e6);
-  const subMs = Math.round(ns - sinceMs * 1e6) + trace.anchorNs;
-  const unixMs = Math.max(0, trace.anchorUnixMs + sinceMs);
-  const upperMs = Math.floor(unixMs / TWO_POW_16);
-  const upper = upperMs * 1e6;
-  const upperHigh = Math.floor(upper / TWO_POW_16);
-  const low = (upper - upperHigh * TWO_POW_16) * TWO_POW_16 + (unixMs - upperMs * TWO_POW_16) * 1e6 + subMs;
-  const carry = Math.floor(low / TWO_POW_32);
-  writer.fixed32(low - carry * TWO_POW_32);
-  writer.fixed32(upperHigh + carry);
 }

@@ -4,7 +4,7 @@ export const WRITE_LIMIT_REACHED = new RangeError('the message is larger than th
 /** How many bytes a length takes that is only known later; it fits lengths below 2²⁸. */
 const PADDED_LENGTH_BYTES = 4;
 /** Below it a loop over the characters is cheaper than a call into V8's native writer. */
-const NATIVE_WRITE_CHARACTERS = 24;
+export const NATIVE_WRITE_CHARACTERS = 24;
 /** From it on, the exact size is worth counting before three bytes a character are set aside. */
 const LONG_STRING_CHARACTERS = 16 * 1024;
 
@@ -32,18 +32,18 @@ export class ProtobufWriter {
   endMax: number;
   /** Read it, and change it by `use`. */
   buffer: Buffer;
-  #view: DataView;
+  view: DataView;
 
   constructor(buffer: Buffer, endMax: number) {
     this.endMax = endMax;
     this.buffer = buffer;
-    this.#view = viewOf(buffer);
+    this.view = viewOf(buffer);
   }
 
   /** Goes on in another buffer, at the same position. */
   use(buffer: Buffer): void {
     this.buffer = buffer;
-    this.#view = viewOf(buffer);
+    this.view = viewOf(buffer);
   }
 
   /** Makes room for `bytes` more. */
@@ -91,25 +91,30 @@ export class ProtobufWriter {
   }
 
   double(value: number): void {
-    this.#view.setFloat64(this.position, value, true);
+    this.view.setFloat64(this.position, value, true);
     this.position += 8;
   }
 
   fixed32(value: number): void {
-    this.#view.setUint32(this.position, value, true);
+    this.view.setUint32(this.position, value, true);
     this.position += 4;
   }
 
   /** The bytes of a 32-bit integer in reading order, as ids are written. */
   bigEndian32(value: number): void {
-    this.#view.setInt32(this.position, value, false);
+    this.view.setInt32(this.position, value, false);
     this.position += 4;
   }
 
   /** Bytes that stand ready as words, which a loop copies at a quarter of the steps; up to three more bytes are overwritten. */
-  words({ words, byteLength }: WordBytes): void {
-    this.reserve(words.length * 4);
-    const view = this.#view;
+  words(bytes: WordBytes): void {
+    this.reserve(bytes.words.length * 4);
+    this.wordsWithin(bytes);
+  }
+
+  /** The same where the caller has reserved the bytes, and three more. */
+  wordsWithin({ words, byteLength }: WordBytes): void {
+    const { view } = this;
     const position = this.position;
     for (let i = 0, at = position; i < words.length; i++, at += 4) view.setInt32(at, words[i] ?? 0, true);
     this.position = position + byteLength;
@@ -184,6 +189,15 @@ export class ProtobufWriter {
     buffer[start - 2] = ((length >>> 14) & 0x7f) | 0x80;
     buffer[start - 1] = (length >>> 21) & 0x7f;
   }
+}
+
+/** A whole field of text: tag, length, bytes. */
+export function encodedField(tag: number, text: string): Uint8Array {
+  const writer = new ProtobufWriter(Buffer.allocUnsafeSlow(16 + text.length * 3), Infinity);
+  writer.byte(tag);
+  writer.varint(Buffer.byteLength(text));
+  writer.raw(Buffer.from(text));
+  return writer.buffer.subarray(0, writer.position);
 }
 
 /** Bytes as little-endian 32-bit words, the last one filled up with zeros. */

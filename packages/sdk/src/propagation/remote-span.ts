@@ -24,8 +24,7 @@ export function remoteSpan(
   const flags = decision === 'keep' || decision === 'debug' ? SAMPLED_FLAG : 0;
   const trace = traceOfHex(traceIdHex.toLowerCase().padStart(32, '0'), 0, flags, traceState);
   if (trace === undefined) return undefined;
-  trace.isDebug = decision === 'debug';
-  trace.isSamplingDeferred = decision === 'deferred';
+  if (decision === 'debug' || decision === 'deferred') trace.callerWish = decision;
   return new NonRecordingSpan(trace, id0, id1, true);
 }
 

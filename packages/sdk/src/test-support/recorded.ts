@@ -1,8 +1,10 @@
 import { attributeSet, type Attributes } from '../attributes.ts';
 import type { Clock } from '../clock.ts';
+import { Diagnostics } from '../diagnostics.ts';
 import { OtlpEncoder } from '../export/otlp-encoder.ts';
 import type { IdGenerator } from '../ids.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from '../limits.ts';
+import { LiveSpans } from '../live-spans.ts';
 import { newScope } from '../opentelemetry.ts';
 import { Sampler, type SamplerOptions } from '../sampling/sampler.ts';
 import { SpanRecorder } from '../span-recorder.ts';
@@ -66,6 +68,12 @@ export function newRecorded(
     sampler: new Sampler(sampler),
     limits: allLimits,
     counters,
+    liveSpans: new LiveSpans({
+      liveSpanLimit: allLimits.liveSpanLimit,
+      reportUnended: false,
+      counters,
+      diagnostics: new Diagnostics(() => undefined),
+    }),
     sink: { add: (span) => void (encoder.add(span) || counters.strippedSpans++) },
     enabled: true,
   });

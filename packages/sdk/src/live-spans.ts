@@ -1,0 +1,83 @@
+import type { Diagnostics } from './diagnostics.ts';
+import type { RecordingSpan } from './span.ts';
+import type { Counters } from './stats.ts';
+
+export interface LiveSpansOptions {
+  /** Live spans above which a new one is not recorded. */
+  readonly liveSpanLimit: number;
+  /** Whether every span is watched, and one that is collected without `end()` reported with where it started. */
+  readonly reportUnended: boolean;
+  readonly counters: Counters;
+  readonly diagnostics: Diagnostics;
+}
+
+/** What is known of a span once it is gone. */
+interface WatchedSpan {
+  readonly name: string;
+  readonly startedAt: string | undefined;
+}
+
+/** Places in the application that are named in warnings; a leak repeats, and one line for each place is enough. */
+const REPORTED_PLACES_MAX = 100;
+const STACK_FRAMES = 12;
+
+/**
+ * Bounds the spans that have started and not ended. Watching a span costs more than recording it, so in production only those are
+ * watched that start while many live already: those that the application has forgotten then give their places back.
+ */
+export class LiveSpans {
+  /** The number of live spans from which on `start` has to be asked. */
+  readonly watchFrom: number;
+  readonly #options: LiveSpansOptions;
+  readonly #registry: FinalizationRegistry<WatchedSpan>;
+  readonly #reported = new Set<string>();
+
+  constructor(options: LiveSpansOptions) {
+    this.#options = options;
+    this.watchFrom = options.reportUnended ? 0 : Math.floor(options.liveSpanLimit / 8);
+    this.#registry = new FinalizationRegistry((span) => this.#collected(span));
+  }
+
+  /** Whether there is room for one more; if not, it counts as dropped. */
+  hasRoom(): boolean {
+    const { counters, diagnostics, liveSpanLimit } = this.#options;
+    if (counters.live < liveSpanLimit) return true;
+    counters.dropped.limit++;
+    const line = `${liveSpanLimit} spans have not ended: new ones are not recorded (limits.liveSpanLimit)`;
+    diagnostics.state('live spans', 'full', line);
+    return false;
+  }
+
+  watch(span: RecordingSpan): void {
+    const startedAt = this.#options.reportUnended ? placeOfCaller() : undefined;
+    this.#registry.register(span, { name: span.name, startedAt }, span);
+  }
+
+  ended(span: RecordingSpan): void {
+    this.#registry.unregister(span);
+  }
+
+  #collected({ name, startedAt }: WatchedSpan): void {
+    const { counters, diagnostics } = this.#options;
+    counters.live--;
+    counters.unended++;
+    if (startedAt === undefined || this.#reported.has(startedAt) || this.#reported.size === REPORTED_PLACES_MAX) return;
+    this.#reported.add(startedAt);
+    diagnostics.warn(`the span ${JSON.stringify(name)} was never ended; it was started ${startedAt}`);
+  }
+}
+
+const OWN_FILES = new URL('.', import.meta.url).href;
+
+/** The first frame of the stack outside of this package and of OpenTelemetry's API. */
+function placeOfCaller(): string {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = STACK_FRAMES;
+  const frames = (new Error('started').stack ?? '').split('\n').slice(1);
+  Error.stackTraceLimit = limit;
+  return frames.find((frame) => !isOwnFrame(frame))?.trim() ?? 'at an unknown place';
+}
+
+function isOwnFrame(frame: string): boolean {
+  return (frame.includes(OWN_FILES) && !frame.includes('.test.')) || frame.includes('@opentelemetry/api');
+}

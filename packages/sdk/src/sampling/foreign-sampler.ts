@@ -1,0 +1,101 @@
+import type { Attributes as OtelAttributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
+import { attributeSet, type AttributeSet } from '../attributes.ts';
+import { contextOf, type Stored } from '../context.ts';
+import type { SpanLimits } from '../limits.ts';
+import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../local-trace.ts';
+import { normalTraceState } from '../propagation/trace-state.ts';
+
+/** The standard SDK's interface: a sampler written for it works here. It is asked for every span. */
+export interface OtelSampler {
+  shouldSample(
+    context: Context,
+    traceId: string,
+    spanName: string,
+    spanKind: SpanKind,
+    attributes: OtelAttributes,
+    links: Link[],
+  ): OtelSamplingResult;
+  toString(): string;
+}
+
+export interface OtelSamplingResult {
+  /** 0 drop, 1 record without export, 2 record and export. */
+  readonly decision: number;
+  readonly attributes?: Readonly<OtelAttributes>;
+  readonly traceState?: TraceState;
+}
+
+/** What came of asking. */
+export interface ForeignDecision {
+  /** The span's trace: the given one, or one of its own where this span is decided differently from its parent. */
+  readonly trace: LocalTrace;
+  readonly isRecorded: boolean;
+  /** The sampler's own attributes, which overwrite the caller's. */
+  readonly attributes: AttributeSet;
+}
+
+const RECORD = 1;
+const RECORD_AND_SAMPLED = 2;
+
+/** What is known of a span before it starts. */
+export interface SpanToDecide {
+  readonly name: string;
+  readonly kind: SpanKind;
+  readonly attributes: unknown;
+  readonly links: unknown;
+  readonly stored: Stored | undefined;
+}
+
+/**
+ * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that throws or answers
+ * nonsense drops the span.
+ */
+export function decideByForeignSampler(
+  sampler: OtelSampler,
+  trace: LocalTrace,
+  isRoot: boolean,
+  span: SpanToDecide,
+  limits: SpanLimits,
+): ForeignDecision {
+  const { decision, traceState, attributes } = ask(sampler, trace, span);
+  const flags = (trace.flags & RANDOM_FLAG) | (decision === RECORD_AND_SAMPLED ? SAMPLED_FLAG : 0);
+  const state = traceState === undefined ? trace.traceState : serialized(traceState);
+  const decided = isRoot ? trace : ownTrace(trace, flags, state);
+  decided.flags = flags;
+  decided.traceState = state;
+  return {
+    trace: decided,
+    isRecorded: decision === RECORD || decision === RECORD_AND_SAMPLED,
+    attributes: attributeSet(attributes, Infinity, limits),
+  };
+}
+
+function ask(sampler: OtelSampler, trace: LocalTrace, span: SpanToDecide): OtelSamplingResult {
+  try {
+    const attributes = { ...(span.attributes as OtelAttributes | undefined) };
+    const links = Array.isArray(span.links) ? (span.links as Link[]) : [];
+    const context = contextOf(span.stored);
+    const result = sampler.shouldSample(context, trace.idHex, span.name, span.kind, attributes, links);
+    return typeof result === 'object' && result !== null ? result : { decision: 0 };
+  } catch {
+    return { decision: 0 };
+  }
+}
+
+/** Spans of one trace share its flags and state; one that is decided differently needs its own. */
+function ownTrace(trace: LocalTrace, flags: number, traceState: string): LocalTrace {
+  if (trace.flags === flags && trace.traceState === traceState) return trace;
+  const own = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, flags, traceState);
+  own.anchor = trace.anchor;
+  own.rpcMetadata = trace.rpcMetadata;
+  own.callerWish = trace.callerWish;
+  return own;
+}
+
+function serialized(traceState: TraceState): string {
+  try {
+    return normalTraceState(traceState.serialize());
+  } catch {
+    return '';
+  }
+}

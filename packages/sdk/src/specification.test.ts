@@ -1,0 +1,255 @@
+/** Points of OpenTelemetry's trace and context specifications that no other test beside this one is about. */
+import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  context,
+  createContextKey,
+  INVALID_SPAN_CONTEXT,
+  isSpanContextValid,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type Span as OtelSpan,
+} from '@opentelemetry/api';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startSink, type Sink } from './test-support/sink.ts';
+import { Tracer } from './index.ts';
+
+let sink: Sink;
+let tracer: Tracer;
+const api = (): ReturnType<typeof trace.getTracer> => trace.getTracer('lib', '1.0');
+const KEY = createContextKey('key');
+
+beforeEach(async () => {
+  sink = await startSink();
+  tracer = new Tracer({ service: 'test', endpoint: sink.url, log: () => undefined });
+});
+
+afterEach(async () => {
+  await tracer.shutdown();
+  await sink.close();
+});
+
+describe('the TracerProvider', () => {
+  it('answers the same tracer for the same name, version and schema, and a working one for any name', async () => {
+    const { tracerProvider } = tracer.openTelemetry;
+    expect(tracerProvider.getTracer('a', '1')).toBe(tracerProvider.getTracer('a', '1'));
+    expect(tracerProvider.getTracer('a', '1')).not.toBe(tracerProvider.getTracer('a', '2'));
+    for (const name of ['', undefined, null, 5])
+      tracerProvider
+        .getTracer(name as never)
+        .startSpan('x')
+        .end();
+    api().startSpan('y').end();
+    await tracer.flush();
+    expect(sink.spans).toHaveLength(5);
+    expect(sink.spans[4]?.scope).toMatchObject({ name: 'lib', version: '1.0' });
+  });
+
+  it('makes spans that do nothing after shutdown, whose context is still valid for propagation', async () => {
+    const parent = api().startSpan('parent');
+    parent.end();
+    await tracer.shutdown();
+    const child = tracer.openTelemetry.tracerProvider
+      .getTracer('lib')
+      .startSpan('late', {}, trace.setSpan(ROOT_CONTEXT, parent));
+    expect(child.isRecording()).toBe(false);
+    expect(child.spanContext()).toEqual(parent.spanContext());
+  });
+});
+
+describe('starting a span', () => {
+  it('does not make it active, unless it is asked to', () => {
+    const span = api().startSpan('x');
+    expect(trace.getActiveSpan()).toBeUndefined();
+    api().startActiveSpan('y', (active) => expect(trace.getActiveSpan()).toBe(active));
+    expect(trace.getActiveSpan()).toBeUndefined();
+    span.end();
+  });
+
+  it('gives it ids of the right form, new ones each, and its parent’s trace', () => {
+    const parent = api().startSpan('parent');
+    const inParent = trace.setSpan(ROOT_CONTEXT, parent);
+    const contexts = Array.from({ length: 1000 }, () => api().startSpan('x', {}, inParent).spanContext());
+    expect(contexts.every(isSpanContextValid)).toBe(true);
+    expect(new Set(contexts.map(({ spanId }) => spanId)).size).toBe(1000);
+    expect(new Set(contexts.map(({ traceId }) => traceId))).toEqual(new Set([parent.spanContext().traceId]));
+    expect(contexts[0]?.isRemote).toBeFalsy();
+    expect(parent.spanContext()).toBe(parent.spanContext());
+  });
+
+  it('uses internal for its kind and now for its start where nothing else is said', async () => {
+    const beforeMs = Date.now();
+    api().startSpan('x').end();
+    for (const kind of [SpanKind.SERVER, SpanKind.CLIENT, SpanKind.PRODUCER, SpanKind.CONSUMER, 99, 'x']) {
+      api()
+        .startSpan('x', { kind: kind as SpanKind })
+        .end();
+    }
+    await tracer.flush();
+    expect(sink.spans.map(({ kind }) => kind)).toEqual([1, 2, 3, 4, 5, 1, 1]);
+    const startMs = Number((sink.spans[0]?.startTimeUnixNano ?? 0n) / 1_000_000n);
+    expect(startMs).toBeGreaterThanOrEqual(beforeMs - 10);
+    expect(startMs).toBeLessThanOrEqual(Date.now() + 10);
+  });
+
+  it('makes a root where the option says so or the context holds an invalid span', () => {
+    const parent = api().startSpan('parent');
+    const inParent = trace.setSpan(ROOT_CONTEXT, parent);
+    const ownTrace = (span: OtelSpan): boolean => span.spanContext().traceId !== parent.spanContext().traceId;
+    expect(ownTrace(api().startSpan('x', { root: true }, inParent))).toBe(true);
+    const invalid = trace.setSpanContext(ROOT_CONTEXT, INVALID_SPAN_CONTEXT);
+    expect(isSpanContextValid(api().startSpan('x', {}, invalid).spanContext())).toBe(true);
+    // Both arguments may be nothing.
+    expect(
+      api()
+        .startSpan('x', null as never, null as never)
+        .isRecording(),
+    ).toBe(true);
+  });
+});
+
+describe('a span', () => {
+  it('takes links, another name, a status and attributes until it ends, and nothing after', async () => {
+    const linked = api().startSpan('linked').spanContext();
+    const span = api().startSpan('x', { links: [{ context: linked, attributes: { at: 'start' } }] });
+    span.addLink({ context: linked, attributes: { at: 'later' } }).addLinks([{ context: linked }]);
+    span.updateName('renamed').setStatus({ code: SpanStatusCode.OK, message: 'left out' });
+    span.recordException({ name: 'E', message: 'm', stack: 's' }, [1_700_000_000, 1]);
+    expect(span.isRecording()).toBe(true);
+    span.end();
+    expect(span.isRecording()).toBe(false);
+    span.updateName('late').addLink({ context: linked }).setAttribute('late', 1).addEvent('late');
+    await tracer.flush();
+    expect(sink.spans[0]).toMatchObject({ name: 'renamed', attributes: {}, status: { code: 1, message: '' } });
+    expect(sink.spans[0]?.links.map(({ attributes }) => attributes)).toEqual([{ at: 'start' }, { at: 'later' }, {}]);
+    expect(sink.spans[0]?.events).toMatchObject([
+      {
+        name: 'exception',
+        timeUnixNano: 1_700_000_000_000_000_001n,
+        attributes: { 'exception.type': 'E', 'exception.message': 'm', 'exception.stacktrace': 's' },
+      },
+    ]);
+  });
+
+  it('keeps the order of its events, and of attributes in the order they were first set', async () => {
+    const span = api().startSpan('x');
+    for (const name of ['a', 'b', 'c']) span.addEvent(name).setAttribute(name, 1);
+    span.setAttribute('a', 2);
+    span.end();
+    await tracer.flush();
+    expect(sink.spans[0]?.events.map(({ name }) => name)).toEqual(['a', 'b', 'c']);
+    expect(Object.entries(sink.spans[0]?.attributes ?? {})).toEqual([
+      ['a', 2n],
+      ['b', 1n],
+      ['c', 1n],
+    ]);
+  });
+
+  it('outlives its parent’s end', async () => {
+    const parent = api().startSpan('parent');
+    const child = api().startSpan('child', {}, trace.setSpan(ROOT_CONTEXT, parent));
+    parent.end();
+    expect(child.isRecording()).toBe(true);
+    child.end();
+    await tracer.flush();
+    expect(sink.spans.map(({ name }) => name)).toEqual(['parent', 'child']);
+  });
+});
+
+describe('the ContextManager', () => {
+  const with1 = ROOT_CONTEXT.setValue(KEY, 1);
+  const here = (): unknown => context.active().getValue(KEY);
+
+  it('passes this, arguments, the result and what is thrown, and puts back what was active', async () => {
+    const receiver = { factor: 2 };
+    const double = function (this: typeof receiver, n: number): number {
+      return this.factor * n * (here() as number);
+    };
+    expect(context.with(with1, double, receiver, 4)).toBe(8);
+    const error = new Error('thrown');
+    const thrower = (): never => {
+      throw error;
+    };
+    expect(() => context.with(with1, thrower)).toThrow(error);
+    expect(here()).toBeUndefined();
+    const later = context.with(with1, async () => {
+      await sleep(1);
+      return context.with(with1.setValue(KEY, 2), async () => [await Promise.resolve(here()), here()]);
+    });
+    expect(here()).toBeUndefined();
+    expect(await later).toEqual([2, 2]);
+  });
+
+  it('binds a function with its receiver, arguments and length', () => {
+    const bound = context.bind(with1, function (this: unknown, a: number, b: number) {
+      return [this, a, b, here()];
+    });
+    const receiver = {};
+    expect(bound).toHaveLength(2);
+    expect(context.with(with1.setValue(KEY, 2), () => bound.call(receiver, 1, 2))).toEqual([receiver, 1, 2, 1]);
+  });
+
+  it.each(['on', 'once', 'addListener', 'prependListener', 'prependOnceListener'] as const)(
+    'binds listeners that %s adds to an emitter, which can be counted and removed',
+    (add) => {
+      const emitter = context.bind(with1, new EventEmitter());
+      const seen: unknown[] = [];
+      const listener = (value: number): void => void seen.push([value, here()]);
+      emitter[add]('x', listener);
+      expect(emitter.listenerCount('x')).toBe(1);
+      emitter.emit('x', 5);
+      expect(seen).toEqual([[5, 1]]);
+      emitter.off('x', listener);
+      emitter[add]('x', listener);
+      emitter.removeAllListeners('x');
+      emitter.emit('x', 6);
+      expect(seen).toHaveLength(1);
+    },
+  );
+
+  it('attaches a context until its token is disposed of', async () => {
+    const manager = tracer.openTelemetry.contextManager as unknown as {
+      attach(attached: Context): { dispose(): void };
+    };
+    await context.with(with1, async () => {
+      const token = manager.attach(with1.setValue(KEY, 2));
+      expect(here()).toBe(2);
+      await sleep(1);
+      expect(here()).toBe(2);
+      token.dispose();
+      token.dispose();
+      expect(here()).toBe(1);
+    });
+    expect(here()).toBeUndefined();
+  });
+
+  it('knows no context outside of any', () => {
+    expect(context.active()).toBe(ROOT_CONTEXT);
+    expect(trace.getSpan(context.active())).toBeUndefined();
+    const carrier = {};
+    propagation.inject(context.active(), carrier);
+    expect(carrier).toEqual({});
+  });
+});
+
+describe('children: strict and lite', () => {
+  it('give every unsampled span an id of its own, or its parent’s', async () => {
+    for (const children of ['strict', 'lite'] as const) {
+      const off = new Tracer({ register: false, sampling: 0, children });
+      off.span('root', (root) => {
+        off.span('child', (child) => {
+          expect(child === root).toBe(children === 'lite');
+          expect(child.spanContext().spanId === root.spanContext().spanId).toBe(children === 'lite');
+          expect(child.spanContext().traceId).toBe(root.spanContext().traceId);
+          expect(off.activeSpan()).toBe(child);
+        });
+        expect(off.activeSpan()).toBe(root);
+      });
+      await off.shutdown();
+    }
+  });
+});

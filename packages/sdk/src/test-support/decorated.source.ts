@@ -1,0 +1,33 @@
+/** Compiled by a test before it runs: decorators and `using` are syntax that Node 20 does not have. */
+import { traced, type Tracer } from '../index.ts';
+
+export function decorate(tracer: Tracer): Record<string, () => unknown> {
+  class Shop {
+    readonly #prices = [1, 2, 3];
+
+    @traced(tracer)
+    total(factor: number): number {
+      return this.#prices.reduce((sum, price) => sum + price * factor, 0);
+    }
+
+    @traced({ tracer, name: 'shop.fail', attributes: { 'app.kind': 'test' } })
+    async fail(): Promise<never> {
+      throw new TypeError('closed');
+    }
+
+    @traced(tracer)
+    static open(): string {
+      return 'opened';
+    }
+  }
+  class CornerShop extends Shop {}
+  return {
+    total: () => new CornerShop().total(2),
+    fail: () => new Shop().fail(),
+    open: () => Shop.open(),
+    used: () => {
+      using span = tracer.startSpan('used');
+      return span.isRecording();
+    },
+  };
+}
