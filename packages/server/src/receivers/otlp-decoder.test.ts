@@ -149,6 +149,49 @@ test.each([
   expect(() => fromProtobuf(payload)).toThrow(message);
 });
 
+test('short and long keys, strings and integers are read alike, whichever way is taken', () => {
+  const read = (encoded: Buffer): Buffer => fromProtobuf(keyValue(text(1, 'k'), bytes(2, encoded)));
+  const sameInJson = (value: string): Buffer =>
+    fromJson({
+      resourceSpans: [
+        {
+          scopeSpans: [
+            {
+              spans: [
+                {
+                  traceId: '0af7651916cd43dd8448eb211c80319c',
+                  spanId: 'b7ad6b7169203331',
+                  startTimeUnixNano: '1795000000000000000',
+                  attributes: [{ key: 'k', value: JSON.parse(value) as unknown }],
+                },
+              ],
+            },
+          ],
+        },
+      ],
+    });
+  for (const value of [0, 9, 10, 99, 100, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 2 ** 31, 2 ** 32]) {
+    expect(read(varint(3, BigInt(value)))).toEqual(sameInJson(`{"intValue":"${value}"}`));
+  }
+  for (let length = 0; length < 300; length++) {
+    const value = Array.from({ length }, (_, index) => String.fromCharCode(97 + ((index * 7) % 26))).join('');
+    expect(read(text(1, value))).toEqual(sameInJson(`{"stringValue":"${value}"}`));
+    const key = fromProtobuf(keyValue(text(1, value), bytes(2, varint(2, 1n))));
+    expect(key.includes(value)).toBe(true);
+  }
+});
+
+test('an attribute that ends in the middle is malformed wherever it is cut', () => {
+  for (const value of [text(1, 'some text'), varint(3, 300n), varint(2, 1n)]) {
+    const whole = Buffer.concat([text(1, 'key'), bytes(2, value)]);
+    for (let length = 1; length < whole.length; length++) {
+      // Cut between key and value it is a key without a value, which is whole.
+      if (length === text(1, 'key').length) continue;
+      expect(() => fromProtobuf(keyValue(whole.subarray(0, length)))).toThrow(MalformedRequestError);
+    }
+  }
+});
+
 test('a value of a resource that is nested without end is malformed, in both encodings', () => {
   let nested = text(1, 'x');
   for (let depth = 0; depth < 200; depth++) nested = bytes(5, bytes(1, nested));
