@@ -149,33 +149,34 @@ test.each([
   expect(() => fromProtobuf(payload)).toThrow(message);
 });
 
+const valueOfK = (encoded: Buffer): Buffer => fromProtobuf(keyValue(text(1, 'k'), bytes(2, encoded)));
+const jsonValueOfK = (value: string): Buffer =>
+  fromJson({
+    resourceSpans: [
+      {
+        scopeSpans: [
+          {
+            spans: [
+              {
+                traceId: '0af7651916cd43dd8448eb211c80319c',
+                spanId: 'b7ad6b7169203331',
+                startTimeUnixNano: '1795000000000000000',
+                attributes: [{ key: 'k', value: JSON.parse(value) as unknown }],
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+
 test('short and long keys, strings and integers are read alike, whichever way is taken', () => {
-  const read = (encoded: Buffer): Buffer => fromProtobuf(keyValue(text(1, 'k'), bytes(2, encoded)));
-  const sameInJson = (value: string): Buffer =>
-    fromJson({
-      resourceSpans: [
-        {
-          scopeSpans: [
-            {
-              spans: [
-                {
-                  traceId: '0af7651916cd43dd8448eb211c80319c',
-                  spanId: 'b7ad6b7169203331',
-                  startTimeUnixNano: '1795000000000000000',
-                  attributes: [{ key: 'k', value: JSON.parse(value) as unknown }],
-                },
-              ],
-            },
-          ],
-        },
-      ],
-    });
   for (const value of [0, 9, 10, 99, 100, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152, 2 ** 31, 2 ** 32]) {
-    expect(read(varint(3, BigInt(value)))).toEqual(sameInJson(`{"intValue":"${value}"}`));
+    expect(valueOfK(varint(3, BigInt(value)))).toEqual(jsonValueOfK(`{"intValue":"${value}"}`));
   }
   for (let length = 0; length < 300; length++) {
     const value = Array.from({ length }, (_, index) => String.fromCharCode(97 + ((index * 7) % 26))).join('');
-    expect(read(text(1, value))).toEqual(sameInJson(`{"stringValue":"${value}"}`));
+    expect(valueOfK(text(1, value))).toEqual(jsonValueOfK(`{"stringValue":"${value}"}`));
     const key = fromProtobuf(keyValue(text(1, value), bytes(2, varint(2, 1n))));
     expect(key.includes(value)).toBe(true);
   }
