@@ -31,6 +31,7 @@ const demo = spawn(process.execPath, [join(root, 'packages/server/dist/cli/main.
     THROUGHLINE_DATA_DIR: join(scratch, 'data'),
     THROUGHLINE_HTTP_PORT: '0',
     THROUGHLINE_OTLP_HTTP_PORT: '0',
+    THROUGHLINE_OTLP_GRPC_PORT: '0',
   },
   stdio: ['ignore', 'pipe', 'inherit'],
 });

@@ -29,6 +29,7 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
       THROUGHLINE_DATA_DIR: dataDirectory,
       THROUGHLINE_HTTP_PORT: '0',
       THROUGHLINE_OTLP_HTTP_PORT: '0',
+      THROUGHLINE_OTLP_GRPC_PORT: '0',
     });
     ({ shopUrl, uiUrl } = await eventually('the demo told its story', () => told(demo), 90_000));
     browser = await openBrowser();

@@ -22,7 +22,19 @@ describe('the demo', () => {
     const { port: httpPort } = new URL(collector.apiUrl);
     const { port: otlpPort } = new URL(collector.otlpUrl);
     const demo = runCommand(
-      ['demo', '--exit', '--json', '--load-seconds', '3', '--http-port', httpPort, '--otlp-http-port', otlpPort],
+      [
+        'demo',
+        '--exit',
+        '--json',
+        '--load-seconds',
+        '3',
+        '--http-port',
+        httpPort,
+        '--otlp-http-port',
+        otlpPort,
+        '--otlp-grpc-port',
+        '0',
+      ],
       { THROUGHLINE_DATA_DIR: collector.dataDirectory },
     );
     const seen = watchDescendants(demo);
@@ -103,7 +115,18 @@ describe('the demo', () => {
 /** A demo with a collector of its own, which keeps the shop open. */
 function startDemo(): Command {
   const directory = newDirectory();
-  const args = ['demo', '--json', '--load-seconds', '3', '--http-port', '0', '--otlp-http-port', '0'];
+  const args = [
+    'demo',
+    '--json',
+    '--load-seconds',
+    '3',
+    '--http-port',
+    '0',
+    '--otlp-http-port',
+    '0',
+    '--otlp-grpc-port',
+    '0',
+  ];
   const demo = runCommand([...args, '--data-dir', directory]);
   onTestFinished(async () => {
     if (isAlive(demo.pid)) process.kill(demo.pid, 'SIGTERM');

@@ -59,7 +59,17 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
   it('at the start is one clear line and a non-zero exit', async () => {
     const other = join(mountPoint, 'other');
     fill(ballast);
-    const command = runCommand(['up', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', other]);
+    const command = runCommand([
+      'up',
+      '--http-port',
+      '0',
+      '--otlp-http-port',
+      '0',
+      '--otlp-grpc-port',
+      '0',
+      '--data-dir',
+      other,
+    ]);
     const exit = await command.exited;
     rmSync(ballast);
     expect(exit.code, command.output()).toBeGreaterThan(0);

@@ -11,7 +11,18 @@ describe('npm start', () => {
     // A process group of its own, so that the signal reaches npm and the collector, as a terminal sends it.
     const npm = spawn(
       'npm',
-      ['start', '--', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDirectory],
+      [
+        'start',
+        '--',
+        '--http-port',
+        '0',
+        '--otlp-http-port',
+        '0',
+        '--otlp-grpc-port',
+        '0',
+        '--data-dir',
+        dataDirectory,
+      ],
       {
         cwd: root,
         detached: true,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags, createTraceState, trace } from '@opentelemetry/api';
 import type { Attributes } from '@opentelemetry/api';
+import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
 import { OTLPTraceExporter as JsonExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { OTLPTraceExporter as ProtobufExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -30,6 +31,11 @@ describe('a trace of the official OpenTelemetry SDK comes back field by field', 
 
   it('sent as JSON', async () => {
     await sendAndCompare(collector, 'shop-json', new JsonExporter({ url: `${collector.otlpUrl}/v1/traces` }));
+  });
+
+  it.for(['none', 'gzip'])('sent over gRPC with compression %s', async (compression) => {
+    const exporter = new GrpcExporter({ url: collector.otlpGrpcUrl, compression: compression as never });
+    await sendAndCompare(collector, `shop-grpc-${compression}`, exporter);
   });
 
   it('sent as protobuf with gzip', async () => {

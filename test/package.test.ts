@@ -39,6 +39,7 @@ describe('what a user installs works as it is', () => {
             THROUGHLINE_DATA_DIR: join(scratch, 'data'),
             THROUGHLINE_HTTP_PORT: '0',
             THROUGHLINE_OTLP_HTTP_PORT: '0',
+            THROUGHLINE_OTLP_GRPC_PORT: '0',
           },
           stdio: ['ignore', 'pipe', 'pipe'],
         },

@@ -8,7 +8,7 @@ import type { Collector } from './support/collector.ts';
 
 describe('a start that cannot succeed says why in one line and exits with a code', () => {
   const scratch = newDirectory();
-  const freePorts = ['--http-port', '0', '--otlp-http-port', '0'];
+  const freePorts = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
   let collector: Collector;
   beforeAll(async () => {
     collector = await startCollector();
@@ -18,7 +18,7 @@ describe('a start that cannot succeed says why in one line and exits with a code
     rmSync(scratch, { recursive: true, force: true });
   });
 
-  it.for(['--http-port', '--otlp-http-port'])('when the port of %s is taken', async (flag) => {
+  it.for(['--http-port', '--otlp-http-port', '--otlp-grpc-port'])('when the port of %s is taken', async (flag) => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const taken = String((server.address() as AddressInfo).port);

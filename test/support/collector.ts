@@ -17,6 +17,7 @@ export interface Collector {
   readonly dataDirectory: string;
   readonly apiUrl: string;
   readonly otlpUrl: string;
+  readonly otlpGrpcUrl: string;
   /** Settles when the process has ended. */
   readonly exited: Promise<Exit>;
   /** What it wrote to standard output and standard error so far. */
@@ -38,16 +39,28 @@ export interface CollectorOptions {
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const dataDirectory = options.dataDirectory ?? newDirectory();
   const command = runCommand(
-    ['up', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDirectory, ...(options.args ?? [])],
+    [
+      'up',
+      '--http-port',
+      '0',
+      '--otlp-http-port',
+      '0',
+      '--otlp-grpc-port',
+      '0',
+      '--data-dir',
+      dataDirectory,
+      ...(options.args ?? []),
+    ],
     options.env,
   );
-  const { apiUrl, otlpUrl } = await eventually('the collector is ready', async () => {
+  const { apiUrl, otlpUrl, otlpGrpcUrl } = await eventually('the collector is ready', async () => {
     if (!isAlive(command.pid)) throw new Error(`the collector ended:\n${command.output()}`);
     const { holder, ports } = readLock(dataDirectory);
     if (holder.pid !== command.pid || !ports) return undefined;
     const addresses = {
       apiUrl: `http://127.0.0.1:${ports['UI and API']}`,
       otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
+      otlpGrpcUrl: `http://127.0.0.1:${ports['OTLP/gRPC']}`,
     };
     return (await fetch(`${addresses.apiUrl}/readyz`)).status === 200 ? addresses : undefined;
   });
@@ -56,6 +69,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     dataDirectory,
     apiUrl,
     otlpUrl,
+    otlpGrpcUrl,
     enginePid: () => readLock(dataDirectory).engine.pid,
     stop: async ({ keepData = false } = {}) => {
       const below = descendantsOf(command.pid);
@@ -97,7 +111,7 @@ export function newDirectory(): string {
 interface Lock {
   readonly holder: { readonly pid: number };
   readonly engine: { readonly pid: number };
-  readonly ports?: { readonly 'OTLP/HTTP': number; readonly 'UI and API': number };
+  readonly ports?: { readonly 'OTLP/gRPC': number; readonly 'OTLP/HTTP': number; readonly 'UI and API': number };
 }
 
 function readLock(dataDirectory: string): Lock {

@@ -20,6 +20,7 @@ describe('readConfig', () => {
     const config = readConfig([], {});
     expect(config).toMatchObject({
       host: '127.0.0.1',
+      otlpGrpcPort: 4317,
       otlpHttpPort: 4318,
       httpPort: 4319,
       store: 'embedded',
@@ -84,7 +85,12 @@ describe('readConfig', () => {
   });
 
   it('refuses one port for two things, but not two free ones', () => {
-    expect(messageOf(['--http-port', '4318'])).toContain('accepted are two ports');
+    expect(messageOf(['--http-port', '4318'])).toBe(
+      'port 4318 was given both for OTLP/HTTP (default) and for the UI (--http-port); accepted are two ports',
+    );
+    expect(messageOf(['--otlp-grpc-port', '4318'])).toContain(
+      'both for OTLP/gRPC (--otlp-grpc-port) and for OTLP/HTTP',
+    );
     expect(messageOf(['--http-port', '0', '--otlp-http-port', '0'])).toBe('accepted');
   });
 

@@ -12,9 +12,8 @@ export interface Config extends Settings {
 export interface Settings {
   /** A name or an address without brackets. */
   readonly host: string;
-  /** Accepted already, so that a set-up need not change later; nothing listens there yet. */
+  /** 0 picks a free one, as for the other ports. */
   readonly otlpGrpcPort: number;
-  /** 0 picks a free one. */
   readonly otlpHttpPort: number;
   /** Of the UI and the API; 0 picks a free one. */
   readonly httpPort: number;
@@ -69,7 +68,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     ...PORT,
     flag: '--otlp-grpc-port',
     env: 'THROUGHLINE_OTLP_GRPC_PORT',
-    help: 'Port for OTLP/gRPC, which comes with a later release: nothing listens there yet',
+    help: 'Port for OTLP/gRPC',
     otherwise: () => 4317,
   },
   otlpHttpPort: {
@@ -194,12 +193,23 @@ function comesLater(name: string): ConfigError {
   return new ConfigError(`${name} was given, but ${LATER[name]} comes with a later release; leave it out`);
 }
 
-function checkTogether({ host, noAuth, otlpHttpPort, httpPort, sources }: Config): void {
-  if (otlpHttpPort === httpPort && httpPort !== 0) {
-    throw new ConfigError(
-      `port ${httpPort} was given both for OTLP/HTTP (${sources.otlpHttpPort}) and for the UI (${sources.httpPort}); ` +
-        'accepted are two ports',
-    );
+const LISTENERS = [
+  ['otlpGrpcPort', 'OTLP/gRPC'],
+  ['otlpHttpPort', 'OTLP/HTTP'],
+  ['httpPort', 'the UI'],
+] as const;
+
+function checkTogether(config: Config): void {
+  const { host, noAuth, sources } = config;
+  const taken = new Map<number, string>();
+  for (const [name, listener] of LISTENERS) {
+    const port = config[name];
+    const own = `${listener} (${sources[name]})`;
+    const other = taken.get(port);
+    if (other !== undefined && port !== 0) {
+      throw new ConfigError(`port ${port} was given both for ${other} and for ${own}; accepted are two ports`);
+    }
+    taken.set(port, own);
   }
   if (!isLoopback(host) && !noAuth) {
     throw new ConfigError(

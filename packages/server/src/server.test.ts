@@ -91,7 +91,7 @@ const log = pino({ level: 'silent' });
 const options = { engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url) };
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {
-  const env = { THROUGHLINE_OTLP_HTTP_PORT: '0', THROUGHLINE_HTTP_PORT: httpPort };
+  const env = { THROUGHLINE_OTLP_HTTP_PORT: '0', THROUGHLINE_OTLP_GRPC_PORT: '0', THROUGHLINE_HTTP_PORT: httpPort };
   return startServer(readConfig(['--data-dir', dataDirectory], env), log, options);
 }
 
@@ -143,6 +143,13 @@ describe('a collector with the embedded store', () => {
   it('gives a trace back as it was sent, every field of OTLP', async () => {
     expect([accepted.status, await accepted.json()]).toEqual([200, {}]);
     expect(await get(server, `/api/v1/traces/${TRACE_ID.toUpperCase()}`)).toEqual(SENT);
+  });
+
+  it('says where it takes spans', async () => {
+    expect(await get(server, '/api/v1/endpoints')).toEqual({
+      otlpGrpcPort: Number(new URL(server.otlpGrpcUrl).port),
+      otlpHttpPort: Number(new URL(server.otlpHttpUrl).port),
+    });
   });
 
   it('shows a span once that its sender repeats', async () => {

@@ -16,6 +16,8 @@ import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
 import { DEFAULT_QUERY_LIMITS } from './query/limits.ts';
 import { readiness } from './readiness.ts';
+import { ByteBudget } from './receivers/byte-budget.ts';
+import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
@@ -26,6 +28,7 @@ export interface RunningServer {
   /** Such as `http://127.0.0.1:4319`. */
   readonly uiUrl: string;
   readonly otlpHttpUrl: string;
+  readonly otlpGrpcUrl: string;
   /** Resolves when the store is open; rejects with one clear message when it cannot be opened. */
   readonly ready: Promise<void>;
   /** Stops in order and keeps what was acknowledged. May be called at any time and more than once; never rejects. */
@@ -46,7 +49,7 @@ class StartError extends Error {
 }
 
 /** The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. */
-const STOP_ORDER = ['receiver', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
+const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
 
 /**
  * How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. All such
@@ -73,9 +76,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     stops.spool = () => spool.close();
 
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
-    const receiver = new OtlpHttpReceiver({ ingest: new Ingest({ spool, registry }), log, registry });
-    const otlpAddress = await listen(receiver, config, 'otlpHttpPort');
-    stops.receiver = () => receiver.close();
+    const receiving = { ingest: new Ingest({ spool, registry }), budget: new ByteBudget({ registry }), log, registry };
+    const otlpHttp = new OtlpHttpReceiver(receiving);
+    const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
+    stops.otlpHttp = () => otlpHttp.close();
+    const otlpGrpc = new OtlpGrpcReceiver(receiving);
+    const otlpGrpcAddress = await listen(otlpGrpc, config, 'otlpGrpcPort');
+    stops.otlpGrpc = () => otlpGrpc.close();
 
     const engine = new EmbeddedEngine({
       directory: dataDirectory.storePath,
@@ -89,7 +96,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       ...apiRoutes({
         query: { engine, limits },
         headlines: new Headlines(limits),
-        endpoints: { otlpHttpPort: otlpAddress.port },
+        endpoints: { otlpGrpcPort: otlpGrpcAddress.port, otlpHttpPort: otlpHttpAddress.port },
       }),
       ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
     ];
@@ -102,7 +109,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     const uiAddress = await listen(api, config, 'httpPort');
     stops.api = () => api.close(API_CLOSE_TIMEOUT_MS);
-    dataDirectory.notePorts({ 'OTLP/HTTP': otlpAddress.port, 'UI and API': uiAddress.port });
+    dataDirectory.notePorts({
+      'OTLP/gRPC': otlpGrpcAddress.port,
+      'OTLP/HTTP': otlpHttpAddress.port,
+      'UI and API': uiAddress.port,
+    });
 
     stops.engine = () => engine.close();
     const open = async (): Promise<void> => {
@@ -116,7 +127,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
     ready.catch(() => {});
 
-    return { uiUrl: url(config.host, uiAddress), otlpHttpUrl: url(config.host, otlpAddress), ready, close };
+    return {
+      uiUrl: url(config.host, uiAddress),
+      otlpHttpUrl: url(config.host, otlpHttpAddress),
+      otlpGrpcUrl: url(config.host, otlpGrpcAddress),
+      ready,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -133,10 +150,12 @@ async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log:
   }
 }
 
+type PortSetting = 'otlpGrpcPort' | 'otlpHttpPort' | 'httpPort';
+
 async function listen(
   server: { start(host: string, port: number): Promise<AddressInfo> },
   config: Config,
-  setting: 'otlpHttpPort' | 'httpPort',
+  setting: PortSetting,
 ): Promise<AddressInfo> {
   const port = config[setting];
   try {
@@ -146,7 +165,7 @@ async function listen(
   }
 }
 
-function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: 'otlpHttpPort' | 'httpPort'): string {
+function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: PortSetting): string {
   const { host, [setting]: port } = config;
   switch (error.code) {
     case 'EADDRINUSE':

@@ -89,6 +89,7 @@ export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
 /** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
 export interface EndpointsResponse {
+  readonly otlpGrpcPort: number;
   readonly otlpHttpPort: number;
 }
 

@@ -49,7 +49,7 @@ export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Ro
     route({
       path: '/api/v1/endpoints',
       summary: 'Where this collector takes spans, on the host that answers',
-      answers: { description: '{otlpHttpPort}' },
+      answers: { description: '{otlpGrpcPort, otlpHttpPort}' },
       asksStore: false,
       answer: () => json(endpoints),
     }),

@@ -21,7 +21,12 @@ interface Run {
 function run(...args: readonly string[]): Run {
   const child = spawn(process.execPath, [PROGRAM, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, THROUGHLINE_HTTP_PORT: '0', THROUGHLINE_OTLP_HTTP_PORT: '0' },
+    env: {
+      ...process.env,
+      THROUGHLINE_HTTP_PORT: '0',
+      THROUGHLINE_OTLP_HTTP_PORT: '0',
+      THROUGHLINE_OTLP_GRPC_PORT: '0',
+    },
   });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output.stdout += text));

@@ -22,11 +22,6 @@ export async function runUp(args: readonly string[]): Promise<number> {
   try {
     const config = readConfig(args, process.env);
     const log = pino({ name: 'throughline', level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
-    if (config.sources.otlpGrpcPort !== 'default') {
-      log.warn(
-        `${config.sources.otlpGrpcPort} is set, but nothing listens there: OTLP/gRPC comes with a later release`,
-      );
-    }
     server = await startServer(config, log);
     process.stdout.write(startMessage(config, server));
     await Promise.race([server.ready, stopped]);
@@ -43,11 +38,12 @@ export async function runUp(args: readonly string[]): Promise<number> {
   }
 }
 
-function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl }: RunningServer): string {
+function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcUrl }: RunningServer): string {
   return `
   ${paint('bold', 'Throughline')} ${paint('dim', VERSION)}
 
   UI and API   ${paint('cyan', uiUrl)}
+  OTLP/gRPC    ${paint('cyan', otlpGrpcUrl)}
   OTLP/HTTP    ${paint('cyan', `${otlpHttpUrl}/v1/traces`)}
   Data         ${dataDirectory}
 

@@ -1,10 +1,10 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 
 export class OtlpHttpMetrics {
   readonly requests: Counter<'outcome'>;
   readonly bodyBytes: Counter;
 
-  constructor(registry: Registry, bytesInFlight: () => number) {
+  constructor(registry: Registry) {
     const registers = [registry];
     this.requests = new Counter({
       name: 'throughline_otlp_http_requests_total',
@@ -17,14 +17,5 @@ export class OtlpHttpMetrics {
       help: 'Bytes of bodies, decompressed',
       registers,
     });
-    const inFlight = new Gauge({
-      name: 'throughline_otlp_http_bytes_in_flight',
-      help: 'Bytes of bodies that are read or wait for their acknowledgement',
-      registers: [],
-      collect() {
-        this.set(bytesInFlight());
-      },
-    });
-    registry.registerMetric(inFlight);
   }
 }

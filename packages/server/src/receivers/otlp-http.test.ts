@@ -9,6 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
+import { ByteBudget } from './byte-budget.ts';
 import { OtlpHttpReceiver, type OtlpHttpLimits } from './otlp-http.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
@@ -41,11 +42,17 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-async function start(limits: Partial<OtlpHttpLimits> = {}, corsOrigins: string[] = []): Promise<void> {
+interface Bounds extends Partial<OtlpHttpLimits> {
+  readonly bytesInFlightMax?: number;
+}
+
+async function start({ bytesInFlightMax, ...limits }: Bounds = {}, corsOrigins: string[] = []): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
-  receiver = new OtlpHttpReceiver({ ingest: new Ingest({ spool, registry }), log, registry, limits, corsOrigins });
+  const budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
+  const ingest = new Ingest({ spool, registry });
+  receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, limits, corsOrigins });
   address = await receiver.start('127.0.0.1', 0);
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
 }
@@ -56,7 +63,7 @@ async function stop(): Promise<void> {
   await spool.close();
 }
 
-async function restart(limits: Partial<OtlpHttpLimits>, corsOrigins: string[] = []): Promise<void> {
+async function restart(limits: Bounds, corsOrigins: string[] = []): Promise<void> {
   await stop();
   await start(limits, corsOrigins);
 }
@@ -219,7 +226,7 @@ test('beyond the bytes in flight the answer is 503 with Retry-After, before the 
   const answer = await send(Buffer.alloc(2_000), protobuf);
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   expect((await send(PROTOBUF, protobuf)).status).toBe(200);
-  expect(await registry.metrics()).toContain('throughline_otlp_http_bytes_in_flight 0');
+  expect(await registry.metrics()).toContain('throughline_receiver_bytes_in_flight 0');
 });
 
 test('whoever waits for "100 Continue" learns of a refusal before sending', async () => {
@@ -259,7 +266,7 @@ test('a sender that is too slow is cut off, and one that goes away leaves nothin
   await new Promise((resolve) => gone.on('connect', resolve));
   gone.destroy();
   expect((await send(PROTOBUF, protobuf)).status).toBe(200);
-  expect(await registry.metrics()).toContain('throughline_otlp_http_bytes_in_flight 0');
+  expect(await registry.metrics()).toContain('throughline_receiver_bytes_in_flight 0');
 });
 
 test('pages on the loopback interface may send, listed origins too, others not', async () => {
@@ -295,11 +302,9 @@ test('pages on the loopback interface may send, listed origins too, others not',
 });
 
 test('a port that is taken is an error with its code', async () => {
-  const second = new OtlpHttpReceiver({
-    ingest: new Ingest({ spool, registry: new Registry() }),
-    log,
-    registry: new Registry(),
-  });
+  const other = new Registry();
+  const ingest = new Ingest({ spool, registry: other });
+  const second = new OtlpHttpReceiver({ ingest, budget: new ByteBudget({ registry: other }), log, registry: other });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
@@ -312,7 +317,7 @@ test('closing answers what is running, ends its connection and frees the port', 
   const head = 'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n';
   socket.write(`${head}Content-Length: ${PROTOBUF.length}\r\n\r\n`);
   socket.write(PROTOBUF.subarray(0, 10));
-  await eventually(async () => (await registry.metrics()).includes('throughline_otlp_http_bytes_in_flight 10'));
+  await eventually(async () => (await registry.metrics()).includes('throughline_receiver_bytes_in_flight 10'));
   const closed = receiver.close();
   socket.write(PROTOBUF.subarray(10));
   await closed;

@@ -5,20 +5,19 @@ import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
-import { ByteBudget } from './byte-budget.ts';
+import { BodyError } from './body-error.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
 import { answerAndDiscard } from './discard.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { CONTENT_TYPES, encodeStatus, encodeSuccess, StatusCode, type OtlpEncoding } from './otlp-response.ts';
-import { bodyEncoding, BodyError, checkAnnouncedLength, readBody } from './request-body.ts';
+import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
 
 export interface OtlpHttpLimits {
   /** A request's body, as sent and decompressed alike. */
   readonly bodyBytesMax: number;
-  /** Bodies of all requests that are read or wait for their acknowledgement; beyond it the answer is 503. */
-  readonly bytesInFlightMax: number;
   /** A request that has not arrived whole by then is answered 408 and cut off. */
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
@@ -33,7 +32,6 @@ export interface OtlpHttpLimits {
 
 export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   bodyBytesMax: 16 * 1024 * 1024,
-  bytesInFlightMax: 64 * 1024 * 1024,
   requestTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
   keepAliveTimeoutMs: 65_000,
@@ -44,6 +42,8 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
 
 export interface OtlpHttpReceiverOptions {
   readonly ingest: Ingest;
+  /** Shared by all receivers; beyond it the answer is 503. */
+  readonly budget: ByteBudget;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<OtlpHttpLimits>;
@@ -81,13 +81,13 @@ export class OtlpHttpReceiver {
   readonly #server: Server;
   #isClosing = false;
 
-  constructor({ ingest, log, registry, limits, corsOrigins }: OtlpHttpReceiverOptions) {
+  constructor({ ingest, budget, log, registry, limits, corsOrigins }: OtlpHttpReceiverOptions) {
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
-    this.#budget = new ByteBudget(this.#limits.bytesInFlightMax);
-    this.#metrics = new OtlpHttpMetrics(registry, () => this.#budget.taken);
+    this.#budget = budget;
+    this.#metrics = new OtlpHttpMetrics(registry);
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,

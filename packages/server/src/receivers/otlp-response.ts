@@ -34,11 +34,11 @@ export function encodeStatus(encoding: OtlpEncoding, code: number, message: stri
   return Buffer.concat([varintField(1, code), bytesField(2, Buffer.from(message))]);
 }
 
-function varintField(field: number, value: number): Buffer {
+export function varintField(field: number, value: number): Buffer {
   return Buffer.from([field << 3, ...varint(value)]);
 }
 
-function bytesField(field: number, bytes: Uint8Array): Buffer {
+export function bytesField(field: number, bytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from([(field << 3) | 2, ...varint(bytes.length)]), bytes]);
 }
 

@@ -1,20 +1,9 @@
 import type { IncomingMessage } from 'node:http';
-import { promisify } from 'node:util';
-import { gunzip, gunzipSync, inflate, inflateSync, type ZlibOptions } from 'node:zlib';
+import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { decompress, type Compression } from './decompress.ts';
 
-/** A body that is not read to its end, with the answer's status. */
-export class BodyError extends Error {
-  override readonly name = 'BodyError';
-  readonly status: 400 | 413 | 503;
-
-  constructor(status: BodyError['status'], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.status = status;
-  }
-}
-
-export type BodyEncoding = 'identity' | 'gzip' | 'deflate';
+export type BodyEncoding = 'identity' | Compression;
 
 /** Null for an encoding that is not supported. */
 export function bodyEncoding(header: string | undefined): BodyEncoding | null {
@@ -82,27 +71,4 @@ function tooLarge(bytesMax: number): BodyError {
 
 function busy(): BodyError {
   return new BodyError(503, 'too many bytes of requests are in flight');
-}
-
-/** Below it a thread costs more than it saves. */
-const SYNC_BYTES_MAX = 64 * 1024;
-
-const gunzipAsync = promisify<Buffer, ZlibOptions, Buffer>(gunzip);
-const inflateAsync = promisify<Buffer, ZlibOptions, Buffer>(inflate);
-
-/** Stops as soon as there are too many bytes, however many more would come. */
-async function decompress(sent: Buffer, encoding: 'gzip' | 'deflate', bytesMax: number): Promise<Buffer> {
-  const options = { maxOutputLength: bytesMax, chunkSize: 128 * 1024 };
-  try {
-    if (sent.length <= SYNC_BYTES_MAX)
-      return encoding === 'gzip' ? gunzipSync(sent, options) : inflateSync(sent, options);
-    return await (encoding === 'gzip' ? gunzipAsync(sent, options) : inflateAsync(sent, options));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
-    if (code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed`, { cause: error });
-    }
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new BodyError(400, `the body is no ${encoding}: ${reason}`, { cause: error });
-  }
 }

@@ -1,0 +1,21 @@
+import { Counter, type Registry } from 'prom-client';
+
+export class OtlpGrpcMetrics {
+  readonly requests: Counter<'outcome'>;
+  readonly bodyBytes: Counter;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.requests = new Counter({
+      name: 'throughline_otlp_grpc_requests_total',
+      help: 'Calls by the status that they ended with; ABORTED where the sender went away. Without health checks that ended well',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.bodyBytes = new Counter({
+      name: 'throughline_otlp_grpc_body_bytes_total',
+      help: 'Bytes of messages, decompressed',
+      registers,
+    });
+  }
+}

@@ -1,0 +1,279 @@
+import { constants, createServer } from 'node:http2';
+import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { Ingest } from '../ingest/ingest.ts';
+import type { IngestResult } from '../ingest/result.ts';
+import { BodyError } from './body-error.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { Compression } from './decompress.ts';
+import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
+import { framed, readMessage } from './grpc-message.ts';
+import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
+import { decodeOtlp } from './otlp-decoder.ts';
+import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
+import { encodeSuccess, StatusCode } from './otlp-response.ts';
+
+export interface OtlpGrpcLimits {
+  /** A call's message, as sent and decompressed alike. */
+  readonly messageBytesMax: number;
+  /** Calls at once, over all connections; beyond it a call is answered RESOURCE_EXHAUSTED. */
+  readonly callsMax: number;
+  /** Calls at once on one connection; the sender is told and waits by itself. */
+  readonly callsPerConnectionMax: number;
+  readonly connectionsMax: number;
+  /** Health watchers at once. */
+  readonly watchersMax: number;
+  readonly headerBytesMax: number;
+  /** A message that has not arrived whole by then is answered DEADLINE_EXCEEDED and cut off. */
+  readonly requestTimeoutMs: number;
+  /** A connection on which nothing happens so long is closed in order; senders connect again by themselves. */
+  readonly idleTimeoutMs: number;
+  /** How long `close` waits for calls that are still running. */
+  readonly closeTimeoutMs: number;
+  /** What `RetryInfo` says where the answer is given before anything has been read. */
+  readonly retryAfterMs: number;
+}
+
+export const OTLP_GRPC_LIMITS: OtlpGrpcLimits = {
+  messageBytesMax: 16 * 1024 * 1024,
+  callsMax: 4_096,
+  callsPerConnectionMax: 256,
+  connectionsMax: 4_096,
+  watchersMax: 256,
+  headerBytesMax: 16 * 1024,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 300_000,
+  closeTimeoutMs: 5_000,
+  retryAfterMs: 1_000,
+};
+
+export interface OtlpGrpcReceiverOptions {
+  readonly ingest: Ingest;
+  /** Shared by all receivers; beyond it the answer is RESOURCE_EXHAUSTED. */
+  readonly budget: ByteBudget;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<OtlpGrpcLimits>;
+}
+
+const SERVICE = 'opentelemetry.proto.collector.trace.v1.TraceService';
+const EXPORT_PATH = `/${SERVICE}/Export`;
+
+/** What a connection may send before we have read it: enough for a usual batch without a round trip. */
+const STREAM_WINDOW_BYTES = 1024 * 1024;
+
+const ACCEPTED_ENCODINGS = 'identity,gzip,deflate';
+
+/** OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. */
+export class OtlpGrpcReceiver {
+  readonly #ingest: Ingest;
+  readonly #budget: ByteBudget;
+  readonly #log: Logger;
+  readonly #limits: OtlpGrpcLimits;
+  readonly #metrics: OtlpGrpcMetrics;
+  readonly #health: GrpcHealth;
+  readonly #server: Http2Server;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #calls = 0;
+  #isClosing = false;
+
+  constructor({ ingest, budget, log, registry, limits }: OtlpGrpcReceiverOptions) {
+    this.#ingest = ingest;
+    this.#budget = budget;
+    this.#log = log;
+    this.#limits = { ...OTLP_GRPC_LIMITS, ...limits };
+    this.#metrics = new OtlpGrpcMetrics(registry);
+    this.#health = new GrpcHealth({
+      service: SERVICE,
+      isServing: () => !this.#isClosing && ingest.busyBecause === null,
+      watchersMax: this.#limits.watchersMax,
+    });
+    this.#server = createServer({
+      settings: {
+        maxConcurrentStreams: this.#limits.callsPerConnectionMax,
+        initialWindowSize: STREAM_WINDOW_BYTES,
+        maxHeaderListSize: this.#limits.headerBytesMax,
+        enablePush: false,
+      },
+    });
+    this.#server.maxConnections = this.#limits.connectionsMax;
+    this.#server.on('session', (session) => this.#welcome(session));
+    this.#server.on('stream', (stream, headers) => void this.#handle(stream, headers));
+  }
+
+  /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */
+  start(host: string, port: number): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', (error) => this.#log.error({ err: error }, 'OTLP/gRPC server'));
+        resolve(this.#server.address() as AddressInfo);
+      });
+    });
+  }
+
+  /** Refuses new connections and calls, and resolves when the running calls have been answered. */
+  close(): Promise<void> {
+    this.#isClosing = true;
+    this.#health.close();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        for (const session of this.#sessions) session.destroy();
+      }, this.#limits.closeTimeoutMs);
+      this.#server.close(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      // Says GOAWAY: what is running is finished, what comes later goes elsewhere.
+      for (const session of this.#sessions) session.close();
+    });
+  }
+
+  #welcome(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.setTimeout(this.#limits.idleTimeoutMs, () => session.close());
+    session.on('close', () => this.#sessions.delete(session));
+    // Broken frames: the connection has ended with them, and only its sender can do something about it.
+    session.on('error', (error) => this.#log.debug({ err: error }, 'OTLP/gRPC connection'));
+  }
+
+  async #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    // Told by the stream's end as well, which is what we look at.
+    stream.on('error', () => {});
+    if (!isGrpc(headers)) {
+      stream.respond({ ':status': 415 }, { endStream: true });
+      stopReading(stream);
+      return;
+    }
+    this.#calls += 1;
+    try {
+      await this.#call(stream, headers);
+    } catch (error) {
+      if (error instanceof GrpcError) this.#end(stream, error.status);
+      else if (error instanceof BodyError) this.#end(stream, this.#bodyStatus(error));
+      else if (stream.aborted || stream.destroyed) this.#count('ABORTED');
+      else {
+        this.#log.error({ err: error }, 'OTLP/gRPC call');
+        this.#end(stream, { code: StatusCode.internal, message: 'internal error' });
+      }
+    } finally {
+      this.#calls -= 1;
+    }
+  }
+
+  async #call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const path = headers[':path'] ?? '';
+    const isExport = path === EXPORT_PATH;
+    if (!isExport && path !== HEALTH_CHECK_PATH && path !== HEALTH_WATCH_PATH) {
+      throw new GrpcError(
+        StatusCode.unimplemented,
+        `there is no method ${path.slice(0, 200)}; traces go to ${EXPORT_PATH}`,
+      );
+    }
+    if (this.#calls > this.#limits.callsMax) return this.#end(stream, this.#busy('too many calls are running'));
+    const busyBecause = isExport ? this.#ingest.busyBecause : null;
+    if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
+    const encoding = messageEncoding(headers);
+    const timer = setTimeout(() => {
+      this.#end(stream, { code: StatusCode.deadlineExceeded, message: 'the message did not arrive in time' });
+    }, this.#limits.requestTimeoutMs);
+    const options = { bytesMax: this.#limits.messageBytesMax, budget: this.#budget };
+    const { bytes, takenBytes } = await readMessage(stream, { ...options, encoding }).finally(() =>
+      clearTimeout(timer),
+    );
+    try {
+      if (path === HEALTH_WATCH_PATH) this.#health.watch(bytes, stream);
+      else if (path === HEALTH_CHECK_PATH) respond(stream, this.#health.check(bytes));
+      else {
+        this.#metrics.bodyBytes.inc(bytes.length);
+        this.#answer(stream, await this.#ingest.decode((block, refusals) => decodeOtlp(bytes, block, refusals)));
+      }
+    } finally {
+      this.#budget.giveBack(takenBytes);
+    }
+  }
+
+  #answer(stream: ServerHttp2Stream, result: IngestResult): void {
+    switch (result.kind) {
+      case 'stored':
+        this.#count('OK');
+        respond(stream, encodeSuccess('protobuf', result.rejectedSpans, result.message));
+        break;
+      case 'malformed':
+        this.#end(stream, { code: StatusCode.invalidArgument, message: result.message });
+        break;
+      case 'tooLarge':
+        this.#end(stream, { code: StatusCode.resourceExhausted, message: result.message });
+        break;
+      default:
+        this.#end(stream, this.#busy(result.message, result.retryAfterMs));
+    }
+  }
+
+  #bodyStatus({ status, message }: BodyError): GrpcStatus {
+    if (status === 503) return this.#busy(message);
+    return { code: status === 413 ? StatusCode.resourceExhausted : StatusCode.invalidArgument, message };
+  }
+
+  #busy(message: string, retryAfterMs = this.#limits.retryAfterMs): GrpcStatus {
+    return { code: StatusCode.resourceExhausted, message, retryAfterMs };
+  }
+
+  /** Ends a call without a message. Does nothing where the call has ended before. */
+  #end(stream: ServerHttp2Stream, status: GrpcStatus): void {
+    if (stream.headersSent) return;
+    if (stream.destroyed || stream.aborted) {
+      this.#count('ABORTED');
+      return;
+    }
+    this.#count(statusName(status.code));
+    stream.respond(
+      {
+        ':status': 200,
+        'content-type': 'application/grpc',
+        'grpc-accept-encoding': ACCEPTED_ENCODINGS,
+        ...statusTrailers(status),
+      },
+      { endStream: true },
+    );
+    stopReading(stream);
+  }
+
+  #count(outcome: string): void {
+    this.#metrics.requests.inc({ outcome });
+  }
+}
+
+/** Answers with one message and the status OK. */
+function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
+  // The sender may have gone while its spans became durable.
+  if (stream.destroyed || stream.headersSent) return;
+  stream.respond(
+    { ':status': 200, 'content-type': 'application/grpc', 'grpc-accept-encoding': ACCEPTED_ENCODINGS },
+    { waitForTrailers: true },
+  );
+  stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+  stream.end(framed(message));
+}
+
+/** Tells the sender of an answered call that nobody reads what is left of it. */
+function stopReading(stream: ServerHttp2Stream): void {
+  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+}
+
+function isGrpc(headers: IncomingHttpHeaders): boolean {
+  const type = headers['content-type'] ?? '';
+  // Only the encoding that OTLP uses; `application/grpc` alone means it.
+  return headers[':method'] === 'POST' && /^application\/grpc(?:\+proto)?(?:;|$)/i.test(type);
+}
+
+/** Throws `GrpcError` for one that is not supported. */
+function messageEncoding(headers: IncomingHttpHeaders): Compression | 'identity' {
+  const encoding = headers['grpc-encoding'] ?? 'identity';
+  if (encoding === 'identity' || encoding === 'gzip' || encoding === 'deflate') return encoding;
+  const message = `the message encoding is ${String(encoding).slice(0, 100)}; ${ACCEPTED_ENCODINGS} are accepted`;
+  throw new GrpcError(StatusCode.unimplemented, message);
+}
