@@ -1,8 +1,12 @@
 import { promisify } from 'node:util';
 import { gunzip, gunzipSync, inflate, inflateSync, type ZlibOptions } from 'node:zlib';
 import { BodyError } from './body-error.ts';
+import { decompressZstd } from './zstd.ts';
 
-export type Compression = 'gzip' | 'deflate';
+/** In the order in which a sender is told of them. */
+export const COMPRESSIONS = ['gzip', 'deflate', 'zstd'] as const;
+
+export type Compression = (typeof COMPRESSIONS)[number];
 
 /** Below it a thread costs more than it saves. */
 const SYNC_BYTES_MAX = 64 * 1024;
@@ -12,6 +16,7 @@ const inflateAsync = promisify<Buffer, ZlibOptions, Buffer>(inflate);
 
 /** Stops as soon as there are more than `bytesMax` bytes, however many more would come. Rejects with `BodyError`. */
 export async function decompress(sent: Buffer, compression: Compression, bytesMax: number): Promise<Uint8Array> {
+  if (compression === 'zstd') return decompressZstd(sent, bytesMax);
   const options = { maxOutputLength: bytesMax, chunkSize: 128 * 1024 };
   try {
     if (sent.length <= SYNC_BYTES_MAX)

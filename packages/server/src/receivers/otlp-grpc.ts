@@ -7,7 +7,7 @@ import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import type { Compression } from './decompress.ts';
+import { COMPRESSIONS, type Compression } from './decompress.ts';
 import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
 import { framed, readMessage } from './grpc-message.ts';
 import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
@@ -64,7 +64,7 @@ const EXPORT_PATH = `/${SERVICE}/Export`;
 /** What a connection may send before we have read it: enough for a usual batch without a round trip. */
 const STREAM_WINDOW_BYTES = 1024 * 1024;
 
-const ACCEPTED_ENCODINGS = 'identity,gzip,deflate';
+const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
 /** OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. */
 export class OtlpGrpcReceiver {
@@ -273,7 +273,9 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
 /** Throws `GrpcError` for one that is not supported. */
 function messageEncoding(headers: IncomingHttpHeaders): Compression | 'identity' {
   const encoding = headers['grpc-encoding'] ?? 'identity';
-  if (encoding === 'identity' || encoding === 'gzip' || encoding === 'deflate') return encoding;
+  if (encoding === 'identity') return encoding;
+  const known = COMPRESSIONS.find((compression) => compression === encoding);
+  if (known !== undefined) return known;
   const message = `the message encoding is ${String(encoding).slice(0, 100)}; ${ACCEPTED_ENCODINGS} are accepted`;
   throw new GrpcError(StatusCode.unimplemented, message);
 }

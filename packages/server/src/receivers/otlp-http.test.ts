@@ -4,6 +4,7 @@ import { request as httpRequest, Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
+import { compress as compressZstd, init as initZstd } from '@bokuweb/zstd-wasm';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
@@ -22,6 +23,8 @@ const SPAN = {
 };
 const withSpans = (...spans: (typeof SPAN)[]) => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
 const PROTOBUF = encodeOtlp(withSpans(SPAN));
+await initZstd();
+const ZSTD = Buffer.from(compressZstd(Buffer.from(PROTOBUF), 3));
 const JSON_BODY = Buffer.from(JSON.stringify(withSpans(SPAN)));
 const protobuf = { 'content-type': 'application/x-protobuf' };
 const json = { 'content-type': 'application/json' };
@@ -133,6 +136,7 @@ test.each([
   ['gzip', gzipSync(PROTOBUF)],
   ['GZIP', gzipSync(PROTOBUF)],
   ['deflate', deflateSync(PROTOBUF)],
+  ['zstd', ZSTD],
   ['identity', PROTOBUF],
 ])('takes bodies in %s', async (encoding, body) => {
   expect((await send(body, { ...protobuf, 'content-encoding': encoding })).status).toBe(200);
@@ -163,6 +167,7 @@ test.each([
   ['malformed protobuf', PROTOBUF.subarray(0, -1), protobuf, {}, 400, 3],
   ['malformed JSON', Buffer.from('{'), json, {}, 400, 3],
   ['a body that is no gzip', PROTOBUF, { ...protobuf, 'content-encoding': 'gzip' }, {}, 400, 3],
+  ['a body that is no zstd', PROTOBUF, { ...protobuf, 'content-encoding': 'zstd' }, {}, 400, 3],
   ['an unknown content type', PROTOBUF, { 'content-type': 'text/plain' }, {}, 415, 3],
   ['no content type', PROTOBUF, {}, {}, 415, 3],
   ['an unknown content encoding', PROTOBUF, { ...protobuf, 'content-encoding': 'br' }, {}, 415, 3],

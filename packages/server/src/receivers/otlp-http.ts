@@ -8,6 +8,7 @@ import type { IngestResult } from '../ingest/result.ts';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
+import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -52,6 +53,8 @@ export interface OtlpHttpReceiverOptions {
 }
 
 const PATH = '/v1/traces';
+
+const ACCEPTED_ENCODINGS = [...COMPRESSIONS, 'identity'].join(', ');
 
 /** How often Node looks for requests that are over their time. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000;
@@ -189,9 +192,9 @@ export class OtlpHttpReceiver {
       return status(415, StatusCode.invalidArgument, message, answerIn);
     }
     if (bodyEncoding(headers['content-encoding']) === null) {
-      const message = `the content encoding is ${headers['content-encoding']}; gzip, deflate and identity are accepted`;
+      const message = `the content encoding is ${headers['content-encoding']}; ${ACCEPTED_ENCODINGS} are accepted`;
       return status(415, StatusCode.invalidArgument, message, answerIn, {
-        'accept-encoding': 'gzip, deflate, identity',
+        'accept-encoding': ACCEPTED_ENCODINGS,
       });
     }
     const busyBecause = this.#ingest.busyBecause;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import { decompress, type Compression } from './decompress.ts';
+import { COMPRESSIONS, decompress, type Compression } from './decompress.ts';
 
 export type BodyEncoding = 'identity' | Compression;
 
@@ -9,8 +9,8 @@ export type BodyEncoding = 'identity' | Compression;
 export function bodyEncoding(header: string | undefined): BodyEncoding | null {
   const encoding = (header ?? '').trim().toLowerCase();
   if (encoding === '' || encoding === 'identity') return 'identity';
-  if (encoding === 'gzip' || encoding === 'x-gzip') return 'gzip';
-  return encoding === 'deflate' ? 'deflate' : null;
+  if (encoding === 'x-gzip') return 'gzip';
+  return COMPRESSIONS.find((compression) => compression === encoding) ?? null;
 }
 
 export interface ReadOptions {
