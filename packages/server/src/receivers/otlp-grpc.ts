@@ -61,8 +61,9 @@ export interface OtlpGrpcReceiverOptions {
 const SERVICE = 'opentelemetry.proto.collector.trace.v1.TraceService';
 const EXPORT_PATH = `/${SERVICE}/Export`;
 
-/** What a connection may send before we have read it: enough for a usual batch without a round trip. */
+/** What a call, and all calls of a connection, may send before we have read it: usual batches without a round trip. */
 const STREAM_WINDOW_BYTES = 1024 * 1024;
+const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
 
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
@@ -134,6 +135,7 @@ export class OtlpGrpcReceiver {
 
   #welcome(session: ServerHttp2Session): void {
     this.#sessions.add(session);
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     session.setTimeout(this.#limits.idleTimeoutMs, () => session.close());
     session.on('close', () => this.#sessions.delete(session));
     // Broken frames: the connection has ended with them, and only its sender can do something about it.
