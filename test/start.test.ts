@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newDirectory, runCommand, startCollector } from './support/collector.ts';
 import type { Collector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
 
 describe('a start that cannot succeed says why in one line and exits with a code', () => {
   const scratch = newDirectory();
@@ -26,6 +27,21 @@ describe('a start that cannot succeed says why in one line and exits with a code
     const line = await failedStart([...others, flag, taken, '--data-dir', join(scratch, `port${flag}`)]);
     expect(line).toContain(taken);
     expect(line).toContain(flag);
+    server.close();
+  });
+
+  it('but goes on without OTLP/gRPC when another program has the port that nobody asked for', async () => {
+    // On a host of its own, so that whatever runs on this machine's 4317 is left alone.
+    const host = '127.0.0.73';
+    const server = createServer().listen(4317, host);
+    await new Promise((resolve) => server.once('listening', resolve));
+    const data = join(scratch, 'without-grpc');
+    const ports = { THROUGHLINE_HTTP_PORT: '0', THROUGHLINE_OTLP_HTTP_PORT: '0' };
+    const command = runCommand(['up', '--host', host, '--data-dir', data], ports);
+    await eventually('it is ready', () => command.output().includes('Ready after'));
+    expect(command.output()).toMatch(/OTLP\/gRPC +off: port 4317 is taken/);
+    process.kill(command.pid, 'SIGTERM');
+    expect(await command.exited).toEqual({ code: 0, signal: null });
     server.close();
   });
 

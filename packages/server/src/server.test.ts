@@ -147,7 +147,7 @@ describe('a collector with the embedded store', () => {
 
   it('says where it takes spans', async () => {
     expect(await get(server, '/api/v1/endpoints')).toEqual({
-      otlpGrpcPort: Number(new URL(server.otlpGrpcUrl).port),
+      otlpGrpcPort: Number(new URL(server.otlpGrpcUrl ?? '').port),
       otlpHttpPort: Number(new URL(server.otlpHttpUrl).port),
     });
   });

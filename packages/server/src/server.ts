@@ -28,7 +28,8 @@ export interface RunningServer {
   /** Such as `http://127.0.0.1:4319`. */
   readonly uiUrl: string;
   readonly otlpHttpUrl: string;
-  readonly otlpGrpcUrl: string;
+  /** Null where another program has the default port and no other one was asked for. */
+  readonly otlpGrpcUrl: string | null;
   /** Resolves when the store is open; rejects with one clear message when it cannot be opened. */
   readonly ready: Promise<void>;
   /** Stops in order and keeps what was acknowledged. May be called at any time and more than once; never rejects. */
@@ -81,7 +82,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
     stops.otlpHttp = () => otlpHttp.close();
     const otlpGrpc = new OtlpGrpcReceiver(receiving);
-    const otlpGrpcAddress = await listen(otlpGrpc, config, 'otlpGrpcPort');
+    const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
     const engine = new EmbeddedEngine({
@@ -96,7 +97,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       ...apiRoutes({
         query: { engine, limits },
         headlines: new Headlines(limits),
-        endpoints: { otlpGrpcPort: otlpGrpcAddress.port, otlpHttpPort: otlpHttpAddress.port },
+        endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
     ];
@@ -110,7 +111,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const uiAddress = await listen(api, config, 'httpPort');
     stops.api = () => api.close(API_CLOSE_TIMEOUT_MS);
     dataDirectory.notePorts({
-      'OTLP/gRPC': otlpGrpcAddress.port,
+      ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
       'OTLP/HTTP': otlpHttpAddress.port,
       'UI and API': uiAddress.port,
     });
@@ -130,7 +131,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     return {
       uiUrl: url(config.host, uiAddress),
       otlpHttpUrl: url(config.host, otlpHttpAddress),
-      otlpGrpcUrl: url(config.host, otlpGrpcAddress),
+      otlpGrpcUrl: otlpGrpcAddress === null ? null : url(config.host, otlpGrpcAddress),
       ready,
       close,
     };
@@ -162,6 +163,26 @@ async function listen(
     return await server.start(config.host, port);
   } catch (error) {
     throw new StartError(whyNotListening(error as NodeJS.ErrnoException, config, setting), { cause: error });
+  }
+}
+
+/**
+ * For a port that nobody asked for: another program that has it is no reason not to start, since OTLP comes in over HTTP
+ * as well. Answers null then, and says so.
+ */
+async function listenUnlessTaken(
+  server: { start(host: string, port: number): Promise<AddressInfo> },
+  config: Config,
+  setting: PortSetting,
+  log: Logger,
+): Promise<AddressInfo | null> {
+  try {
+    return await listen(server, config, setting);
+  } catch (error) {
+    const isTaken = error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    if (!isTaken || config.sources[setting] !== 'default') throw error;
+    log.warn(`${error.message}; going on without it`);
+    return null;
   }
 }
 

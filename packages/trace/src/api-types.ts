@@ -89,7 +89,8 @@ export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
 /** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
 export interface EndpointsResponse {
-  readonly otlpGrpcPort: number;
+  /** Null where it does not listen. */
+  readonly otlpGrpcPort: number | null;
   readonly otlpHttpPort: number;
 }
 

@@ -38,12 +38,14 @@ export async function runUp(args: readonly string[]): Promise<number> {
   }
 }
 
+const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.otherwise()} is taken by another program (${SETTINGS.otlpGrpcPort.flag})`;
+
 function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcUrl }: RunningServer): string {
   return `
   ${paint('bold', 'Throughline')} ${paint('dim', VERSION)}
 
   UI and API   ${paint('cyan', uiUrl)}
-  OTLP/gRPC    ${paint('cyan', otlpGrpcUrl)}
+  OTLP/gRPC    ${otlpGrpcUrl === null ? paint('yellow', NO_GRPC) : paint('cyan', otlpGrpcUrl)}
   OTLP/HTTP    ${paint('cyan', `${otlpHttpUrl}/v1/traces`)}
   Data         ${dataDirectory}
 
