@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+const setupFiles = [fileURLToPath(new URL('./test/property-seed.ts', import.meta.url))];
+
 const source = (path: string): string => fileURLToPath(new URL(`./packages/${path}`, import.meta.url));
 
 /** Our own packages are tested from their sources; whole-system tests run what `npm run build` made. */
@@ -12,6 +14,7 @@ const unit = (name: string) => ({
   resolve: { alias },
   test: {
     name,
+    setupFiles,
     root: source(name),
     include: ['src/**/*.test.{ts,tsx}'],
     testTimeout: 30_000,
@@ -28,6 +31,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          setupFiles,
           root: fileURLToPath(new URL('./test', import.meta.url)),
           include: ['**/*.test.ts'],
           testTimeout: 120_000,

@@ -1,5 +1,6 @@
 // `npm test [-- vitest arguments]`: installs what is missing, builds what is stale, runs every test of every suite, and
-// closes with `N passed, N failed`. Fails when a suite ran no test, so that none can vanish unseen.
+// closes with `N passed, N failed`. Fails when a suite ran no test, so that none can vanish unseen. `npm run test:long`
+// runs the long forms of the tests that have one, and property tests with cases of their own.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ensureBuilt, ensureChromium, ensureInstalled, findChromium, root, runTool, say } from './workspace.mjs';
@@ -13,7 +14,12 @@ const suites = {
 };
 const results = join(root, '.test-results');
 const report = join(results, 'vitest.json');
-const filters = process.argv.slice(2);
+const filters = process.argv.slice(2).filter((argument) => argument !== '--long');
+if (process.argv.includes('--long')) {
+  process.env.THROUGHLINE_TEST_LONG = 'true';
+  process.env.THROUGHLINE_TEST_SEED ??= String(Date.now() % 2 ** 31);
+  say(`THROUGHLINE_TEST_SEED=${process.env.THROUGHLINE_TEST_SEED}`);
+}
 
 ensureInstalled();
 ensureBuilt();

@@ -477,17 +477,19 @@ describe('every story', () => {
 
 /** In nanoseconds, whole milliseconds counted one by one. */
 function timeWithoutChild(trace: Trace, span: number): number {
-  const busy = new Set<number>();
-  const ms = (index: number): [number, number] => {
-    const from = Math.round(at(trace.startNs, index) / 1e6);
-    return [from, from + Math.round(at(trace.durationNs, index) / 1e6)];
+  const bounds = (index: number): [number, number] => {
+    return [at(trace.startNs, index), at(trace.startNs, index) + at(trace.durationNs, index)];
   };
+  const children: [number, number][] = [];
   for (let child = span + 1; child < span + at(trace.subtreeSize, span); child += at(trace.subtreeSize, child)) {
-    const [from, to] = ms(child);
-    for (let moment = from; moment < to; moment++) busy.add(moment);
+    children.push(bounds(child));
   }
-  const [from, to] = ms(span);
-  return Array.from({ length: to - from }, (_, i) => from + i).filter((moment) => !busy.has(moment)).length * 1e6;
+  const [from, to] = bounds(span);
+  const cuts = [from, to, ...children.flat()].filter((cut) => cut >= from && cut <= to).toSorted((a, b) => a - b);
+  return cuts.slice(1).reduce((free, cut, index) => {
+    const start = at(cuts, index);
+    return children.some(([first, end]) => first < cut && end > start) ? free : free + cut - start;
+  }, 0);
 }
 
 /** A trace with a timeout and a longer wait, whose names are all made of this one. */
