@@ -17,7 +17,7 @@ import type { LocalTrace } from './local-trace.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
 import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
-import { givenUnixNano, type TimeInput } from './time.ts';
+import type { TimeInput } from './time.ts';
 
 /** Another span that this one is related to. */
 export interface SpanLink {
@@ -121,18 +121,21 @@ export class RecordingSpan extends SpanIdentity implements Span {
   }
 
   setAttribute(key: string, value: AttributeValue): this {
-    if (this.ended || value === undefined || value === null) return this;
-    const { limits } = this.recorder;
-    let stored: StoredValue | undefined;
-    if (typeof key !== 'string' || key === '') stored = undefined;
-    else if (typeof value === 'number' || typeof value === 'boolean') stored = value;
-    else stored = storedValue(value, limits);
-    if (stored === undefined) {
-      this.recorder.counters.invalidAttributes++;
-      return this;
-    }
-    this.setStored(key, stored);
+    if (this.ended) return this;
+    const isAsGiven =
+      typeof value === 'string'
+        ? value.length <= this.recorder.limits.attributeValueLengthLimit
+        : typeof value === 'number' || typeof value === 'boolean';
+    if (isAsGiven && typeof key === 'string' && key.length > 0) this.setStored(key, value as StoredValue);
+    else this.#setCopy(key, value);
     return this;
+  }
+
+  #setCopy(key: unknown, value: unknown): void {
+    if (value === undefined || value === null) return;
+    const stored = typeof key === 'string' && key !== '' ? storedValue(value, this.recorder.limits) : undefined;
+    if (stored === undefined) this.recorder.counters.invalidAttributes++;
+    else this.setStored(key as string, stored);
   }
 
   /** Sets an attribute whose value is a copy already. */
@@ -178,15 +181,8 @@ export class RecordingSpan extends SpanIdentity implements Span {
     const isTime = isTimeInput(attributesOrTime);
     const attributes = attributeSet(isTime ? undefined : attributesOrTime, limits.attributePerEventCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    const nowMs = this.recorder.monotonicMs();
-    const given = isTime ? attributesOrTime : time;
-    const unixNano = given === undefined ? undefined : givenUnixNano(given, this.#anchor, nowMs);
-    details.events.push({
-      timeHigh: unixNano === undefined ? this.#anchor.highAt(nowMs) : highHalf(unixNano),
-      timeLow: unixNano === undefined ? this.#anchor.lowAt(nowMs) : lowHalf(unixNano),
-      name: nameOf(name),
-      attributes,
-    });
+    const anchor = this.#seek(isTime ? attributesOrTime : time);
+    details.events.push({ timeHigh: anchor.high, timeLow: anchor.low, name: nameOf(name), attributes });
     return this;
   }
 
@@ -235,10 +231,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
   /** Ends the span now, or at a given time; an end before its start becomes its start. A second call does nothing. */
   end(endTime?: TimeInput): void {
     if (this.ended) return;
-    const nowMs = this.recorder.monotonicMs();
-    const unixNano = endTime === undefined ? undefined : givenUnixNano(endTime, this.#anchor, nowMs);
-    let high = unixNano === undefined ? this.#anchor.highAt(nowMs) : highHalf(unixNano);
-    let low = unixNano === undefined ? this.#anchor.lowAt(nowMs) : lowHalf(unixNano);
+    let { high, low } = this.#seek(endTime);
     if (isBefore(high, low, this.startHigh, this.startLow)) {
       high = this.startHigh;
       low = this.startLow;
@@ -265,19 +258,13 @@ export class RecordingSpan extends SpanIdentity implements Span {
     return (this.details ??= new SpanDetails());
   }
 
-  get #anchor(): TimeAnchor {
+  /** The trace's anchor, at a given time or at the present. */
+  #seek(given: TimeInput | undefined): TimeAnchor {
     // A recorded span's trace has a root here, and with it an anchor.
-    return this.trace.anchor as TimeAnchor;
+    const anchor = this.trace.anchor as TimeAnchor;
+    anchor.seek(given);
+    return anchor;
   }
-}
-
-/** The upper and lower half of 64 bits, as signed integers. */
-export function highHalf(value: bigint): number {
-  return Number(BigInt.asIntN(32, value >> 32n));
-}
-
-export function lowHalf(value: bigint): number {
-  return Number(BigInt.asIntN(32, value));
 }
 
 function isBefore(high: number, low: number, otherHigh: number, otherLow: number): boolean {

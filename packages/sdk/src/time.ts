@@ -1,5 +1,4 @@
 import type { HrTime } from '@opentelemetry/api';
-import type { TimeAnchor } from './clock.ts';
 
 /** `[seconds, nanoseconds]` or milliseconds since the epoch, a Date, or a reading of `performance.now()`. */
 export type TimeInput = HrTime | number | Date;
@@ -8,17 +7,20 @@ const NS_PER_MS = 1_000_000n;
 /** OTLP's times have 64 bits. */
 const UNIX_NANO_MAX = 2n ** 64n - 1n;
 
-/** Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. */
-export function givenUnixNano(time: unknown, anchor: TimeAnchor, monotonicMs: number): bigint | undefined {
-  const unixNano = parse(time, anchor, monotonicMs);
+/**
+ * Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. `zeroUnixNano` is when
+ * `performance.now()` was 0, `monotonicMs` what it is.
+ */
+export function givenUnixNano(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
+  const unixNano = parse(time, zeroUnixNano, monotonicMs);
   return unixNano === undefined || unixNano < 0n || unixNano > UNIX_NANO_MAX ? undefined : unixNano;
 }
 
-function parse(time: unknown, anchor: TimeAnchor, monotonicMs: number): bigint | undefined {
+function parse(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
   if (typeof time === 'number') {
     if (!isCount(time)) return undefined;
     // OpenTelemetry allows both; no wall time of this century is below a process's age.
-    return time <= monotonicMs ? anchor.unixNano + nsOfMs(time) : nsOfMs(time);
+    return time <= monotonicMs ? zeroUnixNano + nsOfMs(time) : nsOfMs(time);
   }
   if (time instanceof Date) {
     const ms = time.getTime();

@@ -12,7 +12,6 @@ import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
-import { createRandomIds } from './ids.ts';
 import { LiveSpans } from './live-spans.ts';
 import { hasMeterProvider, observeStats } from './metrics.ts';
 import {
@@ -29,7 +28,7 @@ import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrie
 import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
 import { Sampler } from './sampling/sampler.ts';
-import type { SpanIdentity } from './span-identity.ts';
+import { SpanIdentity } from './span-identity.ts';
 import { SpanProcessors } from './span-processor.ts';
 import { readableResource } from './span-view.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
@@ -96,7 +95,7 @@ export class Tracer {
     const resource = attributeSet(config.resource, Infinity, limits);
     this.#processors = newProcessors(options, config, resource, this.#counters, diagnostics);
     this.#recorder = new SpanRecorder({
-      ids: options.ids ?? createRandomIds(),
+      ids: options.ids,
       clock: options.clock ?? systemClock,
       sampler: new Sampler(config.sampler),
       limits: config.limits,
@@ -144,15 +143,25 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const fn = maybeFn ?? (optionsOrFn as (span: Span) => Result);
-    // A mistake of the application's, which must not become an exception that it would not have without us.
-    if (typeof fn !== 'function') return undefined as Result;
-    const options = maybeFn === undefined ? undefined : (optionsOrFn as SpanOptions);
     const stored = activeStore();
-    const span = this.#start(name, options, stored);
+    if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
+      return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
+    }
+    // A mistake of the application's, which must not become an exception that it would not have without us.
+    if (typeof maybeFn !== 'function') return undefined as Result;
+    const options = optionsOrFn as SpanOptions;
+    return this.#run(this.#start(name, options, stored), storeUnder(this.#recorder, options, stored), stored, maybeFn);
+  }
+
+  /** Runs `fn` in a span that has just started, under what `under` holds besides it; `stored` is what is active now. */
+  #run<Result>(
+    span: RecordingSpan | NonRecordingSpan,
+    under: Stored | undefined,
+    stored: Stored | undefined,
+    fn: (span: Span) => Result,
+  ): Result {
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
-    const under = options === undefined ? stored : storeUnder(this.#recorder, options, stored);
     let result: Result;
     try {
       result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
@@ -276,6 +285,15 @@ export class Tracer {
       );
     }
     return () => registration.unregister();
+  }
+
+  /** Starts a span without options: mostly either nothing or a span of ours is active. */
+  #startPlain(name: string, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
+    if (stored !== undefined && (!(stored instanceof SpanIdentity) || stored === INVALID_SPAN)) {
+      return this.#start(name, undefined, stored);
+    }
+    if (stored !== undefined && this.#lite && isUnsampledHere(stored)) return stored;
+    return this.#recorder.start(this.#scope, name, stored, undefined, undefined, undefined, undefined, stored);
   }
 
   #start(name: string, options: SpanOptions | undefined, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
