@@ -1,4 +1,3 @@
-import { AsyncLocalStorage, executionAsyncResource } from 'node:async_hooks';
 import { createContextKey, ROOT_CONTEXT, type Context, type Span as OtelSpan } from '@opentelemetry/api';
 import { IdentityForms, SpanIdentity } from './span-identity.ts';
 
@@ -8,8 +7,6 @@ import { IdentityForms, SpanIdentity } from './span-identity.ts';
  */
 export type Stored = SpanIdentity | Context;
 
-const storage = new AsyncLocalStorage<Stored>();
-
 /** `@opentelemetry/api` makes its keys by these names, in whatever copy an application has. */
 const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN');
 const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -17,64 +14,6 @@ const RPC_METADATA_KEY = createContextKey('OpenTelemetry SDK Context Key RPC_MET
 
 /** A context in which nothing is traced: the exporter's own requests run in it. */
 export const SUPPRESSED_CONTEXT: Context = ROOT_CONTEXT.setValue(SUPPRESS_TRACING_KEY, true);
-
-/**
- * The property in which Node before 24 keeps a storage's value on the current asynchronous resource. `AsyncLocalStorage` looks that resource up
- * for each reading and writing; a span needs three of them, and by this key two look-ups do, without checks: an unsampled
- * span takes half the time. `undefined` where Node keeps the value elsewhere.
- */
-const RESOURCE_KEY = resourceKeyOf(storage);
-let isEnabled = false;
-
-type ResourceWithStore = Record<symbol, Stored | undefined>;
-
-export function activeStore(): Stored | undefined {
-  if (RESOURCE_KEY === undefined) return storage.getStore();
-  return (executionAsyncResource() as ResourceWithStore)[RESOURCE_KEY];
-}
-
-export function runWith<Args extends unknown[], Result>(
-  stored: Stored | undefined,
-  fn: (...args: Args) => Result,
-  ...args: Args
-): Result {
-  // An undefined store is a store too: it makes "no span" active.
-  return storage.run(stored as Stored, fn, ...args);
-}
-
-/**
- * The same for a function that takes a span, where it is known what is active `before`. It is what `AsyncLocalStorage.run` does, without
- * its array of arguments and its look at what is active.
- */
-export function runWithSpan<Span, Result>(
-  stored: Stored,
-  before: Stored | undefined,
-  fn: (span: Span) => Result,
-  span: Span,
-): Result {
-  // The first time by the public way: that has Node pass the value on from resource to resource.
-  if (RESOURCE_KEY === undefined || !isEnabled) {
-    isEnabled = true;
-    storage.enterWith(stored);
-    try {
-      return fn(span);
-    } finally {
-      storage.enterWith(before as Stored);
-    }
-  }
-  const resource = executionAsyncResource() as ResourceWithStore;
-  resource[RESOURCE_KEY] = stored;
-  try {
-    return fn(span);
-  } finally {
-    resource[RESOURCE_KEY] = before;
-  }
-}
-
-/** Makes something active for the rest of the current execution and what follows from it; `runWith` is the rule. */
-export function enterStore(stored: Stored | undefined): void {
-  storage.enterWith(stored as Stored);
-}
 
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
 export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
@@ -136,16 +75,4 @@ class SpanHoldingContext implements Context {
     const { rpcMetadata } = this.span.trace;
     return rpcMetadata === undefined ? context : context.setValue(RPC_METADATA_KEY, rpcMetadata);
   }
-}
-
-/** Found by looking, not by version: a value that is stored must show up where it is expected. */
-function resourceKeyOf(probed: AsyncLocalStorage<Stored>): symbol | undefined {
-  const key: unknown = Reflect.get(probed, 'kResourceStore');
-  if (typeof key !== 'symbol') return undefined;
-  const isThere = probed.run(ROOT_CONTEXT, () => {
-    return (executionAsyncResource() as ResourceWithStore)[key] === ROOT_CONTEXT;
-  });
-  // Until a span is active, promises cost the application nothing more.
-  probed.disable();
-  return isThere ? key : undefined;
 }

@@ -14,13 +14,10 @@ import {
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
 } from '@opentelemetry/api';
+import { activeStore, enterStore, runWith, runWithSpan } from './active-store.ts';
 import {
-  activeStore,
   contextOf,
-  enterStore,
   isSuppressed,
-  runWith,
-  runWithSpan,
   spanInStore,
   storeOf,
   storeWithoutSpan,

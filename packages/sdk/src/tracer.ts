@@ -4,7 +4,8 @@ import { attributeSet, type Attributes, type AttributeSet } from './attributes.t
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
-import { activeStore, isSuppressed, runWith, runWithSpan, spanInStore, storeWithSpan, type Stored } from './context.ts';
+import { activeStore, runWith, runWithSpan } from './active-store.ts';
+import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';

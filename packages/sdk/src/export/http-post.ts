@@ -1,6 +1,7 @@
 import { Agent, request as requestPlain, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as requestSecure } from 'node:https';
-import { runWith, SUPPRESSED_CONTEXT } from '../context.ts';
+import { runWith } from '../active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../context.ts';
 import { errorMessage } from '../exception.ts';
 import { postBlocking } from './blocking-post.ts';
 import type { Compressor } from './compression.ts';

@@ -1,5 +1,6 @@
 import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
-import { activeStore, contextOf, storeWithSpan } from '../context.ts';
+import { activeStore } from '../active-store.ts';
+import { contextOf, storeWithSpan } from '../context.ts';
 import { errorMessage, errorType } from '../exception.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import type { Span } from '../span.ts';

@@ -1,15 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { SpanKind } from '@opentelemetry/api';
-import {
-  activeStore,
-  runWith,
-  spanInStore,
-  storeOf,
-  storeWithSpan,
-  SUPPRESSED_CONTEXT,
-  type Stored,
-} from '../context.ts';
+import { activeStore, runWith } from '../active-store.ts';
+import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context.ts';
 import { property } from '../property.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import { RecordingSpan } from '../span.ts';
