@@ -33,6 +33,8 @@ export class TimeAnchor {
   /** The halves of the moment that was sought last: two results of one computation, without an object for each. */
   high = 0;
   low = 0;
+  /** The monotonic clock when it was last read here. */
+  readingMs = 0;
   readonly #clock: Clock;
   readonly #high: number;
   readonly #low: number;
@@ -48,13 +50,14 @@ export class TimeAnchor {
 
   /** Puts a time that the application gave into `high` and `low`; the present where it gave none, or none that OTLP can carry. */
   seek(given: TimeInput | undefined): void {
-    if (given === undefined) this.seekReading(this.#clock.monotonicMs());
+    if (given === undefined) this.seekNow();
     else this.#seekGiven(given);
   }
 
-  /** The same for a monotonic reading. */
-  seekReading(monotonicMs: number): void {
-    const ns = Math.round(monotonicMs * 1e6);
+  seekNow(): void {
+    const readingMs = this.#clock.monotonicMs();
+    this.readingMs = readingMs;
+    const ns = Math.round(readingMs * 1e6);
     const nsHigh = Math.floor(ns / TWO_POW_32);
     const low = this.#low + (ns - nsHigh * TWO_POW_32);
     this.high = (this.#high + nsHigh + (low >= TWO_POW_32 ? 1 : 0)) | 0;
@@ -62,12 +65,9 @@ export class TimeAnchor {
   }
 
   #seekGiven(given: TimeInput): void {
-    const nowMs = this.#clock.monotonicMs();
-    const unixNano = givenUnixNano(given, this.unixNano, nowMs);
-    if (unixNano === undefined) {
-      this.seekReading(nowMs);
-      return;
-    }
+    this.seekNow();
+    const unixNano = givenUnixNano(given, this.unixNano, this.readingMs);
+    if (unixNano === undefined) return;
     this.high = Number(BigInt.asIntN(32, unixNano >> 32n));
     this.low = Number(BigInt.asIntN(32, unixNano));
   }
@@ -94,11 +94,9 @@ export class WallClock {
 
   /** The anchor to count a new trace's times from, and at the present. */
   now(): TimeAnchor {
-    const monotonicMs = this.#clock.monotonicMs();
-    if (monotonicMs >= this.#compareAtMs) this.#compare(monotonicMs);
-    const anchor = this.#anchor;
-    anchor.seekReading(monotonicMs);
-    return anchor;
+    this.#anchor.seekNow();
+    if (this.#anchor.readingMs >= this.#compareAtMs) this.#compare(this.#anchor.readingMs);
+    return this.#anchor;
   }
 
   #compare(monotonicMs: number): void {
@@ -106,6 +104,7 @@ export class WallClock {
     const wallMs = this.#clock.wallMs();
     if (Math.abs(wallMs - (this.#anchor.unixMs + monotonicMs)) > TOLERATED_DRIFT_MS) {
       this.#anchor = new TimeAnchor(this.#clock, wallMs - monotonicMs);
+      this.#anchor.seekNow();
     }
   }
 }

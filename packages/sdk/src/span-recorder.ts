@@ -10,7 +10,7 @@ import { decideByForeignSampler, type OtelSampler } from './sampling/foreign-sam
 import type { Sampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
 import type { SpanProcessors } from './span-processor.ts';
-import { nameOf, NonRecordingSpan, RecordingSpan, type SpanLink } from './span.ts';
+import { nameOf, NonRecordingSpan, RecordingSpan, RemoteSpan, type SpanLink } from './span.ts';
 import type { Counters } from './stats.ts';
 import type { TimeInput } from './time.ts';
 
@@ -47,7 +47,7 @@ const KIND_INTERNAL = 0;
 const KIND_MAX = 4;
 
 /** Stands for "no span": where tracing is suppressed, off or shut down. */
-export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0, false);
+export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
 
 /** Starts spans and takes them back at their end: what our own API and OpenTelemetry's stand on. */
 export class SpanRecorder {
@@ -119,7 +119,7 @@ export class SpanRecorder {
     const id0 = random.batch[at] as number;
     // W3C Trace Context forbids the id that is all zero.
     const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
-    if (!trace.sampled || this.#isFull()) return new NonRecordingSpan(trace, id0, id1, false);
+    if (!trace.sampled || this.#isFull()) return new NonRecordingSpan(trace, id0, id1);
     const anchor = this.#seek(trace, isChild, startTime);
     const span = new RecordingSpan(
       this,
@@ -159,7 +159,7 @@ export class SpanRecorder {
     const at = random.take(2);
     const id0 = random.batch[at] as number;
     const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
-    if (!decision.isRecorded || this.#isFull()) return new NonRecordingSpan(trace, id0, id1, false);
+    if (!decision.isRecorded || this.#isFull()) return new NonRecordingSpan(trace, id0, id1);
     const { high, low } = this.#seek(trace, isChild, start.startTime);
     const span = new RecordingSpan(this, start.scope, trace, id0, id1, parent, name, kind, high, low);
     if (trace.sampled) this.counters.sampled++;
@@ -238,7 +238,7 @@ export class SpanRecorder {
       const id0 = int32OfHex(spanId, 0);
       const id1 = int32OfHex(spanId, 8);
       if (Number.isNaN(id0 + id1) || (id0 | id1) === 0) return undefined;
-      return new NonRecordingSpan(trace, id0, id1, isRemote === true);
+      return isRemote === true ? new RemoteSpan(trace, id0, id1) : new NonRecordingSpan(trace, id0, id1);
     } catch {
       // A getter or a tracestate of the application threw.
       return undefined;
@@ -268,9 +268,9 @@ function setFlat(span: RecordingSpan, { flat }: AttributeSet): void {
 
 /** What stands for a span that is not made: its parent's identity, so that a trace from elsewhere goes on unbroken. */
 function passedOn(parent: SpanIdentity | undefined): NonRecordingSpan {
-  return parent === undefined
-    ? INVALID_SPAN
-    : new NonRecordingSpan(parent.trace, parent.id0, parent.id1, parent.isRemote);
+  if (parent === undefined) return INVALID_SPAN;
+  const { trace, id0, id1 } = parent;
+  return parent.isRemote ? new RemoteSpan(trace, id0, id1) : new NonRecordingSpan(trace, id0, id1);
 }
 
 function kindOf(kind: unknown): number {

@@ -100,7 +100,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     startHigh: number,
     startLow: number,
   ) {
-    super(trace, id0, id1, false);
+    super(trace, id0, id1);
     this.recorder = recorder;
     this.scope = scope;
     this.parent = parent;
@@ -273,7 +273,7 @@ function isBefore(high: number, low: number, otherHigh: number, otherLow: number
 
 const NO_ATTRIBUTES: FlatAttributes = [];
 
-/** A span that only carries its identity: unsampled, remote, or of a tracer that is off. */
+/** A span that only carries its identity: unsampled, or of a tracer that is off. */
 export class NonRecordingSpan extends SpanIdentity implements Span {
   isRecording(): boolean {
     return false;
@@ -307,6 +307,13 @@ export class NonRecordingSpan extends SpanIdentity implements Span {
   }
   [Symbol.dispose](): void {
     // Nothing was recorded.
+  }
+}
+
+/** A span of another process, known by the headers that it sent. */
+export class RemoteSpan extends NonRecordingSpan {
+  override get isRemote(): boolean {
+    return true;
   }
 }
 
