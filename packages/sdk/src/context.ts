@@ -18,22 +18,41 @@ export const SUPPRESSED_CONTEXT: Context = ROOT_CONTEXT.setValue(SUPPRESS_TRACIN
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
 export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
   if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;
-  return stored.setValue(SPAN_KEY, span);
+  try {
+    return stored.setValue(SPAN_KEY, span);
+  } catch {
+    // A context of the application's own making: what it holds is lost, the span is not.
+    return span;
+  }
 }
 
 /** The same without its span, which is what a new trace starts in. */
 export function storeWithoutSpan(stored: Stored | undefined): Stored | undefined {
-  return stored === undefined || stored instanceof SpanIdentity ? undefined : stored.deleteValue(SPAN_KEY);
+  if (stored === undefined || stored instanceof SpanIdentity) return undefined;
+  try {
+    return stored.deleteValue(SPAN_KEY);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The span in what is stored, ours or that of another implementation. */
 export function spanInStore(stored: Stored | undefined): SpanIdentity | OtelSpan | undefined {
   if (stored === undefined || stored instanceof SpanIdentity) return stored;
-  return stored.getValue(SPAN_KEY) as OtelSpan | undefined;
+  return valueIn(stored, SPAN_KEY) as OtelSpan | undefined;
+}
+
+/** A context of the application's own making may throw; then it holds nothing. */
+function valueIn(context: Context, key: symbol): unknown {
+  try {
+    return context.getValue(key);
+  } catch {
+    return undefined;
+  }
 }
 
 export function isSuppressed(stored: Stored | undefined): boolean {
-  return stored !== undefined && !(stored instanceof SpanIdentity) && stored.getValue(SUPPRESS_TRACING_KEY) === true;
+  return stored !== undefined && !(stored instanceof SpanIdentity) && valueIn(stored, SUPPRESS_TRACING_KEY) === true;
 }
 
 /** OpenTelemetry's view of what is stored. */

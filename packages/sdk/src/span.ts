@@ -13,11 +13,11 @@ import {
 import { exceptionAttributes } from './exception.ts';
 import { property } from './property.ts';
 import type { TimeAnchor } from './clock.ts';
-import type { LocalTrace } from './local-trace.ts';
+import { LocalTrace } from './local-trace.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
 import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
-import type { TimeInput } from './time.ts';
+import { isTimeInput, type TimeInput } from './time.ts';
 
 /** Another span that this one is related to. */
 export interface SpanLink {
@@ -195,15 +195,25 @@ export class RecordingSpan extends SpanIdentity implements Span {
       return this;
     }
     const identity = this.recorder.identityOf(property(link, 'context'));
-    if (identity === undefined) return this;
     const attributes = attributeSet(property(link, 'attributes'), limits.attributePerLinkCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    details.links.push({ identity, attributes });
+    // OpenTelemetry: a link to nowhere is recorded for the attributes that it has.
+    if (identity === undefined && attributes.flat.length === 0) details.droppedLinks++;
+    else details.links.push({ identity: identity ?? NOWHERE, attributes });
     return this;
   }
 
   addLinks(links: readonly SpanLink[]): this {
-    if (Array.isArray(links)) for (const link of links) this.addLink(link);
+    if (this.ended) return this;
+    try {
+      if (!Array.isArray(links)) return this;
+      const { length } = links;
+      const taken = Math.min(length, Math.max(this.recorder.limits.linkCountLimit, LINKS_EXAMINED_MIN));
+      for (let i = 0; i < taken; i++) this.addLink(links[i] as SpanLink);
+      if (taken < length) this.#ownDetails().droppedLinks += length - taken;
+    } catch {
+      // A proxy of the application's threw; what came before it stays.
+    }
     return this;
   }
 
@@ -317,6 +327,12 @@ export class RemoteSpan extends NonRecordingSpan {
   }
 }
 
+/** How many of a long list of links are looked at even where fewer can be kept: those at its beginning may be none. */
+const LINKS_EXAMINED_MIN = 1024;
+
+/** What a link points to whose context is not valid. */
+const NOWHERE = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
+
 /** A span's name is text; what else was given is shown as text where it can be. */
 export function nameOf(name: unknown): string {
   if (typeof name === 'string') return name;
@@ -325,8 +341,4 @@ export function nameOf(name: unknown): string {
   } catch {
     return 'unknown';
   }
-}
-
-function isTimeInput(value: unknown): value is TimeInput {
-  return typeof value === 'number' || value instanceof Date || Array.isArray(value);
 }

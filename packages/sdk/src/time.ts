@@ -8,12 +8,28 @@ const NS_PER_MS = 1_000_000n;
 const UNIX_NANO_MAX = 2n ** 64n - 1n;
 
 /**
- * Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. `zeroUnixNano` is when
- * `performance.now()` was 0, `monotonicMs` what it is.
+ * Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. Never throws.
+ * `zeroUnixNano` is when `performance.now()` was 0, `monotonicMs` what it is.
  */
 export function givenUnixNano(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
-  const unixNano = parse(time, zeroUnixNano, monotonicMs);
-  return unixNano === undefined || unixNano < 0n || unixNano > UNIX_NANO_MAX ? undefined : unixNano;
+  try {
+    const unixNano = parse(time, zeroUnixNano, monotonicMs);
+    return unixNano === undefined || unixNano < 0n || unixNano > UNIX_NANO_MAX ? undefined : unixNano;
+  } catch {
+    // A proxy or a method of the application's threw, or there are more seconds than any number of nanoseconds.
+    return undefined;
+  }
+}
+
+/** Whether it has the form of a time, and is not a set of attributes. Never throws. */
+export function isTimeInput(value: unknown): value is TimeInput {
+  if (typeof value === 'number') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return value instanceof Date || Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 function parse(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
