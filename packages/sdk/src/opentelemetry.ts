@@ -28,6 +28,8 @@ import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
 import type { Attributes } from './attributes.ts';
+import { isContext } from './parent.ts';
+import { property } from './property.ts';
 
 /** The same tracer behind the interfaces of `@opentelemetry/api`. */
 export interface OpenTelemetryAdapters {
@@ -58,20 +60,20 @@ class RecorderTracerProvider implements TracerProvider {
     this.#recorder = recorder;
   }
 
-  getTracer(name: string, version = '', options?: OtelTracerOptions): OtelTracer {
-    const schemaUrl = options?.schemaUrl ?? '';
-    const key = JSON.stringify([name, version, schemaUrl]);
+  getTracer(name: string, version?: string, options?: OtelTracerOptions): OtelTracer {
+    const given = [name ?? '', version ?? '', property(options, 'schemaUrl') ?? ''].map(nameOf);
+    const key = JSON.stringify(given);
     let tracer = this.#tracers.get(key);
     if (tracer === undefined) {
-      const scope = newScope(nameOf(name ?? ''), nameOf(version), nameOf(schemaUrl));
-      tracer = new RecorderTracer(this.#recorder, scope);
+      const [scopeName = '', scopeVersion, schemaUrl] = given;
+      tracer = new RecorderTracer(this.#recorder, newScope(scopeName, scopeVersion, schemaUrl));
       if (this.#tracers.size < CACHED_TRACERS_MAX) this.#tracers.set(key, tracer);
     }
     return tracer;
   }
 }
 
-export function newScope(name: string, version: string, schemaUrl = ''): InstrumentationScope {
+export function newScope(name: string, version = '', schemaUrl = ''): InstrumentationScope {
   return { name, version, schemaUrl, attributes: { flat: [], dropped: 0, invalid: 0 } };
 }
 
@@ -117,7 +119,7 @@ class RecorderTracer implements OtelTracer {
     stored: Stored | undefined,
   ): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
-    const parentStore = options?.root === true ? storeWithoutSpan(stored) : stored;
+    const parentStore = property(options, 'root') === true ? storeWithoutSpan(stored) : stored;
     const parent = ownSpan(this.#recorder, spanInStore(parentStore));
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
@@ -125,7 +127,8 @@ class RecorderTracer implements OtelTracer {
 
 /** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
 function storeOfGiven(context: Context | undefined): Stored | undefined {
-  return typeof context?.getValue === 'function' ? storeOf(context) : activeStore();
+  if (context === undefined) return activeStore();
+  return isContext(context) ? storeOf(context) : activeStore();
 }
 
 /** What the two APIs accept alike at a span's start. */
@@ -161,8 +164,18 @@ export function startWithOptions(
 /** Our identity of any span: itself, or one that stands for another implementation's. */
 export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | undefined): SpanIdentity | undefined {
   if (span === undefined) return undefined;
-  if (span instanceof SpanIdentity) return span === INVALID_SPAN ? undefined : span;
-  return typeof span.spanContext === 'function' ? recorder.identityOf(span.spanContext()) : undefined;
+  try {
+    if (span instanceof SpanIdentity) return span === INVALID_SPAN ? undefined : span;
+    return typeof span.spanContext === 'function' ? recorder.identityOf(span.spanContext()) : undefined;
+  } catch {
+    // Another implementation's, or none at all.
+    return undefined;
+  }
+}
+
+/** What to make active for a context that somebody handed over; anything that is none holds nothing. */
+function storeToActivate(context: Context): Stored {
+  return isContext(context) ? storeOf(context) : ROOT_CONTEXT;
 }
 
 class StorageContextManager implements ContextManager {
@@ -176,20 +189,20 @@ class StorageContextManager implements ContextManager {
     thisArg?: ThisParameterType<F>,
     ...args: A
   ): ReturnType<F> {
-    const stored = storeOf(context ?? ROOT_CONTEXT);
+    const stored = storeToActivate(context);
     return runWith(stored, () => fn.apply(thisArg, args));
   }
 
   bind<T>(context: Context, target: T): T {
-    const stored = storeOf(context ?? ROOT_CONTEXT);
-    if (target instanceof EventEmitter) return bindEmitter(target, (fn) => bound(stored, fn));
+    const stored = storeToActivate(context);
+    if (isEventEmitter(target)) return bindEmitter(target, (fn) => bound(stored, fn));
     return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
   }
 
   /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
   attach(context: Context): { dispose(): void } {
     const before = activeStore();
-    enterStore(storeOf(context ?? ROOT_CONTEXT));
+    enterStore(storeToActivate(context));
     let isAttached = true;
     return {
       dispose() {
@@ -210,11 +223,20 @@ class StorageContextManager implements ContextManager {
 
 type Listener = (this: unknown, ...args: unknown[]) => unknown;
 
+function isEventEmitter(target: unknown): target is EventEmitter {
+  try {
+    return target instanceof EventEmitter;
+  } catch {
+    return false;
+  }
+}
+
 function bound(stored: ReturnType<typeof storeOf>, fn: Listener): Listener {
   const wrapper: Listener = function (this: unknown, ...args) {
     return runWith(stored, () => fn.apply(this, args));
   };
-  Object.defineProperty(wrapper, 'length', { configurable: true, value: fn.length });
+  const length = property(fn, 'length');
+  if (typeof length === 'number') Object.defineProperty(wrapper, 'length', { configurable: true, value: length });
   return wrapper;
 }
 

@@ -52,8 +52,14 @@ export function storeUnder(
   }
 }
 
-function isContext(parent: unknown): parent is Context {
-  if (typeof parent !== 'object' || parent === null || parent instanceof SpanIdentity) return false;
-  const { getValue, setValue } = parent as Partial<Context>;
-  return typeof getValue === 'function' && typeof setValue === 'function';
+/** Whether it has the methods of a context; a span has not. Never throws. */
+export function isContext(parent: unknown): parent is Context {
+  if (typeof parent !== 'object' || parent === null) return false;
+  try {
+    if (parent instanceof SpanIdentity) return false;
+    const { getValue, setValue, deleteValue } = parent as Partial<Context>;
+    return typeof getValue === 'function' && typeof setValue === 'function' && typeof deleteValue === 'function';
+  } catch {
+    return false;
+  }
 }

@@ -31,7 +31,14 @@ export class CompositePropagator implements TextMapPropagator {
   }
 
   inject<C>(context: Context, carrier: C, setter: TextMapSetter<C>): void {
-    this.injectStored(storeOf(context), carrier, setter);
+    let stored: Stored;
+    try {
+      stored = storeOf(context);
+    } catch {
+      // It is no context.
+      return;
+    }
+    this.injectStored(stored, carrier, setter);
   }
 
   /** The same for what is stored as active, which is a context only where it must be. */
