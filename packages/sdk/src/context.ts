@@ -43,7 +43,7 @@ export function spanInStore(stored: Stored | undefined): SpanIdentity | OtelSpan
 }
 
 /** A context of the application's own making may throw; then it holds nothing. */
-function valueIn(context: Context, key: symbol): unknown {
+export function valueIn(context: Context, key: symbol): unknown {
   try {
     return context.getValue(key);
   } catch {

@@ -6,6 +6,7 @@ import { int32OfHex, RandomBatch, type IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
+import { followWish } from './sampling/caller-wish.ts';
 import { decideByForeignSampler, type OtelSampler } from './sampling/foreign-sampler.ts';
 import type { Sampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
@@ -113,7 +114,7 @@ export class SpanRecorder {
     }
     this.counters.started++;
     const isChild = parent !== undefined && parent.trace.isLocal;
-    const trace = isChild ? parent.trace : this.#newLocalRoot(parent);
+    const trace = isChild ? parent.trace : this.#newLocalRoot(parent, stored);
     const random = this.#random;
     const at = random.take(2);
     const id0 = random.batch[at] as number;
@@ -170,9 +171,10 @@ export class SpanRecorder {
   }
 
   /** A local root's trace, with the decision. */
-  #newLocalRoot(parent: SpanIdentity | undefined): LocalTrace {
+  #newLocalRoot(parent: SpanIdentity | undefined, stored: Stored | undefined): LocalTrace {
     const trace = this.#newLocalTrace(parent);
-    this.#sampler.decide(trace, parent !== undefined && !parent.trace.isSamplingDeferred);
+    const isDecided = parent === undefined ? followWish(trace, stored) : !parent.trace.isSamplingDeferred;
+    this.#sampler.decide(trace, isDecided);
     return trace;
   }
 

@@ -10,6 +10,7 @@ import {
   type TextMapSetter,
 } from '@opentelemetry/api';
 import { contextOf, isSuppressed, spanInStore, storeOf, type Stored } from '../context.ts';
+import { contextWithWish } from '../sampling/caller-wish.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import type { HeaderFormat } from './header-format.ts';
 
@@ -98,7 +99,10 @@ function extractFormat<C>(format: HeaderFormat, context: Context, carrier: C, ge
   const baggage = format.extractBaggage?.(carrier, getter);
   const withBaggage = baggage === undefined ? context : mergeBaggage(context, baggage);
   const span = format.extractSpan?.(carrier, getter);
-  if (span === undefined) return withBaggage;
+  if (span === undefined) {
+    const wish = format.extractWish?.(carrier, getter);
+    return wish === undefined ? withBaggage : contextWithWish(withBaggage, wish);
+  }
   return withBaggage === ROOT_CONTEXT ? contextOf(span) : traceApi.setSpan(withBaggage, span);
 }
 
