@@ -14,7 +14,7 @@ import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
 import { LiveSpans } from './live-spans.ts';
-import { hasMeterProvider, observeStats } from './metrics.ts';
+import { observeStats } from './metrics.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -52,7 +52,6 @@ export interface SpanOptions {
 
 /** `process.exit` is held up no longer than this, whatever `flushTimeoutMillis` says: nothing else runs meanwhile. */
 const BLOCKING_FLUSH_MAX_MS = 1000;
-const METER_RECHECK_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -70,7 +69,7 @@ export class Tracer {
   readonly #lite: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
-  #unobserve: (() => void) | undefined;
+  readonly #unobserve: () => void;
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
@@ -127,9 +126,11 @@ export class Tracer {
       },
       discardPending: () => this.#exporter.discard(),
     };
-    this.#observeStats();
-    // A meter provider is often registered just after the tracer.
-    if (this.#unobserve === undefined) setTimeout(() => this.#observeStats(), METER_RECHECK_MS).unref();
+    this.#unobserve = observeStats({
+      config,
+      stats: () => this.stats(),
+      inFlightSpans: () => this.#exporter.inFlightSpans,
+    });
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
   }
 
@@ -243,15 +244,10 @@ export class Tracer {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
 
-  #observeStats(): void {
-    if (this.#shutdown !== undefined || !hasMeterProvider()) return;
-    this.#unobserve ??= observeStats(() => this.stats());
-  }
-
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
-    this.#unobserve?.();
+    this.#unobserve();
     const isAllSent = await this.flush(timeoutMs);
     if (this.#processors !== undefined) {
       await withinMs(this.#processors.shutdown(), millisOf(timeoutMs, this.config.flushTimeoutMillis));

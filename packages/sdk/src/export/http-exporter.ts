@@ -76,6 +76,12 @@ export class HttpExporter implements ChunkExporter {
     return this.#pendingBytes;
   }
 
+  get inFlightSpans(): number {
+    let spans = 0;
+    for (const { spanCount } of this.#inFlight) spans += spanCount;
+    return spans;
+  }
+
   enqueue(newChunk: Chunk): void {
     const chunk: QueuedChunk = { ...newChunk, attempts: 0 };
     const { bytes } = chunk;
