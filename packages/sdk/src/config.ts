@@ -19,7 +19,7 @@ import type { DiagnosticLog } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
 import type { Compression } from './export/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
-import type { RetryOptions } from './export/http-exporter.ts';
+import type { RetryOptions } from './export/retry.ts';
 import type { TlsOptions } from './export/http-post.ts';
 import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { IdGenerator } from './ids.ts';

@@ -5,15 +5,8 @@ import type { ChunkExporter } from './exporter.ts';
 import { failureHint } from './failure-hint.ts';
 import type { PostResult } from './http-post.ts';
 import type { Chunk } from './otlp-encoder.ts';
-import { decodeErrorMessage } from './otlp-response.ts';
-
-export interface RetryOptions {
-  /** How often a request is sent before its spans are dropped. */
-  readonly maxAttempts: number;
-  /** Doubled after each failure, up to `maxDelayMillis`; a random share of it, half at least, is waited. */
-  readonly initialDelayMillis: number;
-  readonly maxDelayMillis: number;
-}
+import { decodeErrorMessage, shortText } from './otlp-response.ts';
+import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './retry.ts';
 
 export interface HttpExporterOptions {
   readonly poster: {
@@ -45,10 +38,7 @@ interface FlushWaiter {
   readonly done: () => void;
 }
 
-const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
-/** A collector may ask for a pause, not for silence. */
-const RETRY_AFTER_MAX_MS = 5 * 60_000;
 
 /**
  * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`; beyond it the newest chunk is dropped
@@ -192,13 +182,14 @@ export class HttpExporter implements ChunkExporter {
     }
   }
 
-  #answered(chunk: QueuedChunk, { status, body, retryAfterMs }: PostResult & { kind: 'answered' }): void {
+  #answered(chunk: QueuedChunk, { status, body, retryAfterMs, location }: PostResult & { kind: 'answered' }): void {
     if (isSuccess(status)) {
       this.#delivered(chunk, body);
       return;
     }
     const said = decodeErrorMessage(body);
-    const message = `${status}${said === '' ? '' : `: ${said}`}`;
+    const leads = location === undefined ? '' : `, which leads to ${shortText(location)}`;
+    const message = `${status}${leads}${said === '' ? '' : `: ${said}`}`;
     if (RETRYABLE_STATUS.has(status)) this.#failed(chunk, message, status, retryAfterMs);
     else this.#refused(chunk, message, status);
   }
@@ -219,6 +210,8 @@ export class HttpExporter implements ChunkExporter {
     } else if (rejected > 0) {
       counters.lastError = response.errorMessage;
       diagnostics.state('partial', 'rejected', `${url} rejected ${rejected} spans: ${response.errorMessage}`);
+    } else if (response.errorMessage !== '') {
+      diagnostics.state('advice', 'given', `${url} took the spans, and says: ${response.errorMessage}`);
     }
     this.#finish(chunk);
     chunk.release();
@@ -251,14 +244,15 @@ export class HttpExporter implements ChunkExporter {
 
   #startPause(retryAfterMs: number | undefined): void {
     const { retry, random } = this.#options;
-    const backoffMs = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * 2 ** (this.#failuresInARow - 1));
-    const delayMs = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs ?? backoffMs * (0.5 + random() / 2));
     clearTimeout(this.#pause);
     this.#pauseWasAskedFor = retryAfterMs !== undefined;
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
-      this.#pump();
-    }, delayMs).unref();
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = undefined;
+        this.#pump();
+      },
+      pauseMs(retry, this.#failuresInARow, retryAfterMs, random),
+    ).unref();
   }
 
   #endPause(): void {

@@ -4,13 +4,16 @@ import { runWith } from '../active-store.ts';
 import { SUPPRESSED_CONTEXT } from '../context.ts';
 import { errorMessage } from '../exception.ts';
 import { postBlocking } from './blocking-post.ts';
-import type { Compressor } from './compression.ts';
+import { decodedAnswer, type Compressor } from './compression.ts';
+import { property } from '../property.ts';
 
 export type PostResult =
   | {
       readonly kind: 'answered';
       readonly status: number;
       readonly retryAfterMs: number | undefined;
+      /** Where a redirect leads, as it says. */
+      readonly location?: string | undefined;
       readonly body: Uint8Array;
     }
   /** No complete answer: refused, reset, timed out. */
@@ -66,7 +69,7 @@ export class Poster {
   async post(body: Uint8Array): Promise<PostResult> {
     return await runWith(SUPPRESSED_CONTEXT, async () => {
       try {
-        return await this.#send((await this.#options.compressor?.compress(body)) ?? body);
+        return await this.#sendOnLiveConnection((await this.#options.compressor?.compress(body)) ?? body);
       } catch (error) {
         return { kind: 'unreachable', message: errorMessage(error) || String(error) };
       }
@@ -84,12 +87,25 @@ export class Poster {
     this.#agent.destroy();
   }
 
-  #send(body: Uint8Array): Promise<PostResult> {
+  /**
+   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is sent on another
+   * connection; after as many as can have been kept it is a new one.
+   */
+  async #sendOnLiveConnection(body: Uint8Array): Promise<PostResult> {
+    for (let kept = this.#options.connections; ; kept--) {
+      const result = await this.#send(body);
+      if (result.kind !== 'unreachable' || !result.wasKept || kept === 0) return result;
+    }
+  }
+
+  #send(body: Uint8Array): Promise<SendResult> {
     const { url, timeoutMillis } = this.#options;
     return new Promise((resolve) => {
+      let isAnswered = false;
       const unreachable = (error: unknown): void => {
         clearTimeout(deadline);
-        resolve({ kind: 'unreachable', message: errorMessage(error) || String(error) });
+        const wasKept = !isAnswered && request.reusedSocket && CLOSED_CODES.has(String(property(error, 'code')));
+        resolve({ kind: 'unreachable', message: errorMessage(error) || String(error), wasKept });
       };
       const request = (url.protocol === 'https:' ? requestSecure : requestPlain)(url, {
         method: 'POST',
@@ -101,7 +117,12 @@ export class Poster {
       }, timeoutMillis).unref();
       request.on('socket', (socket) => socket.unref());
       request.on('error', unreachable);
+      // An upgrade that nobody asked for ends without an error.
+      request.on('close', () => {
+        if (!isAnswered) unreachable(new Error('the connection was closed without an answer'));
+      });
       request.on('response', (response) => {
+        isAnswered = true;
         readAnswer(response)
           .finally(() => {
             // Answered before all was sent: the rest must not follow once the caller uses the memory again.
@@ -115,11 +136,18 @@ export class Poster {
   }
 }
 
+/** What became of a request, and of the connection that it was sent on. */
+type SendResult =
+  | Extract<PostResult, { kind: 'answered' }>
+  | (Extract<PostResult, { kind: 'unreachable' }> & { readonly wasKept: boolean });
+
+const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
 function tlsOf(tls: TlsOptions): TlsOptions {
   return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
 }
 
-async function readAnswer(response: IncomingMessage): Promise<PostResult> {
+async function readAnswer(response: IncomingMessage): Promise<SendResult> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of response as AsyncIterable<Uint8Array>) {
@@ -132,7 +160,8 @@ async function readAnswer(response: IncomingMessage): Promise<PostResult> {
     kind: 'answered',
     status: response.statusCode ?? 0,
     retryAfterMs: retryAfterMs(response.headers['retry-after'], Date.now()),
-    body: Buffer.concat(parts),
+    location: response.headers.location,
+    body: decodedAnswer(Buffer.concat(parts), response.headers['content-encoding'], ANSWER_BYTES_MAX),
   };
 }
 
