@@ -1,9 +1,8 @@
-import { EventEmitter } from 'node:events';
+import { inspect } from 'node:util';
 import {
   context as contextApi,
   propagation as propagationApi,
   ProxyTracerProvider,
-  ROOT_CONTEXT,
   trace as traceApi,
   type Context,
   type ContextManager,
@@ -14,36 +13,44 @@ import {
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { activeStore, enterStore, runWith, runWithSpan } from './active-store.ts';
-import {
-  contextOf,
-  isSuppressed,
-  spanInStore,
-  storeOf,
-  storeWithoutSpan,
-  storeWithSpan,
-  type Stored,
-} from './context.ts';
+import { activeStore, runWithSpan } from './active-store.ts';
+import { isSuppressed, spanInStore, storeOf, storeWithoutSpan, storeWithSpan, type Stored } from './context.ts';
+import { StorageContextManager } from './context-manager.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
-import type { Attributes } from './attributes.ts';
+import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
 import { isContext } from './parent.ts';
 import { property } from './property.ts';
 
+/** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
+export interface SdkTracerProvider extends TracerProvider {
+  /** The tracer's `flush`: resolves when the time is up, too. */
+  forceFlush(): Promise<void>;
+  /** The tracer's `shutdown`. */
+  shutdown(): Promise<void>;
+}
+
 /** The same tracer behind the interfaces of `@opentelemetry/api`. */
 export interface OpenTelemetryAdapters {
-  readonly tracerProvider: TracerProvider;
+  readonly tracerProvider: SdkTracerProvider;
   readonly contextManager: ContextManager;
   readonly propagator: TextMapPropagator;
+}
+
+/** What a provider's life is made of; both never reject. */
+interface ProviderLife {
+  flush(): Promise<unknown>;
+  shutdown(): Promise<unknown>;
 }
 
 export function createOpenTelemetryAdapters(
   recorder: SpanRecorder,
   propagator: TextMapPropagator,
+  life: ProviderLife,
 ): OpenTelemetryAdapters {
   return {
-    tracerProvider: new RecorderTracerProvider(recorder),
+    tracerProvider: new RecorderTracerProvider(recorder, life),
     contextManager: new StorageContextManager(),
     propagator,
   };
@@ -52,29 +59,50 @@ export function createOpenTelemetryAdapters(
 /** Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer each call. */
 const CACHED_TRACERS_MAX = 1000;
 
-class RecorderTracerProvider implements TracerProvider {
+/** So that texts of any two tracers differ where these do. */
+const WHOLE = { depth: null, maxArrayLength: null, maxStringLength: null, breakLength: Infinity };
+const NO_ATTRIBUTES: AttributeSet = Object.freeze({ flat: [], dropped: 0, invalid: 0 });
+
+class RecorderTracerProvider implements SdkTracerProvider {
   readonly #recorder: SpanRecorder;
+  readonly #life: ProviderLife;
   readonly #tracers = new Map<string, OtelTracer>();
 
-  constructor(recorder: SpanRecorder) {
+  constructor(recorder: SpanRecorder, life: ProviderLife) {
     this.#recorder = recorder;
+    this.#life = life;
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#life.flush();
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#life.shutdown();
   }
 
   getTracer(name: string, version?: string, options?: OtelTracerOptions): OtelTracer {
     const given = [name ?? '', version ?? '', property(options, 'schemaUrl') ?? ''].map(nameOf);
-    const key = JSON.stringify(given);
+    // The specification knows attributes of a scope, which the API's types do not have yet.
+    const attributes = attributeSet(property(options, 'attributes'), Infinity, this.#recorder.limits);
+    const key = JSON.stringify(given) + (attributes.flat.length === 0 ? '' : inspect(attributes.flat, WHOLE));
     let tracer = this.#tracers.get(key);
     if (tracer === undefined) {
       const [scopeName = '', scopeVersion, schemaUrl] = given;
-      tracer = new RecorderTracer(this.#recorder, newScope(scopeName, scopeVersion, schemaUrl));
+      tracer = new RecorderTracer(this.#recorder, newScope(scopeName, scopeVersion, schemaUrl, attributes));
       if (this.#tracers.size < CACHED_TRACERS_MAX) this.#tracers.set(key, tracer);
     }
     return tracer;
   }
 }
 
-export function newScope(name: string, version = '', schemaUrl = ''): InstrumentationScope {
-  return { name, version, schemaUrl, attributes: { flat: [], dropped: 0, invalid: 0 } };
+export function newScope(
+  name: string,
+  version = '',
+  schemaUrl = '',
+  attributes: AttributeSet = NO_ATTRIBUTES,
+): InstrumentationScope {
+  return { name, version, schemaUrl, attributes };
 }
 
 class RecorderTracer implements OtelTracer {
@@ -171,105 +199,6 @@ export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | 
     // Another implementation's, or none at all.
     return undefined;
   }
-}
-
-/** What to make active for a context that somebody handed over; anything that is none holds nothing. */
-function storeToActivate(context: Context): Stored {
-  return isContext(context) ? storeOf(context) : ROOT_CONTEXT;
-}
-
-class StorageContextManager implements ContextManager {
-  active(): Context {
-    return contextOf(activeStore());
-  }
-
-  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
-    context: Context,
-    fn: F,
-    thisArg?: ThisParameterType<F>,
-    ...args: A
-  ): ReturnType<F> {
-    const stored = storeToActivate(context);
-    return runWith(stored, () => fn.apply(thisArg, args));
-  }
-
-  bind<T>(context: Context, target: T): T {
-    const stored = storeToActivate(context);
-    if (isEventEmitter(target)) return bindEmitter(target, (fn) => bound(stored, fn));
-    return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
-  }
-
-  /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
-  attach(context: Context): { dispose(): void } {
-    const before = activeStore();
-    enterStore(storeToActivate(context));
-    let isAttached = true;
-    return {
-      dispose() {
-        if (isAttached) enterStore(before);
-        isAttached = false;
-      },
-    };
-  }
-
-  enable(): this {
-    return this;
-  }
-
-  disable(): this {
-    return this;
-  }
-}
-
-type Listener = (this: unknown, ...args: unknown[]) => unknown;
-
-function isEventEmitter(target: unknown): target is EventEmitter {
-  try {
-    return target instanceof EventEmitter;
-  } catch {
-    return false;
-  }
-}
-
-function bound(stored: ReturnType<typeof storeOf>, fn: Listener): Listener {
-  const wrapper: Listener = function (this: unknown, ...args) {
-    return runWith(stored, () => fn.apply(this, args));
-  };
-  const length = property(fn, 'length');
-  if (typeof length === 'number') Object.defineProperty(wrapper, 'length', { configurable: true, value: length });
-  return wrapper;
-}
-
-const ADD_METHODS = ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'] as const;
-const REMOVE_METHODS = ['off', 'removeListener'] as const;
-
-/** Makes every listener that is added from now on run through `wrap`, and still be removable by its own identity. */
-function bindEmitter<T extends EventEmitter>(emitter: T, wrap: (fn: Listener) => Listener): T {
-  const wrappers = new WeakMap<Listener, Listener>();
-  // `once` calls `on` on the emitter itself: the inner call must not wrap again.
-  let isAdding = false;
-  const methods = emitter as unknown as Record<string, (event: string | symbol, listener: Listener) => unknown>;
-  for (const name of ADD_METHODS) {
-    const original = methods[name];
-    if (original === undefined) continue;
-    methods[name] = function (event, listener) {
-      if (isAdding || typeof listener !== 'function') return original.call(emitter, event, listener);
-      const wrapper = wrappers.get(listener) ?? wrap(listener);
-      wrappers.set(listener, wrapper);
-      isAdding = true;
-      try {
-        return original.call(emitter, event, wrapper);
-      } finally {
-        isAdding = false;
-      }
-    };
-  }
-  for (const name of REMOVE_METHODS) {
-    const original = methods[name];
-    if (original === undefined) continue;
-    methods[name] = (event, listener) => original.call(emitter, event, wrappers.get(listener) ?? listener);
-  }
-  return emitter;
 }
 
 /**

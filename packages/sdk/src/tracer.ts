@@ -115,7 +115,7 @@ export class Tracer {
     this.#propagator = new CompositePropagator(config.propagators.map(formatOf), (span) =>
       ownSpan(this.#recorder, span),
     );
-    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator);
+    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0,

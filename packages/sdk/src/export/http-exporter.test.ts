@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runChild } from '../test-support/child.ts';
 import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
+import { VERSION } from '../version.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
 import { retryAfterMs } from './http-post.ts';
 import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
@@ -204,6 +205,7 @@ describe('the exporter', () => {
     const { tracer } = newTracer(sink.url, { headers: { authorization: 'Bearer x' } });
     for (let i = 0; i < 3; i++) await send(tracer);
     expect(ports.size).toBe(1);
+    expect(sink.requests[0]?.['user-agent']).toBe(`Throughline-OTLP-Exporter-Node/${VERSION}`);
     expect(sink.requests[0]).toMatchObject({
       authorization: 'Bearer x',
       'content-type': 'application/x-protobuf',

@@ -6,6 +6,7 @@ import { errorMessage } from '../exception.ts';
 import { postBlocking } from './blocking-post.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { property } from '../property.ts';
+import { VERSION } from '../version.ts';
 
 export type PostResult =
   | {
@@ -21,6 +22,9 @@ export type PostResult =
 
 /** What is read of an answer; what a collector has to say is far shorter. */
 const ANSWER_BYTES_MAX = 64 * 1024;
+
+/** OTLP asks exporters to name themselves. */
+const USER_AGENT = `Throughline-OTLP-Exporter-Node/${VERSION}`;
 
 /** PEM text for connections by https; what is undefined is Node's default. */
 export interface TlsOptions {
@@ -59,6 +63,7 @@ export class Poster {
         : new Agent(agentOptions);
     const { compressor } = options;
     this.#headers = {
+      'user-agent': USER_AGENT,
       ...options.headers,
       'content-type': options.contentType,
       ...(compressor === undefined ? {} : { 'content-encoding': compressor.contentEncoding }),

@@ -87,7 +87,7 @@ describe('the OTLP encoder', () => {
     span.end();
 
     expect(readOne(recorded)).toEqual({
-      scope: { name: 'test-scope', version: '1.2.3', schemaUrl: 'https://example.com/schema' },
+      scope: { name: 'test-scope', version: '1.2.3', schemaUrl: 'https://example.com/schema', attributes: {} },
       resource: { 'service.name': 'test' },
       traceId: '0af7651916cd43dd8448eb211c80319c',
       spanId: span.spanContext().spanId,
