@@ -119,7 +119,7 @@ export class Tracer {
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0,
-      flush: () => this.flush(),
+      flush: () => this.#flush(config.flushTimeoutMillis, true),
       flushBlocking: () => {
         this.#batch.seal();
         this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, BLOCKING_FLUSH_MAX_MS));
@@ -231,12 +231,7 @@ export class Tracer {
 
   /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
   async flush(timeoutMs?: number): Promise<boolean> {
-    const millis = millisOf(timeoutMs, this.config.flushTimeoutMillis);
-    this.#batch.seal();
-    const isSent = this.#exporter.flush(millis);
-    if (this.#processors === undefined) return await isSent;
-    const isFlushed = await withinMs(this.#processors.forceFlush(), millis);
-    return (await isSent) && isFlushed;
+    return await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), false);
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
@@ -255,6 +250,14 @@ export class Tracer {
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
+  }
+
+  async #flush(millis: number, isLast: boolean): Promise<boolean> {
+    this.#batch.seal();
+    const isSent = this.#exporter.flush(millis, isLast);
+    if (this.#processors === undefined) return await isSent;
+    const isFlushed = await withinMs(this.#processors.forceFlush(), millis);
+    return (await isSent) && isFlushed;
   }
 
   /** Exports in the same turn, however many requests end in it. */

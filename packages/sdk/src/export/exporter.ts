@@ -10,8 +10,11 @@ export interface ChunkExporter {
   /** Spans in requests that are under way. */
   readonly inFlightSpans: number;
   enqueue(chunk: Chunk): void;
-  /** Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. */
-  flush(timeoutMs: number): Promise<boolean>;
+  /**
+   * Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. Where it `isLast`,
+   * because the process ends, a collector that cannot be reached at all is not waited for: false, too.
+   */
+  flush(timeoutMs: number, isLast?: boolean): Promise<boolean>;
   /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
   flushBlocking(timeoutMs: number): void;
   /** Drops what is still pending. */

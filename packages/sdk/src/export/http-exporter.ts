@@ -35,9 +35,12 @@ interface QueuedChunk extends Chunk {
 
 interface FlushWaiter {
   readonly chunks: Set<QueuedChunk>;
-  readonly done: () => void;
+  readonly isLast: boolean;
+  readonly done: (isAllDealtWith: boolean) => void;
 }
 
+/** Failed connections in a row after which the end of the process does not wait for another: one may be a restart. */
+const AWAY_AFTER_FAILURES = 2;
 const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
 
 /**
@@ -93,8 +96,7 @@ export class HttpExporter implements ChunkExporter {
     this.#pump();
   }
 
-  /** Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. */
-  flush(timeoutMs: number): Promise<boolean> {
+  flush(timeoutMs: number, isLast = false): Promise<boolean> {
     const chunks = new Set([...this.#waiting, ...this.#inFlight]);
     if (chunks.size === 0) return Promise.resolve(true);
     // Nobody asked for this pause but ourselves; whoever flushes has no time for it.
@@ -103,16 +105,15 @@ export class HttpExporter implements ChunkExporter {
     return new Promise((resolve) => {
       const waiter: FlushWaiter = {
         chunks,
-        done: () => {
+        isLast,
+        done: (isAllDealtWith) => {
           clearTimeout(deadline);
-          resolve(true);
+          this.#flushes.delete(waiter);
+          resolve(isAllDealtWith);
         },
       };
       // This timer alone holds the process: sockets and pauses do not.
-      const deadline = setTimeout(() => {
-        this.#flushes.delete(waiter);
-        resolve(false);
-      }, timeoutMs);
+      const deadline = setTimeout(() => waiter.done(false), timeoutMs);
       this.#flushes.add(waiter);
     });
   }
@@ -168,7 +169,10 @@ export class HttpExporter implements ChunkExporter {
     // `close` may have given it up meanwhile.
     if (!this.#inFlight.delete(chunk)) return;
     if (result.kind === 'answered') this.#answered(chunk, result);
-    else this.#failed(chunk, result.message, undefined, undefined);
+    else {
+      this.#failed(chunk, result.message, undefined, undefined);
+      if (result.isAway === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endLastFlushes();
+    }
     this.#pump();
   }
 
@@ -242,6 +246,10 @@ export class HttpExporter implements ChunkExporter {
     this.#drop('export_failed', chunk);
   }
 
+  #endLastFlushes(): void {
+    for (const waiter of this.#flushes) if (waiter.isLast) waiter.done(false);
+  }
+
   #startPause(retryAfterMs: number | undefined): void {
     const { retry, random } = this.#options;
     clearTimeout(this.#pause);
@@ -284,9 +292,7 @@ export class HttpExporter implements ChunkExporter {
     this.#pendingSpans -= chunk.spanCount;
     for (const waiter of this.#flushes) {
       waiter.chunks.delete(chunk);
-      if (waiter.chunks.size > 0) continue;
-      this.#flushes.delete(waiter);
-      waiter.done();
+      if (waiter.chunks.size === 0) waiter.done(true);
     }
   }
 }

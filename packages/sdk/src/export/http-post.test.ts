@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
+import { connectionMessage } from './http-post.ts';
 import { Tracer, type TracerOptions, type TracerStats } from '../index.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -82,6 +83,17 @@ describe('a kept connection', () => {
     const sent = await send(1, (socket) => socket.end());
     expect(sent.stats).toMatchObject({ exported: 0, retries: 1, dropped: { export_failed: 1 } });
     expect(sent.connections).toBe(2);
+  });
+});
+
+describe('a connection that fails', () => {
+  it('says why, for each address that was tried', () => {
+    const tried = ['::1', '127.0.0.1'].map((address) => new Error(`connect ECONNREFUSED ${address}:4318`));
+    expect(connectionMessage(new AggregateError(tried))).toBe(
+      'connect ECONNREFUSED ::1:4318; connect ECONNREFUSED 127.0.0.1:4318',
+    );
+    expect(connectionMessage(new Error('read ECONNRESET'))).toBe('read ECONNRESET');
+    expect(connectionMessage(new AggregateError([]))).toBe('AggregateError');
   });
 });
 

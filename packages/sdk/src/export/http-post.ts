@@ -18,7 +18,12 @@ export type PostResult =
       readonly body: Uint8Array;
     }
   /** No complete answer: refused, reset, timed out. */
-  | { readonly kind: 'unreachable'; readonly message: string };
+  | {
+      readonly kind: 'unreachable';
+      readonly message: string;
+      /** No connection was made: nobody listens there, or there is no way. */
+      readonly isAway?: boolean | undefined;
+    };
 
 /** What is read of an answer; what a collector has to say is far shorter. */
 const ANSWER_BYTES_MAX = 64 * 1024;
@@ -109,8 +114,9 @@ export class Poster {
       let isAnswered = false;
       const unreachable = (error: unknown): void => {
         clearTimeout(deadline);
-        const wasKept = !isAnswered && request.reusedSocket && CLOSED_CODES.has(String(property(error, 'code')));
-        resolve({ kind: 'unreachable', message: errorMessage(error) || String(error), wasKept });
+        const code = String(property(error, 'code'));
+        const wasKept = !isAnswered && request.reusedSocket && CLOSED_CODES.has(code);
+        resolve({ kind: 'unreachable', message: connectionMessage(error), wasKept, isAway: AWAY_CODES.has(code) });
       };
       const request = (url.protocol === 'https:' ? requestSecure : requestPlain)(url, {
         method: 'POST',
@@ -147,6 +153,20 @@ type SendResult =
   | (Extract<PostResult, { kind: 'unreachable' }> & { readonly wasKept: boolean });
 
 const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+const AWAY_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** What kept a request from being made. A name with several addresses fails with an error of each, and none of its own. */
+export function connectionMessage(error: unknown): string {
+  const errors = property(error, 'errors');
+  const parts = Array.isArray(errors) ? errors.map(errorMessage).filter((text) => text !== '') : [];
+  return errorMessage(error) || parts.join('; ') || String(error);
+}
 
 function tlsOf(tls: TlsOptions): TlsOptions {
   return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
