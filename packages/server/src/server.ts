@@ -8,13 +8,15 @@ import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
 import { StaticUi } from './api/static-ui.ts';
-import type { Config, Settings } from './config.ts';
-import { ownHostNames, SETTINGS } from './config.ts';
+import type { Config } from './config/config.ts';
+import { isLoopback, ownHostNames } from './config/config.ts';
+import { LIMIT_SETTINGS } from './config/limits.ts';
+import { SETTINGS, type Settings } from './config/settings.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './ingest/loader.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
-import { DEFAULT_QUERY_LIMITS } from './query/limits.ts';
+import { LimitCounter } from './limit-counter.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
@@ -49,16 +51,11 @@ class StartError extends Error {
   readonly code = 'cannot_listen';
 }
 
-/** The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. */
-const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
-
 /**
- * How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. All such
- * times together stay well below the 10 s after which containers are killed.
+ * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The times
+ * that each may take stay together below the 10 s after which containers are killed.
  */
-const DRAIN_TIMEOUT_MS = 1_500;
-/** How long running questions may go on when the collector stops. */
-const API_CLOSE_TIMEOUT_MS = 1_000;
+const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
 
 /** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
@@ -68,20 +65,33 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
   try {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
+    new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
+    const { limits } = config;
+    const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
     stops.dataDirectory = () => dataDirectory.release();
 
-    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry });
+    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry, limits: limits.spool });
     await spool.open();
     stops.spool = () => spool.close();
 
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
-    const receiving = { ingest: new Ingest({ spool, registry }), budget: new ByteBudget({ registry }), log, registry };
-    const otlpHttp = new OtlpHttpReceiver(receiving);
+    const receiving = {
+      ingest: new Ingest({ spool, registry, limits: limits.ingest, retentionDays: config.retentionDays }),
+      budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
+      log,
+      registry,
+    };
+    const otlpHttp = new OtlpHttpReceiver({
+      ...receiving,
+      limits: limits.otlpHttp,
+      corsOrigins: config.corsOrigins,
+      hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
+    });
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
     stops.otlpHttp = () => otlpHttp.close();
-    const otlpGrpc = new OtlpGrpcReceiver(receiving);
+    const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
@@ -89,14 +99,14 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       directory: dataDirectory.storePath,
       log,
       registry,
+      limits: limits.engine,
       onProcess: (pid) => dataDirectory.noteEngine(pid),
       ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
     });
-    const limits = DEFAULT_QUERY_LIMITS;
     const routes = [
       ...apiRoutes({
-        query: { engine, limits },
-        headlines: new Headlines(limits),
+        query: { engine, limits: limits.query },
+        headlines: new Headlines(limits.query),
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
@@ -104,12 +114,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const api = new ApiServer({
       routes: [...routes, openApiRoute(routes, VERSION)],
       ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url))),
-      hostNames: ownHostNames(config.host),
+      hostNames,
       log,
       registry,
+      limits: limits.http,
     });
     const uiAddress = await listen(api, config, 'httpPort');
-    stops.api = () => api.close(API_CLOSE_TIMEOUT_MS);
+    stops.api = () => api.close(limits.http.closeTimeoutMs);
     dataDirectory.notePorts({
       ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
       'OTLP/HTTP': otlpHttpAddress.port,
@@ -120,9 +131,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const loader = new Loader({ spool, engine, log, registry });
+      const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
       loader.start();
-      stops.loader = () => loader.drain(DRAIN_TIMEOUT_MS);
+      stops.loader = () => loader.drain(limits.loader.drainTimeoutMs);
     };
     const ready = open();
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
@@ -180,7 +191,7 @@ async function listenUnlessTaken(
     return await listen(server, config, setting);
   } catch (error) {
     const isTaken = error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    if (!isTaken || config.sources[setting] !== 'default') throw error;
+    if (!isTaken || config.sources.get(SETTINGS[setting].key) !== 'default') throw error;
     log.warn(`${error.message}; going on without it`);
     return null;
   }
@@ -210,4 +221,9 @@ function whereToSet(name: keyof Settings): string {
 function url(host: string, { port }: AddressInfo): string {
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
   return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+/** A limit whose hits are counted by its own key. */
+function countsHits({ key, counter }: (typeof LIMIT_SETTINGS)[number]): boolean {
+  return counter?.includes(`"${key}"`) ?? false;
 }

@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { EngineError } from '../query/rows.ts';
 import { json } from './answer.ts';
 import { healthRoutes } from './health-routes.ts';
-import type { ApiLimits } from './http.ts';
+import type { ApiLimits } from './limits.ts';
 import { ApiServer } from './http.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';

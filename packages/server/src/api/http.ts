@@ -5,36 +5,18 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
+import { isOwnHost } from '../host-check.ts';
+import { LimitCounter } from '../limit-counter.ts';
 import { EngineError } from '../query/rows.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
-import { isOwnHost } from './host-check.ts';
+import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
 import { Problem } from './problem.ts';
 import type { Route, RouteMatch } from './route.ts';
 import { matchRoute } from './route.ts';
 import type { StaticUi } from './static-ui.ts';
-
-export interface ApiLimits {
-  /** Questions that the store works on at the same time. */
-  readonly concurrentQuestions: number;
-  /** Questions that wait for their turn; one more is answered 503. */
-  readonly waitingQuestionsMax: number;
-  /** A question that is not answered by then is answered 504. */
-  readonly answerTimeoutMs: number;
-  /** A request that has not arrived whole by then is cut off. */
-  readonly requestTimeoutMs: number;
-  readonly connectionsMax: number;
-}
-
-const DEFAULT_API_LIMITS: ApiLimits = {
-  concurrentQuestions: 4,
-  waitingQuestionsMax: 64,
-  answerTimeoutMs: 30_000,
-  requestTimeoutMs: 15_000,
-  connectionsMax: 512,
-};
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
@@ -69,6 +51,7 @@ export class ApiServer {
   readonly #limits: ApiLimits;
   readonly #turns: Turns;
   readonly #metrics: ApiMetrics;
+  readonly #limitCounter: LimitCounter;
   readonly #server: Server;
 
   constructor({ routes, ui, hostNames, log, registry, limits }: ApiServerOptions) {
@@ -76,17 +59,20 @@ export class ApiServer {
     this.#ui = ui;
     this.#hostNames = new Set(hostNames);
     this.#log = log;
-    this.#limits = { ...DEFAULT_API_LIMITS, ...limits };
+    this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs, connectionsMax } =
       this.#limits;
     this.#turns = new Turns({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
     this.#metrics = new ApiMetrics(registry, this.#turns);
+    this.#limitCounter = new LimitCounter(registry);
     this.#server = createServer(
       { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = connectionsMax;
+    this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
     answerClientErrors(this.#server, (status, message) => {
+      if (status === 408) this.#limitCounter.reached('http.requestTimeoutMs');
       const { body, contentType } = json({ error: { code: 'not_http', message } }, status);
       return { contentType, body: typeof body === 'string' ? body : '' };
     });

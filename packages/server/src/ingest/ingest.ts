@@ -1,28 +1,28 @@
 import { randomInt } from 'node:crypto';
 import { Counter, type Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
 import { ByteBuffer } from './growable.ts';
+import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { writeNativeBlock } from './native-block.ts';
 import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
-import { BLOCK_LIMITS, SpanBlock, type BlockLimits } from './span-block.ts';
+import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
-
-export interface IngestLimits extends BlockLimits {
-  /** Columns that wait for the disk; beyond it a request is answered `busy`. */
-  readonly pendingBytesMax: number;
-  readonly retryAfterMs: number;
-}
-
-export const INGEST_LIMITS: IngestLimits = { ...BLOCK_LIMITS, pendingBytesMax: 32 * 1024 * 1024, retryAfterMs: 1_000 };
 
 export interface IngestOptions {
   readonly spool: Spool;
   readonly registry: Registry;
   readonly limits?: Partial<IngestLimits>;
+  /** Spans that started earlier are refused; by default none is. */
+  readonly retentionDays?: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
 }
 
 /** The spans of a request that a decoder refused, while it appended the others. */
 export class Refusals {
   readonly counts = new Map<SpanRefusal['code'], number>();
+  /** How many were beyond each limit. */
+  readonly limits = new Map<string, number>();
   #first = '';
   #total = 0;
 
@@ -30,10 +30,11 @@ export class Refusals {
     return this.#total;
   }
 
-  add({ code, message }: SpanRefusal): void {
+  add({ code, limit, message }: SpanRefusal): void {
     if (this.#total === 0) this.#first = message;
     this.#total += 1;
     this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
+    if (limit !== undefined) this.limits.set(limit, (this.limits.get(limit) ?? 0) + 1);
   }
 
   get message(): string {
@@ -56,6 +57,9 @@ export class Ingest {
   readonly #limits: IngestLimits;
   readonly #accepted: Counter;
   readonly #rejected: Counter<'reason'>;
+  readonly #limitCounter: LimitCounter;
+  readonly #retentionMs: number;
+  readonly #now: () => number;
   readonly #native = new ByteBuffer();
   /** Requests append to it; the commit in flight writes the other one. */
   #open: SpanBlock;
@@ -63,9 +67,12 @@ export class Ingest {
   #waiting: ((result: CommitResult) => void)[] = [];
   #committing: Promise<void> | null = null;
 
-  constructor({ spool, registry, limits }: IngestOptions) {
+  constructor({ spool, registry, limits, retentionDays, now }: IngestOptions) {
     this.#spool = spool;
     this.#limits = { ...INGEST_LIMITS, ...limits };
+    this.#limitCounter = new LimitCounter(registry);
+    this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
+    this.#now = now ?? Date.now;
     const seed = randomInt(2 ** 32);
     this.#open = new SpanBlock(seed, this.#limits);
     this.#spare = new SpanBlock(seed, this.#limits);
@@ -84,27 +91,47 @@ export class Ingest {
 
   /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
   get busyBecause(): string | null {
-    if (this.#open.byteLength >= this.#limits.pendingBytesMax) return 'too many spans wait for the disk';
+    if (this.#isPendingFull) return 'too many spans wait for the disk';
     return this.#spool.blockedBy;
+  }
+
+  /** As `busyBecause`, for a request that is answered so: it is counted. */
+  admit(): string | null {
+    const reason = this.busyBecause;
+    if (reason === null) return null;
+    if (this.#isPendingFull) this.#limitCounter.reached('ingest.pendingBytesMax');
+    else if (this.#spool.isBacklogFull) this.#limitCounter.reached('spool.backlogBytesMax');
+    return reason;
+  }
+
+  get #isPendingFull(): boolean {
+    return this.#open.byteLength >= this.#limits.pendingBytesMax;
   }
 
   /** Runs the decoder at once and resolves when its spans are durable. */
   async decode(decode: Decode): Promise<IngestResult> {
-    const busyBecause = this.busyBecause;
+    const busyBecause = this.admit();
     if (busyBecause !== null) return this.#busy(busyBecause);
     const block = this.#open;
     const rows = block.rowCount;
     const refusals = new Refusals();
-    block.mark();
+    const nowMs = this.#now();
+    block.mark(
+      Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
+      Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
+    );
     try {
       decode(block, refusals);
     } catch (error) {
       block.rollback();
       if (error instanceof MalformedRequestError) return { kind: 'malformed', message: error.message };
-      if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', message: error.message };
+      if (error instanceof RequestTooLargeError)
+        return { kind: 'tooLarge', limit: error.limit, message: error.message };
       throw error;
     }
     const acceptedSpans = block.rowCount - rows;
+    const lost = new Map(acceptedSpans === 0 ? [] : block.losses.counts);
+    const message = [refusals.message, acceptedSpans === 0 ? '' : block.losses.message].filter(Boolean).join('; ');
     if (acceptedSpans === 0) block.rollback();
     else {
       const commit = await this.#commit();
@@ -112,7 +139,10 @@ export class Ingest {
     }
     this.#accepted.inc(acceptedSpans);
     for (const [reason, count] of refusals.counts) this.#rejected.inc({ reason }, count);
-    return { kind: 'stored', acceptedSpans, rejectedSpans: refusals.total, message: refusals.message };
+    for (const counts of [refusals.limits, lost]) {
+      for (const [limit, count] of counts) this.#limitCounter.reached(limit, count);
+    }
+    return { kind: 'stored', acceptedSpans, rejectedSpans: refusals.total, message };
   }
 
   /** Resolves when everything that was decoded before has been answered. */

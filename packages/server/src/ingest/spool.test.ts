@@ -8,7 +8,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
 import type { Segment } from './segment-recovery.ts';
-import { Spool, type SpoolLimits } from './spool.ts';
+import { Spool } from './spool.ts';
+import type { SpoolLimits } from './limits.ts';
 
 let directory: string;
 const opened: Spool[] = [];

@@ -2,30 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { OpenSegment } from './open-segment.ts';
 import { listRejected, listSegments, removeSegment, setAside } from './segment-files.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
-
-export interface SpoolLimits {
-  /** A segment is sealed when it has reached it. */
-  readonly segmentBytesMax: number;
-  readonly segmentRowsMax: number;
-  /** … or this long after its first block, where no sealed segment waits for the engine. */
-  readonly segmentAgeMs: number;
-  /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
-  readonly backlogBytesMax: number;
-  /** After a failed write (a full disk) nothing is tried for this long. */
-  readonly writeRetryMs: number;
-}
-
-export const SPOOL_LIMITS: SpoolLimits = {
-  segmentBytesMax: 48 * 1024 * 1024,
-  segmentRowsMax: 150_000,
-  segmentAgeMs: 200,
-  backlogBytesMax: 2 * 1024 * 1024 * 1024,
-  writeRetryMs: 500,
-};
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -91,11 +72,15 @@ export class Spool {
   /** Why `append` would take nothing now; null while it would. */
   get blockedBy(): string | null {
     if (this.#closed) return 'the collector is shutting down';
-    if (this.#backlogBytes >= this.#limits.backlogBytesMax) {
+    if (this.isBacklogFull) {
       return `the spool holds ${this.#backlogBytes} bytes that the store has not taken`;
     }
     const failure = this.#writeFailure;
     return failure !== null && performance.now() < failure.retryAtMs ? failure.reason : null;
+  }
+
+  get isBacklogFull(): boolean {
+    return this.#backlogBytes >= this.#limits.backlogBytesMax;
   }
 
   /** Creates the directory and recovers what an earlier process left. Call it before anything else. */

@@ -126,10 +126,10 @@ function memberPath(owner: JsonObject | null, name: string, index: number): stri
  * Answers the request's object. Integers that a double cannot hold come as strings. A byte order mark is ignored, as
  * RFC 8259 allows. Throws `MalformedRequestError`, and `RequestTooLargeError` for too many objects.
  */
-export function parseJson(sent: Uint8Array): JsonObject {
+export function parseJson(sent: Uint8Array, objectsMax: number): JsonObject {
   const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
   const body = hasMark ? sent.subarray(3) : sent;
-  checkObjectCount(body);
+  checkObjectCount(body, objectsMax);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   try {
     return new JsonObject(JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text));

@@ -11,11 +11,13 @@ import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool, type SpoolLimits } from '../ingest/spool.ts';
+import { Spool } from '../ingest/spool.ts';
+import type { SpoolLimits } from '../ingest/limits.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { framed } from './grpc-message.ts';
-import { OtlpGrpcReceiver, type OtlpGrpcLimits } from './otlp-grpc.ts';
+import { OtlpGrpcReceiver } from './otlp-grpc.ts';
+import type { OtlpGrpcLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
 const SPAN = {

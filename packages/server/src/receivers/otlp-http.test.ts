@@ -11,7 +11,8 @@ import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { OtlpHttpReceiver, type OtlpHttpLimits } from './otlp-http.ts';
+import { OtlpHttpReceiver } from './otlp-http.ts';
+import type { OtlpHttpLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
 const SPAN = {
@@ -188,7 +189,7 @@ test.each([
 );
 
 test('a body beyond the limit is answered 413, announced or not, and the next request works', async () => {
-  await restart({ bodyBytesMax: 1_000 });
+  await restart({ bodyBytesMax: 1_000, decompressedBytesMax: 1_000 });
   const large = Buffer.alloc(500_000);
   expect((await send(large, protobuf)).status).toBe(413);
   const chunked = await new Promise<number | undefined>((resolve, reject) => {

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
+import { mayBeRebound } from '../host-check.ts';
+import { LimitCounter } from '../limit-counter.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { BodyError } from './body-error.ts';
@@ -10,36 +12,12 @@ import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
 import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
+import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { CONTENT_TYPES, encodeStatus, encodeSuccess, StatusCode, type OtlpEncoding } from './otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
-
-export interface OtlpHttpLimits {
-  /** A request's body, as sent and decompressed alike. */
-  readonly bodyBytesMax: number;
-  /** A request that has not arrived whole by then is answered 408 and cut off. */
-  readonly requestTimeoutMs: number;
-  readonly headersTimeoutMs: number;
-  /** A connection without a request is closed after it. */
-  readonly keepAliveTimeoutMs: number;
-  readonly connectionsMax: number;
-  /** How long `close` waits for requests that are still arriving. */
-  readonly closeTimeoutMs: number;
-  /** What `Retry-After` says where the answer is 503 before anything has been read. */
-  readonly retryAfterMs: number;
-}
-
-export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
-  bodyBytesMax: 16 * 1024 * 1024,
-  requestTimeoutMs: 30_000,
-  headersTimeoutMs: 10_000,
-  keepAliveTimeoutMs: 65_000,
-  connectionsMax: 4_096,
-  closeTimeoutMs: 1_500,
-  retryAfterMs: 1_000,
-};
 
 export interface OtlpHttpReceiverOptions {
   readonly ingest: Ingest;
@@ -50,6 +28,8 @@ export interface OtlpHttpReceiverOptions {
   readonly limits?: Partial<OtlpHttpLimits>;
   /** Web origins that may send besides those on the loopback interface; `*` allows all. */
   readonly corsOrigins?: readonly string[];
+  /** Which names a request may call us by. */
+  readonly hosts?: HostPolicy;
 }
 
 const PATH = '/v1/traces';
@@ -81,16 +61,20 @@ export class OtlpHttpReceiver {
   readonly #cors: CorsPolicy;
   readonly #budget: ByteBudget;
   readonly #metrics: OtlpHttpMetrics;
+  readonly #limitCounter: LimitCounter;
+  readonly #hosts: HostPolicy;
   readonly #server: Server;
   #isClosing = false;
 
-  constructor({ ingest, budget, log, registry, limits, corsOrigins }: OtlpHttpReceiverOptions) {
+  constructor({ ingest, budget, log, registry, limits, corsOrigins, hosts }: OtlpHttpReceiverOptions) {
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
     this.#budget = budget;
     this.#metrics = new OtlpHttpMetrics(registry);
+    this.#limitCounter = new LimitCounter(registry);
+    this.#hosts = hosts ?? LOOPBACK_ONLY;
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
@@ -98,11 +82,17 @@ export class OtlpHttpReceiver {
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     });
     this.#server.maxConnections = this.#limits.connectionsMax;
+    this.#server.on('drop', () => this.#limitCounter.reached('otlpHttp.connectionsMax'));
+    // One on which nothing moves for longer than a request may take: its sender reads no answers.
+    this.#server.timeout = this.#limits.requestTimeoutMs + this.#limits.keepAliveTimeoutMs;
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
     this.#server.on('request', handle);
     // Whoever asks before sending the body learns of a refusal before sending it.
     this.#server.on('checkContinue', handle);
-    answerClientErrors(this.#server, (httpStatus, why) => {
+    answerClientErrors(this.#server, (httpStatus, why, isInHeaders) => {
+      if (httpStatus === 408) {
+        this.#limitCounter.reached(`otlpHttp.${isInHeaders ? 'headers' : 'request'}TimeoutMs`);
+      }
       this.#metrics.requests.inc({ outcome: String(httpStatus) });
       const code = STATUS_CODES_OF_NODE[httpStatus] ?? StatusCode.invalidArgument;
       // What was to come, and in which encoding, is not known.
@@ -159,7 +149,13 @@ export class OtlpHttpReceiver {
       ...cors,
       ...answer.headers,
     });
-    answerAndDiscard(request, response, answer.body);
+    const { discardBytesMax, discardTimeoutMs } = this.#limits;
+    answerAndDiscard(request, response, answer.body, {
+      bytesMax: discardBytesMax,
+      timeoutMs: discardTimeoutMs,
+      onCut: (limit) =>
+        this.#limitCounter.reached(`otlpHttp.${limit === 'bytes' ? 'discardBytesMax' : 'discardTimeoutMs'}`),
+    });
   }
 
   /** The answer where the headers alone decide; null for a request whose body is to be read. */
@@ -171,11 +167,17 @@ export class OtlpHttpReceiver {
     if (path !== PATH) {
       return status(404, StatusCode.notFound, `there is nothing at ${path}; traces are taken at ${PATH}`, answerIn);
     }
+    const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
+    const { host = '' } = headers;
+    if ((isBrowser || this.#hosts.isStrict) && mayBeRebound(host, this.#hosts.names)) {
+      const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
+      return status(403, StatusCode.permissionDenied, message, answerIn);
+    }
     if (origin !== undefined && !this.#cors.allows(origin)) {
       return status(
         403,
         StatusCode.permissionDenied,
-        `pages from ${origin} may not send spans to this collector`,
+        `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`,
         answerIn,
       );
     }
@@ -197,7 +199,7 @@ export class OtlpHttpReceiver {
         'accept-encoding': ACCEPTED_ENCODINGS,
       });
     }
-    const busyBecause = this.#ingest.busyBecause;
+    const busyBecause = this.#ingest.admit();
     return busyBecause === null ? null : busy(busyBecause, this.#limits.retryAfterMs, answerIn);
   }
 
@@ -209,23 +211,42 @@ export class OtlpHttpReceiver {
       const body = await readBody(request, {
         encoding: bodyEncoding(request.headers['content-encoding']) ?? 'identity',
         bytesMax: this.#limits.bodyBytesMax,
+        decompressedBytesMax: this.#limits.decompressedBytesMax,
         budget: this.#budget,
       });
       takenBytes = body.takenBytes;
       this.#metrics.bodyBytes.inc(body.bytes.length);
-      const decode = encoding === 'json' ? decodeOtlpJson : decodeOtlp;
-      const result = await this.#ingest.decode((block, refusals) => decode(body.bytes, block, refusals));
+      const result = await this.#decode(body.bytes, encoding);
+      if (result.kind === 'tooLarge') this.#limitCounter.reached(result.limit);
       return toAnswer(result, encoding);
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
       if (error.status === 503) return busy(error.message, this.#limits.retryAfterMs, encoding);
+      if (error.status === 413) {
+        this.#limitCounter.reached(`otlpHttp.${error.limit === 'sent' ? 'bodyBytesMax' : 'decompressedBytesMax'}`);
+      }
       const code = error.status === 413 ? StatusCode.resourceExhausted : StatusCode.invalidArgument;
       return status(error.status, code, error.message, encoding);
     } finally {
       this.#budget.giveBack(takenBytes);
     }
   }
+
+  #decode(bytes: Uint8Array, encoding: OtlpEncoding): Promise<IngestResult> {
+    if (encoding === 'protobuf') return this.#ingest.decode((block, refusals) => decodeOtlp(bytes, block, refusals));
+    const { jsonObjectsMax } = this.#limits;
+    return this.#ingest.decode((block, refusals) => decodeOtlpJson(bytes, block, refusals, jsonObjectsMax));
+  }
 }
+
+/** The names under which a request may reach the receiver: a page can give its own name our address. */
+export interface HostPolicy {
+  readonly names: ReadonlySet<string>;
+  /** Whether every request is asked, or only those of browsers: senders on other machines know us by any name. */
+  readonly isStrict: boolean;
+}
+
+const LOOPBACK_ONLY: HostPolicy = { names: new Set(), isStrict: true };
 
 function toAnswer(result: IngestResult, encoding: OtlpEncoding): Answer {
   switch (result.kind) {

@@ -5,6 +5,7 @@ import { SpanFields } from '../ingest/span-fields.ts';
 import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
 import { readAnyValue } from './json-any-value.ts';
 import { parseJson, type JsonObject } from './json-object.ts';
+import { OTLP_HTTP_LIMITS } from './limits.ts';
 import { emptyLink, emptyScope, entityRef, storedEnumeration, type JsonEntityRef } from './otlp-fields.ts';
 import { TextSource } from './text-source.ts';
 
@@ -15,8 +16,13 @@ import { TextSource } from './text-source.ts';
  *
  * Throws `MalformedRequestError`, whose message names the member, and `RequestTooLargeError`.
  */
-export function decodeOtlpJson(body: Uint8Array, block: SpanBlock, refusals: Refusals): void {
-  new OtlpJsonDecoder(block, refusals).decodeRequest(parseJson(body));
+export function decodeOtlpJson(
+  body: Uint8Array,
+  block: SpanBlock,
+  refusals: Refusals,
+  objectsMax = OTLP_HTTP_LIMITS.jsonObjectsMax,
+): void {
+  new OtlpJsonDecoder(block, refusals).decodeRequest(parseJson(body, objectsMax));
 }
 
 const SPAN_KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
@@ -97,15 +103,9 @@ class OtlpJsonDecoder {
       [fields.statusMessageStart, fields.statusMessageEnd] = text.add(status.string('message'));
       fields.statusCode = storedEnumeration(status.enumeration('code', STATUS_CODES));
     }
-    try {
-      this.#decodeAttributes(span, block.attributes);
-      for (const event of span.objects('events')) this.#decodeEvent(event);
-      for (const link of span.objects('links')) this.#decodeLink(link);
-    } catch (error) {
-      if (!(error instanceof ValueTooDeepError)) throw error;
-      this.#refusals.add(block.abandonSpan({ code: 'limit', message: error.message }));
-      return;
-    }
+    this.#decodeAttributes(span, block.attributes);
+    for (const event of span.objects('events')) this.#decodeEvent(event);
+    for (const link of span.objects('links')) this.#decodeLink(link);
     // It may have grown, and moved, with the strings.
     fields.source = text.bytes;
     const refusal = block.endSpan(fields);
@@ -136,11 +136,14 @@ class OtlpJsonDecoder {
     for (const attribute of owner.objects('attributes')) {
       text.clear();
       const [start, end] = text.add(attribute.string('key'));
-
-      const value = attribute.object('value');
-      const read = value === null ? {} : readAnyValue(value, 0);
       attributes.key(text.bytes, start, end);
-      appendJsonValue(attributes, read);
+      const value = attribute.object('value');
+      try {
+        appendJsonValue(attributes, value === null ? {} : readAnyValue(value, attributes.valueDepthMax));
+      } catch (error) {
+        if (!(error instanceof ValueTooDeepError)) throw error;
+        attributes.dropOpen('ingest.valueDepthMax');
+      }
     }
   }
 }

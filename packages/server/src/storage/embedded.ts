@@ -3,63 +3,12 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
+import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { QuerySlots } from './query-slots.ts';
 import { DATABASE, migrate } from './schema.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
-
-export interface EngineLimits {
-  /** Memory that the engine's process may use for queries, inserts and merges together. */
-  readonly memoryBytesMax: number;
-  /** Memory of one query. */
-  readonly queryMemoryBytesMax: number;
-  /** An answer that is larger is refused. */
-  readonly resultBytesMax: number;
-  readonly markCacheBytesMax: number;
-  /** Queries that run at the same time; inserts have a session of their own. */
-  readonly concurrentQueries: number;
-  /** Queries that wait for a free session; one more is answered `unavailable`. */
-  readonly queuedQueriesMax: number;
-  /** Threads of one query. */
-  readonly queryThreads: number;
-  /** Threads that merge parts in the background. */
-  readonly mergeThreads: number;
-  /** How long one statement of `command` may take. */
-  readonly commandTimeoutMs: number;
-  /** How long an insert may take before the engine is taken for stuck and started again. */
-  readonly insertTimeoutMs: number;
-  /** The engine's process is asked whether it lives every so often … */
-  readonly pingIntervalMs: number;
-  /** … is called down after so many questions without an answer … */
-  readonly unansweredPingsDown: number;
-  /** … and is ended and started again after so many. */
-  readonly unansweredPingsMax: number;
-  /** How long `close` waits for a running insert and for the process to end, together. */
-  readonly closeTimeoutMs: number;
-}
-
-export const ENGINE_LIMITS: EngineLimits = {
-  memoryBytesMax: 1024 * 1024 * 1024,
-  queryMemoryBytesMax: 640 * 1024 * 1024,
-  resultBytesMax: 256 * 1024 * 1024,
-  markCacheBytesMax: 64 * 1024 * 1024,
-  concurrentQueries: 4,
-  queuedQueriesMax: 64,
-  queryThreads: 2,
-  mergeThreads: 2,
-  commandTimeoutMs: 120_000,
-  insertTimeoutMs: 300_000,
-  pingIntervalMs: 1_000,
-  unansweredPingsDown: 3,
-  unansweredPingsMax: 10,
-  closeTimeoutMs: 2_000,
-};
-
-/** An engine that died is started again after this, and after twice the time whenever it dies soon again … */
-const RESTART_DELAY_MS = 100;
-/** … up to this. One that stayed up for longer than this begins again at the first. */
-const RESTART_DELAY_MS_MAX = 2_000;
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -83,11 +32,12 @@ export class EmbeddedEngine implements Engine {
   #process: EngineProcess | null = null;
   #state: EngineState = { kind: 'starting' };
   #runningInsert: Promise<unknown> = Promise.resolve();
-  #restartDelayMs = RESTART_DELAY_MS;
+  #restartDelayMs: number;
 
   constructor(options: EmbeddedEngineOptions) {
     this.#options = options;
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
+    this.#restartDelayMs = this.#limits.restartDelayMs;
     this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax);
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
@@ -209,11 +159,12 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   }
 
   async #restart(reason: string, uptimeMs: number): Promise<void> {
-    if (uptimeMs > RESTART_DELAY_MS_MAX) this.#restartDelayMs = RESTART_DELAY_MS;
+    const { restartDelayMs, restartDelayMsMax } = this.#limits;
+    if (uptimeMs > restartDelayMsMax) this.#restartDelayMs = restartDelayMs;
     let sentence = reason;
     while (!this.#closing.signal.aborted) {
       const delayMs = this.#restartDelayMs;
-      this.#restartDelayMs = Math.min(delayMs * 2, RESTART_DELAY_MS_MAX);
+      this.#restartDelayMs = Math.min(delayMs * 2, restartDelayMsMax);
       this.#state = { kind: 'down', reason: sentence };
       this.#metrics.restarts.inc();
       this.#options.log.error({ reason: sentence, delayMs }, 'the engine is down; starting it again');
@@ -272,6 +223,7 @@ function connectionArgs(limits: EngineLimits): string[] {
     `--max_server_memory_usage=${limits.memoryBytesMax}`,
     `--max_memory_usage=${limits.queryMemoryBytesMax}`,
     `--max_result_bytes=${limits.resultBytesMax}`,
+    `--max_result_rows=${limits.resultRowsMax}`,
     `--mark_cache_size=${limits.markCacheBytesMax}`,
     `--index_mark_cache_size=${limits.markCacheBytesMax}`,
     `--primary_index_cache_size=${limits.markCacheBytesMax}`,

@@ -8,8 +8,19 @@ import { isIP } from 'node:net';
 export function isOwnHost(host: string | undefined, ownNames: ReadonlySet<string>): boolean {
   if (host === undefined) return false;
   const name = hostName(host);
-  return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || ownNames.has(name);
+  return isIP(name) !== 0 || LOCAL_NAMES.has(name) || name.endsWith('.localhost') || ownNames.has(name);
 }
+
+/**
+ * Whether the name is one that a page elsewhere may have given to our address: neither ours nor without a dot, since
+ * nobody can own such a name. For senders, which know us by names of their network.
+ */
+export function mayBeRebound(host: string, ownNames: ReadonlySet<string>): boolean {
+  return hostName(host).includes('.') && !isOwnHost(host, ownNames);
+}
+
+/** The loopback, and what containers call the machine that they run on: nobody can own these names. */
+const LOCAL_NAMES = new Set(['localhost', 'host.docker.internal', 'host.containers.internal']);
 
 /** Without the port, the brackets of IPv6 and the dot that may end a full name; in lower case. */
 function hostName(host: string): string {
