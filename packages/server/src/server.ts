@@ -107,6 +107,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       ...apiRoutes({
         query: { engine, limits: limits.query },
         headlines: new Headlines(limits.query),
+        registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),

@@ -148,7 +148,9 @@ export class ApiServer {
   }
 
   #problem(error: unknown): Answer {
-    const problem = asProblem(error);
+    if (error instanceof TurnsTakenError) this.#limitCounter.reached('http.waitingQuestionsMax');
+    if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
+    const problem = asProblem(error, this.#limits.retryAfterMs);
     if (problem.status === 500) this.#log.error({ err: error }, 'a question failed');
     const { code, message, status, headers } = problem;
     return { ...json({ error: { code, message } }, status), headers };
@@ -160,22 +162,35 @@ class ClientLeft extends Error {
   override readonly name = 'ClientLeft';
 }
 
-function asProblem(error: unknown): Problem {
+function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
+  const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
   if (error instanceof TurnsTakenError) {
-    return new Problem(503, 'too_many_questions', error.message, { 'Retry-After': '1' });
+    return new Problem(503, 'too_many_questions', error.message, retryAfter);
   }
-  if (error instanceof DOMException && error.name === 'TimeoutError') {
+  if (isTimeout(error)) {
     return new Problem(504, 'timeout', 'the answer took too long; ask for less, such as a shorter range of time');
   }
   if (error instanceof EngineError) {
     if (error.code === 'unavailable') {
-      return new Problem(503, 'store_unavailable', error.message, { 'Retry-After': '1' });
+      return new Problem(503, 'store_unavailable', error.message, retryAfter);
     }
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
+    if (error.code === 'too_large') {
+      return new Problem(
+        422,
+        'answer_too_large',
+        'the answer is too large; ask for less, such as a shorter range of time',
+      );
+    }
   }
   return new Problem(500, 'internal', 'the question failed; the log of the server says why');
+}
+
+/** The signal's reason where the time for an answer is up. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
 function checkMethod(method: string | undefined): void {

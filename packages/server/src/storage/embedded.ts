@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
 import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
 import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
@@ -38,11 +39,15 @@ export class EmbeddedEngine implements Engine {
     this.#options = options;
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
     this.#restartDelayMs = this.#limits.restartDelayMs;
-    this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax);
+    const { concurrentQueries, queuedQueriesMax } = this.#limits;
+    const limitCounter = new LimitCounter(options.registry);
+    const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
+    this.#slots = new QuerySlots(concurrentQueries, queuedQueriesMax, onRefused);
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
       runningQueries: () => this.#slots.taken,
       queuedQueries: () => this.#slots.queued,
+      usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0 },
     });
   }
 
@@ -55,19 +60,22 @@ export class EmbeddedEngine implements Engine {
     await this.#open();
   }
 
-  async query(sql: string, { format, timeoutMs }: QueryOptions): Promise<Uint8Array> {
+  async query(sql: string, { format, timeoutMs, signal }: QueryOptions): Promise<Uint8Array> {
+    signal?.throwIfAborted();
     const engine = this.#ready();
-    const deadline = performance.now() + timeoutMs;
+    const startedMs = performance.now();
     try {
-      const release = await this.#slots.take(timeoutMs);
-      const remainingMs = Math.max(1, Math.round(deadline - performance.now()));
+      const release = await this.#slots.take(timeoutMs, signal);
+      const remainingMs = Math.max(1, Math.round(startedMs + timeoutMs - performance.now()));
+      const ended = new AbortController();
+      const cancel = AbortSignal.any([ended.signal, ...(signal === undefined ? [] : [signal])]);
       // The slot is free when the engine has answered, which may be later than the caller has given up.
-      const answer = engine.run({ session: 'query', sql, format, timeoutMs: remainingMs }).finally(release);
-      const bytes = await this.#within(answer, remainingMs + CANCEL_GRACE_MS);
-      this.#metrics.queries.inc({ outcome: 'ok' });
+      const answer = engine.run({ session: 'query', sql, format, timeoutMs: remainingMs }, cancel).finally(release);
+      const bytes = await this.#within(answer, remainingMs + CANCEL_GRACE_MS, signal).finally(() => ended.abort());
+      this.#metrics.queryEnded('ok', performance.now() - startedMs);
       return bytes;
     } catch (error) {
-      this.#metrics.queries.inc({ outcome: error instanceof EngineError ? error.code : 'refused' });
+      this.#metrics.queryFailed(error, signal?.aborted === true, performance.now() - startedMs);
       throw error;
     }
   }
@@ -179,24 +187,28 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   }
 
   async #command(engine: EngineProcess, sql: string): Promise<void> {
-    await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: this.#limits.commandTimeoutMs });
+    try {
+      await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: this.#limits.commandTimeoutMs });
+    } catch (error) {
+      this.#metrics.statementFailed(error);
+      throw error;
+    }
   }
 
-  /** An engine that does not even keep its own limit must not hold the caller. */
-  async #within(answer: Promise<Uint8Array>, timeoutMs: number): Promise<Uint8Array> {
-    const timer = new AbortController();
-    const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).then(
-      () => {
-        throw new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`);
-      },
-      () => new Uint8Array(),
-    );
-    answer.catch(() => {});
-    try {
-      return await Promise.race([answer, timeout]);
-    } finally {
-      timer.abort();
-    }
+  /** An engine that does not even keep its own limit must not hold the caller, nor one that is no longer wanted. */
+  #within(answer: Promise<Uint8Array>, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(signal?.reason as Error);
+      const timer = setTimeout(() => {
+        reject(new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      signal?.addEventListener('abort', leave, { once: true });
+      if (signal?.aborted === true) leave();
+      void answer.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', leave);
+      });
+    });
   }
 }
 
