@@ -88,7 +88,10 @@ const SENT: TracesData = {
 };
 
 const log = pino({ level: 'silent' });
-const options = { engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url) };
+const options = {
+  engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url),
+  jsonWorkerPath: new URL('../dist/receivers/json-worker.js', import.meta.url),
+};
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {
   const env = { THROUGHLINE_OTLP_HTTP_PORT: '0', THROUGHLINE_OTLP_GRPC_PORT: '0', THROUGHLINE_HTTP_PORT: httpPort };

@@ -43,6 +43,8 @@ export interface ServerOptions {
   readonly uiDirectory?: string;
   /** The built program of the engine's process; the one that is shipped by default. */
   readonly engineProcessPath?: URL;
+  /** The built program of the thread that decodes large JSON bodies; the one that is shipped by default. */
+  readonly jsonWorkerPath?: URL;
 }
 
 /** A port or a host that cannot be listened on. */
@@ -88,6 +90,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       limits: limits.otlpHttp,
       corsOrigins: config.corsOrigins,
       hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
+      ...(options.jsonWorkerPath !== undefined && { jsonWorkerPath: options.jsonWorkerPath }),
     });
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
     stops.otlpHttp = () => otlpHttp.close();

@@ -73,6 +73,7 @@ const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]:
       'A larger JSON body is decoded in a thread of its own',
       'throughline_json_decoder_bodies_total',
     ],
+    jsonThreadIdleMs: [SECOND, 24 * HOUR, 'That thread ends when it has had nothing to do for so long', null],
     jsonHeapBytesMax: [64 * MIB, 64 * GIB, 'Memory of that thread; a body that needs more is answered 413'],
     requestTimeoutMs: [SECOND, HOUR, 'For a whole request; a slower sender is answered 408 and cut off'],
     headersTimeoutMs: [SECOND, HOUR, 'For the headers of a request; a slower sender is answered 408 and cut off'],

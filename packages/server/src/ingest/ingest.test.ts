@@ -23,7 +23,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const anIngest = (limits: Partial<IngestLimits> = {}): Ingest => new Ingest({ spool, registry, limits });
+const anIngest = (limits: Partial<IngestLimits> = {}): Ingest =>
+  new Ingest({ spool, registry, limits, now: () => 1_795_000_100_000 });
 const malformed: Decode = (block, refusals) => {
   appendSpan(block, refusals, aSpan());
   throw new MalformedRequestError('at byte 7');
@@ -126,7 +127,7 @@ test('spans outside the retention, or too far ahead, are refused alone, named an
 });
 
 test('of a request with too many spans the first are taken', async () => {
-  const ingest = new Ingest({ spool, registry, limits: { spansPerRequestMax: 3 } });
+  const ingest = new Ingest({ spool, registry, limits: { spansPerRequestMax: 3 }, now: () => 1_795_000_100_000 });
   for (let request = 0; request < 2; request++) {
     const result = await ingest.decode((block, refusals) => {
       for (let index = 0; index < 5; index++) appendSpan(block, refusals, aSpan());
@@ -137,7 +138,7 @@ test('of a request with too many spans the first are taken', async () => {
 });
 
 test('a sender is told what was left out of spans that are kept', async () => {
-  const ingest = new Ingest({ spool, registry });
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
   const result = await ingest.decode((block, refusals) => {
     appendSpan(block, refusals, aSpan());
     block.losses.add('ingest.attributesMax', 7);

@@ -1,8 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { Counter, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
-import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
+import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
 import { writeNativeBlock } from './native-block.ts';
 import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
 import { SpanBlock } from './span-block.ts';
@@ -37,6 +38,11 @@ export class Refusals {
     if (limit !== undefined) this.limits.set(limit, (this.limits.get(limit) ?? 0) + 1);
   }
 
+  /** As it may be handed to another thread. */
+  get summary(): RefusalSummary {
+    return { total: this.#total, counts: this.counts, limits: this.limits, message: this.message };
+  }
+
   get message(): string {
     if (this.#total === 0) return '';
     return this.#total === 1
@@ -64,6 +70,9 @@ export class Ingest {
   /** Requests append to it; the commit in flight writes the other one. */
   #open: SpanBlock;
   #spare: SpanBlock;
+  /** Decoded elsewhere; they share the next commit with the block. */
+  #decoded: DecodedSpans[] = [];
+  #decodedBytes = 0;
   #waiting: ((result: CommitResult) => void)[] = [];
   #committing: Promise<void> | null = null;
 
@@ -89,6 +98,11 @@ export class Ingest {
     });
   }
 
+  /** What one request and one span may hold. */
+  get limits(): BlockLimits {
+    return this.#limits;
+  }
+
   /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
   get busyBecause(): string | null {
     if (this.#isPendingFull) return 'too many spans wait for the disk';
@@ -105,7 +119,7 @@ export class Ingest {
   }
 
   get #isPendingFull(): boolean {
-    return this.#open.byteLength >= this.#limits.pendingBytesMax;
+    return this.#open.byteLength + this.#decodedBytes >= this.#limits.pendingBytesMax;
   }
 
   /** Runs the decoder at once and resolves when its spans are durable. */
@@ -115,11 +129,8 @@ export class Ingest {
     const block = this.#open;
     const rows = block.rowCount;
     const refusals = new Refusals();
-    const nowMs = this.#now();
-    block.mark(
-      Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
-      Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
-    );
+    const { earliestSecond, latestSecond } = this.startWindow;
+    block.mark(earliestSecond, latestSecond);
     try {
       decode(block, refusals);
     } catch (error) {
@@ -130,19 +141,45 @@ export class Ingest {
       throw error;
     }
     const acceptedSpans = block.rowCount - rows;
-    const lost = new Map(acceptedSpans === 0 ? [] : block.losses.counts);
-    const message = [refusals.message, acceptedSpans === 0 ? '' : block.losses.message].filter(Boolean).join('; ');
+    // Of this request: the block goes on with the next one.
+    const losses = new Map(block.losses.counts);
+    const { message } = block.losses;
     if (acceptedSpans === 0) block.rollback();
-    else {
+    return this.#store({ rows: acceptedSpans, refused: refusals.summary, losses, message });
+  }
+
+  /** The seconds at or between which a span must start now. */
+  get startWindow(): { readonly earliestSecond: number; readonly latestSecond: number } {
+    const nowMs = this.#now();
+    return {
+      earliestSecond: Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
+      latestSecond: Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
+    };
+  }
+
+  /** Takes spans that were decoded elsewhere, and resolves when they are durable. */
+  async append(spans: DecodedSpans): Promise<IngestResult> {
+    const busyBecause = this.admit();
+    if (busyBecause !== null) return this.#busy(busyBecause);
+    if (spans.rows > 0) {
+      this.#decoded.push(spans);
+      this.#decodedBytes += spans.native.length;
+    }
+    return this.#store(spans);
+  }
+
+  async #store({ rows, refused, losses, message }: Omit<DecodedSpans, 'native'>): Promise<IngestResult> {
+    if (rows > 0) {
       const commit = await this.#commit();
       if (commit.kind === 'blocked') return this.#busy(commit.reason);
     }
-    this.#accepted.inc(acceptedSpans);
-    for (const [reason, count] of refusals.counts) this.#rejected.inc({ reason }, count);
-    for (const counts of [refusals.limits, lost]) {
-      for (const [limit, count] of counts) this.#limitCounter.reached(limit, count);
-    }
-    return { kind: 'stored', acceptedSpans, rejectedSpans: refusals.total, message };
+    this.#accepted.inc(rows);
+    for (const [reason, count] of refused.counts) this.#rejected.inc({ reason }, count);
+    for (const [limit, count] of refused.limits) this.#limitCounter.reached(limit, count);
+    const warning = rows > 0 ? message : '';
+    if (warning !== '') for (const [limit, count] of losses) this.#limitCounter.reached(limit, count);
+    const words = [refused.message, warning].filter((part) => part !== '').join('; ');
+    return { kind: 'stored', acceptedSpans: rows, rejectedSpans: refused.total, message: words };
   }
 
   /** Resolves when everything that was decoded before has been answered. */
@@ -167,9 +204,12 @@ export class Ingest {
       await new Promise((resolve) => setImmediate(resolve));
       const block = this.#open;
       const waiting = this.#waiting;
+      const decoded = this.#decoded;
       this.#open = this.#spare;
       this.#waiting = [];
-      const result = await this.#write(block);
+      this.#decoded = [];
+      this.#decodedBytes = 0;
+      const result = await this.#write(block, decoded);
       block.clear();
       this.#spare = block;
       for (const resolve of waiting) resolve(result);
@@ -178,11 +218,13 @@ export class Ingest {
     this.#committing = null;
   }
 
-  async #write(block: SpanBlock): Promise<CommitResult> {
+  async #write(block: SpanBlock, decoded: readonly DecodedSpans[]): Promise<CommitResult> {
     try {
       this.#native.clear();
-      writeNativeBlock(block, this.#native);
-      return await this.#spool.append(this.#native.content(), block.rowCount);
+      if (block.rowCount > 0) writeNativeBlock(block, this.#native);
+      for (const { native } of decoded) this.#native.copy(native, 0, native.length);
+      const rows = decoded.reduce((sum, spans) => sum + spans.rows, block.rowCount);
+      return await this.#spool.append(this.#native.content(), rows);
     } catch (error) {
       return { kind: 'blocked', reason: error instanceof Error ? error.message : String(error) };
     }

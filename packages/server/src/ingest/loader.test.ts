@@ -100,7 +100,7 @@ test('draining gives up at its deadline, and what is left is loaded by the next 
 
 test('spans are in the store within a second of their acknowledgement, once each, while the engine is killed', async () => {
   await using store = await startEngine();
-  const ingest = new Ingest({ spool, registry });
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
   const loader = new Loader({ spool, engine: store.engine, log, registry });
   loader.start();
   const spanIds: string[] = [];

@@ -18,6 +18,8 @@ export interface OtlpHttpLimits {
   readonly jsonObjectsMax: number;
   /** A JSON body that is larger is decoded beside the event loop, so that others need not wait for it. */
   readonly jsonInlineBytesMax: number;
+  /** The thread that decodes such bodies ends when it has had nothing to do for so long. */
+  readonly jsonThreadIdleMs: number;
   /** Memory that decoding such a body may take; beyond it the request is answered 413. */
   readonly jsonHeapBytesMax: number;
   /** A request that has not arrived whole by then is answered 408 and cut off. */
@@ -39,7 +41,8 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   bodyBytesMax: 16 * 1024 * 1024,
   decompressedBytesMax: 16 * 1024 * 1024,
   jsonObjectsMax: 1_000_000,
-  jsonInlineBytesMax: 256 * 1024,
+  jsonInlineBytesMax: 64 * 1024,
+  jsonThreadIdleMs: 30_000,
   jsonHeapBytesMax: 512 * 1024 * 1024,
   requestTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,

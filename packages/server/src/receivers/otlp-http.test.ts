@@ -55,8 +55,9 @@ async function start({ bytesInFlightMax, ...limits }: Bounds = {}, corsOrigins: 
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
   const budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
-  const ingest = new Ingest({ spool, registry });
-  receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, limits, corsOrigins });
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
+  const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
+  receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, limits, corsOrigins, jsonWorkerPath });
   address = await receiver.start('127.0.0.1', 0);
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
 }
@@ -309,7 +310,7 @@ test('pages on the loopback interface may send, listed origins too, others not',
 
 test('a port that is taken is an error with its code', async () => {
   const other = new Registry();
-  const ingest = new Ingest({ spool, registry: other });
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const second = new OtlpHttpReceiver({ ingest, budget: new ByteBudget({ registry: other }), log, registry: other });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

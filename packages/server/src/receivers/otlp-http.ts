@@ -12,6 +12,7 @@ import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
 import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
+import { JsonDecoder } from './json-decoder.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -30,6 +31,8 @@ export interface OtlpHttpReceiverOptions {
   readonly corsOrigins?: readonly string[];
   /** Which names a request may call us by. */
   readonly hosts?: HostPolicy;
+  /** The built program of the thread that decodes large JSON bodies. */
+  readonly jsonWorkerPath?: URL;
 }
 
 const PATH = '/v1/traces';
@@ -63,10 +66,11 @@ export class OtlpHttpReceiver {
   readonly #metrics: OtlpHttpMetrics;
   readonly #limitCounter: LimitCounter;
   readonly #hosts: HostPolicy;
+  readonly #json: JsonDecoder;
   readonly #server: Server;
   #isClosing = false;
 
-  constructor({ ingest, budget, log, registry, limits, corsOrigins, hosts }: OtlpHttpReceiverOptions) {
+  constructor({ ingest, budget, log, registry, limits, corsOrigins, hosts, jsonWorkerPath }: OtlpHttpReceiverOptions) {
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
@@ -75,6 +79,12 @@ export class OtlpHttpReceiver {
     this.#metrics = new OtlpHttpMetrics(registry);
     this.#limitCounter = new LimitCounter(registry);
     this.#hosts = hosts ?? LOOPBACK_ONLY;
+    this.#json = new JsonDecoder({
+      limits: this.#limits,
+      blockLimits: ingest.limits,
+      registry,
+      ...(jsonWorkerPath !== undefined && { workerPath: jsonWorkerPath }),
+    });
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
@@ -113,9 +123,9 @@ export class OtlpHttpReceiver {
   }
 
   /** Refuses new connections and resolves when the running requests have been answered. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosing = true;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeTimeoutMs);
       this.#server.close(() => {
         clearTimeout(timer);
@@ -123,6 +133,7 @@ export class OtlpHttpReceiver {
       });
       this.#server.closeIdleConnections();
     });
+    await this.#json.close();
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -232,9 +243,14 @@ export class OtlpHttpReceiver {
     }
   }
 
-  #decode(bytes: Uint8Array, encoding: OtlpEncoding): Promise<IngestResult> {
+  async #decode(bytes: Uint8Array, encoding: OtlpEncoding): Promise<IngestResult> {
     if (encoding === 'protobuf') return this.#ingest.decode((block, refusals) => decodeOtlp(bytes, block, refusals));
-    const { jsonObjectsMax } = this.#limits;
+    const { jsonObjectsMax, jsonInlineBytesMax } = this.#limits;
+    if (bytes.length > jsonInlineBytesMax) {
+      const outcome = await this.#json.decode({ body: bytes, ...this.#ingest.startWindow });
+      if (outcome.kind === 'failed') throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
+      return outcome.kind === 'decoded' ? this.#ingest.append(outcome.spans) : outcome;
+    }
     return this.#ingest.decode((block, refusals) => decodeOtlpJson(bytes, block, refusals, jsonObjectsMax));
   }
 }
