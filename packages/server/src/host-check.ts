@@ -11,6 +11,12 @@ export function isOwnHost(host: string | undefined, ownNames: ReadonlySet<string
   return isIP(name) !== 0 || LOCAL_NAMES.has(name) || name.endsWith('.localhost') || ownNames.has(name);
 }
 
+/** Whether a page that a request comes from (its Origin header) is one of ours, on whatever port. */
+export function isOwnOrigin(origin: string, ownNames: ReadonlySet<string>): boolean {
+  const host = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];
+  return host !== undefined && isOwnHost(host, ownNames);
+}
+
 /**
  * Whether the name is one that a page elsewhere may have given to our address: neither ours nor without a dot, since
  * nobody can own such a name. For senders, which know us by names of their network.

@@ -102,6 +102,28 @@ describe('ApiServer', () => {
     expect(codeOf(posted)).toBe('method_not_allowed');
   });
 
+  it('answers 403 to pages from elsewhere, whatever their browser says of them, and follows links from there', async () => {
+    const { get } = await serve([aRoute('/api/v1/x', () => ({}))]);
+    const statusFor = async (headers: Record<string, string>) =>
+      (await get('/api/v1/x', { headers: { host: 'localhost', ...headers } })).status;
+    const foreign = [
+      { origin: 'https://evil.example' },
+      { origin: 'http://localhost.evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' },
+    ];
+    expect(await Promise.all(foreign.map(statusFor))).toEqual(foreign.map(() => 403));
+    const own = [
+      {},
+      { origin: 'http://localhost:4319' },
+      { origin: 'http://box' },
+      { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
+    ];
+    expect(await Promise.all(own.map(statusFor))).toEqual(own.map(() => 200));
+  });
+
   it('answers 403 to a host name that is not its own, so that no page can rebind its name to us', async () => {
     const { port, get } = await serve([aRoute('/api/v1/x', () => 1)]);
     const statusFor = async (host: string) => (await get('/api/v1/x', { headers: { host } })).status;

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
-import { isOwnHost } from '../host-check.ts';
+import { isOwnHost, isOwnOrigin } from '../host-check.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { EngineError } from '../query/rows.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
@@ -34,6 +34,7 @@ const COMMON_HEADERS = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -122,6 +123,13 @@ export class ApiServer {
     if (!isOwnHost(request.headers.host, this.#hostNames)) {
       const shown = JSON.stringify(request.headers.host ?? '');
       throw new Problem(403, 'host_not_allowed', `Host ${shown} is not a name of this server`);
+    }
+    const { origin } = request.headers;
+    // A page elsewhere could not read the answer, but could have the store work for it. A link from there may be followed.
+    const { 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
+    const isForeign = origin !== undefined && !isOwnOrigin(origin, this.#hostNames);
+    if (isForeign || (site === 'cross-site' && mode !== 'navigate')) {
+      throw new Problem(403, 'origin_not_allowed', 'pages from elsewhere may not ask this server');
     }
     const { pathname, searchParams } = readTarget(request.url ?? '/');
     const match = matchRoute(this.#routes, pathname);

@@ -91,7 +91,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
     {
       ...list(parseOrigin),
       value: 'ORIGINS',
-      accepted: 'origins such as https://shop.example with commas between them, or *',
+      accepted: 'origins such as https://shop.example or https://*.shop.example with commas between them, or *',
       counter: 'throughline_otlp_http_requests_total{outcome="403"}',
     },
     () => [],
@@ -157,7 +157,7 @@ function parseHost(text: string): string | undefined {
 /** As browsers send it: scheme, host and port, and nothing behind them. */
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
-  return /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@,*]+$/i.test(text) ? text.toLowerCase() : undefined;
+  return /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/?#@,*]+$/i.test(text) ? text.toLowerCase() : undefined;
 }
 
 function parseDays(text: string): number | undefined {

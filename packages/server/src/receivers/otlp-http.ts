@@ -12,12 +12,13 @@ import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
 import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
+import { busy, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
 import { JsonDecoder } from './json-decoder.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
-import { CONTENT_TYPES, encodeStatus, encodeSuccess, StatusCode, type OtlpEncoding } from './otlp-response.ts';
+import { CONTENT_TYPES, encodeStatus, StatusCode, type OtlpEncoding } from './otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
 
 export interface OtlpHttpReceiverOptions {
@@ -48,13 +49,6 @@ const STATUS_CODES_OF_NODE: Readonly<Record<number, number>> = {
   413: StatusCode.resourceExhausted,
   431: StatusCode.resourceExhausted,
 };
-
-/** An answer, before it is encoded for the sender. */
-interface Answer {
-  readonly status: number;
-  readonly body: Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
-}
 
 /** OTLP/HTTP on one port: `POST /v1/traces`, protobuf and JSON. */
 export class OtlpHttpReceiver {
@@ -139,7 +133,7 @@ export class OtlpHttpReceiver {
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const encoding = requestEncoding(request);
     const origin = request.headers.origin;
-    let answer: Answer;
+    let answer: HttpAnswer;
     try {
       answer = this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json'));
     } catch (error) {
@@ -156,6 +150,7 @@ export class OtlpHttpReceiver {
     response.writeHead(answer.status, {
       'content-type': CONTENT_TYPES[encoding ?? 'json'],
       'content-length': answer.body.length,
+      'x-content-type-options': 'nosniff',
       ...(this.#isClosing ? { connection: 'close' } : {}),
       ...cors,
       ...answer.headers,
@@ -170,7 +165,7 @@ export class OtlpHttpReceiver {
   }
 
   /** The answer where the headers alone decide; null for a request whose body is to be read. */
-  #refuse(request: IncomingMessage, encoding: OtlpEncoding | null): Answer | null {
+  #refuse(request: IncomingMessage, encoding: OtlpEncoding | null): HttpAnswer | null {
     const { method, headers } = request;
     const { origin } = headers;
     const answerIn = encoding ?? 'json';
@@ -193,8 +188,11 @@ export class OtlpHttpReceiver {
       );
     }
     if (method === 'OPTIONS' && origin !== undefined) {
-      const requested = headers['access-control-request-headers'];
-      return { status: 204, body: Buffer.alloc(0), headers: this.#cors.preflightHeaders(origin, requested) };
+      const asked = {
+        headers: headers['access-control-request-headers'],
+        isPrivateNetwork: headers['access-control-request-private-network'] === 'true',
+      };
+      return { status: 204, body: Buffer.alloc(0), headers: this.#cors.preflightHeaders(origin, asked) };
     }
     if (method !== 'POST') {
       return status(405, StatusCode.unimplemented, `${PATH} takes POST, not ${method}`, answerIn, { allow: 'POST' });
@@ -214,7 +212,7 @@ export class OtlpHttpReceiver {
     return busyBecause === null ? null : busy(busyBecause, this.#limits.retryAfterMs, answerIn);
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): Promise<Answer> {
+  async #take(request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): Promise<HttpAnswer> {
     let takenBytes = 0;
     try {
       checkAnnouncedLength(request, this.#limits.bodyBytesMax, this.#budget);
@@ -263,38 +261,3 @@ export interface HostPolicy {
 }
 
 const LOOPBACK_ONLY: HostPolicy = { names: new Set(), isStrict: true };
-
-function toAnswer(result: IngestResult, encoding: OtlpEncoding): Answer {
-  switch (result.kind) {
-    case 'stored':
-      return { status: 200, body: encodeSuccess(encoding, result.rejectedSpans, result.message) };
-    case 'malformed':
-      return status(400, StatusCode.invalidArgument, result.message, encoding);
-    case 'tooLarge':
-      return status(413, StatusCode.resourceExhausted, result.message, encoding);
-    default:
-      return busy(result.message, result.retryAfterMs, encoding);
-  }
-}
-
-function busy(message: string, retryAfterMs: number, encoding: OtlpEncoding): Answer {
-  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
-  return status(503, StatusCode.unavailable, message, encoding, headers);
-}
-
-function status(
-  httpStatus: number,
-  code: number,
-  message: string,
-  encoding: OtlpEncoding,
-  headers: Readonly<Record<string, string>> = {},
-): Answer {
-  return { status: httpStatus, body: encodeStatus(encoding, code, message), headers };
-}
-
-/** Null for a content type that is not OTLP's. */
-function requestEncoding(request: IncomingMessage): OtlpEncoding | null {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (type === CONTENT_TYPES.protobuf || type === 'application/protobuf') return 'protobuf';
-  return type === CONTENT_TYPES.json ? 'json' : null;
-}
