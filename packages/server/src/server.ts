@@ -63,7 +63,10 @@ const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'api', 'engine', 
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
   const stops: Partial<Record<(typeof STOP_ORDER)[number], () => Promise<unknown>>> = {};
   let closing: Promise<void> | null = null;
-  const close = (): Promise<void> => (closing ??= stop(stops, log));
+  const close = (): Promise<void> => {
+    if (closing === null) log.info('stopping');
+    return (closing ??= stop(stops, log).finally(() => log.info('stopped')));
+  };
   try {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
@@ -113,7 +116,16 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
-      ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
+      ...healthRoutes({
+        registry,
+        readiness: () =>
+          readiness({
+            engine: engine.state,
+            spool: spool.status,
+            isStopping: closing !== null,
+            isWithoutGrpc: otlpGrpcAddress === null,
+          }),
+      }),
     ];
     const api = new ApiServer({
       routes: [...routes, openApiRoute(routes, VERSION)],
@@ -137,6 +149,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       if (closing !== null) return;
       const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
       loader.start();
+      log.info({ dataDirectory: config.dataDirectory }, 'ready');
       stops.loader = () => loader.drain(limits.loader.drainTimeoutMs);
     };
     const ready = open();

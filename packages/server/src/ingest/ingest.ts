@@ -5,7 +5,13 @@ import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
 import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
 import { writeNativeBlock } from './native-block.ts';
-import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
+import {
+  REFUSAL_CODES,
+  MalformedRequestError,
+  RequestTooLargeError,
+  type IngestResult,
+  type SpanRefusal,
+} from './result.ts';
 import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
 
@@ -96,6 +102,7 @@ export class Ingest {
       labelNames: ['reason'],
       registers: [registry],
     });
+    for (const reason of REFUSAL_CODES) this.#rejected.inc({ reason }, 0);
   }
 
   /** What one request and one span may hold. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EngineError, type Engine } from '../storage/engine.ts';
@@ -51,6 +52,20 @@ test('a segment is tried again, with the same token, until the engine is back', 
   await eventually(() => spool.status.backlogSegments === 0);
   expect(tokens).toHaveLength(6);
   expect(new Set(tokens).size).toBe(1);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
+test('a failure that lasts is one line in the log, and its end another', async () => {
+  const lines: string[] = [];
+  const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const engine = engineThatAnswers(['unavailable', 'unavailable', 'unavailable', 'timeout', 'timeout'], []);
+  const loader = new Loader({ spool, engine, log: told, registry, limits });
+  loader.start();
+  await seal('1');
+  await eventually(() => spool.status.backlogSegments === 0);
+  const trying = 'a segment is not stored yet; trying again';
+  expect(lines).toEqual([trying, trying, 'the segment is stored now']);
   await spool.close();
   expect(await loader.drain(1_000)).toBe(true);
 });

@@ -78,10 +78,12 @@ export class Loader {
     const { spool, engine, log } = this.#options;
     const { retryDelayMs, retryDelayMsMax, refusalsMax } = this.#limits;
     let refusals = 0;
+    let told = '';
     for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
       try {
         await engine.insertNativeFile('spans', segment.path, segment.name);
         await spool.release(segment);
+        if (told !== '') log.warn({ segment: segment.name }, 'the segment is stored now');
         this.#inserts.inc({ outcome: 'stored' });
         this.#spans.inc(segment.rows);
         return;
@@ -98,7 +100,9 @@ export class Loader {
           this.#inserts.inc({ outcome: 'rejected' });
           return;
         }
-        log.warn({ err: error, segment: segment.name, delayMs }, 'a segment is not stored yet; trying again');
+        if (told !== outcome)
+          log.warn({ err: error, segment: segment.name }, 'a segment is not stored yet; trying again');
+        told = outcome;
       }
       await delay(delayMs, undefined, { signal }).catch(() => {});
     }

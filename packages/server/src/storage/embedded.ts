@@ -161,7 +161,10 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const { pingIntervalMs, unansweredPingsDown, unansweredPingsMax } = this.#limits;
     const { unansweredPings } = engine;
     const reason = `the engine has not answered for ${unansweredPings * pingIntervalMs} ms`;
-    this.#state = unansweredPings < unansweredPingsDown ? { kind: 'ready' } : { kind: 'down', reason };
+    const isDown = unansweredPings >= unansweredPingsDown;
+    if (isDown && this.#state.kind === 'ready') this.#options.log.warn('the engine does not answer');
+    if (!isDown && this.#state.kind === 'down') this.#options.log.warn('the engine answers again');
+    this.#state = isDown ? { kind: 'down', reason } : { kind: 'ready' };
     if (unansweredPings >= unansweredPingsMax) engine.kill(reason);
     else engine.ping();
   }
@@ -170,15 +173,19 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const { restartDelayMs, restartDelayMsMax } = this.#limits;
     if (uptimeMs > restartDelayMsMax) this.#restartDelayMs = restartDelayMs;
     let sentence = reason;
+    let told = '';
     while (!this.#closing.signal.aborted) {
       const delayMs = this.#restartDelayMs;
       this.#restartDelayMs = Math.min(delayMs * 2, restartDelayMsMax);
       this.#state = { kind: 'down', reason: sentence };
       this.#metrics.restarts.inc();
-      this.#options.log.error({ reason: sentence, delayMs }, 'the engine is down; starting it again');
+      // A line where the state changes, not one an attempt.
+      if (told !== sentence) this.#options.log.error({ reason: sentence }, 'the engine is down; starting it again');
+      told = sentence;
       try {
         await delay(delayMs, undefined, { signal: this.#closing.signal });
         await this.#open();
+        this.#options.log.warn('the engine is up again');
         return;
       } catch (error) {
         sentence = error instanceof Error ? error.message : String(error);
