@@ -152,6 +152,16 @@ describe('readConfig', () => {
     expect(messageOf(['--retention-max-disk-share', '80'])).toContain('above 0 and up to 1');
   });
 
+  it('refuses limits of which one makes the other useless', () => {
+    expect(messageOf(['--receivers-bytes-in-flight-max', '8MiB'])).toBe(
+      'otlpHttp.bodyBytesMax, 16MiB (default), was given greater than receivers.bytesInFlightMax, 8MiB ' +
+        '(--receivers-bytes-in-flight-max); accepted is at most as much',
+    );
+    expect(messageOf(['--engine-memory-bytes-max', '512MiB'])).toContain(
+      'engine.queryMemoryBytesMax, 640MiB (default)',
+    );
+  });
+
   it('prints settings that can be read again', () => {
     const config = readConfig(['--otlp-http-cors-origins', 'https://a.example,*', '--http-port', '0'], {});
     const text = configText(config);

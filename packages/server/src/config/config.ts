@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
 import { readConfigFile, type Given } from './file.ts';
 import { limitsFrom, type Limits } from './limits.ts';
-import { ConfigError, type Setting } from './setting.ts';
+import { ConfigError, show, type Setting } from './setting.ts';
 import { ALL_SETTINGS, SETTINGS, type Settings } from './settings.ts';
 
 /** What `throughline up` was told, by flags, by environment, by a file or by default; frozen. */
@@ -97,7 +97,32 @@ const LISTENERS = [
   ['httpPort', 'the UI'],
 ] as const;
 
+/** The first must not be greater than the second, or nothing would ever be taken. */
+const ORDERED = [
+  ['otlpHttp.bodyBytesMax', 'receivers.bytesInFlightMax'],
+  ['otlpHttp.decompressedBytesMax', 'receivers.bytesInFlightMax'],
+  ['otlpGrpc.messageBytesMax', 'receivers.bytesInFlightMax'],
+  ['otlpGrpc.decompressedBytesMax', 'receivers.bytesInFlightMax'],
+  ['loader.retryDelayMs', 'loader.retryDelayMsMax'],
+  ['engine.queryMemoryBytesMax', 'engine.memoryBytesMax'],
+  ['engine.unansweredPingsDown', 'engine.unansweredPingsMax'],
+  ['engine.restartDelayMs', 'engine.restartDelayMsMax'],
+] as const;
+
+function checkOrder({ values, sources }: Config): void {
+  for (const pair of ORDERED) {
+    const [less, more] = pair.map((key) => Number(values.get(key)));
+    if ((less ?? 0) <= (more ?? 0)) continue;
+    const [lessShown, moreShown] = pair.map((key) => {
+      const setting = ALL_SETTINGS.find((candidate) => candidate.key === key) as Setting;
+      return `${key}, ${show(setting, values.get(key))} (${sources.get(key)})`;
+    });
+    throw new ConfigError(`${lessShown}, was given greater than ${moreShown}; accepted is at most as much`);
+  }
+}
+
 function checkTogether(config: Config): void {
+  checkOrder(config);
   const { host, noAuth, sources } = config;
   const taken = new Map<number, string>();
   for (const [name, listener] of LISTENERS) {
