@@ -3,6 +3,7 @@ import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields } from '../ingest/span-fields.ts';
 import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
+import { appendUsualAttribute } from './json-attribute.ts';
 import { readAnyValue } from './json-any-value.ts';
 import { parseJson, type JsonObject } from './json-object.ts';
 import { OTLP_HTTP_LIMITS } from './limits.ts';
@@ -86,9 +87,9 @@ class OtlpJsonDecoder {
     text.clear();
     fields.reset(text.bytes);
     block.beginSpan();
-    [fields.traceIdStart, fields.traceIdEnd] = text.addBytes(span.hex('traceId'));
-    [fields.spanIdStart, fields.spanIdEnd] = text.addBytes(span.hex('spanId'));
-    [fields.parentSpanIdStart, fields.parentSpanIdEnd] = text.addBytes(span.hex('parentSpanId'));
+    [fields.traceIdStart, fields.traceIdEnd] = span.hex('traceId', text);
+    [fields.spanIdStart, fields.spanIdEnd] = span.hex('spanId', text);
+    [fields.parentSpanIdStart, fields.parentSpanIdEnd] = span.hex('parentSpanId', text);
     [fields.traceStateStart, fields.traceStateEnd] = text.add(span.string('traceState'));
     [fields.nameStart, fields.nameEnd] = text.add(span.string('name'));
     fields.kind = storedEnumeration(span.enumeration('kind', SPAN_KINDS));
@@ -123,8 +124,8 @@ class OtlpJsonDecoder {
     const text = this.#text;
     const fields = emptyLink();
     this.#decodeAttributes(link, this.#block.links.attributes);
-    [fields.traceIdStart, fields.traceIdEnd] = text.addBytes(link.hex('traceId'));
-    [fields.spanIdStart, fields.spanIdEnd] = text.addBytes(link.hex('spanId'));
+    [fields.traceIdStart, fields.traceIdEnd] = link.hex('traceId', text);
+    [fields.spanIdStart, fields.spanIdEnd] = link.hex('spanId', text);
     [fields.traceStateStart, fields.traceStateEnd] = text.add(link.string('traceState'));
     fields.flags = link.uint32('flags');
     fields.droppedAttributesCount = link.uint32('droppedAttributesCount');
@@ -133,7 +134,10 @@ class OtlpJsonDecoder {
 
   #decodeAttributes(owner: JsonObject, attributes: AttributeColumns): void {
     const text = this.#attributeText;
-    for (const attribute of owner.objects('attributes')) {
+    const items = owner.array('attributes');
+    for (let index = 0; index < items.length; index++) {
+      if (appendUsualAttribute(items[index], attributes, text)) continue;
+      const attribute = owner.item('attributes', index, items[index]);
       text.clear();
       const [start, end] = text.add(attribute.string('key'));
       attributes.key(text.bytes, start, end);
