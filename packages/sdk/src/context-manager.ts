@@ -1,8 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
 import { activeStore, enterStore, runWith } from './active-store.ts';
-import { contextOf, storeOf, type Stored } from './context.ts';
-import { isContext } from './parent.ts';
+import { contextOf, storeOfGiven, type Stored } from './context.ts';
 import { property } from './property.ts';
 
 /** The active span and context behind OpenTelemetry's interface. */
@@ -51,7 +50,7 @@ export class StorageContextManager implements ContextManager {
 
 /** What to make active for a context that somebody handed over; anything that is none holds nothing. */
 function storeToActivate(context: Context): Stored {
-  return isContext(context) ? storeOf(context) : ROOT_CONTEXT;
+  return storeOfGiven(context) ?? ROOT_CONTEXT;
 }
 
 type Listener = (this: unknown, ...args: unknown[]) => unknown;
@@ -64,7 +63,7 @@ function isEventEmitter(target: unknown): target is EventEmitter {
   }
 }
 
-function bound(stored: ReturnType<typeof storeOf>, fn: Listener): Listener {
+function bound(stored: Stored, fn: Listener): Listener {
   const wrapper: Listener = function (this: unknown, ...args) {
     return runWith(stored, () => fn.apply(this, args));
   };

@@ -68,6 +68,16 @@ export function storeOf(context: Context): Stored {
   return context instanceof SpanHoldingContext ? context.span : context;
 }
 
+/** The same for what a caller handed over as a context: `undefined` for what is none. Never throws. */
+export function storeOfGiven(context: Context): Stored | undefined {
+  try {
+    if (context instanceof SpanHoldingContext) return context.span;
+    return typeof context.getValue === 'function' ? context : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A context that holds one of our spans, and the RPC metadata of its trace where a server has set that. */
 class SpanHoldingContext implements Context {
   readonly span: SpanIdentity;

@@ -14,13 +14,12 @@ import {
   type TracerProvider,
 } from '@opentelemetry/api';
 import { activeStore, runWithSpan } from './active-store.ts';
-import { isSuppressed, spanInStore, storeOf, storeWithoutSpan, storeWithSpan, type Stored } from './context.ts';
+import { isSuppressed, spanInStore, storeOfGiven, storeWithoutSpan, storeWithSpan, type Stored } from './context.ts';
 import { StorageContextManager } from './context-manager.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
 import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
-import { isContext } from './parent.ts';
 import { property } from './property.ts';
 
 /** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
@@ -115,7 +114,7 @@ class RecorderTracer implements OtelTracer {
   }
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
-    return this.#start(name, options, storeOfGiven(context));
+    return this.#start(name, options, storeOrActive(context));
   }
 
   startActiveSpan<F extends (span: OtelSpan) => unknown>(
@@ -135,7 +134,7 @@ class RecorderTracer implements OtelTracer {
     context: Context | undefined,
     fn: F,
   ): ReturnType<F> {
-    const stored = storeOfGiven(context);
+    const stored = storeOrActive(context);
     const span = this.#start(name, options, stored);
     const before = context === undefined ? stored : activeStore();
     return runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
@@ -147,16 +146,23 @@ class RecorderTracer implements OtelTracer {
     stored: Stored | undefined,
   ): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
-    const parentStore = property(options, 'root') === true ? storeWithoutSpan(stored) : stored;
+    const parentStore = isRoot(options) ? storeWithoutSpan(stored) : stored;
     const parent = ownSpan(this.#recorder, spanInStore(parentStore));
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
 }
 
+function isRoot(options: OtelSpanOptions | undefined): boolean {
+  try {
+    return options?.root === true;
+  } catch {
+    return false;
+  }
+}
+
 /** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
-function storeOfGiven(context: Context | undefined): Stored | undefined {
-  if (context === undefined) return activeStore();
-  return isContext(context) ? storeOf(context) : activeStore();
+function storeOrActive(context: Context | undefined): Stored | undefined {
+  return context === undefined ? activeStore() : (storeOfGiven(context) ?? activeStore());
 }
 
 /** What the two APIs accept alike at a span's start. */

@@ -53,7 +53,7 @@ export function storeUnder(
 }
 
 /** Whether it has the methods of a context; a span has not. Never throws. */
-export function isContext(parent: unknown): parent is Context {
+function isContext(parent: unknown): parent is Context {
   if (typeof parent !== 'object' || parent === null) return false;
   try {
     if (parent instanceof SpanIdentity) return false;

@@ -1,4 +1,4 @@
-import { createContextKey, type Context } from '@opentelemetry/api';
+import { createContextKey, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import { valueIn, type Stored } from '../context.ts';
 import { SAMPLED_FLAG, type LocalTrace } from '../local-trace.ts';
 import { SpanIdentity } from '../span-identity.ts';
@@ -14,7 +14,7 @@ export function contextWithWish(context: Context, wish: CallerWish): Context {
 
 /** Decides a new trace as the caller wished, if the context that it starts in holds a wish; answers whether it does. */
 export function followWish(trace: LocalTrace, stored: Stored | undefined): boolean {
-  if (stored === undefined || stored instanceof SpanIdentity) return false;
+  if (stored === undefined || stored === ROOT_CONTEXT || stored instanceof SpanIdentity) return false;
   const wish = valueIn(stored, WISH_KEY) as CallerWish | undefined;
   if (wish === undefined) return false;
   if (wish !== 'drop') trace.flags |= SAMPLED_FLAG;
