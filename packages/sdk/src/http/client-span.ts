@@ -20,6 +20,8 @@ import {
 } from './attributes.ts';
 import type { OutgoingRequest } from './options.ts';
 
+const SCOPE = '@throughline/sdk';
+
 /** The span of one outgoing request, whatever client sends it; it ends once. */
 export class ClientSpan {
   readonly span: Span;
@@ -40,8 +42,15 @@ export class ClientSpan {
 
   /** Writes this span's identity into the request's headers. */
   inject<C>(carrier: C, setter: TextMapSetter<C>): void {
-    if (!(this.span instanceof SpanIdentity)) return;
-    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(this.span, activeStore())), carrier, setter);
+    const span = this.#ownSpan();
+    if (!(span instanceof SpanIdentity)) return;
+    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(span, activeStore())), carrier, setter);
+  }
+
+  /** An unsampled child may be its parent's own span, but W3C asks for a parent id of its own in each request. */
+  #ownSpan(): unknown {
+    if (this.isRecording || this.span !== this.#tracer.activeSpan()) return this.span;
+    return this.#tracer.openTelemetry.tracerProvider.getTracer(SCOPE).startSpan('unsampled');
   }
 
   setTarget(request: OutgoingRequest, address: string, port: number): void {
