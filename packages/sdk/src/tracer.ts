@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
@@ -168,10 +169,10 @@ export class Tracer {
     try {
       result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
     } catch (error) {
-      this.endSpan(span, error);
+      endFailed(span, error);
       throw error;
     }
-    if (isThenable(result)) return this.#endWhenSettled(span, result) as Result;
+    if (isThenable(result)) return endWhenSettled(span, under, result) as Result;
     span.end();
     return result;
   }
@@ -184,11 +185,8 @@ export class Tracer {
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
   endSpan(span: Span, error?: unknown): void {
     try {
-      if (error !== undefined) {
-        span.recordException(error);
-        span.setStatus({ code: 2, message: errorMessage(error) });
-      }
-      span.end();
+      if (error === undefined) span.end();
+      else endFailed(span, error);
     } catch {
       // It is no span of ours.
     }
@@ -309,19 +307,6 @@ export class Tracer {
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
 
-  #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
-    return result.then(
-      (value) => {
-        span.end();
-        return value;
-      },
-      (error: unknown) => {
-        this.endSpan(span, error);
-        throw error;
-      },
-    );
-  }
-
   #pendingBytes(): number {
     return this.#batch.pendingBytes + this.#exporter.pendingBytes;
   }
@@ -361,6 +346,37 @@ async function withinMs(promise: Promise<void>, timeoutMs: number): Promise<bool
   const answer = await Promise.race([inTime, late]);
   clearTimeout(timer);
   return answer;
+}
+
+/** Whatever was thrown, nothing at all too. */
+function endFailed(span: Span, error: unknown): void {
+  span.recordException(error);
+  span.setStatus({ code: 2, message: errorMessage(error) });
+  span.end();
+}
+
+/**
+ * Ends the span when what it has started is done. A thenable that is no promise, such as a query that is sent once it is awaited, is
+ * awaited at once and in the span.
+ */
+function endWhenSettled<T>(
+  span: RecordingSpan | NonRecordingSpan,
+  under: Stored | undefined,
+  result: PromiseLike<T>,
+): PromiseLike<T> {
+  const promise = types.isPromise(result)
+    ? (result as PromiseLike<T>)
+    : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
+  return promise.then(
+    (value) => {
+      span.end();
+      return value;
+    },
+    (error: unknown) => {
+      endFailed(span, error);
+      throw error;
+    },
+  );
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
