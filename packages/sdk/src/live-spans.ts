@@ -41,7 +41,13 @@ export class LiveSpans {
   /** Whether there is room for one more; if not, it counts as dropped. */
   hasRoom(): boolean {
     const { counters, diagnostics, liveSpanLimit } = this.#options;
-    if (counters.live < liveSpanLimit) return true;
+    if (counters.live < liveSpanLimit) {
+      // Well below the limit, or the log would get a line for each span that ends at it.
+      if (counters.live < liveSpanLimit / 2) {
+        diagnostics.state('live spans', 'ok', `${counters.live} spans have not ended: new ones are recorded again`);
+      }
+      return true;
+    }
     counters.dropped.limit++;
     const line = `${liveSpanLimit} spans have not ended: new ones are not recorded (limits.liveSpanLimit)`;
     diagnostics.state('live spans', 'full', line);
