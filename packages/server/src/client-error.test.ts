@@ -6,8 +6,19 @@ import { answerClientErrors } from './client-error.ts';
 
 let server: Server;
 beforeEach(async () => {
-  server = createServer({ requestTimeout: 200, headersTimeout: 100, connectionsCheckingInterval: 20 });
-  answerClientErrors(server, (status, why) => ({ contentType: 'text/plain', body: `${status}: ${why}` }));
+  server = createServer({
+    requestTimeout: 200,
+    headersTimeout: 100,
+    connectionsCheckingInterval: 20,
+    maxHeaderSize: 8_192,
+  });
+  answerClientErrors(server, {
+    headerBytesMax: 8_192,
+    answer: (status, why, isInHeaders) => ({
+      contentType: 'text/plain',
+      body: `${status}: ${why}${isInHeaders ? '' : ', behind its headers'}`,
+    }),
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
@@ -30,7 +41,7 @@ async function send(bytes: string | Uint8Array): Promise<string> {
 test.each([
   ['TLS', Buffer.from('16030100010100', 'hex'), 400, 'use http:// instead of https://'],
   ['a length that is no number', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400, 'Content-Length'],
-  ['a huge path', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'take more than 16384 bytes'],
+  ['a huge path', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'take more than 8192 bytes'],
   ['a head that does not end', 'GET / HTTP/1.1\r\n', 408, 'did not arrive in time'],
 ])('%s is answered with the reason, and the connection is closed', async (_, bytes, status, why) => {
   const answer = await send(bytes);
@@ -40,6 +51,13 @@ test.each([
   expect(head).toContain('Connection: close');
   expect(body).toContain(`${status}: `);
   expect(body).toContain(why);
+});
+
+test('a body that does not arrive is told from headers that do not', async () => {
+  server.on('request', (request) => request.resume());
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n';
+  expect(await send(`${head}x`)).toContain('did not arrive in time, behind its headers');
+  expect(await send('POST / HTTP/1.1\r\nHost: a\r\n')).not.toContain('behind its headers');
 });
 
 test('nothing is written into the middle of another answer', async () => {

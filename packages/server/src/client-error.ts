@@ -1,5 +1,12 @@
-import { maxHeaderSize, STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+
+export interface ClientErrorOptions {
+  /** What the server takes as a request's line and headers. */
+  readonly headerBytesMax: number;
+  /** Puts the status and the sentence into the server's own form; is told whether the request's headers had not arrived. */
+  readonly answer: (status: number, why: string, isInHeaders: boolean) => ClientErrorAnswer;
+}
 
 export interface ClientErrorAnswer {
   readonly contentType: string;
@@ -15,13 +22,9 @@ interface ClientError extends Error {
 
 /**
  * Answers what Node itself refuses before there is a request, such as TLS on a port without it: with a body that says
- * why, and closes the connection. `answer` puts the status and the sentence into the server's own form; it is told whether
- * the request's headers had not arrived.
+ * why, and closes the connection.
  */
-export function answerClientErrors(
-  server: Server,
-  answer: (status: number, why: string, isInHeaders: boolean) => ClientErrorAnswer,
-): void {
+export function answerClientErrors(server: Server, { headerBytesMax, answer }: ClientErrorOptions): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
   for (const event of ['request', 'checkContinue']) {
     server.prependListener(event, ({ socket }: { socket: Duplex }, response: ServerResponse) => {
@@ -37,7 +40,11 @@ export function answerClientErrors(
       return;
     }
     const status = statusOf(error.code);
-    const { contentType, body } = answer(status, explain(error), response === undefined || response.writableFinished);
+    const { contentType, body } = answer(
+      status,
+      explain(error, headerBytesMax),
+      response === undefined || response.writableFinished,
+    );
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Connection: close',
@@ -61,11 +68,11 @@ function statusOf(code = ''): number {
 /** The first bytes of a TLS handshake: its record type and the protocol's major version. */
 const TLS_HANDSHAKE = [0x16, 0x03];
 
-function explain({ code, reason, message, rawPacket }: ClientError): string {
+function explain({ code, reason, message, rawPacket }: ClientError, headerBytesMax: number): string {
   if (TLS_HANDSHAKE.every((byte, index) => rawPacket?.[index] === byte)) {
     return 'this port speaks HTTP without TLS; use http:// instead of https://';
   }
-  if (code === 'HPE_HEADER_OVERFLOW') return `the request's line and headers take more than ${maxHeaderSize} bytes`;
+  if (code === 'HPE_HEADER_OVERFLOW') return `the request's line and headers take more than ${headerBytesMax} bytes`;
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'the request did not arrive in time';
   return `the request is not HTTP/1.1 as it should be: ${reason ?? message}`;
 }

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EngineError } from '../query/rows.ts';
 import { json } from './answer.ts';
 import { healthRoutes } from './health-routes.ts';
@@ -56,6 +56,12 @@ async function ask(port: number, path: string, { method = 'GET', headers = {} }:
   return { status: response.statusCode, headers: response.headers, body };
 }
 
+/** Answers in so many pieces of 64 KiB. */
+const streamed = (path: string, pieces: number): Route => ({
+  ...aRoute(path, () => ({})),
+  handle: () => ({ status: 200, contentType: 'text/plain', body: Array<string>(pieces).fill('x'.repeat(65_536)) }),
+});
+
 function aRoute(path: string, answer: (signal: AbortSignal) => unknown, asksStore = true): Route {
   return route({
     path,
@@ -100,6 +106,30 @@ describe('ApiServer', () => {
     const posted = await get('/api/v1/x', { method: 'POST' });
     expect(posted).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
     expect(codeOf(posted)).toBe('method_not_allowed');
+  });
+
+  it('holds a bounded number of large answers for slow readers, and not for ever', async () => {
+    const routes = [streamed('/large', 2_000), streamed('/less', 3)];
+    const { port, get, registry } = await serve(routes, { streamedAnswersMax: 2, sendTimeoutMs: 1_000 });
+    const readers = Array.from({ length: 2 }, () => connect(port, '127.0.0.1'));
+    const closed = readers.map((reader) =>
+      once(
+        reader.on('error', () => {}),
+        'close',
+      ),
+    );
+    for (const reader of readers) {
+      reader.write('GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      await once(reader, 'readable');
+    }
+    const refused = await get('/large', { headers: { host: 'localhost' } });
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
+    await vi.waitFor(async () => {
+      expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="http.sendTimeoutMs"} 2');
+    }, 10_000);
+    expect((await get('/less', { headers: { host: 'localhost' } })).body).toHaveLength(3 * 65_536);
+    for (const reader of readers) reader.resume();
+    await Promise.all(closed);
   });
 
   it('answers 403 to pages from elsewhere, whatever their browser says of them, and follows links from there', async () => {

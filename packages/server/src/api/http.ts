@@ -53,6 +53,7 @@ export class ApiServer {
   readonly #turns: Turns;
   readonly #metrics: ApiMetrics;
   readonly #limitCounter: LimitCounter;
+  #streaming = 0;
   readonly #server: Server;
 
   constructor({ routes, ui, hostNames, log, registry, limits }: ApiServerOptions) {
@@ -61,21 +62,25 @@ export class ApiServer {
     this.#hostNames = new Set(hostNames);
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
-    const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs, connectionsMax } =
-      this.#limits;
+    const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
+    const { connectionsMax, headerBytesMax } = this.#limits;
     this.#turns = new Turns({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
     this.#metrics = new ApiMetrics(registry, this.#turns);
     this.#limitCounter = new LimitCounter(registry);
     this.#server = createServer(
-      { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
+      { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, maxHeaderSize: headerBytesMax },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
-    answerClientErrors(this.#server, (status, message) => {
-      if (status === 408) this.#limitCounter.reached('http.requestTimeoutMs');
-      const { body, contentType } = json({ error: { code: 'not_http', message } }, status);
-      return { contentType, body: typeof body === 'string' ? body : '' };
+    answerClientErrors(this.#server, {
+      headerBytesMax,
+      answer: (status, message) => {
+        if (status === 408) this.#limitCounter.reached('http.requestTimeoutMs');
+        if (status === 431) this.#limitCounter.reached('http.headerBytesMax');
+        const { body, contentType } = json({ error: { code: 'not_http', message } }, status);
+        return { contentType, body: typeof body === 'string' ? body : '' };
+      },
     });
     // A connection on which nothing moves for longer than a request and its answer may take: its client reads no more.
     this.#server.timeout = requestTimeoutMs + answerTimeoutMs;
@@ -111,12 +116,40 @@ export class ApiServer {
     let label = 'none';
     try {
       const answer = await this.#answer(request, left.signal, (path) => (label = path));
-      await send(response, answer, left.signal);
+      await this.#send(response, answer, left.signal);
     } catch (error) {
       if (response.headersSent) response.destroy();
       else await send(response, this.#problem(error), left.signal).catch(() => response.destroy());
     }
     this.#metrics.observe(label, response.statusCode, performance.now() - startedMs);
+  }
+
+  /** A large answer is held until its client has taken it: only so many are, and only so long. */
+  async #send(response: ServerResponse, answer: Answer, left: AbortSignal): Promise<void> {
+    if (typeof answer.body === 'string' || answer.body instanceof Uint8Array) return send(response, answer, left);
+    const { streamedAnswersMax, sendTimeoutMs, retryAfterMs } = this.#limits;
+    if (this.#streaming >= streamedAnswersMax) {
+      this.#limitCounter.reached('http.streamedAnswersMax');
+      const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
+      throw new Problem(
+        503,
+        'too_many_answers',
+        `${streamedAnswersMax} large answers are being sent already`,
+        retryAfter,
+      );
+    }
+    this.#streaming += 1;
+    const timer = setTimeout(() => {
+      this.#limitCounter.reached('http.sendTimeoutMs');
+      response.destroy();
+    }, sendTimeoutMs);
+    try {
+      await send(response, answer, left);
+      if (!response.closed) await once(response, 'close', { signal: left });
+    } finally {
+      clearTimeout(timer);
+      this.#streaming -= 1;
+    }
   }
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {

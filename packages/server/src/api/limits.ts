@@ -8,6 +8,12 @@ export interface ApiLimits {
   /** A request that has not arrived whole by then is cut off. */
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
+  /** A request's line and headers; more are answered 431. */
+  readonly headerBytesMax: number;
+  /** Answers in pieces, which hold a whole trace, that are sent at the same time; one more is answered 503. */
+  readonly streamedAnswersMax: number;
+  /** A client that has not taken such an answer by then is cut off. */
+  readonly sendTimeoutMs: number;
   /** How long running questions may go on when the collector stops. */
   readonly closeTimeoutMs: number;
   /** What `Retry-After` says where a question is answered 503. */
@@ -20,6 +26,9 @@ export const API_LIMITS: ApiLimits = {
   answerTimeoutMs: 30_000,
   requestTimeoutMs: 15_000,
   connectionsMax: 512,
+  headerBytesMax: 16 * 1024,
+  streamedAnswersMax: 16,
+  sendTimeoutMs: 60_000,
   closeTimeoutMs: 1_000,
   retryAfterMs: 1_000,
 };

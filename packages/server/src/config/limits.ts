@@ -77,6 +77,7 @@ const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]:
     jsonHeapBytesMax: [64 * MIB, 64 * GIB, 'Memory of that thread; a body that needs more is answered 413'],
     requestTimeoutMs: [SECOND, HOUR, 'For a whole request; a slower sender is answered 408 and cut off'],
     headersTimeoutMs: [SECOND, HOUR, 'For the headers of a request; a slower sender is answered 408 and cut off'],
+    headerBytesMax: [KIB, MIB, "A request's line and headers; more are answered 431"],
     keepAliveTimeoutMs: [SECOND, HOUR, 'A connection without a request is closed after it', null],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
     discardBytesMax: [0, 16 * GIB, 'What is read of a refused body before its connection is cut'],
@@ -216,6 +217,9 @@ const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]:
     waitingQuestionsMax: [0, 100_000, 'Questions that wait; one more is answered 503'],
     answerTimeoutMs: [100, HOUR, 'For an answer; then its statements are cancelled and it is answered 504'],
     requestTimeoutMs: [SECOND, HOUR, 'For a whole request; a slower client is answered 408 and cut off'],
+    headerBytesMax: [KIB, MIB, "A request's line and headers; more are answered 431"],
+    streamedAnswersMax: [1, 100_000, 'Large answers that are sent at once; one more is answered 503'],
+    sendTimeoutMs: [SECOND, HOUR, 'For a client to take a large answer; a slower one is cut off'],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
     closeTimeoutMs: [0, HOUR, 'For running questions when the collector stops', null],
     retryAfterMs: [

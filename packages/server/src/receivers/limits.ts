@@ -25,6 +25,8 @@ export interface OtlpHttpLimits {
   /** A request that has not arrived whole by then is answered 408 and cut off. */
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
+  /** A request's line and headers; more are answered 431. */
+  readonly headerBytesMax: number;
   /** A connection without a request is closed after it. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
@@ -46,6 +48,7 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   jsonHeapBytesMax: 512 * 1024 * 1024,
   requestTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
+  headerBytesMax: 16 * 1024,
   keepAliveTimeoutMs: 65_000,
   connectionsMax: 4_096,
   discardBytesMax: 32 * 1024 * 1024,

@@ -82,6 +82,7 @@ export class OtlpHttpReceiver {
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
+      maxHeaderSize: this.#limits.headerBytesMax,
       keepAliveTimeout: this.#limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     });
@@ -93,14 +94,18 @@ export class OtlpHttpReceiver {
     this.#server.on('request', handle);
     // Whoever asks before sending the body learns of a refusal before sending it.
     this.#server.on('checkContinue', handle);
-    answerClientErrors(this.#server, (httpStatus, why, isInHeaders) => {
-      if (httpStatus === 408) {
-        this.#limitCounter.reached(`otlpHttp.${isInHeaders ? 'headers' : 'request'}TimeoutMs`);
-      }
-      this.#metrics.requests.inc({ outcome: String(httpStatus) });
-      const code = STATUS_CODES_OF_NODE[httpStatus] ?? StatusCode.invalidArgument;
-      // What was to come, and in which encoding, is not known.
-      return { contentType: CONTENT_TYPES.json, body: encodeStatus('json', code, why) };
+    answerClientErrors(this.#server, {
+      headerBytesMax: this.#limits.headerBytesMax,
+      answer: (httpStatus, why, isInHeaders) => {
+        if (httpStatus === 431) this.#limitCounter.reached('otlpHttp.headerBytesMax');
+        if (httpStatus === 408) {
+          this.#limitCounter.reached(`otlpHttp.${isInHeaders ? 'headers' : 'request'}TimeoutMs`);
+        }
+        this.#metrics.requests.inc({ outcome: String(httpStatus) });
+        const code = STATUS_CODES_OF_NODE[httpStatus] ?? StatusCode.invalidArgument;
+        // What was to come, and in which encoding, is not known.
+        return { contentType: CONTENT_TYPES.json, body: encodeStatus('json', code, why) };
+      },
     });
   }
 
