@@ -387,6 +387,26 @@ test.each([
   }
 });
 
+const withEnd = (endTimeUnixNano: string) => ({
+  resourceSpans: [{ scopeSpans: [{ spans: [{ ...GOOD, endTimeUnixNano }] }] }],
+});
+
+test('times are exact in every form, whatever their size', () => {
+  const times = fc.oneof(
+    fc.bigInt(0n, 2n ** 63n - 1n),
+    fc.bigInt(0n, 2n ** 20n),
+    fc.constantFrom(2n ** 32n, 10n ** 18n),
+  );
+  fc.assert(
+    fc.property(times, (time) => {
+      const expected = fromProtobuf(encodeOtlp(withEnd(String(time))));
+      expect(fromJson(withEnd(String(time)))).toEqual(expected);
+      expect(fromJson(withEnd(`0${String(time)}`))).toEqual(expected);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('JSON with a byte order mark is taken', () => {
   const json = JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [GOOD] }] }] });
   expect(fromJsonText(`\ufeff${json}`)).toEqual(fromJsonText(json));
