@@ -85,11 +85,19 @@ describe('throughline up', () => {
     expect(await running.ended).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('prints its settings with their sources, and starts nothing', async () => {
+    const { code, stdout, stderr } = await run('up', '--print-config', '--spool-segment-age-ms', '50').ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^ {2}segmentAgeMs: 50ms +# --spool-segment-age-ms$/m);
+    expect(stdout).toMatch(/^ {2}port: 0 +# THROUGHLINE_HTTP_PORT$/m);
+  });
+
   it('ends with one line and a code that is not zero when it cannot start', async () => {
     const refused: readonly (readonly [readonly string[], number, string])[] = [
       [['--store', 'http://localhost:8123'], 2, 'comes with a later release'],
       [['--host', '0.0.0.0'], 2, '--no-auth'],
       [['--http-port', 'x'], 2, '--http-port was given as "x"'],
+      [['--config', '/nowhere/throughline.yaml'], 2, 'there is none'],
       [['--data-dir', PROGRAM], 1, 'cannot be used'],
       [['--data-dir', '/proc/throughline'], 1, 'cannot be used'],
     ];
