@@ -3,12 +3,12 @@
  * attributes a span of which three are nearly unique. Encoded once; `stamp` makes the next request out of the bytes.
  */
 export const SPANS_A_REQUEST = 512;
-const SERVICES = 30;
-const OPERATIONS_A_SERVICE = 10;
-const SPANS_A_TRACE = 8;
+export const SERVICES = 30;
+export const OPERATIONS_A_SERVICE = 10;
+export const SPANS_A_TRACE = 8;
 
 /** A small generator of repeatable randomness (mulberry32); answers integers below `below`. */
-function randomFrom(seed) {
+export function randomFrom(seed) {
   let state = seed;
   return (below) => {
     state = (state + 0x6d2b79f5) | 0;
@@ -18,22 +18,22 @@ function randomFrom(seed) {
   };
 }
 
-const field = (number, wireType) => varint((number << 3) | wireType);
+export const field = (number, wireType) => varint((number << 3) | wireType);
 
-function varint(value) {
+export function varint(value) {
   const bytes = [];
   let rest = value;
   for (; rest > 0x7f; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) | 0x80);
   return Buffer.from([...bytes, rest]);
 }
 
-function delimited(number, content) {
+export function delimited(number, content) {
   return Buffer.concat([field(number, 2), varint(content.length), content]);
 }
 
-const text = (number, value) => delimited(number, Buffer.from(value));
+export const text = (number, value) => delimited(number, Buffer.from(value));
 
-function fixed64(number, value) {
+export function fixed64(number, value) {
   const bytes = Buffer.alloc(8);
   bytes.writeBigUInt64LE(BigInt(value));
   return Buffer.concat([field(number, 1), bytes]);
@@ -48,12 +48,12 @@ function anyValue(value) {
   return Buffer.concat([field(4, 1), double]);
 }
 
-function attributes(number, values) {
+export function attributes(number, values) {
   const pairs = Object.entries(values);
   return pairs.map(([key, value]) => delimited(number, Buffer.concat([text(1, key), delimited(2, anyValue(value))])));
 }
 
-function resource(service) {
+export function resource(service) {
   return Buffer.concat(
     attributes(1, {
       'service.name': `shop-service-${service}`,
@@ -68,7 +68,7 @@ function resource(service) {
   );
 }
 
-const METHODS = ['GET', 'GET', 'GET', 'POST', 'PUT'];
+export const METHODS = ['GET', 'GET', 'GET', 'POST', 'PUT'];
 
 function spanAttributes(random, operation) {
   const item = Math.floor(random(1e6));
@@ -169,13 +169,13 @@ export class RequestTemplate {
 }
 
 /** One-to-one over 32 bits, and looks random. */
-function scatter(value) {
+export function scatter(value) {
   let bits = Math.imul(value ^ (value >>> 16), 0x7feb352d);
   bits = Math.imul(bits ^ (bits >>> 15), 0x846ca68b);
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-function setNanoseconds(view, at, low, high) {
+export function setNanoseconds(view, at, low, high) {
   view.setUint32(at, low % 0x1_0000_0000, true);
   view.setUint32(at + 4, high + Math.floor(low / 0x1_0000_0000), true);
 }

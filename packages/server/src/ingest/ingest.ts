@@ -12,6 +12,7 @@ import {
   type IngestResult,
   type SpanRefusal,
 } from './result.ts';
+import { RollupBounds } from './rollup-bounds.ts';
 import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
 
@@ -73,6 +74,7 @@ export class Ingest {
   readonly #retentionMs: number;
   readonly #now: () => number;
   readonly #native = new ByteBuffer();
+  readonly #rollupBounds = new RollupBounds();
   /** Requests append to it; the commit in flight writes the other one. */
   #open: SpanBlock;
   #spare: SpanBlock;
@@ -228,7 +230,7 @@ export class Ingest {
   async #write(block: SpanBlock, decoded: readonly DecodedSpans[]): Promise<CommitResult> {
     try {
       this.#native.clear();
-      if (block.rowCount > 0) writeNativeBlock(block, this.#native);
+      if (block.rowCount > 0) writeNativeBlock(block, this.#native, this.#rollupBounds);
       for (const { native } of decoded) this.#native.copy(native, 0, native.length);
       const rows = decoded.reduce((sum, spans) => sum + spans.rows, block.rowCount);
       return await this.#spool.append(this.#native.content(), rows);

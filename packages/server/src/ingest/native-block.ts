@@ -2,6 +2,7 @@ import { SPAN_COLUMNS } from '../storage/schema.ts';
 import type { AttributeColumns } from './attribute-columns.ts';
 import type { ByteBuffer, Uint32Buffer } from './growable.ts';
 import type { LowCardinalityColumn } from './low-cardinality.ts';
+import { blockCounts, type RollupBounds } from './rollup-bounds.ts';
 import type { SpanBlock } from './span-block.ts';
 
 type ColumnName = (typeof SPAN_COLUMNS)[number][0];
@@ -16,13 +17,13 @@ interface Shared {
 /**
  * Appends the block in ClickHouse's Native format, as files hold it: the number of columns and of rows, then for each
  * column its name, its type and its values. A file may hold any number of blocks. Nothing is written for a block
- * without rows.
+ * without rows. Without `bounds` every span counts as itself in the rollups.
  */
-export function writeNativeBlock(block: SpanBlock, out: ByteBuffer): void {
+export function writeNativeBlock(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds | null = null): void {
   if (block.rowCount === 0) return;
   out.varint(SPAN_COLUMNS.length);
   out.varint(block.rowCount);
-  const writers = columnWriters(block, out);
+  const writers = columnWriters(block, out, bounds);
   for (const [name, type] of SPAN_COLUMNS) {
     text(out, name);
     text(out, type);
@@ -31,7 +32,7 @@ export function writeNativeBlock(block: SpanBlock, out: ByteBuffer): void {
 }
 
 /** One for each column: a column that the schema gains does not compile without its writer. */
-function columnWriters(block: SpanBlock, out: ByteBuffer): Record<ColumnName, () => void> {
+function columnWriters(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds | null): Record<ColumnName, () => void> {
   const { attributes, events, links, resources, scopes, resourceOf, scopeOf } = block;
   const bytes = (column: ByteBuffer) => () => out.copy(column.bytes, 0, column.length);
   const words = (column: Uint32Buffer) => () => out.words(column);
@@ -93,7 +94,21 @@ function columnWriters(block: SpanBlock, out: ByteBuffer): Record<ColumnName, ()
     link_k: () => writeKeys(out, links.attributes),
     link_v: array(links.attributes.ends, bytes(links.attributes.values)),
     link_t: array(links.attributes.ends, bytes(links.attributes.types)),
+    rollup_other: () => writeRollupOther(out, block, bounds),
   };
+}
+
+function writeRollupOther(out: ByteBuffer, block: SpanBlock, bounds: RollupBounds | null): void {
+  const { rowCount, names, resourceOf } = block;
+  const view = out.room(rowCount);
+  if (bounds === null) return;
+  const { services } = block.resources;
+  const countsAs = blockCounts(bounds, services, names);
+  for (let row = 0; row < rowCount; row++) {
+    const service = services.indexes.items[resourceOf.items[row] as number] as number;
+    const counts = countsAs(service, names.indexes.items[row] as number);
+    if (counts !== 0) view.setUint8(row, counts);
+  }
 }
 
 function text(out: ByteBuffer, value: string): void {

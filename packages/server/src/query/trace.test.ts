@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { insertTarget } from '../storage/insert.ts';
 import { AttributeType } from '../storage/schema.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { TestStore } from './testing/test-store.ts';
@@ -33,7 +34,7 @@ describe('findTrace', () => {
       ['k', '{"values":[{"key":"q","value":{"stringValue":"r"}}]}', AttributeType.kvlist],
       ['e', '', AttributeType.empty],
     ];
-    await store.context.engine.command(`INSERT INTO throughline.spans SELECT
+    await store.context.engine.command(`INSERT INTO ${insertTarget('spans')} SELECT
       unhex('${traceId}'), unhex('0102030405060708'), unhex('1112131415161718'),
       'shop', 'GET /', 2, 2, 'out of stock', toDateTime(1700000000), ${TEST_START_NS}, -5, 'a=1', 257, 1, 2, 3,
       ${strings(values.map(([key]) => key))}, ${strings(values.map(([, text]) => text))}, [${values.map(([, , type]) => type).join(', ')}],
@@ -41,7 +42,7 @@ describe('findTrace', () => {
       'lib', '1.2', ['scope'], ['yes'], [1], 5, 'https://scope',
       [${TEST_START_NS}, ${TEST_START_NS + 1n}], ['first', 'second'], [0, 6], [1, 2],
       ['one', 'two', 'three'], ['1', '2', '3'], [1, 3, 1],
-      [unhex('${'b0'.repeat(16)}')], [unhex('${'c0'.repeat(8)}')], ['b=2'], [1], [7], [1], ['link'], ['l'], [1]`);
+      [unhex('${'b0'.repeat(16)}')], [unhex('${'c0'.repeat(8)}')], ['b=2'], [1], [7], [1], ['link'], ['l'], [1], 0`);
     const trace = await findTrace(store.context, traceId);
     expect(trace?.data).toEqual({
       resourceSpans: [

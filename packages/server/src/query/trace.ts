@@ -91,8 +91,8 @@ WHERE trace_id = ${sqlHex(traceId)}${upTo}
 LIMIT ${rowsMax}`;
 }
 
-/** The seconds repeat the nanoseconds. */
-const READ = SPAN_COLUMNS.filter(([name]) => name !== 'start_s');
+/** The seconds repeat the nanoseconds, and what rollups make of a span is no part of it. */
+const READ = SPAN_COLUMNS.filter(([name]) => name !== 'start_s' && name !== 'rollup_other');
 
 const READ_COLUMNS_STORED = READ.map(([name]) => name);
 

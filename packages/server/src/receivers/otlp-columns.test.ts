@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ByteBuffer } from '../ingest/growable.ts';
 import { Refusals } from '../ingest/ingest.ts';
 import { writeNativeBlock } from '../ingest/native-block.ts';
+import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
 import { startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -110,4 +111,30 @@ test('dictionaries of more than 256 and more than 65,536 strings keep their orde
     );
     expect(wrong).toEqual([[count, 0]]);
   }
+});
+
+test('an operation beyond the bounds of the rollups is counted as another one, and its span keeps its name', async () => {
+  const spans = ['one', 'two', 'three', 'one', 'four'].map((name, index) => ({
+    traceId: String(index + 1).padStart(32, '0'),
+    spanId: String(index + 1).padStart(16, '0'),
+    name,
+    startTimeUnixNano: '1795000000000000000',
+    endTimeUnixNano: '1795000000000000001',
+  }));
+  const block = new SpanBlock(7);
+  block.mark();
+  decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })), block, new Refusals());
+  await store.engine.command('TRUNCATE TABLE throughline.operation_quarters');
+  const bounds = new RollupBounds({ rollupOperationsMax: 2 });
+  await storedRows((native) => writeNativeBlock(block, native, bounds));
+  const counted =
+    'SELECT operation, sum(spans) FROM throughline.operation_quarters GROUP BY operation ORDER BY operation';
+  expect(await store.rows(counted)).toEqual([
+    ['(other)', 2],
+    ['one', 2],
+    ['two', 1],
+  ]);
+  expect(await store.rows('SELECT name FROM throughline.spans ORDER BY name')).toEqual(
+    ['four', 'one', 'one', 'three', 'two'].map((name) => [name]),
+  );
 });

@@ -8,8 +8,9 @@ import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { QuerySlots } from './query-slots.ts';
-import { DATABASE, migrate } from './schema.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { insertTarget } from './insert.ts';
+import { migrate } from './migrations/migrate.ts';
+import { sqlString } from './sql.ts';
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -86,7 +87,7 @@ export class EmbeddedEngine implements Engine {
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     const engine = this.#ready();
-    const sql = `INSERT INTO ${DATABASE}.${sqlIdentifier(table)} FROM INFILE ${sqlString(path)} \
+    const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} \
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
     const insert = engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: 0 });
     this.#runningInsert = insert.catch(() => {});
@@ -234,6 +235,7 @@ const INSERT_SETTINGS = [
   'max_insert_block_size = 4000000',
   'max_partitions_per_insert_block = 0',
   'insert_deduplicate = 1',
+  'deduplicate_blocks_in_dependent_materialized_views = 1',
   'async_insert = 0',
 ].join(', ');
 

@@ -67,6 +67,7 @@ export function expectedRows(data: TracesData): unknown[][] {
           links.map((link) => link.droppedAttributesCount),
           links.map((link) => link.attributes?.length ?? 0),
           ...columns(links.flatMap((link) => link.attributes ?? [])),
+          0,
         ]);
       }
     }

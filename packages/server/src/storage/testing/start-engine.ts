@@ -22,10 +22,10 @@ export interface StartedEngine {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A real engine on an empty store in a temporary directory. */
-export async function startEngine(limits: Partial<EngineLimits> = {}): Promise<StartedEngine> {
+/** A real engine on an empty store in a temporary directory, or on the one that is given. */
+export async function startEngine(limits: Partial<EngineLimits> = {}, existing?: string): Promise<StartedEngine> {
   if (!existsSync(builtEngineProcess)) throw new Error('run "npx tsc -b packages/server" first');
-  const directory = await mkdtemp(join(tmpdir(), 'throughline-store-'));
+  const directory = existing ?? (await mkdtemp(join(tmpdir(), 'throughline-store-')));
   const registry = new Registry();
   const pids: number[] = [];
   const engine = new EmbeddedEngine({

@@ -1,0 +1,34 @@
+/** What a ClickHouse can do, by its version: the schema and the inserts use what is there. */
+export interface Capabilities {
+  /** As the server says it, such as `26.7.1.1`. */
+  readonly version: string;
+  /** Codecs of columns. */
+  readonly codecs: boolean;
+  /** Bloom filters as skip indexes. */
+  readonly bloomFilters: boolean;
+  /** A projection that holds only where the rows stand: a second primary index. */
+  readonly positionProjections: boolean;
+  /** Materialized views whose SELECT has subqueries. */
+  readonly viewsOfSubqueries: boolean;
+  /** Inserts that are synced to the disk before they are answered. */
+  readonly syncedInserts: boolean;
+  /** A repeat of an insert with the same token stores nothing, in the table and in its materialized views. */
+  readonly deduplicationTokens: boolean;
+}
+
+/** Throws a `RangeError` when the text is no version. */
+export function capabilitiesOf(version: string): Capabilities {
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
+  if (major === undefined) throw new RangeError(`${JSON.stringify(version)} is no version of ClickHouse`);
+  const since = (wanted: number, wantedMinor: number): boolean =>
+    Number(major) > wanted || (Number(major) === wanted && Number(minor) >= wantedMinor);
+  return {
+    version,
+    codecs: since(19, 1),
+    bloomFilters: since(20, 1),
+    positionProjections: since(25, 6),
+    viewsOfSubqueries: since(20, 1),
+    syncedInserts: since(20, 10),
+    deduplicationTokens: since(22, 2),
+  };
+}

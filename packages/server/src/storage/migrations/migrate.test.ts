@@ -1,0 +1,180 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EngineProcess } from '../engine-process.ts';
+import { builtEngineProcess, startEngine, type StartedEngine } from '../testing/start-engine.ts';
+import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
+import type { MigratedEngine } from './migration.ts';
+
+const statements = readFileSync(new URL('../testing/first-landing.sql', import.meta.url), 'utf8')
+  .split(';\n')
+  .map((statement) => statement.trim())
+  .filter((statement) => statement !== '');
+
+/** Spans of two days with a value in every column, as the first landing stored them. */
+const SPANS = 600;
+const OLD_SPANS = `SELECT toFixedString(unhex(leftPad(hex(intDiv(number, 8) + 1), 32, '0')), 16) AS trace_id,
+  toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8) AS span_id,
+  toFixedString(unhex(leftPad(hex(if(number % 8 = 0, 0, number)), 16, '0')), 8) AS parent_span_id,
+  concat('service-', toString(number % 3)) AS service, concat('operation-', toString(number % 7)) AS name,
+  toUInt8(number % 6) AS kind, toUInt8(number % 3) AS status_code, concat('message ', toString(number)) AS status_message,
+  toDateTime(1795000000 + number % 2 * 86400 + number) AS start_s, toInt64(1795000000 + number % 2 * 86400 + number) * 1000000000 + number AS start_ns,
+  toInt64(number * number * 1000) - 5 AS duration_ns,
+  ['', 'ot=th:8', 'a=1,ot=rv:00000000000001;th:c', 'ot=th:xyz', 'x=th:8'][number % 5 + 1] AS trace_state,
+  toUInt32(number % 2 * 769) AS flags, toUInt32(number % 4) AS dropped_attributes, toUInt32(1) AS dropped_events,
+  toUInt32(2) AS dropped_links, ['k', 'n'] AS attrs_k, ['it''s', toString(number)] AS attrs_v,
+  [toUInt8(1), toUInt8(3)] AS attrs_t, ['service.name'] AS res_k, [concat('service-', toString(number % 3))] AS res_v,
+  [toUInt8(1)] AS res_t, toUInt32(3) AS res_dropped, 'https://schema/1' AS res_schema_url, '[]' AS res_entity_refs,
+  'scope' AS scope_name, '1.2' AS scope_version, ['s'] AS scope_k, ['v'] AS scope_v, [toUInt8(1)] AS scope_t,
+  toUInt32(4) AS scope_dropped, 'https://schema/2' AS scope_schema_url, [toInt64(5), 6] AS ev_ns, ['e', 'f'] AS ev_name,
+  [toUInt32(0), 1] AS ev_dropped, [toUInt32(1), 0] AS ev_attr_n, ['ek'] AS ev_k, ['ev'] AS ev_v, [toUInt8(1)] AS ev_t,
+  [toFixedString(unhex('000102030405060708090a0b0c0d0e0f'), 16)] AS link_trace_id,
+  [toFixedString(unhex('0001020304050607'), 8)] AS link_span_id, ['l=1'] AS link_trace_state, [toUInt32(1)] AS link_flags,
+  [toUInt32(2)] AS link_dropped, [toUInt32(1)] AS link_attr_n, ['lk'] AS link_k, ['lv'] AS link_v, [toUInt8(1)] AS link_t
+FROM numbers(${SPANS})`;
+
+/** Makes a store as the first landing left it, and answers its columns and rows, and a segment that it left unloaded. */
+async function firstLanding(engine: MigratedEngine): Promise<{ columns: string; rows: string; segment: Uint8Array }> {
+  await engine.command('DROP DATABASE IF EXISTS throughline');
+  for (const statement of statements) await engine.command(statement);
+  await engine.command(`INSERT INTO throughline.spans ${OLD_SPANS}`);
+  const names = text(
+    await ask(engine, "SELECT name FROM system.columns WHERE database = 'throughline' AND table = 'spans'"),
+  );
+  const columns = names
+    .split('\n')
+    .map((line) => (JSON.parse(line) as string[])[0])
+    .join(', ');
+  const segment = await engine.query(`SELECT ${columns} FROM throughline.spans LIMIT 100`, {
+    format: 'Native',
+    timeoutMs: 20_000,
+  });
+  return { columns, rows: await rowsOf(engine, columns), segment };
+}
+
+const ask = (engine: MigratedEngine, sql: string): Promise<Uint8Array> =>
+  engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 20_000 });
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes).trimEnd();
+const rowsOf = async (engine: MigratedEngine, columns: string): Promise<string> =>
+  text(await ask(engine, `SELECT ${columns} FROM throughline.spans ORDER BY span_id, start_ns`));
+
+/** Everything that the migrations have made of the spans. */
+async function everything(engine: MigratedEngine): Promise<string[]> {
+  const questions = [
+    'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number',
+    'SELECT span_id, sampling_th, sampling_weight, rollup_other FROM throughline.spans ORDER BY span_id, start_ns',
+    `SELECT quarter, service_name, operation, sum(spans), sum(errors), sum(weight), sum(error_weight), minMerge(first_ns), maxMerge(last_ns)
+FROM throughline.operation_quarters GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+    ...['minute', 'hour'].map(
+      (unit) => `SELECT ${unit}, service_name, operation, is_error, bucket, sum(spans), sum(weight)
+FROM throughline.request_${unit}s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`,
+    ),
+    'SELECT day, key, value, sum(spans) FROM throughline.attribute_values GROUP BY 1, 2, 3 ORDER BY 1, 2, 3',
+    "SELECT name, engine FROM system.tables WHERE database = 'throughline' ORDER BY name",
+  ];
+  return Promise.all(questions.map(async (question) => text(await ask(engine, question))));
+}
+
+describe('the store of the first landing', () => {
+  let store: StartedEngine;
+  beforeAll(async () => void (store = await startEngine()));
+  afterAll(() => store[Symbol.asyncDispose]());
+
+  it('keeps every field of every span, gets what is new, and takes the segments that were left', async () => {
+    const { engine } = store;
+    const { columns, rows, segment } = await firstLanding(engine);
+    await migrate(engine);
+    expect(await rowsOf(engine, columns)).toBe(rows);
+    expect(
+      await store.rows(`SELECT trace_state, sampling_th, any(sampling_weight), count() FROM throughline.spans
+GROUP BY trace_state, sampling_th ORDER BY trace_state`),
+    ).toEqual([
+      ['', '', 1, 120],
+      ['a=1,ot=rv:00000000000001;th:c', 'c', 4, 120],
+      ['ot=th:8', '8', 2, 120],
+      ['ot=th:xyz', '', 1, 120],
+      ['x=th:8', '', 1, 120],
+    ]);
+    const counts = `SELECT sum(spans), sum(errors) FROM throughline.operation_quarters`;
+    expect(await store.rows(counts)).toEqual([[SPANS, 200]]);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.request_hours')).toEqual(
+      await store.rows('SELECT sum(spans) FROM throughline.request_minutes'),
+    );
+    const path = join(store.directory, 'left.native');
+    writeFileSync(path, segment);
+    await engine.insertNativeFile('spans', path, 'left');
+    expect(await store.rows(counts)).toMatchObject([[SPANS + 100, expect.any(Number) as number]]);
+    expect(await store.rows('SELECT count() FROM throughline.spans WHERE rollup_other = 0')).toEqual([[SPANS + 100]]);
+  });
+
+  it('comes out the same wherever the migration was interrupted', async () => {
+    const { engine } = store;
+    await firstLanding(engine);
+    let commands = 0;
+    await migrate({ query: (...asked) => engine.query(...asked), command: (sql) => (commands++, engine.command(sql)) });
+    const expected = await everything(engine);
+    for (let last = 0; last < commands; last += 5) {
+      await firstLanding(engine);
+      let left = last;
+      const interrupted = migrate({
+        query: (...asked) => engine.query(...asked),
+        command: (sql) => (left-- > 0 ? engine.command(sql) : Promise.reject(new Error('interrupted'))),
+      });
+      await expect(interrupted).rejects.toThrow('interrupted');
+      await migrate(engine);
+      expect(await everything(engine)).toEqual(expected);
+    }
+  }, 120_000);
+
+  it('is brought up to date by a start of the collector', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'throughline-first-landing-'));
+    const old = new EngineProcess(builtEngineProcess, { directory, connectionArgs: [], querySessions: 1 });
+    await old.open();
+    const run = (session: 'insert' | 'query', sql: string, format: string): Promise<Uint8Array> =>
+      old.run({ session, sql, format, timeoutMs: 0 });
+    await firstLanding({
+      query: (sql, { format }) => run('query', sql, format),
+      command: async (sql) => void (await run('insert', sql, 'Null')),
+    });
+    old.close();
+    await old.ended;
+    await using upgraded = await startEngine({}, directory);
+    expect(await upgraded.rows('SELECT count(), sum(sampling_weight) FROM throughline.spans')).toEqual([[SPANS, 1080]]);
+    rmSync(directory, { recursive: true, force: true });
+  });
+});
+
+describe('migrate', () => {
+  let store: StartedEngine;
+  beforeAll(async () => void (store = await startEngine()));
+  afterAll(() => store[Symbol.asyncDispose]());
+
+  it('records each migration once with its checksum, however often it is called', async () => {
+    await migrate(store.engine);
+    await migrate(store.engine);
+    const recorded = await store.rows('SELECT number, checksum FROM throughline.schema_migrations ORDER BY number');
+    expect(recorded).toEqual(MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]));
+  });
+
+  it('refuses a store of a newer version, and one whose migrations were others', async () => {
+    await expect(migrate(store.engine, MIGRATIONS.slice(0, 2))).rejects.toThrow(
+      'the store has schema 3, this Throughline knows up to 2: use the version that wrote it, or a newer one',
+    );
+    const [first, ...others] = MIGRATIONS;
+    const edited = { ...first, name: 'spans', statements: () => ['SELECT 1'] };
+    await expect(migrate(store.engine, [edited, ...others])).rejects.toThrow(
+      "the store's schema 1 (spans) is not the one that this Throughline knows under this number",
+    );
+  });
+
+  it('has not been edited since it was released', () => {
+    expect(MIGRATIONS.map((migration) => `${migration.name} ${checksumOf(migration)}`)).toMatchInlineSnapshot(`
+      [
+        "spans ca897c833ebf7086637dc560d4298b229c624dd37073de329dfa3b8bd0833887",
+        "sampling 2e9791547f7997df798039e5f502f0213cb67d0afc22317febbf4691e6ed6fec",
+        "rollups 5439a5751e23f370e091f179b282e7ded7dd200b266c1a51ccd46ff54332aae8",
+      ]
+    `);
+  });
+});

@@ -1,0 +1,72 @@
+import { createHash } from 'node:crypto';
+import { capabilitiesOf, type Capabilities } from '../capabilities.ts';
+import { EngineError } from '../engine.ts';
+import { sqlString } from '../sql.ts';
+import { createSpans } from './0001-spans.ts';
+import { addSampling } from './0002-sampling.ts';
+import { createRollups } from './0003-rollups.ts';
+import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
+
+/** In order; the first has number 1. */
+export const MIGRATIONS: readonly Migration[] = [createSpans, addSampling, createRollups];
+
+/** The ClickHouse whose statements a checksum is made of. */
+const CURRENT = capabilitiesOf('26.7');
+
+/**
+ * Brings the store to the newest migration and answers what its ClickHouse can do. One that was interrupted begins again.
+ * Throws where the store has one that this program does not know, or knows otherwise: it must not write into it then.
+ */
+export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): Promise<Capabilities> {
+  const [[version] = []] = await rows(engine, 'SELECT version()');
+  const capabilities = capabilitiesOf(String(version));
+  await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
+  await createRecord(engine);
+  const applied = new Map(
+    (await rows(engine, 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at')).map(
+      ([number, checksum]) => [Number(number), String(checksum)],
+    ),
+  );
+  refuseUnknown(applied, migrations);
+  for (const [index, migration] of migrations.entries()) {
+    const number = index + 1;
+    if (applied.has(number)) continue;
+    for (const statement of migration.statements(capabilities)) await runStatement(engine, statement);
+    await migration.fill?.(engine, capabilities);
+    for (const statement of migration.after?.(capabilities) ?? []) await engine.command(statement);
+    await engine.command(`INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
+SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
+  }
+  return capabilities;
+}
+
+/** Of its statements, to notice that two programs mean different things by one number. */
+export function checksumOf({ name, statements, after }: Migration): string {
+  const text = JSON.stringify([name, statements(CURRENT), after?.(CURRENT) ?? []]);
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** The record of a store of the first landing has no checksums. */
+async function createRecord(engine: MigratedEngine): Promise<void> {
+  await engine.command(`CREATE TABLE IF NOT EXISTS throughline.schema_migrations
+(number UInt32, applied_at DateTime DEFAULT now(), checksum String) ENGINE = MergeTree ORDER BY number`);
+  await runStatement(engine, { table: 'schema_migrations', column: 'checksum', definition: 'String' });
+}
+
+function refuseUnknown(applied: ReadonlyMap<number, string>, migrations: readonly Migration[]): void {
+  for (const [number, checksum] of applied) {
+    const known = migrations[number - 1];
+    if (known === undefined) {
+      throw new EngineError(
+        'refused',
+        `the store has schema ${Math.max(...applied.keys())}, this Throughline knows up to ${migrations.length}: use the version that wrote it, or a newer one`,
+      );
+    }
+    if (checksum !== '' && checksum !== checksumOf(known)) {
+      throw new EngineError(
+        'refused',
+        `the store's schema ${number} (${known.name}) is not the one that this Throughline knows under this number: use the version that wrote it`,
+      );
+    }
+  }
+}

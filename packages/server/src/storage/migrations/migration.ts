@@ -1,0 +1,48 @@
+import type { Capabilities } from '../capabilities.ts';
+import type { Engine } from '../engine.ts';
+import { sqlString } from '../sql.ts';
+
+/**
+ * One step of the schema. It may run again after a crash at any point of it, and nothing is inserted into `spans` meanwhile.
+ * What has shipped is never edited: its statements for a current ClickHouse are what its checksum is made of.
+ */
+export interface Migration {
+  readonly name: string;
+  readonly statements: (capabilities: Capabilities) => readonly (string | NewColumn)[];
+  /** What is to be done for spans that are stored already, between the statements and `after`. */
+  readonly fill?: (engine: MigratedEngine, capabilities: Capabilities) => Promise<void>;
+  readonly after?: (capabilities: Capabilities) => readonly string[];
+}
+
+/** A column that is added where it is missing, which not every ClickHouse has a clause for. */
+export interface NewColumn {
+  readonly table: string;
+  readonly column: string;
+  /** Its type and what stands behind it. */
+  readonly definition: string;
+}
+
+export type MigratedEngine = Pick<Engine, 'query' | 'command'>;
+
+/** A statement over the metadata takes milliseconds; the limit is for a machine that is busy. */
+const QUERY_TIMEOUT_MS = 60_000;
+
+export async function rows(engine: MigratedEngine, sql: string): Promise<unknown[][]> {
+  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
+}
+
+export async function runStatement(engine: MigratedEngine, statement: string | NewColumn): Promise<void> {
+  if (typeof statement === 'string') {
+    await engine.command(statement);
+    return;
+  }
+  const { table, column, definition } = statement;
+  const found = await rows(
+    engine,
+    `SELECT name FROM system.columns
+WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(column)}`,
+  );
+  if (found.length === 0) await engine.command(`ALTER TABLE throughline.${table} ADD COLUMN ${column} ${definition}`);
+}

@@ -1,0 +1,145 @@
+import type { Capabilities } from './capabilities.ts';
+
+/**
+ * What is counted as spans are inserted, by materialized views, so that questions about long times stay short. Rows of
+ * one partition (a UTC day) come from spans of the same partition, so that both leave the store together.
+ */
+export interface Rollup {
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly engine: string;
+  readonly partitionBy: string;
+  readonly orderBy: string;
+  /** What a view over the spans that are inserted puts into it. */
+  readonly select: (capabilities: Capabilities) => string;
+}
+
+/** The service and the operation that stand for those beyond the limits. */
+export const OTHER = '(other)';
+
+/** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 %. */
+export const BUCKETS_AN_OCTAVE = 8;
+
+/** Of each insert so many rows are looked at for attributes, and of those behind them one in `SAMPLED_ONE_IN`. */
+const SAMPLED_WHOLE = 2_048;
+const SAMPLED_ONE_IN = 32;
+/** Longer keys and values complete nothing that a person types. */
+const COMPLETED_BYTES_MAX = 256;
+/** Values of one key that one insert adds at most, the most frequent first. */
+const VALUES_AN_INSERT = 1_000;
+/** Of a day, so many keys and values of each are kept: two in the same slot are one row, which shows one of them. */
+export const KEY_SLOTS = 4_096;
+const VALUE_SLOTS = 65_536;
+
+// Old servers make a plain string of the condition's result, and do not take it for a dictionary's column.
+const SERVICE_NAME = `CAST(if(rollup_other >= 2, toLowCardinality('${OTHER}'), service) AS LowCardinality(String)) AS service_name`;
+const OPERATION = `CAST(if(rollup_other >= 1, toLowCardinality('${OTHER}'), name) AS LowCardinality(String)) AS operation`;
+
+/** Spans that answer a request: SERVER, CONSUMER, a root, or a span whose parent is known to be remote. */
+export const IS_REQUEST = `(kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)`;
+
+/** Counted from the epoch, whatever the server's time zone is. */
+function startOf(seconds: number, column: string): string {
+  return `toDateTime(intDiv(toUInt32(${column}), ${seconds}) * ${seconds})`;
+}
+
+// Types 1 to 4 are strings, bools, ints and doubles.
+const ATTRIBUTE = `toUInt16(cityHash64(toString(key_)) % ${KEY_SLOTS}) AS key_slot,
+  toUInt16(cityHash64(value_) % ${VALUE_SLOTS}) AS value_slot, toString(key_) AS key, value_ AS value`;
+
+const SAMPLED_ATTRIBUTES = `SELECT day, ${ATTRIBUTE}, sum(represents) AS spans
+FROM (
+  SELECT toDate(start_s) AS day, toUInt64(if(row_number < ${SAMPLED_WHOLE}, 1, ${SAMPLED_ONE_IN})) AS represents,
+    arrayConcat(attrs_k, res_k) AS keys_, arrayConcat(attrs_v, res_v) AS values_, arrayConcat(attrs_t, res_t) AS types_
+  FROM (
+    SELECT rowNumberInBlock() AS row_number, start_s, span_id, attrs_k, attrs_v, attrs_t, res_k, res_v, res_t
+    FROM throughline.spans
+  )
+  WHERE row_number < ${SAMPLED_WHOLE} OR cityHash64(span_id) % ${SAMPLED_ONE_IN} = 0
+)
+ARRAY JOIN keys_ AS key_, values_ AS value_, types_ AS type_`;
+
+const ALL_ATTRIBUTES = `SELECT toDate(start_s) AS day, ${ATTRIBUTE}, count() AS spans
+FROM throughline.spans
+ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, res_v) AS value_, arrayConcat(attrs_t, res_t) AS type_`;
+
+/** The requests of each time of `seconds`, by operation, outcome and duration. */
+function requests(table: string, time: string, seconds: number): Rollup {
+  return {
+    table,
+    columns: [
+      `${time} DateTime CODEC(Delta(4), ZSTD(1))`,
+      'service_name LowCardinality(String)',
+      'operation LowCardinality(String)',
+      'is_error UInt8 CODEC(ZSTD(1))',
+      'bucket UInt16 CODEC(Delta(2), ZSTD(1))',
+      'spans UInt64 CODEC(T64, ZSTD(1))',
+      'weight Float64 CODEC(Gorilla, ZSTD(1))',
+    ],
+    engine: 'SummingMergeTree((spans, weight))',
+    partitionBy: `toDate(${time})`,
+    orderBy: `(${time}, service_name, operation, is_error, bucket)`,
+    select: () => `SELECT ${startOf(seconds, 'start_s')} AS ${time}, ${SERVICE_NAME}, ${OPERATION},
+  status_code = 2 AS is_error,
+  toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_AN_OCTAVE})) AS bucket,
+  count() AS spans, sum(sampling_weight) AS weight
+FROM throughline.spans
+WHERE ${IS_REQUEST}
+GROUP BY ${time}, service_name, operation, is_error, bucket`,
+  };
+}
+
+export const ROLLUPS: readonly Rollup[] = [
+  {
+    table: 'operation_quarters',
+    columns: [
+      'quarter DateTime',
+      'service_name LowCardinality(String)',
+      'operation LowCardinality(String)',
+      'spans UInt64',
+      'errors UInt64',
+      'weight Float64',
+      'error_weight Float64',
+      'first_ns AggregateFunction(min, Int64)',
+      'last_ns AggregateFunction(max, Int64)',
+    ],
+    engine: 'SummingMergeTree()',
+    partitionBy: 'toDate(quarter)',
+    orderBy: '(service_name, quarter, operation)',
+    select: () => `SELECT ${startOf(900, 'start_s')} AS quarter, ${SERVICE_NAME}, ${OPERATION},
+  count() AS spans, countIf(status_code = 2) AS errors,
+  sum(sampling_weight) AS weight, sumIf(sampling_weight, status_code = 2) AS error_weight,
+  minState(start_ns) AS first_ns, maxState(start_ns) AS last_ns
+FROM throughline.spans
+GROUP BY quarter, service_name, operation`,
+  },
+  requests('request_minutes', 'minute', 60),
+  requests('request_hours', 'hour', 3_600),
+  {
+    table: 'attribute_values',
+    columns: ['day Date', 'key_slot UInt16', 'value_slot UInt16', 'key String', 'value String', 'spans UInt64'],
+    engine: 'SummingMergeTree((spans))',
+    partitionBy: 'day',
+    orderBy: '(day, key_slot, value_slot)',
+    select: ({ viewsOfSubqueries }) => `${viewsOfSubqueries ? SAMPLED_ATTRIBUTES : ALL_ATTRIBUTES}
+WHERE type_ IN (1, 2, 3, 4) AND length(value_) <= ${COMPLETED_BYTES_MAX} AND length(key_) <= ${COMPLETED_BYTES_MAX}
+GROUP BY day, key, value
+ORDER BY spans DESC, key, value
+LIMIT ${VALUES_AN_INSERT} BY key`,
+  },
+];
+
+export function createRollup(rollup: Rollup, capabilities: Capabilities): string {
+  const settings = capabilities.syncedInserts
+    ? `\nSETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1`
+    : '';
+  return `CREATE TABLE IF NOT EXISTS throughline.${rollup.table} (
+  ${rollup.columns.map((column) => (capabilities.codecs ? column : column.replace(/ CODEC\(.*\)$/, ''))).join(',\n  ')}
+) ENGINE = ${rollup.engine}
+PARTITION BY ${rollup.partitionBy}
+ORDER BY ${rollup.orderBy}${settings}`;
+}
+
+export function createRollupView({ table, select }: Rollup, capabilities: Capabilities): string {
+  return `CREATE MATERIALIZED VIEW IF NOT EXISTS throughline.${table}_view TO throughline.${table} AS\n${select(capabilities)}`;
+}
