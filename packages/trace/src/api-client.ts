@@ -1,9 +1,14 @@
 import {
   SPANS_IN_TRACE_HEADER,
   type ApiError,
+  type AttributesQuery,
+  type AttributesResponse,
+  type AttributeValuesResponse,
   type EndpointsResponse,
   type HeadlinesResponse,
   type OperationsResponse,
+  type SeriesQuery,
+  type SeriesResponse,
   type ServicesResponse,
   type TimeRange,
   type TracesQuery,
@@ -64,6 +69,22 @@ export class ApiClient {
   traces(query: TracesQuery = {}, options?: RequestOptions): Promise<TracesResponse> {
     const { tags, ...parameters } = query;
     return this.#get('/traces', { ...parameters, tag: tags }, options);
+  }
+
+  series(query: SeriesQuery = {}, options?: RequestOptions): Promise<SeriesResponse> {
+    return this.#get('/series', { ...query }, options);
+  }
+
+  attributes(query: AttributesQuery = {}, options?: RequestOptions): Promise<AttributesResponse> {
+    return this.#get('/attributes', { ...query }, options);
+  }
+
+  attributeValues(
+    key: string,
+    query: AttributesQuery = {},
+    options?: RequestOptions,
+  ): Promise<AttributeValuesResponse> {
+    return this.#get(`/attributes/${encodeURIComponent(key)}/values`, { ...query }, options);
   }
 
   headlines(traceIds: readonly string[], options?: RequestOptions): Promise<HeadlinesResponse> {

@@ -17,6 +17,9 @@ export interface ServiceSummary {
   readonly spanCount: number;
   /** Stored rows with status ERROR. */
   readonly errorCount: number;
+  /** Σ sampling weight of the stored rows, each of which counts 1 where its weight is not known. */
+  readonly estimatedSpanCount: number;
+  readonly estimatedErrorCount: number;
   readonly operationCount: number;
   readonly firstSeenUnixNano: string;
   readonly lastSeenUnixNano: string;
@@ -31,11 +34,84 @@ export interface OperationSummary {
   readonly name: string;
   readonly spanCount: number;
   readonly errorCount: number;
+  /** Σ sampling weight, as of a service. */
+  readonly estimatedSpanCount: number;
+  readonly estimatedErrorCount: number;
 }
 
 /** `GET /api/v1/services/{service}/operations?from&to` */
 export interface OperationsResponse {
   readonly operations: readonly OperationSummary[];
+}
+
+/**
+ * Requests over time of a service, or of one of its operations: SERVER and CONSUMER spans, and spans whose parent is missing
+ * or remote. Each array has a value for each step.
+ */
+export interface RequestSeries {
+  readonly service: string;
+  /** Null in a series of a whole service. */
+  readonly operation: string | null;
+  /** Stored rows; the rate is `estimatedRequestCount / stepSeconds`. */
+  readonly requestCount: readonly number[];
+  readonly errorCount: readonly number[];
+  /** Σ sampling weight. */
+  readonly estimatedRequestCount: readonly number[];
+  readonly estimatedErrorCount: readonly number[];
+  /** Off by at most 4.4 %; null in a step without a request. */
+  readonly p50Ns: readonly (string | null)[];
+  readonly p90Ns: readonly (string | null)[];
+  readonly p99Ns: readonly (string | null)[];
+}
+
+/** `GET /api/v1/series?service&operation&groupBy&from&to&step&limit` */
+export interface SeriesResponse {
+  /** Begin of the first step, which is a whole number of steps after the epoch. */
+  readonly fromUnixNano: string;
+  readonly stepSeconds: number;
+  /** The number of steps. */
+  readonly points: number;
+  /** Most requests first. */
+  readonly series: readonly RequestSeries[];
+  /** True when there are more series than `limit`. */
+  readonly truncated: boolean;
+}
+
+export interface SeriesQuery extends TimeRange {
+  readonly service?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly groupBy?: 'service' | 'operation' | undefined;
+  /** Seconds. */
+  readonly step?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface AttributeKeySummary {
+  readonly key: string;
+  /** About how many spans have it; of many spans at once only some are looked at. */
+  readonly estimatedSpanCount: number;
+}
+
+/** `GET /api/v1/attributes?prefix&from&to&limit`: keys of spans and resources, the most frequent first. */
+export interface AttributesResponse {
+  readonly attributes: readonly AttributeKeySummary[];
+}
+
+export interface AttributeValueSummary {
+  /** As text, as in a search's tag. */
+  readonly value: string;
+  readonly estimatedSpanCount: number;
+}
+
+/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`: the most frequent first. */
+export interface AttributeValuesResponse {
+  readonly values: readonly AttributeValueSummary[];
+}
+
+export interface AttributesQuery extends TimeRange {
+  /** What the key, or the value, begins with. */
+  readonly prefix?: string | undefined;
+  readonly limit?: number | undefined;
 }
 
 export interface TraceService {

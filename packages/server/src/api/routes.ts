@@ -15,6 +15,7 @@ import { storyOf } from '../query/story.ts';
 import type { StoredTrace } from '../query/trace.ts';
 import { findTrace } from '../query/trace.ts';
 import { json, otlpJson } from './answer.ts';
+import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import {
   anyText,
@@ -31,6 +32,7 @@ import {
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { seriesRoute } from './series-routes.ts';
 
 export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
@@ -67,7 +69,9 @@ export function apiRoutes({ query, headlines, endpoints, registry }: ApiRoutesOp
     }),
     route({
       path: '/api/v1/services',
-      summary: 'Every service, with exact counts over all that is stored or over the spans that start in a range',
+      summary:
+        'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
+        'operations beyond the limits of rollups are counted as (other)',
       parameters: spanRange,
       answers: { description: '{services: […]}, by name' },
       asksStore: true,
@@ -89,6 +93,8 @@ export function apiRoutes({ query, headlines, endpoints, registry }: ApiRoutesOp
         return json({ operations } satisfies OperationsResponse);
       },
     }),
+    seriesRoute(context, Date.now),
+    ...attributeRoutes(context),
     route({
       path: '/api/v1/traces',
       summary:

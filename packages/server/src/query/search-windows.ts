@@ -15,8 +15,10 @@ export interface SearchWindow {
   readonly toUnixNano: bigint;
 }
 
-/** How much longer each window is than the one before. */
+/** How much longer each window is than the one before … */
 const GROWTH = 8;
+/** … and how much while nothing has been found: what is rare is found by one look at everything. */
+const GROWTH_WITHOUT_MATCH = 64;
 const SECOND_NS = 1_000_000_000n;
 
 export const EXTENT_SQL = `SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
@@ -37,6 +39,7 @@ export function* searchWindows(
   extent: StoredExtent,
   range: TimeRange,
   firstWindowSpans: number,
+  hasMatches: () => boolean,
 ): Generator<SearchWindow> {
   if (extent.spanCount === 0) return;
   const oldest = larger(BigInt(extent.firstSecond) * SECOND_NS, range.fromUnixNano);
@@ -48,7 +51,7 @@ export function* searchWindows(
     const from = larger(oldest, wholeSecond - BigInt(width - 1) * SECOND_NS);
     yield { fromUnixNano: from, toUnixNano: to };
     to = from - 1n;
-    width *= GROWTH;
+    width *= hasMatches() ? GROWTH : GROWTH_WITHOUT_MATCH;
   }
 }
 

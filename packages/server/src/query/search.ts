@@ -4,7 +4,7 @@ import { queryRows, startSecond, where } from './rows.ts';
 import type { SearchWindow } from './search-windows.ts';
 import { searchWindows, storedExtent } from './search-windows.ts';
 import type { SpanFilter } from './span-filter.ts';
-import { fieldConditions, tagConditions } from './span-filter.ts';
+import { fieldConditions, hasAttribute, hasValue, tagConditions } from './span-filter.ts';
 import type { StoredTraceSummary } from './trace-summary.ts';
 import { findTraceSummaries, IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
 
@@ -50,7 +50,8 @@ export async function searchTraces(context: QueryContext, search: TraceSearch): 
   const found: StoredTraceSummary[] = [];
   let batch = wanted;
   const range = { fromUnixNano: search.range.fromUnixNano, toUnixNano: newest };
-  for (const window of searchWindows(extent, range, context.limits.searchWindowSpans)) {
+  const windows = searchWindows(extent, range, context.limits.searchWindowSpans, () => found.length > 0);
+  for (const window of windows) {
     let after = search.after;
     for (;;) {
       const candidates = await findCandidates(context, candidatesSql(search, window, after, batch));
@@ -125,15 +126,23 @@ LIMIT ${limit}`;
  */
 function matchingSql(filter: SpanFilter, { fromUnixNano }: SearchWindow): string | null {
   const fields = fieldConditions(filter);
-  const tags = tagConditions(filter);
-  if (fields.length + tags.length === 0) return null;
   const early = [startSecond('>=', fromUnixNano), ...fields].join('\n      AND ');
-  // Left to itself the engine reads the attributes of spans that the fields rule out: measured 37 ms against 24.
-  const conditions = tags.length === 0 ? `WHERE ${early}` : `PREWHERE ${early}\n    WHERE ${tags.join('\n      AND ')}`;
-  return `
+  const [tag, ...others] = filter.tags;
+  if (tag === undefined) {
+    return fields.length === 0 ? null : `\n    SELECT trace_id FROM throughline.spans\n    WHERE ${early}\n  `;
+  }
+  // Attributes of spans and of resources are looked at apart, each by its own filter; and values before keys, since left to
+  // itself the engine reads everything of a span that the fields rule out. Measured at 10 million spans: 84 ms against 44.
+  return (['attrs', 'res'] as const)
+    .map(
+      (prefix) => `
     SELECT trace_id FROM throughline.spans
-    ${conditions}
-  `;
+    PREWHERE ${early}
+      AND ${hasValue(prefix, tag)}
+    WHERE ${[hasAttribute(prefix, tag), ...tagConditions({ tags: others })].join('\n      AND ')}
+  `,
+    )
+    .join('UNION ALL');
 }
 
 function startsIn(window: SearchWindow, after: TracePosition | null): string[] {

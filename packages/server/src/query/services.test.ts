@@ -1,3 +1,4 @@
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXTENT_SQL } from './search-windows.ts';
 import { findOperations, findServices, operationsSql, servicesSql } from './services.ts';
@@ -13,7 +14,7 @@ describe('services and operations', () => {
     store = await openTestStore();
     await store.store([
       aStoredSpan({ service: 'web', name: 'GET /', startNs: TEST_START_NS }),
-      aStoredSpan({ service: 'web', name: 'GET /', startNs: TEST_START_NS + 1n, statusCode: 2 }),
+      aStoredSpan({ service: 'web', name: 'GET /', startNs: TEST_START_NS + 1n, statusCode: 2, traceState: 'ot=th:c' }),
       aStoredSpan({ service: 'web', name: 'POST /', startNs: TEST_START_NS + 86_400_000_000_000n }),
       aStoredSpan({ service: "o'brien", name: '\n', startNs: TEST_START_NS }),
     ]);
@@ -31,6 +32,8 @@ describe('services and operations', () => {
         name: "o'brien",
         spanCount: 1,
         errorCount: 0,
+        estimatedSpanCount: 1,
+        estimatedErrorCount: 0,
         operationCount: 1,
         firstSeenUnixNano: String(TEST_START_NS),
         lastSeenUnixNano: String(TEST_START_NS),
@@ -39,6 +42,8 @@ describe('services and operations', () => {
         name: 'web',
         spanCount: 3,
         errorCount: 1,
+        estimatedSpanCount: 6,
+        estimatedErrorCount: 4,
         operationCount: 2,
         firstSeenUnixNano: String(TEST_START_NS),
         lastSeenUnixNano: String(TEST_START_NS + 86_400_000_000_000n),
@@ -58,13 +63,74 @@ describe('services and operations', () => {
 
   it('lists the operations of one service and none of a service that is not known', async () => {
     expect(await findOperations(store.context, 'web', ALWAYS)).toEqual([
-      { name: 'GET /', spanCount: 2, errorCount: 1 },
-      { name: 'POST /', spanCount: 1, errorCount: 0 },
+      { name: 'GET /', spanCount: 2, errorCount: 1, estimatedSpanCount: 5, estimatedErrorCount: 4 },
+      { name: 'POST /', spanCount: 1, errorCount: 0, estimatedSpanCount: 1, estimatedErrorCount: 0 },
     ]);
     expect(await findOperations(store.context, "o'brien", ALWAYS)).toMatchObject([{ name: '\n' }]);
     expect(await findOperations(store.context, "' OR 1", ALWAYS)).toEqual([]);
   });
 });
+
+describe('ranges that are longer than a step of the rollup', () => {
+  it('count what a plain look at all spans counts, wherever they begin and end', async () => {
+    await using store = await openTestStore();
+    const random = prng(11);
+    const spans = Array.from({ length: 600 }, (_, index) =>
+      aStoredSpan({
+        spanId: (index + 1).toString(16).padStart(16, '0'),
+        service: `service-${index % 3}`,
+        name: `operation-${index % 5}`,
+        statusCode: index % 4 === 0 ? 2 : 0,
+        startNs: TEST_START_NS + BigInt(Math.floor(random() * 7_200_000)) * 1_000_000n,
+      }),
+    );
+    await store.store(spans);
+    const moment = fc.option(
+      fc.oneof(
+        fc.bigInt(-1_000_000_000n, 7_300_000_000_000n).map((offset) => TEST_START_NS + offset),
+        // The very begin and end of quarters of an hour.
+        fc
+          .integer({ min: 0, max: 9 })
+          .chain((quarter) =>
+            fc
+              .constantFrom(-1n, 0n)
+              .map((offset) => 1_699_999_200_000_000_000n + BigInt(quarter) * 900_000_000_000n + offset),
+          ),
+      ),
+    );
+    await fc.assert(
+      fc.asyncProperty(moment, moment, async (fromUnixNano, toUnixNano) => {
+        const inRange = spans.filter(
+          ({ startNs }) => (fromUnixNano ?? startNs) <= startNs && startNs <= (toUnixNano ?? startNs),
+        );
+        const found = await findServices(store.context, { fromUnixNano, toUnixNano });
+        expect(found.map(({ name, spanCount, errorCount }) => [name, spanCount, errorCount])).toEqual(
+          [0, 1, 2]
+            .map((n) => inRange.filter(({ service }) => service === `service-${n}`))
+            .filter(({ length }) => length > 0)
+            .map((own) => [own[0]?.service, own.length, own.filter(({ statusCode }) => statusCode === 2).length]),
+        );
+        const first = found
+          .map(({ firstSeenUnixNano }) => BigInt(firstSeenUnixNano))
+          .toSorted((a, b) => (a < b ? -1 : 1));
+        const starts = inRange.map(({ startNs }) => startNs).toSorted((a, b) => (a < b ? -1 : 1));
+        expect(first[0]).toBe(starts[0]);
+      }),
+      { numRuns: 60, seed: 3 },
+    );
+  });
+});
+
+/** mulberry32: numbers of 0 to 1. */
+function prng(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let bits = Math.imul(state ^ (state >>> 15), state | 1);
+    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
+    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
 
 describe('the SQL of the smaller questions', () => {
   it('reads as written here', async () => {

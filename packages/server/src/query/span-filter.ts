@@ -3,7 +3,7 @@ import { sqlString } from '../storage/sql.ts';
 
 type SpanStatus = 'error' | 'ok' | 'unset';
 
-interface Tag {
+export interface Tag {
   readonly key: string;
   /** Compared with the attribute's text: `true`, `42`, `0.5`, or the string itself. */
   readonly value: string;
@@ -28,12 +28,22 @@ export function fieldConditions({ service, operation, status }: SpanFilter): str
 }
 
 /** The conditions on attributes, which are the bulk of a span. */
-export function tagConditions({ tags }: SpanFilter): string[] {
-  return tags.map((tag) => `(${hasAttribute('attrs', tag)} OR ${hasAttribute('res', tag)})`);
+export function tagConditions({ tags }: Pick<SpanFilter, 'tags'>): string[] {
+  return tags.map((tag) => `(${(['attrs', 'res'] as const).map((prefix) => whole(prefix, tag)).join(' OR ')})`);
 }
 
 /** `has` alone is what the bloom filters on the values answer; it skips most granules before keys are compared. */
-function hasAttribute(prefix: 'attrs' | 'res', { key, value }: Tag): string {
-  const [k, v] = [sqlString(key), sqlString(value)];
-  return `has(${prefix}_v, ${v}) AND arrayExists((k, v) -> k = ${k} AND v = ${v}, ${prefix}_k, ${prefix}_v)`;
+function whole(prefix: Prefix, tag: Tag): string {
+  return `${hasValue(prefix, tag)} AND ${hasAttribute(prefix, tag)}`;
+}
+
+/** Attributes of the span, or of its resource. */
+type Prefix = 'attrs' | 'res';
+
+export function hasValue(prefix: Prefix, { value }: Tag): string {
+  return `has(${prefix}_v, ${sqlString(value)})`;
+}
+
+export function hasAttribute(prefix: Prefix, { key, value }: Tag): string {
+  return `arrayExists((k, v) -> k = ${sqlString(key)} AND v = ${sqlString(value)}, ${prefix}_k, ${prefix}_v)`;
 }

@@ -7,6 +7,7 @@ import { readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
 import { EngineError, queryBytes, queryRows } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
+import { ofTraces } from './trace-summary.ts';
 
 export interface StoredTrace {
   /** Spans by start time within their scope; resources and scopes by their first span. */
@@ -78,7 +79,7 @@ function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
 export function spanSizesSql(traceId: string): string {
   return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
 FROM throughline.spans
-WHERE trace_id = ${sqlHex(traceId)}`;
+WHERE ${ofTraces([traceId])}`;
 }
 
 /** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */
@@ -87,7 +88,7 @@ export function traceSql(traceId: string, rowsMax: number, last?: Pick<SpanSize,
     last === undefined ? '' : `\n  AND (start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`;
   return `SELECT ${READ_COLUMNS.join(', ')}
 FROM throughline.spans
-WHERE trace_id = ${sqlHex(traceId)}${upTo}
+WHERE ${ofTraces([traceId])}${upTo}
 LIMIT ${rowsMax}`;
 }
 

@@ -1,7 +1,7 @@
 import type { Capabilities } from './capabilities.ts';
 
 /**
- * What is counted as spans are inserted, by materialized views, so that questions about long times stay short. Rows of
+ * What is noted as spans are inserted, by materialized views, so that questions about long times stay short. Rows of
  * one partition (a UTC day) come from spans of the same partition, so that both leave the store together.
  */
 export interface Rollup {
@@ -112,6 +112,20 @@ export const ROLLUPS: readonly Rollup[] = [
   minState(start_ns) AS first_ns, maxState(start_ns) AS last_ns
 FROM throughline.spans
 GROUP BY quarter, service_name, operation`,
+  },
+  {
+    table: 'trace_times',
+    columns: [
+      'trace_id FixedString(16) CODEC(NONE)',
+      'first_s DateTime CODEC(ZSTD(1))',
+      'length_s UInt32 CODEC(ZSTD(1))',
+    ],
+    engine: 'MergeTree',
+    partitionBy: 'toDate(first_s)',
+    orderBy: 'trace_id',
+    select: () => `SELECT trace_id, min(start_s) AS first_s, toUInt32(max(start_s) - min(start_s)) AS length_s
+FROM throughline.spans
+GROUP BY trace_id, toDate(start_s)`,
   },
   requests('request_minutes', 'minute', 60),
   requests('request_hours', 'hour', 3_600),

@@ -7,7 +7,16 @@ WHERE start_s >= toDateTime(toInt64(1700000000))
       AND service = 'shop'
       AND name = 'it\'s'
       AND status_code = 2
-    WHERE (has(attrs_v, '/=\\') AND arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', attrs_k, attrs_v) OR has(res_v, '/=\\') AND arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', res_k, res_v))
+      AND has(attrs_v, '/=\\')
+    WHERE arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', attrs_k, attrs_v)
+  UNION ALL
+    SELECT trace_id FROM throughline.spans
+    PREWHERE start_s >= toDateTime(toInt64(1700000000))
+      AND service = 'shop'
+      AND name = 'it\'s'
+      AND status_code = 2
+      AND has(res_v, '/=\\')
+    WHERE arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', res_k, res_v)
   )
 GROUP BY trace_id
 HAVING trace_start >= toInt64(1700000000000000000)

@@ -1,6 +1,11 @@
-SELECT service, count(), countIf(status_code = 2), uniqExact(name),
-  toString(min(start_ns)), toString(max(start_ns))
-FROM throughline.spans
-
-GROUP BY service
-ORDER BY service
+SELECT service_name, sum(n), sum(n_errors), sum(w), sum(w_errors), uniqExact(operation),
+  toString(min(first)), toString(max(last))
+FROM (
+  SELECT service_name, operation, sum(spans) AS n, sum(errors) AS n_errors, sum(weight) AS w, sum(error_weight) AS w_errors,
+    minMerge(first_ns) AS first, maxMerge(last_ns) AS last
+  FROM throughline.operation_quarters
+  
+  GROUP BY service_name, operation
+)
+GROUP BY service_name
+ORDER BY service_name

@@ -8,4 +8,6 @@ SELECT lower(hex(trace_id)), toString(min(start_ns)), roots,
   count(), sumMap([CAST(service AS String)], [toUInt64(1)], [toUInt64(status_code = 2)]), countIf(status_code = 2)
 FROM throughline.spans
 WHERE trace_id IN (unhex('abababababababababababababababab'), unhex('cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd'))
+  AND start_s >= (SELECT min(first_s) FROM throughline.trace_times WHERE trace_id IN (unhex('abababababababababababababababab'), unhex('cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd')))
+  AND start_s <= (SELECT max(first_s + length_s) FROM throughline.trace_times WHERE trace_id IN (unhex('abababababababababababababababab'), unhex('cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd')))
 GROUP BY trace_id

@@ -14,6 +14,7 @@ export interface TestStore {
   readonly context: QueryContext;
   store(spans: readonly StoredSpan[]): Promise<void>;
   close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface StoredSpan {
@@ -22,7 +23,9 @@ export interface StoredSpan {
   readonly parentSpanId: string;
   readonly service: string;
   readonly name: string;
+  readonly kind: number;
   readonly statusCode: number;
+  readonly traceState: string;
   readonly startNs: bigint;
   readonly durationNs: bigint;
   readonly attributes: Readonly<Record<string, string>>;
@@ -38,7 +41,9 @@ export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
     parentSpanId: '0'.repeat(16),
     service: 'shop',
     name: 'GET /',
+    kind: 0,
     statusCode: 0,
+    traceState: '',
     startNs: TEST_START_NS,
     durationNs: 1_000_000n,
     attributes: {},
@@ -56,6 +61,10 @@ export async function openTestStore(): Promise<TestStore> {
     processPath: new URL('../../../dist/storage/embedded-process.js', import.meta.url),
   });
   await engine.start();
+  const close = async (): Promise<void> => {
+    await engine.close();
+    await rm(directory, { recursive: true, force: true });
+  };
   return {
     context: { engine, limits: DEFAULT_QUERY_LIMITS, signal: new AbortController().signal },
     store: async (spans) => {
@@ -65,10 +74,8 @@ export async function openTestStore(): Promise<TestStore> {
         await engine.command(`INSERT INTO throughline.spans (${INSERTED.join(', ')}) ${rows.join(' UNION ALL ')}`);
       }
     },
-    close: async () => {
-      await engine.close();
-      await rm(directory, { recursive: true, force: true });
-    },
+    close,
+    [Symbol.asyncDispose]: close,
   };
 }
 
@@ -78,7 +85,9 @@ const INSERTED = [
   'parent_span_id',
   'service',
   'name',
+  'kind',
   'status_code',
+  'trace_state',
   'start_s',
   'start_ns',
   'duration_ns',
@@ -97,7 +106,9 @@ function row(span: StoredSpan): string[] {
     sqlHex(span.parentSpanId),
     sqlString(span.service),
     sqlString(span.name),
+    `toUInt8(${span.kind})`,
     `toUInt8(${span.statusCode})`,
+    sqlString(span.traceState),
     `toDateTime(${span.startNs / 1_000_000_000n})`,
     sqlInt64(span.startNs),
     sqlInt64(span.durationNs),

@@ -6,16 +6,18 @@ import type { Migration } from './migration.ts';
  * are stored already have them as well. `rollup_other`: 1 for a span whose operation, 2 for one whose service is beyond
  * what rollups tell apart.
  *
- * The filter over attribute values lets fewer granules through: measured at 10 million spans, 97 of 10,026 before.
+ * `trace_times` tells where a trace stands from here on, for a third of the disk that the projection took. The filter over
+ * attribute values lets fewer granules through: measured at 10 million spans, 97 of 10,026 before.
  */
 export const addSampling: Migration = {
   name: 'sampling',
-  statements: ({ bloomFilters, codecs }) => {
+  statements: ({ bloomFilters, codecs, positionProjections }) => {
     const codec = codecs ? ' CODEC(ZSTD(1))' : '';
     return [
       { table: 'spans', column: 'sampling_th', definition: `LowCardinality(String) DEFAULT ${THRESHOLD}` },
       { table: 'spans', column: 'sampling_weight', definition: `Float64 DEFAULT ${WEIGHT}${codec}` },
       { table: 'spans', column: 'rollup_other', definition: `UInt8 DEFAULT 0${codec}` },
+      ...(positionProjections ? ['ALTER TABLE throughline.spans DROP PROJECTION IF EXISTS by_trace'] : []),
       ...(bloomFilters
         ? [
             `ALTER TABLE throughline.spans

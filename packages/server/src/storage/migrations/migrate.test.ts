@@ -70,6 +70,7 @@ FROM throughline.operation_quarters GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
       (unit) => `SELECT ${unit}, service_name, operation, is_error, bucket, sum(spans), sum(weight)
 FROM throughline.request_${unit}s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`,
     ),
+    'SELECT hex(trace_id), min(first_s), max(first_s + length_s) FROM throughline.trace_times GROUP BY 1 ORDER BY 1',
     'SELECT day, key, value, sum(spans) FROM throughline.attribute_values GROUP BY 1, 2, 3 ORDER BY 1, 2, 3',
     "SELECT name, engine FROM system.tables WHERE database = 'throughline' ORDER BY name",
   ];
@@ -172,8 +173,8 @@ describe('migrate', () => {
     expect(MIGRATIONS.map((migration) => `${migration.name} ${checksumOf(migration)}`)).toMatchInlineSnapshot(`
       [
         "spans ca897c833ebf7086637dc560d4298b229c624dd37073de329dfa3b8bd0833887",
-        "sampling 2e9791547f7997df798039e5f502f0213cb67d0afc22317febbf4691e6ed6fec",
-        "rollups 5439a5751e23f370e091f179b282e7ded7dd200b266c1a51ccd46ff54332aae8",
+        "sampling 156eafbdf165213c8e4bcf4da5429586a90fca36169987ceaee5426182195884",
+        "rollups 686f38976c6b33d35bab3d94953dfed4fda69a516c897bc1354be7b229301cf4",
       ]
     `);
   });

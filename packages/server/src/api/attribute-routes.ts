@@ -1,0 +1,50 @@
+import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace';
+import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
+import type { QueryContext } from '../query/rows.ts';
+import { json } from './answer.ts';
+import { anyText, integer, time } from './parameters.ts';
+import type { Route } from './route.ts';
+import { route } from './route.ts';
+
+const COMPLETIONS_DEFAULT = 100;
+const COMPLETIONS_MAX = 10_000;
+
+const parameters = {
+  prefix: anyText('Only those that begin so'),
+  from: time('Of the UTC days from this one on'),
+  to: time('Of the UTC days up to this one'),
+  limit: integer({ least: 1, most: COMPLETIONS_MAX, otherwise: COMPLETIONS_DEFAULT }, 'In one answer'),
+};
+
+/** What completes a search while it is typed. */
+export function attributeRoutes(context: (signal: AbortSignal) => QueryContext): Route[] {
+  return [
+    route({
+      path: '/api/v1/attributes',
+      summary: 'Keys of the attributes of spans and resources, the most frequent first; counts are estimates',
+      parameters,
+      answers: { description: '{attributes: [{key, estimatedSpanCount}]}' },
+      asksStore: true,
+      answer: async ({ query: { prefix, from, to, limit }, signal }) => {
+        const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
+        const attributes = await findAttributeKeys(context(signal), question);
+        return json({ attributes } satisfies AttributesResponse);
+      },
+    }),
+    route({
+      path: '/api/v1/attributes/{key}/values',
+      summary:
+        'Values of one attribute, the most frequent first, for completion: of many spans at once only some are looked at, and ' +
+        'values of more than 256 bytes, arrays, maps and bytes are left out',
+      parameters,
+      pathParameters: { key: 'The key, percent-encoded' },
+      answers: { description: '{values: [{value, estimatedSpanCount}]}; none for a key that is not known' },
+      asksStore: true,
+      answer: async ({ path: { key = '' }, query: { prefix, from, to, limit }, signal }) => {
+        const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
+        const values = await findAttributeValues(context(signal), key, question);
+        return json({ values } satisfies AttributeValuesResponse);
+      },
+    }),
+  ];
+}

@@ -1,0 +1,90 @@
+import type { SeriesResponse } from '@throughline/trace';
+import type { QueryContext } from '../query/rows.ts';
+import { findSeries } from '../query/series.ts';
+import { json } from './answer.ts';
+import { anyText, integer, oneOf, optional, time } from './parameters.ts';
+import { Problem } from './problem.ts';
+import type { Route } from './route.ts';
+import { route } from './route.ts';
+
+const POINTS_MAX = 1_500;
+const SERIES_DEFAULT = 100;
+const SERIES_MAX = 1_000;
+/** Values of one answer: with 1,500 points, 200 series. */
+const VALUES_MAX = 300_000;
+/** A step that nobody names is the shortest of these that makes so few points. */
+const POINTS_WANTED = 120;
+const STEPS = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400];
+const STEP_SECONDS_MAX = 86_400 * 7;
+const HOUR_NS = 3_600_000_000_000n;
+const SECOND_NS = 1_000_000_000n;
+
+/** `now`: milliseconds since the epoch. */
+export function seriesRoute(context: (signal: AbortSignal) => QueryContext, now: () => number): Route {
+  return route({
+    path: '/api/v1/series',
+    summary:
+      'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
+      'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4 %',
+    parameters: {
+      service: anyText('Only of this service'),
+      operation: anyText('Only of this operation'),
+      groupBy: oneOf(['service', 'operation'], 'One series for each of them; service when it is not given'),
+      from: time('In the first step; an hour before `to` when it is not given'),
+      to: time('In the last step; now when it is not given'),
+      step: optional(
+        {
+          accepted: `whole seconds from 1 to ${STEP_SECONDS_MAX}`,
+          description: `Length of a step, which begins at a whole number of steps after the epoch; at most ${POINTS_MAX} steps`,
+          schema: { type: 'integer', minimum: 1, maximum: STEP_SECONDS_MAX },
+        },
+        parseStep,
+      ),
+      limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
+    },
+    answers: { description: '{fromUnixNano, stepSeconds, points, series: […], truncated}' },
+    asksStore: true,
+    answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
+      const last = to ?? BigInt(now()) * 1_000_000n;
+      const first = from ?? (last > HOUR_NS ? last - HOUR_NS : 0n);
+      if (first > last)
+        throw new Problem(400, 'invalid_parameter', 'parameter from is after to; accepted is a time before it');
+      const stepSeconds = step ?? stepFor(Number((last - first) / SECOND_NS));
+      const fromSecond = floorTo(Number(first / SECOND_NS), stepSeconds);
+      const toSecond = floorTo(Number(last / SECOND_NS), stepSeconds) + stepSeconds;
+      const points = (toSecond - fromSecond) / stepSeconds;
+      if (points > POINTS_MAX || points * limit > VALUES_MAX) {
+        const most = Math.min(POINTS_MAX, Math.floor(VALUES_MAX / limit));
+        throw new Problem(
+          400,
+          'invalid_parameter',
+          `from, to and step make ${points} steps; accepted are at most ${most} for ${limit} series: ask for longer steps, or less time`,
+        );
+      }
+      const { series, truncated } = await findSeries(context(signal), {
+        service,
+        operation,
+        groupBy: groupBy ?? 'service',
+        fromSecond,
+        toSecond,
+        stepSeconds,
+        seriesMax: limit,
+      });
+      const fromUnixNano = String(BigInt(fromSecond) * SECOND_NS);
+      return json({ fromUnixNano, stepSeconds, points, series, truncated } satisfies SeriesResponse);
+    },
+  });
+}
+
+function parseStep(given: string): number | undefined {
+  const step = /^\d{1,6}$/.test(given) ? Number(given) : 0;
+  return step >= 1 && step <= STEP_SECONDS_MAX ? step : undefined;
+}
+
+function stepFor(seconds: number): number {
+  return STEPS.find((step) => seconds / step <= POINTS_WANTED) ?? STEP_SECONDS_MAX;
+}
+
+function floorTo(second: number, step: number): number {
+  return Math.floor(second / step) * step;
+}

@@ -1,0 +1,71 @@
+import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace';
+import { KEY_SLOTS } from '../storage/rollups.ts';
+import { sqlString } from '../storage/sql.ts';
+import type { QueryContext, TimeRange } from './rows.ts';
+import { queryRows, where } from './rows.ts';
+
+/** What completes a search. Days are whole UTC days; counts are estimates, since not every span is looked at. */
+export interface AttributeQuestion {
+  /** What keys or values begin with; '' for all. */
+  readonly prefix: string;
+  readonly range: TimeRange;
+  readonly limit: number;
+}
+
+/** The keys of attributes of spans and resources, the most frequent first. */
+export async function findAttributeKeys(
+  context: QueryContext,
+  question: AttributeQuestion,
+): Promise<AttributeKeySummary[]> {
+  const rows = await queryRows(context, attributeKeysSql(question));
+  return rows.map((row) => ({ key: row.text(0), estimatedSpanCount: row.number(1) }));
+}
+
+/** The values of one key, as text, the most frequent first; none for a key that is not known. */
+export async function findAttributeValues(
+  context: QueryContext,
+  key: string,
+  question: AttributeQuestion,
+): Promise<AttributeValueSummary[]> {
+  const rows = await queryRows(context, attributeValuesSql(key, question));
+  return rows.map((row) => ({ value: row.text(0), estimatedSpanCount: row.number(1) }));
+}
+
+export function attributeKeysSql({ prefix, range, limit }: AttributeQuestion): string {
+  return `SELECT key, sum(spans) AS n
+FROM throughline.attribute_values
+${where([...days(range), ...beginsWith('key', prefix)])}
+GROUP BY key
+ORDER BY n DESC, key
+LIMIT ${limit}`;
+}
+
+export function attributeValuesSql(key: string, { prefix, range, limit }: AttributeQuestion): string {
+  const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${KEY_SLOTS}`, `key = ${sqlString(key)}`];
+  return `SELECT value, sum(spans) AS n
+FROM throughline.attribute_values
+${where([...days(range), ...ofKey, ...beginsWith('value', prefix)])}
+GROUP BY value
+ORDER BY n DESC, value
+LIMIT ${limit}`;
+}
+
+function beginsWith(column: string, prefix: string): string[] {
+  return prefix === '' ? [] : [`startsWith(${column}, ${sqlString(prefix)})`];
+}
+
+const DAY_NS = 86_400_000_000_000n;
+/** The last day that a Date of every ClickHouse holds. */
+const LAST_DAY = 49_709n;
+
+function days({ fromUnixNano, toUnixNano }: TimeRange): string[] {
+  return [
+    ...(fromUnixNano === null ? [] : [`day >= ${dayOf(fromUnixNano)}`]),
+    ...(toUnixNano === null ? [] : [`day <= ${dayOf(toUnixNano)}`]),
+  ];
+}
+
+function dayOf(unixNano: bigint): string {
+  const day = unixNano / DAY_NS;
+  return `toDate(toUInt16(${day > LAST_DAY ? LAST_DAY : day}))`;
+}

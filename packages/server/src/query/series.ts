@@ -1,0 +1,159 @@
+import type { RequestSeries } from '@throughline/trace';
+import { BUCKETS_AN_OCTAVE, IS_REQUEST } from '../storage/rollups.ts';
+import { sqlString } from '../storage/sql.ts';
+import type { QueryContext, TimeRange } from './rows.ts';
+import { queryRows, startConditions, where } from './rows.ts';
+
+/** Requests over time: SERVER and CONSUMER spans, and those whose parent is missing or remote. */
+export interface SeriesQuestion {
+  readonly service: string | null;
+  readonly operation: string | null;
+  readonly groupBy: 'service' | 'operation';
+  /** Begin of the first step, and of the one behind the last; whole steps since the epoch. */
+  readonly fromSecond: number;
+  readonly toSecond: number;
+  readonly stepSeconds: number;
+  /** Of more, those with the most requests are answered. */
+  readonly seriesMax: number;
+}
+
+export interface SeriesAnswer {
+  /** The most requests first. */
+  readonly series: RequestSeries[];
+  readonly truncated: boolean;
+}
+
+/** Steps without a request have counts of 0 and null for each percentile. */
+export async function findSeries(context: QueryContext, question: SeriesQuestion): Promise<SeriesAnswer> {
+  const names = await queryRows(context, seriesNamesSql(question));
+  const shown = names.slice(0, question.seriesMax).map((row) => [row.text(0), row.text(1)] as const);
+  if (shown.length === 0) return { series: [], truncated: false };
+  const points = (question.toSecond - question.fromSecond) / question.stepSeconds;
+  const byName = new Map(
+    shown.map(([service, operation]) => [`${service}\0${operation}`, empty(service, operation, points)]),
+  );
+  const rows = await queryRows(context, seriesSql(question, names.length > shown.length ? shown : null));
+  for (const row of rows) {
+    const series = byName.get(`${row.text(0)}\0${row.text(1)}`);
+    const point = (row.number(2) - question.fromSecond) / question.stepSeconds;
+    if (series === undefined) continue;
+    series.requestCount[point] = row.number(3);
+    series.errorCount[point] = row.number(4);
+    series.estimatedRequestCount[point] = row.number(5);
+    series.estimatedErrorCount[point] = row.number(6);
+    const buckets = row.array(7);
+    series.p50Ns[point] = middleOf(buckets.number(0));
+    series.p90Ns[point] = middleOf(buckets.number(1));
+    series.p99Ns[point] = middleOf(buckets.number(2));
+  }
+  const series = [...byName.values()].map(({ operation, ...rest }) => ({
+    ...rest,
+    operation: question.groupBy === 'operation' ? operation : null,
+  }));
+  return { series, truncated: names.length > shown.length };
+}
+
+function empty(service: string, operation: string, points: number) {
+  const zeros = (): number[] => Array.from({ length: points }, () => 0);
+  const nulls = (): (string | null)[] => Array.from({ length: points }, () => null);
+  return {
+    service,
+    operation,
+    requestCount: zeros(),
+    errorCount: zeros(),
+    estimatedRequestCount: zeros(),
+    estimatedErrorCount: zeros(),
+    p50Ns: nulls(),
+    p90Ns: nulls(),
+    p99Ns: nulls(),
+  };
+}
+
+/** The duration in the middle of a bucket, in nanoseconds. */
+function middleOf(bucket: number): string {
+  return String(Math.round(2 ** ((bucket + 0.5) / BUCKETS_AN_OCTAVE)));
+}
+
+/** One more than is answered tells whether there are more. */
+export function seriesNamesSql(question: SeriesQuestion): string {
+  return `SELECT service_name, ${groupedOperation(question)} AS grouped
+FROM (${requestsSql(question, null)})
+GROUP BY service_name, grouped
+ORDER BY sum(n) DESC, service_name, grouped
+LIMIT ${question.seriesMax + 1}`;
+}
+
+/** Weights are sums of fractions; the quantiles take whole numbers. */
+const WEIGHT_SCALE = 8;
+
+export function seriesSql(
+  question: SeriesQuestion,
+  names: readonly (readonly [service: string, operation: string])[] | null,
+): string {
+  return `SELECT service_name, grouped, slot, sum(bucket_n), sum(bucket_n_errors), sum(bucket_w), sum(bucket_w_errors),
+  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(bucket_w * ${WEIGHT_SCALE})))
+FROM (
+  SELECT service_name, ${groupedOperation(question)} AS grouped, slot, bucket,
+    sum(n) AS bucket_n, sum(n_errors) AS bucket_n_errors, sum(w) AS bucket_w, sum(w_errors) AS bucket_w_errors
+  FROM (${requestsSql(question, names)})
+  GROUP BY service_name, grouped, slot, bucket
+)
+GROUP BY service_name, grouped, slot
+ORDER BY service_name, grouped, slot`;
+}
+
+function groupedOperation({ groupBy }: SeriesQuestion): string {
+  return groupBy === 'operation' ? 'operation' : "''";
+}
+
+/** Whole hours come from the table of hours, whole minutes from that of minutes, shorter steps from the spans. */
+function requestsSql(
+  question: SeriesQuestion,
+  names: readonly (readonly [service: string, operation: string])[] | null,
+): string {
+  const { fromSecond, toSecond, stepSeconds } = question;
+  const unit = stepSeconds % 3_600 === 0 ? 'hour' : stepSeconds % 60 === 0 ? 'minute' : null;
+  const slot = (time: string): string => `intDiv(toUInt32(${time}), ${stepSeconds}) * ${stepSeconds} AS slot`;
+  if (unit === null) {
+    return `
+    SELECT service AS service_name, name AS operation, ${slot('start_s')}, toUInt8(status_code = 2) AS is_error,
+      toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_AN_OCTAVE})) AS bucket,
+      count() AS n, countIf(status_code = 2) AS n_errors,
+      sum(sampling_weight) AS w, sumIf(sampling_weight, status_code = 2) AS w_errors
+    FROM throughline.spans
+    ${where([...startConditions(rangeOf(question)), IS_REQUEST, ...named('service', 'name', question, names)])}
+    GROUP BY service_name, operation, slot, is_error, bucket
+  `;
+  }
+  const range = [`${unit} >= toDateTime(${fromSecond})`, `${unit} < toDateTime(${toSecond})`];
+  return `
+    SELECT service_name, operation, ${slot(unit)}, is_error, bucket,
+      spans AS n, spans * is_error AS n_errors, weight AS w, weight * is_error AS w_errors
+    FROM throughline.request_${unit}s
+    ${where([...range, ...named('service_name', 'operation', question, names)])}
+  `;
+}
+
+function named(
+  serviceColumn: string,
+  operationColumn: string,
+  { service, operation, groupBy }: SeriesQuestion,
+  names: readonly (readonly [service: string, operation: string])[] | null,
+): string[] {
+  return [
+    ...(service === null ? [] : [`${serviceColumn} = ${sqlString(service)}`]),
+    ...(operation === null ? [] : [`${operationColumn} = ${sqlString(operation)}`]),
+    ...(names === null
+      ? []
+      : groupBy === 'service'
+        ? [`${serviceColumn} IN (${names.map(([name]) => sqlString(name)).join(', ')})`]
+        : [
+            `(${serviceColumn}, ${operationColumn}) IN (${names.map((pair) => `(${pair.map(sqlString).join(', ')})`).join(', ')})`,
+          ]),
+  ];
+}
+
+function rangeOf({ fromSecond, toSecond }: SeriesQuestion): TimeRange {
+  const second = 1_000_000_000n;
+  return { fromUnixNano: BigInt(fromSecond) * second, toUnixNano: BigInt(toSecond) * second - 1n };
+}

@@ -1,0 +1,8 @@
+SELECT key, sum(spans) AS n
+FROM throughline.attribute_values
+WHERE day >= toDate(toUInt16(19675))
+  AND day <= toDate(toUInt16(19676))
+  AND startsWith(key, 'it\'s')
+GROUP BY key
+ORDER BY n DESC, key
+LIMIT 5
