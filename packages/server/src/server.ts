@@ -23,6 +23,7 @@ import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
+import { Retention } from './storage/retention.ts';
 import { VERSION } from './version.ts';
 
 /** A collector that takes spans; its questions are answered once `ready` has resolved. */
@@ -57,7 +58,10 @@ class StartError extends Error {
  * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The times
  * that each may take stay together below the 10 s after which containers are killed.
  */
-const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
+const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'retention', 'api', 'engine', 'dataDirectory'] as const;
+
+/** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
+const RETENTION_STOP_TIMEOUT_MS = 500;
 
 /** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
@@ -149,8 +153,12 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       if (closing !== null) return;
       const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
       loader.start();
-      log.info({ dataDirectory: config.dataDirectory }, 'ready');
       stops.loader = () => loader.drain(limits.loader.drainTimeoutMs);
+      const { retentionDays, retentionDiskShare } = config;
+      const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
+      retention.start();
+      stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
+      log.info({ dataDirectory: config.dataDirectory }, 'ready');
     };
     const ready = open();
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.

@@ -94,7 +94,9 @@ describe('findSeries', () => {
   it('asks in SQL as written here', async () => {
     await expect(seriesNamesSql(HOURLY)).toMatchFileSnapshot('snapshots/series-names.sql');
     const question = { ...HOURLY, groupBy: 'operation', service: "o'brien", stepSeconds: 60 } as const;
-    await expect(seriesSql(question, [["o'brien", 'x']])).toMatchFileSnapshot('snapshots/series-minutes.sql');
-    await expect(seriesSql({ ...HOURLY, stepSeconds: 10 }, null)).toMatchFileSnapshot('snapshots/series-spans.sql');
+    await expect(seriesSql(question, [["o'brien", 'x']], 100)).toMatchFileSnapshot('snapshots/series-minutes.sql');
+    await expect(seriesSql({ ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
+      'snapshots/series-spans.sql',
+    );
   });
 });

@@ -1,7 +1,7 @@
 import type { RequestSeries } from '@throughline/trace';
 import { BUCKETS_AN_OCTAVE, IS_REQUEST } from '../storage/rollups.ts';
 import { sqlString } from '../storage/sql.ts';
-import type { QueryContext, TimeRange } from './rows.ts';
+import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
 import { queryRows, startConditions, where } from './rows.ts';
 
 /** Requests over time: SERVER and CONSUMER spans, and those whose parent is missing or remote. */
@@ -25,18 +25,35 @@ export interface SeriesAnswer {
 
 /** Steps without a request have counts of 0 and null for each percentile. */
 export async function findSeries(context: QueryContext, question: SeriesQuestion): Promise<SeriesAnswer> {
-  const names = await queryRows(context, seriesNamesSql(question));
-  const shown = names.slice(0, question.seriesMax).map((row) => [row.text(0), row.text(1)] as const);
-  if (shown.length === 0) return { series: [], truncated: false };
-  const points = (question.toSecond - question.fromSecond) / question.stepSeconds;
-  const byName = new Map(
-    shown.map(([service, operation]) => [`${service}\0${operation}`, empty(service, operation, points)]),
-  );
-  const rows = await queryRows(context, seriesSql(question, names.length > shown.length ? shown : null));
+  const { seriesMax } = question;
+  const rowsMax = seriesMax * pointsOf(question);
+  const all = await queryRows(context, seriesSql(question, null, rowsMax));
+  // So many rows may come from more series than are wanted; which ones have the most requests is another question then.
+  if (all.length === rowsMax) {
+    const names = await queryRows(context, seriesNamesSql(question));
+    if (names.length > seriesMax) {
+      const shown = names.slice(0, seriesMax).map((row) => [row.text(0), row.text(1)] as const);
+      const rows = await queryRows(context, seriesSql(question, shown, rowsMax));
+      return { series: seriesOf(question, rows), truncated: true };
+    }
+  }
+  const series = seriesOf(question, all);
+  return { series: series.slice(0, seriesMax), truncated: series.length > seriesMax };
+}
+
+/** The most requests first. */
+function seriesOf(question: SeriesQuestion, rows: readonly JsonRow[]): RequestSeries[] {
+  const points = pointsOf(question);
+  const byName = new Map<string, ReturnType<typeof empty>>();
   for (const row of rows) {
-    const series = byName.get(`${row.text(0)}\0${row.text(1)}`);
+    const [service, operation] = [row.text(0), row.text(1)];
+    const name = `${service}\0${operation}`;
+    let series = byName.get(name);
+    if (series === undefined) {
+      series = empty(service, question.groupBy === 'operation' ? operation : null, points);
+      byName.set(name, series);
+    }
     const point = (row.number(2) - question.fromSecond) / question.stepSeconds;
-    if (series === undefined) continue;
     series.requestCount[point] = row.number(3);
     series.errorCount[point] = row.number(4);
     series.estimatedRequestCount[point] = row.number(5);
@@ -46,14 +63,25 @@ export async function findSeries(context: QueryContext, question: SeriesQuestion
     series.p90Ns[point] = middleOf(buckets.number(1));
     series.p99Ns[point] = middleOf(buckets.number(2));
   }
-  const series = [...byName.values()].map(({ operation, ...rest }) => ({
-    ...rest,
-    operation: question.groupBy === 'operation' ? operation : null,
-  }));
-  return { series, truncated: names.length > shown.length };
+  return Array.from(byName.values(), (series) => ({ series, total: totalOf(series) }))
+    .toSorted((a, b) => b.total - a.total || compare(a.series, b.series))
+    .map(({ series }) => series);
 }
 
-function empty(service: string, operation: string, points: number) {
+function totalOf({ requestCount }: RequestSeries): number {
+  return requestCount.reduce((sum, count) => sum + count, 0);
+}
+
+function compare(a: RequestSeries, b: RequestSeries): number {
+  if (a.service !== b.service) return a.service < b.service ? -1 : 1;
+  return (a.operation ?? '') < (b.operation ?? '') ? -1 : 1;
+}
+
+function pointsOf({ fromSecond, toSecond, stepSeconds }: SeriesQuestion): number {
+  return (toSecond - fromSecond) / stepSeconds;
+}
+
+function empty(service: string, operation: string | null, points: number) {
   const zeros = (): number[] => Array.from({ length: points }, () => 0);
   const nulls = (): (string | null)[] => Array.from({ length: points }, () => null);
   return {
@@ -89,17 +117,14 @@ const WEIGHT_SCALE = 8;
 export function seriesSql(
   question: SeriesQuestion,
   names: readonly (readonly [service: string, operation: string])[] | null,
+  rowsMax: number,
 ): string {
-  return `SELECT service_name, grouped, slot, sum(bucket_n), sum(bucket_n_errors), sum(bucket_w), sum(bucket_w_errors),
-  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(bucket_w * ${WEIGHT_SCALE})))
-FROM (
-  SELECT service_name, ${groupedOperation(question)} AS grouped, slot, bucket,
-    sum(n) AS bucket_n, sum(n_errors) AS bucket_n_errors, sum(w) AS bucket_w, sum(w_errors) AS bucket_w_errors
-  FROM (${requestsSql(question, names)})
-  GROUP BY service_name, grouped, slot, bucket
-)
+  return `SELECT service_name, ${groupedOperation(question)} AS grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors),
+  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(w * ${WEIGHT_SCALE})))
+FROM (${requestsSql(question, names)})
 GROUP BY service_name, grouped, slot
-ORDER BY service_name, grouped, slot`;
+ORDER BY service_name, grouped, slot
+LIMIT ${rowsMax}`;
 }
 
 function groupedOperation({ groupBy }: SeriesQuestion): string {

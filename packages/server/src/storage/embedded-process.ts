@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Chdb from 'chdb';
 import type { Session } from 'chdb';
-import type { EngineArguments, EngineReply, EngineRequest } from './embedded-protocol.ts';
+import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
 // The channel closes when the collector is gone, however it went. SIGKILL, because an ordinary exit waits for running
 // statements and keeps the store locked meanwhile.
@@ -24,7 +24,7 @@ const running = new Set<number>();
 const CANCEL_REPEAT_MS = 100;
 
 /** The collector never asks for more statements at once than there are sessions of the kind. */
-const idleSessions: Record<'insert' | 'query', Session[]> = { insert: [], query: [] };
+const idleSessions: Record<SessionKind, Session[]> = { insert: [], command: [], query: [] };
 
 void open();
 
@@ -40,6 +40,7 @@ async function open(): Promise<void> {
   const openSession = (): Session => new chdb.Session(directory, { connectionArgs });
   try {
     idleSessions.insert.push(openSession());
+    idleSessions.command.push(openSession());
     controlSession = openSession();
     for (let index = 0; index < querySessions; index++) idleSessions.query.push(openSession());
   } catch (error) {
@@ -116,7 +117,7 @@ function pong(): EngineReply {
 
 function close(): void {
   // Sessions that still run a statement are left: closing waits for them, and their answer is no longer wanted.
-  for (const session of [...idleSessions.query, ...idleSessions.insert]) session.close();
+  for (const session of Object.values(idleSessions).flat()) session.close();
   process.kill(process.pid, 'SIGKILL');
 }
 

@@ -7,12 +7,14 @@ export interface EngineArguments {
   readonly querySessions: number;
 }
 
+/** Inserts have a session of their own, so that no query and no change to the tables stands in their way. */
+export type SessionKind = 'insert' | 'command' | 'query';
+
 export type EngineRequest =
   | {
       readonly kind: 'run';
       readonly id: number;
-      /** Inserts have a session of their own, so that no query stands in their way. */
-      readonly session: 'insert' | 'query';
+      readonly session: SessionKind;
       readonly sql: string;
       readonly format: string;
       /** 0 for no limit. */

@@ -34,6 +34,7 @@ export class EmbeddedEngine implements Engine {
   #process: EngineProcess | null = null;
   #state: EngineState = { kind: 'starting' };
   #runningInsert: Promise<unknown> = Promise.resolve();
+  #lastCommand: Promise<unknown> = Promise.resolve();
   #restartDelayMs: number;
 
   constructor(options: EmbeddedEngineOptions) {
@@ -195,8 +196,13 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   }
 
   async #command(engine: EngineProcess, sql: string): Promise<void> {
+    const { commandTimeoutMs } = this.#limits;
+    const command = this.#lastCommand.then(() =>
+      engine.run({ session: 'command', sql, format: 'Null', timeoutMs: commandTimeoutMs }),
+    );
+    this.#lastCommand = command.catch(() => {});
     try {
-      await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: this.#limits.commandTimeoutMs });
+      await command;
     } catch (error) {
       this.#metrics.statementFailed(error);
       throw error;

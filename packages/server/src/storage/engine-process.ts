@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { EngineError } from './engine.ts';
-import type { EngineArguments, EngineReply, EngineRequest } from './embedded-protocol.ts';
+import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
 /** Output on stderr that is kept to explain a death. */
 const LAST_WORDS_BYTES_MAX = 4096;
@@ -11,7 +11,7 @@ interface Pending {
 }
 
 export interface Statement {
-  readonly session: 'insert' | 'query';
+  readonly session: SessionKind;
   readonly sql: string;
   readonly format: string;
   /** 0 for no limit. */

@@ -1,9 +1,6 @@
-SELECT service_name, grouped, slot, sum(bucket_n), sum(bucket_n_errors), sum(bucket_w), sum(bucket_w_errors),
-  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(bucket_w * 8)))
+SELECT service_name, operation AS grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors),
+  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(w * 8)))
 FROM (
-  SELECT service_name, operation AS grouped, slot, bucket,
-    sum(n) AS bucket_n, sum(n_errors) AS bucket_n_errors, sum(w) AS bucket_w, sum(w_errors) AS bucket_w_errors
-  FROM (
     SELECT service_name, operation, intDiv(toUInt32(minute), 60) * 60 AS slot, is_error, bucket,
       spans AS n, spans * is_error AS n_errors, weight AS w, weight * is_error AS w_errors
     FROM throughline.request_minutes
@@ -12,7 +9,6 @@ FROM (
   AND service_name = 'o\'brien'
   AND (service_name, operation) IN (('o\'brien', 'x'))
   )
-  GROUP BY service_name, grouped, slot, bucket
-)
 GROUP BY service_name, grouped, slot
 ORDER BY service_name, grouped, slot
+LIMIT 100

@@ -1,9 +1,6 @@
-SELECT service_name, grouped, slot, sum(bucket_n), sum(bucket_n_errors), sum(bucket_w), sum(bucket_w_errors),
-  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(bucket_w * 8)))
+SELECT service_name, '' AS grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors),
+  quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(w * 8)))
 FROM (
-  SELECT service_name, '' AS grouped, slot, bucket,
-    sum(n) AS bucket_n, sum(n_errors) AS bucket_n_errors, sum(w) AS bucket_w, sum(w_errors) AS bucket_w_errors
-  FROM (
     SELECT service AS service_name, name AS operation, intDiv(toUInt32(start_s), 10) * 10 AS slot, toUInt8(status_code = 2) AS is_error,
       toUInt16(floor(log2(greatest(duration_ns, 1)) * 8)) AS bucket,
       count() AS n, countIf(status_code = 2) AS n_errors,
@@ -16,7 +13,6 @@ FROM (
   AND (kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)
     GROUP BY service_name, operation, slot, is_error, bucket
   )
-  GROUP BY service_name, grouped, slot, bucket
-)
 GROUP BY service_name, grouped, slot
 ORDER BY service_name, grouped, slot
+LIMIT 100

@@ -132,11 +132,11 @@ GROUP BY trace_state, sampling_th ORDER BY trace_state`),
     const directory = mkdtempSync(join(tmpdir(), 'throughline-first-landing-'));
     const old = new EngineProcess(builtEngineProcess, { directory, connectionArgs: [], querySessions: 1 });
     await old.open();
-    const run = (session: 'insert' | 'query', sql: string, format: string): Promise<Uint8Array> =>
+    const run = (session: 'command' | 'query', sql: string, format: string): Promise<Uint8Array> =>
       old.run({ session, sql, format, timeoutMs: 0 });
     await firstLanding({
       query: (sql, { format }) => run('query', sql, format),
-      command: async (sql) => void (await run('insert', sql, 'Null')),
+      command: async (sql) => void (await run('command', sql, 'Null')),
     });
     old.close();
     await old.ended;
