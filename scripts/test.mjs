@@ -3,7 +3,16 @@
 // runs the long forms of the tests that have one, and property tests with cases of their own.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { ensureBuilt, ensureChromium, ensureInstalled, findChromium, root, runTool, say } from './workspace.mjs';
+import {
+  ensureBuilt,
+  ensureChromium,
+  ensureClickHouseServer,
+  ensureInstalled,
+  findChromium,
+  root,
+  runTool,
+  say,
+} from './workspace.mjs';
 
 const suites = {
   trace: 'packages/trace/',
@@ -24,6 +33,7 @@ if (process.argv.includes('--long')) {
 ensureInstalled();
 ensureBuilt();
 ensureChromium();
+ensureClickHouseServer();
 if (process.env.CI && !findChromium()) {
   say('CI must run the browser tests, and there is no Chromium.');
   process.exitCode = 1;

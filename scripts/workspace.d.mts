@@ -1,3 +1,4 @@
 export declare const root: string;
 export declare const CHROMIUM_FLAGS: readonly string[];
 export declare function findChromium(): string | undefined;
+export declare function findClickHouseServer(): string | undefined;

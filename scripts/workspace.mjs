@@ -117,6 +117,22 @@ export function ensureChromium() {
   if (!findChromium()) say('Chromium could not be installed: the browser tests will be skipped.');
 }
 
+/** Of Debian's package `clickhouse-server`. */
+export function findClickHouseServer() {
+  return ['/usr/sbin/clickhouse-server', '/usr/bin/clickhouse-server'].find((path) => existsSync(path));
+}
+
+/** Only in CI: the package brings a service, which nobody wants on a machine of their own because of a test. */
+export function ensureClickHouseServer() {
+  const isDebianRoot = process.getuid?.() === 0 && existsSync('/etc/debian_version');
+  if (findClickHouseServer() || !process.env.CI || !isDebianRoot) return;
+  say('Installing clickhouse-server with apt-get, for the tests of a store that is a server …');
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  run('apt-get', ['update', '-qq'], options);
+  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'clickhouse-server'], options);
+  if (!findClickHouseServer()) say('clickhouse-server could not be installed: its tests will be skipped.');
+}
+
 /** Runs the built `throughline` command in this process: signals and the exit code need no forwarding. */
 export async function runThroughline(args) {
   const main = join(root, 'packages/server/dist/cli/main.js');

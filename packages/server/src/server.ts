@@ -21,6 +21,7 @@ import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
+import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
 import { Retention } from './storage/retention.ts';
@@ -105,14 +106,17 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
-    const engine = new EmbeddedEngine({
-      directory: dataDirectory.storePath,
-      log,
-      registry,
-      limits: limits.engine,
-      onProcess: (pid) => dataDirectory.noteEngine(pid),
-      ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
-    });
+    const engine =
+      config.store === 'embedded'
+        ? new EmbeddedEngine({
+            directory: dataDirectory.storePath,
+            log,
+            registry,
+            limits: limits.engine,
+            onProcess: (pid) => dataDirectory.noteEngine(pid),
+            ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
+          })
+        : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
     const routes = [
       ...apiRoutes({
         query: { engine, limits: limits.query },

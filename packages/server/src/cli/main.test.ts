@@ -94,7 +94,7 @@ describe('throughline up', () => {
 
   it('ends with one line and a code that is not zero when it cannot start', async () => {
     const refused: readonly (readonly [readonly string[], number, string])[] = [
-      [['--store', 'http://localhost:8123'], 2, 'comes with a later release'],
+      [['--store', 'clickhouse://localhost'], 2, 'accepted is embedded, or the URLs of ClickHouse servers'],
       [['--host', '0.0.0.0'], 2, '--no-auth'],
       [['--http-port', 'x'], 2, '--http-port was given as "x"'],
       [['--config', '/nowhere/throughline.yaml'], 2, 'there is none'],

@@ -65,7 +65,9 @@ describe('readConfig', () => {
     expect(messageOf([], { THROUGHLINE_LOG_LEVEL: 'loud' })).toBe(
       'THROUGHLINE_LOG_LEVEL was given as "loud"; accepted is one of trace, debug, info, warn, error, fatal, silent',
     );
-    expect(messageOf(['--store', 'sqlite'])).toBe('--store was given as "sqlite"; accepted is embedded');
+    expect(messageOf(['--store', 'sqlite'])).toBe(
+      '--store was given as "sqlite"; accepted is embedded, or the URLs of ClickHouse servers with commas between them, such as http://user:password@host:8123',
+    );
     expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toContain('accepted is true or false');
     expect(messageOf(['--host', 'a b'])).toContain('accepted is a host name or an IP address');
     expect(messageOf(['--host', '999.1.1.1'])).toContain('accepted is a host name or an IP address');
@@ -81,10 +83,13 @@ describe('readConfig', () => {
     expect(messageOf(['-p', '1'])).toBe('-p is not a flag of throughline up; throughline up --help lists them');
   });
 
-  it('says in one line what comes with a later release', () => {
-    for (const url of ['http://localhost:8123', 'https://a,https://b', 'clickhouse://db']) {
-      const message = messageOf(['--store', url]);
-      expect(message).toBe('a ClickHouse server as the store comes with a later release; accepted is embedded');
+  it('takes the URLs of ClickHouse servers as the store, and shows no password', () => {
+    expect(readConfig(['--store', 'http://localhost:8123'], {}).store).toEqual(['http://localhost:8123']);
+    const { store } = readConfig([], { THROUGHLINE_STORE: 'https://u:p@a, https://b/' });
+    expect(store).toEqual(['https://u:p@a', 'https://b/']);
+    expect(SETTINGS.store.show?.(store)).toBe('https://u:***@a/, https://b/');
+    for (const wrong of ['clickhouse://db', 'http://a,', 'http://a/path', 'http://a?database=x', 'embedded,http://a']) {
+      expect(messageOf(['--store', wrong])).toContain('accepted is embedded, or the URLs of ClickHouse servers');
     }
   });
 

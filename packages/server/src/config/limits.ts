@@ -17,6 +17,7 @@ import {
   type ReceiverLimits,
 } from '../receivers/limits.ts';
 import { ENGINE_LIMITS, type EngineLimits } from '../storage/engine-limits.ts';
+import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts';
 import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
 import { quantity, setting, unitOf, type Setting } from './setting.ts';
 
@@ -29,6 +30,7 @@ export interface Limits {
   readonly spool: SpoolLimits;
   readonly loader: LoaderLimits;
   readonly engine: EngineLimits;
+  readonly cluster: ClusterLimits;
   readonly rollups: RollupLimits;
   readonly query: QueryLimits;
   /** Of the UI and the API. */
@@ -43,6 +45,7 @@ const DEFAULTS: Limits = {
   spool: SPOOL_LIMITS,
   loader: LOADER_LIMITS,
   engine: ENGINE_LIMITS,
+  cluster: CLUSTER_LIMITS,
   rollups: ROLLUP_LIMITS,
   query: DEFAULT_QUERY_LIMITS,
   http: API_LIMITS,
@@ -195,9 +198,31 @@ const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]:
     restartDelayMsMax: [1, HOUR, '… up to this', 'throughline_engine_restarts_total'],
     closeTimeoutMs: [0, HOUR, "For a running insert and the engine's end when the collector stops", null],
   },
+  cluster: {
+    queryMemoryBytesMax: [
+      16 * MIB,
+      1024 * GIB,
+      'Memory of one query on a ClickHouse server; one that needs more fails',
+      'throughline_engine_errors_total{code="memory"}',
+    ],
+    resultBytesMax: [
+      MIB,
+      4 * GIB,
+      'The answer of one query; a larger one fails',
+      'throughline_engine_errors_total{code="result"}',
+    ],
+    concurrentQueries: [1, 1_000, 'Queries at once; more wait', 'throughline_engine_queued_queries'],
+    queuedQueriesMax: [0, 100_000, 'Queries that wait; one more is answered 503'],
+    commandTimeoutMs: [SECOND, 24 * HOUR, 'For a statement that changes the schema or drops data', null],
+    insertTimeoutMs: [SECOND, 24 * HOUR, 'For an insert; then it is tried again', null],
+    pingIntervalMs: [50, HOUR, 'How often the servers are asked whether they answer', null],
+    pingTimeoutMs: [50, HOUR, '… and how long they have for it', 'throughline_engine_up'],
+    closeTimeoutMs: [0, HOUR, 'For a running insert when the collector stops', null],
+  },
   rollups: {
     servicesMax: [1, 1_000_000, 'Services that the rollups keep apart; the others are counted as (other)', null],
     operationsPerServiceMax: [1, 1_000_000, 'Operations of a service that they keep apart', null],
+    operationsMax: [1, 10_000_000, 'Operations of all services that they keep apart', null],
   },
   query: {
     queryTimeoutMs: [

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { LIMIT_SETTINGS } from './limits.ts';
-import { ConfigError, quantity, setting, type Setting, type SettingText } from './setting.ts';
+import { quantity, setting, type Setting, type SettingText } from './setting.ts';
 
 /** What a collector is told besides its limits. */
 export interface Settings {
@@ -15,7 +15,8 @@ export interface Settings {
   readonly httpPort: number;
   /** Absolute. */
   readonly dataDirectory: string;
-  readonly store: 'embedded';
+  /** The URLs of ClickHouse servers that share their tables, or the embedded one. */
+  readonly store: 'embedded' | readonly string[];
   /** Whole days that spans are kept, counted from their start; older ones are refused. */
   readonly retentionDays: number;
   /** The share of the disk, above 0 and up to 1, that may be in use before the oldest spans go. */
@@ -64,7 +65,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   store: setting(
     'store',
     'Where spans are stored',
-    { value: 'STORE', accepted: 'embedded', parse: parseStore },
+    {
+      value: 'STORE',
+      accepted:
+        'embedded, or the URLs of ClickHouse servers with commas between them, such as http://user:password@host:8123',
+      parse: parseStore,
+      show: (store) => (store === 'embedded' ? store : store.map(withoutPassword).join(', ')),
+    },
     () => 'embedded',
   ),
   retentionDays: setting(
@@ -175,9 +182,20 @@ function parseSwitch(text: string): boolean | undefined {
   return text === 'false' || text === '0' ? false : undefined;
 }
 
-function parseStore(text: string): 'embedded' | undefined {
-  if (/^(?:https?|clickhouse|tcp):\/\//i.test(text)) {
-    throw new ConfigError('a ClickHouse server as the store comes with a later release; accepted is embedded');
-  }
-  return text === 'embedded' ? text : undefined;
+function parseStore(text: string): Settings['store'] | undefined {
+  if (text === 'embedded') return text;
+  const urls = text.split(',').map((url) => url.trim());
+  return urls.every(isClickHouseUrl) ? Object.freeze(urls) : undefined;
+}
+
+function isClickHouseUrl(text: string): boolean {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
+  const { pathname, search, hash } = new URL(text);
+  return pathname === '/' && search === '' && hash === '';
+}
+
+function withoutPassword(text: string): string {
+  const url = new URL(text);
+  if (url.password !== '') url.password = '***';
+  return url.href;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { CountsAs, RollupBounds } from './rollup-bounds.ts';
 
-const limits = { rollupServicesMax: 2, rollupOperationsPerServiceMax: 2, rollupOperationsMax: 3 };
+const limits = { servicesMax: 2, operationsPerServiceMax: 2, operationsMax: 3 };
 
 test('the first services and operations count as themselves, and those beyond the limits as others', () => {
   const bounds = new RollupBounds(limits, () => 0);

@@ -1,19 +1,5 @@
+import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
 import type { LowCardinalityColumn } from './low-cardinality.ts';
-
-export interface RollupLimits {
-  /** Distinct services that rollups tell apart; the others are counted together. */
-  readonly rollupServicesMax: number;
-  /** Distinct operations of one service. */
-  readonly rollupOperationsPerServiceMax: number;
-  /** Distinct operations of all services together. */
-  readonly rollupOperationsMax: number;
-}
-
-export const ROLLUP_LIMITS: RollupLimits = {
-  rollupServicesMax: 1_000,
-  rollupOperationsPerServiceMax: 2_000,
-  rollupOperationsMax: 20_000,
-};
 
 /** What a span counts as: as itself, as another operation of its service, or as a span of another service. */
 export const CountsAs = { itself: 0, otherOperation: 1, otherService: 2 } as const;
@@ -49,15 +35,15 @@ export class RollupBounds {
   }
 
   countsAs(service: string, operation: string): CountsAs {
-    const { rollupServicesMax, rollupOperationsPerServiceMax, rollupOperationsMax } = this.#limits;
+    const { servicesMax, operationsPerServiceMax, operationsMax } = this.#limits;
     let operations = this.#operations.get(service);
     if (operations === undefined) {
-      if (this.#operations.size >= rollupServicesMax) return CountsAs.otherService;
+      if (this.#operations.size >= servicesMax) return CountsAs.otherService;
       operations = new Set();
       this.#operations.set(service, operations);
     }
     if (operations.has(operation)) return CountsAs.itself;
-    if (operations.size >= rollupOperationsPerServiceMax || this.#operationCount >= rollupOperationsMax) {
+    if (operations.size >= operationsPerServiceMax || this.#operationCount >= operationsMax) {
       return CountsAs.otherOperation;
     }
     operations.add(operation);

@@ -16,7 +16,6 @@ export async function findTraceSummaries(
   return new Map(
     rows.map((row) => {
       const traceId = row.text(0);
-      const services = row.array(7);
       return [
         traceId,
         {
@@ -27,8 +26,8 @@ export async function findTraceSummaries(
           startTimeUnixNano: row.text(1),
           durationNs: row.text(5),
           spanCount: row.number(6),
-          errorCount: row.number(8),
-          services: serviceCounts(services.array(0), services.array(1), services.array(2)),
+          errorCount: row.number(10),
+          services: serviceCounts(row.array(7), row.array(8), row.array(9)),
         },
       ];
     }),
@@ -53,15 +52,28 @@ export const IS_ROOT = `parent_span_id = ${sqlHex('0'.repeat(16))}`;
 /** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
 export const SPAN_DURATION = 'greatest(duration_ns, 0)';
 
+/** The count of service `x` in a map by hashes: old servers sum no maps by text, and know a tuple's members by name only. */
+function countOf(map: string): string {
+  return `arrayElement(tupleElement(${map}, 2), indexOf(tupleElement(${map}, 1), cityHash64(x)))`;
+}
+
+/** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. Starts are not negative. */
+const POSITION = "concat(substring(concat('000000000000000', hex(toUInt64(start_ns))), -16), hex(span_id))";
+
 export function traceSummariesSql(traceIds: readonly string[]): string {
   return `WITH
   countIf(${IS_ROOT}) AS roots,
-  argMinIf((service, name, ${SPAN_DURATION}), (start_ns, span_id), ${IS_ROOT}) AS root,
-  argMin((service, name), (start_ns, span_id)) AS earliest
+  groupUniqArray(toString(service)) AS services,
+  sumMap([cityHash64(service)], [toUInt64(1)]) AS service_spans,
+  sumMap([cityHash64(service)], [toUInt64(status_code = 2)]) AS service_errors
 SELECT lower(hex(trace_id)), toString(min(start_ns)), roots,
-  if(roots > 0, root.1, earliest.1), if(roots > 0, root.2, earliest.2),
-  toString(if(roots > 0, root.3, max(start_ns + ${SPAN_DURATION}) - min(start_ns))),
-  count(), sumMap([CAST(service AS String)], [toUInt64(1)], [toUInt64(status_code = 2)]), countIf(status_code = 2)
+  if(roots > 0, argMinIf(toString(service), ${POSITION}, ${IS_ROOT}), argMin(toString(service), ${POSITION})),
+  if(roots > 0, argMinIf(toString(name), ${POSITION}, ${IS_ROOT}), argMin(toString(name), ${POSITION})),
+  toString(if(roots > 0, argMinIf(${SPAN_DURATION}, ${POSITION}, ${IS_ROOT}), max(start_ns + ${SPAN_DURATION}) - min(start_ns))),
+  count(),
+  services, arrayMap(x -> ${countOf('service_spans')}, services),
+  arrayMap(x -> ${countOf('service_errors')}, services),
+  countIf(status_code = 2)
 FROM throughline.spans
 WHERE ${ofTraces(traceIds)}
 GROUP BY trace_id`;

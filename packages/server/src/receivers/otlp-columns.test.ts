@@ -125,7 +125,7 @@ test('an operation beyond the bounds of the rollups is counted as another one, a
   block.mark();
   decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })), block, new Refusals());
   await store.engine.command('TRUNCATE TABLE throughline.operation_quarters');
-  const bounds = new RollupBounds({ rollupOperationsMax: 2 });
+  const bounds = new RollupBounds({ operationsMax: 2 });
   await storedRows((native) => writeNativeBlock(block, native, bounds));
   const counted =
     'SELECT operation, sum(spans) FROM throughline.operation_quarters GROUP BY operation ORDER BY operation';

@@ -2,6 +2,10 @@
 export interface Capabilities {
   /** As the server says it, such as `26.7.1.1`. */
   readonly version: string;
+  /** LowCardinality without asking for it. */
+  readonly lowCardinality: boolean;
+  /** The format JSONCompactEachRow. */
+  readonly rowsInLines: boolean;
   /** Codecs of columns. */
   readonly codecs: boolean;
   /** Bloom filters as skip indexes. */
@@ -24,6 +28,8 @@ export function capabilitiesOf(version: string): Capabilities {
     Number(major) > wanted || (Number(major) === wanted && Number(minor) >= wantedMinor);
   return {
     version,
+    lowCardinality: since(19, 1),
+    rowsInLines: since(20, 6),
     codecs: since(19, 1),
     bloomFilters: since(20, 1),
     positionProjections: since(25, 6),

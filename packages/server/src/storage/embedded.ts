@@ -8,7 +8,7 @@ import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { QuerySlots } from './query-slots.ts';
-import { insertTarget } from './insert.ts';
+import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { migrate } from './migrations/migrate.ts';
 import { sqlString } from './sql.ts';
 
@@ -229,21 +229,9 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
 /** The engine notices its own time limit between blocks, so it may answer this much later. */
 const CANCEL_GRACE_MS = 2_000;
 
-/**
- * A segment becomes one block, whatever its size, so that the same file with the same token is the same insert;
- * the spool bounds its rows. Partitions are bounded at the door.
- */
-const INSERT_SETTINGS = [
-  'max_insert_threads = 1',
-  'max_threads = 1',
-  'min_insert_block_size_rows = 4000000',
-  'min_insert_block_size_bytes = 4000000000',
-  'max_insert_block_size = 4000000',
-  'max_partitions_per_insert_block = 0',
-  'insert_deduplicate = 1',
-  'deduplicate_blocks_in_dependent_materialized_views = 1',
-  'async_insert = 0',
-].join(', ');
+const INSERT_SETTINGS = Object.entries({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS })
+  .map(([name, value]) => `${name} = ${value}`)
+  .join(', ');
 
 function connectionArgs(limits: EngineLimits): string[] {
   return [

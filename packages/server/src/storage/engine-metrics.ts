@@ -7,7 +7,8 @@ export interface EngineNow {
   readonly up: () => number;
   readonly runningQueries: () => number;
   readonly queuedQueries: () => number;
-  readonly usage: () => EngineUsage;
+  /** Null where the engine is no process of ours. */
+  readonly usage: (() => EngineUsage) | null;
 }
 
 /** ClickHouse's errors for what is beyond a limit. */
@@ -50,21 +51,24 @@ export class EngineMetrics {
       help: 'Times that the engine was started again after it had died',
       registers,
     });
-    const cpu = new Counter({
-      name: 'throughline_engine_cpu_seconds_total',
-      help: 'CPU time of the process that the engine runs in now',
-      registers: [],
-      collect() {
-        this.reset();
-        this.inc(now.usage().cpuSeconds);
-      },
-    });
-    registry.registerMetric(cpu);
     gauge('throughline_engine_up', 'Whether the engine takes statements', now.up);
     gauge('throughline_engine_running_queries', 'Queries that hold a session', now.runningQueries);
     gauge('throughline_engine_queued_queries', 'Queries that wait for a free session', now.queuedQueries);
-    const residentBytes = (): number => now.usage().residentBytes;
-    gauge('throughline_engine_resident_memory_bytes', "Memory of the engine's process", residentBytes);
+    const { usage } = now;
+    if (usage !== null) {
+      const residentBytes = (): number => usage().residentBytes;
+      gauge('throughline_engine_resident_memory_bytes', "Memory of the engine's process", residentBytes);
+      const cpu = new Counter({
+        name: 'throughline_engine_cpu_seconds_total',
+        help: 'CPU time of the process that the engine runs in now',
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(usage().cpuSeconds);
+        },
+      });
+      registry.registerMetric(cpu);
+    }
 
     function gauge(name: string, help: string, value: () => number): void {
       const metric = new Gauge({

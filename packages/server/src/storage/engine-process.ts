@@ -1,4 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
+import { engineError } from './clickhouse-error.ts';
 import { EngineError } from './engine.ts';
 import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
@@ -152,20 +153,4 @@ export class EngineProcess {
     else if (reply.kind === 'done') pending?.resolve(reply.bytes);
     else pending?.reject(engineError(reply.clickhouseCode, reply.message));
   }
-}
-
-const TIMEOUT_EXCEEDED = 159;
-const RESULT_TOO_LARGE = 396;
-
-/**
- * Errors of ClickHouse that pass with time: memory (241), disk space (243), files and descriptors (74, 75, 76), too many
- * parts (252), too many queries (202), a query that was cancelled (394).
- */
-const PASSING_CODES = new Set([74, 75, 76, 202, 241, 243, 252, 394]);
-
-function engineError(clickhouseCode: number, message: string): EngineError {
-  if (clickhouseCode === TIMEOUT_EXCEEDED) return new EngineError('timeout', message, { clickhouseCode });
-  if (clickhouseCode === RESULT_TOO_LARGE) return new EngineError('too_large', message, { clickhouseCode });
-  const passes = PASSING_CODES.has(clickhouseCode) || message.includes('No space left on device');
-  return new EngineError(passes ? 'unavailable' : 'refused', message, { clickhouseCode });
 }

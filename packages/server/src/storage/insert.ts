@@ -9,3 +9,23 @@ export function insertTarget(table: string): string {
   const columns = table === 'spans' ? ` (${SPAN_COLUMNS.map(([name]) => name).join(', ')})` : '';
   return `throughline.${sqlIdentifier(table)}${columns}`;
 }
+
+/**
+ * A segment becomes one block, whatever its size, so that the same file with the same token is the same insert;
+ * the spool bounds its rows. Every ClickHouse knows these.
+ */
+export const BLOCK_SETTINGS: Readonly<Record<string, number>> = {
+  max_threads: 1,
+  min_insert_block_size_rows: 4_000_000,
+  min_insert_block_size_bytes: 4_000_000_000,
+  max_insert_block_size: 4_000_000,
+};
+
+/** Those of a ClickHouse that takes tokens. Partitions are bounded at the door. */
+export const TOKEN_SETTINGS: Readonly<Record<string, number>> = {
+  max_insert_threads: 1,
+  max_partitions_per_insert_block: 0,
+  insert_deduplicate: 1,
+  deduplicate_blocks_in_dependent_materialized_views: 1,
+  async_insert: 0,
+};

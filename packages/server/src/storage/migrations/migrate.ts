@@ -14,12 +14,11 @@ export const MIGRATIONS: readonly Migration[] = [createSpans, addSampling, creat
 const CURRENT = capabilitiesOf('26.7');
 
 /**
- * Brings the store to the newest migration and answers what its ClickHouse can do. One that was interrupted begins again.
+ * Brings the store to the newest migration. One that was interrupted begins again.
  * Throws where the store has one that this program does not know, or knows otherwise: it must not write into it then.
  */
-export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): Promise<Capabilities> {
-  const [[version] = []] = await rows(engine, 'SELECT version()');
-  const capabilities = capabilitiesOf(String(version));
+export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): Promise<void> {
+  const capabilities = await askCapabilities(engine);
   await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
   await createRecord(engine);
   const applied = new Map(
@@ -37,7 +36,11 @@ export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): 
     await engine.command(`INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   }
-  return capabilities;
+}
+
+export async function askCapabilities(engine: MigratedEngine): Promise<Capabilities> {
+  const [[version] = []] = await rows(engine, 'SELECT version()');
+  return capabilitiesOf(String(version));
 }
 
 /** Of its statements, to notice that two programs mean different things by one number. */

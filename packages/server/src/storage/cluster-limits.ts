@@ -1,0 +1,29 @@
+/** Of ClickHouse servers as the store. */
+export interface ClusterLimits {
+  readonly queryMemoryBytesMax: number;
+  /** An answer that is larger is refused. */
+  readonly resultBytesMax: number;
+  readonly concurrentQueries: number;
+  /** Queries that wait for their turn; one more is answered `unavailable`. */
+  readonly queuedQueriesMax: number;
+  readonly commandTimeoutMs: number;
+  readonly insertTimeoutMs: number;
+  /** The servers are asked so often whether they answer … */
+  readonly pingIntervalMs: number;
+  /** … and have so long for it. */
+  readonly pingTimeoutMs: number;
+  /** How long `close` waits for a running insert. */
+  readonly closeTimeoutMs: number;
+}
+
+export const CLUSTER_LIMITS: ClusterLimits = {
+  queryMemoryBytesMax: 4 * 1024 * 1024 * 1024,
+  resultBytesMax: 256 * 1024 * 1024,
+  concurrentQueries: 8,
+  queuedQueriesMax: 64,
+  commandTimeoutMs: 300_000,
+  insertTimeoutMs: 300_000,
+  pingIntervalMs: 2_000,
+  pingTimeoutMs: 5_000,
+  closeTimeoutMs: 2_000,
+};

@@ -1,0 +1,158 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Registry } from 'prom-client';
+import { afterEach, expect, test } from 'vitest';
+import { ClusterEngine, type ClusterLimits } from './cluster.ts';
+import { checksumOf, MIGRATIONS } from './migrations/migrate.ts';
+import { eventually, silentLog } from './testing/start-engine.ts';
+
+/**
+ * What a server or a proxy in front of it does wrong, played by a server of ours. The real thing is in
+ * `test/clickhouse-server.test.ts`.
+ */
+interface Played {
+  readonly url: string;
+  readonly seen: { sql: string; parameters: URLSearchParams; headers: IncomingMessage['headers'] }[];
+  /** Answers what is no question of the migrations; 200 and nothing by default. */
+  answer: (sql: string, response: ServerResponse) => void;
+}
+
+const open: { close: () => unknown }[] = [];
+afterEach(async () => {
+  for (const opened of open.splice(0).toReversed()) await opened.close();
+});
+
+async function play(version = '26.7.1.1'): Promise<Played> {
+  const played: Played = { url: '', seen: [], answer: (_, response) => response.end() };
+  const server: Server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const parameters = new URL(request.url ?? '', 'http://played').searchParams;
+      const sql = parameters.get('query') ?? Buffer.concat(chunks).toString();
+      played.seen.push({ sql, parameters, headers: request.headers });
+      if (sql.startsWith('SELECT version()')) rows(sql, response, [[version]]);
+      else if (sql.startsWith('SELECT number, checksum')) {
+        rows(
+          sql,
+          response,
+          MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]),
+        );
+      } else if (/system\.columns|^SELECT 1\n/.test(sql)) rows(sql, response, [['checksum']]);
+      else if (sql.startsWith('CREATE')) response.end();
+      else played.answer(sql, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  open.push({ close: () => (server.closeAllConnections(), server.close()) });
+  return Object.assign(played, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+}
+
+function rows(sql: string, response: ServerResponse, data: unknown[][]): void {
+  const inLines = sql.endsWith('JSONCompactEachRow');
+  response.end(inLines ? data.map((row) => `${JSON.stringify(row)}\n`).join('') : JSON.stringify({ data }));
+}
+
+async function engineAt(urls: string[], limits: Partial<ClusterLimits> = {}): Promise<ClusterEngine> {
+  const engine = new ClusterEngine({ urls, log: silentLog, registry: new Registry(), limits });
+  await engine.start();
+  open.push(engine);
+  return engine;
+}
+
+const ask = (engine: ClusterEngine, timeoutMs = 5_000): Promise<Uint8Array> =>
+  engine.query('SELECT 2', { format: 'Native', timeoutMs });
+
+test('an insert sends the file with its token, and user and password in headers alone', async () => {
+  const server = await play();
+  const engine = await engineAt([server.url.replace('//', '//some%40user:secret@')]);
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
+  const path = join(directory, 'segment.native');
+  writeFileSync(path, 'bytes');
+  await engine.insertNativeFile('spans', path, 'segment-1');
+  const [{ sql, parameters, headers } = { sql: '', parameters: new URLSearchParams(), headers: {} }] =
+    server.seen.slice(-1);
+  expect(sql).toMatch(/^INSERT INTO throughline\.`spans` \(trace_id, .*\) FORMAT Native$/);
+  expect(Object.fromEntries(parameters)).toMatchObject({
+    insert_deduplication_token: 'segment-1',
+    deduplicate_blocks_in_dependent_materialized_views: '1',
+    min_insert_block_size_rows: '4000000',
+  });
+  expect(headers).toMatchObject({
+    'x-clickhouse-user': 'some@user',
+    'x-clickhouse-key': 'secret',
+    'content-length': '5',
+  });
+  expect(parameters.toString()).not.toContain('secret');
+  rmSync(directory, { recursive: true, force: true });
+});
+
+test('a server without tokens gets none', async () => {
+  const server = await play('18.16.1');
+  const engine = await engineAt([server.url]);
+  await engine.insertNativeFile('spans', fileURLToPath(import.meta.url), 'segment-1');
+  expect([...(server.seen.at(-1)?.parameters.keys() ?? [])]).not.toContain('insert_deduplication_token');
+});
+
+test('errors are told apart, as of the embedded engine', async () => {
+  const server = await play();
+  const engine = await engineAt([server.url]);
+  const answers: [status: number, body: string, code: string][] = [
+    [500, 'Code: 62, e.displayText() = DB::Exception: Syntax error', 'refused'],
+    [500, 'Code: 241. DB::Exception: Memory limit exceeded', 'unavailable'],
+    [500, 'Code: 159. DB::Exception: Timeout exceeded', 'timeout'],
+    [403, 'Code: 516. DB::Exception: Authentication failed', 'refused'],
+    [502, 'Bad Gateway', 'unavailable'],
+  ];
+  for (const [status, body, code] of answers) {
+    server.answer = (_, response) => response.writeHead(status).end(body);
+    await expect(ask(engine)).rejects.toMatchObject({ code });
+  }
+});
+
+test('a server that takes too long, and one whose answer is too large, hold nobody', async () => {
+  const server = await play();
+  const engine = await engineAt([server.url], { resultBytesMax: 1_000 });
+  server.answer = () => {};
+  await expect(ask(engine, 100)).rejects.toMatchObject({ code: 'timeout' });
+  server.answer = (_, response) => response.end(Buffer.alloc(2_000));
+  await expect(ask(engine)).rejects.toThrow('larger than 1000 bytes');
+});
+
+test('the next server takes over from one that cannot be reached', async () => {
+  const [first, second] = [await play(), await play()];
+  const engine = await engineAt(['http://127.0.0.1:9', first.url, second.url], { pingIntervalMs: 20 });
+  expect(second.seen).toEqual([]);
+  await ask(engine);
+  await open.shift()?.close();
+  await eventually(() => second.seen.length > 0);
+  await ask(engine);
+  expect(second.seen.at(-1)?.sql).toContain('SELECT');
+  expect(engine.state).toEqual({ kind: 'ready' });
+});
+
+test('an insert whose answer is lost is not sent a second time by the engine itself', async () => {
+  const [first, second] = [await play(), await play()];
+  const engine = await engineAt([first.url, second.url], { pingIntervalMs: 60_000 });
+  first.answer = (_, response) => response.destroy();
+  await expect(engine.insertNativeFile('spans', fileURLToPath(import.meta.url), 'token')).rejects.toMatchObject({
+    code: 'unavailable',
+  });
+  expect(first.seen.filter(({ sql }) => sql.startsWith('INSERT'))).toHaveLength(1);
+  expect(second.seen).toEqual([]);
+});
+
+test('where no server answers, the state says so, and so does a start', async () => {
+  const server = await play();
+  const engine = await engineAt([server.url], { pingIntervalMs: 20 });
+  await open.shift()?.close();
+  await eventually(() => engine.state.kind === 'down');
+  expect(engine.state).toMatchObject({ reason: expect.stringContaining(`${server.url} cannot be reached`) as string });
+  await expect(engineAt([server.url])).rejects.toThrow(`${server.url} cannot be reached`);
+  await engine.close();
+  await expect(ask(engine)).rejects.toThrow('the engine is closed');
+});

@@ -1,0 +1,206 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
+import type { Capabilities } from './capabilities.ts';
+import { ClickHouseHttp, UnreachableError, type HttpStatement } from './clickhouse-http.ts';
+import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
+import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
+import { EngineMetrics } from './engine-metrics.ts';
+import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
+import { askCapabilities, migrate } from './migrations/migrate.ts';
+import { QuerySlots } from './query-slots.ts';
+
+export interface ClusterEngineOptions {
+  /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
+  readonly urls: readonly string[];
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<ClusterLimits>;
+}
+
+/** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
+export class ClusterEngine implements Engine {
+  readonly #options: ClusterEngineOptions;
+  readonly #limits: ClusterLimits;
+  readonly #servers: readonly ClickHouseHttp[];
+  readonly #slots: QuerySlots;
+  readonly #metrics: EngineMetrics;
+  readonly #closing = new AbortController();
+  #current = 0;
+  #state: EngineState = { kind: 'starting' };
+  #capabilities: Capabilities | null = null;
+  #runningInsert: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ClusterEngineOptions) {
+    if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
+    this.#options = options;
+    this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
+    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits.resultBytesMax));
+    const limitCounter = new LimitCounter(options.registry);
+    const onRefused = (): void => limitCounter.reached('cluster.queuedQueriesMax');
+    this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax, onRefused);
+    this.#metrics = new EngineMetrics(options.registry, {
+      up: () => (this.#state.kind === 'ready' ? 1 : 0),
+      runningQueries: () => this.#slots.taken,
+      queuedQueries: () => this.#slots.queued,
+      usage: null,
+    });
+  }
+
+  get state(): EngineState {
+    return this.#state;
+  }
+
+  async start(): Promise<void> {
+    const engine = {
+      query: (sql: string, options: QueryOptions) => this.#select(sql, options),
+      command: (sql: string) => this.#command(sql),
+    };
+    this.#capabilities = await askCapabilities(engine);
+    await migrate(engine);
+    const { version, deduplicationTokens } = this.#capabilities;
+    if (!deduplicationTokens) {
+      const sentence = `ClickHouse ${version} cannot tell a repeated insert: where an insert ends unknown, its spans may be stored twice; 22.2 and later can`;
+      this.#options.log.warn(sentence);
+    }
+    if (this.#closing.signal.aborted) return;
+    this.#state = { kind: 'ready' };
+    void this.#watch();
+  }
+
+  async query(sql: string, options: QueryOptions): Promise<Uint8Array> {
+    options.signal?.throwIfAborted();
+    this.#checkOpen();
+    const begin = performance.now();
+    try {
+      const release = await this.#slots.take(options.timeoutMs, options.signal);
+      try {
+        const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
+        const bytes = await this.#select(sql, { ...options, timeoutMs });
+        this.#metrics.queryEnded('ok', performance.now() - begin);
+        return bytes;
+      } finally {
+        release();
+      }
+    } catch (error) {
+      this.#metrics.queryFailed(error, options.signal?.aborted === true, performance.now() - begin);
+      throw error;
+    }
+  }
+
+  async command(sql: string): Promise<void> {
+    this.#checkOpen();
+    await this.#command(sql);
+  }
+
+  async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
+    this.#checkOpen();
+    const takesTokens = this.#capabilities?.deduplicationTokens === true;
+    const insert = this.#run({
+      sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+      file: path,
+      settings: {
+        ...BLOCK_SETTINGS,
+        ...(takesTokens && { ...TOKEN_SETTINGS, insert_deduplication_token: deduplicationToken }),
+        ...this.#compatibility(),
+      },
+      timeoutMs: this.#limits.insertTimeoutMs,
+    });
+    this.#runningInsert = insert.catch(() => {});
+    await insert;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#state = { kind: 'closed' };
+    await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
+    for (const server of this.#servers) server.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#state.kind === 'closed') throw new EngineError('unavailable', 'the engine is closed');
+    if (this.#state.kind === 'starting') throw new EngineError('unavailable', 'the engine is starting');
+  }
+
+  async #select(sql: string, { format, timeoutMs, signal }: QueryOptions): Promise<Uint8Array> {
+    const isOld = this.#capabilities?.rowsInLines !== true;
+    const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
+    const bytes = await this.#run({
+      sql: `${sql}\nFORMAT ${asked}`,
+      settings: {
+        max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
+        max_memory_usage: this.#limits.queryMemoryBytesMax,
+        // A reader who leaves takes the statement along, which ClickHouse does for one that changes nothing.
+        readonly: 2,
+        cancel_http_readonly_queries_on_client_close: 1,
+        ...this.#compatibility(),
+      },
+      timeoutMs,
+      ...(signal !== undefined && { signal }),
+    });
+    return asked === format ? bytes : rowsInLines(bytes);
+  }
+
+  async #command(sql: string): Promise<void> {
+    await this.#run({ sql, settings: this.#compatibility(), timeoutMs: this.#limits.commandTimeoutMs });
+  }
+
+  /** Before the version is known nothing is created. */
+  #compatibility(): Record<string, number> {
+    return this.#capabilities === null || this.#capabilities.lowCardinality
+      ? {}
+      : { allow_experimental_low_cardinality_type: 1 };
+  }
+
+  /** Asks the next server where one has certainly not seen the statement, and the state follows. */
+  async #run(statement: HttpStatement): Promise<Uint8Array> {
+    let last: unknown;
+    for (let tried = 0; tried < this.#servers.length; tried++) {
+      const index = this.#current;
+      try {
+        const bytes = await (this.#servers[index] as ClickHouseHttp).run(statement);
+        this.#becomes(null);
+        return bytes;
+      } catch (error) {
+        last = error;
+        if (!(error instanceof UnreachableError)) throw error;
+        if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
+        if (!error.isUnseen) break;
+      }
+    }
+    this.#becomes(last instanceof Error ? last.message : String(last));
+    throw last;
+  }
+
+  #becomes(problem: string | null): void {
+    if (this.#state.kind !== 'ready' && this.#state.kind !== 'down') return;
+    if (problem === null) {
+      if (this.#state.kind === 'down') this.#options.log.info('the store is back');
+      this.#state = { kind: 'ready' };
+    } else {
+      if (this.#state.kind === 'ready') this.#options.log.error({ reason: problem }, 'the store is away');
+      this.#state = { kind: 'down', reason: problem };
+    }
+  }
+
+  /** The state is known even where nobody asks. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#closing;
+    const { pingIntervalMs, pingTimeoutMs } = this.#limits;
+    while (!signal.aborted) {
+      await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
+      if (signal.aborted) return;
+      await this.#run({ sql: 'SELECT 1', settings: {}, timeoutMs: pingTimeoutMs }).catch((error: unknown) => {
+        this.#becomes(error instanceof Error ? error.message : String(error));
+      });
+    }
+  }
+}
+
+/** What `JSONCompactEachRow` would have answered. */
+function rowsInLines(json: Uint8Array): Uint8Array {
+  const { data } = JSON.parse(new TextDecoder().decode(json)) as { data: unknown[] };
+  return Buffer.from(data.map((row) => `${JSON.stringify(row)}\n`).join(''));
+}

@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually, isAlive } from './processes.ts';
+
+export interface ClickHouseServer {
+  readonly url: string;
+  readonly pid: number;
+  /** Rows of one SELECT. */
+  readonly rows: (sql: string) => Promise<unknown[][]>;
+  readonly kill: () => Promise<void>;
+  /** Starts it again on the same data and port. */
+  readonly restart: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+}
+
+/** A ClickHouse server as a plain process on the loopback interface, with its data in a temporary folder. */
+export async function startClickHouseServer(program: string): Promise<ClickHouseServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'throughline-clickhouse-'));
+  mkdirSync(join(folder, 'data'));
+  const [port, tcpPort] = await freePorts(2);
+  writeFileSync(join(folder, 'config.xml'), configXml(folder, port ?? 0, tcpPort ?? 0));
+  writeFileSync(join(folder, 'users.xml'), USERS_XML);
+  const url = `http://127.0.0.1:${port}`;
+  const rows = async (sql: string): Promise<unknown[][]> => {
+    const response = await fetch(url, { method: 'POST', body: `${sql} FORMAT JSONCompact` });
+    if (!response.ok) throw new Error(await response.text());
+    return ((await response.json()) as { data: unknown[][] }).data;
+  };
+  let child = run();
+  await isReady();
+
+  function run() {
+    return spawn(program, [`--config-file=${join(folder, 'config.xml')}`], {
+      stdio: 'ignore',
+      env: { ...process.env, TZ: 'UTC' },
+    });
+  }
+
+  async function isReady(): Promise<void> {
+    await eventually('the ClickHouse server answers', async () => {
+      const answer = await fetch(`${url}/ping`).catch(() => null);
+      if (!isAlive(child.pid ?? 0)) throw new Error('the ClickHouse server ended');
+      return answer?.ok === true ? true : undefined;
+    });
+  }
+
+  async function kill(): Promise<void> {
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+
+  return {
+    url,
+    pid: child.pid ?? 0,
+    rows,
+    kill,
+    restart: async () => {
+      child = run();
+      await isReady();
+    },
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) await kill();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port));
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+function configXml(folder: string, port: number, tcpPort: number): string {
+  return `<yandex>
+  <logger><level>error</level><log>${folder}/server.log</log><errorlog>${folder}/error.log</errorlog></logger>
+  <http_port>${port}</http_port><tcp_port>${tcpPort}</tcp_port>
+  <listen_host>127.0.0.1</listen_host>
+  <path>${folder}/data/</path><tmp_path>${folder}/data/tmp/</tmp_path>
+  <mark_cache_size>67108864</mark_cache_size>
+  <users_config>users.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
+  <timezone>UTC</timezone>
+</yandex>
+`;
+}
+
+const USERS_XML = `<yandex>
+  <profiles><default/></profiles>
+  <users><default><password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></default></users>
+  <quotas><default/></quotas>
+</yandex>
+`;
