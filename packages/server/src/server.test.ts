@@ -2,7 +2,14 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServicesResponse, Story, TracesData, TracesResponse } from '@throughline/trace';
+import type {
+  AttributesResponse,
+  SeriesResponse,
+  ServicesResponse,
+  Story,
+  TracesData,
+  TracesResponse,
+} from '@throughline/trace';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readConfig } from './config/config.ts';
@@ -170,6 +177,32 @@ describe('a collector with the embedded store', () => {
     ]);
     expect(await get(server, '/api/v1/services?to=1600000000')).toEqual({ services: [] });
     expect(await get(server, '/api/v1/services/bank/operations')).toMatchObject({ operations: [{ name: 'charge' }] });
+  });
+
+  it('shows requests over time, and says what is wrong with the question', async () => {
+    const range = 'from=1700000000&to=1700000059';
+    // A repeat of the trace was sent as well, and each row counts.
+    const answer = await get<SeriesResponse>(server, `/api/v1/series?${range}&step=60`);
+    expect(answer).toMatchObject({ fromUnixNano: '1699999980000000000', stepSeconds: 60, points: 2, truncated: false });
+    expect(answer.series).toMatchObject([{ service: 'shop', requestCount: [2, 0], p99Ns: [expect.any(String), null] }]);
+    const byOperation = await get<SeriesResponse>(server, `/api/v1/series?${range}&step=60&groupBy=operation`);
+    expect(byOperation.series).toMatchObject([{ service: 'shop', requestCount: [2, 0] }]);
+    expect((await get<SeriesResponse>(server, `/api/v1/series?${range}`)).stepSeconds).toBe(1);
+    for (const wrong of ['from=2&to=1', `${range}&step=0`, 'from=1&to=1700000000&step=1', `${range}&groupBy=kind`]) {
+      expect([wrong, await statusOf(server, `/api/v1/series?${wrong}`)]).toEqual([wrong, 400]);
+    }
+  });
+
+  it('completes keys and values of attributes', async () => {
+    const { attributes } = await get<AttributesResponse>(server, '/api/v1/attributes?prefix=service.');
+    expect(attributes.map(({ key }) => key)).toContain('service.name');
+    expect(await get(server, '/api/v1/attributes/service.name/values')).toEqual({
+      values: [
+        { value: 'bank', estimatedSpanCount: expect.any(Number) as number },
+        { value: 'shop', estimatedSpanCount: expect.any(Number) as number },
+      ],
+    });
+    expect(await get(server, '/api/v1/attributes/none/values')).toEqual({ values: [] });
   });
 
   const found = async (query: string): Promise<number> =>
