@@ -5,7 +5,7 @@ import type { Stored } from './context.ts';
  * What is active in the current execution and everything asynchronous that follows from it. `AsyncLocalStorage` carries it; entering and
  * leaving a span goes by shorter ways where this version of Node has them, because `AsyncLocalStorage` costs more than all else
  * that a span does. Both ways are found by looking, not by version, and `enterWith` is the way where neither is found. See
- * docs/decisions/0005-short-ways-into-async-context.md.
+ * docs/decisions/0008-short-ways-into-async-context.md.
  */
 const storage = new AsyncLocalStorage<Stored>();
 

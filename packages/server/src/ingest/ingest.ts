@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
@@ -98,6 +98,17 @@ export class Ingest {
       help: 'Spans that were made durable and acknowledged',
       registers: [registry],
     });
+    const bounds = this.#rollupBounds;
+    registry.registerMetric(
+      new Gauge({
+        name: 'throughline_rollup_other_spans',
+        help: 'Spans that were counted as (other) since the start, because the day has too many services or operations',
+        registers: [],
+        collect() {
+          this.set(bounds.otherSpans);
+        },
+      }),
+    );
     this.#rejected = new Counter({
       name: 'throughline_rejected_spans_total',
       help: 'Spans that were refused one by one, by reason',

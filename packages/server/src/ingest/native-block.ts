@@ -2,7 +2,7 @@ import { SPAN_COLUMNS } from '../storage/schema.ts';
 import type { AttributeColumns } from './attribute-columns.ts';
 import type { ByteBuffer, Uint32Buffer } from './growable.ts';
 import type { LowCardinalityColumn } from './low-cardinality.ts';
-import { blockCounts, type RollupBounds } from './rollup-bounds.ts';
+import { blockCounts, CountsAs, type RollupBounds } from './rollup-bounds.ts';
 import type { SpanBlock } from './span-block.ts';
 
 type ColumnName = (typeof SPAN_COLUMNS)[number][0];
@@ -107,7 +107,9 @@ function writeRollupOther(out: ByteBuffer, block: SpanBlock, bounds: RollupBound
   for (let row = 0; row < rowCount; row++) {
     const service = services.indexes.items[resourceOf.items[row] as number] as number;
     const counts = countsAs(service, names.indexes.items[row] as number);
-    if (counts !== 0) view.setUint8(row, counts);
+    if (counts === CountsAs.itself) continue;
+    view.setUint8(row, counts);
+    bounds.noteOther();
   }
 }
 

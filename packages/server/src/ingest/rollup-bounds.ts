@@ -17,12 +17,22 @@ export class RollupBounds {
   readonly #now: () => number;
   readonly #operations = new Map<string, Set<string>>();
   #operationCount = 0;
+  #otherSpans = 0;
   #day = 0;
 
   /** `now`: milliseconds since the epoch. */
   constructor(limits: Partial<RollupLimits> = {}, now: () => number = Date.now) {
     this.#limits = { ...ROLLUP_LIMITS, ...limits };
     this.#now = now;
+  }
+
+  /** Spans that were counted as others since the start. */
+  get otherSpans(): number {
+    return this.#otherSpans;
+  }
+
+  noteOther(): void {
+    this.#otherSpans += 1;
   }
 
   /** Call it before the spans of a block are asked about. */

@@ -199,6 +199,18 @@ describe('findTrace', () => {
     expect(await findTrace(store.context, traceId)).toMatchObject({ spanCount: 6, truncated: false });
   });
 
+  it('finds the spans of a trace that goes on for days, in whichever order they are stored', async () => {
+    const traceId = 'd0'.repeat(16);
+    const dayNs = 86_400_000_000_000n;
+    for (const day of [2n, 0n, 5n]) {
+      const spanId = String(day).repeat(16).replaceAll('0', 'a');
+      await store.store([aStoredSpan({ traceId, spanId, startNs: TEST_START_NS + day * dayNs, name: `day ${day}` })]);
+    }
+    const trace = await findTrace(store.context, traceId);
+    const spans = trace?.data.resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+    expect(spans?.map(({ name }) => name)).toEqual(['day 0', 'day 2', 'day 5']);
+  });
+
   it('answers the times that were sent, whatever their 64 bits are', async () => {
     const traceId = 'c0'.repeat(16);
     await store.store([aStoredSpan({ traceId, durationNs: 2n ** 63n - 1n })]);

@@ -127,6 +127,7 @@ test('an operation beyond the bounds of the rollups is counted as another one, a
   await store.engine.command('TRUNCATE TABLE throughline.operation_quarters');
   const bounds = new RollupBounds({ operationsMax: 2 });
   await storedRows((native) => writeNativeBlock(block, native, bounds));
+  expect(bounds.otherSpans).toBe(2);
   const counted =
     'SELECT operation, sum(spans) FROM throughline.operation_quarters GROUP BY operation ORDER BY operation';
   expect(await store.rows(counted)).toEqual([
