@@ -47,11 +47,12 @@ query:
     expect(await hits('ingest.spansPerRequestMax')).toMatch(/ 3$/);
   });
 
+  async function statusFor(origin: string): Promise<number> {
+    const headers = { 'content-type': 'application/json', origin };
+    return (await fetch(`${collector.otlpUrl}/v1/traces`, { method: 'POST', headers, body: '{}' })).status;
+  }
+
   it('lets the pages of its origins send, and no others', async () => {
-    const statusFor = async (origin: string): Promise<number> => {
-      const headers = { 'content-type': 'application/json', origin };
-      return (await fetch(`${collector.otlpUrl}/v1/traces`, { method: 'POST', headers, body: '{}' })).status;
-    };
     expect([await statusFor('https://shop.example'), await statusFor('https://evil.example')]).toEqual([200, 403]);
   });
 

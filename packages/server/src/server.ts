@@ -88,7 +88,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
 
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
     const receiving = {
-      ingest: new Ingest({ spool, registry, limits: limits.ingest, retentionDays: config.retentionDays }),
+      ingest: new Ingest({
+        spool,
+        registry,
+        limits: limits.ingest,
+        rollupLimits: limits.rollups,
+        retentionDays: config.retentionDays,
+      }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
       log,
       registry,

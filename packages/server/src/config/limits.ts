@@ -220,9 +220,24 @@ const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]:
     closeTimeoutMs: [0, HOUR, 'For a running insert when the collector stops', null],
   },
   rollups: {
-    servicesMax: [1, 1_000_000, 'Services that the rollups keep apart; the others are counted as (other)', null],
-    operationsPerServiceMax: [1, 1_000_000, 'Operations of a service that they keep apart', null],
-    operationsMax: [1, 10_000_000, 'Operations of all services that they keep apart', null],
+    servicesMax: [
+      1,
+      1_000_000,
+      'Services that the rollups keep apart; the others are counted as (other)',
+      'throughline_rollup_other_spans_total',
+    ],
+    operationsPerServiceMax: [
+      1,
+      1_000_000,
+      'Operations of a service that they keep apart',
+      'throughline_rollup_other_spans_total',
+    ],
+    operationsMax: [
+      1,
+      10_000_000,
+      'Operations of all services that they keep apart',
+      'throughline_rollup_other_spans_total',
+    ],
   },
   query: {
     queryTimeoutMs: [

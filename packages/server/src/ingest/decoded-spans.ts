@@ -15,6 +15,8 @@ export interface DecodedSpans {
   /** Blocks of the Native format; empty without rows. */
   readonly native: Uint8Array;
   readonly rows: number;
+  /** How many of them the rollups count as others. */
+  readonly otherSpans: number;
   readonly refused: RefusalSummary;
   /** What was left out of them, by the key of the limit, … */
   readonly losses: ReadonlyMap<string, number>;

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
@@ -12,7 +12,7 @@ import {
   type IngestResult,
   type SpanRefusal,
 } from './result.ts';
-import { RollupBounds } from './rollup-bounds.ts';
+import { RollupBounds, type RollupLimits } from './rollup-bounds.ts';
 import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
 
@@ -20,6 +20,7 @@ export interface IngestOptions {
   readonly spool: Spool;
   readonly registry: Registry;
   readonly limits?: Partial<IngestLimits>;
+  readonly rollupLimits?: RollupLimits;
   /** Spans that started earlier are refused; by default none is. */
   readonly retentionDays?: number;
   /** Milliseconds since the epoch. */
@@ -74,7 +75,9 @@ export class Ingest {
   readonly #retentionMs: number;
   readonly #now: () => number;
   readonly #native = new ByteBuffer();
-  readonly #rollupBounds = new RollupBounds();
+  readonly #rollupBounds: RollupBounds;
+  /** What the rollups of spans that were decoded elsewhere count as others. */
+  #otherSpansElsewhere = 0;
   /** Requests append to it; the commit in flight writes the other one. */
   #open: SpanBlock;
   #spare: SpanBlock;
@@ -84,7 +87,8 @@ export class Ingest {
   #waiting: ((result: CommitResult) => void)[] = [];
   #committing: Promise<void> | null = null;
 
-  constructor({ spool, registry, limits, retentionDays, now }: IngestOptions) {
+  constructor({ spool, registry, limits, rollupLimits, retentionDays, now }: IngestOptions) {
+    this.#rollupBounds = new RollupBounds(rollupLimits);
     this.#spool = spool;
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
@@ -98,17 +102,16 @@ export class Ingest {
       help: 'Spans that were made durable and acknowledged',
       registers: [registry],
     });
-    const bounds = this.#rollupBounds;
-    registry.registerMetric(
-      new Gauge({
-        name: 'throughline_rollup_other_spans',
-        help: 'Spans that were counted as (other) since the start, because the day has too many services or operations',
-        registers: [],
-        collect() {
-          this.set(bounds.otherSpans);
-        },
-      }),
-    );
+    const otherSpans: Counter = new Counter({
+      name: 'throughline_rollup_other_spans_total',
+      help: 'Spans that were counted as (other), because the day has too many services or operations',
+      registers: [],
+      collect: (): void => {
+        otherSpans.reset();
+        otherSpans.inc(this.#rollupBounds.otherSpans + this.#otherSpansElsewhere);
+      },
+    });
+    registry.registerMetric(otherSpans);
     this.#rejected = new Counter({
       name: 'throughline_rejected_spans_total',
       help: 'Spans that were refused one by one, by reason',
@@ -121,6 +124,10 @@ export class Ingest {
   /** What one request and one span may hold. */
   get limits(): BlockLimits {
     return this.#limits;
+  }
+
+  get rollupLimits(): RollupLimits {
+    return this.#rollupBounds.limits;
   }
 
   /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
@@ -183,12 +190,13 @@ export class Ingest {
     if (busyBecause !== null) return this.#busy(busyBecause);
     if (spans.rows > 0) {
       this.#decoded.push(spans);
+      this.#otherSpansElsewhere += spans.otherSpans;
       this.#decodedBytes += spans.native.length;
     }
     return this.#store(spans);
   }
 
-  async #store({ rows, refused, losses, message }: Omit<DecodedSpans, 'native'>): Promise<IngestResult> {
+  async #store({ rows, refused, losses, message }: Omit<DecodedSpans, 'native' | 'otherSpans'>): Promise<IngestResult> {
     if (rows > 0) {
       const commit = await this.#commit();
       if (commit.kind === 'blocked') return this.#busy(commit.reason);

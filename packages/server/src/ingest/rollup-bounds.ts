@@ -1,6 +1,8 @@
 import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
 import type { LowCardinalityColumn } from './low-cardinality.ts';
 
+export type { RollupLimits };
+
 /** What a span counts as: as itself, as another operation of its service, or as a span of another service. */
 export const CountsAs = { itself: 0, otherOperation: 1, otherService: 2 } as const;
 
@@ -13,7 +15,7 @@ const DAY_MS = 86_400_000;
  * up for every request would otherwise make rollups as large as what they sum up.
  */
 export class RollupBounds {
-  readonly #limits: RollupLimits;
+  readonly limits: RollupLimits;
   readonly #now: () => number;
   readonly #operations = new Map<string, Set<string>>();
   #operationCount = 0;
@@ -22,7 +24,7 @@ export class RollupBounds {
 
   /** `now`: milliseconds since the epoch. */
   constructor(limits: Partial<RollupLimits> = {}, now: () => number = Date.now) {
-    this.#limits = { ...ROLLUP_LIMITS, ...limits };
+    this.limits = { ...ROLLUP_LIMITS, ...limits };
     this.#now = now;
   }
 
@@ -45,7 +47,7 @@ export class RollupBounds {
   }
 
   countsAs(service: string, operation: string): CountsAs {
-    const { servicesMax, operationsPerServiceMax, operationsMax } = this.#limits;
+    const { servicesMax, operationsPerServiceMax, operationsMax } = this.limits;
     let operations = this.#operations.get(service);
     if (operations === undefined) {
       if (this.#operations.size >= servicesMax) return CountsAs.otherService;

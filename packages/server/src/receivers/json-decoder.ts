@@ -2,12 +2,14 @@ import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { BlockLimits } from '../ingest/limits.ts';
+import type { RollupLimits } from '../ingest/rollup-bounds.ts';
 import type { JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
 import type { OtlpHttpLimits } from './limits.ts';
 
 export interface JsonDecoderOptions {
   readonly limits: OtlpHttpLimits;
   readonly blockLimits: BlockLimits;
+  readonly rollupLimits: RollupLimits;
   readonly registry: Registry;
   /** The built `json-worker.js`. */
   readonly workerPath?: URL;
@@ -89,9 +91,14 @@ export class JsonDecoder {
   }
 
   #start(): Worker {
-    const { limits, blockLimits, workerPath } = this.#options;
+    const { limits, blockLimits, rollupLimits, workerPath } = this.#options;
     const { jsonHeapBytesMax, jsonObjectsMax } = limits;
-    const data: JsonThreadData = { limits: blockLimits, objectsMax: jsonObjectsMax, seed: randomInt(2 ** 32) };
+    const data: JsonThreadData = {
+      limits: blockLimits,
+      rollupLimits,
+      objectsMax: jsonObjectsMax,
+      seed: randomInt(2 ** 32),
+    };
     const worker = new Worker(workerPath ?? new URL('./json-worker.js', import.meta.url), {
       workerData: data,
       resourceLimits: { maxOldGenerationSizeMb: Math.ceil(jsonHeapBytesMax / MIB) },

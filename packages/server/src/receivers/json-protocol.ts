@@ -1,9 +1,11 @@
 import type { DecodedSpans } from '../ingest/decoded-spans.ts';
 import type { BlockLimits } from '../ingest/limits.ts';
+import type { RollupLimits } from '../ingest/rollup-bounds.ts';
 
 /** What the thread that decodes JSON is told at its start. */
 export interface JsonThreadData {
   readonly limits: BlockLimits;
+  readonly rollupLimits: RollupLimits;
   readonly objectsMax: number;
   /** Any 32 bits that senders do not know. */
   readonly seed: number;

@@ -4,12 +4,15 @@ import { ByteBuffer } from '../ingest/growable.ts';
 import { Refusals } from '../ingest/ingest.ts';
 import { writeNativeBlock } from '../ingest/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
+import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
 import type { JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 
-const { limits, objectsMax, seed } = workerData as JsonThreadData;
+const { limits, rollupLimits, objectsMax, seed } = workerData as JsonThreadData;
 const block = new SpanBlock(seed, limits);
+/** Apart from those of the thread that takes the other requests: together they tell twice as many names apart at most. */
+const bounds = new RollupBounds(rollupLimits);
 
 parentPort?.on('message', (job: JsonJob) => {
   const outcome = decode(job);
@@ -30,10 +33,12 @@ function decode({ body, earliestSecond, latestSecond }: JsonJob): JsonOutcome {
   }
   // A buffer of its own: it is handed over.
   const native = new ByteBuffer();
-  if (block.rowCount > 0) writeNativeBlock(block, native);
+  const others = bounds.otherSpans;
+  if (block.rowCount > 0) writeNativeBlock(block, native, bounds);
   const spans = {
     native: native.content(),
     rows: block.rowCount,
+    otherSpans: bounds.otherSpans - others,
     refused: refusals.summary,
     losses: block.losses.counts,
     message: block.losses.message,

@@ -76,6 +76,7 @@ export class OtlpHttpReceiver {
     this.#json = new JsonDecoder({
       limits: this.#limits,
       blockLimits: ingest.limits,
+      rollupLimits: ingest.rollupLimits,
       registry,
       ...(jsonWorkerPath !== undefined && { workerPath: jsonWorkerPath }),
     });

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
-import { ClusterEngine, type ClusterLimits } from './cluster.ts';
+import { ClusterEngine } from './cluster.ts';
+import type { ClusterLimits } from './cluster-limits.ts';
 import { checksumOf, MIGRATIONS } from './migrations/migrate.ts';
 import { eventually, silentLog } from './testing/start-engine.ts';
 
