@@ -81,15 +81,23 @@ GROUP BY trace_id`;
 
 /**
  * The spans of these traces. When they started is looked up first, which leaves few granules to look at: the filter over
- * ids alone has to be asked for every granule of the store.
+ * ids alone has to be asked for every granule of the store. That is done where the times of one are not known: it is not
+ * stored, or its times are not yet, which are a few milliseconds behind its spans.
  */
 export function ofTraces(traceIds: readonly string[]): string {
   const ids = `trace_id IN (${traceIds.map(sqlHex).join(', ')})`;
-  const times = `FROM throughline.trace_times WHERE ${ids}`;
+  const isUnknown = `uniqExact(trace_id) < ${new Set(traceIds).size}`;
+  // The same subquery twice is carried out once.
+  const times = `(
+    SELECT (if(${isUnknown}, toDateTime(0), min(first_s)), if(${isUnknown}, ${LAST_SECOND}, max(first_s + length_s)))
+    FROM throughline.trace_times WHERE ${ids}
+  )`;
   return `${ids}
-  AND start_s >= (SELECT min(first_s) ${times})
-  AND start_s <= (SELECT max(first_s + length_s) ${times})`;
+  AND start_s >= tupleElement(${times}, 1)
+  AND start_s <= tupleElement(${times}, 2)`;
 }
+
+const LAST_SECOND = 'toDateTime(toUInt32(4294967295))';
 
 /** How many spans of each trace are stored; an id of which nothing is stored has no entry. */
 export async function findSpanCounts(context: QueryContext, traceIds: readonly string[]): Promise<Map<string, number>> {

@@ -211,6 +211,13 @@ describe('findTrace', () => {
     expect(spans?.map(({ name }) => name)).toEqual(['day 0', 'day 2', 'day 5']);
   });
 
+  it('finds spans whose times are not known yet, as they are while they are being inserted', async () => {
+    const traceId = '9e'.repeat(16);
+    await store.store([aStoredSpan({ traceId })]);
+    await store.context.engine.command('TRUNCATE TABLE throughline.trace_times');
+    expect((await findTrace(store.context, traceId))?.spanCount).toBe(1);
+  });
+
   it('answers the times that were sent, whatever their 64 bits are', async () => {
     const traceId = 'c0'.repeat(16);
     await store.store([aStoredSpan({ traceId, durationNs: 2n ** 63n - 1n })]);
