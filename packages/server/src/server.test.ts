@@ -181,8 +181,11 @@ describe('a collector with the embedded store', () => {
 
   it('shows requests over time, and says what is wrong with the question', async () => {
     const range = 'from=1700000000&to=1700000059';
-    // A repeat of the trace was sent as well, and each row counts.
-    const answer = await get<SeriesResponse>(server, `/api/v1/series?${range}&step=60`);
+    const path = `/api/v1/series?${range}&step=60`;
+    // A repeat of the trace was sent as well, and each row counts; rollups are filled behind the spans.
+    const requestCount = async () => (await get<SeriesResponse>(server, path)).series[0]?.requestCount;
+    await expect.poll(requestCount).toEqual([2, 0]);
+    const answer = await get<SeriesResponse>(server, path);
     expect(answer).toMatchObject({ fromUnixNano: '1699999980000000000', stepSeconds: 60, points: 2, truncated: false });
     expect(answer.series).toMatchObject([{ service: 'shop', requestCount: [2, 0], p99Ns: [expect.any(String), null] }]);
     const byOperation = await get<SeriesResponse>(server, `/api/v1/series?${range}&step=60&groupBy=operation`);
