@@ -217,6 +217,7 @@ const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]:
     insertTimeoutMs: [SECOND, 24 * HOUR, 'For an insert; then it is tried again', null],
     pingIntervalMs: [50, HOUR, 'How often the servers are asked whether they answer', null],
     pingTimeoutMs: [50, HOUR, '… and how long they have for it', 'throughline_engine_up'],
+    startRetryMs: [50, HOUR, 'A start at which no server answers tries again after it', null],
     closeTimeoutMs: [0, HOUR, 'For a running insert when the collector stops', null],
   },
   rollups: {

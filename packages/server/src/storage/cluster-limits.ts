@@ -12,6 +12,8 @@ export interface ClusterLimits {
   readonly pingIntervalMs: number;
   /** … and have so long for it. */
   readonly pingTimeoutMs: number;
+  /** A start at which no server answers tries again after it. */
+  readonly startRetryMs: number;
   /** How long `close` waits for a running insert. */
   readonly closeTimeoutMs: number;
 }
@@ -25,5 +27,6 @@ export const CLUSTER_LIMITS: ClusterLimits = {
   insertTimeoutMs: 300_000,
   pingIntervalMs: 2_000,
   pingTimeoutMs: 5_000,
+  startRetryMs: 1_000,
   closeTimeoutMs: 2_000,
 };

@@ -17,6 +17,8 @@ import { eventually, silentLog } from './testing/start-engine.ts';
  */
 interface Played {
   readonly url: string;
+  /** What is recorded of migrations; all of them by default. */
+  recorded: unknown[][];
   readonly seen: { sql: string; parameters: URLSearchParams; headers: IncomingMessage['headers'] }[];
   /** Answers what is no question of the migrations; 200 and nothing by default. */
   answer: (sql: string, response: ServerResponse) => void;
@@ -28,7 +30,8 @@ afterEach(async () => {
 });
 
 async function play(version = '26.7.1.1'): Promise<Played> {
-  const played: Played = { url: '', seen: [], answer: (_, response) => response.end() };
+  const recorded = MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]);
+  const played: Played = { url: '', recorded, seen: [], answer: (_, response) => response.end() };
   const server: Server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -38,11 +41,7 @@ async function play(version = '26.7.1.1'): Promise<Played> {
       played.seen.push({ sql, parameters, headers: request.headers });
       if (sql.startsWith('SELECT version()')) rows(sql, response, [[version]]);
       else if (sql.startsWith('SELECT number, checksum')) {
-        rows(
-          sql,
-          response,
-          MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]),
-        );
+        rows(sql, response, played.recorded);
       } else if (/system\.columns|^SELECT 1\n/.test(sql)) rows(sql, response, [['checksum']]);
       else if (sql.startsWith('CREATE')) response.end();
       else played.answer(sql, response);
@@ -147,13 +146,37 @@ test('an insert whose answer is lost is not sent a second time by the engine its
   expect(second.seen).toEqual([]);
 });
 
-test('where no server answers, the state says so, and so does a start', async () => {
+test('where no server answers, the state says so', async () => {
   const server = await play();
   const engine = await engineAt([server.url], { pingIntervalMs: 20 });
   await open.shift()?.close();
   await eventually(() => engine.state.kind === 'down');
   expect(engine.state).toMatchObject({ reason: expect.stringContaining(`${server.url} cannot be reached`) as string });
-  await expect(engineAt([server.url])).rejects.toThrow(`${server.url} cannot be reached`);
   await engine.close();
   await expect(ask(engine)).rejects.toThrow('the engine is closed');
+});
+
+test('a start waits for servers that are away, and ends when it is told to', async () => {
+  const server = await play();
+  const options = { log: silentLog, registry: new Registry(), limits: { startRetryMs: 10 } };
+  const engine = new ClusterEngine({ ...options, urls: [server.url] });
+  open.push(engine);
+  const away = play().then(async (other) => (await open.pop()?.close(), other.url));
+  const waiting = new ClusterEngine({ ...options, registry: new Registry(), urls: [await away] });
+  const started = waiting.start();
+  await eventually(() => waiting.state.kind === 'down');
+  await expect(ask(waiting)).rejects.toThrow('cannot be reached');
+  await waiting.close();
+  await started;
+  expect(waiting.state).toEqual({ kind: 'closed' });
+  await engine.start();
+  expect(engine.state).toEqual({ kind: 'ready' });
+});
+
+test('a store of a newer version ends a start', async () => {
+  const server = await play();
+  const engine = new ClusterEngine({ urls: [server.url], log: silentLog, registry: new Registry() });
+  open.push(engine);
+  server.recorded = [[99, '']];
+  await expect(engine.start()).rejects.toThrow('the store has schema 99');
 });

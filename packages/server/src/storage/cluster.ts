@@ -28,6 +28,7 @@ export class ClusterEngine implements Engine {
   readonly #metrics: EngineMetrics;
   readonly #closing = new AbortController();
   #current = 0;
+  #isOpen = false;
   #state: EngineState = { kind: 'starting' };
   #capabilities: Capabilities | null = null;
   #runningInsert: Promise<unknown> = Promise.resolve();
@@ -52,7 +53,23 @@ export class ClusterEngine implements Engine {
     return this.#state;
   }
 
+  /** Servers that are away are waited for, with the state `down`: the spool keeps what comes in. */
   async start(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      try {
+        await this.#open();
+        return;
+      } catch (error) {
+        if (!(error instanceof UnreachableError)) throw error;
+        if (signal.aborted) return;
+        this.#becomes(error.message);
+        await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  async #open(): Promise<void> {
     const engine = {
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
       command: (sql: string) => this.#command(sql),
@@ -65,7 +82,8 @@ export class ClusterEngine implements Engine {
       this.#options.log.warn(sentence);
     }
     if (this.#closing.signal.aborted) return;
-    this.#state = { kind: 'ready' };
+    this.#isOpen = true;
+    this.#becomes(null);
     void this.#watch();
   }
 
@@ -121,7 +139,8 @@ export class ClusterEngine implements Engine {
 
   #checkOpen(): void {
     if (this.#state.kind === 'closed') throw new EngineError('unavailable', 'the engine is closed');
-    if (this.#state.kind === 'starting') throw new EngineError('unavailable', 'the engine is starting');
+    if (this.#isOpen) return;
+    throw new EngineError('unavailable', this.#state.kind === 'down' ? this.#state.reason : 'the engine is starting');
   }
 
   async #select(sql: string, { format, timeoutMs, signal }: QueryOptions): Promise<Uint8Array> {
@@ -175,13 +194,13 @@ export class ClusterEngine implements Engine {
   }
 
   #becomes(problem: string | null): void {
-    if (this.#state.kind !== 'ready' && this.#state.kind !== 'down') return;
-    if (problem === null) {
+    if (this.#state.kind === 'closed') return;
+    if (problem !== null) {
+      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'the store is away');
+      this.#state = { kind: 'down', reason: problem };
+    } else if (this.#isOpen) {
       if (this.#state.kind === 'down') this.#options.log.info('the store is back');
       this.#state = { kind: 'ready' };
-    } else {
-      if (this.#state.kind === 'ready') this.#options.log.error({ reason: problem }, 'the store is away');
-      this.#state = { kind: 'down', reason: problem };
     }
   }
 
