@@ -7,7 +7,8 @@ import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
 import { decideByForeignSampler, type ForeignDecision, type OtelSampler } from './sampling/foreign-sampler.ts';
-import type { Sampler } from './sampling/sampler.ts';
+import type { RootCounter } from './sampling/root-counter.ts';
+import type { LocalRootSampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
 import type { SpanProcessors } from './span-processor.ts';
 import { highHalf, lowHalf, nameOf, NonRecordingSpan, RecordingSpan, type SpanLink } from './span.ts';
@@ -30,7 +31,9 @@ export interface SpanSink {
 export interface SpanRecorderOptions {
   readonly ids: IdGenerator;
   readonly clock: Clock;
-  readonly sampler: Sampler;
+  readonly sampler: LocalRootSampler;
+  /** Counts local roots exactly. */
+  readonly rootCounter?: RootCounter | undefined;
   readonly limits: SpanLimits;
   readonly counters: Counters;
   readonly sink: SpanSink;
@@ -56,7 +59,8 @@ export class SpanRecorder {
   readonly #ids: IdGenerator;
   readonly #clock: Clock;
   readonly #wallClock: WallClock;
-  readonly #sampler: Sampler;
+  readonly #sampler: LocalRootSampler;
+  readonly #rootCounter: RootCounter | undefined;
   readonly #foreignSampler: OtelSampler | undefined;
   readonly #sink: SpanSink;
   readonly #liveSpans: LiveSpans;
@@ -70,6 +74,7 @@ export class SpanRecorder {
     this.#clock = options.clock;
     this.#wallClock = new WallClock(options.clock);
     this.#sampler = options.sampler;
+    this.#rootCounter = options.rootCounter;
     this.#foreignSampler = options.foreignSampler;
     this.processors = options.processors;
     this.#sink = options.sink;
@@ -112,14 +117,25 @@ export class SpanRecorder {
       const span = { name, kind, attributes, links, stored };
       decision = decideByForeignSampler(this.#foreignSampler, trace, !isChild, span, this.limits);
       trace = decision.trace;
-    } else if (!isChild) this.#sampler.decide(trace, parent !== undefined && !parent.trace.isSamplingDeferred);
+    } else if (!isChild) {
+      const hasParent = parent !== undefined && !parent.trace.isSamplingDeferred;
+      this.#sampler.decide(trace, hasParent, name, kind, attributes);
+    }
     const id0 = this.#ids.int32();
     let id1 = this.#ids.int32();
     while ((id0 | id1) === 0) id1 = this.#ids.int32();
     const isRecorded = decision === undefined ? trace.sampled : decision.isRecorded;
-    if (!isRecorded) return new NonRecordingSpan(trace, id0, id1, false);
+    const rootCounter = this.#rootCounter;
+    const isCounted = rootCounter !== undefined && !isChild;
+    if (!isRecorded) {
+      if (isCounted) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
+      return new NonRecordingSpan(trace, id0, id1, false);
+    }
     const isCrowded = counters.live >= this.#liveSpans.watchFrom;
-    if (isCrowded && !this.#liveSpans.hasRoom()) return new NonRecordingSpan(trace, id0, id1, false);
+    if (isCrowded && !this.#liveSpans.hasRoom()) {
+      if (isCounted) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
+      return new NonRecordingSpan(trace, id0, id1, false);
+    }
     counters.live++;
     if (trace.sampled) counters.sampled++;
     const nowMs = this.#clock.monotonicMs();
@@ -133,6 +149,7 @@ export class SpanRecorder {
     if (links !== undefined) span.addLinks(links as SpanLink[]);
     if (decision !== undefined) setFlat(span, decision.attributes);
     if (isCrowded) this.#watch(span);
+    if (isCounted) rootCounter.startRecorded(span);
     processors?.start(span, stored);
     return span;
   }
@@ -142,6 +159,7 @@ export class SpanRecorder {
     const { counters } = this;
     counters.live--;
     if (this.#isWatching) this.#liveSpans.ended(span);
+    this.#rootCounter?.endRecorded(span);
     this.processors?.end(span);
     // Recorded for processors alone.
     if (!span.trace.sampled) return;
