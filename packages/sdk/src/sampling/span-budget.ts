@@ -4,6 +4,9 @@ const BUCKETS = 50;
 /** A limit below one span a second is looked at over the time in which two are due, up to a minute. */
 const WINDOW_MS_MIN = 1000;
 const WINDOW_MS_MAX = 60_000;
+/** A surge shows in the newest buckets before the window has filled, once they hold more than chance explains. */
+const SURGE_BUCKETS = 3;
+const SURGE_SIGMAS = 3;
 /** Arrivals a second above which the clock is read about once a millisecond instead of every time: a reading costs 50 ns. */
 const ARRIVALS_PER_READING = 1024;
 const UNREAD_ARRIVALS_MAX = 64;
@@ -74,10 +77,18 @@ export class SpanBudget {
     this.#arrivals += this.#unread;
     this.#unread = 0;
     this.#settle(nowMs);
-    const arrivalsPerSecond = this.#arrivals / this.#windowSeconds;
+    const arrivalsPerSecond = Math.max(this.#arrivals / this.#windowSeconds, this.#surgePerSecond(nowMs));
     this.#readingDue = Math.min(UNREAD_ARRIVALS_MAX, Math.max(1, Math.floor(arrivalsPerSecond / ARRIVALS_PER_READING)));
     const spansPerSecond = arrivalsPerSecond * this.spansPerTrace;
     this.#share = Math.min(1, this.#spansPerSecond / spansPerSecond) * debtShare(this.#credit / this.#creditMax);
+  }
+
+  /** The rate that the newest buckets show at least. */
+  #surgePerSecond(nowMs: number): number {
+    let arrivals = 0;
+    for (let i = 0; i < SURGE_BUCKETS; i++) arrivals += this.#buckets[(this.#newest - i + BUCKETS) % BUCKETS] ?? 0;
+    const seconds = ((SURGE_BUCKETS - 1) * this.#bucketMs + nowMs - this.#newestStartMs) / 1000;
+    return (arrivals - SURGE_SIGMAS * Math.sqrt(arrivals)) / seconds;
   }
 
   /** Leaves behind the buckets that are older than the window. */
