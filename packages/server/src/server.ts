@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -19,6 +20,7 @@ import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
+import { Sampling } from './sampling/sampling.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
 import { VERSION } from './version.ts';
@@ -50,7 +52,7 @@ class StartError extends Error {
 }
 
 /** The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. */
-const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
+const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'sampling', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
 
 /**
  * How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. All such
@@ -78,7 +80,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
 
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
     const receiving = { ingest: new Ingest({ spool, registry }), budget: new ByteBudget({ registry }), log, registry };
-    const otlpHttp = new OtlpHttpReceiver(receiving);
+    const sampling = new Sampling({ directory: join(dataDirectory.path, 'sampling'), log, registry });
+    stops.sampling = () => Promise.resolve(sampling.close());
+    const otlpHttp = new OtlpHttpReceiver({ ...receiving, routes: sampling.routes });
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
     stops.otlpHttp = () => otlpHttp.close();
     const otlpGrpc = new OtlpGrpcReceiver(receiving);

@@ -10,6 +10,7 @@ import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
 import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
+import { JsonRoutes, type JsonRoute } from './json-routes.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
@@ -50,6 +51,8 @@ export interface OtlpHttpReceiverOptions {
   readonly limits?: Partial<OtlpHttpLimits>;
   /** Web origins that may send besides those on the loopback interface; `*` allows all. */
   readonly corsOrigins?: readonly string[];
+  /** Paths of other rooms on the same port. */
+  readonly routes?: readonly JsonRoute[];
 }
 
 const PATH = '/v1/traces';
@@ -81,16 +84,18 @@ export class OtlpHttpReceiver {
   readonly #cors: CorsPolicy;
   readonly #budget: ByteBudget;
   readonly #metrics: OtlpHttpMetrics;
+  readonly #routes: JsonRoutes;
   readonly #server: Server;
   #isClosing = false;
 
-  constructor({ ingest, budget, log, registry, limits, corsOrigins }: OtlpHttpReceiverOptions) {
+  constructor({ ingest, budget, log, registry, limits, corsOrigins, routes }: OtlpHttpReceiverOptions) {
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
     this.#budget = budget;
     this.#metrics = new OtlpHttpMetrics(registry);
+    this.#routes = new JsonRoutes(routes ?? [], budget, this.#cors);
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
@@ -140,7 +145,9 @@ export class OtlpHttpReceiver {
     const origin = request.headers.origin;
     let answer: Answer;
     try {
-      answer = this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json'));
+      answer = this.#routes.has(request)
+        ? await this.#routes.answer(request, response)
+        : (this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
       if (request.destroyed && !request.complete) {
