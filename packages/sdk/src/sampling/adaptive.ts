@@ -21,43 +21,20 @@ const OPTION_NAMES: Readonly<Record<keyof AdaptiveOptions, true>> = {
 const SHARE_MIN = 2 ** -56;
 
 class AdaptivePolicy extends Policy {
-  readonly description: string;
   readonly #inner: Policy;
   readonly #options: ErrorBoostOptions;
 
   constructor(inner: Policy, options: ErrorBoostOptions) {
-    super();
+    super(`${inner.description}, more where errors rise`, inner);
     this.#inner = inner;
     this.#options = options;
-    this.description = `${inner.description}, more where errors rise`;
-  }
-
-  override get decidesUnderParent(): boolean {
-    return this.#inner.decidesUnderParent;
-  }
-
-  override get readsAttributes(): boolean {
-    return this.#inner.readsAttributes;
-  }
-
-  override get exchangesCounts(): boolean {
-    return this.#inner.exchangesCounts;
   }
 
   override start(context: PolicyContext): RunningPolicy {
     const counts = context.counts();
     const inner = this.#inner.start(context);
     const boosts = new OperationBoosts(counts, this.#options, context);
-    return {
-      thresholdFor(span) {
-        const boost = boosts.of(counts.operationOf(span.name, span.kind));
-        return keepingMore(inner.thresholdFor(span), boost);
-      },
-      close() {
-        boosts.close();
-        inner.close?.();
-      },
-    };
+    return (span) => keepingMore(inner(span), boosts.of(counts.operationOf(span.name, span.kind)));
   }
 }
 

@@ -11,35 +11,16 @@ import {
 import type { Threshold } from './threshold.ts';
 
 class AnyOfPolicy extends Policy {
-  readonly description: string;
   readonly #policies: readonly Policy[];
 
   constructor(policies: readonly Policy[]) {
-    super();
+    super(`any of (${policies.map(({ description }) => description).join('; ')})`, ...policies);
     this.#policies = policies;
-    this.description = `any of (${policies.map(({ description }) => description).join('; ')})`;
-  }
-
-  override get decidesUnderParent(): boolean {
-    return this.#policies.some((policy) => policy.decidesUnderParent);
-  }
-
-  override get readsAttributes(): boolean {
-    return this.#policies.some((policy) => policy.readsAttributes);
-  }
-
-  override get exchangesCounts(): boolean {
-    return this.#policies.some((policy) => policy.exchangesCounts);
   }
 
   override start(context: PolicyContext): RunningPolicy {
     const running = this.#policies.map((policy) => policy.start(context));
-    return {
-      thresholdFor: (span) => smallestThreshold(running, span),
-      close() {
-        for (const policy of running) policy.close?.();
-      },
-    };
+    return (span) => smallestThreshold(running, span);
   }
 }
 
@@ -47,7 +28,7 @@ class AnyOfPolicy extends Policy {
 function smallestThreshold(policies: readonly RunningPolicy[], span: SpanToSample): Threshold | undefined {
   let smallest: Threshold | undefined;
   for (const policy of policies) {
-    const threshold = policy.thresholdFor(span);
+    const threshold = policy(span);
     if (threshold !== undefined && (smallest === undefined || isBefore(threshold, smallest))) smallest = threshold;
   }
   return smallest;

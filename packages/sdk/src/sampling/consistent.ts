@@ -1,6 +1,6 @@
 import { RANDOM_FLAG, SAMPLED_FLAG, type LocalTrace } from '../local-trace.ts';
-import { otValue, withOtValue } from './ot-trace-state.ts';
-import { parseThreshold, reaches, Threshold, thresholdOf } from './threshold.ts';
+import { otMember, withOtValue } from './ot-trace-state.ts';
+import { reaches, Threshold, thresholdOf } from './threshold.ts';
 
 /** Keeps every trace, and says so. */
 export const KEEP_ALL = thresholdOf(1);
@@ -23,8 +23,8 @@ export function decideBy(trace: LocalTrace, threshold: Threshold | undefined): b
 
 /** Does as the caller did, whose flags and tracestate these are. Answers whether the trace is kept. */
 export function followParent(trace: LocalTrace): boolean {
-  if (trace.traceState !== '' && otValue(trace.traceState, 'th') !== undefined && !hasParentWeight(trace)) {
-    // A threshold that the decision contradicts would give this span a weight that nothing backs.
+  // A threshold that the decision contradicts would give this span a weight that nothing backs.
+  if (trace.traceState !== '' && otMember(trace.traceState).hasThreshold && parentWeight(trace) === undefined) {
     trace.traceState = withOtValue(trace.traceState, 'th', undefined);
   }
   return trace.sampled;
@@ -36,26 +36,20 @@ export function followParent(trace: LocalTrace): boolean {
  */
 export function parentThresholdOf(trace: LocalTrace): Threshold | undefined {
   if (!trace.sampled) return undefined;
-  return (trace.traceState === '' ? undefined : parentWeight(trace)) ?? KEEP_UNWEIGHTED;
+  return parentWeight(trace) ?? KEEP_UNWEIGHTED;
 }
 
-function hasParentWeight(trace: LocalTrace): boolean {
-  return trace.sampled && parentWeight(trace) !== undefined;
-}
-
+/** The threshold that the caller states and its decision agrees with. */
 function parentWeight(trace: LocalTrace): Threshold | undefined {
-  const th = otValue(trace.traceState, 'th');
-  const threshold = th === undefined ? undefined : parseThreshold(th);
+  if (!trace.sampled || trace.traceState === '') return undefined;
+  const { threshold } = otMember(trace.traceState);
   return threshold !== undefined && reachesThreshold(trace, threshold) ? threshold : undefined;
 }
 
 /** An explicit `rv` in the tracestate stands in for the id's own random bits. */
 function reachesThreshold(trace: LocalTrace, threshold: Threshold): boolean {
-  if (trace.traceState !== '') {
-    const rv = otValue(trace.traceState, 'rv');
-    if (rv !== undefined && /^[0-9a-f]{14}$/.test(rv)) {
-      return reaches(parseInt(rv.slice(0, 7), 16), parseInt(rv.slice(7), 16), threshold);
-    }
-  }
-  return reaches(trace.randomHigh28, trace.randomLow28, threshold);
+  const randomness = trace.traceState === '' ? undefined : otMember(trace.traceState).randomness;
+  return randomness === undefined
+    ? reaches(trace.randomHigh28, trace.randomLow28, threshold)
+    : reaches(randomness.high28, randomness.low28, threshold);
 }

@@ -31,7 +31,7 @@ describe('the boost of errors', () => {
     const boost = new ErrorBoost();
     load(boost, 600, 1, 0);
     expect(load(boost, 1, 4, 4)).toEqual([undefined]);
-    expect(load(boost, 1, 1, 1)[0]).toBeDefined();
+    expect(load(boost, 1, 2, 2)[0]).toBeDefined();
   });
 
   it('goes on for a minute after errors were last up, then leaves five quiet', () => {

@@ -11,7 +11,8 @@ export interface ErrorBoostOptions {
 const RECENT_SECONDS = 10;
 const BASELINE_SECONDS = 600;
 const ERRORS_MIN = 5;
-const Z_MIN = 3;
+/** In standard deviations: about one false alarm in ten hours of an operation. */
+const Z_MIN = 3.5;
 /** Seconds that a boost goes on after errors were last up, and those after it in which none begins. */
 const HOLD_SECONDS = 60;
 const COOLDOWN_SECONDS = 300;
@@ -62,12 +63,16 @@ export class ErrorBoost {
     this.#second++;
   }
 
-  /** A binomial test: more errors than chance explains at the usual share of them. */
+  /**
+   * More errors than chance explains at the usual share of them. The roots are what makes few errors comparable (Anscombe): by the plain
+   * binomial deviation, 8 where 2.5 are usual would count, which chance brings every few minutes.
+   */
   #errorsAreUp(): boolean {
     if (this.#recentErrors < ERRORS_MIN) return false;
     const usual = (this.#baselineErrors + PRIOR_ERRORS) / (this.#baselineRequests + PRIOR_REQUESTS);
     const expected = this.#recentRequests * usual;
-    return this.#recentErrors - expected > Z_MIN * Math.sqrt(expected * (1 - usual));
+    const deviation = 2 * (Math.sqrt(this.#recentErrors + 0.375) - Math.sqrt(expected + 0.375));
+    return deviation > Z_MIN * Math.sqrt(1 - usual);
   }
 
   #probability({ errorTracesPerSecond, maxProbability }: ErrorBoostOptions): number {

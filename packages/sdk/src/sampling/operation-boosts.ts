@@ -14,17 +14,18 @@ interface Watched {
 /** Watches the errors of every operation of this process, once a second, and boosts those whose errors rise. */
 export class OperationBoosts {
   readonly #counts: OperationCounts;
-  readonly #context: Pick<PolicyContext, 'schedule'>;
+  readonly #context: Pick<PolicyContext, 'schedule' | 'atEnd'>;
   readonly #watched = new Map<StartedOperation, Watched>();
   readonly #boosted = new Map<StartedOperation, Threshold>();
   #options: ErrorBoostOptions;
   #cancel: () => void;
 
-  constructor(counts: OperationCounts, options: ErrorBoostOptions, context: Pick<PolicyContext, 'schedule'>) {
+  constructor(counts: OperationCounts, options: ErrorBoostOptions, context: Pick<PolicyContext, 'schedule' | 'atEnd'>) {
     this.#counts = counts;
     this.#options = options;
     this.#context = context;
     this.#cancel = context.schedule(() => this.#tick(), SECOND_MS);
+    context.atEnd(() => this.#cancel());
   }
 
   set options(options: ErrorBoostOptions) {
@@ -34,10 +35,6 @@ export class OperationBoosts {
   /** What to keep at least of an operation's traces. */
   of(operation: StartedOperation): Threshold | undefined {
     return this.#boosted.size === 0 ? undefined : this.#boosted.get(operation);
-  }
-
-  close(): void {
-    this.#cancel();
   }
 
   #tick(): void {

@@ -3,13 +3,11 @@ import { ThresholdCache } from './threshold-cache.ts';
 
 /** A policy that the application wrote. */
 export class FunctionPolicy extends Policy {
-  readonly description: string;
   readonly #fn: SamplingFunction;
 
   constructor(fn: SamplingFunction) {
-    super();
+    super(fn.name === '' ? 'a function' : `function ${fn.name}`);
     this.#fn = fn;
-    this.description = fn.name === '' ? 'a function' : `function ${fn.name}`;
   }
 
   override get readsAttributes(): boolean {
@@ -19,13 +17,11 @@ export class FunctionPolicy extends Policy {
   override start({ failed }: PolicyContext): RunningPolicy {
     const thresholds = new ThresholdCache();
     const fn = this.#fn;
-    return {
-      thresholdFor(span) {
-        const probability: unknown = fn(span);
-        if (typeof probability === 'number' && probability >= 0 && probability <= 1) return thresholds.of(probability);
-        failed('sampling function', `answered ${shown(probability)}, expected a number from 0 to 1`);
-        return undefined;
-      },
+    return (span) => {
+      const probability: unknown = fn(span);
+      if (typeof probability === 'number' && probability >= 0 && probability <= 1) return thresholds.of(probability);
+      failed('sampling function', `answered ${shown(probability)}, expected a number from 0 to 1`);
+      return undefined;
     };
   }
 }

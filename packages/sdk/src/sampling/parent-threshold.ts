@@ -3,33 +3,20 @@ import { parentThresholdOf } from './consistent.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from './policy.ts';
 
 class ParentThresholdPolicy extends Policy {
-  readonly description: string;
   readonly #root: Policy;
 
   constructor(root: Policy) {
-    super();
+    super(`the caller's decision, else ${root.description}`, root);
     this.#root = root;
-    this.description = `the caller's decision, else ${root.description}`;
   }
 
   override get decidesUnderParent(): boolean {
     return true;
   }
 
-  override get readsAttributes(): boolean {
-    return this.#root.readsAttributes;
-  }
-
-  override get exchangesCounts(): boolean {
-    return this.#root.exchangesCounts;
-  }
-
   override start(context: PolicyContext): RunningPolicy {
     const root = this.#root.start(context);
-    return {
-      thresholdFor: (span) => (span.hasParent ? parentThresholdOf(span.trace) : root.thresholdFor(span)),
-      close: () => root.close?.(),
-    };
+    return (span) => (span.hasParent ? parentThresholdOf(span.trace) : root(span));
   }
 }
 

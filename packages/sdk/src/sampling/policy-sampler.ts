@@ -51,10 +51,6 @@ export class PolicySampler implements LocalRootSampler {
     if (isKept) this.#kept.count++;
   }
 
-  close(): void {
-    this.#policy.close?.();
-  }
-
   #thresholdFor(
     trace: LocalTrace,
     hasParent: boolean,
@@ -75,7 +71,7 @@ export class PolicySampler implements LocalRootSampler {
       typeof attributes === 'object' && attributes !== null ? (attributes as typeof span.attributes) : NO_ATTRIBUTES;
     this.#isDeciding = true;
     try {
-      return this.#policy.thresholdFor(span);
+      return this.#policy(span);
     } catch (error) {
       this.#failed('sampling policy', `a policy threw, and its traces are dropped: ${errorMessage(error)}`);
       return undefined;

@@ -32,21 +32,31 @@ export interface SamplingPolicy {
   readonly description: string;
 }
 
-/** What every `SamplingPolicy` is. */
+/** What every `SamplingPolicy` is. What holds of one of the policies that it is made of holds of it, unless it says otherwise. */
 export abstract class Policy implements SamplingPolicy {
-  abstract readonly description: string;
+  readonly description: string;
+  readonly #inner: readonly Policy[];
+
+  constructor(description: string, ...inner: readonly Policy[]) {
+    this.description = description;
+    this.#inner = inner;
+  }
+
   /** Whether it is asked for spans with a remote parent too; otherwise those follow the caller's decision. */
   get decidesUnderParent(): boolean {
-    return false;
+    return this.#inner.some((policy) => policy.decidesUnderParent);
   }
+
   /** Whether it looks at the attributes that a span starts with, which instrumentation then has to state. */
   get readsAttributes(): boolean {
-    return false;
+    return this.#inner.some((policy) => policy.readsAttributes);
   }
+
   /** Whether it sends the exact counts to the collector. */
   get exchangesCounts(): boolean {
-    return false;
+    return this.#inner.some((policy) => policy.exchangesCounts);
   }
+
   abstract start(context: PolicyContext): RunningPolicy;
 }
 
@@ -56,12 +66,8 @@ export interface SpanToSample extends StartingSpan {
   readonly hasParent: boolean;
 }
 
-/** A policy at work in one tracer. It states a threshold, and never looks at the trace's randomness. */
-export interface RunningPolicy {
-  /** `undefined` drops. */
-  thresholdFor(span: SpanToSample): Threshold | undefined;
-  close?(): void;
-}
+/** A policy at work in one tracer. It states a threshold, `undefined` to drop, and never looks at the trace's randomness. */
+export type RunningPolicy = (span: SpanToSample) => Threshold | undefined;
 
 /** What this process has recorded; both only grow. */
 export interface RecordedSoFar {
@@ -84,7 +90,7 @@ export interface PolicyContext {
   /** Sends one message to the collector's sampling endpoint. */
   readonly post: ExchangePost;
   /** Calls when the tracer shuts down, and waits a while for it. */
-  readonly atEnd: (fn: () => Promise<void>) => void;
+  readonly atEnd: (fn: () => Promise<void> | void) => void;
   /** Notes that a policy failed, and counts it. */
   readonly failed: (topic: string, message: string) => void;
 }

@@ -2,14 +2,7 @@ import { checkKnownNames, checkNumber, checkOneOf } from '../config-checks.ts';
 import { ConfigError } from '../errors.ts';
 import { asPolicy } from './as-policy.ts';
 import { HardLimit } from './hard-limit.ts';
-import {
-  Policy,
-  type SamplingPolicy,
-  type PolicyContext,
-  type RunningPolicy,
-  type Sampling,
-  type SpanToSample,
-} from './policy.ts';
+import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from './policy.ts';
 import { SpanBudget } from './span-budget.ts';
 import { ThresholdCache } from './threshold-cache.ts';
 import type { Threshold } from './threshold.ts';
@@ -34,40 +27,21 @@ const OPTION_NAMES: Readonly<Record<keyof RateLimitOptions, true>> = {
 const SPANS_PER_SECOND_MIN = 0.01;
 
 class RateLimitPolicy extends Policy {
-  readonly description: string;
   readonly #spansPerSecond: number;
   readonly #isStrict: boolean;
   readonly #inner: Policy;
 
   constructor(spansPerSecond: number, isStrict: boolean, inner: Policy) {
-    super();
+    super(`${inner.description}, at most ${spansPerSecond} spans a second${isStrict ? ' (strict)' : ''}`, inner);
     this.#spansPerSecond = spansPerSecond;
     this.#isStrict = isStrict;
     this.#inner = inner;
-    this.description = `${inner.description}, at most ${spansPerSecond} spans a second${isStrict ? ' (strict)' : ''}`;
-  }
-
-  override get decidesUnderParent(): boolean {
-    return this.#inner.decidesUnderParent;
-  }
-
-  override get readsAttributes(): boolean {
-    return this.#inner.readsAttributes;
-  }
-
-  override get exchangesCounts(): boolean {
-    return this.#inner.exchangesCounts;
   }
 
   override start(context: PolicyContext): RunningPolicy {
     const inner = this.#inner.start(context);
     const limited = new LimitedThresholds(this.#spansPerSecond, this.#isStrict, context);
-    return {
-      thresholdFor(span: SpanToSample) {
-        return limited.of(inner.thresholdFor(span));
-      },
-      close: () => inner.close?.(),
-    };
+    return (span) => limited.of(inner(span));
   }
 }
 

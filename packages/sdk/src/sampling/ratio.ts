@@ -4,18 +4,16 @@ import { Policy, type SamplingPolicy, type RunningPolicy } from './policy.ts';
 import { thresholdOf, type Threshold } from './threshold.ts';
 
 export class RatioPolicy extends Policy {
-  readonly description: string;
   readonly #threshold: Threshold | undefined;
 
   constructor(probability: number) {
-    super();
-    this.description = `ratio ${probability}`;
+    super(`ratio ${probability}`);
     this.#threshold = probability > 0 ? thresholdOf(probability) : undefined;
   }
 
   override start(): RunningPolicy {
     const threshold = this.#threshold;
-    return { thresholdFor: () => threshold };
+    return () => threshold;
   }
 }
 

@@ -11,9 +11,13 @@ const EXCHANGE_VERSION = 1;
 export const EXCHANGE_INTERVAL_MS = 5000;
 /** How much shorter or longer an interval may be, so that processes that started together do not ask together. */
 const JITTER = 0.2;
+/** At the start and after a surge, two intervals are that much shorter: the collector must hear of all processes. */
+const HURRY_FACTOR = 5;
+const HURRIED_EXCHANGES = 2;
 
 export interface ExchangeListener {
-  taken(settings: RemoteSettings): void;
+  /** `reported` is what the message said of an operation, in decisions a second. */
+  taken(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void;
   /** In words, what went wrong. */
   failed(problem: string): void;
 }
@@ -26,7 +30,9 @@ export class Exchange {
   readonly #writer: ExchangeWriter;
   #isAnswered = false;
   #cancel: () => void = () => undefined;
+  #hurried = HURRIED_EXCHANGES;
   #isClosed = false;
+  #isUnderWay = false;
 
   constructor(counts: OperationCounts, intervalMs: number, context: PolicyContext, listener: ExchangeListener) {
     this.#context = context;
@@ -48,13 +54,25 @@ export class Exchange {
     });
   }
 
+  /** Asks soon, and soon again. */
+  hurry(): void {
+    if (this.#isClosed || this.#isUnderWay || this.#hurried > 0) return;
+    this.#hurried = HURRIED_EXCHANGES;
+    this.#cancel();
+    this.#schedule();
+  }
+
   #schedule(): void {
-    const delayMs = this.#intervalMs * (1 - JITTER + 2 * JITTER * this.#context.random());
+    const intervalMs = this.#hurried > 0 ? this.#intervalMs / HURRY_FACTOR : this.#intervalMs;
+    this.#hurried = Math.max(0, this.#hurried - 1);
+    const delayMs = intervalMs * (1 - JITTER + 2 * JITTER * this.#context.random());
     this.#cancel = this.#context.schedule(() => void this.#exchange(), delayMs);
   }
 
   async #exchange(): Promise<void> {
+    this.#isUnderWay = true;
     const result = await this.#context.post(this.#message());
+    this.#isUnderWay = false;
     if (this.#isClosed) return;
     if (result.kind === 'unreachable') this.#listener.failed(result.message);
     else if (result.status !== 200) this.#listener.failed(`it answered with the status ${result.status}`);
@@ -62,7 +80,7 @@ export class Exchange {
       const settings = readRemoteSettings(result.body);
       this.#isAnswered = typeof settings !== 'string';
       if (typeof settings === 'string') this.#listener.failed(`its answer is refused: ${settings}`);
-      else this.#listener.taken(settings);
+      else this.#listener.taken(settings, (operation) => this.#writer.decidedPerSecond(operation));
     }
     this.#schedule();
   }
@@ -89,6 +107,8 @@ class ExchangeWriter {
   readonly #service: string;
   readonly #instance: string;
   readonly #reported = new Map<StartedOperation, Reported>();
+  readonly #recentDecided = new Map<StartedOperation, number>();
+  #windowMs = 0;
   #lastMs: number;
 
   constructor(counts: OperationCounts, service: string, instance: string, nowMs: number) {
@@ -101,6 +121,7 @@ class ExchangeWriter {
   /** `all` states every operation again, for a collector that may know nothing. */
   write(nowMs: number, all: boolean): string {
     const windowMs = nowMs - this.#lastMs;
+    this.#windowMs = windowMs;
     this.#lastMs = nowMs;
     const operations: unknown[] = [];
     for (const operation of this.#counts.operations()) {
@@ -118,10 +139,16 @@ class ExchangeWriter {
     });
   }
 
+  /** What the last message said of an operation. */
+  decidedPerSecond(operation: StartedOperation): number {
+    return this.#windowMs > 0 ? ((this.#recentDecided.get(operation) ?? 0) * 1000) / this.#windowMs : 0;
+  }
+
   #recent(operation: StartedOperation): Reported {
     const { started, decided, requests, errors } = operation;
     const before = this.#reported.get(operation) ?? { started: 0, decided: 0, requests: 0, errors: 0 };
     this.#reported.set(operation, { started, decided, requests, errors });
+    this.#recentDecided.set(operation, decided - before.decided);
     return {
       started: started - before.started,
       decided: decided - before.decided,

@@ -16,6 +16,8 @@ export interface RemoteOperation {
   readonly name: string;
   readonly kind: number;
   readonly probability: number;
+  /** This process' even part of the traces a second that are wanted; 0 where the collector does not say. */
+  readonly tracesPerSecond: number;
 }
 
 export interface RemoteRule {
@@ -69,8 +71,10 @@ function readOperation(given: unknown): RemoteOperation | undefined {
   const name = property(given, 'name');
   const kind = property(given, 'kind');
   const probability = property(given, 'probability');
+  const tracesPerSecond = property(given, 'tracesPerSecond') ?? 0;
   if (typeof name !== 'string' || !isKind(kind) || !isShare(probability)) return undefined;
-  return { name, kind, probability };
+  if (typeof tracesPerSecond !== 'number' || !(tracesPerSecond >= 0)) return undefined;
+  return { name, kind, probability, tracesPerSecond };
 }
 
 function readRule(given: unknown): RemoteRule | undefined {

@@ -30,15 +30,16 @@ describe('the remote policy', () => {
     run.counts.end(operation, 'GET /a', 0, 1e6);
     run.counts.end(operation, 'GET /a', 2, 3e6);
     run.answer = answered({ probability: 1 });
-    await run.time.advance(5000);
+    // The first two exchanges follow each other quickly.
+    await run.time.advance(1000);
     run.counts.end(operation, 'GET /a', 0, 1e6);
-    await run.time.advance(5000);
+    await run.time.advance(1000);
     await run.time.advance(5000);
     const [first, second, third] = run.sent as { windowMs: number; operations: unknown[] }[];
     expect(first).toMatchObject({
       version: 1,
       service: 'shop',
-      windowMs: 5000,
+      windowMs: 1000,
       operations: [
         {
           name: 'GET',
@@ -111,10 +112,31 @@ describe('the remote policy', () => {
         { path: '/metrics', probability: 0 },
       ],
     });
-    await run.time.advance(5000);
+    await run.time.advance(1000);
     expect([share(run, 'GET'), share(run, 'nobody'), share(run, 'POST')]).toEqual([0, 1, 1]);
     expect(run.decide('POST', { attributes: { 'url.path': '/metrics' } }).sampled).toBe(false);
     expect(run.failures).toHaveLength(1);
+    await run.close();
+  });
+
+  it('lowers its share by itself while an operation surges, and tells the collector at once', async () => {
+    const run = runPolicy(remote(unlimited));
+    const answer = { probability: 1, operations: [{ name: 'GET', kind: 1, probability: 0.5, tracesPerSecond: 10 }] };
+    run.answer = answered(answer);
+    const load = async (perSecond: number, seconds: number): Promise<number> => {
+      let kept = 0;
+      for (let i = 0; i < perSecond * seconds; i++) {
+        await run.time.advance(1000 / perSecond);
+        if (run.decide().sampled) kept++;
+      }
+      return kept / seconds;
+    };
+    expect(await load(20, 12)).toBeCloseTo(10, -1);
+    const before = run.sent.length;
+    await load(2000, 0.5);
+    expect(await load(2000, 0.25)).toBeLessThan(20);
+    await load(2000, 0.5);
+    expect(run.sent.length).toBeGreaterThan(before);
     await run.close();
   });
 

@@ -2,6 +2,7 @@ import { checkKnownNames, checkNumber } from '../config-checks.ts';
 import { ConfigError } from '../errors.ts';
 import { OperationBoosts, keepingMore } from './operation-boosts.ts';
 import type { OperationCounts, StartedOperation } from './operation-counts.ts';
+import { OperationSurges } from './operation-surges.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type SpanToSample } from './policy.ts';
 import { LimitedThresholds } from './rate-limit.ts';
 import { Exchange, EXCHANGE_INTERVAL_MS } from './remote-exchange.ts';
@@ -32,17 +33,15 @@ const ERROR_TRACES_PER_SECOND = 1;
 const BOOST_PROBABILITY_MAX = 1;
 
 class RemotePolicy extends Policy {
-  readonly description: string;
   readonly #sampling: number;
   readonly #spansPerSecond: number;
   readonly #intervalMs: number;
 
   constructor(sampling: number, spansPerSecond: number, intervalMs: number) {
-    super();
+    super(`what the collector says, else ratio ${sampling}, at most ${spansPerSecond} spans a second`);
     this.#sampling = sampling;
     this.#spansPerSecond = spansPerSecond;
     this.#intervalMs = intervalMs;
-    this.description = `what the collector says, else ratio ${sampling}, at most ${spansPerSecond} spans a second`;
   }
 
   override get readsAttributes(): boolean {
@@ -55,21 +54,19 @@ class RemotePolicy extends Policy {
   }
 
   override start(context: PolicyContext): RunningPolicy {
-    return new RunningRemote(
-      this.#sampling,
-      this.#intervalMs,
-      new LimitedThresholds(this.#spansPerSecond, false, context),
-      context,
-    );
+    const limited = new LimitedThresholds(this.#spansPerSecond, false, context);
+    const running = new RunningRemote(this.#sampling, this.#intervalMs, limited, context);
+    return (span) => running.thresholdFor(span);
   }
 }
 
 type CompiledRule = readonly [matches: ReturnType<typeof compileConditions>, threshold: Threshold | undefined];
 
-class RunningRemote implements RunningPolicy {
+class RunningRemote {
   readonly #context: PolicyContext;
   readonly #counts: OperationCounts;
   readonly #boosts: OperationBoosts;
+  readonly #surges: OperationSurges;
   readonly #limited: LimitedThresholds;
   readonly #localProbability: number;
   #settings: RemoteSettings | undefined;
@@ -85,10 +82,12 @@ class RunningRemote implements RunningPolicy {
     this.#limited = limited;
     this.#default = thresholdOrDrop(localProbability);
     this.#boosts = new OperationBoosts(this.#counts, boostOptions(ERROR_TRACES_PER_SECOND), context);
-    new Exchange(this.#counts, intervalMs, context, {
-      taken: (settings) => this.#take(settings),
+    const exchange = new Exchange(this.#counts, intervalMs, context, {
+      taken: (settings, reported) => this.#take(settings, reported),
       failed: (problem) => this.#failed(problem),
-    }).start();
+    });
+    this.#surges = new OperationSurges(context, () => exchange.hurry());
+    exchange.start();
   }
 
   thresholdFor(span: SpanToSample): Threshold | undefined {
@@ -97,12 +96,10 @@ class RunningRemote implements RunningPolicy {
     return this.#limited.of(keepingMore(this.#wantedFor(span, operation), this.#boosts.of(operation)));
   }
 
-  close(): void {
-    this.#boosts.close();
-  }
-
   #wantedFor(span: SpanToSample, operation: StartedOperation): Threshold | undefined {
     for (const [matches, threshold] of this.#rules) if (matches(span)) return threshold;
+    const surging = this.#surges.of(operation);
+    if (surging !== undefined) return surging;
     return this.#operations.has(operation) ? this.#operations.get(operation) : this.#default;
   }
 
@@ -112,12 +109,19 @@ class RunningRemote implements RunningPolicy {
     this.#decay(this.#context.clock.monotonicMs());
   }
 
-  #take(settings: RemoteSettings): void {
+  #take(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void {
     this.#settings = settings;
     this.#answeredMs = this.#context.clock.monotonicMs();
     const perSecond = settings.errorTracesPerSecond;
     if (perSecond > 0) this.#boosts.options = boostOptions(perSecond);
     this.#apply(settings, (probability) => probability);
+    for (const { name, kind, probability, tracesPerSecond } of settings.operations) {
+      const operation = this.#counts.find(name, kind);
+      if (operation === undefined) continue;
+      const decidedPerSecond = reported(operation);
+      const kept = Math.max(probability * decidedPerSecond, tracesPerSecond);
+      this.#surges.allow(operation, { probability, tracesPerSecond: kept, decidedPerSecond });
+    }
   }
 
   #apply(settings: RemoteSettings, adjusted: (probability: number) => number): void {

@@ -1,5 +1,4 @@
 import { ConfigError } from '../errors.ts';
-import { property } from '../property.ts';
 import type { StartingSpan } from './policy.ts';
 
 /** What a value must be: equal to this one, or to one of these, or a text that the expression finds itself in. */
@@ -70,7 +69,8 @@ export function compileConditions(setting: string, conditions: Conditions): Matc
       all.push(attributeMatches(key, compile(`${setting}.attributes.${key}`, condition)));
     }
   }
-  return (span) => all.every((matches) => matches(span));
+  const [only] = all;
+  return all.length === 1 && only !== undefined ? only : (span) => all.every((matches) => matches(span));
 }
 
 function kindsOf(setting: string, given: SpanKindName | readonly SpanKindName[]): number[] {
@@ -81,7 +81,7 @@ function kindsOf(setting: string, given: SpanKindName | readonly SpanKindName[])
 }
 
 function attributeMatches(key: string, matches: (value: unknown) => boolean): Matches {
-  return (span) => matches(property(span.attributes, key));
+  return (span) => matches(span.attributes[key]);
 }
 
 function compile(setting: string, condition: Condition): (value: unknown) => boolean {
@@ -107,8 +107,8 @@ const HEALTH_CHECK =
 
 /** Whether it is a probe by its path, which says nothing and comes all day. */
 export function isHealthCheck(span: StartingSpan): boolean {
-  const path = property(span.attributes, PATH);
+  const path = span.attributes[PATH];
   if (typeof path !== 'string' || !HEALTH_CHECK.test(path)) return false;
-  const method = property(span.attributes, METHOD);
+  const method = span.attributes[METHOD];
   return method === undefined || method === 'GET' || method === 'HEAD';
 }

@@ -23,49 +23,33 @@ interface CompiledRule {
 }
 
 class RulesPolicy extends Policy {
-  readonly description: string;
   readonly #rules: readonly CompiledRule[];
   readonly #otherwise: Policy;
   readonly #healthChecks: number;
 
   constructor(compiled: readonly CompiledRule[], otherwise: Policy, healthChecks: number) {
-    super();
+    super(
+      `${compiled.length} rules, else ${otherwise.description}`,
+      otherwise,
+      ...compiled.map(({ policy }) => policy),
+    );
     this.#rules = compiled;
     this.#otherwise = otherwise;
     this.#healthChecks = healthChecks;
-    this.description = `${compiled.length} rules, else ${otherwise.description}`;
-  }
-
-  override get decidesUnderParent(): boolean {
-    return this.#policies.some((policy) => policy.decidesUnderParent);
   }
 
   override get readsAttributes(): boolean {
     return true;
   }
 
-  override get exchangesCounts(): boolean {
-    return this.#policies.some((policy) => policy.exchangesCounts);
-  }
-
   override start(context: PolicyContext): RunningPolicy {
     const running = this.#rules.map(({ matches, policy }) => ({ matches, policy: policy.start(context) }));
     const otherwise = this.#otherwise.start(context);
     const healthCheckThreshold = new ThresholdCache().of(this.#healthChecks);
-    return {
-      thresholdFor(span) {
-        for (const rule of running) if (rule.matches(span)) return rule.policy.thresholdFor(span);
-        return isHealthCheck(span) ? healthCheckThreshold : otherwise.thresholdFor(span);
-      },
-      close() {
-        for (const { policy } of running) policy.close?.();
-        otherwise.close?.();
-      },
+    return (span) => {
+      for (const rule of running) if (rule.matches(span)) return rule.policy(span);
+      return isHealthCheck(span) ? healthCheckThreshold : otherwise(span);
     };
-  }
-
-  get #policies(): readonly Policy[] {
-    return [...this.#rules.map(({ policy }) => policy), this.#otherwise];
   }
 }
 

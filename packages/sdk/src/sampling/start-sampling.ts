@@ -43,7 +43,7 @@ export function startSampling(options: SamplingOptions): StartedSampling {
   const kept = new KeptTraces();
   const exchange = lazyPoster(config);
   let counts: OperationCounts | undefined;
-  const atEnd: (() => Promise<void>)[] = [];
+  const atEnd: (() => Promise<void> | void)[] = [];
   const context: PolicyContext = {
     ...newContext(options, kept, exchange.post),
     counts: () => (counts ??= new OperationCounts()),
@@ -56,8 +56,7 @@ export function startSampling(options: SamplingOptions): StartedSampling {
     rootCounter: counts && new RootCounter(counts, clock),
     counts,
     async stop() {
-      if (sampler instanceof PolicySampler) sampler.close();
-      await Promise.all(atEnd.map((fn) => fn()));
+      await Promise.all(atEnd.map(async (fn) => await fn()));
       exchange.close();
     },
   };

@@ -65,7 +65,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
   const ids = seededIds(seed);
   const failures: string[] = [];
   const sent: unknown[] = [];
-  const atEnd: (() => Promise<void>)[] = [];
+  const atEnd: (() => Promise<void> | void)[] = [];
   const context: PolicyContext = {
     service: 'shop',
     clock: time,
@@ -102,8 +102,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
       return trace;
     },
     async close() {
-      sampler.close();
-      await Promise.all(atEnd.map((fn) => fn()));
+      await Promise.all(atEnd.map(async (fn) => await fn()));
     },
   };
   const sampler = new PolicySampler(asPolicy('sampling', sampling), context, kept);

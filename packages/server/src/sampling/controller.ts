@@ -17,6 +17,14 @@ export const SAMPLING_LIMITS: SamplingLimits = {
   operationLiveMs: 3_600_000,
 };
 
+export interface AnsweredOperation {
+  readonly name: string;
+  readonly kind: number;
+  readonly probability: number;
+  /** This process' even part of what is wanted, for what it does in a surge; absent where the probability is fixed. */
+  readonly tracesPerSecond?: number;
+}
+
 /** What a process is answered. */
 export interface ExchangeAnswer {
   readonly version: number;
@@ -24,7 +32,7 @@ export interface ExchangeAnswer {
   readonly probability: number;
   /** This process' part of the wanted error traces a second. */
   readonly errorTracesPerSecond: number;
-  readonly operations: readonly { readonly name: string; readonly kind: number; readonly probability: number }[];
+  readonly operations: readonly AnsweredOperation[];
   readonly rules: readonly RuleSettings[];
 }
 
@@ -60,18 +68,19 @@ export class SamplingController {
   exchange(report: ExchangeReport): ExchangeAnswer {
     this.take(report);
     const nowMs = this.#now();
-    const operations: { name: string; kind: number; probability: number }[] = [];
+    const instances = Math.max(1, this.#liveInstances(report.service, nowMs));
+    const operations: AnsweredOperation[] = [];
     for (const state of this.#services.get(report.service)?.values() ?? []) {
       if (!state.has(report.instance)) continue;
-      const { name, kind, probability } = state.sampling(this.settings, nowMs);
-      operations.push({ name, kind, probability });
+      const { name, kind, probability, tracesPerSecond } = state.sampling(this.settings, nowMs);
+      const share = tracesPerSecond === null ? {} : { tracesPerSecond: tracesPerSecond / instances };
+      operations.push({ name, kind, probability, ...share });
     }
     const { defaultProbability, errorTracesPerSecond, rules } = this.settings;
-    const instances = this.#liveInstances(report.service, nowMs);
     return {
       version: EXCHANGE_VERSION,
       probability: defaultProbability,
-      errorTracesPerSecond: errorTracesPerSecond / Math.max(1, instances),
+      errorTracesPerSecond: errorTracesPerSecond / instances,
       operations,
       rules: rules.filter(({ service }) => service === undefined || service === report.service),
     };
@@ -107,7 +116,8 @@ export class SamplingController {
   }
 
   save(): readonly SavedOperation[] {
-    return [...this.#services.values()].flatMap((states) => [...states.values()].map(({ saved }) => saved));
+    const nowMs = this.#now();
+    return [...this.#services.values()].flatMap((states) => [...states.values()].map((state) => state.save(nowMs)));
   }
 
   restore(saved: readonly SavedOperation[]): void {

@@ -64,13 +64,13 @@ export class ErrorWatch {
     }
   }
 
-  /** A binomial test: more errors than chance explains at the usual share of them. */
+  /** More errors than chance explains at the usual share of them; the roots make few errors comparable (Anscombe). */
   #isUnusual(): boolean {
     const { requests, errors } = this.#sum();
     if (errors < ERRORS_MIN) return false;
     const usual = (this.#baselineErrors + PRIOR.errors) / (this.#baselineRequests + PRIOR.requests);
     const expected = requests * usual;
-    return errors - expected > Z_MIN * Math.sqrt(expected * (1 - usual));
+    return 2 * (Math.sqrt(errors + 0.375) - Math.sqrt(expected + 0.375)) > Z_MIN * Math.sqrt(1 - usual);
   }
 
   #sum(): { requests: number; errors: number } {
@@ -98,6 +98,6 @@ const BASELINE_MS = 600_000;
 /** A pause after which ticks are not made up for. */
 const FORGET_MS = 3_600_000;
 const ERRORS_MIN = 5;
-const Z_MIN = 3;
+const Z_MIN = 3.5;
 const HOLD_MS = 60_000;
 const COOLDOWN_MS = 300_000;

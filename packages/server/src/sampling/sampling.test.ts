@@ -91,7 +91,7 @@ describe('POST /v1/sampling', () => {
       version: 1,
       probability: 0.1,
       errorTracesPerSecond: 5,
-      operations: [{ name: 'GET', kind: 1, probability: 0.01 }],
+      operations: [{ name: 'GET', kind: 1, probability: 0.01, tracesPerSecond: 10 }],
       rules: [],
     };
     expect(await collector.ask('POST', '/v1/sampling', REPORT)).toEqual([200, answer]);
