@@ -29,7 +29,14 @@ async function bundle() {
     platform: 'node',
     external: [/^node:/, '@opentelemetry/api'],
   });
-  await build.write({ dir: dist, format: 'esm', minify: true, chunkFileNames: 'shared/[name].js' });
+  await build.write({
+    dir: dist,
+    format: 'esm',
+    minify: true,
+    chunkFileNames: '[name].js',
+    // What entries share stands in one file: nobody uses a part of it without the rest, and several would import from each other.
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+  });
   await build.close();
   const declarations = neededDeclarations(entries.map((entry) => join(compiled, `${entry}.d.ts`)));
   for (const [file, text] of declarations) {

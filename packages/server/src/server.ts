@@ -8,6 +8,7 @@ import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
+import { samplingRoute } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import type { Config, Settings } from './config.ts';
 import { ownHostNames, SETTINGS } from './config.ts';
@@ -103,6 +104,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         headlines: new Headlines(limits),
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
+      samplingRoute((service) => sampling.controller.sampling(service)),
       ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
     ];
     const api = new ApiServer({

@@ -7,7 +7,7 @@ import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, ty
 import { LimitedThresholds } from './rate-limit.ts';
 import { Exchange, EXCHANGE_INTERVAL_MS } from './remote-exchange.ts';
 import type { RemoteSettings } from './remote-settings.ts';
-import { compileConditions } from './rule-conditions.ts';
+import { CompiledConditions } from './rule-conditions.ts';
 import { thresholdOf, type Threshold } from './threshold.ts';
 
 export interface RemoteOptions {
@@ -60,7 +60,7 @@ class RemotePolicy extends Policy {
   }
 }
 
-type CompiledRule = readonly [matches: ReturnType<typeof compileConditions>, threshold: Threshold | undefined];
+type CompiledRule = readonly [conditions: CompiledConditions, threshold: Threshold | undefined];
 
 class RunningRemote {
   readonly #context: PolicyContext;
@@ -97,7 +97,7 @@ class RunningRemote {
   }
 
   #wantedFor(span: SpanToSample, operation: StartedOperation): Threshold | undefined {
-    for (const [matches, threshold] of this.#rules) if (matches(span)) return threshold;
+    for (const [met, threshold] of this.#rules) if (met.areMetBy(span)) return threshold;
     const surging = this.#surges.of(operation);
     if (surging !== undefined) return surging;
     return this.#operations.has(operation) ? this.#operations.get(operation) : this.#default;
@@ -131,7 +131,7 @@ class RunningRemote {
     let unknown = 0;
     for (const { conditions, probability } of settings.rules) {
       try {
-        rules.push([compileConditions('rule', conditions), thresholdOrDrop(adjusted(probability))]);
+        rules.push([new CompiledConditions('rule', conditions), thresholdOrDrop(adjusted(probability))]);
       } catch {
         unknown++;
       }

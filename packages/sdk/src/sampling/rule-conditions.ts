@@ -27,7 +27,13 @@ const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'] as const;
 
 const METHOD = 'http.request.method';
 const PATH = 'url.path';
-const ATTRIBUTE_CONDITIONS = { method: METHOD, route: 'http.route', path: PATH } as const;
+const SUBJECTS = {
+  name: 'name',
+  service: 'service',
+  method: { attribute: METHOD },
+  route: { attribute: 'http.route' },
+  path: { attribute: PATH },
+} as const;
 
 export const CONDITIONS: Readonly<Record<keyof Conditions, true>> = {
   name: true,
@@ -39,62 +45,80 @@ export const CONDITIONS: Readonly<Record<keyof Conditions, true>> = {
   attributes: true,
 };
 
-type Matches = (span: StartingSpan) => boolean;
+/** Which of a span's values a condition is about: its name, its service, or an attribute. */
+type Subject = 'name' | 'service' | { readonly attribute: string };
 
-/** @throws ConfigError for a condition that nothing can meet. */
-export function compileConditions(setting: string, conditions: Conditions): Matches {
-  const all: Matches[] = [];
-  const { name, kind, service, attributes } = conditions;
-  if (kind !== undefined) {
-    const kinds = kindsOf(`${setting}.kind`, kind);
-    all.push((span) => kinds.includes(span.kind));
+/** A condition on one value. One shape for all of them: closures of many kinds cost twice as much to call. */
+class ValueCondition {
+  readonly #subject: 'name' | 'service' | undefined;
+  readonly #attribute: string;
+  readonly #equal: unknown;
+  readonly #oneOf: ReadonlySet<unknown> | undefined;
+  readonly #expression: RegExp | undefined;
+
+  /** @throws ConfigError for a condition that nothing can meet. */
+  constructor(setting: string, subject: Subject, condition: Condition) {
+    this.#subject = typeof subject === 'string' ? subject : undefined;
+    this.#attribute = typeof subject === 'string' ? '' : subject.attribute;
+    // An expression with g or y would remember where it found something last.
+    this.#expression =
+      condition instanceof RegExp ? new RegExp(condition.source, condition.flags.replace(/[gy]/g, '')) : undefined;
+    this.#oneOf = Array.isArray(condition) ? new Set<unknown>(condition as readonly unknown[]) : undefined;
+    this.#equal = condition;
+    if (this.#expression !== undefined) return;
+    const values = this.#oneOf ?? new Set<unknown>([condition]);
+    if (values.size === 0 || ![...values].every(isScalar)) {
+      throw new ConfigError(setting, condition, 'a value, a list of values, or a regular expression');
+    }
   }
-  if (name !== undefined) {
-    const isName = compile(`${setting}.name`, name);
-    all.push((span) => isName(span.name));
+
+  isMetBy(span: StartingSpan): boolean {
+    const value = this.#subject === undefined ? span.attributes[this.#attribute] : span[this.#subject];
+    if (this.#expression !== undefined) return typeof value === 'string' && this.#expression.test(value);
+    return this.#oneOf === undefined ? value === this.#equal : this.#oneOf.has(value);
   }
-  if (service !== undefined) {
-    const isService = compile(`${setting}.service`, service);
-    all.push((span) => isService(span.service));
-  }
-  for (const [condition, key] of Object.entries(ATTRIBUTE_CONDITIONS)) {
-    const given = conditions[condition as keyof typeof ATTRIBUTE_CONDITIONS];
-    if (given !== undefined) all.push(attributeMatches(key, compile(`${setting}.${condition}`, given)));
-  }
-  if (attributes !== undefined) {
-    if (typeof attributes !== 'object' || attributes === null || Object.keys(attributes).length === 0) {
+}
+
+/** The conditions of a rule, ready to be asked. */
+export class CompiledConditions {
+  /** A bit for each kind; 0 for any. */
+  readonly #kinds: number;
+  readonly #values: readonly ValueCondition[];
+
+  /** @throws ConfigError for a condition that nothing can meet. */
+  constructor(setting: string, conditions: Conditions) {
+    const { kind, attributes = {} } = conditions;
+    this.#kinds = kind === undefined ? 0 : kindsOf(`${setting}.kind`, kind);
+    if (
+      typeof attributes !== 'object' ||
+      (conditions.attributes !== undefined && Object.keys(attributes).length === 0)
+    ) {
       throw new ConfigError(`${setting}.attributes`, attributes, 'an object of attributes and their values');
     }
-    for (const [key, condition] of Object.entries(attributes)) {
-      all.push(attributeMatches(key, compile(`${setting}.attributes.${key}`, condition)));
+    const values: ValueCondition[] = [];
+    for (const [name, subject] of Object.entries(SUBJECTS)) {
+      const condition = conditions[name as keyof typeof SUBJECTS];
+      if (condition !== undefined) values.push(new ValueCondition(`${setting}.${name}`, subject, condition));
     }
+    for (const [attribute, condition] of Object.entries(attributes)) {
+      values.push(new ValueCondition(`${setting}.attributes.${attribute}`, { attribute }, condition));
+    }
+    this.#values = values;
   }
-  const [only] = all;
-  return all.length === 1 && only !== undefined ? only : (span) => all.every((matches) => matches(span));
+
+  areMetBy(span: StartingSpan): boolean {
+    if (this.#kinds !== 0 && (this.#kinds & (1 << span.kind)) === 0) return false;
+    const values = this.#values;
+    for (let i = 0; i < values.length; i++) if (values[i]?.isMetBy(span) === false) return false;
+    return true;
+  }
 }
 
-function kindsOf(setting: string, given: SpanKindName | readonly SpanKindName[]): number[] {
+function kindsOf(setting: string, given: SpanKindName | readonly SpanKindName[]): number {
   const names = Array.isArray(given) ? (given as readonly SpanKindName[]) : [given as SpanKindName];
   const kinds = names.map((name) => KINDS.indexOf(name));
-  if (kinds.length > 0 && !kinds.includes(-1)) return kinds;
+  if (kinds.length > 0 && !kinds.includes(-1)) return kinds.reduce((bits, kind) => bits | (1 << kind), 0);
   throw new ConfigError(setting, given, `one or several of ${KINDS.join(', ')}`);
-}
-
-function attributeMatches(key: string, matches: (value: unknown) => boolean): Matches {
-  return (span) => matches(span.attributes[key]);
-}
-
-function compile(setting: string, condition: Condition): (value: unknown) => boolean {
-  if (condition instanceof RegExp) {
-    // One with g or y would remember where it found something last.
-    const expression = new RegExp(condition.source, condition.flags.replace(/[gy]/g, ''));
-    return (value) => typeof value === 'string' && expression.test(value);
-  }
-  if (Array.isArray(condition)) {
-    const values = new Set<unknown>(condition as readonly unknown[]);
-    if (values.size > 0 && [...values].every(isScalar)) return (value) => values.has(value);
-  } else if (isScalar(condition)) return (value) => value === condition;
-  throw new ConfigError(setting, condition, 'a value, a list of values, or a regular expression');
 }
 
 function isScalar(value: unknown): boolean {

@@ -2,7 +2,7 @@ import { checkKnownNames, checkNumber } from '../config-checks.ts';
 import { ConfigError } from '../errors.ts';
 import { asPolicy } from './as-policy.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from './policy.ts';
-import { compileConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
+import { CompiledConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
 import { ThresholdCache } from './threshold-cache.ts';
 
 /** Spans that meet all conditions are decided by `sampling`; a rule without conditions is met by all. */
@@ -18,7 +18,7 @@ export interface RulesOptions {
 }
 
 interface CompiledRule {
-  readonly matches: ReturnType<typeof compileConditions>;
+  readonly conditions: CompiledConditions;
   readonly policy: Policy;
 }
 
@@ -43,11 +43,11 @@ class RulesPolicy extends Policy {
   }
 
   override start(context: PolicyContext): RunningPolicy {
-    const running = this.#rules.map(({ matches, policy }) => ({ matches, policy: policy.start(context) }));
+    const running = this.#rules.map(({ conditions, policy }) => ({ conditions, policy: policy.start(context) }));
     const otherwise = this.#otherwise.start(context);
     const healthCheckThreshold = new ThresholdCache().of(this.#healthChecks);
     return (span) => {
-      for (const rule of running) if (rule.matches(span)) return rule.policy(span);
+      for (const rule of running) if (rule.conditions.areMetBy(span)) return rule.policy(span);
       return isHealthCheck(span) ? healthCheckThreshold : otherwise(span);
     };
   }
@@ -76,7 +76,7 @@ export function rules(list: readonly SamplingRule[], options: RulesOptions = {})
       );
     }
     return {
-      matches: compileConditions(setting, conditions),
+      conditions: new CompiledConditions(setting, conditions),
       policy: asPolicy(`${setting}.sampling`, sampling),
     };
   });

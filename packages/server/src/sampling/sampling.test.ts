@@ -10,6 +10,7 @@ import { ByteBudget } from '../receivers/byte-budget.ts';
 import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { Sampling } from './sampling.ts';
+import { readSamplingSettings } from './settings.ts';
 
 class Collector {
   readonly registry = new Registry();
@@ -166,6 +167,19 @@ describe('settings', () => {
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
   });
 
+  it('name other collectors in the file alone: nobody who may change them can make this one send elsewhere', async () => {
+    const peers = ['http://collector-2:4318'];
+    mkdirSync(join(directory, 'a/sampling'), { recursive: true });
+    writeFileSync(join(directory, 'a/sampling/settings.json'), JSON.stringify({ peers }));
+    const collector = await start();
+    const elsewhere = { peers: ['http://169.254.169.254'] };
+    expect(await collector.ask('PUT', '/v1/sampling/settings', elsewhere)).toMatchObject([
+      400,
+      { message: expect.stringMatching(/^peers are set in the file/) as string },
+    ]);
+    expect(await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 1 })).toMatchObject([200, { peers }]);
+  });
+
   it('that a person wrote wrongly keep the collector from starting, with the reason', async () => {
     await start();
     await collectors.pop()?.close();
@@ -201,8 +215,9 @@ describe('the state', () => {
 describe('several collectors of one fleet', () => {
   it('tell each other what they are told, once', async () => {
     const [first, second] = [await start('a'), await start('b')];
-    await first.ask('PUT', '/v1/sampling/settings', { peers: [second.url] });
-    await second.ask('PUT', '/v1/sampling/settings', { peers: [first.url] });
+    // As the files would say, had the ports been known before.
+    first.sampling.controller.settings = readSamplingSettings({ peers: [second.url] });
+    second.sampling.controller.settings = readSamplingSettings({ peers: [first.url] });
     await first.ask('POST', '/v1/sampling', REPORT);
     await eventually(() => second.sampling.controller.operationCount === 1);
     const [, answer] = await second.ask('POST', '/v1/sampling', { ...REPORT, instance: 'i2' });

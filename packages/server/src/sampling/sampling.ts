@@ -139,7 +139,8 @@ export class Sampling {
   #change(body: Uint8Array): SamplingAnswer {
     let settings: SamplingSettings;
     try {
-      settings = readSamplingSettings(JSON.parse(Buffer.from(body).toString('utf8')));
+      const given: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+      settings = this.#withPeers(readSamplingSettings(given));
     } catch (error) {
       return refusal(error instanceof SamplingSettingsError ? error.message : 'the body is no JSON');
     }
@@ -154,6 +155,15 @@ export class Sampling {
     }
     this.controller.settings = settings;
     return { status: 200, body: settings };
+  }
+
+  /** Who may change settings must not be able to make this collector send to wherever they like. */
+  #withPeers(settings: SamplingSettings): SamplingSettings {
+    const { peers } = this.controller.settings;
+    if (settings.peers.length > 0 && settings.peers.join() !== peers.join()) {
+      throw new SamplingSettingsError(`peers are set in the file ${this.#settingsPath} alone`);
+    }
+    return { ...settings, peers };
   }
 
   #restore(): void {
