@@ -41,6 +41,8 @@ export interface TracerStats {
   readonly invalidAttributes: number;
   /** Sampling policies that threw or answered nonsense, and exchanges with the collector that failed. */
   readonly samplingFailures: number;
+  /** Spans above a strict rate limit: those that kept traces recorded beyond what was expected of them. */
+  readonly samplingExcessSpans: number;
   readonly lastError: string | undefined;
 }
 
@@ -58,6 +60,7 @@ export class Counters {
   strippedSpans = 0;
   invalidAttributes = 0;
   samplingFailures = 0;
+  samplingExcessSpans = 0;
   lastError: string | undefined = undefined;
   readonly dropped: Record<DropReason, number> = {
     queue_full: 0,
@@ -91,6 +94,7 @@ export class Counters {
       strippedSpans: this.strippedSpans,
       invalidAttributes: this.invalidAttributes,
       samplingFailures: this.samplingFailures,
+      samplingExcessSpans: this.samplingExcessSpans,
       lastError: this.lastError,
     };
   }

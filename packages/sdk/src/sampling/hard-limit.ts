@@ -10,7 +10,7 @@ const BUCKETS = 101;
  */
 export class HardLimit {
   readonly #limit: number;
-  readonly #context: Pick<PolicyContext, 'clock' | 'recorded'>;
+  readonly #context: Pick<PolicyContext, 'clock' | 'recorded' | 'exceeded'>;
   readonly #buckets = new Float64Array(BUCKETS);
   #inWindow = 0;
   #newest: number;
@@ -18,10 +18,8 @@ export class HardLimit {
   #seenSpans: number;
   /** Spans that kept traces are expected to record still. */
   #expected = 0;
-  /** Spans that were recorded while the second was full. */
-  excessSpans = 0;
 
-  constructor(spansPerSecond: number, context: Pick<PolicyContext, 'clock' | 'recorded'>) {
+  constructor(spansPerSecond: number, context: Pick<PolicyContext, 'clock' | 'recorded' | 'exceeded'>) {
     this.#limit = spansPerSecond;
     this.#context = context;
     this.#newest = bucketAt(context.clock.monotonicMs());
@@ -49,7 +47,8 @@ export class HardLimit {
     const added = expected + unexpected;
     this.#buckets[this.#newest % BUCKETS] = (this.#buckets[this.#newest % BUCKETS] ?? 0) + added;
     this.#inWindow += added;
-    this.excessSpans += Math.max(0, Math.min(unexpected, this.#inWindow - this.#limit));
+    const excess = Math.min(spans, this.#inWindow - this.#limit);
+    if (excess > 0) this.#context.exceeded(excess);
   }
 
   #advance(bucket: number): void {

@@ -91,6 +91,8 @@ export interface PolicyContext {
   readonly post: ExchangePost;
   /** Calls when the tracer shuts down, and waits a while for it. */
   readonly atEnd: (fn: () => Promise<void> | void) => void;
+  /** Counts spans above a strict limit. */
+  readonly exceeded: (spans: number) => void;
   /** Notes that a policy failed, and counts it. */
   readonly failed: (topic: string, message: string) => void;
 }

@@ -78,6 +78,17 @@ describe('the strict rate limit', () => {
     expect([before.weight, surge.weight]).toEqual([0, 0]);
   });
 
+  it('counts what a trace records above the limit, and lets the next ones pay for it', async () => {
+    const run = runPolicy(rateLimit({ spansPerSecond: 50, mode: 'strict' }));
+    expect(run.decide().sampled).toBe(true);
+    run.recordedSpans += 119;
+    await run.time.advance(1);
+    expect(run.decide().sampled).toBe(false);
+    expect(run.excessSpans).toBe(70);
+    await run.time.advance(900);
+    expect(run.decide().sampled).toBe(false);
+  });
+
   it('leaves out whole traces for the spans that kept ones record', async () => {
     const run = runPolicy(rateLimit({ spansPerSecond: 80, mode: 'strict' }));
     let spans = 0;

@@ -93,6 +93,9 @@ function newContext(
       },
     },
     post: post ?? postToCollector,
+    exceeded(spans) {
+      counters.samplingExcessSpans += spans;
+    },
     failed(topic, message) {
       counters.samplingFailures++;
       diagnostics.state(topic, 'failing', `${topic}: ${message} (said once; stats().samplingFailures counts)`);

@@ -50,6 +50,8 @@ export interface PolicyRun {
   /** What the collector answers next, and from then on. */
   answer: PostResult;
   recordedSpans: number;
+  /** Above a strict limit. */
+  excessSpans: number;
   readonly context: PolicyContext;
   /** Decides a new trace, or the given one, as one with a caller. */
   decide(name?: string, given?: { kind?: number; attributes?: unknown; callers?: LocalTrace }): LocalTrace;
@@ -85,6 +87,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
       return Promise.resolve(run.answer);
     },
     atEnd: (fn) => void atEnd.push(fn),
+    exceeded: (spans) => void (run.excessSpans += spans),
     failed: (_topic, message) => void failures.push(message),
   };
   const run: PolicyRun = {
@@ -95,6 +98,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
     context,
     answer: { kind: 'unreachable', message: 'nobody there' },
     recordedSpans: 0,
+    excessSpans: 0,
     decide(name = 'GET', { kind = 1, attributes, callers } = {}) {
       const trace = callers ?? newTrace(ids);
       sampler.decide(trace, callers !== undefined, name, kind, attributes);
