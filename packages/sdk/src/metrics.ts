@@ -1,4 +1,5 @@
 import { createNoopMeter, metrics, type ObservableResult } from '@opentelemetry/api';
+import type { OperationCounts } from './sampling/operation-counts.ts';
 import type { TracerStats } from './stats.ts';
 import { VERSION } from './version.ts';
 
@@ -6,6 +7,10 @@ const COMPONENT = { 'otel.component.type': 'throughline_span_batch' };
 const SPANS = { unit: '{span}' };
 const SAMPLED = { 'otel.span.sampling_result': 'RECORD_AND_SAMPLE' };
 const NOT_SAMPLED = { 'otel.span.sampling_result': 'DROP' };
+
+/** In the order of `SpanKind` and `SpanStatusCode` of OpenTelemetry's API; named as its span metrics connector names them. */
+const KINDS = ['INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
+const STATUSES = ['UNSET', 'OK', 'ERROR'];
 
 /** Whether the application has registered a meter provider. */
 export function hasMeterProvider(): boolean {
@@ -15,9 +20,9 @@ export function hasMeterProvider(): boolean {
 
 /**
  * Shows a tracer's counters through OpenTelemetry's global meter provider, under its names for SDKs (`otel.sdk.*`); where none is
- * registered yet, nothing happens. Answers what takes them off again. Counters are read when metrics are collected, never on a span's way.
+ * registered yet, nothing happens. `counts` are shown as `traces.span.metrics.calls`. Answers what takes them off again. Counters are read when metrics are collected, never on a span's way.
  */
-export function observeStats(stats: () => TracerStats): () => void {
+export function observeStats(stats: () => TracerStats, counts?: OperationCounts): () => void {
   const meter = metrics.getMeter('@throughline/sdk', VERSION);
   const exportResults = (result: ObservableResult, reasons: readonly (keyof TracerStats['dropped'])[]): void => {
     const { dropped, exported } = stats();
@@ -43,8 +48,37 @@ export function observeStats(stats: () => TracerStats): () => void {
       exportResults(result, ['export_failed', 'rejected']);
     }),
   ];
+  if (counts !== undefined) {
+    const calls = meter.createObservableCounter('traces.span.metrics.calls', { unit: '{call}' });
+    removals.push(observed(calls, (result) => observeCalls(result, counts)));
+  }
   return () => {
     for (const remove of removals) remove();
+  };
+}
+
+function observeCalls(result: ObservableResult, counts: OperationCounts): void {
+  // Spans of one name may have started under several.
+  const calls = new Map<string, { requests: number; readonly attributes: Record<string, string> }>();
+  for (const { kind, named } of counts.operations()) {
+    for (const { name, statuses } of named.values()) {
+      for (const [status, counted] of statuses.entries()) {
+        if (counted === undefined) continue;
+        const key = `${kind} ${status} ${name}`;
+        const call = calls.get(key) ?? { requests: 0, attributes: attributesOf(name, kind, status) };
+        call.requests += counted.requests;
+        calls.set(key, call);
+      }
+    }
+  }
+  for (const { requests, attributes } of calls.values()) result.observe(requests, attributes);
+}
+
+function attributesOf(name: string, kind: number, status: number): Record<string, string> {
+  return {
+    'span.name': name,
+    'span.kind': `SPAN_KIND_${KINDS[kind]}`,
+    'status.code': `STATUS_CODE_${STATUSES[status]}`,
   };
 }
 

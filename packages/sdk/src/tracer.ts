@@ -240,7 +240,7 @@ export class Tracer {
 
   #observeStats(): void {
     if (this.#shutdown !== undefined || !hasMeterProvider()) return;
-    this.#unobserve ??= observeStats(() => this.stats());
+    this.#unobserve ??= observeStats(() => this.stats(), this.#sampling.counts);
   }
 
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
