@@ -7,6 +7,7 @@ import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
 import { decideByForeignSampler, type ForeignDecision, type OtelSampler } from './sampling/foreign-sampler.ts';
+import { CountedRecording } from './sampling/counted-recording.ts';
 import type { RootCounter } from './sampling/root-counter.ts';
 import type { LocalRootSampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
@@ -144,12 +145,15 @@ export class SpanRecorder {
     const unixNano = startTime === undefined ? undefined : givenUnixNano(startTime, anchor, nowMs);
     const high = unixNano === undefined ? anchor.highAt(nowMs) : highHalf(unixNano);
     const low = unixNano === undefined ? anchor.lowAt(nowMs) : lowHalf(unixNano);
-    const span = new RecordingSpan(this, scope, trace, id0, id1, parent, name, kind, high, low);
+    const operation = isCounted ? rootCounter.start(name, kind) : undefined;
+    const span =
+      operation === undefined
+        ? new RecordingSpan(this, scope, trace, id0, id1, parent, name, kind, high, low)
+        : new CountedRecording(this, scope, trace, id0, id1, parent, name, kind, high, low, operation);
     if (attributes !== undefined) span.setAttributes(attributes as Attributes);
     if (links !== undefined) span.addLinks(links as SpanLink[]);
     if (decision !== undefined) setFlat(span, decision.attributes);
     if (isCrowded) this.#watch(span);
-    if (isCounted) rootCounter.startRecorded(span);
     processors?.start(span, stored);
     return span;
   }

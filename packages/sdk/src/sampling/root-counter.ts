@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { LocalTrace } from '../local-trace.ts';
 import type { RecordingSpan } from '../span.ts';
+import { CountedRecording } from './counted-recording.ts';
 import { CountedRoot } from './counted-root.ts';
 import { STATUS_ERROR, STATUS_OK, type OperationCounts, type StartedOperation } from './operation-counts.ts';
 
@@ -11,7 +12,6 @@ const HTTP_STATUS_CODE = 'http.response.status_code';
 export class RootCounter {
   readonly #counts: OperationCounts;
   readonly #clock: Pick<Clock, 'monotonicMs'>;
-  readonly #recorded = new WeakMap<RecordingSpan, StartedOperation>();
 
   constructor(counts: OperationCounts, clock: Pick<Clock, 'monotonicMs'>) {
     this.#counts = counts;
@@ -20,25 +20,22 @@ export class RootCounter {
 
   /** A local root that is not recorded. */
   startUnrecorded(trace: LocalTrace, id0: number, id1: number, name: string, kind: number): CountedRoot {
-    const operation = this.#started(name, kind);
+    const operation = this.start(name, kind);
     return new CountedRoot(trace, id0, id1, this, operation, name, this.#clock.monotonicMs());
   }
 
-  startRecorded(span: RecordingSpan): void {
-    this.#recorded.set(span, this.#started(span.name, span.kind));
-  }
-
-  #started(name: string, kind: number): StartedOperation {
+  /** Counts a local root that starts. */
+  start(name: string, kind: number): StartedOperation {
     const operation = this.#counts.operationOf(name, kind);
     operation.started++;
     return operation;
   }
 
+  /** Other spans than local roots are not counted. */
   endRecorded(span: RecordingSpan): void {
-    const operation = this.#recorded.get(span);
-    if (operation === undefined) return;
+    if (!(span instanceof CountedRecording)) return;
     const durationNs = (span.endHigh - span.startHigh) * TWO_POW_32 + (span.endLow >>> 0) - (span.startLow >>> 0);
-    this.#counts.end(operation, span.name, statusOf(span), durationNs);
+    this.#counts.end(span.operation, span.name, statusOf(span), durationNs);
   }
 
   ended(operation: StartedOperation, name: string, status: number, startMs: number): void {
