@@ -11,7 +11,7 @@ export interface ErrorBoostOptions {
 const RECENT_SECONDS = 10;
 const BASELINE_SECONDS = 600;
 const ERRORS_MIN = 5;
-/** In standard deviations: about one false alarm in ten hours of an operation. */
+/** In standard deviations: operations are looked at every second all day, and a false alarm has to be rare. */
 const Z_MIN = 3.5;
 /** Seconds that a boost goes on after errors were last up, and those after it in which none begins. */
 const HOLD_SECONDS = 60;
