@@ -1,7 +1,7 @@
 /**
  * The collector's path as a whole: sender processes on the same machine post OTLP/HTTP protobuf, 512 spans a request, to a
- * `throughline up` of its own on the loopback interface. First saturated, then at a fixed rate; then everything is counted
- * by id in the store. `node bench/ingest.mjs [--json FILE] [--seconds N] [--rounds N]`, after `npm run build`; Linux only.
+ * `throughline up` of its own on the loopback interface. First saturated, then at a fixed rate, then saturated by the other ways in; then
+ * everything is counted by id in the store. `node bench/ingest.mjs [--json FILE] [--seconds N] [--rounds N]`, after `npm run build`; Linux only.
  */
 import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -31,6 +31,8 @@ const DRAIN_TIMEOUT_MS = 60_000;
 const FINDABLE_TIMEOUT_MS = 10_000;
 /** Each sender's number makes its ids differ from those of the others. */
 const SATURATING_SENDERS = [1, 2];
+/** The other ways in, each saturated for a while of its own, with senders of their own numbers. */
+const OTHER_PROTOCOLS = { grpc: [4, 5], 'http/json': [6, 7] };
 const RATE_SENDER = 3;
 const PROBE_SENDER = 9;
 const MB = 1e6;
@@ -38,6 +40,8 @@ const MB = 1e6;
 /** Each goal is a bound: at least, or at most. */
 const GOALS = {
   spansASecond: ['sustained, acknowledged and stored, spans/s', 'min', 200_000],
+  grpcSpansASecond: ['the same by OTLP/gRPC, spans/s', 'min', 100_000],
+  jsonSpansASecond: ['the same by OTLP/HTTP JSON, spans/s', 'min', 60_000],
   cpuUsASpan: ['CPU of collector and engine, µs a span', 'max', 8],
   timesFloor: ['… as a multiple of the engine alone', 'max', 1.5],
   decodeUsASpan: ['decode + encode, µs a span', 'max', 1],
@@ -84,11 +88,14 @@ async function probeFindable({ otlpUrl, apiUrl }, seconds, delaysMs) {
   return acknowledgedSpans;
 }
 
-async function saturate(collector) {
+async function saturate(collector, senders, protocol, seconds) {
   const before = [cpuUs(collector.pid), cpuUs(collector.enginePid)];
   const begin = performance.now();
   const sent = await Promise.all(
-    SATURATING_SENDERS.map((sender) => send({ otlpUrl: collector.otlpUrl, sender, connections: 16, seconds: SECONDS })),
+    senders.map((sender) => {
+      const { otlpUrl, otlpGrpcAddress } = collector;
+      return send({ otlpUrl, otlpGrpcAddress, protocol, sender, connections: 16, seconds });
+    }),
   );
   const metrics = await drained(collector, DRAIN_TIMEOUT_MS);
   const elapsedMs = performance.now() - begin;
@@ -163,18 +170,25 @@ async function measureOnce() {
     let saturated;
     let atRate;
     let memory;
+    const others = {};
     try {
-      saturated = await saturate(collector);
+      saturated = await saturate(collector, SATURATING_SENDERS, 'http/protobuf', SECONDS);
       atRate = await holdRate(collector);
+      for (const [protocol, senders] of Object.entries(OTHER_PROTOCOLS)) {
+        others[protocol] = await saturate(collector, senders, protocol, Math.min(SECONDS, 20));
+      }
       memory = [memoryBytes(collector.pid), memoryBytes(collector.enginePid)];
     } finally {
       await collector.stop();
     }
-    const diskBytesASpan = await countStored(data, saturated.spans + atRate.spans);
+    const sent = [saturated, atRate, ...Object.values(others)].reduce((sum, { spans }) => sum + spans, 0);
+    const diskBytesASpan = await countStored(data, sent);
     const floor = await measureFloor(directory, saturated.rowsASegment, FLOOR_SPANS);
     const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
     return {
       spansASecond: saturated.spansASecond,
+      grpcSpansASecond: others.grpc.spansASecond,
+      jsonSpansASecond: others['http/json'].spansASecond,
       cpuUsASpan,
       timesFloor: cpuUsASpan / floor.cpuUsASpan,
       decodeUsASpan: decode.togetherUs,
@@ -184,7 +198,7 @@ async function measureOnce() {
       collectorMb: memory[0].peak / MB,
       engineMb: memory[1].peak / MB,
       diskBytesASpan,
-      details: { decode, saturated, atRate, floor, loadAverage: loadavg()[0] },
+      details: { decode, saturated, atRate, others, floor, loadAverage: loadavg()[0] },
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });

@@ -18,7 +18,7 @@ const packages: Record<string, readonly string[]> = {
  * the commands know it.
  */
 const rooms: Record<string, readonly string[]> = {
-  cli: ['server.ts', 'config.ts', 'version.ts', 'closest.ts'],
+  cli: ['server.ts', 'config', 'version.ts', 'closest.ts'],
   'server.ts': [
     'receivers',
     'api',
@@ -26,20 +26,24 @@ const rooms: Record<string, readonly string[]> = {
     'query',
     'sampling',
     'storage',
-    'config.ts',
+    'config',
+    'limit-counter.ts',
     'readiness.ts',
     'version.ts',
   ],
   'readiness.ts': ['api', 'ingest', 'storage'],
-  receivers: ['ingest', 'client-error.ts'],
-  api: ['query', 'client-error.ts'],
-  ingest: ['storage'],
+  receivers: ['ingest', 'client-error.ts', 'host-check.ts', 'limit-counter.ts'],
+  api: ['query', 'client-error.ts', 'host-check.ts', 'limit-counter.ts'],
+  ingest: ['storage', 'limit-counter.ts'],
   query: ['storage'],
   sampling: [],
-  storage: [],
-  'config.ts': ['closest.ts'],
+  storage: ['limit-counter.ts'],
+  // The limits of every room, and nothing else of them.
+  config: ['receivers', 'api', 'ingest', 'query', 'storage', 'closest.ts'],
   'client-error.ts': [],
   'closest.ts': [],
+  'host-check.ts': [],
+  'limit-counter.ts': [],
   'version.ts': [],
 };
 

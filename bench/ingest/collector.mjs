@@ -29,7 +29,19 @@ export async function startCollector(dataDirectory) {
   const child = spawn(
     process.execPath,
     // So `node --cpu-prof bench/ingest.mjs` profiles the collector as well.
-    [...process.execArgv, COMMAND, 'up', '--http-port', '0', '--otlp-http-port', '0', '--data-dir', dataDirectory],
+    [
+      ...process.execArgv,
+      COMMAND,
+      'up',
+      '--http-port',
+      '0',
+      '--otlp-http-port',
+      '0',
+      '--otlp-grpc-port',
+      '0',
+      '--data-dir',
+      dataDirectory,
+    ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -45,6 +57,7 @@ export async function startCollector(dataDirectory) {
           enginePid: lock().engine.pid,
           apiUrl,
           otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
+          otlpGrpcAddress: `127.0.0.1:${ports['OTLP/gRPC']}`,
           stop: () => (child.kill('SIGTERM'), exited),
         };
       }

@@ -1,5 +1,6 @@
 /** What the engine alone costs: the collector's own Native bytes by INFILE into the collector's own schema. */
 import { statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp-decoder.js';
@@ -12,7 +13,7 @@ import { cpuUs } from './collector.mjs';
 import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
 
 const silent = { debug() {}, error: console.error };
-const noRegistry = { registerMetric() {} };
+const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))('prom-client');
 /** Merges that the inserts have caused belong to them. */
 const MERGE_MS = 2_000;
 
@@ -22,7 +23,7 @@ export async function openEngine(directory) {
   const engine = new EmbeddedEngine({
     directory,
     log: silent,
-    registry: noRegistry,
+    registry: new Registry(),
     onProcess: (started) => (pid = started),
   });
   await engine.start();

@@ -110,8 +110,9 @@ function span(random, service) {
 export class RequestTemplate {
   /** The body; `stamp` changes it in place. */
   bytes;
+  /** Where each span's ids and times begin. */
+  spans = [];
   #view;
-  #spans = [];
 
   constructor(number) {
     const random = randomFrom(number + 1);
@@ -129,7 +130,7 @@ export class RequestTemplate {
       // Ids stand first; the times behind the name and the kind.
       const times = begin + bytes.indexOf(fixed64(7, 0)) + 1;
       const durationNs = Math.floor(50_000 * 1.6 ** random(20));
-      this.#spans.push({ traceId: begin + 2, spanId: begin + 20, parentId: begin + 30, times, durationNs });
+      this.spans.push({ traceId: begin + 2, spanId: begin + 20, parentId: begin + 30, times, durationNs });
       at = begin + bytes.length;
     }
   }
@@ -143,8 +144,8 @@ export class RequestTemplate {
     const startNs = BigInt(Math.floor(startMs)) * 1_000_000n;
     const baseLow = Number(startNs & 0xffff_ffffn);
     const baseHigh = Number(startNs >> 32n);
-    for (let index = 0; index < this.#spans.length; index++) {
-      const { traceId, spanId, parentId, times, durationNs } = this.#spans[index];
+    for (let index = 0; index < this.spans.length; index++) {
+      const { traceId, spanId, parentId, times, durationNs } = this.spans[index];
       const trace = Math.floor(index / SPANS_A_TRACE);
       view.setUint32(traceId, scatter(number * 64 + trace));
       view.setUint32(traceId + 4, scatter(trace ^ sender));
@@ -163,7 +164,7 @@ export class RequestTemplate {
 
   /** The trace id of the first span, as hex. */
   get traceId() {
-    return this.bytes.toString('hex', this.#spans[0].traceId, this.#spans[0].traceId + 16);
+    return this.bytes.toString('hex', this.spans[0].traceId, this.spans[0].traceId + 16);
   }
 }
 

@@ -2,39 +2,29 @@
  * A process that sends pre-encoded requests for a bounded time: as fast as they are acknowledged, or at a fixed rate,
  * where a late answer does not delay the next request. Its one argument is JSON; its result goes to its parent.
  */
-import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
+import { PROTOCOLS } from './clients.mjs';
+import { SPANS_A_REQUEST } from './payload.mjs';
 import { quantile } from './statistics.mjs';
 
-const { otlpUrl, sender, connections, seconds, spansASecond } = JSON.parse(process.argv[2]);
+const options = JSON.parse(process.argv[2]);
+const { sender, connections, seconds, spansASecond, protocol = 'http/protobuf' } = options;
 /** As many as there are services, so that each sends. */
 const TEMPLATES = Math.max(30, connections);
 
-const agent = new Agent({ keepAlive: true, maxSockets: connections });
+const client = PROTOCOLS[protocol].client(options);
 const latenciesMs = [];
 const statuses = {};
 let acknowledgedSpans = 0;
 
-function post(bytes) {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/x-protobuf', 'content-length': bytes.length };
-    const sent = request(`${otlpUrl}/v1/traces`, { method: 'POST', agent, headers }, (response) => {
-      response.resume().once('end', () => resolve(response.statusCode));
-    });
-    sent.once('error', reject);
-    sent.end(bytes);
-  });
-}
-
-const free = Array.from({ length: TEMPLATES }, (_, number) => new RequestTemplate(number));
+const free = Array.from({ length: TEMPLATES }, (_, number) => PROTOCOLS[protocol].template(number));
 let number = 0;
 
 async function send() {
   const template = free.shift();
   template.stamp(sender, number++, Date.now());
   const begin = performance.now();
-  const status = await post(template.bytes);
+  const status = await client.post(template.bytes);
   latenciesMs.push(performance.now() - begin);
   statuses[status] = (statuses[status] ?? 0) + 1;
   if (status === 200) acknowledgedSpans += SPANS_A_REQUEST;
@@ -74,4 +64,4 @@ process.send({
   p99Ms: quantile(latenciesMs, 0.99),
 });
 process.disconnect();
-agent.destroy();
+client.close();

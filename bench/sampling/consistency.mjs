@@ -1,3 +1,4 @@
+import { RandomBatch } from '../../packages/sdk/dist/ids.js';
 import { continuedTrace, newTrace } from '../../packages/sdk/dist/local-trace.js';
 import { Sampler } from '../../packages/sdk/dist/sampling/sampler.js';
 import { SeededRandom } from './random.mjs';
@@ -8,9 +9,10 @@ import { SeededRandom } from './random.mjs';
  */
 export function checkConsistency(count) {
   const random = new SeededRandom(20_261_123);
+  const ids = new RandomBatch(new SeededRandom(20_261_124));
   let disagreements = 0;
   for (let i = 0; i < count; i++) {
-    const trace = newTrace(random);
+    const trace = newTrace(ids);
     const ratio = share(random);
     const sampler = new Sampler({ ratio, parentBased: true });
     // Upstream, half of all times: a parent with randomness of its own and a threshold that it reaches.

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../packages/sdk/dist/clock.js';
-import { createRandomIds } from '../../packages/sdk/dist/ids.js';
+import { RandomBatch } from '../../packages/sdk/dist/ids.js';
 import { adaptive, anyOf, rateLimit, remote, rules, Tracer } from '../../packages/sdk/dist/index.js';
 import { continuedTrace, newTrace, traceOfHex } from '../../packages/sdk/dist/local-trace.js';
 import { asPolicy } from '../../packages/sdk/dist/sampling/as-policy.js';
@@ -71,7 +71,7 @@ function samplerOf(sampling) {
 }
 
 async function medianCost(sampler, create, hasParent) {
-  const ids = createRandomIds();
+  const ids = new RandomBatch();
   const costs = [];
   for (let round = 0; round <= ROUNDS; round++) {
     const without = cpuNs(() => {

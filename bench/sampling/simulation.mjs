@@ -1,3 +1,4 @@
+import { RandomBatch } from '../../packages/sdk/dist/ids.js';
 import { newTrace } from '../../packages/sdk/dist/local-trace.js';
 import { asPolicy } from '../../packages/sdk/dist/sampling/as-policy.js';
 import { OperationCounts } from '../../packages/sdk/dist/sampling/operation-counts.js';
@@ -52,7 +53,7 @@ export class SimulatedProcess {
 
   constructor({ sampling, clock, seed, service = 'shop', post }) {
     this.#clock = clock;
-    this.#ids = new SeededRandom(seed);
+    this.#ids = new RandomBatch(new SeededRandom(seed));
     const random = new SeededRandom(seed + 7919);
     const kept = new KeptTraces();
     const process = this;

@@ -1,13 +1,17 @@
 /**
- * One tracer that sends spans over the wire at a steady rate: `wire-worker.mjs RIVAL PORT RATE SECONDS [DD_TRACE_PATH]`. Prints CPU time and
- * memory as JSON when everything is sent.
+ * One tracer that sends spans over the wire at a steady rate: `wire-worker.mjs RIVAL PORT RATE SECONDS BATCH_SPANS [DD_TRACE_PATH]`. Prints CPU
+ * time and memory as JSON when everything is sent. BATCH_SPANS is the number of spans a request, 0 for as many as 256 KiB hold.
  */
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [rival, port, rate, seconds, ddTracePath] = process.argv.slice(2);
+const [rival, port, rate, seconds, batch, ddTracePath] = process.argv.slice(2);
+const batchSpans = Number(batch);
 const url = `http://127.0.0.1:${port}`;
 const ATTRIBUTES = { 'http.request.method': 'GET', 'url.path': '/api/v1/orders', 'server.address': 'shop.example.com' };
+
+/** As many spans a request as ours has by default. */
+const SPANS_IN_256_KIB = 1200;
 
 let turn = 0;
 function annotate(set) {
@@ -30,19 +34,25 @@ const tracers = {
   },
   async throughline() {
     const { Tracer } = await import('@throughline/sdk');
-    const tracer = new Tracer({ register: false, flushOnExit: false, endpoint: url, scheduledDelayMillis: 1000 });
+    const maxExportBatchSize = batchSpans || undefined;
+    const tracer = new Tracer({
+      register: false,
+      flushOnExit: false,
+      endpoint: url,
+      scheduledDelayMillis: 1000,
+      maxExportBatchSize,
+    });
     return { span: () => tracer.span('GET /orders', fill), end: () => tracer.shutdown(), stats: () => tracer.stats() };
   },
   async standard() {
     const { NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');
-    const { BasicTracerProvider, BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
+    const { BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
     const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
-    // It brings the context manager on AsyncLocalStorage; nothing is traced by it.
-    new NodeTracerProvider().register();
     const exporter = new OTLPTraceExporter({ url: `${url}/v1/traces` });
-    // As many spans a request as ours has in its 256 KiB.
-    const options = { maxQueueSize: 200_000, maxExportBatchSize: 1200, scheduledDelayMillis: 100 };
-    const provider = new BasicTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter, options)] });
+    const maxExportBatchSize = batchSpans || SPANS_IN_256_KIB;
+    const options = { maxQueueSize: 200_000, maxExportBatchSize, scheduledDelayMillis: 100 };
+    const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter, options)] });
+    provider.register();
     const tracer = provider.getTracer('bench');
     return { span: () => tracer.startActiveSpan('GET /orders', fillAndEnd), end: () => provider.shutdown() };
   },

@@ -7,10 +7,18 @@ const path = (file) => fileURLToPath(new URL(file, import.meta.url));
 const run = promisify(execFile);
 
 /** Runs one tracer against a sink of its own; answers what it cost and what arrived. */
-export async function overTheWire(rival, { rate, seconds, ddTrace = '', countIds = false }) {
+export async function overTheWire(rival, { rate, seconds, ddTrace = '', batchSpans = 0, countIds = false }) {
   const sink = fork(path('sink.mjs'), countIds ? ['--ids'] : [], { execArgv: [] });
   const [{ port }] = await once(sink, 'message');
-  const args = [path('wire-worker.mjs'), rival, String(port), String(rate), String(seconds), ddTrace];
+  const args = [
+    path('wire-worker.mjs'),
+    rival,
+    String(port),
+    String(rate),
+    String(seconds),
+    String(batchSpans),
+    ddTrace,
+  ];
   const { stdout } = await run(process.execPath, args);
   sink.send('figures');
   const [seen] = await once(sink, 'message');

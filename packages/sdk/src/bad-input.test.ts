@@ -1,25 +1,78 @@
-import { ROOT_CONTEXT, type Context } from '@opentelemetry/api';
+import { createContextKey, propagation, ROOT_CONTEXT, type Context } from '@opentelemetry/api';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Tracer, type Span, type SpanOptions } from './index.ts';
+import { Tracer, type Span, type SpanLink, type SpanOptions } from './index.ts';
 import { createTestTracer } from './testing.ts';
 
 const { tracer, spans, reset } = createTestTracer({ log: () => undefined });
 afterAll(() => tracer.shutdown());
 
-/** An object of which every use throws but `instanceof`. */
-const hostile: object = new Proxy(() => undefined, {
+const trap: ProxyHandler<() => undefined> = {
   get: fail,
   has: fail,
   set: fail,
   ownKeys: fail,
   getOwnPropertyDescriptor: fail,
+  getPrototypeOf: fail,
   apply: fail,
-});
+};
+/** An object of which every use throws, `instanceof` too. */
+const hostile: object = new Proxy(() => undefined, trap);
 
 function fail(): never {
   throw new Error('hostile');
 }
+
+/** Even `Array.isArray` throws. */
+function revoked(target: object): object {
+  const { proxy, revoke } = Proxy.revocable(target, {});
+  revoke();
+  return proxy;
+}
+
+class HostileDate extends Date {
+  override getTime = fail;
+  override toISOString = fail;
+}
+
+class HostileContext implements Context {
+  getValue = fail;
+  setValue = fail;
+  deleteValue = fail;
+}
+
+const hostileSpanContext = {
+  traceId: '1'.repeat(32),
+  spanId: '2'.repeat(16),
+  traceFlags: { valueOf: fail },
+  traceState: { serialize: fail },
+};
+/** Any of them would become the runner's exception when it looks at them: each is made where it is used. */
+const hostiles: readonly (() => unknown)[] = [
+  () => hostile,
+  () => revoked({}),
+  () => revoked([]),
+  () => revoked(new Date(0)),
+  () => new HostileDate(0),
+  () => new HostileContext(),
+  () => Object.create(Date.prototype) as unknown,
+  () => Object.create(Uint8Array.prototype) as unknown,
+  () => Object.assign([1, 2], { [Symbol.iterator]: fail }),
+  () => Object.defineProperty([1, 2], 0, { get: fail }),
+  () => ({ spanContext: fail }),
+  () => hostileSpanContext,
+  () => ({ [Symbol.toPrimitive]: fail, toString: fail, toJSON: fail }),
+  () => [1e308, 1e308],
+];
+
+/** As it is since OpenTelemetry API 1.10. */
+interface AttachingManager {
+  attach(context: Context): { dispose(): void };
+}
+
+const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN');
+const ENDLESS: SpanLink[] = Object.assign([], { length: 2 ** 32 - 1 });
+const LINKED = { traceId: '1'.repeat(32), spanId: '2'.repeat(16), traceFlags: 1 };
 
 const circular: Record<string, unknown> = {};
 circular['self'] = circular;
@@ -32,7 +85,7 @@ const anything = fc.oneof(
   fc
     .constantFrom<unknown>(circular, Symbol('s'), () => 1, NaN, -0, 2n ** 80n, '\ud800', new Date(NaN), Date)
     .map((value) => () => value),
-  fc.constant(() => hostile),
+  fc.constantFrom(...hostiles),
 );
 
 const runs = { numRuns: 500, seed: 11 };
@@ -81,6 +134,51 @@ describe('whatever the application hands over', () => {
       }),
       runs,
     );
+  });
+
+  it("to OpenTelemetry's interfaces does not throw, nor keep a function from running", () => {
+    const { tracerProvider, contextManager } = tracer.openTelemetry;
+    fc.assert(
+      fc.property(anything, anything, (...values) => {
+        const [a, b] = values.map((value) => value());
+        const otel = tracerProvider.getTracer(as(a), as(b), { schemaUrl: as(a) });
+        tracerProvider.getTracer('x', '1', as(b));
+        otel.startSpan(as(a), as(b), as(a)).end(as(b));
+        const answer = {};
+        const context = typeof b === 'function' ? undefined : b;
+        expect(otel.startActiveSpan('x', { root: as(a) }, as(context), () => answer)).toBe(answer);
+        const inContext = (): unknown => {
+          tracer.inject({});
+          tracer.startSpan('below', { root: true, kind: as(a) }).end();
+          otel.startSpan('below').end();
+          return tracer.span('below', () => answer);
+        };
+        expect(contextManager.with(as<Context>(a), inContext)).toBe(answer);
+        expect(contextManager.bind(as<Context>(a), inContext)()).toBe(answer);
+        contextManager.bind(ROOT_CONTEXT, as<() => void>(b));
+        const withSpan = ROOT_CONTEXT.setValue(SPAN_KEY, a);
+        expect(contextManager.with(withSpan, inContext)).toBe(answer);
+        const withBaggage = propagation.setBaggage(ROOT_CONTEXT, as(a));
+        expect(contextManager.with(withBaggage, inContext)).toBe(answer);
+        as<AttachingManager>(contextManager).attach(as<Context>(a)).dispose();
+      }),
+      runs,
+    );
+  });
+
+  it('from a sampler of its own drops the span', () => {
+    for (const answer of hostiles) {
+      const given = createTestTracer({ log: () => undefined, sampler: { shouldSample: () => as(answer()) } });
+      expect(given.tracer.span('x', (sampled) => sampled.isRecording())).toBe(false);
+    }
+  });
+
+  it('by the hundred million in a list of links is not walked through', () => {
+    reset();
+    tracer.startSpan('x', { links: ENDLESS }).end();
+    const linked = tracer.startSpan('y').addLinks(Array.from({ length: 1000 }, () => ({ context: LINKED })));
+    linked.end();
+    expect(spans().map(({ links }) => links.length)).toEqual([0, 128]);
   });
 
   it('as the function of span is answered as it is, when it is none', () => {

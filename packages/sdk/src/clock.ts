@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { givenUnixNano, type TimeInput } from './time.ts';
 
 /** Where a tracer gets its times from; an argument, so that tests decide what time it is. */
 export interface Clock {
@@ -29,10 +30,17 @@ const TWO_POW_32 = 0x100000000;
 export class TimeAnchor {
   readonly unixMs: number;
   readonly unixNano: bigint;
+  /** The halves of the moment that was sought last: two results of one computation, without an object for each. */
+  high = 0;
+  low = 0;
+  /** The monotonic clock when it was last read here. */
+  readingMs = 0;
+  readonly #clock: Clock;
   readonly #high: number;
   readonly #low: number;
 
-  constructor(unixMs: number) {
+  constructor(clock: Clock, unixMs: number) {
+    this.#clock = clock;
     this.unixMs = unixMs;
     const wholeMs = Math.floor(unixMs);
     this.unixNano = BigInt(wholeMs) * 1_000_000n + BigInt(Math.round((unixMs - wholeMs) * 1e6));
@@ -40,17 +48,28 @@ export class TimeAnchor {
     this.#low = Number(this.unixNano & 0xffffffffn);
   }
 
-  /** The upper half of a monotonic reading's moment. */
-  highAt(monotonicMs: number): number {
-    const ns = Math.round(monotonicMs * 1e6);
-    const nsHigh = Math.floor(ns / TWO_POW_32);
-    const carry = this.#low + (ns - nsHigh * TWO_POW_32) >= TWO_POW_32 ? 1 : 0;
-    return (this.#high + nsHigh + carry) | 0;
+  /** Puts a time that the application gave into `high` and `low`; the present where it gave none, or none that OTLP can carry. */
+  seek(given: TimeInput | undefined): void {
+    if (given === undefined) this.seekNow();
+    else this.#seekGiven(given);
   }
 
-  lowAt(monotonicMs: number): number {
-    const ns = Math.round(monotonicMs * 1e6);
-    return (this.#low + (ns - Math.floor(ns / TWO_POW_32) * TWO_POW_32)) | 0;
+  seekNow(): void {
+    const readingMs = this.#clock.monotonicMs();
+    this.readingMs = readingMs;
+    const ns = Math.round(readingMs * 1e6);
+    const nsHigh = Math.floor(ns / TWO_POW_32);
+    const low = this.#low + (ns - nsHigh * TWO_POW_32);
+    this.high = (this.#high + nsHigh + (low >= TWO_POW_32 ? 1 : 0)) | 0;
+    this.low = low | 0;
+  }
+
+  #seekGiven(given: TimeInput): void {
+    this.seekNow();
+    const unixNano = givenUnixNano(given, this.unixNano, this.readingMs);
+    if (unixNano === undefined) return;
+    this.high = Number(BigInt.asIntN(32, unixNano >> 32n));
+    this.low = Number(BigInt.asIntN(32, unixNano));
   }
 }
 
@@ -61,11 +80,11 @@ export class TimeAnchor {
 export class WallClock {
   readonly #clock: Clock;
   #anchor: TimeAnchor;
-  #checkedAtMs = -Infinity;
+  #compareAtMs = -Infinity;
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#anchor = new TimeAnchor(clock.timeOriginUnixMs);
+    this.#anchor = new TimeAnchor(clock, clock.timeOriginUnixMs);
   }
 
   /** The anchor as it was last compared, for those who need no times. */
@@ -73,17 +92,19 @@ export class WallClock {
     return this.#anchor;
   }
 
-  /** The anchor for a monotonic reading that was just taken. */
-  anchorAt(monotonicMs: number): TimeAnchor {
-    if (monotonicMs - this.#checkedAtMs >= RECHECK_INTERVAL_MS) this.#compare(monotonicMs);
+  /** The anchor to count a new trace's times from, and at the present. */
+  now(): TimeAnchor {
+    this.#anchor.seekNow();
+    if (this.#anchor.readingMs >= this.#compareAtMs) this.#compare(this.#anchor.readingMs);
     return this.#anchor;
   }
 
   #compare(monotonicMs: number): void {
-    this.#checkedAtMs = monotonicMs;
+    this.#compareAtMs = monotonicMs + RECHECK_INTERVAL_MS;
     const wallMs = this.#clock.wallMs();
     if (Math.abs(wallMs - (this.#anchor.unixMs + monotonicMs)) > TOLERATED_DRIFT_MS) {
-      this.#anchor = new TimeAnchor(wallMs - monotonicMs);
+      this.#anchor = new TimeAnchor(this.#clock, wallMs - monotonicMs);
+      this.#anchor.seekNow();
     }
   }
 }

@@ -12,6 +12,21 @@ export function checkNumber(setting: string, value: unknown, min: number, max = 
   throw new ConfigError(setting, value, max === Infinity ? `a number from ${min}` : `a number from ${min} to ${max}`);
 }
 
+/** The same for what cannot be a fraction; Infinity, for none, is accepted where `max` is. */
+export function checkCount(setting: string, value: unknown, min: number, max = Infinity): number | undefined {
+  const count = checkNumber(setting, value, min, max);
+  if (count === undefined || isCount(count)) return count;
+  throw new ConfigError(
+    setting,
+    value,
+    max === Infinity ? `a whole number from ${min}` : `a whole number from ${min} to ${max}`,
+  );
+}
+
+export function isCount(value: number): boolean {
+  return Number.isInteger(value) || value === Infinity;
+}
+
 export function checkBoolean(setting: string, value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
   throw new ConfigError(setting, value, 'true or false');
@@ -30,6 +45,12 @@ export function checkOneOf<T extends string>(setting: string, value: unknown, ac
 export function checkFunction<T>(setting: string, value: T, accepted: string): T {
   if (value === undefined || typeof value === 'function') return value;
   throw new ConfigError(setting, value, accepted);
+}
+
+/** Whether it has the methods of the interface that it is said to be. */
+export function checkObjectWith(setting: string, value: unknown, methods: readonly string[]): void {
+  if (value === undefined || methods.every((name) => typeof property(value, name) === 'function')) return;
+  throw new ConfigError(setting, value, `an object with the methods ${methods.join(', ')}`);
 }
 
 /** Whether each has the methods of the interface that it is said to be. */
@@ -51,7 +72,9 @@ export function checkUrl(setting: string, value: unknown): URL | undefined {
 export function checkKnownNames(setting: string, given: unknown, known: object): void {
   if (given === undefined) return;
   const accepted = `an object with any of ${Object.keys(known).join(', ')}`;
-  if (typeof given !== 'object' || given === null) throw new ConfigError(setting, given, accepted);
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw new ConfigError(setting, given, accepted);
+  }
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(known, name)) throw new ConfigError(`${setting}.${name}`, 'an unknown name', accepted);
   }

@@ -1,3 +1,4 @@
+import { isCount } from './config-checks.ts';
 import type { ConfigSource } from './config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -58,11 +59,12 @@ export class ConfigEnvironment {
     });
   }
 
-  number(variable: string, min: number, max = Infinity): number | undefined {
+  number(variable: string, min: number, max = Infinity, mustBeCount = false): number | undefined {
     return this.read<number>(variable, (text) => {
       const value = Number(text);
-      if (value >= min && value <= max) return value;
-      return max === Infinity ? `a number from ${min}` : `a number from ${min} to ${max}`;
+      if (value >= min && value <= max && (!mustBeCount || isCount(value))) return value;
+      const kind = mustBeCount ? 'a whole number' : 'a number';
+      return max === Infinity ? `${kind} from ${min}` : `${kind} from ${min} to ${max}`;
     });
   }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { createSecureContext } from 'node:tls';
 import { checkFunction, checkKnownNames, checkOneOf, checkString, checkUrl } from './config-checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './config-environment.ts';
 import type { Config, TracerOptions } from './config.ts';
@@ -138,7 +139,7 @@ function environmentCompression(env: ConfigEnvironment): Compression | undefined
 
 const HEADERS_ACCEPTED = 'an object whose names and values can stand in an HTTP header';
 
-function checkHeaders(value: unknown): Record<string, string> | undefined {
+export function checkHeaders(value: unknown): Record<string, string> | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ConfigError('headers', value, HEADERS_ACCEPTED);
@@ -189,7 +190,38 @@ function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsO
       () => environmentFile(env, TLS_VARIABLES[name][0]) ?? environmentFile(env, TLS_VARIABLES[name][1]),
       undefined,
     );
-  return Object.freeze({ ca: of('ca'), cert: of('cert'), key: of('key') });
+  const tls = { ca: of('ca'), cert: of('cert'), key: of('key') };
+  checkPem(tls, env);
+  return Object.freeze(tls);
+}
+
+const PEM_ACCEPTED = 'the text of a PEM file, -----BEGIN and all';
+
+/** What Node would refuse with every single connection, or pass over without a word. */
+function checkPem(
+  tls: { ca: string | undefined; cert: string | undefined; key: string | undefined },
+  env: ConfigEnvironment,
+): void {
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const text = tls[name];
+    if (text === undefined || isPem(name, text)) continue;
+    const setting = `tls.${name}`;
+    const source = env.sources[setting];
+    if (source === 'option') throw new ConfigError(setting, 'another text', PEM_ACCEPTED);
+    env.warnings.push(`${source} is ignored: the file that it names is not ${PEM_ACCEPTED}`);
+    tls[name] = undefined;
+    env.sources[setting] = 'default';
+  }
+}
+
+function isPem(name: 'ca' | 'cert' | 'key', text: string): boolean {
+  if (!text.includes('-----BEGIN ')) return false;
+  try {
+    createSecureContext({ [name]: text });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The text of the file that a variable names. */

@@ -1,11 +1,11 @@
 import type { ConfigEnvironment } from './config-environment.ts';
 import { asPolicy } from './sampling/as-policy.ts';
-import type { Policy, Sampling } from './sampling/policy.ts';
+import type { Sampling, SamplingPolicy } from './sampling/policy.ts';
 import type { SamplerOptions } from './sampling/sampler.ts';
 
 /** How local roots are decided: by a policy where there is one, else by a fixed share. */
 export interface SamplingConfig extends SamplerOptions {
-  readonly policy?: Policy | undefined;
+  readonly policy?: SamplingPolicy | undefined;
 }
 
 export function resolveSampling(sampling: Sampling | undefined, env: ConfigEnvironment): SamplingConfig {

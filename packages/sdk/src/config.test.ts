@@ -160,13 +160,40 @@ describe('the configuration', () => {
     [null, 'options'],
     [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
     [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
+    [{ limits: { eventCountLimit: 1.5 } }, 'limits.eventCountLimit'],
+    [{ limits: [] }, 'limits'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
+    [{ retry: { maxAttempts: 1.5 } }, 'retry.maxAttempts'],
+    [{ maxExportBatchSize: 1.5 }, 'maxExportBatchSize'],
+    [{ clock: {} }, 'clock'],
+    [{ clock: { monotonicMs: () => 0, wallMs: () => 0 } }, 'clock.timeOriginUnixMs'],
+    [{ ids: null }, 'ids'],
+    [{ resource: null }, 'resource'],
+    [{ resource: { shop: Symbol('s') } }, 'resource["shop"]'],
+    [{ tls: { ca: 'ca.pem' } }, 'tls.ca'],
+    [{ tls: { key: '-----BEGIN PRIVATE KEY-----\nno\n-----END PRIVATE KEY-----' } }, 'tls.key'],
     [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
     [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
   ])('refuses the options %j and names %s', (options, setting) => {
     const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
     expect(resolve).toThrow(ConfigError);
-    expect(resolve).toThrow(new RegExp(`^${setting.replace('.', '\\.')}: got .*, expected `));
+    expect(resolve).toThrow(new RegExp(`^${setting.replaceAll(/[.[\]]/g, '\\$&')}: got .*, expected `));
+  });
+
+  it('refuses options that throw when they are read, and says what they threw', () => {
+    const options = {
+      get service(): string {
+        throw new Error('hostile');
+      },
+    };
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const each of [options, { headers: proxy }, { spanProcessors: proxy as [] }]) {
+      expect(() => resolveConfig(each, {})).toThrow(ConfigError);
+    }
+    expect(() => resolveConfig(options, {})).toThrow(
+      expect.objectContaining({ cause: expect.objectContaining({ message: 'hostile' }) as Error }) as Error,
+    );
   });
 });
 

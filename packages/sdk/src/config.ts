@@ -1,35 +1,36 @@
-import { hostname } from 'node:os';
 import type { TextMapPropagator } from '@opentelemetry/api';
 import type { Attributes } from './attributes.ts';
 import type { Clock } from './clock.ts';
 import {
   checkBoolean,
+  checkCount,
   checkFunction,
   checkKnownNames,
   checkMethods,
+  checkObjectWith,
   checkNumber,
   checkOneOf,
-  checkString,
   MILLIS_MAX,
 } from './config-checks.ts';
-import { ConfigEnvironment, parseKeyValues, type Environment } from './config-environment.ts';
+import { ConfigEnvironment, type Environment } from './config-environment.ts';
 import { resolveExport, type ExporterName, type OtlpProtocol } from './config-export.ts';
+import { firstNumber, resolveLimits, resolveRetry } from './config-limits.ts';
 import { resolvePropagators } from './config-propagators.ts';
+import { resolveResource } from './config-resource.ts';
 import type { DiagnosticLog } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
 import type { Compression } from './export/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
-import type { RetryOptions } from './export/http-exporter.ts';
+import type { RetryOptions } from './export/retry.ts';
 import type { TlsOptions } from './export/http-post.ts';
 import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { IdGenerator } from './ids.ts';
-import { DEFAULT_SPAN_LIMITS, type SpanLimits } from './limits.ts';
+import type { SpanLimits } from './limits.ts';
 import type { PropagatorName } from './propagation/propagators.ts';
 import { resolveSampling, type SamplingConfig } from './config-sampling.ts';
 import type { OtelSampler } from './sampling/foreign-sampler.ts';
 import type { Sampling } from './sampling/policy.ts';
 import type { SpanProcessor } from './span-processor.ts';
-import { VERSION } from './version.ts';
 
 /** All are optional. An option beats the environment, which beats the default. */
 export interface TracerOptions {
@@ -197,22 +198,21 @@ const TIMEOUT_VARIABLES = [
   'OTEL_BSP_EXPORT_TIMEOUT',
 ] as const;
 
-const LIMIT_VARIABLES: Readonly<Partial<Record<keyof SpanLimits, readonly string[]>>> = {
-  attributeCountLimit: ['OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT', 'OTEL_ATTRIBUTE_COUNT_LIMIT'],
-  attributeValueLengthLimit: ['OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT', 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT'],
-  eventCountLimit: ['OTEL_SPAN_EVENT_COUNT_LIMIT'],
-  linkCountLimit: ['OTEL_SPAN_LINK_COUNT_LIMIT'],
-  attributePerEventCountLimit: ['OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT'],
-  attributePerLinkCountLimit: ['OTEL_LINK_ATTRIBUTE_COUNT_LIMIT'],
-};
-
-const DEFAULT_RETRY: RetryOptions = { maxAttempts: 10, initialDelayMillis: 1000, maxDelayMillis: 30_000 };
-
 /**
  * Everything that a tracer is told, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored with a warning, as
  * OpenTelemetry wants it: an operator's typing error must not stop the application.
  */
 export function resolveConfig(options: TracerOptions, environment: Environment): Config {
+  try {
+    return resolve(options, environment);
+  } catch (error) {
+    if (error instanceof ConfigError) throw error;
+    // A getter or a proxy among them.
+    throw new ConfigError('options', 'what throws when it is read', 'plain objects and values', error);
+  }
+}
+
+function resolve(options: TracerOptions, environment: Environment): Config {
   const env = new ConfigEnvironment(environment);
   checkKnownNames('options', options, OPTION_NAMES);
   checkFunction('log', options.log, 'a function that takes a line of text');
@@ -223,8 +223,13 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     set(name, checkBoolean(name, options[name]), () => env.boolean(variable), fallback);
   const number = (name: keyof typeof NUMBERS): number => {
     const [fallback, min, max, variable] = NUMBERS[name];
-    return set(name, checkNumber(name, options[name], min, max), () => env.number(variable, min, max), fallback);
+    const isCount = !name.endsWith('Millis');
+    const option = (isCount ? checkCount : checkNumber)(name, options[name], min, max);
+    return set(name, option, () => env.number(variable, min, max, isCount), fallback);
   };
+  checkObjectWith('clock', options.clock, ['monotonicMs', 'wallMs']);
+  checkNumber('clock.timeOriginUnixMs', options.clock === undefined ? 0 : (options.clock.timeOriginUnixMs ?? null), 0);
+  checkObjectWith('ids', options.ids, ['int32']);
   const resource = resolveResource(options, env);
   checkMethods('sampler', options.sampler === undefined ? [] : [options.sampler], ['shouldSample']);
   checkMethods('spanProcessors', options.spanProcessors, ['onStart', 'onEnd', 'forceFlush', 'shutdown']);
@@ -265,75 +270,6 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
     warnings: env.warnings,
   };
   return Object.freeze(config);
-}
-
-function resolveResource(
-  options: TracerOptions,
-  env: ConfigEnvironment,
-): Readonly<Attributes & { 'service.name': string }> {
-  const given = options.resource ?? {};
-  if (typeof given !== 'object' || Array.isArray(given)) {
-    throw new ConfigError('resource', given, 'an object of attributes');
-  }
-  const fromEnv = env.read('OTEL_RESOURCE_ATTRIBUTES', parseKeyValues) ?? {};
-  const name =
-    checkString('service', options.service) ?? checkString('resource["service.name"]', given['service.name']);
-  const service = env.choose(
-    'service',
-    name,
-    () => env.string('OTEL_SERVICE_NAME') ?? env.named('OTEL_RESOURCE_ATTRIBUTES', fromEnv['service.name']),
-    'unknown_service:node',
-  );
-  return Object.freeze({
-    'telemetry.sdk.name': 'throughline',
-    'telemetry.sdk.language': 'nodejs',
-    'telemetry.sdk.version': VERSION,
-    'process.pid': process.pid,
-    'process.runtime.name': 'nodejs',
-    'process.runtime.version': process.versions.node,
-    'host.name': hostname(),
-    ...fromEnv,
-    ...given,
-    'service.name': service,
-  });
-}
-
-function resolveLimits(given: Partial<SpanLimits> | undefined, env: ConfigEnvironment): SpanLimits {
-  checkKnownNames('limits', given, DEFAULT_SPAN_LIMITS);
-  const limits: Record<string, number> = {};
-  for (const [name, fallback] of Object.entries(DEFAULT_SPAN_LIMITS)) {
-    const key = name as keyof SpanLimits;
-    const option = checkNumber(`limits.${name}`, given?.[key], 0);
-    const fromEnv = (): number | undefined => firstNumber(env, LIMIT_VARIABLES[key] ?? [], 0, Infinity);
-    limits[name] = env.choose(`limits.${name}`, option, fromEnv, fallback as number);
-  }
-  return Object.freeze(limits) as unknown as SpanLimits;
-}
-
-/** The first of several variables that holds a number. */
-function firstNumber(
-  env: ConfigEnvironment,
-  variables: readonly string[],
-  min: number,
-  max: number,
-): number | undefined {
-  for (const variable of variables) {
-    const value = env.number(variable, min, max);
-    if (value !== undefined) return value;
-  }
-  return undefined;
-}
-
-function resolveRetry(given: Partial<RetryOptions> | undefined): RetryOptions {
-  checkKnownNames('retry', given, DEFAULT_RETRY);
-  return Object.freeze({
-    maxAttempts: checkNumber('retry.maxAttempts', given?.maxAttempts, 1) ?? DEFAULT_RETRY.maxAttempts,
-    initialDelayMillis:
-      checkNumber('retry.initialDelayMillis', given?.initialDelayMillis, 0, MILLIS_MAX) ??
-      DEFAULT_RETRY.initialDelayMillis,
-    maxDelayMillis:
-      checkNumber('retry.maxDelayMillis', given?.maxDelayMillis, 0, MILLIS_MAX) ?? DEFAULT_RETRY.maxDelayMillis,
-  });
 }
 
 function invert(value: boolean | undefined): boolean | undefined {

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { createContextKey, ROOT_CONTEXT, type Context, type Span as OtelSpan } from '@opentelemetry/api';
 import { IdentityForms, SpanIdentity } from './span-identity.ts';
 
@@ -8,8 +7,6 @@ import { IdentityForms, SpanIdentity } from './span-identity.ts';
  */
 export type Stored = SpanIdentity | Context;
 
-const storage = new AsyncLocalStorage<Stored>();
-
 /** `@opentelemetry/api` makes its keys by these names, in whatever copy an application has. */
 const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN');
 const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -18,61 +15,44 @@ const RPC_METADATA_KEY = createContextKey('OpenTelemetry SDK Context Key RPC_MET
 /** A context in which nothing is traced: the exporter's own requests run in it. */
 export const SUPPRESSED_CONTEXT: Context = ROOT_CONTEXT.setValue(SUPPRESS_TRACING_KEY, true);
 
-export function activeStore(): Stored | undefined {
-  return storage.getStore();
-}
-
-export function runWith<Args extends unknown[], Result>(
-  stored: Stored | undefined,
-  fn: (...args: Args) => Result,
-  ...args: Args
-): Result {
-  // An undefined store is a store too: it makes "no span" active.
-  return storage.run(stored as Stored, fn, ...args);
-}
-
-/**
- * The same for a function that takes a span, where it is known what is active `before`. It is what `AsyncLocalStorage.run` does, without
- * its array of arguments and its look at what is active.
- */
-export function runWithSpan<Span, Result>(
-  stored: Stored,
-  before: Stored | undefined,
-  fn: (span: Span) => Result,
-  span: Span,
-): Result {
-  storage.enterWith(stored);
-  try {
-    return fn(span);
-  } finally {
-    storage.enterWith(before as Stored);
-  }
-}
-
-/** Makes something active for the rest of the current execution and what follows from it; `runWith` is the rule. */
-export function enterStore(stored: Stored | undefined): void {
-  storage.enterWith(stored as Stored);
-}
-
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
 export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
   if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;
-  return stored.setValue(SPAN_KEY, span);
+  try {
+    return stored.setValue(SPAN_KEY, span);
+  } catch {
+    // A context of the application's own making: what it holds is lost, the span is not.
+    return span;
+  }
 }
 
 /** The same without its span, which is what a new trace starts in. */
 export function storeWithoutSpan(stored: Stored | undefined): Stored | undefined {
-  return stored === undefined || stored instanceof SpanIdentity ? undefined : stored.deleteValue(SPAN_KEY);
+  if (stored === undefined || stored instanceof SpanIdentity) return undefined;
+  try {
+    return stored.deleteValue(SPAN_KEY);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The span in what is stored, ours or that of another implementation. */
 export function spanInStore(stored: Stored | undefined): SpanIdentity | OtelSpan | undefined {
   if (stored === undefined || stored instanceof SpanIdentity) return stored;
-  return stored.getValue(SPAN_KEY) as OtelSpan | undefined;
+  return valueIn(stored, SPAN_KEY) as OtelSpan | undefined;
+}
+
+/** A context of the application's own making may throw; then it holds nothing. */
+export function valueIn(context: Context, key: symbol): unknown {
+  try {
+    return context.getValue(key);
+  } catch {
+    return undefined;
+  }
 }
 
 export function isSuppressed(stored: Stored | undefined): boolean {
-  return stored !== undefined && !(stored instanceof SpanIdentity) && stored.getValue(SUPPRESS_TRACING_KEY) === true;
+  return stored !== undefined && !(stored instanceof SpanIdentity) && valueIn(stored, SUPPRESS_TRACING_KEY) === true;
 }
 
 /** OpenTelemetry's view of what is stored. */
@@ -86,6 +66,16 @@ export function contextOf(stored: Stored | undefined): Context {
 /** The reverse of `contextOf`. */
 export function storeOf(context: Context): Stored {
   return context instanceof SpanHoldingContext ? context.span : context;
+}
+
+/** The same for what a caller handed over as a context: `undefined` for what is none. Never throws. */
+export function storeOfGiven(context: Context): Stored | undefined {
+  try {
+    if (context instanceof SpanHoldingContext) return context.span;
+    return typeof context.getValue === 'function' ? context : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A context that holds one of our spans, and the RPC metadata of its trace where a server has set that. */

@@ -5,8 +5,8 @@ export class ConfigError extends Error {
   /** The option's path (`limits.eventCountLimit`) or the variable's name (`OTEL_TRACES_SAMPLER_ARG`). */
   readonly setting: string;
 
-  constructor(setting: string, given: unknown, accepted: string) {
-    super(`${setting}: got ${shown(given)}, expected ${accepted}`);
+  constructor(setting: string, given: unknown, accepted: string, cause?: unknown) {
+    super(`${setting}: got ${shown(given)}, expected ${accepted}`, cause === undefined ? undefined : { cause });
     this.setting = setting;
   }
 }

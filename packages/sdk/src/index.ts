@@ -6,7 +6,7 @@ export { ConfigError } from './errors.ts';
 export type { ExporterName, OtlpProtocol } from './config-export.ts';
 export type { Compression } from './export/compression.ts';
 export type { ExporterFactory } from './export/exporter.ts';
-export type { RetryOptions } from './export/http-exporter.ts';
+export type { RetryOptions } from './export/retry.ts';
 export type { TlsOptions } from './export/http-post.ts';
 export type { IdGenerator } from './ids.ts';
 export type { SpanLimits } from './limits.ts';

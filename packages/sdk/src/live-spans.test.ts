@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { newRecorded, TEST_SCOPE } from './test-support/recorded.ts';
 import { evalChild } from './test-support/child.ts';
 import type { Span } from './span.ts';
+import { createTestTracer } from './testing.ts';
 
 const start = ({ recorder }: ReturnType<typeof newRecorded>): Span =>
   recorder.start(TEST_SCOPE, 'x', undefined, undefined, undefined);
@@ -15,6 +16,23 @@ describe('live spans', () => {
     expect(spans.at(-1)?.spanContext().spanId).toMatch(/^[0-9a-f]{16}$/);
     spans[0]?.end();
     expect(start(recorded).isRecording()).toBe(true);
+  });
+
+  it('are spoken of when the limit is reached, and again when there is room', () => {
+    const lines: string[] = [];
+    const { tracer } = createTestTracer({ limits: { liveSpanLimit: 8 }, log: (line) => lines.push(line) });
+    const startMany = (count: number): Span[] => Array.from({ length: count }, () => tracer.startSpan('x'));
+    for (let round = 0; round < 2; round++) {
+      const spans = startMany(10);
+      for (const span of spans.slice(0, 4)) span.end();
+      spans.push(...startMany(9));
+      for (const span of spans) span.end();
+    }
+    expect(lines.map((line) => line.replace(/^\d+ /, ''))).toEqual([
+      'spans have not ended: new ones are not recorded (limits.liveSpanLimit)',
+      'spans have not ended: new ones are recorded again',
+      'spans have not ended: new ones are not recorded (limits.liveSpanLimit)',
+    ]);
   });
 
   it('give their places back when the application has forgotten them, and are reported in development', async () => {

@@ -41,7 +41,13 @@ export class LiveSpans {
   /** Whether there is room for one more; if not, it counts as dropped. */
   hasRoom(): boolean {
     const { counters, diagnostics, liveSpanLimit } = this.#options;
-    if (counters.live < liveSpanLimit) return true;
+    if (counters.live < liveSpanLimit) {
+      // Well below the limit, or the log would get a line for each span that ends at it.
+      if (counters.live < liveSpanLimit / 2) {
+        diagnostics.state('live spans', 'ok', `${counters.live} spans have not ended: new ones are recorded again`);
+      }
+      return true;
+    }
     counters.dropped.limit++;
     const line = `${liveSpanLimit} spans have not ended: new ones are not recorded (limits.liveSpanLimit)`;
     diagnostics.state('live spans', 'full', line);
@@ -67,7 +73,11 @@ export class LiveSpans {
   }
 }
 
-const OWN_FILES = new URL('.', import.meta.url).href;
+/** Where this package's files are; `undefined` in a bundle, which mixes them with the application's, and may leave `meta.url` out. */
+const OWN_FILES = /^.*\/sdk\/(?:src|dist)\//.exec((import.meta as { url?: string }).url ?? '')?.[0];
+/** In a bundle no file tells whose a frame is; at least so many are ours. */
+const OWN_FRAMES = 5;
+const BUNDLED_FRAMES_SHOWN = 4;
 
 /** The first frame of the stack outside of this package and of OpenTelemetry's API. */
 function placeOfCaller(): string {
@@ -75,9 +85,16 @@ function placeOfCaller(): string {
   Error.stackTraceLimit = STACK_FRAMES;
   const frames = (new Error('started').stack ?? '').split('\n').slice(1);
   Error.stackTraceLimit = limit;
+  if (OWN_FILES === undefined) {
+    const shown = frames.slice(OWN_FRAMES, OWN_FRAMES + BUNDLED_FRAMES_SHOWN);
+    return shown.map((frame) => frame.trim()).join(' ');
+  }
   return frames.find((frame) => !isOwnFrame(frame))?.trim() ?? 'at an unknown place';
 }
 
 function isOwnFrame(frame: string): boolean {
-  return (frame.includes(OWN_FILES) && !frame.includes('.test.')) || frame.includes('@opentelemetry/api');
+  return (
+    (OWN_FILES !== undefined && frame.includes(OWN_FILES) && !frame.includes('.test.')) ||
+    frame.includes('@opentelemetry/api')
+  );
 }

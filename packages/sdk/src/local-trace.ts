@@ -1,6 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { TimeAnchor } from './clock.ts';
-import { hexOfInt32, int32OfHex, type IdGenerator } from './ids.ts';
+import { hexOfInt32, int32OfHex, type RandomBatch } from './ids.ts';
 import { normalTraceState } from './propagation/trace-state.ts';
 
 export const SAMPLED_FLAG = 0x01;
@@ -86,16 +86,15 @@ export class LocalTrace {
 }
 
 /** A new trace with a random id. The tracestate is the sampler's to set. */
-export function newTrace(ids: IdGenerator): LocalTrace {
-  let id0: number;
-  let id3: number;
-  const id1 = ids.int32();
-  const id2 = ids.int32();
-  do {
-    id0 = ids.int32();
-    id3 = ids.int32();
-  } while ((id0 | id1 | id2 | id3) === 0);
-  return new LocalTrace(id0, id1, id2, id3, RANDOM_FLAG, '');
+export function newTrace(random: RandomBatch): LocalTrace {
+  const { batch } = random;
+  const at = random.take(4);
+  const id0 = batch[at] as number;
+  const id1 = batch[at + 1] as number;
+  const id2 = batch[at + 2] as number;
+  const id3 = batch[at + 3] as number;
+  // W3C Trace Context forbids the id that is all zero.
+  return new LocalTrace(id0, id1, id2, (id0 | id1 | id2 | id3) === 0 ? 1 : id3, RANDOM_FLAG, '');
 }
 
 /** The same trace for another local root: its own anchor and decision. */

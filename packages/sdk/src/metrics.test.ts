@@ -1,5 +1,5 @@
 import { metrics, type Attributes, type Meter, type MeterProvider } from '@opentelemetry/api';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { startSink } from './test-support/sink.ts';
 import { Tracer } from './index.ts';
 
@@ -8,6 +8,8 @@ type Callback = (result: { observe(value: number, attributes?: Attributes): void
 /** A meter provider that keeps observable instruments' callbacks and reads them when it is asked. */
 class ReadableMeterProvider implements MeterProvider {
   readonly #callbacks = new Map<Callback, string>();
+
+  readonly components = new Set<string>();
 
   getMeter(): Meter {
     const instrument = (name: string) => ({
@@ -18,11 +20,17 @@ class ReadableMeterProvider implements MeterProvider {
   }
 
   read(): unknown[] {
-    return this.readWhole().map(([name, attributes, value]) => [
-      name,
-      attributes['error.type'] ?? attributes['otel.span.sampling_result'] ?? 'done',
-      value,
-    ]);
+    const points: unknown[] = [];
+    for (const [callback, name] of this.#callbacks) {
+      callback({
+        observe: (value, attributes = {}) => {
+          const { 'error.type': error, 'otel.span.sampling_result': sampling, ...component } = attributes;
+          points.push([name, error ?? sampling ?? 'done', value]);
+          if (Object.keys(component).length > 0) this.components.add(JSON.stringify(component));
+        },
+      });
+    }
+    return points;
   }
 
   readWhole(): [name: string, attributes: Attributes, value: number][] {
@@ -34,7 +42,10 @@ class ReadableMeterProvider implements MeterProvider {
   }
 }
 
-afterEach(() => metrics.disable());
+afterEach(() => {
+  vi.useRealTimers();
+  metrics.disable();
+});
 
 it("shows a tracer's counters as otel.sdk metrics where a meter provider is registered", async () => {
   const provider = new ReadableMeterProvider();
@@ -52,13 +63,44 @@ it("shows a tracer's counters as otel.sdk metrics where a meter provider is regi
       ['otel.sdk.processor.span.queue.size', 'done', 0],
       ['otel.sdk.processor.span.processed', 'done', 1],
       ['otel.sdk.processor.span.processed', 'queue_full', 0],
+      ['otel.sdk.exporter.span.inflight', 'done', 0],
       ['otel.sdk.exporter.span.exported', 'done', 1],
+      ['otel.sdk.exporter.span.exported', 'rejected', 0],
     ]),
   );
+  const port = Number(new URL(sink.url).port);
+  expect([...provider.components].map((each) => JSON.parse(each) as unknown)).toEqual([
+    {
+      'otel.component.type': 'batching_span_processor',
+      'otel.component.name': expect.stringMatching(/^batching_span_processor\/\d+$/) as string,
+    },
+    {
+      'otel.component.type': 'otlp_http_span_exporter',
+      'otel.component.name': expect.stringMatching(/^otlp_http_span_exporter\/\d+$/) as string,
+      'server.address': '127.0.0.1',
+      'server.port': port,
+    },
+  ]);
   live.end();
   await tracer.shutdown();
   expect(provider.read()).toEqual([]);
   await sink.close();
+});
+
+it('finds a meter provider that is registered long after the tracer, and looks for none once it is shut down', async () => {
+  vi.useFakeTimers();
+  const tracer = new Tracer({ register: false, flushOnExit: false, exporter: 'none', maxQueueSize: 77 });
+  const other = new Tracer({ register: false, flushOnExit: false, exporter: 'none' });
+  vi.advanceTimersByTime(3_600_000);
+  await other.shutdown();
+  const provider = new ReadableMeterProvider();
+  metrics.setGlobalMeterProvider(provider);
+  expect(provider.read()).toEqual([]);
+  vi.advanceTimersByTime(10_000);
+  expect(provider.read()).toContainEqual(['otel.sdk.processor.span.queue.capacity', 'done', 77]);
+  expect(provider.read().filter((point) => String(point).startsWith('otel.sdk.span.live'))).toHaveLength(1);
+  await tracer.shutdown();
+  expect(provider.read()).toEqual([]);
 });
 
 /** Exact counts are also sent to the collector; nobody listens there. */

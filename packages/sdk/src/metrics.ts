@@ -1,9 +1,9 @@
-import { createNoopMeter, metrics, type ObservableResult } from '@opentelemetry/api';
+import { createNoopMeter, metrics, type Attributes, type ObservableResult } from '@opentelemetry/api';
+import type { Config } from './config.ts';
 import type { OperationCounts } from './sampling/operation-counts.ts';
 import type { TracerStats } from './stats.ts';
 import { VERSION } from './version.ts';
 
-const COMPONENT = { 'otel.component.type': 'throughline_span_batch' };
 const SPANS = { unit: '{span}' };
 const SAMPLED = { 'otel.span.sampling_result': 'RECORD_AND_SAMPLE' };
 const NOT_SAMPLED = { 'otel.span.sampling_result': 'DROP' };
@@ -12,45 +12,89 @@ const NOT_SAMPLED = { 'otel.span.sampling_result': 'DROP' };
 const KINDS = ['INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
 const STATUSES = ['UNSET', 'OK', 'ERROR'];
 
-/** Whether the application has registered a meter provider. */
-export function hasMeterProvider(): boolean {
+const FIRST_LOOK_MS = 1000;
+const LOOK_MAX_MS = 10_000;
+
+/** What a tracer shows of itself. */
+export interface StatsSource {
+  readonly config: Pick<Config, 'exporter' | 'protocol' | 'tracesUrl' | 'maxQueueSize'>;
+  readonly stats: () => TracerStats;
+  /** Spans that an exporter is sending right now. */
+  readonly inFlightSpans: () => number;
+  /** Shown as `traces.span.metrics.calls`. */
+  readonly counts: OperationCounts | undefined;
+}
+
+/** Tracers so far: a component's name is its type and a number, as the conventions recommend. */
+let observed = 0;
+
+/**
+ * Shows a tracer's counters through OpenTelemetry's global meter provider, under the names that the semantic conventions have for SDKs
+ * (`otel.sdk.*`). OpenTelemetry tells nobody when a provider is registered: as long as there is none one is looked for, after a
+ * second, then ever less often, up to every ten seconds. Answers what ends it. Counters are read when metrics are collected, never on a
+ * span's way.
+ */
+export function observeStats(source: StatsSource): () => void {
+  let remove: (() => void) | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const look = (nextMs: number): void => {
+    if (hasMeterProvider()) remove = observe(source);
+    else timer = setTimeout(() => look(Math.min(LOOK_MAX_MS, 2 * nextMs)), nextMs).unref();
+  };
+  look(FIRST_LOOK_MS);
+  return () => {
+    clearTimeout(timer);
+    remove?.();
+  };
+}
+
+function hasMeterProvider(): boolean {
   // The API hands out one and the same meter where there is none.
   return metrics.getMeter('@throughline/sdk', VERSION) !== createNoopMeter();
 }
 
-/**
- * Shows a tracer's counters through OpenTelemetry's global meter provider, under its names for SDKs (`otel.sdk.*`); where none is
- * registered yet, nothing happens. `counts` are shown as `traces.span.metrics.calls`. Answers what takes them off again. Counters are read when metrics are collected, never on a span's way.
- */
-export function observeStats(stats: () => TracerStats, counts?: OperationCounts): () => void {
+function observe({ config, stats, inFlightSpans, counts }: StatsSource): () => void {
   const meter = metrics.getMeter('@throughline/sdk', VERSION);
-  const exportResults = (result: ObservableResult, reasons: readonly (keyof TracerStats['dropped'])[]): void => {
-    const { dropped, exported } = stats();
-    result.observe(exported, COMPONENT);
-    for (const reason of reasons) result.observe(dropped[reason], { ...COMPONENT, 'error.type': reason });
+  const instance = observed++;
+  const processor = componentOf('batching_span_processor', instance);
+  const exporter = { ...componentOf(exporterType(config), instance), ...serverOf(config) };
+  const failed = (result: ObservableResult, component: Attributes, reasons: readonly DropReason[]): void => {
+    const { dropped } = stats();
+    for (const reason of reasons) result.observe(dropped[reason], { ...component, 'error.type': reason });
   };
   const removals = [
-    observed(meter.createObservableCounter('otel.sdk.span.started', SPANS), (result) => {
+    watched(meter.createObservableCounter('otel.sdk.span.started', SPANS), (result) => {
       const { started, sampled } = stats();
       result.observe(sampled, SAMPLED);
       result.observe(started - sampled, NOT_SAMPLED);
     }),
-    observed(meter.createObservableUpDownCounter('otel.sdk.span.live', SPANS), (result) => {
+    watched(meter.createObservableUpDownCounter('otel.sdk.span.live', SPANS), (result) => {
       result.observe(stats().live, SAMPLED);
     }),
-    observed(meter.createObservableUpDownCounter('otel.sdk.processor.span.queue.size', SPANS), (result) => {
-      result.observe(stats().pendingSpans, COMPONENT);
+    watched(meter.createObservableUpDownCounter('otel.sdk.processor.span.queue.size', SPANS), (result) => {
+      result.observe(stats().pendingSpans - inFlightSpans(), processor);
     }),
-    observed(meter.createObservableCounter('otel.sdk.processor.span.processed', SPANS), (result) => {
-      exportResults(result, ['queue_full', 'limit', 'export_failed', 'rejected', 'no_exporter', 'shutdown']);
+    watched(meter.createObservableUpDownCounter('otel.sdk.processor.span.queue.capacity', SPANS), (result) => {
+      // By default bytes are the limit, and the number of spans has none.
+      if (Number.isFinite(config.maxQueueSize)) result.observe(config.maxQueueSize, processor);
     }),
-    observed(meter.createObservableCounter('otel.sdk.exporter.span.exported', SPANS), (result) => {
-      exportResults(result, ['export_failed', 'rejected']);
+    watched(meter.createObservableCounter('otel.sdk.processor.span.processed', SPANS), (result) => {
+      // What was handed over to be sent is processed, whatever becomes of it.
+      const { exported, dropped } = stats();
+      result.observe(exported + dropped.export_failed + dropped.rejected, processor);
+      failed(result, processor, ['queue_full', 'no_exporter', 'shutdown']);
+    }),
+    watched(meter.createObservableUpDownCounter('otel.sdk.exporter.span.inflight', SPANS), (result) => {
+      result.observe(inFlightSpans(), exporter);
+    }),
+    watched(meter.createObservableCounter('otel.sdk.exporter.span.exported', SPANS), (result) => {
+      result.observe(stats().exported, exporter);
+      failed(result, exporter, ['export_failed', 'rejected']);
     }),
   ];
   if (counts !== undefined) {
     const calls = meter.createObservableCounter('traces.span.metrics.calls', { unit: '{call}' });
-    removals.push(observed(calls, (result) => observeCalls(result, counts)));
+    removals.push(watched(calls, (result) => observeCalls(result, counts)));
   }
   return () => {
     for (const remove of removals) remove();
@@ -82,6 +126,28 @@ function attributesOf(name: string, kind: number, status: number): Record<string
   };
 }
 
+type DropReason = keyof TracerStats['dropped'];
+
+function componentOf(type: string, instance: number): Attributes {
+  return { 'otel.component.type': type, 'otel.component.name': `${type}/${instance}` };
+}
+
+function exporterType({ exporter, protocol }: StatsSource['config']): string {
+  if (typeof exporter === 'function') return 'throughline_span_exporter';
+  if (exporter !== 'otlp') return `${exporter}_span_exporter`;
+  return protocol === 'http/json' ? 'otlp_http_json_span_exporter' : 'otlp_http_span_exporter';
+}
+
+function serverOf({ exporter, tracesUrl }: StatsSource['config']): Attributes {
+  if (exporter !== 'otlp') return {};
+  const { hostname, port, protocol } = new URL(tracesUrl);
+  const defaultPort = protocol === 'https:' ? 443 : 80;
+  return {
+    'server.address': hostname.replace(/^\[|\]$/g, ''),
+    'server.port': port === '' ? defaultPort : Number(port),
+  };
+}
+
 type Callback = (result: ObservableResult) => void;
 
 interface Instrument {
@@ -89,7 +155,7 @@ interface Instrument {
   removeCallback(callback: Callback): void;
 }
 
-function observed(instrument: Instrument, callback: Callback): () => void {
+function watched(instrument: Instrument, callback: Callback): () => void {
   instrument.addCallback(callback);
   return () => instrument.removeCallback(callback);
 }

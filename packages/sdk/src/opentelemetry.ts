@@ -1,9 +1,8 @@
-import { EventEmitter } from 'node:events';
+import { inspect } from 'node:util';
 import {
   context as contextApi,
   propagation as propagationApi,
   ProxyTracerProvider,
-  ROOT_CONTEXT,
   trace as traceApi,
   type Context,
   type ContextManager,
@@ -14,37 +13,43 @@ import {
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
 } from '@opentelemetry/api';
-import {
-  activeStore,
-  contextOf,
-  enterStore,
-  isSuppressed,
-  runWith,
-  runWithSpan,
-  spanInStore,
-  storeOf,
-  storeWithoutSpan,
-  storeWithSpan,
-  type Stored,
-} from './context.ts';
+import { activeStore, runWithSpan } from './active-store.ts';
+import { isSuppressed, spanInStore, storeOfGiven, storeWithoutSpan, storeWithSpan, type Stored } from './context.ts';
+import { StorageContextManager } from './context-manager.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
-import type { Attributes } from './attributes.ts';
+import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
+import { property } from './property.ts';
+
+/** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
+export interface SdkTracerProvider extends TracerProvider {
+  /** The tracer's `flush`: resolves when the time is up, too. */
+  forceFlush(): Promise<void>;
+  /** The tracer's `shutdown`. */
+  shutdown(): Promise<void>;
+}
 
 /** The same tracer behind the interfaces of `@opentelemetry/api`. */
 export interface OpenTelemetryAdapters {
-  readonly tracerProvider: TracerProvider;
+  readonly tracerProvider: SdkTracerProvider;
   readonly contextManager: ContextManager;
   readonly propagator: TextMapPropagator;
+}
+
+/** What a provider's life is made of; both never reject. */
+interface ProviderLife {
+  flush(): Promise<unknown>;
+  shutdown(): Promise<unknown>;
 }
 
 export function createOpenTelemetryAdapters(
   recorder: SpanRecorder,
   propagator: TextMapPropagator,
+  life: ProviderLife,
 ): OpenTelemetryAdapters {
   return {
-    tracerProvider: new RecorderTracerProvider(recorder),
+    tracerProvider: new RecorderTracerProvider(recorder, life),
     contextManager: new StorageContextManager(),
     propagator,
   };
@@ -53,29 +58,50 @@ export function createOpenTelemetryAdapters(
 /** Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer each call. */
 const CACHED_TRACERS_MAX = 1000;
 
-class RecorderTracerProvider implements TracerProvider {
+/** So that texts of any two tracers differ where these do. */
+const WHOLE = { depth: null, maxArrayLength: null, maxStringLength: null, breakLength: Infinity };
+const NO_ATTRIBUTES: AttributeSet = Object.freeze({ flat: [], dropped: 0, invalid: 0 });
+
+class RecorderTracerProvider implements SdkTracerProvider {
   readonly #recorder: SpanRecorder;
+  readonly #life: ProviderLife;
   readonly #tracers = new Map<string, OtelTracer>();
 
-  constructor(recorder: SpanRecorder) {
+  constructor(recorder: SpanRecorder, life: ProviderLife) {
     this.#recorder = recorder;
+    this.#life = life;
   }
 
-  getTracer(name: string, version = '', options?: OtelTracerOptions): OtelTracer {
-    const schemaUrl = options?.schemaUrl ?? '';
-    const key = JSON.stringify([name, version, schemaUrl]);
+  async forceFlush(): Promise<void> {
+    await this.#life.flush();
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#life.shutdown();
+  }
+
+  getTracer(name: string, version?: string, options?: OtelTracerOptions): OtelTracer {
+    const given = [name ?? '', version ?? '', property(options, 'schemaUrl') ?? ''].map(nameOf);
+    // The specification knows attributes of a scope, which the API's types do not have yet.
+    const attributes = attributeSet(property(options, 'attributes'), Infinity, this.#recorder.limits);
+    const key = JSON.stringify(given) + (attributes.flat.length === 0 ? '' : inspect(attributes.flat, WHOLE));
     let tracer = this.#tracers.get(key);
     if (tracer === undefined) {
-      const scope = newScope(nameOf(name ?? ''), nameOf(version), nameOf(schemaUrl));
-      tracer = new RecorderTracer(this.#recorder, scope);
+      const [scopeName = '', scopeVersion, schemaUrl] = given;
+      tracer = new RecorderTracer(this.#recorder, newScope(scopeName, scopeVersion, schemaUrl, attributes));
       if (this.#tracers.size < CACHED_TRACERS_MAX) this.#tracers.set(key, tracer);
     }
     return tracer;
   }
 }
 
-export function newScope(name: string, version: string, schemaUrl = ''): InstrumentationScope {
-  return { name, version, schemaUrl, attributes: { flat: [], dropped: 0, invalid: 0 } };
+export function newScope(
+  name: string,
+  version = '',
+  schemaUrl = '',
+  attributes: AttributeSet = NO_ATTRIBUTES,
+): InstrumentationScope {
+  return { name, version, schemaUrl, attributes };
 }
 
 class RecorderTracer implements OtelTracer {
@@ -88,7 +114,7 @@ class RecorderTracer implements OtelTracer {
   }
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
-    return this.#start(name, options, storeOfGiven(context));
+    return this.#start(name, options, storeOrActive(context));
   }
 
   startActiveSpan<F extends (span: OtelSpan) => unknown>(
@@ -108,7 +134,7 @@ class RecorderTracer implements OtelTracer {
     context: Context | undefined,
     fn: F,
   ): ReturnType<F> {
-    const stored = storeOfGiven(context);
+    const stored = storeOrActive(context);
     const span = this.#start(name, options, stored);
     const before = context === undefined ? stored : activeStore();
     return runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
@@ -120,15 +146,23 @@ class RecorderTracer implements OtelTracer {
     stored: Stored | undefined,
   ): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
-    const parentStore = options?.root === true ? storeWithoutSpan(stored) : stored;
+    const parentStore = isRoot(options) ? storeWithoutSpan(stored) : stored;
     const parent = ownSpan(this.#recorder, spanInStore(parentStore));
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
   }
 }
 
+function isRoot(options: OtelSpanOptions | undefined): boolean {
+  try {
+    return options?.root === true;
+  } catch {
+    return false;
+  }
+}
+
 /** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
-function storeOfGiven(context: Context | undefined): Stored | undefined {
-  return typeof context?.getValue === 'function' ? storeOf(context) : activeStore();
+function storeOrActive(context: Context | undefined): Stored | undefined {
+  return context === undefined ? activeStore() : (storeOfGiven(context) ?? activeStore());
 }
 
 /** What the two APIs accept alike at a span's start. */
@@ -164,93 +198,13 @@ export function startWithOptions(
 /** Our identity of any span: itself, or one that stands for another implementation's. */
 export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | undefined): SpanIdentity | undefined {
   if (span === undefined) return undefined;
-  if (span instanceof SpanIdentity) return span === INVALID_SPAN ? undefined : span;
-  return typeof span.spanContext === 'function' ? recorder.identityOf(span.spanContext()) : undefined;
-}
-
-class StorageContextManager implements ContextManager {
-  active(): Context {
-    return contextOf(activeStore());
+  try {
+    if (span instanceof SpanIdentity) return span === INVALID_SPAN ? undefined : span;
+    return typeof span.spanContext === 'function' ? recorder.identityOf(span.spanContext()) : undefined;
+  } catch {
+    // Another implementation's, or none at all.
+    return undefined;
   }
-
-  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
-    context: Context,
-    fn: F,
-    thisArg?: ThisParameterType<F>,
-    ...args: A
-  ): ReturnType<F> {
-    const stored = storeOf(context ?? ROOT_CONTEXT);
-    return runWith(stored, () => fn.apply(thisArg, args));
-  }
-
-  bind<T>(context: Context, target: T): T {
-    const stored = storeOf(context ?? ROOT_CONTEXT);
-    if (target instanceof EventEmitter) return bindEmitter(target, (fn) => bound(stored, fn));
-    return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
-  }
-
-  /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
-  attach(context: Context): { dispose(): void } {
-    const before = activeStore();
-    enterStore(storeOf(context ?? ROOT_CONTEXT));
-    let isAttached = true;
-    return {
-      dispose() {
-        if (isAttached) enterStore(before);
-        isAttached = false;
-      },
-    };
-  }
-
-  enable(): this {
-    return this;
-  }
-
-  disable(): this {
-    return this;
-  }
-}
-
-type Listener = (this: unknown, ...args: unknown[]) => unknown;
-
-function bound(stored: ReturnType<typeof storeOf>, fn: Listener): Listener {
-  const wrapper: Listener = function (this: unknown, ...args) {
-    return runWith(stored, () => fn.apply(this, args));
-  };
-  Object.defineProperty(wrapper, 'length', { configurable: true, value: fn.length });
-  return wrapper;
-}
-
-const ADD_METHODS = ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'] as const;
-const REMOVE_METHODS = ['off', 'removeListener'] as const;
-
-/** Makes every listener that is added from now on run through `wrap`, and still be removable by its own identity. */
-function bindEmitter<T extends EventEmitter>(emitter: T, wrap: (fn: Listener) => Listener): T {
-  const wrappers = new WeakMap<Listener, Listener>();
-  // `once` calls `on` on the emitter itself: the inner call must not wrap again.
-  let isAdding = false;
-  const methods = emitter as unknown as Record<string, (event: string | symbol, listener: Listener) => unknown>;
-  for (const name of ADD_METHODS) {
-    const original = methods[name];
-    if (original === undefined) continue;
-    methods[name] = function (event, listener) {
-      if (isAdding || typeof listener !== 'function') return original.call(emitter, event, listener);
-      const wrapper = wrappers.get(listener) ?? wrap(listener);
-      wrappers.set(listener, wrapper);
-      isAdding = true;
-      try {
-        return original.call(emitter, event, wrapper);
-      } finally {
-        isAdding = false;
-      }
-    };
-  }
-  for (const name of REMOVE_METHODS) {
-    const original = methods[name];
-    if (original === undefined) continue;
-    methods[name] = (event, listener) => original.call(emitter, event, wrappers.get(listener) ?? listener);
-  }
-  return emitter;
 }
 
 /**

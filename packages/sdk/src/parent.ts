@@ -52,8 +52,14 @@ export function storeUnder(
   }
 }
 
+/** Whether it has the methods of a context; a span has not. Never throws. */
 function isContext(parent: unknown): parent is Context {
-  if (typeof parent !== 'object' || parent === null || parent instanceof SpanIdentity) return false;
-  const { getValue, setValue } = parent as Partial<Context>;
-  return typeof getValue === 'function' && typeof setValue === 'function';
+  if (typeof parent !== 'object' || parent === null) return false;
+  try {
+    if (parent instanceof SpanIdentity) return false;
+    const { getValue, setValue, deleteValue } = parent as Partial<Context>;
+    return typeof getValue === 'function' && typeof setValue === 'function' && typeof deleteValue === 'function';
+  } catch {
+    return false;
+  }
 }

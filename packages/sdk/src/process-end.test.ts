@@ -10,10 +10,10 @@ beforeEach(async () => {
 afterEach(() => sink.close());
 
 /** An application that ends one span, and then does what is told. */
-function app(rest: string, endpoint = sink.url): Child {
+function app(rest: string, endpoint = sink.url, flushTimeoutMillis = 300): Child {
   return evalChild(`
     import { Tracer } from './src/index.ts';
-    const tracer = new Tracer({ endpoint: ${JSON.stringify(endpoint)}, flushTimeoutMillis: 300 });
+    const tracer = new Tracer({ endpoint: ${JSON.stringify(endpoint)}, flushTimeoutMillis: ${flushTimeoutMillis} });
     tracer.startSpan('last').end();
     ${rest}
     console.log('ready');
@@ -38,6 +38,18 @@ describe('the end of the process', () => {
     expect(JSON.parse(await child.line())).toMatchObject({ shutdown: 1 });
     expect(await child.exited()).toEqual({ code: 0, signal: null });
     await hanging.close();
+  });
+
+  it('does not wait for a collector that is away, however long it may wait', async () => {
+    const away = await startSink();
+    await away.close();
+    const count = "process.on('exit', () => console.log(tracer.stats().dropped.shutdown));";
+    const child = app(count, away.url, 3_600_000);
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+    expect([await child.line(), await child.line()]).toEqual(['ready', '1']);
+    const signalled = app(`${STAY} process.kill(process.pid, 'SIGINT');`, away.url, 3_600_000);
+    expect(await signalled.exited()).toEqual({ code: null, signal: 'SIGINT' });
+    expect(signalled.stderr()).toContain('ECONNREFUSED');
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)('by %s sends what is left, and ends by that signal', async (signal) => {

@@ -1,6 +1,6 @@
 /** A property of whatever the application handed over; `undefined` where there is none or reading it throws. */
 export function property(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null) return undefined;
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
   try {
     return Reflect.get(value, name);
   } catch {

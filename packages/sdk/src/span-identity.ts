@@ -18,17 +18,19 @@ export class SpanIdentity {
   /** The 64 bits as two signed integers. */
   declare readonly id0: number;
   declare readonly id1: number;
-  /** It came in from another process. */
-  declare readonly isRemote: boolean;
   /** Other forms of the identity, made on first use and kept. */
   declare forms: IdentityForms | undefined;
 
-  constructor(trace: LocalTrace, id0: number, id1: number, isRemote: boolean) {
+  constructor(trace: LocalTrace, id0: number, id1: number) {
     this.trace = trace;
     this.id0 = id0;
     this.id1 = id1;
-    this.isRemote = isRemote;
     this.forms = undefined;
+  }
+
+  /** It came in from another process. */
+  get isRemote(): boolean {
+    return false;
   }
 
   /** The immutable identity that is sent to other processes: OpenTelemetry's SpanContext. */

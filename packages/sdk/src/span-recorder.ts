@@ -2,19 +2,20 @@ import type { SpanContext } from '@opentelemetry/api';
 import type { Attributes, AttributeSet, StoredValue } from './attributes.ts';
 import { WallClock, type Clock, type TimeAnchor } from './clock.ts';
 import type { Stored } from './context.ts';
-import { int32OfHex, type IdGenerator } from './ids.ts';
+import { int32OfHex, RandomBatch, type IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
-import { decideByForeignSampler, type ForeignDecision, type OtelSampler } from './sampling/foreign-sampler.ts';
+import { followWish } from './sampling/caller-wish.ts';
 import { CountedRecording } from './sampling/counted-recording.ts';
+import { decideByForeignSampler, type OtelSampler } from './sampling/foreign-sampler.ts';
 import type { RootCounter } from './sampling/root-counter.ts';
 import type { LocalRootSampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
 import type { SpanProcessors } from './span-processor.ts';
-import { highHalf, lowHalf, nameOf, NonRecordingSpan, RecordingSpan, type SpanLink } from './span.ts';
+import { nameOf, NonRecordingSpan, RecordingSpan, RemoteSpan, type SpanLink } from './span.ts';
 import type { Counters } from './stats.ts';
-import { givenUnixNano, type TimeInput } from './time.ts';
+import type { TimeInput } from './time.ts';
 
 /** The library that a span comes from: OTLP's InstrumentationScope. */
 export interface InstrumentationScope {
@@ -30,7 +31,8 @@ export interface SpanSink {
 }
 
 export interface SpanRecorderOptions {
-  readonly ids: IdGenerator;
+  /** Cryptographic randomness by default. */
+  readonly ids?: IdGenerator | undefined;
   readonly clock: Clock;
   readonly sampler: LocalRootSampler;
   /** Counts local roots exactly. */
@@ -50,15 +52,14 @@ const KIND_INTERNAL = 0;
 const KIND_MAX = 4;
 
 /** Stands for "no span": where tracing is suppressed, off or shut down. */
-export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0, false);
+export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
 
 /** Starts spans and takes them back at their end: what our own API and OpenTelemetry's stand on. */
 export class SpanRecorder {
   readonly limits: SpanLimits;
   readonly counters: Counters;
   readonly processors: SpanProcessors | undefined;
-  readonly #ids: IdGenerator;
-  readonly #clock: Clock;
+  readonly #random: RandomBatch;
   readonly #wallClock: WallClock;
   readonly #sampler: LocalRootSampler;
   readonly #rootCounter: RootCounter | undefined;
@@ -66,25 +67,26 @@ export class SpanRecorder {
   readonly #sink: SpanSink;
   readonly #liveSpans: LiveSpans;
   #isWatching = false;
+  /** Whether spans start in the longer way: a sampler of OpenTelemetry decides each, or local roots are counted. */
+  readonly #isSpecial: boolean;
+  /** Whether somebody wants to know of each span that starts. */
+  #isObserved: boolean;
   #enabled: boolean;
 
   constructor(options: SpanRecorderOptions) {
     this.limits = options.limits;
     this.counters = options.counters;
-    this.#ids = options.ids;
-    this.#clock = options.clock;
+    this.#random = new RandomBatch(options.ids);
     this.#wallClock = new WallClock(options.clock);
     this.#sampler = options.sampler;
     this.#rootCounter = options.rootCounter;
     this.#foreignSampler = options.foreignSampler;
+    this.#isSpecial = options.foreignSampler !== undefined || options.rootCounter !== undefined;
     this.processors = options.processors;
+    this.#isObserved = options.processors !== undefined;
     this.#sink = options.sink;
     this.#liveSpans = options.liveSpans;
     this.#enabled = options.enabled;
-  }
-
-  monotonicMs(): number {
-    return this.#clock.monotonicMs();
   }
 
   /** Whether a child can be decided differently from its parent. */
@@ -94,68 +96,164 @@ export class SpanRecorder {
 
   /**
    * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `stored` is the context for samplers
-   * and processors of OpenTelemetry.
+   * and processors of OpenTelemetry. What few tracers have stands apart, because V8 inlines into a short function only.
    */
   start(
     scope: InstrumentationScope,
-    givenName: string,
+    name: string,
     parent: SpanIdentity | undefined,
-    givenKind: number | undefined,
+    kind: number | undefined,
     startTime: TimeInput | undefined,
     attributes?: unknown,
     links?: unknown,
     stored?: Stored,
   ): RecordingSpan | NonRecordingSpan {
     if (!this.#enabled) return passedOn(parent);
-    const { counters, processors } = this;
-    counters.started++;
-    const name = nameOf(givenName);
-    const kind = kindOf(givenKind);
+    if (this.#isSpecial) {
+      return this.#startSpecial({
+        scope,
+        name,
+        parent,
+        kind,
+        startTime,
+        attributes,
+        links,
+        stored,
+      });
+    }
+    this.counters.started++;
     const isChild = parent !== undefined && parent.trace.isLocal;
-    let trace = isChild ? parent.trace : this.#newLocalTrace(parent);
-    let decision: ForeignDecision | undefined;
-    if (this.#foreignSampler !== undefined) {
-      const span = { name, kind, attributes, links, stored };
-      decision = decideByForeignSampler(this.#foreignSampler, trace, !isChild, span, this.limits);
-      trace = decision.trace;
-    } else if (!isChild) {
-      const hasParent = parent !== undefined && !parent.trace.isSamplingDeferred;
-      this.#sampler.decide(trace, hasParent, name, kind, attributes);
-    }
-    const id0 = this.#ids.int32();
-    let id1 = this.#ids.int32();
-    while ((id0 | id1) === 0) id1 = this.#ids.int32();
-    const isRecorded = decision === undefined ? trace.sampled : decision.isRecorded;
-    const rootCounter = this.#rootCounter;
-    const isCounted = rootCounter !== undefined && !isChild;
-    if (!isRecorded) {
-      if (isCounted) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
-      return new NonRecordingSpan(trace, id0, id1, false);
-    }
-    const isCrowded = counters.live >= this.#liveSpans.watchFrom;
-    if (isCrowded && !this.#liveSpans.hasRoom()) {
-      if (isCounted) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
-      return new NonRecordingSpan(trace, id0, id1, false);
-    }
-    counters.live++;
-    if (trace.sampled) counters.sampled++;
-    const nowMs = this.#clock.monotonicMs();
-    if (!isChild) trace.anchor = this.#wallClock.anchorAt(nowMs);
-    const anchor = trace.anchor as TimeAnchor;
-    const unixNano = startTime === undefined ? undefined : givenUnixNano(startTime, anchor, nowMs);
-    const high = unixNano === undefined ? anchor.highAt(nowMs) : highHalf(unixNano);
-    const low = unixNano === undefined ? anchor.lowAt(nowMs) : lowHalf(unixNano);
-    const operation = isCounted ? rootCounter.start(name, kind) : undefined;
-    const span =
-      operation === undefined
-        ? new RecordingSpan(this, scope, trace, id0, id1, parent, name, kind, high, low)
-        : new CountedRecording(this, scope, trace, id0, id1, parent, name, kind, high, low, operation);
-    if (attributes !== undefined) span.setAttributes(attributes as Attributes);
-    if (links !== undefined) span.addLinks(links as SpanLink[]);
-    if (decision !== undefined) setFlat(span, decision.attributes);
-    if (isCrowded) this.#watch(span);
-    processors?.start(span, stored);
+    const trace = isChild ? parent.trace : this.#newLocalRoot(parent, name, kind, attributes, stored);
+    const random = this.#random;
+    const at = random.take(2);
+    const id0 = random.batch[at] as number;
+    // W3C Trace Context forbids the id that is all zero.
+    const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
+    if (!trace.sampled || this.#isFull()) return new NonRecordingSpan(trace, id0, id1);
+    const anchor = this.#seek(trace, isChild, startTime);
+    const span = new RecordingSpan(
+      this,
+      scope,
+      trace,
+      id0,
+      id1,
+      parent,
+      typeof name === 'string' ? name : nameOf(name),
+      kind === undefined ? KIND_INTERNAL : kindOf(kind),
+      anchor.high,
+      anchor.low,
+    );
+    this.counters.sampled++;
+    if (attributes !== undefined || links !== undefined) setGiven(span, attributes, links);
+    if (this.#isObserved) this.#observe(span, stored);
     return span;
+  }
+
+  /** The same where a sampler of OpenTelemetry decides every span, or local roots are counted. */
+  #startSpecial(start: SpanStart): RecordingSpan | NonRecordingSpan {
+    const { parent, attributes, links, stored } = start;
+    const name = nameOf(start.name);
+    const kind = kindOf(start.kind);
+    this.counters.started++;
+    const isChild = parent !== undefined && parent.trace.isLocal;
+    const decision = this.#decideSpecial(start, name, kind, isChild);
+    const { trace } = decision;
+    const random = this.#random;
+    const at = random.take(2);
+    const id0 = random.batch[at] as number;
+    const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
+    const rootCounter = isChild ? undefined : this.#rootCounter;
+    if (!decision.isRecorded || this.#isFull()) {
+      if (rootCounter !== undefined) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
+      return new NonRecordingSpan(trace, id0, id1);
+    }
+    const { high, low } = this.#seek(trace, isChild, start.startTime);
+    const span =
+      rootCounter === undefined
+        ? new RecordingSpan(this, start.scope, trace, id0, id1, parent, name, kind, high, low)
+        : new CountedRecording(
+            this,
+            start.scope,
+            trace,
+            id0,
+            id1,
+            parent,
+            name,
+            kind,
+            high,
+            low,
+            rootCounter.start(name, kind),
+          );
+    if (trace.sampled) this.counters.sampled++;
+    if (attributes !== undefined || links !== undefined) setGiven(span, attributes, links);
+    if (decision.attributes !== undefined) setFlat(span, decision.attributes);
+    if (this.#isObserved) this.#observe(span, stored);
+    return span;
+  }
+
+  #decideSpecial(
+    { parent, attributes, links, stored }: SpanStart,
+    name: string,
+    kind: number,
+    isChild: boolean,
+  ): { readonly trace: LocalTrace; readonly isRecorded: boolean; readonly attributes?: AttributeSet } {
+    if (this.#foreignSampler === undefined) {
+      const trace = isChild
+        ? (parent as SpanIdentity).trace
+        : this.#newLocalRoot(parent, name, kind, attributes, stored);
+      return { trace, isRecorded: trace.sampled };
+    }
+    const undecided = isChild ? (parent as SpanIdentity).trace : this.#newLocalTrace(parent);
+    const span = { name, kind, attributes, links, stored };
+    return decideByForeignSampler(this.#foreignSampler, undecided, !isChild, span, this.limits);
+  }
+
+  /** A local root's trace, with the decision. */
+  #newLocalRoot(
+    parent: SpanIdentity | undefined,
+    name: string,
+    kind: number | undefined,
+    attributes: unknown,
+    stored: Stored | undefined,
+  ): LocalTrace {
+    const trace = this.#newLocalTrace(parent);
+    const isDecided = parent === undefined ? followWish(trace, stored) : !parent.trace.isSamplingDeferred;
+    this.#sampler.decide(trace, isDecided, name, kind, attributes);
+    return trace;
+  }
+
+  #newLocalTrace(parent: SpanIdentity | undefined): LocalTrace {
+    const trace = parent === undefined ? newTrace(this.#random) : continuedTrace(parent.trace);
+    trace.anchor = this.#wallClock.lastAnchor;
+    return trace;
+  }
+
+  /** The trace's anchor at a span's start. */
+  #seek(trace: LocalTrace, isChild: boolean, startTime: TimeInput | undefined): TimeAnchor {
+    if (!isChild) trace.anchor = this.#wallClock.now();
+    const anchor = trace.anchor as TimeAnchor;
+    if (isChild || startTime !== undefined) anchor.seek(startTime);
+    return anchor;
+  }
+
+  /** Counts a span that is going to live, or answers that there is no room for it. */
+  #isFull(): boolean {
+    const { counters } = this;
+    if (counters.live >= this.#liveSpans.watchFrom && !this.#makeRoom()) return true;
+    counters.live++;
+    return false;
+  }
+
+  #makeRoom(): boolean {
+    // From now on, so that the end of a watched span is not missed.
+    this.#isWatching = true;
+    this.#isObserved = true;
+    return this.#liveSpans.hasRoom();
+  }
+
+  #observe(span: RecordingSpan, stored: Stored | undefined): void {
+    if (this.counters.live > this.#liveSpans.watchFrom) this.#liveSpans.watch(span);
+    this.processors?.start(span, stored);
   }
 
   /** Takes a span that has just ended. */
@@ -163,18 +261,13 @@ export class SpanRecorder {
     const { counters } = this;
     counters.live--;
     if (this.#isWatching) this.#liveSpans.ended(span);
-    this.#rootCounter?.endRecorded(span);
     this.processors?.end(span);
+    this.#rootCounter?.endRecorded(span);
     // Recorded for processors alone.
     if (!span.trace.sampled) return;
     counters.ended++;
     if (this.#enabled) this.#sink.add(span);
     else counters.dropped.shutdown++;
-  }
-
-  #watch(span: RecordingSpan): void {
-    this.#isWatching = true;
-    this.#liveSpans.watch(span);
   }
 
   /** From now on spans are not recorded, only passed on; those that end are counted as dropped. */
@@ -192,18 +285,28 @@ export class SpanRecorder {
       const id0 = int32OfHex(spanId, 0);
       const id1 = int32OfHex(spanId, 8);
       if (Number.isNaN(id0 + id1) || (id0 | id1) === 0) return undefined;
-      return new NonRecordingSpan(trace, id0, id1, isRemote === true);
+      return isRemote === true ? new RemoteSpan(trace, id0, id1) : new NonRecordingSpan(trace, id0, id1);
     } catch {
       // A getter or a tracestate of the application threw.
       return undefined;
     }
   }
+}
 
-  #newLocalTrace(parent: SpanIdentity | undefined): LocalTrace {
-    const trace = parent === undefined ? newTrace(this.#ids) : continuedTrace(parent.trace);
-    trace.anchor = this.#wallClock.lastAnchor;
-    return trace;
-  }
+interface SpanStart {
+  readonly scope: InstrumentationScope;
+  readonly name: string;
+  readonly parent: SpanIdentity | undefined;
+  readonly kind: number | undefined;
+  readonly startTime: TimeInput | undefined;
+  readonly attributes: unknown;
+  readonly links: unknown;
+  readonly stored: Stored | undefined;
+}
+
+function setGiven(span: RecordingSpan, attributes: unknown, links: unknown): void {
+  if (attributes !== undefined) span.setAttributes(attributes as Attributes);
+  if (links !== undefined) span.addLinks(links as SpanLink[]);
 }
 
 function setFlat(span: RecordingSpan, { flat }: AttributeSet): void {
@@ -212,9 +315,9 @@ function setFlat(span: RecordingSpan, { flat }: AttributeSet): void {
 
 /** What stands for a span that is not made: its parent's identity, so that a trace from elsewhere goes on unbroken. */
 function passedOn(parent: SpanIdentity | undefined): NonRecordingSpan {
-  return parent === undefined
-    ? INVALID_SPAN
-    : new NonRecordingSpan(parent.trace, parent.id0, parent.id1, parent.isRemote);
+  if (parent === undefined) return INVALID_SPAN;
+  const { trace, id0, id1 } = parent;
+  return parent.isRemote ? new RemoteSpan(trace, id0, id1) : new NonRecordingSpan(trace, id0, id1);
 }
 
 function kindOf(kind: unknown): number {

@@ -84,8 +84,8 @@ export class SpanView {
   get resource(): ReadableResource {
     return this.#source.resource;
   }
-  get instrumentationScope(): InstrumentationScope {
-    return this.#span.scope;
+  get instrumentationScope(): ReadableScope {
+    return readableScope(this.#span.scope);
   }
 
   // Exporters take these two out of the object, as the standard SDK's interface allows.
@@ -149,6 +149,28 @@ export class SpanView {
       dropped: [details?.droppedAttributes ?? 0, details?.droppedEvents ?? 0, details?.droppedLinks ?? 0],
     };
   }
+}
+
+/** An instrumentation scope as the standard SDK's exporters read it. */
+interface ReadableScope {
+  readonly name: string;
+  readonly version: string;
+  readonly schemaUrl: string;
+  readonly attributes: OtelAttributes;
+  readonly droppedAttributesCount: number;
+}
+
+/** One for each scope: exporters may tell them apart by identity. */
+const readableScopes = new WeakMap<InstrumentationScope, ReadableScope>();
+
+function readableScope(scope: InstrumentationScope): ReadableScope {
+  let readable = readableScopes.get(scope);
+  if (readable === undefined) {
+    const { name, version, schemaUrl } = scope;
+    readable = { name, version, schemaUrl, ...plainSet(scope.attributes) };
+    readableScopes.set(scope, readable);
+  }
+  return readable;
 }
 
 /** A resource as the standard SDK's exporters read it. */

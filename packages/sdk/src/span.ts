@@ -13,11 +13,11 @@ import {
 import { exceptionAttributes } from './exception.ts';
 import { property } from './property.ts';
 import type { TimeAnchor } from './clock.ts';
-import type { LocalTrace } from './local-trace.ts';
+import { LocalTrace } from './local-trace.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
 import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
-import { givenUnixNano, type TimeInput } from './time.ts';
+import { isTimeInput, type TimeInput } from './time.ts';
 
 /** Another span that this one is related to. */
 export interface SpanLink {
@@ -100,7 +100,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     startHigh: number,
     startLow: number,
   ) {
-    super(trace, id0, id1, false);
+    super(trace, id0, id1);
     this.recorder = recorder;
     this.scope = scope;
     this.parent = parent;
@@ -121,18 +121,21 @@ export class RecordingSpan extends SpanIdentity implements Span {
   }
 
   setAttribute(key: string, value: AttributeValue): this {
-    if (this.ended || value === undefined || value === null) return this;
-    const { limits } = this.recorder;
-    let stored: StoredValue | undefined;
-    if (typeof key !== 'string' || key === '') stored = undefined;
-    else if (typeof value === 'number' || typeof value === 'boolean') stored = value;
-    else stored = storedValue(value, limits);
-    if (stored === undefined) {
-      this.recorder.counters.invalidAttributes++;
-      return this;
-    }
-    this.setStored(key, stored);
+    if (this.ended) return this;
+    const isAsGiven =
+      typeof value === 'string'
+        ? value.length <= this.recorder.limits.attributeValueLengthLimit
+        : typeof value === 'number' || typeof value === 'boolean';
+    if (isAsGiven && typeof key === 'string' && key.length > 0) this.setStored(key, value as StoredValue);
+    else this.#setCopy(key, value);
     return this;
+  }
+
+  #setCopy(key: unknown, value: unknown): void {
+    if (value === undefined || value === null) return;
+    const stored = typeof key === 'string' && key !== '' ? storedValue(value, this.recorder.limits) : undefined;
+    if (stored === undefined) this.recorder.counters.invalidAttributes++;
+    else this.setStored(key as string, stored);
   }
 
   /** Sets an attribute whose value is a copy already. */
@@ -178,15 +181,8 @@ export class RecordingSpan extends SpanIdentity implements Span {
     const isTime = isTimeInput(attributesOrTime);
     const attributes = attributeSet(isTime ? undefined : attributesOrTime, limits.attributePerEventCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    const nowMs = this.recorder.monotonicMs();
-    const given = isTime ? attributesOrTime : time;
-    const unixNano = given === undefined ? undefined : givenUnixNano(given, this.#anchor, nowMs);
-    details.events.push({
-      timeHigh: unixNano === undefined ? this.#anchor.highAt(nowMs) : highHalf(unixNano),
-      timeLow: unixNano === undefined ? this.#anchor.lowAt(nowMs) : lowHalf(unixNano),
-      name: nameOf(name),
-      attributes,
-    });
+    const anchor = this.#seek(isTime ? attributesOrTime : time);
+    details.events.push({ timeHigh: anchor.high, timeLow: anchor.low, name: nameOf(name), attributes });
     return this;
   }
 
@@ -199,15 +195,25 @@ export class RecordingSpan extends SpanIdentity implements Span {
       return this;
     }
     const identity = this.recorder.identityOf(property(link, 'context'));
-    if (identity === undefined) return this;
     const attributes = attributeSet(property(link, 'attributes'), limits.attributePerLinkCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    details.links.push({ identity, attributes });
+    // OpenTelemetry: a link to nowhere is recorded for the attributes that it has.
+    if (identity === undefined && attributes.flat.length === 0) details.droppedLinks++;
+    else details.links.push({ identity: identity ?? NOWHERE, attributes });
     return this;
   }
 
   addLinks(links: readonly SpanLink[]): this {
-    if (Array.isArray(links)) for (const link of links) this.addLink(link);
+    if (this.ended) return this;
+    try {
+      if (!Array.isArray(links)) return this;
+      const { length } = links;
+      const taken = Math.min(length, Math.max(this.recorder.limits.linkCountLimit, LINKS_EXAMINED_MIN));
+      for (let i = 0; i < taken; i++) this.addLink(links[i] as SpanLink);
+      if (taken < length) this.#ownDetails().droppedLinks += length - taken;
+    } catch {
+      // A proxy of the application's threw; what came before it stays.
+    }
     return this;
   }
 
@@ -235,10 +241,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
   /** Ends the span now, or at a given time; an end before its start becomes its start. A second call does nothing. */
   end(endTime?: TimeInput): void {
     if (this.ended) return;
-    const nowMs = this.recorder.monotonicMs();
-    const unixNano = endTime === undefined ? undefined : givenUnixNano(endTime, this.#anchor, nowMs);
-    let high = unixNano === undefined ? this.#anchor.highAt(nowMs) : highHalf(unixNano);
-    let low = unixNano === undefined ? this.#anchor.lowAt(nowMs) : lowHalf(unixNano);
+    let { high, low } = this.#seek(endTime);
     if (isBefore(high, low, this.startHigh, this.startLow)) {
       high = this.startHigh;
       low = this.startLow;
@@ -265,19 +268,13 @@ export class RecordingSpan extends SpanIdentity implements Span {
     return (this.details ??= new SpanDetails());
   }
 
-  get #anchor(): TimeAnchor {
+  /** The trace's anchor, at a given time or at the present. */
+  #seek(given: TimeInput | undefined): TimeAnchor {
     // A recorded span's trace has a root here, and with it an anchor.
-    return this.trace.anchor as TimeAnchor;
+    const anchor = this.trace.anchor as TimeAnchor;
+    anchor.seek(given);
+    return anchor;
   }
-}
-
-/** The upper and lower half of 64 bits, as signed integers. */
-export function highHalf(value: bigint): number {
-  return Number(BigInt.asIntN(32, value >> 32n));
-}
-
-export function lowHalf(value: bigint): number {
-  return Number(BigInt.asIntN(32, value));
 }
 
 function isBefore(high: number, low: number, otherHigh: number, otherLow: number): boolean {
@@ -286,7 +283,7 @@ function isBefore(high: number, low: number, otherHigh: number, otherLow: number
 
 const NO_ATTRIBUTES: FlatAttributes = [];
 
-/** A span that only carries its identity: unsampled, remote, or of a tracer that is off. */
+/** A span that only carries its identity: unsampled, or of a tracer that is off. */
 export class NonRecordingSpan extends SpanIdentity implements Span {
   isRecording(): boolean {
     return false;
@@ -323,6 +320,19 @@ export class NonRecordingSpan extends SpanIdentity implements Span {
   }
 }
 
+/** A span of another process, known by the headers that it sent. */
+export class RemoteSpan extends NonRecordingSpan {
+  override get isRemote(): boolean {
+    return true;
+  }
+}
+
+/** How many of a long list of links are looked at even where fewer can be kept: those at its beginning may be none. */
+const LINKS_EXAMINED_MIN = 1024;
+
+/** What a link points to whose context is not valid. */
+const NOWHERE = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
+
 /** A span's name is text; what else was given is shown as text where it can be. */
 export function nameOf(name: unknown): string {
   if (typeof name === 'string') return name;
@@ -331,8 +341,4 @@ export function nameOf(name: unknown): string {
   } catch {
     return 'unknown';
   }
-}
-
-function isTimeInput(value: unknown): value is TimeInput {
-  return typeof value === 'number' || value instanceof Date || Array.isArray(value);
 }

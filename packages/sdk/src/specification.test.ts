@@ -12,9 +12,14 @@ import {
   SpanStatusCode,
   trace,
   type Context,
+  type Link,
+  type ProxyTracerProvider,
   type Span as OtelSpan,
+  type Tracer as OtelTracer,
 } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SdkTracerProvider } from './opentelemetry.ts';
+import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
 import { Tracer } from './index.ts';
 
@@ -22,6 +27,17 @@ let sink: Sink;
 let tracer: Tracer;
 const api = (): ReturnType<typeof trace.getTracer> => trace.getTracer('lib', '1.0');
 const KEY = createContextKey('key');
+
+const link = (digit: string): Link => ({
+  context: { traceId: digit.repeat(32), spanId: digit.repeat(16), traceFlags: 1 },
+  attributes: { digit },
+});
+
+async function sent(count: number): Promise<readonly ReadSpan[]> {
+  await tracer.flush();
+  expect(sink.spans).toHaveLength(count);
+  return sink.spans;
+}
 
 beforeEach(async () => {
   sink = await startSink();
@@ -47,6 +63,36 @@ describe('the TracerProvider', () => {
     await tracer.flush();
     expect(sink.spans).toHaveLength(5);
     expect(sink.spans[4]?.scope).toMatchObject({ name: 'lib', version: '1.0' });
+  });
+
+  it('knows a tracer by its attributes too, and sends them with its scope', async () => {
+    const { tracerProvider } = tracer.openTelemetry;
+    const tracerWith = (attributes: object): OtelTracer =>
+      tracerProvider.getTracer('a', '1', { schemaUrl: 'https://schema', attributes } as object);
+    const shard = tracerWith({ shard: 1, list: ['x'.repeat(200), 2n] });
+    expect(tracerWith({ shard: 1, list: ['x'.repeat(200), 2n] })).toBe(shard);
+    expect(tracerWith({ shard: 2, list: ['x'.repeat(200), 2n] })).not.toBe(shard);
+    expect(tracerProvider.getTracer('a', '1', { schemaUrl: 'https://schema' })).not.toBe(shard);
+    shard.startSpan('x').end();
+    const [span] = await sent(1);
+    expect(span?.scope).toEqual({
+      name: 'a',
+      version: '1',
+      schemaUrl: 'https://schema',
+      attributes: { shard: 1n, list: ['x'.repeat(200), 2n] },
+    });
+  });
+
+  it('flushes and shuts down as those of the standard SDK, through the proxy of the API too', async () => {
+    api().startSpan('x').end();
+    const proxy = trace.getTracerProvider() as ProxyTracerProvider;
+    const provider = proxy.getDelegate() as unknown as SdkTracerProvider;
+    await provider.forceFlush();
+    expect(sink.spans).toHaveLength(1);
+    await provider.shutdown();
+    expect(tracer.startSpan('late').isRecording()).toBe(false);
+    await provider.forceFlush();
+    await provider.shutdown();
   });
 
   it('makes spans that do nothing after shutdown, whose context is still valid for propagation', async () => {
@@ -133,6 +179,45 @@ describe('a span', () => {
         attributes: { 'exception.type': 'E', 'exception.message': 'm', 'exception.stacktrace': 's' },
       },
     ]);
+  });
+
+  it('keeps the order of its links, those it starts with first, and links to nowhere that have attributes', async () => {
+    const nowhere = { context: INVALID_SPAN_CONTEXT };
+    const span = api().startSpan('x', { links: [link('2'), { ...nowhere, attributes: { digit: 'none' } }] });
+    span
+      .addLink(link('1'))
+      .addLinks([link('3'), nowhere, { ...link('4'), attributes: {} }])
+      .end();
+    const [read] = await sent(1);
+    expect(read?.links.map(({ traceId, attributes }) => [traceId[0], attributes])).toEqual([
+      ['2', { digit: '2' }],
+      ['0', { digit: 'none' }],
+      ['1', { digit: '1' }],
+      ['3', { digit: '3' }],
+      ['4', {}],
+    ]);
+    expect(read?.droppedLinksCount).toBe(1);
+  });
+
+  it('carries every type of attribute, and text in any script', async () => {
+    api()
+      .startSpan('x')
+      .setAttributes({ text: 'žluťoučký 🐎', yes: true, float: 1.5, int: -(2 ** 53) + 1 })
+      .setAttribute('pole 極', ['a', 'b'])
+      .setAttribute('numbers', [1, 2.5])
+      .setAttribute('booleans', [true, false])
+      .setAttribute('none', null as never)
+      .end();
+    const [read] = await sent(1);
+    expect(read?.attributes).toEqual({
+      text: 'žluťoučký 🐎',
+      yes: true,
+      float: new Double(1.5),
+      int: -(2n ** 53n) + 1n,
+      'pole 極': ['a', 'b'],
+      numbers: [1n, new Double(2.5)],
+      booleans: [true, false],
+    });
   });
 
   it('keeps the order of its events, and of attributes in the order they were first set', async () => {

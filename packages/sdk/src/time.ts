@@ -1,5 +1,4 @@
 import type { HrTime } from '@opentelemetry/api';
-import type { TimeAnchor } from './clock.ts';
 
 /** `[seconds, nanoseconds]` or milliseconds since the epoch, a Date, or a reading of `performance.now()`. */
 export type TimeInput = HrTime | number | Date;
@@ -8,17 +7,36 @@ const NS_PER_MS = 1_000_000n;
 /** OTLP's times have 64 bits. */
 const UNIX_NANO_MAX = 2n ** 64n - 1n;
 
-/** Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. */
-export function givenUnixNano(time: unknown, anchor: TimeAnchor, monotonicMs: number): bigint | undefined {
-  const unixNano = parse(time, anchor, monotonicMs);
-  return unixNano === undefined || unixNano < 0n || unixNano > UNIX_NANO_MAX ? undefined : unixNano;
+/**
+ * Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. Never throws.
+ * `zeroUnixNano` is when `performance.now()` was 0, `monotonicMs` what it is.
+ */
+export function givenUnixNano(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
+  try {
+    const unixNano = parse(time, zeroUnixNano, monotonicMs);
+    return unixNano === undefined || unixNano < 0n || unixNano > UNIX_NANO_MAX ? undefined : unixNano;
+  } catch {
+    // A proxy or a method of the application's threw, or there are more seconds than any number of nanoseconds.
+    return undefined;
+  }
 }
 
-function parse(time: unknown, anchor: TimeAnchor, monotonicMs: number): bigint | undefined {
+/** Whether it has the form of a time, and is not a set of attributes. Never throws. */
+export function isTimeInput(value: unknown): value is TimeInput {
+  if (typeof value === 'number') return true;
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    return value instanceof Date || Array.isArray(value);
+  } catch {
+    return false;
+  }
+}
+
+function parse(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
   if (typeof time === 'number') {
     if (!isCount(time)) return undefined;
     // OpenTelemetry allows both; no wall time of this century is below a process's age.
-    return time <= monotonicMs ? anchor.unixNano + nsOfMs(time) : nsOfMs(time);
+    return time <= monotonicMs ? zeroUnixNano + nsOfMs(time) : nsOfMs(time);
   }
   if (time instanceof Date) {
     const ms = time.getTime();

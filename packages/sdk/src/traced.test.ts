@@ -41,12 +41,14 @@ it('traces decorated methods and ends a span that is used, through built output'
   await expect(run['fail']?.()).rejects.toThrow('closed');
   expect(run['open']?.()).toBe('opened');
   expect(run['used']?.()).toBe(true);
+  expect(run['same']?.()).toBe('item');
   await tracer.shutdown();
   expect(sink.spans.map(({ name, status, attributes }) => [name, status.code, attributes])).toEqual([
     ['CornerShop.total', 0, {}],
     ['shop.fail', 2, { 'app.kind': 'test' }],
     ['Shop.open', 0, {}],
     ['used', 0, {}],
+    ['CornerShop.same', 0, {}],
   ]);
   await sink.close();
 });

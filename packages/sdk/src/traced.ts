@@ -1,7 +1,8 @@
 import type { SpanOptions, Tracer } from './tracer.ts';
 import type { Span } from './span.ts';
 
-type Method = (this: never, ...args: never[]) => unknown;
+// oxlint-disable-next-line typescript/no-explicit-any -- TypeScript's own type of a decorated method asks for it.
+type Method<This> = (this: This, ...args: any) => any;
 
 export interface TracedOptions extends Omit<SpanOptions, 'parent' | 'root' | 'startTime'> {
   readonly tracer: Tracer;
@@ -15,10 +16,13 @@ export interface TracedOptions extends Omit<SpanOptions, 'parent' | 'root' | 'st
  */
 export function traced(
   given: Tracer | TracedOptions,
-): <Target extends Method>(method: Target, context: ClassMethodDecoratorContext) => Target {
+): <This, Target extends Method<This>>(method: Target, context: ClassMethodDecoratorContext<This, Target>) => Target {
   const isTracer = 'startSpan' in given;
   const { tracer, name, ...options }: TracedOptions = isTracer ? { tracer: given } : given;
-  return <Target extends Method>(method: Target, context: ClassMethodDecoratorContext): Target => {
+  return <This, Target extends Method<This>>(
+    method: Target,
+    context: ClassMethodDecoratorContext<This, Target>,
+  ): Target => {
     const methodName = String(context.name);
     const wrapper = function (this: unknown, ...args: unknown[]): unknown {
       const spanName = name ?? `${classNameOf(this, context.static)}.${methodName}`;

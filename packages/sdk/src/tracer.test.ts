@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ConfigError } from './errors.ts';
 import { seededIds, TestClock } from './test-support/recorded.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
+import { createTestTracer } from './testing.ts';
 import { Tracer, type TracerOptions } from './index.ts';
 
 const tracers: Tracer[] = [];
@@ -213,5 +214,53 @@ describe('a tracer', () => {
 
   it('refuses wrong options when it is made', () => {
     expect(() => new Tracer({ sampling: 2, register: false })).toThrow(ConfigError);
+  });
+});
+
+type Settle = (resolve: (value: unknown) => void, reject: (error: unknown) => void) => unknown;
+
+/** Like a query builder: nothing is sent before somebody awaits it. */
+function lazily(settle: Settle): PromiseLike<unknown> {
+  // oxlint-disable-next-line unicorn/no-thenable -- it is what the test is about.
+  return { then: settle } as PromiseLike<unknown>;
+}
+
+describe('what the function of span answers', () => {
+  it('may be any thenable: it is awaited in the span, and settles alike', async () => {
+    const { tracer: tested, spans } = createTestTracer();
+    const query = lazily((resolve) => tested.span('query', () => resolve(5)));
+    expect(await tested.span('outer', () => query)).toBe(5);
+    const failing = lazily((_, reject) => reject(new Error('no')));
+    await expect(tested.span('fails', () => failing)).rejects.toThrow('no');
+    const throwing = lazily(() => {
+      throw new Error('at once');
+    });
+    await expect(tested.span('throws', () => throwing)).rejects.toThrow('at once');
+    const [inner, outer, ...failed] = spans();
+    expect([inner?.name, inner?.parentSpanId]).toEqual(['query', outer?.spanId]);
+    expect(failed.map(({ name, status, statusMessage }) => [name, status, statusMessage])).toEqual([
+      ['fails', 'error', 'no'],
+      ['throws', 'error', 'at once'],
+    ]);
+  });
+
+  it('may be a rejection or an exception with nothing in it, which is an error all the same', async () => {
+    const { tracer: tested, spans } = createTestTracer();
+    // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the same.
+    await expect(tested.span('rejects', () => Promise.reject(undefined))).rejects.toBe(undefined);
+    const thrown: unknown[] = [];
+    try {
+      tested.span('throws', () => {
+        // oxlint-disable-next-line typescript/only-throw-error -- the same.
+        throw undefined;
+      });
+    } catch (error) {
+      thrown.push(error);
+    }
+    expect(thrown).toEqual([undefined]);
+    expect(spans().map(({ status, events }) => [status, events.length])).toEqual([
+      ['error', 1],
+      ['error', 1],
+    ]);
   });
 });

@@ -1,10 +1,12 @@
+import { types } from 'node:util';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, type Config, type TracerOptions } from './config.ts';
-import { activeStore, isSuppressed, runWith, runWithSpan, spanInStore, storeWithSpan, type Stored } from './context.ts';
+import { activeStore, runWith, runWithSpan } from './active-store.ts';
+import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
@@ -12,9 +14,8 @@ import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
-import { createRandomIds } from './ids.ts';
 import { LiveSpans } from './live-spans.ts';
-import { hasMeterProvider, observeStats } from './metrics.ts';
+import { observeStats } from './metrics.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -30,7 +31,7 @@ import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
 import { CountedRoot } from './sampling/counted-root.ts';
 import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
-import type { SpanIdentity } from './span-identity.ts';
+import { SpanIdentity } from './span-identity.ts';
 import { SpanProcessors } from './span-processor.ts';
 import { readableResource } from './span-view.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
@@ -53,7 +54,6 @@ export interface SpanOptions {
 
 /** `process.exit` is held up no longer than this, whatever `flushTimeoutMillis` says: nothing else runs meanwhile. */
 const BLOCKING_FLUSH_MAX_MS = 1000;
-const METER_RECHECK_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -72,7 +72,7 @@ export class Tracer {
   readonly #lite: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
-  #unobserve: (() => void) | undefined;
+  readonly #unobserve: () => void;
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
@@ -100,7 +100,7 @@ export class Tracer {
     const clock = options.clock ?? systemClock;
     this.#sampling = startSampling({ config, clock, counters: this.#counters, diagnostics });
     this.#recorder = new SpanRecorder({
-      ids: options.ids ?? createRandomIds(),
+      ids: options.ids,
       clock,
       sampler: this.#sampling.sampler,
       rootCounter: this.#sampling.rootCounter,
@@ -121,20 +121,23 @@ export class Tracer {
     this.#propagator = new CompositePropagator(config.propagators.map(formatOf), (span) =>
       ownSpan(this.#recorder, span),
     );
-    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator);
+    this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0,
-      flush: () => this.flush(),
+      flush: () => this.#flush(config.flushTimeoutMillis, true),
       flushBlocking: () => {
         this.#batch.seal();
         this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, BLOCKING_FLUSH_MAX_MS));
       },
       discardPending: () => this.#exporter.discard(),
     };
-    this.#observeStats();
-    // A meter provider is often registered just after the tracer.
-    if (this.#unobserve === undefined) setTimeout(() => this.#observeStats(), METER_RECHECK_MS).unref();
+    this.#unobserve = observeStats({
+      config,
+      stats: () => this.stats(),
+      inFlightSpans: () => this.#exporter.inFlightSpans,
+      counts: this.#sampling.counts,
+    });
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
   }
 
@@ -149,23 +152,33 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const fn = maybeFn ?? (optionsOrFn as (span: Span) => Result);
-    // A mistake of the application's, which must not become an exception that it would not have without us.
-    if (typeof fn !== 'function') return undefined as Result;
-    const options = maybeFn === undefined ? undefined : (optionsOrFn as SpanOptions);
     const stored = activeStore();
-    const span = this.#start(name, options, stored);
+    if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
+      return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
+    }
+    // A mistake of the application's, which must not become an exception that it would not have without us.
+    if (typeof maybeFn !== 'function') return undefined as Result;
+    const options = optionsOrFn as SpanOptions;
+    return this.#run(this.#start(name, options, stored), storeUnder(this.#recorder, options, stored), stored, maybeFn);
+  }
+
+  /** Runs `fn` in a span that has just started, under what `under` holds besides it; `stored` is what is active now. */
+  #run<Result>(
+    span: RecordingSpan | NonRecordingSpan,
+    under: Stored | undefined,
+    stored: Stored | undefined,
+    fn: (span: Span) => Result,
+  ): Result {
     // An unsampled child is its parent's own span: what is active stays as it is.
     if (span === stored || span === INVALID_SPAN) return fn(span);
-    const under = options === undefined ? stored : storeUnder(this.#recorder, options, stored);
     let result: Result;
     try {
       result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
     } catch (error) {
-      this.endSpan(span, error);
+      endFailed(span, error);
       throw error;
     }
-    if (isThenable(result)) return this.#endWhenSettled(span, result) as Result;
+    if (isThenable(result)) return endWhenSettled(span, under, result) as Result;
     span.end();
     return result;
   }
@@ -178,11 +191,8 @@ export class Tracer {
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
   endSpan(span: Span, error?: unknown): void {
     try {
-      if (error !== undefined) {
-        span.recordException(error);
-        span.setStatus({ code: 2, message: errorMessage(error) });
-      }
-      span.end();
+      if (error === undefined) span.end();
+      else endFailed(span, error);
     } catch {
       // It is no span of ours.
     }
@@ -225,12 +235,7 @@ export class Tracer {
 
   /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
   async flush(timeoutMs?: number): Promise<boolean> {
-    const millis = millisOf(timeoutMs, this.config.flushTimeoutMillis);
-    this.#batch.seal();
-    const isSent = this.#exporter.flush(millis);
-    if (this.#processors === undefined) return await isSent;
-    const isFlushed = await withinMs(this.#processors.forceFlush(), millis);
-    return (await isSent) && isFlushed;
+    return await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), false);
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
@@ -238,15 +243,10 @@ export class Tracer {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
 
-  #observeStats(): void {
-    if (this.#shutdown !== undefined || !hasMeterProvider()) return;
-    this.#unobserve ??= observeStats(() => this.stats(), this.#sampling.counts);
-  }
-
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
-    this.#unobserve?.();
+    this.#unobserve();
     const isAllSent = await this.flush(timeoutMs);
     await withinMs(this.#sampling.stop(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     if (this.#processors !== undefined) {
@@ -255,6 +255,14 @@ export class Tracer {
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
+  }
+
+  async #flush(millis: number, isLast: boolean): Promise<boolean> {
+    this.#batch.seal();
+    const isSent = this.#exporter.flush(millis, isLast);
+    if (this.#processors === undefined) return await isSent;
+    const isFlushed = await withinMs(this.#processors.forceFlush(), millis);
+    return (await isSent) && isFlushed;
   }
 
   /** Exports in the same turn, however many requests end in it. */
@@ -284,6 +292,15 @@ export class Tracer {
     return () => registration.unregister();
   }
 
+  /** Starts a span without options: mostly either nothing or a span of ours is active. */
+  #startPlain(name: string, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
+    if (stored !== undefined && (!(stored instanceof SpanIdentity) || stored === INVALID_SPAN)) {
+      return this.#start(name, undefined, stored);
+    }
+    if (stored !== undefined && this.#lite && isUnsampledHere(stored)) return stored;
+    return this.#recorder.start(this.#scope, name, stored, undefined, undefined, undefined, undefined, stored);
+  }
+
   #start(name: string, options: SpanOptions | undefined, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
     if (isSuppressed(stored)) return INVALID_SPAN;
     if (typeof options !== 'object' || options === null) {
@@ -295,19 +312,6 @@ export class Tracer {
     const parent = ownSpan(this.#recorder, spanInStore(parentStore));
     if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
-  }
-
-  #endWhenSettled<T>(span: Span, result: PromiseLike<T>): PromiseLike<T> {
-    return result.then(
-      (value) => {
-        span.end();
-        return value;
-      },
-      (error: unknown) => {
-        this.endSpan(span, error);
-        throw error;
-      },
-    );
   }
 
   #pendingBytes(): number {
@@ -349,6 +353,37 @@ async function withinMs(promise: Promise<void>, timeoutMs: number): Promise<bool
   const answer = await Promise.race([inTime, late]);
   clearTimeout(timer);
   return answer;
+}
+
+/** Whatever was thrown, nothing at all too. */
+function endFailed(span: Span, error: unknown): void {
+  span.recordException(error);
+  span.setStatus({ code: 2, message: errorMessage(error) });
+  span.end();
+}
+
+/**
+ * Ends the span when what it has started is done. A thenable that is no promise, such as a query that is sent once it is awaited, is
+ * awaited at once and in the span.
+ */
+function endWhenSettled<T>(
+  span: RecordingSpan | NonRecordingSpan,
+  under: Stored | undefined,
+  result: PromiseLike<T>,
+): PromiseLike<T> {
+  const promise = types.isPromise(result)
+    ? (result as PromiseLike<T>)
+    : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
+  return promise.then(
+    (value) => {
+      span.end();
+      return value;
+    },
+    (error: unknown) => {
+      endFailed(span, error);
+      throw error;
+    },
+  );
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */

@@ -1,5 +1,6 @@
-import { checkNumber, checkUrl, MILLIS_MAX } from './config-checks.ts';
+import { checkKnownNames, checkNumber, checkUrl, MILLIS_MAX } from './config-checks.ts';
 import { ConfigEnvironment } from './config-environment.ts';
+import { checkHeaders } from './config-export.ts';
 import { newHttpExporter } from './export/create-exporter.ts';
 import type { ExporterFactory } from './export/exporter.ts';
 import { ZIPKIN_JSON } from './export/zipkin-json.ts';
@@ -14,6 +15,11 @@ export interface ZipkinOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
+const OPTION_NAMES: Readonly<Record<keyof ZipkinOptions, true>> = {
+  endpoint: true,
+  timeoutMillis: true,
+  headers: true,
+};
 const DEFAULT_ENDPOINT = 'http://127.0.0.1:9411/api/v2/spans';
 const DEFAULT_TIMEOUT_MILLIS = 10_000;
 
@@ -22,7 +28,9 @@ const DEFAULT_TIMEOUT_MILLIS = 10_000;
  * @throws ConfigError for a wrong option.
  */
 export function zipkin(options: ZipkinOptions = {}): ExporterFactory {
+  checkKnownNames('zipkin', options, OPTION_NAMES);
   const env = new ConfigEnvironment(process.env);
+  const headers = checkHeaders(options.headers) ?? {};
   const endpoint = checkUrl('zipkin.endpoint', options.endpoint) ?? env.url('OTEL_EXPORTER_ZIPKIN_ENDPOINT');
   const exportTimeoutMillis =
     checkNumber('zipkin.timeoutMillis', options.timeoutMillis, 1, MILLIS_MAX) ??
@@ -30,7 +38,6 @@ export function zipkin(options: ZipkinOptions = {}): ExporterFactory {
     DEFAULT_TIMEOUT_MILLIS;
   return (context) => {
     for (const warning of env.warnings) context.diagnostics.warn(warning);
-    const headers = options.headers ?? {};
     return newHttpExporter(context, endpoint?.href ?? DEFAULT_ENDPOINT, ZIPKIN_JSON, { headers, exportTimeoutMillis });
   };
 }

@@ -15,9 +15,13 @@ interface ClientError extends Error {
 
 /**
  * Answers what Node itself refuses before there is a request, such as TLS on a port without it: with a body that says
- * why, and closes the connection. `answer` puts the status and the sentence into the server's own form.
+ * why, and closes the connection. `answer` puts the status and the sentence into the server's own form; it is told whether
+ * the request's headers had not arrived.
  */
-export function answerClientErrors(server: Server, answer: (status: number, why: string) => ClientErrorAnswer): void {
+export function answerClientErrors(
+  server: Server,
+  answer: (status: number, why: string, isInHeaders: boolean) => ClientErrorAnswer,
+): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
   for (const event of ['request', 'checkContinue']) {
     server.prependListener(event, ({ socket }: { socket: Duplex }, response: ServerResponse) => {
@@ -33,7 +37,7 @@ export function answerClientErrors(server: Server, answer: (status: number, why:
       return;
     }
     const status = statusOf(error.code);
-    const { contentType, body } = answer(status, explain(error));
+    const { contentType, body } = answer(status, explain(error), response === undefined || response.writableFinished);
     const head = [
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
       'Connection: close',

@@ -2,19 +2,40 @@ import type { Readiness, ReadinessFinding } from './api/health-routes.ts';
 import type { SpoolStatus } from './ingest/spool.ts';
 import type { EngineState } from './storage/engine.ts';
 
+/** What acknowledged spans may wait to be stored before a person should know. */
+const BEHIND_MS = 30_000;
+
+export interface Findings {
+  readonly engine: EngineState;
+  readonly spool: SpoolStatus;
+  readonly isStopping: boolean;
+  readonly isWithoutGrpc: boolean;
+}
+
 /** Segments that were set aside are named up to this many. */
 const SEGMENTS_NAMED = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
-export function readiness(engine: EngineState, spool: SpoolStatus, stopping: boolean): Readiness {
+export function readiness({ engine, spool, isStopping, isWithoutGrpc }: Findings): Readiness {
   const problems: ReadinessFinding[] = [];
-  if (stopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
+  if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
   else if (engine.kind !== 'ready') {
     problems.push({ code: `engine_${engine.kind}`, message: `the store is ${engine.kind}` });
   }
   if (spool.blockedBy !== null) problems.push({ code: 'spool_blocked', message: spool.blockedBy });
-  return { problems, warnings: setAside(spool.rejectedSegments) };
+  const warnings = setAside(spool.rejectedSegments);
+  if (spool.backlogAgeMs > BEHIND_MS) {
+    const { backlogSegments: segments, backlogBytes: bytes } = spool;
+    const age = Math.round(spool.backlogAgeMs / 1_000);
+    const message = `the store is ${age} s behind: ${segments} segments with ${bytes} bytes wait to be stored`;
+    warnings.push({ code: 'store_behind', message });
+  }
+  if (isWithoutGrpc) {
+    const message = 'spans are not taken over OTLP/gRPC: another program has its port';
+    warnings.push({ code: 'otlp_grpc_off', message });
+  }
+  return { problems, warnings };
 }
 
 function setAside(segments: readonly string[]): ReadinessFinding[] {

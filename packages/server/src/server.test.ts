@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { ServicesResponse, Story, TracesData, TracesResponse } from '@throughline/trace';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { readConfig } from './config.ts';
+import { readConfig } from './config/config.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
 
@@ -88,11 +88,14 @@ const SENT: TracesData = {
 };
 
 const log = pino({ level: 'silent' });
-const options = { engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url) };
+const options = {
+  engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url),
+  jsonWorkerPath: new URL('../dist/receivers/json-worker.js', import.meta.url),
+};
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {
   const env = { THROUGHLINE_OTLP_HTTP_PORT: '0', THROUGHLINE_OTLP_GRPC_PORT: '0', THROUGHLINE_HTTP_PORT: httpPort };
-  return startServer(readConfig(['--data-dir', dataDirectory], env), log, options);
+  return startServer(readConfig(['--data-dir', dataDirectory, '--retention-max-age', '36500'], env), log, options);
 }
 
 async function send(server: RunningServer, data: TracesData): Promise<Response> {

@@ -10,13 +10,15 @@ import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
 import { samplingRoute } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
-import type { Config, Settings } from './config.ts';
-import { ownHostNames, SETTINGS } from './config.ts';
+import type { Config } from './config/config.ts';
+import { isLoopback, ownHostNames } from './config/config.ts';
+import { LIMIT_SETTINGS } from './config/limits.ts';
+import { SETTINGS, type Settings } from './config/settings.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './ingest/loader.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
-import { DEFAULT_QUERY_LIMITS } from './query/limits.ts';
+import { LimitCounter } from './limit-counter.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
@@ -44,6 +46,8 @@ export interface ServerOptions {
   readonly uiDirectory?: string;
   /** The built program of the engine's process; the one that is shipped by default. */
   readonly engineProcessPath?: URL;
+  /** The built program of the thread that decodes large JSON bodies; the one that is shipped by default. */
+  readonly jsonWorkerPath?: URL;
 }
 
 /** A port or a host that cannot be listened on. */
@@ -52,41 +56,54 @@ class StartError extends Error {
   readonly code = 'cannot_listen';
 }
 
-/** The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. */
-const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'sampling', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
-
 /**
- * How long the loader may go on when the collector stops; what it leaves behind is loaded at the next start. All such
- * times together stay well below the 10 s after which containers are killed.
+ * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The times
+ * that each may take stay together below the 10 s after which containers are killed.
  */
-const DRAIN_TIMEOUT_MS = 1_500;
-/** How long running questions may go on when the collector stops. */
-const API_CLOSE_TIMEOUT_MS = 1_000;
+const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'sampling', 'spool', 'loader', 'api', 'engine', 'dataDirectory'] as const;
 
 /** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
   const stops: Partial<Record<(typeof STOP_ORDER)[number], () => Promise<unknown>>> = {};
   let closing: Promise<void> | null = null;
-  const close = (): Promise<void> => (closing ??= stop(stops, log));
+  const close = (): Promise<void> => {
+    if (closing === null) log.info('stopping');
+    return (closing ??= stop(stops, log).finally(() => log.info('stopped')));
+  };
   try {
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
+    new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
+    const { limits } = config;
+    const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
     stops.dataDirectory = () => dataDirectory.release();
 
-    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry });
+    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry, limits: limits.spool });
     await spool.open();
     stops.spool = () => spool.close();
 
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
-    const receiving = { ingest: new Ingest({ spool, registry }), budget: new ByteBudget({ registry }), log, registry };
+    const receiving = {
+      ingest: new Ingest({ spool, registry, limits: limits.ingest, retentionDays: config.retentionDays }),
+      budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
+      log,
+      registry,
+    };
     const sampling = new Sampling({ directory: join(dataDirectory.path, 'sampling'), log, registry });
     stops.sampling = () => Promise.resolve(sampling.close());
-    const otlpHttp = new OtlpHttpReceiver({ ...receiving, routes: sampling.routes });
+    const otlpHttp = new OtlpHttpReceiver({
+      ...receiving,
+      routes: sampling.routes,
+      limits: limits.otlpHttp,
+      corsOrigins: config.corsOrigins,
+      hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
+      ...(options.jsonWorkerPath !== undefined && { jsonWorkerPath: options.jsonWorkerPath }),
+    });
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
     stops.otlpHttp = () => otlpHttp.close();
-    const otlpGrpc = new OtlpGrpcReceiver(receiving);
+    const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
@@ -94,28 +111,39 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       directory: dataDirectory.storePath,
       log,
       registry,
+      limits: limits.engine,
       onProcess: (pid) => dataDirectory.noteEngine(pid),
       ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
     });
-    const limits = DEFAULT_QUERY_LIMITS;
     const routes = [
       ...apiRoutes({
-        query: { engine, limits },
-        headlines: new Headlines(limits),
+        query: { engine, limits: limits.query },
+        headlines: new Headlines(limits.query),
+        registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       samplingRoute((service) => sampling.controller.sampling(service)),
-      ...healthRoutes({ registry, readiness: () => readiness(engine.state, spool.status, closing !== null) }),
+      ...healthRoutes({
+        registry,
+        readiness: () =>
+          readiness({
+            engine: engine.state,
+            spool: spool.status,
+            isStopping: closing !== null,
+            isWithoutGrpc: otlpGrpcAddress === null,
+          }),
+      }),
     ];
     const api = new ApiServer({
       routes: [...routes, openApiRoute(routes, VERSION)],
       ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url))),
-      hostNames: ownHostNames(config.host),
+      hostNames,
       log,
       registry,
+      limits: limits.http,
     });
     const uiAddress = await listen(api, config, 'httpPort');
-    stops.api = () => api.close(API_CLOSE_TIMEOUT_MS);
+    stops.api = () => api.close(limits.http.closeTimeoutMs);
     dataDirectory.notePorts({
       ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
       'OTLP/HTTP': otlpHttpAddress.port,
@@ -126,9 +154,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const loader = new Loader({ spool, engine, log, registry });
+      const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
       loader.start();
-      stops.loader = () => loader.drain(DRAIN_TIMEOUT_MS);
+      log.info({ dataDirectory: config.dataDirectory }, 'ready');
+      stops.loader = () => loader.drain(limits.loader.drainTimeoutMs);
     };
     const ready = open();
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
@@ -186,7 +215,7 @@ async function listenUnlessTaken(
     return await listen(server, config, setting);
   } catch (error) {
     const isTaken = error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    if (!isTaken || config.sources[setting] !== 'default') throw error;
+    if (!isTaken || config.sources.get(SETTINGS[setting].key) !== 'default') throw error;
     log.warn(`${error.message}; going on without it`);
     return null;
   }
@@ -216,4 +245,9 @@ function whereToSet(name: keyof Settings): string {
 function url(host: string, { port }: AddressInfo): string {
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
   return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
+
+/** A limit whose hits are counted by its own key. */
+function countsHits({ key, counter }: (typeof LIMIT_SETTINGS)[number]): boolean {
+  return counter?.includes(`"${key}"`) ?? false;
 }

@@ -1,6 +1,13 @@
 import { StoredMap, type FlatAttributes, type StoredValue } from '../attributes.ts';
 import { SPAN_ATTRIBUTES } from './otlp-tags.ts';
 import {
+  comparable,
+  overwriteValue,
+  TEMPLATE_ATTRIBUTES_MAX,
+  type SpanTemplate,
+  type TemplateAttribute,
+} from './span-template.ts';
+import {
   encodedField,
   NATIVE_WRITE_CHARACTERS,
   likelyUtf8Length,
@@ -27,40 +34,22 @@ const ELEMENT = 0x0a;
 /** Distinct keys whose bytes are kept; an application has some hundreds. */
 const CACHED_KEYS_MAX = 4096;
 const CACHED_KEY_CHARACTERS_MAX = 256;
-/** Places that `RecentKeys` remembers. */
-const RECENT_KEYS_MAX = 32;
-
-/** A value longer than this is not kept to be compared with the next one. */
-const KEPT_VALUE_CHARACTERS_MAX = 64;
-/** Comparing and keeping costs as much as it saves where values are mostly new: after so many the key is left alone. */
-const PATIENCE_VALUES = 64;
 /** An attribute that is not longer has lengths of one byte each. */
 const SHORT_MESSAGE_BYTES = 0x7f;
 /** The tag and length that stand before a KeyValue. */
 const BEFORE_KEY_BYTES = 2;
 
-/** A key's bytes, and the last value that stood under it. */
-class EncodedKey {
+/** A key's bytes. */
+export class EncodedKey {
   /** The whole field: tag, length, bytes. */
   readonly field: WordBytes;
   /** A span's short attribute up to its value, with its lengths still empty. */
   readonly head: WordBytes;
-  lastValue: string | undefined = undefined;
-  /** The whole attribute with that value, once it came twice. */
-  lastAttribute: WordBytes | undefined = undefined;
-  /** How many new values in a row are still worth being kept. */
-  patience = PATIENCE_VALUES;
 
   constructor(field: Uint8Array) {
     this.field = wordBytes(field);
     this.head = wordBytes(Buffer.concat([Buffer.from([SPAN_ATTRIBUTES, 0]), field, Buffer.from([VALUE, 0, 0, 0])]));
   }
-}
-
-/** The keys that a span of some name had last: the next one mostly has the same in the same order, and needs no look-up. */
-export class RecentKeys {
-  readonly keys: string[] = [];
-  readonly encoded: EncodedKey[] = [];
 }
 
 /** Writes attributes as repeated KeyValue fields. */
@@ -74,27 +63,61 @@ export class AttributeEncoder {
     }
   }
 
-  /** The same for a span's own attributes, the most frequent ones. */
-  writeSpanAttributes(writer: ProtobufWriter, flat: FlatAttributes, length: number, recent: RecentKeys): void {
-    const { keys, encoded } = recent;
-    for (let i = 0; i < length; i += 2) {
-      const name = flat[i] as string;
-      const at = i >> 1;
-      let key: EncodedKey;
-      if (at < keys.length && keys[at] === name) key = encoded[at] as EncodedKey;
-      else {
-        key = this.#encodedKey(name);
-        if (at <= keys.length && at < RECENT_KEYS_MAX) {
-          keys[at] = name;
-          encoded[at] = key;
-        }
+  /**
+   * A span's own attributes, the most frequent ones. The writer stands where they begin, and the span's bytes begin at `spanStart`. The
+   * attributes that the template remembers stand there already, as a copy; only what differs is written.
+   */
+  writeSpanAttributes(
+    writer: ProtobufWriter,
+    flat: FlatAttributes,
+    length: number,
+    template: SpanTemplate,
+    spanStart: number,
+  ): void {
+    const { attributes, count: known, start: source, end: sourceEnd } = template;
+    let at = writer.position;
+    let sourceAt = template.attributesStart;
+    let i = 0;
+    for (; i < known && 2 * i < length; i++) {
+      const attribute = attributes[i] as TemplateAttribute;
+      if (attribute.key !== flat[2 * i]) break;
+      const value = flat[2 * i + 1] as StoredValue;
+      const last = attribute.value;
+      const bytes = attribute.end - sourceAt;
+      sourceAt = attribute.end;
+      // Apart by type, so that each comparison is a machine's and not the language's.
+      const isSame = typeof value === 'string' ? typeof last === 'string' && value === last : value === last;
+      if (isSame) at += bytes;
+      else if (overwriteValue(writer, attribute.encodedKey, last, value, at + bytes, bytes)) {
+        attribute.value = value;
+        at += bytes;
+      } else {
+        writer.position = at;
+        this.#writeSpanAttribute(writer, attribute.encodedKey, value);
+        at = writer.position;
+        attribute.value = comparable(value);
+        const rest = sourceEnd - sourceAt;
+        writer.reserve(rest);
+        writer.buffer.copyWithin(at, source + sourceAt, source + sourceEnd);
       }
-      const value = flat[i + 1] as StoredValue;
-      if (typeof value === 'string') {
-        if (!writeShortString(writer, key, value)) writeStringAttribute(writer, SPAN_ATTRIBUTES, key.field, value);
-      } else if (typeof value !== 'number' || !writeSmallInteger(writer, key, value)) {
-        this.#writeAny(writer, SPAN_ATTRIBUTES, key, value);
-      }
+      attribute.end = at - spanStart;
+    }
+    writer.position = at;
+    for (; 2 * i < length; i++) {
+      const name = flat[2 * i] as string;
+      const key = this.#encodedKey(name);
+      const value = flat[2 * i + 1] as StoredValue;
+      this.#writeSpanAttribute(writer, key, value);
+      if (i < TEMPLATE_ATTRIBUTES_MAX) template.keep(i, name, key, value, writer.position - spanStart);
+    }
+    template.count = Math.min(length >> 1, TEMPLATE_ATTRIBUTES_MAX);
+  }
+
+  #writeSpanAttribute(writer: ProtobufWriter, key: EncodedKey, value: StoredValue): void {
+    if (typeof value === 'string') {
+      if (!writeShortString(writer, key, value)) writeStringAttribute(writer, SPAN_ATTRIBUTES, key.field, value);
+    } else if (typeof value !== 'number' || !writeSmallInteger(writer, key, value)) {
+      this.#writeAny(writer, SPAN_ATTRIBUTES, key, value);
     }
   }
 
@@ -147,14 +170,10 @@ export class AttributeEncoder {
 }
 
 /**
- * A short ASCII value, or the one that the key had last; answers false for any other, and has written nothing then. It is one flat
- * function because V8 inlines only so much: with the writer's methods it took half as long again.
+ * A short ASCII value; answers false for any other, and has written nothing then. It is one flat function because V8 inlines only so
+ * much: with the writer's methods it took half as long again.
  */
 function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string): boolean {
-  if (value === key.lastValue && key.lastAttribute !== undefined) {
-    writer.words(key.lastAttribute);
-    return true;
-  }
   const { words, byteLength } = key.head;
   const { length } = value;
   const messageBytes = byteLength - BEFORE_KEY_BYTES + length;
@@ -183,19 +202,7 @@ function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string
     }
     writer.position = valueStart + length;
   }
-  if (key.patience > 0 && length <= KEPT_VALUE_CHARACTERS_MAX) keepValue(key, value, buffer, start, writer.position);
   return true;
-}
-
-/** Most values either come again at once (a method, a host) or never (an id): the second time pays for the copy. */
-function keepValue(key: EncodedKey, value: string, buffer: Buffer, start: number, end: number): void {
-  if (value === key.lastValue) {
-    key.lastAttribute = wordBytes(buffer.subarray(start, end));
-    key.patience = PATIENCE_VALUES;
-  } else {
-    key.lastValue = --key.patience > 0 ? value : undefined;
-    key.lastAttribute = undefined;
-  }
 }
 
 /** An integer from 0 to 2¹⁴ − 1 under a key that is not long; answers false for any other, and has written nothing then. */

@@ -36,8 +36,13 @@ export class SpanBatch implements SpanSink {
       return;
     }
     if (encoder.isFull || encoder.spanCount >= maxExportBatchSize) this.seal();
-    else this.#timer ??= setTimeout(() => this.seal(), scheduledDelayMillis).unref();
+    else if (this.#timer === undefined) this.#sealLater(scheduledDelayMillis);
     if (onLocalRootEnd !== undefined && (span.parent === undefined || span.parent.isRemote)) onLocalRootEnd();
+  }
+
+  /** Apart from `add`: V8 would make the timer's closure a context in every call. */
+  #sealLater(delayMs: number): void {
+    this.#timer = setTimeout(() => this.seal(), delayMs).unref();
   }
 
   get pendingBytes(): number {

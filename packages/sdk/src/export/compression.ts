@@ -26,6 +26,26 @@ export const HAS_ZSTD = zstdCompress !== undefined && zstdCompressSync !== undef
 
 const gzip = promisify<Uint8Array, zlib.ZlibOptions, Uint8Array>(zlib.gzip);
 
+/** An answer's bytes as they were before a collector compressed them, though it was not asked to; as they are where that fails. */
+export function decodedAnswer(bytes: Uint8Array, contentEncoding: string | undefined, bytesMax: number): Uint8Array {
+  try {
+    const limit = { maxOutputLength: bytesMax };
+    switch (contentEncoding?.toLowerCase()) {
+      case 'gzip':
+      case 'x-gzip':
+        return zlib.gunzipSync(bytes, limit);
+      case 'deflate':
+        return zlib.inflateSync(bytes, limit);
+      case 'br':
+        return zlib.brotliDecompressSync(bytes, limit);
+      default:
+        return bytes;
+    }
+  } catch {
+    return bytes;
+  }
+}
+
 /** `undefined` for 'none', and for 'zstd' where Node has none. */
 export function compressorOf(compression: Compression): Compressor | undefined {
   if (compression === 'gzip') {

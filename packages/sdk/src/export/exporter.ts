@@ -7,9 +7,14 @@ import type { Chunk } from './otlp-encoder.ts';
 export interface ChunkExporter {
   /** Bytes waiting or under way. */
   readonly pendingBytes: number;
+  /** Spans in requests that are under way. */
+  readonly inFlightSpans: number;
   enqueue(chunk: Chunk): void;
-  /** Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. */
-  flush(timeoutMs: number): Promise<boolean>;
+  /**
+   * Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. Where it `isLast`,
+   * because the process ends, a collector that cannot be reached at all is not waited for: false, too.
+   */
+  flush(timeoutMs: number, isLast?: boolean): Promise<boolean>;
   /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
   flushBlocking(timeoutMs: number): void;
   /** Drops what is still pending. */
@@ -31,6 +36,7 @@ export type ExporterFactory = (context: ExporterContext) => ChunkExporter;
 /** Hands each chunk on at once, so that nothing is ever pending. `deliver` must not keep the bytes; what it throws is a drop. */
 export class ImmediateExporter implements ChunkExporter {
   readonly pendingBytes = 0;
+  readonly inFlightSpans = 0;
   readonly #context: ExporterContext;
   readonly #deliver: (bytes: Uint8Array) => void;
   #closed = false;
@@ -72,6 +78,7 @@ export class ImmediateExporter implements ChunkExporter {
 /** For `exporter: 'none'`: spans exist, for logs and other processes, and go nowhere. */
 export class NoExporter implements ChunkExporter {
   readonly pendingBytes = 0;
+  readonly inFlightSpans = 0;
   readonly #counters: Counters;
 
   constructor({ counters }: ExporterContext) {

@@ -1,5 +1,11 @@
 /** What a status most often means, as far as the person who set the exporter up can do something about it. */
+const REDIRECT_HINT = 'redirects are not followed: set `endpoint` to where it leads';
 const STATUS_HINTS: Readonly<Record<number, string>> = {
+  301: REDIRECT_HINT,
+  302: REDIRECT_HINT,
+  303: REDIRECT_HINT,
+  307: REDIRECT_HINT,
+  308: REDIRECT_HINT,
   401: 'is the right authorization among `headers` or in OTEL_EXPORTER_OTLP_HEADERS?',
   403: 'is the right authorization among `headers` or in OTEL_EXPORTER_OTLP_HEADERS?',
   404: '`endpoint` is the base URL, and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the whole one with /v1/traces: is it right?',
@@ -16,6 +22,7 @@ const CONNECTION_HINTS: readonly (readonly [words: RegExp, hint: string])[] = [
   ],
   [/ENOTFOUND|EAI_AGAIN/, 'is the host of `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT right?'],
   [/wrong version number|packet length too long|EPROTO/, 'the collector may speak http: where `endpoint` says https:'],
+  [/Parse Error/, 'what listens there speaks no HTTP/1.1; OTLP over HTTP is port 4318, and 4317 is gRPC'],
   [
     /self.signed|unable to (get|verify)|CERT_/i,
     'set `tls.ca` or OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate of its authority',

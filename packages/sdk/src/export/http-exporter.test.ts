@@ -3,8 +3,13 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { runChild } from '../test-support/child.ts';
 import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
+import { Diagnostics } from '../diagnostics.ts';
+import { Counters } from '../stats.ts';
+import { VERSION } from '../version.ts';
+import { OTLP_PROTOBUF } from './body-format.ts';
+import { HttpExporter } from './http-exporter.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
-import { retryAfterMs } from './http-post.ts';
+import { retryAfterMs, type PostResult } from './http-post.ts';
 import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -204,6 +209,7 @@ describe('the exporter', () => {
     const { tracer } = newTracer(sink.url, { headers: { authorization: 'Bearer x' } });
     for (let i = 0; i < 3; i++) await send(tracer);
     expect(ports.size).toBe(1);
+    expect(sink.requests[0]?.['user-agent']).toBe(`Throughline-OTLP-Exporter-Node/${VERSION}`);
     expect(sink.requests[0]).toMatchObject({
       authorization: 'Bearer x',
       'content-type': 'application/x-protobuf',
@@ -228,6 +234,41 @@ describe('the exporter', () => {
     expect(spans.map(({ name }) => name).toSorted()).toEqual(['GET', 'work']);
     expect(sink.requests.every((headers) => headers['traceparent'] === undefined)).toBe(true);
     await sink.close();
+  });
+});
+
+describe('the last flush', () => {
+  const answered: PostResult = { kind: 'answered', status: 200, retryAfterMs: undefined, body: new Uint8Array() };
+  const away: PostResult = { kind: 'unreachable', message: 'connect ECONNREFUSED', isAway: true };
+  const reset: PostResult = { kind: 'unreachable', message: 'read ECONNRESET' };
+
+  it.each<[string, PostResult[], boolean, number]>([
+    ['tries a second time where nobody listens', [away, answered], true, 1],
+    ['gives up then', [away, away, answered], false, 0],
+    ['gives up once nobody listens any more', [reset, reset, away, answered], false, 0],
+    ['goes on where somebody listens', [reset, reset, reset, answered], true, 1],
+  ])('%s', async (_, results, isAllSent, exported) => {
+    const counters = new Counters();
+    const exporter = new HttpExporter({
+      poster: {
+        post: () => Promise.resolve(results.shift() ?? answered),
+        postBlocking: () => [],
+        close: () => undefined,
+      },
+      format: OTLP_PROTOBUF,
+      url: 'http://collector',
+      maxQueueBytes: Infinity,
+      maxQueueSize: Infinity,
+      concurrency: 1,
+      retry: { maxAttempts: 10, initialDelayMillis: 1, maxDelayMillis: 1 },
+      counters,
+      diagnostics: new Diagnostics(() => undefined),
+      random: () => 0,
+    });
+    exporter.enqueue({ bytes: new Uint8Array(1), spanCount: 1, release: () => undefined });
+    expect(await exporter.flush(3_600_000, true)).toBe(isAllSent);
+    expect(counters.exported).toBe(exported);
+    exporter.close();
   });
 });
 

@@ -5,15 +5,8 @@ import type { ChunkExporter } from './exporter.ts';
 import { failureHint } from './failure-hint.ts';
 import type { PostResult } from './http-post.ts';
 import type { Chunk } from './otlp-encoder.ts';
-import { decodeErrorMessage } from './otlp-response.ts';
-
-export interface RetryOptions {
-  /** How often a request is sent before its spans are dropped. */
-  readonly maxAttempts: number;
-  /** Doubled after each failure, up to `maxDelayMillis`; a random share of it, half at least, is waited. */
-  readonly initialDelayMillis: number;
-  readonly maxDelayMillis: number;
-}
+import { decodeErrorMessage, shortText } from './otlp-response.ts';
+import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './retry.ts';
 
 export interface HttpExporterOptions {
   readonly poster: {
@@ -42,13 +35,13 @@ interface QueuedChunk extends Chunk {
 
 interface FlushWaiter {
   readonly chunks: Set<QueuedChunk>;
-  readonly done: () => void;
+  readonly isLast: boolean;
+  readonly done: (isAllDealtWith: boolean) => void;
 }
 
-const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+/** Failed connections in a row after which the end of the process does not wait for another: one may be a restart. */
+const AWAY_AFTER_FAILURES = 2;
 const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
-/** A collector may ask for a pause, not for silence. */
-const RETRY_AFTER_MAX_MS = 5 * 60_000;
 
 /**
  * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`; beyond it the newest chunk is dropped
@@ -76,6 +69,12 @@ export class HttpExporter implements ChunkExporter {
     return this.#pendingBytes;
   }
 
+  get inFlightSpans(): number {
+    let spans = 0;
+    for (const { spanCount } of this.#inFlight) spans += spanCount;
+    return spans;
+  }
+
   enqueue(newChunk: Chunk): void {
     const chunk: QueuedChunk = { ...newChunk, attempts: 0 };
     const { bytes } = chunk;
@@ -97,8 +96,7 @@ export class HttpExporter implements ChunkExporter {
     this.#pump();
   }
 
-  /** Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. */
-  flush(timeoutMs: number): Promise<boolean> {
+  flush(timeoutMs: number, isLast = false): Promise<boolean> {
     const chunks = new Set([...this.#waiting, ...this.#inFlight]);
     if (chunks.size === 0) return Promise.resolve(true);
     // Nobody asked for this pause but ourselves; whoever flushes has no time for it.
@@ -107,16 +105,15 @@ export class HttpExporter implements ChunkExporter {
     return new Promise((resolve) => {
       const waiter: FlushWaiter = {
         chunks,
-        done: () => {
+        isLast,
+        done: (isAllDealtWith) => {
           clearTimeout(deadline);
-          resolve(true);
+          this.#flushes.delete(waiter);
+          resolve(isAllDealtWith);
         },
       };
       // This timer alone holds the process: sockets and pauses do not.
-      const deadline = setTimeout(() => {
-        this.#flushes.delete(waiter);
-        resolve(false);
-      }, timeoutMs);
+      const deadline = setTimeout(() => waiter.done(false), timeoutMs);
       this.#flushes.add(waiter);
     });
   }
@@ -172,7 +169,10 @@ export class HttpExporter implements ChunkExporter {
     // `close` may have given it up meanwhile.
     if (!this.#inFlight.delete(chunk)) return;
     if (result.kind === 'answered') this.#answered(chunk, result);
-    else this.#failed(chunk, result.message, undefined, undefined);
+    else {
+      this.#failed(chunk, result.message, undefined, undefined);
+      if (result.isAway === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endLastFlushes();
+    }
     this.#pump();
   }
 
@@ -186,13 +186,14 @@ export class HttpExporter implements ChunkExporter {
     }
   }
 
-  #answered(chunk: QueuedChunk, { status, body, retryAfterMs }: PostResult & { kind: 'answered' }): void {
+  #answered(chunk: QueuedChunk, { status, body, retryAfterMs, location }: PostResult & { kind: 'answered' }): void {
     if (isSuccess(status)) {
       this.#delivered(chunk, body);
       return;
     }
     const said = decodeErrorMessage(body);
-    const message = `${status}${said === '' ? '' : `: ${said}`}`;
+    const leads = location === undefined ? '' : `, which leads to ${shortText(location)}`;
+    const message = `${status}${leads}${said === '' ? '' : `: ${said}`}`;
     if (RETRYABLE_STATUS.has(status)) this.#failed(chunk, message, status, retryAfterMs);
     else this.#refused(chunk, message, status);
   }
@@ -213,6 +214,8 @@ export class HttpExporter implements ChunkExporter {
     } else if (rejected > 0) {
       counters.lastError = response.errorMessage;
       diagnostics.state('partial', 'rejected', `${url} rejected ${rejected} spans: ${response.errorMessage}`);
+    } else if (response.errorMessage !== '') {
+      diagnostics.state('advice', 'given', `${url} took the spans, and says: ${response.errorMessage}`);
     }
     this.#finish(chunk);
     chunk.release();
@@ -243,16 +246,21 @@ export class HttpExporter implements ChunkExporter {
     this.#drop('export_failed', chunk);
   }
 
+  #endLastFlushes(): void {
+    for (const waiter of this.#flushes) if (waiter.isLast) waiter.done(false);
+  }
+
   #startPause(retryAfterMs: number | undefined): void {
     const { retry, random } = this.#options;
-    const backoffMs = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * 2 ** (this.#failuresInARow - 1));
-    const delayMs = Math.min(RETRY_AFTER_MAX_MS, retryAfterMs ?? backoffMs * (0.5 + random() / 2));
     clearTimeout(this.#pause);
     this.#pauseWasAskedFor = retryAfterMs !== undefined;
-    this.#pause = setTimeout(() => {
-      this.#pause = undefined;
-      this.#pump();
-    }, delayMs).unref();
+    this.#pause = setTimeout(
+      () => {
+        this.#pause = undefined;
+        this.#pump();
+      },
+      pauseMs(retry, this.#failuresInARow, retryAfterMs, random),
+    ).unref();
   }
 
   #endPause(): void {
@@ -284,9 +292,7 @@ export class HttpExporter implements ChunkExporter {
     this.#pendingSpans -= chunk.spanCount;
     for (const waiter of this.#flushes) {
       waiter.chunks.delete(chunk);
-      if (waiter.chunks.size > 0) continue;
-      this.#flushes.delete(waiter);
-      waiter.done();
+      if (waiter.chunks.size === 0) waiter.done(true);
     }
   }
 }

@@ -1,22 +1,35 @@
 import { Agent, request as requestPlain, type IncomingMessage } from 'node:http';
 import { Agent as SecureAgent, request as requestSecure } from 'node:https';
-import { runWith, SUPPRESSED_CONTEXT } from '../context.ts';
+import { runWith } from '../active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../context.ts';
 import { errorMessage } from '../exception.ts';
 import { postBlocking } from './blocking-post.ts';
-import type { Compressor } from './compression.ts';
+import { decodedAnswer, type Compressor } from './compression.ts';
+import { property } from '../property.ts';
+import { VERSION } from '../version.ts';
 
 export type PostResult =
   | {
       readonly kind: 'answered';
       readonly status: number;
       readonly retryAfterMs: number | undefined;
+      /** Where a redirect leads, as it says. */
+      readonly location?: string | undefined;
       readonly body: Uint8Array;
     }
   /** No complete answer: refused, reset, timed out. */
-  | { readonly kind: 'unreachable'; readonly message: string };
+  | {
+      readonly kind: 'unreachable';
+      readonly message: string;
+      /** No connection was made: nobody listens there, or there is no way. */
+      readonly isAway?: boolean | undefined;
+    };
 
 /** What is read of an answer; what a collector has to say is far shorter. */
 const ANSWER_BYTES_MAX = 64 * 1024;
+
+/** OTLP asks exporters to name themselves. */
+const USER_AGENT = `Throughline-OTLP-Exporter-Node/${VERSION}`;
 
 /** PEM text for connections by https; what is undefined is Node's default. */
 export interface TlsOptions {
@@ -55,6 +68,7 @@ export class Poster {
         : new Agent(agentOptions);
     const { compressor } = options;
     this.#headers = {
+      'user-agent': USER_AGENT,
       ...options.headers,
       'content-type': options.contentType,
       ...(compressor === undefined ? {} : { 'content-encoding': compressor.contentEncoding }),
@@ -65,7 +79,7 @@ export class Poster {
   async post(body: Uint8Array): Promise<PostResult> {
     return await runWith(SUPPRESSED_CONTEXT, async () => {
       try {
-        return await this.#send((await this.#options.compressor?.compress(body)) ?? body);
+        return await this.#sendOnLiveConnection((await this.#options.compressor?.compress(body)) ?? body);
       } catch (error) {
         return { kind: 'unreachable', message: errorMessage(error) || String(error) };
       }
@@ -83,12 +97,26 @@ export class Poster {
     this.#agent.destroy();
   }
 
-  #send(body: Uint8Array): Promise<PostResult> {
+  /**
+   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is sent on another
+   * connection; after as many as can have been kept it is a new one.
+   */
+  async #sendOnLiveConnection(body: Uint8Array): Promise<PostResult> {
+    for (let kept = this.#options.connections; ; kept--) {
+      const result = await this.#send(body);
+      if (result.kind !== 'unreachable' || !result.wasKept || kept === 0) return result;
+    }
+  }
+
+  #send(body: Uint8Array): Promise<SendResult> {
     const { url, timeoutMillis } = this.#options;
     return new Promise((resolve) => {
+      let isAnswered = false;
       const unreachable = (error: unknown): void => {
         clearTimeout(deadline);
-        resolve({ kind: 'unreachable', message: errorMessage(error) || String(error) });
+        const code = String(property(error, 'code'));
+        const wasKept = !isAnswered && request.reusedSocket && CLOSED_CODES.has(code);
+        resolve({ kind: 'unreachable', message: connectionMessage(error), wasKept, isAway: AWAY_CODES.has(code) });
       };
       const request = (url.protocol === 'https:' ? requestSecure : requestPlain)(url, {
         method: 'POST',
@@ -100,7 +128,12 @@ export class Poster {
       }, timeoutMillis).unref();
       request.on('socket', (socket) => socket.unref());
       request.on('error', unreachable);
+      // An upgrade that nobody asked for ends without an error.
+      request.on('close', () => {
+        if (!isAnswered) unreachable(new Error('the connection was closed without an answer'));
+      });
       request.on('response', (response) => {
+        isAnswered = true;
         readAnswer(response)
           .finally(() => {
             // Answered before all was sent: the rest must not follow once the caller uses the memory again.
@@ -114,11 +147,32 @@ export class Poster {
   }
 }
 
+/** What became of a request, and of the connection that it was sent on. */
+type SendResult =
+  | Extract<PostResult, { kind: 'answered' }>
+  | (Extract<PostResult, { kind: 'unreachable' }> & { readonly wasKept: boolean });
+
+const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+const AWAY_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** What kept a request from being made. A name with several addresses fails with an error of each, and none of its own. */
+export function connectionMessage(error: unknown): string {
+  const errors = property(error, 'errors');
+  const parts = Array.isArray(errors) ? errors.map(errorMessage).filter((text) => text !== '') : [];
+  return errorMessage(error) || parts.join('; ') || String(error);
+}
+
 function tlsOf(tls: TlsOptions): TlsOptions {
   return Object.fromEntries(Object.entries(tls).filter(([, value]) => value !== undefined));
 }
 
-async function readAnswer(response: IncomingMessage): Promise<PostResult> {
+async function readAnswer(response: IncomingMessage): Promise<SendResult> {
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of response as AsyncIterable<Uint8Array>) {
@@ -131,7 +185,8 @@ async function readAnswer(response: IncomingMessage): Promise<PostResult> {
     kind: 'answered',
     status: response.statusCode ?? 0,
     retryAfterMs: retryAfterMs(response.headers['retry-after'], Date.now()),
-    body: Buffer.concat(parts),
+    location: response.headers.location,
+    body: decodedAnswer(Buffer.concat(parts), response.headers['content-encoding'], ANSWER_BYTES_MAX),
   };
 }
 

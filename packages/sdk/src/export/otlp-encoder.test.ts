@@ -87,7 +87,7 @@ describe('the OTLP encoder', () => {
     span.end();
 
     expect(readOne(recorded)).toEqual({
-      scope: { name: 'test-scope', version: '1.2.3', schemaUrl: 'https://example.com/schema' },
+      scope: { name: 'test-scope', version: '1.2.3', schemaUrl: 'https://example.com/schema', attributes: {} },
       resource: { 'service.name': 'test' },
       traceId: '0af7651916cd43dd8448eb211c80319c',
       spanId: span.spanContext().spanId,
@@ -148,6 +148,51 @@ describe('the OTLP encoder', () => {
         expect(read.events[0]?.attributes).toEqual(expected(eventAttributes));
       }),
       { numRuns: 500, seed: 7 },
+    );
+  });
+
+  it('gives back any attributes of spans that are alike, whatever the one before had', () => {
+    const texts = ['', 'GET', 'PUT', 'POST', 'PÜT', 'x'.repeat(24), 'y'.repeat(24), 'ä'.repeat(24), 'w'.repeat(130)];
+    const integers = [0, -0, 1, 127, 128, 404, 16_383, 16_384, 70_000, 2 ** 31 - 1, 2 ** 31, 2 ** 40, -1];
+    const others = [1.5, 2.5, NaN, Infinity, true, false, 1n, ['a'], { a: 1 }, new Uint8Array(3)];
+    const value = fc.constantFrom<AttributeValue>(...texts, ...integers, ...others);
+    const keys = ['http.request.method', 'b', 'c', 'k'.repeat(100), 'ключ', 'f'];
+    const alike = fc.record({
+      name: fc.constantFrom('GET /orders', 'query'),
+      isChild: fc.boolean(),
+      failed: fc.boolean(),
+      values: fc.array(fc.option(value, { freq: 8 }), { maxLength: keys.length }),
+    });
+    fc.assert(
+      fc.property(fc.array(alike, { minLength: 2, maxLength: 30 }), fc.constantFrom(350, 100_000), (plans, limit) => {
+        const recorded = newRecorded({ spanBytesLimit: limit });
+        const parent = recorded.recorder.start(TEST_SCOPE, 'parent', undefined, 0, undefined);
+        const given = plans.map(({ name, isChild, failed, values }) => {
+          const pairs = values.flatMap((each, i) => (each === null ? [] : [[keys[i] ?? '', each] as const]));
+          const span: Span = recorded.recorder.start(TEST_SCOPE, name, isChild ? parent : undefined, 0, undefined);
+          for (const [key, each] of pairs) span.setAttribute(key, each);
+          if (failed) span.setStatus({ code: 2, message: 'no' });
+          span.end();
+          return { span, name, isChild, failed, pairs };
+        });
+        const read = recorded.read();
+        expect(read).toHaveLength(given.length);
+        for (const [i, { span, name, isChild, failed, pairs }] of given.entries()) {
+          const isStripped = (read[i]?.droppedAttributesCount ?? 0) > 0;
+          expect(read[i]).toMatchObject({
+            name,
+            spanId: span.spanContext().spanId,
+            traceId: span.spanContext().traceId,
+            parentSpanId: isChild ? parent.spanContext().spanId : '',
+            status: { code: failed ? 2 : 0 },
+          });
+          const all = Object.fromEntries(pairs.map(([key, each]) => [key, expected(each)]));
+          expect(read[i]?.attributes).toEqual(isStripped ? {} : all);
+          expect(Object.keys(read[i]?.attributes ?? {})).toEqual(isStripped ? [] : pairs.map(([key]) => key));
+          expect(isStripped && limit > 1000).toBe(false);
+        }
+      }),
+      { numRuns: 1000 },
     );
   });
 

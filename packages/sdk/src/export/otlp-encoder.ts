@@ -2,17 +2,20 @@ import type { AttributeSet } from '../attributes.ts';
 import type { LocalTrace } from '../local-trace.ts';
 import type { InstrumentationScope } from '../span-recorder.ts';
 import { SpanDetails, type RecordedEvent, type RecordedLink, type RecordingSpan } from '../span.ts';
-import { AttributeEncoder, RecentKeys } from './attribute-encoder.ts';
+import { AttributeEncoder } from './attribute-encoder.ts';
 import * as Tag from './otlp-tags.ts';
-import { encodedField, ProtobufWriter, wordBytes, WRITE_LIMIT_REACHED, type WordBytes } from './protobuf-writer.ts';
+import { encodedField, NO_WRITE_LIMIT, ProtobufWriter, wordBytes, WRITE_LIMIT_REACHED } from './protobuf-writer.ts';
+import { SpanTemplate } from './span-template.ts';
 
 /** `SpanFlags`: whether it is known that the parent (or link) is remote, and whether it is. */
 const HAS_IS_REMOTE = 0x100;
 const IS_REMOTE = 0x200;
 
+/** Tag and length of a nested message. */
+const MESSAGE_HEAD_BYTES = 5;
 /** The fixed fields of a span take less than this. */
 const SPAN_FIXED_BYTES = 128;
-/** Distinct names whose bytes are kept. Names should be few; those with an id in them are not worth more. */
+/** Distinct names whose bytes and templates are kept. Names should be few; those with an id in them are not worth more. */
 const CACHED_NAMES_MAX = 1024;
 const CACHED_NAME_CHARACTERS_MAX = 256;
 /** What a name keeps in a span that was too large. */
@@ -47,8 +50,12 @@ export class OtlpEncoder {
   readonly #spanBytesLimit: number;
   readonly #scopes = new WeakMap<InstrumentationScope, Uint8Array>();
   #scope: InstrumentationScope | undefined;
-  readonly #names = new Map<string, EncodedName>();
-  #lastName: EncodedName | undefined;
+  readonly #templates = new Map<string, SpanTemplate>();
+  #lastTemplate: SpanTemplate | undefined;
+  /** Templates that have bytes in the current request. */
+  readonly #usedTemplates: SpanTemplate[] = [];
+  /** Changes when positions in the buffer lose their meaning. */
+  #request = 0;
   #lastTraceState = '';
   #traceStateField = wordBytes(new Uint8Array());
   #resourceSpansStart = 0;
@@ -59,7 +66,7 @@ export class OtlpEncoder {
   constructor(options: OtlpEncoderOptions) {
     this.#chunkBytes = options.chunkBytes;
     this.#spanBytesLimit = options.spanBytesLimit;
-    this.#writer = new ProtobufWriter(this.#newBuffer(), Infinity);
+    this.#writer = new ProtobufWriter(this.#newBuffer(), NO_WRITE_LIMIT);
     this.#resource = encodeAlone((writer) => {
       const start = writer.begin(Tag.RESOURCE_SPANS_RESOURCE);
       this.#attributes.write(writer, Tag.RESOURCE_ATTRIBUTES, options.resource.flat, options.resource.flat.length);
@@ -82,7 +89,7 @@ export class OtlpEncoder {
   /** Adds an ended span. Answers false when it was larger than the limit and kept only its place, times and status. */
   add(span: RecordingSpan): boolean {
     const writer = this.#writer;
-    writer.endMax = Infinity;
+    writer.endMax = NO_WRITE_LIMIT;
     if (this.#spanCount === 0) this.#openResourceSpans();
     if (span.scope !== this.#scope) this.#openScopeSpans(span.scope);
     this.#spanCount++;
@@ -92,14 +99,16 @@ export class OtlpEncoder {
       this.#writeSpan(span);
       if (writer.position <= writer.endMax) return true;
     } catch (error) {
+      this.#forgetTemplates();
       if (error !== WRITE_LIMIT_REACHED) {
         writer.position = start;
         this.#spanCount--;
         throw error;
       }
     }
+    this.#forgetTemplates();
     writer.position = start;
-    writer.endMax = Infinity;
+    writer.endMax = NO_WRITE_LIMIT;
     strip(span);
     this.#writeSpan(span);
     return false;
@@ -109,6 +118,7 @@ export class OtlpEncoder {
   take(): Chunk | undefined {
     if (this.#spanCount === 0) return undefined;
     const writer = this.#writer;
+    this.#forgetTemplates();
     this.#closeScopeSpans();
     writer.end(this.#resourceSpansStart);
     const { buffer, position } = writer;
@@ -176,30 +186,54 @@ export class OtlpEncoder {
 
   #writeSpan(span: RecordingSpan): void {
     const writer = this.#writer;
-    const start = writer.begin(Tag.SCOPE_SPANS_SPANS);
-    writer.reserve(SPAN_FIXED_BYTES);
-    writeFixedFields(writer, span);
+    const start = writer.position;
+    const template = this.#templateOf(span.name);
     const { trace, details } = span;
-    const name = this.#nameOf(span.name);
-    writer.words(name.field);
-    if (trace.traceState !== '') this.#writeTraceState(writer, trace.traceState);
-    this.#attributes.writeSpanAttributes(writer, span.attributes, span.attributesLength, name.recentKeys);
+    if (
+      template.request === this.#request &&
+      template.hasParent === (span.parent !== undefined) &&
+      template.traceState === trace.traceState
+    ) {
+      const { start: source, end: bytes } = template;
+      writer.reserve(bytes + SPAN_FIXED_BYTES);
+      writer.buffer.copyWithin(start, source, source + bytes);
+      writer.position = start + MESSAGE_HEAD_BYTES;
+      writeFixedFields(writer, span);
+      writer.position = start + template.attributesStart;
+    } else {
+      writer.begin(Tag.SCOPE_SPANS_SPANS);
+      writer.reserve(SPAN_FIXED_BYTES);
+      writeFixedFields(writer, span);
+      writer.words(template.nameField);
+      if (trace.traceState !== '') this.#writeTraceState(writer, trace.traceState);
+      if (template.request !== this.#request) this.#usedTemplates.push(template);
+      template.startAnew(this.#request, span.parent !== undefined, trace.traceState, writer.position - start);
+    }
+    this.#attributes.writeSpanAttributes(writer, span.attributes, span.attributesLength, template, start);
+    template.start = start;
     if (details !== undefined) this.#writeDetails(writer, details);
-    writer.end(start);
+    writer.end(start + MESSAGE_HEAD_BYTES);
   }
 
-  /** Spans have few different names; the bytes of each are made once. */
-  #nameOf(name: string): EncodedName {
-    if (name === this.#lastName?.name) return this.#lastName;
-    let encoded = this.#names.get(name);
-    if (encoded === undefined) {
-      encoded = new EncodedName(name);
-      if (this.#names.size < CACHED_NAMES_MAX && name.length <= CACHED_NAME_CHARACTERS_MAX) {
-        this.#names.set(name, encoded);
+  /** Spans have few different names. */
+  #templateOf(name: string): SpanTemplate {
+    if (name === this.#lastTemplate?.name) return this.#lastTemplate;
+    let template = this.#templates.get(name);
+    if (template === undefined) {
+      template = new SpanTemplate(name);
+      if (this.#templates.size < CACHED_NAMES_MAX && name.length <= CACHED_NAME_CHARACTERS_MAX) {
+        this.#templates.set(name, template);
       }
     }
-    this.#lastName = encoded;
-    return encoded;
+    this.#lastTemplate = template;
+    return template;
+  }
+
+  /** What was written last does not stay, or its buffer is given away. */
+  #forgetTemplates(): void {
+    this.#request++;
+    for (const template of this.#usedTemplates) template.forget();
+    this.#usedTemplates.length = 0;
   }
 
   /** A service's own traces mostly all have the same: the sampling threshold. */
@@ -246,18 +280,6 @@ export class OtlpEncoder {
     this.#attributes.write(writer, Tag.LINK_ATTRIBUTES, link.attributes.flat, link.attributes.flat.length);
     writeCount(writer, Tag.LINK_DROPPED_ATTRIBUTES, link.attributes.dropped);
     writer.end(start);
-  }
-}
-
-/** A span's name as a whole field, and what was seen of spans that have it. */
-class EncodedName {
-  readonly name: string;
-  readonly field: WordBytes;
-  readonly recentKeys = new RecentKeys();
-
-  constructor(name: string) {
-    this.name = name;
-    this.field = wordBytes(name === '' ? new Uint8Array() : encodedField(Tag.SPAN_NAME, name));
   }
 }
 
@@ -315,7 +337,7 @@ function writeFixedFields(writer: ProtobufWriter, span: RecordingSpan): void {
 }
 
 function encodeAlone(write: (writer: ProtobufWriter) => void): Uint8Array {
-  const writer = new ProtobufWriter(Buffer.allocUnsafeSlow(256), Infinity);
+  const writer = new ProtobufWriter(Buffer.allocUnsafeSlow(256), NO_WRITE_LIMIT);
   write(writer);
   return writer.buffer.subarray(0, writer.position);
 }

@@ -77,6 +77,11 @@ function textOf(bytes: Uint8Array): string {
     0,
     4 * SHOWN_CHARACTERS_MAX,
   );
+  return shortText(text);
+}
+
+/** The same for text from a header. */
+export function shortText(text: string): string {
   return text
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .trim()

@@ -1,6 +1,9 @@
 /** The write would take the message over the writer's limit; what was written since the caller's mark must be undone. */
 export const WRITE_LIMIT_REACHED = new RangeError('the message is larger than the limit');
 
+/** `endMax` where there is no limit: what a buffer can hold, and an integer, because `Infinity` would make V8 box the field. */
+export const NO_WRITE_LIMIT = 0x7fffffff;
+
 /** How many bytes a length takes that is only known later; it fits lengths below 2²⁸. */
 const PADDED_LENGTH_BYTES = 4;
 /** Below it a loop over the characters is cheaper than a call into V8's native writer. */
@@ -193,7 +196,7 @@ export class ProtobufWriter {
 
 /** A whole field of text: tag, length, bytes. */
 export function encodedField(tag: number, text: string): Uint8Array {
-  const writer = new ProtobufWriter(Buffer.allocUnsafeSlow(16 + text.length * 3), Infinity);
+  const writer = new ProtobufWriter(Buffer.allocUnsafeSlow(16 + text.length * 3), NO_WRITE_LIMIT);
   writer.byte(tag);
   writer.varint(Buffer.byteLength(text));
   writer.raw(Buffer.from(text));

@@ -1,4 +1,5 @@
-import { runWith, SUPPRESSED_CONTEXT } from '../context.ts';
+import { runWith } from '../active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../context.ts';
 import type { ReadableSpan, SpanProcessor } from '../span-processor.ts';
 
 /** The standard SDK's interface: an exporter written for it works here. */

@@ -10,6 +10,32 @@ afterEach(() => {
   for (const close of closing.splice(0).toReversed()) close();
 });
 
+it('gives each request a parent id of its own, sampled or not', async () => {
+  for (const sampling of [0, 1]) {
+    const { tracer } = createTestTracer({ sampling });
+    const remove = instrumentHttp(tracer);
+    const traceparents: string[] = [];
+    const server = createServer((incoming, response) => {
+      traceparents.push(String(incoming.headers.traceparent));
+      response.end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const url = `http://127.0.0.1:${port}`;
+    await tracer.span('handler', async () => {
+      for (let i = 0; i < 2; i++) await (await fetch(url)).text();
+      await new Promise<void>((done) => request(url, (answer) => void answer.resume().on('end', done)).end());
+    });
+    remove();
+    server.close().closeAllConnections();
+    await tracer.shutdown();
+    expect(traceparents).toHaveLength(3);
+    expect(new Set(traceparents.map((each) => each.slice(0, 35))).size).toBe(1);
+    expect(new Set(traceparents.map((each) => each.slice(36, 52))).size).toBe(3);
+    expect(traceparents.map((each) => each.slice(-2))).toEqual(Array(3).fill(sampling === 0 ? '02' : '03'));
+  }
+});
+
 it('takes baggage and foreign headers from the caller, keeps them in the handler, and sends them on', async () => {
   const { tracer, spans } = createTestTracer({ propagators: ['tracecontext', 'baggage', 'b3multi'] });
   closing.push(instrumentHttp(tracer), () => void tracer.shutdown());

@@ -1,5 +1,6 @@
 import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
-import { activeStore, contextOf, storeWithSpan } from '../context.ts';
+import { activeStore } from '../active-store.ts';
+import { contextOf, storeWithSpan } from '../context.ts';
 import { errorMessage, errorType } from '../exception.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import type { Span } from '../span.ts';
@@ -18,6 +19,8 @@ import {
   URL_FULL,
 } from './attributes.ts';
 import type { OutgoingRequest } from './options.ts';
+
+const SCOPE = '@throughline/sdk';
 
 /** The span of one outgoing request, whatever client sends it; it ends once. */
 export class ClientSpan {
@@ -39,8 +42,15 @@ export class ClientSpan {
 
   /** Writes this span's identity into the request's headers. */
   inject<C>(carrier: C, setter: TextMapSetter<C>): void {
-    if (!(this.span instanceof SpanIdentity)) return;
-    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(this.span, activeStore())), carrier, setter);
+    const span = this.#ownSpan();
+    if (!(span instanceof SpanIdentity)) return;
+    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(span, activeStore())), carrier, setter);
+  }
+
+  /** An unsampled child may be its parent's own span, but W3C asks for a parent id of its own in each request. */
+  #ownSpan(): unknown {
+    if (this.isRecording || this.span !== this.#tracer.activeSpan()) return this.span;
+    return this.#tracer.openTelemetry.tracerProvider.getTracer(SCOPE).startSpan('unsampled');
   }
 
   setTarget(request: OutgoingRequest, address: string, port: number): void {

@@ -1,7 +1,8 @@
 import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
-import { activeStore, isSuppressed } from '../context.ts';
+import { activeStore } from '../active-store.ts';
+import { isSuppressed } from '../context.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   defaultPort,

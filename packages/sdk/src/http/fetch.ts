@@ -1,5 +1,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
-import { activeStore, isSuppressed } from '../context.ts';
+import { activeStore } from '../active-store.ts';
+import { isSuppressed } from '../context.ts';
 import type { Tracer } from '../tracer.ts';
 import { defaultPort } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';

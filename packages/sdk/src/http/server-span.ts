@@ -2,17 +2,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { SpanKind } from '@opentelemetry/api';
 import type { Attributes } from '../attributes.ts';
-import {
-  activeStore,
-  runWith,
-  spanInStore,
-  storeOf,
-  storeWithSpan,
-  SUPPRESSED_CONTEXT,
-  type Stored,
-} from '../context.ts';
+import { activeStore, runWith } from '../active-store.ts';
+import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context.ts';
 import { property } from '../property.ts';
 import { CountedRoot } from '../sampling/counted-root.ts';
+import { Policy } from '../sampling/policy.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import { RecordingSpan } from '../span.ts';
 import type { Tracer } from '../tracer.ts';
@@ -66,7 +60,8 @@ export function traceIncoming<Result>(
   if (ask(options.ignoreIncoming, request) === true) return runWith(SUPPRESSED_CONTEXT, handle);
   const method = knownMethod(request.method ?? '');
   const caller = tracer.extract(request.headers, headerGetter);
-  const attributes = tracer.config.sampler.policy?.readsAttributes === true ? decisive(request, method) : undefined;
+  const { policy } = tracer.config.sampler;
+  const attributes = policy instanceof Policy && policy.readsAttributes ? decisive(request, method) : undefined;
   const span = tracer.startSpan(httpSpanName(method), { kind: SpanKind.SERVER, parent: caller, attributes });
   if (!(span instanceof SpanIdentity)) return handle();
   const stored = storeWithSpan(span, storeOf(caller));

@@ -1,4 +1,5 @@
 import type { TextMapGetter } from '@opentelemetry/api';
+import type { CallerWish } from '../sampling/caller-wish.ts';
 import type { NonRecordingSpan } from '../span.ts';
 import { singleHeader, type HeaderFormat } from './header-format.ts';
 import { decisionOf, remoteSpan, spanIdHex, type SamplingDecision } from './remote-span.ts';
@@ -24,6 +25,7 @@ export const b3Single: HeaderFormat = {
     setter.set(carrier, B3, decision === 'deferred' ? ids : `${ids}-${SINGLE_DECISIONS[decision]}`);
   },
   extractSpan: extractB3,
+  extractWish: extractB3Wish,
 };
 
 /** Zipkin's B3 in a header for each part: `x-b3-traceid` and its siblings. Both forms are read, the single header first. */
@@ -39,6 +41,7 @@ export const b3Multi: HeaderFormat = {
     else if (decision !== 'deferred') setter.set(carrier, SAMPLED, decision === 'keep' ? '1' : '0');
   },
   extractSpan: extractB3,
+  extractWish: extractB3Wish,
 };
 
 const SINGLE_DECISIONS = { keep: '1', drop: '0', debug: 'd' } as const;
@@ -58,6 +61,14 @@ function extractMulti<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan
   if (!TRACE_ID_FORM.test(traceId) || !SPAN_ID_FORM.test(spanId)) return undefined;
   const isDebug = singleHeader(carrier, getter, FLAGS) === '1';
   return remoteSpan(traceId, spanId, isDebug ? 'debug' : decisionFrom(singleHeader(carrier, getter, SAMPLED)));
+}
+
+/** A decision without ids, which B3 allows: above all `b3: 0`, by which a proxy keeps its own requests from being traced. */
+function extractB3Wish<C>(carrier: C, getter: TextMapGetter<C>): CallerWish | undefined {
+  const single = singleHeader(carrier, getter, B3);
+  const isDebug = single === undefined && singleHeader(carrier, getter, FLAGS) === '1';
+  const decision = isDebug ? 'debug' : decisionFrom(single ?? singleHeader(carrier, getter, SAMPLED));
+  return decision === 'deferred' ? undefined : decision;
 }
 
 /** Old clients say true and false; silence leaves the decision to the receiver. */

@@ -13,6 +13,8 @@ const HEADER = 'baggage';
 export const BAGGAGE_ENTRIES_MAX = 180;
 export const BAGGAGE_CHARACTERS_MAX = 8192;
 const MEMBER_CHARACTERS_MAX = 4096;
+/** RFC 9110, token. */
+export const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 /** A property list that may stand in a header: printable, and without the comma that would end the member. */
 const METADATA = /^[\x20-\x2b\x2d-\x7e]*$/;
 
@@ -34,7 +36,7 @@ export const w3cBaggage: HeaderFormat = {
     const entries = new Map<string, BaggageEntry>();
     let characters = 0;
     for (const header of headersOf(carrier, getter)) {
-      for (const member of header.slice(0, BAGGAGE_CHARACTERS_MAX).split(',')) {
+      for (const member of membersOf(header)) {
         characters += member.length + 1;
         if (characters > BAGGAGE_CHARACTERS_MAX + 1 || entries.size === BAGGAGE_ENTRIES_MAX) break;
         addMember(entries, member);
@@ -55,12 +57,26 @@ function headersOf<C>(carrier: C, getter: TextMapGetter<C>): string[] {
   return values.filter((text): text is string => typeof text === 'string');
 }
 
+/** The members that stand whole within the limit. */
+function membersOf(header: string): string[] {
+  if (header.length <= BAGGAGE_CHARACTERS_MAX) return header.split(',');
+  return header
+    .slice(0, BAGGAGE_CHARACTERS_MAX + 1)
+    .split(',')
+    .slice(0, -1);
+}
+
 function memberOf(key: unknown, entry: BaggageEntry): string | undefined {
   if (typeof key !== 'string' || key === '' || typeof entry.value !== 'string') return undefined;
   const metadata = entry.metadata?.toString() ?? '';
   const properties = metadata !== '' && METADATA.test(metadata) ? `;${metadata}` : '';
-  const member = `${percentEncoded(key)}=${percentEncoded(entry.value)}${properties}`;
+  const member = `${encodedKey(key)}=${percentEncoded(entry.value)}${properties}`;
   return member.length <= MEMBER_CHARACTERS_MAX ? member : undefined;
+}
+
+/** W3C's keys are tokens, and not encoded; what is none, and `%` itself, goes as OpenTelemetry's SDKs write and read it. */
+function encodedKey(key: string): string {
+  return TOKEN.test(key) && !key.includes('%') ? key : percentEncoded(key);
 }
 
 function addMember(entries: Map<string, BaggageEntry>, member: string): void {
@@ -68,8 +84,9 @@ function addMember(entries: Map<string, BaggageEntry>, member: string): void {
   const semicolon = member.indexOf(';');
   const pair = semicolon < 0 ? member : member.slice(0, semicolon);
   const equals = pair.indexOf('=');
-  const key = percentDecoded(pair.slice(0, equals).trim());
-  if (equals < 1 || key === '') return;
+  const token = pair.slice(0, Math.max(0, equals)).trim();
+  if (!TOKEN.test(token)) return;
+  const key = percentDecoded(token);
   const value = percentDecoded(pair.slice(equals + 1).trim());
   const properties = semicolon < 0 ? '' : member.slice(semicolon + 1).trim();
   entries.set(key, properties === '' ? { value } : { value, metadata: baggageEntryMetadataFromString(properties) });

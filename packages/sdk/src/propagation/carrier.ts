@@ -9,6 +9,7 @@ export type Carrier = object;
 /** Reads any of the known carriers; names are matched without regard to case where the carrier does not do that itself. */
 export const carrierGetter: TextMapGetter<Carrier> = {
   get(carrier, key) {
+    if (!isCarrier(carrier)) return undefined;
     if (isMapLike(carrier)) return textValue(carrier.get(key) ?? valueInAnyCase(carrier, key));
     if (Array.isArray(carrier)) {
       const values = (carrier as unknown[]).filter(isPair).filter(([name]) => isSameName(name, key));
@@ -21,6 +22,7 @@ export const carrierGetter: TextMapGetter<Carrier> = {
     return undefined;
   },
   keys(carrier) {
+    if (!isCarrier(carrier)) return [];
     if (isMapLike(carrier)) return [...carrier.keys()].map(String);
     if (Array.isArray(carrier)) return (carrier as unknown[]).filter(isPair).map(([name]) => String(name));
     return Object.keys(carrier);
@@ -29,6 +31,7 @@ export const carrierGetter: TextMapGetter<Carrier> = {
 
 export const carrierSetter: TextMapSetter<Carrier> = {
   set(carrier, key, value) {
+    if (!isCarrier(carrier)) return;
     if (isMapLike(carrier)) carrier.set(nameInMap(carrier, key), value);
     else if (Array.isArray(carrier)) {
       const others = (carrier as unknown[]).filter((entry) => !isPair(entry) || !isSameName(entry[0], key));
@@ -36,6 +39,11 @@ export const carrierSetter: TextMapSetter<Carrier> = {
     } else (carrier as Record<string, unknown>)[nameInRecord(carrier, key)] = value;
   },
 };
+
+/** A text's characters are no headers, and looking through them takes its time. */
+function isCarrier(carrier: unknown): boolean {
+  return (typeof carrier === 'object' && carrier !== null) || typeof carrier === 'function';
+}
 
 interface MapLike {
   get(key: string): unknown;

@@ -10,6 +10,7 @@ import {
   type TextMapSetter,
 } from '@opentelemetry/api';
 import { contextOf, isSuppressed, spanInStore, storeOf, type Stored } from '../context.ts';
+import { contextWithWish } from '../sampling/caller-wish.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import type { HeaderFormat } from './header-format.ts';
 
@@ -31,7 +32,14 @@ export class CompositePropagator implements TextMapPropagator {
   }
 
   inject<C>(context: Context, carrier: C, setter: TextMapSetter<C>): void {
-    this.injectStored(storeOf(context), carrier, setter);
+    let stored: Stored;
+    try {
+      stored = storeOf(context);
+    } catch {
+      // It is no context.
+      return;
+    }
+    this.injectStored(stored, carrier, setter);
   }
 
   /** The same for what is stored as active, which is a context only where it must be. */
@@ -91,7 +99,10 @@ function extractFormat<C>(format: HeaderFormat, context: Context, carrier: C, ge
   const baggage = format.extractBaggage?.(carrier, getter);
   const withBaggage = baggage === undefined ? context : mergeBaggage(context, baggage);
   const span = format.extractSpan?.(carrier, getter);
-  if (span === undefined) return withBaggage;
+  if (span === undefined) {
+    const wish = format.extractWish?.(carrier, getter);
+    return wish === undefined ? withBaggage : contextWithWish(withBaggage, wish);
+  }
   return withBaggage === ROOT_CONTEXT ? contextOf(span) : traceApi.setSpan(withBaggage, span);
 }
 

@@ -103,6 +103,31 @@ describe('each header format', () => {
     expect(extracted(name, Object.entries(carrier))).toBe(expected);
   });
 
+  it.each<[PropagatorName, object, whereAllAreKept: string, whereNoneIs: string]>([
+    ['b3', { b3: '0' }, '0', '0'],
+    ['b3', { b3: '1' }, '1', '1'],
+    ['b3', { b3: 'd' }, 'd', 'd'],
+    ['b3', { b3: 'x' }, '1', '0'],
+    ['b3', { 'X-B3-Sampled': '0' }, '0', '0'],
+    ['b3', { 'X-B3-Sampled': 'false' }, '0', '0'],
+    ['b3', { 'X-B3-Flags': '1' }, 'd', 'd'],
+    ['b3', { b3: '0', 'X-B3-Flags': '1' }, '0', '0'],
+  ])('%s follows in a new trace a decision without ids: %j', (name, carrier, whereAllAreKept, whereNoneIs) => {
+    for (const [sampling, expected] of [
+      [1, whereAllAreKept],
+      [0, whereNoneIs],
+    ] as const) {
+      const tracer = newTracer([name], sampling);
+      const sent: Record<string, string> = {};
+      const isRecording = tracer.span('root', { parent: tracer.extract(carrier) }, (span) => {
+        tracer.inject(sent);
+        return span.isRecording();
+      });
+      expect(sent['b3']?.slice(-2)).toBe(`-${expected}`);
+      expect(isRecording).toBe(expected !== '0');
+    }
+  });
+
   it.each<[PropagatorName, object, object]>([
     ['b3', { b3: `${TRACE_ID}-${SPAN_ID}-d` }, { b3: `${TRACE_ID}-${SPAN_ID}-d` }],
     ['b3', { b3: `${TRACE_ID}-${SPAN_ID}` }, { b3: `${TRACE_ID}-${SPAN_ID}` }],
@@ -278,6 +303,14 @@ describe('baggage', () => {
     ],
     ['baggage', { baggage: '' }, []],
     [
+      'baggage',
+      { baggage: 'two words=1,(x)=1,a#b=1,%C3%A4=1' },
+      [
+        ['a#b', '1'],
+        ['ä', '1'],
+      ],
+    ],
+    [
       'jaeger',
       { 'uberctx-User': 'a%20b', 'UBERCTX-x': '1', 'uberctx-': 'no' },
       [
@@ -302,10 +335,27 @@ describe('baggage', () => {
     });
   });
 
+  it('has its keys as they are where they are tokens, and encoded where not', () => {
+    const keys = ["it!#$&'*+.^`|~-_", 'two words', '100%', 'ä'];
+    const context = propagation.setBaggage(
+      byName.baggage.extract({}),
+      propagation.createBaggage(Object.fromEntries(keys.map((key) => [key, { value: '1' }]))),
+    );
+    const out: Record<string, string> = {};
+    byName.baggage.with(context, () => byName.baggage.inject(out));
+    expect(out['baggage']).toBe("it!#$&'*+.^`|~-_=1,two%20words=1,100%25=1,%C3%A4=1");
+    expect(read('baggage', out).map(([key]) => key)).toEqual(keys);
+  });
+
   it('is bounded on both ways', () => {
     const many = Array.from({ length: 500 }, (_, i) => `k${i}=v`).join(',');
     expect(read('baggage', { baggage: many })).toHaveLength(180);
     expect(read('baggage', { baggage: `a=${'x'.repeat(5000)},b=1` })).toEqual([['b', '1']]);
+    // A member that the limit cuts in two is left out, not read by half.
+    const cut = `a=${'x'.repeat(4000)},b=${'y'.repeat(4000)},c=${'z'.repeat(1000)}`;
+    expect(read('baggage', { baggage: cut }).map(([key]) => key)).toEqual(['a', 'b']);
+    const whole = `a=${'x'.repeat(4000)},b=${'y'.repeat(4000)},c=${'z'.repeat(8192 - 8006 - 2)}`;
+    expect(read('baggage', { baggage: whole }).map(([key]) => key)).toEqual(['a', 'b', 'c']);
     const entries = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`k${i}`, { value: 'x'.repeat(1000) }]));
     const context = propagation.setBaggage(byName.baggage.extract({}), propagation.createBaggage(entries));
     const out: Record<string, string> = {};

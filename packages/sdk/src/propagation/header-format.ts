@@ -1,4 +1,5 @@
 import type { Baggage, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { CallerWish } from '../sampling/caller-wish.ts';
 import type { SpanIdentity } from '../span-identity.ts';
 import type { NonRecordingSpan } from '../span.ts';
 
@@ -11,6 +12,8 @@ export interface HeaderFormat {
   readonly fields: readonly string[];
   injectSpan?<C>(span: SpanIdentity, carrier: C, setter: TextMapSetter<C>): void;
   extractSpan?<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan | undefined;
+  /** What a caller that names no span asks for the trace that begins here. */
+  extractWish?<C>(carrier: C, getter: TextMapGetter<C>): CallerWish | undefined;
   injectBaggage?<C>(baggage: Baggage, carrier: C, setter: TextMapSetter<C>): void;
   extractBaggage?<C>(carrier: C, getter: TextMapGetter<C>): Baggage | undefined;
 }

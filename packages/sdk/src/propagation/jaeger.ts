@@ -1,5 +1,5 @@
 import type { BaggageEntry } from '@opentelemetry/api';
-import { BAGGAGE_CHARACTERS_MAX, BAGGAGE_ENTRIES_MAX, baggageOf } from './baggage.ts';
+import { BAGGAGE_CHARACTERS_MAX, BAGGAGE_ENTRIES_MAX, baggageOf, TOKEN } from './baggage.ts';
 import { singleHeader, type HeaderFormat } from './header-format.ts';
 import { percentDecoded, percentEncoded } from './percent-encoding.ts';
 import { decisionOf, remoteSpan, spanIdHex, type SamplingDecision } from './remote-span.ts';
@@ -11,8 +11,6 @@ const FORM = /^([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{0,16}:([0-9a-f]{1,2})$
 const SAMPLED = 1;
 const DEBUG = 2;
 const FLAGS = { keep: '1', debug: '3', drop: '0', deferred: '0' } as const;
-/** What a header's name may consist of (RFC 9110, token). */
-const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 
 /** Jaeger's own headers: `uber-trace-id: {trace}:{span}:{parent}:{flags}`, and `uberctx-{key}: {value}` for baggage. */
 export const jaeger: HeaderFormat = {

@@ -1,7 +1,7 @@
 import { int32OfHex } from '../ids.ts';
 import { SAMPLED_FLAG, traceOfHex, type LocalTrace } from '../local-trace.ts';
 import type { SpanIdentity } from '../span-identity.ts';
-import { NonRecordingSpan } from '../span.ts';
+import { RemoteSpan } from '../span.ts';
 
 /** What a caller said of sampling: `debug` is a `keep` that nobody on the way may overrule, `deferred` leaves it to us. */
 export type SamplingDecision = 'keep' | 'drop' | 'debug' | 'deferred';
@@ -15,7 +15,7 @@ export function remoteSpan(
   spanHex: string,
   decision: SamplingDecision,
   traceState = '',
-): NonRecordingSpan | undefined {
+): RemoteSpan | undefined {
   if (traceIdHex === '' || traceIdHex.length > 32 || spanHex === '' || spanHex.length > 16) return undefined;
   const spanId = spanHex.toLowerCase().padStart(16, '0');
   const id0 = int32OfHex(spanId, 0);
@@ -25,7 +25,7 @@ export function remoteSpan(
   const trace = traceOfHex(traceIdHex.toLowerCase().padStart(32, '0'), 0, flags, traceState);
   if (trace === undefined) return undefined;
   if (decision === 'debug' || decision === 'deferred') trace.callerWish = decision;
-  return new NonRecordingSpan(trace, id0, id1, true);
+  return new RemoteSpan(trace, id0, id1);
 }
 
 /** What to tell the next process; only a span that was extracted and never started here can still be deferred. */

@@ -2,7 +2,7 @@ import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { hexDigit, int32OfHex } from '../ids.ts';
 import { traceOfHex } from '../local-trace.ts';
 import type { SpanIdentity } from '../span-identity.ts';
-import { NonRecordingSpan } from '../span.ts';
+import { RemoteSpan } from '../span.ts';
 import type { HeaderFormat } from './header-format.ts';
 import { normalTraceState, trimOptionalWhitespace } from './trace-state.ts';
 
@@ -32,7 +32,7 @@ export function injectTraceContext<C>(span: SpanIdentity, carrier: C, setter: Te
 }
 
 /** The remote span that a carrier names, or `undefined` when it names none or is malformed. Never throws. */
-export function extractTraceContext<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan | undefined {
+export function extractTraceContext<C>(carrier: C, getter: TextMapGetter<C>): RemoteSpan | undefined {
   try {
     const header = single(getter.get(carrier, TRACEPARENT));
     if (header === undefined) return undefined;
@@ -50,7 +50,7 @@ function single(value: string | string[] | undefined): string | undefined {
 }
 
 /** The span of two header values, or `undefined` when the first is malformed; a malformed second is left out. */
-export function parseTraceparent(header: unknown, traceState: unknown): NonRecordingSpan | undefined {
+export function parseTraceparent(header: unknown, traceState: unknown): RemoteSpan | undefined {
   if (typeof header !== 'string' || header.length > TRACEPARENT_CHARACTERS_MAX) return undefined;
   const text = trimOptionalWhitespace(header);
   const version = byteOfHex(text, 0);
@@ -61,7 +61,7 @@ export function parseTraceparent(header: unknown, traceState: unknown): NonRecor
   if (flags < 0 || Number.isNaN(id0 + id1) || (id0 | id1) === 0) return undefined;
   const state = typeof traceState === 'string' ? normalTraceState(traceState) : '';
   const trace = traceOfHex(text, TRACE_ID_OFFSET, flags, state);
-  return trace === undefined ? undefined : new NonRecordingSpan(trace, id0, id1, true);
+  return trace === undefined ? undefined : new RemoteSpan(trace, id0, id1);
 }
 
 /** Whether the dashes stand where they must; a future version may go on after another one. */

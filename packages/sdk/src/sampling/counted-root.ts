@@ -25,7 +25,7 @@ export class CountedRoot extends NonRecordingSpan {
     name: string,
     startMs: number,
   ) {
-    super(trace, id0, id1, false);
+    super(trace, id0, id1);
     this.#counter = counter;
     this.#operation = operation;
     this.#name = name;

@@ -76,7 +76,9 @@ function ask(sampler: OtelSampler, trace: LocalTrace, span: SpanToDecide): OtelS
     const links = Array.isArray(span.links) ? (span.links as Link[]) : [];
     const context = contextOf(span.stored);
     const result = sampler.shouldSample(context, trace.idHex, span.name, span.kind, attributes, links);
-    return typeof result === 'object' && result !== null ? result : { decision: 0 };
+    // Read here, where it may throw.
+    const { decision, attributes: added, traceState } = result;
+    return { decision, ...(added && { attributes: added }), ...(traceState && { traceState }) };
   } catch {
     return { decision: 0 };
   }

@@ -1,9 +1,13 @@
 import type { LocalTrace } from '../local-trace.ts';
+import { nameOf } from '../span.ts';
 import { errorMessage } from '../exception.ts';
 import { decideBy, followParent } from './consistent.ts';
 import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
 import type { LocalRootSampler } from './sampler.ts';
 import type { Threshold } from './threshold.ts';
+
+/** `SpanKind` of OpenTelemetry's API. */
+const KIND_MAX = 4;
 
 const NO_ATTRIBUTES: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -43,7 +47,7 @@ export class PolicySampler implements LocalRootSampler {
     this.#span = new ReusedSpan(context.service);
   }
 
-  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number, attributes: unknown): void {
+  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number | undefined, attributes: unknown): void {
     const isKept =
       hasParent && !this.#decidesUnderParent
         ? followParent(trace)
@@ -55,7 +59,7 @@ export class PolicySampler implements LocalRootSampler {
     trace: LocalTrace,
     hasParent: boolean,
     name: string,
-    kind: number,
+    kind: number | undefined,
     attributes: unknown,
   ): Threshold | undefined {
     if (this.#isDeciding) {
@@ -65,8 +69,8 @@ export class PolicySampler implements LocalRootSampler {
     const span = this.#span;
     span.trace = trace;
     span.hasParent = hasParent;
-    span.name = name;
-    span.kind = kind;
+    span.name = nameOf(name);
+    span.kind = kindOf(kind);
     span.attributes =
       typeof attributes === 'object' && attributes !== null ? (attributes as typeof span.attributes) : NO_ATTRIBUTES;
     this.#isDeciding = true;
@@ -81,4 +85,8 @@ export class PolicySampler implements LocalRootSampler {
       span.attributes = NO_ATTRIBUTES;
     }
   }
+}
+
+function kindOf(kind: number | undefined): number {
+  return Number.isInteger(kind) && (kind as number) >= 0 && (kind as number) <= KIND_MAX ? (kind as number) : 0;
 }

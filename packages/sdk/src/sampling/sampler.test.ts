@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { RandomBatch } from '../ids.ts';
 import { continuedTrace, newTrace, traceOfHex, type LocalTrace } from '../local-trace.ts';
 import { seededIds } from '../test-support/recorded.ts';
 import { otValue, withOtValue } from './ot-trace-state.ts';
@@ -70,10 +71,10 @@ describe('the sampler', () => {
 
   it('keeps the share that it was told to, with the random flag and the threshold in the tracestate', () => {
     const sampler = new Sampler({ ratio: 0.1, parentBased: true });
-    const ids = seededIds(3);
+    const random = new RandomBatch(seededIds(3));
     let kept = 0;
     for (let i = 0; i < 20_000; i++) {
-      const trace = newTrace(ids);
+      const trace = newTrace(random);
       sampler.decide(trace, false);
       if (trace.sampled) kept++;
       expect([trace.flags, trace.traceState]).toEqual(trace.sampled ? [3, 'ot=th:e666'] : [2, '']);
@@ -82,7 +83,7 @@ describe('the sampler', () => {
   });
 
   it('keeps all at 1, says so, and none at 0', () => {
-    const trace = newTrace(seededIds());
+    const trace = newTrace(new RandomBatch(seededIds()));
     new Sampler({ ratio: 1, parentBased: true }).decide(trace, false);
     expect([trace.sampled, trace.traceState]).toEqual([true, 'ot=th:0']);
     new Sampler({ ratio: 0, parentBased: true }).decide(trace, false);
@@ -181,7 +182,7 @@ describe('hostile members of the tracestate', () => {
 
 describe('services that know nothing of each other', () => {
   it('agree on every trace: whoever keeps less keeps nothing that the other drops', () => {
-    const ids = seededIds(11);
+    const ids = new RandomBatch(seededIds(11));
     const random = seededIds(12);
     const share = (): number => 2 ** ((random.int32() >>> 0) / -(2 ** 28));
     let disagreements = 0;

@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { Poster } from '../export/http-post.ts';
 import type { Counters } from '../stats.ts';
+import { asPolicy } from './as-policy.ts';
 import { OperationCounts } from './operation-counts.ts';
 import { KeptTraces, PolicySampler } from './policy-sampler.ts';
 import type { PolicyContext } from './policy.ts';
@@ -36,7 +37,8 @@ const SAMPLING_PATH = '/v1/sampling';
 /** Puts a tracer's policy to work. */
 export function startSampling(options: SamplingOptions): StartedSampling {
   const { config, clock } = options;
-  const { policy, ...fixed } = config.sampler;
+  const { policy: given, ...fixed } = config.sampler;
+  const policy = given === undefined ? undefined : asPolicy('sampling', given);
   if (!config.enabled || (policy === undefined && !config.counters)) {
     return { sampler: new Sampler(fixed), rootCounter: undefined, counts: undefined, stop: () => Promise.resolve() };
   }

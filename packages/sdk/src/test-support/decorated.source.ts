@@ -20,11 +20,17 @@ export function decorate(tracer: Tracer): Record<string, () => unknown> {
       return 'opened';
     }
   }
-  class CornerShop extends Shop {}
+  class CornerShop extends Shop {
+    @traced(tracer)
+    same<Item>(this: CornerShop, item: Item): Item {
+      return item;
+    }
+  }
   return {
     total: () => new CornerShop().total(2),
     fail: () => new Shop().fail(),
     open: () => Shop.open(),
+    same: () => new CornerShop().same('item') satisfies string,
     used: () => {
       using span = tracer.startSpan('used');
       return span.isRecording();

@@ -3,7 +3,12 @@
  * anything that is not well-formed.
  */
 export interface ReadSpan {
-  readonly scope: { readonly name: string; readonly version: string; readonly schemaUrl: string };
+  readonly scope: {
+    readonly name: string;
+    readonly version: string;
+    readonly schemaUrl: string;
+    readonly attributes: Record<string, unknown>;
+  };
   readonly resource: Record<string, unknown>;
   readonly traceId: string;
   readonly spanId: string;
@@ -119,6 +124,7 @@ export function readRequest(bytes: Uint8Array): ReadSpan[] {
         name: scopeSpans.one(1).text(1),
         version: scopeSpans.one(1).text(2),
         schemaUrl: scopeSpans.text(3),
+        attributes: readAttributes(scopeSpans.one(1).all(3)),
       };
       return scopeSpans.all(2).map((span) => readSpan(span, scope, resource));
     });

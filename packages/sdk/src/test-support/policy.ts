@@ -1,4 +1,5 @@
 import type { PostResult } from '../export/http-post.ts';
+import { RandomBatch } from '../ids.ts';
 import { newTrace, type LocalTrace } from '../local-trace.ts';
 import { asPolicy } from '../sampling/as-policy.ts';
 import { OperationCounts } from '../sampling/operation-counts.ts';
@@ -64,7 +65,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
   const time = new VirtualTime();
   const counts = new OperationCounts();
   const kept = new KeptTraces();
-  const ids = seededIds(seed);
+  const random = new RandomBatch(seededIds(seed));
   const failures: string[] = [];
   const sent: unknown[] = [];
   const atEnd: (() => Promise<void> | void)[] = [];
@@ -100,7 +101,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
     recordedSpans: 0,
     excessSpans: 0,
     decide(name = 'GET', { kind = 1, attributes, callers } = {}) {
-      const trace = callers ?? newTrace(ids);
+      const trace = callers ?? newTrace(random);
       sampler.decide(trace, callers !== undefined, name, kind, attributes);
       if (trace.sampled) run.recordedSpans++;
       return trace;

@@ -49,7 +49,11 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       summary: 'Metrics in the Prometheus text format',
       answers: { description: 'Metrics', contentType: 'text/plain' },
       asksStore: false,
-      answer: async () => ({ status: 200, contentType: registry.contentType, body: await registry.metrics() }),
+      // prom-client writes what the format calls NaN in its own way.
+      answer: async () => {
+        const body = (await registry.metrics()).replace(/ Nan$/gm, ' NaN');
+        return { status: 200, contentType: registry.contentType, body };
+      },
     }),
   ];
 }

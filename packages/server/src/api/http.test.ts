@@ -9,7 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { EngineError } from '../query/rows.ts';
 import { json } from './answer.ts';
 import { healthRoutes } from './health-routes.ts';
-import type { ApiLimits } from './http.ts';
+import type { ApiLimits } from './limits.ts';
 import { ApiServer } from './http.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -100,6 +100,28 @@ describe('ApiServer', () => {
     const posted = await get('/api/v1/x', { method: 'POST' });
     expect(posted).toMatchObject({ status: 405, headers: { allow: 'GET, HEAD' } });
     expect(codeOf(posted)).toBe('method_not_allowed');
+  });
+
+  it('answers 403 to pages from elsewhere, whatever their browser says of them, and follows links from there', async () => {
+    const { get } = await serve([aRoute('/api/v1/x', () => ({}))]);
+    const statusFor = async (headers: Record<string, string>) =>
+      (await get('/api/v1/x', { headers: { host: 'localhost', ...headers } })).status;
+    const foreign = [
+      { origin: 'https://evil.example' },
+      { origin: 'http://localhost.evil.example' },
+      { origin: 'null' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'cors' },
+    ];
+    expect(await Promise.all(foreign.map(statusFor))).toEqual(foreign.map(() => 403));
+    const own = [
+      {},
+      { origin: 'http://localhost:4319' },
+      { origin: 'http://box' },
+      { 'sec-fetch-site': 'same-origin', 'sec-fetch-mode': 'cors' },
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' },
+    ];
+    expect(await Promise.all(own.map(statusFor))).toEqual(own.map(() => 200));
   });
 
   it('answers 403 to a host name that is not its own, so that no page can rebind its name to us', async () => {

@@ -5,36 +5,18 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
+import { isOwnHost, isOwnOrigin } from '../host-check.ts';
+import { LimitCounter } from '../limit-counter.ts';
 import { EngineError } from '../query/rows.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
-import { isOwnHost } from './host-check.ts';
+import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
 import { Problem } from './problem.ts';
 import type { Route, RouteMatch } from './route.ts';
 import { matchRoute } from './route.ts';
 import type { StaticUi } from './static-ui.ts';
-
-export interface ApiLimits {
-  /** Questions that the store works on at the same time. */
-  readonly concurrentQuestions: number;
-  /** Questions that wait for their turn; one more is answered 503. */
-  readonly waitingQuestionsMax: number;
-  /** A question that is not answered by then is answered 504. */
-  readonly answerTimeoutMs: number;
-  /** A request that has not arrived whole by then is cut off. */
-  readonly requestTimeoutMs: number;
-  readonly connectionsMax: number;
-}
-
-const DEFAULT_API_LIMITS: ApiLimits = {
-  concurrentQuestions: 4,
-  waitingQuestionsMax: 64,
-  answerTimeoutMs: 30_000,
-  requestTimeoutMs: 15_000,
-  connectionsMax: 512,
-};
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
@@ -52,6 +34,7 @@ const COMMON_HEADERS = {
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
     "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
+  'X-Frame-Options': 'DENY',
   'Referrer-Policy': 'no-referrer',
   'Cross-Origin-Resource-Policy': 'same-origin',
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -69,6 +52,7 @@ export class ApiServer {
   readonly #limits: ApiLimits;
   readonly #turns: Turns;
   readonly #metrics: ApiMetrics;
+  readonly #limitCounter: LimitCounter;
   readonly #server: Server;
 
   constructor({ routes, ui, hostNames, log, registry, limits }: ApiServerOptions) {
@@ -76,17 +60,20 @@ export class ApiServer {
     this.#ui = ui;
     this.#hostNames = new Set(hostNames);
     this.#log = log;
-    this.#limits = { ...DEFAULT_API_LIMITS, ...limits };
+    this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs, connectionsMax } =
       this.#limits;
     this.#turns = new Turns({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
     this.#metrics = new ApiMetrics(registry, this.#turns);
+    this.#limitCounter = new LimitCounter(registry);
     this.#server = createServer(
       { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs },
       (request, response) => void this.#serve(request, response),
     );
     this.#server.maxConnections = connectionsMax;
+    this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
     answerClientErrors(this.#server, (status, message) => {
+      if (status === 408) this.#limitCounter.reached('http.requestTimeoutMs');
       const { body, contentType } = json({ error: { code: 'not_http', message } }, status);
       return { contentType, body: typeof body === 'string' ? body : '' };
     });
@@ -137,6 +124,13 @@ export class ApiServer {
       const shown = JSON.stringify(request.headers.host ?? '');
       throw new Problem(403, 'host_not_allowed', `Host ${shown} is not a name of this server`);
     }
+    const { origin } = request.headers;
+    // A page elsewhere could not read the answer, but could have the store work for it. A link from there may be followed.
+    const { 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
+    const isForeign = origin !== undefined && !isOwnOrigin(origin, this.#hostNames);
+    if (isForeign || (site === 'cross-site' && mode !== 'navigate')) {
+      throw new Problem(403, 'origin_not_allowed', 'pages from elsewhere may not ask this server');
+    }
     const { pathname, searchParams } = readTarget(request.url ?? '/');
     const match = matchRoute(this.#routes, pathname);
     if (match !== null) {
@@ -162,7 +156,9 @@ export class ApiServer {
   }
 
   #problem(error: unknown): Answer {
-    const problem = asProblem(error);
+    if (error instanceof TurnsTakenError) this.#limitCounter.reached('http.waitingQuestionsMax');
+    if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
+    const problem = asProblem(error, this.#limits.retryAfterMs);
     if (problem.status === 500) this.#log.error({ err: error }, 'a question failed');
     const { code, message, status, headers } = problem;
     return { ...json({ error: { code, message } }, status), headers };
@@ -174,22 +170,35 @@ class ClientLeft extends Error {
   override readonly name = 'ClientLeft';
 }
 
-function asProblem(error: unknown): Problem {
+function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
+  const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
   if (error instanceof TurnsTakenError) {
-    return new Problem(503, 'too_many_questions', error.message, { 'Retry-After': '1' });
+    return new Problem(503, 'too_many_questions', error.message, retryAfter);
   }
-  if (error instanceof DOMException && error.name === 'TimeoutError') {
+  if (isTimeout(error)) {
     return new Problem(504, 'timeout', 'the answer took too long; ask for less, such as a shorter range of time');
   }
   if (error instanceof EngineError) {
     if (error.code === 'unavailable') {
-      return new Problem(503, 'store_unavailable', error.message, { 'Retry-After': '1' });
+      return new Problem(503, 'store_unavailable', error.message, retryAfter);
     }
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
+    if (error.code === 'too_large') {
+      return new Problem(
+        422,
+        'answer_too_large',
+        'the answer is too large; ask for less, such as a shorter range of time',
+      );
+    }
   }
   return new Problem(500, 'internal', 'the question failed; the log of the server says why');
+}
+
+/** The signal's reason where the time for an answer is up. */
+function isTimeout(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
 function checkMethod(method: string | undefined): void {

@@ -6,6 +6,7 @@ import type {
   ServicesResponse,
   TracesResponse,
 } from '@throughline/trace';
+import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search.ts';
@@ -35,6 +36,7 @@ export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
   readonly headlines: Headlines;
   readonly endpoints: EndpointsResponse;
+  readonly registry: Registry;
 }
 
 const TRACES_DEFAULT = 20;
@@ -43,7 +45,17 @@ const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
 
 /** The questions under `/api/v1/`. */
-export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Route[] {
+export function apiRoutes({ query, headlines, endpoints, registry }: ApiRoutesOptions): Route[] {
+  const truncatedTraces = new Counter({
+    name: 'throughline_api_truncated_traces_total',
+    help: 'Traces that were answered in part, because they have more spans or bytes than are read',
+    registers: [registry],
+  });
+  const traceAt = async (signal: AbortSignal, given: string | undefined): Promise<StoredTrace> => {
+    const trace = await storedTrace(context(signal), given);
+    if (trace.truncated) truncatedTraces.inc();
+    return trace;
+  };
   const context = (signal: AbortSignal): QueryContext => ({ ...query, signal });
   return [
     route({
@@ -145,7 +157,7 @@ export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Ro
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(context(signal), path['traceId']);
+        const trace = await traceAt(signal, path['traceId']);
         return otlpJson(trace.data, truncatedHeader(trace));
       },
     }),
@@ -157,7 +169,7 @@ export function apiRoutes({ query, headlines, endpoints }: ApiRoutesOptions): Ro
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(context(signal), path['traceId']);
+        const trace = await traceAt(signal, path['traceId']);
         return { ...json(storyOf(trace)), headers: truncatedHeader(trace) };
       },
     }),
@@ -176,7 +188,7 @@ function parseTag(given: string): { key: string; value: string } | undefined {
   return end < 1 ? undefined : { key: given.slice(0, end), value: given.slice(end + 1) };
 }
 
-async function traceAt(context: QueryContext, given = ''): Promise<StoredTrace> {
+async function storedTrace(context: QueryContext, given = ''): Promise<StoredTrace> {
   const traceId = parseTraceId(given);
   if (traceId === undefined) {
     const shown = JSON.stringify(given.slice(0, 100));

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { pino } from 'pino';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { startServer } from '../server.ts';
+import { createLog } from './log.ts';
 import { DemoError } from './demo-error.ts';
 
 export interface Collector {
@@ -96,8 +96,7 @@ async function takesSpans(otlpUrl: string, signal: AbortSignal): Promise<boolean
 }
 
 async function startCollector(config: Config, signal: AbortSignal): Promise<Collector> {
-  const log = pino({ name: 'throughline', level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
-  const server = await startServer(config, log);
+  const server = await startServer(config, createLog(config));
   const collector = {
     uiUrl: server.uiUrl,
     otlpUrl: server.otlpHttpUrl,

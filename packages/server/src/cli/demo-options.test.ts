@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/setting.ts';
 import { DEMO_USAGE, readDemoOptions } from './demo-options.ts';
 
 test('keeps the shop open, with customers for 15 s, unless told otherwise', () => {

@@ -1,6 +1,8 @@
 import { parseArgs } from 'node:util';
 import { closest } from '../closest.ts';
-import { ConfigError, readConfig, SETTINGS, type Config } from '../config.ts';
+import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
+import { ConfigError } from '../config/setting.ts';
+import { ALL_SETTINGS } from '../config/settings.ts';
 
 export interface DemoOptions {
   /** Where the collector is looked for, and started when none is there. */
@@ -76,7 +78,7 @@ const FLAGS = {
 
 /** A flag that is neither ours nor the collector's is reported by `readConfig`, which knows nothing of ours. */
 function refuseMistyped(flag: string): void {
-  if (Object.values(SETTINGS).some((setting) => setting.flag === flag)) return;
+  if (flag === CONFIG_FLAG || ALL_SETTINGS.some((setting) => setting.flag === flag)) return;
   const meant = closest(
     flag,
     Object.keys(FLAGS).map((name) => `--${name}`),

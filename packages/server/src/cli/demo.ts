@@ -1,4 +1,4 @@
-import { ConfigError } from '../config.ts';
+import { ConfigError } from '../config/setting.ts';
 import { findOrStartCollector, orAborted, type Collector } from './demo-collector.ts';
 import { sendCustomers } from './demo-customers.ts';
 import { headlineOfLateTrace } from './demo-late-span.ts';

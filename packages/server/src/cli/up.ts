@@ -1,12 +1,18 @@
-import { pino } from 'pino';
-import type { Config } from '../config.ts';
-import { ConfigError, readConfig, SETTINGS } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import { CONFIG_ENV, CONFIG_FLAG, readConfig } from '../config/config.ts';
+import { configText } from '../config/print.ts';
+import { ConfigError, show, type Setting } from '../config/setting.ts';
+import { SETTINGS } from '../config/settings.ts';
 import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
+import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
 import { stopOnSignal } from './stop-signal.ts';
+
+/** Shows the settings and where each comes from, and starts nothing. */
+const PRINT_FLAG = '--print-config';
 
 /** `throughline up`: runs until it is told to stop. Answers the exit code. */
 export async function runUp(args: readonly string[]): Promise<number> {
@@ -20,9 +26,15 @@ export async function runUp(args: readonly string[]): Promise<number> {
   const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
   let server: RunningServer | null = null;
   try {
-    const config = readConfig(args, process.env);
-    const log = pino({ name: 'throughline', level: config.logLevel }, pino.destination({ dest: 2, sync: true }));
-    server = await startServer(config, log);
+    const config = readConfig(
+      args.filter((arg) => arg !== PRINT_FLAG),
+      process.env,
+    );
+    if (args.includes(PRINT_FLAG)) {
+      process.stdout.write(configText(config));
+      return 0;
+    }
+    server = await startServer(config, createLog(config));
     process.stdout.write(startMessage(config, server));
     await Promise.race([server.ready, stopped]);
     if (!stop.aborted) {
@@ -55,12 +67,24 @@ function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcU
 `;
 }
 
-/** Every flag with its variable and its default. */
+/** Every flag with its variable and its default, but for those of the limits. */
 function upUsage(): string {
-  const settings = Object.values(SETTINGS).map(
-    ({ flag, value, help, env, otherwise, accepted }) =>
-      `  ${`${flag} ${value ?? ''}`.padEnd(24)}${help}\n${' '.repeat(26)}${accepted}\n` +
-      `${' '.repeat(26)}${env}, default ${String(otherwise())}\n`,
-  );
-  return `Usage: throughline up [flags]\n\n${settings.join('\n')}`;
+  const settings = Object.values<Setting>(SETTINGS as unknown as Record<string, Setting>).map((setting) => {
+    const { flag, value, help, env, otherwise, accepted } = setting;
+    const text = show(setting, otherwise());
+    return lines(`${flag} ${value ?? ''}`, help, accepted, `${env}, default ${text === '' ? 'none' : text}`);
+  });
+  return `Usage: throughline up [flags]
+
+${[
+  ...settings,
+  lines(`${CONFIG_FLAG} FILE`, 'Settings in a YAML file; flags and variables win over it', CONFIG_ENV),
+  lines(PRINT_FLAG, 'Show every setting and where its value comes from, and end'),
+].join('\n')}
+Every limit, queue and wait has a setting as well: throughline up ${PRINT_FLAG} shows them.
+`;
+}
+
+function lines(flag: string, help: string, ...more: readonly string[]): string {
+  return `  ${flag.padEnd(36)}${help}\n${more.map((line) => `${' '.repeat(38)}${line}\n`).join('')}`;
 }

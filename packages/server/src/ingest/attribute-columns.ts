@@ -1,10 +1,13 @@
 import { AttributeType } from '../storage/schema.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
+import { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 
 /**
  * The attributes of spans, resources, scopes, events or links: three parallel columns and the rows' ends in them. Call
- * `key` and then exactly one of the value methods. Keys and strings are taken from the sender's bytes unchanged.
+ * `key` and then exactly one of the value methods, and `settle` behind the last attribute of a thing. Keys and strings are
+ * taken from the sender's bytes unchanged, but for texts that are too long.
  */
 export class AttributeColumns {
   readonly keys: LowCardinalityColumn;
@@ -13,9 +16,23 @@ export class AttributeColumns {
   readonly types = new ByteBuffer();
   /** The number of attributes up to the end of each row. */
   readonly ends = new Uint32Buffer();
+  /** Levels of arrays and maps that a value may have. */
+  readonly valueDepthMax: number;
+  readonly #valueBytesMax: number;
+  readonly #attributesMax: number;
+  readonly #losses: Losses;
+  /** Up to where attributes belong to things that are complete. */
+  #settledCount = 0;
+  #settledBytes = 0;
+  /** Attributes of the open thing that were dropped one by one. */
+  #dropped = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS, losses = new Losses()) {
     this.keys = new LowCardinalityColumn(seed);
+    this.valueDepthMax = limits.valueDepthMax;
+    this.#valueBytesMax = limits.valueBytesMax;
+    this.#attributesMax = limits.attributesMax;
+    this.#losses = losses;
   }
 
   get count(): number {
@@ -38,7 +55,7 @@ export class AttributeColumns {
 
   string(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.string);
-    this.values.string(source, start, end);
+    this.values.string(source, start, end - start > this.#valueBytesMax ? this.#cut(source, start) : end);
   }
 
   /** A string of less than 128 bytes with its length before it, as one byte: the same in protobuf and in the column. */
@@ -49,7 +66,9 @@ export class AttributeColumns {
 
   bytes(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.bytes);
-    this.values.string(source, start, end);
+    const isTooLong = end - start > this.#valueBytesMax;
+    if (isTooLong) this.#losses.add('ingest.valueBytesMax');
+    this.values.string(source, start, isTooLong ? start + this.#valueBytesMax : end);
   }
 
   bool(value: boolean): void {
@@ -88,14 +107,58 @@ export class AttributeColumns {
 
   /** `json` is the OTLP JSON of the ArrayValue. */
   array(json: string): void {
-    this.types.byte(AttributeType.array);
-    this.#json(json);
+    this.#json(AttributeType.array, json);
   }
 
   /** `json` is the OTLP JSON of the KeyValueList. */
   kvlist(json: string): void {
-    this.types.byte(AttributeType.kvlist);
-    this.#json(json);
+    this.#json(AttributeType.kvlist, json);
+  }
+
+  /** Drops the attribute whose key has been appended and whose value is beyond the limit with this key. */
+  dropOpen(limit: string): void {
+    this.keys.indexes.length -= 1;
+    this.#dropped += 1;
+    this.#losses.add(limit);
+  }
+
+  /** Ends the attributes of one thing: drops those beyond the limit, and answers how many of it were dropped in all. */
+  settle(): number {
+    const excess = this.count - this.#settledCount - this.#attributesMax;
+    const dropped = excess > 0 || this.#dropped > 0 ? this.#dropExcess(excess) : 0;
+    this.#settledCount = this.count;
+    this.#settledBytes = this.values.length;
+    return dropped;
+  }
+
+  /** Forgets the attributes of a thing that is not kept. */
+  discard(): void {
+    this.#truncate(this.#settledCount, this.#settledBytes);
+    this.#dropped = 0;
+  }
+
+  /** Where a text ends that is cut to the limit, between two characters. */
+  #cut(source: Uint8Array, start: number): number {
+    this.#losses.add('ingest.valueBytesMax');
+    return cutEnd(source, start, this.#valueBytesMax);
+  }
+
+  #dropExcess(excess: number): number {
+    const dropped = this.#dropped + Math.max(0, excess);
+    this.#dropped = 0;
+    if (excess <= 0) return dropped;
+    this.#losses.add('ingest.attributesMax', excess);
+    const { bytes } = this.values;
+    let at = this.#settledBytes;
+    for (let kept = 0; kept < this.#attributesMax; kept++) at = endOfString(bytes, at);
+    this.#truncate(this.#settledCount + this.#attributesMax, at);
+    return dropped;
+  }
+
+  #truncate(count: number, bytes: number): void {
+    this.keys.indexes.length = count;
+    this.types.length = count;
+    this.values.length = bytes;
   }
 
   endRow(): void {
@@ -111,10 +174,9 @@ export class AttributeColumns {
   restore(stack: number[]): void {
     this.ends.length = stack.pop() as number;
     this.keys.truncateEntries(stack.pop() as number);
-    this.values.length = stack.pop() as number;
-    const count = stack.pop() as number;
-    this.keys.indexes.length = count;
-    this.types.length = count;
+    this.#settledBytes = stack.pop() as number;
+    this.#settledCount = stack.pop() as number;
+    this.discard();
   }
 
   clear(): void {
@@ -122,10 +184,17 @@ export class AttributeColumns {
     this.values.clear();
     this.types.clear();
     this.ends.clear();
+    this.#settledCount = this.#settledBytes = this.#dropped = 0;
   }
 
-  #json(json: string): void {
+  #json(type: number, json: string): void {
     const bytes = Buffer.from(json);
+    // A part of it would be no value.
+    if (bytes.length > this.#valueBytesMax) {
+      this.dropOpen('ingest.valueBytesMax');
+      return;
+    }
+    this.types.byte(type);
     this.values.string(bytes, 0, bytes.length);
   }
 
@@ -135,6 +204,26 @@ export class AttributeColumns {
     values.byte(text.length);
     values.reserve(text.length);
     for (let index = 0; index < text.length; index++) values.bytes[values.length++] = text.charCodeAt(index);
+  }
+}
+
+/** Where at most `bytesMax` bytes of a UTF-8 text end, between two characters. */
+export function cutEnd(source: Uint8Array, start: number, bytesMax: number): number {
+  let end = start + bytesMax;
+  for (let step = 0; step < 3 && ((source[end] as number) & 0xc0) === 0x80; step++) end -= 1;
+  return end;
+}
+
+/** Behind the string, with its length before it, that begins there. */
+function endOfString(bytes: Uint8Array, at: number): number {
+  let length = 0;
+  let shift = 1;
+  let index = at;
+  for (;;) {
+    const byte = bytes[index++] as number;
+    length += (byte & 0x7f) * shift;
+    if (byte < 0x80) return index + length;
+    shift *= 0x80;
   }
 }
 

@@ -1,5 +1,7 @@
 import { AttributeColumns } from './attribute-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import type { BlockLimits } from './limits.ts';
+import type { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 import type { LinkFields } from './span-fields.ts';
 
@@ -16,9 +18,9 @@ export class EventColumns {
   /** Attributes that belong to events which are complete. */
   #countedAttributes = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.names = new LowCardinalityColumn(seed);
-    this.attributes = new AttributeColumns(seed);
+    this.attributes = new AttributeColumns(seed, limits, losses);
   }
 
   get count(): number {
@@ -41,7 +43,7 @@ export class EventColumns {
     this.ns.push(timeLow);
     this.ns.push(timeHigh);
     this.names.append(source, nameStart, nameEnd);
-    this.dropped.push(droppedAttributesCount);
+    this.dropped.push(droppedAttributesCount + this.attributes.settle());
     this.attributeCounts.push(this.attributes.count - this.#countedAttributes);
     this.#countedAttributes = this.attributes.count;
   }
@@ -90,8 +92,8 @@ export class LinkColumns {
   readonly ends = new Uint32Buffer();
   #countedAttributes = 0;
 
-  constructor(seed: number) {
-    this.attributes = new AttributeColumns(seed);
+  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+    this.attributes = new AttributeColumns(seed, limits, losses);
   }
 
   get count(): number {
@@ -108,7 +110,7 @@ export class LinkColumns {
     this.spanIds.copy(source, link.spanIdStart, link.spanIdEnd);
     this.traceStates.string(source, link.traceStateStart, link.traceStateEnd);
     this.flags.push(link.flags);
-    this.dropped.push(link.droppedAttributesCount);
+    this.dropped.push(link.droppedAttributesCount + this.attributes.settle());
     this.attributeCounts.push(this.attributes.count - this.#countedAttributes);
     this.#countedAttributes = this.attributes.count;
   }

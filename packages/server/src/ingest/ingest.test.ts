@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
-import { Ingest, type Decode, type IngestLimits } from './ingest.ts';
+import { Ingest, type Decode } from './ingest.ts';
+import type { IngestLimits } from './limits.ts';
 import { MalformedRequestError } from './result.ts';
 import { Spool } from './spool.ts';
 import { aSpan, appendSpan } from './testing/append-span.ts';
@@ -22,7 +23,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const anIngest = (limits: Partial<IngestLimits> = {}): Ingest => new Ingest({ spool, registry, limits });
+const anIngest = (limits: Partial<IngestLimits> = {}): Ingest =>
+  new Ingest({ spool, registry, limits, now: () => 1_795_000_100_000 });
 const malformed: Decode = (block, refusals) => {
   appendSpan(block, refusals, aSpan());
   throw new MalformedRequestError('at byte 7');
@@ -100,6 +102,50 @@ test('spans on too many days are refused beyond the limit', async () => {
     for (let day = 1n; day <= 5n; day++) appendSpan(block, refusals, aSpan({ startNs: day * 86_400_000_000_000n }));
   });
   expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
+});
+
+const NOW_MS = 1_800_000_000_000;
+const at = (ms: number): bigint => BigInt(ms) * 1_000_000n;
+
+test('spans outside the retention, or too far ahead, are refused alone, named and counted', async () => {
+  const ingest = new Ingest({ spool, registry, retentionDays: 30, now: () => NOW_MS });
+  const days = 30 * 86_400_000;
+  const result = await ingest.decode((block, refusals) => {
+    for (const ms of [-days - 1_000, -days, 0, 3_600_000, 3_601_000]) {
+      appendSpan(block, refusals, aSpan({ startNs: at(NOW_MS + ms) }));
+    }
+  });
+  expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
+  expect(result.kind === 'stored' && result.message).toBe(
+    '2 spans were refused, the first because: start time 2026-12-16T07:59:59.000Z is before 2026-12-16T08:00:00.000Z, ' +
+      'since when spans are kept (retention.maxAge)',
+  );
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('throughline_rejected_spans_total{reason="too_old"} 1');
+  expect(metrics).toContain('throughline_rejected_spans_total{reason="in_future"} 1');
+  expect(metrics).toContain('throughline_limit_reached_total{limit="ingest.futureMsMax"} 1');
+});
+
+test('of a request with too many spans the first are taken', async () => {
+  const ingest = new Ingest({ spool, registry, limits: { spansPerRequestMax: 3 }, now: () => 1_795_000_100_000 });
+  for (let request = 0; request < 2; request++) {
+    const result = await ingest.decode((block, refusals) => {
+      for (let index = 0; index < 5; index++) appendSpan(block, refusals, aSpan());
+    });
+    expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
+  }
+  expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="ingest.spansPerRequestMax"} 4');
+});
+
+test('a sender is told what was left out of spans that are kept', async () => {
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
+  const result = await ingest.decode((block, refusals) => {
+    appendSpan(block, refusals, aSpan());
+    block.losses.add('ingest.attributesMax', 7);
+  });
+  expect(result).toMatchObject({ rejectedSpans: 0, message: '7 attributes were dropped (ingest.attributesMax)' });
+  expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="ingest.attributesMax"} 7');
+  expect(await ingest.decode(oneSpan)).toMatchObject({ message: '' });
 });
 
 test('is busy while too much waits for the disk, and takes spans again afterwards', async () => {

@@ -1,28 +1,35 @@
 import { randomInt } from 'node:crypto';
 import { Counter, type Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
+import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
+import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
 import { writeNativeBlock } from './native-block.ts';
-import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
-import { BLOCK_LIMITS, SpanBlock, type BlockLimits } from './span-block.ts';
+import {
+  REFUSAL_CODES,
+  MalformedRequestError,
+  RequestTooLargeError,
+  type IngestResult,
+  type SpanRefusal,
+} from './result.ts';
+import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
-
-export interface IngestLimits extends BlockLimits {
-  /** Columns that wait for the disk; beyond it a request is answered `busy`. */
-  readonly pendingBytesMax: number;
-  readonly retryAfterMs: number;
-}
-
-export const INGEST_LIMITS: IngestLimits = { ...BLOCK_LIMITS, pendingBytesMax: 32 * 1024 * 1024, retryAfterMs: 1_000 };
 
 export interface IngestOptions {
   readonly spool: Spool;
   readonly registry: Registry;
   readonly limits?: Partial<IngestLimits>;
+  /** Spans that started earlier are refused; by default none is. */
+  readonly retentionDays?: number;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
 }
 
 /** The spans of a request that a decoder refused, while it appended the others. */
 export class Refusals {
   readonly counts = new Map<SpanRefusal['code'], number>();
+  /** How many were beyond each limit. */
+  readonly limits = new Map<string, number>();
   #first = '';
   #total = 0;
 
@@ -30,10 +37,16 @@ export class Refusals {
     return this.#total;
   }
 
-  add({ code, message }: SpanRefusal): void {
+  add({ code, limit, message }: SpanRefusal): void {
     if (this.#total === 0) this.#first = message;
     this.#total += 1;
     this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
+    if (limit !== undefined) this.limits.set(limit, (this.limits.get(limit) ?? 0) + 1);
+  }
+
+  /** As it may be handed to another thread. */
+  get summary(): RefusalSummary {
+    return { total: this.#total, counts: this.counts, limits: this.limits, message: this.message };
   }
 
   get message(): string {
@@ -56,16 +69,25 @@ export class Ingest {
   readonly #limits: IngestLimits;
   readonly #accepted: Counter;
   readonly #rejected: Counter<'reason'>;
+  readonly #limitCounter: LimitCounter;
+  readonly #retentionMs: number;
+  readonly #now: () => number;
   readonly #native = new ByteBuffer();
   /** Requests append to it; the commit in flight writes the other one. */
   #open: SpanBlock;
   #spare: SpanBlock;
+  /** Decoded elsewhere; they share the next commit with the block. */
+  #decoded: DecodedSpans[] = [];
+  #decodedBytes = 0;
   #waiting: ((result: CommitResult) => void)[] = [];
   #committing: Promise<void> | null = null;
 
-  constructor({ spool, registry, limits }: IngestOptions) {
+  constructor({ spool, registry, limits, retentionDays, now }: IngestOptions) {
     this.#spool = spool;
     this.#limits = { ...INGEST_LIMITS, ...limits };
+    this.#limitCounter = new LimitCounter(registry);
+    this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
+    this.#now = now ?? Date.now;
     const seed = randomInt(2 ** 32);
     this.#open = new SpanBlock(seed, this.#limits);
     this.#spare = new SpanBlock(seed, this.#limits);
@@ -80,39 +102,91 @@ export class Ingest {
       labelNames: ['reason'],
       registers: [registry],
     });
+    for (const reason of REFUSAL_CODES) this.#rejected.inc({ reason }, 0);
+  }
+
+  /** What one request and one span may hold. */
+  get limits(): BlockLimits {
+    return this.#limits;
   }
 
   /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
   get busyBecause(): string | null {
-    if (this.#open.byteLength >= this.#limits.pendingBytesMax) return 'too many spans wait for the disk';
+    if (this.#isPendingFull) return 'too many spans wait for the disk';
     return this.#spool.blockedBy;
+  }
+
+  /** As `busyBecause`, for a request that is answered so: it is counted. */
+  admit(): string | null {
+    const reason = this.busyBecause;
+    if (reason === null) return null;
+    if (this.#isPendingFull) this.#limitCounter.reached('ingest.pendingBytesMax');
+    else if (this.#spool.isBacklogFull) this.#limitCounter.reached('spool.backlogBytesMax');
+    return reason;
+  }
+
+  get #isPendingFull(): boolean {
+    return this.#open.byteLength + this.#decodedBytes >= this.#limits.pendingBytesMax;
   }
 
   /** Runs the decoder at once and resolves when its spans are durable. */
   async decode(decode: Decode): Promise<IngestResult> {
-    const busyBecause = this.busyBecause;
+    const busyBecause = this.admit();
     if (busyBecause !== null) return this.#busy(busyBecause);
     const block = this.#open;
     const rows = block.rowCount;
     const refusals = new Refusals();
-    block.mark();
+    const { earliestSecond, latestSecond } = this.startWindow;
+    block.mark(earliestSecond, latestSecond);
     try {
       decode(block, refusals);
     } catch (error) {
       block.rollback();
       if (error instanceof MalformedRequestError) return { kind: 'malformed', message: error.message };
-      if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', message: error.message };
+      if (error instanceof RequestTooLargeError)
+        return { kind: 'tooLarge', limit: error.limit, message: error.message };
       throw error;
     }
     const acceptedSpans = block.rowCount - rows;
+    // Of this request: the block goes on with the next one.
+    const losses = new Map(block.losses.counts);
+    const { message } = block.losses;
     if (acceptedSpans === 0) block.rollback();
-    else {
+    return this.#store({ rows: acceptedSpans, refused: refusals.summary, losses, message });
+  }
+
+  /** The seconds at or between which a span must start now. */
+  get startWindow(): { readonly earliestSecond: number; readonly latestSecond: number } {
+    const nowMs = this.#now();
+    return {
+      earliestSecond: Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
+      latestSecond: Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
+    };
+  }
+
+  /** Takes spans that were decoded elsewhere, and resolves when they are durable. */
+  async append(spans: DecodedSpans): Promise<IngestResult> {
+    const busyBecause = this.admit();
+    if (busyBecause !== null) return this.#busy(busyBecause);
+    if (spans.rows > 0) {
+      this.#decoded.push(spans);
+      this.#decodedBytes += spans.native.length;
+    }
+    return this.#store(spans);
+  }
+
+  async #store({ rows, refused, losses, message }: Omit<DecodedSpans, 'native'>): Promise<IngestResult> {
+    if (rows > 0) {
       const commit = await this.#commit();
       if (commit.kind === 'blocked') return this.#busy(commit.reason);
     }
-    this.#accepted.inc(acceptedSpans);
-    for (const [reason, count] of refusals.counts) this.#rejected.inc({ reason }, count);
-    return { kind: 'stored', acceptedSpans, rejectedSpans: refusals.total, message: refusals.message };
+    this.#accepted.inc(rows);
+    for (const [reason, count] of refused.counts) this.#rejected.inc({ reason }, count);
+    for (const [limit, count] of refused.limits) this.#limitCounter.reached(limit, count);
+    const warning = rows > 0 ? message : '';
+    if (warning !== '') for (const [limit, count] of losses) this.#limitCounter.reached(limit, count);
+    const words = [refused.message, warning].filter((part) => part !== '').join('; ');
+    return { kind: 'stored', acceptedSpans: rows, rejectedSpans: refused.total, message: words };
   }
 
   /** Resolves when everything that was decoded before has been answered. */
@@ -137,9 +211,12 @@ export class Ingest {
       await new Promise((resolve) => setImmediate(resolve));
       const block = this.#open;
       const waiting = this.#waiting;
+      const decoded = this.#decoded;
       this.#open = this.#spare;
       this.#waiting = [];
-      const result = await this.#write(block);
+      this.#decoded = [];
+      this.#decodedBytes = 0;
+      const result = await this.#write(block, decoded);
       block.clear();
       this.#spare = block;
       for (const resolve of waiting) resolve(result);
@@ -148,11 +225,13 @@ export class Ingest {
     this.#committing = null;
   }
 
-  async #write(block: SpanBlock): Promise<CommitResult> {
+  async #write(block: SpanBlock, decoded: readonly DecodedSpans[]): Promise<CommitResult> {
     try {
       this.#native.clear();
-      writeNativeBlock(block, this.#native);
-      return await this.#spool.append(this.#native.content(), block.rowCount);
+      if (block.rowCount > 0) writeNativeBlock(block, this.#native);
+      for (const { native } of decoded) this.#native.copy(native, 0, native.length);
+      const rows = decoded.reduce((sum, spans) => sum + spans.rows, block.rowCount);
+      return await this.#spool.append(this.#native.content(), rows);
     } catch (error) {
       return { kind: 'blocked', reason: error instanceof Error ? error.message : String(error) };
     }

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { EngineError, type Engine } from '../storage/engine.ts';
@@ -55,6 +56,20 @@ test('a segment is tried again, with the same token, until the engine is back', 
   expect(await loader.drain(1_000)).toBe(true);
 });
 
+test('a failure that lasts is one line in the log, and its end another', async () => {
+  const lines: string[] = [];
+  const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const engine = engineThatAnswers(['unavailable', 'unavailable', 'unavailable', 'timeout', 'timeout'], []);
+  const loader = new Loader({ spool, engine, log: told, registry, limits });
+  loader.start();
+  await seal('1');
+  await eventually(() => spool.status.backlogSegments === 0);
+  const trying = 'a segment is not stored yet; trying again';
+  expect(lines).toEqual([trying, trying, 'the segment is stored now']);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
 test('a segment that is refused for good is set aside, and those behind it are stored', async () => {
   const tokens: string[] = [];
   const engine = engineThatAnswers(['refused', 'unavailable', 'refused', 'refused'], tokens);
@@ -100,7 +115,7 @@ test('draining gives up at its deadline, and what is left is loaded by the next 
 
 test('spans are in the store within a second of their acknowledgement, once each, while the engine is killed', async () => {
   await using store = await startEngine();
-  const ingest = new Ingest({ spool, registry });
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
   const loader = new Loader({ spool, engine: store.engine, log, registry });
   loader.start();
   const spanIds: string[] = [];

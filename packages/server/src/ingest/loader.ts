@@ -2,20 +2,11 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
 import { EngineError, type Engine } from '../storage/engine.ts';
+import { LOADER_LIMITS, type LoaderLimits } from './limits.ts';
 import type { Segment } from './segment-recovery.ts';
 import type { Spool } from './spool.ts';
-
-export interface LoaderLimits {
-  /** The first repeat waits this long, each further one twice as long … */
-  readonly retryDelayMs: number;
-  /** … up to this. */
-  readonly retryDelayMsMax: number;
-  /** A segment that the engine has refused so often is set aside. */
-  readonly refusalsMax: number;
-}
-
-export const LOADER_LIMITS: LoaderLimits = { retryDelayMs: 50, retryDelayMsMax: 2_000, refusalsMax: 5 };
 
 export interface LoaderOptions {
   readonly spool: Spool;
@@ -34,6 +25,7 @@ export class Loader {
   readonly #limits: LoaderLimits;
   readonly #inserts: Counter<'outcome'>;
   readonly #spans: Counter;
+  readonly #limitCounter: LimitCounter;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
@@ -41,6 +33,7 @@ export class Loader {
     this.#options = options;
     this.#limits = { ...LOADER_LIMITS, ...options.limits };
     const registers = [options.registry];
+    this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: 'throughline_loader_inserts_total',
       help: 'Segments handed to the engine, by outcome: stored, or the code of the error, or rejected for good',
@@ -85,10 +78,12 @@ export class Loader {
     const { spool, engine, log } = this.#options;
     const { retryDelayMs, retryDelayMsMax, refusalsMax } = this.#limits;
     let refusals = 0;
+    let told = '';
     for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
       try {
         await engine.insertNativeFile('spans', segment.path, segment.name);
         await spool.release(segment);
+        if (told !== '') log.warn({ segment: segment.name }, 'the segment is stored now');
         this.#inserts.inc({ outcome: 'stored' });
         this.#spans.inc(segment.rows);
         return;
@@ -101,10 +96,13 @@ export class Loader {
             'the store refuses a segment; it is set aside',
           );
           await spool.reject(segment);
+          this.#limitCounter.reached('loader.refusalsMax');
           this.#inserts.inc({ outcome: 'rejected' });
           return;
         }
-        log.warn({ err: error, segment: segment.name, delayMs }, 'a segment is not stored yet; trying again');
+        if (told !== outcome)
+          log.warn({ err: error, segment: segment.name }, 'a segment is not stored yet; trying again');
+        told = outcome;
       }
       await delay(delayMs, undefined, { signal }).catch(() => {});
     }

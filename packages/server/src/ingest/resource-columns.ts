@@ -1,6 +1,8 @@
 import { AttributeType } from '../storage/schema.ts';
 import { AttributeColumns } from './attribute-columns.ts';
 import { Uint32Buffer } from './growable.ts';
+import type { BlockLimits } from './limits.ts';
+import type { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 
 /** The name that OpenTelemetry gives to a service which does not say its own. */
@@ -18,8 +20,8 @@ export class ResourceColumns {
   /** Where each resource's values begin and end in `attributes.values`. */
   readonly valueEnds = new Uint32Buffer();
 
-  constructor(seed: number) {
-    this.attributes = new AttributeColumns(seed);
+  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+    this.attributes = new AttributeColumns(seed, limits, losses);
     this.schemaUrls = new LowCardinalityColumn(seed);
     this.entityRefs = new LowCardinalityColumn(seed);
     this.services = new LowCardinalityColumn(seed);
@@ -44,10 +46,11 @@ export class ResourceColumns {
     droppedAttributesCount: number,
     entityRefs: string,
   ): void {
+    const dropped = droppedAttributesCount + this.attributes.settle();
     this.#appendService();
     this.attributes.endRow();
     this.valueEnds.push(this.attributes.values.length);
-    this.dropped.push(droppedAttributesCount);
+    this.dropped.push(dropped);
     this.schemaUrls.append(source, schemaUrlStart, schemaUrlEnd);
     const entities = Buffer.from(entityRefs);
     this.entityRefs.append(entities, 0, entities.length);
@@ -103,8 +106,8 @@ export class ScopeColumns {
   readonly schemaUrls: LowCardinalityColumn;
   readonly valueEnds = new Uint32Buffer();
 
-  constructor(seed: number) {
-    this.attributes = new AttributeColumns(seed);
+  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+    this.attributes = new AttributeColumns(seed, limits, losses);
     this.names = new LowCardinalityColumn(seed);
     this.versions = new LowCardinalityColumn(seed);
     this.schemaUrls = new LowCardinalityColumn(seed);
@@ -120,9 +123,9 @@ export class ScopeColumns {
 
   /** Completes a scope whose attributes have been appended. */
   add(source: Uint8Array, scope: ScopeFields): void {
+    this.dropped.push(scope.droppedAttributesCount + this.attributes.settle());
     this.attributes.endRow();
     this.valueEnds.push(this.attributes.values.length);
-    this.dropped.push(scope.droppedAttributesCount);
     this.names.append(source, scope.nameStart, scope.nameEnd);
     this.versions.append(source, scope.versionStart, scope.versionEnd);
     this.schemaUrls.append(source, scope.schemaUrlStart, scope.schemaUrlEnd);

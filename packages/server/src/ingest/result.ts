@@ -5,13 +5,13 @@ export type IngestResult =
       readonly kind: 'stored';
       readonly acceptedSpans: number;
       readonly rejectedSpans: number;
-      /** Why the rejected spans were rejected; '' where none was. */
+      /** Why the rejected spans were rejected, and what was left out of the others; '' where there was neither. */
       readonly message: string;
     }
   /** The request is no OTLP. Nothing of it was kept. */
   | { readonly kind: 'malformed'; readonly message: string }
-  /** The request is well formed and beyond a limit. Nothing of it was kept. */
-  | { readonly kind: 'tooLarge'; readonly message: string }
+  /** The request is well formed and beyond a limit, named by its setting's key. Nothing of it was kept. */
+  | { readonly kind: 'tooLarge'; readonly limit: string; readonly message: string }
   /** Nothing of it was kept; the same request may be sent again. */
   | { readonly kind: 'busy'; readonly retryAfterMs: number; readonly message: string };
 
@@ -23,19 +23,33 @@ export class MalformedRequestError extends Error {
 /** Thrown while a request is decoded: it is well formed and beyond a limit. */
 export class RequestTooLargeError extends Error {
   override readonly name = 'RequestTooLargeError';
+  /** The key of the limit's setting. */
+  readonly limit: string;
+
+  constructor(limit: string, message: string) {
+    super(message);
+    this.limit = limit;
+  }
 }
+
+/** Reasons to refuse one span; labels of a metric. */
+export const REFUSAL_CODES = [
+  'trace_id',
+  'span_id',
+  'parent_span_id',
+  'link',
+  'start_time',
+  'end_time',
+  'event_time',
+  'too_old',
+  'in_future',
+  'limit',
+] as const;
 
 /** Why one span of an otherwise good request is not stored. */
 export interface SpanRefusal {
-  /** A metric's label. */
-  readonly code:
-    | 'trace_id'
-    | 'span_id'
-    | 'parent_span_id'
-    | 'link'
-    | 'start_time'
-    | 'end_time'
-    | 'event_time'
-    | 'limit';
+  readonly code: (typeof REFUSAL_CODES)[number];
+  /** The key of the limit that it is beyond. */
+  readonly limit?: string;
   readonly message: string;
 }

@@ -1,27 +1,14 @@
-import { AttributeColumns } from './attribute-columns.ts';
+import { AttributeColumns, cutEnd } from './attribute-columns.ts';
 import { EventColumns, LinkColumns } from './event-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
+import { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 import { RequestTooLargeError, type SpanRefusal } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
-import { checkEvent, checkLink, checkSpan } from './span-check.ts';
+import { beyond, checkEvent, checkLink, checkSpan, startsTooEarly, startsTooLate } from './span-check.ts';
 import { secondsOf } from './time.ts';
-
-export interface BlockLimits {
-  /** Memory that one request may take as columns. A resource counts for each of its spans. */
-  readonly requestBytesMax: number;
-  /** Attributes, events and links of one span, each with those of its events and links. */
-  readonly itemsPerSpanMax: number;
-  /** Distinct UTC days in one request: each becomes a part in the store. */
-  readonly daysPerRequestMax: number;
-}
-
-export const BLOCK_LIMITS: BlockLimits = {
-  requestBytesMax: 64 * 1024 * 1024,
-  itemsPerSpanMax: 16_384,
-  daysPerRequestMax: 366,
-};
 
 /** Bytes of a row in the columns of fixed width and the ends of arrays. */
 const FIXED_ROW_BYTES = 200;
@@ -63,11 +50,19 @@ export class SpanBlock {
   readonly events: EventColumns;
   readonly links: LinkColumns;
 
+  /** What was left out of spans that were kept, since `mark`. */
+  readonly losses = new Losses();
+
   readonly #limits: BlockLimits;
   readonly #requestMark: number[] = [];
   readonly #spanMark: number[] = [];
   readonly #requestDays = new Set<number>();
   #requestBytes = 0;
+  #requestRows = 0;
+  #earliestSecond = 0;
+  #latestSecond = Number.POSITIVE_INFINITY;
+  #droppedEvents = 0;
+  #droppedLinks = 0;
   #replicatedBytes = 0;
   #itemProblem: SpanRefusal | null = null;
 
@@ -75,11 +70,11 @@ export class SpanBlock {
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS) {
     this.#limits = limits;
     this.names = new LowCardinalityColumn(seed);
-    this.attributes = new AttributeColumns(seed);
-    this.resources = new ResourceColumns(seed);
-    this.scopes = new ScopeColumns(seed);
-    this.events = new EventColumns(seed);
-    this.links = new LinkColumns(seed);
+    this.attributes = new AttributeColumns(seed, limits, this.losses);
+    this.resources = new ResourceColumns(seed, limits, this.losses);
+    this.scopes = new ScopeColumns(seed, limits, this.losses);
+    this.events = new EventColumns(seed, limits, this.losses);
+    this.links = new LinkColumns(seed, limits, this.losses);
   }
 
   get rowCount(): number {
@@ -106,7 +101,12 @@ export class SpanBlock {
     );
   }
 
-  mark(): void {
+  /** Begins a request, whose spans must start at these seconds or between them. */
+  mark(earliestSecond = 0, latestSecond = Number.POSITIVE_INFINITY): void {
+    this.#earliestSecond = earliestSecond;
+    this.#latestSecond = latestSecond;
+    this.losses.clear();
+    this.#requestRows = this.rowCount;
     this.#requestMark.length = 0;
     this.#requestMark.push(
       this.rowCount,
@@ -160,6 +160,7 @@ export class SpanBlock {
     this.#spanMark.length = 0;
     this.#saveSpan(this.#spanMark);
     this.#itemProblem = null;
+    this.#droppedEvents = this.#droppedLinks = 0;
   }
 
   /** Its attributes have been appended to `events.attributes` before. */
@@ -172,13 +173,22 @@ export class SpanBlock {
     droppedAttributesCount: number,
   ): void {
     this.#itemProblem ??= checkEvent(timeHigh);
-    this.events.add(source, nameStart, nameEnd, timeLow, timeHigh, droppedAttributesCount);
+    if (this.events.openCount >= this.#limits.eventsPerSpanMax) {
+      this.events.attributes.discard();
+      this.#droppedEvents += 1;
+      return;
+    }
+    const shownEnd = this.#textEnd(source, nameStart, nameEnd);
+    this.events.add(source, nameStart, shownEnd, timeLow, timeHigh, droppedAttributesCount);
   }
 
   /** Its attributes have been appended to `links.attributes` before. */
   addLink(source: Uint8Array, link: LinkFields): void {
     this.#itemProblem ??= checkLink(link);
-    if (this.#itemProblem === null) this.links.add(source, link);
+    if (this.links.openCount >= this.#limits.linksPerSpanMax) {
+      this.links.attributes.discard();
+      this.#droppedLinks += 1;
+    } else if (this.#itemProblem === null) this.links.add(source, link);
   }
 
   /**
@@ -188,16 +198,17 @@ export class SpanBlock {
   endSpan(span: SpanFields): SpanRefusal | null {
     const seconds = secondsOf(span.startLow, span.startHigh);
     const problem = checkSpan(span, seconds) ?? this.#itemProblem ?? this.#checkLimits(seconds);
-    if (problem !== null) return this.abandonSpan(problem);
+    if (problem !== null) return this.#abandonSpan(problem);
     const { source } = span;
     this.traceIds.copy(source, span.traceIdStart, span.traceIdEnd);
     this.spanIds.copy(source, span.spanIdStart, span.spanIdEnd);
     if (span.parentSpanIdStart === span.parentSpanIdEnd) this.parentSpanIds.zeros(8);
     else this.parentSpanIds.copy(source, span.parentSpanIdStart, span.parentSpanIdEnd);
-    this.names.append(source, span.nameStart, span.nameEnd);
+    this.names.append(source, span.nameStart, this.#textEnd(source, span.nameStart, span.nameEnd));
     this.kinds.byte(span.kind);
     this.statusCodes.byte(span.statusCode);
-    this.statusMessages.string(source, span.statusMessageStart, span.statusMessageEnd);
+    const messageStart = span.statusMessageStart;
+    this.statusMessages.string(source, messageStart, this.#textEnd(source, messageStart, span.statusMessageEnd));
     this.traceStates.string(source, span.traceStateStart, span.traceStateEnd);
     this.startSeconds.push(seconds);
     this.startNs.push(span.startLow);
@@ -207,9 +218,11 @@ export class SpanBlock {
     this.durationNs.push(span.endLow - span.startLow);
     this.durationNs.push(span.endHigh - span.startHigh - borrow);
     this.flags.push(span.flags);
-    this.droppedAttributes.push(span.droppedAttributesCount);
-    this.droppedEvents.push(span.droppedEventsCount);
-    this.droppedLinks.push(span.droppedLinksCount);
+    this.droppedAttributes.push(span.droppedAttributesCount + this.attributes.settle());
+    this.droppedEvents.push(span.droppedEventsCount + this.#droppedEvents);
+    this.droppedLinks.push(span.droppedLinksCount + this.#droppedLinks);
+    if (this.#droppedEvents > 0) this.losses.add('ingest.eventsPerSpanMax', this.#droppedEvents);
+    if (this.#droppedLinks > 0) this.losses.add('ingest.linksPerSpanMax', this.#droppedLinks);
     this.resourceOf.push(this.resources.lastRow);
     this.scopeOf.push(this.scopes.lastRow);
     this.attributes.endRow();
@@ -220,11 +233,8 @@ export class SpanBlock {
     return null;
   }
 
-  /**
-   * Refuses the span that was begun, whose decoder cannot go on; answers the reason. Refusing costs time as well, so it
-   * counts as a row. Throws `RequestTooLargeError`.
-   */
-  abandonSpan(problem: SpanRefusal): SpanRefusal {
+  /** Refusing a span costs time as well, so it counts as a row. Throws `RequestTooLargeError`. */
+  #abandonSpan(problem: SpanRefusal): SpanRefusal {
     this.#restoreSpan(this.#spanMark);
     this.#requestBytes -= FIXED_ROW_BYTES;
     this.#checkRequestBytes();
@@ -249,22 +259,34 @@ export class SpanBlock {
     const { requestBytesMax } = this.#limits;
     if (this.byteLength - this.#requestBytes <= requestBytesMax) return;
     throw new RequestTooLargeError(
+      'ingest.requestBytesMax',
       `the request takes more than ${requestBytesMax} bytes as columns; send fewer spans in a request`,
     );
   }
 
+  /** Where a name or a message ends that is cut to the limit. */
+  #textEnd(source: Uint8Array, start: number, end: number): number {
+    const { valueBytesMax } = this.#limits;
+    if (end - start <= valueBytesMax) return end;
+    this.losses.add('ingest.valueBytesMax');
+    return cutEnd(source, start, valueBytesMax);
+  }
+
   #checkLimits(seconds: number): SpanRefusal | null {
-    const { itemsPerSpanMax, daysPerRequestMax } = this.#limits;
-    const items =
-      Math.max(this.attributes.openCount, this.events.openCount, this.links.openCount) +
-      Math.max(this.events.attributes.openCount, this.links.attributes.openCount);
-    if (items > itemsPerSpanMax) {
-      return { code: 'limit', message: `more than ${itemsPerSpanMax} attributes, events or links in a span` };
+    const { itemAttributesPerSpanMax, daysPerRequestMax, spansPerRequestMax } = this.#limits;
+    if (seconds < this.#earliestSecond) return startsTooEarly(seconds, this.#earliestSecond);
+    if (seconds > this.#latestSecond) return startsTooLate(seconds, this.#latestSecond);
+    if (this.rowCount - this.#requestRows >= spansPerRequestMax) {
+      return beyond('ingest.spansPerRequestMax', `more than ${spansPerRequestMax} spans in a request`);
+    }
+    if (Math.max(this.events.attributes.openCount, this.links.attributes.openCount) > itemAttributesPerSpanMax) {
+      const message = `more than ${itemAttributesPerSpanMax} attributes of events or links in a span`;
+      return beyond('ingest.itemAttributesPerSpanMax', message);
     }
     const day = Math.floor(seconds / 86_400);
     if (!this.#requestDays.has(day)) {
       if (this.#requestDays.size === daysPerRequestMax) {
-        return { code: 'limit', message: `start times on more than ${daysPerRequestMax} days in a request` };
+        return beyond('ingest.daysPerRequestMax', `start times on more than ${daysPerRequestMax} days in a request`);
       }
       this.#requestDays.add(day);
     }

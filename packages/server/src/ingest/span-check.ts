@@ -64,3 +64,22 @@ function checkStart(span: SpanFields, seconds: number): SpanRefusal | null {
   if (span.startLow === 0 && span.startHigh === 0) return { code: 'start_time', message: 'start time is missing' };
   return seconds > SECONDS_MAX ? { code: 'start_time', message: 'start time is after the year 2106' } : null;
 }
+
+/** `limit`: the key of the limit's setting. */
+export function beyond(limit: string, message: string): SpanRefusal {
+  return { code: 'limit', limit, message };
+}
+
+export function startsTooEarly(seconds: number, earliestSecond: number): SpanRefusal {
+  const message = `start time ${iso(seconds)} is before ${iso(earliestSecond)}, since when spans are kept (retention.maxAge)`;
+  return { code: 'too_old', message };
+}
+
+export function startsTooLate(seconds: number, latestSecond: number): SpanRefusal {
+  const message = `start time ${iso(seconds)} is further ahead of the collector's clock than ${iso(latestSecond)}`;
+  return { code: 'in_future', limit: 'ingest.futureMsMax', message };
+}
+
+function iso(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString();
+}

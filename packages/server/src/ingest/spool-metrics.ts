@@ -5,6 +5,7 @@ export class SpoolMetrics {
   readonly bytes: Counter;
   readonly blocked: Counter;
   readonly damagedBlocks: Counter;
+  readonly sealed: Counter<'because'>;
   readonly commitSeconds: Histogram;
 
   constructor(registry: Registry, status: () => SpoolStatus) {
@@ -19,6 +20,13 @@ export class SpoolMetrics {
       'throughline_spool_damaged_blocks_total',
       'Acknowledged blocks that were found damaged',
     );
+    this.sealed = new Counter({
+      name: 'throughline_spool_sealed_segments_total',
+      help: 'Segments that were handed over to the store, by what made them whole',
+      labelNames: ['because'],
+      registers,
+    });
+    for (const because of ['bytes', 'rows', 'age', 'close']) this.sealed.inc({ because }, 0);
     this.commitSeconds = new Histogram({
       name: 'throughline_spool_commit_seconds',
       help: 'Time of one write and fdatasync',

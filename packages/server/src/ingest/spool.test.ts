@@ -3,12 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
+import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
 import type { Segment } from './segment-recovery.ts';
-import { Spool, type SpoolLimits } from './spool.ts';
+import { Spool } from './spool.ts';
+import type { SpoolLimits } from './limits.ts';
 
 let directory: string;
 const opened: Spool[] = [];
@@ -284,3 +286,21 @@ test.skipIf(!canMount)(
     }
   },
 );
+
+test('a backlog that is full is one line in the log, and its end another', async () => {
+  const lines: string[] = [];
+  const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const limits = { segmentAgeMs: NEVER, segmentRowsMax: 1, backlogBytesMax: 10 };
+  const spool = new Spool({ directory, log: told, registry: new Registry(), limits });
+  await spool.open();
+  for (let count = 0; count < 4; count++) await spool.append(Buffer.alloc(6), 1);
+  expect(lines).toEqual(['no more spans are taken: the spool holds 12 bytes that the store has not taken']);
+  const segment = await spool.nextSealed(new AbortController().signal);
+  if (segment !== null) await spool.release(segment);
+  expect(await spool.append(Buffer.alloc(6), 1)).toEqual({ kind: 'durable' });
+  expect(lines.slice(1)).toEqual([
+    'spans are taken again: the store has caught up',
+    'no more spans are taken: the spool holds 12 bytes that the store has not taken',
+  ]);
+  await spool.close();
+});

@@ -2,30 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { OpenSegment } from './open-segment.ts';
 import { listRejected, listSegments, removeSegment, setAside } from './segment-files.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
-
-export interface SpoolLimits {
-  /** A segment is sealed when it has reached it. */
-  readonly segmentBytesMax: number;
-  readonly segmentRowsMax: number;
-  /** … or this long after its first block, where no sealed segment waits for the engine. */
-  readonly segmentAgeMs: number;
-  /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
-  readonly backlogBytesMax: number;
-  /** After a failed write (a full disk) nothing is tried for this long. */
-  readonly writeRetryMs: number;
-}
-
-export const SPOOL_LIMITS: SpoolLimits = {
-  segmentBytesMax: 48 * 1024 * 1024,
-  segmentRowsMax: 150_000,
-  segmentAgeMs: 200,
-  backlogBytesMax: 2 * 1024 * 1024 * 1024,
-  writeRetryMs: 500,
-};
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -46,6 +27,9 @@ export interface SpoolStatus {
   readonly rejectedSegments: readonly string[];
 }
 
+/** What makes a segment whole. */
+type SealReason = 'bytes' | 'rows' | 'age' | 'close';
+
 export type AppendResult =
   | { readonly kind: 'durable' }
   /** Nothing of the block was kept. */
@@ -62,11 +46,14 @@ export class Spool {
   readonly #sealed: Segment[] = [];
   readonly #rejected: string[] = [];
   #open: OpenSegment | null = null;
+  /** No longer open, and not sealed before its files are closed. */
+  #sealing: OpenSegment | null = null;
   #backlogBytes = 0;
   #nextNumber = 1;
   #sealTimer: NodeJS.Timeout | null = null;
   #writeFailure: { readonly reason: string; readonly retryAtMs: number } | null = null;
   #closed = false;
+  #isToldFull = false;
   /** Appending and sealing take turns. */
   #turn: Promise<unknown> = Promise.resolve();
   #wakeLoader: (() => void) | null = null;
@@ -78,9 +65,10 @@ export class Spool {
   }
 
   get status(): SpoolStatus {
-    const oldest = this.#sealed[0]?.firstBlockAtMs ?? this.#open?.firstBlockAtMs;
+    const unsealed = this.#sealing ?? this.#open;
+    const oldest = this.#sealed[0]?.firstBlockAtMs ?? unsealed?.firstBlockAtMs;
     return {
-      backlogSegments: this.#sealed.length + (this.#open === null ? 0 : 1),
+      backlogSegments: this.#sealed.length + (unsealed === null ? 0 : 1),
       backlogBytes: this.#backlogBytes,
       backlogAgeMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
       blockedBy: this.blockedBy,
@@ -91,11 +79,15 @@ export class Spool {
   /** Why `append` would take nothing now; null while it would. */
   get blockedBy(): string | null {
     if (this.#closed) return 'the collector is shutting down';
-    if (this.#backlogBytes >= this.#limits.backlogBytesMax) {
+    if (this.isBacklogFull) {
       return `the spool holds ${this.#backlogBytes} bytes that the store has not taken`;
     }
     const failure = this.#writeFailure;
     return failure !== null && performance.now() < failure.retryAtMs ? failure.reason : null;
+  }
+
+  get isBacklogFull(): boolean {
+    return this.#backlogBytes >= this.#limits.backlogBytesMax;
   }
 
   /** Creates the directory and recovers what an earlier process left. Call it before anything else. */
@@ -129,10 +121,13 @@ export class Spool {
       } catch (error) {
         return this.#blocked(await this.#giveUpSegment(error));
       }
+      if (this.#writeFailure !== null) this.#options.log.warn('spans are spooled again');
       this.#writeFailure = null;
       this.#backlogBytes += block.length;
+      if (this.isBacklogFull) this.#tellFull(true);
       this.#metrics.bytes.inc(block.length);
-      if (this.#isFull(this.#open)) await this.#seal();
+      const full = this.#fullBecause(this.#open);
+      if (full !== null) await this.#seal(full);
       else this.#scheduleSeal(this.#open);
       return { kind: 'durable' };
     });
@@ -172,7 +167,7 @@ export class Spool {
   /** Seals the open segment; takes nothing after it. */
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#inTurn(() => this.#seal());
+    await this.#inTurn(() => this.#seal('close'));
     this.#wakeLoader?.();
   }
 
@@ -187,8 +182,17 @@ export class Spool {
     return { kind: 'blocked', reason };
   }
 
-  #isFull({ bytes, rows }: OpenSegment): boolean {
-    return bytes >= this.#limits.segmentBytesMax || rows >= this.#limits.segmentRowsMax;
+  #fullBecause({ bytes, rows }: Pick<OpenSegment, 'bytes' | 'rows'>): SealReason | null {
+    if (bytes >= this.#limits.segmentBytesMax) return 'bytes';
+    return rows >= this.#limits.segmentRowsMax ? 'rows' : null;
+  }
+
+  /** A line where the state changes, not one a refusal. */
+  #tellFull(isFull: boolean): void {
+    if (isFull === this.#isToldFull) return;
+    this.#isToldFull = isFull;
+    if (isFull) this.#options.log.error(`no more spans are taken: ${this.blockedBy}`);
+    else this.#options.log.warn('spans are taken again: the store has caught up');
   }
 
   /** A segment goes beyond its size only by a single block that is larger itself. */
@@ -196,7 +200,8 @@ export class Spool {
     const open = this.#open;
     if (open === null) return;
     const { segmentBytesMax, segmentRowsMax } = this.#limits;
-    if (open.bytes + bytes > segmentBytesMax || open.rows + rows > segmentRowsMax) await this.#seal();
+    if (open.bytes + bytes > segmentBytesMax) await this.#seal('bytes');
+    else if (open.rows + rows > segmentRowsMax) await this.#seal('rows');
   }
 
   #scheduleSeal({ firstBlockAtMs }: OpenSegment): void {
@@ -206,19 +211,22 @@ export class Spool {
     this.#sealTimer = setTimeout(
       () => {
         this.#sealTimer = null;
-        void this.#inTurn(() => this.#seal());
+        void this.#inTurn(() => this.#seal('age'));
       },
       Math.min(delayMs, this.#limits.segmentAgeMs),
     );
   }
 
-  async #seal(): Promise<void> {
+  async #seal(because: SealReason): Promise<void> {
     if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
     this.#sealTimer = null;
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
+    this.#sealing = open;
     const segment = await open.close();
+    this.#sealing = null;
+    this.#metrics.sealed.inc({ because });
     this.#sealed.push(segment);
     this.#wakeLoader?.();
   }
@@ -231,6 +239,7 @@ export class Spool {
   #forget(segment: Segment): void {
     this.#sealed.splice(this.#sealed.indexOf(segment), 1);
     this.#backlogBytes -= segment.bytes;
+    if (!this.isBacklogFull) this.#tellFull(false);
     if (this.#open !== null) this.#scheduleSeal(this.#open);
   }
 
@@ -238,10 +247,11 @@ export class Spool {
   async #giveUpSegment(error: unknown): Promise<string> {
     const { directory, log } = this.#options;
     const reason = describe(error);
+    // One line where the state changes, not one a failure.
+    if (this.#writeFailure?.reason !== reason) log.error({ err: error }, `spans cannot be spooled: ${reason}`);
     this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
     const open = this.#open;
     this.#open = null;
-    log.error({ err: error }, `spans cannot be spooled: ${reason}`);
     if (open === null) return reason;
     if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
     this.#sealTimer = null;

@@ -9,7 +9,7 @@ export { EngineError } from '../storage/engine.ts';
 export interface QueryContext {
   readonly engine: Engine;
   readonly limits: QueryLimits;
-  /** Once it is aborted no further statement is started; the question rejects with its reason. */
+  /** Once it is aborted the statement that runs is cancelled and none is started; the question rejects with its reason. */
   readonly signal: AbortSignal;
 }
 
@@ -26,7 +26,7 @@ export async function queryBytes(
   format: 'JSONCompactEachRow' | 'Native',
 ): Promise<Uint8Array> {
   signal.throwIfAborted();
-  const bytes = await engine.query(sql, { format, timeoutMs: limits.queryTimeoutMs });
+  const bytes = await engine.query(sql, { format, timeoutMs: limits.queryTimeoutMs, signal });
   signal.throwIfAborted();
   return bytes;
 }

@@ -1,16 +1,9 @@
 import { doubleText, type AttributeColumns } from '../ingest/attribute-columns.ts';
-import { MalformedRequestError } from '../ingest/result.ts';
 import { MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';
 
-/** An array or a map nested deeper than this is refused; protobuf's own parsers stop at 100 messages. */
-export const VALUE_DEPTH_MAX = 32;
-
-/** A well-formed value that is nested too deeply: a span with it is refused; in a resource or scope, the request. */
-export class ValueTooDeepError extends MalformedRequestError {
-  /** `where`: names the value in the request. */
-  constructor(where: string) {
-    super(`${where}: a value nested deeper than ${VALUE_DEPTH_MAX}`);
-  }
+/** A well-formed value that is nested too deeply: its attribute is dropped. */
+export class ValueTooDeepError extends Error {
+  override readonly name = 'ValueTooDeepError';
 }
 
 /** An AnyValue in OTLP's JSON encoding, as arrays and maps are stored. */
@@ -49,12 +42,10 @@ export function jsonDouble(value: number): number | string {
 
 /**
  * Decodes the message that the reader stands in. Of several members the last one holds; a repeated array or map is
- * continued, as protobuf merges messages.
+ * continued, as protobuf merges messages. Throws `ValueTooDeepError` below so many further levels.
  */
-export function decodeAnyValue(reader: ProtobufReader, depth: number): JsonAnyValue {
-  if (depth > VALUE_DEPTH_MAX) {
-    throw new ValueTooDeepError(`byte ${reader.at}`);
-  }
+export function decodeAnyValue(reader: ProtobufReader, levels: number): JsonAnyValue {
+  if (levels < 0) throw new ValueTooDeepError();
   let value: JsonAnyValue = {};
   while (reader.at < reader.end) {
     const tag = reader.tag();
@@ -75,13 +66,13 @@ export function decodeAnyValue(reader: ProtobufReader, depth: number): JsonAnyVa
         break;
       case VALUE_TAGS.array: {
         const values: JsonAnyValue[] = value.arrayValue?.values ?? [];
-        eachItem(reader, () => values.push(decodeAnyValue(reader, depth + 1)));
+        eachItem(reader, () => values.push(decodeAnyValue(reader, levels - 1)));
         value = { arrayValue: { values } };
         break;
       }
       case VALUE_TAGS.kvlist: {
         const values: JsonKeyValue[] = value.kvlistValue?.values ?? [];
-        eachItem(reader, () => values.push(decodeKeyValue(reader, depth + 1)));
+        eachItem(reader, () => values.push(decodeKeyValue(reader, levels - 1)));
         value = { kvlistValue: { values } };
         break;
       }
@@ -100,7 +91,7 @@ const KEY_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 const KEY_VALUE_FIELDS = 0b110;
 
-function decodeKeyValue(reader: ProtobufReader, depth: number): JsonKeyValue {
+function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
   let key = '';
   const values: Buffer[] = [];
   while (reader.at < reader.end) {
@@ -111,31 +102,31 @@ function decodeKeyValue(reader: ProtobufReader, depth: number): JsonKeyValue {
       values.push(bufferOf(reader));
     } else reader.skip(tag, KEY_VALUE_FIELDS);
   }
-  return { key, value: decodeMergedValue(reader, values, depth) };
+  return { key, value: decodeMergedValue(reader, values, levels) };
 }
 
 /**
  * An AnyValue that stands in several pieces of `outer`'s bytes, which stays where it is: the pieces, one after the other,
  * encode the merged message.
  */
-export function decodeMergedValue(outer: ProtobufReader, pieces: readonly Buffer[], depth: number): JsonAnyValue {
+export function decodeMergedValue(outer: ProtobufReader, pieces: readonly Buffer[], levels: number): JsonAnyValue {
   const [piece] = pieces;
   if (piece === undefined) return {};
   const { at } = outer;
   if (pieces.length === 1) {
     const start = piece.byteOffset - outer.bytes.byteOffset;
     const outerEnd = outer.enter(start, start + piece.length);
-    const value = decodeAnyValue(outer, depth);
+    const value = decodeAnyValue(outer, levels);
     outer.at = at;
     outer.end = outerEnd;
     return value;
   }
   try {
-    return decodeAnyValue(new ProtobufReader(Buffer.concat(pieces)), depth);
+    return decodeAnyValue(new ProtobufReader(Buffer.concat(pieces)), levels);
   } catch (error) {
     // Positions in the joined pieces mean nothing to the sender.
     if (error instanceof MalformedProtobufError) throw new MalformedProtobufError(at, error.message);
-    throw error instanceof ValueTooDeepError ? new ValueTooDeepError(`byte ${at}`) : error;
+    throw error;
   }
 }
 

@@ -1,5 +1,12 @@
 import type { AttributeColumns } from '../ingest/attribute-columns.ts';
-import { appendJsonValue, bufferOf, decodeAnyValue, decodeMergedValue, VALUE_TAGS } from './any-value.ts';
+import {
+  appendJsonValue,
+  bufferOf,
+  decodeAnyValue,
+  decodeMergedValue,
+  ValueTooDeepError,
+  VALUE_TAGS,
+} from './any-value.ts';
 import type { ProtobufReader } from './protobuf-reader.ts';
 
 const KEY_TAG = 0x0a;
@@ -23,7 +30,7 @@ export function decodeAttribute(reader: ProtobufReader, attributes: AttributeCol
     valueStart + (bytes[keyEnd + 1] as number) === end &&
     end - valueStart < 0x80;
   if (isUsual && appendShortValue(bytes, keyStart, keyEnd, valueStart, end, attributes)) reader.at = end;
-  else decodeAnyAttribute(reader, attributes);
+  else decodeAttributeOrDrop(reader, attributes);
 }
 
 /** Answers false, and has appended nothing, where the value is none of the usual ones. */
@@ -69,7 +76,19 @@ function appendShortValue(
   }
 }
 
-/** The value may stand before its key, and in several pieces. */
+function decodeAttributeOrDrop(reader: ProtobufReader, attributes: AttributeColumns): void {
+  const { end } = reader;
+  try {
+    decodeAnyAttribute(reader, attributes);
+  } catch (error) {
+    if (!(error instanceof ValueTooDeepError)) throw error;
+    attributes.dropOpen('ingest.valueDepthMax');
+    reader.at = end;
+    reader.end = end;
+  }
+}
+
+/** The value may stand before its key, and in several pieces. Throws `ValueTooDeepError` behind the key. */
 function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
   let keyStart = 0;
   let keyStop = 0;
@@ -94,7 +113,7 @@ function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns
   }
   attributes.key(reader.bytes, keyStart, keyStop);
   if (pieces !== null) {
-    appendJsonValue(attributes, decodeMergedValue(reader, pieces, 0));
+    appendJsonValue(attributes, decodeMergedValue(reader, pieces, attributes.valueDepthMax));
     return;
   }
   const outerEnd = reader.enter(valueStart, valueStop);
@@ -138,5 +157,5 @@ function decodeValue(reader: ProtobufReader, attributes: AttributeColumns): void
       return;
   }
   reader.at = begin;
-  appendJsonValue(attributes, decodeAnyValue(reader, 0));
+  appendJsonValue(attributes, decodeAnyValue(reader, attributes.valueDepthMax));
 }

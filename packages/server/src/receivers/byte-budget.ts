@@ -1,7 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
-
-/** Bodies of all requests, over all receivers, that are read or wait for their acknowledgement. */
-export const BYTES_IN_FLIGHT_MAX = 64 * 1024 * 1024;
+import { LimitCounter } from '../limit-counter.ts';
+import { RECEIVER_LIMITS } from './limits.ts';
 
 export interface ByteBudgetOptions {
   readonly registry: Registry;
@@ -11,10 +10,12 @@ export interface ByteBudgetOptions {
 /** A bounded number of bytes that requests share. Each takes what it reads and gives all of it back at its end. */
 export class ByteBudget {
   readonly #max: number;
+  readonly #limits: LimitCounter;
   #taken = 0;
 
-  constructor({ registry, bytesMax = BYTES_IN_FLIGHT_MAX }: ByteBudgetOptions) {
+  constructor({ registry, bytesMax = RECEIVER_LIMITS.bytesInFlightMax }: ByteBudgetOptions) {
     this.#max = bytesMax;
+    this.#limits = new LimitCounter(registry);
     const inFlight: Gauge = new Gauge({
       name: 'throughline_receiver_bytes_in_flight',
       help: 'Bytes of requests that are read or wait for their acknowledgement, over all receivers',
@@ -28,8 +29,11 @@ export class ByteBudget {
     return this.#taken;
   }
 
+  /** Whether they are left; counted where they are not. */
   has(bytes: number): boolean {
-    return this.#taken + bytes <= this.#max;
+    const isLeft = this.#taken + bytes <= this.#max;
+    if (!isLeft) this.#limits.reached('receivers.bytesInFlightMax');
+    return isLeft;
   }
 
   /** False, and nothing is taken, when they are not left. */

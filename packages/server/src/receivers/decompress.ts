@@ -25,7 +25,10 @@ export async function decompress(sent: Buffer, compression: Compression, bytesMa
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     if (code === 'ERR_BUFFER_TOO_LARGE') {
-      throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed`, { cause: error });
+      throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed`, {
+        limit: 'decompressed',
+        cause: error,
+      });
     }
     const reason = error instanceof Error ? error.message : String(error);
     throw new BodyError(400, `the body is no ${compression}: ${reason}`, { cause: error });

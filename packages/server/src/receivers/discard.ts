@@ -1,15 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** What is read of a refused body, so that its sender sees the answer, before the connection is cut. */
-const DISCARD_BYTES_MAX = 32 * 1024 * 1024;
-const DISCARD_TIMEOUT_MS = 5_000;
+export interface DiscardOptions {
+  readonly bytesMax: number;
+  readonly timeoutMs: number;
+  /** Told which limit a sender was cut off for. */
+  readonly onCut: (limit: 'bytes' | 'time') => void;
+}
 
 /**
  * Sends the answer whose head has been written. Where the request's body has not been read, its rest is read and thrown
  * away: cutting the connection under a sender would lose the answer, and leaving the rest would be taken for the next
  * request. A sender that has too much left, or takes too long, is cut off.
  */
-export function answerAndDiscard(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+export function answerAndDiscard(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer,
+  { bytesMax, timeoutMs, onCut }: DiscardOptions,
+): void {
   if (request.complete || !hasBody(request)) {
     response.end(body);
     return;
@@ -18,11 +26,15 @@ export function answerAndDiscard(request: IncomingMessage, response: ServerRespo
   if (body.length > 0) response.write(body);
   else response.flushHeaders();
   let discardedBytes = 0;
-  const cut = (): void => void request.socket.destroy();
-  const timer = setTimeout(cut, DISCARD_TIMEOUT_MS);
+  const cut = (limit: 'bytes' | 'time'): void => {
+    if (request.socket.destroyed) return;
+    onCut(limit);
+    request.socket.destroy();
+  };
+  const timer = setTimeout(() => cut('time'), timeoutMs);
   request.on('data', (chunk: Buffer) => {
     discardedBytes += chunk.length;
-    if (discardedBytes > DISCARD_BYTES_MAX) cut();
+    if (discardedBytes > bytesMax) cut('bytes');
   });
   request.on('end', () => response.end());
   request.on('close', () => clearTimeout(timer));

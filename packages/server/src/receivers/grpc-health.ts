@@ -19,6 +19,8 @@ export interface GrpcHealthOptions {
   readonly service: string;
   readonly isServing: () => boolean;
   readonly watchersMax: number;
+  /** Told of every watcher that is refused for it. */
+  readonly onRefused: () => void;
 }
 
 /** grpc.health.v1.Health, for one service. */
@@ -45,6 +47,7 @@ export class GrpcHealth {
   watch(request: Uint8Array, stream: ServerHttp2Stream): void {
     const service = requestedService(request);
     if (this.#watchers.size >= this.#options.watchersMax) {
+      this.#options.onRefused();
       throw new GrpcError(StatusCode.resourceExhausted, `${this.#options.watchersMax} callers watch already`);
     }
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });

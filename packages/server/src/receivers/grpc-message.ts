@@ -12,8 +12,10 @@ const PREFIX_BYTES = 5;
 export interface ReadMessageOptions {
   /** What `grpc-encoding` says. */
   readonly encoding: Compression | 'identity';
-  /** For the message as sent and for the message decompressed. */
+  /** For the message as sent … */
   readonly bytesMax: number;
+  /** … and decompressed. */
+  readonly decompressedBytesMax: number;
   readonly budget: ByteBudget;
 }
 
@@ -24,7 +26,7 @@ export interface ReadMessageOptions {
  */
 export async function readMessage(
   stream: ServerHttp2Stream,
-  { encoding, bytesMax, budget }: ReadMessageOptions,
+  { encoding, bytesMax, decompressedBytesMax, budget }: ReadMessageOptions,
 ): Promise<Body> {
   let takenBytes = 0;
   const take = (bytes: number): void => {
@@ -54,7 +56,7 @@ export async function readMessage(
     const frame = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
     const sent = frame.subarray(PREFIX_BYTES);
     if (frame[0] === 0 || encoding === 'identity' || sent.length === 0) return { bytes: sent, takenBytes };
-    const bytes = await decompress(sent, encoding, bytesMax);
+    const bytes = await decompress(sent, encoding, decompressedBytesMax);
     take(bytes.length);
     return { bytes, takenBytes };
   } catch (error) {
@@ -80,7 +82,7 @@ function checkPrefix(prefix: Buffer, encoding: ReadMessageOptions['encoding'], b
   }
   const bytes = prefix.readUInt32BE(1);
   if (bytes > bytesMax) {
-    throw new GrpcError(StatusCode.resourceExhausted, `the message has ${bytes} bytes; at most ${bytesMax} are taken`);
+    throw new BodyError(413, `the message has ${bytes} bytes; at most ${bytesMax} are taken`);
   }
   return bytes;
 }

@@ -1,14 +1,17 @@
-import { jsonDouble, VALUE_DEPTH_MAX, ValueTooDeepError, type JsonAnyValue, type JsonKeyValue } from './any-value.ts';
+import { jsonDouble, ValueTooDeepError, type JsonAnyValue, type JsonKeyValue } from './any-value.ts';
 import type { JsonObject } from './json-object.ts';
 
-/** Reads an AnyValue into its one canonical form. Throws `MalformedRequestError` and `ValueTooDeepError`. */
-export function readAnyValue(value: JsonObject, depth: number): JsonAnyValue {
+/**
+ * Reads an AnyValue into its one canonical form. Throws `MalformedRequestError`, and `ValueTooDeepError` below so many
+ * further levels.
+ */
+export function readAnyValue(value: JsonObject, levels: number): JsonAnyValue {
   if (value.isEmpty) return {};
   const members = MEMBERS.filter((name) => value.get(name) !== null);
   const [member] = members;
   if (member === undefined) return {};
   if (members.length > 1) value.fail(member, 'no other value beside it', members.join(', '));
-  if (depth > VALUE_DEPTH_MAX) throw new ValueTooDeepError(value.path);
+  if (levels < 0) throw new ValueTooDeepError();
   switch (member) {
     case 'stringValue':
       return { stringValue: value.string(member) };
@@ -22,11 +25,11 @@ export function readAnyValue(value: JsonObject, depth: number): JsonAnyValue {
       return { bytesValue: readBytes(value) };
     case 'arrayValue': {
       const values = value.object(member)?.objects('values') ?? [];
-      return { arrayValue: { values: Array.from(values, (item) => readAnyValue(item, depth + 1)) } };
+      return { arrayValue: { values: Array.from(values, (item) => readAnyValue(item, levels - 1)) } };
     }
     default: {
       const values = value.object('kvlistValue')?.objects('values') ?? [];
-      return { kvlistValue: { values: Array.from(values, (item) => readKeyValue(item, depth + 1)) } };
+      return { kvlistValue: { values: Array.from(values, (item) => readKeyValue(item, levels - 1)) } };
     }
   }
 }
@@ -41,9 +44,9 @@ const MEMBERS = [
   'bytesValue',
 ] as const;
 
-function readKeyValue(item: JsonObject, depth: number): JsonKeyValue {
+function readKeyValue(item: JsonObject, levels: number): JsonKeyValue {
   const value = item.object('value');
-  return { key: item.string('key'), value: value === null ? {} : readAnyValue(value, depth) };
+  return { key: item.string('key'), value: value === null ? {} : readAnyValue(value, levels) };
 }
 
 function readBool(value: JsonObject): boolean {

@@ -1,5 +1,6 @@
 import { MalformedRequestError } from '../ingest/result.ts';
 import { checkObjectCount } from './json-size.ts';
+import type { TextSource } from './text-source.ts';
 
 /**
  * A JSON object that is read as a protobuf message: absent and null members have protobuf's default, members of a
@@ -11,6 +12,7 @@ export class JsonObject {
   readonly #owner: JsonObject | null;
   readonly #name: string;
   readonly #index: number;
+  #snakeCase: boolean | undefined;
 
   /** The member `name` of `owner`, or an item of that member. `owner` is null for the request itself. */
   constructor(value: unknown, owner: JsonObject | null = null, name = '', index = -1) {
@@ -41,8 +43,8 @@ export class JsonObject {
 
   /** One after the other, so that few of them exist at a time. */
   *objects(name: string): Generator<JsonObject, void, undefined> {
-    const items = this.#array(name);
-    for (let index = 0; index < items.length; index++) yield new JsonObject(items[index], this, name, index);
+    const items = this.array(name);
+    for (let index = 0; index < items.length; index++) yield this.item(name, index, items[index]);
   }
 
   string(name: string): string {
@@ -51,15 +53,15 @@ export class JsonObject {
   }
 
   strings(name: string): string[] {
-    return this.#array(name).map((item, index) => {
+    return this.array(name).map((item, index) => {
       return typeof item === 'string' ? item : fail(memberPath(this, name, index), 'a string', item);
     });
   }
 
-  hex(name: string): Buffer {
-    const text = this.string(name);
-    if (!/^(?:[0-9a-fA-F]{2})*$/.test(text)) this.fail(name, 'hexadecimal digits', text);
-    return Buffer.from(text, 'hex');
+  /** Where the bytes stand in `text` that the member gives in hexadecimal. */
+  hex(name: string, text: TextSource): [start: number, end: number] {
+    const digits = this.string(name);
+    return text.addHex(digits) ?? this.fail(name, 'hexadecimal digits', digits);
   }
 
   uint32(name: string): number {
@@ -69,6 +71,8 @@ export class JsonObject {
 
   /** Its two words. */
   uint64(name: string): [low: number, high: number] {
+    const given = this.get(name);
+    if (typeof given === 'string' && given.length <= SAFE_UINT64_DIGITS && /^\d+$/.test(given)) return wordsOf(given);
     const value = this.#integer(name);
     if (BigInt.asUintN(64, value) !== value) this.fail(name, 'an unsigned 64-bit integer', value);
     return [Number(value & 0xffff_ffffn), Number(value >> 32n)];
@@ -91,16 +95,31 @@ export class JsonObject {
   /** Null where it is absent. */
   get(name: string): unknown {
     const value = this.#members[name];
-    return value ?? this.#members[snakeCase(name)] ?? null;
+    if (value !== undefined && value !== null) return value;
+    return this.#hasSnakeCase() ? (this.#members[snakeCase(name)] ?? null) : null;
   }
 
   fail(name: string, expected: string, found: unknown): never {
     return fail(memberPath(this, name, -1), expected, found);
   }
 
-  #array(name: string): readonly unknown[] {
+  /** The items as they are. */
+  array(name: string): readonly unknown[] {
     const value = this.get(name) ?? [];
     return Array.isArray(value) ? value : this.fail(name, 'an array', value);
+  }
+
+  /** An item of that array as an object. */
+  item(name: string, index: number, value: unknown): JsonObject {
+    return new JsonObject(value, this, name, index);
+  }
+
+  /** Asked once for each object: most members of most objects are absent. */
+  #hasSnakeCase(): boolean {
+    if (this.#snakeCase !== undefined) return this.#snakeCase;
+    this.#snakeCase = false;
+    for (const name in this.#members) if (name.includes('_')) this.#snakeCase = true;
+    return this.#snakeCase;
   }
 
   #integer(name: string): bigint {
@@ -109,6 +128,23 @@ export class JsonObject {
     if (typeof value === 'string' && /^-?[0-9]{1,20}$/.test(value)) return BigInt(value);
     return this.fail(name, 'an integer', value);
   }
+}
+
+/** So many digits are below 2^64. */
+const SAFE_UINT64_DIGITS = 19;
+const WORD = 0x1_0000_0000;
+
+/** The low and the high word of a decimal. */
+function wordsOf(digits: string): [low: number, high: number] {
+  let low = 0;
+  let high = 0;
+  for (let index = 0; index < digits.length; index++) {
+    const next = low * 10 + digits.charCodeAt(index) - DIGIT_0;
+    const carry = Math.floor(next / WORD);
+    low = next - carry * WORD;
+    high = high * 10 + carry;
+  }
+  return [low, high];
 }
 
 /** A path that is longer loses its middle. */
@@ -126,10 +162,10 @@ function memberPath(owner: JsonObject | null, name: string, index: number): stri
  * Answers the request's object. Integers that a double cannot hold come as strings. A byte order mark is ignored, as
  * RFC 8259 allows. Throws `MalformedRequestError`, and `RequestTooLargeError` for too many objects.
  */
-export function parseJson(sent: Uint8Array): JsonObject {
+export function parseJson(sent: Uint8Array, objectsMax: number): JsonObject {
   const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
   const body = hasMark ? sent.subarray(3) : sent;
-  checkObjectCount(body);
+  checkObjectCount(body, objectsMax);
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   try {
     return new JsonObject(JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text));

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import type { CorsPolicy } from './cors.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode } from './otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
 
@@ -36,12 +35,10 @@ interface EncodedAnswer {
 export class JsonRoutes {
   readonly #routes: readonly JsonRoute[];
   readonly #budget: ByteBudget;
-  readonly #cors: CorsPolicy;
 
-  constructor(routes: readonly JsonRoute[], budget: ByteBudget, cors: CorsPolicy) {
+  constructor(routes: readonly JsonRoute[], budget: ByteBudget) {
     this.#routes = routes;
     this.#budget = budget;
-    this.#cors = cors;
   }
 
   /** Whether the path is one of ours. */
@@ -51,14 +48,10 @@ export class JsonRoutes {
     );
   }
 
-  /** Rejects with Node's own error when the connection breaks. */
+  /** For a sender that may ask. Rejects with Node's own error when the connection breaks. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<EncodedAnswer> {
     const [path = '', query = ''] = (request.url ?? '').split('?', 2);
     const atPath = this.#routes.filter((route) => route.path === path);
-    const { origin } = request.headers;
-    if (origin !== undefined && !this.#cors.allows(origin)) {
-      return failure(403, StatusCode.permissionDenied, `pages from ${origin} may not ask this collector`);
-    }
     const route = atPath.find(({ method }) => method === request.method);
     if (route === undefined) {
       const allow = atPath.map(({ method }) => method).join(', ');
@@ -73,7 +66,12 @@ export class JsonRoutes {
     try {
       checkAnnouncedLength(request, route.bodyBytesMax, this.#budget);
       if (request.headers.expect !== undefined) response.writeContinue();
-      const body = await readBody(request, { encoding, bytesMax: route.bodyBytesMax, budget: this.#budget });
+      const body = await readBody(request, {
+        encoding,
+        bytesMax: route.bodyBytesMax,
+        decompressedBytesMax: route.bodyBytesMax,
+        budget: this.#budget,
+      });
       takenBytes = body.takenBytes;
       const { headers } = request;
       const answer = route.handle({ query: new URLSearchParams(query), headers, body: body.bytes });

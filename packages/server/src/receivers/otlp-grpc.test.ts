@@ -11,11 +11,13 @@ import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool, type SpoolLimits } from '../ingest/spool.ts';
+import { Spool } from '../ingest/spool.ts';
+import type { SpoolLimits } from '../ingest/limits.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { framed } from './grpc-message.ts';
-import { OtlpGrpcReceiver, type OtlpGrpcLimits } from './otlp-grpc.ts';
+import { OtlpGrpcReceiver } from './otlp-grpc.ts';
+import type { OtlpGrpcLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
 const SPAN = {
@@ -54,7 +56,13 @@ async function start({ bytesInFlightMax, spoolLimits, ...limits }: Bounds = {}):
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000, ...spoolLimits } });
   await spool.open();
   budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
-  receiver = new OtlpGrpcReceiver({ ingest: new Ingest({ spool, registry }), budget, log, registry, limits });
+  receiver = new OtlpGrpcReceiver({
+    ingest: new Ingest({ spool, registry, now: () => 1_795_000_100_000 }),
+    budget,
+    log,
+    registry,
+    limits,
+  });
   address = await receiver.start('127.0.0.1', 0);
   client = new Client(`127.0.0.1:${address.port}`, credentials.createInsecure());
   session = connect(`http://127.0.0.1:${address.port}`);
@@ -382,7 +390,7 @@ it('closing answers what is running and frees the port', async () => {
 
 it('a port that is taken is an error with its code', async () => {
   const other = new Registry();
-  const ingest = new Ingest({ spool, registry: other });
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const second = new OtlpGrpcReceiver({ ingest, budget: new ByteBudget({ registry: other }), log, registry: other });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Ingest } from '../ingest/ingest.ts';
+import { LimitCounter } from '../limit-counter.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
@@ -11,43 +12,10 @@ import { COMPRESSIONS, type Compression } from './decompress.ts';
 import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
 import { framed, readMessage } from './grpc-message.ts';
 import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
+import { OTLP_GRPC_LIMITS, type OtlpGrpcLimits } from './limits.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
 import { encodeSuccess, StatusCode } from './otlp-response.ts';
-
-export interface OtlpGrpcLimits {
-  /** A call's message, as sent and decompressed alike. */
-  readonly messageBytesMax: number;
-  /** Calls at once, over all connections; beyond it a call is answered RESOURCE_EXHAUSTED. */
-  readonly callsMax: number;
-  /** Calls at once on one connection; the sender is told and waits by itself. */
-  readonly callsPerConnectionMax: number;
-  readonly connectionsMax: number;
-  /** Health watchers at once. */
-  readonly watchersMax: number;
-  readonly headerBytesMax: number;
-  /** A message that has not arrived whole by then is answered DEADLINE_EXCEEDED and cut off. */
-  readonly requestTimeoutMs: number;
-  /** A connection on which nothing happens so long is closed in order; senders connect again by themselves. */
-  readonly idleTimeoutMs: number;
-  /** How long `close` waits for calls that are still running. */
-  readonly closeTimeoutMs: number;
-  /** What `RetryInfo` says where the answer is given before anything has been read. */
-  readonly retryAfterMs: number;
-}
-
-export const OTLP_GRPC_LIMITS: OtlpGrpcLimits = {
-  messageBytesMax: 16 * 1024 * 1024,
-  callsMax: 4_096,
-  callsPerConnectionMax: 256,
-  connectionsMax: 4_096,
-  watchersMax: 256,
-  headerBytesMax: 16 * 1024,
-  requestTimeoutMs: 30_000,
-  idleTimeoutMs: 300_000,
-  closeTimeoutMs: 5_000,
-  retryAfterMs: 1_000,
-};
 
 export interface OtlpGrpcReceiverOptions {
   readonly ingest: Ingest;
@@ -61,10 +29,6 @@ export interface OtlpGrpcReceiverOptions {
 const SERVICE = 'opentelemetry.proto.collector.trace.v1.TraceService';
 const EXPORT_PATH = `/${SERVICE}/Export`;
 
-/** What a call, and all calls of a connection, may send before we have read it: usual batches without a round trip. */
-const STREAM_WINDOW_BYTES = 1024 * 1024;
-const CONNECTION_WINDOW_BYTES = 4 * 1024 * 1024;
-
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
 /** OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. */
@@ -74,6 +38,7 @@ export class OtlpGrpcReceiver {
   readonly #log: Logger;
   readonly #limits: OtlpGrpcLimits;
   readonly #metrics: OtlpGrpcMetrics;
+  readonly #limitCounter: LimitCounter;
   readonly #health: GrpcHealth;
   readonly #server: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
@@ -86,20 +51,23 @@ export class OtlpGrpcReceiver {
     this.#log = log;
     this.#limits = { ...OTLP_GRPC_LIMITS, ...limits };
     this.#metrics = new OtlpGrpcMetrics(registry);
+    this.#limitCounter = new LimitCounter(registry);
     this.#health = new GrpcHealth({
       service: SERVICE,
       isServing: () => !this.#isClosing && ingest.busyBecause === null,
       watchersMax: this.#limits.watchersMax,
+      onRefused: () => this.#limitCounter.reached('otlpGrpc.watchersMax'),
     });
     this.#server = createServer({
       settings: {
         maxConcurrentStreams: this.#limits.callsPerConnectionMax,
-        initialWindowSize: STREAM_WINDOW_BYTES,
+        initialWindowSize: this.#limits.streamWindowBytes,
         maxHeaderListSize: this.#limits.headerBytesMax,
         enablePush: false,
       },
     });
     this.#server.maxConnections = this.#limits.connectionsMax;
+    this.#server.on('drop', () => this.#limitCounter.reached('otlpGrpc.connectionsMax'));
     this.#server.on('session', (session) => this.#welcome(session));
     this.#server.on('stream', (stream, headers) => void this.#handle(stream, headers));
   }
@@ -122,6 +90,7 @@ export class OtlpGrpcReceiver {
     this.#health.close();
     return new Promise((resolve) => {
       const timer = setTimeout(() => {
+        this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
         for (const session of this.#sessions) session.destroy();
       }, this.#limits.closeTimeoutMs);
       this.#server.close(() => {
@@ -135,8 +104,11 @@ export class OtlpGrpcReceiver {
 
   #welcome(session: ServerHttp2Session): void {
     this.#sessions.add(session);
-    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    session.setTimeout(this.#limits.idleTimeoutMs, () => session.close());
+    session.setLocalWindowSize(this.#limits.connectionWindowBytes);
+    session.setTimeout(this.#limits.idleTimeoutMs, () => {
+      this.#limitCounter.reached('otlpGrpc.idleTimeoutMs');
+      session.close();
+    });
     session.on('close', () => this.#sessions.delete(session));
     // Broken frames: the connection has ended with them, and only its sender can do something about it.
     session.on('error', (error) => this.#log.debug({ err: error }, 'OTLP/gRPC connection'));
@@ -175,14 +147,19 @@ export class OtlpGrpcReceiver {
         `there is no method ${path.slice(0, 200)}; traces go to ${EXPORT_PATH}`,
       );
     }
-    if (this.#calls > this.#limits.callsMax) return this.#end(stream, this.#busy('too many calls are running'));
-    const busyBecause = isExport ? this.#ingest.busyBecause : null;
+    if (this.#calls > this.#limits.callsMax) {
+      this.#limitCounter.reached('otlpGrpc.callsMax');
+      return this.#end(stream, this.#busy('too many calls are running'));
+    }
+    const busyBecause = isExport ? this.#ingest.admit() : null;
     if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
     const encoding = messageEncoding(headers);
     const timer = setTimeout(() => {
+      this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
       this.#end(stream, { code: StatusCode.deadlineExceeded, message: 'the message did not arrive in time' });
     }, this.#limits.requestTimeoutMs);
-    const options = { bytesMax: this.#limits.messageBytesMax, budget: this.#budget };
+    const { messageBytesMax: bytesMax, decompressedBytesMax } = this.#limits;
+    const options = { bytesMax, decompressedBytesMax, budget: this.#budget };
     const { bytes, takenBytes } = await readMessage(stream, { ...options, encoding }).finally(() =>
       clearTimeout(timer),
     );
@@ -208,6 +185,7 @@ export class OtlpGrpcReceiver {
         this.#end(stream, { code: StatusCode.invalidArgument, message: result.message });
         break;
       case 'tooLarge':
+        this.#limitCounter.reached(result.limit);
         this.#end(stream, { code: StatusCode.resourceExhausted, message: result.message });
         break;
       default:
@@ -215,8 +193,11 @@ export class OtlpGrpcReceiver {
     }
   }
 
-  #bodyStatus({ status, message }: BodyError): GrpcStatus {
+  #bodyStatus({ status, message, limit }: BodyError): GrpcStatus {
     if (status === 503) return this.#busy(message);
+    if (status === 413) {
+      this.#limitCounter.reached(`otlpGrpc.${limit === 'sent' ? 'messageBytesMax' : 'decompressedBytesMax'}`);
+    }
     return { code: status === 413 ? StatusCode.resourceExhausted : StatusCode.invalidArgument, message };
   }
 
@@ -263,7 +244,10 @@ function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
 
 /** Tells the sender of an answered call that nobody reads what is left of it. */
 function stopReading(stream: ServerHttp2Stream): void {
-  if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
+  // In a turn of its own: the frame that ends a stream overtakes, and with it drops, an answer that is still to be written.
+  setImmediate(() => {
+    if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }
 
 function isGrpc(headers: IncomingHttpHeaders): boolean {

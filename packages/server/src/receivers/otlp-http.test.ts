@@ -11,7 +11,8 @@ import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { ByteBudget } from './byte-budget.ts';
-import { OtlpHttpReceiver, type OtlpHttpLimits } from './otlp-http.ts';
+import { OtlpHttpReceiver, type HostPolicy } from './otlp-http.ts';
+import type { OtlpHttpLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
 const SPAN = {
@@ -49,13 +50,27 @@ interface Bounds extends Partial<OtlpHttpLimits> {
   readonly bytesInFlightMax?: number;
 }
 
-async function start({ bytesInFlightMax, ...limits }: Bounds = {}, corsOrigins: string[] = []): Promise<void> {
+async function start(
+  { bytesInFlightMax, ...limits }: Bounds = {},
+  corsOrigins: string[] = [],
+  hosts?: HostPolicy,
+): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
   const budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
-  const ingest = new Ingest({ spool, registry });
-  receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, limits, corsOrigins });
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
+  const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
+  receiver = new OtlpHttpReceiver({
+    ingest,
+    budget,
+    log,
+    registry,
+    limits,
+    corsOrigins,
+    jsonWorkerPath,
+    ...(hosts !== undefined && { hosts }),
+  });
   address = await receiver.start('127.0.0.1', 0);
   agent = new Agent({ keepAlive: true, maxSockets: 1 });
 }
@@ -66,9 +81,9 @@ async function stop(): Promise<void> {
   await spool.close();
 }
 
-async function restart(limits: Bounds, corsOrigins: string[] = []): Promise<void> {
+async function restart(limits: Bounds, corsOrigins: string[] = [], hosts?: HostPolicy): Promise<void> {
   await stop();
-  await start(limits, corsOrigins);
+  await start(limits, corsOrigins, hosts);
 }
 
 interface Answer {
@@ -188,7 +203,7 @@ test.each([
 );
 
 test('a body beyond the limit is answered 413, announced or not, and the next request works', async () => {
-  await restart({ bodyBytesMax: 1_000 });
+  await restart({ bodyBytesMax: 1_000, decompressedBytesMax: 1_000 });
   const large = Buffer.alloc(500_000);
   expect((await send(large, protobuf)).status).toBe(413);
   const chunked = await new Promise<number | undefined>((resolve, reject) => {
@@ -306,9 +321,74 @@ test('pages on the loopback interface may send, listed origins too, others not',
   }
 });
 
+test('a preflight is answered as browsers’ exporters need it, sendBeacon and private networks included', async () => {
+  await restart({}, ['https://*.shop.example']);
+  const origin = 'https://www.shop.example';
+  const preflight = await send(
+    Buffer.alloc(0),
+    {
+      origin,
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'content-encoding,content-type,x-tenant',
+      'access-control-request-private-network': 'true',
+    },
+    { method: 'OPTIONS' },
+  );
+  expect(preflight).toMatchObject({
+    status: 204,
+    headers: {
+      'access-control-allow-origin': origin,
+      'access-control-allow-methods': 'POST',
+      'access-control-allow-headers': 'content-encoding,content-type,x-tenant',
+      'access-control-allow-credentials': 'true',
+      'access-control-allow-private-network': 'true',
+    },
+  });
+  for (const other of [
+    'https://shop.example',
+    'http://www.shop.example',
+    'https://a/.shop.example',
+    'https://shop.example.evil',
+  ]) {
+    expect((await send(JSON_BODY, { ...json, origin: other })).status).toBe(403);
+  }
+  await restart({}, ['*']);
+  expect((await send(JSON_BODY, { ...json, origin: 'https://any.example' })).status).toBe(200);
+});
+
+test.each<[string, HostPolicy | undefined, [Record<string, string>, number][]]>([
+  [
+    'on the loopback interface every request must name us',
+    undefined,
+    [
+      [{ host: 'evil.example:4318' }, 403],
+      [{ host: 'evil.example', origin: 'http://localhost' }, 403],
+      [{ host: '127.0.0.1:4318' }, 200],
+      [{ host: '[::1]:4318' }, 200],
+      [{ host: 'collector:4318' }, 200],
+      [{ host: 'host.docker.internal:4318' }, 200],
+    ],
+  ],
+  [
+    'on other interfaces every browser must',
+    { names: new Set(['traces.example']), isStrict: false },
+    [
+      [{ host: 'collector.namespace.svc:4318' }, 200],
+      [{ host: 'evil.example', origin: 'http://localhost' }, 403],
+      [{ host: 'evil.example', 'sec-fetch-site': 'same-origin' }, 403],
+      [{ host: 'traces.example', origin: 'http://localhost' }, 200],
+    ],
+  ],
+])('no page can give its own name to our address: %s', async (_, hosts, requests) => {
+  await restart({}, [], hosts);
+  const statuses = [];
+  for (const [headers] of requests) statuses.push((await send(JSON_BODY, { ...json, ...headers })).status);
+  expect(statuses).toEqual(requests.map(([, status]) => status));
+});
+
 test('a port that is taken is an error with its code', async () => {
   const other = new Registry();
-  const ingest = new Ingest({ spool, registry: other });
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const second = new OtlpHttpReceiver({ ingest, budget: new ByteBudget({ registry: other }), log, registry: other });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

@@ -3,6 +3,8 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
+import { mayBeRebound } from '../host-check.ts';
+import { LimitCounter } from '../limit-counter.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { BodyError } from './body-error.ts';
@@ -10,37 +12,15 @@ import type { ByteBudget } from './byte-budget.ts';
 import { CorsPolicy } from './cors.ts';
 import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
+import { busy, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
+import { JsonDecoder } from './json-decoder.ts';
 import { JsonRoutes, type JsonRoute } from './json-routes.ts';
+import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
-import { CONTENT_TYPES, encodeStatus, encodeSuccess, StatusCode, type OtlpEncoding } from './otlp-response.ts';
+import { CONTENT_TYPES, encodeStatus, StatusCode, type OtlpEncoding } from './otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
-
-export interface OtlpHttpLimits {
-  /** A request's body, as sent and decompressed alike. */
-  readonly bodyBytesMax: number;
-  /** A request that has not arrived whole by then is answered 408 and cut off. */
-  readonly requestTimeoutMs: number;
-  readonly headersTimeoutMs: number;
-  /** A connection without a request is closed after it. */
-  readonly keepAliveTimeoutMs: number;
-  readonly connectionsMax: number;
-  /** How long `close` waits for requests that are still arriving. */
-  readonly closeTimeoutMs: number;
-  /** What `Retry-After` says where the answer is 503 before anything has been read. */
-  readonly retryAfterMs: number;
-}
-
-export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
-  bodyBytesMax: 16 * 1024 * 1024,
-  requestTimeoutMs: 30_000,
-  headersTimeoutMs: 10_000,
-  keepAliveTimeoutMs: 65_000,
-  connectionsMax: 4_096,
-  closeTimeoutMs: 1_500,
-  retryAfterMs: 1_000,
-};
 
 export interface OtlpHttpReceiverOptions {
   readonly ingest: Ingest;
@@ -51,8 +31,12 @@ export interface OtlpHttpReceiverOptions {
   readonly limits?: Partial<OtlpHttpLimits>;
   /** Web origins that may send besides those on the loopback interface; `*` allows all. */
   readonly corsOrigins?: readonly string[];
+  /** Which names a request may call us by. */
+  readonly hosts?: HostPolicy;
   /** Paths of other rooms on the same port. */
   readonly routes?: readonly JsonRoute[];
+  /** The built program of the thread that decodes large JSON bodies. */
+  readonly jsonWorkerPath?: URL;
 }
 
 const PATH = '/v1/traces';
@@ -69,13 +53,6 @@ const STATUS_CODES_OF_NODE: Readonly<Record<number, number>> = {
   431: StatusCode.resourceExhausted,
 };
 
-/** An answer, before it is encoded for the sender. */
-interface Answer {
-  readonly status: number;
-  readonly body: Buffer;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
 /** OTLP/HTTP on one port: `POST /v1/traces`, protobuf and JSON. */
 export class OtlpHttpReceiver {
   readonly #ingest: Ingest;
@@ -84,18 +61,30 @@ export class OtlpHttpReceiver {
   readonly #cors: CorsPolicy;
   readonly #budget: ByteBudget;
   readonly #metrics: OtlpHttpMetrics;
+  readonly #limitCounter: LimitCounter;
+  readonly #hosts: HostPolicy;
+  readonly #json: JsonDecoder;
   readonly #routes: JsonRoutes;
   readonly #server: Server;
   #isClosing = false;
 
-  constructor({ ingest, budget, log, registry, limits, corsOrigins, routes }: OtlpHttpReceiverOptions) {
+  constructor(options: OtlpHttpReceiverOptions) {
+    const { ingest, budget, log, registry, limits, corsOrigins, hosts, jsonWorkerPath, routes } = options;
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
     this.#budget = budget;
     this.#metrics = new OtlpHttpMetrics(registry);
-    this.#routes = new JsonRoutes(routes ?? [], budget, this.#cors);
+    this.#limitCounter = new LimitCounter(registry);
+    this.#hosts = hosts ?? LOOPBACK_ONLY;
+    this.#json = new JsonDecoder({
+      limits: this.#limits,
+      blockLimits: ingest.limits,
+      registry,
+      ...(jsonWorkerPath !== undefined && { workerPath: jsonWorkerPath }),
+    });
+    this.#routes = new JsonRoutes(routes ?? [], budget);
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
@@ -103,11 +92,17 @@ export class OtlpHttpReceiver {
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     });
     this.#server.maxConnections = this.#limits.connectionsMax;
+    this.#server.on('drop', () => this.#limitCounter.reached('otlpHttp.connectionsMax'));
+    // One on which nothing moves for longer than a request may take: its sender reads no answers.
+    this.#server.timeout = this.#limits.requestTimeoutMs + this.#limits.keepAliveTimeoutMs;
     const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
     this.#server.on('request', handle);
     // Whoever asks before sending the body learns of a refusal before sending it.
     this.#server.on('checkContinue', handle);
-    answerClientErrors(this.#server, (httpStatus, why) => {
+    answerClientErrors(this.#server, (httpStatus, why, isInHeaders) => {
+      if (httpStatus === 408) {
+        this.#limitCounter.reached(`otlpHttp.${isInHeaders ? 'headers' : 'request'}TimeoutMs`);
+      }
       this.#metrics.requests.inc({ outcome: String(httpStatus) });
       const code = STATUS_CODES_OF_NODE[httpStatus] ?? StatusCode.invalidArgument;
       // What was to come, and in which encoding, is not known.
@@ -128,9 +123,9 @@ export class OtlpHttpReceiver {
   }
 
   /** Refuses new connections and resolves when the running requests have been answered. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosing = true;
-    return new Promise((resolve) => {
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeTimeoutMs);
       this.#server.close(() => {
         clearTimeout(timer);
@@ -138,15 +133,16 @@ export class OtlpHttpReceiver {
       });
       this.#server.closeIdleConnections();
     });
+    await this.#json.close();
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const encoding = requestEncoding(request);
     const origin = request.headers.origin;
-    let answer: Answer;
+    let answer: HttpAnswer;
     try {
       answer = this.#routes.has(request)
-        ? await this.#routes.answer(request, response)
+        ? (this.#refuseStranger(request, 'json') ?? (await this.#routes.answer(request, response)))
         : (this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
@@ -162,15 +158,22 @@ export class OtlpHttpReceiver {
     response.writeHead(answer.status, {
       'content-type': CONTENT_TYPES[encoding ?? 'json'],
       'content-length': answer.body.length,
+      'x-content-type-options': 'nosniff',
       ...(this.#isClosing ? { connection: 'close' } : {}),
       ...cors,
       ...answer.headers,
     });
-    answerAndDiscard(request, response, answer.body);
+    const { discardBytesMax, discardTimeoutMs } = this.#limits;
+    answerAndDiscard(request, response, answer.body, {
+      bytesMax: discardBytesMax,
+      timeoutMs: discardTimeoutMs,
+      onCut: (limit) =>
+        this.#limitCounter.reached(`otlpHttp.${limit === 'bytes' ? 'discardBytesMax' : 'discardTimeoutMs'}`),
+    });
   }
 
   /** The answer where the headers alone decide; null for a request whose body is to be read. */
-  #refuse(request: IncomingMessage, encoding: OtlpEncoding | null): Answer | null {
+  #refuse(request: IncomingMessage, encoding: OtlpEncoding | null): HttpAnswer | null {
     const { method, headers } = request;
     const { origin } = headers;
     const answerIn = encoding ?? 'json';
@@ -178,17 +181,14 @@ export class OtlpHttpReceiver {
     if (path !== PATH) {
       return status(404, StatusCode.notFound, `there is nothing at ${path}; traces are taken at ${PATH}`, answerIn);
     }
-    if (origin !== undefined && !this.#cors.allows(origin)) {
-      return status(
-        403,
-        StatusCode.permissionDenied,
-        `pages from ${origin} may not send spans to this collector`,
-        answerIn,
-      );
-    }
+    const stranger = this.#refuseStranger(request, answerIn);
+    if (stranger !== null) return stranger;
     if (method === 'OPTIONS' && origin !== undefined) {
-      const requested = headers['access-control-request-headers'];
-      return { status: 204, body: Buffer.alloc(0), headers: this.#cors.preflightHeaders(origin, requested) };
+      const asked = {
+        headers: headers['access-control-request-headers'],
+        isPrivateNetwork: headers['access-control-request-private-network'] === 'true',
+      };
+      return { status: 204, body: Buffer.alloc(0), headers: this.#cors.preflightHeaders(origin, asked) };
     }
     if (method !== 'POST') {
       return status(405, StatusCode.unimplemented, `${PATH} takes POST, not ${method}`, answerIn, { allow: 'POST' });
@@ -204,11 +204,31 @@ export class OtlpHttpReceiver {
         'accept-encoding': ACCEPTED_ENCODINGS,
       });
     }
-    const busyBecause = this.#ingest.busyBecause;
+    const busyBecause = this.#ingest.admit();
     return busyBecause === null ? null : busy(busyBecause, this.#limits.retryAfterMs, answerIn);
   }
 
-  async #take(request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): Promise<Answer> {
+  /** Pages of origins that are not listed, and names that pages may have given to our address. */
+  #refuseStranger({ headers }: IncomingMessage, answerIn: OtlpEncoding): HttpAnswer | null {
+    const { origin } = headers;
+    const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
+    const { host = '' } = headers;
+    if ((isBrowser || this.#hosts.isStrict) && mayBeRebound(host, this.#hosts.names)) {
+      const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
+      return status(403, StatusCode.permissionDenied, message, answerIn);
+    }
+    if (origin !== undefined && !this.#cors.allows(origin)) {
+      return status(
+        403,
+        StatusCode.permissionDenied,
+        `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`,
+        answerIn,
+      );
+    }
+    return null;
+  }
+
+  async #take(request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): Promise<HttpAnswer> {
     let takenBytes = 0;
     try {
       checkAnnouncedLength(request, this.#limits.bodyBytesMax, this.#budget);
@@ -216,55 +236,44 @@ export class OtlpHttpReceiver {
       const body = await readBody(request, {
         encoding: bodyEncoding(request.headers['content-encoding']) ?? 'identity',
         bytesMax: this.#limits.bodyBytesMax,
+        decompressedBytesMax: this.#limits.decompressedBytesMax,
         budget: this.#budget,
       });
       takenBytes = body.takenBytes;
       this.#metrics.bodyBytes.inc(body.bytes.length);
-      const decode = encoding === 'json' ? decodeOtlpJson : decodeOtlp;
-      const result = await this.#ingest.decode((block, refusals) => decode(body.bytes, block, refusals));
+      const result = await this.#decode(body.bytes, encoding);
+      if (result.kind === 'tooLarge') this.#limitCounter.reached(result.limit);
       return toAnswer(result, encoding);
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
       if (error.status === 503) return busy(error.message, this.#limits.retryAfterMs, encoding);
+      if (error.status === 413) {
+        this.#limitCounter.reached(`otlpHttp.${error.limit === 'sent' ? 'bodyBytesMax' : 'decompressedBytesMax'}`);
+      }
       const code = error.status === 413 ? StatusCode.resourceExhausted : StatusCode.invalidArgument;
       return status(error.status, code, error.message, encoding);
     } finally {
       this.#budget.giveBack(takenBytes);
     }
   }
-}
 
-function toAnswer(result: IngestResult, encoding: OtlpEncoding): Answer {
-  switch (result.kind) {
-    case 'stored':
-      return { status: 200, body: encodeSuccess(encoding, result.rejectedSpans, result.message) };
-    case 'malformed':
-      return status(400, StatusCode.invalidArgument, result.message, encoding);
-    case 'tooLarge':
-      return status(413, StatusCode.resourceExhausted, result.message, encoding);
-    default:
-      return busy(result.message, result.retryAfterMs, encoding);
+  async #decode(bytes: Uint8Array, encoding: OtlpEncoding): Promise<IngestResult> {
+    if (encoding === 'protobuf') return this.#ingest.decode((block, refusals) => decodeOtlp(bytes, block, refusals));
+    const { jsonObjectsMax, jsonInlineBytesMax } = this.#limits;
+    if (bytes.length > jsonInlineBytesMax) {
+      const outcome = await this.#json.decode({ body: bytes, ...this.#ingest.startWindow });
+      if (outcome.kind === 'failed') throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
+      return outcome.kind === 'decoded' ? this.#ingest.append(outcome.spans) : outcome;
+    }
+    return this.#ingest.decode((block, refusals) => decodeOtlpJson(bytes, block, refusals, jsonObjectsMax));
   }
 }
 
-function busy(message: string, retryAfterMs: number, encoding: OtlpEncoding): Answer {
-  const headers = { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
-  return status(503, StatusCode.unavailable, message, encoding, headers);
+/** The names under which a request may reach the receiver: a page can give its own name our address. */
+export interface HostPolicy {
+  readonly names: ReadonlySet<string>;
+  /** Whether every request is asked, or only those of browsers: senders on other machines know us by any name. */
+  readonly isStrict: boolean;
 }
 
-function status(
-  httpStatus: number,
-  code: number,
-  message: string,
-  encoding: OtlpEncoding,
-  headers: Readonly<Record<string, string>> = {},
-): Answer {
-  return { status: httpStatus, body: encodeStatus(encoding, code, message), headers };
-}
-
-/** Null for a content type that is not OTLP's. */
-function requestEncoding(request: IncomingMessage): OtlpEncoding | null {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
-  if (type === CONTENT_TYPES.protobuf || type === 'application/protobuf') return 'protobuf';
-  return type === CONTENT_TYPES.json ? 'json' : null;
-}
+const LOOPBACK_ONLY: HostPolicy = { names: new Set(), isStrict: true };

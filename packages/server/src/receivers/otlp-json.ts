@@ -3,8 +3,10 @@ import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields } from '../ingest/span-fields.ts';
 import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
+import { appendUsualAttribute } from './json-attribute.ts';
 import { readAnyValue } from './json-any-value.ts';
 import { parseJson, type JsonObject } from './json-object.ts';
+import { OTLP_HTTP_LIMITS } from './limits.ts';
 import { emptyLink, emptyScope, entityRef, storedEnumeration, type JsonEntityRef } from './otlp-fields.ts';
 import { TextSource } from './text-source.ts';
 
@@ -15,8 +17,13 @@ import { TextSource } from './text-source.ts';
  *
  * Throws `MalformedRequestError`, whose message names the member, and `RequestTooLargeError`.
  */
-export function decodeOtlpJson(body: Uint8Array, block: SpanBlock, refusals: Refusals): void {
-  new OtlpJsonDecoder(block, refusals).decodeRequest(parseJson(body));
+export function decodeOtlpJson(
+  body: Uint8Array,
+  block: SpanBlock,
+  refusals: Refusals,
+  objectsMax = OTLP_HTTP_LIMITS.jsonObjectsMax,
+): void {
+  new OtlpJsonDecoder(block, refusals).decodeRequest(parseJson(body, objectsMax));
 }
 
 const SPAN_KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
@@ -80,9 +87,9 @@ class OtlpJsonDecoder {
     text.clear();
     fields.reset(text.bytes);
     block.beginSpan();
-    [fields.traceIdStart, fields.traceIdEnd] = text.addBytes(span.hex('traceId'));
-    [fields.spanIdStart, fields.spanIdEnd] = text.addBytes(span.hex('spanId'));
-    [fields.parentSpanIdStart, fields.parentSpanIdEnd] = text.addBytes(span.hex('parentSpanId'));
+    [fields.traceIdStart, fields.traceIdEnd] = span.hex('traceId', text);
+    [fields.spanIdStart, fields.spanIdEnd] = span.hex('spanId', text);
+    [fields.parentSpanIdStart, fields.parentSpanIdEnd] = span.hex('parentSpanId', text);
     [fields.traceStateStart, fields.traceStateEnd] = text.add(span.string('traceState'));
     [fields.nameStart, fields.nameEnd] = text.add(span.string('name'));
     fields.kind = storedEnumeration(span.enumeration('kind', SPAN_KINDS));
@@ -97,15 +104,9 @@ class OtlpJsonDecoder {
       [fields.statusMessageStart, fields.statusMessageEnd] = text.add(status.string('message'));
       fields.statusCode = storedEnumeration(status.enumeration('code', STATUS_CODES));
     }
-    try {
-      this.#decodeAttributes(span, block.attributes);
-      for (const event of span.objects('events')) this.#decodeEvent(event);
-      for (const link of span.objects('links')) this.#decodeLink(link);
-    } catch (error) {
-      if (!(error instanceof ValueTooDeepError)) throw error;
-      this.#refusals.add(block.abandonSpan({ code: 'limit', message: error.message }));
-      return;
-    }
+    this.#decodeAttributes(span, block.attributes);
+    for (const event of span.objects('events')) this.#decodeEvent(event);
+    for (const link of span.objects('links')) this.#decodeLink(link);
     // It may have grown, and moved, with the strings.
     fields.source = text.bytes;
     const refusal = block.endSpan(fields);
@@ -123,8 +124,8 @@ class OtlpJsonDecoder {
     const text = this.#text;
     const fields = emptyLink();
     this.#decodeAttributes(link, this.#block.links.attributes);
-    [fields.traceIdStart, fields.traceIdEnd] = text.addBytes(link.hex('traceId'));
-    [fields.spanIdStart, fields.spanIdEnd] = text.addBytes(link.hex('spanId'));
+    [fields.traceIdStart, fields.traceIdEnd] = link.hex('traceId', text);
+    [fields.spanIdStart, fields.spanIdEnd] = link.hex('spanId', text);
     [fields.traceStateStart, fields.traceStateEnd] = text.add(link.string('traceState'));
     fields.flags = link.uint32('flags');
     fields.droppedAttributesCount = link.uint32('droppedAttributesCount');
@@ -133,14 +134,20 @@ class OtlpJsonDecoder {
 
   #decodeAttributes(owner: JsonObject, attributes: AttributeColumns): void {
     const text = this.#attributeText;
-    for (const attribute of owner.objects('attributes')) {
+    const items = owner.array('attributes');
+    for (let index = 0; index < items.length; index++) {
+      if (appendUsualAttribute(items[index], attributes, text)) continue;
+      const attribute = owner.item('attributes', index, items[index]);
       text.clear();
       const [start, end] = text.add(attribute.string('key'));
-
-      const value = attribute.object('value');
-      const read = value === null ? {} : readAnyValue(value, 0);
       attributes.key(text.bytes, start, end);
-      appendJsonValue(attributes, read);
+      const value = attribute.object('value');
+      try {
+        appendJsonValue(attributes, value === null ? {} : readAnyValue(value, attributes.valueDepthMax));
+      } catch (error) {
+        if (!(error instanceof ValueTooDeepError)) throw error;
+        attributes.dropOpen('ingest.valueDepthMax');
+      }
     }
   }
 }

@@ -18,14 +18,21 @@ export const StatusCode = {
   unavailable: 14,
 } as const;
 
-/** The answer to spans that were taken: empty, or a partial success where some were rejected. */
+/**
+ * The answer to spans that were taken: empty, or a partial success where some were rejected. Without rejected spans its
+ * message is a warning (OTLP specification, "Partial Success").
+ */
 export function encodeSuccess(encoding: OtlpEncoding, rejectedSpans: number, message: string): Buffer {
+  const isWhole = rejectedSpans === 0 && message === '';
   if (encoding === 'json') {
     const partialSuccess = { rejectedSpans: String(rejectedSpans), errorMessage: message };
-    return Buffer.from(JSON.stringify(rejectedSpans === 0 ? {} : { partialSuccess }));
+    return Buffer.from(JSON.stringify(isWhole ? {} : { partialSuccess }));
   }
-  if (rejectedSpans === 0) return Buffer.alloc(0);
-  const partialSuccess = Buffer.concat([varintField(1, rejectedSpans), bytesField(2, Buffer.from(message))]);
+  if (isWhole) return Buffer.alloc(0);
+  const partialSuccess = Buffer.concat([
+    rejectedSpans === 0 ? Buffer.alloc(0) : varintField(1, rejectedSpans),
+    bytesField(2, Buffer.from(message)),
+  ]);
   return bytesField(1, partialSuccess);
 }
 

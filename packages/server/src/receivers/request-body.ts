@@ -15,8 +15,10 @@ export function bodyEncoding(header: string | undefined): BodyEncoding | null {
 
 export interface ReadOptions {
   readonly encoding: BodyEncoding;
-  /** For the body as sent and for the body decompressed. */
+  /** For the body as sent … */
   readonly bytesMax: number;
+  /** … and decompressed. */
+  readonly decompressedBytesMax: number;
   readonly budget: ByteBudget;
 }
 
@@ -38,7 +40,10 @@ export function checkAnnouncedLength(request: IncomingMessage, bytesMax: number,
  * Reads a request's body and decompresses it. Rejects with `BodyError`; with Node's own error when the connection
  * breaks. Then nothing stays taken from the budget.
  */
-export async function readBody(request: IncomingMessage, { encoding, bytesMax, budget }: ReadOptions): Promise<Body> {
+export async function readBody(
+  request: IncomingMessage,
+  { encoding, bytesMax, decompressedBytesMax, budget }: ReadOptions,
+): Promise<Body> {
   let takenBytes = 0;
   const take = (bytes: number): void => {
     if (!budget.take(bytes)) throw busy();
@@ -56,7 +61,7 @@ export async function readBody(request: IncomingMessage, { encoding, bytesMax, b
     }
     const sent = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
     if (encoding === 'identity' || sent.length === 0) return { bytes: sent, takenBytes };
-    const bytes = await decompress(sent, encoding, bytesMax);
+    const bytes = await decompress(sent, encoding, decompressedBytesMax);
     take(bytes.length);
     return { bytes, takenBytes };
   } catch (error) {

@@ -1,7 +1,6 @@
 import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
-import { ValueTooDeepError } from './any-value.ts';
 import { decodeAttribute } from './attribute-decoder.ts';
 import { emptyLink, storedEnumeration } from './otlp-fields.ts';
 import { decodeMessage, type ProtobufReader } from './protobuf-reader.ts';
@@ -22,19 +21,6 @@ export class SpanDecoder {
 
   /** Appends the span that the reader stands in, or refuses it alone. */
   decodeSpan(): void {
-    const reader = this.#reader;
-    const { end } = reader;
-    try {
-      this.#decodeSpan();
-    } catch (error) {
-      if (!(error instanceof ValueTooDeepError)) throw error;
-      this.#refusals.add(this.#block.abandonSpan({ code: 'limit', message: error.message }));
-      reader.at = end;
-      reader.end = end;
-    }
-  }
-
-  #decodeSpan(): void {
     const reader = this.#reader;
     const span = this.#span;
     const block = this.#block;

@@ -21,14 +21,18 @@ const decoder = new ZSTDDecoder();
 export async function decompressZstd(sent: Buffer, bytesMax: number): Promise<Uint8Array> {
   const { announcedBytes, bytesAtMost } = measureFrames(sent);
   if (announcedBytes > bytesMax) {
-    throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed`);
+    throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed`, {
+      limit: 'decompressed',
+    });
   }
   if (bytesAtMost === 0) return new Uint8Array();
   await decoder.init();
   const bytes = decoder.decode(sent, Math.min(bytesAtMost, bytesMax));
   if (bytes.length > 0) return bytes;
   if (bytesAtMost <= bytesMax) throw malformed('a block is broken');
-  throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed, or no zstd`);
+  throw new BodyError(413, `the body is larger than ${bytesMax} bytes when it is decompressed, or no zstd`, {
+    limit: 'decompressed',
+  });
 }
 
 interface Measure {

@@ -2,6 +2,7 @@
  * The process that the embedded engine lives in. It opens the store, runs one statement at a time on each of its
  * sessions, and never outlives the collector.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type * as Chdb from 'chdb';
 import type { Session } from 'chdb';
 import type { EngineArguments, EngineReply, EngineRequest } from './embedded-protocol.ts';
@@ -14,6 +15,13 @@ process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
 const { directory, connectionArgs, querySessions } = JSON.parse(process.argv[2] ?? '') as EngineArguments;
+
+/** Ends statements of the others. */
+let controlSession: Session | null = null;
+/** Statements that run. */
+const running = new Set<number>();
+/** How long a statement may take to begin, or to end, before it is asked to end again. */
+const CANCEL_REPEAT_MS = 100;
 
 /** The collector never asks for more statements at once than there are sessions of the kind. */
 const idleSessions: Record<'insert' | 'query', Session[]> = { insert: [], query: [] };
@@ -32,6 +40,7 @@ async function open(): Promise<void> {
   const openSession = (): Session => new chdb.Session(directory, { connectionArgs });
   try {
     idleSessions.insert.push(openSession());
+    controlSession = openSession();
     for (let index = 0; index < querySessions; index++) idleSessions.query.push(openSession());
   } catch (error) {
     const message = `the store ${directory} cannot be opened: ${firstLine(error)}`;
@@ -40,7 +49,8 @@ async function open(): Promise<void> {
   }
   process.on('message', (request: EngineRequest) => {
     if (request.kind === 'close') close();
-    else if (request.kind === 'ping') reply({ kind: 'pong' });
+    else if (request.kind === 'ping') reply(pong());
+    else if (request.kind === 'cancel') void cancel(request.id);
     else void run(request, openSession);
   });
   reply({ kind: 'opened' });
@@ -53,9 +63,10 @@ async function run(request: EngineRequest & { kind: 'run' }, openSession: () => 
     reply({ kind: 'error', id: request.id, clickhouseCode: 0, message: `no ${request.session} session is idle` });
     return;
   }
+  running.add(request.id);
   try {
-    // A session keeps its settings, so the limit is set with every statement.
-    const sql = `SET max_execution_time = ${request.timeoutMs / 1000}; ${request.sql}`;
+    // A session keeps its settings, so they are set with every statement; the comment is what it is cancelled by.
+    const sql = `SET max_execution_time = ${request.timeoutMs / 1000}, log_comment = '${commentOf(request.id)}'; ${request.sql}`;
     const result = await session.queryAsync(sql, { format: request.format });
     reply({ kind: 'done', id: request.id, bytes: result.bytes() });
   } catch (error) {
@@ -70,8 +81,37 @@ async function run(request: EngineRequest & { kind: 'run' }, openSession: () => 
       message: error instanceof Error ? error.message : String(error),
     });
   } finally {
+    running.delete(request.id);
     idle.push(session);
   }
+}
+
+/** The session's answers are asked for one after the other: it runs one statement at a time. */
+let lastKill: Promise<unknown> = Promise.resolve();
+
+async function cancel(id: number): Promise<void> {
+  // One that has not begun is not found yet, and the engine looks only between blocks.
+  while (running.has(id)) {
+    lastKill = lastKill.then(() => kill(id));
+    await lastKill;
+    await delay(CANCEL_REPEAT_MS);
+  }
+}
+
+async function kill(id: number): Promise<void> {
+  if (!running.has(id)) return;
+  const sql = `KILL QUERY WHERE Settings['log_comment'] = '${commentOf(id)}' ASYNC`;
+  // A statement that cannot be cancelled ends by its time limit.
+  await controlSession?.queryAsync(sql, { format: 'Null' }).catch(() => {});
+}
+
+function commentOf(id: number): string {
+  return `throughline-${id}`;
+}
+
+function pong(): EngineReply {
+  const { user, system } = process.cpuUsage();
+  return { kind: 'pong', residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
 }
 
 function close(): void {

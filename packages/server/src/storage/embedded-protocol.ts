@@ -18,6 +18,8 @@ export type EngineRequest =
       /** 0 for no limit. */
       readonly timeoutMs: number;
     }
+  /** End the statement with this id; it answers as one that failed. Ignored for one that has ended. */
+  | { readonly kind: 'cancel'; readonly id: number }
   /** Answer at once, whatever runs. */
   | { readonly kind: 'ping' }
   /** Close the sessions and exit. */
@@ -25,7 +27,7 @@ export type EngineRequest =
 
 export type EngineReply =
   | { readonly kind: 'opened' }
-  | { readonly kind: 'pong' }
+  | { readonly kind: 'pong'; readonly residentBytes: number; readonly cpuSeconds: number }
   | { readonly kind: 'failed'; readonly code: 'not_installed' | 'unavailable'; readonly message: string }
   | { readonly kind: 'done'; readonly id: number; readonly bytes: Uint8Array }
   /** `clickhouseCode` is the engine's own number for the error, 0 where it gave none. */

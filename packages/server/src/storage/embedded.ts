@@ -2,64 +2,14 @@ import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
 import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
+import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { QuerySlots } from './query-slots.ts';
 import { DATABASE, migrate } from './schema.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
-
-export interface EngineLimits {
-  /** Memory that the engine's process may use for queries, inserts and merges together. */
-  readonly memoryBytesMax: number;
-  /** Memory of one query. */
-  readonly queryMemoryBytesMax: number;
-  /** An answer that is larger is refused. */
-  readonly resultBytesMax: number;
-  readonly markCacheBytesMax: number;
-  /** Queries that run at the same time; inserts have a session of their own. */
-  readonly concurrentQueries: number;
-  /** Queries that wait for a free session; one more is answered `unavailable`. */
-  readonly queuedQueriesMax: number;
-  /** Threads of one query. */
-  readonly queryThreads: number;
-  /** Threads that merge parts in the background. */
-  readonly mergeThreads: number;
-  /** How long one statement of `command` may take. */
-  readonly commandTimeoutMs: number;
-  /** How long an insert may take before the engine is taken for stuck and started again. */
-  readonly insertTimeoutMs: number;
-  /** The engine's process is asked whether it lives every so often … */
-  readonly pingIntervalMs: number;
-  /** … is called down after so many questions without an answer … */
-  readonly unansweredPingsDown: number;
-  /** … and is ended and started again after so many. */
-  readonly unansweredPingsMax: number;
-  /** How long `close` waits for a running insert and for the process to end, together. */
-  readonly closeTimeoutMs: number;
-}
-
-export const ENGINE_LIMITS: EngineLimits = {
-  memoryBytesMax: 1024 * 1024 * 1024,
-  queryMemoryBytesMax: 640 * 1024 * 1024,
-  resultBytesMax: 256 * 1024 * 1024,
-  markCacheBytesMax: 64 * 1024 * 1024,
-  concurrentQueries: 4,
-  queuedQueriesMax: 64,
-  queryThreads: 2,
-  mergeThreads: 2,
-  commandTimeoutMs: 120_000,
-  insertTimeoutMs: 300_000,
-  pingIntervalMs: 1_000,
-  unansweredPingsDown: 3,
-  unansweredPingsMax: 10,
-  closeTimeoutMs: 2_000,
-};
-
-/** An engine that died is started again after this, and after twice the time whenever it dies soon again … */
-const RESTART_DELAY_MS = 100;
-/** … up to this. One that stayed up for longer than this begins again at the first. */
-const RESTART_DELAY_MS_MAX = 2_000;
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -83,16 +33,21 @@ export class EmbeddedEngine implements Engine {
   #process: EngineProcess | null = null;
   #state: EngineState = { kind: 'starting' };
   #runningInsert: Promise<unknown> = Promise.resolve();
-  #restartDelayMs = RESTART_DELAY_MS;
+  #restartDelayMs: number;
 
   constructor(options: EmbeddedEngineOptions) {
     this.#options = options;
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
-    this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax);
+    this.#restartDelayMs = this.#limits.restartDelayMs;
+    const { concurrentQueries, queuedQueriesMax } = this.#limits;
+    const limitCounter = new LimitCounter(options.registry);
+    const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
+    this.#slots = new QuerySlots(concurrentQueries, queuedQueriesMax, onRefused);
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
       runningQueries: () => this.#slots.taken,
       queuedQueries: () => this.#slots.queued,
+      usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0 },
     });
   }
 
@@ -105,19 +60,22 @@ export class EmbeddedEngine implements Engine {
     await this.#open();
   }
 
-  async query(sql: string, { format, timeoutMs }: QueryOptions): Promise<Uint8Array> {
+  async query(sql: string, { format, timeoutMs, signal }: QueryOptions): Promise<Uint8Array> {
+    signal?.throwIfAborted();
     const engine = this.#ready();
-    const deadline = performance.now() + timeoutMs;
+    const startedMs = performance.now();
     try {
-      const release = await this.#slots.take(timeoutMs);
-      const remainingMs = Math.max(1, Math.round(deadline - performance.now()));
+      const release = await this.#slots.take(timeoutMs, signal);
+      const remainingMs = Math.max(1, Math.round(startedMs + timeoutMs - performance.now()));
+      const ended = new AbortController();
+      const cancel = AbortSignal.any([ended.signal, ...(signal === undefined ? [] : [signal])]);
       // The slot is free when the engine has answered, which may be later than the caller has given up.
-      const answer = engine.run({ session: 'query', sql, format, timeoutMs: remainingMs }).finally(release);
-      const bytes = await this.#within(answer, remainingMs + CANCEL_GRACE_MS);
-      this.#metrics.queries.inc({ outcome: 'ok' });
+      const answer = engine.run({ session: 'query', sql, format, timeoutMs: remainingMs }, cancel).finally(release);
+      const bytes = await this.#within(answer, remainingMs + CANCEL_GRACE_MS, signal).finally(() => ended.abort());
+      this.#metrics.queryEnded('ok', performance.now() - startedMs);
       return bytes;
     } catch (error) {
-      this.#metrics.queries.inc({ outcome: error instanceof EngineError ? error.code : 'refused' });
+      this.#metrics.queryFailed(error, signal?.aborted === true, performance.now() - startedMs);
       throw error;
     }
   }
@@ -203,23 +161,31 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const { pingIntervalMs, unansweredPingsDown, unansweredPingsMax } = this.#limits;
     const { unansweredPings } = engine;
     const reason = `the engine has not answered for ${unansweredPings * pingIntervalMs} ms`;
-    this.#state = unansweredPings < unansweredPingsDown ? { kind: 'ready' } : { kind: 'down', reason };
+    const isDown = unansweredPings >= unansweredPingsDown;
+    if (isDown && this.#state.kind === 'ready') this.#options.log.warn('the engine does not answer');
+    if (!isDown && this.#state.kind === 'down') this.#options.log.warn('the engine answers again');
+    this.#state = isDown ? { kind: 'down', reason } : { kind: 'ready' };
     if (unansweredPings >= unansweredPingsMax) engine.kill(reason);
     else engine.ping();
   }
 
   async #restart(reason: string, uptimeMs: number): Promise<void> {
-    if (uptimeMs > RESTART_DELAY_MS_MAX) this.#restartDelayMs = RESTART_DELAY_MS;
+    const { restartDelayMs, restartDelayMsMax } = this.#limits;
+    if (uptimeMs > restartDelayMsMax) this.#restartDelayMs = restartDelayMs;
     let sentence = reason;
+    let told = '';
     while (!this.#closing.signal.aborted) {
       const delayMs = this.#restartDelayMs;
-      this.#restartDelayMs = Math.min(delayMs * 2, RESTART_DELAY_MS_MAX);
+      this.#restartDelayMs = Math.min(delayMs * 2, restartDelayMsMax);
       this.#state = { kind: 'down', reason: sentence };
       this.#metrics.restarts.inc();
-      this.#options.log.error({ reason: sentence, delayMs }, 'the engine is down; starting it again');
+      // A line where the state changes, not one an attempt.
+      if (told !== sentence) this.#options.log.error({ reason: sentence }, 'the engine is down; starting it again');
+      told = sentence;
       try {
         await delay(delayMs, undefined, { signal: this.#closing.signal });
         await this.#open();
+        this.#options.log.warn('the engine is up again');
         return;
       } catch (error) {
         sentence = error instanceof Error ? error.message : String(error);
@@ -228,24 +194,28 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   }
 
   async #command(engine: EngineProcess, sql: string): Promise<void> {
-    await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: this.#limits.commandTimeoutMs });
+    try {
+      await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: this.#limits.commandTimeoutMs });
+    } catch (error) {
+      this.#metrics.statementFailed(error);
+      throw error;
+    }
   }
 
-  /** An engine that does not even keep its own limit must not hold the caller. */
-  async #within(answer: Promise<Uint8Array>, timeoutMs: number): Promise<Uint8Array> {
-    const timer = new AbortController();
-    const timeout = delay(timeoutMs, undefined, { signal: timer.signal }).then(
-      () => {
-        throw new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`);
-      },
-      () => new Uint8Array(),
-    );
-    answer.catch(() => {});
-    try {
-      return await Promise.race([answer, timeout]);
-    } finally {
-      timer.abort();
-    }
+  /** An engine that does not even keep its own limit must not hold the caller, nor one that is no longer wanted. */
+  #within(answer: Promise<Uint8Array>, timeoutMs: number, signal?: AbortSignal): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => reject(signal?.reason as Error);
+      const timer = setTimeout(() => {
+        reject(new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`));
+      }, timeoutMs);
+      signal?.addEventListener('abort', leave, { once: true });
+      if (signal?.aborted === true) leave();
+      void answer.then(resolve, reject).finally(() => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', leave);
+      });
+    });
   }
 }
 
@@ -272,6 +242,7 @@ function connectionArgs(limits: EngineLimits): string[] {
     `--max_server_memory_usage=${limits.memoryBytesMax}`,
     `--max_memory_usage=${limits.queryMemoryBytesMax}`,
     `--max_result_bytes=${limits.resultBytesMax}`,
+    `--max_result_rows=${limits.resultRowsMax}`,
     `--mark_cache_size=${limits.markCacheBytesMax}`,
     `--index_mark_cache_size=${limits.markCacheBytesMax}`,
     `--primary_index_cache_size=${limits.markCacheBytesMax}`,

@@ -18,6 +18,12 @@ export interface Statement {
   readonly timeoutMs: number;
 }
 
+/** What a process uses; the CPU time since it began. */
+export interface EngineUsage {
+  readonly residentBytes: number;
+  readonly cpuSeconds: number;
+}
+
 /** One life of the engine's process, seen from the collector: it opens once, answers statements and ends once. */
 export class EngineProcess {
   readonly pid: number;
@@ -31,6 +37,7 @@ export class EngineProcess {
   #endedBy: string | null = null;
   #killedBecause = "the engine's process ended by";
   #unansweredPings = 0;
+  #usage: EngineUsage = { residentBytes: 0, cpuSeconds: 0 };
 
   constructor(processPath: URL, engineArguments: EngineArguments) {
     this.#child = fork(processPath, [JSON.stringify(engineArguments)], {
@@ -42,7 +49,7 @@ export class EngineProcess {
         // Days in the store's partitions are UTC days.
         TZ: 'UTC',
         // Each running statement holds a thread of the pool.
-        UV_THREADPOOL_SIZE: String(engineArguments.querySessions + 3),
+        UV_THREADPOOL_SIZE: String(engineArguments.querySessions + 4),
       },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -75,16 +82,28 @@ export class EngineProcess {
     return this.#opened;
   }
 
-  /** The answer's bytes in the statement's format. Rejects with `EngineError`. */
-  run(statement: Statement): Promise<Uint8Array> {
+  /** The answer's bytes in the statement's format. Rejects with `EngineError`; once `cancel` aborts, soon. */
+  run(statement: Statement, cancel?: AbortSignal): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       if (this.#endedBy !== null) {
         reject(new EngineError('unavailable', this.#endedBy));
         return;
       }
       const id = this.#nextId++;
-      this.#pending.set(id, { resolve, reject });
+      const end = (): void => this.#send({ kind: 'cancel', id });
+      const settled = (): void => cancel?.removeEventListener('abort', end);
+      this.#pending.set(id, {
+        resolve: (bytes) => {
+          settled();
+          resolve(bytes);
+        },
+        reject: (error) => {
+          settled();
+          reject(error);
+        },
+      });
       this.#send({ kind: 'run', id, ...statement });
+      cancel?.addEventListener('abort', end, { once: true });
     });
   }
 
@@ -96,6 +115,11 @@ export class EngineProcess {
   /** How often it was asked since it last said anything. Statements run beside it and do not keep it from answering. */
   get unansweredPings(): number {
     return this.#unansweredPings;
+  }
+
+  /** As of its last answer to a ping. */
+  get usage(): EngineUsage {
+    return this.#usage;
   }
 
   ping(): void {
@@ -116,7 +140,10 @@ export class EngineProcess {
 
   #receive(reply: EngineReply): void {
     this.#unansweredPings = 0;
-    if (reply.kind === 'pong') return;
+    if (reply.kind === 'pong') {
+      this.#usage = { residentBytes: reply.residentBytes, cpuSeconds: reply.cpuSeconds };
+      return;
+    }
     const id = reply.kind === 'opened' || reply.kind === 'failed' ? 0 : reply.id;
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
@@ -128,6 +155,7 @@ export class EngineProcess {
 }
 
 const TIMEOUT_EXCEEDED = 159;
+const RESULT_TOO_LARGE = 396;
 
 /**
  * Errors of ClickHouse that pass with time: memory (241), disk space (243), files and descriptors (74, 75, 76), too many
@@ -136,7 +164,8 @@ const TIMEOUT_EXCEEDED = 159;
 const PASSING_CODES = new Set([74, 75, 76, 202, 241, 243, 252, 394]);
 
 function engineError(clickhouseCode: number, message: string): EngineError {
-  if (clickhouseCode === TIMEOUT_EXCEEDED) return new EngineError('timeout', message);
+  if (clickhouseCode === TIMEOUT_EXCEEDED) return new EngineError('timeout', message, { clickhouseCode });
+  if (clickhouseCode === RESULT_TOO_LARGE) return new EngineError('too_large', message, { clickhouseCode });
   const passes = PASSING_CODES.has(clickhouseCode) || message.includes('No space left on device');
-  return new EngineError(passes ? 'unavailable' : 'refused', message);
+  return new EngineError(passes ? 'unavailable' : 'refused', message, { clickhouseCode });
 }

@@ -2,7 +2,10 @@
 export interface Engine {
   /** Opens the store and applies the migrations. Throws with a clear message when it cannot be opened. */
   start(): Promise<void>;
-  /** Runs one SELECT without a FORMAT clause and answers its rows in the given ClickHouse output format. */
+  /**
+   * Runs one SELECT without a FORMAT clause and answers its rows in the given ClickHouse output format. Rejects with
+   * `EngineError`, or with the signal's reason as soon as it is aborted.
+   */
   query(sql: string, options: QueryOptions): Promise<Uint8Array>;
   /** Runs one statement that answers nothing (DDL, DROP PARTITION). */
   command(sql: string): Promise<void>;
@@ -20,6 +23,8 @@ export interface QueryOptions {
   readonly format: 'JSONCompactEachRow' | 'Native';
   /** The query is cancelled after it. */
   readonly timeoutMs: number;
+  /** Whoever asked has left: the statement is cancelled in the engine, or not even started. */
+  readonly signal?: AbortSignal;
 }
 
 export type EngineState =
@@ -28,15 +33,23 @@ export type EngineState =
 
 /**
  * A statement that did not succeed. `unavailable`: the engine is away or short of something, ask again later;
- * `timeout`: the limit was hit; `refused`: the engine answered with an error, a repeat will fare no better;
+ * `timeout`: the limit was hit; `too_large`: the answer is beyond the limit; `refused`: the engine answered with an
+ * error, a repeat will fare no better;
  * `not_installed`: the embedded engine is missing from this installation.
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError';
-  readonly code: 'unavailable' | 'timeout' | 'refused' | 'not_installed';
+  readonly code: 'unavailable' | 'timeout' | 'too_large' | 'refused' | 'not_installed';
+  /** ClickHouse's own number for the error; 0 where it is none of its. */
+  readonly clickhouseCode: number;
 
-  constructor(code: EngineError['code'], message: string, options?: ErrorOptions) {
+  constructor(
+    code: EngineError['code'],
+    message: string,
+    { clickhouseCode = 0, ...options }: ErrorOptions & { readonly clickhouseCode?: number } = {},
+  ) {
     super(message, options);
     this.code = code;
+    this.clickhouseCode = clickhouseCode;
   }
 }

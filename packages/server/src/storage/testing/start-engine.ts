@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
-import { EmbeddedEngine, type EngineLimits } from '../embedded.ts';
+import { EmbeddedEngine } from '../embedded.ts';
+import type { EngineLimits } from '../engine-limits.ts';
 
 /** The engine's process runs what `tsc -b packages/server` has made of it. */
 export const builtEngineProcess = new URL('../../../dist/storage/embedded-process.js', import.meta.url);

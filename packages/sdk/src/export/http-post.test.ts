@@ -1,0 +1,153 @@
+import { createServer, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { connectionMessage } from './http-post.ts';
+import { Tracer, type TracerOptions, type TracerStats } from '../index.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  for (const close of closing.splice(0).toReversed()) await close();
+});
+
+/** Answers each request on bare sockets; `request` counts those of the connection, from 0. */
+type Answer = (socket: Socket, request: number) => void;
+
+interface Sent {
+  readonly stats: TracerStats;
+  readonly log: readonly string[];
+  readonly connections: number;
+}
+
+/** Sends so many spans, each in a request of its own. */
+async function send(spans: number, answer: Answer, options: TracerOptions = {}): Promise<Sent> {
+  let connections = 0;
+  const server = createServer((socket) => {
+    connections++;
+    let requests = 0;
+    let received = Buffer.alloc(0);
+    socket.on('error', () => undefined);
+    socket.on('data', (data: Buffer) => {
+      received = Buffer.concat([received, data]);
+      const end = received.indexOf('\r\n\r\n') + 4;
+      const length = Number(/content-length: (\d+)/i.exec(received.subarray(0, end).toString())?.[1]);
+      if (end < 4 || received.length < end + length) return;
+      received = received.subarray(end + length);
+      answer(socket, requests++);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  closing.push(() => new Promise((resolve) => server.close(resolve)));
+  const log: string[] = [];
+  const tracer = new Tracer({
+    register: false,
+    flushOnExit: false,
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    log: (line) => log.push(line),
+    retry: { maxAttempts: 2, initialDelayMillis: 1, maxDelayMillis: 1 },
+    ...options,
+  });
+  for (let i = 0; i < spans; i++) {
+    tracer.startSpan('x').end();
+    expect(await tracer.flush()).toBe(true);
+  }
+  await tracer.shutdown();
+  return { stats: tracer.stats(), log, connections };
+}
+
+function respond(socket: Socket, body: Uint8Array, headers = '', status = '200 OK'): void {
+  socket.write(`HTTP/1.1 ${status}\r\n${headers}content-length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** ExportTraceServiceResponse with a partial success. */
+function partialSuccess(rejectedSpans: number, message: Buffer): Buffer {
+  const text = Buffer.concat([Buffer.from([0x12, message.length]), message]);
+  const inner = rejectedSpans === 0 ? text : Buffer.concat([Buffer.from([0x08, rejectedSpans]), text]);
+  return Buffer.concat([Buffer.from([0x0a, inner.length]), inner]);
+}
+
+describe('a kept connection', () => {
+  it.each<[string, (socket: Socket) => void]>([
+    ['resets', (socket) => socket.resetAndDestroy()],
+    ['closes', (socket) => socket.end()],
+  ])('that the collector %s as the next request comes is no trouble', async (_, close) => {
+    const sent = await send(5, (socket, request) => (request === 0 ? respond(socket, NOTHING) : close(socket)));
+    expect(sent).toMatchObject({ log: [], connections: 5, stats: { exported: 5, retries: 0 } });
+  });
+
+  it('that is new and closed is, and is tried again', async () => {
+    const sent = await send(1, (socket) => socket.end());
+    expect(sent.stats).toMatchObject({ exported: 0, retries: 1, dropped: { export_failed: 1 } });
+    expect(sent.connections).toBe(2);
+  });
+});
+
+describe('a connection that fails', () => {
+  it('says why, for each address that was tried', () => {
+    const tried = ['::1', '127.0.0.1'].map((address) => new Error(`connect ECONNREFUSED ${address}:4318`));
+    expect(connectionMessage(new AggregateError(tried))).toBe(
+      'connect ECONNREFUSED ::1:4318; connect ECONNREFUSED 127.0.0.1:4318',
+    );
+    expect(connectionMessage(new Error('read ECONNRESET'))).toBe('read ECONNRESET');
+    expect(connectionMessage(new AggregateError([]))).toBe('AggregateError');
+  });
+});
+
+describe('an answer', () => {
+  it('may be preceded by others that only inform', async () => {
+    const sent = await send(2, (socket) => {
+      socket.write('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n');
+      respond(socket, NOTHING);
+    });
+    expect(sent).toMatchObject({ log: [], stats: { exported: 2 } });
+  });
+
+  it('that is an upgrade fails the request, and holds nothing up', async () => {
+    const upgrade = 'HTTP/1.1 101 Switching Protocols\r\nupgrade: h2c\r\nconnection: upgrade\r\n\r\n';
+    const sent = await send(2, (socket) => socket.write(upgrade));
+    expect(sent.stats).toMatchObject({ exported: 0, retries: 2, dropped: { export_failed: 2 } });
+  });
+
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+    ['identity', (bytes: Uint8Array) => bytes],
+  ] as const)('in %s that nobody asked for is read', async (encoding, compress) => {
+    const body = compress(partialSuccess(1, Buffer.from('no \xff\u001b[2J good', 'latin1')));
+    const { stats, log } = await send(1, (socket) => respond(socket, body, `content-encoding: ${encoding}\r\n`));
+    expect(stats).toMatchObject({ exported: 0, dropped: { rejected: 1 }, lastError: 'no \ufffd [2J good' });
+    expect(log).toHaveLength(1);
+  });
+
+  it('that unfolds without end is not unfolded', async () => {
+    const bomb = gzipSync(Buffer.alloc(50_000_000));
+    const { stats } = await send(1, (socket) => respond(socket, bomb, 'content-encoding: gzip\r\n'));
+    expect(stats).toMatchObject({ exported: 1, lastError: expect.stringContaining('not a collector') as string });
+  });
+
+  it('that takes all spans and has something to say is said once', async () => {
+    const body = partialSuccess(0, Buffer.from('this field goes away'));
+    const { stats, log } = await send(3, (socket) => respond(socket, body));
+    expect(stats).toMatchObject({ exported: 3, lastError: undefined });
+    expect(log).toEqual([expect.stringMatching(/took the spans, and says: this field goes away$/)]);
+  });
+
+  it('that redirects is final, and the log says where to', async () => {
+    const location = 'location: https://collector.example/v1/traces\r\n';
+    const { stats, log } = await send(2, (socket) => respond(socket, NOTHING, location, '308 Permanent Redirect'));
+    expect(stats).toMatchObject({ exported: 0, retries: 0, dropped: { export_failed: 2 } });
+    expect(log).toEqual([
+      expect.stringContaining('308, which leads to https://collector.example/v1/traces (redirects'),
+    ]);
+  });
+
+  it('that is not HTTP/1.1 makes the log name the port', async () => {
+    const { log } = await send(1, (socket) => socket.end('\0\0\x12\x04\0\0\0\0\0'));
+    expect(log[0]).toContain('4317 is gRPC');
+  });
+});

@@ -1,0 +1,25 @@
+export interface ApiLimits {
+  /** Questions that the store works on at the same time. */
+  readonly concurrentQuestions: number;
+  /** Questions that wait for their turn; one more is answered 503. */
+  readonly waitingQuestionsMax: number;
+  /** A question that is not answered by then is answered 504, and its statements are cancelled. */
+  readonly answerTimeoutMs: number;
+  /** A request that has not arrived whole by then is cut off. */
+  readonly requestTimeoutMs: number;
+  readonly connectionsMax: number;
+  /** How long running questions may go on when the collector stops. */
+  readonly closeTimeoutMs: number;
+  /** What `Retry-After` says where a question is answered 503. */
+  readonly retryAfterMs: number;
+}
+
+export const API_LIMITS: ApiLimits = {
+  concurrentQuestions: 4,
+  waitingQuestionsMax: 64,
+  answerTimeoutMs: 30_000,
+  requestTimeoutMs: 15_000,
+  connectionsMax: 512,
+  closeTimeoutMs: 1_000,
+  retryAfterMs: 1_000,
+};

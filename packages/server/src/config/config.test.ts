@@ -1,0 +1,257 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { settingsTable } from './testing/settings-table.ts';
+import { readConfig } from './config.ts';
+import { configText } from './print.ts';
+import { ConfigError, show } from './setting.ts';
+import { ALL_SETTINGS, SETTINGS } from './settings.ts';
+
+const directory = mkdtempSync(join(tmpdir(), 'throughline-config-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function writeFile(text: string | Uint8Array): string {
+  const path = join(directory, 'x.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+function messageOf(args: readonly string[], env: Record<string, string> = {}): string {
+  try {
+    readConfig(args, env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return 'accepted';
+}
+
+const bytes = (text: string): number =>
+  readConfig(['--spool-backlog-bytes-max', text], {}).limits.spool.backlogBytesMax;
+const ms = (text: string): number => readConfig(['--query-query-timeout-ms', text], {}).limits.query.queryTimeoutMs;
+
+describe('readConfig', () => {
+  it('listens on the loopback interface and keeps traces in the home directory by default', () => {
+    const config = readConfig([], {});
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      otlpGrpcPort: 4317,
+      otlpHttpPort: 4318,
+      httpPort: 4319,
+      store: 'embedded',
+      noAuth: false,
+      logLevel: 'warn',
+    });
+    expect(config.dataDirectory).toMatch(/\/\.throughline$/);
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('prefers a flag to the environment and the environment to the default, and keeps the source of each value', () => {
+    const env = { THROUGHLINE_HTTP_PORT: '1', THROUGHLINE_OTLP_HTTP_PORT: '2', THROUGHLINE_STORE: '' };
+    const config = readConfig(['--http-port', '3', '--data-dir=/tmp/a=b'], env);
+    expect(config).toMatchObject({ httpPort: 3, otlpHttpPort: 2, dataDirectory: '/tmp/a=b' });
+    expect(config.sources.get('http.port')).toBe('--http-port');
+    expect(config.sources.get('otlpHttp.port')).toBe('THROUGHLINE_OTLP_HTTP_PORT');
+    expect(config.sources.get('dataDir')).toBe('--data-dir');
+    expect(config.sources.get('store')).toBe('default');
+  });
+
+  it('says what was given, where, and what is accepted', () => {
+    expect(messageOf(['--http-port', '65536'])).toBe(
+      '--http-port was given as "65536"; accepted is a whole number from 0 to 65535, where 0 picks a free port',
+    );
+    expect(messageOf([], { THROUGHLINE_LOG_LEVEL: 'loud' })).toBe(
+      'THROUGHLINE_LOG_LEVEL was given as "loud"; accepted is one of trace, debug, info, warn, error, fatal, silent',
+    );
+    expect(messageOf(['--store', 'sqlite'])).toBe('--store was given as "sqlite"; accepted is embedded');
+    expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toContain('accepted is true or false');
+    expect(messageOf(['--host', 'a b'])).toContain('accepted is a host name or an IP address');
+    expect(messageOf(['--host', '999.1.1.1'])).toContain('accepted is a host name or an IP address');
+    expect(messageOf(['--data-dir', ''])).toContain('accepted is the path of a directory');
+    expect(messageOf(['--http-port'])).toContain('--http-port was given without a value');
+    expect(messageOf(['4319'])).toBe('"4319" was given; accepted are only flags');
+  });
+
+  it('names the flag that was meant', () => {
+    expect(messageOf(['--htp-port', '1'])).toBe(
+      '--htp-port is not a flag of throughline up; did you mean --http-port?',
+    );
+    expect(messageOf(['-p', '1'])).toBe('-p is not a flag of throughline up; throughline up --help lists them');
+  });
+
+  it('says in one line what comes with a later release', () => {
+    for (const url of ['http://localhost:8123', 'https://a,https://b', 'clickhouse://db']) {
+      const message = messageOf(['--store', url]);
+      expect(message).toBe('a ClickHouse server as the store comes with a later release; accepted is embedded');
+    }
+  });
+
+  it('refuses a host that other machines reach unless --no-auth says that it is meant', () => {
+    for (const host of ['0.0.0.0', '::', '192.168.1.2', 'example.com']) {
+      expect(messageOf(['--host', host])).toContain('add --no-auth when that is meant');
+      expect(readConfig(['--host', host, '--no-auth'], {}).host).toBe(host);
+    }
+    for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost']) {
+      expect(messageOf(['--host', host])).toBe('accepted');
+    }
+  });
+
+  it('refuses one port for two things, but not two free ones', () => {
+    expect(messageOf(['--http-port', '4318'])).toBe(
+      'port 4318 was given both for OTLP/HTTP (default) and for the UI (--http-port); accepted are two ports',
+    );
+    expect(messageOf(['--otlp-grpc-port', '4318'])).toContain(
+      'both for OTLP/gRPC (--otlp-grpc-port) and for OTLP/HTTP',
+    );
+    expect(messageOf(['--http-port', '0', '--otlp-http-port', '0'])).toBe('accepted');
+  });
+
+  it('reads every setting from its flag, from its variable and from a file, as it shows it', () => {
+    for (const setting of ALL_SETTINGS) {
+      const { key, flag, env, value } = setting;
+      const text = GIVEN[key] ?? show(setting, (setting.otherwise() as number) + 1);
+      const file = writeFile(
+        key
+          .split('.')
+          .map((name, depth) => `${'  '.repeat(depth)}${name}:`)
+          .join('\n') + ` ${text}\n`,
+      );
+      const configs = [
+        readConfig(value === undefined ? [flag] : [flag, text], {}),
+        readConfig([], { [env]: text }),
+        readConfig(['--config', file], {}),
+        readConfig([], { THROUGHLINE_CONFIG: file }),
+      ];
+      for (const config of configs) expect([key, show(setting, config.values.get(key))]).toEqual([key, text]);
+      const sources = configs.map((config) => config.sources.get(key)?.replace(/:\d+:\d+$/, ''));
+      expect(sources).toEqual([flag, env, file, file]);
+    }
+  });
+
+  it('hands every limit to its room', () => {
+    const config = readConfig(['--spool-segment-age-ms', '50', '--otlp-http-body-bytes-max=1MiB'], {});
+    expect(config.limits.spool).toEqual({ ...readConfig([], {}).limits.spool, segmentAgeMs: 50 });
+    expect(config.limits.otlpHttp.bodyBytesMax).toBe(1024 * 1024);
+    expect(Object.isFrozen(config.limits.spool)).toBe(true);
+  });
+
+  it('takes numbers in the unit of their name or with a unit of their own, within their bounds', () => {
+    expect([bytes('16777216'), bytes('16MiB'), bytes('1 GiB')]).toEqual([2 ** 24, 2 ** 24, 2 ** 30]);
+    expect([ms('1500'), ms('1500ms'), ms('2s'), ms('1m')]).toEqual([1_500, 1_500, 2_000, 60_000]);
+    expect(messageOf(['--spool-backlog-bytes-max', '1'])).toBe(
+      '--spool-backlog-bytes-max was given as "1"; accepted is bytes, or a number with a unit such as 64MiB, ' +
+        'from 16MiB to 1TiB',
+    );
+    for (const text of ['-1', '1.5', '1e3', '10 minutes', '1MB', '', ' ', '9'.repeat(30)]) {
+      expect([text, messageOf(['--spool-segment-age-ms', text])]).not.toContain('accepted');
+    }
+    expect(messageOf(['--retention-max-age', '0'])).toContain('accepted is days such as 30 or 30d, from 1 to 36500');
+    expect(readConfig(['--retention-max-age', '7d'], {}).retentionDays).toBe(7);
+    expect(messageOf(['--retention-max-disk-share', '80'])).toContain('above 0 and up to 1');
+  });
+
+  it('refuses limits of which one makes the other useless', () => {
+    expect(messageOf(['--receivers-bytes-in-flight-max', '8MiB'])).toBe(
+      'otlpHttp.bodyBytesMax, 16MiB (default), was given greater than receivers.bytesInFlightMax, 8MiB ' +
+        '(--receivers-bytes-in-flight-max); accepted is at most as much',
+    );
+    expect(messageOf(['--engine-memory-bytes-max', '512MiB'])).toContain(
+      'engine.queryMemoryBytesMax, 640MiB (default)',
+    );
+  });
+
+  it('prints settings that can be read again', () => {
+    const config = readConfig(['--otlp-http-cors-origins', 'https://a.example,*', '--http-port', '0'], {});
+    const text = configText(config);
+    expect(text).toMatch(/^ {2}port: 0 +# --http-port$/m);
+    const again = readConfig(['--config', writeFile(text)], {});
+    expect(again.values).toEqual(config.values);
+  });
+});
+
+/** What is not a number in its default plus one. */
+const GIVEN: Readonly<Record<string, string>> = {
+  host: '127.0.0.2',
+  'otlpGrpc.port': '3',
+  'otlpHttp.port': '1',
+  'http.port': '2',
+  dataDir: '/tmp/x',
+  store: 'embedded',
+  'retention.maxDiskShare': '0.5',
+  'otlpHttp.corsOrigins': 'https://a.example,*',
+  allowedHosts: 'traces.example,b',
+  noAuth: 'true',
+  logLevel: 'debug',
+  logFormat: 'json',
+};
+
+const refusalOf = (text: string): string => messageOf(['--config', writeFile(text)]).replace(/^.*\//, '');
+
+describe('a configuration file', () => {
+  it('lies between the environment and the defaults', () => {
+    const file = writeFile('# mine\nhttp:\n  port: 1\notlpHttp:\n  port: 2\nretention:\n  maxAge: 7d\n');
+    const config = readConfig(['--config', file, '--http-port', '5'], { THROUGHLINE_OTLP_HTTP_PORT: '6' });
+    expect(config).toMatchObject({ httpPort: 5, otlpHttpPort: 6, retentionDays: 7 });
+    expect(config.sources.get('retention.maxAge')).toBe(`${file}:7:11`);
+  });
+
+  it('may be empty, leave values out and give lists in either form', () => {
+    for (const text of ['', '# nothing\n', 'host:\nhttp:\n', 'host: ~\n', '---\n'])
+      expect(refusalOf(text)).toBe('accepted');
+    const file = writeFile('otlpHttp:\n  corsOrigins:\n    - https://a.example\n    - https://b.example:8080\n');
+    expect(readConfig(['--config', file], {}).corsOrigins).toEqual(['https://a.example', 'https://b.example:8080']);
+  });
+
+  it.each([
+    ['retension:\n  maxAge: 1\n', 'x.yaml:1:1: unknown key `retension`; did you mean `retention`?'],
+    ['retention:\n  maxAgee: 1\n', 'x.yaml:2:3: unknown key `maxAgee` under `retention`; did you mean `maxAge`?'],
+    ['http-port: 1\n', 'x.yaml:1:1: unknown key `http-port`; did you mean `http.port`?'],
+    ['segmentAgeMs: 1\n', 'x.yaml:1:1: unknown key `segmentAgeMs`; did you mean `spool.segmentAgeMs`?'],
+    [
+      'retention:\n  zzzzzzzzz: 1\n',
+      'x.yaml:2:3: unknown key `zzzzzzzzz` under `retention`; accepted are maxAge, maxDiskShare',
+    ],
+    [
+      'http:\n  port: high\n',
+      'x.yaml:2:9: http.port was given as "high"; accepted is a whole number from 0 to 65535, where 0 picks a free port',
+    ],
+    ['http: 4319\n', 'x.yaml:1:7: http is a group of settings, each on a line below it'],
+    ['host:\n  name: a\n', 'x.yaml:2:3: host takes one value; accepted is a host name or an IP address'],
+    ['- host\n', 'x.yaml:1:1: expected settings such as "host: 127.0.0.1"'],
+    ['host: a\nhost: b\n', 'x.yaml:2:1: Map keys must be unique'],
+    ['host: [\n', 'x.yaml:2:1: '],
+    ['a: &a b\nhost: *a\n', 'x.yaml:1:1: unknown key `a`'],
+    ['host: 0.0.0.0\n', 'x.yaml:1:7 was given as "0.0.0.0", which other machines can reach'],
+  ])('is refused with file, line and column: %j', (text, message) => {
+    expect(refusalOf(text)).toContain(message);
+  });
+
+  it('that cannot be read is named', () => {
+    expect(messageOf(['--config', '/nowhere/x.yaml'])).toBe(
+      'the configuration file /nowhere/x.yaml cannot be read: there is none',
+    );
+    expect(messageOf(['--config', directory])).toContain('it is a directory');
+    expect(messageOf(['--config', writeFile(Buffer.from([0xff, 0xfe, 0x00]))])).toContain('it is not UTF-8');
+    expect(messageOf(['--config'])).toContain('accepted is the path of a YAML file');
+  });
+});
+
+describe('the tables of settings', () => {
+  it('in the README tell every flag, variable, default and what is accepted', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+    const home = join(homedir(), '.throughline');
+    const rows = Object.values(SETTINGS).map((setting) => {
+      const { flag, env, otherwise, accepted } = setting;
+      const shown = show(setting as never, otherwise() as never).replace(home, '~/.throughline');
+      return `| \`${flag}\` | \`${env}\` | ${shown === '' ? 'none' : `\`${shown}\``} | ${accepted} |`;
+    });
+    expect(readme).toContain(`| --- | --- | --- | --- |\n${rows.join('\n')}\n\n`);
+  });
+
+  it('in the guide tell every limit, its default, bounds, variable and counter', async () => {
+    const guide = await readFile(new URL('../../../../docs/collector.md', import.meta.url), 'utf8');
+    expect(guide).toContain(settingsTable());
+  });
+});

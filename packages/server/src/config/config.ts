@@ -1,0 +1,155 @@
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { closest } from '../closest.ts';
+import { readConfigFile, type Given } from './file.ts';
+import { limitsFrom, type Limits } from './limits.ts';
+import { ConfigError, show, type Setting } from './setting.ts';
+import { ALL_SETTINGS, SETTINGS, type Settings } from './settings.ts';
+
+/** What `throughline up` was told, by flags, by environment, by a file or by default; frozen. */
+export interface Config extends Settings {
+  readonly limits: Limits;
+  /** Where the value of each setting comes from, by its key: `--http-port`, `THROUGHLINE_HTTP_PORT`, `file.yaml:3:9` or `default`. */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Every setting's value by its key. */
+  readonly values: ReadonlyMap<string, unknown>;
+}
+
+/** Names the configuration file; no setting of its own, since a file cannot name another. */
+export const CONFIG_FLAG = '--config';
+export const CONFIG_ENV = 'THROUGHLINE_CONFIG';
+
+/** Flags win over the environment, it over the file, and that over the defaults. Throws ConfigError. */
+export function readConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
+  const flags = readFlags(args);
+  const path = flags.get(CONFIG_FLAG) ?? env[CONFIG_ENV] ?? '';
+  const file = path === '' ? new Map<string, Given>() : readConfigFile(path, ALL_SETTINGS);
+  const values = new Map<string, unknown>();
+  const sources = new Map<string, string>();
+  for (const setting of ALL_SETTINGS) {
+    const given = givenFor(setting, flags, env) ?? file.get(setting.key);
+    values.set(setting.key, given === undefined ? setting.otherwise() : parse(setting, given));
+    sources.set(setting.key, given?.source ?? 'default');
+  }
+  const plain = Object.entries<Setting>(SETTINGS as unknown as Record<string, Setting>).map(([name, { key }]) => [
+    name,
+    values.get(key),
+  ]);
+  const config = { ...Object.fromEntries(plain), limits: limitsFrom(values), sources, values } as Config;
+  checkTogether(config);
+  return Object.freeze(config);
+}
+
+function givenFor(
+  { flag, env: name }: Setting,
+  flags: ReadonlyMap<string, string>,
+  env: Readonly<Record<string, string | undefined>>,
+): Given | undefined {
+  const text = flags.get(flag);
+  if (text !== undefined) return { text, source: flag };
+  // As OpenTelemetry reads its own: an empty variable is one that is not set.
+  const variable = env[name] ?? '';
+  return variable === '' ? undefined : { text: variable, source: name };
+}
+
+function parse(setting: Setting, { text, source }: Given): unknown {
+  const value = setting.parse(text);
+  if (value !== undefined) return value;
+  const shown = text.length <= 100 ? text : `${text.slice(0, 100)}…`;
+  const name = source.startsWith('-') || source === setting.env ? source : `${source}: ${setting.key}`;
+  throw new ConfigError(`${name} was given as ${JSON.stringify(shown)}; accepted is ${setting.accepted}`);
+}
+
+/** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
+function readFlags(args: readonly string[]): Map<string, string> {
+  const flags = new Map<string, string>();
+  const known = new Map<string, Pick<Setting, 'value' | 'accepted'>>([
+    ...ALL_SETTINGS.map((setting) => [setting.flag, setting] as const),
+    [CONFIG_FLAG, { value: 'FILE', accepted: 'the path of a YAML file' }],
+  ]);
+  for (let i = 0; i < args.length; i++) {
+    const [, name = '', , inline] = /^(--[^=]+|-[^-].*)(=(.*))?$/s.exec(args[i] ?? '') ?? [];
+    if (name === '') throw new ConfigError(`${JSON.stringify(args[i])} was given; accepted are only flags`);
+    const setting = known.get(name);
+    if (setting === undefined) throw unknownFlag(name, [...known.keys()]);
+    if (setting.value === undefined) {
+      flags.set(name, inline ?? 'true');
+      continue;
+    }
+    const value = inline ?? args[++i];
+    if (value === undefined) {
+      throw new ConfigError(`${name} was given without a value; accepted is ${setting.accepted}`);
+    }
+    flags.set(name, value);
+  }
+  return flags;
+}
+
+function unknownFlag(name: string, known: readonly string[]): ConfigError {
+  const meant = closest(name, known);
+  const hint = meant === null ? 'throughline up --help lists them' : `did you mean ${meant}?`;
+  return new ConfigError(`${name} is not a flag of throughline up; ${hint}`);
+}
+
+const LISTENERS = [
+  ['otlpGrpcPort', 'OTLP/gRPC'],
+  ['otlpHttpPort', 'OTLP/HTTP'],
+  ['httpPort', 'the UI'],
+] as const;
+
+/** The first must not be greater than the second, or nothing would ever be taken. */
+const ORDERED = [
+  ['otlpHttp.bodyBytesMax', 'receivers.bytesInFlightMax'],
+  ['otlpHttp.decompressedBytesMax', 'receivers.bytesInFlightMax'],
+  ['otlpGrpc.messageBytesMax', 'receivers.bytesInFlightMax'],
+  ['otlpGrpc.decompressedBytesMax', 'receivers.bytesInFlightMax'],
+  ['loader.retryDelayMs', 'loader.retryDelayMsMax'],
+  ['engine.queryMemoryBytesMax', 'engine.memoryBytesMax'],
+  ['engine.unansweredPingsDown', 'engine.unansweredPingsMax'],
+  ['engine.restartDelayMs', 'engine.restartDelayMsMax'],
+] as const;
+
+function checkOrder({ values, sources }: Config): void {
+  for (const pair of ORDERED) {
+    const [less, more] = pair.map((key) => Number(values.get(key)));
+    if ((less ?? 0) <= (more ?? 0)) continue;
+    const [lessShown, moreShown] = pair.map((key) => {
+      const setting = ALL_SETTINGS.find((candidate) => candidate.key === key) as Setting;
+      return `${key}, ${show(setting, values.get(key))} (${sources.get(key)})`;
+    });
+    throw new ConfigError(`${lessShown}, was given greater than ${moreShown}; accepted is at most as much`);
+  }
+}
+
+function checkTogether(config: Config): void {
+  checkOrder(config);
+  const { host, noAuth, sources } = config;
+  const taken = new Map<number, string>();
+  for (const [name, listener] of LISTENERS) {
+    const port = config[name];
+    const own = `${listener} (${sources.get(SETTINGS[name].key)})`;
+    const other = taken.get(port);
+    if (other !== undefined && port !== 0) {
+      throw new ConfigError(`port ${port} was given both for ${other} and for ${own}; accepted are two ports`);
+    }
+    taken.set(port, own);
+  }
+  if (!isLoopback(host) && !noAuth) {
+    throw new ConfigError(
+      `${sources.get('host')} was given as ${JSON.stringify(host)}, which other machines can reach, and nobody is ` +
+        'asked who they are; accepted is a loopback address, or add --no-auth when that is meant',
+    );
+  }
+}
+
+/** Whether only this machine can reach the host. */
+export function isLoopback(host: string): boolean {
+  if (isIP(host) === 4) return host.startsWith('127.');
+  return host === '::1' || host === 'localhost';
+}
+
+/** The names under which browsers may reach the collector, besides the loopback's; in lower case. */
+export function ownHostNames({ host, allowedHosts }: Config): string[] {
+  const own = isLoopback(host) ? [] : [host, hostname().toLowerCase()];
+  return [...new Set([...own, ...allowedHosts])];
+}

@@ -1,0 +1,183 @@
+import { isIP } from 'node:net';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { LIMIT_SETTINGS } from './limits.ts';
+import { ConfigError, quantity, setting, type Setting, type SettingText } from './setting.ts';
+
+/** What a collector is told besides its limits. */
+export interface Settings {
+  /** A name or an address without brackets. */
+  readonly host: string;
+  /** 0 picks a free one, as for the other ports. */
+  readonly otlpGrpcPort: number;
+  readonly otlpHttpPort: number;
+  /** Of the UI and the API; 0 picks a free one. */
+  readonly httpPort: number;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  readonly store: 'embedded';
+  /** Whole days that spans are kept, counted from their start; older ones are refused. */
+  readonly retentionDays: number;
+  /** The share of the disk, above 0 and up to 1, that may be in use before the oldest spans go. */
+  readonly retentionDiskShare: number;
+  /** Web origins that may send spans besides those on the loopback interface; `*` allows all. */
+  readonly corsOrigins: readonly string[];
+  /** Names, besides the loopback's and the host's own, under which a browser may reach the collector; in lower case. */
+  readonly allowedHosts: readonly string[];
+  /** True when it is meant that everybody who reaches the host may send and read. */
+  readonly noAuth: boolean;
+  readonly logLevel: LogLevel;
+  /** `auto` is text on a terminal and JSON elsewhere. */
+  readonly logFormat: LogFormat;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+const LOG_FORMATS = ['auto', 'json', 'text'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+const PORT: SettingText<number> = {
+  value: 'PORT',
+  accepted: 'a whole number from 0 to 65535, where 0 picks a free port',
+  parse: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
+};
+
+const HOST: SettingText<string> = { value: 'HOST', accepted: 'a host name or an IP address', parse: parseHost };
+
+/** Every setting but the limits; the usage and the tables in the documentation are tested against it. */
+export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
+  host: setting('host', 'Name or address to listen on', HOST, () => '127.0.0.1'),
+  otlpGrpcPort: setting('otlpGrpc.port', 'Port for OTLP/gRPC', PORT, () => 4317),
+  otlpHttpPort: setting('otlpHttp.port', 'Port for OTLP/HTTP', PORT, () => 4318),
+  httpPort: setting('http.port', 'Port for the UI and the API', PORT, () => 4319),
+  dataDirectory: setting(
+    'dataDir',
+    'Where traces are kept',
+    {
+      value: 'DIRECTORY',
+      accepted: 'the path of a directory',
+      parse: (text) => (text === '' || text.includes('\0') ? undefined : resolve(text)),
+    },
+    () => join(homedir(), '.throughline'),
+  ),
+  store: setting(
+    'store',
+    'Where spans are stored',
+    { value: 'STORE', accepted: 'embedded', parse: parseStore },
+    () => 'embedded',
+  ),
+  retentionDays: setting(
+    'retention.maxAge',
+    'Days that spans are kept; older ones are refused',
+    {
+      ...quantity('count', 1, 36_500),
+      value: 'DAYS',
+      accepted: 'days such as 30 or 30d, from 1 to 36500',
+      counter: 'throughline_rejected_spans_total{reason="too_old"}',
+      parse: parseDays,
+    },
+    () => 30,
+  ),
+  retentionDiskShare: setting(
+    'retention.maxDiskShare',
+    'Share of the disk in use above which the oldest spans go',
+    { value: 'SHARE', accepted: 'a number above 0 and up to 1, such as 0.8', parse: parseShare },
+    () => 0.8,
+  ),
+  corsOrigins: setting(
+    'otlpHttp.corsOrigins',
+    'Web origins whose pages may send spans, besides those on this machine',
+    {
+      ...list(parseOrigin),
+      value: 'ORIGINS',
+      accepted: 'origins such as https://shop.example or https://*.shop.example with commas between them, or *',
+      counter: 'throughline_otlp_http_requests_total{outcome="403"}',
+    },
+    () => [],
+  ),
+  allowedHosts: setting(
+    'allowedHosts',
+    'Names besides the host under which browsers may reach the collector',
+    {
+      ...list(parseHost),
+      value: 'NAMES',
+      accepted: 'host names with commas between them',
+      counter: 'throughline_otlp_http_requests_total{outcome="403"}',
+    },
+    () => [],
+  ),
+  noAuth: setting(
+    'noAuth',
+    'Allow a host that others can reach',
+    { accepted: 'true or false', parse: parseSwitch },
+    () => false,
+  ),
+  logLevel: setting(
+    'logLevel',
+    'Least level of what is logged on standard error',
+    {
+      value: 'LEVEL',
+      accepted: `one of ${LOG_LEVELS.join(', ')}`,
+      parse: (text) => LOG_LEVELS.find((level) => level === text),
+    },
+    () => 'warn',
+  ),
+  logFormat: setting(
+    'logFormat',
+    'One line of JSON, or text for people; auto is text on a terminal',
+    {
+      value: 'FORMAT',
+      accepted: `one of ${LOG_FORMATS.join(', ')}`,
+      parse: (text) => LOG_FORMATS.find((format) => format === text),
+    },
+    () => 'auto',
+  ),
+};
+
+/** Every setting of `throughline up`, in the order in which people are told of them. */
+export const ALL_SETTINGS: readonly Setting[] = [...(Object.values(SETTINGS) as Setting[]), ...LIMIT_SETTINGS];
+
+function list<T>(parseItem: (text: string) => T | undefined): Pick<Setting<readonly T[]>, 'parse' | 'show'> {
+  return {
+    parse: (text) => {
+      const items = text.split(',').map((item) => parseItem(item.trim()));
+      return items.every((item) => item !== undefined) ? items : undefined;
+    },
+    show: (items) => items.join(','),
+  };
+}
+
+function parseHost(text: string): string | undefined {
+  const host = text.replace(/^\[(.*)\]$/, '$1').toLowerCase();
+  if (isIP(host) !== 0) return host;
+  return /^(?=.{1,253}$)(?!\d+(?:\.\d+)*$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/.test(host) ? host : undefined;
+}
+
+/** As browsers send it: scheme, host and port, and nothing behind them. */
+function parseOrigin(text: string): string | undefined {
+  if (text === '*') return text;
+  return /^[a-z][a-z0-9+.-]*:\/\/(?:\*\.)?[^\s/?#@,*]+$/i.test(text) ? text.toLowerCase() : undefined;
+}
+
+function parseDays(text: string): number | undefined {
+  const days = Number(/^(\d{1,5})\s?d?$/.exec(text.trim())?.[1] ?? Number.NaN);
+  return days >= 1 && days <= 36_500 ? days : undefined;
+}
+
+function parseShare(text: string): number | undefined {
+  const share = /^(?:0?\.\d{1,9}|1(?:\.0+)?)$/.test(text.trim()) ? Number(text) : Number.NaN;
+  return share > 0 && share <= 1 ? share : undefined;
+}
+
+function parseSwitch(text: string): boolean | undefined {
+  if (text === 'true' || text === '1') return true;
+  return text === 'false' || text === '0' ? false : undefined;
+}
+
+function parseStore(text: string): 'embedded' | undefined {
+  if (/^(?:https?|clickhouse|tcp):\/\//i.test(text)) {
+    throw new ConfigError('a ClickHouse server as the store comes with a later release; accepted is embedded');
+  }
+  return text === 'embedded' ? text : undefined;
+}

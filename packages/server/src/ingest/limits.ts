@@ -1,0 +1,86 @@
+/** What one request and one span may hold. Nothing is a reason to refuse more than what is beyond the limit. */
+export interface BlockLimits {
+  /** Memory that one request may take as columns. A resource counts for each of its spans. */
+  readonly requestBytesMax: number;
+  /** Spans of one request; those behind are refused. */
+  readonly spansPerRequestMax: number;
+  /** Attributes of a span, and of each event, link, resource and scope; those behind are dropped and counted in it. */
+  readonly attributesMax: number;
+  /** Bytes of a value and of a name: a text and bytes are cut, an array or a map is dropped and counted. */
+  readonly valueBytesMax: number;
+  /** Levels of arrays and maps in a value; an attribute with more is dropped and counted. */
+  readonly valueDepthMax: number;
+  /** Events of a span; those behind are dropped and counted in it. */
+  readonly eventsPerSpanMax: number;
+  /** Links of a span; those behind are dropped and counted in it. */
+  readonly linksPerSpanMax: number;
+  /** Attributes of all events, or of all links, of a span together. A span with more is refused. */
+  readonly itemAttributesPerSpanMax: number;
+  /** Distinct UTC days in one request: each becomes a part in the store. */
+  readonly daysPerRequestMax: number;
+}
+
+export const BLOCK_LIMITS: BlockLimits = {
+  requestBytesMax: 64 * 1024 * 1024,
+  spansPerRequestMax: 250_000,
+  attributesMax: 4_096,
+  valueBytesMax: 1024 * 1024,
+  valueDepthMax: 32,
+  eventsPerSpanMax: 8_192,
+  linksPerSpanMax: 8_192,
+  itemAttributesPerSpanMax: 65_536,
+  daysPerRequestMax: 366,
+};
+
+export interface IngestLimits extends BlockLimits {
+  /** A span that starts later than this after the collector's clock is refused. */
+  readonly futureMsMax: number;
+  /** Columns that wait for the disk; beyond it a request is answered `busy`. */
+  readonly pendingBytesMax: number;
+  readonly retryAfterMs: number;
+}
+
+export const INGEST_LIMITS: IngestLimits = {
+  ...BLOCK_LIMITS,
+  futureMsMax: 3_600_000,
+  pendingBytesMax: 32 * 1024 * 1024,
+  retryAfterMs: 1_000,
+};
+
+export interface SpoolLimits {
+  /** A segment is sealed when it has reached it. */
+  readonly segmentBytesMax: number;
+  readonly segmentRowsMax: number;
+  /** … or this long after its first block, where no sealed segment waits for the engine. */
+  readonly segmentAgeMs: number;
+  /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
+  readonly backlogBytesMax: number;
+  /** After a failed write (a full disk) nothing is tried for this long. */
+  readonly writeRetryMs: number;
+}
+
+export const SPOOL_LIMITS: SpoolLimits = {
+  segmentBytesMax: 48 * 1024 * 1024,
+  segmentRowsMax: 150_000,
+  segmentAgeMs: 200,
+  backlogBytesMax: 2 * 1024 * 1024 * 1024,
+  writeRetryMs: 500,
+};
+
+export interface LoaderLimits {
+  /** The first repeat waits this long, each further one twice as long … */
+  readonly retryDelayMs: number;
+  /** … up to this. */
+  readonly retryDelayMsMax: number;
+  /** A segment that the engine has refused so often is set aside. */
+  readonly refusalsMax: number;
+  /** How long loading may go on when the collector stops; what is left is loaded at the next start. */
+  readonly drainTimeoutMs: number;
+}
+
+export const LOADER_LIMITS: LoaderLimits = {
+  retryDelayMs: 50,
+  retryDelayMsMax: 2_000,
+  refusalsMax: 5,
+  drainTimeoutMs: 1_500,
+};

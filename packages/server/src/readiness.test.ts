@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { readiness, type Findings } from './readiness.ts';
+
+const GOOD: Findings = {
+  engine: { kind: 'ready' },
+  spool: { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, rejectedSegments: [] },
+  isStopping: false,
+  isWithoutGrpc: false,
+};
+
+test('nothing is wrong with a collector that works', () => {
+  expect(readiness(GOOD)).toEqual({ problems: [], warnings: [] });
+});
+
+test('what keeps it from its work is a problem, in words', () => {
+  const spool = { ...GOOD.spool, blockedBy: 'the disk is full' };
+  expect(
+    readiness({ ...GOOD, spool, engine: { kind: 'down', reason: 'killed by SIGKILL' }, isStopping: true }),
+  ).toEqual({
+    problems: [
+      { code: 'stopping', message: 'the collector is stopping' },
+      { code: 'engine_down', message: 'killed by SIGKILL' },
+      { code: 'spool_blocked', message: 'the disk is full' },
+    ],
+    warnings: [],
+  });
+  expect(readiness({ ...GOOD, engine: { kind: 'starting' } }).problems).toEqual([
+    { code: 'engine_starting', message: 'the store is starting' },
+  ]);
+});
+
+test('what a person should look at is a warning', () => {
+  const rejectedSegments = Array.from({ length: 12 }, (_, index) => `s${index}`);
+  const spool = { ...GOOD.spool, rejectedSegments, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };
+  const { problems, warnings } = readiness({ ...GOOD, spool, isWithoutGrpc: true });
+  expect(problems).toEqual([]);
+  expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
+  expect(warnings[0]?.message).toContain('s9 and 2 more');
+  expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes wait to be stored');
+});

@@ -1,0 +1,98 @@
+/** What all receivers share. */
+export interface ReceiverLimits {
+  /** Bodies, over all receivers, that are read or wait for their acknowledgement; beyond it the answer is "busy". */
+  readonly bytesInFlightMax: number;
+}
+
+export const RECEIVER_LIMITS: ReceiverLimits = { bytesInFlightMax: 64 * 1024 * 1024 };
+
+export interface OtlpHttpLimits {
+  /** A request's body as sent. */
+  readonly bodyBytesMax: number;
+  /** … and decompressed. */
+  readonly decompressedBytesMax: number;
+  /**
+   * Objects and arrays in a JSON body. An empty one takes 3 bytes of the body and twenty times as much memory when it is
+   * parsed, so the body's size alone does not bound it. A span with ten attributes has about 25.
+   */
+  readonly jsonObjectsMax: number;
+  /** A JSON body that is larger is decoded beside the event loop, so that others need not wait for it. */
+  readonly jsonInlineBytesMax: number;
+  /** The thread that decodes such bodies ends when it has had nothing to do for so long. */
+  readonly jsonThreadIdleMs: number;
+  /** Memory that decoding such a body may take; beyond it the request is answered 413. */
+  readonly jsonHeapBytesMax: number;
+  /** A request that has not arrived whole by then is answered 408 and cut off. */
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  /** A connection without a request is closed after it. */
+  readonly keepAliveTimeoutMs: number;
+  readonly connectionsMax: number;
+  /** What is read of a refused body, so that its sender sees the answer, before the connection is cut. */
+  readonly discardBytesMax: number;
+  readonly discardTimeoutMs: number;
+  /** How long `close` waits for requests that are still arriving. */
+  readonly closeTimeoutMs: number;
+  /** What `Retry-After` says where the answer is 503 before anything has been read. */
+  readonly retryAfterMs: number;
+}
+
+export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
+  bodyBytesMax: 16 * 1024 * 1024,
+  decompressedBytesMax: 16 * 1024 * 1024,
+  jsonObjectsMax: 1_000_000,
+  jsonInlineBytesMax: 64 * 1024,
+  jsonThreadIdleMs: 30_000,
+  jsonHeapBytesMax: 512 * 1024 * 1024,
+  requestTimeoutMs: 30_000,
+  headersTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 65_000,
+  connectionsMax: 4_096,
+  discardBytesMax: 32 * 1024 * 1024,
+  discardTimeoutMs: 5_000,
+  closeTimeoutMs: 1_500,
+  retryAfterMs: 1_000,
+};
+
+export interface OtlpGrpcLimits {
+  /** A call's message as sent. */
+  readonly messageBytesMax: number;
+  /** … and decompressed. */
+  readonly decompressedBytesMax: number;
+  /** Calls at once, over all connections; beyond it a call is answered RESOURCE_EXHAUSTED. */
+  readonly callsMax: number;
+  /** Calls at once on one connection; the sender is told and waits by itself. */
+  readonly callsPerConnectionMax: number;
+  readonly connectionsMax: number;
+  /** Health watchers at once. */
+  readonly watchersMax: number;
+  readonly headerBytesMax: number;
+  /** What a call may send before we have read it … */
+  readonly streamWindowBytes: number;
+  /** … and all calls of a connection together: usual batches without a round trip. */
+  readonly connectionWindowBytes: number;
+  /** A message that has not arrived whole by then is answered DEADLINE_EXCEEDED and cut off. */
+  readonly requestTimeoutMs: number;
+  /** A connection on which nothing happens so long is closed in order; senders connect again by themselves. */
+  readonly idleTimeoutMs: number;
+  /** How long `close` waits for calls that are still running. */
+  readonly closeTimeoutMs: number;
+  /** What `RetryInfo` says where the answer is given before anything has been read. */
+  readonly retryAfterMs: number;
+}
+
+export const OTLP_GRPC_LIMITS: OtlpGrpcLimits = {
+  messageBytesMax: 16 * 1024 * 1024,
+  decompressedBytesMax: 16 * 1024 * 1024,
+  callsMax: 4_096,
+  callsPerConnectionMax: 256,
+  connectionsMax: 4_096,
+  watchersMax: 256,
+  headerBytesMax: 16 * 1024,
+  streamWindowBytes: 1024 * 1024,
+  connectionWindowBytes: 4 * 1024 * 1024,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 300_000,
+  closeTimeoutMs: 1_500,
+  retryAfterMs: 1_000,
+};

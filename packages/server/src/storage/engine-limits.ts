@@ -1,0 +1,54 @@
+export interface EngineLimits {
+  /** Memory that the engine's process may use for queries, inserts and merges together. */
+  readonly memoryBytesMax: number;
+  /** Memory of one query. */
+  readonly queryMemoryBytesMax: number;
+  /** An answer that is larger is refused. */
+  readonly resultBytesMax: number;
+  readonly resultRowsMax: number;
+  readonly markCacheBytesMax: number;
+  /** Queries that run at the same time; inserts have a session of their own. */
+  readonly concurrentQueries: number;
+  /** Queries that wait for a free session; one more is answered `unavailable`. */
+  readonly queuedQueriesMax: number;
+  /** Threads of one query. */
+  readonly queryThreads: number;
+  /** Threads that merge parts in the background. */
+  readonly mergeThreads: number;
+  /** How long one statement of `command` may take. */
+  readonly commandTimeoutMs: number;
+  /** How long an insert may take before the engine is taken for stuck and started again. */
+  readonly insertTimeoutMs: number;
+  /** The engine's process is asked whether it lives every so often … */
+  readonly pingIntervalMs: number;
+  /** … is called down after so many questions without an answer … */
+  readonly unansweredPingsDown: number;
+  /** … and is ended and started again after so many. */
+  readonly unansweredPingsMax: number;
+  /** An engine that died is started again after this, and after twice the time whenever it dies soon again … */
+  readonly restartDelayMs: number;
+  /** … up to this. One that stayed up for longer than this begins again at the first. */
+  readonly restartDelayMsMax: number;
+  /** How long `close` waits for a running insert and for the process to end, together. */
+  readonly closeTimeoutMs: number;
+}
+
+export const ENGINE_LIMITS: EngineLimits = {
+  memoryBytesMax: 1024 * 1024 * 1024,
+  queryMemoryBytesMax: 640 * 1024 * 1024,
+  resultBytesMax: 256 * 1024 * 1024,
+  resultRowsMax: 2_000_000,
+  markCacheBytesMax: 64 * 1024 * 1024,
+  concurrentQueries: 4,
+  queuedQueriesMax: 64,
+  queryThreads: 2,
+  mergeThreads: 2,
+  commandTimeoutMs: 120_000,
+  insertTimeoutMs: 300_000,
+  pingIntervalMs: 1_000,
+  unansweredPingsDown: 3,
+  unansweredPingsMax: 10,
+  restartDelayMs: 100,
+  restartDelayMsMax: 2_000,
+  closeTimeoutMs: 2_000,
+};
