@@ -24,6 +24,7 @@ const rooms: Record<string, readonly string[]> = {
     'api',
     'ingest',
     'query',
+    'sampling',
     'storage',
     'config',
     'limit-counter.ts',
@@ -35,6 +36,7 @@ const rooms: Record<string, readonly string[]> = {
   api: ['query', 'client-error.ts', 'host-check.ts', 'limit-counter.ts'],
   ingest: ['storage', 'limit-counter.ts'],
   query: ['storage'],
+  sampling: [],
   storage: ['limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: ['receivers', 'api', 'ingest', 'query', 'storage', 'closest.ts'],

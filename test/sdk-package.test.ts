@@ -53,7 +53,8 @@ describe("the SDK's package", () => {
     );
     expect(JSON.parse(run(process.execPath, ['app.mjs'], scratch))).toEqual({
       names: ['child', 'root'],
-      refused: 'sampling: got 2, expected a number from 0 to 1',
+      refused:
+        'sampling: got 2, expected a number from 0 to 1, a policy such as rateLimit({ spansPerSecond: 100 }), or a function',
       dependencies: {},
     });
 
@@ -61,12 +62,14 @@ describe("the SDK's package", () => {
     symlinkSync(join(root, 'node_modules/@types'), join(scratch, 'node_modules/@types'));
     writeFileSync(
       join(scratch, 'app.mts'),
-      `import { Tracer, type SpanProcessor } from '@throughline/sdk';
+      `import { anyOf, rateLimit, rules, Tracer, type SamplingFunction, type SpanProcessor } from '@throughline/sdk';
        import { instrumentHttp } from '@throughline/sdk/http';
        import { createTestTracer } from '@throughline/sdk/testing';
        import { zipkin } from '@throughline/sdk/zipkin';
        const spanProcessors: SpanProcessor[] = [];
-       const tracer: Tracer = new Tracer({ exporter: zipkin(), spanProcessors });
+       const own: SamplingFunction = ({ name }) => (name === 'pay' ? 1 : 0.1);
+       const sampling = anyOf(own, rules([{ kind: 'server', sampling: rateLimit({ spansPerSecond: 5 }) }]));
+       const tracer: Tracer = new Tracer({ exporter: zipkin(), spanProcessors, sampling });
        instrumentHttp(tracer);
        createTestTracer().tracer.span('x', (span) => span.setAttribute('http.request.method', 'GET').end());`,
     );

@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { neededDeclarations } from './declarations.mjs';
+import { neededDeclarations, withShortComments } from './declarations.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -29,12 +29,19 @@ async function bundle() {
     platform: 'node',
     external: [/^node:/, '@opentelemetry/api'],
   });
-  await build.write({ dir: dist, format: 'esm', minify: true, chunkFileNames: 'shared/[name].js' });
+  await build.write({
+    dir: dist,
+    format: 'esm',
+    minify: true,
+    chunkFileNames: '[name].js',
+    // What entries share stands in one file: nobody uses a part of it without the rest, and several would import from each other.
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+  });
   await build.close();
   const declarations = neededDeclarations(entries.map((entry) => join(compiled, `${entry}.d.ts`)));
   for (const [file, text] of declarations) {
     const target = join(dist, relative(compiled, file));
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, text);
+    writeFileSync(target, withShortComments(text));
   }
 }

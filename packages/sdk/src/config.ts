@@ -27,16 +27,19 @@ import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import type { PropagatorName } from './propagation/propagators.ts';
+import { resolveSampling, type SamplingConfig } from './config-sampling.ts';
 import type { OtelSampler } from './sampling/foreign-sampler.ts';
-import type { SamplerOptions } from './sampling/sampler.ts';
+import type { Sampling } from './sampling/policy.ts';
 import type { SpanProcessor } from './span-processor.ts';
 
 /** All are optional. An option beats the environment, which beats the default. */
 export interface TracerOptions {
   /** `service.name`. */
   readonly service?: string | undefined;
-  /** The share of new traces to keep, 0 to 1; a caller's decision is followed. Default 1. */
-  readonly sampling?: number | undefined;
+  /** Which new traces to keep: a share from 0 to 1, a policy, or a function; a caller's decision is followed. Default 1. */
+  readonly sampling?: Sampling | undefined;
+  /** Whether requests, errors and durations are counted exactly at every local root, sampled or not. Default false. */
+  readonly counters?: boolean | undefined;
   /** The collector's base URL; `/v1/traces` is appended once. Default `http://127.0.0.1:4318`. */
   readonly endpoint?: string | undefined;
   /** Where spans go: `'otlp'` (default), `'console'`, `'none'`, or what an exporter's module makes, such as `zipkin()`. */
@@ -103,6 +106,7 @@ export interface TracerOptions {
 export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   service: true,
   sampling: true,
+  counters: true,
   endpoint: true,
   exporter: true,
   protocol: true,
@@ -141,7 +145,8 @@ export type ConfigSource = string;
 export interface Config {
   readonly enabled: boolean;
   readonly service: string;
-  readonly sampler: Readonly<SamplerOptions>;
+  readonly sampler: Readonly<SamplingConfig>;
+  readonly counters: boolean;
   readonly exporter: ExporterName | ExporterFactory;
   /** The whole address that is posted to. */
   readonly tracesUrl: string;
@@ -214,8 +219,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
   const set = <T>(name: string, option: T | undefined, fromEnv: () => T | undefined, fallback: T): T =>
     env.choose(name, option, fromEnv, fallback);
-  const boolean = (name: 'register' | 'flushOnExit', variable: string): boolean =>
-    set(name, checkBoolean(name, options[name]), () => env.boolean(variable), true);
+  const boolean = (name: 'register' | 'flushOnExit' | 'counters', variable: string, fallback = true): boolean =>
+    set(name, checkBoolean(name, options[name]), () => env.boolean(variable), fallback);
   const number = (name: keyof typeof NUMBERS): number => {
     const [fallback, min, max, variable] = NUMBERS[name];
     const isCount = !name.endsWith('Millis');
@@ -232,7 +237,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   const config: Config = {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
-    sampler: resolveSampler(options.sampling, env),
+    sampler: resolveSampling(options.sampling, env),
+    counters: boolean('counters', 'THROUGHLINE_COUNTERS', false),
     ...resolveExport(options, env),
     resource,
     register: boolean('register', 'THROUGHLINE_REGISTER'),
@@ -264,31 +270,6 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     warnings: env.warnings,
   };
   return Object.freeze(config);
-}
-
-function resolveSampler(sampling: number | undefined, env: ConfigEnvironment): SamplerOptions {
-  const ratio = checkNumber('sampling', sampling, 0, 1);
-  const option = ratio === undefined ? undefined : { ratio, parentBased: true };
-  return Object.freeze(
-    env.choose<SamplerOptions>('sampling', option, () => environmentSampler(env), { ratio: 1, parentBased: true }),
-  );
-}
-
-function environmentSampler(env: ConfigEnvironment): SamplerOptions | undefined {
-  const ratioOf = (): number => env.number('OTEL_TRACES_SAMPLER_ARG', 0, 1) ?? 1;
-  return env.read('OTEL_TRACES_SAMPLER', (name) => {
-    const parentBased = name.startsWith('parentbased_');
-    switch (name.replace('parentbased_', '')) {
-      case 'always_on':
-        return { ratio: 1, parentBased };
-      case 'always_off':
-        return { ratio: 0, parentBased };
-      case 'traceidratio':
-        return { ratio: ratioOf(), parentBased };
-      default:
-        return 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
-    }
-  });
 }
 
 function invert(value: boolean | undefined): boolean | undefined {

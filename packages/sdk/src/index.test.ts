@@ -4,7 +4,21 @@ import * as http from './http/index.ts';
 import * as sdk from './index.ts';
 
 it('exports these names, and a new one is a decision', () => {
-  expect(Object.keys(sdk).toSorted()).toEqual(['ConfigError', 'Tracer', 'VERSION', 'traced']);
+  expect(Object.keys(sdk).toSorted()).toEqual([
+    'ConfigError',
+    'Tracer',
+    'VERSION',
+    'adaptive',
+    'alwaysOff',
+    'alwaysOn',
+    'anyOf',
+    'parentThreshold',
+    'rateLimit',
+    'ratio',
+    'remote',
+    'rules',
+    'traced',
+  ]);
   expect(Object.keys(http).toSorted()).toEqual(['httpMiddleware', 'instrumentHttp']);
 });
 

@@ -32,6 +32,14 @@ class ReadableMeterProvider implements MeterProvider {
     }
     return points;
   }
+
+  readWhole(): [name: string, attributes: Attributes, value: number][] {
+    const points: [string, Attributes, number][] = [];
+    for (const [callback, name] of this.#callbacks) {
+      callback({ observe: (value, attributes = {}) => points.push([name, attributes, value]) });
+    }
+    return points;
+  }
 }
 
 afterEach(() => {
@@ -93,4 +101,22 @@ it('finds a meter provider that is registered long after the tracer, and looks f
   expect(provider.read().filter((point) => String(point).startsWith('otel.sdk.span.live'))).toHaveLength(1);
   await tracer.shutdown();
   expect(provider.read()).toEqual([]);
+});
+
+/** Exact counts are also sent to the collector; nobody listens there. */
+const NOWHERE = { exporter: 'none', endpoint: 'http://127.0.0.1:9', log: () => undefined } as const;
+
+it('shows exact counts of requests, sampled or not, where they are counted', async () => {
+  const provider = new ReadableMeterProvider();
+  metrics.setGlobalMeterProvider(provider);
+  const tracer = new Tracer({ ...NOWHERE, register: false, sampling: 0, counters: true });
+  for (const name of ['GET', 'POST']) tracer.startSpan(name, { kind: 1 }).updateName('any').end();
+  tracer.startSpan('GET', { kind: 1 }).setStatus({ code: 2 }).end();
+  const calls = provider.readWhole().filter(([name]) => name === 'traces.span.metrics.calls');
+  const attributes = { 'span.name': 'any', 'span.kind': 'SPAN_KIND_SERVER', 'status.code': 'STATUS_CODE_UNSET' };
+  expect(calls).toEqual([
+    ['traces.span.metrics.calls', attributes, 2],
+    ['traces.span.metrics.calls', { ...attributes, 'span.name': 'GET', 'status.code': 'STATUS_CODE_ERROR' }, 1],
+  ]);
+  await tracer.shutdown();
 });

@@ -1,11 +1,16 @@
 import { createNoopMeter, metrics, type Attributes, type ObservableResult } from '@opentelemetry/api';
 import type { Config } from './config.ts';
+import type { OperationCounts } from './sampling/operation-counts.ts';
 import type { TracerStats } from './stats.ts';
 import { VERSION } from './version.ts';
 
 const SPANS = { unit: '{span}' };
 const SAMPLED = { 'otel.span.sampling_result': 'RECORD_AND_SAMPLE' };
 const NOT_SAMPLED = { 'otel.span.sampling_result': 'DROP' };
+
+/** In the order of `SpanKind` and `SpanStatusCode` of OpenTelemetry's API; named as its span metrics connector names them. */
+const KINDS = ['INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
+const STATUSES = ['UNSET', 'OK', 'ERROR'];
 
 const FIRST_LOOK_MS = 1000;
 const LOOK_MAX_MS = 10_000;
@@ -16,6 +21,8 @@ export interface StatsSource {
   readonly stats: () => TracerStats;
   /** Spans that an exporter is sending right now. */
   readonly inFlightSpans: () => number;
+  /** Shown as `traces.span.metrics.calls`. */
+  readonly counts: OperationCounts | undefined;
 }
 
 /** Tracers so far: a component's name is its type and a number, as the conventions recommend. */
@@ -46,7 +53,7 @@ function hasMeterProvider(): boolean {
   return metrics.getMeter('@throughline/sdk', VERSION) !== createNoopMeter();
 }
 
-function observe({ config, stats, inFlightSpans }: StatsSource): () => void {
+function observe({ config, stats, inFlightSpans, counts }: StatsSource): () => void {
   const meter = metrics.getMeter('@throughline/sdk', VERSION);
   const instance = observed++;
   const processor = componentOf('batching_span_processor', instance);
@@ -85,8 +92,37 @@ function observe({ config, stats, inFlightSpans }: StatsSource): () => void {
       failed(result, exporter, ['export_failed', 'rejected']);
     }),
   ];
+  if (counts !== undefined) {
+    const calls = meter.createObservableCounter('traces.span.metrics.calls', { unit: '{call}' });
+    removals.push(watched(calls, (result) => observeCalls(result, counts)));
+  }
   return () => {
     for (const remove of removals) remove();
+  };
+}
+
+function observeCalls(result: ObservableResult, counts: OperationCounts): void {
+  // Spans of one name may have started under several.
+  const calls = new Map<string, { requests: number; readonly attributes: Record<string, string> }>();
+  for (const { kind, named } of counts.operations()) {
+    for (const { name, statuses } of named.values()) {
+      for (const [status, counted] of statuses.entries()) {
+        if (counted === undefined) continue;
+        const key = `${kind} ${status} ${name}`;
+        const call = calls.get(key) ?? { requests: 0, attributes: attributesOf(name, kind, status) };
+        call.requests += counted.requests;
+        calls.set(key, call);
+      }
+    }
+  }
+  for (const { requests, attributes } of calls.values()) result.observe(requests, attributes);
+}
+
+function attributesOf(name: string, kind: number, status: number): Record<string, string> {
+  return {
+    'span.name': name,
+    'span.kind': `SPAN_KIND_${KINDS[kind]}`,
+    'status.code': `STATUS_CODE_${STATUSES[status]}`,
   };
 }
 

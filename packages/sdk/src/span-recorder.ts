@@ -7,8 +7,10 @@ import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
 import { followWish } from './sampling/caller-wish.ts';
+import { CountedRecording } from './sampling/counted-recording.ts';
 import { decideByForeignSampler, type OtelSampler } from './sampling/foreign-sampler.ts';
-import type { Sampler } from './sampling/sampler.ts';
+import type { RootCounter } from './sampling/root-counter.ts';
+import type { LocalRootSampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
 import type { SpanProcessors } from './span-processor.ts';
 import { nameOf, NonRecordingSpan, RecordingSpan, RemoteSpan, type SpanLink } from './span.ts';
@@ -32,7 +34,9 @@ export interface SpanRecorderOptions {
   /** Cryptographic randomness by default. */
   readonly ids?: IdGenerator | undefined;
   readonly clock: Clock;
-  readonly sampler: Sampler;
+  readonly sampler: LocalRootSampler;
+  /** Counts local roots exactly. */
+  readonly rootCounter?: RootCounter | undefined;
   readonly limits: SpanLimits;
   readonly counters: Counters;
   readonly sink: SpanSink;
@@ -57,11 +61,14 @@ export class SpanRecorder {
   readonly processors: SpanProcessors | undefined;
   readonly #random: RandomBatch;
   readonly #wallClock: WallClock;
-  readonly #sampler: Sampler;
+  readonly #sampler: LocalRootSampler;
+  readonly #rootCounter: RootCounter | undefined;
   readonly #foreignSampler: OtelSampler | undefined;
   readonly #sink: SpanSink;
   readonly #liveSpans: LiveSpans;
   #isWatching = false;
+  /** Whether spans start in the longer way: a sampler of OpenTelemetry decides each, or local roots are counted. */
+  readonly #isSpecial: boolean;
   /** Whether somebody wants to know of each span that starts. */
   #isObserved: boolean;
   #enabled: boolean;
@@ -72,7 +79,9 @@ export class SpanRecorder {
     this.#random = new RandomBatch(options.ids);
     this.#wallClock = new WallClock(options.clock);
     this.#sampler = options.sampler;
+    this.#rootCounter = options.rootCounter;
     this.#foreignSampler = options.foreignSampler;
+    this.#isSpecial = options.foreignSampler !== undefined || options.rootCounter !== undefined;
     this.processors = options.processors;
     this.#isObserved = options.processors !== undefined;
     this.#sink = options.sink;
@@ -100,8 +109,8 @@ export class SpanRecorder {
     stored?: Stored,
   ): RecordingSpan | NonRecordingSpan {
     if (!this.#enabled) return passedOn(parent);
-    if (this.#foreignSampler !== undefined) {
-      return this.#startDecided(this.#foreignSampler, {
+    if (this.#isSpecial) {
+      return this.#startSpecial({
         scope,
         name,
         parent,
@@ -114,7 +123,7 @@ export class SpanRecorder {
     }
     this.counters.started++;
     const isChild = parent !== undefined && parent.trace.isLocal;
-    const trace = isChild ? parent.trace : this.#newLocalRoot(parent, stored);
+    const trace = isChild ? parent.trace : this.#newLocalRoot(parent, name, kind, attributes, stored);
     const random = this.#random;
     const at = random.take(2);
     const id0 = random.batch[at] as number;
@@ -140,41 +149,76 @@ export class SpanRecorder {
     return span;
   }
 
-  /** The same where a sampler of OpenTelemetry decides every span. */
-  #startDecided(sampler: OtelSampler, start: SpanStart): RecordingSpan | NonRecordingSpan {
+  /** The same where a sampler of OpenTelemetry decides every span, or local roots are counted. */
+  #startSpecial(start: SpanStart): RecordingSpan | NonRecordingSpan {
     const { parent, attributes, links, stored } = start;
     const name = nameOf(start.name);
     const kind = kindOf(start.kind);
     this.counters.started++;
     const isChild = parent !== undefined && parent.trace.isLocal;
-    const undecided = isChild ? parent.trace : this.#newLocalTrace(parent);
-    const decision = decideByForeignSampler(
-      sampler,
-      undecided,
-      !isChild,
-      { name, kind, attributes, links, stored },
-      this.limits,
-    );
+    const decision = this.#decideSpecial(start, name, kind, isChild);
     const { trace } = decision;
     const random = this.#random;
     const at = random.take(2);
     const id0 = random.batch[at] as number;
     const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
-    if (!decision.isRecorded || this.#isFull()) return new NonRecordingSpan(trace, id0, id1);
+    const rootCounter = isChild ? undefined : this.#rootCounter;
+    if (!decision.isRecorded || this.#isFull()) {
+      if (rootCounter !== undefined) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
+      return new NonRecordingSpan(trace, id0, id1);
+    }
     const { high, low } = this.#seek(trace, isChild, start.startTime);
-    const span = new RecordingSpan(this, start.scope, trace, id0, id1, parent, name, kind, high, low);
+    const span =
+      rootCounter === undefined
+        ? new RecordingSpan(this, start.scope, trace, id0, id1, parent, name, kind, high, low)
+        : new CountedRecording(
+            this,
+            start.scope,
+            trace,
+            id0,
+            id1,
+            parent,
+            name,
+            kind,
+            high,
+            low,
+            rootCounter.start(name, kind),
+          );
     if (trace.sampled) this.counters.sampled++;
-    setGiven(span, attributes, links);
-    setFlat(span, decision.attributes);
+    if (attributes !== undefined || links !== undefined) setGiven(span, attributes, links);
+    if (decision.attributes !== undefined) setFlat(span, decision.attributes);
     if (this.#isObserved) this.#observe(span, stored);
     return span;
   }
 
+  #decideSpecial(
+    { parent, attributes, links, stored }: SpanStart,
+    name: string,
+    kind: number,
+    isChild: boolean,
+  ): { readonly trace: LocalTrace; readonly isRecorded: boolean; readonly attributes?: AttributeSet } {
+    if (this.#foreignSampler === undefined) {
+      const trace = isChild
+        ? (parent as SpanIdentity).trace
+        : this.#newLocalRoot(parent, name, kind, attributes, stored);
+      return { trace, isRecorded: trace.sampled };
+    }
+    const undecided = isChild ? (parent as SpanIdentity).trace : this.#newLocalTrace(parent);
+    const span = { name, kind, attributes, links, stored };
+    return decideByForeignSampler(this.#foreignSampler, undecided, !isChild, span, this.limits);
+  }
+
   /** A local root's trace, with the decision. */
-  #newLocalRoot(parent: SpanIdentity | undefined, stored: Stored | undefined): LocalTrace {
+  #newLocalRoot(
+    parent: SpanIdentity | undefined,
+    name: string,
+    kind: number | undefined,
+    attributes: unknown,
+    stored: Stored | undefined,
+  ): LocalTrace {
     const trace = this.#newLocalTrace(parent);
     const isDecided = parent === undefined ? followWish(trace, stored) : !parent.trace.isSamplingDeferred;
-    this.#sampler.decide(trace, isDecided);
+    this.#sampler.decide(trace, isDecided, name, kind, attributes);
     return trace;
   }
 
@@ -218,6 +262,7 @@ export class SpanRecorder {
     counters.live--;
     if (this.#isWatching) this.#liveSpans.ended(span);
     this.processors?.end(span);
+    this.#rootCounter?.endRecorded(span);
     // Recorded for processors alone.
     if (!span.trace.sampled) return;
     counters.ended++;

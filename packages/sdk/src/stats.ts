@@ -39,6 +39,10 @@ export interface TracerStats {
   readonly strippedSpans: number;
   /** Attributes refused because key or value was nothing that OTLP can carry. */
   readonly invalidAttributes: number;
+  /** Sampling policies that threw or answered nonsense, and exchanges with the collector that failed. */
+  readonly samplingFailures: number;
+  /** Spans above a strict rate limit: those that kept traces recorded beyond what was expected of them. */
+  readonly samplingExcessSpans: number;
   readonly lastError: string | undefined;
 }
 
@@ -55,6 +59,8 @@ export class Counters {
   retries = 0;
   strippedSpans = 0;
   invalidAttributes = 0;
+  samplingFailures = 0;
+  samplingExcessSpans = 0;
   lastError: string | undefined = undefined;
   readonly dropped: Record<DropReason, number> = {
     queue_full: 0,
@@ -87,6 +93,8 @@ export class Counters {
       retries: this.retries,
       strippedSpans: this.strippedSpans,
       invalidAttributes: this.invalidAttributes,
+      samplingFailures: this.samplingFailures,
+      samplingExcessSpans: this.samplingExcessSpans,
       lastError: this.lastError,
     };
   }

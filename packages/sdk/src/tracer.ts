@@ -29,7 +29,8 @@ import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './p
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
 import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
-import { Sampler } from './sampling/sampler.ts';
+import { CountedRoot } from './sampling/counted-root.ts';
+import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { SpanProcessors } from './span-processor.ts';
 import { readableResource } from './span-view.ts';
@@ -62,6 +63,7 @@ export class Tracer {
   readonly #scope = newScope('@throughline/sdk', VERSION);
   readonly #counters = new Counters();
   readonly #recorder: SpanRecorder;
+  readonly #sampling: StartedSampling;
   readonly #propagator: CompositePropagator;
   readonly #batch: SpanBatch;
   readonly #exporter: ChunkExporter;
@@ -95,10 +97,13 @@ export class Tracer {
     const { limits } = config;
     const resource = attributeSet(config.resource, Infinity, limits);
     this.#processors = newProcessors(options, config, resource, this.#counters, diagnostics);
+    const clock = options.clock ?? systemClock;
+    this.#sampling = startSampling({ config, clock, counters: this.#counters, diagnostics });
     this.#recorder = new SpanRecorder({
       ids: options.ids,
-      clock: options.clock ?? systemClock,
-      sampler: new Sampler(config.sampler),
+      clock,
+      sampler: this.#sampling.sampler,
+      rootCounter: this.#sampling.rootCounter,
       limits: config.limits,
       counters: this.#counters,
       sink: this.#batch,
@@ -131,6 +136,7 @@ export class Tracer {
       config,
       stats: () => this.stats(),
       inFlightSpans: () => this.#exporter.inFlightSpans,
+      counts: this.#sampling.counts,
     });
     if (config.flushOnExit && config.enabled) watchProcessEnd(this.#processEndListener);
   }
@@ -242,6 +248,7 @@ export class Tracer {
     this.#unregister();
     this.#unobserve();
     const isAllSent = await this.flush(timeoutMs);
+    await withinMs(this.#sampling.stop(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     if (this.#processors !== undefined) {
       await withinMs(this.#processors.shutdown(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     }
@@ -381,7 +388,8 @@ function endWhenSettled<T>(
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
 function isUnsampledHere(span: SpanIdentity): span is NonRecordingSpan {
-  return span.trace.isLocal && !span.trace.sampled;
+  // What is done to a child must not be counted as its root's.
+  return span.trace.isLocal && !span.trace.sampled && !(span instanceof CountedRoot);
 }
 
 /** A timeout that timers take; anything but a number of milliseconds is the default. */

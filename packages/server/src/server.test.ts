@@ -274,6 +274,7 @@ describe('a collector with the embedded store', () => {
       '/api/v1/headlines',
       '/api/v1/traces/{traceId}',
       '/api/v1/traces/{traceId}/story',
+      '/api/v1/sampling',
       '/healthz',
       '/readyz',
       '/metrics',

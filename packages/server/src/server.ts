@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
@@ -7,6 +8,7 @@ import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
+import { samplingRoute } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
@@ -21,6 +23,7 @@ import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
+import { Sampling } from './sampling/sampling.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
@@ -59,7 +62,17 @@ class StartError extends Error {
  * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The times
  * that each may take stay together below the 10 s after which containers are killed.
  */
-const STOP_ORDER = ['otlpHttp', 'otlpGrpc', 'spool', 'loader', 'retention', 'api', 'engine', 'dataDirectory'] as const;
+const STOP_ORDER = [
+  'otlpHttp',
+  'otlpGrpc',
+  'sampling',
+  'spool',
+  'loader',
+  'retention',
+  'api',
+  'engine',
+  'dataDirectory',
+] as const;
 
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
@@ -99,8 +112,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       registry,
     };
+    const sampling = new Sampling({ directory: join(dataDirectory.path, 'sampling'), log, registry });
+    stops.sampling = () => Promise.resolve(sampling.close());
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
+      routes: sampling.routes,
       limits: limits.otlpHttp,
       corsOrigins: config.corsOrigins,
       hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
@@ -130,6 +146,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
+      samplingRoute((service) => sampling.controller.sampling(service)),
       ...healthRoutes({
         registry,
         readiness: () =>

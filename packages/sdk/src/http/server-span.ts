@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { SpanKind } from '@opentelemetry/api';
+import type { Attributes } from '../attributes.ts';
 import { activeStore, runWith } from '../active-store.ts';
 import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context.ts';
 import { property } from '../property.ts';
+import { CountedRoot } from '../sampling/counted-root.ts';
+import { Policy } from '../sampling/policy.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import { RecordingSpan } from '../span.ts';
 import type { Tracer } from '../tracer.ts';
@@ -57,13 +60,30 @@ export function traceIncoming<Result>(
   if (ask(options.ignoreIncoming, request) === true) return runWith(SUPPRESSED_CONTEXT, handle);
   const method = knownMethod(request.method ?? '');
   const caller = tracer.extract(request.headers, headerGetter);
-  const span = tracer.startSpan(httpSpanName(method), { kind: SpanKind.SERVER, parent: caller });
+  const { policy } = tracer.config.sampler;
+  const attributes = policy instanceof Policy && policy.readsAttributes ? decisive(request, method) : undefined;
+  const span = tracer.startSpan(httpSpanName(method), { kind: SpanKind.SERVER, parent: caller, attributes });
   if (!(span instanceof SpanIdentity)) return handle();
   const stored = storeWithSpan(span, storeOf(caller));
   keepActive(request, span, stored);
-  if (span instanceof RecordingSpan) new ServerSpan(span, method, options, request, response).start(stored);
+  if (span instanceof RecordingSpan || span instanceof CountedRoot)
+    new ServerSpan(span, method, options, request, response).start(stored);
   else keepActive(response, span, stored);
   return runWith(stored, handle);
+}
+
+/** What a sampling policy may go by. */
+function decisive({ url = '', headers }: IncomingMessage, method: string): Attributes {
+  return {
+    [HTTP_REQUEST_METHOD]: method,
+    [URL_PATH]: pathOf(url),
+    [USER_AGENT_ORIGINAL]: headers['user-agent'],
+  };
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
 }
 
 /** The request's and response's events come from the connection, whose context is not the request's: it is put back. */
@@ -84,7 +104,7 @@ function keepActive(
 }
 
 class ServerSpan {
-  readonly #span: RecordingSpan;
+  readonly #span: RecordingSpan | CountedRoot;
   readonly #method: string;
   readonly #options: HttpOptions;
   readonly #request: IncomingMessage;
@@ -92,7 +112,7 @@ class ServerSpan {
   readonly #openOnSocket: Set<ServerSpan>;
 
   constructor(
-    span: RecordingSpan,
+    span: RecordingSpan | CountedRoot,
     method: string,
     options: HttpOptions,
     request: IncomingMessage,
@@ -112,7 +132,7 @@ class ServerSpan {
     keepActive(this.#response, this.#span, stored, (event) => {
       if (event === 'finish') this.#end();
     });
-    this.#setRequestAttributes();
+    if (this.#span instanceof RecordingSpan) this.#setRequestAttributes();
   }
 
   /** The connection closed before the response was done. What the handler started goes on, and its spans end later. */
@@ -149,7 +169,7 @@ class ServerSpan {
     span.setAttribute(HTTP_REQUEST_METHOD, this.#method);
     if (this.#method === OTHER_METHOD) span.setAttribute(HTTP_REQUEST_METHOD_ORIGINAL, this.#request.method ?? '');
     const query = url.indexOf('?');
-    span.setAttribute(URL_PATH, query < 0 ? url : url.slice(0, query));
+    span.setAttribute(URL_PATH, pathOf(url));
     if (query >= 0) span.setAttribute(URL_QUERY, redactQuery(url.slice(query + 1)));
     const scheme = 'encrypted' in socket ? 'https' : 'http';
     span.setAttribute(URL_SCHEME, scheme);

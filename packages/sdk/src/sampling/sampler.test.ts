@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RandomBatch } from '../ids.ts';
-import { newTrace, traceOfHex, type LocalTrace } from '../local-trace.ts';
+import { continuedTrace, newTrace, traceOfHex, type LocalTrace } from '../local-trace.ts';
 import { seededIds } from '../test-support/recorded.ts';
 import { otValue, withOtValue } from './ot-trace-state.ts';
 import { Sampler } from './sampler.ts';
@@ -52,7 +52,7 @@ describe('a threshold', () => {
     fc.assert(
       fc.property(half, half, half, half, (randomHigh, randomLow, high28, low28) => {
         const isBelow = bitsOf({ high28: randomHigh, low28: randomLow }) < bitsOf({ high28, low28 });
-        expect(reaches(randomHigh, randomLow, { high28, low28, th: '' })).toBe(!isBelow);
+        expect(reaches(randomHigh, randomLow, { high28, low28 })).toBe(!isBelow);
       }),
       { seed: 7 },
     );
@@ -133,5 +133,73 @@ describe("OpenTelemetry's tracestate member", () => {
     expect(withOtValue('a=1,ot=x:1;th:8', 'th', 'c')).toBe('ot=th:c;x:1,a=1');
     expect(withOtValue('a=1,ot=th:8', 'th', undefined)).toBe('a=1');
     expect(withOtValue('', 'th', undefined)).toBe('');
+  });
+
+  it('stays within 256 characters, and loses neither th nor rv for that', () => {
+    const before = `ot=a:${'x'.repeat(200)};rv:0123456789abcd;b:${'y'.repeat(25)}`;
+    const after = withOtValue(before, 'th', 'fd70a');
+    expect(after).toBe(`ot=th:fd70a;a:${'x'.repeat(200)};rv:0123456789abcd`);
+  });
+});
+
+describe('hostile members of the tracestate', () => {
+  const SIZE = 4000;
+  const id128 = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'.split('')), minLength: 32, maxLength: 32 });
+  const anyValue = fc.string({ unit: fc.constantFrom(...'0123456789abcdefABC.:_- zZ'.split('')), maxLength: 20 });
+  const member = fc
+    .array(fc.tuple(fc.constantFrom('th', 'rv', 'p', 'x', ''), anyValue), { maxLength: 4 })
+    .map((pairs) => pairs.map(([key, value]) => `${key}:${value}`).join(';'));
+
+  it('never change what a caller without a threshold decided, nor whether a new trace is kept', () => {
+    fc.assert(
+      fc.property(
+        id128,
+        fc.constantFrom(0, 1, 2, 3),
+        member,
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        (id, flags, ot, p) => {
+          fc.pre(!/^0*$/.test(id));
+          const followed = traceWith(id, flags, ot === '' ? 'a=1' : `ot=${ot},a=1`);
+          new Sampler({ ratio: p, parentBased: true }).decide(followed, true);
+          expect(followed.sampled).toBe((flags & 1) === 1);
+          // What is stated after that is a weight that flag and randomness agree with.
+          const th = otValue(followed.traceState, 'th');
+          expect(th === undefined || (followed.sampled && parseThreshold(th) !== undefined)).toBe(true);
+
+          const decided = traceWith(id, 2, ot === '' ? '' : `ot=${ot}`);
+          const given = otValue(decided.traceState, 'rv') ?? '';
+          const randomness = /^[0-9a-f]{14}$/.test(given) ? given : id.slice(18);
+          new Sampler({ ratio: p, parentBased: false }).decide(decided, true);
+          const isKept = p > 0 && BigInt(`0x${randomness}`) >= bitsOf(thresholdOf(p));
+          expect(decided.sampled).toBe(isKept);
+          expect(otValue(decided.traceState, 'rv') ?? '').toBe(given);
+        },
+      ),
+      { numRuns: SIZE },
+    );
+  });
+});
+
+describe('services that know nothing of each other', () => {
+  it('agree on every trace: whoever keeps less keeps nothing that the other drops', () => {
+    const ids = new RandomBatch(seededIds(11));
+    const random = seededIds(12);
+    const share = (): number => 2 ** ((random.int32() >>> 0) / -(2 ** 28));
+    let disagreements = 0;
+    // The long form of this, with millions of ids, is bench/sampling/consistency.mjs.
+    for (let i = 0; i < 50_000; i++) {
+      const [p, q] = [share(), share()];
+      const trace = newTrace(ids);
+      const first = continuedTrace(trace);
+      new Sampler({ ratio: Math.max(p, q), parentBased: false }).decide(first, false);
+      const second = continuedTrace(trace);
+      new Sampler({ ratio: Math.min(p, q), parentBased: false }).decide(second, false);
+      if (second.sampled && !first.sampled) disagreements++;
+      // A third one reads what the second one stated.
+      const third = continuedTrace(second);
+      new Sampler({ ratio: 1, parentBased: true }).decide(third, true);
+      if (third.sampled !== second.sampled || third.traceState !== second.traceState) disagreements++;
+    }
+    expect(disagreements).toBe(0);
   });
 });

@@ -14,6 +14,7 @@ import { COMPRESSIONS } from './decompress.ts';
 import { answerAndDiscard } from './discard.ts';
 import { busy, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
 import { JsonDecoder } from './json-decoder.ts';
+import { JsonRoutes, type JsonRoute } from './json-routes.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -32,6 +33,8 @@ export interface OtlpHttpReceiverOptions {
   readonly corsOrigins?: readonly string[];
   /** Which names a request may call us by. */
   readonly hosts?: HostPolicy;
+  /** Paths of other rooms on the same port. */
+  readonly routes?: readonly JsonRoute[];
   /** The built program of the thread that decodes large JSON bodies. */
   readonly jsonWorkerPath?: URL;
 }
@@ -61,10 +64,12 @@ export class OtlpHttpReceiver {
   readonly #limitCounter: LimitCounter;
   readonly #hosts: HostPolicy;
   readonly #json: JsonDecoder;
+  readonly #routes: JsonRoutes;
   readonly #server: Server;
   #isClosing = false;
 
-  constructor({ ingest, budget, log, registry, limits, corsOrigins, hosts, jsonWorkerPath }: OtlpHttpReceiverOptions) {
+  constructor(options: OtlpHttpReceiverOptions) {
+    const { ingest, budget, log, registry, limits, corsOrigins, hosts, jsonWorkerPath, routes } = options;
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
@@ -80,6 +85,7 @@ export class OtlpHttpReceiver {
       registry,
       ...(jsonWorkerPath !== undefined && { workerPath: jsonWorkerPath }),
     });
+    this.#routes = new JsonRoutes(routes ?? [], budget);
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
@@ -141,7 +147,9 @@ export class OtlpHttpReceiver {
     const origin = request.headers.origin;
     let answer: HttpAnswer;
     try {
-      answer = this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json'));
+      answer = this.#routes.has(request)
+        ? (this.#refuseStranger(request, 'json') ?? (await this.#routes.answer(request, response)))
+        : (this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
       if (request.destroyed && !request.complete) {
@@ -179,20 +187,8 @@ export class OtlpHttpReceiver {
     if (path !== PATH) {
       return status(404, StatusCode.notFound, `there is nothing at ${path}; traces are taken at ${PATH}`, answerIn);
     }
-    const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
-    const { host = '' } = headers;
-    if ((isBrowser || this.#hosts.isStrict) && mayBeRebound(host, this.#hosts.names)) {
-      const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
-      return status(403, StatusCode.permissionDenied, message, answerIn);
-    }
-    if (origin !== undefined && !this.#cors.allows(origin)) {
-      return status(
-        403,
-        StatusCode.permissionDenied,
-        `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`,
-        answerIn,
-      );
-    }
+    const stranger = this.#refuseStranger(request, answerIn);
+    if (stranger !== null) return stranger;
     if (method === 'OPTIONS' && origin !== undefined) {
       const asked = {
         headers: headers['access-control-request-headers'],
@@ -216,6 +212,26 @@ export class OtlpHttpReceiver {
     }
     const busyBecause = this.#ingest.admit();
     return busyBecause === null ? null : busy(busyBecause, this.#limits.retryAfterMs, answerIn);
+  }
+
+  /** Pages of origins that are not listed, and names that pages may have given to our address. */
+  #refuseStranger({ headers }: IncomingMessage, answerIn: OtlpEncoding): HttpAnswer | null {
+    const { origin } = headers;
+    const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
+    const { host = '' } = headers;
+    if ((isBrowser || this.#hosts.isStrict) && mayBeRebound(host, this.#hosts.names)) {
+      const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
+      return status(403, StatusCode.permissionDenied, message, answerIn);
+    }
+    if (origin !== undefined && !this.#cors.allows(origin)) {
+      return status(
+        403,
+        StatusCode.permissionDenied,
+        `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`,
+        answerIn,
+      );
+    }
+    return null;
   }
 
   async #take(request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): Promise<HttpAnswer> {

@@ -1,0 +1,41 @@
+import type { ConfigEnvironment } from './config-environment.ts';
+import { asPolicy } from './sampling/as-policy.ts';
+import type { Sampling, SamplingPolicy } from './sampling/policy.ts';
+import type { SamplerOptions } from './sampling/sampler.ts';
+
+/** How local roots are decided: by a policy where there is one, else by a fixed share. */
+export interface SamplingConfig extends SamplerOptions {
+  readonly policy?: SamplingPolicy | undefined;
+}
+
+export function resolveSampling(sampling: Sampling | undefined, env: ConfigEnvironment): SamplingConfig {
+  return Object.freeze(
+    env.choose('sampling', optionOf(sampling), () => environmentSampling(env), { ratio: 1, parentBased: true }),
+  );
+}
+
+function optionOf(sampling: Sampling | undefined): SamplingConfig | undefined {
+  if (sampling === undefined) return undefined;
+  const policy = asPolicy('sampling', sampling);
+  // A fixed share has a way of its own, which costs less.
+  return typeof sampling === 'number'
+    ? { ratio: sampling, parentBased: true }
+    : { ratio: 1, parentBased: true, policy };
+}
+
+function environmentSampling(env: ConfigEnvironment): SamplingConfig | undefined {
+  const ratioOf = (): number => env.number('OTEL_TRACES_SAMPLER_ARG', 0, 1) ?? 1;
+  return env.read('OTEL_TRACES_SAMPLER', (name) => {
+    const parentBased = name.startsWith('parentbased_');
+    switch (name.replace('parentbased_', '')) {
+      case 'always_on':
+        return { ratio: 1, parentBased };
+      case 'always_off':
+        return { ratio: 0, parentBased };
+      case 'traceidratio':
+        return { ratio: ratioOf(), parentBased };
+      default:
+        return 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
+    }
+  });
+}

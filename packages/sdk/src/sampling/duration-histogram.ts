@@ -1,0 +1,35 @@
+/** 1 µs, below which durations count as that. */
+const OCTAVE_MIN = 10;
+/** About 73 minutes (2⁴² ns), above which they count as that. */
+const OCTAVE_MAX = 42;
+/** Bounds are 9 % apart: OTLP's exponential histogram of scale 3. */
+const BUCKETS_PER_OCTAVE = 8;
+export const HISTOGRAM_BUCKETS = (OCTAVE_MAX - OCTAVE_MIN) * BUCKETS_PER_OCTAVE;
+/** The index that OTLP gives the first bucket. */
+export const HISTOGRAM_OFFSET = OCTAVE_MIN * BUCKETS_PER_OCTAVE;
+
+// The exponent and the mantissa's first bits of a double say where it is: a logarithm would cost three times as much.
+const float = new Float64Array(1);
+const word = new Uint32Array(float.buffer);
+const EXPONENT_BIAS = 1023;
+const MANTISSA_BITS = 8;
+const BUCKET_OF_MANTISSA: readonly number[] = Array.from({ length: 2 ** MANTISSA_BITS }, (_, i) =>
+  Math.floor(Math.log2(1 + (i + 0.5) / 2 ** MANTISSA_BITS) * BUCKETS_PER_OCTAVE),
+);
+
+/** The place of a duration among the buckets. */
+export function bucketOf(durationNs: number): number {
+  if (!(durationNs > 0)) return 0;
+  float[0] = durationNs;
+  const high = word[1] ?? 0;
+  const octave = (high >>> 20) - EXPONENT_BIAS;
+  if (octave < OCTAVE_MIN) return 0;
+  if (octave >= OCTAVE_MAX) return HISTOGRAM_BUCKETS - 1;
+  const mantissa = (high >>> (20 - MANTISSA_BITS)) & (2 ** MANTISSA_BITS - 1);
+  return (octave - OCTAVE_MIN) * BUCKETS_PER_OCTAVE + (BUCKET_OF_MANTISSA[mantissa] ?? 0);
+}
+
+/** The least duration of a bucket, in nanoseconds. */
+export function bucketStartNs(bucket: number): number {
+  return 2 ** (OCTAVE_MIN + bucket / BUCKETS_PER_OCTAVE);
+}

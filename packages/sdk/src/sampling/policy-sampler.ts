@@ -1,0 +1,92 @@
+import type { LocalTrace } from '../local-trace.ts';
+import { nameOf } from '../span.ts';
+import { errorMessage } from '../exception.ts';
+import { decideBy, followParent } from './consistent.ts';
+import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
+import type { LocalRootSampler } from './sampler.ts';
+import type { Threshold } from './threshold.ts';
+
+/** `SpanKind` of OpenTelemetry's API. */
+const KIND_MAX = 4;
+
+const NO_ATTRIBUTES: Readonly<Record<string, unknown>> = Object.freeze({});
+
+/** The one object that policies see, filled for each decision. */
+class ReusedSpan implements SpanToSample {
+  readonly service: string;
+  name = '';
+  kind = 0;
+  attributes: Readonly<Record<string, unknown>> = NO_ATTRIBUTES;
+  declare trace: LocalTrace;
+  hasParent = false;
+
+  constructor(service: string) {
+    this.service = service;
+  }
+}
+
+/** Counts the traces that are kept at local roots, for policies that depend on it. */
+export class KeptTraces {
+  count = 0;
+}
+
+/** Decides local roots by a policy. What a policy does wrong is counted and drops the trace; it never reaches the application. */
+export class PolicySampler implements LocalRootSampler {
+  readonly #policy: RunningPolicy;
+  readonly #decidesUnderParent: boolean;
+  readonly #kept: KeptTraces;
+  readonly #failed: PolicyContext['failed'];
+  readonly #span: ReusedSpan;
+  #isDeciding = false;
+
+  constructor(policy: Policy, context: PolicyContext, kept: KeptTraces) {
+    this.#policy = policy.start(context);
+    this.#decidesUnderParent = policy.decidesUnderParent;
+    this.#kept = kept;
+    this.#failed = context.failed;
+    this.#span = new ReusedSpan(context.service);
+  }
+
+  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number | undefined, attributes: unknown): void {
+    const isKept =
+      hasParent && !this.#decidesUnderParent
+        ? followParent(trace)
+        : decideBy(trace, this.#thresholdFor(trace, hasParent, name, kind, attributes));
+    if (isKept) this.#kept.count++;
+  }
+
+  #thresholdFor(
+    trace: LocalTrace,
+    hasParent: boolean,
+    name: string,
+    kind: number | undefined,
+    attributes: unknown,
+  ): Threshold | undefined {
+    if (this.#isDeciding) {
+      this.#failed('sampling policy', 'a policy started a span of its own, which is not recorded');
+      return undefined;
+    }
+    const span = this.#span;
+    span.trace = trace;
+    span.hasParent = hasParent;
+    span.name = nameOf(name);
+    span.kind = kindOf(kind);
+    span.attributes =
+      typeof attributes === 'object' && attributes !== null ? (attributes as typeof span.attributes) : NO_ATTRIBUTES;
+    this.#isDeciding = true;
+    try {
+      return this.#policy(span);
+    } catch (error) {
+      this.#failed('sampling policy', `a policy threw, and its traces are dropped: ${errorMessage(error)}`);
+      return undefined;
+    } finally {
+      this.#isDeciding = false;
+      // The application's objects must not be kept alive.
+      span.attributes = NO_ATTRIBUTES;
+    }
+  }
+}
+
+function kindOf(kind: number | undefined): number {
+  return Number.isInteger(kind) && (kind as number) >= 0 && (kind as number) <= KIND_MAX ? (kind as number) : 0;
+}

@@ -1,0 +1,100 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { BodyError } from './body-error.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import { CONTENT_TYPES, encodeStatus, StatusCode } from './otlp-response.ts';
+import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
+
+/** A path beside those for spans, that takes and answers JSON. */
+export interface JsonRoute {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly bodyBytesMax: number;
+  handle(request: JsonRequest): JsonAnswer;
+}
+
+export interface JsonRequest {
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** Decompressed. */
+  readonly body: Uint8Array;
+}
+
+/** An error's body is a `google.rpc.Status`. */
+export interface JsonAnswer {
+  readonly status: number;
+  readonly body: object;
+}
+
+interface EncodedAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What other rooms serve on the port for OTLP/HTTP. */
+export class JsonRoutes {
+  readonly #routes: readonly JsonRoute[];
+  readonly #budget: ByteBudget;
+
+  constructor(routes: readonly JsonRoute[], budget: ByteBudget) {
+    this.#routes = routes;
+    this.#budget = budget;
+  }
+
+  /** Whether the path is one of ours. */
+  has({ url = '' }: IncomingMessage): boolean {
+    return this.#routes.some(
+      ({ path }) => url.startsWith(path) && (url.length === path.length || url[path.length] === '?'),
+    );
+  }
+
+  /** For a sender that may ask. Rejects with Node's own error when the connection breaks. */
+  async answer(request: IncomingMessage, response: ServerResponse): Promise<EncodedAnswer> {
+    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const atPath = this.#routes.filter((route) => route.path === path);
+    const route = atPath.find(({ method }) => method === request.method);
+    if (route === undefined) {
+      const allow = atPath.map(({ method }) => method).join(', ');
+      return failure(405, StatusCode.unimplemented, `${path} takes ${allow}, not ${request.method}`, { allow });
+    }
+    const encoding = bodyEncoding(request.headers['content-encoding']);
+    if (encoding === null) {
+      const given = request.headers['content-encoding'];
+      return failure(415, StatusCode.invalidArgument, `the content encoding is ${given}, which is not supported`);
+    }
+    let takenBytes = 0;
+    try {
+      checkAnnouncedLength(request, route.bodyBytesMax, this.#budget);
+      if (request.headers.expect !== undefined) response.writeContinue();
+      const body = await readBody(request, {
+        encoding,
+        bytesMax: route.bodyBytesMax,
+        decompressedBytesMax: route.bodyBytesMax,
+        budget: this.#budget,
+      });
+      takenBytes = body.takenBytes;
+      const { headers } = request;
+      const answer = route.handle({ query: new URLSearchParams(query), headers, body: body.bytes });
+      return encoded(answer.status, Buffer.from(JSON.stringify(answer.body)));
+    } catch (error) {
+      if (!(error instanceof BodyError)) throw error;
+      const code = error.status === 400 ? StatusCode.invalidArgument : StatusCode.resourceExhausted;
+      return failure(error.status, code, error.message);
+    } finally {
+      this.#budget.giveBack(takenBytes);
+    }
+  }
+}
+
+function failure(
+  httpStatus: number,
+  code: number,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): EncodedAnswer {
+  return encoded(httpStatus, encodeStatus('json', code, message), headers);
+}
+
+function encoded(httpStatus: number, body: Buffer, headers: Readonly<Record<string, string>> = {}): EncodedAnswer {
+  return { status: httpStatus, body, headers: { 'content-type': CONTENT_TYPES.json, ...headers } };
+}

@@ -1,0 +1,185 @@
+import { EXCHANGE_VERSION, type ExchangeReport, type ReportedOperation } from './exchange.ts';
+import { INSTANCE_LIVE_MS, OperationState, type OperationSampling, type SavedOperation } from './operation-state.ts';
+import { DEFAULT_SAMPLING_SETTINGS, type RuleSettings, type SamplingSettings } from './settings.ts';
+
+export interface SamplingLimits {
+  /** Operations that are remembered, of all services together; the rest are answered with the default probability. */
+  readonly operationsMax: number;
+  /** Processes that are remembered. */
+  readonly instancesMax: number;
+  /** An operation that nobody has told of for so long is forgotten. */
+  readonly operationLiveMs: number;
+}
+
+export const SAMPLING_LIMITS: SamplingLimits = {
+  operationsMax: 10_000,
+  instancesMax: 10_000,
+  operationLiveMs: 3_600_000,
+};
+
+export interface AnsweredOperation {
+  readonly name: string;
+  readonly kind: number;
+  readonly probability: number;
+  /** This process' even part of what is wanted, for what it does in a surge; absent where the probability is fixed. */
+  readonly tracesPerSecond?: number;
+}
+
+/** What a process is answered. */
+export interface ExchangeAnswer {
+  readonly version: number;
+  /** Of operations that are not named. */
+  readonly probability: number;
+  /** This process' part of the wanted error traces a second. */
+  readonly errorTracesPerSecond: number;
+  readonly operations: readonly AnsweredOperation[];
+  readonly rules: readonly RuleSettings[];
+}
+
+/**
+ * Turns exact counts of all processes into probabilities: for each operation the one that keeps as many traces a second as are wanted,
+ * more while its errors are up. It depends on counts alone, never on what was kept, and so is right from the first message on.
+ */
+export class SamplingController {
+  settings: SamplingSettings;
+  /** Operations and processes that were not remembered because of a limit. */
+  refused = 0;
+  readonly #limits: SamplingLimits;
+  readonly #now: () => number;
+  /** By service, then by kind and name. */
+  readonly #services = new Map<string, Map<string, OperationState>>();
+  /** When each process of a service told last. */
+  readonly #instances = new Map<string, Map<string, number>>();
+  #operationCount = 0;
+  #instanceCount = 0;
+
+  /** `now` is in milliseconds and never goes back. */
+  constructor(options: { settings?: SamplingSettings; limits?: Partial<SamplingLimits>; now?: () => number } = {}) {
+    this.settings = options.settings ?? DEFAULT_SAMPLING_SETTINGS;
+    this.#limits = { ...SAMPLING_LIMITS, ...options.limits };
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  get operationCount(): number {
+    return this.#operationCount;
+  }
+
+  /** Takes a process' message, and answers what it is to keep. */
+  exchange(report: ExchangeReport): ExchangeAnswer {
+    this.take(report);
+    const nowMs = this.#now();
+    const instances = Math.max(1, this.#liveInstances(report.service, nowMs));
+    const operations: AnsweredOperation[] = [];
+    for (const state of this.#services.get(report.service)?.values() ?? []) {
+      if (!state.has(report.instance)) continue;
+      const { name, kind, probability, tracesPerSecond } = state.sampling(this.settings, nowMs);
+      const share = tracesPerSecond === null ? {} : { tracesPerSecond: tracesPerSecond / instances };
+      operations.push({ name, kind, probability, ...share });
+    }
+    const { defaultProbability, errorTracesPerSecond, rules } = this.settings;
+    return {
+      version: EXCHANGE_VERSION,
+      probability: defaultProbability,
+      errorTracesPerSecond: errorTracesPerSecond / instances,
+      operations,
+      rules: rules.filter(({ service }) => service === undefined || service === report.service),
+    };
+  }
+
+  /** Takes a message without an answer: another collector has given it. */
+  take({ service, instance, windowMs, operations }: ExchangeReport): void {
+    const nowMs = this.#now();
+    this.#forget(nowMs);
+    if (!this.#noteInstance(service, instance, nowMs)) return;
+    const states = this.#services.get(service) ?? new Map<string, OperationState>();
+    this.#services.set(service, states);
+    const told = new Map<string, ReportedOperation>();
+    for (const operation of operations) {
+      const key = keyOf(operation);
+      told.set(key, operation);
+      if (!states.has(key)) this.#add(states, new OperationState({ service, ...operation }, nowMs));
+    }
+    for (const [key, state] of states) {
+      const operation = told.get(key);
+      // What the process has told of before, and not now, had nothing new.
+      if (operation !== undefined || state.has(instance)) state.report(instance, operation, windowMs, nowMs);
+    }
+  }
+
+  /** What is sampled and why, of one service or all. */
+  sampling(service?: string): readonly OperationSampling[] {
+    const nowMs = this.#now();
+    const services = service === undefined ? [...this.#services.values()] : [this.#services.get(service) ?? new Map()];
+    return services.flatMap((states: Map<string, OperationState>) =>
+      [...states.values()].map((state) => state.sampling(this.settings, nowMs)),
+    );
+  }
+
+  save(): readonly SavedOperation[] {
+    const nowMs = this.#now();
+    return [...this.#services.values()].flatMap((states) => [...states.values()].map((state) => state.save(nowMs)));
+  }
+
+  restore(saved: readonly SavedOperation[]): void {
+    const nowMs = this.#now();
+    for (const operation of saved) {
+      const states = this.#services.get(operation.service) ?? new Map<string, OperationState>();
+      this.#services.set(operation.service, states);
+      this.#add(states, new OperationState(operation, nowMs, operation));
+    }
+  }
+
+  #add(states: Map<string, OperationState>, state: OperationState): void {
+    if (this.#operationCount >= this.#limits.operationsMax) {
+      this.refused++;
+      return;
+    }
+    states.set(keyOf(state), state);
+    this.#operationCount++;
+  }
+
+  #noteInstance(service: string, instance: string, nowMs: number): boolean {
+    const instances = this.#instances.get(service) ?? new Map<string, number>();
+    if (!instances.has(instance)) {
+      if (this.#instanceCount >= this.#limits.instancesMax) {
+        this.refused++;
+        return false;
+      }
+      this.#instanceCount++;
+    }
+    this.#instances.set(service, instances);
+    instances.set(instance, nowMs);
+    return true;
+  }
+
+  #liveInstances(service: string, nowMs: number): number {
+    const instances = [...(this.#instances.get(service)?.values() ?? [])];
+    return instances.filter((atMs) => nowMs - atMs <= INSTANCE_LIVE_MS).length;
+  }
+
+  #forgottenMs = 0;
+
+  /** Once a minute: who has been silent for long. */
+  #forget(nowMs: number): void {
+    if (nowMs - this.#forgottenMs < FORGET_INTERVAL_MS) return;
+    this.#forgottenMs = nowMs;
+    for (const [service, instances] of this.#instances) {
+      for (const [instance, atMs] of instances) {
+        if (nowMs - atMs > INSTANCE_LIVE_MS && instances.delete(instance)) this.#instanceCount--;
+      }
+      if (instances.size === 0) this.#instances.delete(service);
+    }
+    for (const [service, states] of this.#services) {
+      for (const [key, { reportedMs }] of states) {
+        if (nowMs - reportedMs > this.#limits.operationLiveMs && states.delete(key)) this.#operationCount--;
+      }
+      if (states.size === 0) this.#services.delete(service);
+    }
+  }
+}
+
+const FORGET_INTERVAL_MS = 60_000;
+
+function keyOf({ name, kind }: { readonly name: string; readonly kind: number }): string {
+  return `${kind} ${name}`;
+}

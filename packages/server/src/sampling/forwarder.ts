@@ -1,0 +1,54 @@
+import { request as requestPlain } from 'node:http';
+import { request as requestSecure } from 'node:https';
+
+/** Marks a message that another collector has answered. */
+export const FORWARDED_HEADER = 'throughline-forwarded';
+
+const UNDER_WAY_MAX = 64;
+const TIMEOUT_MS = 3000;
+
+export type ForwardOutcome = 'sent' | 'failed' | 'dropped';
+
+/**
+ * Hands messages with exact counts on to the other collectors of a fleet, so that each knows all rates, whoever of them a process asks. Each
+ * message is tried once: the next one says more.
+ */
+export class Forwarder {
+  readonly #onOutcome: (outcome: ForwardOutcome) => void;
+  #underWay = 0;
+
+  constructor(onOutcome: (outcome: ForwardOutcome) => void) {
+    this.#onOutcome = onOutcome;
+  }
+
+  forward(peers: readonly string[], body: Uint8Array): void {
+    for (const peer of peers) {
+      if (this.#underWay >= UNDER_WAY_MAX) {
+        this.#onOutcome('dropped');
+        continue;
+      }
+      this.#underWay++;
+      this.#post(new URL('/v1/sampling', peer), body, (outcome) => {
+        this.#underWay--;
+        this.#onOutcome(outcome);
+      });
+    }
+  }
+
+  #post(url: URL, body: Uint8Array, done: (outcome: ForwardOutcome) => void): void {
+    const request = (url.protocol === 'https:' ? requestSecure : requestPlain)(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'content-length': body.length, [FORWARDED_HEADER]: '1' },
+      timeout: TIMEOUT_MS,
+    });
+    let outcome: ForwardOutcome = 'failed';
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => undefined);
+    request.on('close', () => done(outcome));
+    request.on('response', (response) => {
+      if (response.statusCode === 200) outcome = 'sent';
+      response.resume();
+    });
+    request.end(body);
+  }
+}

@@ -1,0 +1,31 @@
+import type { SamplingController } from './controller.ts';
+
+/** The lower bound that Jaeger's clients keep of each operation: one trace in ten minutes. */
+const LOWER_BOUND_TRACES_PER_SECOND = 1 / 600;
+
+/**
+ * What `GET /sampling?service=` answers: Jaeger's JSON (api_v2 SamplingStrategyResponse), which its clients and OpenTelemetry's
+ * jaeger_remote samplers poll. They tell no counts: an operation has a rate of its own where the same service tells them otherwise.
+ */
+export function jaegerStrategy(controller: SamplingController, service: string): object {
+  const { defaultProbability } = controller.settings;
+  const fixed = controller.settings.operations.find((each) => each.service === service && each.operation === undefined);
+  const probability = fixed?.probability ?? defaultProbability;
+  const known = new Map(controller.sampling(service).map((operation) => [operation.name, operation.probability]));
+  for (const { service: of, operation, probability: share } of controller.settings.operations) {
+    if (of === service && operation !== undefined && share !== undefined) known.set(operation, share);
+  }
+  const strategy = { strategyType: 'PROBABILISTIC', probabilisticSampling: { samplingRate: probability } };
+  if (known.size === 0) return strategy;
+  return {
+    ...strategy,
+    operationSampling: {
+      defaultSamplingProbability: probability,
+      defaultLowerBoundTracesPerSecond: LOWER_BOUND_TRACES_PER_SECOND,
+      perOperationStrategies: [...known].map(([operation, samplingRate]) => ({
+        operation,
+        probabilisticSampling: { samplingRate },
+      })),
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { SamplingController } from './controller.ts';
+
+export class SamplingMetrics {
+  readonly exchanges: Counter<'outcome'>;
+  readonly forwards: Counter<'outcome'>;
+  readonly saveFailures: Counter;
+
+  constructor(registry: Registry, controller: SamplingController) {
+    const registers = [registry];
+    this.exchanges = new Counter({
+      name: 'throughline_sampling_exchanges_total',
+      help: 'Messages with exact counts, by what became of them; forwarded ones came from another collector',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.forwards = new Counter({
+      name: 'throughline_sampling_forwards_total',
+      help: 'Messages handed on to other collectors, by what became of them',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.saveFailures = new Counter({
+      name: 'throughline_sampling_save_failures_total',
+      help: 'Times that the sampling state could not be written to the data directory',
+      registers,
+    });
+    const operations = new Gauge({
+      name: 'throughline_sampling_operations',
+      help: 'Operations whose rates are known',
+      registers: [],
+      collect() {
+        this.set(controller.operationCount);
+      },
+    });
+    const refused = new Counter({
+      name: 'throughline_sampling_refused_total',
+      help: 'Operations and processes that were not remembered because of a limit',
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(controller.refused);
+      },
+    });
+    registry.registerMetric(operations);
+    registry.registerMetric(refused);
+  }
+}

@@ -1,0 +1,270 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Ingest } from '../ingest/ingest.ts';
+import { Spool } from '../ingest/spool.ts';
+import { ByteBudget } from '../receivers/byte-budget.ts';
+import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
+import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
+import { Sampling } from './sampling.ts';
+import { readSamplingSettings } from './settings.ts';
+
+class Collector {
+  readonly registry = new Registry();
+  readonly sampling: Sampling;
+  readonly #spool: Spool;
+  #receiver: OtlpHttpReceiver | undefined;
+  url = '';
+
+  constructor(directory: string) {
+    this.sampling = new Sampling({ directory: join(directory, 'sampling'), log, registry: this.registry });
+    this.#spool = new Spool({ directory: join(directory, 'spool'), log, registry: this.registry });
+  }
+
+  async start(): Promise<this> {
+    const { registry } = this;
+    await this.#spool.open();
+    const ingest = new Ingest({ spool: this.#spool, registry });
+    const budget = new ByteBudget({ registry });
+    this.#receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, routes: this.sampling.routes });
+    const { port } = await this.#receiver.start('127.0.0.1', 0);
+    this.url = `http://127.0.0.1:${port}`;
+    return this;
+  }
+
+  async close(): Promise<void> {
+    await this.#receiver?.close();
+    this.sampling.close();
+    await this.#spool.close();
+  }
+
+  async ask(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<[number, unknown]> {
+    const given = typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      ...(body !== undefined && { body: given as string }),
+    });
+    return [response.status, await response.json()];
+  }
+}
+
+let directory: string;
+let collectors: Collector[];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-sampling-'));
+  collectors = [];
+});
+afterEach(async () => {
+  for (const collector of collectors) await collector.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function start(name = 'a'): Promise<Collector> {
+  const path = join(directory, name);
+  mkdirSync(path, { recursive: true });
+  const collector = await new Collector(path).start();
+  collectors.push(collector);
+  return collector;
+}
+
+const recent = { started: 5000, decided: 5000, requests: 5000, errors: 0 };
+const REPORT = {
+  version: 1,
+  service: 'shop',
+  instance: 'i1',
+  windowMs: 5000,
+  operations: [{ name: 'GET', kind: 1, recent, totals: [] }],
+};
+
+describe('POST /v1/sampling', () => {
+  it('takes exact counts and answers probabilities, plain or compressed', async () => {
+    const collector = await start();
+    const answer = {
+      version: 1,
+      probability: 0.1,
+      errorTracesPerSecond: 5,
+      operations: [{ name: 'GET', kind: 1, probability: 0.01, tracesPerSecond: 10 }],
+      rules: [],
+    };
+    expect(await collector.ask('POST', '/v1/sampling', REPORT)).toEqual([200, answer]);
+    const zipped = gzipSync(JSON.stringify(REPORT));
+    expect(await collector.ask('POST', '/v1/sampling', zipped, { 'content-encoding': 'gzip' })).toEqual([200, answer]);
+    expect(await collector.ask('GET', '/v1/sampling?service=shop')).toMatchObject([
+      200,
+      { operations: [{ service: 'shop', name: 'GET', probability: 0.01, reason: 'target', decidedPerSecond: 1000 }] },
+    ]);
+  });
+
+  it.each<[string, unknown, RegExp]>([
+    ['no JSON', '{', /no JSON/],
+    ['another version', { ...REPORT, version: 2 }, /version is 2; 1 is accepted/],
+    ['no service', { ...REPORT, service: '' }, /service is ""/],
+    ['a window that is no time', { ...REPORT, windowMs: -1 }, /windowMs is -1/],
+    [
+      'counts that are no numbers',
+      { ...REPORT, operations: [{ name: 'a', kind: 1, recent: { started: '1' } }] },
+      /operations\[0\]/,
+    ],
+    [
+      'more errors than requests',
+      { ...REPORT, operations: [{ name: 'a', kind: 1, recent: { ...recent, errors: 9e9 } }] },
+      /operations\[0\]/,
+    ],
+    [
+      'too many operations',
+      { ...REPORT, operations: Array.from({ length: 2001 }, () => REPORT.operations[0]) },
+      /at most 2000/,
+    ],
+  ])('refuses %s, and remembers nothing of it', async (_, body, message) => {
+    const collector = await start();
+    const [status, problem] = await collector.ask('POST', '/v1/sampling', body);
+    expect([status, problem]).toEqual([400, { code: 3, message: expect.stringMatching(message) as string }]);
+    expect(await collector.ask('GET', '/v1/sampling')).toEqual([200, { operations: [] }]);
+    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="refused"} 1');
+  });
+
+  it('refuses what is too large, pages of others, and methods that it does not take', async () => {
+    const collector = await start();
+    expect((await collector.ask('POST', '/v1/sampling', ' '.repeat(5 * 1024 * 1024)))[0]).toBe(413);
+    expect((await collector.ask('POST', '/v1/sampling', REPORT, { origin: 'https://evil.example' }))[0]).toBe(403);
+    expect((await collector.ask('DELETE', '/v1/sampling'))[0]).toBe(405);
+    expect((await collector.ask('POST', '/v1/sampling', REPORT, { 'content-encoding': 'br' }))[0]).toBe(415);
+    expect((await collector.ask('GET', '/v1/samplings'))[0]).toBe(404);
+  });
+});
+
+describe('settings', () => {
+  it('are changed by PUT, and are there after a restart', async () => {
+    const collector = await start();
+    const [status] = await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 100 });
+    expect(status).toBe(200);
+    expect(await collector.ask('POST', '/v1/sampling', REPORT)).toMatchObject([
+      200,
+      { operations: [{ probability: 0.1 }] },
+    ]);
+    await collectors.pop()?.close();
+    const again = await start();
+    expect(await again.ask('GET', '/v1/sampling/settings')).toMatchObject([200, { tracesPerSecond: 100 }]);
+  });
+
+  it('stay as they are when a change is refused', async () => {
+    const collector = await start();
+    const [status, problem] = await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 'many' });
+    expect([status, problem]).toMatchObject([
+      400,
+      { message: expect.stringMatching(/^tracesPerSecond was given as "many"/) as string },
+    ]);
+    expect(await collector.ask('GET', '/v1/sampling/settings')).toMatchObject([200, { tracesPerSecond: 10 }]);
+    expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
+  });
+
+  it('name other collectors in the file alone: nobody who may change them can make this one send elsewhere', async () => {
+    const peers = ['http://collector-2:4318'];
+    mkdirSync(join(directory, 'a/sampling'), { recursive: true });
+    writeFileSync(join(directory, 'a/sampling/settings.json'), JSON.stringify({ peers }));
+    const collector = await start();
+    const elsewhere = { peers: ['http://169.254.169.254'] };
+    expect(await collector.ask('PUT', '/v1/sampling/settings', elsewhere)).toMatchObject([
+      400,
+      { message: expect.stringMatching(/^peers are set in the file/) as string },
+    ]);
+    expect(await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 1 })).toMatchObject([200, { peers }]);
+  });
+
+  it('that a person wrote wrongly keep the collector from starting, with the reason', async () => {
+    await start();
+    await collectors.pop()?.close();
+    writeFileSync(join(directory, 'a/sampling/settings.json'), '{"maxProbability": 7}');
+    expect(() => new Collector(join(directory, 'a'))).toThrow(
+      /settings in .*settings.json cannot be used: maxProbability was given as 7/,
+    );
+  });
+});
+
+describe('the state', () => {
+  it('is there after a restart, and what is no state is learned anew', async () => {
+    const collector = await start();
+    await collector.ask('POST', '/v1/sampling', REPORT);
+    await collectors.pop()?.close();
+    const again = await start();
+    expect(await again.ask('GET', '/v1/sampling')).toMatchObject([
+      200,
+      { operations: [{ decidedPerSecond: 1000, probability: 0.01 }] },
+    ]);
+    await collectors.pop()?.close();
+    const statePath = join(directory, 'a/sampling/state.json');
+    for (const torn of ['', '{"version":1,"oper', '[]', '{"version":1,"operations":[{"name":7}]}']) {
+      writeFileSync(statePath, torn);
+      const anew = await start();
+      expect(await anew.ask('GET', '/v1/sampling')).toEqual([200, { operations: [] }]);
+      await collectors.pop()?.close();
+      expect(readFileSync(statePath, 'utf8')).toBe(torn);
+    }
+  });
+});
+
+describe('several collectors of one fleet', () => {
+  it('tell each other what they are told, once', async () => {
+    const [first, second] = [await start('a'), await start('b')];
+    // As the files would say, had the ports been known before.
+    first.sampling.controller.settings = readSamplingSettings({ peers: [second.url] });
+    second.sampling.controller.settings = readSamplingSettings({ peers: [first.url] });
+    await first.ask('POST', '/v1/sampling', REPORT);
+    await eventually(() => second.sampling.controller.operationCount === 1);
+    const [, answer] = await second.ask('POST', '/v1/sampling', { ...REPORT, instance: 'i2' });
+    expect(answer).toMatchObject({ operations: [{ probability: 0.005 }], errorTracesPerSecond: 2.5 });
+    const forwarded = 'throughline_sampling_exchanges_total{outcome="forwarded"} 1';
+    await eventually(async () => (await first.registry.metrics()).includes(forwarded));
+    const sent = 'throughline_sampling_forwards_total{outcome="sent"} 1';
+    await eventually(async () => (await first.registry.metrics()).includes(sent));
+  });
+});
+
+describe("GET /sampling, in Jaeger's JSON", () => {
+  it('answers a probability for a service that tells nothing', async () => {
+    const collector = await start();
+    expect(await collector.ask('GET', '/sampling?service=legacy')).toEqual([
+      200,
+      { strategyType: 'PROBABILISTIC', probabilisticSampling: { samplingRate: 0.1 } },
+    ]);
+  });
+
+  it('answers operations, where they are known or set', async () => {
+    const collector = await start();
+    await collector.ask('PUT', '/v1/sampling/settings', {
+      operations: [{ service: 'shop', operation: 'pay', probability: 1 }],
+    });
+    await collector.ask('POST', '/v1/sampling', REPORT);
+    expect(await collector.ask('GET', '/sampling?service=shop')).toEqual([
+      200,
+      {
+        strategyType: 'PROBABILISTIC',
+        probabilisticSampling: { samplingRate: 0.1 },
+        operationSampling: {
+          defaultSamplingProbability: 0.1,
+          defaultLowerBoundTracesPerSecond: 1 / 600,
+          perOperationStrategies: [
+            { operation: 'GET', probabilisticSampling: { samplingRate: 0.01 } },
+            { operation: 'pay', probabilisticSampling: { samplingRate: 1 } },
+          ],
+        },
+      },
+    ]);
+  });
+
+  it('asks for one service', async () => {
+    const collector = await start();
+    for (const query of ['', '?service=', '?service=a&service=b']) {
+      expect((await collector.ask('GET', `/sampling${query}`))[0]).toBe(400);
+    }
+  });
+});

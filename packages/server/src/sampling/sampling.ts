@@ -1,0 +1,207 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { SamplingController, type SamplingLimits } from './controller.ts';
+import { EXCHANGE_LIMITS, readReport } from './exchange.ts';
+import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
+import { jaegerStrategy } from './jaeger.ts';
+import { readJsonFile, writeJsonFile } from './json-file.ts';
+import { SamplingMetrics } from './metrics.ts';
+import { readSavedState, stateToSave } from './saved-state.ts';
+import { readSamplingSettings, SamplingSettingsError, type SamplingSettings } from './settings.ts';
+
+export interface SamplingOptions {
+  /** Holds `settings.json`, which people write, and `state.json`, which we do. Created where it is missing. */
+  readonly directory: string;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<SamplingLimits>;
+  /** Milliseconds, never going back. */
+  readonly now?: () => number;
+}
+
+/** What one of our paths answers, always JSON. */
+export interface SamplingAnswer {
+  readonly status: number;
+  readonly body: object;
+}
+
+export interface SamplingRequest {
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Decompressed. */
+  readonly body: Uint8Array;
+}
+
+/** A path that is served beside those for spans. */
+export interface SamplingRoute {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly bodyBytesMax: number;
+  handle(request: SamplingRequest): SamplingAnswer;
+}
+
+const SAVE_INTERVAL_MS = 30_000;
+const SETTINGS_BYTES_MAX = 256 * 1024;
+/** google.rpc.Code */
+const INVALID_ARGUMENT = 3;
+const INTERNAL = 13;
+
+/** Answers applications which traces to keep. */
+export class Sampling {
+  readonly controller: SamplingController;
+  readonly #log: Logger;
+  readonly #settingsPath: string;
+  readonly #statePath: string;
+  readonly #metrics: SamplingMetrics;
+  readonly #forwarder: Forwarder;
+  readonly #timer: NodeJS.Timeout;
+  #isChanged = false;
+
+  /** Throws `SamplingSettingsError` for a settings file that is not accepted. A state that cannot be read is learned anew. */
+  constructor({ directory, log, registry, limits, now }: SamplingOptions) {
+    this.#log = log;
+    if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
+    this.#settingsPath = join(directory, 'settings.json');
+    this.#statePath = join(directory, 'state.json');
+    this.controller = new SamplingController({
+      settings: readSettingsFile(this.#settingsPath),
+      ...(limits !== undefined && { limits }),
+      ...(now !== undefined && { now }),
+    });
+    this.#restore();
+    this.#metrics = new SamplingMetrics(registry, this.controller);
+    this.#forwarder = new Forwarder((outcome) => this.#metrics.forwards.inc({ outcome }));
+    this.#timer = setInterval(() => this.#save(), SAVE_INTERVAL_MS).unref();
+  }
+
+  /** Writes the state a last time. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#save();
+  }
+
+  readonly routes: readonly SamplingRoute[] = [
+    {
+      method: 'POST',
+      path: '/v1/sampling',
+      bodyBytesMax: EXCHANGE_LIMITS.bodyBytesMax,
+      handle: (request) => this.#exchange(request),
+    },
+    { method: 'GET', path: '/v1/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#show(query) },
+    {
+      method: 'GET',
+      path: '/v1/sampling/settings',
+      bodyBytesMax: 0,
+      handle: () => ({ status: 200, body: this.controller.settings }),
+    },
+    {
+      method: 'PUT',
+      path: '/v1/sampling/settings',
+      bodyBytesMax: SETTINGS_BYTES_MAX,
+      handle: ({ body }) => this.#change(body),
+    },
+    { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
+  ];
+
+  #exchange({ headers, body }: SamplingRequest): SamplingAnswer {
+    const report = readReport(body);
+    if (typeof report === 'string') {
+      this.#metrics.exchanges.inc({ outcome: 'refused' });
+      return refusal(report);
+    }
+    this.#isChanged = true;
+    if (headers[FORWARDED_HEADER] !== undefined) {
+      this.#metrics.exchanges.inc({ outcome: 'forwarded' });
+      this.controller.take(report);
+      return { status: 200, body: {} };
+    }
+    this.#metrics.exchanges.inc({ outcome: 'answered' });
+    this.#forwarder.forward(this.controller.settings.peers, body);
+    return { status: 200, body: this.controller.exchange(report) };
+  }
+
+  #show(query: URLSearchParams): SamplingAnswer {
+    return { status: 200, body: { operations: this.controller.sampling(query.get('service') ?? undefined) } };
+  }
+
+  #jaeger(query: URLSearchParams): SamplingAnswer {
+    const services = query.getAll('service');
+    const [service] = services;
+    if (services.length !== 1 || service === undefined || service === '') {
+      return refusal('the parameter service must be given once, with the name of a service');
+    }
+    return { status: 200, body: jaegerStrategy(this.controller, service) };
+  }
+
+  /** The new settings are in the file before they count. */
+  #change(body: Uint8Array): SamplingAnswer {
+    let settings: SamplingSettings;
+    try {
+      const given: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
+      settings = this.#withPeers(readSamplingSettings(given));
+    } catch (error) {
+      return refusal(error instanceof SamplingSettingsError ? error.message : 'the body is no JSON');
+    }
+    try {
+      writeJsonFile(this.#settingsPath, settings);
+    } catch (error) {
+      this.#log.error({ err: error }, 'sampling settings');
+      return {
+        status: 500,
+        body: { code: INTERNAL, message: 'the settings could not be written to the data directory' },
+      };
+    }
+    this.controller.settings = settings;
+    return { status: 200, body: settings };
+  }
+
+  /** Who may change settings must not be able to make this collector send to wherever they like. */
+  #withPeers(settings: SamplingSettings): SamplingSettings {
+    const { peers } = this.controller.settings;
+    if (settings.peers.length > 0 && settings.peers.join() !== peers.join()) {
+      throw new SamplingSettingsError(`peers are set in the file ${this.#settingsPath} alone`);
+    }
+    return { ...settings, peers };
+  }
+
+  #restore(): void {
+    try {
+      const saved = readJsonFile(this.#statePath);
+      if (saved === undefined) return;
+      const operations = readSavedState(saved);
+      if (operations !== undefined) this.controller.restore(operations);
+      else this.#log.warn({ path: this.#statePath }, 'the sampling state is malformed; rates are learned anew');
+    } catch (error) {
+      this.#log.warn(
+        { err: error, path: this.#statePath },
+        'the sampling state cannot be read; rates are learned anew',
+      );
+    }
+  }
+
+  #save(): void {
+    if (!this.#isChanged) return;
+    try {
+      writeJsonFile(this.#statePath, stateToSave(this.controller.save()));
+      this.#isChanged = false;
+    } catch (error) {
+      this.#metrics.saveFailures.inc();
+      this.#log.warn({ err: error, path: this.#statePath }, 'the sampling state could not be written');
+    }
+  }
+}
+
+function readSettingsFile(path: string): SamplingSettings {
+  try {
+    return readSamplingSettings(readJsonFile(path) ?? {});
+  } catch (error) {
+    const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message;
+    throw new SamplingSettingsError(`the sampling settings in ${path} cannot be used: ${why}`);
+  }
+}
+
+function refusal(message: string): SamplingAnswer {
+  return { status: 400, body: { code: INVALID_ARGUMENT, message } };
+}

@@ -1,0 +1,135 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { remote, Tracer } from '../packages/sdk/dist/index.js';
+import { startCollector, type Collector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+
+interface Shown {
+  readonly operations: readonly {
+    readonly service: string;
+    readonly name: string;
+    readonly probability: number;
+    readonly reason: string;
+    readonly decidedPerSecond: number;
+    readonly errorsPerSecond: number;
+  }[];
+}
+
+/** Traces a second of each of its two operations. */
+const LOAD = 2000;
+
+/** A service under load, of which every request to `fails` may fail. */
+class Service {
+  readonly tracer: Tracer;
+  isFailing = false;
+  readonly #timer: NodeJS.Timeout;
+  #due = 0;
+  #atMs = performance.now();
+
+  constructor(service: string, endpoint: string) {
+    const sampling = remote({ intervalMillis: 1000, sampling: 1, spansPerSecond: 1e6 });
+    this.tracer = new Tracer({
+      service,
+      endpoint,
+      sampling,
+      register: false,
+      flushOnExit: false,
+      log: () => undefined,
+    });
+    this.#timer = setInterval(() => this.#work(), 10);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.tracer.shutdown();
+  }
+
+  /** As many requests as are due, however late the timer is. */
+  #work(): void {
+    const nowMs = performance.now();
+    this.#due += ((nowMs - this.#atMs) / 1000) * LOAD;
+    this.#atMs = nowMs;
+    for (; this.#due >= 1; this.#due--) {
+      this.tracer.startSpan('works', { root: true }).end();
+      const span = this.tracer.startSpan('fails', { root: true });
+      if (this.isFailing && this.#due % 20 < 1) span.setStatus({ code: 2 });
+      span.end();
+    }
+  }
+}
+
+describe('two services that sample as the collector says', () => {
+  let collector: Collector;
+  let services: Service[];
+  beforeAll(async () => {
+    collector = await startCollector();
+    const settings = { tracesPerSecond: 5, errorTracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
+    const answer = await fetch(`${collector.otlpUrl}/v1/sampling/settings`, {
+      method: 'PUT',
+      body: JSON.stringify(settings),
+    });
+    if (answer.status !== 200) throw new Error(await answer.text());
+    services = ['front', 'back'].map((name) => new Service(name, collector.otlpUrl));
+  });
+  afterAll(async () => {
+    for (const service of services) await service.stop();
+    await collector.stop();
+  });
+
+  const shown = async (path = '/v1/sampling'): Promise<Shown> =>
+    (await (await fetch(`${collector.otlpUrl}${path}`)).json()) as Shown;
+
+  it('keep what is wanted of each operation, more of one whose errors rise, and go on over a restart', async () => {
+    const settled = await eventually('each operation has a rate', async () => {
+      const { operations } = await shown();
+      return operations.length === 4 && operations.every(({ decidedPerSecond }) => decidedPerSecond > LOAD / 4)
+        ? operations
+        : undefined;
+    });
+    for (const { reason, probability, decidedPerSecond } of settled) {
+      expect(reason).toBe('target');
+      expect(probability * decidedPerSecond).toBeCloseTo(5, 6);
+    }
+    const drops = await eventually('the services do as they are told', () => {
+      const drop = services.map(({ tracer }) => tracer.startSpan('works', { root: true }).isRecording());
+      return drop.includes(false) ? drop : undefined;
+    });
+    expect(drops).toHaveLength(2);
+
+    const [front] = services;
+    if (front !== undefined) front.isFailing = true;
+    const boosted = await eventually('errors are noticed', async () => {
+      const { operations } = await shown('/v1/sampling?service=front');
+      return operations.some(({ reason }) => reason === 'errors') ? operations : undefined;
+    });
+    expect(boosted.filter(({ reason }) => reason === 'errors').map(({ name }) => name)).toEqual(['fails']);
+    const stored = await eventually('traces with errors are stored', async () => {
+      const answer = await fetch(`${collector.apiUrl}/api/v1/traces?service=front&status=error&limit=5`);
+      const { traces } = (await answer.json()) as { traces?: unknown[] };
+      return traces !== undefined && traces.length > 0 ? traces : undefined;
+    });
+    expect(stored.length).toBeGreaterThan(0);
+
+    const { dataDirectory } = collector;
+    const port = new URL(collector.otlpUrl).port;
+    await collector.stop({ keepData: true });
+    collector = await startCollector({ dataDirectory, args: ['--otlp-http-port', port] });
+    const { operations } = await shown();
+    expect(operations.map(({ service, name }) => `${service} ${name}`).toSorted()).toEqual([
+      'back fails',
+      'back works',
+      'front fails',
+      'front works',
+    ]);
+    expect(Math.max(...operations.map(({ probability }) => probability))).toBeLessThan(0.5);
+    for (const { tracer } of services) expect(tracer.stats().dropped.queue_full).toBe(0);
+  });
+
+  it("answer Jaeger's clients too", async () => {
+    const answer = await fetch(`${collector.otlpUrl}/sampling?service=front`);
+    expect(answer.headers.get('content-type')).toBe('application/json');
+    expect(await answer.json()).toMatchObject({
+      strategyType: 'PROBABILISTIC',
+      operationSampling: { perOperationStrategies: expect.arrayContaining([]) as unknown },
+    });
+  });
+});
