@@ -6,6 +6,8 @@ export interface Capabilities {
   readonly lowCardinality: boolean;
   /** The format JSONCompactEachRow. */
   readonly rowsInLines: boolean;
+  /** A query whose reader leaves ends with the connection. */
+  readonly cancelsWithConnection: boolean;
   /** Codecs of columns. */
   readonly codecs: boolean;
   /** Bloom filters as skip indexes. */
@@ -30,6 +32,7 @@ export function capabilitiesOf(version: string): Capabilities {
     version,
     lowCardinality: since(19, 1),
     rowsInLines: since(20, 6),
+    cancelsWithConnection: since(20, 6),
     codecs: since(19, 1),
     bloomFilters: since(20, 1),
     positionProjections: since(25, 6),

@@ -151,9 +151,11 @@ export class ClusterEngine implements Engine {
       settings: {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
         max_memory_usage: this.#limits.queryMemoryBytesMax,
-        // A reader who leaves takes the statement along, which ClickHouse does for one that changes nothing.
-        readonly: 2,
-        cancel_http_readonly_queries_on_client_close: 1,
+        // ClickHouse does it for a statement that changes nothing.
+        ...(this.#capabilities?.cancelsWithConnection === true && {
+          readonly: 2,
+          cancel_http_readonly_queries_on_client_close: 1,
+        }),
         ...this.#compatibility(),
       },
       timeoutMs,
