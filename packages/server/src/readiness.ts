@@ -42,6 +42,6 @@ function setAside(segments: readonly string[]): ReadinessFinding[] {
   if (segments.length === 0) return [];
   const more = segments.length - SEGMENTS_NAMED;
   const named = segments.slice(0, SEGMENTS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
-  const message = `the store refused ${segments.length} segments, which are kept in spool/rejected: ${named}`;
+  const message = `${segments.length} segments that were damaged, or that the store refused, are kept in spool/rejected: ${named}`;
   return [{ code: 'segments_set_aside', message }];
 }

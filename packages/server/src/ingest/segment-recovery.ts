@@ -21,11 +21,22 @@ export interface Recovery {
   readonly damagedBlocks: number;
 }
 
+export interface RecoveryOptions {
+  /** Whether the process can have died while it wrote to the segment: true for none but the newest. */
+  readonly mayBeTorn: boolean;
+  /** Blocks beyond it were never acknowledged. */
+  readonly blocksMax?: number;
+}
+
 /**
  * Makes a segment whole that a process left behind when it died, or that a write failed on: what was not acknowledged
- * at its end is cut off, damaged blocks are taken out. `blocksMax`: blocks beyond it were never acknowledged.
+ * at its end is cut off, damaged blocks are taken out.
  */
-export async function recoverSegment(directory: string, name: string, blocksMax = Infinity): Promise<Recovery> {
+export async function recoverSegment(
+  directory: string,
+  name: string,
+  { mayBeTorn, blocksMax = Infinity }: RecoveryOptions,
+): Promise<Recovery> {
   const path = join(directory, name + DATA_SUFFIX);
   const data = await open(path, 'r+');
   try {
@@ -33,16 +44,14 @@ export async function recoverSegment(directory: string, name: string, blocksMax 
     const index = await readIndex(join(directory, name + INDEX_SUFFIX));
     const slots = decodeRecords(index ?? Buffer.alloc(0)).slice(0, blocksMax);
     const good: BlockRecord[] = [];
-    let goodUntil = 0;
-    for (const [slot, record] of slots.entries()) {
-      if (record === null || !(await isGood(data, record, size))) continue;
-      good.push(record);
-      goodUntil = slot + 1;
+    for (const record of slots) {
+      if (record !== null && (await isGood(data, record, size))) good.push(record);
     }
-    // Only the last block can have been on its way when the process died.
-    const tornBlocks = goodUntil < slots.length ? 1 : 0;
-    const indexIsLost = index === null && size > 0;
-    const damagedBlocks = slots.length - good.length - tornBlocks + (indexIsLost ? 1 : 0);
+    const end = endOf(slots);
+    // Only the last block can have been on its way when the process died, and its write can only have ended early.
+    const tornBlocks = mayBeTorn && end !== null && end > size ? 1 : 0;
+    const recordsAreLost = index === null ? size > 0 : !mayBeTorn && end !== null && end < size;
+    const damagedBlocks = slots.length - good.length - tornBlocks + (recordsAreLost ? 1 : 0);
     if (damagedBlocks > 0) await keepAsFound(directory, name);
     if (good.length === 0) {
       await removeSegment(directory, name);
@@ -57,6 +66,13 @@ export async function recoverSegment(directory: string, name: string, blocksMax 
   } finally {
     await data.close();
   }
+}
+
+/** Where the last block ends; null where its record is damaged. */
+function endOf(slots: readonly (BlockRecord | null)[]): number | null {
+  const last = slots.at(-1);
+  if (last === undefined) return 0;
+  return last === null ? null : last.offset + last.length;
 }
 
 async function readIndex(path: string): Promise<Buffer | null> {

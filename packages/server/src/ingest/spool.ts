@@ -94,8 +94,9 @@ export class Spool {
   async open(): Promise<void> {
     const { directory, log } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
-    for (const name of await listSegments(directory)) {
-      const { segment, damagedBlocks } = await recoverSegment(directory, name);
+    const names = await listSegments(directory);
+    for (const name of names) {
+      const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn: name === names.at(-1) });
       if (damagedBlocks > 0) {
         this.#metrics.damagedBlocks.inc(damagedBlocks);
         log.error({ segment: name, damagedBlocks }, 'a spool segment is damaged; its good blocks are kept');
@@ -257,7 +258,7 @@ export class Spool {
     this.#sealTimer = null;
     try {
       await open.close();
-      const { segment } = await recoverSegment(directory, open.name, open.blocks);
+      const { segment } = await recoverSegment(directory, open.name, { mayBeTorn: true, blocksMax: open.blocks });
       this.#backlogBytes -= open.bytes;
       if (segment !== null) {
         this.#addSealed(segment);
