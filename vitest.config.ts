@@ -10,6 +10,9 @@ const alias = {
   '@throughline/trace': source('trace/src/index.ts'),
 };
 
+/** Waits end what hangs; none of them says how fast something must be, which depends on the machine. */
+const expect = { poll: { timeout: 60_000 } };
+
 const unit = (name: string) => ({
   resolve: { alias },
   test: {
@@ -17,7 +20,9 @@ const unit = (name: string) => ({
     setupFiles,
     root: source(name),
     include: ['src/**/*.test.{ts,tsx}'],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect,
   },
 });
 
@@ -34,8 +39,9 @@ export default defineConfig({
           setupFiles,
           root: fileURLToPath(new URL('./test', import.meta.url)),
           include: ['**/*.test.ts'],
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect,
           // Each file starts servers of its own; two cores carry one at a time.
           fileParallelism: false,
         },

@@ -52,7 +52,7 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
     await page.goto(shopUrl);
     await page.getByRole('button', { name: 'Buy' }).click();
     const purchase = page.locator('#purchases li.pending');
-    await purchase.waitFor({ timeout: 30_000 });
+    await purchase.waitFor({ timeout: LATE_SPAN_MS });
     await purchase.getByRole('link', { name: 'Why did it take so long?' }).click();
 
     // The page looks again by itself until the statement that went on has ended and arrived.

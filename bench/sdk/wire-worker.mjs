@@ -48,7 +48,8 @@ const tracers = {
     const { NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');
     const { BatchSpanProcessor } = await import('@opentelemetry/sdk-trace-base');
     const { OTLPTraceExporter } = await import('@opentelemetry/exporter-trace-otlp-proto');
-    const exporter = new OTLPTraceExporter({ url: `${url}/v1/traces` });
+    // A sink that a busy machine lets wait must not make it lose spans.
+    const exporter = new OTLPTraceExporter({ url: `${url}/v1/traces`, concurrencyLimit: 1000 });
     const maxExportBatchSize = batchSpans || SPANS_IN_256_KIB;
     const options = { maxQueueSize: 200_000, maxExportBatchSize, scheduledDelayMillis: 100 };
     const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(exporter, options)] });
