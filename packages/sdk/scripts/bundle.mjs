@@ -21,6 +21,7 @@ if (!process.argv.includes('--restore')) await bundle();
 
 async function bundle() {
   const { rolldown } = await import('rolldown');
+  const { minify } = await import('terser');
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const entries = Object.values(exports).map((entry) => entry.default.replace(/^\.\/dist\/(.*)\.js$/, '$1'));
   renameSync(dist, compiled);
@@ -29,7 +30,7 @@ async function bundle() {
     platform: 'node',
     external: [/^node:/, '@opentelemetry/api'],
   });
-  await build.write({
+  const { output } = await build.write({
     dir: dist,
     format: 'esm',
     minify: true,
@@ -38,6 +39,11 @@ async function bundle() {
     codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
   });
   await build.close();
+  // A percent less, compressed, than the bundler's own minifier alone.
+  for (const { fileName, code } of output) {
+    const options = { module: true, ecma: 2022 };
+    writeFileSync(join(dist, fileName), (await minify(code, options)).code);
+  }
   const declarations = neededDeclarations(entries.map((entry) => join(compiled, `${entry}.d.ts`)));
   for (const [file, text] of declarations) {
     const target = join(dist, relative(compiled, file));

@@ -12,7 +12,7 @@ afterEach(async () => {
 });
 
 /** Answers each request on bare sockets; `request` counts those of the connection, from 0. */
-type Answer = (socket: Socket, request: number) => void;
+type Answer = (socket: Socket, request: number, head: string) => void;
 
 interface Sent {
   readonly stats: TracerStats;
@@ -21,7 +21,7 @@ interface Sent {
 }
 
 /** Sends so many spans, each in a request of its own. */
-async function send(spans: number, answer: Answer, options: TracerOptions = {}): Promise<Sent> {
+async function send(spans: number, answer: Answer, options: TracerOptions = {}, user = ''): Promise<Sent> {
   let connections = 0;
   const server = createServer((socket) => {
     connections++;
@@ -31,10 +31,11 @@ async function send(spans: number, answer: Answer, options: TracerOptions = {}):
     socket.on('data', (data: Buffer) => {
       received = Buffer.concat([received, data]);
       const end = received.indexOf('\r\n\r\n') + 4;
-      const length = Number(/content-length: (\d+)/i.exec(received.subarray(0, end).toString())?.[1]);
+      const head = received.subarray(0, end).toString('latin1');
+      const length = Number(/content-length: (\d+)/i.exec(head)?.[1]);
       if (end < 4 || received.length < end + length) return;
       received = received.subarray(end + length);
-      answer(socket, requests++);
+      answer(socket, requests++, head);
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -43,7 +44,7 @@ async function send(spans: number, answer: Answer, options: TracerOptions = {}):
   const tracer = new Tracer({
     register: false,
     flushOnExit: false,
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `http://${user}127.0.0.1:${(server.address() as AddressInfo).port}`,
     log: (line) => log.push(line),
     retry: { maxAttempts: 2, initialDelayMillis: 1, maxDelayMillis: 1 },
     ...options,
@@ -79,10 +80,67 @@ describe('a kept connection', () => {
     expect(sent).toMatchObject({ log: [], connections: 5, stats: { exported: 5, retries: 0 } });
   });
 
+  it('is used again, but not when the collector is about to close it', async () => {
+    const kept = await send(3, (socket) => respond(socket, NOTHING, 'keep-alive: timeout=60\r\n'));
+    expect(kept).toMatchObject({ connections: 1, stats: { exported: 3 } });
+    const closed = await send(3, (socket) => respond(socket, NOTHING, 'keep-alive: timeout=1\r\n'));
+    expect(closed).toMatchObject({ connections: 3, log: [], stats: { exported: 3, retries: 0 } });
+  });
+
+  it('on which the collector says more than it was asked is closed', async () => {
+    const sent = await send(3, (socket) => {
+      respond(socket, NOTHING);
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    });
+    expect(sent).toMatchObject({ log: [], stats: { exported: 3, retries: 0 } });
+  });
+
   it('that is new and closed is, and is tried again', async () => {
     const sent = await send(1, (socket) => socket.end());
     expect(sent.stats).toMatchObject({ exported: 0, retries: 1, dropped: { export_failed: 1 } });
     expect(sent.connections).toBe(2);
+  });
+});
+
+describe('a request', () => {
+  it('says where to, by whom, and what else the application wants said; where it ends is for us to say', async () => {
+    let seen = '';
+    const headers = {
+      'X-Tenant': 'a;b',
+      'Content-Length': '1',
+      Expect: '100-continue',
+      'transfer-encoding': 'chunked',
+    };
+    const sent = await send(
+      1,
+      (socket, _, head) => {
+        seen = head;
+        respond(socket, NOTHING);
+      },
+      { headers },
+    );
+    expect(sent.stats).toMatchObject({ exported: 1 });
+    const [first, ...lines] = seen.trimEnd().split('\r\n');
+    expect(first).toBe('POST /v1/traces HTTP/1.1');
+    expect(lines.toSorted()).toEqual([
+      'connection: keep-alive',
+      expect.stringMatching(/^content-length: [1-9]\d+$/),
+      'content-type: application/x-protobuf',
+      expect.stringMatching(/^host: 127\.0\.0\.1:\d+$/),
+      expect.stringMatching(/^user-agent: Throughline-OTLP-Exporter-Node\/\d/),
+      'x-tenant: a;b',
+    ]);
+  });
+
+  it('carries the name and the password of the address, but an authorization of the headers before them', async () => {
+    const heads: string[] = [];
+    const answer: Answer = (socket, _, head) => {
+      heads.push(/authorization: (.*)/.exec(head)?.[1] ?? '');
+      respond(socket, NOTHING);
+    };
+    await send(1, answer, {}, 'ann%40b:p%zz@');
+    await send(1, answer, { headers: { Authorization: 'Bearer x' } }, 'ann:secret@');
+    expect(heads).toEqual([`Basic ${Buffer.from('ann@b:p%zz').toString('base64')}`, 'Bearer x']);
   });
 });
 
