@@ -11,9 +11,20 @@ export interface Clock {
   wallMs(): number;
 }
 
+/** Before Node 24 each result of `performance.now()` is an object on the heap, and those of `hrtime` are optimised away. */
+const ALLOCATES_READINGS = Number.parseInt(process.versions.node) < 24;
+const { hrtime } = process;
+const [originSeconds, originNanos] = hrtime();
+const originMs = performance.now() - originNanos / 1e6;
+
+function hrtimeMs(): number {
+  const reading = hrtime();
+  return (reading[0] - originSeconds) * 1e3 + reading[1] / 1e6 + originMs;
+}
+
 // The global `performance` is a getter on Node 20, and a call on every reading.
 export const systemClock: Clock = {
-  monotonicMs: () => performance.now(),
+  monotonicMs: ALLOCATES_READINGS ? hrtimeMs : () => performance.now(),
   timeOriginUnixMs: performance.timeOrigin,
   wallMs: () => Date.now(),
 };
