@@ -55,7 +55,7 @@ function readBool(value: JsonObject): boolean {
 }
 
 function readDouble(value: JsonObject): number {
-  const double = value.get('doubleValue');
+  const double = value.number('doubleValue');
   if (typeof double === 'number') return double;
   const isNumber = typeof double === 'string' && /^(?:-?Infinity|NaN|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)$/.test(double);
   return isNumber ? Number(double) : value.fail('doubleValue', 'a number', double);

@@ -1,4 +1,5 @@
 import type { AttributeColumns } from '../ingest/attribute-columns.ts';
+import { isString } from './json-object.ts';
 import type { TextSource } from './text-source.ts';
 
 /** From 0 to this an integer is a `smallInt` of the columns. */
@@ -12,11 +13,11 @@ const SMALL_INTEGER_TEXT = /^\d{1,9}$/;
 export function appendUsualAttribute(item: unknown, attributes: AttributeColumns, text: TextSource): boolean {
   if (typeof item !== 'object' || item === null) return false;
   const { key, value } = item as { readonly key?: unknown; readonly value?: unknown };
-  if (typeof key !== 'string' || typeof value !== 'object' || value === null) return false;
+  if (!isString(key) || typeof value !== 'object' || value === null) return false;
   const member = onlyMember(value);
   if (member === 'stringValue') {
     const { stringValue } = value as { readonly stringValue?: unknown };
-    if (typeof stringValue !== 'string') return false;
+    if (!isString(stringValue)) return false;
     appendKey(key, attributes, text);
     text.clear();
     text.append(stringValue);

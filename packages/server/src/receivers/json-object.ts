@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { MalformedRequestError } from '../ingest/result.ts';
 import { checkObjectCount } from './json-size.ts';
 import type { TextSource } from './text-source.ts';
@@ -49,13 +50,18 @@ export class JsonObject {
 
   string(name: string): string {
     const value = this.get(name) ?? '';
-    return typeof value === 'string' ? value : this.fail(name, 'a string', value);
+    return isString(value) ? value : this.fail(name, 'a string', value);
   }
 
   strings(name: string): string[] {
     return this.array(name).map((item, index) => {
-      return typeof item === 'string' ? item : fail(memberPath(this, name, index), 'a string', item);
+      return isString(item) ? item : fail(memberPath(this, name, index), 'a string', item);
     });
+  }
+
+  /** A number, or the text that is given instead of one. */
+  number(name: string): unknown {
+    return unmarked(this.get(name));
   }
 
   /** Where the bytes stand in `text` that the member gives in hexadecimal. */
@@ -71,7 +77,7 @@ export class JsonObject {
 
   /** Its two words. */
   uint64(name: string): [low: number, high: number] {
-    const given = this.get(name);
+    const given = unmarked(this.get(name));
     if (typeof given === 'string' && given.length <= SAFE_UINT64_DIGITS && /^\d+$/.test(given)) return wordsOf(given);
     const value = this.#integer(name);
     if (BigInt.asUintN(64, value) !== value) this.fail(name, 'an unsigned 64-bit integer', value);
@@ -92,7 +98,7 @@ export class JsonObject {
     return index >= 0 ? index : this.fail(name, `an integer or one of ${names.join(', ')}`, value);
   }
 
-  /** Null where it is absent. */
+  /** Null where it is absent. A long integer is marked: see `number`. */
   get(name: string): unknown {
     const value = this.#members[name];
     if (value !== undefined && value !== null) return value;
@@ -123,7 +129,7 @@ export class JsonObject {
   }
 
   #integer(name: string): bigint {
-    const value = this.get(name) ?? 0;
+    const value = unmarked(this.get(name)) ?? 0;
     if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
     if (typeof value === 'string' && /^-?[0-9]{1,20}$/.test(value)) return BigInt(value);
     return this.fail(name, 'an integer', value);
@@ -159,7 +165,7 @@ function memberPath(owner: JsonObject | null, name: string, index: number): stri
 }
 
 /**
- * Answers the request's object. Integers that a double cannot hold come as strings. A byte order mark is ignored, as
+ * Answers the request's object. Integers that a double cannot hold come as marked strings. A byte order mark is ignored, as
  * RFC 8259 allows. Throws `MalformedRequestError`, and `RequestTooLargeError` for too many objects.
  */
 export function parseJson(sent: Uint8Array, objectsMax: number): JsonObject {
@@ -173,6 +179,22 @@ export function parseJson(sent: Uint8Array, objectsMax: number): JsonObject {
     if (error instanceof MalformedRequestError) throw error;
     throw new MalformedRequestError(`malformed JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Stands before the digits of a long integer, so that it is not taken for a string; no sender can know it. */
+const LONG_INTEGER_MARK = `integer ${randomUUID()} `;
+
+/** Whether a value of the parsed JSON was sent as a string. */
+export function isString(value: unknown): value is string {
+  return typeof value === 'string' && !isMarked(value);
+}
+
+function unmarked(value: unknown): unknown {
+  return typeof value === 'string' && isMarked(value) ? value.slice(LONG_INTEGER_MARK.length) : value;
+}
+
+function isMarked(value: string): boolean {
+  return value.length > LONG_INTEGER_MARK.length && value.startsWith(LONG_INTEGER_MARK);
 }
 
 /** 16 digits may be more than 2^53. A number in a string costs a second look and nothing else. */
@@ -194,7 +216,7 @@ function quoteLongIntegers(text: string): string {
         if (!isSign && (part < DIGIT_0 || part > DIGIT_9)) isInteger = false;
       }
       if (isInteger && at - start >= LONG_DIGITS) {
-        parts.push(text.slice(copied, start), '"', text.slice(start, at), '"');
+        parts.push(text.slice(copied, start), `"${LONG_INTEGER_MARK}`, text.slice(start, at), '"');
         copied = at;
       }
     } else {
@@ -246,6 +268,7 @@ function fail(path: string, expected: string, found: unknown): never {
 }
 
 function describe(found: unknown): string {
+  if (unmarked(found) !== found) return String(unmarked(found));
   if (typeof found === 'string') return JSON.stringify(found.slice(0, FOUND_LENGTH_MAX));
   if (Array.isArray(found)) return 'an array';
   return typeof found === 'object' && found !== null ? 'an object' : String(found);

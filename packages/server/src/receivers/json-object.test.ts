@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { MalformedRequestError } from '../ingest/result.ts';
+import { Refusals } from '../ingest/ingest.ts';
+import { SpanBlock } from '../ingest/span-block.ts';
+import { parseJson } from './json-object.ts';
+import { decodeOtlpJson } from './otlp-json.ts';
+import { TextSource } from './text-source.ts';
+
+const LONG = '1234567890123456789';
+const OBJECTS_MAX = 100;
+
+test('an integer that a double cannot hold is exact as an integer, and a string nowhere', () => {
+  const request = parseJson(Buffer.from(`{"value":${LONG},"items":[${LONG}],"text":"${LONG}"}`), OBJECTS_MAX);
+  expect(request.int64('value')).toBe(LONG);
+  const [low, high] = request.uint64('value');
+  expect((BigInt(high) << 32n) | BigInt(low)).toBe(BigInt(LONG));
+  expect(request.number('value')).toBe(LONG);
+  expect(request.string('text')).toBe(LONG);
+  const hex = (): unknown => request.hex('value', new TextSource());
+  for (const read of [() => request.string('value'), hex, () => request.strings('items')]) {
+    expect(read).toThrow(MalformedRequestError);
+    expect(read).toThrow(new RegExp(`: expected a string, found ${LONG}$`));
+  }
+});
+
+test.each([
+  [`{"key":${LONG},"value":{"stringValue":"v"}}`, 'key'],
+  [`{"key":"k","value":{"stringValue":${LONG}}}`, 'value.stringValue'],
+])('an attribute %s is refused', (attribute, member) => {
+  const body = `{"resourceSpans":[{"resource":{"attributes":[${attribute}]}}]}`;
+  const decode = (): void => decodeOtlpJson(Buffer.from(body), new SpanBlock(1), new Refusals());
+  expect(decode).toThrow(`resourceSpans[0].resource.attributes[0].${member}: expected a string, found ${LONG}`);
+});
