@@ -9,6 +9,10 @@ import { TextSource } from './text-source.ts';
 const LONG = '1234567890123456789';
 const OBJECTS_MAX = 100;
 
+test.each(['0000000000000001', '-0000000000000001', '00000000000000000000'])('%s is no JSON', (digits) => {
+  expect(() => parseJson(Buffer.from(`{"value":${digits}}`), OBJECTS_MAX)).toThrow(/^malformed JSON/);
+});
+
 test('an integer that a double cannot hold is exact as an integer, and a string nowhere', () => {
   const request = parseJson(Buffer.from(`{"value":${LONG},"items":[${LONG}],"text":"${LONG}"}`), OBJECTS_MAX);
   expect(request.int64('value')).toBe(LONG);

@@ -215,7 +215,9 @@ function quoteLongIntegers(text: string): string {
         const isSign = part === MINUS && at === start;
         if (!isSign && (part < DIGIT_0 || part > DIGIT_9)) isInteger = false;
       }
-      if (isInteger && at - start >= LONG_DIGITS) {
+      const first = text.charCodeAt(start) === MINUS ? start + 1 : start;
+      // No number begins with zeros, which is for the parser to say.
+      if (isInteger && at - start >= LONG_DIGITS && text.charCodeAt(first) !== DIGIT_0) {
         parts.push(text.slice(copied, start), `"${LONG_INTEGER_MARK}`, text.slice(start, at), '"');
         copied = at;
       }
