@@ -1,5 +1,5 @@
 import { doubleText, type AttributeColumns } from '../ingest/attribute-columns.ts';
-import { MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';
+import type { ProtobufReader } from './protobuf-reader.ts';
 
 /** A well-formed value that is nested too deeply: its attribute is dropped. */
 export class ValueTooDeepError extends Error {
@@ -41,12 +41,13 @@ export function jsonDouble(value: number): number | string {
 }
 
 /**
- * Decodes the message that the reader stands in. Of several members the last one holds; a repeated array or map is
- * continued, as protobuf merges messages. Throws `ValueTooDeepError` below so many further levels.
+ * Decodes the message that the reader stands in; `before` is what an earlier piece of it held. Of several members the
+ * last one holds; a repeated array or map is continued, as protobuf merges messages. Throws `ValueTooDeepError` below so
+ * many further levels.
  */
-export function decodeAnyValue(reader: ProtobufReader, levels: number): JsonAnyValue {
+export function decodeAnyValue(reader: ProtobufReader, levels: number, before: JsonAnyValue = {}): JsonAnyValue {
   if (levels < 0) throw new ValueTooDeepError();
-  let value: JsonAnyValue = {};
+  let value = before;
   while (reader.at < reader.end) {
     const tag = reader.tag();
     switch (tag) {
@@ -105,29 +106,18 @@ function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
   return { key, value: decodeMergedValue(reader, values, levels) };
 }
 
-/**
- * An AnyValue that stands in several pieces of `outer`'s bytes, which stays where it is: the pieces, one after the other,
- * encode the merged message.
- */
-export function decodeMergedValue(outer: ProtobufReader, pieces: readonly Buffer[], levels: number): JsonAnyValue {
-  const [piece] = pieces;
-  if (piece === undefined) return {};
-  const { at } = outer;
-  if (pieces.length === 1) {
-    const start = piece.byteOffset - outer.bytes.byteOffset;
-    const outerEnd = outer.enter(start, start + piece.length);
-    const value = decodeAnyValue(outer, levels);
-    outer.at = at;
-    outer.end = outerEnd;
-    return value;
+/** An AnyValue that stands in several pieces of the reader's bytes; the reader stays where it is. */
+export function decodeMergedValue(reader: ProtobufReader, pieces: readonly Buffer[], levels: number): JsonAnyValue {
+  const { at } = reader;
+  let value: JsonAnyValue = {};
+  for (const piece of pieces) {
+    const start = piece.byteOffset - reader.bytes.byteOffset;
+    const outerEnd = reader.enter(start, start + piece.length);
+    value = decodeAnyValue(reader, levels, value);
+    reader.at = at;
+    reader.end = outerEnd;
   }
-  try {
-    return decodeAnyValue(new ProtobufReader(Buffer.concat(pieces)), levels);
-  } catch (error) {
-    // Positions in the joined pieces mean nothing to the sender.
-    if (error instanceof MalformedProtobufError) throw new MalformedProtobufError(at, error.message);
-    throw error;
-  }
+  return value;
 }
 
 /** ArrayValue and KeyValueList have one field, the items. */
@@ -153,8 +143,8 @@ function text(reader: ProtobufReader): string {
   return bufferOf(reader).toString('utf8');
 }
 
-/** A view of the reader's last length-delimited value. */
-export function bufferOf({ bytes, start, stop }: ProtobufReader): Buffer {
+/** A view of the last length-delimited value. */
+export function bufferOf({ bytes, start, stop }: Pick<ProtobufReader, 'bytes' | 'start' | 'stop'>): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start);
 }
 

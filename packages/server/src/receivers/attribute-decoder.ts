@@ -104,7 +104,9 @@ function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns
     } else if (tag === VALUE_TAG) {
       reader.range();
       if (pieces !== null) pieces.push(bufferOf(reader));
-      else if (valueStop > 0) pieces = [Buffer.from(reader.bytes.subarray(valueStart, valueStop)), bufferOf(reader)];
+      else if (valueStop > 0) {
+        pieces = [bufferOf({ bytes: reader.bytes, start: valueStart, stop: valueStop }), bufferOf(reader)];
+      }
       valueStart = reader.start;
       valueStop = reader.stop;
     } else {
