@@ -49,7 +49,7 @@ export async function startEngine(limits: Partial<EngineLimits> = {}, existing?:
     },
     [Symbol.asyncDispose]: async () => {
       await engine.close();
-      await rm(directory, { recursive: true, force: true });
+      if (existing === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,110 @@
+import { join } from 'node:path';
+import { startEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
+
+/** Keeps account of numbered requests: every span's id says which request it came with, and as which of its spans. */
+export class SpanLedger {
+  readonly spansPerRequest: number;
+  readonly acknowledged = new Set<number>();
+  /** Sent, and answered with a refusal: nothing of it may be stored. */
+  readonly refused = new Set<number>();
+  /** Sent, and the connection broke before an answer: stored once, or not at all. */
+  readonly unanswered = new Set<number>();
+  #next = 1;
+
+  constructor(spansPerRequest: number) {
+    this.spansPerRequest = spansPerRequest;
+  }
+
+  /** Sends the next request once and writes down what became of it; answers the status, 0 where there was none. */
+  async send(otlpUrl: string): Promise<number> {
+    const number = this.#next++;
+    try {
+      const response = await fetch(`${otlpUrl}/v1/traces`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: aNumberedRequest(number, this.spansPerRequest),
+      });
+      // The status says it: the body may not arrive whole.
+      (response.status === 200 ? this.acknowledged : this.refused).add(number);
+      await response.arrayBuffer();
+      return response.status;
+    } catch {
+      if (!this.acknowledged.has(number) && !this.refused.has(number)) this.unanswered.add(number);
+      return 0;
+    }
+  }
+
+  /** Compares the ledger with the store of a collector that has ended: every span by its id. */
+  async audit(dataDirectory: string): Promise<Audit> {
+    const stored = await storedRequests(join(dataDirectory, 'store'));
+    const { spansPerRequest, acknowledged, refused, unanswered } = this;
+    const isWhole = ({ spans, distinct }: StoredRequest): boolean =>
+      spans === spansPerRequest && distinct === spansPerRequest;
+    return {
+      acknowledgedSpans: acknowledged.size * spansPerRequest,
+      lost: [...acknowledged].filter((number) => (stored.get(number)?.distinct ?? 0) < spansPerRequest),
+      twice: [...stored].filter(([, { spans, distinct }]) => spans > distinct).map(([number]) => number),
+      inPart: [...stored].filter(([, request]) => !isWhole(request)).map(([number]) => number),
+      refusedButStored: [...refused].filter((number) => stored.has(number)),
+      unknown: [...stored.keys()].filter(
+        (number) => !acknowledged.has(number) && !refused.has(number) && !unanswered.has(number),
+      ),
+    };
+  }
+}
+
+/** The lists name requests; a collector that keeps its promises leaves all of them empty. */
+export interface Audit {
+  readonly acknowledgedSpans: number;
+  readonly lost: number[];
+  readonly twice: number[];
+  readonly inPart: number[];
+  readonly refusedButStored: number[];
+  readonly unknown: number[];
+}
+
+export const NOTHING_WRONG = { lost: [], twice: [], inPart: [], refusedButStored: [], unknown: [] };
+
+/** One trace a request: the trace id is its number, a span's id its number and the span's. */
+function aNumberedRequest(number: number, spans: number): string {
+  const nowNs = `${Date.now()}000000`;
+  const id = number.toString(16).padStart(8, '0');
+  return JSON.stringify({
+    resourceSpans: [
+      {
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'ledger' } }] },
+        scopeSpans: [
+          {
+            spans: Array.from({ length: spans }, (_, index) => ({
+              traceId: id.padStart(32, '0'),
+              spanId: id + (index + 1).toString(16).padStart(8, '0'),
+              name: 'operation',
+              startTimeUnixNano: nowNs,
+              endTimeUnixNano: nowNs,
+              attributes: [{ key: 'request', value: { intValue: String(number) } }],
+            })),
+          },
+        ],
+      },
+    ],
+  });
+}
+
+interface StoredRequest {
+  readonly spans: number;
+  readonly distinct: number;
+}
+
+const STORED_REQUESTS = `SELECT reinterpretAsUInt32(reverse(substring(toString(span_id), 1, 4))) AS request,
+  toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans GROUP BY request`;
+
+/** Asks the store itself; no collector may run on it. */
+async function storedRequests(directory: string): Promise<Map<number, StoredRequest>> {
+  const store = await startEngine({}, directory);
+  try {
+    const rows = (await store.rows(STORED_REQUESTS, 60_000)) as [number, number, number][];
+    return new Map(rows.map(([request, spans, distinct]) => [request, { spans, distinct }]));
+  } finally {
+    await store[Symbol.asyncDispose]();
+  }
+}
