@@ -62,7 +62,7 @@ test('every field of OTLP, sent as protobuf or as JSON, comes out of the store a
         writeNativeBlock(block, native);
         block.clear();
       });
-      expect(sorted(rows)).toEqual(sorted(requests.flatMap(expectedRows)));
+      expect(sorted(rows)).toEqual(sorted(requests.flatMap((request) => expectedRows(request))));
     }),
     { numRuns: 40, seed: 42 },
   );
@@ -87,7 +87,7 @@ test('a file of many blocks is one insert, which the store takes once however of
   await writeFile(path, native.content());
   await store.engine.command('TRUNCATE TABLE throughline.spans');
   for (let repeat = 0; repeat < 3; repeat++) await store.engine.insertNativeFile('spans', path, 'repeated');
-  expect(sorted(await store.rows(SELECT_ROWS))).toEqual(sorted(requests.flatMap(expectedRows)));
+  expect(sorted(await store.rows(SELECT_ROWS))).toEqual(sorted(requests.flatMap((request) => expectedRows(request))));
   const parts = await store.rows("SELECT count() FROM system.parts WHERE table = 'spans' AND active");
   expect(parts).toEqual([[1]]);
 });

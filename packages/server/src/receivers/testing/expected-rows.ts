@@ -16,8 +16,16 @@ function exactly(name: string, type: string): string {
   return type.includes('String') ? (type.includes('Fixed') ? `hex(${name})` : `hex(CAST(${name}, 'String'))`) : name;
 }
 
-/** What the store should answer for these spans, in the order in which they stand in the request. */
-export function expectedRows(data: TracesData): unknown[][] {
+/**
+ * What the store should answer for these spans, in the order in which they stand in the request. With `latin1`, strings
+ * outside of arrays and maps stand for the bytes that were sent, which need not be UTF-8.
+ */
+export function expectedRows(data: TracesData, encoding: 'utf8' | 'latin1' = 'utf8'): unknown[][] {
+  const hex = (text: string): string => toHex(text, encoding);
+  const columns = (attributes: readonly KeyValue[] = []): [string[], string[], number[]] => {
+    const values = attributes.map(({ value }) => stored(value, encoding));
+    return [attributes.map(({ key }) => hex(key)), values.map(([text]) => text), values.map(([, type]) => type)];
+  };
   const rows: unknown[][] = [];
   for (const { resource, scopeSpans, schemaUrl } of data.resourceSpans) {
     const resourceAttributes = columns(resource?.attributes);
@@ -49,7 +57,7 @@ export function expectedRows(data: TracesData): unknown[][] {
           ...resourceAttributes,
           resource?.droppedAttributesCount,
           hex(schemaUrl ?? ''),
-          hex(refs.length === 0 ? '' : JSON.stringify(refs)),
+          toHex(refs.length === 0 ? '' : JSON.stringify(refs), 'utf8'),
           hex(scope?.name ?? ''),
           hex(scope?.version ?? ''),
           ...scopeAttributes,
@@ -80,21 +88,16 @@ function service(attributes: readonly KeyValue[] = []): string {
   return names.at(-1)?.value.stringValue ?? 'unknown_service';
 }
 
-function columns(attributes: readonly KeyValue[] = []): [string[], string[], number[]] {
-  const values = attributes.map(({ value }) => stored(value));
-  return [attributes.map(({ key }) => hex(key)), values.map(([text]) => text), values.map(([, type]) => type)];
-}
-
-function stored(value: AnyValue): [text: string, type: number] {
-  if (value.stringValue !== undefined) return [hex(value.stringValue), 1];
-  if (value.boolValue !== undefined) return [hex(String(value.boolValue)), 2];
-  if (value.intValue !== undefined) return [hex(value.intValue), 3];
-  if (value.doubleValue !== undefined) return [hex(String(value.doubleValue)), 4];
+function stored(value: AnyValue, encoding: BufferEncoding): [text: string, type: number] {
+  if (value.stringValue !== undefined) return [toHex(value.stringValue, encoding), 1];
+  if (value.boolValue !== undefined) return [toHex(String(value.boolValue), 'utf8'), 2];
+  if (value.intValue !== undefined) return [toHex(value.intValue, 'utf8'), 3];
+  if (value.doubleValue !== undefined) return [toHex(String(value.doubleValue), 'utf8'), 4];
   if (value.bytesValue !== undefined) return [Buffer.from(value.bytesValue, 'base64').toString('hex').toUpperCase(), 5];
-  if (value.arrayValue !== undefined) return [hex(JSON.stringify(value.arrayValue)), 6];
-  return value.kvlistValue === undefined ? ['', 0] : [hex(JSON.stringify(value.kvlistValue)), 7];
+  if (value.arrayValue !== undefined) return [toHex(JSON.stringify(value.arrayValue), 'utf8'), 6];
+  return value.kvlistValue === undefined ? ['', 0] : [toHex(JSON.stringify(value.kvlistValue), 'utf8'), 7];
 }
 
-function hex(text: string): string {
-  return Buffer.from(text).toString('hex').toUpperCase();
+function toHex(text: string, encoding: BufferEncoding): string {
+  return Buffer.from(text, encoding).toString('hex').toUpperCase();
 }

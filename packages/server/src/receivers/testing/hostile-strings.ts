@@ -1,0 +1,23 @@
+/** What has broken databases, parsers and terminals before. */
+export const HOSTILE_STRINGS: readonly string[] = [
+  "'",
+  "''); DROP TABLE throughline.spans; --",
+  '\n\nDROP TABLE throughline.spans;\n\n',
+  '\n\n1,2,3\n',
+  '\\',
+  "\\'",
+  '\\\\\n\\N\\0',
+  '`"{}[]:,',
+  '{x:String}',
+  '%s%n${jndi:x}',
+  '\u0000',
+  '\u0000\u0001\u001B[31m\u007F',
+  '<script>alert(1)</script>',
+  '\u202Egnirts',
+  '\u{1F600}\u{10FFFF}\uFEFF',
+  'service.name',
+  '__proto__',
+  'x'.repeat(127),
+  'x'.repeat(128),
+  'é'.repeat(200),
+];

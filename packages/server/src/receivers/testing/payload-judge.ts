@@ -1,0 +1,179 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Span, TracesData } from '@throughline/trace';
+import { ByteBuffer } from '../../ingest/growable.ts';
+import { Refusals } from '../../ingest/ingest.ts';
+import { writeNativeBlock } from '../../ingest/native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../../ingest/result.ts';
+import { SpanBlock } from '../../ingest/span-block.ts';
+import { SPAN_COLUMNS } from '../../storage/schema.ts';
+import { expectedRows } from './expected-rows.ts';
+import { readNativeRows } from './read-native.ts';
+import type { PlainRequest } from './read-protobuf.ts';
+
+export type Decoder = (bytes: Uint8Array, block: SpanBlock, refusals: Refusals) => void;
+
+export interface JudgeOptions {
+  readonly decode: Decoder;
+  /** Throws for what is no request. */
+  readonly read: (bytes: Buffer) => PlainRequest;
+  /** Whether `read` refuses all that the decoder has to refuse, so that both must agree. */
+  readonly isStrict: boolean;
+}
+
+interface Taken {
+  readonly payload: Buffer;
+  readonly rows: number;
+  readonly refusals: Refusals;
+  /** What the block left out of the spans that it kept. */
+  readonly losses: ReadonlyMap<string, number>;
+}
+
+/** Payloads that share a block, as requests do that arrive together. */
+const PAYLOADS_A_BLOCK = 40;
+
+/**
+ * Gives payloads to a decoder and compares what the block then holds with what an independent reader finds in them.
+ * Throws for the first difference, with the payload.
+ */
+export class PayloadJudge {
+  readonly #options: JudgeOptions;
+  readonly #block = new SpanBlock(7);
+  readonly #native = new ByteBuffer();
+  readonly #taken: Taken[] = [];
+  readonly counts = { payloads: 0, bytes: 0, accepted: 0, refused: 0, spans: 0, spansRefused: 0, undecided: 0 };
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+  }
+
+  take(payload: Buffer): void {
+    const block = this.#block;
+    const before = { rows: block.rowCount, bytes: block.byteLength };
+    const refusals = new Refusals();
+    this.counts.payloads += 1;
+    this.counts.bytes += payload.length;
+    block.mark();
+    try {
+      this.#options.decode(payload, block, refusals);
+      this.counts.accepted += 1;
+      const losses = new Map(block.losses.counts);
+      this.#taken.push({ payload, rows: block.rowCount - before.rows, refusals, losses });
+      // As `Ingest` does: a request without a span leaves no resource behind.
+      if (block.rowCount === before.rows) block.rollback();
+    } catch (error) {
+      if (!(error instanceof MalformedRequestError || error instanceof RequestTooLargeError))
+        throw because(payload, error);
+      block.rollback();
+      this.counts.refused += 1;
+      const after = { rows: block.rowCount, bytes: block.byteLength };
+      if (after.rows !== before.rows || after.bytes !== before.bytes) throw because(payload, 'a refused request stays');
+      if (error instanceof MalformedRequestError) this.#expectRefusal(payload, error);
+    }
+    if (this.counts.payloads % PAYLOADS_A_BLOCK === 0) this.flush();
+  }
+
+  /** Compares what has been taken since the last time. */
+  flush(): void {
+    this.#native.clear();
+    writeNativeBlock(this.#block, this.#native);
+    this.#block.clear();
+    const rows = readNativeRows(Buffer.from(this.#native.content()));
+    for (const taken of this.#taken.splice(0)) this.#compare(taken, rows.splice(0, taken.rows));
+    if (rows.length > 0) throw new Error(`${rows.length} spans of nobody`);
+  }
+
+  #expectRefusal(payload: Buffer, error: Error): void {
+    if (!this.#options.isStrict) return;
+    try {
+      this.#options.read(payload);
+    } catch {
+      return;
+    }
+    throw because(payload, `refused although it is a request: ${error.message}`);
+  }
+
+  #compare({ payload, refusals, losses }: Taken, rows: unknown[][]): void {
+    let request: PlainRequest;
+    try {
+      request = this.#options.read(payload);
+    } catch (error) {
+      // An attribute is left where its value is too deep; what is wrong behind that is not looked at.
+      if (!losses.has('ingest.valueDepthMax')) throw because(payload, error);
+      this.counts.undecided += 1;
+      return;
+    }
+    const expected = expectedRows(withStorableSpans(request.data), 'latin1');
+    const sentRows = expected.map((row) => JSON.stringify(row));
+    let at = 0;
+    for (const row of rows) {
+      const stored = JSON.stringify(row);
+      while (at < expected.length && sentRows[at] !== stored) at += 1;
+      if (at++ === expected.length) throw because(payload, `a row that was not sent: ${differences(row, expected)}`);
+    }
+    const sent = spansOf(request.data).length;
+    // Limits may refuse more than what OTLP itself forbids.
+    const missing = expected.length - rows.length;
+    const byLimits = (refusals.counts.get('limit') ?? 0) + (refusals.counts.get('start_time') ?? 0);
+    if (rows.length + refusals.total !== sent || missing > byLimits)
+      throw because(payload, `${missing} rows are missing`);
+    this.counts.spans += rows.length;
+    this.counts.spansRefused += refusals.total;
+  }
+}
+
+class DifferenceError extends Error {}
+
+function because(payload: Buffer, why: unknown): DifferenceError {
+  const what = why instanceof Error ? (why.stack ?? why.message) : String(why);
+  return new DifferenceError(
+    `${what.slice(0, 2_000)}\npayload (base64): ${payload.toString('base64').slice(0, 4_000)}`,
+  );
+}
+
+/** From the row that was sent and is most like it. */
+function differences(row: readonly unknown[], expected: readonly (readonly unknown[])[]): string {
+  const candidates = expected.map((candidate) =>
+    SPAN_COLUMNS.flatMap(([name], column) => {
+      const [stored, sent] = [row[column], candidate[column]];
+      return isDeepStrictEqual(stored, sent) ? [] : [{ name, stored, sent }];
+    }),
+  );
+  const [nearest = []] = candidates.toSorted((left, right) => left.length - right.length);
+  return JSON.stringify(nearest);
+}
+
+function spansOf({ resourceSpans }: TracesData): Span[] {
+  return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans));
+}
+
+function withStorableSpans({ resourceSpans }: TracesData): TracesData {
+  return {
+    resourceSpans: resourceSpans.map((outer) => ({
+      ...outer,
+      scopeSpans: outer.scopeSpans.map((inner) => ({
+        ...inner,
+        spans: inner.spans.filter((span) => isStorable(span)),
+      })),
+    })),
+  };
+}
+
+const INT64_END = 2n ** 63n;
+
+/** What OTLP demands of ids, and times that the store's columns hold. */
+function isStorable(span: Span): boolean {
+  const { traceId, spanId, parentSpanId = '', events = [], links = [] } = span;
+  const startNs = BigInt(span.startTimeUnixNano);
+  return (
+    traceId.length === 32 &&
+    spanId.length === 16 &&
+    !/^0+$/.test(traceId) &&
+    !/^0+$/.test(spanId) &&
+    (parentSpanId.length === 0 || parentSpanId.length === 16) &&
+    startNs > 0n &&
+    startNs < 2n ** 32n * 1_000_000_000n &&
+    BigInt(span.endTimeUnixNano) < INT64_END &&
+    events.every((event) => BigInt(event.timeUnixNano) < INT64_END) &&
+    links.every((link) => link.traceId.length === 32 && link.spanId.length === 16)
+  );
+}
