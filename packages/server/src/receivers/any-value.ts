@@ -33,8 +33,6 @@ export const VALUE_TAGS = {
   bytes: 0x3a,
 } as const;
 
-const VALUE_FIELDS = 0b1111_1110;
-
 /** JSON has no word for some doubles; OTLP writes them as strings. */
 export function jsonDouble(value: number): number | string {
   return Number.isFinite(value) && !Object.is(value, -0) ? value : doubleText(value);
@@ -82,7 +80,7 @@ export function decodeAnyValue(reader: ProtobufReader, levels: number, before: J
         value = { bytesValue: bufferOf(reader).toString('base64') };
         break;
       default:
-        reader.skip(tag, VALUE_FIELDS);
+        reader.skip(tag);
     }
   }
   return value;
@@ -90,7 +88,6 @@ export function decodeAnyValue(reader: ProtobufReader, levels: number, before: J
 
 const KEY_TAG = 0x0a;
 const VALUE_TAG = 0x12;
-const KEY_VALUE_FIELDS = 0b110;
 
 function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
   let key = '';
@@ -101,7 +98,7 @@ function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
     else if (tag === VALUE_TAG) {
       reader.range();
       values.push(bufferOf(reader));
-    } else reader.skip(tag, KEY_VALUE_FIELDS);
+    } else reader.skip(tag);
   }
   return { key, value: decodeMergedValue(reader, values, levels) };
 }
@@ -127,7 +124,7 @@ function eachItem(reader: ProtobufReader, decode: () => void): void {
   while (reader.at < reader.end) {
     const tag = reader.tag();
     if (tag !== KEY_TAG) {
-      reader.skip(tag, 0b10);
+      reader.skip(tag);
       continue;
     }
     reader.range();

@@ -110,7 +110,7 @@ function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns
       valueStart = reader.start;
       valueStop = reader.stop;
     } else {
-      reader.skip(tag, 0b110);
+      reader.skip(tag);
     }
   }
   attributes.key(reader.bytes, keyStart, keyStop);

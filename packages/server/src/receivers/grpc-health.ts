@@ -104,7 +104,7 @@ function requestedService(request: Uint8Array): string {
     while (reader.at < reader.end) {
       const tag = reader.tag();
       if (tag !== 0x0a) {
-        reader.skip(tag, 0b10);
+        reader.skip(tag);
         continue;
       }
       reader.range();

@@ -48,7 +48,7 @@ class OtlpDecoder {
     while (reader.at < reader.end) {
       const tag = reader.tag();
       if (tag === tags.resourceSpans) decodeMessage(reader, () => this.#decodeResourceSpans());
-      else reader.skip(tag, 0b10);
+      else reader.skip(tag);
     }
   }
 
@@ -78,7 +78,7 @@ class OtlpDecoder {
           schemaUrlStop = reader.stop;
           break;
         default:
-          reader.skip(tag, 0b1110);
+          reader.skip(tag);
       }
     }
     const refs = entityRefs.length === 0 ? '' : JSON.stringify(entityRefs);
@@ -95,7 +95,7 @@ class OtlpDecoder {
       if (tag === 0x0a) decodeMessage(reader, () => decodeAttribute(reader, attributes));
       else if (tag === 0x10) dropped = reader.uint32();
       else if (tag === 0x1a) decodeMessage(reader, () => entityRefs.push(this.#decodeEntityRef()));
-      else reader.skip(tag, 0b1110);
+      else reader.skip(tag);
     }
     return dropped;
   }
@@ -112,7 +112,7 @@ class OtlpDecoder {
       else if (tag === 0x12) type = this.#text();
       else if (tag === 0x1a) idKeys.push(this.#text());
       else if (tag === 0x22) descriptionKeys.push(this.#text());
-      else reader.skip(tag, 0b1_1110);
+      else reader.skip(tag);
     }
     return entityRef(schemaUrl, type, idKeys, descriptionKeys);
   }
@@ -137,7 +137,7 @@ class OtlpDecoder {
           scope.schemaUrlEnd = reader.stop;
           break;
         default:
-          reader.skip(tag, 0b1110);
+          reader.skip(tag);
       }
     }
     this.#block.addScope(reader.bytes, scope);
@@ -167,7 +167,7 @@ class OtlpDecoder {
           scope.droppedAttributesCount = reader.uint32();
           break;
         default:
-          reader.skip(tag, 0b1_1110);
+          reader.skip(tag);
       }
     }
   }
@@ -184,7 +184,7 @@ class OtlpDecoder {
     while (reader.at < reader.end) {
       const tag = reader.tag();
       if (tag === wanted) decodeMessage(reader, decode);
-      else reader.skip(tag, 0);
+      else reader.skip(tag);
     }
   }
 }

@@ -44,7 +44,7 @@ export function describeOffset(bytes: Uint8Array, offset: number): string {
         const tag = reader.tag();
         const member = (tag & 7) === WireType.bytes ? shape[tag >>> 3] : undefined;
         if (member === undefined) {
-          reader.skip(tag, 0);
+          reader.skip(tag);
           continue;
         }
         const [name, memberShape] = member;

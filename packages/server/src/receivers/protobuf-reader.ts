@@ -147,16 +147,11 @@ export class ProtobufReader {
     this.end = outerEnd;
   }
 
-  /** Skips a field that the message does not know. `known` has a bit for each field number that it does know. */
-  skip(tag: number, known: number): void {
-    const field = tag >>> 3;
-    if (field < 32 && (known >>> field) & 1) {
-      this.#fail(`field ${field} with wire type ${WIRE_TYPE_NAMES[tag & 7] ?? tag & 7}`);
-    }
-    this.#skipValue(tag);
-  }
-
-  #skipValue(tag: number): void {
+  /**
+   * Skips a field that the message does not know. A known number with another wire type is one of these, as for
+   * protobuf's own parsers.
+   */
+  skip(tag: number): void {
     const wireType = tag & 7;
     if (wireType === WireType.startGroup) this.#skipGroup(tag);
     else if (wireType === WireType.varint) this.varint();
@@ -172,7 +167,7 @@ export class ProtobufReader {
       const next = this.tag();
       const wireType = next & 7;
       if (wireType === WireType.startGroup) openFields.push(next >>> 3);
-      else if (wireType !== WireType.endGroup) this.#skipValue(next);
+      else if (wireType !== WireType.endGroup) this.skip(next);
       else if (openFields.pop() !== next >>> 3) this.#fail('the end of another group');
       if (openFields.length > GROUP_DEPTH_MAX) this.#fail('groups nested too deeply');
     }

@@ -100,7 +100,7 @@ export class SpanDecoder {
           span.flags = reader.fixed32();
           break;
         default:
-          reader.skip(tag, 0x1_fffe);
+          reader.skip(tag);
       }
     }
     const refusal = block.endSpan(span);
@@ -116,7 +116,7 @@ export class SpanDecoder {
         span.statusMessageStart = reader.start;
         span.statusMessageEnd = reader.stop;
       } else if (tag === 0x18) span.statusCode = this.#enumeration();
-      else reader.skip(tag, 0b1100);
+      else reader.skip(tag);
     }
   }
 
@@ -148,7 +148,7 @@ export class SpanDecoder {
           dropped = reader.uint32();
           break;
         default:
-          reader.skip(tag, 0b1_1110);
+          reader.skip(tag);
       }
     }
     this.#block.addEvent(reader.bytes, nameStart, nameStop, timeLow, timeHigh, dropped);
@@ -186,7 +186,7 @@ export class SpanDecoder {
           link.flags = reader.fixed32();
           break;
         default:
-          reader.skip(tag, 0b111_1110);
+          reader.skip(tag);
       }
     }
     this.#block.addLink(reader.bytes, link);

@@ -1,7 +1,7 @@
 import type { AnyValue, KeyValue, Span, TracesData } from '@throughline/trace';
 import { BLOCK_LIMITS } from '../../ingest/limits.ts';
 
-/** The bytes are no request: what protobuf's encoding forbids, and known fields of a wrong wire type. */
+/** The bytes are no request: what protobuf's encoding forbids. */
 export class NoRequestError extends Error {}
 
 export interface PlainRequest {
@@ -252,9 +252,6 @@ function fieldsOf(bytes: Buffer, wireTypes: Readonly<Record<number, number>>): F
     const number = Number(tag >> 3n);
     const wire = Number(tag & 7n);
     if (number === 0 || number >= 2 ** 29) throw new NoRequestError('a field number out of range');
-    if (groups.length === 0 && wireTypes[number] !== undefined && wireTypes[number] !== wire) {
-      throw new NoRequestError('a wire type that is not the field’s');
-    }
     let value: bigint | Buffer = 0n;
     if (wire === 0) value = varint();
     else if (wire === 1) value = take(8).readBigUInt64LE();
@@ -266,7 +263,8 @@ function fieldsOf(bytes: Buffer, wireTypes: Readonly<Record<number, number>>): F
     else if (wire === 3) groups.push(number);
     else if (wire !== 4 || groups.pop() !== number) throw new NoRequestError('a wire type that does not exist');
     if (groups.length > GROUP_DEPTH_MAX) throw new NoRequestError('groups too deep');
-    if (groups.length === 0 && wireTypes[number] !== undefined) known.push({ number, value });
+    // A known number with another wire type is an unknown field.
+    if (groups.length === 0 && wireTypes[number] === wire) known.push({ number, value });
   }
   if (groups.length > 0) throw new NoRequestError('a group without end');
   return new Fields(known, count);
