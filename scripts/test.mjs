@@ -13,6 +13,7 @@ import {
   runTool,
   say,
 } from './workspace.mjs';
+import { ensureSenders } from './senders.mjs';
 
 const suites = {
   trace: 'packages/trace/',
@@ -34,6 +35,7 @@ ensureInstalled();
 ensureBuilt();
 ensureChromium();
 ensureClickHouseServer();
+ensureSenders();
 if (process.env.CI && !findChromium()) {
   say('CI must run the browser tests, and there is no Chromium.');
   process.exitCode = 1;

@@ -1,4 +1,4 @@
-"""Sends the trace that test/foreign-sdks.test.ts describes: sender.py http|grpc ENDPOINT SERVICE TRACE_ID START_UNIX_NANO."""
+"""Sends the trace that test/foreign-sdks.test.ts describes: sender.py http|json|grpc ENDPOINT SERVICE TRACE_ID START_UNIX_NANO."""
 
 import sys
 
@@ -15,6 +15,10 @@ if protocol == "grpc":
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
     exporter = OTLPSpanExporter(endpoint=endpoint, insecure=True)
+elif protocol == "json":
+    from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter
+
+    exporter = OTLPSpanExporter(endpoint=endpoint + "/v1/traces")
 else:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 

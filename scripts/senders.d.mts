@@ -1,0 +1,1 @@
+export declare function findSender(language: string): readonly string[] | undefined;
