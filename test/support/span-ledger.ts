@@ -15,7 +15,7 @@ export class SpanLedger {
     this.spansPerRequest = spansPerRequest;
   }
 
-  /** Sends the next request once and writes down what became of it; answers the status, 0 where there was none. */
+  /** Sends the next request once, as JSON, and writes down what became of it; answers the status, 0 where there was none. */
   async send(otlpUrl: string): Promise<number> {
     const number = this.#next++;
     try {
@@ -32,6 +32,16 @@ export class SpanLedger {
       if (!this.acknowledged.has(number) && !this.refused.has(number)) this.unanswered.add(number);
       return 0;
     }
+  }
+
+  /** The same for a sender of one's own, which answers whether it was acknowledged. What it throws goes on. */
+  async enter(post: (number: number) => Promise<boolean>): Promise<boolean> {
+    const number = this.#next++;
+    this.unanswered.add(number);
+    const isAcknowledged = await post(number);
+    this.unanswered.delete(number);
+    (isAcknowledged ? this.acknowledged : this.refused).add(number);
+    return isAcknowledged;
   }
 
   /** Compares the ledger with the store of a collector that has ended: every span by its id. */
