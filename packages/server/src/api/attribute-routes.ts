@@ -21,7 +21,9 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
   return [
     route({
       path: '/api/v1/attributes',
-      summary: 'Keys of the attributes of spans and resources, the most frequent first; counts are estimates',
+      summary:
+        'Keys of the attributes of spans and resources, the most frequent first; counts are estimates, and keys of more than ' +
+        '256 bytes are left out',
       parameters,
       answers: { description: '{attributes: [{key, estimatedSpanCount}]}' },
       asksStore: true,

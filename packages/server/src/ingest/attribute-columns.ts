@@ -3,11 +3,12 @@ import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
+import { REPAIRED_TEXTS } from './utf8.ts';
 
 /**
  * The attributes of spans, resources, scopes, events or links: three parallel columns and the rows' ends in them. Call
  * `key` and then exactly one of the value methods, and `settle` behind the last attribute of a thing. Keys and strings are
- * taken from the sender's bytes unchanged, but for texts that are too long.
+ * the sender's bytes unchanged, but for texts that are too long or no UTF-8.
  */
 export class AttributeColumns {
   readonly keys: LowCardinalityColumn;
@@ -28,7 +29,7 @@ export class AttributeColumns {
   #dropped = 0;
 
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS, losses = new Losses()) {
-    this.keys = new LowCardinalityColumn(seed);
+    this.keys = new LowCardinalityColumn(seed, losses);
     this.valueDepthMax = limits.valueDepthMax;
     this.#valueBytesMax = limits.valueBytesMax;
     this.#attributesMax = limits.attributesMax;
@@ -55,13 +56,14 @@ export class AttributeColumns {
 
   string(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.string);
-    this.values.string(source, start, end - start > this.#valueBytesMax ? this.#cut(source, start) : end);
+    const stop = end - start > this.#valueBytesMax ? this.#cut(source, start) : end;
+    if (this.values.text(source, start, stop)) this.#losses.add(REPAIRED_TEXTS);
   }
 
-  /** A string of less than 128 bytes with its length before it, as one byte: the same in protobuf and in the column. */
+  /** A string of less than 128 bytes with its length before it, as one byte. */
   shortString(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.string);
-    this.values.copy(source, start, end);
+    if (this.values.shortText(source, start, end)) this.#losses.add(REPAIRED_TEXTS);
   }
 
   bytes(source: Uint8Array, start: number, end: number): void {

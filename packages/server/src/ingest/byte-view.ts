@@ -13,11 +13,21 @@ export function viewOf(bytes: Uint8Array): DataView {
   return view;
 }
 
-/** Copies `count` bytes, at least four: word by word, the last word over the one before. */
-export function copyWords(from: DataView, start: number, to: DataView, at: number, count: number): void {
+/**
+ * Copies `count` bytes, at least four: word by word, the last word over the one before. Answers the bits that any of the
+ * words has.
+ */
+export function copyWords(from: DataView, start: number, to: DataView, at: number, count: number): number {
   const last = count - 4;
-  for (let index = 0; index < last; index += 4) to.setUint32(at + index, from.getUint32(start + index, true), true);
-  to.setUint32(at + last, from.getUint32(start + last, true), true);
+  let bits = 0;
+  for (let index = 0; index < last; index += 4) {
+    const word = from.getInt32(start + index, true);
+    bits |= word;
+    to.setInt32(at + index, word, true);
+  }
+  const word = from.getInt32(start + last, true);
+  to.setInt32(at + last, word, true);
+  return bits | word;
 }
 
 /** True where `count` bytes, at least four, are the same. */

@@ -4,6 +4,7 @@ import type { BlockLimits } from './limits.ts';
 import type { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 import type { LinkFields } from './span-fields.ts';
+import { REPAIRED_TEXTS } from './utf8.ts';
 
 /** The events of all spans, one after the other; `ends` says where each span's events end. */
 export class EventColumns {
@@ -19,7 +20,7 @@ export class EventColumns {
   #countedAttributes = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
-    this.names = new LowCardinalityColumn(seed);
+    this.names = new LowCardinalityColumn(seed, losses);
     this.attributes = new AttributeColumns(seed, limits, losses);
   }
 
@@ -90,9 +91,11 @@ export class LinkColumns {
   readonly attributeCounts = new Uint32Buffer();
   readonly attributes: AttributeColumns;
   readonly ends = new Uint32Buffer();
+  readonly #losses: Losses;
   #countedAttributes = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
+    this.#losses = losses;
     this.attributes = new AttributeColumns(seed, limits, losses);
   }
 
@@ -108,7 +111,8 @@ export class LinkColumns {
   add(source: Uint8Array, link: LinkFields): void {
     this.traceIds.copy(source, link.traceIdStart, link.traceIdEnd);
     this.spanIds.copy(source, link.spanIdStart, link.spanIdEnd);
-    this.traceStates.string(source, link.traceStateStart, link.traceStateEnd);
+    const isRepaired = this.traceStates.text(source, link.traceStateStart, link.traceStateEnd);
+    if (isRepaired) this.#losses.add(REPAIRED_TEXTS);
     this.flags.push(link.flags);
     this.dropped.push(link.droppedAttributesCount + this.attributes.settle());
     this.attributeCounts.push(this.attributes.count - this.#countedAttributes);

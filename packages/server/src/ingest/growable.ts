@@ -1,4 +1,5 @@
 import { copyWords, viewOf } from './byte-view.ts';
+import { repairedText } from './utf8.ts';
 
 /** Plain growable memory. Lengths are public and may be lowered to forget what was appended last. */
 
@@ -11,6 +12,9 @@ const SMALL_USES = 16;
 
 /** Strings up to this are copied word by word; a call into native code costs more than that. */
 const SHORT_BYTES = 256;
+
+/** The highest bit of each of four bytes. */
+const BEYOND_ASCII = 0x80808080 | 0;
 
 export class ByteBuffer {
   bytes = new Uint8Array(FIRST_CAPACITY);
@@ -34,19 +38,27 @@ export class ByteBuffer {
     this.bytes.fill(0, this.length, (this.length += count));
   }
 
-  copy(source: Uint8Array, start: number, end: number): void {
+  /** Answers 0 where all of it is ASCII; where it is not, or is long, any other number. */
+  copy(source: Uint8Array, start: number, end: number): number {
     const count = end - start;
     this.reserve(count);
     const { bytes, length } = this;
+    let bits = 0;
     if (count < 4) {
-      for (let index = 0; index < count; index++) bytes[length + index] = source[start + index] as number;
+      for (let index = 0; index < count; index++) {
+        const byte = source[start + index] as number;
+        bits |= byte;
+        bytes[length + index] = byte;
+      }
     } else if (count <= SHORT_BYTES) {
-      copyWords(viewOf(source), start, this.view, length, count);
+      bits = copyWords(viewOf(source), start, this.view, length, count);
     } else {
       // Not `subarray`, which is slower for a Buffer.
       bytes.set(new Uint8Array(source.buffer, source.byteOffset + start, count), length);
+      bits = BEYOND_ASCII;
     }
     this.length = length + count;
+    return bits & BEYOND_ASCII;
   }
 
   /** Appends what stands from `start` on so many times more; each copy doubles what the next one copies. */
@@ -79,6 +91,19 @@ export class ByteBuffer {
     this.copy(source, start, end);
   }
 
+  /** The same for a text, which is in UTF-8 afterwards. Answers whether it had to be repaired. */
+  text(source: Uint8Array, start: number, end: number): boolean {
+    const { length } = this;
+    this.varint(end - start);
+    return this.copy(source, start, end) !== 0 && this.#repair(length, source, start, end);
+  }
+
+  /** A text of less than 128 bytes behind its length, which is one byte: the same in protobuf and in ClickHouse's String. */
+  shortText(source: Uint8Array, start: number, end: number): boolean {
+    const { length } = this;
+    return this.copy(source, start, end) !== 0 && this.#repair(length, source, start + 1, end);
+  }
+
   uint64(value: number): void {
     const view = this.room(8);
     view.setUint32(0, value % 0x1_0000_0000, true);
@@ -109,6 +134,15 @@ export class ByteBuffer {
       this.#smallUses = 0;
       this.#replace(new Uint8Array(FIRST_CAPACITY));
     }
+  }
+
+  /** Replaces the text that has been appended from `length` on, if it is not in UTF-8. */
+  #repair(length: number, source: Uint8Array, start: number, end: number): boolean {
+    const repaired = repairedText(source, start, end);
+    if (repaired === null) return false;
+    this.length = length;
+    this.string(repaired, 0, repaired.length);
+    return true;
   }
 
   #grow(needed: number): void {

@@ -15,6 +15,7 @@ import {
 import { RollupBounds, type RollupLimits } from './rollup-bounds.ts';
 import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
+import { REPAIRED_TEXTS } from './utf8.ts';
 
 export interface IngestOptions {
   readonly spool: Spool;
@@ -71,6 +72,7 @@ export class Ingest {
   readonly #limits: IngestLimits;
   readonly #accepted: Counter;
   readonly #rejected: Counter<'reason'>;
+  readonly #repairedTexts: Counter;
   readonly #limitCounter: LimitCounter;
   readonly #retentionMs: number;
   readonly #now: () => number;
@@ -119,6 +121,11 @@ export class Ingest {
       registers: [registry],
     });
     for (const reason of REFUSAL_CODES) this.#rejected.inc({ reason }, 0);
+    this.#repairedTexts = new Counter({
+      name: 'throughline_repaired_texts_total',
+      help: 'Texts of accepted spans that were not in UTF-8; each broken part became U+FFFD',
+      registers: [registry],
+    });
   }
 
   /** What one request and one span may hold. */
@@ -205,9 +212,16 @@ export class Ingest {
     for (const [reason, count] of refused.counts) this.#rejected.inc({ reason }, count);
     for (const [limit, count] of refused.limits) this.#limitCounter.reached(limit, count);
     const warning = rows > 0 ? message : '';
-    if (warning !== '') for (const [limit, count] of losses) this.#limitCounter.reached(limit, count);
+    if (warning !== '') this.#countLosses(losses);
     const words = [refused.message, warning].filter((part) => part !== '').join('; ');
     return { kind: 'stored', acceptedSpans: rows, rejectedSpans: refused.total, message: words };
+  }
+
+  #countLosses(losses: ReadonlyMap<string, number>): void {
+    for (const [what, count] of losses) {
+      if (what === REPAIRED_TEXTS) this.#repairedTexts.inc(count);
+      else this.#limitCounter.reached(what, count);
+    }
   }
 
   /** Resolves when everything that was decoded before has been answered. */

@@ -1,4 +1,9 @@
-/** What was left out of a request's spans while they were kept, by the key of the limit that they were beyond. */
+import { REPAIRED_TEXTS } from './utf8.ts';
+
+/**
+ * What was left out of a request's spans while they were kept, by the key of the limit that they were beyond, and how many
+ * texts were repaired, by `REPAIRED_TEXTS`.
+ */
 export class Losses {
   readonly counts = new Map<string, number>();
 
@@ -17,6 +22,7 @@ export class Losses {
 }
 
 const WHAT: Readonly<Record<string, string>> = {
+  [REPAIRED_TEXTS]: 'texts were repaired',
   'ingest.attributesMax': 'attributes were dropped',
   'ingest.valueDepthMax': 'attributes nested too deeply were dropped',
   'ingest.valueBytesMax': 'texts that are too long were cut or dropped',

@@ -1,5 +1,7 @@
 import { equalWords, hashWords, viewOf } from './byte-view.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import type { Losses } from './losses.ts';
+import { REPAIRED_TEXTS, repairedText } from './utf8.ts';
 
 const FIRST_SLOTS = 64;
 
@@ -11,13 +13,14 @@ const PROBES_MAX = 32;
 
 /**
  * A column of strings of which many are equal: each distinct string once, and a number for each row. Strings are
- * compared as bytes and never decoded.
+ * compared as bytes, and decoded only where they are no UTF-8.
  */
 export class LowCardinalityColumn {
   /** The distinct strings, each as a length and its bytes. */
   readonly entries = new ByteBuffer();
   readonly indexes = new Uint32Buffer();
   readonly #seed: number;
+  readonly #losses: Losses;
   /** Where an entry's bytes begin and end in `entries`. */
   readonly #starts = new Uint32Buffer();
   readonly #ends = new Uint32Buffer();
@@ -30,9 +33,10 @@ export class LowCardinalityColumn {
   readonly #followers = new Uint32Buffer();
   #last = 0;
 
-  /** `seed` keeps senders from knowing which strings collide. */
-  constructor(seed: number) {
+  /** `seed` keeps senders from knowing which strings collide. Texts that are not in UTF-8 are repaired and counted. */
+  constructor(seed: number, losses: Losses) {
     this.#seed = seed;
+    this.#losses = losses;
   }
 
   get entryCount(): number {
@@ -98,9 +102,18 @@ export class LowCardinalityColumn {
 
   #add(source: Uint8Array, start: number, end: number, hash: number, slot: number): number {
     const entry = this.entryCount;
+    const { length } = this.entries;
     this.entries.varint(end - start);
-    this.#starts.push(this.entries.length);
-    this.entries.copy(source, start, end);
+    const begin = this.entries.length;
+    if (this.entries.copy(source, start, end) !== 0) {
+      const repaired = repairedText(source, start, end);
+      if (repaired !== null) {
+        this.entries.length = length;
+        this.#losses.add(REPAIRED_TEXTS);
+        return this.#find(repaired, 0, repaired.length);
+      }
+    }
+    this.#starts.push(begin);
     this.#ends.push(this.entries.length);
     this.#hashes.push(hash);
     this.#followers.push(entry + 1);

@@ -22,9 +22,9 @@ export class ResourceColumns {
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.attributes = new AttributeColumns(seed, limits, losses);
-    this.schemaUrls = new LowCardinalityColumn(seed);
-    this.entityRefs = new LowCardinalityColumn(seed);
-    this.services = new LowCardinalityColumn(seed);
+    this.schemaUrls = new LowCardinalityColumn(seed, losses);
+    this.entityRefs = new LowCardinalityColumn(seed, losses);
+    this.services = new LowCardinalityColumn(seed, losses);
   }
 
   get lastRow(): number {
@@ -108,9 +108,9 @@ export class ScopeColumns {
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.attributes = new AttributeColumns(seed, limits, losses);
-    this.names = new LowCardinalityColumn(seed);
-    this.versions = new LowCardinalityColumn(seed);
-    this.schemaUrls = new LowCardinalityColumn(seed);
+    this.names = new LowCardinalityColumn(seed, losses);
+    this.versions = new LowCardinalityColumn(seed, losses);
+    this.schemaUrls = new LowCardinalityColumn(seed, losses);
   }
 
   get lastRow(): number {

@@ -9,6 +9,7 @@ import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-colu
 import type { LinkFields, SpanFields } from './span-fields.ts';
 import { beyond, checkEvent, checkLink, checkSpan, startsTooEarly, startsTooLate } from './span-check.ts';
 import { secondsOf } from './time.ts';
+import { REPAIRED_TEXTS } from './utf8.ts';
 
 /** Bytes of a row in the columns of fixed width and the ends of arrays. */
 const FIXED_ROW_BYTES = 200;
@@ -69,7 +70,7 @@ export class SpanBlock {
   /** `seed`: any 32 bits that senders do not know. */
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS) {
     this.#limits = limits;
-    this.names = new LowCardinalityColumn(seed);
+    this.names = new LowCardinalityColumn(seed, this.losses);
     this.attributes = new AttributeColumns(seed, limits, this.losses);
     this.resources = new ResourceColumns(seed, limits, this.losses);
     this.scopes = new ScopeColumns(seed, limits, this.losses);
@@ -208,8 +209,9 @@ export class SpanBlock {
     this.kinds.byte(span.kind);
     this.statusCodes.byte(span.statusCode);
     const messageStart = span.statusMessageStart;
-    this.statusMessages.string(source, messageStart, this.#textEnd(source, messageStart, span.statusMessageEnd));
-    this.traceStates.string(source, span.traceStateStart, span.traceStateEnd);
+    const messageEnd = this.#textEnd(source, messageStart, span.statusMessageEnd);
+    if (this.statusMessages.text(source, messageStart, messageEnd)) this.losses.add(REPAIRED_TEXTS);
+    if (this.traceStates.text(source, span.traceStateStart, span.traceStateEnd)) this.losses.add(REPAIRED_TEXTS);
     this.startSeconds.push(seconds);
     this.startNs.push(span.startLow);
     this.startNs.push(span.startHigh);

@@ -50,7 +50,7 @@ export function decodeAnyValue(reader: ProtobufReader, levels: number, before: J
     const tag = reader.tag();
     switch (tag) {
       case VALUE_TAGS.string:
-        value = { stringValue: text(reader) };
+        value = { stringValue: reader.text() };
         break;
       case VALUE_TAGS.bool:
         reader.varint();
@@ -94,7 +94,7 @@ function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
   const values: Buffer[] = [];
   while (reader.at < reader.end) {
     const tag = reader.tag();
-    if (tag === KEY_TAG) key = text(reader);
+    if (tag === KEY_TAG) key = reader.text();
     else if (tag === VALUE_TAG) {
       reader.range();
       values.push(bufferOf(reader));
@@ -133,11 +133,6 @@ function eachItem(reader: ProtobufReader, decode: () => void): void {
     reader.leave(listEnd);
   }
   reader.leave(outerEnd);
-}
-
-function text(reader: ProtobufReader): string {
-  reader.range();
-  return bufferOf(reader).toString('utf8');
 }
 
 /** A view of the last length-delimited value. */

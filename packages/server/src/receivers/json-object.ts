@@ -48,14 +48,15 @@ export class JsonObject {
     for (let index = 0; index < items.length; index++) yield this.item(name, index, items[index]);
   }
 
+  /** Lone surrogates, which UTF-8 cannot hold, are U+FFFD. */
   string(name: string): string {
     const value = this.get(name) ?? '';
-    return isString(value) ? value : this.fail(name, 'a string', value);
+    return isString(value) ? value.toWellFormed() : this.fail(name, 'a string', value);
   }
 
   strings(name: string): string[] {
     return this.array(name).map((item, index) => {
-      return isString(item) ? item : fail(memberPath(this, name, index), 'a string', item);
+      return isString(item) ? item.toWellFormed() : fail(memberPath(this, name, index), 'a string', item);
     });
   }
 

@@ -2,7 +2,7 @@ import type { AttributeColumns } from '../ingest/attribute-columns.ts';
 import type { Refusals } from '../ingest/ingest.ts';
 import { MalformedRequestError } from '../ingest/result.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
-import { bufferOf } from './any-value.ts';
+import { REPAIRED_TEXTS } from '../ingest/utf8.ts';
 import { decodeAttribute } from './attribute-decoder.ts';
 import { describeOffset } from './otlp-path.ts';
 import { emptyScope, entityRef, type JsonEntityRef } from './otlp-fields.ts';
@@ -11,7 +11,8 @@ import { SpanDecoder } from './span-decoder.ts';
 
 /**
  * Appends the spans of an ExportTraceServiceRequest (`opentelemetry/proto/collector/trace/v1`, opentelemetry-proto 1.x),
- * which is TracesData on the wire. Strings go into the columns as the bytes that they are. Fields may come in any order
+ * which is TracesData on the wire. Strings go into the columns as the bytes that they are, those
+ * that are no UTF-8 with U+FFFD. Fields may come in any order
  * and unknown ones are skipped; of a repeated single field the last one holds.
  *
  * Throws `MalformedRequestError`, whose message says where, and `RequestTooLargeError`.
@@ -50,6 +51,7 @@ class OtlpDecoder {
       if (tag === tags.resourceSpans) decodeMessage(reader, () => this.#decodeResourceSpans());
       else reader.skip(tag);
     }
+    if (reader.repairedTexts > 0) this.#block.losses.add(REPAIRED_TEXTS, reader.repairedTexts);
   }
 
   /** Twice: the resource may stand behind its spans. */
@@ -108,10 +110,10 @@ class OtlpDecoder {
     const descriptionKeys: string[] = [];
     while (reader.at < reader.end) {
       const tag = reader.tag();
-      if (tag === 0x0a) schemaUrl = this.#text();
-      else if (tag === 0x12) type = this.#text();
-      else if (tag === 0x1a) idKeys.push(this.#text());
-      else if (tag === 0x22) descriptionKeys.push(this.#text());
+      if (tag === 0x0a) schemaUrl = reader.text();
+      else if (tag === 0x12) type = reader.text();
+      else if (tag === 0x1a) idKeys.push(reader.text());
+      else if (tag === 0x22) descriptionKeys.push(reader.text());
       else reader.skip(tag);
     }
     return entityRef(schemaUrl, type, idKeys, descriptionKeys);
@@ -170,11 +172,6 @@ class OtlpDecoder {
           reader.skip(tag);
       }
     }
-  }
-
-  #text(): string {
-    this.#reader.range();
-    return bufferOf(this.#reader).toString('utf8');
   }
 
   /** Decodes every message with this tag in the message that has just been read and that began there. */

@@ -1,7 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import type { AttributeColumns } from '../ingest/attribute-columns.ts';
 import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields } from '../ingest/span-fields.ts';
+import { REPAIRED_TEXTS } from '../ingest/utf8.ts';
 import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
 import { appendUsualAttribute } from './json-attribute.ts';
 import { readAnyValue } from './json-any-value.ts';
@@ -24,6 +26,8 @@ export function decodeOtlpJson(
   objectsMax = OTLP_HTTP_LIMITS.jsonObjectsMax,
 ): void {
   new OtlpJsonDecoder(block, refusals).decodeRequest(parseJson(body, objectsMax));
+  // Which of its texts, nobody sees any more.
+  if (!isUtf8(body)) block.losses.add(REPAIRED_TEXTS);
 }
 
 const SPAN_KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(

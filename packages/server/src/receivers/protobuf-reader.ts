@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { MalformedRequestError } from '../ingest/result.ts';
 
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
@@ -32,6 +33,8 @@ export class ProtobufReader {
   /** The last length-delimited value. */
   start = 0;
   stop = 0;
+  /** How many strings that `text` has read were not in UTF-8. */
+  repairedTexts = 0;
   readonly #view: DataView;
 
   constructor(bytes: Uint8Array) {
@@ -131,6 +134,15 @@ export class ProtobufReader {
     this.start = this.at;
     this.stop = stop;
     this.at = stop;
+  }
+
+  /** The string that `range` reads; what is no UTF-8 in it is U+FFFD. */
+  text(): string {
+    this.range();
+    const { bytes, start, stop } = this;
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start);
+    if (!isUtf8(text)) this.repairedTexts += 1;
+    return text.toString('utf8');
   }
 
   /** Begins to read a message that stands inside of the one that is read now. Answers what `leave` wants. */

@@ -18,7 +18,7 @@ function exactly(name: string, type: string): string {
 
 /**
  * What the store should answer for these spans, in the order in which they stand in the request. With `latin1`, strings
- * outside of arrays and maps stand for the bytes that were sent, which need not be UTF-8.
+ * outside of arrays and maps stand for bytes.
  */
 export function expectedRows(data: TracesData, encoding: 'utf8' | 'latin1' = 'utf8'): unknown[][] {
   const hex = (text: string): string => toHex(text, encoding);

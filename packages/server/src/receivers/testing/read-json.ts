@@ -81,8 +81,9 @@ function readSpan(span: Json): Span {
 }
 
 function entityRef(ref: Json): object {
-  const [schemaUrl, type] = [text(member(ref, 'schemaUrl')), text(member(ref, 'type'))];
-  const [idKeys, descriptionKeys] = [list(ref, 'idKeys').map(text), list(ref, 'descriptionKeys').map(text)];
+  const [schemaUrl, type] = [asText(text(member(ref, 'schemaUrl'))), asText(text(member(ref, 'type')))];
+  const keys = (name: string): string[] => list(ref, name).map((key) => asText(text(key)));
+  const [idKeys, descriptionKeys] = [keys('idKeys'), keys('descriptionKeys')];
   return {
     ...(schemaUrl !== '' && { schemaUrl }),
     ...(type !== '' && { type }),
@@ -119,10 +120,10 @@ function anyValue(json: Json, depth: number, toText: (value: string) => string):
   if (name === 'doubleValue') return { doubleValue: double(value(name)) };
   if (name === 'bytesValue') return { bytesValue: Buffer.from(text(value(name)), 'base64').toString('base64') };
   const items = objects(value(name), 'values');
-  if (name === 'arrayValue') return { arrayValue: { values: items.map((item) => anyValue(item, depth + 1, same)) } };
+  if (name === 'arrayValue') return { arrayValue: { values: items.map((item) => anyValue(item, depth + 1, asText)) } };
   const values = items.map((item) => ({
-    key: text(member(item, 'key')),
-    value: anyValue(member(item, 'value'), depth + 1, same),
+    key: asText(text(member(item, 'key'))),
+    value: anyValue(member(item, 'value'), depth + 1, asText),
   }));
   return { kvlistValue: { values } };
 }
@@ -158,8 +159,9 @@ function asBytes(value: string): string {
   return Buffer.from(value, 'utf8').toString('latin1');
 }
 
-function same(value: string): string {
-  return value;
+/** Inside of arrays and maps. */
+function asText(value: string): string {
+  return value.toWellFormed();
 }
 
 function text(json: Json): string {

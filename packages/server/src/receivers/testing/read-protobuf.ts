@@ -5,7 +5,7 @@ import { BLOCK_LIMITS } from '../../ingest/limits.ts';
 export class NoRequestError extends Error {}
 
 export interface PlainRequest {
-  /** Every field present. Strings are the bytes as sent, as latin1; inside of arrays and maps they are text. */
+  /** Every field present. Strings are their UTF-8 as latin1; inside of arrays and maps they are text. */
   readonly data: TracesData;
 }
 
@@ -118,10 +118,7 @@ function attributes(
 
 function attribute(body: Buffer): KeyValue {
   const fields = fieldsOf(body, { 1: 2, 2: 2 });
-  const value = fields.merged(2);
-  // A value of several fields is put together as text, which has U+FFFD for what is no UTF-8.
-  const isOneField = fields.all(2).length === 1 && fieldsOf(value, {}).count === 1;
-  return { key: fields.text(1), value: anyValue(value, 0, isOneField ? latin1 : repaired) };
+  return { key: fields.text(1), value: anyValue(fields.merged(2), 0, repaired) };
 }
 
 function anyValue(body: Buffer, depth: number, text: (bytes: Buffer) => string): AnyValue {
@@ -167,10 +164,7 @@ function enumeration(value: bigint): number {
   return value <= 0xffn ? Number(value) : 0;
 }
 
-function latin1(bytes: Buffer): string {
-  return bytes.toString('latin1');
-}
-
+/** As UTF-8 with U+FFFD for what is none; each byte a character, as the rows of strings are compared. */
 function repaired(bytes: Buffer): string {
   return Buffer.from(bytes.toString('utf8')).toString('latin1');
 }
@@ -186,12 +180,8 @@ interface Field {
 
 class Fields {
   readonly known: readonly Field[];
-  /** Unknown ones as well. */
-  readonly count: number;
-
-  constructor(known: readonly Field[], count: number) {
+  constructor(known: readonly Field[]) {
     this.known = known;
-    this.count = count;
   }
 
   all(number: number): Buffer[] {
@@ -218,7 +208,7 @@ class Fields {
   }
 
   text(number: number): string {
-    return latin1(this.last(number));
+    return repaired(this.last(number));
   }
 
   hex(number: number): string {
@@ -231,7 +221,6 @@ function fieldsOf(bytes: Buffer, wireTypes: Readonly<Record<number, number>>): F
   const known: Field[] = [];
   const groups: number[] = [];
   let at = 0;
-  let count = 0;
   const take = (length: number): Buffer => {
     if (length > bytes.length - at) throw new NoRequestError('cut off');
     at += length;
@@ -248,7 +237,6 @@ function fieldsOf(bytes: Buffer, wireTypes: Readonly<Record<number, number>>): F
   };
   while (at < bytes.length) {
     const tag = varint();
-    count += 1;
     const number = Number(tag >> 3n);
     const wire = Number(tag & 7n);
     if (number === 0 || number >= 2 ** 29) throw new NoRequestError('a field number out of range');
@@ -267,5 +255,5 @@ function fieldsOf(bytes: Buffer, wireTypes: Readonly<Record<number, number>>): F
     if (groups.length === 0 && wireTypes[number] === wire) known.push({ number, value });
   }
   if (groups.length > 0) throw new NoRequestError('a group without end');
-  return new Fields(known, count);
+  return new Fields(known);
 }
