@@ -142,11 +142,12 @@ function differences(row: readonly unknown[], expected: readonly (readonly unkno
   return JSON.stringify(nearest);
 }
 
-function spansOf({ resourceSpans }: TracesData): Span[] {
+export function spansOf({ resourceSpans }: TracesData): Span[] {
   return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans));
 }
 
-function withStorableSpans({ resourceSpans }: TracesData): TracesData {
+/** Without the spans that OTLP, or the columns of the store, forbid. */
+export function withStorableSpans({ resourceSpans }: TracesData): TracesData {
   return {
     resourceSpans: resourceSpans.map((outer) => ({
       ...outer,
