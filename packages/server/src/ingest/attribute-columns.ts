@@ -3,6 +3,7 @@ import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
+import type { Marks } from './marks.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
 /**
@@ -167,17 +168,20 @@ export class AttributeColumns {
     this.ends.push(this.count);
   }
 
-  /** Puts what `restore` needs on the stack. */
-  save(stack: number[]): void {
-    stack.push(this.count, this.values.length, this.keys.entryCount, this.ends.length);
+  /** Saves what `restore` takes. */
+  save(marks: Marks): void {
+    marks.save(this.count);
+    marks.save(this.values.length);
+    marks.save(this.keys.entryCount);
+    marks.save(this.ends.length);
   }
 
-  /** Takes from the stack what `save` put there, and forgets what has been appended since. */
-  restore(stack: number[]): void {
-    this.ends.length = stack.pop() as number;
-    this.keys.truncateEntries(stack.pop() as number);
-    this.#settledBytes = stack.pop() as number;
-    this.#settledCount = stack.pop() as number;
+  /** Takes what `save` has put there, and forgets what has been appended since. */
+  restore(marks: Marks): void {
+    this.ends.length = marks.take();
+    this.keys.truncateEntries(marks.take());
+    this.#settledBytes = marks.take();
+    this.#settledCount = marks.take();
     this.discard();
   }
 

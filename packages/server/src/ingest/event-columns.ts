@@ -3,6 +3,7 @@ import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import type { BlockLimits } from './limits.ts';
 import type { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
+import type { Marks } from './marks.ts';
 import type { LinkFields } from './span-fields.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
@@ -54,17 +55,19 @@ export class EventColumns {
     this.attributes.endRow();
   }
 
-  save(stack: number[]): void {
-    stack.push(this.count, this.names.entryCount, this.ends.length);
-    this.attributes.save(stack);
+  save(marks: Marks): void {
+    marks.save(this.count);
+    marks.save(this.names.entryCount);
+    marks.save(this.ends.length);
+    this.attributes.save(marks);
   }
 
-  restore(stack: number[]): void {
-    this.attributes.restore(stack);
+  restore(marks: Marks): void {
+    this.attributes.restore(marks);
     this.#countedAttributes = this.attributes.count;
-    this.ends.length = stack.pop() as number;
-    this.names.truncateEntries(stack.pop() as number);
-    const count = stack.pop() as number;
+    this.ends.length = marks.take();
+    this.names.truncateEntries(marks.take());
+    const count = marks.take();
     this.ns.length = count * 2;
     this.names.indexes.length = count;
     this.dropped.length = this.attributeCounts.length = count;
@@ -124,17 +127,19 @@ export class LinkColumns {
     this.attributes.endRow();
   }
 
-  save(stack: number[]): void {
-    stack.push(this.count, this.traceStates.length, this.ends.length);
-    this.attributes.save(stack);
+  save(marks: Marks): void {
+    marks.save(this.count);
+    marks.save(this.traceStates.length);
+    marks.save(this.ends.length);
+    this.attributes.save(marks);
   }
 
-  restore(stack: number[]): void {
-    this.attributes.restore(stack);
+  restore(marks: Marks): void {
+    this.attributes.restore(marks);
     this.#countedAttributes = this.attributes.count;
-    this.ends.length = stack.pop() as number;
-    this.traceStates.length = stack.pop() as number;
-    const count = stack.pop() as number;
+    this.ends.length = marks.take();
+    this.traceStates.length = marks.take();
+    const count = marks.take();
     this.traceIds.length = count * 16;
     this.spanIds.length = count * 8;
     this.flags.length = this.dropped.length = this.attributeCounts.length = count;

@@ -4,6 +4,7 @@ import { Uint32Buffer } from './growable.ts';
 import type { BlockLimits } from './limits.ts';
 import type { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
+import type { Marks } from './marks.ts';
 
 /** The name that OpenTelemetry gives to a service which does not say its own. */
 const UNKNOWN_SERVICE = Buffer.from('unknown_service');
@@ -56,17 +57,20 @@ export class ResourceColumns {
     this.entityRefs.append(entities, 0, entities.length);
   }
 
-  save(stack: number[]): void {
-    stack.push(this.dropped.length, this.schemaUrls.entryCount, this.entityRefs.entryCount, this.services.entryCount);
-    this.attributes.save(stack);
+  save(marks: Marks): void {
+    marks.save(this.dropped.length);
+    marks.save(this.schemaUrls.entryCount);
+    marks.save(this.entityRefs.entryCount);
+    marks.save(this.services.entryCount);
+    this.attributes.save(marks);
   }
 
-  restore(stack: number[]): void {
-    this.attributes.restore(stack);
-    this.services.truncateEntries(stack.pop() as number);
-    this.entityRefs.truncateEntries(stack.pop() as number);
-    this.schemaUrls.truncateEntries(stack.pop() as number);
-    const rows = stack.pop() as number;
+  restore(marks: Marks): void {
+    this.attributes.restore(marks);
+    this.services.truncateEntries(marks.take());
+    this.entityRefs.truncateEntries(marks.take());
+    this.schemaUrls.truncateEntries(marks.take());
+    const rows = marks.take();
     this.dropped.length = this.valueEnds.length = rows;
     this.schemaUrls.indexes.length = this.entityRefs.indexes.length = this.services.indexes.length = rows;
   }
@@ -131,17 +135,20 @@ export class ScopeColumns {
     this.schemaUrls.append(source, scope.schemaUrlStart, scope.schemaUrlEnd);
   }
 
-  save(stack: number[]): void {
-    stack.push(this.dropped.length, this.names.entryCount, this.versions.entryCount, this.schemaUrls.entryCount);
-    this.attributes.save(stack);
+  save(marks: Marks): void {
+    marks.save(this.dropped.length);
+    marks.save(this.names.entryCount);
+    marks.save(this.versions.entryCount);
+    marks.save(this.schemaUrls.entryCount);
+    this.attributes.save(marks);
   }
 
-  restore(stack: number[]): void {
-    this.attributes.restore(stack);
-    this.schemaUrls.truncateEntries(stack.pop() as number);
-    this.versions.truncateEntries(stack.pop() as number);
-    this.names.truncateEntries(stack.pop() as number);
-    const rows = stack.pop() as number;
+  restore(marks: Marks): void {
+    this.attributes.restore(marks);
+    this.schemaUrls.truncateEntries(marks.take());
+    this.versions.truncateEntries(marks.take());
+    this.names.truncateEntries(marks.take());
+    const rows = marks.take();
     this.dropped.length = this.valueEnds.length = rows;
     this.names.indexes.length = this.versions.indexes.length = this.schemaUrls.indexes.length = rows;
   }

@@ -4,6 +4,7 @@ import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { Losses } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
+import { Marks } from './marks.ts';
 import { RequestTooLargeError, type SpanRefusal } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
@@ -17,6 +18,8 @@ const FIXED_ROW_BYTES = 200;
 const ATTRIBUTE_BYTES = 6;
 const EVENT_BYTES = 24;
 const LINK_BYTES = 48;
+
+const DAY_SECONDS = 86_400;
 
 /** Bytes of a resource or a scope beside its attributes. */
 const SHARED_BYTES = 64;
@@ -55,9 +58,11 @@ export class SpanBlock {
   readonly losses = new Losses();
 
   readonly #limits: BlockLimits;
-  readonly #requestMark: number[] = [];
-  readonly #spanMark: number[] = [];
+  readonly #requestMark = new Marks();
+  readonly #spanMark = new Marks();
   readonly #requestDays = new Set<number>();
+  /** A second at which one of these days begins; infinity before the first. */
+  #dayStart = Number.POSITIVE_INFINITY;
   #requestBytes = 0;
   #requestRows = 0;
   #earliestSecond = 0;
@@ -65,6 +70,8 @@ export class SpanBlock {
   #droppedEvents = 0;
   #droppedLinks = 0;
   #replicatedBytes = 0;
+  /** What the last resource and the last scope take in each row. */
+  #sharedRowBytes = 0;
   #itemProblem: SpanRefusal | null = null;
 
   /** `seed`: any 32 bits that senders do not know. */
@@ -108,18 +115,17 @@ export class SpanBlock {
     this.#latestSecond = latestSecond;
     this.losses.clear();
     this.#requestRows = this.rowCount;
-    this.#requestMark.length = 0;
-    this.#requestMark.push(
-      this.rowCount,
-      this.statusMessages.length,
-      this.traceStates.length,
-      this.names.entryCount,
-      this.#replicatedBytes,
-    );
+    this.#requestMark.clear();
+    this.#requestMark.save(this.rowCount);
+    this.#requestMark.save(this.statusMessages.length);
+    this.#requestMark.save(this.traceStates.length);
+    this.#requestMark.save(this.names.entryCount);
+    this.#requestMark.save(this.#replicatedBytes);
     this.resources.save(this.#requestMark);
     this.scopes.save(this.#requestMark);
     this.#saveSpan(this.#requestMark);
     this.#requestDays.clear();
+    this.#dayStart = Number.POSITIVE_INFINITY;
     this.#requestBytes = this.byteLength;
   }
 
@@ -128,11 +134,11 @@ export class SpanBlock {
     this.#restoreSpan(mark);
     this.scopes.restore(mark);
     this.resources.restore(mark);
-    this.#replicatedBytes = mark.pop() as number;
-    const names = mark.pop() as number;
-    this.traceStates.length = mark.pop() as number;
-    this.statusMessages.length = mark.pop() as number;
-    this.#truncateRows(mark.pop() as number);
+    this.#replicatedBytes = mark.take();
+    const names = mark.take();
+    this.traceStates.length = mark.take();
+    this.statusMessages.length = mark.take();
+    this.#truncateRows(mark.take());
     this.names.truncateEntries(names);
   }
 
@@ -148,17 +154,19 @@ export class SpanBlock {
     entityRefs: string,
   ): void {
     this.resources.add(source, schemaUrlStart, schemaUrlEnd, droppedAttributesCount, entityRefs);
+    this.#sharedRowBytes = this.resources.lastRowBytes + this.scopes.lastRowBytes;
     this.#checkRequestBytes();
   }
 
   /** The scope of the spans that follow; its attributes have been appended to `scopes.attributes`. */
   addScope(source: Uint8Array, scope: ScopeFields): void {
     this.scopes.add(source, scope);
+    this.#sharedRowBytes = this.resources.lastRowBytes + this.scopes.lastRowBytes;
     this.#checkRequestBytes();
   }
 
   beginSpan(): void {
-    this.#spanMark.length = 0;
+    this.#spanMark.clear();
     this.#saveSpan(this.#spanMark);
     this.#itemProblem = null;
     this.#droppedEvents = this.#droppedLinks = 0;
@@ -230,7 +238,7 @@ export class SpanBlock {
     this.attributes.endRow();
     this.events.endRow();
     this.links.endRow();
-    this.#replicatedBytes += this.resources.lastRowBytes + this.scopes.lastRowBytes;
+    this.#replicatedBytes += this.#sharedRowBytes;
     this.#checkRequestBytes();
     return null;
   }
@@ -285,26 +293,29 @@ export class SpanBlock {
       const message = `more than ${itemAttributesPerSpanMax} attributes of events or links in a span`;
       return beyond('ingest.itemAttributesPerSpanMax', message);
     }
-    const day = Math.floor(seconds / 86_400);
+    // Nearly always the day of the span before.
+    if (seconds >= this.#dayStart && seconds < this.#dayStart + DAY_SECONDS) return null;
+    const day = Math.floor(seconds / DAY_SECONDS);
     if (!this.#requestDays.has(day)) {
       if (this.#requestDays.size === daysPerRequestMax) {
         return beyond('ingest.daysPerRequestMax', `start times on more than ${daysPerRequestMax} days in a request`);
       }
       this.#requestDays.add(day);
     }
+    this.#dayStart = day * DAY_SECONDS;
     return null;
   }
 
-  #saveSpan(stack: number[]): void {
-    this.attributes.save(stack);
-    this.events.save(stack);
-    this.links.save(stack);
+  #saveSpan(marks: Marks): void {
+    this.attributes.save(marks);
+    this.events.save(marks);
+    this.links.save(marks);
   }
 
-  #restoreSpan(stack: number[]): void {
-    this.links.restore(stack);
-    this.events.restore(stack);
-    this.attributes.restore(stack);
+  #restoreSpan(marks: Marks): void {
+    this.links.restore(marks);
+    this.events.restore(marks);
+    this.attributes.restore(marks);
   }
 
   #truncateRows(rows: number): void {

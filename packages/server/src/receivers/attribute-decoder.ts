@@ -12,25 +12,36 @@ import type { ProtobufReader } from './protobuf-reader.ts';
 const KEY_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 
-/**
- * Appends the KeyValue that the reader stands in. Nearly all have a short key, then a short scalar value, and nothing
- * else; these are read from the bytes at once. The reader is at the message's end then.
- */
+/** Appends the KeyValue that the reader stands in. The reader is at the message's end then. */
 export function decodeAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
-  const { bytes, at: begin, end } = reader;
+  const { bytes, at, end } = reader;
+  if (appendUsualAttribute(bytes, at, end, attributes)) reader.at = end;
+  else decodeAttributeOrDrop(reader, attributes);
+}
+
+/**
+ * Appends a KeyValue as nearly all are: a short key, then a short scalar value, and nothing else; these are read from the bytes at
+ * once. Answers false, and has appended nothing, where it is another.
+ */
+export function appendUsualAttribute(
+  bytes: Uint8Array,
+  begin: number,
+  end: number,
+  attributes: AttributeColumns,
+): boolean {
   // An index behind the bytes answers undefined, and every comparison with it is false.
   const keyStart = begin + 2;
   const keyEnd = keyStart + (bytes[begin + 1] as number);
   const valueStart = keyEnd + 2;
-  const isUsual =
+  return (
     bytes[begin] === KEY_TAG &&
     keyEnd - keyStart < 0x80 &&
     valueStart < end &&
     bytes[keyEnd] === VALUE_TAG &&
     valueStart + (bytes[keyEnd + 1] as number) === end &&
-    end - valueStart < 0x80;
-  if (isUsual && appendShortValue(bytes, keyStart, keyEnd, valueStart, end, attributes)) reader.at = end;
-  else decodeAttributeOrDrop(reader, attributes);
+    end - valueStart < 0x80 &&
+    appendShortValue(bytes, keyStart, keyEnd, valueStart, end, attributes)
+  );
 }
 
 /** Answers false, and has appended nothing, where the value is none of the usual ones. */

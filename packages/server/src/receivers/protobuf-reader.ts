@@ -35,12 +35,13 @@ export class ProtobufReader {
   stop = 0;
   /** How many strings that `text` has read were not in UTF-8. */
   repairedTexts = 0;
-  readonly #view: DataView;
+  /** Of `bytes`. */
+  readonly view: DataView;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
     this.end = bytes.length;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   tag(): number {
@@ -98,7 +99,7 @@ export class ProtobufReader {
 
   fixed32(): number {
     if (this.at + 4 > this.end) this.#fail('truncated');
-    this.low = this.#view.getUint32(this.at, true);
+    this.low = this.view.getUint32(this.at, true);
     this.high = 0;
     this.at += 4;
     return this.low;
@@ -106,14 +107,14 @@ export class ProtobufReader {
 
   fixed64(): void {
     if (this.at + 8 > this.end) this.#fail('truncated');
-    this.low = this.#view.getUint32(this.at, true);
-    this.high = this.#view.getUint32(this.at + 4, true);
+    this.low = this.view.getUint32(this.at, true);
+    this.high = this.view.getUint32(this.at + 4, true);
     this.at += 8;
   }
 
   double(): number {
     if (this.at + 8 > this.end) this.#fail('truncated');
-    const value = this.#view.getFloat64(this.at, true);
+    const value = this.view.getFloat64(this.at, true);
     this.at += 8;
     return value;
   }

@@ -1,7 +1,7 @@
 import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
-import { decodeAttribute } from './attribute-decoder.ts';
+import { appendUsualAttribute, decodeAttribute } from './attribute-decoder.ts';
 import { emptyLink, storedEnumeration } from './otlp-fields.ts';
 import { decodeMessage, type ProtobufReader } from './protobuf-reader.ts';
 
@@ -26,7 +26,9 @@ export class SpanDecoder {
     const block = this.#block;
     span.reset(reader.bytes);
     block.beginSpan();
-    while (reader.at < reader.end) {
+    for (;;) {
+      this.#decodeUsual();
+      if (reader.at >= reader.end) break;
       const tag = reader.tag();
       switch (tag) {
         case 0x0a:
@@ -105,6 +107,70 @@ export class SpanDecoder {
     }
     const refusal = block.endSpan(span);
     if (refusal !== null) this.#refusals.add(refusal);
+  }
+
+  /**
+   * Reads fields as nearly all of them are, short and of the usual wire types, from the bytes at once; stops before the first other
+   * one. The reader's checks are these: what stands behind the end of a message is never taken for a part of it.
+   */
+  #decodeUsual(): void {
+    const reader = this.#reader;
+    const span = this.#span;
+    const { attributes } = this.#block;
+    const { bytes, end, view } = reader;
+    let { at } = reader;
+    for (;;) {
+      const start = at + 2;
+      const byte = bytes[at + 1] as number;
+      const stop = start + byte;
+      // An index behind the bytes answers undefined, and every comparison with it is false.
+      const isRange = byte < 0x80 && stop <= end;
+      switch (bytes[at]) {
+        case 0x4a:
+          if (!isRange || !appendUsualAttribute(bytes, start, stop, attributes)) break;
+          at = stop;
+          continue;
+        case 0x0a:
+          if (!isRange) break;
+          span.traceIdStart = start;
+          at = span.traceIdEnd = stop;
+          continue;
+        case 0x12:
+          if (!isRange) break;
+          span.spanIdStart = start;
+          at = span.spanIdEnd = stop;
+          continue;
+        case 0x22:
+          if (!isRange) break;
+          span.parentSpanIdStart = start;
+          at = span.parentSpanIdEnd = stop;
+          continue;
+        case 0x2a:
+          if (!isRange) break;
+          span.nameStart = start;
+          at = span.nameEnd = stop;
+          continue;
+        case 0x30:
+          if (!(byte < 0x80 && start <= end)) break;
+          span.kind = storedEnumeration(byte);
+          at = start;
+          continue;
+        case 0x39:
+          if (at + 9 > end) break;
+          span.startLow = view.getUint32(at + 1, true);
+          span.startHigh = view.getUint32(at + 5, true);
+          at += 9;
+          continue;
+        case 0x41:
+          if (at + 9 > end) break;
+          span.endLow = view.getUint32(at + 1, true);
+          span.endHigh = view.getUint32(at + 5, true);
+          at += 9;
+          continue;
+      }
+      reader.at = at;
+      return;
+    }
   }
 
   #decodeStatus(span: SpanFields): void {
