@@ -77,7 +77,7 @@ interface PendingRequest {
 
 /**
  * Posts bodies to one address over kept connections. Its requests are not traced, and do not keep the process alive. It speaks HTTP/1.1
- * itself: see docs/decisions/0009-exporting-over-bare-sockets.md.
+ * itself: see docs/decisions/0011-exporting-over-bare-sockets.md.
  */
 export class Poster {
   readonly #options: PosterOptions;
