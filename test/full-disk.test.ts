@@ -4,12 +4,17 @@ import { rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServicesResponse } from '../packages/trace/src/api-types.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newDirectory, runCommand, startCollector } from './support/collector.ts';
+import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
 import type { Collector } from './support/collector.ts';
+import { Pressure } from './support/pressure.ts';
 import { eventually } from './support/processes.ts';
+import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 import { aRequest, postJson } from './support/traces.ts';
 
 const DISK_MIB = 192;
+const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+/** How often the disk is filled and freed again under load. */
+const FILLINGS = IS_LONG ? 30 : 2;
 const mountPoint = newDirectory();
 const canMount =
   process.platform === 'linux' &&
@@ -56,6 +61,33 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
     expect(await storedSpans(collector)).toBe(acknowledged);
   });
 
+  it(
+    `filled and freed ${FILLINGS} times under load: what was acknowledged is stored once`,
+    { timeout: FILLINGS * 30_000 },
+    async () => {
+      const ledger = new SpanLedger(50);
+      const other = await startCollector({ dataDirectory: join(mountPoint, 'under-load') });
+      const pressure = new Pressure(other, ledger, { httpSenders: 3, grpcSenders: 1, everyMs: 20, refusedMs: 20 });
+      for (let filling = 0; filling < FILLINGS; filling++) {
+        await grows(ledger.acknowledged);
+        fill(ballast);
+        await grows(ledger.refused);
+        rmSync(ballast);
+      }
+      await grows(ledger.acknowledged);
+      await pressure.stop();
+      await eventually('it is ready', async () => (await fetch(`${other.apiUrl}/readyz`)).ok, 30_000);
+      await eventually('everything is stored', () => isSpoolEmpty(other), 30_000);
+      await other.stop({ keepData: true });
+
+      const audit = await ledger.audit(other.dataDirectory);
+      console.log(JSON.stringify({ fillings: FILLINGS, requests: ledger.counts, ...audit }));
+      expect(audit).toMatchObject(NOTHING_WRONG);
+      expect(ledger.counts.unanswered).toBe(0);
+      rmSync(other.dataDirectory, { recursive: true });
+    },
+  );
+
   it('at the start is one clear line and a non-zero exit', async () => {
     const other = join(mountPoint, 'other');
     fill(ballast);
@@ -77,6 +109,11 @@ describe.skipIf(!canMount)('a full disk (needs the right to mount a tmpfs)', () 
     expect(command.output().trim().split('\n')).toHaveLength(1);
   });
 });
+
+async function grows(requests: ReadonlySet<number>): Promise<void> {
+  const before = requests.size;
+  await eventually('twenty more', () => requests.size > before + 20);
+}
 
 /** Writes until not a byte is left. */
 function fill(path: string): void {

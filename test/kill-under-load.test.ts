@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
-import { newDirectory, startCollector } from './support/collector.ts';
+import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.ts';
 import type { Collector } from './support/collector.ts';
 import { descendantsOf, eventually, isAlive } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
@@ -38,9 +38,7 @@ describe('under load, what was acknowledged is stored once, whoever is killed', 
       await collector.stop({ keepData: true });
 
       const audit = await ledger.audit(dataDirectory);
-      const { acknowledged, refused, unanswered } = ledger;
-      const counts = { acknowledged: acknowledged.size, refused: refused.size, unanswered: unanswered.size };
-      console.log(`${victim}: ${JSON.stringify({ seed: SEED, kills: KILLS, requests: counts, ...audit })}`);
+      console.log(`${victim}: ${JSON.stringify({ seed: SEED, kills: KILLS, requests: ledger.counts, ...audit })}`);
       expect(audit).toMatchObject(NOTHING_WRONG);
       expect(audit.acknowledgedSpans).toBeGreaterThan(KILLS * SPANS_PER_REQUEST);
       rmSync(dataDirectory, { recursive: true });
@@ -82,9 +80,4 @@ function kill(pid: number): void {
   } catch {
     // The engine goes with its collector.
   }
-}
-
-async function isSpoolEmpty(collector: Collector): Promise<boolean> {
-  const metrics = await (await fetch(`${collector.apiUrl}/metrics`)).text();
-  return /^throughline_spool_backlog_segments 0$/m.test(metrics);
 }

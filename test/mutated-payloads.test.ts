@@ -12,7 +12,7 @@ import { spansOf, withStorableSpans } from '../packages/server/src/receivers/tes
 import { readJson } from '../packages/server/src/receivers/testing/read-json.ts';
 import { readProtobuf, type PlainRequest } from '../packages/server/src/receivers/testing/read-protobuf.ts';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
-import { startCollector, type Collector } from './support/collector.ts';
+import { isSpoolEmpty, startCollector } from './support/collector.ts';
 import { MutantSenders, type Send } from './support/mutant-senders.ts';
 import { eventually, residentBytes } from './support/processes.ts';
 
@@ -94,7 +94,7 @@ it(
       );
     }
     senders.close();
-    await eventually('everything is stored', () => isStored(collector), 60_000);
+    await eventually('everything is stored', () => isSpoolEmpty(collector), 60_000);
 
     expect(await (await fetch(`${collector.apiUrl}/readyz`)).json()).toMatchObject({ problems: [], warnings: [] });
     expect(collector.enginePid()).toBe(enginePid);
@@ -139,11 +139,6 @@ async function sendAll(
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, sendSome));
-}
-
-async function isStored(collector: Collector): Promise<boolean> {
-  const metrics = await (await fetch(`${collector.apiUrl}/metrics`)).text();
-  return /^throughline_spool_backlog_segments 0$/m.test(metrics);
 }
 
 async function readBack(dataDirectory: string, expectation: Expectation): Promise<{ stored: number; unknown: number }> {

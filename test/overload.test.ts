@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { startCollector, type Collector } from './support/collector.ts';
+import { isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';
 import { Pressure } from './support/pressure.ts';
 import { eventually, residentBytes } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
@@ -72,22 +72,16 @@ async function sustainableRate(collector: Collector, ledger: SpanLedger, seconds
   const pressure = new Pressure(collector, ledger, { httpSenders: 4, grpcSenders: 0, everyMs: 0, refusedMs: 100 });
   await delay(seconds * 1_000);
   await pressure.stop();
-  await eventually('all is stored', () => isStored(collector), 120_000);
+  await eventually('all is stored', () => isSpoolEmpty(collector), 120_000);
   return ((await storedSpans(collector)) - before) / ((performance.now() - begin) / 1_000);
-}
-
-async function isStored(collector: Collector): Promise<boolean> {
-  return (await metric(collector, 'throughline_spool_backlog_segments')) === 0;
 }
 
 async function audit(collector: Collector, ledger: SpanLedger, figures: object): Promise<void> {
   await collector.stop({ keepData: true });
   const found = await ledger.audit(collector.dataDirectory);
-  const { acknowledged, refused, unanswered } = ledger;
-  const requests = { acknowledged: acknowledged.size, refused: refused.size, unanswered: unanswered.size };
-  console.log(JSON.stringify({ ...figures, requests, ...found }));
+  console.log(JSON.stringify({ ...figures, requests: ledger.counts, ...found }));
   expect(found).toMatchObject(NOTHING_WRONG);
-  expect(unanswered.size).toBe(0);
+  expect(ledger.counts.unanswered).toBe(0);
   rmSync(collector.dataDirectory, { recursive: true });
 }
 
@@ -108,7 +102,7 @@ describe('under load', { timeout: (OVERLOAD_SECONDS + STEADY_SECONDS + 300) * 1_
     const begin = performance.now();
     await eventually('it is ready', async () => (await fetch(`${collector.apiUrl}/readyz`)).ok, RECOVERY_MS);
     await eventually('a request is taken', async () => (await ledger.send(collector.otlpUrl)) === 200, RECOVERY_MS);
-    await eventually('everything is stored', () => isStored(collector), RECOVERY_MS);
+    await eventually('everything is stored', () => isSpoolEmpty(collector), RECOVERY_MS);
     const recoveryMs = Math.round(performance.now() - begin);
 
     const seconds = OVERLOAD_SECONDS;
@@ -135,7 +129,7 @@ describe('under load', { timeout: (OVERLOAD_SECONDS + STEADY_SECONDS + 300) * 1_
     const pressure = new Pressure(collector, ledger, { httpSenders: 12, grpcSenders: 4, everyMs: 100, refusedMs: 100 });
     const samples = await watch(collector, STEADY_SECONDS);
     await pressure.stop();
-    await eventually('everything is stored', () => isStored(collector), RECOVERY_MS);
+    await eventually('everything is stored', () => isSpoolEmpty(collector), RECOVERY_MS);
     const part = (from: number, to: number, of: (sample: Memory) => number): number =>
       samples
         .slice(Math.floor(from * samples.length), Math.floor(to * samples.length))

@@ -15,6 +15,12 @@ export class SpanLedger {
     this.spansPerRequest = spansPerRequest;
   }
 
+  /** How many requests had which end. */
+  get counts(): Readonly<Record<'acknowledged' | 'refused' | 'unanswered', number>> {
+    const { acknowledged, refused, unanswered } = this;
+    return { acknowledged: acknowledged.size, refused: refused.size, unanswered: unanswered.size };
+  }
+
   /** Sends the next request once, as JSON, and writes down what became of it; answers the status, 0 where there was none. */
   async send(otlpUrl: string): Promise<number> {
     const number = this.#next++;
