@@ -1,4 +1,5 @@
 import { encodeOtlp } from '../../packages/server/src/receivers/testing/encode-otlp.ts';
+import { SERVICE } from './span-ledger.ts';
 
 /** Stands in the bytes where the number does. */
 const MARK = 0xa5c3_96e1;
@@ -17,7 +18,7 @@ export class NumberedRequest {
     this.bytes = encodeOtlp({
       resourceSpans: [
         {
-          resource: { attributes: [{ key: 'service.name', value: { stringValue: 'ledger' } }] },
+          resource: { attributes: [{ key: 'service.name', value: { stringValue: SERVICE } }] },
           scopeSpans: [
             {
               scope: { name: 'ledger' },

@@ -50,7 +50,7 @@ export class SpanLedger {
     return isAcknowledged;
   }
 
-  /** Compares the ledger with the store of a collector that has ended: every span by its id. */
+  /** Compares the ledger with the store of a collector that has ended: every span of the ledger's service by its id. */
   async audit(dataDirectory: string): Promise<Audit> {
     const stored = await storedRequests(join(dataDirectory, 'store'));
     const { spansPerRequest, acknowledged, refused, unanswered } = this;
@@ -88,7 +88,7 @@ function aNumberedRequest(number: number, spans: number): string {
   return JSON.stringify({
     resourceSpans: [
       {
-        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'ledger' } }] },
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: SERVICE } }] },
         scopeSpans: [
           {
             spans: Array.from({ length: spans }, (_, index) => ({
@@ -111,8 +111,11 @@ interface StoredRequest {
   readonly distinct: number;
 }
 
+/** Of every span that a ledger's requests have. */
+export const SERVICE = 'ledger';
+
 const STORED_REQUESTS = `SELECT reinterpretAsUInt32(reverse(substring(toString(span_id), 1, 4))) AS request,
-  toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans GROUP BY request`;
+  toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans WHERE service = '${SERVICE}' GROUP BY request`;
 
 /** Asks the store itself; no collector may run on it. */
 async function storedRequests(directory: string): Promise<Map<number, StoredRequest>> {

@@ -1,0 +1,77 @@
+import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { TracesData } from '../packages/trace/src/otlp.ts';
+import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './support/collector.ts';
+import { Pressure } from './support/pressure.ts';
+import { eventually } from './support/processes.ts';
+import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
+import { aRequest, postJson, traceIdOf } from './support/traces.ts';
+
+const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+const JUMPS = IS_LONG ? 200 : 8;
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** Within the retention and the hour that spans may be ahead, so that none is refused for its time. */
+const OFFSETS_MS = [0, 120 * MINUTE_MS, -50 * MINUTE_MS, 20 * DAY_MS, -1];
+
+function startWithJumpingClock(dataDirectory: string, offsetsMs: readonly number[]): Promise<Collector> {
+  const clock = new URL('./support/jumping-clock.mjs', import.meta.url);
+  const env = { NODE_OPTIONS: `--import=${clock.href}`, CLOCK_OFFSETS_MS: offsetsMs.join(',') };
+  return startCollector({ dataDirectory, env });
+}
+
+it(
+  `a clock that jumps ${JUMPS} times, days ahead and back, loses nothing, stores nothing twice and holds nothing up`,
+  { timeout: 60_000 + JUMPS * 2_000 },
+  async () => {
+    const dataDirectory = newDirectory();
+    const ledger = new SpanLedger(50);
+    let collector = await startWithJumpingClock(dataDirectory, OFFSETS_MS);
+    const pressure = new Pressure(collector, ledger, { httpSenders: 3, grpcSenders: 1, everyMs: 20, refusedMs: 20 });
+    for (let jump = 0; jump < JUMPS; jump++) {
+      process.kill(collector.pid, 'SIGUSR2');
+      // More than a segment's age, so that segments begin and end under different times.
+      await delay(300);
+      await expectFindable(collector, `after-jump-${jump}`);
+    }
+    await pressure.stop();
+    await collector.stop({ keepData: true });
+    // The next one starts before what stands in the directory.
+    collector = await startWithJumpingClock(dataDirectory, [-30 * MINUTE_MS]);
+    await expectFindable(collector, 'after-the-start');
+    await eventually('everything is stored', () => isSpoolEmpty(collector));
+    expect(await (await fetch(`${collector.apiUrl}/readyz`)).json()).toMatchObject({ problems: [], warnings: [] });
+    await collector.stop({ keepData: true });
+
+    const audit = await ledger.audit(dataDirectory);
+    console.log(JSON.stringify({ jumps: JUMPS, requests: ledger.counts, ...audit }));
+    expect(audit).toMatchObject(NOTHING_WRONG);
+    expect(ledger.counts).toMatchObject({ refused: 0, unanswered: 0 });
+    rmSync(dataDirectory, { recursive: true });
+  },
+);
+
+it('a clock that is two hours behind refuses the spans of the present one by one, and says so', async () => {
+  const collector = await startWithJumpingClock(newDirectory(), [-120 * MINUTE_MS]);
+  const response = await postJson(collector.otlpUrl, aRequest('ahead', 3));
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({
+    partialSuccess: {
+      rejectedSpans: '3',
+      errorMessage: expect.stringContaining("further ahead of the collector's clock") as string,
+    },
+  });
+  await collector.stop();
+});
+
+async function expectFindable(collector: Collector, name: string): Promise<void> {
+  const response = await postJson(collector.otlpUrl, aRequest(name, 1));
+  expect([response.status, await response.text()]).toEqual([200, '{}']);
+  const url = `${collector.apiUrl}/api/v1/traces/${traceIdOf(`${name}-0`)}`;
+  const trace = await eventually('the trace is findable', async () => {
+    const answer = await fetch(url);
+    return answer.ok ? ((await answer.json()) as TracesData) : undefined;
+  });
+  expect(trace.resourceSpans).toHaveLength(1);
+}
