@@ -27,7 +27,7 @@ const senders = {
     tools: [['go', 'version']],
     install: 'Go 1.26 or newer (https://go.dev/dl)',
     prepare: (folder) => {
-      const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly' };
+      const env = { ...process.env, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=readonly -buildvcs=false' };
       step('go', ['build', '-o', join(folder, 'sender'), '.'], { cwd: join(sources, 'go'), env });
     },
     command: (folder) => [join(folder, 'sender')],
