@@ -9,7 +9,7 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 import { aRequest, postJson, traceIdOf } from './support/traces.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
-const JUMPS = IS_LONG ? 200 : 8;
+const JUMPS = IS_LONG ? 200 : 5;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** Within the retention and the hour that spans may be ahead, so that none is refused for its time. */
