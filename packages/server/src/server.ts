@@ -146,7 +146,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
-      samplingRoute((service) => sampling.controller.sampling(service)),
+      samplingRoute(sampling.told, Date.now),
       ...healthRoutes({
         registry,
         readiness: () =>

@@ -26,6 +26,10 @@ describe('ApiClient', () => {
     await client.headlines(['aa', 'bb']);
     await client.trace('aa');
     await client.story('aa');
+    await client.traceSampling('aa');
+    await client.sampling('a b');
+    await client.sampling();
+    await client.system();
     expect(urls.map((url) => url.replace('http://127.0.0.1:4319/api/v1', ''))).toEqual([
       '/services?from=1&to=2',
       '/services/a%2Fb/operations',
@@ -33,6 +37,10 @@ describe('ApiClient', () => {
       '/headlines?ids=aa%2Cbb',
       '/traces/aa',
       '/traces/aa/story',
+      '/traces/aa/sampling',
+      '/sampling?service=a+b',
+      '/sampling',
+      '/system',
     ]);
   });
 

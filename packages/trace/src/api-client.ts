@@ -7,13 +7,16 @@ import {
   type EndpointsResponse,
   type HeadlinesResponse,
   type OperationsResponse,
+  type SamplingResponse,
   type SeriesQuery,
   type SeriesResponse,
   type ServicesResponse,
+  type SystemResponse,
   type TimeRange,
   type TracesQuery,
   type TracesResponse,
   type TraceResponse,
+  type TraceSamplingResponse,
 } from './api-types.ts';
 import type { TracesData } from './otlp.ts';
 import type { Story } from './story.ts';
@@ -102,6 +105,19 @@ export class ApiClient {
 
   story(traceId: string, options?: RequestOptions): Promise<Story> {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/story`, {}, options);
+  }
+
+  traceSampling(traceId: string, options?: RequestOptions): Promise<TraceSamplingResponse> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/sampling`, {}, options);
+  }
+
+  /** Of one service, or of all. */
+  sampling(service?: string, options?: RequestOptions): Promise<SamplingResponse> {
+    return this.#get('/sampling', { service }, options);
+  }
+
+  system(options?: RequestOptions): Promise<SystemResponse> {
+    return this.#get('/system', {}, options);
   }
 
   endpoints(options?: RequestOptions): Promise<EndpointsResponse> {

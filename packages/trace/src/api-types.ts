@@ -11,6 +11,23 @@ import type { TracesData } from './otlp.ts';
  */
 export type TimeParameter = string;
 
+/** What a count over stored spans is worth. */
+export interface Estimate {
+  /**
+   * `exact`: everything was kept, or the exact counters of the SDKs answer. `estimated`: from sampling weights. `biased`: of
+   * some spans the weight is not known, and they count 1.
+   */
+  readonly basis: 'exact' | 'estimated' | 'biased';
+  /**
+   * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null where it
+   * cannot be told, as of a biased one.
+   */
+  readonly relativeError: number | null;
+}
+
+/** Shares of 0 to 1 between which the share of errors lies in 95 of 100 cases (Wilson); the same twice where it is exact. */
+export type ErrorRateInterval = readonly [low: number, high: number];
+
 export interface ServiceSummary {
   readonly name: string;
   /** Stored rows. */
@@ -20,6 +37,10 @@ export interface ServiceSummary {
   /** Σ sampling weight of the stored rows, each of which counts 1 where its weight is not known. */
   readonly estimatedSpanCount: number;
   readonly estimatedErrorCount: number;
+  /** Of `estimatedSpanCount`. */
+  readonly estimate: Estimate;
+  /** Of `estimatedErrorCount / estimatedSpanCount`; null where there are no spans. */
+  readonly errorRateInterval: ErrorRateInterval | null;
   readonly operationCount: number;
   readonly firstSeenUnixNano: string;
   readonly lastSeenUnixNano: string;
@@ -37,6 +58,8 @@ export interface OperationSummary {
   /** Σ sampling weight, as of a service. */
   readonly estimatedSpanCount: number;
   readonly estimatedErrorCount: number;
+  readonly estimate: Estimate;
+  readonly errorRateInterval: ErrorRateInterval | null;
 }
 
 /** `GET /api/v1/services/{service}/operations?from&to` */
@@ -52,15 +75,25 @@ export interface RequestSeries {
   readonly service: string;
   /** Null in a series of a whole service. */
   readonly operation: string | null;
+  /**
+   * What answered for rate, errors and durations: `counters` where a step or more is told by the SDKs' exact counters, which
+   * count before anything is sampled.
+   */
+  readonly source: 'spans' | 'counters';
+  /** Of the requests of the whole range. */
+  readonly estimate: Estimate;
+  /** Of the whole range; null without a request. */
+  readonly errorRateInterval: ErrorRateInterval | null;
   /** Stored rows; the rate is `estimatedRequestCount / stepSeconds`. */
   readonly requestCount: readonly number[];
   readonly errorCount: readonly number[];
-  /** Σ sampling weight. */
+  /** Σ sampling weight, or what the exact counters say. */
   readonly estimatedRequestCount: readonly number[];
   readonly estimatedErrorCount: readonly number[];
   /** Off by at most 4.4 %; null in a step without a request. */
   readonly p50Ns: readonly (string | null)[];
   readonly p90Ns: readonly (string | null)[];
+  /** Null also in a step that stands for fewer than 500 requests that all were kept: it would be off by far. */
   readonly p99Ns: readonly (string | null)[];
 }
 
@@ -162,6 +195,134 @@ export interface TraceResponse extends TracesData {
 
 /** The header that carries `TraceResponse.spansInTrace`: the body is OTLP and nothing else. */
 export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
+
+/** `GET /api/v1/traces/{traceId}/sampling`: why a trace was kept, from its spans and from what applications are told now. */
+export interface TraceSamplingResponse {
+  readonly traceId: string;
+  readonly estimate: Estimate['basis'];
+  /** For how many traces like it this one stands; null where that is not known. */
+  readonly weight: number | null;
+  /** 1 / weight. */
+  readonly probability: number | null;
+  /** One for each span that decided or raised the threshold, in the order of the trace. */
+  readonly decisions: readonly TraceSamplingDecision[];
+}
+
+export interface TraceSamplingDecision {
+  readonly service: string;
+  readonly operation: string;
+  /** Hex. */
+  readonly spanId: string;
+  /** `th` as sent: hex digits without trailing zeros; '' where the span tells none. */
+  readonly threshold: string;
+  /** That follows from the threshold. */
+  readonly probability: number | null;
+  /** What applications are told of that operation now; null where this collector was never asked about it. */
+  readonly reason: SamplingReason | 'rule' | null;
+  /** One sentence, such as `web kept 1 in 20 traces of POST /buy`. */
+  readonly text: string;
+}
+
+/** Why an operation has its probability. `default`: nothing is known of its rate. `errors`: it is boosted. */
+export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
+
+/** What applications that ask this collector are told of one operation. */
+export interface SampledOperation {
+  readonly service: string;
+  /** What its spans start with. */
+  readonly name: string;
+  /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
+  readonly kind: number;
+  readonly probability: number;
+  readonly reason: SamplingReason;
+  /** What is wanted of it, over all processes; null where its probability is fixed. */
+  readonly tracesPerSecond: number | null;
+  /** Arrivals a second that are decided, over all processes; null where that is not known. */
+  readonly decidedPerSecond: number | null;
+  readonly errorsPerSecond: number;
+  /** When the boost ends if its errors go back to what is usual; null where it has none. */
+  readonly boostedUntilUnixNano: string | null;
+  /** In words, such as `10 traces a second`. */
+  readonly policy: string;
+}
+
+/** What is set in `sampling/settings.json`, or by `PUT /v1/sampling/settings`. */
+export interface SamplingSettingsView {
+  readonly tracesPerSecond: number;
+  readonly errorTracesPerSecond: number;
+  readonly minProbability: number;
+  readonly maxProbability: number;
+  readonly defaultProbability: number;
+  readonly operations: readonly SampledOperationSettings[];
+  readonly rules: readonly SamplingRule[];
+}
+
+export interface SampledOperationSettings {
+  readonly service: string;
+  readonly operation?: string;
+  readonly tracesPerSecond?: number;
+  readonly probability?: number;
+}
+
+export interface SamplingRule {
+  readonly service?: string;
+  readonly name?: string;
+  readonly kind?: string;
+  readonly method?: string;
+  readonly route?: string;
+  readonly path?: string;
+  readonly probability: number;
+}
+
+/** `GET /api/v1/sampling?service` */
+export interface SamplingResponse {
+  readonly operations: readonly SampledOperation[];
+  readonly settings: SamplingSettingsView;
+}
+
+/** `GET /api/v1/system`: how the collector is. Counts are since it started. */
+export interface SystemResponse {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly store: SystemStore;
+  readonly ingest: SystemIngest;
+  readonly retention: {
+    /** Days that spans are kept. */
+    readonly maxAgeDays: number;
+    /** Of the disk, the share above which the oldest days go. */
+    readonly maxDiskShare: number;
+  };
+  /** How often each limit was hit, by the key of its setting; those that never were are left out. */
+  readonly limitsReached: readonly { readonly limit: string; readonly times: number }[];
+  /** What keeps the collector from its work, or wants a person's attention; a sentence each, as at `/readyz`. */
+  readonly problems: readonly string[];
+}
+
+export interface SystemStore {
+  readonly kind: 'embedded' | 'clickhouse';
+  readonly state: 'starting' | 'ready' | 'down' | 'closed';
+  /** Of ClickHouse; null while the store does not answer, as for the others. */
+  readonly engineVersion: string | null;
+  /** Stored spans. */
+  readonly spanCount: number | null;
+  /** Of all tables. */
+  readonly diskBytes: number | null;
+  /** The first and the last UTC day of which spans are stored, such as `2026-11-23`; null while there are none. */
+  readonly firstDay: string | null;
+  readonly lastDay: string | null;
+}
+
+export interface SystemIngest {
+  /** Over the last minute. */
+  readonly spansPerSecond: number;
+  readonly acceptedSpans: number;
+  /** Spans that were refused one by one; reasons without any are left out. */
+  readonly refusedSpans: readonly { readonly reason: string; readonly spans: number }[];
+  /** Acknowledged, and on its way into the store. */
+  readonly spoolBytes: number;
+  /** How long the oldest of it waits. */
+  readonly spoolAgeSeconds: number;
+}
 
 /** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
 export interface EndpointsResponse {

@@ -1,6 +1,7 @@
 import type { RequestSeries } from '@throughline/trace';
 import { BUCKETS_AN_OCTAVE, IS_REQUEST } from '../storage/rollups.ts';
 import { sqlString } from '../storage/sql.ts';
+import { errorRateInterval, estimateOf, weighedByMean } from './estimate.ts';
 import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
 import { queryRows, startConditions, where } from './rows.ts';
 
@@ -63,13 +64,26 @@ function seriesOf(question: SeriesQuestion, rows: readonly JsonRow[]): RequestSe
     series.p90Ns[point] = middleOf(buckets.number(1));
     series.p99Ns[point] = middleOf(buckets.number(2));
   }
-  return Array.from(byName.values(), (series) => ({ series, total: totalOf(series) }))
+  return Array.from(byName.values(), (series) => ({ series: weighed(series), total: totalOf(series) }))
     .toSorted((a, b) => b.total - a.total || compare(a.series, b.series))
     .map(({ series }) => series);
 }
 
-function totalOf({ requestCount }: RequestSeries): number {
-  return requestCount.reduce((sum, count) => sum + count, 0);
+function weighed(series: ReturnType<typeof empty>): RequestSeries {
+  const requests = weighedByMean(totalOf(series), sum(series.estimatedRequestCount));
+  return {
+    ...series,
+    estimate: estimateOf(requests),
+    errorRateInterval: errorRateInterval(sum(series.estimatedErrorCount), requests),
+  };
+}
+
+function totalOf({ requestCount }: Pick<RequestSeries, 'requestCount'>): number {
+  return sum(requestCount);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 function compare(a: RequestSeries, b: RequestSeries): number {
@@ -87,6 +101,7 @@ function empty(service: string, operation: string | null, points: number) {
   return {
     service,
     operation,
+    source: 'spans' as const,
     requestCount: zeros(),
     errorCount: zeros(),
     estimatedRequestCount: zeros(),

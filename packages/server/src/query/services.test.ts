@@ -34,6 +34,8 @@ describe('services and operations', () => {
         errorCount: 0,
         estimatedSpanCount: 1,
         estimatedErrorCount: 0,
+        estimate: { basis: 'exact', relativeError: 0 },
+        errorRateInterval: [0, 0],
         operationCount: 1,
         firstSeenUnixNano: String(TEST_START_NS),
         lastSeenUnixNano: String(TEST_START_NS),
@@ -44,6 +46,8 @@ describe('services and operations', () => {
         errorCount: 1,
         estimatedSpanCount: 6,
         estimatedErrorCount: 4,
+        estimate: { basis: 'estimated', relativeError: expect.any(Number) as number },
+        errorRateInterval: [expect.any(Number), expect.any(Number)],
         operationCount: 2,
         firstSeenUnixNano: String(TEST_START_NS),
         lastSeenUnixNano: String(TEST_START_NS + 86_400_000_000_000n),
@@ -62,7 +66,7 @@ describe('services and operations', () => {
   });
 
   it('lists the operations of one service and none of a service that is not known', async () => {
-    expect(await findOperations(store.context, 'web', ALWAYS)).toEqual([
+    expect(await findOperations(store.context, 'web', ALWAYS)).toMatchObject([
       { name: 'GET /', spanCount: 2, errorCount: 1, estimatedSpanCount: 5, estimatedErrorCount: 4 },
       { name: 'POST /', spanCount: 1, errorCount: 0, estimatedSpanCount: 1, estimatedErrorCount: 0 },
     ]);

@@ -1,7 +1,8 @@
 import type { OperationSummary, ServiceSummary } from '@throughline/trace';
 import { sqlString } from '../storage/sql.ts';
+import { errorRateInterval, estimateOf, weighedByMean } from './estimate.ts';
 import { rollupRange } from './rollup-range.ts';
-import type { QueryContext, TimeRange } from './rows.ts';
+import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
 import { queryRows, where } from './rows.ts';
 
 /**
@@ -16,6 +17,7 @@ export async function findServices(context: QueryContext, range: TimeRange): Pro
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
+    ...worthOf(row),
     operationCount: row.number(5),
     firstSeenUnixNano: row.text(6),
     lastSeenUnixNano: row.text(7),
@@ -35,7 +37,13 @@ export async function findOperations(
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
+    ...worthOf(row),
   }));
+}
+
+function worthOf(row: JsonRow): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
+  const weighed = weighedByMean(row.number(1), row.number(3));
+  return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(row.number(4), weighed) };
 }
 
 export function servicesSql(range: TimeRange): string {

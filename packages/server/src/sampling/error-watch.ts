@@ -25,6 +25,11 @@ export class ErrorWatch {
     return this.#isUp;
   }
 
+  /** How long it stays up if nothing unusual comes any more. */
+  heldForMs(nowMs: number): number {
+    return this.#isUp ? Math.max(0, this.#heldUntilMs - nowMs) : 0;
+  }
+
   get errorsPerSecond(): number {
     const recent = this.#sum();
     return recent.errors / ((Math.max(1, this.#recent.length) * TICK_MS) / 1000);

@@ -26,6 +26,8 @@ export interface OperationSampling {
   readonly errorsPerSecond: number;
   /** What is wanted of it, over all processes; null where its probability is fixed. */
   readonly tracesPerSecond: number | null;
+  /** For how long the boost goes on if its errors go back to what is usual; null where it has none. */
+  readonly boostedForMs: number | null;
 }
 
 /** One operation of one service, over all its processes. */
@@ -89,6 +91,7 @@ export class OperationState {
       ...base,
       ...(isBoosted && { reason: 'errors' }),
       probability,
+      boostedForMs: isBoosted ? this.#errors.heldForMs(nowMs) : null,
       decidedPerSecond: decidedPerSecond ?? null,
       errorsPerSecond,
     };

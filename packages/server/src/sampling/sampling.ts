@@ -76,6 +76,18 @@ export class Sampling {
     this.#timer = setInterval(() => this.#save(), SAVE_INTERVAL_MS).unref();
   }
 
+  /** What applications are told now, for people. Where else messages go is nothing that readers need. */
+  get told() {
+    const { controller } = this;
+    return {
+      get settings() {
+        const { peers: _, ...settings } = controller.settings;
+        return settings;
+      },
+      operations: (service?: string) => controller.sampling(service),
+    };
+  }
+
   /** Writes the state a last time. */
   close(): void {
     clearInterval(this.#timer);
