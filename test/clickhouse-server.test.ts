@@ -146,6 +146,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       'schema_migrations',
       'spans',
       'trace_times',
+      'weight_quarters',
     ]);
   });
 

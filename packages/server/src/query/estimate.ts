@@ -17,7 +17,10 @@ const BIASED: Estimate = { basis: 'biased', relativeError: null };
 
 export function estimateOf({ count, variance, unknown }: Weighed): Estimate {
   if (unknown > 0) return BIASED;
-  return variance > 0 ? { basis: 'estimated', relativeError: (Z * Math.sqrt(variance)) / count } : EXACT;
+  if (variance <= 0) return EXACT;
+  const number = effectiveNumber({ count, variance });
+  // The variance is estimated from as few: Student's t instead of the normal distribution, its first term.
+  return { basis: 'estimated', relativeError: (Z * (1 + (Z * Z + 1) / (4 * number))) / Math.sqrt(number) };
 }
 
 /**
@@ -38,9 +41,4 @@ export function errorRateInterval(errors: number, weighed: Weighed): ErrorRateIn
   const middle = (rate + spread / 2) / (1 + spread);
   const half = Math.sqrt(spread * (rate * (1 - rate) + spread / 4)) / (1 + spread);
   return [Math.max(0, middle - half), Math.min(1, middle + half)];
-}
-
-/** As if each trace had one span, and all of them the same weight. */
-export function weighedByMean(spans: number, count: number): Weighed {
-  return { count, variance: spans > 0 ? count * (count / spans - 1) : 0, unknown: 0 };
 }

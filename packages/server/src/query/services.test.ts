@@ -4,6 +4,7 @@ import { EXTENT_SQL } from './search-windows.ts';
 import { findOperations, findServices, operationsSql, servicesSql } from './services.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
+import { weightsSql } from './weights.ts';
 import { spanCountsSql, traceSummariesSql } from './trace-summary.ts';
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
@@ -75,6 +76,27 @@ describe('services and operations', () => {
   });
 });
 
+describe('spans of which it is not known for how many they stand', () => {
+  it('make a count biased where their SDK states thresholds, and count 1 where it does not', async () => {
+    await using store = await openTestStore();
+    const ours = { 'telemetry.sdk.name': 'throughline' };
+    await store.store([
+      aStoredSpan({ service: 'unknown', resource: ours }),
+      aStoredSpan({ service: 'unknown', resource: ours, traceState: 'ot=th:8' }),
+      aStoredSpan({ service: 'known', resource: ours, traceState: 'ot=th:0' }),
+      aStoredSpan({ service: 'foreign', resource: { 'telemetry.sdk.name': 'opentelemetry' } }),
+    ]);
+    const services = await findServices(store.context, ALWAYS);
+    expect(services.map(({ name, estimate, errorRateInterval }) => [name, estimate, errorRateInterval?.[0]])).toEqual([
+      ['foreign', { basis: 'exact', relativeError: 0 }, 0],
+      ['known', { basis: 'exact', relativeError: 0 }, 0],
+      ['unknown', { basis: 'biased', relativeError: null }, 0],
+    ]);
+    const operations = await findOperations(store.context, 'unknown', ALWAYS);
+    expect(operations).toMatchObject([{ name: 'GET /', estimatedSpanCount: 3, estimate: { basis: 'biased' } }]);
+  });
+});
+
 describe('ranges that are longer than a step of the rollup', () => {
   it('count what a plain look at all spans counts, wherever they begin and end', async () => {
     await using store = await openTestStore();
@@ -142,6 +164,8 @@ describe('the SQL of the smaller questions', () => {
     const ids = ['ab'.repeat(16), 'cd'.repeat(16)];
     await expect(servicesSql(ALWAYS)).toMatchFileSnapshot('snapshots/services.sql');
     await expect(operationsSql("o'brien", range)).toMatchFileSnapshot('snapshots/operations.sql');
+    const weights = { range, service: "o'brien", groupBy: 'operation', of: 'requests' } as const;
+    await expect(weightsSql(weights)).toMatchFileSnapshot('snapshots/weights.sql');
     await expect(traceSummariesSql(ids)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
     await expect(EXTENT_SQL).toMatchFileSnapshot('snapshots/stored-extent.sql');
     await expect(spanCountsSql(ids)).toMatchFileSnapshot('snapshots/span-counts.sql');

@@ -1,23 +1,27 @@
 import type { OperationSummary, ServiceSummary } from '@throughline/trace';
 import { sqlString } from '../storage/sql.ts';
-import { errorRateInterval, estimateOf, weighedByMean } from './estimate.ts';
+import { errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import { rollupRange } from './rollup-range.ts';
 import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
 import { queryRows, where } from './rows.ts';
+import { findWeights } from './weights.ts';
 
 /**
  * Every service with spans that start in the range, by name; exact to the nanosecond. Services and operations beyond the
  * limits of the rollups are counted as `(other)`.
  */
 export async function findServices(context: QueryContext, range: TimeRange): Promise<ServiceSummary[]> {
-  const rows = await queryRows(context, servicesSql(range));
+  const [rows, weights] = await Promise.all([
+    queryRows(context, servicesSql(range)),
+    findWeights(context, { range, service: null, groupBy: 'service', of: 'spans' }),
+  ]);
   return rows.map((row) => ({
     name: row.text(0),
     spanCount: row.number(1),
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row),
+    ...worthOf(row, weights.of(row.text(0), '', row.number(1), row.number(3))),
     operationCount: row.number(5),
     firstSeenUnixNano: row.text(6),
     lastSeenUnixNano: row.text(7),
@@ -30,19 +34,21 @@ export async function findOperations(
   service: string,
   range: TimeRange,
 ): Promise<OperationSummary[]> {
-  const rows = await queryRows(context, operationsSql(service, range));
+  const [rows, weights] = await Promise.all([
+    queryRows(context, operationsSql(service, range)),
+    findWeights(context, { range, service, groupBy: 'operation', of: 'spans' }),
+  ]);
   return rows.map((row) => ({
     name: row.text(0),
     spanCount: row.number(1),
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row),
+    ...worthOf(row, weights.of(service, row.text(0), row.number(1), row.number(3))),
   }));
 }
 
-function worthOf(row: JsonRow): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
-  const weighed = weighedByMean(row.number(1), row.number(3));
+function worthOf(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
   return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(row.number(4), weighed) };
 }
 

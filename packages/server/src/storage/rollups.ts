@@ -32,14 +32,15 @@ export const KEY_SLOTS = 4_096;
 const VALUE_SLOTS = 65_536;
 
 // Old servers make a plain string of the condition's result, and do not take it for a dictionary's column.
-const SERVICE_NAME = `CAST(if(rollup_other >= 2, toLowCardinality('${OTHER}'), service) AS LowCardinality(String)) AS service_name`;
-const OPERATION = `CAST(if(rollup_other >= 1, toLowCardinality('${OTHER}'), name) AS LowCardinality(String)) AS operation`;
+export const SERVICE_NAME = `CAST(if(rollup_other >= 2, toLowCardinality('${OTHER}'), service) AS LowCardinality(String)) AS service_name`;
+export const OPERATION_NAME = `CAST(if(rollup_other >= 1, toLowCardinality('${OTHER}'), name) AS LowCardinality(String))`;
+const OPERATION = `${OPERATION_NAME} AS operation`;
 
 /** Spans that answer a request: SERVER, CONSUMER, a root, or a span whose parent is known to be remote. */
 export const IS_REQUEST = `(kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)`;
 
 /** Counted from the epoch, whatever the server's time zone is. */
-function startOf(seconds: number, column: string): string {
+export function startOf(seconds: number, column: string): string {
   return `toDateTime(intDiv(toUInt32(${column}), ${seconds}) * ${seconds})`;
 }
 

@@ -7,5 +7,5 @@ FROM (
   AND hour < toDateTime(1700006400)
   )
 GROUP BY service_name, grouped
-ORDER BY sum(n) DESC, service_name, grouped
+ORDER BY sum(w) DESC, service_name, grouped
 LIMIT 11

@@ -70,6 +70,8 @@ FROM throughline.operation_quarters GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
       (unit) => `SELECT ${unit}, service_name, operation, is_error, bucket, sum(spans), sum(weight)
 FROM throughline.request_${unit}s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`,
     ),
+    `SELECT quarter, service_name, of_service, operation, sum(excess), sum(variance), sum(request_excess), sum(request_variance),
+  sum(unknown), sum(unknown_requests) FROM throughline.weight_quarters GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
     'SELECT hex(trace_id), min(first_s), max(first_s + length_s) FROM throughline.trace_times GROUP BY 1 ORDER BY 1',
     'SELECT day, key, value, sum(spans) FROM throughline.attribute_values GROUP BY 1, 2, 3 ORDER BY 1, 2, 3',
     "SELECT name, engine FROM system.tables WHERE database = 'throughline' ORDER BY name",
@@ -102,6 +104,10 @@ GROUP BY trace_state, sampling_th ORDER BY trace_state`),
     expect(await store.rows('SELECT sum(spans) FROM throughline.request_hours')).toEqual(
       await store.rows('SELECT sum(spans) FROM throughline.request_minutes'),
     );
+    const spread = await store.rows(`SELECT of_service, sum(excess), sum(variance) > sum(excess), sum(unknown)
+FROM throughline.weight_quarters GROUP BY of_service ORDER BY of_service`);
+    const [[excess] = []] = await store.rows('SELECT sum(sampling_weight - 1) FROM throughline.spans');
+    expect(spread).toEqual([0, 1].map((ofService) => [ofService, excess, 1, 0]));
     const path = join(store.directory, 'left.native');
     writeFileSync(path, segment);
     await engine.insertNativeFile('spans', path, 'left');
@@ -160,7 +166,7 @@ describe('migrate', () => {
 
   it('refuses a store of a newer version, and one whose migrations were others', async () => {
     await expect(migrate(store.engine, MIGRATIONS.slice(0, 2))).rejects.toThrow(
-      'the store has schema 3, this Throughline knows up to 2: use the version that wrote it, or a newer one',
+      'the store has schema 4, this Throughline knows up to 2: use the version that wrote it, or a newer one',
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'spans', statements: () => ['SELECT 1'] };
@@ -175,6 +181,7 @@ describe('migrate', () => {
         "spans ca897c833ebf7086637dc560d4298b229c624dd37073de329dfa3b8bd0833887",
         "sampling 156eafbdf165213c8e4bcf4da5429586a90fca36169987ceaee5426182195884",
         "rollups 686f38976c6b33d35bab3d94953dfed4fda69a516c897bc1354be7b229301cf4",
+        "weights 3906daaefca68d79d44f5f725985910e1ca93446b0ec77326a38604809a0efdc",
       ]
     `);
   });

@@ -5,10 +5,11 @@ import { sqlString } from '../sql.ts';
 import { createSpans } from './0001-spans.ts';
 import { addSampling } from './0002-sampling.ts';
 import { createRollups } from './0003-rollups.ts';
+import { createWeights } from './0004-weights.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createSpans, addSampling, createRollups];
+export const MIGRATIONS: readonly Migration[] = [createSpans, addSampling, createRollups, createWeights];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');

@@ -1,0 +1,69 @@
+import { sqlString } from '../storage/sql.ts';
+import type { Weighed } from './estimate.ts';
+import { queryRows, where, type QueryContext, type TimeRange } from './rows.ts';
+
+const QUARTER_NS = 900_000_000_000n;
+const SECOND_NS = 1_000_000_000n;
+
+/** What is asked: of services as a whole, or of their operations; and of spans, or of requests alone. */
+export interface WeightsQuestion {
+  readonly range: TimeRange;
+  readonly service: string | null;
+  readonly groupBy: 'service' | 'operation';
+  readonly of: 'spans' | 'requests';
+}
+
+/**
+ * What weights are worth in the quarters of an hour that the range touches. Of a range that begins or ends within one, the
+ * variance of its whole quarters is taken for each unit of weight above 1.
+ */
+export class Weights {
+  readonly #byName: ReadonlyMap<string, { excess: number; variance: number; unknown: number }>;
+
+  constructor(byName: ReadonlyMap<string, { excess: number; variance: number; unknown: number }>) {
+    this.#byName = byName;
+  }
+
+  /** Of so many stored rows with this Σ weight. `operation` is '' for a service as a whole. */
+  of(service: string, operation: string, rows: number, weight: number): Weighed {
+    const { excess, variance, unknown } = this.#byName.get(keyOf(service, operation)) ?? NONE;
+    return { count: weight, variance: excess > 0 ? (Math.max(0, weight - rows) * variance) / excess : 0, unknown };
+  }
+}
+
+const NONE = { excess: 0, variance: 0, unknown: 0 };
+
+export async function findWeights(context: QueryContext, question: WeightsQuestion): Promise<Weights> {
+  const rows = await queryRows(context, weightsSql(question));
+  return new Weights(
+    new Map(
+      rows.map((row) => [
+        keyOf(row.text(0), row.text(1)),
+        { excess: row.number(2), variance: row.number(3), unknown: row.number(4) },
+      ]),
+    ),
+  );
+}
+
+export function weightsSql({ range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuestion): string {
+  const prefix = of === 'requests' ? 'request_' : '';
+  return `SELECT service_name, operation, sum(${prefix}excess), sum(${prefix}variance), sum(unknown${of === 'requests' ? '_requests' : ''})
+FROM throughline.weight_quarters
+${where([
+  `of_service = ${groupBy === 'service' ? 1 : 0}`,
+  ...(service === null ? [] : [`service_name = ${sqlString(service)}`]),
+  ...(fromUnixNano === null ? [] : [`quarter >= ${quarterOf(fromUnixNano)}`]),
+  ...(toUnixNano === null ? [] : [`quarter <= ${quarterOf(toUnixNano)}`]),
+])}
+GROUP BY service_name, operation`;
+}
+
+/** The begin of the quarter; a moment outside what a DateTime holds compares as the nearest that it does. */
+function quarterOf(unixNano: bigint): string {
+  const second = (unixNano / QUARTER_NS) * (QUARTER_NS / SECOND_NS);
+  return `toDateTime(toUInt32(${second < 0n ? 0n : second > 0xffff_ffffn ? 0xffff_ffffn : second}))`;
+}
+
+function keyOf(service: string, operation: string): string {
+  return JSON.stringify([service, operation]);
+}
