@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
   AttributesResponse,
+  SamplingResponse,
   SeriesResponse,
   ServicesResponse,
   Story,
+  SystemResponse,
+  TraceSamplingResponse,
   TracesData,
   TracesResponse,
 } from '@throughline/trace';
@@ -250,7 +253,7 @@ describe('a collector with the embedded store', () => {
   });
 
   it('tells a trace id that is malformed from one that is not stored', async () => {
-    for (const path of ['', '/story']) {
+    for (const path of ['', '/story', '/sampling']) {
       expect(await statusOf(server, `/api/v1/traces/${'d'.repeat(32)}${path}`)).toBe(404);
       for (const id of ['d', '0'.repeat(32), 'x'.repeat(32), `${TRACE_ID}0`, "';--"]) {
         expect(await statusOf(server, `/api/v1/traces/${id}${path}`)).toBe(400);
@@ -274,7 +277,9 @@ describe('a collector with the embedded store', () => {
       '/api/v1/headlines',
       '/api/v1/traces/{traceId}',
       '/api/v1/traces/{traceId}/story',
+      '/api/v1/traces/{traceId}/sampling',
       '/api/v1/sampling',
+      '/api/v1/system',
       '/healthz',
       '/readyz',
       '/metrics',
@@ -286,6 +291,59 @@ describe('a collector with the embedded store', () => {
       const url = `${path.replace('{traceId}', TRACE_ID).replace('{service}', 'shop')}?${query}`;
       expect([url, await statusOf(server, url)]).toEqual([url, 200]);
     }
+  });
+
+  it('says what is sampled and why, and how it is itself', async () => {
+    const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
+    const changed = await fetch(`${server.otlpHttpUrl}/v1/sampling/settings`, {
+      method: 'PUT',
+      body: JSON.stringify(settings),
+    });
+    expect(changed.status).toBe(200);
+    const recent = { started: 5_000, decided: 5_000, requests: 5_000, errors: 0 };
+    const told = await fetch(`${server.otlpHttpUrl}/v1/sampling`, {
+      method: 'POST',
+      body: JSON.stringify({
+        version: 1,
+        service: 'shop',
+        instance: 'i1',
+        windowMs: 5_000,
+        operations: [{ name: 'GET', kind: 1, recent, totals: [] }],
+      }),
+    });
+    expect(told.status).toBe(200);
+    const sampling = await get<SamplingResponse>(server, '/api/v1/sampling?service=shop');
+    expect(sampling).toMatchObject({
+      operations: [
+        {
+          service: 'shop',
+          name: 'GET',
+          reason: 'target',
+          probability: 0.02,
+          policy: '20 traces a second',
+          boostedUntilUnixNano: null,
+        },
+      ],
+      settings: { ...settings, defaultProbability: 0.1 },
+    });
+    expect(sampling.settings).not.toHaveProperty('peers');
+    expect((await get<SamplingResponse>(server, '/api/v1/sampling?service=none')).operations).toEqual([]);
+
+    const kept = await get<TraceSamplingResponse>(server, `/api/v1/traces/${TRACE_ID}/sampling`);
+    expect(kept).toMatchObject({
+      traceId: TRACE_ID,
+      estimate: 'exact',
+      weight: 1,
+      decisions: [{ service: 'shop', reason: null }],
+    });
+
+    const system = await get<SystemResponse>(server, '/api/v1/system');
+    expect(system).toMatchObject({
+      store: { kind: 'embedded', state: 'ready', firstDay: '2023-11-14', lastDay: '2023-11-14' },
+      ingest: { acceptedSpans: system.store.spanCount, refusedSpans: [] },
+      problems: [],
+    });
+    expect(system.store.engineVersion).toMatch(/^\d+\./);
   });
 
   it('refuses a second collector on its data directory, and one on its port, and goes on', async () => {

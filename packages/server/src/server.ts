@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { healthRoutes } from './api/health-routes.ts';
+import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
 import { samplingRoute } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
+import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
@@ -18,16 +19,19 @@ import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './ingest/loader.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
+import { findStoreFacts } from './query/store-facts.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
+import { reasonFor } from './sampling/reason.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
 import { Retention } from './storage/retention.ts';
+import { System } from './system.ts';
 import { VERSION } from './version.ts';
 
 /** A collector that takes spans; its questions are answered once `ready` has resolved. */
@@ -70,6 +74,7 @@ const STOP_ORDER = [
   'loader',
   'retention',
   'api',
+  'system',
   'engine',
   'dataDirectory',
 ] as const;
@@ -139,24 +144,37 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
         : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
+    const query = { engine, limits: limits.query };
+    const collectorReadiness = (): Readiness =>
+      readiness({
+        engine: engine.state,
+        spool: spool.status,
+        isStopping: closing !== null,
+        isWithoutGrpc: otlpGrpcAddress === null,
+      });
+    const system = new System({
+      version: VERSION,
+      storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
+      retention: { maxAgeDays: config.retentionDays, maxDiskShare: config.retentionDiskShare },
+      registry,
+      engineState: () => engine.state,
+      spool: () => spool.status,
+      readiness: collectorReadiness,
+      // Whoever asks how the collector is wants to hear it when the store does not answer, too.
+      storeFacts: (signal) => findStoreFacts({ ...query, signal }).catch(() => null),
+    });
+    stops.system = () => Promise.resolve(system.close());
     const routes = [
       ...apiRoutes({
-        query: { engine, limits: limits.query },
+        query,
         headlines: new Headlines(limits.query),
+        samplingReasonOf: (span) => reasonFor(sampling.controller, span),
         registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       samplingRoute(sampling.told, Date.now),
-      ...healthRoutes({
-        registry,
-        readiness: () =>
-          readiness({
-            engine: engine.state,
-            spool: spool.status,
-            isStopping: closing !== null,
-            isWithoutGrpc: otlpGrpcAddress === null,
-          }),
-      }),
+      systemRoute((signal) => system.answer(signal)),
+      ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
       routes: [...routes, openApiRoute(routes, VERSION)],

@@ -13,6 +13,7 @@ import { searchTraces } from '../query/search.ts';
 import { findOperations, findServices } from '../query/services.ts';
 import { storyOf } from '../query/story.ts';
 import type { StoredTrace } from '../query/trace.ts';
+import { samplingOf, type ReasonOf } from '../query/trace-sampling.ts';
 import { findTrace } from '../query/trace.ts';
 import { json, otlpJson } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
@@ -38,6 +39,8 @@ export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
   readonly headlines: Headlines;
   readonly endpoints: EndpointsResponse;
+  /** What applications are told now of a span's operation. */
+  readonly samplingReasonOf: ReasonOf;
   readonly registry: Registry;
 }
 
@@ -47,7 +50,7 @@ const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
 
 /** The questions under `/api/v1/`. */
-export function apiRoutes({ query, headlines, endpoints, registry }: ApiRoutesOptions): Route[] {
+export function apiRoutes({ query, headlines, endpoints, samplingReasonOf, registry }: ApiRoutesOptions): Route[] {
   const truncatedTraces = new Counter({
     name: 'throughline_api_truncated_traces_total',
     help: 'Traces that were answered in part, because they have more spans or bytes than are read',
@@ -177,6 +180,22 @@ export function apiRoutes({ query, headlines, endpoints, registry }: ApiRoutesOp
       answer: async ({ path, signal }) => {
         const trace = await traceAt(signal, path['traceId']);
         return { ...json(storyOf(trace)), headers: truncatedHeader(trace) };
+      },
+    }),
+    route({
+      path: '/api/v1/traces/{traceId}/sampling',
+      summary:
+        'Why a trace was kept, and for how many it stands: from its spans, and from what applications are told now',
+      pathParameters: tracePath,
+      answers: {
+        description:
+          '{traceId, estimate, weight, probability, decisions: [{service, operation, spanId, threshold, probability, reason, text}]}',
+      },
+      problems: traceProblems,
+      asksStore: true,
+      answer: async ({ path, signal }) => {
+        const trace = await traceAt(signal, path['traceId']);
+        return { ...json(samplingOf(trace.data, samplingReasonOf)), headers: truncatedHeader(trace) };
       },
     }),
   ];
