@@ -140,6 +140,8 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     );
     expect(tables.flat()).toEqual([
       'attribute_values',
+      'counted_hours',
+      'counted_minutes',
       'operation_quarters',
       'request_hours',
       'request_minutes',

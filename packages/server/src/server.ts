@@ -1,5 +1,3 @@
-import type { AddressInfo } from 'node:net';
-import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -14,18 +12,20 @@ import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
-import { SETTINGS, type Settings } from './config/settings.ts';
+import { ExactCounts } from './counts/exact-counts.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './ingest/loader.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { LimitCounter } from './limit-counter.ts';
+import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
+import { countsMessage } from './sampling/counts-message.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
@@ -56,12 +56,6 @@ export interface ServerOptions {
   readonly jsonWorkerPath?: URL;
 }
 
-/** A port or a host that cannot be listened on. */
-class StartError extends Error {
-  override readonly name = 'StartError';
-  readonly code = 'cannot_listen';
-}
-
 /**
  * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The times
  * that each may take stay together below the 10 s after which containers are killed.
@@ -70,8 +64,10 @@ const STOP_ORDER = [
   'otlpHttp',
   'otlpGrpc',
   'sampling',
+  'counts',
   'spool',
   'loader',
+  'countsLoader',
   'retention',
   'api',
   'system',
@@ -117,7 +113,25 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       registry,
     };
-    const sampling = new Sampling({ directory: join(dataDirectory.path, 'sampling'), log, registry });
+    const counts = new ExactCounts({
+      directory: join(dataDirectory.path, 'counts'),
+      log,
+      registry,
+      limits: limits.counts,
+      loaderLimits: limits.loader,
+      rollupLimits: limits.rollups,
+    });
+    await counts.open();
+    stops.counts = () => counts.close();
+    const limitCounter = new LimitCounter(registry);
+    const sampling = new Sampling({
+      directory: join(dataDirectory.path, 'sampling'),
+      log,
+      registry,
+      limits: limits.sampling,
+      takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
+      onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
+    });
     stops.sampling = () => Promise.resolve(sampling.close());
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
@@ -199,6 +213,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
       loader.start();
       stops.loader = () => loader.drain(limits.loader.drainTimeoutMs);
+      counts.start(engine);
+      stops.countsLoader = () => counts.drain(limits.loader.drainTimeoutMs);
       const { retentionDays, retentionDiskShare } = config;
       const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
       retention.start();
@@ -210,9 +226,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     ready.catch(() => {});
 
     return {
-      uiUrl: url(config.host, uiAddress),
-      otlpHttpUrl: url(config.host, otlpHttpAddress),
-      otlpGrpcUrl: otlpGrpcAddress === null ? null : url(config.host, otlpGrpcAddress),
+      uiUrl: urlOf(config.host, uiAddress),
+      otlpHttpUrl: urlOf(config.host, otlpHttpAddress),
+      otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
       ready,
       close,
     };
@@ -230,67 +246,6 @@ async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log:
       log.error({ err: error, room }, 'could not be stopped in order');
     }
   }
-}
-
-type PortSetting = 'otlpGrpcPort' | 'otlpHttpPort' | 'httpPort';
-
-async function listen(
-  server: { start(host: string, port: number): Promise<AddressInfo> },
-  config: Config,
-  setting: PortSetting,
-): Promise<AddressInfo> {
-  const port = config[setting];
-  try {
-    return await server.start(config.host, port);
-  } catch (error) {
-    throw new StartError(whyNotListening(error as NodeJS.ErrnoException, config, setting), { cause: error });
-  }
-}
-
-/**
- * For a port that nobody asked for: another program that has it is no reason not to start, since OTLP comes in over HTTP
- * as well. Answers null then, and says so.
- */
-async function listenUnlessTaken(
-  server: { start(host: string, port: number): Promise<AddressInfo> },
-  config: Config,
-  setting: PortSetting,
-  log: Logger,
-): Promise<AddressInfo | null> {
-  try {
-    return await listen(server, config, setting);
-  } catch (error) {
-    const isTaken = error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    if (!isTaken || config.sources.get(SETTINGS[setting].key) !== 'default') throw error;
-    log.warn(`${error.message}; going on without it`);
-    return null;
-  }
-}
-
-function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: PortSetting): string {
-  const { host, [setting]: port } = config;
-  switch (error.code) {
-    case 'EADDRINUSE':
-      return `port ${port} on ${host} is taken by another program; choose another with ${whereToSet(setting)}`;
-    case 'EACCES':
-      return `port ${port} on ${host} may not be used without more rights; choose another with ${whereToSet(setting)}`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `${host} is no address of this machine; choose another with ${whereToSet('host')}`;
-    default:
-      return `cannot listen on port ${port} of ${host}: ${error.message}`;
-  }
-}
-
-function whereToSet(name: keyof Settings): string {
-  return `${SETTINGS[name].flag} or ${SETTINGS[name].env}`;
-}
-
-/** An address that stands for all of the machine's is shown as one that a browser can open. */
-function url(host: string, { port }: AddressInfo): string {
-  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
-  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
 /** A limit whose hits are counted by its own key. */

@@ -17,7 +17,8 @@ export interface OperationCountsOptions {
 export class StatusCounts {
   requests = 0;
   durationSumNs = 0;
-  readonly buckets = new Uint32Array(HISTOGRAM_BUCKETS);
+  /** Not 32 bits: a total that begins again at 0 would contradict what the collector knows. */
+  readonly buckets = new Float64Array(HISTOGRAM_BUCKETS);
 }
 
 /** An operation under the name that its spans end with, such as `GET /orders/:id`. */

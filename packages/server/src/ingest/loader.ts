@@ -10,10 +10,14 @@ import type { Spool } from './spool.ts';
 
 export interface LoaderOptions {
   readonly spool: Spool;
-  readonly engine: Engine;
+  readonly engine: Pick<Engine, 'insertNativeFile'>;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<LoaderLimits>;
+  /** The table that segments go into; `spans` by default. */
+  readonly table?: string;
+  /** What its metrics begin with. */
+  readonly metrics?: string;
 }
 
 /**
@@ -32,16 +36,17 @@ export class Loader {
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#limits = { ...LOADER_LIMITS, ...options.limits };
-    const registers = [options.registry];
+    const { registry, metrics = 'throughline_loader' } = options;
+    const registers = [registry];
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
-      name: 'throughline_loader_inserts_total',
+      name: `${metrics}_inserts_total`,
       help: 'Segments handed to the engine, by outcome: stored, or the code of the error, or rejected for good',
       labelNames: ['outcome'],
       registers,
     });
     this.#spans = new Counter({
-      name: 'throughline_loader_spans_total',
+      name: `${metrics}_${metrics === 'throughline_loader' ? 'spans' : 'rows'}_total`,
       help: 'Spans that the engine has taken',
       registers,
     });
@@ -75,13 +80,13 @@ export class Loader {
   }
 
   async #load(segment: Segment, signal: AbortSignal): Promise<void> {
-    const { spool, engine, log } = this.#options;
+    const { spool, engine, log, table = 'spans' } = this.#options;
     const { retryDelayMs, retryDelayMsMax, refusalsMax } = this.#limits;
     let refusals = 0;
     let told = '';
     for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
       try {
-        await engine.insertNativeFile('spans', segment.path, segment.name);
+        await engine.insertNativeFile(table, segment.path, segment.name);
         await spool.release(segment);
         if (told !== '') log.warn({ segment: segment.name }, 'the segment is stored now');
         this.#inserts.inc({ outcome: 'stored' });

@@ -13,6 +13,10 @@ export interface SpoolOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<SpoolLimits>;
+  /** What is spooled, for the log. */
+  readonly holds?: string;
+  /** What its metrics begin with. */
+  readonly metrics?: string;
 }
 
 export interface SpoolStatus {
@@ -43,6 +47,7 @@ export class Spool {
   readonly #options: SpoolOptions;
   readonly #limits: SpoolLimits;
   readonly #metrics: SpoolMetrics;
+  readonly #holds: string;
   readonly #sealed: Segment[] = [];
   readonly #rejected: string[] = [];
   #open: OpenSegment | null = null;
@@ -61,7 +66,8 @@ export class Spool {
   constructor(options: SpoolOptions) {
     this.#options = options;
     this.#limits = { ...SPOOL_LIMITS, ...options.limits };
-    this.#metrics = new SpoolMetrics(options.registry, () => this.status);
+    this.#holds = options.holds ?? 'spans';
+    this.#metrics = new SpoolMetrics(options.registry, () => this.status, options.metrics);
   }
 
   get status(): SpoolStatus {
@@ -74,6 +80,11 @@ export class Spool {
       blockedBy: this.blockedBy,
       rejectedSegments: this.#rejected,
     };
+  }
+
+  /** Segments that wait for the loader, the oldest first. */
+  get sealed(): readonly Segment[] {
+    return this.#sealed;
   }
 
   /** Why `append` would take nothing now; null while it would. */
@@ -122,7 +133,7 @@ export class Spool {
       } catch (error) {
         return this.#blocked(await this.#giveUpSegment(error));
       }
-      if (this.#writeFailure !== null) this.#options.log.warn('spans are spooled again');
+      if (this.#writeFailure !== null) this.#options.log.warn(`${this.#holds} are spooled again`);
       this.#writeFailure = null;
       this.#backlogBytes += block.length;
       if (this.isBacklogFull) this.#tellFull(true);
@@ -192,8 +203,8 @@ export class Spool {
   #tellFull(isFull: boolean): void {
     if (isFull === this.#isToldFull) return;
     this.#isToldFull = isFull;
-    if (isFull) this.#options.log.error(`no more spans are taken: ${this.blockedBy}`);
-    else this.#options.log.warn('spans are taken again: the store has caught up');
+    if (isFull) this.#options.log.error(`no more ${this.#holds} are taken: ${this.blockedBy}`);
+    else this.#options.log.warn(`${this.#holds} are taken again: the store has caught up`);
   }
 
   /** A segment goes beyond its size only by a single block that is larger itself. */
@@ -249,7 +260,7 @@ export class Spool {
     const { directory, log } = this.#options;
     const reason = describe(error);
     // One line where the state changes, not one a failure.
-    if (this.#writeFailure?.reason !== reason) log.error({ err: error }, `spans cannot be spooled: ${reason}`);
+    if (this.#writeFailure?.reason !== reason) log.error({ err: error }, `${this.#holds} cannot be spooled: ${reason}`);
     this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
     const open = this.#open;
     this.#open = null;

@@ -9,7 +9,7 @@ export interface JsonRoute {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly bodyBytesMax: number;
-  handle(request: JsonRequest): JsonAnswer;
+  handle(request: JsonRequest): JsonAnswer | Promise<JsonAnswer>;
 }
 
 export interface JsonRequest {
@@ -74,7 +74,7 @@ export class JsonRoutes {
       });
       takenBytes = body.takenBytes;
       const { headers } = request;
-      const answer = route.handle({ query: new URLSearchParams(query), headers, body: body.bytes });
+      const answer = await route.handle({ query: new URLSearchParams(query), headers, body: body.bytes });
       return encoded(answer.status, Buffer.from(JSON.stringify(answer.body)));
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;

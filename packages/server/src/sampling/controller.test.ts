@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SamplingController } from './controller.ts';
 import type { ExchangeReport, ReportedOperation } from './exchange.ts';
+import { reasonFor } from './reason.ts';
 import { readSamplingSettings } from './settings.ts';
 
 class Fleet {
@@ -36,7 +37,7 @@ function report(given: Partial<ExchangeReport>): ExchangeReport {
 
 function operation(name: string, requests: number, errors = 0): ReportedOperation {
   const count = Math.round(requests);
-  return { name, kind: 1, started: count, decided: count, requests: count, errors: Math.round(errors) };
+  return { name, kind: 1, started: count, decided: count, requests: count, errors: Math.round(errors), totals: [] };
 }
 
 describe('the controller of probabilities', () => {
@@ -132,6 +133,28 @@ describe('the controller of probabilities', () => {
     const first = after.controller.exchange(report({ instance: 'i3', operations: [operation('a', 500)] }));
     expect(first.operations[0]?.probability).toBeCloseTo(0.01, 2);
     expect(after.round({ a: 1000 }, 0, 10)['a']).toBeCloseTo(0.01, 2);
+  });
+});
+
+describe('why spans are kept', () => {
+  it('is known by the names that they start and end with, and by rules', () => {
+    const fleet = new Fleet({ rules: [{ path: '/health', probability: 0 }] });
+    const total = { name: 'GET /cart', status: 0, requests: 1, durationSumNs: 1, offset: 0, counts: [1] };
+    fleet.controller.exchange(report({ operations: [{ ...operation('GET', 100), totals: [total] }] }));
+    const reason = (name: string, kind = 1, path = '/cart') =>
+      reasonFor(fleet.controller, {
+        service: 'shop',
+        name,
+        kind,
+        attribute: (key) => (key === 'url.path' ? path : undefined),
+      });
+    expect([reason('GET'), reason('GET /cart'), reason('GET /cart', 2), reason('POST /cart')]).toEqual([
+      'target',
+      'target',
+      null,
+      null,
+    ]);
+    expect(reason('GET', 1, '/health')).toBe('rule');
   });
 });
 

@@ -1,21 +1,15 @@
 import { EXCHANGE_VERSION, type ExchangeReport, type ReportedOperation } from './exchange.ts';
-import { INSTANCE_LIVE_MS, OperationState, type OperationSampling, type SavedOperation } from './operation-state.ts';
+import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
+import {
+  INSTANCE_LIVE_MS,
+  OperationState,
+  type OperationSampling,
+  type ProbabilityReason,
+  type SavedOperation,
+} from './operation-state.ts';
 import { DEFAULT_SAMPLING_SETTINGS, type RuleSettings, type SamplingSettings } from './settings.ts';
 
-export interface SamplingLimits {
-  /** Operations that are remembered, of all services together; the rest are answered with the default probability. */
-  readonly operationsMax: number;
-  /** Processes that are remembered. */
-  readonly instancesMax: number;
-  /** An operation that nobody has told of for so long is forgotten. */
-  readonly operationLiveMs: number;
-}
-
-export const SAMPLING_LIMITS: SamplingLimits = {
-  operationsMax: 10_000,
-  instancesMax: 10_000,
-  operationLiveMs: 3_600_000,
-};
+type ControllerLimits = Pick<SamplingLimits, 'operationsMax' | 'instancesMax' | 'operationLiveMs'>;
 
 export interface AnsweredOperation {
   readonly name: string;
@@ -44,7 +38,7 @@ export class SamplingController {
   settings: SamplingSettings;
   /** Operations and processes that were not remembered because of a limit. */
   refused = 0;
-  readonly #limits: SamplingLimits;
+  readonly #limits: ControllerLimits;
   readonly #now: () => number;
   /** By service, then by kind and name. */
   readonly #services = new Map<string, Map<string, OperationState>>();
@@ -54,7 +48,7 @@ export class SamplingController {
   #instanceCount = 0;
 
   /** `now` is in milliseconds and never goes back. */
-  constructor(options: { settings?: SamplingSettings; limits?: Partial<SamplingLimits>; now?: () => number } = {}) {
+  constructor(options: { settings?: SamplingSettings; limits?: Partial<ControllerLimits>; now?: () => number } = {}) {
     this.settings = options.settings ?? DEFAULT_SAMPLING_SETTINGS;
     this.#limits = { ...SAMPLING_LIMITS, ...options.limits };
     this.#now = options.now ?? (() => performance.now());
@@ -113,6 +107,13 @@ export class SamplingController {
     return services.flatMap((states: Map<string, OperationState>) =>
       [...states.values()].map((state) => state.sampling(this.settings, nowMs)),
     );
+  }
+
+  /** Why the operation that such spans start as has its probability; null where it is not known. */
+  reasonOf(service: string, name: string, kind: number): ProbabilityReason | null {
+    const states = [...(this.#services.get(service)?.values() ?? [])];
+    const state = states.find((each) => each.isOf(name, kind));
+    return state === undefined ? null : state.sampling(this.settings, this.#now()).reason;
   }
 
   save(): readonly SavedOperation[] {

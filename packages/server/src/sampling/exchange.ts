@@ -20,15 +20,42 @@ export interface ReportedOperation {
   readonly decided: number;
   readonly requests: number;
   readonly errors: number;
+  /** All that the process has counted since it started, by the names that spans end with. */
+  readonly totals: readonly ReportedTotal[];
+}
+
+export interface ReportedTotal {
+  readonly name: string;
+  /** 0 unset, 1 ok, 2 error. */
+  readonly status: number;
+  readonly requests: number;
+  readonly durationSumNs: number;
+  /** OTLP's exponential histogram of scale 3: the index of the first bucket, and what is in each. */
+  readonly offset: number;
+  readonly counts: readonly number[];
+}
+
+export interface ExchangeLimits {
+  /** Operations of one message. */
+  readonly messageOperationsMax: number;
+  /** Totals of one message. */
+  readonly messageTotalsMax: number;
+  /** Of a service, an instance or an operation. */
+  readonly nameCharactersMax: number;
 }
 
 export const EXCHANGE_VERSION = 1;
-export const EXCHANGE_LIMITS = { bodyBytesMax: 4 * 1024 * 1024, operationsMax: 2000, nameCharactersMax: 1024 } as const;
 const KIND_MAX = 4;
+const STATUS_MAX = 2;
+/** Scale 3 has eight buckets an octave; durations have 63 bits. */
+const BUCKET_MAX = 8 * 63 - 1;
+/** Of one total: 10,000 a second for 30 years. Sums of such stay whole numbers. */
+const REQUESTS_MAX = 1e13;
 const WINDOW_MS_MAX = 24 * 3_600_000;
 
 /** The report that a body holds, or in words why it is refused. */
-export function readReport(body: Uint8Array): ExchangeReport | string {
+export function readReport(body: Uint8Array, limits: ExchangeLimits): ExchangeReport | string {
+  const isName = (value: unknown): value is string => isText(value, limits) && value !== '';
   let given: unknown;
   try {
     given = JSON.parse(Buffer.from(body).toString('utf8'));
@@ -45,26 +72,33 @@ export function readReport(body: Uint8Array): ExchangeReport | string {
   if (!isCount(windowMs) || windowMs > WINDOW_MS_MAX)
     return `windowMs is ${shown(windowMs)}; milliseconds are accepted`;
   const operations = field(given, 'operations');
-  if (!Array.isArray(operations) || operations.length > EXCHANGE_LIMITS.operationsMax) {
-    return `operations is no list of at most ${EXCHANGE_LIMITS.operationsMax}`;
+  if (!Array.isArray(operations) || operations.length > limits.messageOperationsMax) {
+    return `operations is no list of at most ${limits.messageOperationsMax}`;
   }
   const read: ReportedOperation[] = [];
+  const told = new Set<string>();
+  let totalsLeft = limits.messageTotalsMax;
   for (const [i, operation] of (operations as unknown[]).entries()) {
-    const one = readOperation(operation);
+    const one = readOperation(operation, limits);
     if (one === undefined) {
       return `operations[${i}] is ${shown(operation)}; a name, a kind from 0 to ${KIND_MAX} and counts are accepted`;
     }
-    read.push(one);
+    const key = `${one.kind} ${one.name}`;
+    if (told.has(key)) return `operations[${i}] tells of ${shown(one.name)} a second time`;
+    told.add(key);
+    const totals = readTotals(field(operation, 'totals'), totalsLeft, limits);
+    if (typeof totals === 'string') return `operations[${i}].totals${totals}`;
+    totalsLeft -= totals.length;
+    read.push({ ...one, totals });
   }
   return { service, instance, windowMs, operations: read };
 }
 
-function readOperation(given: unknown): ReportedOperation | undefined {
+function readOperation(given: unknown, limits: ExchangeLimits): Omit<ReportedOperation, 'totals'> | undefined {
   const name = field(given, 'name');
   const kind = field(given, 'kind');
   const recent = field(given, 'recent');
-  if (typeof name !== 'string' || name.length > EXCHANGE_LIMITS.nameCharactersMax) return undefined;
-  if (!isCount(kind) || kind > KIND_MAX) return undefined;
+  if (!isText(name, limits) || !isCount(kind) || kind > KIND_MAX) return undefined;
   const [started, decided, requests, errors] = ['started', 'decided', 'requests', 'errors'].map((count) =>
     field(recent, count),
   );
@@ -73,6 +107,44 @@ function readOperation(given: unknown): ReportedOperation | undefined {
   return { name, kind, started, decided, requests, errors };
 }
 
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= EXCHANGE_LIMITS.nameCharactersMax;
+/** Or what is wrong with them, to be read behind their name. */
+function readTotals(given: unknown, totalsMax: number, limits: ExchangeLimits): ReportedTotal[] | string {
+  if (given === undefined) return [];
+  if (!Array.isArray(given)) return ` is ${shown(given)}; a list is accepted`;
+  if (given.length > totalsMax) return ` are too many; a message may have ${limits.messageTotalsMax} of all operations`;
+  const read: ReportedTotal[] = [];
+  const names = new Set<string>();
+  for (const [i, total] of (given as unknown[]).entries()) {
+    const one = readTotal(total, limits);
+    if (one === undefined) {
+      return (
+        `[${i}] is ${shown(total)}; accepted are a name, a status from 0 to ${STATUS_MAX}, requests up to ${REQUESTS_MAX}, durationSumNs, and ` +
+        `durations with an offset from 0 and as many requests in their counts, in buckets up to ${BUCKET_MAX}`
+      );
+    }
+    const key = `${one.status} ${one.name}`;
+    if (names.has(key)) return `[${i}] tells of ${shown(one.name)} with status ${one.status} a second time`;
+    names.add(key);
+    read.push(one);
+  }
+  return read;
+}
+
+function readTotal(given: unknown, limits: ExchangeLimits): ReportedTotal | undefined {
+  const name = field(given, 'name');
+  const status = field(given, 'status');
+  const requests = field(given, 'requests');
+  const durationSumNs = field(given, 'durationSumNs');
+  const offset = field(field(given, 'durations'), 'offset');
+  const counts = field(field(given, 'durations'), 'counts');
+  if (!isText(name, limits) || !isCount(status) || status > STATUS_MAX) return undefined;
+  if (!isCount(requests) || requests > REQUESTS_MAX) return undefined;
+  if (typeof durationSumNs !== 'number' || !(durationSumNs >= 0) || !Number.isFinite(durationSumNs)) return undefined;
+  if (!isCount(offset) || !Array.isArray(counts) || offset + counts.length > BUCKET_MAX + 1) return undefined;
+  if (!counts.every(isCount) || counts.reduce((sum, count) => sum + count, 0) !== requests) return undefined;
+  return { name, status, requests, durationSumNs, offset, counts };
+}
+
+function isText(value: unknown, { nameCharactersMax }: ExchangeLimits): value is string {
+  return typeof value === 'string' && value.length <= nameCharactersMax;
 }

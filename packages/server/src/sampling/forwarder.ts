@@ -4,8 +4,10 @@ import { request as requestSecure } from 'node:https';
 /** Marks a message that another collector has answered. */
 export const FORWARDED_HEADER = 'throughline-forwarded';
 
-const UNDER_WAY_MAX = 64;
-const TIMEOUT_MS = 3000;
+export interface ForwarderLimits {
+  readonly forwardsMax: number;
+  readonly forwardTimeoutMs: number;
+}
 
 export type ForwardOutcome = 'sent' | 'failed' | 'dropped';
 
@@ -14,16 +16,18 @@ export type ForwardOutcome = 'sent' | 'failed' | 'dropped';
  * message is tried once: the next one says more.
  */
 export class Forwarder {
+  readonly #limits: ForwarderLimits;
   readonly #onOutcome: (outcome: ForwardOutcome) => void;
   #underWay = 0;
 
-  constructor(onOutcome: (outcome: ForwardOutcome) => void) {
+  constructor(limits: ForwarderLimits, onOutcome: (outcome: ForwardOutcome) => void) {
+    this.#limits = limits;
     this.#onOutcome = onOutcome;
   }
 
   forward(peers: readonly string[], body: Uint8Array): void {
     for (const peer of peers) {
-      if (this.#underWay >= UNDER_WAY_MAX) {
+      if (this.#underWay >= this.#limits.forwardsMax) {
         this.#onOutcome('dropped');
         continue;
       }
@@ -39,7 +43,7 @@ export class Forwarder {
     const request = (url.protocol === 'https:' ? requestSecure : requestPlain)(url, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'content-length': body.length, [FORWARDED_HEADER]: '1' },
-      timeout: TIMEOUT_MS,
+      timeout: this.#limits.forwardTimeoutMs,
     });
     let outcome: ForwardOutcome = 'failed';
     request.on('timeout', () => request.destroy());

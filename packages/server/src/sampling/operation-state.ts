@@ -37,6 +37,8 @@ export class OperationState {
   readonly kind: number;
   reportedMs: number;
   readonly #byInstance = new Map<string, { readonly rate: SmoothedRate; atMs: number }>();
+  /** Names that its spans have ended with. */
+  readonly #endNames = new Set<string>();
   readonly #errors: ErrorWatch;
   readonly #savedPerSecond: number | undefined;
   readonly #trustSavedUntilMs: number;
@@ -60,6 +62,7 @@ export class OperationState {
   /** Takes what a process told; `undefined` where it has nothing new. */
   report(instance: string, reported: ReportedOperation | undefined, windowMs: number, nowMs: number): void {
     if (reported !== undefined) this.reportedMs = nowMs;
+    for (const { name } of reported?.totals ?? []) if (this.#endNames.size < END_NAMES_MAX) this.#endNames.add(name);
     if (windowMs > 0) {
       const decided = reported?.decided ?? 0;
       const known = this.#byInstance.get(instance);
@@ -68,6 +71,11 @@ export class OperationState {
       this.#byInstance.set(instance, { rate, atMs: nowMs });
     }
     this.#errors.add(reported?.requests ?? 0, reported?.errors ?? 0, nowMs);
+  }
+
+  /** Whether spans of this name and kind started as this operation, as far as it is known. */
+  isOf(name: string, kind: number): boolean {
+    return kind === this.kind && (name === this.name || this.#endNames.has(name));
   }
 
   /** Processes that have told of it lately. */
@@ -129,6 +137,8 @@ export class OperationState {
   }
 }
 
+/** Spans may end with more names; for them it is not known what they started as. */
+const END_NAMES_MAX = 1_000;
 /** Longer than two messages of a process are apart. */
 const TRUST_SAVED_MS = 10_000;
 /** How long a process counts after its last message: three of them may be lost. */

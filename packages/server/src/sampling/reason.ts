@@ -15,9 +15,7 @@ export interface KeptSpan {
 /** What applies to a span now: a rule, which decides before operations do, or its operation; null where nothing is known. */
 export function reasonFor(controller: SamplingController, span: KeptSpan): ProbabilityReason | 'rule' | null {
   if (controller.settings.rules.some((rule) => isMeant(rule, span))) return 'rule';
-  const { service, name, kind } = span;
-  const told = controller.sampling(service).filter((operation) => operation.kind === kind);
-  return told.find((operation) => operation.name === name)?.reason ?? null;
+  return controller.reasonOf(span.service, span.name, span.kind);
 }
 
 const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'];

@@ -9,18 +9,25 @@ import { Spool } from '../ingest/spool.ts';
 import { ByteBudget } from '../receivers/byte-budget.ts';
 import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
-import { Sampling } from './sampling.ts';
+import { countsMessage } from './counts-message.ts';
+import { Sampling, type TakeTotals } from './sampling.ts';
 import { readSamplingSettings } from './settings.ts';
 
 class Collector {
   readonly registry = new Registry();
   readonly sampling: Sampling;
+  takeTotals: TakeTotals = () => Promise.resolve({ kind: 'noted' });
   readonly #spool: Spool;
   #receiver: OtlpHttpReceiver | undefined;
   url = '';
 
   constructor(directory: string) {
-    this.sampling = new Sampling({ directory: join(directory, 'sampling'), log, registry: this.registry });
+    this.sampling = new Sampling({
+      directory: join(directory, 'sampling'),
+      log,
+      registry: this.registry,
+      takeTotals: (...given) => this.takeTotals(...given),
+    });
     this.#spool = new Spool({ directory: join(directory, 'spool'), log, registry: this.registry });
   }
 
@@ -85,7 +92,37 @@ const REPORT = {
   operations: [{ name: 'GET', kind: 1, recent, totals: [] }],
 };
 
+const OPERATION = REPORT.operations[0];
+const TOTAL = { name: 'GET /', status: 0, requests: 3, durationSumNs: 300, durations: { offset: 160, counts: [1, 2] } };
+const withTotals = (totals: unknown): object => ({ ...REPORT, operations: [{ ...OPERATION, totals }] });
+
 describe('POST /v1/sampling', () => {
+  it('hands totals on, with whether another collector counts them, and says what became of them', async () => {
+    const collector = await start();
+    const taken: unknown[] = [];
+    let answer: Awaited<ReturnType<TakeTotals>> = { kind: 'noted' };
+    collector.takeTotals = (report, isForwarded) => {
+      taken.push([countsMessage(report), isForwarded]);
+      return Promise.resolve(answer);
+    };
+    const told = withTotals([TOTAL]);
+    expect((await collector.ask('POST', '/v1/sampling', told))[1]).not.toHaveProperty('totalsNoted');
+    expect((await collector.ask('POST', '/v1/sampling', told, { 'throughline-forwarded': '1' }))[0]).toBe(200);
+    const { durations, ...total } = TOTAL;
+    const totals = [{ ...total, ...durations, startName: 'GET', kind: 1 }];
+    const message = { service: 'shop', instance: 'i1', windowMs: 5_000, totals };
+    expect(taken).toEqual([
+      [message, false],
+      [message, true],
+    ]);
+    answer = { kind: 'left' };
+    expect(await collector.ask('POST', '/v1/sampling', told)).toMatchObject([200, { totalsNoted: false }]);
+    answer = { kind: 'refused', message: 'less than they were' };
+    const problem = { code: 3, message: 'less than they were' };
+    expect(await collector.ask('POST', '/v1/sampling', told)).toEqual([400, problem]);
+    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="refused"} 1');
+  });
+
   it('takes exact counts and answers probabilities, plain or compressed', async () => {
     const collector = await start();
     const answer = {
@@ -124,6 +161,33 @@ describe('POST /v1/sampling', () => {
       { ...REPORT, operations: Array.from({ length: 2001 }, () => REPORT.operations[0]) },
       /at most 2000/,
     ],
+    [
+      'an operation twice',
+      { ...REPORT, operations: [OPERATION, OPERATION] },
+      /operations\[1\] tells of "GET" a second/,
+    ],
+    ['totals that are no list', withTotals({}), /operations\[0\].totals is {}; a list is accepted/],
+    ['too many totals', withTotals(Array.from({ length: 10_001 }, () => TOTAL)), /too many; a message may have 10000/],
+    ['a total twice', withTotals([TOTAL, TOTAL]), /totals\[1\] tells of "GET \/" with status 0 a second time/],
+    ...(
+      [
+        ['a status that is none', { status: 3 }],
+        ['requests below 0', { requests: -1 }],
+        ['requests that are no number', { requests: null }],
+        ['very many requests', { requests: 1e14, durations: { offset: 160, counts: [1e14] } }],
+        ['a duration below 0', { durationSumNs: -1 }],
+        ['a duration that is no number', { durationSumNs: null }],
+        ['no durations', { durations: undefined }],
+        ['durations of other requests', { durations: { offset: 160, counts: [1] } }],
+        ['buckets that are none', { durations: { offset: 500, counts: [0, 0, 0, 0, 3] } }],
+        ['very many buckets', { durations: { offset: 0, counts: Array.from({ length: 100_000 }, () => 0) } }],
+        ['a bucket below 0', { durations: { offset: 160, counts: [4, -1] } }],
+      ] as const
+    ).map(([what, given]): [string, unknown, RegExp] => [
+      `totals with ${what}`,
+      withTotals([{ ...TOTAL, ...given }]),
+      /^operations\[0\]\.totals\[0\] is .*accepted are a name, a status from 0 to 2/,
+    ]),
   ])('refuses %s, and remembers nothing of it', async (_, body, message) => {
     const collector = await start();
     const [status, problem] = await collector.ask('POST', '/v1/sampling', body);

@@ -2,11 +2,12 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { SamplingController, type SamplingLimits } from './controller.ts';
-import { EXCHANGE_LIMITS, readReport } from './exchange.ts';
+import { SamplingController } from './controller.ts';
+import { readReport, type ExchangeReport } from './exchange.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy } from './jaeger.ts';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
+import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
 import { readSamplingSettings, SamplingSettingsError, type SamplingSettings } from './settings.ts';
@@ -17,9 +18,18 @@ export interface SamplingOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<SamplingLimits>;
+  readonly takeTotals: TakeTotals;
+  /** A limit was hit, by the name of its setting. */
+  readonly onLimit?: (limit: string) => void;
   /** Milliseconds, never going back. */
   readonly now?: () => number;
 }
+
+/** Makes the totals of a message durable, or says why the message is refused. What is left, the next message tells. */
+export type TakeTotals = (
+  report: ExchangeReport,
+  isForwarded: boolean,
+) => Promise<{ readonly kind: 'noted' | 'left' } | { readonly kind: 'refused'; readonly message: string }>;
 
 /** What one of our paths answers, always JSON. */
 export interface SamplingAnswer {
@@ -39,11 +49,9 @@ export interface SamplingRoute {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly bodyBytesMax: number;
-  handle(request: SamplingRequest): SamplingAnswer;
+  handle(request: SamplingRequest): SamplingAnswer | Promise<SamplingAnswer>;
 }
 
-const SAVE_INTERVAL_MS = 30_000;
-const SETTINGS_BYTES_MAX = 256 * 1024;
 /** google.rpc.Code */
 const INVALID_ARGUMENT = 3;
 const INTERNAL = 13;
@@ -55,25 +63,35 @@ export class Sampling {
   readonly #settingsPath: string;
   readonly #statePath: string;
   readonly #metrics: SamplingMetrics;
+  readonly #limits: SamplingLimits;
+  readonly #takeTotals: TakeTotals;
   readonly #forwarder: Forwarder;
+  /** Paths beside those for spans. */
+  readonly routes: readonly SamplingRoute[];
   readonly #timer: NodeJS.Timeout;
   #isChanged = false;
 
   /** Throws `SamplingSettingsError` for a settings file that is not accepted. A state that cannot be read is learned anew. */
-  constructor({ directory, log, registry, limits, now }: SamplingOptions) {
+  constructor({ directory, log, registry, limits, takeTotals, onLimit = () => {}, now }: SamplingOptions) {
     this.#log = log;
+    this.#limits = { ...SAMPLING_LIMITS, ...limits };
+    this.#takeTotals = takeTotals;
     if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
     this.#settingsPath = join(directory, 'settings.json');
     this.#statePath = join(directory, 'state.json');
     this.controller = new SamplingController({
       settings: readSettingsFile(this.#settingsPath),
-      ...(limits !== undefined && { limits }),
+      limits: this.#limits,
       ...(now !== undefined && { now }),
     });
     this.#restore();
     this.#metrics = new SamplingMetrics(registry, this.controller);
-    this.#forwarder = new Forwarder((outcome) => this.#metrics.forwards.inc({ outcome }));
-    this.#timer = setInterval(() => this.#save(), SAVE_INTERVAL_MS).unref();
+    this.#forwarder = new Forwarder(this.#limits, (outcome) => {
+      this.#metrics.forwards.inc({ outcome });
+      if (outcome === 'dropped') onLimit('forwardsMax');
+    });
+    this.#timer = setInterval(() => this.#save(), this.#limits.saveIntervalMs).unref();
+    this.routes = this.#routes();
   }
 
   /** What applications are told now, for people. Where else messages go is nothing that readers need. */
@@ -94,44 +112,55 @@ export class Sampling {
     this.#save();
   }
 
-  readonly routes: readonly SamplingRoute[] = [
-    {
-      method: 'POST',
-      path: '/v1/sampling',
-      bodyBytesMax: EXCHANGE_LIMITS.bodyBytesMax,
-      handle: (request) => this.#exchange(request),
-    },
-    { method: 'GET', path: '/v1/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#show(query) },
-    {
-      method: 'GET',
-      path: '/v1/sampling/settings',
-      bodyBytesMax: 0,
-      handle: () => ({ status: 200, body: this.controller.settings }),
-    },
-    {
-      method: 'PUT',
-      path: '/v1/sampling/settings',
-      bodyBytesMax: SETTINGS_BYTES_MAX,
-      handle: ({ body }) => this.#change(body),
-    },
-    { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
-  ];
+  #routes(): readonly SamplingRoute[] {
+    return [
+      {
+        method: 'POST',
+        path: '/v1/sampling',
+        bodyBytesMax: this.#limits.messageBytesMax,
+        handle: (request) => this.#exchange(request),
+      },
+      { method: 'GET', path: '/v1/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#show(query) },
+      {
+        method: 'GET',
+        path: '/v1/sampling/settings',
+        bodyBytesMax: 0,
+        handle: () => ({ status: 200, body: this.controller.settings }),
+      },
+      {
+        method: 'PUT',
+        path: '/v1/sampling/settings',
+        bodyBytesMax: this.#limits.settingsBytesMax,
+        handle: ({ body }) => this.#change(body),
+      },
+      { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
+    ];
+  }
 
-  #exchange({ headers, body }: SamplingRequest): SamplingAnswer {
-    const report = readReport(body);
-    if (typeof report === 'string') {
-      this.#metrics.exchanges.inc({ outcome: 'refused' });
-      return refusal(report);
-    }
+  async #exchange({ headers, body }: SamplingRequest): Promise<SamplingAnswer> {
+    const isForwarded = headers[FORWARDED_HEADER] !== undefined;
+    const report = readReport(body, this.#limits);
+    if (typeof report === 'string') return this.#refuse(report);
+    const taken = await this.#takeTotals(report, isForwarded);
+    if (taken.kind === 'refused') return this.#refuse(taken.message);
     this.#isChanged = true;
-    if (headers[FORWARDED_HEADER] !== undefined) {
+    if (isForwarded) {
       this.#metrics.exchanges.inc({ outcome: 'forwarded' });
       this.controller.take(report);
       return { status: 200, body: {} };
     }
     this.#metrics.exchanges.inc({ outcome: 'answered' });
     this.#forwarder.forward(this.controller.settings.peers, body);
-    return { status: 200, body: this.controller.exchange(report) };
+    // Probabilities need the recent counts alone.
+    return {
+      status: 200,
+      body: { ...this.controller.exchange(report), ...(taken.kind === 'left' && { totalsNoted: false }) },
+    };
+  }
+
+  #refuse(message: string): SamplingAnswer {
+    this.#metrics.exchanges.inc({ outcome: 'refused' });
+    return refusal(message);
   }
 
   #show(query: URLSearchParams): SamplingAnswer {

@@ -144,7 +144,7 @@ LIMIT ${VALUES_AN_INSERT} BY key`,
   },
 ];
 
-export function createRollup(rollup: Rollup, capabilities: Capabilities): string {
+export function createRollup(rollup: Omit<Rollup, 'select'>, capabilities: Capabilities): string {
   const settings = capabilities.syncedInserts
     ? `\nSETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1`
     : '';

@@ -166,7 +166,7 @@ describe('migrate', () => {
 
   it('refuses a store of a newer version, and one whose migrations were others', async () => {
     await expect(migrate(store.engine, MIGRATIONS.slice(0, 2))).rejects.toThrow(
-      'the store has schema 4, this Throughline knows up to 2: use the version that wrote it, or a newer one',
+      'the store has schema 5, this Throughline knows up to 2: use the version that wrote it, or a newer one',
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'spans', statements: () => ['SELECT 1'] };
@@ -182,6 +182,7 @@ describe('migrate', () => {
         "sampling 156eafbdf165213c8e4bcf4da5429586a90fca36169987ceaee5426182195884",
         "rollups 686f38976c6b33d35bab3d94953dfed4fda69a516c897bc1354be7b229301cf4",
         "weights 3906daaefca68d79d44f5f725985910e1ca93446b0ec77326a38604809a0efdc",
+        "counted cd0533d256cd0b7bf3eaec0d119c365ad6774a8399a81fbd53c834b320416fd1",
       ]
     `);
   });

@@ -1,0 +1,200 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EngineError } from '../storage/engine.ts';
+import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
+import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
+import type { CountsMessage } from './totals.ts';
+
+/** In a minute of its own, and a whole one: nothing depends on when the test runs. */
+const NOW_MS = 1_700_000_045_000;
+
+let store: StartedEngine;
+beforeAll(async () => void (store = await startEngine()));
+afterAll(() => store[Symbol.asyncDispose]());
+
+let directory: string;
+let registry: Registry;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-counts-'));
+  await store.engine.command('TRUNCATE TABLE throughline.counted_minutes');
+  await store.engine.command('TRUNCATE TABLE throughline.counted_hours');
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+async function opened(options: Partial<ExactCountsOptions> = {}): Promise<ExactCounts> {
+  registry = new Registry();
+  const counts = new ExactCounts({
+    directory: join(directory, 'counts'),
+    log,
+    registry,
+    now: () => NOW_MS,
+    ...options,
+    limits: { segmentAgeMs: 10, ...options.limits },
+  });
+  await counts.open();
+  return counts;
+}
+
+/** So many requests since the process started. */
+function told(requests: number, given: Partial<CountsMessage> = {}): CountsMessage {
+  return {
+    service: 'shop',
+    instance: 'i1',
+    windowMs: 5_000,
+    totals: [
+      {
+        startName: 'GET',
+        name: 'GET /cart',
+        kind: 1,
+        status: 0,
+        requests,
+        durationSumNs: requests * 1e6,
+        offset: 159,
+        counts: [requests],
+      },
+    ],
+    ...given,
+  };
+}
+
+const stored = async (): Promise<unknown[][]> =>
+  store.rows(
+    'SELECT service_name, operation, sum(requests) FROM throughline.counted_minutes GROUP BY 1, 2 ORDER BY 1, 2',
+  );
+const isStored = (requests: number) => async (): Promise<boolean> =>
+  (await stored()).reduce((sum, [, , count]) => sum + Number(count), 0) === requests;
+
+describe('exact counts', () => {
+  it('become rows of minutes and of hours, with durations', async () => {
+    const counts = await opened();
+    counts.start(store.engine);
+    expect(await counts.take(told(1_000), true)).toEqual({ kind: 'noted' });
+    expect(await counts.take(told(1_000), true)).toEqual({ kind: 'noted' });
+    expect(await counts.take(told(1_500), true)).toEqual({ kind: 'noted' });
+    expect(await counts.take(told(99, { instance: 'i2' }), false)).toEqual({ kind: 'noted' });
+    await eventually(isStored(1_500));
+    // Hours are noted behind minutes.
+    await eventually(async () => {
+      const [[requests] = []] = await store.rows('SELECT sum(requests) FROM throughline.counted_hours');
+      return Number(requests) === 1_500;
+    });
+    for (const [table, time] of [
+      ['minutes', 'minute'],
+      ['hours', 'hour'],
+    ]) {
+      const rows =
+        await store.rows(`SELECT toUInt32(${time}), service_name, operation, kind, status, bucket, sum(requests), sum(duration_sum_ns)
+FROM throughline.counted_${table} GROUP BY 1, 2, 3, 4, 5, 6`);
+      const begin = time === 'minute' ? 1_700_000_040 : 1_699_999_200;
+      expect(rows).toEqual([[begin, 'shop', 'GET /cart', 1, 0, 159, 1_500, 1.5e9]]);
+    }
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
+  it('are stored once, wherever the collector was killed', async () => {
+    // Noted, and never handed over.
+    const first = await opened();
+    await first.take(told(1_000), true);
+    // Handed over: killed before the totals were written and the segment was gone.
+    const second = await opened();
+    let inserted = false;
+    second.start({
+      insertNativeFile: async (...insert) => {
+        await store.engine.insertNativeFile(...insert);
+        inserted = true;
+        await new Promise(() => {});
+      },
+    });
+    await eventually(() => inserted);
+    await second.take(told(1_200), true);
+    const third = await opened();
+    third.start(store.engine);
+    expect(await third.take(told(1_300), true)).toEqual({ kind: 'noted' });
+    await eventually(isStored(1_300));
+    await third.close();
+    await third.drain(5_000);
+    expect(readdirSync(join(directory, 'counts/spool'))).toEqual(['rejected']);
+    // Everything is stored: what is known comes out of the totals that were written down.
+    const fourth = await opened();
+    fourth.start(store.engine);
+    await fourth.take(told(1_301), true);
+    await fourth.close();
+    await fourth.drain(5_000);
+    expect(await stored()).toEqual([['shop', 'GET /cart', 1_301]]);
+  });
+
+  it('wait while the store is away', async () => {
+    const counts = await opened({ loaderLimits: { retryDelayMs: 1, retryDelayMsMax: 2 } });
+    let away = 5;
+    counts.start({
+      insertNativeFile: (...insert) =>
+        away-- > 0 ? Promise.reject(new EngineError('unavailable', 'away')) : store.engine.insertNativeFile(...insert),
+    });
+    await counts.take(told(7), true);
+    await eventually(isStored(7));
+    expect(away).toBe(-1);
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
+  it('are left to the next message while the disk takes nothing', async () => {
+    const counts = await opened({ limits: { segmentAgeMs: 10, waitingMessagesMax: 1 } });
+    const spool = join(directory, 'counts/spool');
+    rmSync(spool, { recursive: true });
+    writeFileSync(spool, '');
+    expect(await counts.take(told(5), true)).toEqual({ kind: 'left' });
+    const busy = [counts.take(told(5), true), counts.take(told(6), true)];
+    expect(await busy[1]).toEqual({ kind: 'left' });
+    await busy[0];
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('throughline_limit_reached_total{limit="counts.waitingMessagesMax"} 1');
+    expect(metrics).toMatch(/throughline_counts_messages_total\{outcome="left"\} [23]/);
+    expect(metrics).toContain('throughline_counts_totals 0');
+  });
+
+  it('refuse a contradiction, and go on with the next message', async () => {
+    const counts = await opened();
+    counts.start(store.engine);
+    await counts.take(told(10), true);
+    expect(await counts.take(told(9), true)).toMatchObject({ kind: 'refused', message: /less than they were/ });
+    await counts.take(told(11), true);
+    await eventually(isStored(11));
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
+  it('keep apart no more names than the rollups do', async () => {
+    const counts = await opened({ rollupLimits: { servicesMax: 1, operationsPerServiceMax: 1 } });
+    counts.start(store.engine);
+    const [total] = told(1).totals;
+    const other = { ...total, name: 'GET /other' } as CountsMessage['totals'][number];
+    await counts.take(told(1, { totals: total === undefined ? [] : [total, other] }), true);
+    await counts.take(told(5, { service: 'made-up' }), true);
+    await eventually(isStored(7));
+    expect(await stored()).toEqual([
+      ['(other)', '(other)', 5],
+      ['shop', '(other)', 1],
+      ['shop', 'GET /cart', 1],
+    ]);
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
+  it('start anew, and say so, where what was known cannot be read', async () => {
+    const first = await opened();
+    first.start(store.engine);
+    await first.take(told(3), true);
+    await first.close();
+    await first.drain(5_000);
+    const path = join(directory, 'counts/totals.json');
+    expect(existsSync(path)).toBe(true);
+    writeFileSync(path, '{"version":99}');
+    const second = await opened();
+    expect(await second.take(told(3), true)).toEqual({ kind: 'noted' });
+    await second.close();
+  });
+});

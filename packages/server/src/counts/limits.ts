@@ -1,0 +1,24 @@
+/** Of the exact counts that applications tell. */
+export interface CountsLimits {
+  /** Totals that are remembered: one for each process, operation and status. Those of further ones are not stored. */
+  readonly totalsMax: number;
+  /** Processes that are remembered. */
+  readonly processesMax: number;
+  /** A process that has been silent for so long is forgotten; should it come back, it is counted from its start on. */
+  readonly processLiveMs: number;
+  /** Messages that wait for the disk; what one more tells is left to the next message of its process. */
+  readonly waitingMessagesMax: number;
+  /** What is told in so long becomes one insert. */
+  readonly segmentAgeMs: number;
+  /** What the store has not taken; beyond it nothing is noted, and the next messages tell it. */
+  readonly backlogBytesMax: number;
+}
+
+export const COUNTS_LIMITS: CountsLimits = {
+  totalsMax: 50_000,
+  processesMax: 10_000,
+  processLiveMs: 24 * 3_600_000,
+  waitingMessagesMax: 1_000,
+  segmentAgeMs: 2_000,
+  backlogBytesMax: 256 * 1024 * 1024,
+};

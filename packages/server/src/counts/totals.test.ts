@@ -1,0 +1,197 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { countedMinutes } from './counted-minutes.ts';
+import { COUNTS_LIMITS } from './limits.ts';
+import { Totals, type CountsMessage, type CountsRecord, type SavedTotals, type Total } from './totals.ts';
+
+const aTotal = (given: Partial<Total> = {}): Total => ({
+  startName: 'GET',
+  name: 'GET /',
+  kind: 1,
+  status: 0,
+  requests: 6,
+  durationSumNs: 600,
+  offset: 160,
+  counts: [1, 2, 3],
+  ...given,
+});
+
+const aMessage = (totals: readonly Total[], given: Partial<CountsMessage> = {}): CountsMessage => ({
+  service: 'shop',
+  instance: 'i1',
+  windowMs: 5_000,
+  totals,
+  ...given,
+});
+
+const recordOf = (totals: Totals, message: CountsMessage, nowMs = 60_000, isCounted = true): CountsRecord | null => {
+  const advance = totals.advance(message, nowMs, isCounted);
+  if (advance.kind === 'refused') throw new Error(advance.message);
+  return advance.record;
+};
+
+const same = (service: string, operation: string) => [service, operation] as const;
+
+describe('totals', () => {
+  it('count the first message whole, what came since for each further one, and nothing for a repeat', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    expect(recordOf(totals, aMessage([aTotal()]))?.added).toEqual([aTotal()]);
+    expect(recordOf(totals, aMessage([aTotal()]))).toBeNull();
+    const more = aTotal({ requests: 9, durationSumNs: 1_000, offset: 159, counts: [1, 1, 2, 5] });
+    expect(recordOf(totals, aMessage([more]))?.added).toEqual([
+      aTotal({ requests: 3, durationSumNs: 400, offset: 159, counts: [1, 0, 0, 2] }),
+    ]);
+    // A process that starts again has another name.
+    expect(recordOf(totals, aMessage([aTotal()], { instance: 'i2' }))?.added).toEqual([aTotal()]);
+  });
+
+  it.each([
+    [aTotal({ requests: 5, counts: [1, 2, 2] })],
+    [aTotal({ durationSumNs: 599 })],
+    [aTotal({ requests: 6, counts: [2, 1, 3] })],
+    [aTotal({ requests: 6, offset: 161, counts: [3, 3] })],
+  ])('refuse what contradicts an earlier message: %j', (total) => {
+    const totals = new Totals(COUNTS_LIMITS);
+    recordOf(totals, aMessage([aTotal()]));
+    const before = JSON.stringify(totals.save());
+    expect(totals.advance(aMessage([aTotal({ name: 'new' }), total]), 60_000, true)).toMatchObject({
+      kind: 'refused',
+      message: 'the totals of "GET /" are less than they were',
+    });
+    expect(JSON.stringify(totals.save())).toBe(before);
+    // Handed on by another collector it may just be late.
+    expect(recordOf(totals, aMessage([total]), 60_000, false)).toBeNull();
+  });
+
+  it('leave out what is beyond their limits, whole', () => {
+    const totals = new Totals({ ...COUNTS_LIMITS, totalsMax: 2, processesMax: 1 });
+    const three = ['a', 'b', 'c'].map((name) => aTotal({ name }));
+    expect(totals.advance(aMessage(three), 0, true)).toMatchObject({ left: 1, limit: 'totalsMax' });
+    expect(totals.advance(aMessage(three, { instance: 'i2' }), 0, true)).toMatchObject({
+      record: null,
+      left: 3,
+      limit: 'processesMax',
+    });
+    expect([totals.size, totals.processes]).toEqual([2, 1]);
+    totals.forget(COUNTS_LIMITS.processLiveMs + 1);
+    expect([totals.size, totals.processes]).toEqual([0, 0]);
+  });
+
+  it('come to the same sums whatever is lost, repeated, taken back or restarted', () => {
+    // What a process had counted at each of its messages, and what becomes of the message.
+    const step = fc.record({
+      added: fc.array(
+        fc.record({ name: fc.constantFrom('a', 'b'), bucket: fc.nat(5), requests: fc.integer({ min: 1, max: 9 }) }),
+      ),
+      fate: fc.constantFrom('taken', 'taken', 'lost', 'repeated', 'not durable', 'restarted', 'restarted from records'),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        let totals = new Totals(COUNTS_LIMITS);
+        let saved: SavedTotals | null = null;
+        const records: CountsRecord[] = [];
+        const truth = new Map<string, number[]>();
+        const messageOf = (): CountsMessage =>
+          aMessage(
+            [...truth].map(([name, counts]) => {
+              const requests = counts.reduce((sum, count) => sum + count, 0);
+              return aTotal({ name, counts: [...counts], requests, durationSumNs: requests * 100 });
+            }),
+          );
+        const take = (): void => {
+          const record = recordOf(totals, messageOf());
+          if (record !== null) records.push(record);
+        };
+        for (const { added, fate } of steps) {
+          for (const { name, bucket, requests } of added) {
+            const counts = truth.get(name) ?? [0, 0, 0, 0, 0, 0];
+            counts[bucket] = (counts[bucket] ?? 0) + requests;
+            truth.set(name, counts);
+          }
+          if (fate === 'not durable') {
+            const record = recordOf(totals, messageOf());
+            if (record !== null) totals.undo(record);
+          } else if (fate !== 'lost') take();
+          if (fate === 'repeated') take();
+          if (fate.startsWith('restarted')) {
+            if (fate === 'restarted') saved = JSON.parse(JSON.stringify(totals.save())) as SavedTotals;
+            totals = new Totals(COUNTS_LIMITS);
+            const known = saved === null ? 0 : totals.restore(saved);
+            for (const record of records) if (record.number > known) totals.apply(record);
+          }
+        }
+        take();
+        const counted = countedMinutes(records, same);
+        for (const [name, counts] of truth) {
+          for (const [bucket, count] of counts.entries()) {
+            const rows = counted.filter((row) => row.operation === name && row.bucket === 160 + bucket);
+            expect(rows.reduce((sum, { requests }) => sum + requests, 0)).toBe(count);
+          }
+        }
+      }),
+    );
+  });
+});
+
+const aRecord = (given: Partial<CountsRecord> = {}): CountsRecord => ({
+  number: 1,
+  service: 'shop',
+  instance: 'i1',
+  fromMs: 60_000,
+  toMs: 65_000,
+  isCounted: true,
+  added: [aTotal()],
+  ...given,
+});
+
+describe('countedMinutes', () => {
+  it('sums processes up, leaves out what other collectors count, and names operations as it is told', () => {
+    const rows = countedMinutes([aRecord(), aRecord({ instance: 'i2' }), aRecord({ isCounted: false })], (service) => [
+      service,
+      '(other)',
+    ]);
+    expect(rows.map(({ minute, operation, bucket, requests }) => [minute, operation, bucket, requests])).toEqual([
+      [60, '(other)', 160, 2],
+      [60, '(other)', 161, 4],
+      [60, '(other)', 162, 6],
+    ]);
+    expect(rows.reduce((sum, { durationSumNs }) => sum + durationSumNs, 0)).toBeCloseTo(1_200, 6);
+  });
+
+  it('splits what lies on both sides of a minute by time, each request to one of them, fast and slow alike', () => {
+    const counts = Array.from({ length: 100 }, () => 1);
+    const rows = countedMinutes(
+      [aRecord({ fromMs: 117_000, toMs: 122_000, added: [aTotal({ requests: 100, counts })] })],
+      same,
+    );
+    const before = rows.filter(({ minute }) => minute === 60);
+    expect(before).toHaveLength(60);
+    expect(rows).toHaveLength(100);
+    const meanBucket = before.reduce((sum, { bucket }) => sum + bucket, 0) / 60 - 160;
+    expect(meanBucket).toBeGreaterThan(45);
+    expect(meanBucket).toBeLessThan(55);
+  });
+
+  it('loses no request whatever the times are', () => {
+    fc.assert(
+      fc.property(
+        fc.nat(1_000_000),
+        fc.nat(3_600_000),
+        fc.array(fc.nat(1_000), { minLength: 1, maxLength: 40 }),
+        (fromMs, windowMs, counts) => {
+          const requests = counts.reduce((sum, count) => sum + count, 0);
+          const rows = countedMinutes(
+            [aRecord({ fromMs, toMs: fromMs + windowMs, added: [aTotal({ requests, counts })] })],
+            same,
+          );
+          expect(rows.reduce((sum, row) => sum + row.requests, 0)).toBe(requests);
+          for (const row of rows) {
+            expect(Number.isInteger(row.requests) && row.requests > 0).toBe(true);
+            expect(row.minute * 1_000).toBeGreaterThan(fromMs - 60_000);
+            expect(row.minute * 1_000).toBeLessThanOrEqual(fromMs + windowMs);
+          }
+        },
+      ),
+    );
+  });
+});

@@ -1,0 +1,256 @@
+/** What a process tells of itself: everything that it has counted since it started, of each operation that it names. */
+export interface CountsMessage {
+  readonly service: string;
+  /** Names the process, newly drawn at each start. */
+  readonly instance: string;
+  /** Since its last message, as it says. */
+  readonly windowMs: number;
+  readonly totals: readonly Total[];
+}
+
+/** Requests of one operation, kind and status. */
+export interface Total {
+  /** The operation, as its spans start. */
+  readonly startName: string;
+  /** As they end. */
+  readonly name: string;
+  /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
+  readonly kind: number;
+  /** 0 unset, 1 ok, 2 error. */
+  readonly status: number;
+  readonly requests: number;
+  readonly durationSumNs: number;
+  /** OTLP's exponential histogram of scale 3 over nanoseconds: the index of the first bucket, and what is in each. */
+  readonly offset: number;
+  readonly counts: readonly number[];
+}
+
+/** What a message added. Its requests started to be counted at `fromMs` and ended by `toMs`, since the epoch. */
+export interface CountsRecord {
+  /** Grows by one with each record. */
+  readonly number: number;
+  readonly service: string;
+  readonly instance: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** False for what another collector counts, which has handed the message on. */
+  readonly isCounted: boolean;
+  readonly added: readonly Total[];
+}
+
+export interface TotalsLimits {
+  readonly totalsMax: number;
+  readonly processesMax: number;
+  readonly processLiveMs: number;
+}
+
+/** The totals of one process as they are known. */
+interface ProcessTotals {
+  toldMs: number;
+  readonly byKey: Map<string, KnownTotal>;
+}
+
+interface KnownTotal {
+  requests: number;
+  durationSumNs: number;
+  /** By bucket. */
+  readonly counts: Map<number, number>;
+}
+
+/** `refused`: the message contradicts an earlier one of its process; nothing of it counts. */
+export type Advance =
+  | {
+      readonly kind: 'advanced';
+      /** Null where the message adds nothing. */
+      readonly record: CountsRecord | null;
+      /** Totals that were left out, and the limit that left them out. */
+      readonly left: number;
+      readonly limit: 'totalsMax' | 'processesMax';
+    }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** The longest time that counts are spread over. */
+const SPREAD_MS_MAX = 3_600_000;
+
+/**
+ * What every process has told last, from which follows what its next message adds: a message that is lost or repeated changes
+ * no sum. Totals beyond the limits are left out, whole, and stay so.
+ */
+export class Totals {
+  readonly #limits: TotalsLimits;
+  readonly #processes = new Map<string, ProcessTotals>();
+  #size = 0;
+  #lastNumber = 0;
+
+  constructor(limits: TotalsLimits) {
+    this.#limits = limits;
+  }
+
+  /** How many totals are remembered. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get processes(): number {
+    return this.#processes.size;
+  }
+
+  /** `nowMs` is since the epoch. Of a message that was handed on, totals that are behind are old news and no contradiction. */
+  advance(message: CountsMessage, nowMs: number, isCounted: boolean): Advance {
+    const { service, instance } = message;
+    const key = processKey(service, instance);
+    const known = this.#processes.get(key);
+    const added: Total[] = [];
+    const isTooMany = known === undefined && this.#processes.size >= this.#limits.processesMax;
+    const limit = isTooMany ? 'processesMax' : 'totalsMax';
+    let left = isTooMany ? message.totals.length : 0;
+    let size = this.#size;
+    for (const total of isTooMany ? [] : message.totals) {
+      const before = known?.byKey.get(totalKey(total));
+      if (before === undefined && size >= this.#limits.totalsMax) {
+        left++;
+        continue;
+      }
+      if (before === undefined) size++;
+      const difference = before === undefined ? total : minus(total, before);
+      if (difference === null) {
+        if (!isCounted) continue;
+        return { kind: 'refused', message: `the totals of ${JSON.stringify(total.name)} are less than they were` };
+      }
+      if (difference.requests > 0) added.push(difference);
+    }
+    if (added.length === 0) return { kind: 'advanced', record: null, left, limit };
+    const windowMs = known === undefined ? message.windowMs : nowMs - known.toldMs;
+    const fromMs = nowMs - Math.min(SPREAD_MS_MAX, Math.max(0, windowMs));
+    const record = { number: ++this.#lastNumber, service, instance, fromMs, toMs: nowMs, isCounted, added };
+    this.apply(record);
+    return { kind: 'advanced', record, left, limit };
+  }
+
+  /** Adds what a record says; one that is known already is left out. */
+  apply(record: CountsRecord): void {
+    this.#lastNumber = Math.max(this.#lastNumber, record.number);
+    const key = processKey(record.service, record.instance);
+    let process = this.#processes.get(key);
+    if (process === undefined) this.#processes.set(key, (process = { toldMs: record.toMs, byKey: new Map() }));
+    process.toldMs = Math.max(process.toldMs, record.toMs);
+    for (const total of record.added) this.#add(process, total, 1);
+  }
+
+  /** Takes back a record that could not be made durable. */
+  undo(record: CountsRecord): void {
+    const process = this.#processes.get(processKey(record.service, record.instance));
+    if (process === undefined) return;
+    for (const total of record.added) {
+      this.#add(process, total, -1);
+      const key = totalKey(total);
+      if (process.byKey.get(key)?.requests === 0 && process.byKey.delete(key)) this.#size--;
+    }
+    if (process.byKey.size === 0) this.#processes.delete(processKey(record.service, record.instance));
+  }
+
+  /** Forgets who has been silent for long. */
+  forget(nowMs: number): void {
+    for (const [key, { toldMs, byKey }] of this.#processes) {
+      if (nowMs - toldMs <= this.#limits.processLiveMs) continue;
+      this.#processes.delete(key);
+      this.#size -= byKey.size;
+    }
+  }
+
+  /** All of it, to be given to `restore`. */
+  save(): SavedTotals {
+    return {
+      version: SAVED_VERSION,
+      lastNumber: this.#lastNumber,
+      processes: Array.from(this.#processes, ([key, { toldMs, byKey }]) => [
+        key,
+        toldMs,
+        Array.from(byKey, ([total, { requests, durationSumNs, counts }]) => [
+          total,
+          requests,
+          durationSumNs,
+          [...counts.keys()],
+          [...counts.values()],
+        ]),
+      ]),
+    };
+  }
+
+  /** The number of the last record that it holds. Throws `TypeError` for what `save` has not made. */
+  restore(saved: SavedTotals): number {
+    if (saved.version !== SAVED_VERSION) throw new TypeError(`version ${String(saved.version)} of totals is not known`);
+    for (const [key, toldMs, totals] of saved.processes) {
+      const byKey = new Map<string, KnownTotal>();
+      for (const [total, requests, durationSumNs, buckets, counts] of totals) {
+        byKey.set(total, {
+          requests,
+          durationSumNs,
+          counts: new Map(buckets.map((bucket, i) => [bucket, counts[i] ?? 0])),
+        });
+      }
+      this.#processes.set(key, { toldMs, byKey });
+      this.#size += byKey.size;
+    }
+    this.#lastNumber = saved.lastNumber;
+    return saved.lastNumber;
+  }
+
+  #add(process: ProcessTotals, { requests, durationSumNs, offset, counts, ...total }: Total, sign: 1 | -1): void {
+    const key = totalKey(total);
+    let known = process.byKey.get(key);
+    if (known === undefined) {
+      process.byKey.set(key, (known = { requests: 0, durationSumNs: 0, counts: new Map() }));
+      this.#size++;
+    }
+    known.requests += sign * requests;
+    known.durationSumNs += sign * durationSumNs;
+    for (const [index, count] of counts.entries()) {
+      if (count > 0) known.counts.set(offset + index, (known.counts.get(offset + index) ?? 0) + sign * count);
+    }
+  }
+}
+
+const SAVED_VERSION = 1;
+
+export interface SavedTotals {
+  readonly version: number;
+  readonly lastNumber: number;
+  readonly processes: readonly (readonly [
+    key: string,
+    toldMs: number,
+    totals: readonly (readonly [
+      key: string,
+      requests: number,
+      durationSumNs: number,
+      buckets: readonly number[],
+      counts: readonly number[],
+    ])[],
+  ])[];
+}
+
+/** What came to be counted since; null where there is less of anything than there was. */
+function minus(total: Total, before: KnownTotal): Total | null {
+  const counts = total.counts.map((count, index) => count - (before.counts.get(total.offset + index) ?? 0));
+  const end = total.offset + total.counts.length;
+  for (const [bucket, count] of before.counts) {
+    if (count > 0 && (bucket < total.offset || bucket >= end)) return null;
+  }
+  const requests = total.requests - before.requests;
+  const durationSumNs = total.durationSumNs - before.durationSumNs;
+  if (requests < 0 || durationSumNs < 0 || counts.some((count) => count < 0)) return null;
+  const first = Math.max(
+    0,
+    counts.findIndex((count) => count > 0),
+  );
+  const last = counts.findLastIndex((count) => count > 0);
+  return { ...total, requests, durationSumNs, offset: total.offset + first, counts: counts.slice(first, last + 1) };
+}
+
+function processKey(service: string, instance: string): string {
+  return JSON.stringify([service, instance]);
+}
+
+function totalKey({ startName, name, kind, status }: Pick<Total, 'startName' | 'name' | 'kind' | 'status'>): string {
+  return JSON.stringify([kind, status, startName, name]);
+}

@@ -1,0 +1,72 @@
+import { isIPv6, type AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Config } from './config/config.ts';
+import { SETTINGS, type Settings } from './config/settings.ts';
+
+/** A port or a host that cannot be listened on. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly code = 'cannot_listen';
+}
+
+type PortSetting = 'otlpGrpcPort' | 'otlpHttpPort' | 'httpPort';
+
+/** Rejects with one clear message. */
+export async function listen(
+  server: { start(host: string, port: number): Promise<AddressInfo> },
+  config: Config,
+  setting: PortSetting,
+): Promise<AddressInfo> {
+  const port = config[setting];
+  try {
+    return await server.start(config.host, port);
+  } catch (error) {
+    throw new StartError(whyNotListening(error as NodeJS.ErrnoException, config, setting), { cause: error });
+  }
+}
+
+/**
+ * For a port that nobody asked for: another program that has it is no reason not to start, since OTLP comes in over HTTP
+ * as well. Answers null then, and says so.
+ */
+export async function listenUnlessTaken(
+  server: { start(host: string, port: number): Promise<AddressInfo> },
+  config: Config,
+  setting: PortSetting,
+  log: Logger,
+): Promise<AddressInfo | null> {
+  try {
+    return await listen(server, config, setting);
+  } catch (error) {
+    const isTaken = error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    if (!isTaken || config.sources.get(SETTINGS[setting].key) !== 'default') throw error;
+    log.warn(`${error.message}; going on without it`);
+    return null;
+  }
+}
+
+function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: PortSetting): string {
+  const { host, [setting]: port } = config;
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `port ${port} on ${host} is taken by another program; choose another with ${whereToSet(setting)}`;
+    case 'EACCES':
+      return `port ${port} on ${host} may not be used without more rights; choose another with ${whereToSet(setting)}`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${host} is no address of this machine; choose another with ${whereToSet('host')}`;
+    default:
+      return `cannot listen on port ${port} of ${host}: ${error.message}`;
+  }
+}
+
+function whereToSet(name: keyof Settings): string {
+  return `${SETTINGS[name].flag} or ${SETTINGS[name].env}`;
+}
+
+/** An address that stands for all of the machine's is shown as one that a browser can open. */
+export function urlOf(host: string, { port }: AddressInfo): string {
+  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
+  return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
+}
