@@ -1,3 +1,4 @@
+import type { SeriesResponse } from '@throughline/trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
@@ -156,6 +157,34 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     const expected = await ask(embedded, question);
     expect(expected).toMatchObject({ status: 200 });
     expect(await ask(onServer, question)).toEqual(expected);
+  });
+
+  it('stores what applications count, and answers by it', async () => {
+    const total = {
+      name: 'GET /',
+      status: 2,
+      requests: 700,
+      durationSumNs: 7e9,
+      durations: { offset: 185, counts: [700] },
+    };
+    const recent = { started: 700, decided: 700, requests: 700, errors: 700 };
+    const body = JSON.stringify({
+      version: 1,
+      service: 'counted',
+      instance: 'i1',
+      windowMs: 1_000,
+      operations: [{ name: 'GET', kind: 1, recent, totals: [total] }],
+    });
+    for (let sent = 0; sent < 2; sent++) {
+      expect((await fetch(`${onServer.otlpUrl}/v1/sampling`, { method: 'POST', body })).status).toBe(200);
+    }
+    const series = await eventually('the counts are stored', async () => {
+      const { answer } = (await ask(onServer, '/series?service=counted&step=3600')) as { answer: SeriesResponse };
+      return answer.series[0];
+    });
+    expect(series).toMatchObject({ source: 'counters', estimate: { basis: 'exact' }, errorRateInterval: [1, 1] });
+    expect(series.estimatedRequestCount.reduce((sum, count) => sum + count, 0)).toBe(700);
+    expect(await server.rows('SELECT toUInt32(sum(requests)) FROM throughline.counted_minutes')).toEqual([[700]]);
   });
 
   it('gives every trace once over the pages of a search', async () => {

@@ -25,7 +25,8 @@ export function seriesRoute(context: (signal: AbortSignal) => QueryContext, now:
     path: '/api/v1/series',
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
-      'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4 %',
+      'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4 %. Steps of whole ' +
+      'minutes are answered by the exact counters of the SDKs where there are any',
     parameters: {
       service: anyText('Only of this service'),
       operation: anyText('Only of this operation'),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SeriesQuestion } from './series.ts';
-import { findSeries, seriesNamesSql, seriesSql } from './series.ts';
+import { findSeries } from './series.ts';
+import { seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
 import type { StoredSpan, TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';
 
@@ -98,5 +98,76 @@ describe('findSeries', () => {
     await expect(seriesSql({ ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
       'snapshots/series-spans.sql',
     );
+  });
+});
+
+/** In the first minute of the hour, with durations in the bucket of 1 ms. */
+const counted = (service: string, operation: string, status: number, requests: number, minute = 0): string =>
+  `(toDateTime(${HOUR + minute * 60}), '${service}', '${operation}', 1, ${status}, 159, ${requests}, ${requests * 1e6})`;
+
+const kept = (service: string, count: number, second: number, traceState: string) =>
+  Array.from({ length: count }, (_, index) =>
+    at(second, { service, traceState, traceId: (index + 1).toString(16).padStart(32, '0') }),
+  );
+
+describe('findSeries where the SDKs have counted', () => {
+  let store: TestStore;
+  beforeAll(async () => {
+    store = await openTestStore();
+    await store.context.engine.command(`INSERT INTO throughline.counted_minutes SELECT * FROM VALUES(
+'minute DateTime, service_name String, operation String, kind UInt8, status UInt8, bucket UInt16, requests UInt64, duration_sum_ns Float64',
+${[
+  counted('web', 'GET /', 0, 950),
+  counted('web', 'GET /', 2, 50),
+  counted('web', 'GET /rare', 0, 7),
+  counted('partly', 'GET /', 0, 5),
+  counted('begun', 'GET /', 0, 60, 1),
+].join(', ')})`);
+    await store.store([
+      ...kept('web', 8, 5, 'ot=th:fd'),
+      ...kept('partly', 40, 5, 'ot=th:8'),
+      ...kept('begun', 10, 5, ''),
+      ...kept('begun', 14, 65, 'ot=th:c'),
+    ]);
+  });
+  afterAll(() => store.close());
+
+  it.each([60, 3_600])('answers what they have counted, exactly, in steps of %i s', async (stepSeconds) => {
+    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds, service: 'web' });
+    expect(series).toHaveLength(1);
+    const [web] = series;
+    expect(web).toMatchObject({ source: 'counters', estimate: { basis: 'exact', relativeError: 0 } });
+    expect(web?.errorRateInterval).toEqual([50 / 1_007, 50 / 1_007]);
+    expect([web?.requestCount[0], web?.estimatedRequestCount[0], web?.estimatedErrorCount[0]]).toEqual([8, 1_007, 50]);
+    expect(off(web?.p99Ns[0], 1)).toBeLessThan(0.045);
+    expect(web?.p99Ns[1] ?? null).toBeNull();
+  });
+
+  it('has operations of which no trace was kept, the most requested first', async () => {
+    const byOperation = { ...HOURLY, groupBy: 'operation', service: 'web' } as const;
+    const { series } = await findSeries(store.context, byOperation);
+    expect(series.map(({ operation, estimatedRequestCount }) => [operation, estimatedRequestCount])).toEqual([
+      ['GET /', [1_000]],
+      ['GET /rare', [7]],
+    ]);
+    const first = await findSeries(store.context, { ...byOperation, seriesMax: 1 });
+    expect(first).toMatchObject({ truncated: true, series: [{ operation: 'GET /' }] });
+  });
+
+  it('goes by the spans where these tell of more, and in steps of which nothing was counted', async () => {
+    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'partly' });
+    expect(series).toMatchObject([{ source: 'spans', estimate: { basis: 'estimated' } }]);
+    expect(series[0]?.estimatedRequestCount[0]).toBe(80);
+    const begun = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'begun' });
+    expect(begun.series).toMatchObject([{ source: 'counters', estimate: { basis: 'exact' } }]);
+    expect(begun.series[0]?.estimatedRequestCount.slice(0, 3)).toEqual([10, 60, 0]);
+    // Shorter steps than a minute are counted by nobody.
+    const short = await findSeries(store.context, {
+      ...HOURLY,
+      stepSeconds: 10,
+      toSecond: HOUR + 120,
+      service: 'begun',
+    });
+    expect(short.series).toMatchObject([{ source: 'spans', estimate: { basis: 'estimated' } }]);
   });
 });
