@@ -1,3 +1,11 @@
+import type {
+  RequestSeries,
+  SamplingResponse,
+  SeriesResponse,
+  ServicesResponse,
+  TraceSamplingResponse,
+  TracesResponse,
+} from '@throughline/trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remote, Tracer } from '../packages/sdk/dist/index.js';
 import { startCollector, type Collector } from './support/collector.ts';
@@ -132,4 +140,147 @@ describe('two services that sample as the collector says', () => {
       operationSampling: { perOperationStrategies: expect.arrayContaining([]) as unknown },
     });
   });
+});
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0);
+
+/** Spans a second that each process may record, whatever the collector says. */
+const LIMIT = 200;
+const CALM = 20;
+const SURGE = 100 * CALM;
+
+/** A service whose traces are a request and a query, and that knows how many there were. */
+class SurgingService {
+  readonly name: string;
+  readonly tracer: Tracer;
+  perSecond = CALM;
+  isFailing = false;
+  done = 0;
+  failed = 0;
+  readonly #timer: NodeJS.Timeout;
+  #due = 0;
+  #atMs = performance.now();
+
+  constructor(service: string, endpoint: string) {
+    this.name = service;
+    this.tracer = new Tracer({
+      service,
+      endpoint,
+      sampling: remote({ intervalMillis: 1000, sampling: 1, spansPerSecond: LIMIT }),
+      register: false,
+      flushOnExit: false,
+      log: () => undefined,
+    });
+    this.#timer = setInterval(() => this.#work(), 10);
+  }
+
+  /** What was counted last is told now. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.tracer.shutdown();
+  }
+
+  #work(): void {
+    const nowMs = performance.now();
+    this.#due += ((nowMs - this.#atMs) / 1000) * this.perSecond;
+    this.#atMs = nowMs;
+    for (; this.#due >= 1; this.#due--) {
+      const request = this.tracer.startSpan('buy', { root: true });
+      this.tracer.startSpan('query', { parent: request }).end();
+      if (this.isFailing && this.done % 20 === 0) {
+        request.setStatus({ code: 2 });
+        this.failed++;
+      }
+      request.end();
+      this.done++;
+    }
+  }
+}
+
+describe('two services whose load rises a hundredfold, and then fails in 5 of 100 requests', () => {
+  let collector: Collector;
+  let services: SurgingService[];
+  const beginMs = Date.now();
+  beforeAll(async () => {
+    collector = await startCollector();
+    const settings = { tracesPerSecond: 20, errorTracesPerSecond: 40 };
+    const body = JSON.stringify(settings);
+    const answer = await fetch(`${collector.otlpUrl}/v1/sampling/settings`, { method: 'PUT', body });
+    if (answer.status !== 200) throw new Error(await answer.text());
+    services = ['front', 'back'].map((name) => new SurgingService(name, collector.otlpUrl));
+  });
+  afterAll(async () => {
+    for (const service of services) await service.stop();
+    await collector.stop();
+  });
+
+  async function ask<T>(path: string): Promise<T> {
+    const answer = await fetch(`${collector.apiUrl}/api/v1${path}`);
+    if (!answer.ok) throw new Error(await answer.text());
+    return (await answer.json()) as T;
+  }
+  const told = async (): Promise<SamplingResponse['operations']> =>
+    (await ask<SamplingResponse>('/sampling')).operations.filter(({ name }) => name === 'buy');
+  const seriesOf = async (service: string, step: number): Promise<RequestSeries | undefined> => {
+    const range = `from=${beginMs}&to=${Date.now()}`;
+    return (await ask<SeriesResponse>(`/series?service=${service}&step=${step}&limit=1&${range}`)).series[0];
+  };
+
+  it('are kept within the limit, are counted right, and show why they fail', async () => {
+    await eventually('the calm is known', async () => {
+      const operations = await told();
+      return operations.length === 2 && operations.every(({ decidedPerSecond }) => (decidedPerSecond ?? 0) > CALM / 2);
+    });
+    for (const service of services) service.perSecond = SURGE;
+    await eventually('the surge is answered', async () => {
+      const operations = await told();
+      return operations.every(
+        ({ probability, decidedPerSecond }) => probability < 0.1 && (decidedPerSecond ?? 0) > SURGE / 4,
+      );
+    });
+    const [front] = services;
+    if (front !== undefined) front.isFailing = true;
+    const boosted = await eventually('errors are noticed', async () => {
+      const operations = await told();
+      return operations.some(({ reason }) => reason === 'errors') ? operations : undefined;
+    });
+    const [first, second] = ['front', 'back'].map((name) => boosted.find(({ service }) => service === name));
+    expect([first?.reason, second?.reason]).toEqual(['errors', 'target']);
+    expect(first?.probability).toBeGreaterThan((second?.probability ?? 1) * 2);
+    expect(Number(first?.boostedUntilUnixNano)).toBeGreaterThan(Date.now() * 1e6);
+    const failure = await eventually('a trace that failed is stored', async () => {
+      const { traces } = await ask<TracesResponse>('/traces?service=front&status=error&limit=1');
+      return traces[0];
+    });
+    const why = await ask<TraceSamplingResponse>(`/traces/${failure.traceId}/sampling`);
+    expect(why).toMatchObject({
+      estimate: expect.stringMatching(/^(estimated|exact)$/) as string,
+      decisions: [{ service: 'front', reason: 'errors' }],
+    });
+
+    for (const service of services) await service.stop();
+    for (const { name, done, failed, tracer } of services) {
+      const series = await eventually(`all requests of ${name} are counted`, async () => {
+        const found = await seriesOf(name, 60);
+        return found !== undefined && sum(found.estimatedRequestCount) === done ? found : undefined;
+      });
+      expect(series).toMatchObject({ source: 'counters', estimate: { basis: 'exact', relativeError: 0 } });
+      expect(sum(series.estimatedErrorCount)).toBe(failed);
+      expect(series.errorRateInterval?.[0]).toBeCloseTo(failed / done, 12);
+      const { exported, dropped } = tracer.stats();
+      expect(sum(Object.values(dropped))).toBe(0);
+      const stored = await eventually(`all spans of ${name} are stored`, async () => {
+        const { services: found } = await ask<ServicesResponse>('/services');
+        const own = found.find((each) => each.name === name);
+        return own?.spanCount === exported ? own : undefined;
+      });
+      expect(stored.estimate.basis).toBe('estimated');
+      // Twice the interval: the ids of traces are drawn anew each time, and one in twenty lies beyond the interval itself.
+      const off = Math.abs(stored.estimatedSpanCount / (2 * done) - 1);
+      expect(off).toBeLessThan(2 * (stored.estimate.relativeError ?? 0));
+      expect(stored.estimate.relativeError).toBeLessThan(0.5);
+      const seconds = await seriesOf(name, 1);
+      expect(Math.max(...(seconds?.requestCount ?? []))).toBeLessThanOrEqual((2.7 * LIMIT) / 2);
+    }
+  }, 60_000);
 });

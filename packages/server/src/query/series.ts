@@ -78,7 +78,7 @@ function seriesOf(question: SeriesQuestion, rows: readonly JsonRow[], weights: W
  * off by chance there.
  */
 function areCountedOn(counted: number, { count, variance }: Weighed): boolean {
-  return counted > 0 && count - 3 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
+  return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
 }
 
 /** A percentile of fewer that are kept by chance is off by far: 53 % at 100, 10 % at 1,000. */
