@@ -31,6 +31,9 @@ export interface ExactCountsOptions {
 /** `left`: nothing was noted, and nothing is lost: the next message of the process tells it. */
 export type TakeResult = { readonly kind: 'noted' | 'left' } | { readonly kind: 'refused'; readonly message: string };
 
+/** A segment is read at once. */
+const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
+
 interface Waiting {
   readonly message: CountsMessage;
   readonly isCounted: boolean;
@@ -74,7 +77,7 @@ export class ExactCounts {
       directory: join(directory, 'spool'),
       log,
       registry,
-      limits: { segmentAgeMs, backlogBytesMax },
+      limits: { segmentAgeMs, backlogBytesMax, segmentBytesMax: SEGMENT_BYTES_MAX },
       holds: 'exact counts',
       metrics: 'throughline_counts_spool',
     });
@@ -107,7 +110,6 @@ export class ExactCounts {
 
   /** Resolves when the message is durable, or is not noted at all. `isCounted` is false where another collector counts it. */
   take(message: CountsMessage, isCounted: boolean): Promise<TakeResult> {
-    if (message.totals.length === 0) return Promise.resolve({ kind: 'noted' });
     if (this.#waiting.length >= this.#limits.waitingMessagesMax) {
       this.#limitCounter.reached('counts.waitingMessagesMax');
       this.#metrics.messages.inc({ outcome: 'left' });

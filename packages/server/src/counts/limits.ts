@@ -19,6 +19,6 @@ export const COUNTS_LIMITS: CountsLimits = {
   processesMax: 10_000,
   processLiveMs: 24 * 3_600_000,
   waitingMessagesMax: 1_000,
-  segmentAgeMs: 2_000,
+  segmentAgeMs: 5_000,
   backlogBytesMax: 256 * 1024 * 1024,
 };

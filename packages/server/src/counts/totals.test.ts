@@ -63,6 +63,28 @@ describe('totals', () => {
     expect(recordOf(totals, aMessage([total]), 60_000, false)).toBeNull();
   });
 
+  it('take what comes for counted since the last message, be it one without news', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    expect(recordOf(totals, aMessage([aTotal()]), 100_000)).toMatchObject({ fromMs: 95_000, toMs: 100_000 });
+    recordOf(totals, aMessage([]), 160_000);
+    const more = aTotal({ requests: 7, durationSumNs: 700, counts: [1, 2, 4] });
+    const record = recordOf(totals, aMessage([more]), 165_000);
+    expect(record).toMatchObject({ fromMs: 160_000, toMs: 165_000 });
+    // One that could not be made durable was none.
+    if (record !== null) totals.undo(record);
+    expect(recordOf(totals, aMessage([more]), 170_000)).toMatchObject({ fromMs: 160_000, toMs: 170_000 });
+  });
+
+  it('make room for new processes by those that have been silent for an hour', () => {
+    const totals = new Totals({ ...COUNTS_LIMITS, processesMax: 2 });
+    recordOf(totals, aMessage([aTotal()], { instance: 'i1' }), 0);
+    recordOf(totals, aMessage([aTotal()], { instance: 'i2' }), 3_000_000);
+    const next = aMessage([aTotal()], { instance: 'i3' });
+    expect(totals.advance(next, 3_600_000, true)).toMatchObject({ record: null, left: 1, limit: 'processesMax' });
+    expect(totals.advance(next, 3_620_000, true)).toMatchObject({ record: { instance: 'i3' }, left: 0 });
+    expect(totals.processes).toBe(2);
+  });
+
   it('leave out what is beyond their limits, whole', () => {
     const totals = new Totals({ ...COUNTS_LIMITS, totalsMax: 2, processesMax: 1 });
     const three = ['a', 'b', 'c'].map((name) => aTotal({ name }));

@@ -71,6 +71,9 @@ export type Advance =
 
 /** The longest time that counts are spread over. */
 const SPREAD_MS_MAX = 3_600_000;
+/** Where there is no room for a new process, who has been silent for so long is forgotten; looked for so often. */
+const ROOM_LIVE_MS = 3_600_000;
+const ROOM_INTERVAL_MS = 10_000;
 
 /**
  * What every process has told last, from which follows what its next message adds: a message that is lost or repeated changes
@@ -81,6 +84,7 @@ export class Totals {
   readonly #processes = new Map<string, ProcessTotals>();
   #size = 0;
   #lastNumber = 0;
+  #madeRoomMs = -Infinity;
 
   constructor(limits: TotalsLimits) {
     this.#limits = limits;
@@ -98,8 +102,8 @@ export class Totals {
   /** `nowMs` is since the epoch. Of a message that was handed on, totals that are behind are old news and no contradiction. */
   advance(message: CountsMessage, nowMs: number, isCounted: boolean): Advance {
     const { service, instance } = message;
-    const key = processKey(service, instance);
-    const known = this.#processes.get(key);
+    const known = this.#processes.get(processKey(service, instance));
+    if (this.#isFull) this.#makeRoom(nowMs);
     const added: Total[] = [];
     const isTooMany = known === undefined && this.#processes.size >= this.#limits.processesMax;
     const limit = isTooMany ? 'processesMax' : 'totalsMax';
@@ -119,8 +123,12 @@ export class Totals {
       }
       if (difference.requests > 0) added.push(difference);
     }
-    if (added.length === 0) return { kind: 'advanced', record: null, left, limit };
     const windowMs = known === undefined ? message.windowMs : nowMs - known.toldMs;
+    if (added.length === 0) {
+      // What comes next was counted after this.
+      if (known !== undefined) known.toldMs = nowMs;
+      return { kind: 'advanced', record: null, left, limit };
+    }
     const fromMs = nowMs - Math.min(SPREAD_MS_MAX, Math.max(0, windowMs));
     const record = { number: ++this.#lastNumber, service, instance, fromMs, toMs: nowMs, isCounted, added };
     this.apply(record);
@@ -141,6 +149,7 @@ export class Totals {
   undo(record: CountsRecord): void {
     const process = this.#processes.get(processKey(record.service, record.instance));
     if (process === undefined) return;
+    process.toldMs = record.fromMs;
     for (const total of record.added) {
       this.#add(process, total, -1);
       const key = totalKey(total);
@@ -149,10 +158,21 @@ export class Totals {
     if (process.byKey.size === 0) this.#processes.delete(processKey(record.service, record.instance));
   }
 
-  /** Forgets who has been silent for long. */
-  forget(nowMs: number): void {
+  get #isFull(): boolean {
+    return this.#processes.size >= this.#limits.processesMax || this.#size >= this.#limits.totalsMax;
+  }
+
+  /** A look at all processes: not for each message. */
+  #makeRoom(nowMs: number): void {
+    if (nowMs - this.#madeRoomMs < ROOM_INTERVAL_MS) return;
+    this.#madeRoomMs = nowMs;
+    this.forget(nowMs, Math.min(this.#limits.processLiveMs, ROOM_LIVE_MS));
+  }
+
+  /** Forgets who has been silent for so long. */
+  forget(nowMs: number, liveMs = this.#limits.processLiveMs): void {
     for (const [key, { toldMs, byKey }] of this.#processes) {
-      if (nowMs - toldMs <= this.#limits.processLiveMs) continue;
+      if (nowMs - toldMs <= liveMs) continue;
       this.#processes.delete(key);
       this.#size -= byKey.size;
     }
