@@ -1,5 +1,21 @@
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countOf, countText, shareText } from './count-text.ts';
+import {
+  countOf,
+  countText,
+  estimatedText,
+  explainEstimate,
+  rateText,
+  relativeErrorText,
+  shareIntervalText,
+  shareText,
+  shortCountText,
+  type CountEstimate,
+} from './count-text.ts';
+
+function anEstimate(basis: 'estimated' | 'biased', relativeError: number | null): CountEstimate {
+  return { stored: 617, estimated: 12_340, estimate: { basis, relativeError } };
+}
 
 describe('counts as text', () => {
   it('set thousands apart and agree with their noun', () => {
@@ -17,5 +33,80 @@ describe('counts as text', () => {
     [1, '100 %'],
   ])('write the share %d as %s', (share, text) => {
     expect(shareText(share)).toBe(text);
+  });
+
+  it.each([
+    [0, '0'],
+    [840.4, '840'],
+    [999.7, '1k'],
+    [12_345, '12.3k'],
+    [999_500, '1M'],
+    [1_234_567, '1.23M'],
+    [4e15, '4000T'],
+  ])('shorten %d to %s', (count, text) => {
+    expect(shortCountText(count)).toBe(text);
+  });
+
+  it('are shortened by no more than their third digit', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 1e15 }), (count) => {
+        const [, digits = '', step = ''] = /^([\d.]+)([kMGT]?)$/.exec(shortCountText(count)) ?? [];
+        const read = Number(digits) * 1000 ** ['', 'k', 'M', 'G', 'T'].indexOf(step);
+        expect(Math.abs(read / count - 1)).toBeLessThanOrEqual(0.005);
+      }),
+    );
+  });
+});
+
+describe('a rate as text', () => {
+  it.each([
+    [0, '0/s'],
+    [0.004, '< 0.01/s'],
+    [0.0421, '0.042/s'],
+    [12.345, '12.3/s'],
+    [1234, '1.23k/s'],
+  ])('writes %d as %s', (perSecond, text) => {
+    expect(rateText(perSecond)).toBe(text);
+  });
+});
+
+describe('an estimated count', () => {
+  it('is a plain number where everything was kept', () => {
+    const exact = { stored: 617, estimated: 617, estimate: { basis: 'exact', relativeError: 0 } } as const;
+    expect(estimatedText(exact)).toBe('617');
+    expect(relativeErrorText(exact.estimate)).toBe('');
+    expect(explainEstimate(exact, 'spans')).toBe('');
+  });
+
+  it('says how far off it may be, and what is stored', () => {
+    expect(estimatedText(anEstimate('estimated', 0.04))).toBe('≈12.3k');
+    expect(relativeErrorText(anEstimate('estimated', 0.04).estimate)).toBe('±4 %');
+    expect(explainEstimate(anEstimate('estimated', 0.04), 'spans')).toBe(
+      'About 12,340 spans, estimated from 617 stored ones and their sampling weights: 11,846 to 12,834 with 95 % confidence.',
+    );
+  });
+
+  it('never puts the low end below what is stored', () => {
+    expect(explainEstimate(anEstimate('estimated', 1.9), 'spans')).toContain(': 617 to 35,786 with');
+  });
+
+  it('says that it is biased where weights are unknown', () => {
+    expect(estimatedText(anEstimate('biased', null))).toBe('≈12.3k');
+    expect(relativeErrorText(anEstimate('biased', null).estimate)).toBe('');
+    expect(explainEstimate(anEstimate('biased', null), 'spans')).toContain('weight of some is unknown');
+  });
+
+  it.each([
+    [0.0004, '±0.1 %'],
+    [0.0049, '±0.5 %'],
+    [0.128, '±13 %'],
+    [1.914, '±190 %'],
+  ])('writes the error %d as %s', (relativeError, text) => {
+    expect(relativeErrorText({ basis: 'estimated', relativeError })).toBe(text);
+  });
+
+  it('says within which shares an error rate lies', () => {
+    expect(shareIntervalText([0.012, 0.0391])).toBe('1.2 % to 3.9 %');
+    expect(shareIntervalText(null)).toBe('');
   });
 });

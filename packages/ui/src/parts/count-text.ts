@@ -1,3 +1,5 @@
+import type { ErrorRateInterval, Estimate } from '@throughline/trace';
+
 const wholeNumber = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /** A count with thousands apart: `12,345`. */
@@ -17,4 +19,69 @@ export function shareText(share: number): string {
   if (percent < 0.1) return '< 0.1 %';
   if (percent < 10) return `${String(Number(percent.toFixed(1)))} %`;
   return `${share < 1 ? Math.min(99, Math.round(percent)) : 100} %`;
+}
+
+const steps = ['', 'k', 'M', 'G', 'T'];
+
+/** A count in three digits, which is more than an estimate is worth: `840`, `12.3k`, `1.2M`. */
+export function shortCountText(count: number): string {
+  let step = 0;
+  let rest = Math.round(count);
+  // 999,500 is `1M` and not `1000k`.
+  while (Number(rest.toPrecision(3)) >= 1000 && step < steps.length - 1) {
+    rest /= 1000;
+    step++;
+  }
+  return step === 0 ? String(rest) : `${Number(rest.toPrecision(3))}${steps[step]}`;
+}
+
+/** How often something happens: `0/s`, `0.04/s`, `12.3/s`, `1.2k/s`; what is not zero never reads so. */
+export function rateText(perSecond: number): string {
+  if (perSecond <= 0) return '0/s';
+  if (perSecond < 0.01) return '< 0.01/s';
+  if (perSecond < 100) return `${Number(perSecond.toPrecision(perSecond < 1 ? 2 : 3))}/s`;
+  return `${shortCountText(perSecond)}/s`;
+}
+
+/** A count over stored spans, and what it is worth. */
+export interface CountEstimate {
+  /** What is stored. */
+  readonly stored: number;
+  /** Σ sampling weight. */
+  readonly estimated: number;
+  readonly estimate: Estimate;
+}
+
+/** The count as it is shown: `12,345` where it is exact, else `≈12.3k`. */
+export function estimatedText({ stored, estimated, estimate: { basis } }: CountEstimate): string {
+  // Counters know of more than is stored.
+  if (basis === 'exact') return countText(Math.max(stored, Math.round(estimated)));
+  return `≈${shortCountText(estimated)}`;
+}
+
+/** `±4 %`, half of the 95 % interval; '' where the count is exact, or nobody can tell. */
+export function relativeErrorText({ relativeError }: Estimate): string {
+  if (relativeError === null || relativeError === 0) return '';
+  const percent = relativeError * 100;
+  if (percent < 0.1) return '±0.1 %';
+  return `±${percent < 1 ? percent.toFixed(1) : wholeNumber.format(Number(percent.toPrecision(2)))} %`;
+}
+
+/** In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun` is in the plural. */
+export function explainEstimate({ stored, estimated, estimate }: CountEstimate, noun: string): string {
+  const { basis, relativeError } = estimate;
+  if (basis === 'exact') return '';
+  const total = `About ${countText(Math.round(estimated))} ${noun}, estimated from ${countText(stored)} stored ones`;
+  if (basis === 'biased') {
+    return `${total}. The sampling weight of some is unknown: each of those counts as one, so there may have been more.`;
+  }
+  if (relativeError === null) return `${total} and their sampling weights.`;
+  const low = countText(Math.max(stored, Math.round(estimated * (1 - relativeError))));
+  const high = countText(Math.round(estimated * (1 + relativeError)));
+  return `${total} and their sampling weights: ${low} to ${high} with 95 % confidence.`;
+}
+
+/** `1.2 % to 4 %`, of shares from 0 to 1; '' where there is no interval. */
+export function shareIntervalText(interval: ErrorRateInterval | null): string {
+  return interval === null ? '' : `${shareText(interval[0])} to ${shareText(interval[1])}`;
 }

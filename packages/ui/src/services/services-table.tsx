@@ -3,7 +3,8 @@ import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
 import { lastRanges } from '../explore/time-range.ts';
-import { countText, shareText } from '../parts/count-text.ts';
+import { countText, estimatedText, shareIntervalText, shareText } from '../parts/count-text.ts';
+import { EstimatedCount } from '../parts/estimated-count.tsx';
 import { Moment } from '../parts/moment.tsx';
 import page from '../parts/page.module.css';
 import { Skeleton } from '../parts/skeleton.tsx';
@@ -19,13 +20,15 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
   const names = useMemo(() => services.map((service) => service.name), [services]);
   const slots = useServiceSlots(names);
   const sorted = services.toSorted((a, b) => errorShare(b) - errorShare(a) || (a.name < b.name ? -1 : 1));
+  const isExact = services.every(({ estimate }) => estimate.basis === 'exact');
   return (
     <div className={page['card']}>
-      <table className={styles['table']}>
+      <table className={styles['table']} data-exact={isExact}>
+        <caption className={page['hidden']}>Services that have sent spans</caption>
         <thead>
           <tr>
             <th scope="col">Service</th>
-            <th scope="col" className={styles['number']}>
+            <th scope="col" className={`${styles['number']} ${styles['spans']}`}>
               Spans
             </th>
             <th scope="col" className={styles['number']}>
@@ -63,7 +66,12 @@ function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
   const lastSeenMs = unixMs(service.lastSeenUnixNano);
   const range: Partial<ExploreState> = nowMs - lastSeenMs > lastRanges['24h'] ? { time: { kind: 'all' } } : {};
   const href = exploreHref({ ...range, service: service.name });
+  const { estimate } = service;
+  const spans = { stored: service.spanCount, estimated: service.estimatedSpanCount, estimate };
+  const errors = { stored: service.errorCount, estimated: service.estimatedErrorCount, estimate };
   const share = errorShare(service);
+  // What is stored of a service that keeps everything is the truth, and has no interval.
+  const interval = estimate.basis === 'exact' ? '' : shareIntervalText(service.errorRateInterval);
   return (
     <tr className={styles['row']} onClick={() => navigate(href)}>
       <th scope="row" className={styles['service']}>
@@ -71,7 +79,9 @@ function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
           <ServiceName name={service.name} slots={slots} />
         </Link>
       </th>
-      <td className={styles['number']}>{countText(service.spanCount)}</td>
+      <td className={`${styles['number']} ${styles['spans']}`}>
+        <EstimatedCount count={spans} noun="spans" more={interval === '' ? '' : `Error share: ${interval}.`} />
+      </td>
       <td className={styles['number']}>
         {service.errorCount === 0 ? (
           <span className={styles['none']}>0</span>
@@ -82,11 +92,11 @@ function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
             title={`Traces in which ${service.name} failed`}
             onClick={(event) => event.stopPropagation()}
           >
-            {countText(service.errorCount)}
+            {estimatedText(errors)}
           </Link>
         )}
       </td>
-      <td className={styles['share']}>
+      <td className={styles['share']} title={interval === '' ? undefined : `${interval}, with 95 % confidence`}>
         <span className={styles['meter']} aria-hidden="true">
           <span className={styles['fill']} style={{ width: `${share * 100}%` }} />
         </span>
@@ -100,8 +110,8 @@ function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
   );
 }
 
-function errorShare(service: ServiceSummary): number {
-  return service.spanCount === 0 ? 0 : service.errorCount / service.spanCount;
+function errorShare({ estimatedErrorCount, estimatedSpanCount }: ServiceSummary): number {
+  return estimatedSpanCount === 0 ? 0 : estimatedErrorCount / estimatedSpanCount;
 }
 
 export function ServicesSkeleton() {
