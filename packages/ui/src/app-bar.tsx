@@ -6,6 +6,7 @@ import { ThemeToggle } from './theme/theme-toggle.tsx';
 const pages = [
   { path: '/services', title: 'Services' },
   { path: '/explore', title: 'Explore' },
+  { path: '/system', title: 'System' },
 ] as const;
 
 export function AppBar() {

@@ -4,6 +4,7 @@ import { AppBar } from './app-bar.tsx';
 import { ExplorePage } from './explore/explore-page.tsx';
 import { NotFoundPage } from './not-found-page.tsx';
 import { ServicesPage } from './services/services-page.tsx';
+import { SystemPage } from './system/system-page.tsx';
 import { TracePage } from './trace/trace-page.tsx';
 
 const queryClient = new QueryClient({
@@ -27,6 +28,9 @@ export function App() {
             <ExplorePage />
           </Route>
           <Route path="/trace/:traceId">{({ traceId }) => <TracePage key={traceId} traceId={traceId} />}</Route>
+          <Route path="/system">
+            <SystemPage />
+          </Route>
           <Route>
             <NotFoundPage />
           </Route>

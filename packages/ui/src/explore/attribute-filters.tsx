@@ -1,7 +1,7 @@
 import { useState, type SyntheticEvent } from 'react';
 import { Icon } from '../parts/icon.tsx';
 import { parseAttributeFilter, type AttributeFilter } from './explore-state.ts';
-import styles from './field.module.css';
+import styles from '../parts/field.module.css';
 
 interface AttributeFiltersProps {
   readonly filters: readonly AttributeFilter[];

@@ -1,6 +1,6 @@
 import { useState } from 'react';
 import { parseDurationText, writeDurationText } from '../time/duration-text.ts';
-import styles from './field.module.css';
+import styles from '../parts/field.module.css';
 
 interface DurationFieldProps {
   readonly label: string;

@@ -9,7 +9,7 @@ import { AttributeFilters } from './attribute-filters.tsx';
 import { DurationField } from './duration-field.tsx';
 import type { ExploreState, StatusFilter } from './explore-state.ts';
 import styles from './filter-bar.module.css';
-import { NameSelect } from './name-select.tsx';
+import { NameSelect } from '../parts/name-select.tsx';
 import { TimeRangePicker } from './time-range-picker.tsx';
 
 interface FilterBarProps {

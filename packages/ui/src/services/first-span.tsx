@@ -1,16 +1,13 @@
-import { useQuery } from '@tanstack/react-query';
-import { api } from '../api/api.ts';
-import { CopyButton } from '../parts/copy-button.tsx';
+import { useOtlpEndpoint } from '../api/use-otlp-endpoint.ts';
+import { Snippet } from '../parts/snippet.tsx';
 import styles from './first-span.module.css';
 import { sampleTraceCommand } from './sample-trace.ts';
 
 /** A fresh collector: how to send something to it, while the page waits for the first span. */
 export function FirstSpan() {
-  const { data } = useQuery({ queryKey: ['endpoints'], queryFn: () => api.endpoints(), staleTime: Infinity });
+  const endpoint = useOtlpEndpoint();
   // Nothing to copy before it is known to be right.
-  if (data === undefined) return null;
-  // Whoever serves the page also takes the spans.
-  const endpoint = `http://${location.hostname}:${data.otlpHttpPort}`;
+  if (endpoint === null) return null;
   const settings = `export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}
 export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
   const command = sampleTraceCommand(endpoint);
@@ -39,19 +36,6 @@ export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
           <Snippet text={command} label="Copy the command" />
         </li>
       </ol>
-    </div>
-  );
-}
-
-function Snippet({ text, label }: { readonly text: string; readonly label: string }) {
-  return (
-    <div className={styles['snippet']}>
-      <pre className={styles['code']} tabIndex={0}>
-        {text}
-      </pre>
-      <div className={styles['copy']}>
-        <CopyButton label={label} text={() => text} iconOnly />
-      </div>
     </div>
   );
 }

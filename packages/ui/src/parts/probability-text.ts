@@ -1,0 +1,32 @@
+/** Denominators that people know from sight. */
+const denominatorMax = 10;
+
+/** How far off a fraction in words may be. */
+const toleratedError = 0.02;
+
+/** How many of what is decided are kept, in words: `all`, `none`, `1 in 20`, `2 in 3`, `35 in 100`, `1 in 2,500`. */
+export function keptText(probability: number): string {
+  if (probability >= 1) return 'all';
+  if (probability <= 0) return 'none';
+  if (probability > 1 / denominatorMax) {
+    for (let denominator = 2; denominator <= denominatorMax; denominator++) {
+      const numerator = Math.round(probability * denominator);
+      if (numerator === denominator) continue;
+      if (isClose(numerator / denominator, probability)) return `${numerator} in ${denominator}`;
+    }
+    return `${Math.min(99, Math.round(probability * 100))} in 100`;
+  }
+  const oneIn = 1 / probability;
+  const whole = Math.round(oneIn);
+  return `1 in ${isClose(whole, oneIn) ? whole.toLocaleString('en') : oneIn.toFixed(1)}`;
+}
+
+/** A probability in percent with three digits, however small: `5 %`, `33.3 %`, `0.0123 %`; less than all is never `100 %`. */
+export function probabilityText(probability: number): string {
+  const percent = probability < 1 ? Math.min(99.9, probability * 100) : 100;
+  return `${percent.toLocaleString('en', { maximumSignificantDigits: 3 })} %`;
+}
+
+function isClose(shown: number, actual: number): boolean {
+  return Math.abs(shown - actual) <= actual * toleratedError;
+}

@@ -1,0 +1,87 @@
+import type { SamplingResponse } from '@throughline/trace';
+import { useMemo, useState } from 'react';
+import { useLocation, useSearch } from 'wouter';
+import { useOtlpEndpoint } from '../api/use-otlp-endpoint.ts';
+import button from '../parts/button.module.css';
+import { countOf, countText } from '../parts/count-text.ts';
+import { NameSelect } from '../parts/name-select.tsx';
+import page from '../parts/page.module.css';
+import { Snippet } from '../parts/snippet.tsx';
+import { useServiceSlots } from '../services/use-service-slots.ts';
+import { sampledServices } from './sampled-services.ts';
+import { SamplingSettings } from './sampling-settings.tsx';
+import { SamplingTable } from './sampling-table.tsx';
+import styles from './system-page.module.css';
+
+/** As many rows as a browser draws at once; the others are asked for. */
+const rowsFirst = 200;
+
+/** From so many rows on, a filter helps more than it takes room. */
+const filteredFrom = 10;
+
+/** What is sampled and why, per service and operation. */
+export function SamplingSection({ operations, settings }: SamplingResponse) {
+  const [service, setService] = useServiceFilter();
+  const [rowsMax, setRowsMax] = useState(rowsFirst);
+  const names = useMemo(() => [...new Set(operations.map((each) => each.service))], [operations]);
+  const slots = useServiceSlots(names);
+  const services = useMemo(() => sampledServices(operations, { service, rowsMax }), [operations, service, rowsMax]);
+  const meant = service === null ? operations.length : operations.filter((each) => each.service === service).length;
+  return (
+    <>
+      {operations.length < filteredFrom && service === null ? null : (
+        <div className={styles['filter']}>
+          <NameSelect label="Service" any="Every service" names={names} value={service} onChange={setService} />
+          <span className={page['count']}>
+            {countOf(operations.length, 'operation')} of {countOf(names.length, 'service')}
+          </span>
+        </div>
+      )}
+      {operations.length === 0 ? (
+        <NobodyAsks />
+      ) : services.length === 0 ? (
+        <p className={`${page['card']} ${styles['note']}`}>No operation of {service} is known here.</p>
+      ) : (
+        <div className={page['card']}>
+          <SamplingTable services={services} slots={slots} />
+        </div>
+      )}
+      {meant <= rowsMax ? null : (
+        <p className={styles['more']}>
+          <button type="button" className={button['button']} onClick={() => setRowsMax(rowsMax + rowsFirst)}>
+            Show more: {countText(rowsMax)} of {countText(meant)} are shown
+          </button>
+        </p>
+      )}
+      <SamplingSettings settings={settings} />
+    </>
+  );
+}
+
+/** Nobody asks this collector what to keep: how an application does. */
+function NobodyAsks() {
+  const endpoint = useOtlpEndpoint();
+  const code = `import { remote, Tracer } from '@throughline/sdk';
+
+new Tracer({ service: 'shop', endpoint: '${endpoint ?? 'http://127.0.0.1:4318'}', sampling: remote() });`;
+  return (
+    <div className={`${page['card']} ${styles['empty']}`}>
+      <h3 className={styles['subheading']}>No application asks this collector what to keep</h3>
+      <p className={styles['text']}>
+        Each keeps what its own configuration says. With <code>remote()</code> an application tells the exact number of
+        its requests and errors every five seconds, and is told what to keep of each operation: enough traces to look
+        at, however much traffic there is, and more where errors rise.
+      </p>
+      <Snippet text={code} label="Copy the code" />
+    </div>
+  );
+}
+
+/** The service that the table is narrowed to; it lives in the URL. */
+function useServiceFilter(): [service: string | null, change: (service: string | null) => void] {
+  const [, navigate] = useLocation();
+  const service = new URLSearchParams(useSearch()).get('service') || null;
+  const change = (next: string | null): void =>
+    navigate(next === null ? '/system' : `/system?${new URLSearchParams({ service: next }).toString()}`);
+  return [service, change];
+}

@@ -1,0 +1,52 @@
+import type { UseQueryResult } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Failure } from '../parts/failure.tsx';
+import { Icon } from '../parts/icon.tsx';
+import { Moment } from '../parts/moment.tsx';
+import page from '../parts/page.module.css';
+import { Skeleton } from '../parts/skeleton.tsx';
+import { useNow } from '../parts/use-now.ts';
+import styles from './system-page.module.css';
+
+interface SectionProps<T> {
+  readonly id: string;
+  readonly title: string;
+  readonly answer: UseQueryResult<T>;
+  readonly children: (data: T) => ReactNode;
+}
+
+/** What the collector answers to one question, which is asked again and again; figures stay when it does not answer. */
+export function Section<T>({ id, title, answer, children }: SectionProps<T>) {
+  const { data, error, dataUpdatedAt, refetch } = answer;
+  return (
+    <section className={styles['section']} aria-labelledby={id}>
+      <div className={styles['head']}>
+        <h2 id={id} className={styles['heading']}>
+          {title}
+        </h2>
+        {data === undefined || error === null ? null : <Stale sinceMs={dataUpdatedAt} />}
+      </div>
+      {data !== undefined ? (
+        children(data)
+      ) : error !== null ? (
+        <Failure heading="h2" error={error} onRetry={() => void refetch()} />
+      ) : (
+        <div className={`${page['card']} ${styles['skeleton']}`} role="status" aria-label={`Loading: ${title}`}>
+          <Skeleton width="34%" />
+          <Skeleton width="52%" />
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** How old the figures are that are still shown. */
+function Stale({ sinceMs }: { readonly sinceMs: number }) {
+  const nowMs = useNow(1_000);
+  return (
+    <span role="alert" className={styles['stale']}>
+      <Icon name="alert" size={14} /> The collector does not answer; this is from{' '}
+      <Moment unixMs={sinceMs} nowMs={nowMs} />
+    </span>
+  );
+}

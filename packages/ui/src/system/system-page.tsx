@@ -1,0 +1,26 @@
+import page from '../parts/page.module.css';
+import { usePageTitle } from '../parts/use-page-title.ts';
+import { CollectorSection } from './collector-section.tsx';
+import { SamplingSection } from './sampling-section.tsx';
+import { Section } from './section.tsx';
+import { useSampling, useSystem } from './use-system.ts';
+
+/** How the collector is, and what it tells applications to keep. */
+export function SystemPage() {
+  usePageTitle('System');
+  const system = useSystem();
+  const sampling = useSampling();
+  return (
+    <div className={page['page']}>
+      <div className={page['head']}>
+        <h1 className={page['title']}>System</h1>
+      </div>
+      <Section id="collector" title="Collector" answer={system}>
+        {(data) => <CollectorSection system={data} />}
+      </Section>
+      <Section id="sampling" title="Sampling" answer={sampling}>
+        {(data) => <SamplingSection {...data} />}
+      </Section>
+    </div>
+  );
+}

@@ -1,0 +1,23 @@
+import { useQuery } from '@tanstack/react-query';
+import { api } from '../api/api.ts';
+
+/** As often as applications tell what they had. */
+const intervalMs = 5_000;
+
+/** How the collector is, asked again and again. */
+export function useSystem() {
+  return useQuery({
+    queryKey: ['system'],
+    queryFn: ({ signal }) => api.system({ signal }),
+    refetchInterval: intervalMs,
+  });
+}
+
+/** What is sampled and why, of all services. */
+export function useSampling() {
+  return useQuery({
+    queryKey: ['sampling'],
+    queryFn: ({ signal }) => api.sampling(undefined, { signal }),
+    refetchInterval: intervalMs,
+  });
+}
