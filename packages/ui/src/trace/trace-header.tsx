@@ -1,5 +1,5 @@
 import { formatDuration } from '@throughline/trace';
-import type { ReactNode } from 'react';
+import { useId, useState, type ReactNode } from 'react';
 import button from '../parts/button.module.css';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { countOf } from '../parts/count-text.ts';
@@ -8,14 +8,23 @@ import { IconButton } from '../parts/icon-button.tsx';
 import { absoluteText, relativeText, unixMs } from '../time/moment-text.ts';
 import { useNow } from '../parts/use-now.ts';
 import type { TraceModel } from './model/trace-model.ts';
+import { Decisions } from './sampling/decisions.tsx';
+import { KeptFact } from './sampling/kept-fact.tsx';
+import { useTraceSampling } from './sampling/use-trace-sampling.ts';
 import styles from './trace-header.module.css';
 
 interface TraceHeaderProps {
   readonly model: TraceModel;
+  readonly indexOf: ReadonlyMap<string, number>;
+  readonly onLight: (spans: readonly number[]) => void;
+  readonly onJump: (span: number) => void;
   readonly onReload: () => void;
 }
 
-export function TraceHeader({ model, onReload }: TraceHeaderProps) {
+export function TraceHeader({ model, indexOf, onLight, onJump, onReload }: TraceHeaderProps) {
+  const { data: sampling } = useTraceSampling(model.traceId, model.spanCount);
+  const [open, setOpen] = useState(false);
+  const decisionsId = useId();
   const nowMs = useNow(5_000);
   const { rootIndex } = model;
   const startMs = unixMs(model.startUnixNano);
@@ -52,6 +61,9 @@ export function TraceHeader({ model, onReload }: TraceHeaderProps) {
             {model.traceId}
           </code>
         </Fact>
+        <Fact name="Sampling">
+          <KeptFact sampling={sampling} open={open} onToggle={() => setOpen(!open)} controls={decisionsId} />
+        </Fact>
       </dl>
       <div className={styles['actions']}>
         <IconButton label="Fetch the trace again" onClick={onReload}>
@@ -67,6 +79,9 @@ export function TraceHeader({ model, onReload }: TraceHeaderProps) {
         </a>
         <CopyButton label="Copy link" icon="link" text={() => location.href} />
       </div>
+      {open && sampling !== undefined ? (
+        <Decisions id={decisionsId} sampling={sampling} indexOf={indexOf} onLight={onLight} onJump={onJump} />
+      ) : null}
     </header>
   );
 }

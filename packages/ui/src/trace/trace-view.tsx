@@ -37,7 +37,7 @@ export function TraceView({ model, session, onReload }: TraceViewProps) {
     <div className={styles['page']} data-panel={selected >= 0}>
       <div className={styles['main']}>
         <div className={styles['top']}>
-          <TraceHeader model={model} onReload={onReload} />
+          <TraceHeader model={model} indexOf={indexOf} onLight={light} onJump={select} onReload={onReload} />
           <StoryPanel model={model} colours={colours} indexOf={indexOf} onLight={light} onJump={select} />
         </div>
         <Waterfall

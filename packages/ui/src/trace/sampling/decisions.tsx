@@ -1,0 +1,60 @@
+import type { TraceSamplingResponse } from '@throughline/trace';
+import styles from './kept.module.css';
+import { reasonText } from './kept-text.ts';
+
+interface DecisionsProps {
+  readonly id: string;
+  readonly sampling: TraceSamplingResponse;
+  readonly indexOf: ReadonlyMap<string, number>;
+  readonly onLight: (spans: readonly number[]) => void;
+  readonly onJump: (span: number) => void;
+}
+
+/** Who decided that the trace be kept, and with which probability, in the order of the trace. */
+export function Decisions({ id, sampling, indexOf, onLight, onJump }: DecisionsProps) {
+  const dim = (): void => onLight([]);
+  return (
+    <section id={id} className={styles['decisions']} aria-label="Why this trace was kept">
+      <ol>
+        {sampling.decisions.map((decision) => {
+          const span = indexOf.get(decision.spanId);
+          const reason = reasonText(decision);
+          const light = (): void => onLight(span === undefined ? [] : [span]);
+          return (
+            <li key={decision.spanId} className={styles['decision']}>
+              {span === undefined ? (
+                decision.text
+              ) : (
+                <button
+                  type="button"
+                  className={styles['text']}
+                  onPointerEnter={light}
+                  onPointerLeave={dim}
+                  onFocus={light}
+                  onBlur={dim}
+                  onClick={() => onJump(span)}
+                >
+                  {decision.text}
+                </button>
+              )}
+              {reason === '' ? null : <span className={styles['reason']}>now: {reason}</span>}
+              {decision.threshold === '' ? null : (
+                <code
+                  className={styles['threshold']}
+                  title="The threshold that its random bits reached, as in tracestate"
+                >
+                  th:{decision.threshold}
+                </code>
+              )}
+            </li>
+          );
+        })}
+      </ol>
+      {sampling.estimate === 'biased' ? (
+        <p className={styles['reason']}>
+          Of some spans the sampling weight is not known: for how many traces this one stands cannot be told for sure.
+        </p>
+      ) : null}
+    </section>
+  );
+}

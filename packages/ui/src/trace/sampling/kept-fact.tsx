@@ -1,0 +1,38 @@
+import type { TraceSamplingResponse } from '@throughline/trace';
+import { Icon } from '../../parts/icon.tsx';
+import styles from './kept.module.css';
+import { traceKeptText } from './kept-text.ts';
+
+interface KeptFactProps {
+  /** Undefined until it is known, or when it cannot be had. */
+  readonly sampling: TraceSamplingResponse | undefined;
+  readonly open: boolean;
+  readonly onToggle: () => void;
+  /** The id of what opens. */
+  readonly controls: string;
+}
+
+/** Why the trace was kept, in a line that opens its decisions. It holds its place while nothing is known. */
+export function KeptFact({ sampling, open, onToggle, controls }: KeptFactProps) {
+  if (sampling === undefined) return <span className={styles['place']} />;
+  const text = traceKeptText(sampling);
+  if (sampling.decisions.length === 0 || sampling.estimate === 'exact') {
+    return <span className={styles['place']}>{text}</span>;
+  }
+  return (
+    <span className={styles['place']}>
+      <button
+        type="button"
+        className={styles['toggle']}
+        aria-expanded={open}
+        aria-controls={open ? controls : undefined}
+        onClick={onToggle}
+      >
+        {text}
+        <span className={styles['chevron']} data-open={open}>
+          <Icon name="chevron" size={12} />
+        </span>
+      </button>
+    </span>
+  );
+}
