@@ -12,6 +12,7 @@ describe('a probability in words', () => {
     [0.35, '35 in 100'],
     [0.9999, '99 in 100'],
     [0.0952, '1 in 10.5'],
+    [0.1042, '1 in 9.6'],
     [0.03, '1 in 33'],
     [0.0004, '1 in 2,500'],
   ])('writes %d as %s', (probability, text) => {

@@ -1,6 +1,9 @@
 /** Denominators that people know from sight. */
 const denominatorMax = 10;
 
+/** Above, `35 in 100` says more than `1 in 2.9`. */
+const inHundredsFrom = 0.25;
+
 /** How far off a fraction in words may be. */
 const toleratedError = 0.02;
 
@@ -14,7 +17,7 @@ export function keptText(probability: number): string {
       if (numerator === denominator) continue;
       if (isClose(numerator / denominator, probability)) return `${numerator} in ${denominator}`;
     }
-    return `${Math.min(99, Math.round(probability * 100))} in 100`;
+    if (probability > inHundredsFrom) return `${Math.min(99, Math.round(probability * 100))} in 100`;
   }
   const oneIn = 1 / probability;
   const whole = Math.round(oneIn);
