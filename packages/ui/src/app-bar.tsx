@@ -15,7 +15,7 @@ export function AppBar() {
       <a className={styles['skip']} href="#main">
         Skip to the content
       </a>
-      <Link href="/services" className={styles['brand']}>
+      <Link href="/services" className={styles['brand']} aria-label="Throughline">
         <img src="/favicon.svg" width={22} height={22} alt="" />
         <span className={styles['name']}>Throughline</span>
       </Link>

@@ -1,7 +1,6 @@
 import type { SamplingResponse } from '@throughline/trace';
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
-import { useOtlpEndpoint } from '../api/use-otlp-endpoint.ts';
 import button from '../parts/button.module.css';
 import { countOf, countText } from '../parts/count-text.ts';
 import { NameSelect } from '../parts/name-select.tsx';
@@ -19,8 +18,13 @@ const rowsFirst = 200;
 /** From so many rows on, a filter helps more than it takes room. */
 const filteredFrom = 10;
 
+interface SamplingSectionProps extends SamplingResponse {
+  /** Where applications send to; null until it is known. */
+  readonly endpoint: string | null;
+}
+
 /** What is sampled and why, per service and operation. */
-export function SamplingSection({ operations, settings }: SamplingResponse) {
+export function SamplingSection({ operations, settings, endpoint }: SamplingSectionProps) {
   const [service, setService] = useServiceFilter();
   const [rowsMax, setRowsMax] = useState(rowsFirst);
   const names = useMemo(() => [...new Set(operations.map((each) => each.service))], [operations]);
@@ -38,7 +42,7 @@ export function SamplingSection({ operations, settings }: SamplingResponse) {
         </div>
       )}
       {operations.length === 0 ? (
-        <NobodyAsks />
+        <NobodyAsks endpoint={endpoint} />
       ) : services.length === 0 ? (
         <p className={`${page['card']} ${styles['note']}`}>No operation of {service} is known here.</p>
       ) : (
@@ -53,17 +57,16 @@ export function SamplingSection({ operations, settings }: SamplingResponse) {
           </button>
         </p>
       )}
-      <SamplingSettings settings={settings} />
+      <SamplingSettings settings={settings} endpoint={endpoint} />
     </>
   );
 }
 
 /** Nobody asks this collector what to keep: how an application does. */
-function NobodyAsks() {
-  const endpoint = useOtlpEndpoint();
+function NobodyAsks({ endpoint }: Pick<SamplingSectionProps, 'endpoint'>) {
   const code = `import { remote, Tracer } from '@throughline/sdk';
 
-new Tracer({ service: 'shop', endpoint: '${endpoint ?? 'http://127.0.0.1:4318'}', sampling: remote() });`;
+new Tracer({ service: 'shop', endpoint: '${endpoint}', sampling: remote() });`;
   return (
     <div className={`${page['card']} ${styles['empty']}`}>
       <h3 className={styles['subheading']}>No application asks this collector what to keep</h3>
@@ -72,7 +75,7 @@ new Tracer({ service: 'shop', endpoint: '${endpoint ?? 'http://127.0.0.1:4318'}'
         its requests and errors every five seconds, and is told what to keep of each operation: enough traces to look
         at, however much traffic there is, and more where errors rise.
       </p>
-      <Snippet text={code} label="Copy the code" />
+      {endpoint === null ? null : <Snippet text={code} label="Copy the code" />}
     </div>
   );
 }

@@ -1,5 +1,4 @@
 import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace';
-import { useOtlpEndpoint } from '../api/use-otlp-endpoint.ts';
 import { countOf } from '../parts/count-text.ts';
 import page from '../parts/page.module.css';
 import { keptText, probabilityText } from '../parts/probability-text.ts';
@@ -8,9 +7,14 @@ import { Figure } from './figure.tsx';
 import { settingsCommand } from './settings-command.ts';
 import styles from './system-page.module.css';
 
+interface SamplingSettingsProps {
+  readonly settings: SamplingSettingsView;
+  /** Where the command is sent to; null until it is known. */
+  readonly endpoint: string | null;
+}
+
 /** The defaults and bounds in force, and the command that changes them. */
-export function SamplingSettings({ settings }: { readonly settings: SamplingSettingsView }) {
-  const endpoint = useOtlpEndpoint();
+export function SamplingSettings({ settings, endpoint }: SamplingSettingsProps) {
   const { tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability } = settings;
   return (
     <>

@@ -67,7 +67,7 @@ function OperationCells({ operation }: { readonly operation: SampledOperation })
   return (
     <>
       <th scope="row" className={styles['operation']}>
-        {operation.name} <span className={styles['kind']}>{kinds[operation.kind] ?? ''}</span>
+        <span>{operation.name}</span> <span className={styles['kind']}>{kinds[operation.kind] ?? ''}</span>
       </th>
       <td className={styles['kept']}>
         <strong>{keptText(probability)}</strong>{' '}

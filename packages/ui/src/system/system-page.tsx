@@ -1,3 +1,4 @@
+import { useOtlpEndpoint } from '../api/use-otlp-endpoint.ts';
 import page from '../parts/page.module.css';
 import { usePageTitle } from '../parts/use-page-title.ts';
 import { CollectorSection } from './collector-section.tsx';
@@ -10,6 +11,7 @@ export function SystemPage() {
   usePageTitle('System');
   const system = useSystem();
   const sampling = useSampling();
+  const endpoint = useOtlpEndpoint();
   return (
     <div className={page['page']}>
       <div className={page['head']}>
@@ -19,7 +21,7 @@ export function SystemPage() {
         {(data) => <CollectorSection system={data} />}
       </Section>
       <Section id="sampling" title="Sampling" answer={sampling}>
-        {(data) => <SamplingSection {...data} />}
+        {(data) => <SamplingSection {...data} endpoint={endpoint} />}
       </Section>
     </div>
   );

@@ -16,12 +16,12 @@ export function Decisions({ id, sampling, indexOf, onLight, onJump }: DecisionsP
   return (
     <section id={id} className={styles['decisions']} aria-label="Why this trace was kept">
       <ol>
-        {sampling.decisions.map((decision) => {
+        {sampling.decisions.map((decision, i) => {
           const span = indexOf.get(decision.spanId);
           const reason = reasonText(decision);
           const light = (): void => onLight(span === undefined ? [] : [span]);
           return (
-            <li key={decision.spanId} className={styles['decision']}>
+            <li key={`${decision.spanId} ${i}`} className={styles['decision']}>
               {span === undefined ? (
                 decision.text
               ) : (

@@ -17,7 +17,12 @@ export function KeptFact({ sampling, open, onToggle, controls }: KeptFactProps) 
   if (sampling === undefined) return <span className={styles['place']} />;
   const text = traceKeptText(sampling);
   if (sampling.decisions.length === 0 || sampling.estimate === 'exact') {
-    return <span className={styles['place']}>{text}</span>;
+    const said = sampling.decisions.map((decision) => decision.text).join('\n');
+    return (
+      <span className={styles['place']} title={said}>
+        {text}
+      </span>
+    );
   }
   return (
     <span className={styles['place']}>

@@ -2,28 +2,31 @@ import type { TraceSamplingResponse } from '@throughline/trace';
 import { describe, expect, it } from 'vitest';
 import { traceKeptText } from './kept-text.ts';
 
-const kept = (estimate: TraceSamplingResponse['estimate'], weight: number | null): string =>
-  traceKeptText({
-    traceId: 'a'.repeat(32),
-    estimate,
-    weight,
-    probability: weight === null ? null : 1 / weight,
-    decisions: [],
-  });
+function keptAs(estimate: TraceSamplingResponse['estimate'], weight: number | null, threshold = '0'): string {
+  const probability = weight === null ? null : 1 / weight;
+  const decision = { service: 'web', operation: 'GET /', spanId: 'b'.repeat(16), reason: null, text: '' };
+  const decisions = [{ ...decision, threshold, probability }];
+  return traceKeptText({ traceId: 'a'.repeat(32), estimate, weight, probability, decisions });
+}
 
 describe('why a trace was kept', () => {
   it('says for how many it stands', () => {
-    expect(kept('estimated', 20)).toBe('Kept 1 in 20 · stands for ≈20 traces');
-    expect(kept('estimated', 1.5)).toBe('Kept 2 in 3 · stands for ≈1.5 traces');
-    expect(kept('biased', 2500)).toBe('Kept 1 in 2,500 · stands for ≈2.5k traces');
+    expect(keptAs('estimated', 20, 'f333')).toBe('Kept 1 in 20 · stands for ≈20 traces');
+    expect(keptAs('estimated', 1.5, '5555')).toBe('Kept 2 in 3 · stands for ≈1.5 traces');
+    expect(keptAs('biased', 2500, 'fff')).toBe('Kept 1 in 2,500 · stands for ≈2.5k traces');
   });
 
-  it('is quiet where every trace is kept', () => {
-    expect(kept('exact', 1)).toBe('Kept: every trace is');
+  it('is quiet where every trace is kept, and does not claim it where nobody said so', () => {
+    expect(keptAs('exact', 1)).toBe('Kept: every trace is');
+    expect(keptAs('exact', 1, '')).toBe('Kept, as every trace is taken to be');
+  });
+
+  it('says that a part of it is less certain than its root', () => {
+    expect(keptAs('estimated', 1)).toBe('Kept: every trace is, with a part of its spans');
+    expect(keptAs('biased', 1)).toBe('Kept · some spans are of unknown weight');
   });
 
   it('says that nobody can tell', () => {
-    expect(kept('biased', null)).toBe('Kept, of an unknown number');
-    expect(kept('biased', 1)).toBe('Kept, with spans of unknown weight');
+    expect(keptAs('biased', null, '')).toBe('Kept · for how many it stands is unknown');
   });
 });

@@ -3,12 +3,18 @@ import { shortCountText } from '../../parts/count-text.ts';
 import { keptText } from '../../parts/probability-text.ts';
 
 /** Why the trace is there, in one line. */
-export function traceKeptText({ estimate, weight, probability }: TraceSamplingResponse): string {
-  if (weight === null || probability === null) return 'Kept, of an unknown number';
-  if (weight <= 1 && estimate === 'exact') return 'Kept: every trace is';
-  // Its spans may know their weights, while others' of the same trace do not.
-  if (weight <= 1) return 'Kept, with spans of unknown weight';
-  return `Kept ${keptText(probability)} · stands for ≈${weight < 10 ? Number(weight.toPrecision(2)) : shortCountText(weight)} traces`;
+export function traceKeptText({ estimate, weight, probability, decisions }: TraceSamplingResponse): string {
+  if (weight === null || probability === null) return 'Kept · for how many it stands is unknown';
+  if (weight > 1) return `Kept ${keptText(probability)} · stands for ≈${weightText(weight)} traces`;
+  // Its root was kept for sure, and other spans of it do not say.
+  if (estimate === 'biased') return 'Kept · some spans are of unknown weight';
+  if (estimate === 'estimated') return 'Kept: every trace is, with a part of its spans';
+  const isStated = decisions.every(({ threshold }) => threshold !== '');
+  return isStated ? 'Kept: every trace is' : 'Kept, as every trace is taken to be';
+}
+
+function weightText(weight: number): string {
+  return weight < 10 ? String(Number(weight.toPrecision(2))) : shortCountText(weight);
 }
 
 const reasons: Readonly<Record<NonNullable<TraceSamplingDecision['reason']>, string>> = {
