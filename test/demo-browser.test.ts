@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
-import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import type { Story, TracesResponse } from '@throughline/trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { seriousBarriers } from './support/barriers.ts';
 import { chromiumPath, openBrowser } from './support/chromium.ts';
 import type { Browser } from './support/chromium.ts';
 import { newDirectory, runCommand } from './support/collector.ts';
@@ -130,16 +130,6 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
     await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
   });
 });
-
-async function seriousBarriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  });
-}
 
 function told(demo: Command): { shopUrl: string; uiUrl: string } | undefined {
   if (!isAlive(demo.pid)) throw new Error(`the demo ended:\n${demo.output()}`);

@@ -1,0 +1,248 @@
+import type { Page } from 'playwright-core';
+import type { ServicesResponse, SystemResponse, TracesResponse } from '@throughline/trace';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ratio, Tracer } from '../packages/sdk/dist/index.js';
+import { seriousBarriers } from './support/barriers.ts';
+import { chromiumPath, openBrowser } from './support/chromium.ts';
+import type { Browser } from './support/chromium.ts';
+import { startCollector, type Collector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+import { postJson, spanIdOf, traceIdOf } from './support/traces.ts';
+
+const TRACES = 2000;
+/** Operations of a service that only tells, so that the table is long enough for its filter. */
+const QUIET_OPERATIONS = 12;
+
+describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
+  let collector: Collector;
+  let browser: Browser;
+  let page: Page;
+  const problems: string[] = [];
+
+  beforeAll(async () => {
+    collector = await startCollector();
+    browser = await openBrowser();
+    page = await browser.context.newPage();
+    page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
+    page.on('console', (message) => {
+      if (message.type() === 'error') problems.push(`${page.url()}: ${message.text()}`);
+    });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await collector.stop();
+  });
+
+  const answer = async <T>(path: string): Promise<T> => (await (await fetch(`${collector.apiUrl}${path}`)).json()) as T;
+  const open = async (path: string): Promise<void> => {
+    await page.goto(`${collector.apiUrl}${path}`);
+  };
+  const rowOf = (name: string) => page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) });
+
+  /** Told again before it is looked at: who is silent for twenty seconds has no rate. */
+  const tellAll = async (): Promise<void> => {
+    await tell(collector.otlpUrl, 'shop', [{ name: 'GET /cart', decided: 2000, errors: 0 }]);
+    const quiet = Array.from({ length: QUIET_OPERATIONS }, (_, i) => ({ name: `job ${i}`, decided: i, errors: 0 }));
+    await tell(collector.otlpUrl, 'worker', quiet);
+  };
+
+  it('says how to begin while no application asks', async () => {
+    await open('/system');
+    await page.getByRole('heading', { name: 'No application asks this collector what to keep' }).waitFor();
+    expect(await page.getByText('sampling: remote()').innerText()).toContain(collector.otlpUrl);
+  });
+
+  it('takes spans of services that keep a share, everything, and nobody knows what', async () => {
+    await sendTraces('shop', collector.otlpUrl, 0.05, TRACES);
+    await sendTraces('ledger', collector.otlpUrl, 1, 10);
+    await postJson(collector.otlpUrl, spansWithoutThreshold('importer'));
+    await tellAll();
+    const stored = await eventually('all of them are stored', async () => {
+      const { services } = await answer<ServicesResponse>('/api/v1/services');
+      const isWhole = services.find(({ name }) => name === 'ledger')?.spanCount === 20;
+      return services.length === 3 && isWhole ? services : undefined;
+    });
+    const worth = stored.map(({ name, estimate }) => `${name} ${estimate.basis}`);
+    expect(worth).toEqual(['importer biased', 'ledger exact', 'shop estimated']);
+  });
+
+  it('shows what there was, and explains it to the keyboard', async () => {
+    await open('/services');
+    const { services } = await answer<ServicesResponse>('/api/v1/services');
+    const shop = services.find(({ name }) => name === 'shop');
+    const row = rowOf('shop');
+    expect(await row.innerText()).toMatch(/≈[\d.]+k[\s\S]*±\d+ %/);
+
+    await row.getByRole('link', { name: 'shop', exact: true }).focus();
+    await page.keyboard.press('Tab');
+    const tip = page.getByRole('tooltip');
+    await tip.waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('estimated');
+    expect(await tip.innerText()).toContain(`estimated from ${shop?.spanCount} stored ones`);
+    await page.keyboard.press('Escape');
+    await tip.waitFor({ state: 'hidden' });
+
+    expect(await rowOf('ledger').getByRole('button').count()).toBe(0);
+    expect(await rowOf('ledger').innerText()).toContain('20');
+    await rowOf('importer').getByRole('button', { name: 'biased' }).hover();
+    await expect.poll(() => page.getByRole('tooltip').innerText()).toContain('weight of some is unknown');
+  });
+
+  it('shows what is sampled and why, and follows a change by the command that it gives', async () => {
+    await tellAll();
+    await open('/system');
+    const row = rowOf('GET /cart');
+    await row.waitFor();
+    // 2000 in five seconds, of which ten a second are wanted.
+    for (const text of ['1 in 40', '2.5 %', 'target of 10 traces a second', '400/s', '10/s', '0/s']) {
+      expect(await row.innerText()).toContain(text);
+    }
+    await page.getByText('Change the settings').click();
+    const command = await page.getByText('/v1/sampling/settings').innerText();
+    const [, url = '', body = ''] = /^curl -X PUT (\S+) -d '([^']+)'$/.exec(command) ?? [];
+    expect(url).toBe(`${collector.otlpUrl}/v1/sampling/settings`);
+    const changed = body.replace('"tracesPerSecond": 10', '"tracesPerSecond": 20');
+    expect((await fetch(url, { method: 'PUT', body: changed })).status).toBe(200);
+    await expect.poll(() => row.innerText(), { timeout: 20_000 }).toContain('1 in 20');
+    await page.getByText('20 traces a second', { exact: true }).waitFor();
+  });
+
+  it('narrows a long table to one service, in the URL', async () => {
+    await tellAll();
+    await open('/system');
+    await rowOf('GET /cart').waitFor();
+    expect(await page.getByRole('rowheader', { name: /^job/ }).count()).toBe(QUIET_OPERATIONS);
+    await page.getByLabel('Service').selectOption('worker');
+    await expect.poll(() => new URL(page.url()).search).toBe('?service=worker');
+    expect(await rowOf('GET /cart').count()).toBe(0);
+    const names = await page.getByRole('rowheader', { name: /^job/ }).allInnerTexts();
+    expect(names[0]).toContain(`job ${QUIET_OPERATIONS - 1}`);
+    await page.goBack();
+    await rowOf('GET /cart').waitFor();
+  });
+
+  it('shows how the collector is', async () => {
+    const system = await answer<SystemResponse>('/api/v1/system');
+    const section = page.getByRole('region', { name: 'Collector' });
+    await section.getByText('Spans are taken in and questions answered').waitFor();
+    for (const text of [system.version, `${system.retention.maxAgeDays} days`, 'embedded']) {
+      expect(await section.innerText()).toContain(text);
+    }
+    await postJson(collector.otlpUrl, spansWithoutThreshold('ancient', 1));
+    await section.getByRole('table', { name: 'Spans refused, by reason' }).getByRole('rowheader').waitFor();
+  });
+
+  it('says why a trace was kept, and who decided', async () => {
+    await open(`/trace/${await traceOf('shop')}`);
+    const line = page.getByRole('button', { name: 'Kept 1 in 20 · stands for ≈20 traces' });
+    await line.focus();
+    await page.keyboard.press('Enter');
+    const decisions = page.getByRole('region', { name: 'Why this trace was kept' });
+    await decisions.getByRole('button', { name: /shop kept 1 in 20/ }).click();
+    const panel = page.getByRole('complementary', { name: 'Span' });
+    await panel.waitFor();
+    expect(await panel.innerText()).toContain('GET /cart');
+
+    await open(`/trace/${await traceOf('ledger')}`);
+    await page.getByText('Kept: every trace is').waitFor();
+    expect(await page.getByRole('button', { name: /^Kept/ }).count()).toBe(0);
+  });
+
+  it('draws the waterfall before it knows why the trace was kept', async () => {
+    await page.route('**/api/v1/traces/*/sampling', () => undefined);
+    await open(`/trace/${await traceOf('shop')}`);
+    await page.getByRole('treegrid').getByRole('row').first().waitFor();
+    expect(await page.getByText(/^Kept/).count()).toBe(0);
+    await page.unrouteAll({ behavior: 'ignoreErrors' });
+  });
+
+  for (const [colorScheme, width] of [
+    ['light', 1440],
+    ['dark', 1440],
+    ['light', 390],
+    ['dark', 390],
+  ] as const) {
+    it(`has no serious barrier and fits in ${colorScheme}, ${width} pixels wide`, async () => {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 844 });
+      for (const path of ['/services', '/system', `/trace/${await traceOf('shop')}`]) {
+        await open(path);
+        await page.waitForLoadState('networkidle');
+        const opens = page.getByText('Change the settings').or(page.getByRole('button', { name: /^Kept/ }));
+        if ((await opens.count()) > 0) await opens.click();
+        expect(await seriousBarriers(page), path).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(width);
+      }
+    });
+  }
+
+  it('logged no error in any page', () => {
+    expect(problems).toEqual([]);
+  });
+
+  async function traceOf(service: string): Promise<string> {
+    const { traces } = await answer<TracesResponse>(`/api/v1/traces?service=${service}&limit=1`);
+    return traces[0]?.traceId ?? '';
+  }
+});
+
+/** Traces of two spans each, of which the SDK keeps a share. */
+async function sendTraces(service: string, endpoint: string, share: number, traces: number): Promise<void> {
+  const tracer = new Tracer({ service, endpoint, sampling: ratio(share), register: false, flushOnExit: false });
+  for (let i = 0; i < traces; i++) {
+    const root = tracer.startSpan('GET /cart', { root: true, kind: 1 });
+    if (i % 10 === 0) root.setStatus({ code: 2 });
+    tracer.startSpan('SELECT carts', { kind: 2, parent: root }).end();
+    root.end();
+  }
+  await tracer.shutdown();
+}
+
+/** Spans as of our SDK, which says the threshold of each, but without one; `startUnixMs` far back makes them too old. */
+function spansWithoutThreshold(service: string, startUnixMs = Date.now()): string {
+  return JSON.stringify({
+    resourceSpans: [
+      {
+        resource: {
+          attributes: [
+            { key: 'service.name', value: { stringValue: service } },
+            { key: 'telemetry.sdk.name', value: { stringValue: 'throughline' } },
+          ],
+        },
+        scopeSpans: [
+          {
+            spans: [
+              {
+                traceId: traceIdOf(service),
+                spanId: spanIdOf(service),
+                name: 'import',
+                kind: 2,
+                startTimeUnixNano: `${startUnixMs}000000`,
+                endTimeUnixNano: `${startUnixMs + 5}000000`,
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  });
+}
+
+interface Told {
+  readonly name: string;
+  readonly decided: number;
+  readonly errors: number;
+}
+
+/** What a process tells of its last five seconds. */
+async function tell(otlpUrl: string, service: string, operations: readonly Told[]): Promise<void> {
+  const told = operations.map(({ name, decided, errors }) => ({
+    name,
+    kind: 1,
+    recent: { started: decided, decided, requests: decided, errors },
+    totals: [],
+  }));
+  const body = JSON.stringify({ version: 1, service, instance: service, windowMs: 5000, operations: told });
+  const { status } = await fetch(`${otlpUrl}/v1/sampling`, { method: 'POST', body });
+  if (status !== 200) throw new Error(`the exchange was answered ${status}`);
+}
