@@ -25,16 +25,20 @@ const scratch = mkdtempSync(join(tmpdir(), 'throughline-screenshot-'));
 mkdirSync(folder, { recursive: true });
 const { chromium } = await import('playwright-core');
 
-const demo = spawn(process.execPath, [join(root, 'packages/server/dist/cli/main.js'), 'demo', '--json'], {
-  env: {
-    ...process.env,
-    THROUGHLINE_DATA_DIR: join(scratch, 'data'),
-    THROUGHLINE_HTTP_PORT: '0',
-    THROUGHLINE_OTLP_HTTP_PORT: '0',
-    THROUGHLINE_OTLP_GRPC_PORT: '0',
+const demo = spawn(
+  process.execPath,
+  [join(root, 'packages/server/dist/cli/main.js'), 'demo', '--json', '--load-seconds', '2'],
+  {
+    env: {
+      ...process.env,
+      THROUGHLINE_DATA_DIR: join(scratch, 'data'),
+      THROUGHLINE_HTTP_PORT: '0',
+      THROUGHLINE_OTLP_HTTP_PORT: '0',
+      THROUGHLINE_OTLP_GRPC_PORT: '0',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
   },
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+);
 const ended = new Promise((resolve) => demo.once('exit', resolve));
 try {
   const [line] = await new Promise((resolve, reject) => {

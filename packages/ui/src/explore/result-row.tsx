@@ -52,14 +52,16 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
               {countOf(trace.errorCount, 'error')}
             </span>
           )}
-          <span className={styles['services']}>
-            {trace.services.slice(0, shownServices).map(({ name }) => (
-              <span key={name} className={styles['service']}>
-                <ServiceName name={name} slots={slots} />
-              </span>
-            ))}
-            {moreServices > 0 ? <span>and {moreServices} more</span> : null}
-          </span>
+          {trace.services.length < 2 ? null : (
+            <span className={styles['services']}>
+              {trace.services.slice(0, shownServices).map(({ name }) => (
+                <span key={name} className={styles['service']}>
+                  <ServiceName name={name} slots={slots} />
+                </span>
+              ))}
+              {moreServices > 0 ? <span>and {moreServices} more</span> : null}
+            </span>
+          )}
         </div>
       </div>
       <div className={styles['side']}>

@@ -1,4 +1,13 @@
-import { useEffect, useId, useLayoutEffect, useRef, useState, type KeyboardEvent, type MouseEvent } from 'react';
+import {
+  useEffect,
+  useId,
+  useLayoutEffect,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type MouseEvent,
+  type PointerEvent,
+} from 'react';
 import { classNames } from './class-names.ts';
 import styles from './explained.module.css';
 
@@ -12,9 +21,10 @@ interface ExplainedProps {
 /** Away from the edges of the window, in pixels. */
 const marginPx = 8;
 
-/** A badge that explains itself: under the pointer, with the focus, and when it is pressed; until Escape, or scrolling. */
+/** A badge that explains itself: under the pointer, with the focus, and when it is pressed; until Escape. */
 export function Explained({ label, explanation, warning = false }: ExplainedProps) {
   const id = useId();
+  const whole = useRef<HTMLSpanElement>(null);
   const badge = useRef<HTMLButtonElement>(null);
   const tip = useRef<HTMLSpanElement>(null);
   const [shown, setShown] = useState(false);
@@ -34,11 +44,19 @@ export function Explained({ label, explanation, warning = false }: ExplainedProp
 
   useEffect(() => {
     if (!shown) return undefined;
-    const hide = (): void => setShown(false);
-    addEventListener('scroll', hide, { capture: true, passive: true });
-    return () => removeEventListener('scroll', hide, { capture: true });
+    const hide = ({ type, target }: Event): void => {
+      if (type === 'scroll' || !(target instanceof Node && whole.current?.contains(target))) setShown(false);
+    };
+    // A finger neither hovers nor, in every browser, moves the focus: it presses elsewhere.
+    for (const type of ['scroll', 'pointerdown']) addEventListener(type, hide, { capture: true, passive: true });
+    return () => {
+      for (const type of ['scroll', 'pointerdown']) removeEventListener(type, hide, { capture: true });
+    };
   }, [shown]);
 
+  const hover = (over: boolean) => (event: PointerEvent) => {
+    if (event.pointerType !== 'touch') setShown(over);
+  };
   // Rows are pressed as a whole; this badge in them is not.
   const press = (event: MouseEvent): void => {
     event.stopPropagation();
@@ -51,9 +69,10 @@ export function Explained({ label, explanation, warning = false }: ExplainedProp
   };
   return (
     <span
+      ref={whole}
       className={styles['explained']}
-      onPointerEnter={() => setShown(true)}
-      onPointerLeave={() => setShown(false)}
+      onPointerEnter={hover(true)}
+      onPointerLeave={hover(false)}
       onFocus={() => setShown(true)}
       onBlur={() => setShown(false)}
     >

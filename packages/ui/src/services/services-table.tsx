@@ -3,7 +3,7 @@ import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
 import { lastRanges } from '../explore/time-range.ts';
-import { countText, estimatedText, shareIntervalText, shareText } from '../parts/count-text.ts';
+import { countOf, countText, estimatedText, shareIntervalText, shareText } from '../parts/count-text.ts';
 import { EstimatedCount } from '../parts/estimated-count.tsx';
 import { Moment } from '../parts/moment.tsx';
 import page from '../parts/page.module.css';
@@ -89,7 +89,9 @@ function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
           <Link
             className={styles['errors']}
             href={exploreHref({ ...range, service: service.name, status: 'error' })}
-            title={`Traces in which ${service.name} failed`}
+            title={`Traces in which ${service.name} failed${
+              estimate.basis === 'exact' ? '' : `; ${countOf(service.errorCount, 'failed span')} of them are stored`
+            }`}
             onClick={(event) => event.stopPropagation()}
           >
             {estimatedText(errors)}

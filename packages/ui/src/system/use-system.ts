@@ -4,6 +4,10 @@ import { api } from '../api/api.ts';
 /** As often as applications tell what they had. */
 const intervalMs = 5_000;
 
+/** Of more operations than these the answer is large, and asked for less often. */
+const manyOperations = 1_000;
+const manyIntervalMs = 30_000;
+
 /** How the collector is, asked again and again. */
 export function useSystem() {
   return useQuery({
@@ -18,6 +22,7 @@ export function useSampling() {
   return useQuery({
     queryKey: ['sampling'],
     queryFn: ({ signal }) => api.sampling(undefined, { signal }),
-    refetchInterval: intervalMs,
+    refetchInterval: ({ state }) =>
+      (state.data?.operations.length ?? 0) > manyOperations ? manyIntervalMs : intervalMs,
   });
 }

@@ -61,7 +61,7 @@ export function TraceHeader({ model, indexOf, onLight, onJump, onReload }: Trace
             {model.traceId}
           </code>
         </Fact>
-        <Fact name="Sampling">
+        <Fact name="Sampling" ownLine>
           <KeptFact sampling={sampling} open={open} onToggle={() => setOpen(!open)} controls={decisionsId} />
         </Fact>
       </dl>
@@ -91,12 +91,15 @@ interface FactProps {
   readonly strong?: boolean;
   readonly bad?: boolean;
   readonly warning?: boolean;
+  /** Below the others at any width, so that nothing moves when a span's panel narrows the header. */
+  readonly ownLine?: boolean;
   readonly children: ReactNode;
 }
 
-function Fact({ name, strong = false, bad = false, warning = false, children }: FactProps) {
+function Fact({ name, strong = false, bad = false, warning = false, ownLine = false, children }: FactProps) {
+  const marks = { 'data-strong': strong, 'data-bad': bad, 'data-warning': warning, 'data-own-line': ownLine };
   return (
-    <div className={styles['fact']} data-strong={strong} data-bad={bad} data-warning={warning}>
+    <div className={styles['fact']} {...marks}>
       <dt className={styles['factName']}>{name}</dt>
       <dd>{children}</dd>
     </div>
