@@ -57,12 +57,13 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     await sendTraces('ledger', collector.otlpUrl, 1, 10);
     await postJson(collector.otlpUrl, spansWithoutThreshold('importer'));
     await tellAll();
-    const stored = await eventually('all of them are stored', async () => {
+    const worth = await eventually('all of them are stored, and what they are worth', async () => {
       const { services } = await answer<ServicesResponse>('/api/v1/services');
+      const told = services.map(({ name, estimate }) => `${name} ${estimate.basis}`);
       const isWhole = services.find(({ name }) => name === 'ledger')?.spanCount === 20;
-      return services.length === 3 && isWhole ? services : undefined;
+      // What a count is worth is written right after the count.
+      return isWhole && told.includes('importer biased') && told.includes('shop estimated') ? told : undefined;
     });
-    const worth = stored.map(({ name, estimate }) => `${name} ${estimate.basis}`);
     expect(worth).toEqual(['importer biased', 'ledger exact', 'shop estimated']);
   });
 
@@ -105,6 +106,17 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     expect((await fetch(url, { method: 'PUT', body: changed })).status).toBe(200);
     await expect.poll(() => row.innerText(), { timeout: 20_000 }).toContain('1 in 20');
     await page.getByText('20 traces a second', { exact: true }).waitFor();
+  });
+
+  it('shows that an operation is boosted, why and for how long', async () => {
+    const fail = async (): Promise<string> => {
+      await tell(collector.otlpUrl, 'till', [{ name: 'POST /pay', decided: 1000, errors: 60 }]);
+      return page.getByRole('table').last().innerText();
+    };
+    const options = { timeout: 30_000, interval: 2_000 };
+    await expect
+      .poll(fail, options)
+      .toMatch(/POST \/pay[^\n]*boosted for \d+ s more[^\n]*because its errors have risen/);
   });
 
   it('narrows a long table to one service, in the URL', async () => {
