@@ -34,7 +34,7 @@ export function SamplingSettings({ settings, endpoint }: SamplingSettingsProps) 
             {keptText(defaultProbability)}
           </Figure>
         </dl>
-        <Exceptions title="Of their own" items={settings.operations.map(operationText)} />
+        <Exceptions title="Set for some operations" items={settings.operations.map(operationText)} />
         <Exceptions title="Rules, decided first" items={settings.rules.map(ruleText)} />
       </div>
       {endpoint === null ? null : (

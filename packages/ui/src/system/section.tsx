@@ -27,7 +27,7 @@ export function Section<T>({ id, title, answer, children }: SectionProps<T>) {
         {data === undefined || error === null ? null : <Stale sinceMs={dataUpdatedAt} />}
       </div>
       {data !== undefined ? (
-        children(data)
+        <div className={error === null ? undefined : styles['old']}>{children(data)}</div>
       ) : error !== null ? (
         <Failure heading="h2" error={error} onRetry={() => void refetch()} />
       ) : (
@@ -44,8 +44,10 @@ export function Section<T>({ id, title, answer, children }: SectionProps<T>) {
 function Stale({ sinceMs }: { readonly sinceMs: number }) {
   const nowMs = useNow(1_000);
   return (
-    <span role="alert" className={styles['stale']}>
-      <Icon name="alert" size={14} /> The collector does not answer; this is from{' '}
+    <span className={styles['stale']}>
+      <Icon name="alert" size={14} />
+      {/* Told once; how long it has been is not told every second. */}
+      <span role="alert">The collector does not answer; this is from</span>
       <Moment unixMs={sinceMs} nowMs={nowMs} />
     </span>
   );
