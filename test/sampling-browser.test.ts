@@ -73,8 +73,16 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     const shop = services.find(({ name }) => name === 'shop');
     const row = rowOf('shop');
     expect(await row.innerText()).toMatch(/≈[\d.]+k[\s\S]*±\d+ %/);
+    await expect.poll(() => row.innerText()).toMatch(/≈[\d.]+\/s\s+±\d+ %/);
+    const [, perSecond, percent] = /≈([\d.]+)\/s\s+±(\d+) %/.exec(await row.innerText()) ?? [];
+    // Over the last fifteen minutes, of which the first is whole: far more than the interval's 95 % lie within three of it.
+    const error = 3 * (Number(percent) / 100);
+    expect(Number(perSecond)).toBeGreaterThan((TRACES / 960) * (1 - error));
+    expect(Number(perSecond)).toBeLessThan((TRACES / 900) * (1 + error));
 
     await row.getByRole('link', { name: 'shop', exact: true }).focus();
+    // Past the badge of the rate.
+    await page.keyboard.press('Tab');
     await page.keyboard.press('Tab');
     const tip = page.getByRole('tooltip');
     await tip.waitFor();
@@ -85,7 +93,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
 
     expect(await rowOf('ledger').getByRole('button').count()).toBe(0);
     expect(await rowOf('ledger').innerText()).toContain('20');
-    await rowOf('importer').getByRole('button', { name: 'biased' }).hover();
+    await rowOf('importer').getByRole('button', { name: 'biased' }).last().hover();
     await expect.poll(() => page.getByRole('tooltip').innerText()).toContain('weight of some is unknown');
   });
 
@@ -109,14 +117,13 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
   });
 
   it('shows that an operation is boosted, why and for how long', async () => {
-    const fail = async (): Promise<string> => {
+    const row = rowOf('POST /pay');
+    const boost = await eventually('the page tells of the boost', async () => {
       await tell(collector.otlpUrl, 'till', [{ name: 'POST /pay', decided: 1000, errors: 60 }]);
-      return page.getByRole('table').last().innerText();
-    };
-    const options = { timeout: 30_000, interval: 2_000 };
-    await expect
-      .poll(fail, options)
-      .toMatch(/POST \/pay[^\n]*boosted for \d+ s more[^\n]*because its errors have risen/);
+      return (await row.getByText(/^boosted for \d+ s more$/).textContent({ timeout: 2_000 })) ?? undefined;
+    });
+    expect(boost).not.toBeNull();
+    expect(await row.innerText()).toContain('because its errors have risen');
   });
 
   it('narrows a long table to one service, in the URL', async () => {

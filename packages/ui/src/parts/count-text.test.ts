@@ -75,25 +75,25 @@ describe('an estimated count', () => {
     const exact = { stored: 617, estimated: 617, estimate: { basis: 'exact', relativeError: 0 } } as const;
     expect(estimatedText(exact)).toBe('617');
     expect(relativeErrorText(exact.estimate)).toBe('');
-    expect(explainEstimate(exact, 'spans')).toBe('');
+    expect(explainEstimate(exact, 'span')).toBe('');
   });
 
   it('says how far off it may be, and what is stored', () => {
     expect(estimatedText(anEstimate('estimated', 0.04))).toBe('≈12.3k');
     expect(relativeErrorText(anEstimate('estimated', 0.04).estimate)).toBe('±4 %');
-    expect(explainEstimate(anEstimate('estimated', 0.04), 'spans')).toBe(
+    expect(explainEstimate(anEstimate('estimated', 0.04), 'span')).toBe(
       'About 12,340 spans, estimated from 617 stored ones and their sampling weights: 11,846 to 12,834 with 95 % confidence.',
     );
   });
 
   it('never puts the low end below what is stored', () => {
-    expect(explainEstimate(anEstimate('estimated', 1.9), 'spans')).toContain(': 617 to 35,786 with');
+    expect(explainEstimate(anEstimate('estimated', 1.9), 'span')).toContain(': 617 to 35,786 with');
   });
 
   it('says that it is biased where weights are unknown', () => {
     expect(estimatedText(anEstimate('biased', null))).toBe('≈12.3k');
     expect(relativeErrorText(anEstimate('biased', null).estimate)).toBe('');
-    expect(explainEstimate(anEstimate('biased', null), 'spans')).toContain('weight of some is unknown');
+    expect(explainEstimate(anEstimate('biased', null), 'span')).toContain('weight of some is unknown');
   });
 
   it.each([

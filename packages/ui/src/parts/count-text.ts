@@ -67,11 +67,11 @@ export function relativeErrorText({ relativeError }: Estimate): string {
   return `±${percent < 1 ? percent.toFixed(1) : wholeNumber.format(Number(percent.toPrecision(2)))} %`;
 }
 
-/** In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun` is in the plural. */
+/** In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun`: in the singular. */
 export function explainEstimate({ stored, estimated, estimate }: CountEstimate, noun: string): string {
   const { basis, relativeError } = estimate;
   if (basis === 'exact') return '';
-  const total = `About ${countText(Math.round(estimated))} ${noun}, estimated from ${countText(stored)} stored ones`;
+  const total = `About ${countOf(Math.round(estimated), noun)}, estimated from ${countOf(stored, 'stored one')}`;
   if (basis === 'biased') {
     return `${total}. The sampling weight of some is unknown: each of those counts as one, so there may have been more.`;
   }

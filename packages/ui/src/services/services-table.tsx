@@ -10,8 +10,11 @@ import page from '../parts/page.module.css';
 import { Skeleton } from '../parts/skeleton.tsx';
 import { useNow } from '../parts/use-now.ts';
 import { unixMs } from '../time/moment-text.ts';
+import { RateCell } from './rate-cell.tsx';
+import type { RequestRate } from './request-rates.ts';
 import { ServiceName } from './service-name.tsx';
 import styles from './services-table.module.css';
+import { rateMinutes, useRequestRates } from './use-request-rates.ts';
 import { useServiceSlots } from './use-service-slots.ts';
 
 /** Services with the largest share of failed spans first, then by name. */
@@ -20,14 +23,23 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
   const names = useMemo(() => services.map((service) => service.name), [services]);
   const slots = useServiceSlots(names);
   const sorted = services.toSorted((a, b) => errorShare(b) - errorShare(a) || (a.name < b.name ? -1 : 1));
+  const rates = useRequestRates();
+  const areRatesExact = [...(rates?.values() ?? [])].every(({ count }) => count.estimate.basis === 'exact');
   const isExact = services.every(({ estimate }) => estimate.basis === 'exact');
   return (
     <div className={page['card']}>
-      <table className={styles['table']} data-exact={isExact}>
+      <table className={styles['table']} data-exact={isExact} data-exact-rates={areRatesExact}>
         <caption className={page['hidden']}>Services that have sent spans</caption>
         <thead>
           <tr>
             <th scope="col">Service</th>
+            <th
+              scope="col"
+              className={`${styles['number']} ${styles['requests']}`}
+              title={`A second, over the last ${rateMinutes} minutes`}
+            >
+              Requests
+            </th>
             <th scope="col" className={`${styles['number']} ${styles['spans']}`}>
               Spans
             </th>
@@ -47,7 +59,7 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
         </thead>
         <tbody>
           {sorted.map((service) => (
-            <ServiceRow key={service.name} service={service} slots={slots} nowMs={nowMs} />
+            <ServiceRow key={service.name} service={service} rates={rates} slots={slots} nowMs={nowMs} />
           ))}
         </tbody>
       </table>
@@ -57,11 +69,12 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
 
 interface ServiceRowProps {
   readonly service: ServiceSummary;
+  readonly rates: ReadonlyMap<string, RequestRate> | undefined;
   readonly slots: ReadonlyMap<string, number>;
   readonly nowMs: number;
 }
 
-function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
+function ServiceRow({ service, rates, slots, nowMs }: ServiceRowProps) {
   const [, navigate] = useLocation();
   const lastSeenMs = unixMs(service.lastSeenUnixNano);
   const range: Partial<ExploreState> = nowMs - lastSeenMs > lastRanges['24h'] ? { time: { kind: 'all' } } : {};
@@ -79,8 +92,11 @@ function ServiceRow({ service, slots, nowMs }: ServiceRowProps) {
           <ServiceName name={service.name} slots={slots} />
         </Link>
       </th>
+      <td className={`${styles['number']} ${styles['requests']}`}>
+        <RateCell rates={rates} service={service.name} />
+      </td>
       <td className={`${styles['number']} ${styles['spans']}`}>
-        <EstimatedCount count={spans} noun="spans" more={interval === '' ? '' : `Error share: ${interval}.`} />
+        <EstimatedCount count={spans} noun="span" more={interval === '' ? '' : `Error share: ${interval}.`} />
       </td>
       <td className={styles['number']}>
         {service.errorCount === 0 ? (
