@@ -119,6 +119,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     concurrentQueries: [1, 64, 'Queries at once; more wait', 'throughline_engine_queued_queries'],
     queuedQueriesMax: [0, 100_000, 'Queries that wait; one more is answered 503'],
     queryThreads: [1, 256, 'Threads of one query', null],
+    queryThreadMemoryBytes: [0, 64 * GIB, "Of the engine's memory, to be left for each thread of a query", null],
     mergeThreads: [1, 64, 'Threads that merge in the background', null],
     commandTimeoutMs: [
       SECOND,

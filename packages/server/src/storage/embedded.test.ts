@@ -43,6 +43,11 @@ test('errors are told apart: a mistake in the statement, too little memory', asy
   await expect(store.rows(greedy)).rejects.toMatchObject({ code: 'unavailable' });
 });
 
+test('a query runs on both of its threads under the limit of memory', async () => {
+  const plan = await store.rows('EXPLAIN PIPELINE SELECT number % 7, count() FROM numbers_mt(10000000) GROUP BY 1');
+  expect(plan.join('\n')).toContain('AggregatingTransform × 2');
+});
+
 test('days are UTC days wherever the collector runs', async () => {
   expect(await store.rows('SELECT timezone(), toDate(toDateTime(86399))')).toEqual([['UTC', '1970-01-01']]);
 });

@@ -245,6 +245,10 @@ function connectionArgs(limits: EngineLimits): string[] {
     '--uncompressed_cache_size=0',
     '--query_condition_cache_size=16777216',
     `--max_threads=${limits.queryThreads}`,
+    // Without it a query wants 1 GiB for each thread, which is all that the engine has: every query would run on one.
+    `--max_threads_min_free_memory_per_thread=${limits.queryThreadMemoryBytes}`,
+    // Each question has ids and times of its own, and compiling its expressions takes longer than they save.
+    '--compile_expressions=0',
     `--background_pool_size=${limits.mergeThreads}`,
     '--max_thread_pool_size=256',
     '--logger.level=none',

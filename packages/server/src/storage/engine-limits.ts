@@ -13,6 +13,8 @@ export interface EngineLimits {
   readonly queuedQueriesMax: number;
   /** Threads of one query. */
   readonly queryThreads: number;
+  /** A query takes a second thread, and each further one, only where the engine has so much of its memory left for it. */
+  readonly queryThreadMemoryBytes: number;
   /** Threads that merge parts in the background. */
   readonly mergeThreads: number;
   /** How long one statement of `command` may take. */
@@ -42,6 +44,7 @@ export const ENGINE_LIMITS: EngineLimits = {
   concurrentQueries: 4,
   queuedQueriesMax: 64,
   queryThreads: 2,
+  queryThreadMemoryBytes: 64 * 1024 * 1024,
   mergeThreads: 2,
   commandTimeoutMs: 120_000,
   insertTimeoutMs: 300_000,
