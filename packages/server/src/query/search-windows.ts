@@ -1,3 +1,4 @@
+import type { Engine } from '../storage/engine.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { queryRows } from './rows.ts';
 
@@ -20,20 +21,30 @@ const GROWTH = 8;
 /** … and how much while nothing has been found: what is rare is found by one look at everything. */
 const GROWTH_WITHOUT_MATCH = 256;
 const SECOND_NS = 1_000_000_000n;
+const LAST_NS = 2n ** 63n - 1n;
 
 export const EXTENT_SQL = `SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
 FROM throughline.spans`;
 
-export async function storedExtent(context: QueryContext): Promise<StoredExtent> {
+/** The extent is asked for again when the last answer is older. It guides how long windows are, not what is found. */
+const EXTENT_AGE_MS_MAX = 250;
+const lastExtents = new WeakMap<Engine, { readonly extent: StoredExtent; readonly askedAtMs: number }>();
+
+export async function storedExtent(context: QueryContext, now: () => number = Date.now): Promise<StoredExtent> {
+  const last = lastExtents.get(context.engine);
+  const askedAtMs = now();
+  if (last !== undefined && Math.abs(askedAtMs - last.askedAtMs) <= EXTENT_AGE_MS_MAX) return last.extent;
   const [row] = await queryRows(context, EXTENT_SQL);
-  if (row === undefined) return { spanCount: 0, firstSecond: 0, lastSecond: 0 };
-  return { spanCount: row.number(0), firstSecond: row.number(1), lastSecond: row.number(2) };
+  const extent = { spanCount: row?.number(0) ?? 0, firstSecond: row?.number(1) ?? 0, lastSecond: row?.number(2) ?? 0 };
+  lastExtents.set(context.engine, { extent, askedAtMs });
+  return extent;
 }
 
 /**
- * Windows without gaps or overlaps over all that is stored in the range, the newest first. Each is longer than the one
- * before, so a rare match costs little more than one look at everything, and a frequent one costs next to nothing.
- * Where spans are even in time, the first window holds `firstWindowSpans`.
+ * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has been
+ * stored since the extent was asked for. Each is longer than the one before, so a rare match costs little more than one
+ * look at everything, and a frequent one costs next to nothing. Where spans are even in time, the first window holds
+ * `firstWindowSpans`.
  */
 export function* searchWindows(
   extent: StoredExtent,
@@ -41,22 +52,23 @@ export function* searchWindows(
   firstWindowSpans: number,
   hasMatches: () => boolean,
 ): Generator<SearchWindow> {
-  if (extent.spanCount === 0) return;
-  const oldest = larger(BigInt(extent.firstSecond) * SECOND_NS, range.fromUnixNano);
-  let to = smaller(BigInt(extent.lastSecond + 1) * SECOND_NS - 1n, range.toUnixNano);
+  const oldest = range.fromUnixNano ?? 0n;
+  const firstStored = BigInt(extent.firstSecond) * SECOND_NS;
+  let to = smaller(LAST_NS, range.toUnixNano);
   const seconds = extent.lastSecond - extent.firstSecond + 1;
-  let width = Math.max(1, Math.ceil((seconds * firstWindowSpans) / extent.spanCount));
+  let width = Math.max(1, Math.ceil((seconds * firstWindowSpans) / Math.max(1, extent.spanCount)));
   while (to >= oldest) {
-    const wholeSecond = to - (to % SECOND_NS);
-    const from = larger(oldest, wholeSecond - BigInt(width - 1) * SECOND_NS);
-    yield { fromUnixNano: from, toUnixNano: to };
-    to = from - 1n;
+    const newestStored = smaller(BigInt(extent.lastSecond + 1) * SECOND_NS - 1n, to);
+    const from = newestStored - (newestStored % SECOND_NS) - BigInt(width - 1) * SECOND_NS;
+    const window = { fromUnixNano: from <= firstStored ? oldest : larger(oldest, from), toUnixNano: to };
+    yield window;
+    to = window.fromUnixNano - 1n;
     width *= hasMatches() ? GROWTH : GROWTH_WITHOUT_MATCH;
   }
 }
 
-function larger(a: bigint, b: bigint | null): bigint {
-  return b !== null && b > a ? b : a;
+function larger(a: bigint, b: bigint): bigint {
+  return b > a ? b : a;
 }
 
 function smaller(a: bigint, b: bigint | null): bigint {

@@ -130,6 +130,34 @@ describe('searchTraces', () => {
     expect(traces).toMatchObject([{ durationNs: '0' }]);
   });
 
+  it('finds what has been stored a moment ago, later and earlier than everything before', async () => {
+    const filter = { ...EVERYTHING.filter, service: 'fresh' };
+    const day = 86_400_000_000_000n;
+    const found: string[][] = [];
+    for (const [i, startNs] of [TEST_START_NS, TEST_START_NS + day, TEST_START_NS - day].entries()) {
+      await store.store([aStoredSpan({ traceId: id(0xf1 + i), service: 'fresh', startNs })]);
+      found.push(await allPages(store, { ...EVERYTHING, filter }));
+    }
+    expect(found).toEqual([[id(0xf1)], [id(0xf2), id(0xf1)], [id(0xf2), id(0xf1), id(0xf3)]]);
+  });
+
+  it('summarises traces that last longer than most', async () => {
+    const traceId = 'dc'.repeat(16);
+    const spans = [0n, 60n, 3_600n].map((seconds, i) =>
+      aStoredSpan({
+        traceId,
+        spanId: id(i + 1, 16),
+        parentSpanId: id(i, 16),
+        service: `long ${i}`,
+        startNs: TEST_START_NS + seconds * 1_000_000_000n,
+      }),
+    );
+    await store.store(spans);
+    const filter = { ...EVERYTHING.filter, service: 'long 0' };
+    const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter });
+    expect(traces).toMatchObject([{ traceId, spanCount: 3, services: spans.map(({ service: name }) => ({ name })) }]);
+  });
+
   it('keeps to the range of time behind a position that lies outside of it', async () => {
     const filter = { ...EVERYTHING.filter, service: 'ranged' };
     const traceIds = [id(0xe1), id(0xe2)];

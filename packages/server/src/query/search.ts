@@ -7,6 +7,7 @@ import type { SpanFilter } from './span-filter.ts';
 import { fieldConditions, hasAttribute, hasValue, tagConditions } from './span-filter.ts';
 import type { StoredTraceSummary } from './trace-summary.ts';
 import { findTraceSummaries, IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
+import type { Seconds } from './trace-times.ts';
 
 /** Where a trace stands in the order of search: newest start first, then by trace id. */
 export interface TracePosition {
@@ -48,28 +49,57 @@ export async function searchTraces(context: QueryContext, search: TraceSearch): 
   // One more than the page holds tells whether there is a next page.
   const wanted = search.limit + 1;
   const found: StoredTraceSummary[] = [];
+  let candidates: Candidate[] = [];
   let batch = wanted;
   const range = { fromUnixNano: search.range.fromUnixNano, toUnixNano: newest };
-  const windows = searchWindows(extent, range, context.limits.searchWindowSpans, () => found.length > 0);
-  for (const window of windows) {
+  const hasMatches = (): boolean => found.length + candidates.length > 0;
+  for (const window of searchWindows(extent, range, context.limits.searchWindowSpans, hasMatches)) {
     let after = search.after;
     for (;;) {
-      const candidates = await findCandidates(context, candidatesSql(search, window, after, batch));
-      const summaries = await findTraceSummaries(
-        context,
-        candidates.map(({ traceId }) => traceId),
-      );
-      for (const { traceId } of candidates) {
-        const summary = summaries.get(traceId);
-        if (summary !== undefined && belongs(summary, search, window)) found.push(summary);
+      const positions = await findPositions(context, candidatesSql(search, window, after, batch));
+      candidates.push(...positions.map((position) => ({ ...position, window })));
+      // Only when there may be enough of them, or no more: a statement for all costs little more than one for a few.
+      if (found.length + candidates.length >= wanted) {
+        found.push(...(await summarise(context, search, candidates)));
+        candidates = [];
       }
       if (found.length >= wanted) return page(found, search.limit);
-      after = candidates.at(-1) ?? null;
-      if (candidates.length < batch) break;
+      after = positions.at(-1) ?? null;
+      if (positions.length < batch) break;
       batch = Math.min(batch * 2, CANDIDATES_MAX);
     }
   }
+  found.push(...(await summarise(context, search, candidates)));
   return page(found, search.limit);
+}
+
+interface Candidate extends TracePosition {
+  readonly window: SearchWindow;
+}
+
+/** Those of the candidates that belong to their window and have a duration that is asked for. */
+async function summarise(
+  context: QueryContext,
+  search: TraceSearch,
+  candidates: readonly Candidate[],
+): Promise<StoredTraceSummary[]> {
+  const traceIds = candidates.map(({ traceId }) => traceId);
+  const summaries = await findTraceSummaries(context, traceIds, startsOf(candidates));
+  return candidates.flatMap(({ traceId, window }) => {
+    const summary = summaries.get(traceId);
+    return summary !== undefined && belongs(summary, search, window) ? [summary] : [];
+  });
+}
+
+/** Most traces have no span that starts later than so long after them. */
+const USUAL_TRACE_SECONDS = 10;
+
+/** When the spans of candidates, which stand in the order of search, probably start: some began before their window. */
+function startsOf(candidates: readonly TracePosition[]): Seconds | null {
+  const [newest, oldest] = [candidates[0], candidates.at(-1)];
+  if (newest === undefined || oldest === undefined) return null;
+  const second = ({ startTimeUnixNano }: TracePosition): number => Number(startTimeUnixNano / 1_000_000_000n);
+  return { first: second(oldest), last: second(newest) + USUAL_TRACE_SECONDS };
 }
 
 function earlier(a: bigint | null, b: bigint | null): bigint | null {
@@ -93,7 +123,7 @@ function belongs(trace: StoredTraceSummary, search: TraceSearch, window: SearchW
   );
 }
 
-async function findCandidates(context: QueryContext, sql: string): Promise<TracePosition[]> {
+async function findPositions(context: QueryContext, sql: string): Promise<TracePosition[]> {
   const rows = await queryRows(context, sql);
   return rows.map((row) => ({ traceId: row.text(0), startTimeUnixNano: row.bigint(1) }));
 }

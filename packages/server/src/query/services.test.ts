@@ -6,6 +6,7 @@ import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { weightsSql } from './weights.ts';
 import { spanCountsSql, traceSummariesSql } from './trace-summary.ts';
+import { traceTimesSql } from './trace-times.ts';
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
 
@@ -167,6 +168,9 @@ describe('the SQL of the smaller questions', () => {
     const weights = { range, service: "o'brien", groupBy: 'operation', of: 'requests' } as const;
     await expect(weightsSql(weights)).toMatchFileSnapshot('snapshots/weights.sql');
     await expect(traceSummariesSql(ids)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
+    const within = { first: 1_700_000_000, last: 1_700_000_010 };
+    await expect(traceSummariesSql(ids, within)).toMatchFileSnapshot('snapshots/trace-summaries-within.sql');
+    await expect(traceTimesSql(ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
     await expect(EXTENT_SQL).toMatchFileSnapshot('snapshots/stored-extent.sql');
     await expect(spanCountsSql(ids)).toMatchFileSnapshot('snapshots/span-counts.sql');
   });

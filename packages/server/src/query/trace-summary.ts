@@ -1,49 +1,89 @@
-import type { TraceService, TraceSummary } from '@throughline/trace';
+import type { TraceSummary } from '@throughline/trace';
 import { sqlHex } from '../storage/sql.ts';
-import type { QueryContext } from './rows.ts';
+import type { JsonRow, QueryContext } from './rows.ts';
 import { queryRows } from './rows.ts';
+import type { Seconds } from './trace-times.ts';
+import { allWithin, ofTraces, ofTracesWithin } from './trace-times.ts';
 
 /** A summary of all stored spans of a trace; its headline is another matter. */
 export type StoredTraceSummary = Omit<TraceSummary, 'headline'>;
 
-/** By trace id; an id of which nothing is stored has no entry. */
+/**
+ * By trace id; an id of which nothing is stored has no entry. Where it is told within which seconds the spans of the traces
+ * probably start, these are looked at while it is found out whether that is so.
+ */
 export async function findTraceSummaries(
   context: QueryContext,
   traceIds: readonly string[],
+  probably: Seconds | null = null,
 ): Promise<Map<string, StoredTraceSummary>> {
   if (traceIds.length === 0) return new Map();
-  const rows = await queryRows(context, traceSummariesSql(traceIds));
-  return new Map(
-    rows.map((row) => {
-      const traceId = row.text(0);
-      return [
-        traceId,
-        {
-          traceId,
-          rootService: row.text(3),
-          rootOperation: row.text(4),
-          hasRoot: row.number(2) > 0,
-          startTimeUnixNano: row.text(1),
-          durationNs: row.text(5),
-          spanCount: row.number(6),
-          errorCount: row.number(10),
-          services: serviceCounts(row.array(7), row.array(8), row.array(9)),
-        },
-      ];
-    }),
-  );
+  if (probably !== null) {
+    const [rows, isAll] = await Promise.all([
+      queryRows(context, traceSummariesSql(traceIds, probably)),
+      allWithin(context, traceIds, probably),
+    ]);
+    if (isAll) return summariesOf(rows);
+  }
+  return summariesOf(await queryRows(context, traceSummariesSql(traceIds)));
 }
 
-function serviceCounts(
-  names: { length: number; text(column: number): string },
-  spanCounts: { number(column: number): number },
-  errorCounts: { number(column: number): number },
-): TraceService[] {
-  return Array.from({ length: names.length }, (_, i) => ({
-    name: names.text(i),
-    spanCount: spanCounts.number(i),
-    errorCount: errorCounts.number(i),
-  })).toSorted((a, b) => b.spanCount - a.spanCount || (a.name < b.name ? -1 : 1));
+/** The spans of one trace and one service. A position sorts as (start, id) does; '' where there is no root. */
+interface ServiceOfTrace {
+  readonly service: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+  readonly lastEndNs: bigint;
+  readonly first: { readonly position: string; readonly name: string };
+  readonly root: { readonly position: string; readonly name: string; readonly durationNs: string };
+}
+
+function summariesOf(rows: readonly JsonRow[]): Map<string, StoredTraceSummary> {
+  const traces = new Map<string, ServiceOfTrace[]>();
+  for (const row of rows) {
+    const traceId = row.text(0);
+    const services = traces.get(traceId) ?? [];
+    traces.set(traceId, services);
+    services.push({
+      service: row.text(1),
+      spanCount: row.number(2),
+      errorCount: row.number(3),
+      lastEndNs: row.bigint(4),
+      first: { position: row.text(5), name: row.text(6) },
+      root: { position: row.text(7), name: row.text(8), durationNs: row.text(9) },
+    });
+  }
+  return new Map(Array.from(traces, ([traceId, services]) => [traceId, summaryOf(traceId, services)]));
+}
+
+function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): StoredTraceSummary {
+  const first = earliest(services, 'first');
+  const rooted = services.filter(({ root }) => root.position !== '');
+  const hasRoot = rooted.length > 0;
+  const root = hasRoot ? earliest(rooted, 'root') : first;
+  const startNs = BigInt(`0x${first.first.position.slice(0, START_DIGITS)}`);
+  const lastEndNs = services.reduce((last, { lastEndNs: end }) => (end > last ? end : last), 0n);
+  return {
+    traceId,
+    rootService: root.service,
+    rootOperation: hasRoot ? root.root.name : root.first.name,
+    hasRoot,
+    startTimeUnixNano: String(startNs),
+    durationNs: hasRoot ? root.root.durationNs : String(lastEndNs - startNs),
+    spanCount: sum(services, 'spanCount'),
+    errorCount: sum(services, 'errorCount'),
+    services: services
+      .map(({ service, spanCount, errorCount }) => ({ name: service, spanCount, errorCount }))
+      .toSorted((a, b) => b.spanCount - a.spanCount || (a.name < b.name ? -1 : 1)),
+  };
+}
+
+function earliest(services: readonly ServiceOfTrace[], which: 'first' | 'root'): ServiceOfTrace {
+  return services.reduce((a, b) => (b[which].position < a[which].position ? b : a));
+}
+
+function sum(services: readonly ServiceOfTrace[], count: 'spanCount' | 'errorCount'): number {
+  return services.reduce((total, service) => total + service[count], 0);
 }
 
 /** A root is a span without a parent. Spans with equal starts are told apart by their id, so that an answer is stable. */
@@ -52,52 +92,23 @@ export const IS_ROOT = `parent_span_id = ${sqlHex('0'.repeat(16))}`;
 /** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
 export const SPAN_DURATION = 'greatest(duration_ns, 0)';
 
-/** The count of service `x` in a map by hashes: old servers sum no maps by text, and know a tuple's members by name only. */
-function countOf(map: string): string {
-  return `arrayElement(tupleElement(${map}, 2), indexOf(tupleElement(${map}, 1), cityHash64(x)))`;
-}
-
 /** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. Starts are not negative. */
 const POSITION = "concat(substring(concat('000000000000000', hex(toUInt64(start_ns))), -16), hex(span_id))";
+const START_DIGITS = 16;
 
-export function traceSummariesSql(traceIds: readonly string[]): string {
+/** A row for each trace and service: maps of services would take the engine longer than all the rest. */
+export function traceSummariesSql(traceIds: readonly string[], within: Seconds | null = null): string {
   return `WITH
-  countIf(${IS_ROOT}) AS roots,
-  groupUniqArray(toString(service)) AS services,
-  sumMap([cityHash64(service)], [toUInt64(1)]) AS service_spans,
-  sumMap([cityHash64(service)], [toUInt64(status_code = 2)]) AS service_errors
-SELECT lower(hex(trace_id)), toString(min(start_ns)), roots,
-  if(roots > 0, argMinIf(toString(service), ${POSITION}, ${IS_ROOT}), argMin(toString(service), ${POSITION})),
-  if(roots > 0, argMinIf(toString(name), ${POSITION}, ${IS_ROOT}), argMin(toString(name), ${POSITION})),
-  toString(if(roots > 0, argMinIf(${SPAN_DURATION}, ${POSITION}, ${IS_ROOT}), max(start_ns + ${SPAN_DURATION}) - min(start_ns))),
-  count(),
-  services, arrayMap(x -> ${countOf('service_spans')}, services),
-  arrayMap(x -> ${countOf('service_errors')}, services),
-  countIf(status_code = 2)
+  ${POSITION} AS position,
+  ${IS_ROOT} AS is_root
+SELECT lower(hex(trace_id)), toString(service), count(), countIf(status_code = 2), toString(max(start_ns + ${SPAN_DURATION})),
+  min(position), argMin(toString(name), position),
+  minIf(position, is_root), argMinIf(toString(name), position, is_root), toString(argMinIf(${SPAN_DURATION}, position, is_root))
 FROM throughline.spans
-WHERE ${ofTraces(traceIds)}
-GROUP BY trace_id`;
+WHERE ${within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within)}
+GROUP BY trace_id, service
+ORDER BY trace_id, service`;
 }
-
-/**
- * The spans of these traces. When they started is looked up first, which leaves few granules to look at: the filter over
- * ids alone has to be asked for every granule of the store. That is done where the times of one are not known: it is not
- * stored, or its times are not yet, which are a few milliseconds behind its spans.
- */
-export function ofTraces(traceIds: readonly string[]): string {
-  const ids = `trace_id IN (${traceIds.map(sqlHex).join(', ')})`;
-  const isUnknown = `uniqExact(trace_id) < ${new Set(traceIds).size}`;
-  // The same subquery twice is carried out once.
-  const times = `(
-    SELECT (if(${isUnknown}, toDateTime(0), min(first_s)), if(${isUnknown}, ${LAST_SECOND}, max(first_s + length_s)))
-    FROM throughline.trace_times WHERE ${ids}
-  )`;
-  return `${ids}
-  AND start_s >= tupleElement(${times}, 1)
-  AND start_s <= tupleElement(${times}, 2)`;
-}
-
-const LAST_SECOND = 'toDateTime(toUInt32(4294967295))';
 
 /** How many spans of each trace are stored; an id of which nothing is stored has no entry. */
 export async function findSpanCounts(context: QueryContext, traceIds: readonly string[]): Promise<Map<string, number>> {

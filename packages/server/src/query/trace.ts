@@ -7,7 +7,7 @@ import { readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
 import { EngineError, queryBytes, queryRows } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
-import { ofTraces } from './trace-summary.ts';
+import { ofTraces } from './trace-times.ts';
 
 export interface StoredTrace {
   /** Spans by start time within their scope; resources and scopes by their first span. */
