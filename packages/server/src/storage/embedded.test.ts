@@ -64,6 +64,19 @@ test('an engine that is killed comes back by itself, and says meanwhile that it 
   expect(await victim.registry.metrics()).toContain('throughline_engine_restarts_total 1');
 });
 
+test('inserts that are asked for at once are all stored', async () => {
+  await using engine = await startEngine();
+  const inserts = [1, 2, 3, 4].map(async (file) => {
+    const path = join(engine.directory, `${file}.native`);
+    const rows = `SELECT reinterpretAsFixedString(${file}00000 + number) AS span_id FROM numbers(50000)`;
+    writeFileSync(path, await engine.engine.query(rows, { format: 'Native', timeoutMs: 10_000 }));
+    return path;
+  });
+  const paths = await Promise.all(inserts);
+  await Promise.all(paths.map((path) => engine.engine.insertNativeFile('spans', path, path)));
+  expect(await engine.rows('SELECT count(), uniqExact(span_id) FROM throughline.spans')).toEqual([[200_000, 200_000]]);
+});
+
 test('an insert that the engine dies in is exact after its repeat', async () => {
   await using victim = await startEngine();
   const path = join(victim.directory, 'rows.native');

@@ -33,7 +33,7 @@ export class EmbeddedEngine implements Engine {
   readonly #closing = new AbortController();
   #process: EngineProcess | null = null;
   #state: EngineState = { kind: 'starting' };
-  #runningInsert: Promise<unknown> = Promise.resolve();
+  #lastInsert: Promise<unknown> = Promise.resolve();
   #lastCommand: Promise<unknown> = Promise.resolve();
   #restartDelayMs: number;
 
@@ -87,15 +87,20 @@ export class EmbeddedEngine implements Engine {
   }
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
-    const engine = this.#ready();
+    this.#ready();
     const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} \
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
-    const insert = engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: 0 });
-    this.#runningInsert = insert.catch(() => {});
+    // Spans and exact counts have a loader each, and the engine one session to insert with.
+    const insert = this.#lastInsert.then(() => this.#insert(this.#ready(), sql));
+    this.#lastInsert = insert.catch(() => {});
+    await insert;
+  }
+
+  async #insert(engine: EngineProcess, sql: string): Promise<void> {
     const { insertTimeoutMs } = this.#limits;
     const stuck = setTimeout(() => engine.kill(`an insert took longer than ${insertTimeoutMs} ms`), insertTimeoutMs);
     try {
-      await insert;
+      await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: 0 });
     } finally {
       clearTimeout(stuck);
     }
@@ -110,7 +115,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     if (engine === null) return;
     if (wasReady) {
       const deadline = delay(this.#limits.closeTimeoutMs, undefined, { ref: false });
-      await Promise.race([this.#runningInsert, deadline]);
+      await Promise.race([this.#lastInsert, deadline]);
       engine.close();
       await Promise.race([engine.ended, deadline]);
     }
