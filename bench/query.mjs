@@ -1,6 +1,7 @@
 /**
  * Questions to a store of 10 million spans, over the API, and what the store costs while nobody asks.
- * `node bench/query.mjs [--json FILE] [--spans N] [--repeats N] [--data DIRECTORY]`, after `npm run build`; Linux only.
+ * `node bench/query.mjs [--json FILE] [--spans N] [--repeats N] [--data DIRECTORY] [--sampled]`, after `npm run build`; Linux only.
+ * With `--sampled` every span stands for four.
  * With `--data` the store stays there, and the next run with it asks it again without loading it.
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ const { values } = parseArgs({
     spans: { type: 'string', default: '10000000' },
     repeats: { type: 'string', default: '15' },
     data: { type: 'string' },
+    sampled: { type: 'boolean', default: false },
   },
 });
 const SPANS = Number(values.spans);
@@ -111,7 +113,8 @@ try {
     const startMs = Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000 + SECONDS * 1000;
     const data = join(directory, 'data');
     mkdirSync(data, { recursive: true });
-    const loaded = await loadTraces(data, { spans: SPANS, startMs, seconds: SECONDS });
+    const traceState = values.sampled ? 'ot=th:c' : '';
+    const loaded = await loadTraces(data, { spans: SPANS, startMs, seconds: SECONDS, traceState });
     writeFileSync(loadedFile, JSON.stringify({ ...loaded, startMs }));
   }
   const loaded = JSON.parse(readFileSync(loadedFile, 'utf8'));

@@ -19,7 +19,7 @@ const MERGE_TIMEOUT_MS = 300_000;
  * Loads `spans` spans that start evenly over `seconds` from `startMs` on. Answers what it cost, the bytes on disk by
  * table, and some spans to ask for.
  */
-export async function loadTraces(directory, { spans, startMs, seconds }) {
+export async function loadTraces(directory, { spans, startMs, seconds, traceState }) {
   const { engine, pid } = await openEngine(join(directory, 'store'));
   const ask = async (sql) => {
     const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 60_000 });
@@ -28,7 +28,7 @@ export async function loadTraces(directory, { spans, startMs, seconds }) {
   };
   try {
     const requests = Math.ceil(spans / SPANS_A_REQUEST);
-    const templates = Array.from({ length: SERVICES }, (_, number) => new TraceTemplate(number));
+    const templates = Array.from({ length: SERVICES }, (_, number) => new TraceTemplate(number, traceState));
     const known = [];
     const cpuBefore = cpuUs(pid);
     const begin = performance.now();

@@ -29,7 +29,7 @@ const USERS = 100_000;
 /** Spans of one trace start this long after each other and end inside of each other. */
 const STEP_NS = 130_000;
 
-function spanBytes(random, operation, isServer) {
+function spanBytes(random, operation, isServer, traceState) {
   const values = {
     'http.request.method': METHODS[Math.floor(random(METHODS.length))],
     'url.path': `/api/v1/resource-${operation}/000000`,
@@ -54,6 +54,7 @@ function spanBytes(random, operation, isServer) {
     fixed64(8, 0),
     ...attributes(9, random(3) < 1 ? { ...values, 'app.cache.hit': random(2) < 1 } : values),
     isError ? delimited(15, Buffer.concat([field(3, 0), varint(2)])) : Buffer.alloc(0),
+    traceState === '' ? Buffer.alloc(0) : text(3, traceState),
     field(16, 5),
     Buffer.from([1, 1, 0, 0]),
   ]);
@@ -68,13 +69,13 @@ export class TraceTemplate {
   #view;
   #spans = [];
 
-  constructor(number) {
+  constructor(number, traceState = '') {
     const random = randomFrom(number + 1);
     const groups = Array.from({ length: SERVICES_A_TRACE }, (_, group) => {
       const service = (number + group * 7) % SERVICES;
       const spans = Array.from({ length: TRACES * SPANS_A_SERVICE }, (__, index) => {
         const operation = service * OPERATIONS_A_SERVICE + Math.floor(random(OPERATIONS_A_SERVICE));
-        return { bytes: spanBytes(random, operation, index % SPANS_A_SERVICE === 0), operation };
+        return { bytes: spanBytes(random, operation, index % SPANS_A_SERVICE === 0, traceState), operation };
       });
       const scope = delimited(1, Buffer.concat([text(1, '@shop/http'), text(2, '0.5.0')]));
       const scopeSpans = delimited(2, Buffer.concat([scope, ...spans.map(({ bytes }) => delimited(2, bytes))]));

@@ -93,7 +93,7 @@ export interface RequestSeries {
   /** Off by at most 4.4 %; null in a step without a request. */
   readonly p50Ns: readonly (string | null)[];
   readonly p90Ns: readonly (string | null)[];
-  /** Null also in a step that stands for fewer than 500 requests that all were kept: it would be off by far. */
+  /** Null also in a step of estimated requests with fewer than 500 effective ones: it would be off by far. */
   readonly p99Ns: readonly (string | null)[];
 }
 

@@ -81,7 +81,7 @@ test('an insert that the engine dies in is exact after its repeat', async () => 
   await using victim = await startEngine();
   const path = join(victim.directory, 'rows.native');
   const row =
-    'SELECT reinterpretAsFixedString(number + 1) AS span_id, toDateTime(1795000000 + number % 3 * 86400) AS start_s FROM numbers(200000)';
+    "SELECT reinterpretAsFixedString(number + 1) AS span_id, toDateTime(1795000000 + number % 3 * 86400) AS start_s, 'ot=th:8' AS trace_state FROM numbers(200000)";
   writeFileSync(path, await victim.engine.query(row, { format: 'Native', timeoutMs: 10_000 }));
   for (let kill = 0; kill < 4; kill++) {
     const token = `segment-${kill}`;
@@ -102,6 +102,8 @@ test('an insert that the engine dies in is exact after its repeat', async () => 
     for (const table of ['operation_quarters', 'request_minutes', 'request_hours']) {
       expect(await victim.rows(`SELECT sum(spans) FROM throughline.${table}`)).toEqual([[200_000 * (kill + 1)]]);
     }
+    const weights = 'SELECT sum(excess) FROM throughline.weight_quarters WHERE of_service = 0';
+    expect(await victim.rows(weights)).toEqual([[200_000 * (kill + 1)]]);
   }
 }, 60_000);
 
