@@ -1,9 +1,12 @@
 import { expect, test } from 'vitest';
 import { readiness, type Findings } from './readiness.ts';
 
+const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, rejectedSegments: [] };
+
 const GOOD: Findings = {
   engine: { kind: 'ready' },
-  spool: { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, rejectedSegments: [] },
+  spool: WORKING,
+  counts: WORKING,
   isStopping: false,
   isWithoutGrpc: false,
 };
@@ -37,4 +40,14 @@ test('what a person should look at is a warning', () => {
   expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
   expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes wait to be stored');
+});
+
+test('exact counts that cannot be noted, or stored, are a warning', () => {
+  const counts = { ...WORKING, blockedBy: 'the disk is full', rejectedSegments: ['s1'] };
+  const { problems, warnings } = readiness({ ...GOOD, counts });
+  expect(problems).toEqual([]);
+  expect(warnings).toEqual([
+    { code: 'segments_set_aside', message: expect.stringContaining('counts/spool/rejected: s1') as string },
+    { code: 'counts_blocked', message: 'exact counts are not noted, and come later: the disk is full' },
+  ]);
 });

@@ -8,6 +8,8 @@ const BEHIND_MS = 30_000;
 export interface Findings {
   readonly engine: EngineState;
   readonly spool: SpoolStatus;
+  /** The spool of exact counts. */
+  readonly counts: SpoolStatus;
   readonly isStopping: boolean;
   readonly isWithoutGrpc: boolean;
 }
@@ -16,7 +18,7 @@ export interface Findings {
 const SEGMENTS_NAMED = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
-export function readiness({ engine, spool, isStopping, isWithoutGrpc }: Findings): Readiness {
+export function readiness({ engine, spool, counts, isStopping, isWithoutGrpc }: Findings): Readiness {
   const problems: ReadinessFinding[] = [];
   if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
@@ -24,7 +26,14 @@ export function readiness({ engine, spool, isStopping, isWithoutGrpc }: Findings
     problems.push({ code: `engine_${engine.kind}`, message: `the store is ${engine.kind}` });
   }
   if (spool.blockedBy !== null) problems.push({ code: 'spool_blocked', message: spool.blockedBy });
-  const warnings = setAside(spool.rejectedSegments);
+  const warnings = [
+    ...setAside(spool.rejectedSegments, 'spool/rejected'),
+    ...setAside(counts.rejectedSegments, 'counts/spool/rejected'),
+  ];
+  if (!isStopping && counts.blockedBy !== null) {
+    const message = `exact counts are not noted, and come later: ${counts.blockedBy}`;
+    warnings.push({ code: 'counts_blocked', message });
+  }
   if (spool.backlogAgeMs > BEHIND_MS) {
     const { backlogSegments: segments, backlogBytes: bytes } = spool;
     const age = Math.round(spool.backlogAgeMs / 1_000);
@@ -38,10 +47,10 @@ export function readiness({ engine, spool, isStopping, isWithoutGrpc }: Findings
   return { problems, warnings };
 }
 
-function setAside(segments: readonly string[]): ReadinessFinding[] {
+function setAside(segments: readonly string[], directory: string): ReadinessFinding[] {
   if (segments.length === 0) return [];
   const more = segments.length - SEGMENTS_NAMED;
   const named = segments.slice(0, SEGMENTS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
-  const message = `${segments.length} segments that were damaged, or that the store refused, are kept in spool/rejected: ${named}`;
+  const message = `${segments.length} segments that were damaged, or that the store refused, are kept in ${directory}: ${named}`;
   return [{ code: 'segments_set_aside', message }];
 }

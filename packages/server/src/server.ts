@@ -67,7 +67,6 @@ const STOP_ORDER = [
   'counts',
   'spool',
   'loader',
-  'countsLoader',
   'retention',
   'api',
   'system',
@@ -163,6 +162,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       readiness({
         engine: engine.state,
         spool: spool.status,
+        counts: counts.status,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
@@ -212,9 +212,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       if (closing !== null) return;
       const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
       loader.start();
-      stops.loader = () => loader.drain(limits.loader.drainTimeoutMs);
       counts.start(engine);
-      stops.countsLoader = () => counts.drain(limits.loader.drainTimeoutMs);
+      const { drainTimeoutMs } = limits.loader;
+      stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
       const { retentionDays, retentionDiskShare } = config;
       const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
       retention.start();

@@ -6,7 +6,7 @@ import { Loader } from '../ingest/loader.ts';
 import type { LoaderLimits } from '../ingest/limits.ts';
 import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-bounds.ts';
 import { syncDirectory } from '../ingest/segment-files.ts';
-import { Spool } from '../ingest/spool.ts';
+import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Engine } from '../storage/engine.ts';
 import { OTHER } from '../storage/rollups.ts';
@@ -81,6 +81,11 @@ export class ExactCounts {
       holds: 'exact counts',
       metrics: 'throughline_counts_spool',
     });
+  }
+
+  /** Of what waits for the store. */
+  get status(): SpoolStatus {
+    return this.#spool.status;
   }
 
   /** Recovers what an earlier process left. Call it before anything else. */

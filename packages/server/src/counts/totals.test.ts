@@ -75,6 +75,23 @@ describe('totals', () => {
     expect(recordOf(totals, aMessage([more]), 170_000)).toMatchObject({ fromMs: 160_000, toMs: 170_000 });
   });
 
+  it('count a request once among collectors that hand messages on to each other', () => {
+    const collectors = [new Totals(COUNTS_LIMITS), new Totals(COUNTS_LIMITS)];
+    let requests = 0;
+    const counted = Array.from({ length: 10 }, (_, index) => {
+      requests += index * 3 + 1;
+      const message = aMessage([aTotal({ requests, durationSumNs: requests, counts: [requests] })]);
+      // Each message goes to either of them, which hands it on.
+      const records = collectors.map((totals, which) =>
+        recordOf(totals, message, index * 1_000, which === (index >> 1) % 2),
+      );
+      const own = records.filter((record) => record?.isCounted === true);
+      expect(own).toHaveLength(1);
+      return own.flatMap((record) => record?.added ?? []).reduce((sum, total) => sum + total.requests, 0);
+    });
+    expect(counted.reduce((sum, count) => sum + count, 0)).toBe(requests);
+  });
+
   it('make room for new processes by those that have been silent for an hour', () => {
     const totals = new Totals({ ...COUNTS_LIMITS, processesMax: 2 });
     recordOf(totals, aMessage([aTotal()], { instance: 'i1' }), 0);

@@ -125,7 +125,9 @@ export class ClusterEngine implements Engine {
       },
       timeoutMs: this.#limits.insertTimeoutMs,
     });
-    this.#runningInsert = insert.catch(() => {});
+    // Spans and exact counts may be inserted at the same time.
+    const before = this.#runningInsert;
+    this.#runningInsert = insert.catch(() => {}).then(() => before);
     await insert;
   }
 
