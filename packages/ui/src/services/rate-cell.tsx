@@ -1,34 +1,44 @@
+import type { ServiceSummary } from '@throughline/trace';
 import { rateText } from '../parts/count-text.ts';
 import { EstimatedCount } from '../parts/estimated-count.tsx';
+import page from '../parts/page.module.css';
 import { Skeleton } from '../parts/skeleton.tsx';
 import { Sparkline } from '../parts/sparkline.tsx';
+import { unixMs } from '../time/moment-text.ts';
 import styles from './rate-cell.module.css';
-import type { RequestRate } from './request-rates.ts';
+import { perSecond, type RequestRate } from './request-rates.ts';
 import { rateMinutes } from './use-request-rates.ts';
 
 interface RateCellProps {
-  /** Undefined until it is known. */
-  readonly rates: ReadonlyMap<string, RequestRate> | undefined;
-  readonly service: string;
+  readonly service: ServiceSummary;
+  /** Null where it had no request, undefined where that is not known. */
+  readonly rate: RequestRate | null | undefined;
+  readonly isLoading: boolean;
 }
 
 /** Requests a second, with their course. */
-export function RateCell({ rates, service }: RateCellProps) {
-  if (rates === undefined) {
+export function RateCell({ service, rate, isLoading }: RateCellProps) {
+  if (isLoading) {
     return (
       <span className={styles['rate']}>
         <Skeleton width="72px" />
       </span>
     );
   }
-  const rate = rates.get(service);
-  if (rate === undefined) return <span className={styles['none']}>0/s</span>;
+  if (rate === undefined) {
+    return (
+      <span className={styles['none']}>
+        –<span className={page['hidden']}> not known</span>
+      </span>
+    );
+  }
+  if (rate === null) return <span className={styles['none']}>0/s</span>;
   return (
     <span className={styles['rate']} title={rate.isCounted ? 'Counted by the applications, sampled or not' : undefined}>
       <Sparkline values={rate.perStep} />
       <EstimatedCount
         count={rate.count}
-        shown={rateText(rate.perSecond)}
+        shown={rateText(perSecond(rate, unixMs(service.firstSeenUnixNano)))}
         noun="request"
         more={`All within the last ${rateMinutes} minutes.`}
       />

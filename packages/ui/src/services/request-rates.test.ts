@@ -1,6 +1,6 @@
 import type { RequestSeries, SeriesResponse } from '@throughline/trace';
 import { describe, expect, it } from 'vitest';
-import { requestRates } from './request-rates.ts';
+import { perSecond, requestRates } from './request-rates.ts';
 
 const fromSeconds = 1_764_000_000;
 
@@ -30,17 +30,25 @@ describe('the rate of requests', () => {
   const answer = anAnswer([aSeries([10, 20, 15], 4)]);
 
   it('goes over all that was asked for, up to now', () => {
-    const rate = requestRates(answer, (fromSeconds + 150) * 1_000).get('web');
-    expect(rate?.perSecond).toBeCloseTo(180 / 150, 9);
+    const nowMs = (fromSeconds + 150) * 1_000;
+    const rate = requestRates(answer, nowMs).get('web');
     expect(rate?.count).toEqual({ stored: 45, estimated: 180, estimate: answer.series[0]?.estimate });
+    expect(rate?.seconds).toBe(150);
+    expect(rate && perSecond(rate, 0)).toBeCloseTo(180 / 150, 9);
+  });
+
+  it('goes over the time since the service was first seen, but never over seconds alone', () => {
+    const nowMs = (fromSeconds + 150) * 1_000;
+    const rate = requestRates(answer, nowMs).get('web');
+    expect(rate && perSecond(rate, nowMs - 90_000)).toBeCloseTo(180 / 90, 9);
+    expect(rate && perSecond(rate, nowMs - 2_000)).toBeCloseTo(180 / 60, 9);
   });
 
   it.each([
     [-3_600, 120],
     [3_600, 180],
   ])('is off by no more than a step where the viewer’s clock is by %d seconds', (offSeconds, seconds) => {
-    const rate = requestRates(answer, (fromSeconds + 150 + offSeconds) * 1_000).get('web');
-    expect(rate?.perSecond).toBeCloseTo(180 / seconds, 9);
+    expect(requestRates(answer, (fromSeconds + 150 + offSeconds) * 1_000).get('web')?.seconds).toBe(seconds);
   });
 
   it('draws steps that are over', () => {

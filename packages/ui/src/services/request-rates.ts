@@ -3,9 +3,10 @@ import type { CountEstimate } from '../parts/count-text.ts';
 
 /** How often a service was asked, lately. */
 export interface RequestRate {
-  readonly perSecond: number;
-  /** The requests that the rate is made of. */
   readonly count: CountEstimate;
+  /** The time that the count covers, and its end. */
+  readonly seconds: number;
+  readonly untilMs: number;
   /** Requests of each step that is over, the latest last. */
   readonly perStep: readonly number[];
   /** By the applications themselves, whatever is sampled. */
@@ -18,14 +19,21 @@ export function requestRates(answer: SeriesResponse, nowMs: number): ReadonlyMap
   const sinceFirst = nowMs / 1_000 - Number(BigInt(answer.fromUnixNano) / 1_000_000n) / 1_000;
   // The last step is not over; a clock of the viewer that is wrong makes no more difference than it.
   const seconds = Math.min(points * stepSeconds, Math.max((points - 1) * stepSeconds, 1, sinceFirst));
-  return new Map(answer.series.map((series) => [series.service, rateOf(series, seconds)]));
+  return new Map(answer.series.map((series) => [series.service, { ...rateOf(series), seconds, untilMs: nowMs }]));
 }
 
-function rateOf(series: RequestSeries, seconds: number): RequestRate {
-  const estimated = sum(series.estimatedRequestCount);
+/** What has been known for less than this may still be a single burst. */
+const secondsMin = 60;
+
+/** Of a service that has not been there for all of that time, what there was since it was first seen. */
+export function perSecond({ count, seconds, untilMs }: RequestRate, firstSeenMs: number): number {
+  return count.estimated / Math.min(seconds, Math.max(secondsMin, (untilMs - firstSeenMs) / 1_000));
+}
+
+function rateOf(series: RequestSeries): Pick<RequestRate, 'count' | 'perStep' | 'isCounted'> {
+  const { requestCount, estimatedRequestCount, estimate } = series;
   return {
-    perSecond: estimated / seconds,
-    count: { stored: sum(series.requestCount), estimated, estimate: series.estimate },
+    count: { stored: sum(requestCount), estimated: sum(estimatedRequestCount), estimate },
     perStep: series.estimatedRequestCount.slice(0, -1),
     isCounted: series.source === 'counters',
   };

@@ -24,11 +24,10 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
   const slots = useServiceSlots(names);
   const sorted = services.toSorted((a, b) => errorShare(b) - errorShare(a) || (a.name < b.name ? -1 : 1));
   const rates = useRequestRates();
-  const areRatesExact = [...(rates?.values() ?? [])].every(({ count }) => count.estimate.basis === 'exact');
   const isExact = services.every(({ estimate }) => estimate.basis === 'exact');
   return (
     <div className={page['card']}>
-      <table className={styles['table']} data-exact={isExact} data-exact-rates={areRatesExact}>
+      <table className={styles['table']} data-exact={isExact} data-exact-rates={rates.areExact}>
         <caption className={page['hidden']}>Services that have sent spans</caption>
         <thead>
           <tr>
@@ -59,7 +58,14 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
         </thead>
         <tbody>
           {sorted.map((service) => (
-            <ServiceRow key={service.name} service={service} rates={rates} slots={slots} nowMs={nowMs} />
+            <ServiceRow
+              key={service.name}
+              service={service}
+              rate={rates.rateOf(service.name)}
+              isLoading={rates.isLoading}
+              slots={slots}
+              nowMs={nowMs}
+            />
           ))}
         </tbody>
       </table>
@@ -69,12 +75,13 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
 
 interface ServiceRowProps {
   readonly service: ServiceSummary;
-  readonly rates: ReadonlyMap<string, RequestRate> | undefined;
+  readonly rate: RequestRate | null | undefined;
+  readonly isLoading: boolean;
   readonly slots: ReadonlyMap<string, number>;
   readonly nowMs: number;
 }
 
-function ServiceRow({ service, rates, slots, nowMs }: ServiceRowProps) {
+function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps) {
   const [, navigate] = useLocation();
   const lastSeenMs = unixMs(service.lastSeenUnixNano);
   const range: Partial<ExploreState> = nowMs - lastSeenMs > lastRanges['24h'] ? { time: { kind: 'all' } } : {};
@@ -93,7 +100,7 @@ function ServiceRow({ service, rates, slots, nowMs }: ServiceRowProps) {
         </Link>
       </th>
       <td className={`${styles['number']} ${styles['requests']}`}>
-        <RateCell rates={rates} service={service.name} />
+        <RateCell service={service} rate={rate} isLoading={isLoading} />
       </td>
       <td className={`${styles['number']} ${styles['spans']}`}>
         <EstimatedCount count={spans} noun="span" more={interval === '' ? '' : `Error share: ${interval}.`} />

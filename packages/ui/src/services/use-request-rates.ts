@@ -8,12 +8,20 @@ export const rateMinutes = 15;
 
 const stepSeconds = 60;
 const intervalMs = 15_000;
-/** The services with the most requests; the rates of others are not shown. */
-const seriesMax = 200;
+/** The services with the most requests; of others it is not known. */
+const seriesMax = 1_000;
 
-/** Requests a second by service, again and again; undefined until they are known, or where they cannot be had. */
-export function useRequestRates(): ReadonlyMap<string, RequestRate> | undefined {
-  const { data, dataUpdatedAt } = useQuery({
+interface RequestRates {
+  readonly isLoading: boolean;
+  /** Null where the service had no request, undefined where that is not known. */
+  readonly rateOf: (service: string) => RequestRate | null | undefined;
+  /** Whether each of them is an exact one. */
+  readonly areExact: boolean;
+}
+
+/** Requests a second by service, asked again and again. */
+export function useRequestRates(): RequestRates {
+  const { data, dataUpdatedAt, isPending } = useQuery({
     queryKey: ['request-rates'],
     queryFn: ({ signal }) => {
       const from = String(Date.now() - rateMinutes * 60_000);
@@ -21,5 +29,10 @@ export function useRequestRates(): ReadonlyMap<string, RequestRate> | undefined 
     },
     refetchInterval: intervalMs,
   });
-  return useMemo(() => (data === undefined ? undefined : requestRates(data, dataUpdatedAt)), [data, dataUpdatedAt]);
+  const rates = useMemo(() => data && requestRates(data, dataUpdatedAt), [data, dataUpdatedAt]);
+  return {
+    isLoading: isPending,
+    rateOf: (service) => rates?.get(service) ?? (data?.truncated === false ? null : undefined),
+    areExact: [...(rates?.values() ?? [])].every(({ count }) => count.estimate.basis === 'exact'),
+  };
 }
