@@ -78,7 +78,10 @@ async function takePictures(colorScheme, traceUrl, uiUrl) {
   await page.waitForLoadState('networkidle');
   await page.screenshot({ path: join(folder, `explore${suffix}.png`) });
   await page.goto(`${uiUrl}/services`);
-  await page.getByText('checkout').first().waitFor();
+  await page
+    .getByRole('cell', { name: /\d\/s$/ })
+    .first()
+    .waitFor();
   await page.screenshot({ path: join(folder, `services${suffix}.png`) });
   await browser.close();
 }
