@@ -4,7 +4,7 @@ import { queryRows, startSecond, where } from './rows.ts';
 import type { SearchWindow } from './search-windows.ts';
 import { searchWindows, storedExtent } from './search-windows.ts';
 import type { SpanFilter } from './span-filter.ts';
-import { fieldConditions, hasAttribute, hasValue, tagConditions } from './span-filter.ts';
+import { fieldConditions, hasAttribute, hasValue, matchesAll, tagConditions } from './span-filter.ts';
 import type { StoredTraceSummary } from './trace-summary.ts';
 import { findTraceSummaries, IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
 import type { Seconds } from './trace-times.ts';
@@ -35,6 +35,8 @@ export interface TracePage {
   readonly next: TracePosition | null;
 }
 
+/** Where every span matches, the first window holds only one in so many of `searchWindowSpans`. */
+const UNFILTERED_SHARE = 5;
 /** Candidates that one statement answers at most. */
 const CANDIDATES_MAX = 2_000;
 
@@ -53,7 +55,8 @@ export async function searchTraces(context: QueryContext, search: TraceSearch): 
   let batch = wanted;
   const range = { fromUnixNano: search.range.fromUnixNano, toUnixNano: newest };
   const hasMatches = (): boolean => found.length + candidates.length > 0;
-  for (const window of searchWindows(extent, range, context.limits.searchWindowSpans, hasMatches)) {
+  const windowSpans = context.limits.searchWindowSpans / (matchesAll(search.filter) ? UNFILTERED_SHARE : 1);
+  for (const window of searchWindows(extent, range, windowSpans, hasMatches)) {
     let after = search.after;
     for (;;) {
       const positions = await findPositions(context, candidatesSql(search, window, after, batch));

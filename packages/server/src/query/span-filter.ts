@@ -18,6 +18,10 @@ export interface SpanFilter {
   readonly tags: readonly Tag[];
 }
 
+export function matchesAll(filter: SpanFilter): boolean {
+  return filter.tags.length === 0 && fieldConditions(filter).length === 0;
+}
+
 /** The conditions on small columns; none when the filter has none. */
 export function fieldConditions({ service, operation, status }: SpanFilter): string[] {
   return [

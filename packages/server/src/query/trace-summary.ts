@@ -79,7 +79,8 @@ function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): Stored
 }
 
 function earliest(services: readonly ServiceOfTrace[], which: 'first' | 'root'): ServiceOfTrace {
-  return services.reduce((a, b) => (b[which].position < a[which].position ? b : a));
+  const positionOf = (service: ServiceOfTrace): string => `${service[which].position} ${service.service}`;
+  return services.reduce((a, b) => (positionOf(b) < positionOf(a) ? b : a));
 }
 
 function sum(services: readonly ServiceOfTrace[], count: 'spanCount' | 'errorCount'): number {
@@ -106,8 +107,7 @@ SELECT lower(hex(trace_id)), toString(service), count(), countIf(status_code = 2
   minIf(position, is_root), argMinIf(toString(name), position, is_root), toString(argMinIf(${SPAN_DURATION}, position, is_root))
 FROM throughline.spans
 WHERE ${within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within)}
-GROUP BY trace_id, service
-ORDER BY trace_id, service`;
+GROUP BY trace_id, service`;
 }
 
 /** How many spans of each trace are stored; an id of which nothing is stored has no entry. */

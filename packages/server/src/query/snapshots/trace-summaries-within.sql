@@ -9,4 +9,3 @@ WHERE trace_id IN (unhex('abababababababababababababababab'), unhex('cdcdcdcdcdc
   AND start_s >= toDateTime(toUInt32(1700000000))
   AND start_s <= toDateTime(toUInt32(1700000010))
 GROUP BY trace_id, service
-ORDER BY trace_id, service

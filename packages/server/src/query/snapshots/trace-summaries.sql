@@ -15,4 +15,3 @@ WHERE trace_id IN (unhex('abababababababababababababababab'), unhex('cdcdcdcdcdc
     FROM throughline.trace_times WHERE trace_id IN (unhex('abababababababababababababababab'), unhex('cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd'))
   ), 2)
 GROUP BY trace_id, service
-ORDER BY trace_id, service
