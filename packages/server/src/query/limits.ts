@@ -8,7 +8,7 @@ export interface QueryLimits {
   readonly traceBytesMax: number;
   /**
    * Search looks first at a span of time that holds about so many spans, and at longer ones while the page is not full.
-   * Measured: the newest 20 traces of 50,000 spans take 5 ms.
+   * A fifth of it where every span matches.
    */
   readonly searchWindowSpans: number;
   /** Headlines that are remembered. */
