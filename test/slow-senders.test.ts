@@ -1,3 +1,9 @@
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCollector, type Collector } from './support/collector.ts';
@@ -7,6 +13,7 @@ import { aRequest, postJson } from './support/traces.ts';
 const MIB = 1024 * 1024;
 const IDLE = 1_000;
 const SLOW = 200;
+const SLOW_CALLS = 100;
 
 const HEAD =
   'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n';
@@ -29,6 +36,34 @@ function open(port: number): Promise<Client> {
   });
 }
 
+interface SlowCall {
+  readonly session: ClientHttp2Session;
+  readonly stream: ClientHttp2Stream;
+  readonly opened: Promise<void>;
+  /** The `grpc-status` that it ends with. */
+  readonly status: Promise<unknown>;
+}
+
+/** A call on a connection of its own whose message is announced with 100,000 bytes and does not come. */
+function slowCall(url: string): SlowCall {
+  const session = connectHttp2(url);
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/opentelemetry.proto.collector.trace.v1.TraceService/Export',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.write(Buffer.from([0, 0, 1, 0x86, 0xa0]));
+  const opened = new Promise<void>((resolve) => session.once('connect', () => resolve()));
+  const status = new Promise((resolve, reject) => {
+    const take = (headers: IncomingHttpHeaders): void => {
+      if (headers['grpc-status'] !== undefined) resolve(headers['grpc-status']);
+    };
+    stream.on('response', take).on('trailers', take).on('error', reject).resume();
+  });
+  return { session, stream, opened, status };
+}
+
 const openMany = (port: number, count: number): Promise<Client[]> =>
   Promise.all(Array.from({ length: count }, () => open(port)));
 
@@ -45,7 +80,11 @@ describe('senders that hold their connections', () => {
   let collector: Collector;
   beforeAll(async () => {
     collector = await startCollector({
-      args: ['--otlp-http-headers-timeout-ms', '2s', '--otlp-http-request-timeout-ms', '3s'],
+      args: [
+        '--otlp-http-headers-timeout-ms=2s',
+        '--otlp-http-request-timeout-ms=3s',
+        '--otlp-grpc-request-timeout-ms=3s',
+      ],
     });
   });
   afterAll(() => collector.stop());
@@ -75,6 +114,24 @@ describe('senders that hold their connections', () => {
     expect(await counted(collector, 'throughline_receiver_bytes_in_flight')).toBe(0);
     expect((await postJson(collector.otlpUrl, aRequest('after', 1))).status).toBe(200);
     for (const { socket } of [...idle, ...idleGrpc]) socket.destroy();
+  });
+
+  it(`over gRPC are cut off as well: ${SLOW_CALLS} that never end`, async () => {
+    const calls = Array.from({ length: SLOW_CALLS }, () => slowCall(collector.otlpGrpcUrl));
+    await Promise.all(calls.map(({ opened }) => opened));
+    const drip = setInterval(() => {
+      for (const { stream } of calls) if (stream.writable) stream.write(Buffer.from([0]));
+    }, 100);
+    for (let index = 0; index < 20; index++) {
+      expect((await postJson(collector.otlpUrl, aRequest(`beside-calls-${index}`, 10))).status).toBe(200);
+    }
+    const statuses = await Promise.all(calls.map(({ status }) => status));
+    clearInterval(drip);
+    // DEADLINE_EXCEEDED
+    expect(statuses).toEqual(Array.from({ length: SLOW_CALLS }, () => '4'));
+    expect(await hits(collector, 'otlpGrpc.requestTimeoutMs')).toBe(SLOW_CALLS);
+    expect(await counted(collector, 'throughline_receiver_bytes_in_flight')).toBe(0);
+    for (const { session } of calls) session.destroy();
   });
 
   it('are cut off at the API as well', async () => {
