@@ -121,6 +121,24 @@ test('the last of a repeated field holds, messages are merged, unknown fields ar
   expect(fromProtobuf(odd)).toEqual(fromProtobuf(plain));
 });
 
+/** An integer that takes the long way. */
+const inArray = (value: string): string => `{"arrayValue":{"values":[{"intValue":${value}}]}}`;
+
+test.each([
+  ['"007"', '"7"'],
+  ['"0000000000000000007"', '"7"'],
+  ['"-00000000000000007"', '"-7"'],
+  ['"01234567890123456789"', '"1234567890123456789"'],
+  ['1234567890123456789', '"1234567890123456789"'],
+  ['-9223372036854775808', '"-9223372036854775808"'],
+  ['-0', '"0"'],
+  ['7.0', '"7"'],
+  ['1e3', '"1000"'],
+])('the integer %s of JSON is %s, whichever way is taken', (given, canonical) => {
+  expect(attribute(`{"intValue":${given}}`)).toEqual(attribute(`{"intValue":${canonical}}`));
+  expect(attribute(inArray(given))).toEqual(attribute(inArray(canonical)));
+});
+
 test('a known field with another wire type is an unknown field, as for protobuf’s own parsers', () => {
   const group = Buffer.from([0x4b, 0x08, 0x01, 0x4c]);
   const odd = [fixed64(1, '7'), varint(5, 7n), text(7, 'start'), text(16, 'flags'), group, bytes(15, varint(2, 1n))];
