@@ -10,6 +10,7 @@ export class ErrorWatch {
   #heldUntilMs = 0;
   #quietUntilMs = 0;
   #isUp = false;
+  #unusualPerSecond = 0;
 
   constructor(baseline: ErrorBaseline = PRIOR) {
     this.#baselineRequests = baseline.requests;
@@ -33,6 +34,11 @@ export class ErrorWatch {
   get errorsPerSecond(): number {
     const recent = this.#sum();
     return recent.errors / ((Math.max(1, this.#recent.length) * TICK_MS) / 1000);
+  }
+
+  /** The same when it was unusual last: what a boost is held by. */
+  get unusualErrorsPerSecond(): number {
+    return this.#unusualPerSecond;
   }
 
   add(requests: number, errors: number, nowMs: number): void {
@@ -61,6 +67,7 @@ export class ErrorWatch {
     this.#baselineErrors = this.#baselineErrors * kept + (leaving?.errors ?? 0);
     if (this.#isUnusual() && (this.#isUp || nowMs >= this.#quietUntilMs)) {
       this.#isUp = true;
+      this.#unusualPerSecond = this.errorsPerSecond;
       this.#heldUntilMs = nowMs + HOLD_MS;
     }
     if (this.#isUp && nowMs >= this.#heldUntilMs) {

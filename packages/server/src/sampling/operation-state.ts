@@ -89,7 +89,7 @@ export class OperationState {
     const errorsPerSecond = this.#errors.errorsPerSecond;
     const decidedPerSecond = this.#perSecond(nowMs);
     const base = this.#base(settings, decidedPerSecond);
-    const boost = this.#errors.isUp && errorsPerSecond > 0 ? settings.errorTracesPerSecond / errorsPerSecond : 0;
+    const boost = this.#errors.isUp ? settings.errorTracesPerSecond / this.#errors.unusualErrorsPerSecond : 0;
     const isBoosted = boost > base.probability && base.reason !== 'fixed';
     const probability = isBoosted ? Math.min(settings.maxProbability, boost) : base.probability;
     return {
