@@ -108,6 +108,7 @@ class ExchangeWriter {
   readonly #instance: string;
   readonly #reported = new Map<StartedOperation, Reported>();
   readonly #recentDecided = new Map<StartedOperation, number>();
+  readonly #startedMs: number;
   #windowMs = 0;
   #lastMs: number;
 
@@ -115,6 +116,7 @@ class ExchangeWriter {
     this.#counts = counts;
     this.#service = service;
     this.#instance = instance;
+    this.#startedMs = nowMs;
     this.#lastMs = nowMs;
   }
 
@@ -134,6 +136,7 @@ class ExchangeWriter {
       service: this.#service,
       instance: this.#instance,
       windowMs: Math.round(windowMs),
+      uptimeMs: Math.round(nowMs - this.#startedMs),
       otherRequests: this.#counts.otherRequests,
       operations,
     });

@@ -4,7 +4,7 @@ export interface CountsLimits {
   readonly totalsMax: number;
   /** Processes that are remembered. */
   readonly processesMax: number;
-  /** A process that has been silent for so long is forgotten; should it come back, it is counted from its start on. */
+  /** A process that has been silent for so long is forgotten; should it come back, it is counted from then on. */
   readonly processLiveMs: number;
   /** Messages that wait for the disk; what one more tells is left to the next message of its process. */
   readonly waitingMessagesMax: number;

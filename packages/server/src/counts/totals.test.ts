@@ -75,6 +75,21 @@ describe('totals', () => {
     expect(recordOf(totals, aMessage([more]), 170_000)).toMatchObject({ fromMs: 160_000, toMs: 170_000 });
   });
 
+  it('count a process from now on that has run for long before it is heard of', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    const old = aMessage([aTotal()], { uptimeMs: 3_600_001 });
+    expect(recordOf(totals, old, 1e7)).toMatchObject({ isCounted: false });
+    const more = aTotal({ requests: 7, durationSumNs: 700, counts: [1, 2, 4] });
+    expect(recordOf(totals, aMessage([more], { uptimeMs: 3_605_001 }), 1e7 + 5_000)).toMatchObject({
+      isCounted: true,
+      fromMs: 1e7,
+      added: [{ requests: 1 }],
+    });
+    // One that is younger began to count then.
+    const young = aMessage([aTotal()], { instance: 'i2', uptimeMs: 600_000 });
+    expect(recordOf(totals, young, 1e7)).toMatchObject({ isCounted: true, fromMs: 1e7 - 600_000 });
+  });
+
   it('count a request once among collectors that hand messages on to each other', () => {
     const collectors = [new Totals(COUNTS_LIMITS), new Totals(COUNTS_LIMITS)];
     let requests = 0;

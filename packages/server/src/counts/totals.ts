@@ -5,6 +5,8 @@ export interface CountsMessage {
   readonly instance: string;
   /** Since its last message, as it says. */
   readonly windowMs: number;
+  /** For how long it has counted; undefined where it does not say. */
+  readonly uptimeMs?: number | undefined;
   readonly totals: readonly Total[];
 }
 
@@ -33,7 +35,7 @@ export interface CountsRecord {
   readonly instance: string;
   readonly fromMs: number;
   readonly toMs: number;
-  /** False for what another collector counts, which has handed the message on. */
+  /** False for what another collector counts, which has handed the message on, and for what is too long ago. */
   readonly isCounted: boolean;
   readonly added: readonly Total[];
 }
@@ -69,7 +71,7 @@ export type Advance =
     }
   | { readonly kind: 'refused'; readonly message: string };
 
-/** The longest time that counts are spread over. */
+/** The longest time that counts are spread over, and that a process may have counted before its first message. */
 const SPREAD_MS_MAX = 3_600_000;
 /** Where there is no room for a new process, who has been silent for so long is forgotten; looked for so often. */
 const ROOM_LIVE_MS = 3_600_000;
@@ -123,14 +125,18 @@ export class Totals {
       }
       if (difference.requests > 0) added.push(difference);
     }
-    const windowMs = known === undefined ? message.windowMs : nowMs - known.toldMs;
+    const { windowMs: toldWindowMs, uptimeMs = toldWindowMs } = message;
+    const windowMs = known === undefined ? uptimeMs : nowMs - known.toldMs;
     if (added.length === 0) {
       // What comes next was counted after this.
       if (known !== undefined) known.toldMs = nowMs;
       return { kind: 'advanced', record: null, left, limit };
     }
     const fromMs = nowMs - Math.min(SPREAD_MS_MAX, Math.max(0, windowMs));
-    const record = { number: ++this.#lastNumber, service, instance, fromMs, toMs: nowMs, isCounted, added };
+    // What a process did long before it is heard of may have been counted and forgotten: it counts from now on.
+    const isOld = known === undefined && uptimeMs > SPREAD_MS_MAX;
+    const number = ++this.#lastNumber;
+    const record = { number, service, instance, fromMs, toMs: nowMs, isCounted: isCounted && !isOld, added };
     this.apply(record);
     return { kind: 'advanced', record, left, limit };
   }

@@ -32,7 +32,7 @@ class Fleet {
 }
 
 function report(given: Partial<ExchangeReport>): ExchangeReport {
-  return { service: 'shop', instance: 'i0', windowMs: 5000, operations: [], ...given };
+  return { service: 'shop', instance: 'i0', windowMs: 5000, uptimeMs: undefined, operations: [], ...given };
 }
 
 function operation(name: string, requests: number, errors = 0): ReportedOperation {

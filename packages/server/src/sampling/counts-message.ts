@@ -5,12 +5,13 @@ export interface TotalsMessage {
   readonly service: string;
   readonly instance: string;
   readonly windowMs: number;
+  readonly uptimeMs: number | undefined;
   readonly totals: readonly (ReportedTotal & { readonly startName: string; readonly kind: number })[];
 }
 
-export function countsMessage({ service, instance, windowMs, operations }: ExchangeReport): TotalsMessage {
+export function countsMessage({ service, instance, windowMs, uptimeMs, operations }: ExchangeReport): TotalsMessage {
   const totals = operations.flatMap(({ name: startName, kind, totals: ofOperation }) =>
     ofOperation.map((total) => ({ ...total, startName, kind })),
   );
-  return { service, instance, windowMs, totals };
+  return { service, instance, windowMs, uptimeMs, totals };
 }

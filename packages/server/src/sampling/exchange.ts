@@ -7,6 +7,8 @@ export interface ExchangeReport {
   readonly instance: string;
   /** The time that `recent` counts cover. */
   readonly windowMs: number;
+  /** For how long the process has counted; undefined where it does not say. */
+  readonly uptimeMs: number | undefined;
   readonly operations: readonly ReportedOperation[];
 }
 
@@ -71,6 +73,8 @@ export function readReport(body: Uint8Array, limits: ExchangeLimits): ExchangeRe
   const windowMs = field(given, 'windowMs');
   if (!isCount(windowMs) || windowMs > WINDOW_MS_MAX)
     return `windowMs is ${shown(windowMs)}; milliseconds are accepted`;
+  const uptimeMs = field(given, 'uptimeMs');
+  if (uptimeMs !== undefined && !isCount(uptimeMs)) return `uptimeMs is ${shown(uptimeMs)}; milliseconds are accepted`;
   const operations = field(given, 'operations');
   if (!Array.isArray(operations) || operations.length > limits.messageOperationsMax) {
     return `operations is no list of at most ${limits.messageOperationsMax}`;
@@ -91,7 +95,7 @@ export function readReport(body: Uint8Array, limits: ExchangeLimits): ExchangeRe
     totalsLeft -= totals.length;
     read.push({ ...one, totals });
   }
-  return { service, instance, windowMs, operations: read };
+  return { service, instance, windowMs, uptimeMs, operations: read };
 }
 
 function readOperation(given: unknown, limits: ExchangeLimits): Omit<ReportedOperation, 'totals'> | undefined {

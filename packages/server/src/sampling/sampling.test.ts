@@ -110,7 +110,7 @@ describe('POST /v1/sampling', () => {
     expect((await collector.ask('POST', '/v1/sampling', told, { 'throughline-forwarded': '1' }))[0]).toBe(200);
     const { durations, ...total } = TOTAL;
     const totals = [{ ...total, ...durations, startName: 'GET', kind: 1 }];
-    const message = { service: 'shop', instance: 'i1', windowMs: 5_000, totals };
+    const message = { service: 'shop', instance: 'i1', windowMs: 5_000, uptimeMs: undefined, totals };
     expect(taken).toEqual([
       [message, false],
       [message, true],
@@ -146,6 +146,7 @@ describe('POST /v1/sampling', () => {
     ['another version', { ...REPORT, version: 2 }, /version is 2; 1 is accepted/],
     ['no service', { ...REPORT, service: '' }, /service is ""/],
     ['a window that is no time', { ...REPORT, windowMs: -1 }, /windowMs is -1/],
+    ['an uptime that is no time', { ...REPORT, uptimeMs: 'long' }, /uptimeMs is "long"/],
     [
       'counts that are no numbers',
       { ...REPORT, operations: [{ name: 'a', kind: 1, recent: { started: '1' } }] },
