@@ -35,11 +35,12 @@ describe('the remote policy', () => {
     run.counts.end(operation, 'GET /a', 0, 1e6);
     await run.time.advance(1000);
     await run.time.advance(5000);
-    const [first, second, third] = run.sent as { windowMs: number; operations: unknown[] }[];
+    const [first, second, third] = run.sent as { windowMs: number; uptimeMs: number; operations: unknown[] }[];
     expect(first).toMatchObject({
       version: 1,
       service: 'shop',
       windowMs: 1000,
+      uptimeMs: 1000,
       operations: [
         {
           name: 'GET',
@@ -55,7 +56,7 @@ describe('the remote policy', () => {
     expect(second?.operations).toMatchObject([
       { recent: { started: 0, requests: 1, errors: 0 }, totals: [{ requests: 2 }, { requests: 1 }] },
     ]);
-    expect(third?.operations).toEqual([]);
+    expect(third).toMatchObject({ uptimeMs: 7000, operations: [] });
     await run.close();
   });
 

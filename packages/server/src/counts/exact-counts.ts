@@ -108,6 +108,7 @@ export class ExactCounts {
       registry,
       table: 'counted_minutes',
       metrics: 'throughline_counts_loader',
+      rows: 'records',
       ...(loaderLimits !== undefined && { limits: loaderLimits }),
     });
     this.#loader.start();

@@ -18,6 +18,8 @@ export interface LoaderOptions {
   readonly table?: string;
   /** What its metrics begin with. */
   readonly metrics?: string;
+  /** What the rows of a segment are, for the name of their metric; `spans` by default. */
+  readonly rows?: string;
 }
 
 /**
@@ -36,7 +38,7 @@ export class Loader {
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#limits = { ...LOADER_LIMITS, ...options.limits };
-    const { registry, metrics = 'throughline_loader' } = options;
+    const { registry, metrics = 'throughline_loader', rows = 'spans' } = options;
     const registers = [registry];
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
@@ -46,8 +48,8 @@ export class Loader {
       registers,
     });
     this.#spans = new Counter({
-      name: `${metrics}_${metrics === 'throughline_loader' ? 'spans' : 'rows'}_total`,
-      help: 'Spans that the engine has taken',
+      name: `${metrics}_${rows}_total`,
+      help: `How many ${rows} the engine has taken`,
       registers,
     });
   }

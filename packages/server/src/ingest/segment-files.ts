@@ -1,7 +1,7 @@
 import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The blocks of a segment, one after the other: a valid file in the Native format. */
+/** The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of JSON. */
 export const DATA_SUFFIX = '.native';
 /** The records of the blocks. */
 export const INDEX_SUFFIX = '.index';
