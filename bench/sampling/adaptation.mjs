@@ -1,6 +1,7 @@
 import { remote } from '../../packages/sdk/dist/sampling/remote.js';
 import { SamplingController } from '../../packages/server/dist/sampling/controller.js';
 import { readReport } from '../../packages/server/dist/sampling/exchange.js';
+import { SAMPLING_LIMITS } from '../../packages/server/dist/sampling/limits.js';
 import { readSamplingSettings } from '../../packages/server/dist/sampling/settings.js';
 import { SeededRandom } from './random.mjs';
 import { JaegerAdaptive, JaegerClient } from './rivals.mjs';
@@ -26,7 +27,7 @@ export function simulatedCollector(clock, settings) {
     now: clock.monotonicMs,
   });
   const post = (body) => {
-    const report = readReport(Buffer.from(body));
+    const report = readReport(Buffer.from(body), SAMPLING_LIMITS);
     if (typeof report === 'string') throw new Error(report);
     const answer = Buffer.from(JSON.stringify(controller.exchange(report)));
     return Promise.resolve({ kind: 'answered', status: 200, retryAfterMs: undefined, body: answer });
