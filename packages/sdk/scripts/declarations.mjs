@@ -121,14 +121,21 @@ function parseItem(text) {
   return { text: text.trim(), from, to, isNeeded: false };
 }
 
-/** `pathOf` says where a link into this package leads now. */
+/** `pathOf` says where a link into this package leads now. Links of one kind that lead to the same place become one. */
 function written({ statements, links }, pathOf) {
-  const lines = links.flatMap((link) => {
+  const grouped = new Map();
+  for (const link of links) {
     const { kind, type, from, file, items } = link;
     const needed = items.filter(({ isNeeded }) => isNeeded).map(({ text }) => text);
-    const path = file === undefined ? from : pathOf(link);
-    return needed.length === 0 ? [] : [`${kind}${type} { ${needed.join(', ')} } from '${path}';\n`];
-  });
+    if (needed.length === 0) continue;
+    const key = [`${kind}${type}`, file === undefined ? from : pathOf(link)];
+    const group = grouped.get(key.join()) ?? { key, names: [] };
+    grouped.set(key.join(), group);
+    group.names.push(...needed);
+  }
+  const lines = [...grouped.values()].map(
+    ({ key: [what, path], names }) => `${what} { ${names.join(', ')} } from '${path}';\n`,
+  );
   const texts = statements.filter(({ isNeeded }) => isNeeded).map(({ text, code, isNamed }) => (isNamed ? text : code));
   // Without it a file whose exports are all left out would declare globals.
   return [...lines, ...texts, ...(texts.length === 0 && lines.length === 0 ? ['export {};\n'] : [])].join('');

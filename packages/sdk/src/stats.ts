@@ -39,7 +39,7 @@ export interface TracerStats {
   readonly strippedSpans: number;
   /** Attributes refused because key or value was nothing that OTLP can carry. */
   readonly invalidAttributes: number;
-  /** Sampling policies that threw or answered nonsense, and exchanges with the collector that failed. */
+  /** Sampling policies that threw or answered nonsense, and counts or metrics that did not arrive. */
   readonly samplingFailures: number;
   /** Spans above a strict rate limit: those that kept traces recorded beyond what was expected of them. */
   readonly samplingExcessSpans: number;
@@ -78,24 +78,12 @@ export class Counters {
   }
 
   snapshot(pendingBytes: number): TracerStats {
+    const { dropped, ...counters } = this;
     return {
-      started: this.started,
-      sampled: this.sampled,
-      ended: this.ended,
-      live: this.live,
-      unended: this.unended,
-      processorDropped: this.processorDropped,
-      exported: this.exported,
-      dropped: { ...this.dropped },
+      ...counters,
+      dropped: { ...dropped },
       pendingSpans: this.ended - this.exported - this.droppedSpans(),
       pendingBytes,
-      exportedBytes: this.exportedBytes,
-      retries: this.retries,
-      strippedSpans: this.strippedSpans,
-      invalidAttributes: this.invalidAttributes,
-      samplingFailures: this.samplingFailures,
-      samplingExcessSpans: this.samplingExcessSpans,
-      lastError: this.lastError,
     };
   }
 }
