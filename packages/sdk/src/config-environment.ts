@@ -34,7 +34,9 @@ export class ConfigEnvironment {
     if (text === undefined || text === '') return undefined;
     const value = parse(text);
     if (typeof value === 'string') {
-      this.warnings.push(`${variable} is ignored: got ${JSON.stringify(text)}, expected ${value}`);
+      const warning = `${variable} is ignored: got ${JSON.stringify(text)}, expected ${value}`;
+      // Some are read for several settings.
+      if (!this.warnings.includes(warning)) this.warnings.push(warning);
       return undefined;
     }
     this.#lastRead = variable;

@@ -15,10 +15,14 @@ export type ExporterName = 'otlp' | 'console' | 'none';
 /** How OTLP is written. */
 export type OtlpProtocol = 'http/protobuf' | 'http/json';
 
-type ExportConfig = Pick<Config, 'exporter' | 'tracesUrl' | 'protocol' | 'compression' | 'headers' | 'tls'>;
+type ExportConfig = Pick<
+  Config,
+  'exporter' | 'tracesUrl' | 'metricsUrl' | 'protocol' | 'compression' | 'headers' | 'metricsHeaders' | 'tls'
+>;
 
 const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
 const TRACES_PATH = '/v1/traces';
+const TRACES_ENDPOINT = 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
 const EXPORTERS: readonly ExporterName[] = ['otlp', 'console', 'none'];
 const PROTOCOLS: readonly OtlpProtocol[] = ['http/protobuf', 'http/json'];
 
@@ -35,6 +39,7 @@ export function resolveExport(options: TracerOptions, env: ConfigEnvironment): E
   return {
     exporter,
     tracesUrl,
+    metricsUrl: resolveMetricsUrl(options.metricsUrl, tracesUrl, env),
     protocol: env.choose(
       'protocol',
       checkOneOf('protocol', options.protocol, PROTOCOLS),
@@ -49,7 +54,15 @@ export function resolveExport(options: TracerOptions, env: ConfigEnvironment): E
       () => environmentCompression(env),
       'none',
     ),
-    headers: Object.freeze(env.choose('headers', checkHeaders(options.headers), () => environmentHeaders(env), {})),
+    headers: Object.freeze(
+      env.choose(
+        'headers',
+        checkHeaders(options.headers),
+        () => environmentHeaders(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'),
+        {},
+      ),
+    ),
+    metricsHeaders: options.headers ?? environmentHeaders(env, 'OTEL_EXPORTER_OTLP_METRICS_HEADERS') ?? {},
     tls: resolveTls(options.tls, env),
   };
 }
@@ -80,13 +93,33 @@ function resolveTracesUrl(endpoint: string | undefined, env: ConfigEnvironment):
     'endpoint',
     option === undefined ? undefined : withTracesPath(option, 'endpoint', env),
     () => {
-      const whole = env.url('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
-      if (whole !== undefined) return wholeTracesUrl(whole, env);
-      const base = env.url('OTEL_EXPORTER_OTLP_ENDPOINT');
-      return base === undefined ? undefined : withTracesPath(base, 'OTEL_EXPORTER_OTLP_ENDPOINT', env);
+      const whole = env.url(TRACES_ENDPOINT);
+      return whole === undefined ? environmentTracesUrl(env) : wholeTracesUrl(whole, env);
     },
     DEFAULT_ENDPOINT + TRACES_PATH,
   );
+}
+
+function environmentTracesUrl(env: ConfigEnvironment): string | undefined {
+  const base = env.url('OTEL_EXPORTER_OTLP_ENDPOINT');
+  return base === undefined ? undefined : withTracesPath(base, 'OTEL_EXPORTER_OTLP_ENDPOINT', env);
+}
+
+function resolveMetricsUrl(given: string | undefined, tracesUrl: string, env: ConfigEnvironment): string {
+  const option = checkUrl('metricsUrl', given)?.href;
+  // A whole address for traces says nothing of metrics.
+  const isBase = env.sources['endpoint'] !== TRACES_ENDPOINT;
+  const sibling = isBase ? tracesUrl : (environmentTracesUrl(env) ?? DEFAULT_ENDPOINT + TRACES_PATH);
+  const fromEnv = (): string | undefined => env.url('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT')?.href;
+  return env.choose('metricsUrl', option, fromEnv, siblingUrl(sibling, '/v1/metrics'));
+}
+
+/** The address of another path of the collector that takes traces at `tracesUrl`. */
+export function siblingUrl(tracesUrl: string, path: string): string {
+  const url = new URL(tracesUrl);
+  const { pathname } = url;
+  url.pathname = pathname.endsWith(TRACES_PATH) ? pathname.slice(0, -TRACES_PATH.length) + path : path;
+  return url.href;
 }
 
 function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): string {
@@ -106,7 +139,7 @@ function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): str
 function wholeTracesUrl(url: URL, env: ConfigEnvironment): string {
   if (url.pathname === '/') {
     env.warnings.push(
-      `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is used as it is, and has no path: ${url.origin}${TRACES_PATH} is likely meant ` +
+      `${TRACES_ENDPOINT} is used as it is, and has no path: ${url.origin}${TRACES_PATH} is likely meant ` +
         '(or set OTEL_EXPORTER_OTLP_ENDPOINT, to which the path is appended)',
     );
   }
@@ -151,7 +184,7 @@ export function checkHeaders(value: unknown): Record<string, string> | undefined
   return { ...(value as Record<string, string>) };
 }
 
-function environmentHeaders(env: ConfigEnvironment): Record<string, string> | undefined {
+function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record<string, string> | undefined {
   const read = (variable: string): Record<string, string> | undefined =>
     env.read(variable, (text) => {
       const pairs = parseKeyValues(text);
@@ -160,8 +193,8 @@ function environmentHeaders(env: ConfigEnvironment): Record<string, string> | un
       return isEvery ? pairs : 'names and values that can stand in an HTTP header';
     });
   const general = read('OTEL_EXPORTER_OTLP_HEADERS');
-  const forTraces = read('OTEL_EXPORTER_OTLP_TRACES_HEADERS');
-  return general === undefined && forTraces === undefined ? undefined : { ...general, ...forTraces };
+  const own = read(ownVariable);
+  return general === undefined && own === undefined ? undefined : { ...general, ...own };
 }
 
 /** What Node would refuse otherwise with every single request. */

@@ -1,4 +1,5 @@
 import type { ConfigEnvironment } from './config-environment.ts';
+import { ConfigError } from './errors.ts';
 import { asPolicy } from './sampling/as-policy.ts';
 import type { Sampling, SamplingPolicy } from './sampling/policy.ts';
 import type { SamplerOptions } from './sampling/sampler.ts';
@@ -12,6 +13,22 @@ export function resolveSampling(sampling: Sampling | undefined, env: ConfigEnvir
   return Object.freeze(
     env.choose('sampling', optionOf(sampling), () => environmentSampling(env), { ratio: 1, parentBased: true }),
   );
+}
+
+const COUNTERS: readonly CountersMode[] = [false, true, 'otlp'];
+const COUNTERS_ACCEPTED = "true, false or 'otlp'";
+
+/** Whether there are exact counters; `otlp` sends them as metrics. */
+export type CountersMode = boolean | 'otlp';
+
+export function resolveCounters(given: CountersMode | undefined, env: ConfigEnvironment): CountersMode {
+  if (given !== undefined && !COUNTERS.includes(given)) throw new ConfigError('counters', given, COUNTERS_ACCEPTED);
+  const fromEnv = (): CountersMode | undefined =>
+    env.read('THROUGHLINE_COUNTERS', (text) => {
+      const mode = COUNTERS.find((each) => String(each) === text.toLowerCase());
+      return mode === undefined ? COUNTERS_ACCEPTED : { mode };
+    })?.mode;
+  return env.choose<CountersMode>('counters', given, fromEnv, false);
 }
 
 function optionOf(sampling: Sampling | undefined): SamplingConfig | undefined {

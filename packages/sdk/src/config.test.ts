@@ -99,6 +99,49 @@ describe('the configuration', () => {
     expect(tracesUrl).toBe('http://c/v1/traces');
   });
 
+  it.each<[options: TracerOptions, env: Record<string, string>, url: string]>([
+    [{}, {}, 'http://127.0.0.1:4318/v1/metrics'],
+    [{ endpoint: 'https://c/base?key=1' }, {}, 'https://c/base/v1/metrics?key=1'],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/' }, 'http://c:4318/v1/metrics'],
+    [{ endpoint: 'http://c' }, { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://m/x' }, 'http://m/x'],
+    [{ metricsUrl: 'http://o/y' }, { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://m/x' }, 'http://o/y'],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://t/v1/traces' }, 'http://127.0.0.1:4318/v1/metrics'],
+    [
+      {},
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://t/v1/traces', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c' },
+      'http://c/v1/metrics',
+    ],
+  ])('sends metrics with %j and %j to %s', (options, env, url) => {
+    expect(resolveConfig(options, env)).toMatchObject({ metricsUrl: url, warnings: [] });
+  });
+
+  it('keeps headers that are for traces from metrics', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_HEADERS: 'a=1,b=1',
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'b=2',
+      OTEL_EXPORTER_OTLP_METRICS_HEADERS: 'c=3',
+    };
+    expect(resolveConfig({}, env).metricsHeaders).toEqual({ a: '1', b: '1', c: '3' });
+    expect(resolveConfig({ headers: { d: '4' } }, env).metricsHeaders).toEqual({ d: '4' });
+  });
+
+  it.each([
+    ['true', true],
+    ['False', false],
+    ['otlp', 'otlp'],
+  ])('counts for THROUGHLINE_COUNTERS=%s by %j', (text, counters) => {
+    expect(resolveConfig({}, { THROUGHLINE_COUNTERS: text }).counters).toBe(counters);
+  });
+
+  it('says once what is wrong with a variable that several settings read', () => {
+    expect(
+      resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_COUNTERS: 'on' }).warnings.toSorted(),
+    ).toEqual([
+      'OTEL_EXPORTER_OTLP_HEADERS is ignored: got "a", expected key=value pairs with commas between them',
+      'THROUGHLINE_COUNTERS is ignored: got "on", expected true, false or \'otlp\'',
+    ]);
+  });
+
   it.each([
     ['always_on', undefined, { ratio: 1, parentBased: false }],
     ['always_off', undefined, { ratio: 0, parentBased: false }],
@@ -137,6 +180,9 @@ describe('the configuration', () => {
     [{ service: '' }, 'service'],
     [{ service: 5 }, 'service'],
     [{ sampling: 1.5 }, 'sampling'],
+    [{ counters: 'all' }, 'counters'],
+    [{ metricsUrl: 'collector' }, 'metricsUrl'],
+    [{ metricExportIntervalMillis: 0 }, 'metricExportIntervalMillis'],
     [{ sampling: '1' }, 'sampling'],
     [{ sampling: NaN }, 'sampling'],
     [{ endpoint: 'collector' }, 'endpoint'],

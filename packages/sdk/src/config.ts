@@ -27,7 +27,7 @@ import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import type { PropagatorName } from './propagation/propagators.ts';
-import { resolveSampling, type SamplingConfig } from './config-sampling.ts';
+import { resolveCounters, resolveSampling, type CountersMode, type SamplingConfig } from './config-sampling.ts';
 import type { OtelSampler } from './sampling/foreign-sampler.ts';
 import type { Sampling } from './sampling/policy.ts';
 import type { SpanProcessor } from './span-processor.ts';
@@ -38,10 +38,14 @@ export interface TracerOptions {
   readonly service?: string | undefined;
   /** Which new traces to keep: a share from 0 to 1, a policy, or a function; a caller's decision is followed. Default 1. */
   readonly sampling?: Sampling | undefined;
-  /** Whether requests, errors and durations are counted exactly at every local root, sampled or not. Default false. */
-  readonly counters?: boolean | undefined;
+  /** Whether requests, errors and durations are counted exactly, sampled or not; `'otlp'` sends them as metrics. Default false. */
+  readonly counters?: CountersMode | undefined;
   /** The collector's base URL; `/v1/traces` is appended once. Default `http://127.0.0.1:4318`. */
   readonly endpoint?: string | undefined;
+  /** The whole address for `counters: 'otlp'`. Default: `/v1/metrics` of `endpoint`. */
+  readonly metricsUrl?: string | undefined;
+  /** The time between two exports of metrics. Default 60,000. */
+  readonly metricExportIntervalMillis?: number | undefined;
   /** Where spans go: `'otlp'` (default), `'console'`, `'none'`, or what an exporter's module makes, such as `zipkin()`. */
   readonly exporter?: ExporterName | ExporterFactory | undefined;
   /** Default `http/protobuf`, which costs the least. */
@@ -108,6 +112,8 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   sampling: true,
   counters: true,
   endpoint: true,
+  metricsUrl: true,
+  metricExportIntervalMillis: true,
   exporter: true,
   protocol: true,
   compression: true,
@@ -146,14 +152,17 @@ export interface Config {
   readonly enabled: boolean;
   readonly service: string;
   readonly sampler: Readonly<SamplingConfig>;
-  readonly counters: boolean;
+  readonly counters: CountersMode;
   readonly exporter: ExporterName | ExporterFactory;
   /** The whole address that is posted to. */
   readonly tracesUrl: string;
+  readonly metricsUrl: string;
+  readonly metricExportIntervalMillis: number;
   readonly protocol: OtlpProtocol;
   readonly compression: Compression;
   readonly tls: TlsOptions;
   readonly headers: Readonly<Record<string, string>>;
+  readonly metricsHeaders: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
   readonly register: boolean;
   readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
@@ -183,6 +192,7 @@ const BATCH_BYTES_MAX = 128 * 1024 * 1024;
 
 /** Settings that are a number: default, smallest and greatest value, variable. */
 const NUMBERS = {
+  metricExportIntervalMillis: [60_000, 1, MILLIS_MAX, 'OTEL_METRIC_EXPORT_INTERVAL'],
   scheduledDelayMillis: [5000, 1, MILLIS_MAX, 'OTEL_BSP_SCHEDULE_DELAY'],
   maxExportBatchSize: [Infinity, 1, Infinity, 'OTEL_BSP_MAX_EXPORT_BATCH_SIZE'],
   maxExportBatchBytes: [256 * 1024, 1024, BATCH_BYTES_MAX, 'THROUGHLINE_MAX_EXPORT_BATCH_BYTES'],
@@ -219,8 +229,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
   const set = <T>(name: string, option: T | undefined, fromEnv: () => T | undefined, fallback: T): T =>
     env.choose(name, option, fromEnv, fallback);
-  const boolean = (name: 'register' | 'flushOnExit' | 'counters', variable: string, fallback = true): boolean =>
-    set(name, checkBoolean(name, options[name]), () => env.boolean(variable), fallback);
+  const boolean = (name: 'register' | 'flushOnExit', variable: string): boolean =>
+    set(name, checkBoolean(name, options[name]), () => env.boolean(variable), true);
   const number = (name: keyof typeof NUMBERS): number => {
     const [fallback, min, max, variable] = NUMBERS[name];
     const isCount = !name.endsWith('Millis');
@@ -238,8 +248,9 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
     sampler: resolveSampling(options.sampling, env),
-    counters: boolean('counters', 'THROUGHLINE_COUNTERS', false),
+    counters: resolveCounters(options.counters, env),
     ...resolveExport(options, env),
+    metricExportIntervalMillis: number('metricExportIntervalMillis'),
     resource,
     register: boolean('register', 'THROUGHLINE_REGISTER'),
     propagators: resolvePropagators(options.propagators, env),

@@ -1,16 +1,13 @@
 import { createNoopMeter, metrics, type Attributes, type ObservableResult } from '@opentelemetry/api';
 import type { Config } from './config.ts';
 import type { OperationCounts } from './sampling/operation-counts.ts';
+import { spanMetrics } from './sampling/span-metrics.ts';
 import type { TracerStats } from './stats.ts';
 import { VERSION } from './version.ts';
 
 const SPANS = { unit: '{span}' };
 const SAMPLED = { 'otel.span.sampling_result': 'RECORD_AND_SAMPLE' };
 const NOT_SAMPLED = { 'otel.span.sampling_result': 'DROP' };
-
-/** In the order of `SpanKind` and `SpanStatusCode` of OpenTelemetry's API; named as its span metrics connector names them. */
-const KINDS = ['INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
-const STATUSES = ['UNSET', 'OK', 'ERROR'];
 
 const FIRST_LOOK_MS = 1000;
 const LOOK_MAX_MS = 10_000;
@@ -94,35 +91,13 @@ function observe({ config, stats, inFlightSpans, counts }: StatsSource): () => v
   ];
   if (counts !== undefined) {
     const calls = meter.createObservableCounter('traces.span.metrics.calls', { unit: '{call}' });
-    removals.push(watched(calls, (result) => observeCalls(result, counts)));
+    const observeCalls = (result: ObservableResult): void => {
+      for (const { attributes, requests } of spanMetrics(counts)) result.observe(requests, attributes);
+    };
+    removals.push(watched(calls, observeCalls));
   }
   return () => {
     for (const remove of removals) remove();
-  };
-}
-
-function observeCalls(result: ObservableResult, counts: OperationCounts): void {
-  // Spans of one name may have started under several.
-  const calls = new Map<string, { requests: number; readonly attributes: Record<string, string> }>();
-  for (const { kind, named } of counts.operations()) {
-    for (const { name, statuses } of named.values()) {
-      for (const [status, counted] of statuses.entries()) {
-        if (counted === undefined) continue;
-        const key = `${kind} ${status} ${name}`;
-        const call = calls.get(key) ?? { requests: 0, attributes: attributesOf(name, kind, status) };
-        call.requests += counted.requests;
-        calls.set(key, call);
-      }
-    }
-  }
-  for (const { requests, attributes } of calls.values()) result.observe(requests, attributes);
-}
-
-function attributesOf(name: string, kind: number, status: number): Record<string, string> {
-  return {
-    'span.name': name,
-    'span.kind': `SPAN_KIND_${KINDS[kind]}`,
-    'status.code': `STATUS_CODE_${STATUSES[status]}`,
   };
 }
 

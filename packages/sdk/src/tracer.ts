@@ -124,7 +124,7 @@ export class Tracer {
     this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     this.#processEndListener = {
-      hasPending: () => this.#pendingBytes() > 0,
+      hasPending: () => this.#pendingBytes() > 0 || this.#sampling.metrics?.hasPending === true,
       flush: () => this.#flush(config.flushTimeoutMillis, true),
       flushBlocking: () => {
         this.#batch.seal();
@@ -259,10 +259,10 @@ export class Tracer {
 
   async #flush(millis: number, isLast: boolean): Promise<boolean> {
     this.#batch.seal();
-    const isSent = this.#exporter.flush(millis, isLast);
-    if (this.#processors === undefined) return await isSent;
-    const isFlushed = await withinMs(this.#processors.forceFlush(), millis);
-    return (await isSent) && isFlushed;
+    const parts = [this.#exporter.flush(millis, isLast)];
+    if (this.#sampling.metrics !== undefined) parts.push(withinMs(this.#sampling.metrics.flush(), millis));
+    if (this.#processors !== undefined) parts.push(withinMs(this.#processors.forceFlush(), millis));
+    return (await Promise.all(parts)).every(Boolean);
   }
 
   /** Exports in the same turn, however many requests end in it. */
@@ -342,12 +342,12 @@ function newProcessors(
   return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
 }
 
-/** Whether a promise was fulfilled within a time. */
-async function withinMs(promise: Promise<void>, timeoutMs: number): Promise<boolean> {
+/** Whether a promise was fulfilled within a time, and not with false. */
+async function withinMs(promise: Promise<boolean | void>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)));
   const inTime = promise.then(
-    () => true,
+    (answer) => answer !== false,
     () => false,
   );
   const answer = await Promise.race([inTime, late]);

@@ -1,5 +1,6 @@
 import { decodeRequest } from './otlp-decoder.ts';
-import { decodeExportResponse, type ExportResponse } from './otlp-response.ts';
+import { property } from '../property.ts';
+import { decodeExportResponse, shortText, type ExportResponse } from './otlp-response.ts';
 
 /** How a request's bytes and its answer look to one kind of collector. */
 export interface BodyFormat {
@@ -35,11 +36,11 @@ function readJsonAnswer(body: Uint8Array): ExportResponse | undefined {
     return undefined;
   }
   if (typeof answer !== 'object' || answer === null || Array.isArray(answer)) return undefined;
-  const { partialSuccess } = answer as { partialSuccess?: { rejectedSpans?: unknown; errorMessage?: unknown } | null };
-  const rejectedSpans = Number(partialSuccess?.rejectedSpans ?? 0);
-  const errorMessage = partialSuccess?.errorMessage;
+  const partialSuccess = property(answer, 'partialSuccess');
+  const errorMessage = property(partialSuccess, 'errorMessage');
+  const rejected = property(partialSuccess, 'rejectedSpans') ?? property(partialSuccess, 'rejectedDataPoints');
   return {
-    rejectedSpans: rejectedSpans > 0 ? rejectedSpans : 0,
-    errorMessage: typeof errorMessage === 'string' ? errorMessage.slice(0, 200).replace(/[\p{Cc}\p{Cf}]/gu, ' ') : '',
+    rejectedSpans: Math.max(0, Number(rejected) || 0),
+    errorMessage: typeof errorMessage === 'string' ? shortText(errorMessage) : '',
   };
 }

@@ -1,3 +1,7 @@
+import type { AttributeSet } from '../attributes.ts';
+import { AttributeEncoder } from './attribute-encoder.ts';
+import { encodeAlone } from './otlp-encoder.ts';
+import { RESOURCE_ATTRIBUTES } from './otlp-tags.ts';
 import type {
   OtlpEvent,
   OtlpKeyValue,
@@ -9,7 +13,7 @@ import type {
   OtlpSpan,
   OtlpValue,
 } from './otlp-json.ts';
-import { ProtobufReader } from './protobuf-reader.ts';
+import { eachField, ProtobufReader } from './protobuf-reader.ts';
 
 /**
  * An ExportTraceServiceRequest as OTLP's JSON mapping: what the exporters that do not send protobuf start from. It costs many times what
@@ -24,9 +28,10 @@ export function decodeRequest(bytes: Uint8Array): OtlpRequest {
   return request;
 }
 
-/** Calls `read` for every field; it must read or skip the value. */
-function eachField(reader: ProtobufReader, read: (field: number, reader: ProtobufReader) => void): void {
-  for (let field = reader.next(); field !== 0; field = reader.next()) read(field, reader);
+/** The attributes alone, as they would stand in a request. */
+export function jsonAttributes({ flat }: AttributeSet): OtlpKeyValue[] {
+  const bytes = encodeAlone((writer) => new AttributeEncoder().write(writer, RESOURCE_ATTRIBUTES, flat, flat.length));
+  return readAttributeList(new ProtobufReader(bytes));
 }
 
 function readResourceSpans(message: ProtobufReader): OtlpResourceSpans {

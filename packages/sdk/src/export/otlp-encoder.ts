@@ -336,7 +336,7 @@ function writeFixedFields(writer: ProtobufWriter, span: RecordingSpan): void {
   writer.position = at + 26;
 }
 
-function encodeAlone(write: (writer: ProtobufWriter) => void): Uint8Array {
+export function encodeAlone(write: (writer: ProtobufWriter) => void): Uint8Array {
   const writer = new ProtobufWriter(Buffer.allocUnsafeSlow(256), NO_WRITE_LIMIT);
   write(writer);
   return writer.buffer.subarray(0, writer.position);

@@ -1,71 +1,49 @@
+import { eachField, ProtobufReader } from './protobuf-reader.ts';
+
 /** What a collector says of a request that it took: ExportTracePartialSuccess. */
 export interface ExportResponse {
   readonly rejectedSpans: number;
   readonly errorMessage: string;
 }
 
-const PARTIAL_SUCCESS = 1;
-const REJECTED_SPANS = 1;
-const ERROR_MESSAGE = 2;
+/** Tags: field number · 8 + wire type. A known field of another wire type is passed over. */
+const PARTIAL_SUCCESS = 0x0a;
+const REJECTED_SPANS = 0x08;
+const ERROR_MESSAGE = 0x12;
 /** `google.rpc.Status.message`. */
-const STATUS_MESSAGE = 2;
+const STATUS_MESSAGE = 0x12;
 
 /** Decodes an ExportTraceServiceResponse; `undefined` when the bytes are not one. Unknown fields are passed over. */
 export function decodeExportResponse(bytes: Uint8Array): ExportResponse | undefined {
   let rejectedSpans = 0;
   let errorMessage = '';
-  const isWhole = readFields(bytes, (field, value) => {
-    if (field !== PARTIAL_SUCCESS || typeof value === 'number') return true;
-    return readFields(value, (inner, innerValue) => {
-      if (inner === REJECTED_SPANS && typeof innerValue === 'number') rejectedSpans = innerValue;
-      if (inner === ERROR_MESSAGE && typeof innerValue !== 'number') errorMessage = textOf(innerValue);
-      return true;
+  try {
+    eachField(new ProtobufReader(bytes), (_, reader) => {
+      if (reader.tag !== PARTIAL_SUCCESS) return reader.skip();
+      eachField(reader.message(), (__, inner) => {
+        if (inner.tag === REJECTED_SPANS) rejectedSpans = inner.uint();
+        else if (inner.tag === ERROR_MESSAGE) errorMessage = textOf(inner.bytes());
+        else inner.skip();
+      });
     });
-  });
-  return isWhole ? { rejectedSpans, errorMessage } : undefined;
+  } catch {
+    return undefined;
+  }
+  return { rejectedSpans, errorMessage };
 }
 
 /** The message of a google.rpc.Status, or of any short text; '' when there is neither. */
 export function decodeErrorMessage(bytes: Uint8Array): string {
   let message = '';
-  const isStatus = readFields(bytes, (field, value) => {
-    if (field === STATUS_MESSAGE && typeof value !== 'number') message = textOf(value);
-    return true;
-  });
-  return isStatus && message !== '' ? message : textOf(bytes);
-}
-
-type FieldReader = (field: number, value: number | Uint8Array) => boolean;
-
-/** Walks the fields of a message; answers false when it is malformed or the reader refuses a field. */
-function readFields(bytes: Uint8Array, read: FieldReader): boolean {
-  let position = 0;
-  const varint = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 70; shift += 7) {
-      const byte = bytes[position++];
-      if (byte === undefined) return NaN;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    return NaN;
-  };
-  while (position < bytes.length) {
-    const tag = varint();
-    const wireType = tag % 8;
-    let value: number | Uint8Array = 0;
-    if (wireType === 0) value = varint();
-    else if (wireType === 1) position += 8;
-    else if (wireType === 5) position += 4;
-    else if (wireType === 2) {
-      const length = varint();
-      value = bytes.subarray(position, position + length);
-      position += length;
-    } else return false;
-    if (Number.isNaN(value) || !(position <= bytes.length) || tag < 8) return false;
-    if (!read(Math.floor(tag / 8), value)) return false;
+  try {
+    eachField(new ProtobufReader(bytes), (_, reader) => {
+      if (reader.tag === STATUS_MESSAGE) message = textOf(reader.bytes());
+      else reader.skip();
+    });
+  } catch {
+    message = '';
   }
-  return true;
+  return message || textOf(bytes);
 }
 
 const SHOWN_CHARACTERS_MAX = 200;

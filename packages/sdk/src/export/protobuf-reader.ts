@@ -1,8 +1,9 @@
-/** Walks the fields of one protobuf message. It throws a RangeError for bytes that are none; ours always are. */
+/** Walks the fields of one protobuf message. It throws a RangeError for bytes that are none. */
 export class ProtobufReader {
   readonly #bytes: Buffer;
   #position = 0;
-  #wireType = 0;
+  /** Of the field that `next` went to: its number · 8 + its wire type. */
+  tag = 0;
 
   constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -11,9 +12,9 @@ export class ProtobufReader {
   /** Goes to the next field and answers its number, or 0 at the end. The caller then reads it once, or skips it. */
   next(): number {
     if (this.#position === this.#bytes.length) return 0;
-    const tag = this.uint();
-    this.#wireType = tag % 8;
-    return Math.floor(tag / 8);
+    this.tag = this.uint();
+    if (this.tag < 8) throw new RangeError('no field has the number 0');
+    return Math.floor(this.tag / 8);
   }
 
   /** A varint below 2⁵³. */
@@ -72,10 +73,16 @@ export class ProtobufReader {
   }
 
   skip(): void {
-    if (this.#wireType === 0) this.int64();
-    else if (this.#wireType === 1) this.#position += 8;
-    else if (this.#wireType === 2) this.bytes();
-    else if (this.#wireType === 5) this.#position += 4;
-    else throw new RangeError(`wire type ${this.#wireType} is not in use`);
+    const wireType = this.tag % 8;
+    if (wireType === 0) this.int64();
+    else if (wireType === 1) this.#position += 8;
+    else if (wireType === 2) this.bytes();
+    else if (wireType === 5) this.#position += 4;
+    else throw new RangeError(`wire type ${wireType} is not in use`);
   }
+}
+
+/** Calls `read` for every field; it must read or skip the value. */
+export function eachField(reader: ProtobufReader, read: (field: number, reader: ProtobufReader) => void): void {
+  for (let field = reader.next(); field !== 0; field = reader.next()) read(field, reader);
 }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { bucketOf, bucketStartNs, HISTOGRAM_BUCKETS } from './duration-histogram.ts';
+import { bucketOf, bucketStartNs, HISTOGRAM_BUCKETS, SECONDS_OFFSET, UNITS_PER_NS } from './duration-histogram.ts';
 import { OperationCounts } from './operation-counts.ts';
 
 describe('the histogram of durations', () => {
@@ -10,6 +10,16 @@ describe('the histogram of durations', () => {
         const bucket = bucketOf(durationNs);
         expect(durationNs).toBeGreaterThanOrEqual(bucketStartNs(bucket) * 0.99);
         expect(durationNs).toBeLessThan(bucketStartNs(bucket + 1) * 1.01);
+      }),
+    );
+  });
+
+  it('puts a duration between the bounds that OTLP gives its bucket of seconds, or within a hundredth of them', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 2 ** -20, max: 2 ** 12 - 1e-3, noNaN: true }), (seconds) => {
+        const index = SECONDS_OFFSET + bucketOf(seconds * 1e9 * UNITS_PER_NS);
+        expect(seconds).toBeGreaterThanOrEqual(2 ** (index / 8) * 0.99);
+        expect(seconds).toBeLessThan(2 ** ((index + 1) / 8) * 1.01);
       }),
     );
   });

@@ -1,4 +1,4 @@
-import { bucketOf, HISTOGRAM_BUCKETS } from './duration-histogram.ts';
+import { bucketOf, HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, UNITS_PER_NS } from './duration-histogram.ts';
 
 /** `SpanStatusCode` of OpenTelemetry's API; 0 is unset. */
 export const STATUS_OK = 1;
@@ -11,6 +11,8 @@ export const OTHER_OPERATION = 'other';
 export interface OperationCountsOptions {
   /** Names that spans start with, and for each of those names that they end with, are limited to this many in all. Default 500. */
   readonly operationsMax?: number;
+  /** Whether the bounds of durations are those of OTLP's seconds, and not of nanoseconds. Default false. */
+  readonly inSeconds?: boolean;
 }
 
 /** Requests of one operation that ended with one status. */
@@ -56,6 +58,12 @@ export class StartedOperation {
  */
 export class OperationCounts {
   readonly #operationsMax: number;
+  readonly #perNs: number;
+  /**
+   * The index of the first bucket where durations are nanoseconds. Those of seconds begin 0.18 of a bucket after it: durations are then
+   * told up to 2 % too short.
+   */
+  readonly offset: number;
   readonly #byKind: readonly Map<string, StartedOperation>[] = Array.from({ length: KINDS }, () => new Map());
   readonly #other: readonly StartedOperation[] = Array.from(
     { length: KINDS },
@@ -66,8 +74,10 @@ export class OperationCounts {
   /** Requests that were counted as `other`, because the limit was reached. */
   otherRequests = 0;
 
-  constructor({ operationsMax = 500 }: OperationCountsOptions = {}) {
+  constructor({ operationsMax = 500, inSeconds = false }: OperationCountsOptions = {}) {
     this.#operationsMax = operationsMax;
+    this.#perNs = inSeconds ? UNITS_PER_NS : 1;
+    this.offset = inSeconds ? HISTOGRAM_OFFSET - 1 : HISTOGRAM_OFFSET;
   }
 
   /** The operation that spans start under: `other` for a new one beyond the limit. */
@@ -90,7 +100,7 @@ export class OperationCounts {
     const counts = (named.statuses[status] ??= new StatusCounts());
     counts.requests++;
     counts.durationSumNs += durationNs;
-    const bucket = bucketOf(durationNs);
+    const bucket = bucketOf(durationNs * this.#perNs);
     counts.buckets[bucket] = (counts.buckets[bucket] ?? 0) + 1;
   }
 

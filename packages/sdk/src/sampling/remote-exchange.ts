@@ -1,5 +1,5 @@
 import type { PostResult } from '../export/http-post.ts';
-import { HISTOGRAM_OFFSET } from './duration-histogram.ts';
+import { filledPart } from './duration-histogram.ts';
 import type { PolicyContext } from './policy.ts';
 import { readRemoteSettings, type RemoteSettings } from './remote-settings.ts';
 import type { NamedCounts, OperationCounts, StartedOperation, StatusCounts } from './operation-counts.ts';
@@ -129,7 +129,12 @@ class ExchangeWriter {
     for (const operation of this.#counts.operations()) {
       const recent = this.#recent(operation);
       if (!all && recent.started === 0 && recent.requests === 0) continue;
-      operations.push({ name: operation.name, kind: operation.kind, recent, totals: totalsOf(operation) });
+      operations.push({
+        name: operation.name,
+        kind: operation.kind,
+        recent,
+        totals: totalsOf(operation, this.#counts.offset),
+      });
     }
     return JSON.stringify({
       version: EXCHANGE_VERSION,
@@ -161,18 +166,17 @@ class ExchangeWriter {
   }
 }
 
-function totalsOf(operation: StartedOperation): unknown[] {
+function totalsOf(operation: StartedOperation, offset: number): unknown[] {
   return [...operation.named.values()].flatMap((named: NamedCounts) =>
     named.statuses.flatMap((counts, status) =>
-      counts === undefined ? [] : [{ name: named.name, status, ...durationsOf(counts) }],
+      counts === undefined ? [] : [{ name: named.name, status, ...durationsOf(counts, offset) }],
     ),
   );
 }
 
 /** The filled part of the histogram: the index of its first bucket, as OTLP's scale 3 has it, and the counts from there on. */
-function durationsOf({ requests, durationSumNs, buckets }: StatusCounts): object {
-  const first = buckets.findIndex((count) => count > 0);
-  const last = buckets.findLastIndex((count) => count > 0);
-  const durations = { offset: HISTOGRAM_OFFSET + first, counts: [...buckets.subarray(first, last + 1)] };
+function durationsOf({ requests, durationSumNs, buckets }: StatusCounts, offset: number): object {
+  const [first, counts] = filledPart(buckets);
+  const durations = { offset: offset + first, counts };
   return { requests, durationSumNs: Math.round(durationSumNs), durations };
 }

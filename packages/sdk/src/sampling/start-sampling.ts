@@ -1,9 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Diagnostics } from '../diagnostics.ts';
+import { attributeSet } from '../attributes.ts';
+import { siblingUrl } from '../config-export.ts';
+import { compressorOf, type Compressor } from '../export/compression.ts';
 import { Poster } from '../export/http-post.ts';
+import { jsonAttributes } from '../export/otlp-decoder.ts';
 import type { Counters } from '../stats.ts';
 import { asPolicy } from './as-policy.ts';
+import { MetricExport } from './metric-export.ts';
 import { OperationCounts } from './operation-counts.ts';
 import { KeptTraces, PolicySampler } from './policy-sampler.ts';
 import type { PolicyContext } from './policy.ts';
@@ -27,12 +33,11 @@ export interface StartedSampling {
   readonly rootCounter: RootCounter | undefined;
   /** The exact counts so far. */
   readonly counts: OperationCounts | undefined;
+  /** Where exact counts are sent as metrics. */
+  readonly metrics: MetricExport | undefined;
   /** Tells the collector the last counts, and stops. Never rejects. */
   stop(): Promise<void>;
 }
-
-const TRACES_PATH = /\/v1\/traces$/;
-const SAMPLING_PATH = '/v1/sampling';
 
 /** Puts a tracer's policy to work. */
 export function startSampling(options: SamplingOptions): StartedSampling {
@@ -40,21 +45,25 @@ export function startSampling(options: SamplingOptions): StartedSampling {
   const { policy: given, ...fixed } = config.sampler;
   const policy = given === undefined ? undefined : asPolicy('sampling', given);
   if (!config.enabled || (policy === undefined && !config.counters)) {
-    return { sampler: new Sampler(fixed), rootCounter: undefined, counts: undefined, stop: () => Promise.resolve() };
+    const off = { rootCounter: undefined, counts: undefined, metrics: undefined };
+    return { ...off, sampler: new Sampler(fixed), stop: () => Promise.resolve() };
   }
+  const inSeconds = config.counters === 'otlp';
   const kept = new KeptTraces();
-  const exchange = lazyPoster(config);
+  const exchange = lazyPoster(config, siblingUrl(config.tracesUrl, '/v1/sampling'), config.headers);
   let counts: OperationCounts | undefined;
   const atEnd: (() => Promise<void> | void)[] = [];
   const context: PolicyContext = {
     ...newContext(options, kept, exchange.post),
-    counts: () => (counts ??= new OperationCounts()),
+    counts: () => (counts ??= new OperationCounts({ inSeconds })),
     atEnd: (fn) => void atEnd.push(fn),
   };
   const sampler = policy === undefined ? new Sampler(fixed) : new PolicySampler(policy, context, kept);
-  if (config.counters && policy?.exchangesCounts !== true) reportCounts(context);
+  const metrics = inSeconds ? startMetrics(options, context) : undefined;
+  if (config.counters === true && policy?.exchangesCounts !== true) reportCounts(context);
   return {
     sampler,
+    metrics,
     rootCounter: counts && new RootCounter(counts, clock),
     counts,
     async stop() {
@@ -105,16 +114,46 @@ function newContext(
   };
 }
 
+/** Exact counts as OTLP metrics, for whatever takes them. */
+function startMetrics(options: SamplingOptions, context: PolicyContext): MetricExport {
+  const { config, clock, diagnostics } = options;
+  const { metricsUrl, resource, limits } = config;
+  const poster = lazyPoster(config, metricsUrl, config.metricsHeaders, compressorOf(config.compression));
+  const { origin, pathname } = new URL(metricsUrl);
+  const metrics = new MetricExport({
+    counts: context.counts(),
+    clock,
+    // Metrics of two processes must not be one and the same.
+    resource: jsonAttributes(attributeSet({ 'service.instance.id': randomUUID(), ...resource }, Infinity, limits)),
+    intervalMs: config.metricExportIntervalMillis,
+    post: options.post ?? poster.post,
+    schedule: context.schedule,
+    sent: () => diagnostics.state('metrics', 'ok', `metrics reach ${origin}${pathname} again`),
+    failed: (problem) =>
+      context.failed('metrics', `they did not reach ${origin}${pathname}, and go with the next ones: ${problem}`),
+  });
+  context.atEnd(() => {
+    metrics.close();
+    poster.close();
+  });
+  return metrics;
+}
+
 /** Connects on first use: most policies never ask. */
-function lazyPoster(config: Config): { readonly post: ExchangePost; close(): void } {
+function lazyPoster(
+  config: Config,
+  url: string,
+  headers: Config['headers'],
+  compressor?: Compressor,
+): { readonly post: ExchangePost; close(): void } {
   let poster: Poster | undefined;
   return {
     post(body) {
       poster ??= new Poster({
-        url: samplingUrl(config.tracesUrl),
-        headers: config.headers,
+        url: new URL(url),
+        headers,
         contentType: 'application/json',
-        compressor: undefined,
+        compressor,
         tls: config.tls,
         timeoutMillis: config.exportTimeoutMillis,
         connections: 1,
@@ -123,11 +162,4 @@ function lazyPoster(config: Config): { readonly post: ExchangePost; close(): voi
     },
     close: () => poster?.close(),
   };
-}
-
-/** Beside the address that spans are sent to. */
-function samplingUrl(tracesUrl: string): URL {
-  const url = new URL(tracesUrl);
-  url.pathname = TRACES_PATH.test(url.pathname) ? url.pathname.replace(TRACES_PATH, SAMPLING_PATH) : SAMPLING_PATH;
-  return url;
 }
