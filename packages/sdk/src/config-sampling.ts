@@ -52,7 +52,9 @@ function environmentSampling(env: ConfigEnvironment): SamplingConfig | undefined
       case 'traceidratio':
         return { ratio: ratioOf(), parentBased };
       default:
-        return 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
+        return name.endsWith('jaeger_remote')
+          ? 'always_on, always_off or traceidratio; for the rates of a collector of Throughline set the option sampling to remote()'
+          : 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
     }
   });
 }
