@@ -119,7 +119,8 @@ it('do not hold a flush up beyond its time where nobody answers, and say that th
     server.close();
     server.closeAllConnections();
   });
-  const tracer = new Tracer({ ...QUIET, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const tracer = new Tracer({ ...QUIET, endpoint, log: () => undefined });
   tracer.startSpan('GET').end();
   expect(await tracer.flush(50)).toBe(false);
   expect(await tracer.shutdown(50)).toBe(false);
