@@ -126,15 +126,14 @@ export class OtlpEncoder {
     writer.position = 0;
     this.#spanCount = 0;
     this.#scope = undefined;
+    let bytes = buffer;
     // A full buffer is given away; a mostly empty one is copied from, so that waiting bytes cost no more than they are.
     if (position < buffer.length / 2) {
-      const bytes = Buffer.allocUnsafeSlow(position);
+      bytes = this.#newBuffer(Math.ceil(position * 1.125));
       buffer.copy(bytes, 0, 0, position);
-      if (buffer.length !== this.#bufferBytes) writer.use(this.#newBuffer());
-      return { bytes, spanCount, release: () => undefined };
     }
-    writer.use(this.#newBuffer());
-    return { bytes: buffer.subarray(0, position), spanCount, release: () => this.#keepSpare(buffer) };
+    if (bytes === buffer || buffer.length !== this.#bufferBytes) writer.use(this.#newBuffer());
+    return { bytes: bytes.subarray(0, position), spanCount, release: () => this.#keepSpare(bytes) };
   }
 
   get #bufferBytes(): number {
@@ -142,14 +141,15 @@ export class OtlpEncoder {
   }
 
   /** Memory fresh from the system costs more than writing into it does. */
-  #newBuffer(): Buffer {
-    return this.#spareBuffers.pop() ?? Buffer.allocUnsafeSlow(this.#bufferBytes);
+  #newBuffer(bytes = this.#bufferBytes): Buffer {
+    const at = this.#spareBuffers.findIndex(({ length }) => length >= bytes && length < bytes * 2);
+    return this.#spareBuffers.splice(at, at < 0 ? 0 : 1)[0] ?? Buffer.allocUnsafeSlow(bytes);
   }
 
   #keepSpare(buffer: Buffer): void {
     // One that grew for a large span would stay large.
-    const isUsual = buffer.length === this.#bufferBytes;
-    if (isUsual && this.#spareBuffers.length < SPARE_BUFFERS_MAX) this.#spareBuffers.push(buffer);
+    if (buffer.length > this.#bufferBytes) return;
+    if (this.#spareBuffers.push(buffer) > SPARE_BUFFERS_MAX) this.#spareBuffers.shift();
   }
 
   #openResourceSpans(): void {
