@@ -139,7 +139,7 @@ async function holdRate(collector) {
   };
 }
 
-/** Counts every id in the store that the collector has left, and its bytes when all parts are merged. */
+/** Counts every id in the store that the collector has left, and its bytes with all that is kept beside them, when the parts of spans are merged. */
 async function countStored(directory, acknowledged) {
   const { engine } = await openEngine(join(directory, 'store'));
   const ask = async (sql) => {
@@ -152,9 +152,7 @@ async function countStored(directory, acknowledged) {
       throw new Error(`${acknowledged} spans were acknowledged, ${rows} are stored, with ${ids} distinct ids`);
     }
     await engine.command('OPTIMIZE TABLE throughline.spans FINAL');
-    const [bytes] = await ask(
-      "SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active",
-    );
+    const [bytes] = await ask("SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'throughline' AND active");
     return bytes / rows;
   } finally {
     await engine.close();
