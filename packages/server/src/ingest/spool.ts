@@ -39,6 +39,9 @@ export type AppendResult =
   /** Nothing of the block was kept. */
   | { readonly kind: 'blocked'; readonly reason: string };
 
+/** Of the largest backlog: with so much of it the store has caught up, as the log has it. */
+const CAUGHT_UP_SHARE = 0.75;
+
 /**
  * The write-ahead log. Blocks are appended to the open segment; sealed segments wait in order for the loader. What has
  * been answered with `durable` survives.
@@ -199,9 +202,10 @@ export class Spool {
     return rows >= this.#limits.segmentRowsMax ? 'rows' : null;
   }
 
-  /** A line where the state changes, not one a refusal. */
+  /** A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a second. */
   #tellFull(isFull: boolean): void {
     if (isFull === this.#isToldFull) return;
+    if (!isFull && this.#backlogBytes > this.#limits.backlogBytesMax * CAUGHT_UP_SHARE) return;
     this.#isToldFull = isFull;
     if (isFull) this.#options.log.error(`no more ${this.#holds} are taken: ${this.blockedBy}`);
     else this.#options.log.warn(`${this.#holds} are taken again: the store has caught up`);
