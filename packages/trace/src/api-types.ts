@@ -121,7 +121,7 @@ export interface SeriesQuery extends TimeRange {
 
 export interface AttributeKeySummary {
   readonly key: string;
-  /** About how many spans have it; of many spans at once only some are looked at. */
+  /** About how many stored spans have it, not weighted; of many spans at once only some are looked at. */
   readonly estimatedSpanCount: number;
 }
 
@@ -133,6 +133,7 @@ export interface AttributesResponse {
 export interface AttributeValueSummary {
   /** As text, as in a search's tag. */
   readonly value: string;
+  /** As of a key. */
   readonly estimatedSpanCount: number;
 }
 
@@ -248,19 +249,27 @@ export interface SampledOperation {
 
 /** What is set in `sampling/settings.json`, or by `PUT /v1/sampling/settings`. */
 export interface SamplingSettingsView {
+  /** Kept traces a second of each operation, over all processes of its service. */
   readonly tracesPerSecond: number;
+  /** Kept traces with an error a second, of each operation whose errors have risen. */
   readonly errorTracesPerSecond: number;
+  /** Bounds of the probabilities that follow from these. */
   readonly minProbability: number;
   readonly maxProbability: number;
+  /** Of operations that nothing is known of, and of services whose SDK tells no counts. */
   readonly defaultProbability: number;
+  /** What differs by service or operation; the first one that matches counts. */
   readonly operations: readonly SampledOperationSettings[];
+  /** Decide before operations do, in the SDK. */
   readonly rules: readonly SamplingRule[];
 }
 
 export interface SampledOperationSettings {
   readonly service: string;
+  /** The name that spans start with; every operation of the service where it is absent. */
   readonly operation?: string;
   readonly tracesPerSecond?: number;
+  /** A fixed probability, instead of a target. */
   readonly probability?: number;
 }
 

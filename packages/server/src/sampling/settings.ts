@@ -1,42 +1,14 @@
+import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace';
 import { field, isShare, shown } from './json.ts';
 
 /** What the collector aims at; by file and by `PUT /v1/sampling/settings`. */
-export interface SamplingSettings {
-  /** Kept traces a second of each operation, over all processes of its service. */
-  readonly tracesPerSecond: number;
-  /** Kept traces with an error a second, of each operation whose errors have risen. */
-  readonly errorTracesPerSecond: number;
-  /** Bounds of the probabilities that follow from these. */
-  readonly minProbability: number;
-  readonly maxProbability: number;
-  /** Of operations that nothing is known of, and of services whose SDK tells no counts. */
-  readonly defaultProbability: number;
-  /** What differs by service or operation; the first one that matches counts. */
-  readonly operations: readonly OperationSettings[];
-  /** Decide before operations do, in the SDK. */
-  readonly rules: readonly RuleSettings[];
+export interface SamplingSettings extends SamplingSettingsView {
   /** Base URLs of the other collectors that serve the same processes; each hears of what this one is told. */
   readonly peers: readonly string[];
 }
 
-export interface OperationSettings {
-  readonly service: string;
-  /** The name that spans start with; every operation of the service where it is absent. */
-  readonly operation?: string;
-  readonly tracesPerSecond?: number;
-  /** A fixed probability, instead of a target. */
-  readonly probability?: number;
-}
-
-export interface RuleSettings {
-  readonly service?: string;
-  readonly name?: string;
-  readonly kind?: string;
-  readonly method?: string;
-  readonly route?: string;
-  readonly path?: string;
-  readonly probability: number;
-}
+export type OperationSettings = SampledOperationSettings;
+export type RuleSettings = SamplingRule;
 
 export const DEFAULT_SAMPLING_SETTINGS: SamplingSettings = Object.freeze({
   tracesPerSecond: 10,
