@@ -121,7 +121,7 @@ export interface SeriesQuery extends TimeRange {
 
 export interface AttributeKeySummary {
   readonly key: string;
-  /** About how many stored spans have it, not weighted; of many spans at once only some are looked at. */
+  /** Σ sampling weight of the spans that have it; an estimate, since of many spans at once only some are looked at. */
   readonly estimatedSpanCount: number;
 }
 

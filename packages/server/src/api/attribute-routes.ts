@@ -22,8 +22,8 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     route({
       path: '/api/v1/attributes',
       summary:
-        'Keys of the attributes of spans and resources, the most frequent first; counts are estimates, and keys of more than ' +
-        '256 bytes are left out',
+        'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
+        'some of the spans, and keys of more than 256 bytes are left out',
       parameters,
       answers: { description: '{attributes: [{key, estimatedSpanCount}]}' },
       asksStore: true,
@@ -36,8 +36,8 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     route({
       path: '/api/v1/attributes/{key}/values',
       summary:
-        'Values of one attribute, the most frequent first, for completion: of many spans at once only some are looked at, and ' +
-        'values of more than 256 bytes, arrays, maps and bytes are left out',
+        'Values of one attribute, the most frequent first, for completion: of many spans at once only some are looked at, counts ' +
+        'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are left out',
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
       answers: { description: '{values: [{value, estimatedSpanCount}]}; none for a key that is not known' },

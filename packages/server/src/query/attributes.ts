@@ -1,10 +1,10 @@
 import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace';
-import { KEY_SLOTS } from '../storage/rollups.ts';
+import { KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { queryRows, where } from './rows.ts';
 
-/** What completes a search. Days are whole UTC days; counts are estimates, since not every span is looked at. */
+/** What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is looked at. */
 export interface AttributeQuestion {
   /** What keys or values begin with; '' for all. */
   readonly prefix: string;
@@ -32,7 +32,7 @@ export async function findAttributeValues(
 }
 
 export function attributeKeysSql({ prefix, range, limit }: AttributeQuestion): string {
-  return `SELECT key, sum(spans) AS n
+  return `SELECT key, sum(weight) AS n
 FROM throughline.attribute_values
 ${where([...days(range), ...beginsWith('key', prefix)])}
 GROUP BY key
@@ -42,7 +42,7 @@ LIMIT ${limit}`;
 
 export function attributeValuesSql(key: string, { prefix, range, limit }: AttributeQuestion): string {
   const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${KEY_SLOTS}`, `key = ${sqlString(key)}`];
-  return `SELECT value, sum(spans) AS n
+  return `SELECT value, sum(weight) AS n
 FROM throughline.attribute_values
 ${where([...days(range), ...ofKey, ...beginsWith('value', prefix)])}
 GROUP BY value

@@ -20,17 +20,6 @@ export const OTHER = '(other)';
 /** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 %. */
 export const BUCKETS_AN_OCTAVE = 8;
 
-/** Of each insert so many rows are looked at for attributes, and of those behind them one in `SAMPLED_ONE_IN`. */
-const SAMPLED_WHOLE = 2_048;
-const SAMPLED_ONE_IN = 32;
-/** Longer keys and values complete nothing that a person types. */
-const COMPLETED_BYTES_MAX = 256;
-/** Values of one key that one insert adds at most, the most frequent first. */
-const VALUES_AN_INSERT = 1_000;
-/** Of a day, so many keys and values of each are kept: two in the same slot are one row, which shows one of them. */
-export const KEY_SLOTS = 4_096;
-const VALUE_SLOTS = 65_536;
-
 // Old servers make a plain string of the condition's result, and do not take it for a dictionary's column.
 export const SERVICE_NAME = `CAST(if(rollup_other >= 2, toLowCardinality('${OTHER}'), service) AS LowCardinality(String)) AS service_name`;
 export const OPERATION_NAME = `CAST(if(rollup_other >= 1, toLowCardinality('${OTHER}'), name) AS LowCardinality(String))`;
@@ -43,26 +32,6 @@ export const IS_REQUEST = `(kind IN (2, 5) OR parent_span_id = unhex('0000000000
 export function startOf(seconds: number, column: string): string {
   return `toDateTime(intDiv(toUInt32(${column}), ${seconds}) * ${seconds})`;
 }
-
-// Types 1 to 4 are strings, bools, ints and doubles.
-const ATTRIBUTE = `toUInt16(cityHash64(toString(key_)) % ${KEY_SLOTS}) AS key_slot,
-  toUInt16(cityHash64(value_) % ${VALUE_SLOTS}) AS value_slot, toString(key_) AS key, value_ AS value`;
-
-const SAMPLED_ATTRIBUTES = `SELECT day, ${ATTRIBUTE}, sum(represents) AS spans
-FROM (
-  SELECT toDate(start_s) AS day, toUInt64(if(row_number < ${SAMPLED_WHOLE}, 1, ${SAMPLED_ONE_IN})) AS represents,
-    arrayConcat(attrs_k, res_k) AS keys_, arrayConcat(attrs_v, res_v) AS values_, arrayConcat(attrs_t, res_t) AS types_
-  FROM (
-    SELECT rowNumberInBlock() AS row_number, start_s, span_id, attrs_k, attrs_v, attrs_t, res_k, res_v, res_t
-    FROM throughline.spans
-  )
-  WHERE row_number < ${SAMPLED_WHOLE} OR cityHash64(span_id) % ${SAMPLED_ONE_IN} = 0
-)
-ARRAY JOIN keys_ AS key_, values_ AS value_, types_ AS type_`;
-
-const ALL_ATTRIBUTES = `SELECT toDate(start_s) AS day, ${ATTRIBUTE}, count() AS spans
-FROM throughline.spans
-ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, res_v) AS value_, arrayConcat(attrs_t, res_t) AS type_`;
 
 /** The requests of each time of `seconds`, by operation, outcome and duration. */
 function requests(table: string, time: string, seconds: number): Rollup {
@@ -130,18 +99,6 @@ GROUP BY trace_id, toDate(start_s)`,
   },
   requests('request_minutes', 'minute', 60),
   requests('request_hours', 'hour', 3_600),
-  {
-    table: 'attribute_values',
-    columns: ['day Date', 'key_slot UInt16', 'value_slot UInt16', 'key String', 'value String', 'spans UInt64'],
-    engine: 'SummingMergeTree((spans))',
-    partitionBy: 'day',
-    orderBy: '(day, key_slot, value_slot)',
-    select: ({ viewsOfSubqueries }) => `${viewsOfSubqueries ? SAMPLED_ATTRIBUTES : ALL_ATTRIBUTES}
-WHERE type_ IN (1, 2, 3, 4) AND length(value_) <= ${COMPLETED_BYTES_MAX} AND length(key_) <= ${COMPLETED_BYTES_MAX}
-GROUP BY day, key, value
-ORDER BY spans DESC, key, value
-LIMIT ${VALUES_AN_INSERT} BY key`,
-  },
 ];
 
 export function createRollup(rollup: Omit<Rollup, 'select'>, capabilities: Capabilities): string {

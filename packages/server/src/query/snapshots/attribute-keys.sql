@@ -1,4 +1,4 @@
-SELECT key, sum(spans) AS n
+SELECT key, sum(weight) AS n
 FROM throughline.attribute_values
 WHERE day >= toDate(toUInt16(19675))
   AND day <= toDate(toUInt16(19676))

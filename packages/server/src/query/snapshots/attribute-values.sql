@@ -1,4 +1,4 @@
-SELECT value, sum(spans) AS n
+SELECT value, sum(weight) AS n
 FROM throughline.attribute_values
 WHERE day >= toDate(toUInt16(19675))
   AND day <= toDate(toUInt16(19676))

@@ -39,18 +39,33 @@ async function firstLanding(engine: MigratedEngine): Promise<{ columns: string; 
   await engine.command('DROP DATABASE IF EXISTS throughline');
   for (const statement of statements) await engine.command(statement);
   await engine.command(`INSERT INTO throughline.spans ${OLD_SPANS}`);
-  const names = text(
-    await ask(engine, "SELECT name FROM system.columns WHERE database = 'throughline' AND table = 'spans'"),
-  );
-  const columns = names
-    .split('\n')
-    .map((line) => (JSON.parse(line) as string[])[0])
-    .join(', ');
+  const columns = await columnsOf(engine);
   const segment = await engine.query(`SELECT ${columns} FROM throughline.spans LIMIT 100`, {
     format: 'Native',
     timeoutMs: 20_000,
   });
   return { columns, rows: await rowsOf(engine, columns), segment };
+}
+
+/** Those that are inserted. */
+async function columnsOf(engine: MigratedEngine): Promise<string> {
+  const names = await ask(
+    engine,
+    `SELECT name FROM system.columns WHERE database = 'throughline' AND table = 'spans' AND default_kind = ''`,
+  );
+  return text(names)
+    .split('\n')
+    .map((line) => (JSON.parse(line) as string[])[0])
+    .join(', ');
+}
+
+/** Takes so many commands and no more. */
+function interruptedAfter(commands: number, engine: MigratedEngine): MigratedEngine {
+  let left = commands;
+  return {
+    query: (...asked) => engine.query(...asked),
+    command: (sql) => (left-- > 0 ? engine.command(sql) : Promise.reject(new Error('interrupted'))),
+  };
 }
 
 const ask = (engine: MigratedEngine, sql: string): Promise<Uint8Array> =>
@@ -73,7 +88,7 @@ FROM throughline.request_${unit}s GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5`
     `SELECT quarter, service_name, of_service, operation, sum(excess), sum(variance), sum(request_excess), sum(request_variance),
   sum(unknown), sum(unknown_requests) FROM throughline.weight_quarters GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
     'SELECT hex(trace_id), min(first_s), max(first_s + length_s) FROM throughline.trace_times GROUP BY 1 ORDER BY 1',
-    'SELECT day, key, value, sum(spans) FROM throughline.attribute_values GROUP BY 1, 2, 3 ORDER BY 1, 2, 3',
+    'SELECT day, key, value, sum(weight) FROM throughline.attribute_values GROUP BY 1, 2, 3 ORDER BY 1, 2, 3',
     "SELECT name, engine FROM system.tables WHERE database = 'throughline' ORDER BY name",
   ];
   return Promise.all(questions.map(async (question) => text(await ask(engine, question))));
@@ -123,12 +138,7 @@ FROM throughline.weight_quarters GROUP BY of_service ORDER BY of_service`);
     const expected = await everything(engine);
     for (let last = 0; last < commands; last += 5) {
       await firstLanding(engine);
-      let left = last;
-      const interrupted = migrate({
-        query: (...asked) => engine.query(...asked),
-        command: (sql) => (left-- > 0 ? engine.command(sql) : Promise.reject(new Error('interrupted'))),
-      });
-      await expect(interrupted).rejects.toThrow('interrupted');
+      await expect(migrate(interruptedAfter(last, engine))).rejects.toThrow('interrupted');
       await migrate(engine);
       expect(await everything(engine)).toEqual(expected);
     }
@@ -152,6 +162,43 @@ FROM throughline.weight_quarters GROUP BY of_service ORDER BY of_service`);
   });
 });
 
+describe('a store that counts the attributes of stored spans alone', () => {
+  let store: StartedEngine;
+  beforeAll(async () => void (store = await startEngine()));
+  afterAll(() => store[Symbol.asyncDispose]());
+
+  /** As schema 5 left it, with spans that its views have counted. */
+  async function unweighted(): Promise<void> {
+    await firstLanding(store.engine);
+    await store.engine.command('TRUNCATE TABLE throughline.spans');
+    await migrate(store.engine, MIGRATIONS.slice(0, 5));
+    await store.engine.command(`INSERT INTO throughline.spans (${await columnsOf(store.engine)}) ${OLD_SPANS}`);
+  }
+  const counts = (sum: string): Promise<unknown[][]> =>
+    store.rows(`SELECT value, sum(${sum}) FROM throughline.attribute_values
+WHERE key = 'service.name' GROUP BY value ORDER BY value`);
+  const services = [0, 1, 2].map((service) => `service-${service}`);
+
+  it('weighs them afterwards, wherever the migration was interrupted', async () => {
+    const { engine } = store;
+    await unweighted();
+    expect(await counts('spans')).toEqual(services.map((service) => [service, SPANS / 3]));
+    let commands = 0;
+    await migrate({ query: (...asked) => engine.query(...asked), command: (sql) => (commands++, engine.command(sql)) });
+    // A fifth of the spans stand for four, a fifth for two.
+    const weighed = services.map((service) => [service, (SPANS / 3) * 1.8]);
+    expect(await counts('weight')).toEqual(weighed);
+    for (let last = 0; last < commands; last++) {
+      await unweighted();
+      await expect(migrate(interruptedAfter(last, engine))).rejects.toThrow('interrupted');
+      await migrate(engine);
+      expect(await counts('weight')).toEqual(weighed);
+    }
+    await engine.command(`INSERT INTO throughline.spans (${await columnsOf(engine)}) ${OLD_SPANS}`);
+    expect(await counts('weight')).toEqual(weighed.map(([service, weight]) => [service, Number(weight) * 2]));
+  }, 120_000);
+});
+
 describe('migrate', () => {
   let store: StartedEngine;
   beforeAll(async () => void (store = await startEngine()));
@@ -166,7 +213,7 @@ describe('migrate', () => {
 
   it('refuses a store of a newer version, and one whose migrations were others', async () => {
     await expect(migrate(store.engine, MIGRATIONS.slice(0, 2))).rejects.toThrow(
-      'the store has schema 5, this Throughline knows up to 2: use the version that wrote it, or a newer one',
+      'the store has schema 6, this Throughline knows up to 2: use the version that wrote it, or a newer one',
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'spans', statements: () => ['SELECT 1'] };
@@ -183,6 +230,7 @@ describe('migrate', () => {
         "rollups 686f38976c6b33d35bab3d94953dfed4fda69a516c897bc1354be7b229301cf4",
         "weights 3906daaefca68d79d44f5f725985910e1ca93446b0ec77326a38604809a0efdc",
         "counted cd0533d256cd0b7bf3eaec0d119c365ad6774a8399a81fbd53c834b320416fd1",
+        "attribute-weights 4664092a8568918111924177fde3a8482f8f0d1a220119974ecac83d26a5ff6a",
       ]
     `);
   });

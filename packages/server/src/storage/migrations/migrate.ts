@@ -7,10 +7,18 @@ import { addSampling } from './0002-sampling.ts';
 import { createRollups } from './0003-rollups.ts';
 import { createWeights } from './0004-weights.ts';
 import { createCounted } from './0005-counted.ts';
+import { weighAttributes } from './0006-attribute-weights.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createSpans, addSampling, createRollups, createWeights, createCounted];
+export const MIGRATIONS: readonly Migration[] = [
+  createSpans,
+  addSampling,
+  createRollups,
+  createWeights,
+  createCounted,
+  weighAttributes,
+];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');
