@@ -101,6 +101,22 @@ const QUESTIONS = [
   '/attributes/count/values?limit=5',
 ];
 
+/** The rollup of attributes that counted stored spans, as an old server had it with schema 5. */
+const SCHEMA_5 = [
+  'DROP TABLE throughline.attribute_values_view',
+  'DROP TABLE throughline.attribute_values',
+  `CREATE TABLE throughline.attribute_values (day Date, key_slot UInt16, value_slot UInt16, key String, value String, spans UInt64)
+ENGINE = SummingMergeTree((spans)) PARTITION BY day ORDER BY (day, key_slot, value_slot)`,
+  `CREATE MATERIALIZED VIEW throughline.attribute_values_view TO throughline.attribute_values AS
+SELECT toDate(start_s) AS day, toUInt16(cityHash64(toString(key_)) % 4096) AS key_slot, toUInt16(cityHash64(value_) % 65536) AS value_slot,
+  toString(key_) AS key, value_ AS value, count() AS spans
+FROM throughline.spans
+ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, res_v) AS value_
+GROUP BY day, key, value`,
+  'TRUNCATE TABLE throughline.schema_migrations',
+  'INSERT INTO throughline.schema_migrations (number) SELECT number + 1 FROM system.numbers LIMIT 5',
+];
+
 const ask = async (collector: Collector, question: string): Promise<unknown> => {
   const response = await fetch(`${collector.apiUrl}/api/v1${question}`);
   return { status: response.status, answer: await response.json() };
@@ -198,6 +214,16 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       cursor = answer.nextCursor === null ? '' : `&cursor=${answer.nextCursor}`;
     } while (cursor !== '');
     expect(ids).toEqual(Array.from({ length: TRACES }, (_, index) => traceIdOf(`trace-${TRACES - 1 - index}`)));
+  });
+
+  it('weighs the attributes of spans that a version before has stored there', async () => {
+    await onServer.stop();
+    for (const statement of SCHEMA_5) await server.command(statement);
+    onServer = await startCollector({ args: ['--store', server.url] });
+    for (const question of ['/attributes', '/attributes/http.method/values']) {
+      expect(await ask(onServer, question)).toEqual(await ask(embedded, question));
+    }
+    expect(await server.rows('SELECT toUInt32(max(number)) FROM throughline.schema_migrations')).toEqual([[6]]);
   });
 
   it('may go away: spans are taken meanwhile, and stored when it is back', async () => {

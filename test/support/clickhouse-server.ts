@@ -10,6 +10,7 @@ export interface ClickHouseServer {
   readonly pid: number;
   /** Rows of one SELECT. */
   readonly rows: (sql: string) => Promise<unknown[][]>;
+  readonly command: (sql: string) => Promise<void>;
   readonly kill: () => Promise<void>;
   /** Starts it again on the same data and port. */
   readonly restart: () => Promise<void>;
@@ -24,15 +25,18 @@ export async function startClickHouseServer(program: string): Promise<ClickHouse
   writeFileSync(join(folder, 'config.xml'), configXml(folder, port ?? 0, tcpPort ?? 0));
   writeFileSync(join(folder, 'users.xml'), USERS_XML);
   const url = `http://127.0.0.1:${port}`;
-  const rows = async (sql: string): Promise<unknown[][]> => {
-    const response = await fetch(url, { method: 'POST', body: `${sql} FORMAT JSONCompact` });
-    if (!response.ok) throw new Error(await response.text());
-    return ((await response.json()) as { data: unknown[][] }).data;
+  const run = async (sql: string): Promise<string> => {
+    const response = await fetch(url, { method: 'POST', body: sql });
+    const answer = await response.text();
+    if (!response.ok) throw new Error(answer);
+    return answer;
   };
-  let child = run();
+  const rows = async (sql: string): Promise<unknown[][]> =>
+    (JSON.parse(await run(`${sql} FORMAT JSONCompact`)) as { data: unknown[][] }).data;
+  let child = start();
   await isReady();
 
-  function run() {
+  function start() {
     return spawn(program, [`--config-file=${join(folder, 'config.xml')}`], {
       stdio: 'ignore',
       env: { ...process.env, TZ: 'UTC' },
@@ -57,9 +61,10 @@ export async function startClickHouseServer(program: string): Promise<ClickHouse
     url,
     pid: child.pid ?? 0,
     rows,
+    command: async (sql) => void (await run(sql)),
     kill,
     restart: async () => {
-      child = run();
+      child = start();
       await isReady();
     },
     stop: async () => {
