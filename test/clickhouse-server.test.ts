@@ -102,6 +102,19 @@ const QUESTIONS = [
 ];
 
 /** The rollup of attributes that counted stored spans, as an old server had it with schema 5. */
+/** One span with one event, or with one link, with an attribute. */
+function aRequestWith(what: 'event' | 'link'): string {
+  const request = JSON.parse(aRequest(what, 1)) as {
+    resourceSpans: { scopeSpans: { spans: Record<string, unknown>[] }[] }[];
+  };
+  const span = request.resourceSpans[0]?.scopeSpans[0]?.spans[0];
+  if (span === undefined) throw new Error('a request without a span');
+  const attributes = [{ key: 'note', value: { stringValue: `of the ${what}` } }];
+  if (what === 'event') span['events'] = [{ name: 'noted', timeUnixNano: span['startTimeUnixNano'], attributes }];
+  else span['links'] = [{ traceId: traceIdOf('linked'), spanId: spanIdOf('linked'), attributes }];
+  return JSON.stringify(request);
+}
+
 const SCHEMA_5 = [
   'DROP TABLE throughline.attribute_values_view',
   'DROP TABLE throughline.attribute_values',
@@ -223,7 +236,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     for (const question of ['/attributes', '/attributes/http.method/values']) {
       expect(await ask(onServer, question)).toEqual(await ask(embedded, question));
     }
-    expect(await server.rows('SELECT toUInt32(max(number)) FROM throughline.schema_migrations')).toEqual([[6]]);
+    expect(await server.rows('SELECT toUInt32(max(number)) FROM throughline.schema_migrations')).toEqual([[7]]);
   });
 
   it('may go away: spans are taken meanwhile, and stored when it is back', async () => {
@@ -233,11 +246,24 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       (await fetch(`${onServer.apiUrl}/readyz`)).status === 503 ? true : undefined,
     );
     expect((await fetch(`${onServer.apiUrl}/api/v1/services`)).status).toBe(503);
-    expect((await postJson(onServer.otlpUrl, aRequest('away', 100))).status).toBe(200);
+    // Requests of one segment, of which each has fields that the others have not.
+    const meanwhile = [aRequest('away', 100), aRequestWith('event'), aRequest('still away', 1), aRequestWith('link')];
+    for (const collector of [onServer, embedded]) {
+      for (const body of meanwhile) expect((await postJson(collector.otlpUrl, body)).status).toBe(200);
+    }
     await server.restart();
     await eventually('what was taken meanwhile is stored', async () =>
-      (await storedSpans(onServer)()) === before + 100 ? true : undefined,
+      (await storedSpans(onServer)()) === before + 103 ? true : undefined,
     );
     expect((await fetch(`${onServer.apiUrl}/readyz`)).status).toBe(200);
+    for (const name of ['event', 'link']) {
+      const question = `/traces/${traceIdOf(`${name}-0`)}`;
+      const stored = await eventually('both have it', async () => {
+        const [here, there] = [await ask(onServer, question), await ask(embedded, question)];
+        return JSON.stringify([here, there]).includes('"status":404') ? undefined : { here, there };
+      });
+      expect(stored.here).toEqual(stored.there);
+      expect(JSON.stringify(stored.here)).toContain(`of the ${name}`);
+    }
   });
 });

@@ -6,6 +6,7 @@ import { SETTINGS } from '../config/settings.ts';
 import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
+import { growHeapWithBodies } from './heap.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
@@ -34,6 +35,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
       process.stdout.write(configText(config));
       return 0;
     }
+    growHeapWithBodies();
     server = await startServer(config, createLog(config));
     process.stdout.write(startMessage(config, server));
     await Promise.race([server.ready, stopped]);

@@ -17,18 +17,74 @@ interface Shared {
 /**
  * Appends the block in ClickHouse's Native format, as files hold it: the number of columns and of rows, then for each
  * column its name, its type and its values. A file may hold any number of blocks. Nothing is written for a block
- * without rows. Without `bounds` every span counts as itself in the rollups.
+ * without rows, nor for a column in which nothing stands: the store fills it with defaults, in each block for itself. Without
+ * `bounds` every span counts as itself in the rollups.
  */
 export function writeNativeBlock(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds | null = null): void {
   if (block.rowCount === 0) return;
-  out.varint(SPAN_COLUMNS.length);
+  const absent = absentColumns(block);
+  out.varint(SPAN_COLUMNS.length - absent.size);
   out.varint(block.rowCount);
   const writers = columnWriters(block, out, bounds);
   for (const [name, type] of SPAN_COLUMNS) {
+    if (absent.has(name)) continue;
     text(out, name);
     text(out, type);
     writers[name]();
   }
+}
+
+/** Those that have the default of their type in every row: most spans have no events, no links and nothing that was dropped. */
+function absentColumns({
+  rowCount,
+  statusMessages,
+  traceStates,
+  droppedAttributes,
+  droppedEvents,
+  droppedLinks,
+  resources,
+  scopes,
+  events,
+  links,
+}: SpanBlock): ReadonlySet<ColumnName> {
+  const absent = new Set<ColumnName>();
+  const leaveOut = (isEmpty: boolean, ...names: ColumnName[]): void => {
+    if (isEmpty) for (const name of names) absent.add(name);
+  };
+  leaveOut(statusMessages.length === rowCount, 'status_message');
+  leaveOut(traceStates.length === rowCount, 'trace_state');
+  leaveOut(isZero(droppedAttributes), 'dropped_attributes');
+  leaveOut(isZero(droppedEvents), 'dropped_events');
+  leaveOut(isZero(droppedLinks), 'dropped_links');
+  leaveOut(isZero(resources.dropped), 'res_dropped');
+  leaveOut(isEmptyText(resources.schemaUrls), 'res_schema_url');
+  leaveOut(isEmptyText(resources.entityRefs), 'res_entity_refs');
+  leaveOut(isZero(scopes.dropped), 'scope_dropped');
+  leaveOut(isEmptyText(scopes.schemaUrls), 'scope_schema_url');
+  leaveOut(scopes.attributes.count === 0, 'scope_k', 'scope_v', 'scope_t');
+  leaveOut(events.count === 0, 'ev_ns', 'ev_name', 'ev_dropped', 'ev_attr_n', 'ev_k', 'ev_v', 'ev_t');
+  leaveOut(
+    links.count === 0,
+    'link_trace_id',
+    'link_span_id',
+    'link_trace_state',
+    'link_flags',
+    'link_dropped',
+    'link_attr_n',
+    'link_k',
+    'link_v',
+    'link_t',
+  );
+  return absent;
+}
+
+function isZero({ items, length }: Uint32Buffer): boolean {
+  for (let row = 0; row < length; row++) if (items[row] !== 0) return false;
+  return true;
+}
+
+function isEmptyText({ entryCount, entries }: LowCardinalityColumn): boolean {
+  return entryCount === 1 && entries.length === 1;
 }
 
 /** One for each column: a column that the schema gains does not compile without its writer. */
@@ -62,7 +118,7 @@ function columnWriters(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds |
     attrs_v: array(attributes.ends, bytes(attributes.values)),
     attrs_t: array(attributes.ends, bytes(attributes.types)),
     res_k: () => writeSharedKeys(out, resources, resourceOf),
-    res_v: () => writeSharedValues(out, resources, resourceOf),
+    res_v: () => writeSharedDictionary(out, resources, resourceOf),
     res_t: () => writeSharedTypes(out, resources, resourceOf),
     res_dropped: sharedWords(resources.dropped, resourceOf),
     res_schema_url: () => writeSharedLowCardinality(out, resources.schemaUrls, resourceOf),
@@ -206,6 +262,26 @@ function writeSharedKeys(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32B
 function writeSharedValues(out: ByteBuffer, { attributes, valueEnds }: Shared, rowOf: Uint32Buffer): void {
   writeSharedOffsets(out, attributes.ends, rowOf);
   writeSharedBytes(out, attributes.values, valueEnds, rowOf);
+}
+
+/** Every value of every resource is an entry of its own, in their order. */
+function writeSharedDictionary(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32Buffer): void {
+  writeLowCardinalityPrefix(out);
+  const { ends, values, count: entryCount } = attributes;
+  const count = writeSharedOffsets(out, ends, rowOf);
+  if (count === 0) return;
+  const type = entryCount <= 0x100 ? 0 : entryCount <= 0x1_0000 ? 1 : 2;
+  out.uint64(type | HAS_ADDITIONAL_KEYS | NEEDS_UPDATE);
+  out.uint64(entryCount);
+  out.copy(values.bytes, 0, values.length);
+  out.uint64(count);
+  eachRun(rowOf, (shared, rows) => {
+    const begin = out.length;
+    const start = ends.at(shared - 1);
+    const items = Uint32Array.from({ length: ends.at(shared) - start }, (_, at) => start + at);
+    writeNumbers(out, items, 0, items.length, type);
+    out.repeat(begin, rows - 1);
+  });
 }
 
 function writeSharedTypes(out: ByteBuffer, { attributes }: Shared, rowOf: Uint32Buffer): void {

@@ -1,10 +1,10 @@
 import type { ServerHttp2Stream } from 'node:http2';
 import type { ByteBudget } from './byte-budget.ts';
+import { Body, eachPart } from './body.ts';
 import { BodyError } from './body-error.ts';
 import { decompress, type Compression } from './decompress.ts';
 import { GrpcError } from './grpc-status.ts';
 import { StatusCode } from './otlp-response.ts';
-import type { Body } from './request-body.ts';
 
 /** Compressed flag, and length of the message as four bytes. */
 const PREFIX_BYTES = 5;
@@ -34,31 +34,32 @@ export async function readMessage(
     takenBytes += bytes;
   };
   try {
-    const chunks: Buffer[] = [];
+    const parts: Buffer[] = [];
     let length = 0;
     let expected = PREFIX_BYTES;
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+    await eachPart(stream, (part) => {
       const hadPrefix = length >= PREFIX_BYTES;
-      take(chunk.length);
-      chunks.push(chunk);
-      length += chunk.length;
+      take(part.length);
+      parts.push(part);
+      length += part.length;
       if (!hadPrefix && length >= PREFIX_BYTES) {
-        expected = PREFIX_BYTES + checkPrefix(Buffer.concat(chunks, PREFIX_BYTES), encoding, bytesMax);
+        expected = PREFIX_BYTES + checkPrefix(Buffer.concat(parts, PREFIX_BYTES), encoding, bytesMax);
         // Only looked at, or slow senders would hold what they only announce.
         if (!budget.has(expected - length)) throw new BodyError(503, 'too many bytes of requests are in flight');
       }
       if (length > expected) throw malformed('the call holds more than one message');
-    }
+    });
     if (length < expected) {
       const missing = expected - length;
       throw malformed(length < PREFIX_BYTES ? 'the call holds no message' : `the message ends ${missing} bytes early`);
     }
-    const frame = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
-    const sent = frame.subarray(PREFIX_BYTES);
-    if (frame[0] === 0 || encoding === 'identity' || sent.length === 0) return { bytes: sent, takenBytes };
-    const bytes = await decompress(sent, encoding, decompressedBytesMax);
-    take(bytes.length);
-    return { bytes, takenBytes };
+    const isCompressed = parts[0]?.[0] === 1;
+    const message = withoutPrefix(parts);
+    const bytes = length - PREFIX_BYTES;
+    if (!isCompressed || encoding === 'identity' || bytes === 0) return new Body(message, bytes, takenBytes);
+    const decompressed = await decompress(Buffer.concat(message, bytes), encoding, decompressedBytesMax);
+    take(decompressed.length);
+    return new Body([decompressed], decompressed.length, takenBytes);
   } catch (error) {
     budget.giveBack(takenBytes);
     throw error;
@@ -71,6 +72,11 @@ export function framed(message: Uint8Array): Buffer {
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, PREFIX_BYTES);
   return frame;
+}
+
+function withoutPrefix([first = Buffer.alloc(0), ...others]: readonly Buffer[]): Buffer[] {
+  if (first.length >= PREFIX_BYTES) return [first.subarray(PREFIX_BYTES), ...others];
+  return [Buffer.concat([first, ...others]).subarray(PREFIX_BYTES)];
 }
 
 /** The length that the prefix announces. */

@@ -74,7 +74,7 @@ export class JsonRoutes {
       });
       takenBytes = body.takenBytes;
       const { headers } = request;
-      const answer = await route.handle({ query: new URLSearchParams(query), headers, body: body.bytes });
+      const answer = await route.handle({ query: new URLSearchParams(query), headers, body: body.takeOwn() });
       return encoded(answer.status, Buffer.from(JSON.stringify(answer.body)));
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;

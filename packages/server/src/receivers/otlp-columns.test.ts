@@ -113,6 +113,37 @@ test('dictionaries of more than 256 and more than 65,536 strings keep their orde
   }
 });
 
+test('resources with more than 256 and more than 65,536 values in a block keep theirs, and those that are equal', async () => {
+  for (const count of [200, 40_000]) {
+    const resourceSpans = Array.from({ length: count }, (_, index) => ({
+      resource: {
+        attributes: [
+          { key: 'region', value: { stringValue: 'eu' } },
+          { key: 'instance', value: { stringValue: `instance ${index}` } },
+        ],
+      },
+      scopeSpans: [
+        {
+          spans: [1, 2].map((span) => ({
+            traceId: (index + 1).toString(16).padStart(32, '0'),
+            spanId: (index * 2 + span).toString(16).padStart(16, '0'),
+            name: 'operation',
+            startTimeUnixNano: '1795000000000000000',
+            endTimeUnixNano: '1795000000000000001',
+          })),
+        },
+      ],
+    }));
+    const block = new SpanBlock(7);
+    block.mark();
+    decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans })), block, new Refusals());
+    await storedRows((native) => writeNativeBlock(block, native));
+    const wrong = await store.rows(`SELECT count(), countIf(
+  res_v != ['eu', concat('instance ', toString(reinterpretAsUInt64(reverse(substring(trace_id, 9))) - 1))]) FROM throughline.spans`);
+    expect(wrong).toEqual([[count * 2, 0]]);
+  }
+});
+
 test('an operation beyond the bounds of the rollups is counted as another one, and its span keeps its name', async () => {
   const spans = ['one', 'two', 'three', 'one', 'four'].map((name, index) => ({
     traceId: String(index + 1).padStart(32, '0'),

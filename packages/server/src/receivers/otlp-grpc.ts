@@ -3,9 +3,10 @@ import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2S
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Ingest } from '../ingest/ingest.ts';
+import type { Decode, Ingest } from '../ingest/ingest.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { IngestResult } from '../ingest/result.ts';
+import { BodyMemory } from './body.ts';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { COMPRESSIONS, type Compression } from './decompress.ts';
@@ -40,6 +41,7 @@ export class OtlpGrpcReceiver {
   readonly #metrics: OtlpGrpcMetrics;
   readonly #limitCounter: LimitCounter;
   readonly #health: GrpcHealth;
+  readonly #bodyMemory = new BodyMemory();
   readonly #server: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
   #calls = 0;
@@ -160,18 +162,18 @@ export class OtlpGrpcReceiver {
     }, this.#limits.requestTimeoutMs);
     const { messageBytesMax: bytesMax, decompressedBytesMax } = this.#limits;
     const options = { bytesMax, decompressedBytesMax, budget: this.#budget };
-    const { bytes, takenBytes } = await readMessage(stream, { ...options, encoding }).finally(() =>
-      clearTimeout(timer),
-    );
+    const body = await readMessage(stream, { ...options, encoding }).finally(() => clearTimeout(timer));
     try {
-      if (path === HEALTH_WATCH_PATH) this.#health.watch(bytes, stream);
-      else if (path === HEALTH_CHECK_PATH) respond(stream, this.#health.check(bytes));
+      if (path === HEALTH_WATCH_PATH) this.#health.watch(body.takeOwn(), stream);
+      else if (path === HEALTH_CHECK_PATH) respond(stream, this.#health.check(body.takeOwn()));
       else {
-        this.#metrics.bodyBytes.inc(bytes.length);
-        this.#answer(stream, await this.#ingest.decode((block, refusals) => decodeOtlp(bytes, block, refusals)));
+        this.#metrics.bodyBytes.inc(body.length);
+        const memory = this.#bodyMemory;
+        const decode: Decode = (block, refusals) => decodeOtlp(body.take(memory), block, refusals);
+        this.#answer(stream, await this.#ingest.decode(decode));
       }
     } finally {
-      this.#budget.giveBack(takenBytes);
+      this.#budget.giveBack(body.takenBytes);
     }
   }
 

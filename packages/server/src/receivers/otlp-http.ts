@@ -20,6 +20,7 @@ import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode, type OtlpEncoding } from './otlp-response.ts';
+import { BodyMemory, type Body } from './body.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
 
 export interface OtlpHttpReceiverOptions {
@@ -65,6 +66,7 @@ export class OtlpHttpReceiver {
   readonly #hosts: HostPolicy;
   readonly #json: JsonDecoder;
   readonly #routes: JsonRoutes;
+  readonly #bodyMemory = new BodyMemory();
   readonly #server: Server;
   #isClosing = false;
 
@@ -246,8 +248,8 @@ export class OtlpHttpReceiver {
         budget: this.#budget,
       });
       takenBytes = body.takenBytes;
-      this.#metrics.bodyBytes.inc(body.bytes.length);
-      const result = await this.#decode(body.bytes, encoding);
+      this.#metrics.bodyBytes.inc(body.length);
+      const result = await this.#decode(body, encoding);
       if (result.kind === 'tooLarge') this.#limitCounter.reached(result.limit);
       return toAnswer(result, encoding);
     } catch (error) {
@@ -263,15 +265,19 @@ export class OtlpHttpReceiver {
     }
   }
 
-  async #decode(bytes: Uint8Array, encoding: OtlpEncoding): Promise<IngestResult> {
-    if (encoding === 'protobuf') return this.#ingest.decode((block, refusals) => decodeOtlp(bytes, block, refusals));
+  /** The body is taken in the same turn as it is decoded. */
+  async #decode(body: Body, encoding: OtlpEncoding): Promise<IngestResult> {
+    const memory = this.#bodyMemory;
+    if (encoding === 'protobuf') {
+      return this.#ingest.decode((block, refusals) => decodeOtlp(body.take(memory), block, refusals));
+    }
     const { jsonObjectsMax, jsonInlineBytesMax } = this.#limits;
-    if (bytes.length > jsonInlineBytesMax) {
-      const outcome = await this.#json.decode({ body: bytes, ...this.#ingest.startWindow });
+    if (body.length > jsonInlineBytesMax) {
+      const outcome = await this.#json.decode({ body: body.takeOwn(), ...this.#ingest.startWindow });
       if (outcome.kind === 'failed') throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
       return outcome.kind === 'decoded' ? this.#ingest.append(outcome.spans) : outcome;
     }
-    return this.#ingest.decode((block, refusals) => decodeOtlpJson(bytes, block, refusals, jsonObjectsMax));
+    return this.#ingest.decode((block, refusals) => decodeOtlpJson(body.take(memory), block, refusals, jsonObjectsMax));
   }
 }
 

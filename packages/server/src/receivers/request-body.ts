@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { Body, eachPart } from './body.ts';
 import { BodyError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { COMPRESSIONS, decompress, type Compression } from './decompress.ts';
@@ -20,12 +21,6 @@ export interface ReadOptions {
   /** … and decompressed. */
   readonly decompressedBytesMax: number;
   readonly budget: ByteBudget;
-}
-
-export interface Body {
-  readonly bytes: Uint8Array;
-  /** What was taken from the budget; the caller gives it back when the bytes are no longer needed. */
-  readonly takenBytes: number;
 }
 
 /** Throws the `BodyError` of a body that its announced length alone forbids to read. */
@@ -50,20 +45,18 @@ export async function readBody(
     takenBytes += bytes;
   };
   try {
-    const chunks: Buffer[] = [];
+    const parts: Buffer[] = [];
     let length = 0;
-    // Destroying a request takes the connection with it, and the answer.
-    for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      length += chunk.length;
+    await eachPart(request, (part) => {
+      length += part.length;
       if (length > bytesMax) throw tooLarge(bytesMax);
-      take(chunk.length);
-      chunks.push(chunk);
-    }
-    const sent = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks, length);
-    if (encoding === 'identity' || sent.length === 0) return { bytes: sent, takenBytes };
-    const bytes = await decompress(sent, encoding, decompressedBytesMax);
+      take(part.length);
+      parts.push(part);
+    });
+    if (encoding === 'identity' || length === 0) return new Body(parts, length, takenBytes);
+    const bytes = await decompress(Buffer.concat(parts, length), encoding, decompressedBytesMax);
     take(bytes.length);
-    return { bytes, takenBytes };
+    return new Body([bytes], bytes.length, takenBytes);
   } catch (error) {
     budget.giveBack(takenBytes);
     throw error;

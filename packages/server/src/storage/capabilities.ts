@@ -16,6 +16,10 @@ export interface Capabilities {
   readonly positionProjections: boolean;
   /** Materialized views whose SELECT has subqueries. */
   readonly viewsOfSubqueries: boolean;
+  /** Changes of stored columns that are not waited for. */
+  readonly mutationsInBackground: boolean;
+  /** A choice of how the strings of a part are laid out. */
+  readonly stringStreams: boolean;
   /** Inserts that are synced to the disk before they are answered. */
   readonly syncedInserts: boolean;
   /** A repeat of an insert with the same token stores nothing, in the table and in its materialized views. */
@@ -37,6 +41,9 @@ export function capabilitiesOf(version: string): Capabilities {
     bloomFilters: since(20, 1),
     positionProjections: since(25, 6),
     viewsOfSubqueries: since(20, 1),
+    // `alter_sync` had another name before.
+    mutationsInBackground: since(22, 8),
+    stringStreams: since(25, 10),
     syncedInserts: since(20, 10),
     deduplicationTokens: since(22, 2),
   };

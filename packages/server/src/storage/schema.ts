@@ -47,7 +47,8 @@ export const SPAN_COLUMNS = [
   ['attrs_v', 'Array(String)'],
   ['attrs_t', 'Array(UInt8)'],
   ['res_k', 'Array(LowCardinality(String))'],
-  ['res_v', 'Array(String)'],
+  // Few and often repeated, unlike those of spans.
+  ['res_v', 'Array(LowCardinality(String))'],
   ['res_t', 'Array(UInt8)'],
   ['res_dropped', 'UInt32'],
   ['res_schema_url', 'LowCardinality(String)'],

@@ -1,6 +1,9 @@
+import { SPAN_COLUMNS } from '../../storage/schema.ts';
+
 /**
  * Reads blocks of ClickHouse's Native format as a span block writes them into a segment, dictionaries included, and
- * answers rows in the form of `expectedRows`: strings as hex in capitals, 64-bit integers as decimals.
+ * answers rows in the form of `expectedRows`: strings as hex in capitals, 64-bit integers as decimals. A column that is left
+ * out of a block has the default of its type in every row, as the store has it.
  */
 export function readNativeRows(bytes: Buffer): unknown[][] {
   const rows: unknown[][] = [];
@@ -8,13 +11,26 @@ export function readNativeRows(bytes: Buffer): unknown[][] {
   while (cursor.at < bytes.length) {
     const columnCount = cursor.varint();
     const rowCount = cursor.varint();
-    const columns = Array.from({ length: columnCount }, () => {
-      cursor.string();
-      return readColumn(cursor, cursor.string().toString('latin1'), rowCount);
-    });
-    for (let row = 0; row < rowCount; row++) rows.push(columns.map((column) => column[row]));
+    const columns = new Map<string, unknown[]>();
+    for (let column = 0; column < columnCount; column++) {
+      const name = cursor.string().toString('latin1');
+      const type = cursor.string().toString('latin1');
+      if (type !== TYPES.get(name)) throw new Error(`a column ${name} of type ${type}`);
+      columns.set(name, readColumn(cursor, type, rowCount));
+    }
+    if (columns.size < columnCount) throw new Error('a column stands twice in a block');
+    for (let row = 0; row < rowCount; row++) {
+      rows.push(SPAN_COLUMNS.map(([name, type]) => (columns.has(name) ? columns.get(name)?.[row] : defaultOf(type))));
+    }
   }
   return rows;
+}
+
+const TYPES: ReadonlyMap<string, string> = new Map(SPAN_COLUMNS);
+
+function defaultOf(type: string): unknown {
+  if (type.startsWith('Array(')) return [];
+  return type.endsWith('String)') || type === 'String' ? '' : 0;
 }
 
 const DICTIONARY = /LowCardinality\(String\)/;

@@ -1,0 +1,89 @@
+import type { Readable } from 'node:stream';
+
+/** A body that has been read: it can be taken once. */
+export class Body {
+  readonly length: number;
+  /** What was taken from the budget; the caller gives it back when the bytes are no longer needed. */
+  readonly takenBytes: number;
+  #parts: readonly Uint8Array[];
+
+  constructor(parts: readonly Uint8Array[], length: number, takenBytes: number) {
+    this.#parts = parts;
+    this.length = length;
+    this.takenBytes = takenBytes;
+  }
+
+  /**
+   * Its bytes, which stand in `memory` where they had to be joined: they are good until that joins the next. The body
+   * keeps nothing, so that a request that waits for the disk holds no memory for the collection of garbage to look at.
+   */
+  take(memory: BodyMemory): Uint8Array {
+    const [first, ...others] = this.#parts;
+    const bytes = first !== undefined && others.length === 0 ? first : memory.join(this.#parts, this.length);
+    this.#parts = [];
+    return bytes;
+  }
+
+  /** The same in memory of its own. */
+  takeOwn(): Uint8Array {
+    const bytes = Buffer.concat(this.#parts, this.length);
+    this.#parts = [];
+    return bytes;
+  }
+}
+
+/** Larger bodies are joined in memory of their own. */
+const JOINED_BYTES_MAX = 4 * 1024 * 1024;
+
+/** One piece of memory in which one body after the other is joined. */
+export class BodyMemory {
+  #bytes: Buffer = Buffer.alloc(0);
+
+  join(parts: readonly Uint8Array[], length: number): Uint8Array {
+    if (length > JOINED_BYTES_MAX) return Buffer.concat(parts, length);
+    if (length > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
+    let at = 0;
+    for (const part of parts) {
+      this.#bytes.set(part, at);
+      at += part.length;
+    }
+    return this.#bytes.subarray(0, length);
+  }
+}
+
+/**
+ * Hands over the parts of a body as they arrive. Rejects with what `take` throws, and then leaves the rest of the body to
+ * whoever answers; with Node's own error when the connection breaks.
+ */
+export function eachPart(request: Readable, take: (part: Buffer) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const leave = (): void => {
+      request.off('data', onData);
+      request.off('end', onEnd);
+      request.off('error', onError);
+      request.off('close', onClose);
+    };
+    const onData = (part: Buffer): void => {
+      try {
+        take(part);
+      } catch (error) {
+        request.pause();
+        onError(error);
+      }
+    };
+    const onEnd = (): void => {
+      leave();
+      resolve();
+    };
+    const onError = (error: unknown): void => {
+      leave();
+      reject(error);
+    };
+    const onClose = (): void => onError(new Error('the connection has ended before the body'));
+    request.on('data', onData);
+    request.on('end', onEnd);
+    request.on('error', onError);
+    request.on('close', onClose);
+    if (request.destroyed) onClose();
+  });
+}
