@@ -183,6 +183,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         query,
         headlines: new Headlines(limits.query),
         samplingReasonOf: (span) => reasonFor(sampling.controller, span),
+        countedUntil: () => counts.countedUntil(),
         registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),

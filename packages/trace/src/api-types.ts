@@ -14,13 +14,13 @@ export type TimeParameter = string;
 /** What a count over stored spans is worth. */
 export interface Estimate {
   /**
-   * `exact`: everything was kept, or the exact counters of the SDKs answer. `estimated`: from sampling weights. `biased`: of
-   * some spans the weight is not known, and they count 1.
+   * `exact`: everything was kept, or the exact counters of the SDKs answer and all that they count has come. `estimated`: from sampling
+   * weights, or counts of which more may come. `biased`: of some spans the weight is not known, and they count 1.
    */
   readonly basis: 'exact' | 'estimated' | 'biased';
   /**
    * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null where it
-   * cannot be told, as of a biased one.
+   * cannot be told: of a biased one, and of counters of which more may come where no span is kept; there were so many at least.
    */
   readonly relativeError: number | null;
 }
@@ -77,7 +77,8 @@ export interface RequestSeries {
   readonly operation: string | null;
   /**
    * What answered for rate, errors and durations: `counters` where a step or more is told by the SDKs' exact counters, which
-   * count before anything is sampled.
+   * count before anything is sampled. Steps that end in the last half minute or so, or later, are told by spans: counts of them may still
+   * come.
    */
   readonly source: 'spans' | 'counters';
   /** Of the requests of the whole range. */

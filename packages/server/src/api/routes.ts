@@ -10,6 +10,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search.ts';
+import type { CountedUntil } from '../query/series.ts';
 import { findOperations, findServices } from '../query/services.ts';
 import { storyOf } from '../query/story.ts';
 import type { StoredTrace } from '../query/trace.ts';
@@ -41,6 +42,8 @@ export interface ApiRoutesOptions {
   readonly endpoints: EndpointsResponse;
   /** What applications are told now of a span's operation. */
   readonly samplingReasonOf: ReasonOf;
+  /** Asked anew for each question, before the store is. */
+  readonly countedUntil: () => CountedUntil;
   readonly registry: Registry;
 }
 
@@ -50,7 +53,14 @@ const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
 
 /** The questions under `/api/v1/`. */
-export function apiRoutes({ query, headlines, endpoints, samplingReasonOf, registry }: ApiRoutesOptions): Route[] {
+export function apiRoutes({
+  query,
+  headlines,
+  endpoints,
+  samplingReasonOf,
+  countedUntil,
+  registry,
+}: ApiRoutesOptions): Route[] {
   const truncatedTraces = new Counter({
     name: 'throughline_api_truncated_traces_total',
     help: 'Traces that were answered in part, because they have more spans or bytes than are read',
@@ -96,7 +106,7 @@ export function apiRoutes({ query, headlines, endpoints, samplingReasonOf, regis
         return json({ operations } satisfies OperationsResponse);
       },
     }),
-    seriesRoute(context, Date.now),
+    seriesRoute(context, Date.now, countedUntil),
     ...attributeRoutes(context),
     route({
       path: '/api/v1/traces',

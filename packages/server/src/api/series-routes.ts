@@ -1,6 +1,6 @@
 import type { SeriesResponse } from '@throughline/trace';
 import type { QueryContext } from '../query/rows.ts';
-import { findSeries } from '../query/series.ts';
+import { findSeries, type CountedUntil } from '../query/series.ts';
 import { json } from './answer.ts';
 import { anyText, integer, oneOf, optional, time } from './parameters.ts';
 import { Problem } from './problem.ts';
@@ -20,13 +20,18 @@ const HOUR_NS = 3_600_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
 
 /** `now`: milliseconds since the epoch. */
-export function seriesRoute(context: (signal: AbortSignal) => QueryContext, now: () => number): Route {
+export function seriesRoute(
+  context: (signal: AbortSignal) => QueryContext,
+  now: () => number,
+  countedUntil: () => CountedUntil,
+): Route {
   return route({
     path: '/api/v1/series',
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
       'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4 %. Steps of whole ' +
-      'minutes are answered by the exact counters of the SDKs where there are any',
+      'minutes are answered by the exact counters of the SDKs where there are any, and all that they count has had time to ' +
+      'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
     parameters: {
       service: anyText('Only of this service'),
       operation: anyText('Only of this operation'),
@@ -62,7 +67,7 @@ export function seriesRoute(context: (signal: AbortSignal) => QueryContext, now:
           `from, to and step make ${points} steps; accepted are at most ${most} for ${limit} series: ask for longer steps, or less time`,
         );
       }
-      const { series, truncated } = await findSeries(context(signal), {
+      const question = {
         service,
         operation,
         groupBy: groupBy ?? 'service',
@@ -70,7 +75,8 @@ export function seriesRoute(context: (signal: AbortSignal) => QueryContext, now:
         toSecond,
         stepSeconds,
         seriesMax: limit,
-      });
+      };
+      const { series, truncated } = await findSeries(context(signal), question, countedUntil());
       const fromUnixNano = String(BigInt(fromSecond) * SECOND_NS);
       return json({ fromUnixNano, stepSeconds, points, series, truncated } satisfies SeriesResponse);
     },

@@ -231,6 +231,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'Exact counts are handed to the store so often',
       'throughline_counts_spool_sealed_segments_total',
     ],
+    settleMs: [
+      SECOND,
+      HOUR,
+      'Counts answer for a minute so long after its end, and a `segmentAgeMs`; spans answer before',
+      null,
+    ],
     backlogBytesMax: [
       16 * MIB,
       1024 * GIB,

@@ -141,6 +141,18 @@ FROM throughline.counted_${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await counts.drain(5_000);
   });
 
+  it('are whole until a while ago, a longer one for a service that tells seldom, or is silent', async () => {
+    let nowMs = NOW_MS;
+    const counts = await opened({ now: () => nowMs, limits: { segmentAgeMs: 60_000, settleMs: 25_000 } });
+    const behindMs = (service: string): number => nowMs - counts.countedUntil()(service);
+    expect(behindMs('shop')).toBe(85_000);
+    await counts.take(told(5, { windowMs: 90_000 }), true);
+    expect([behindMs('shop'), behindMs('other-shop')]).toEqual([240_000, 85_000]);
+    nowMs += 250_000;
+    expect([behindMs('shop'), behindMs('other-shop')]).toEqual([250_000, 85_000]);
+    await counts.close();
+  });
+
   it('are left to the next message while the disk takes nothing', async () => {
     const counts = await opened({ limits: { segmentAgeMs: 10, waitingMessagesMax: 1 } });
     const spool = join(directory, 'counts/spool');

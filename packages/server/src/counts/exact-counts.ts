@@ -11,6 +11,7 @@ import { LimitCounter } from '../limit-counter.ts';
 import type { Engine } from '../storage/engine.ts';
 import { OTHER } from '../storage/rollups.ts';
 import { countedMinutes } from './counted-minutes.ts';
+import { countedUntil } from './counted-until.ts';
 import { COUNTS_LIMITS, type CountsLimits } from './limits.ts';
 import { CountsMetrics } from './metrics.ts';
 import { nativeRows } from './native-rows.ts';
@@ -58,6 +59,7 @@ export class ExactCounts {
   readonly #metrics: CountsMetrics;
   readonly #limitCounter: LimitCounter;
   #loader: Loader | null = null;
+  readonly #listeningMs: number;
   #waiting: Waiting[] = [];
   #snapshots: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   #running: Promise<void> | null = null;
@@ -67,6 +69,7 @@ export class ExactCounts {
     this.#options = options;
     this.#limits = { ...COUNTS_LIMITS, ...limits };
     this.#now = options.now ?? Date.now;
+    this.#listeningMs = this.#now();
     this.#totals = new Totals(this.#limits);
     this.#totalsPath = join(directory, 'totals.json');
     this.#bounds = new RollupBounds(rollupLimits, this.#now);
@@ -86,6 +89,17 @@ export class ExactCounts {
   /** Of what waits for the store. */
   get status(): SpoolStatus {
     return this.#spool.status;
+  }
+
+  /**
+   * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before the
+   * store is asked.
+   */
+  countedUntil(): (service: string) => number {
+    const nowMs = this.#now();
+    const { segmentAgeMs, settleMs } = this.#limits;
+    const storedMs = nowMs - Math.max(segmentAgeMs, this.status.backlogAgeMs);
+    return countedUntil(this.#totals.heard(), { nowMs, storedMs, listeningMs: this.#listeningMs, settleMs });
   }
 
   /** Recovers what an earlier process left. Call it before anything else. */

@@ -75,6 +75,26 @@ describe('totals', () => {
     expect(recordOf(totals, aMessage([more]), 170_000)).toMatchObject({ fromMs: 160_000, toMs: 170_000 });
   });
 
+  it('know when each process told, and how seldom it does, over a restart too', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    const heard = (): unknown =>
+      [...totals.heard()].map(({ toldMs, heardMs, windowMs }) => [toldMs, heardMs, windowMs]);
+    recordOf(totals, aMessage([aTotal()], { windowMs: 1_000 }), 100_000);
+    expect(heard()).toEqual([[100_000, 100_000, 1_000]]);
+    recordOf(totals, aMessage([], { windowMs: 60_000 }), 160_000);
+    // A message that comes early makes nobody believe that all will.
+    recordOf(totals, aMessage([], { windowMs: 1_000 }), 161_000);
+    expect(heard()).toEqual([[161_000, 161_000, 48_000]]);
+    const restored = new Totals(COUNTS_LIMITS);
+    restored.restore(JSON.parse(JSON.stringify(totals.save())) as SavedTotals);
+    expect([...restored.heard()]).toMatchObject([{ service: 'shop', toldMs: 161_000, windowMs: 48_000 }]);
+    // One that could not be made durable was heard, and has told nothing.
+    const more = aTotal({ requests: 7, durationSumNs: 700, counts: [1, 2, 4] });
+    const record = recordOf(totals, aMessage([more]), 166_000);
+    if (record !== null) totals.undo(record);
+    expect(heard()).toEqual([[161_000, 166_000, 38_400]]);
+  });
+
   it('count a process from now on that has run for long before it is heard of', () => {
     const totals = new Totals(COUNTS_LIMITS);
     const old = aMessage([aTotal()], { uptimeMs: 3_600_001 });

@@ -1,3 +1,5 @@
+import type { HeardProcess } from './counted-until.ts';
+
 /** What a process tells of itself: everything that it has counted since it started, of each operation that it names. */
 export interface CountsMessage {
   readonly service: string;
@@ -48,7 +50,10 @@ export interface TotalsLimits {
 
 /** The totals of one process as they are known. */
 interface ProcessTotals {
+  readonly service: string;
   toldMs: number;
+  heardMs: number;
+  windowMs: number;
   readonly byKey: Map<string, KnownTotal>;
 }
 
@@ -73,6 +78,8 @@ export type Advance =
 
 /** The longest time that counts are spread over, and that a process may have counted before its first message. */
 const SPREAD_MS_MAX = 3_600_000;
+/** A single window says little, since some are short on purpose: a longer one that was known shrinks to this share. */
+const WINDOW_SHRINKS = 0.8;
 /** Where there is no room for a new process, who has been silent for so long is forgotten; looked for so often. */
 const ROOM_LIVE_MS = 3_600_000;
 const ROOM_INTERVAL_MS = 10_000;
@@ -101,6 +108,10 @@ export class Totals {
     return this.#processes.size;
   }
 
+  heard(): Iterable<HeardProcess> {
+    return this.#processes.values();
+  }
+
   /** `nowMs` is since the epoch. Of a message that was handed on, totals that are behind are old news and no contradiction. */
   advance(message: CountsMessage, nowMs: number, isCounted: boolean): Advance {
     const { service, instance } = message;
@@ -127,6 +138,11 @@ export class Totals {
     }
     const { windowMs: toldWindowMs, uptimeMs = toldWindowMs } = message;
     const windowMs = known === undefined ? uptimeMs : nowMs - known.toldMs;
+    const usualMs = Math.min(SPREAD_MS_MAX, Math.max(toldWindowMs, (known?.windowMs ?? 0) * WINDOW_SHRINKS));
+    if (known !== undefined) {
+      known.heardMs = nowMs;
+      known.windowMs = usualMs;
+    }
     if (added.length === 0) {
       // What comes next was counted after this.
       if (known !== undefined) known.toldMs = nowMs;
@@ -137,16 +153,24 @@ export class Totals {
     const isOld = known === undefined && uptimeMs > SPREAD_MS_MAX;
     const number = ++this.#lastNumber;
     const record = { number, service, instance, fromMs, toMs: nowMs, isCounted: isCounted && !isOld, added };
-    this.apply(record);
+    this.#apply(record, usualMs);
     return { kind: 'advanced', record, left, limit };
   }
 
   /** Adds what a record says; one that is known already is left out. */
   apply(record: CountsRecord): void {
+    this.#apply(record, record.toMs - record.fromMs);
+  }
+
+  #apply(record: CountsRecord, windowMs: number): void {
     this.#lastNumber = Math.max(this.#lastNumber, record.number);
     const key = processKey(record.service, record.instance);
     let process = this.#processes.get(key);
-    if (process === undefined) this.#processes.set(key, (process = { toldMs: record.toMs, byKey: new Map() }));
+    if (process === undefined) {
+      const { service, toMs } = record;
+      process = { service, toldMs: toMs, heardMs: toMs, windowMs, byKey: new Map() };
+      this.#processes.set(key, process);
+    }
     process.toldMs = Math.max(process.toldMs, record.toMs);
     for (const total of record.added) this.#add(process, total, 1);
   }
@@ -189,7 +213,7 @@ export class Totals {
     return {
       version: SAVED_VERSION,
       lastNumber: this.#lastNumber,
-      processes: Array.from(this.#processes, ([key, { toldMs, byKey }]) => [
+      processes: Array.from(this.#processes, ([key, { toldMs, windowMs, byKey }]) => [
         key,
         toldMs,
         Array.from(byKey, ([total, { requests, durationSumNs, counts }]) => [
@@ -199,6 +223,7 @@ export class Totals {
           [...counts.keys()],
           [...counts.values()],
         ]),
+        windowMs,
       ]),
     };
   }
@@ -206,7 +231,7 @@ export class Totals {
   /** The number of the last record that it holds. Throws `TypeError` for what `save` has not made. */
   restore(saved: SavedTotals): number {
     if (saved.version !== SAVED_VERSION) throw new TypeError(`version ${String(saved.version)} of totals is not known`);
-    for (const [key, toldMs, totals] of saved.processes) {
+    for (const [key, toldMs, totals, windowMs = 0] of saved.processes) {
       const byKey = new Map<string, KnownTotal>();
       for (const [total, requests, durationSumNs, buckets, counts] of totals) {
         byKey.set(total, {
@@ -215,7 +240,7 @@ export class Totals {
           counts: new Map(buckets.map((bucket, i) => [bucket, counts[i] ?? 0])),
         });
       }
-      this.#processes.set(key, { toldMs, byKey });
+      this.#processes.set(key, { service: serviceOf(key), toldMs, heardMs: toldMs, windowMs, byKey });
       this.#size += byKey.size;
     }
     this.#lastNumber = saved.lastNumber;
@@ -252,6 +277,8 @@ export interface SavedTotals {
       buckets: readonly number[],
       counts: readonly number[],
     ])[],
+    /** Absent in what older collectors have written. */
+    windowMs?: number,
   ])[];
 }
 
@@ -275,6 +302,11 @@ function minus(total: Total, before: KnownTotal): Total | null {
 
 function processKey(service: string, instance: string): string {
   return JSON.stringify([service, instance]);
+}
+
+function serviceOf(key: string): string {
+  const [service] = JSON.parse(key) as [service: string, instance: string];
+  return service;
 }
 
 function totalKey({ startName, name, kind, status }: Pick<Total, 'startName' | 'name' | 'kind' | 'status'>): string {

@@ -4,6 +4,7 @@ import { findSeries } from './series.ts';
 import { findOperations, findServices } from './services.ts';
 import { openTestStore, type TestStore } from './testing/test-store.ts';
 
+const WHOLE = (): number => Infinity;
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
 
 describe('what a count is worth', () => {
@@ -112,15 +113,19 @@ GROUP BY service_number ORDER BY service_number`,
 
   it('hold the true number of requests of an hour, in one answer and in the parts of it', async () => {
     for (const stepSeconds of [60, 3_600]) {
-      const { series } = await findSeries(store.context, {
-        service: null,
-        operation: null,
-        groupBy: 'service',
-        fromSecond: HOUR,
-        toSecond: HOUR + 3_600,
-        stepSeconds,
-        seriesMax: SERVICES,
-      });
+      const { series } = await findSeries(
+        store.context,
+        {
+          service: null,
+          operation: null,
+          groupBy: 'service',
+          fromSecond: HOUR,
+          toSecond: HOUR + 3_600,
+          stepSeconds,
+          seriesMax: SERVICES,
+        },
+        WHOLE,
+      );
       const covered = series.map(({ service, estimatedRequestCount, estimate }) => {
         const estimated = estimatedRequestCount.reduce((sum, count) => sum + count, 0);
         return covers(estimated, estimate.relativeError, trueOf(service).requests);
@@ -144,12 +149,16 @@ GROUP BY service_number ORDER BY service_number`,
 
   it('hide the 99th percentile of fewer than 500 effective requests', async () => {
     const question = { service: null, operation: null, groupBy: 'service', seriesMax: 1 } as const;
-    const { series } = await findSeries(store.context, {
-      ...question,
-      fromSecond: HOUR,
-      toSecond: HOUR + 3_600,
-      stepSeconds: 3_600,
-    });
+    const { series } = await findSeries(
+      store.context,
+      {
+        ...question,
+        fromSecond: HOUR,
+        toSecond: HOUR + 3_600,
+        stepSeconds: 3_600,
+      },
+      WHOLE,
+    );
     expect(series[0]?.p50Ns[0]).not.toBeNull();
     expect(series[0]?.p99Ns[0]).toBeNull();
   });

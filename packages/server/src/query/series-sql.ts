@@ -160,6 +160,10 @@ function named(
   ];
 }
 
+export function pointsOf({ fromSecond, toSecond, stepSeconds }: SeriesQuestion): number {
+  return (toSecond - fromSecond) / stepSeconds;
+}
+
 export function rangeOf({ fromSecond, toSecond }: SeriesQuestion): TimeRange {
   const second = 1_000_000_000n;
   return { fromUnixNano: BigInt(fromSecond) * second, toUnixNano: BigInt(toSecond) * second - 1n };

@@ -16,6 +16,9 @@ const HOURLY: SeriesQuestion = {
   seriesMax: 10,
 };
 
+/** All counts have come. */
+const WHOLE = (): number => Infinity;
+
 let spans = 0;
 const at = (second: number, overrides: Partial<StoredSpan> = {}): StoredSpan =>
   aStoredSpan({
@@ -48,7 +51,7 @@ describe('findSeries', () => {
   afterAll(() => store.close());
 
   it('counts the requests of every service, and errors, with their weights', async () => {
-    const { series, truncated } = await findSeries(store.context, HOURLY);
+    const { series, truncated } = await findSeries(store.context, HOURLY, WHOLE);
     expect(truncated).toBe(false);
     expect(series).toMatchObject([
       {
@@ -64,7 +67,7 @@ describe('findSeries', () => {
   });
 
   it.each([1, 60, 3_600])('has a value for each step of %i s, whichever table it is read from', async (stepSeconds) => {
-    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds, service: 'web' });
+    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds, service: 'web' }, WHOLE);
     const [{ requestCount, p50Ns } = { requestCount: [], p50Ns: [] }] = series;
     expect(requestCount).toHaveLength(3_600 / stepSeconds);
     expect(requestCount.reduce((sum, count) => sum + count, 0)).toBe(101);
@@ -73,7 +76,7 @@ describe('findSeries', () => {
   });
 
   it('is off by at most 4.5 % in a percentile', async () => {
-    const { series } = await findSeries(store.context, { ...HOURLY, service: 'web', operation: 'GET /' });
+    const { series } = await findSeries(store.context, { ...HOURLY, service: 'web', operation: 'GET /' }, WHOLE);
     expect(off(series[0]?.p50Ns[0], 50)).toBeLessThan(0.045);
     expect(off(series[0]?.p90Ns[0], 90)).toBeLessThan(0.045);
     expect(off(series[0]?.p99Ns[0], 99)).toBeLessThan(0.045);
@@ -81,14 +84,17 @@ describe('findSeries', () => {
 
   it('tells the operations of a service apart, and says when there are more than were asked for', async () => {
     const byOperation = { ...HOURLY, groupBy: 'operation', service: 'web' } as const;
-    const { series } = await findSeries(store.context, byOperation);
+    const { series } = await findSeries(store.context, byOperation, WHOLE);
     expect(series.map(({ operation, requestCount }) => [operation, requestCount])).toEqual([
       ['GET /', [100]],
       ['POST /', [1]],
     ]);
-    const first = await findSeries(store.context, { ...byOperation, seriesMax: 1 });
+    const first = await findSeries(store.context, { ...byOperation, seriesMax: 1 }, WHOLE);
     expect(first).toMatchObject({ truncated: true, series: [{ operation: 'GET /', requestCount: [100] }] });
-    expect(await findSeries(store.context, { ...HOURLY, service: "' OR 1" })).toEqual({ series: [], truncated: false });
+    expect(await findSeries(store.context, { ...HOURLY, service: "' OR 1" }, WHOLE)).toEqual({
+      series: [],
+      truncated: false,
+    });
   });
 
   it('asks in SQL as written here', async () => {
@@ -104,6 +110,12 @@ describe('findSeries', () => {
 /** In the first minute of the hour, with durations in the bucket of 1 ms. */
 const counted = (service: string, operation: string, status: number, requests: number, minute = 0): string =>
   `(toDateTime(${HOUR + minute * 60}), '${service}', '${operation}', 1, ${status}, 159, ${requests}, ${requests * 1e6})`;
+
+/** The counts of `web` are whole until a second of the hour, those of the others for all of it. */
+const until =
+  (second: number) =>
+  (service: string): number =>
+    (HOUR + (service === 'web' ? second : 3_600)) * 1000;
 
 const kept = (service: string, count: number, second: number, traceState: string) =>
   Array.from({ length: count }, (_, index) =>
@@ -133,7 +145,7 @@ ${[
   afterAll(() => store.close());
 
   it.each([60, 3_600])('answers what they have counted, exactly, in steps of %i s', async (stepSeconds) => {
-    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds, service: 'web' });
+    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds, service: 'web' }, WHOLE);
     expect(series).toHaveLength(1);
     const [web] = series;
     expect(web).toMatchObject({ source: 'counters', estimate: { basis: 'exact', relativeError: 0 } });
@@ -145,29 +157,56 @@ ${[
 
   it('has operations of which no trace was kept, the most requested first', async () => {
     const byOperation = { ...HOURLY, groupBy: 'operation', service: 'web' } as const;
-    const { series } = await findSeries(store.context, byOperation);
+    const { series } = await findSeries(store.context, byOperation, WHOLE);
     expect(series.map(({ operation, estimatedRequestCount }) => [operation, estimatedRequestCount])).toEqual([
       ['GET /', [1_000]],
       ['GET /rare', [7]],
     ]);
-    const first = await findSeries(store.context, { ...byOperation, seriesMax: 1 });
+    const first = await findSeries(store.context, { ...byOperation, seriesMax: 1 }, WHOLE);
     expect(first).toMatchObject({ truncated: true, series: [{ operation: 'GET /' }] });
   });
 
+  it('is an estimate in steps that end after the counts of their service are whole', async () => {
+    const minutes = { ...HOURLY, stepSeconds: 60 };
+    const of = async (question: SeriesQuestion, second: number) => {
+      const { series } = await findSeries(store.context, question, until(second));
+      return series.find(({ service }) => service === 'web');
+    };
+    expect((await of(minutes, 60))?.estimate).toEqual({ basis: 'exact', relativeError: 0 });
+    // Eight are kept, which stand for 683: there were more, as far as is counted.
+    const open = await of(minutes, 59.999);
+    expect(open?.estimatedRequestCount[0]).toBe(1_007);
+    expect(open?.estimate.basis).toBe('estimated');
+    expect(open?.estimate.relativeError).toBeGreaterThan(0.4);
+    // The minute is over, and the hour is not.
+    expect((await of(HOURLY, 3_599))?.estimate.basis).toBe('estimated');
+    // Of an operation that keeps nothing there are as many as are counted so far, at least.
+    const rare = await of({ ...minutes, groupBy: 'operation', service: 'web', operation: 'GET /rare' }, 0);
+    expect(rare).toMatchObject({ source: 'counters', estimate: { basis: 'estimated', relativeError: null } });
+    expect(rare?.estimatedRequestCount[0]).toBe(7);
+    // What another service waits for makes no difference.
+    const { series } = await findSeries(store.context, { ...minutes, service: 'begun' }, until(0));
+    expect(series).toMatchObject([{ source: 'counters', estimate: { basis: 'exact' } }]);
+  });
+
   it('goes by the spans where these tell of more, and in steps of which nothing was counted', async () => {
-    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'partly' });
+    const { series } = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'partly' }, WHOLE);
     expect(series).toMatchObject([{ source: 'spans', estimate: { basis: 'estimated' } }]);
     expect(series[0]?.estimatedRequestCount[0]).toBe(80);
-    const begun = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'begun' });
+    const begun = await findSeries(store.context, { ...HOURLY, stepSeconds: 60, service: 'begun' }, WHOLE);
     expect(begun.series).toMatchObject([{ source: 'counters', estimate: { basis: 'exact' } }]);
     expect(begun.series[0]?.estimatedRequestCount.slice(0, 3)).toEqual([10, 60, 0]);
     // Shorter steps than a minute are counted by nobody.
-    const short = await findSeries(store.context, {
-      ...HOURLY,
-      stepSeconds: 10,
-      toSecond: HOUR + 120,
-      service: 'begun',
-    });
+    const short = await findSeries(
+      store.context,
+      {
+        ...HOURLY,
+        stepSeconds: 10,
+        toSecond: HOUR + 120,
+        service: 'begun',
+      },
+      WHOLE,
+    );
     expect(short.series).toMatchObject([{ source: 'spans', estimate: { basis: 'estimated' } }]);
   });
 });

@@ -86,6 +86,16 @@ describe('an estimated count', () => {
     );
   });
 
+  it('says what is counted already, and what is not', () => {
+    const counted = { ...anEstimate('estimated', 0.01), isCounted: true };
+    expect(explainEstimate(counted, 'request')).toBe(
+      'About 12,340 requests, counted by the applications, and where that is still to come estimated from stored spans: 12,217 to 12,463 with 95 % confidence.',
+    );
+    expect(explainEstimate({ ...anEstimate('estimated', null), isCounted: true }, 'request')).toBe(
+      'At least 12,340 requests, as counted by the applications. What they count last is still to come.',
+    );
+  });
+
   it('never puts the low end below what is stored', () => {
     expect(explainEstimate(anEstimate('estimated', 1.9), 'span')).toContain(': 617 to 35,786 with');
   });

@@ -47,9 +47,11 @@ export function rateText(perSecond: number): string {
 export interface CountEstimate {
   /** What is stored. */
   readonly stored: number;
-  /** Σ sampling weight. */
+  /** Σ sampling weight, or what counters tell. */
   readonly estimated: number;
   readonly estimate: Estimate;
+  /** A part of it at least is counted by the applications. */
+  readonly isCounted?: boolean;
 }
 
 /** The count as it is shown: `12,345` where it is exact, else `≈12.3k`. */
@@ -68,17 +70,29 @@ export function relativeErrorText({ relativeError }: Estimate): string {
 }
 
 /** In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun`: in the singular. */
-export function explainEstimate({ stored, estimated, estimate }: CountEstimate, noun: string): string {
+export function explainEstimate({ stored, estimated, estimate, isCounted }: CountEstimate, noun: string): string {
   const { basis, relativeError } = estimate;
   if (basis === 'exact') return '';
+  if (isCounted === true && basis === 'estimated') return explainCounted(estimated, relativeError, noun);
   const total = `About ${countOf(Math.round(estimated), noun)}, estimated from ${countOf(stored, 'stored one')}`;
   if (basis === 'biased') {
     return `${total}. The sampling weight of some is unknown: each of those counts as one, so there may have been more.`;
   }
   if (relativeError === null) return `${total} and their sampling weights.`;
-  const low = countText(Math.max(stored, Math.round(estimated * (1 - relativeError))));
-  const high = countText(Math.round(estimated * (1 + relativeError)));
-  return `${total} and their sampling weights: ${low} to ${high} with 95 % confidence.`;
+  const low = Math.max(stored, Math.round(estimated * (1 - relativeError)));
+  return `${total} and their sampling weights: ${intervalText(low, estimated, relativeError)}.`;
+}
+
+function explainCounted(estimated: number, relativeError: number | null, noun: string): string {
+  const total = countOf(Math.round(estimated), noun);
+  if (relativeError === null)
+    return `At least ${total}, as counted by the applications. What they count last is still to come.`;
+  const interval = intervalText(Math.round(estimated * (1 - relativeError)), estimated, relativeError);
+  return `About ${total}, counted by the applications, and where that is still to come estimated from stored spans: ${interval}.`;
+}
+
+function intervalText(low: number, estimated: number, relativeError: number): string {
+  return `${countText(low)} to ${countText(Math.round(estimated * (1 + relativeError)))} with 95 % confidence`;
 }
 
 /** `1.2 % to 4 %`, of shares from 0 to 1; '' where there is no interval. */

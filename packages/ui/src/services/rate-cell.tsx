@@ -33,8 +33,10 @@ export function RateCell({ service, rate, isLoading }: RateCellProps) {
     );
   }
   if (rate === null) return <span className={styles['none']}>0/s</span>;
+  const { isCounted, estimate } = rate.count;
+  const isAllCounted = isCounted === true && estimate.basis === 'exact';
   return (
-    <span className={styles['rate']} title={rate.isCounted ? 'Counted by the applications, sampled or not' : undefined}>
+    <span className={styles['rate']} title={isAllCounted ? 'Counted by the applications, sampled or not' : undefined}>
       <Sparkline values={rate.perStep} />
       <EstimatedCount
         count={rate.count}

@@ -32,7 +32,7 @@ describe('the rate of requests', () => {
   it('goes over all that was asked for, up to now', () => {
     const nowMs = (fromSeconds + 150) * 1_000;
     const rate = requestRates(answer, nowMs).get('web');
-    expect(rate?.count).toEqual({ stored: 45, estimated: 180, estimate: answer.series[0]?.estimate });
+    expect(rate?.count).toEqual({ stored: 45, estimated: 180, estimate: answer.series[0]?.estimate, isCounted: false });
     expect(rate?.seconds).toBe(150);
     expect(rate && perSecond(rate, 0)).toBeCloseTo(180 / 150, 9);
   });

@@ -9,8 +9,6 @@ export interface RequestRate {
   readonly untilMs: number;
   /** Requests of each step that is over, the latest last. */
   readonly perStep: readonly number[];
-  /** By the applications themselves, whatever is sampled. */
-  readonly isCounted: boolean;
 }
 
 /** The rates of services by name; one that is not in the answer had no request. `nowMs`: when it was answered. */
@@ -30,12 +28,16 @@ export function perSecond({ count, seconds, untilMs }: RequestRate, firstSeenMs:
   return count.estimated / Math.min(seconds, Math.max(secondsMin, (untilMs - firstSeenMs) / 1_000));
 }
 
-function rateOf(series: RequestSeries): Pick<RequestRate, 'count' | 'perStep' | 'isCounted'> {
+function rateOf(series: RequestSeries): Pick<RequestRate, 'count' | 'perStep'> {
   const { requestCount, estimatedRequestCount, estimate } = series;
   return {
-    count: { stored: sum(requestCount), estimated: sum(estimatedRequestCount), estimate },
+    count: {
+      stored: sum(requestCount),
+      estimated: sum(estimatedRequestCount),
+      estimate,
+      isCounted: series.source === 'counters',
+    },
     perStep: series.estimatedRequestCount.slice(0, -1),
-    isCounted: series.source === 'counters',
   };
 }
 

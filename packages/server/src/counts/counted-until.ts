@@ -1,0 +1,51 @@
+import { OTHER } from '../storage/rollups.ts';
+
+/** A process, as far as what it tells shows. */
+export interface HeardProcess {
+  readonly service: string;
+  /** What it counted before is noted; milliseconds since the epoch. */
+  readonly toldMs: number;
+  /** Of its last message, noted or not. */
+  readonly heardMs: number;
+  /** The time between its messages. */
+  readonly windowMs: number;
+}
+
+export interface CountedUntilOptions {
+  /** Milliseconds since the epoch, as all moments here. */
+  readonly nowMs: number;
+  /** What was told before it is in the store. */
+  readonly storedMs: number;
+  /** Since when this collector listens: before, nobody could tell it anything. */
+  readonly listeningMs: number;
+  /** What ended so long before `storedMs` has been told by processes that tell in the usual time. */
+  readonly settleMs: number;
+}
+
+/** A process that has been silent for this, and for so many of its windows, has ended: what it had not told never comes. */
+const ENDED_MS = 60_000;
+const ENDED_WINDOWS = 3;
+/** From a message to the one before there are up to so many windows: times between messages vary by a fifth. */
+const WINDOWS_BETWEEN = 2;
+
+/**
+ * Until when the exact counts of a service are whole, in milliseconds since the epoch: what ended before has been told by its
+ * processes, and is stored. Processes that tell seldom hold it back, and those that are silent without having ended.
+ */
+export function countedUntil(
+  processes: Iterable<HeardProcess>,
+  { nowMs, storedMs, listeningMs, settleMs }: CountedUntilOptions,
+): (service: string) => number {
+  const settledMs = storedMs - settleMs;
+  const heldBack = new Map<string, number>();
+  let first = settledMs;
+  for (const { service, toldMs, heardMs, windowMs } of processes) {
+    const silentMs = nowMs - Math.max(heardMs, listeningMs);
+    if (silentMs > Math.max(ENDED_MS, ENDED_WINDOWS * windowMs)) continue;
+    const untilMs = Math.min(toldMs, storedMs - WINDOWS_BETWEEN * windowMs);
+    if (untilMs >= (heldBack.get(service) ?? settledMs)) continue;
+    heldBack.set(service, untilMs);
+    first = Math.min(first, untilMs);
+  }
+  return (service) => (service === OTHER ? first : (heldBack.get(service) ?? settledMs));
+}

@@ -1,0 +1,167 @@
+import type { Estimate, RequestSeries } from '@throughline/trace';
+import { BUCKETS_AN_OCTAVE } from '../storage/rollups.ts';
+import { effectiveNumber, errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
+import type { JsonRow } from './rows.ts';
+import { pointsOf, type SeriesQuestion } from './series-sql.ts';
+import type { Weights } from './weights.ts';
+
+/**
+ * One series out of its rows of `seriesSql`, a row for each step with requests. Steps that end by `countedUntilMs` (since the epoch)
+ * have all that is counted of them; of later ones counts may still come.
+ */
+export function seriesFrom(
+  question: SeriesQuestion,
+  rows: readonly JsonRow[],
+  weights: Weights,
+  countedUntilMs: number,
+): RequestSeries {
+  const service = rows[0]?.text(0) ?? '';
+  const grouped = rows[0]?.text(1) ?? '';
+  const series = empty(service, question.groupBy === 'operation' ? grouped : null, pointsOf(question));
+  const weigh: Weigh = (spans, weight) => weights.of(service, question.operation ?? grouped, spans, weight);
+  const steps = rows.map((row) => stepOf(row, question, weigh, countedUntilMs));
+  const hasUnseen = tellOfMore(steps, weigh);
+  const isSampled = weigh(0, 1).variance > 0;
+  const uncertain = { rows: 0, weight: 0 };
+  for (const step of steps) {
+    const { point, rows: spans, counted, isWhole, weighed } = step;
+    // What is counted so far is less than there was. It says more than the spans only where these do not tell of all requests.
+    const byCounters = isWhole
+      ? areCountedOn(counted, weighed)
+      : (hasUnseen || isSampled) && isMore(counted, weighed.count);
+    if (byCounters) series.source = 'counters';
+    series.requestCount[point] = spans;
+    series.errorCount[point] = step.errors;
+    series.estimatedRequestCount[point] = byCounters ? counted : weighed.count;
+    series.estimatedErrorCount[point] = byCounters ? step.countedErrors : step.errorWeight;
+    setPercentiles(
+      series,
+      point,
+      byCounters ? step.countedBuckets : step.buckets,
+      byCounters || isKnownWell(spans, weighed),
+    );
+    if (byCounters && isWhole) continue;
+    uncertain.rows += spans;
+    uncertain.weight += byCounters ? counted : weighed.count;
+  }
+  const isOpen = steps.some(({ isWhole }) => !isWhole);
+  return {
+    ...series,
+    ...worthOf(series, weigh(uncertain.rows, uncertain.weight), uncertain.rows, isOpen && hasUnseen),
+  };
+}
+
+/** What spans weigh, as an estimate: so many rows with this Σ weight. */
+type Weigh = (rows: number, weight: number) => Weighed;
+
+interface Step {
+  readonly point: number;
+  /** Whether all is there that is counted of it. */
+  readonly isWhole: boolean;
+  readonly rows: number;
+  readonly errors: number;
+  readonly weighed: Weighed;
+  readonly errorWeight: number;
+  readonly buckets: JsonRow;
+  readonly counted: number;
+  readonly countedErrors: number;
+  readonly countedBuckets: JsonRow;
+}
+
+function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuestion, weigh: Weigh, countedUntilMs: number): Step {
+  const second = row.number(2);
+  return {
+    point: (second - fromSecond) / stepSeconds,
+    isWhole: (second + stepSeconds) * 1000 <= countedUntilMs,
+    rows: row.number(3),
+    errors: row.number(4),
+    weighed: weigh(row.number(3), row.number(5)),
+    errorWeight: row.number(6),
+    buckets: row.array(7),
+    counted: row.number(8),
+    countedErrors: row.number(9),
+    countedBuckets: row.array(10),
+  };
+}
+
+/**
+ * Whether the exact counters answer for a step of which they are whole. They do not where spans tell of clearly more requests: then
+ * some processes tell no counts, or ended before they told their last. Counts of single messages fall to the minutes on both
+ * sides of their end by time, and may be off by chance there.
+ */
+function areCountedOn(counted: number, { count, variance }: Weighed): boolean {
+  return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
+}
+
+/** Whether the counters tell of requests of which no span does, over all steps: in one alone, that may be by chance. */
+function tellOfMore(steps: readonly Step[], weigh: Weigh): boolean {
+  const { count, variance } = weigh(sum(steps.map(({ rows }) => rows)), sum(steps.map(({ weighed }) => weighed.count)));
+  return isMore(sum(steps.map(({ counted }) => counted)), count + 4 * Math.sqrt(variance));
+}
+
+function isMore(counted: number, weight: number): boolean {
+  return counted > 0 && counted - Math.sqrt(counted) >= weight;
+}
+
+/** There were so many at least, and how many more cannot be told. */
+const AT_LEAST: Estimate = { basis: 'estimated', relativeError: null };
+
+/** What whole counts answered is exact: only the other steps may be off, which have so many rows and are worth `uncertain`. */
+function worthOf(
+  { estimatedRequestCount, estimatedErrorCount }: Steps,
+  uncertain: Weighed,
+  rows: number,
+  isMoreToCome: boolean,
+): Pick<RequestSeries, 'estimate' | 'errorRateInterval'> {
+  const { variance } = uncertain;
+  const count = sum(estimatedRequestCount);
+  const errors = sum(estimatedErrorCount);
+  const unknown = rows > 0 ? uncertain.unknown : 0;
+  if (isMoreToCome && unknown === 0 && variance === 0) {
+    return { estimate: AT_LEAST, errorRateInterval: errorRateInterval(errors, { count, variance, unknown: count }) };
+  }
+  const weighed = { count, variance, unknown };
+  return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(errors, weighed) };
+}
+
+/** A percentile of fewer that are kept by chance is off by far: 53 % at 100, 10 % at 1,000. */
+const P99_REQUESTS_MIN = 500;
+
+function isKnownWell(rows: number, weighed: Weighed): boolean {
+  if (weighed.unknown > 0 && rows < P99_REQUESTS_MIN) return false;
+  return effectiveNumber(weighed) >= P99_REQUESTS_MIN;
+}
+
+function setPercentiles(series: Steps, point: number, buckets: JsonRow, isP99Known: boolean): void {
+  series.p50Ns[point] = middleOf(buckets.number(0));
+  series.p90Ns[point] = middleOf(buckets.number(1));
+  series.p99Ns[point] = isP99Known ? middleOf(buckets.number(2)) : null;
+}
+
+/** The duration in the middle of a bucket, in nanoseconds. */
+function middleOf(bucket: number): string {
+  return String(Math.round(2 ** ((bucket + 0.5) / BUCKETS_AN_OCTAVE)));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+type Steps = ReturnType<typeof empty>;
+
+function empty(service: string, operation: string | null, points: number) {
+  const zeros = (): number[] => Array.from({ length: points }, () => 0);
+  const nulls = (): (string | null)[] => Array.from({ length: points }, () => null);
+  return {
+    service,
+    operation,
+    source: 'spans' as RequestSeries['source'],
+    requestCount: zeros(),
+    errorCount: zeros(),
+    estimatedRequestCount: zeros(),
+    estimatedErrorCount: zeros(),
+    p50Ns: nulls(),
+    p90Ns: nulls(),
+    p99Ns: nulls(),
+  };
+}
