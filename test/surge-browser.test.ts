@@ -86,6 +86,11 @@ describe.skipIf(!chromiumPath)('the page of services while their load rises a hu
     run(0);
     for (const { tracer } of services) await tracer.flush();
     await eventually('all spans are stored', () => isSpoolEmpty(collector));
+    const { services: stored } = await ask<ServicesResponse>('/services');
+    const exported = services.map(({ name, tracer }) => [name, tracer.stats().exported]);
+    expect(new Map(stored.map(({ name, spanCount }) => [name, spanCount]))).toEqual(
+      new Map(exported as [string, number][]),
+    );
     const openedMs = Date.now();
     await page.goto(`${collector.apiUrl}/services`);
     for (const { name, done } of services) {

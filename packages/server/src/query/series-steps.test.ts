@@ -2,6 +2,7 @@ import type { RequestSeries } from '@throughline/trace';
 import { describe, expect, it } from 'vitest';
 import { JsonRow } from './rows.ts';
 import { seriesFrom } from './series-steps.ts';
+import { prng } from './testing/prng.ts';
 import { Weights } from './weights.ts';
 
 /** A whole hour. */
@@ -58,6 +59,22 @@ describe('a step whose counts may still come', () => {
     expect(series.estimate.basis).toBe('estimated');
     expect(series.estimate.relativeError).toBeCloseTo(own / 3, 2);
     expect(answered([past, past], 2, SURGE_VARIANCE).estimate).toEqual(EXACT);
+  });
+
+  it.each([0, 0.5, 0.95])('has an interval that holds the truth in 95 of 100 cases, with %d of it counted', (share) => {
+    const random = prng(7);
+    const weight = 50;
+    const requests = 5_000;
+    const covered = Array.from({ length: 1_000 }, () => {
+      let rows = 0;
+      for (let each = 0; each < requests; each++) if (random() < 1 / weight) rows++;
+      const past: Minute = { rows: 100, weight: 100 * weight, counted: requests };
+      const open: Minute = { rows, weight: rows * weight, counted: share * requests };
+      const { estimate, estimatedRequestCount } = answered([past, open], 1, weight);
+      const estimated = estimatedRequestCount.reduce((sum, count) => sum + count, 0);
+      return Math.abs(estimated - 2 * requests) <= estimated * (estimate.relativeError ?? Number.NaN);
+    });
+    expect(covered.filter(Boolean).length).toBeGreaterThan(930);
   });
 
   it('is exact where every span was kept', () => {

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXTENT_SQL } from './search-windows.ts';
 import { findOperations, findServices, operationsSql, servicesSql } from './services.ts';
+import { prng } from './testing/prng.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { weightsSql } from './weights.ts';
@@ -147,17 +148,6 @@ describe('ranges that are longer than a step of the rollup', () => {
     );
   });
 });
-
-/** mulberry32: numbers of 0 to 1. */
-function prng(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(state ^ (state >>> 15), state | 1);
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61);
-    return ((bits ^ (bits >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 describe('the SQL of the smaller questions', () => {
   it('reads as written here', async () => {
