@@ -1,4 +1,5 @@
-import type { CountsRecord, Total } from './totals.ts';
+import type { Total } from './total.ts';
+import type { CountsRecord } from './totals.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -2,7 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { countedMinutes } from './counted-minutes.ts';
 import { COUNTS_LIMITS } from './limits.ts';
-import { Totals, type CountsMessage, type CountsRecord, type SavedTotals, type Total } from './totals.ts';
+import type { Total } from './total.ts';
+import { Totals, type CountsMessage, type CountsRecord, type SavedTotals } from './totals.ts';
 
 const aTotal = (given: Partial<Total> = {}): Total => ({
   startName: 'GET',
@@ -85,6 +86,10 @@ describe('totals', () => {
     // A message that comes early makes nobody believe that all will.
     recordOf(totals, aMessage([], { windowMs: 1_000 }), 161_000);
     expect(heard()).toEqual([[161_000, 161_000, 48_000]]);
+    // The first message of all comes soon.
+    const slow = new Totals(COUNTS_LIMITS);
+    recordOf(slow, aMessage([aTotal()], { windowMs: 120_000, uptimeMs: 120_000 }), 120_000);
+    expect([...slow.heard()]).toMatchObject([{ windowMs: 600_000 }]);
     const restored = new Totals(COUNTS_LIMITS);
     restored.restore(JSON.parse(JSON.stringify(totals.save())) as SavedTotals);
     expect([...restored.heard()]).toMatchObject([{ service: 'shop', toldMs: 161_000, windowMs: 48_000 }]);

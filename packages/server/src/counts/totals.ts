@@ -1,4 +1,5 @@
 import type { HeardProcess } from './counted-until.ts';
+import { minus, totalKey, type KnownTotal, type Total } from './total.ts';
 
 /** What a process tells of itself: everything that it has counted since it started, of each operation that it names. */
 export interface CountsMessage {
@@ -10,23 +11,6 @@ export interface CountsMessage {
   /** For how long it has counted; undefined where it does not say. */
   readonly uptimeMs?: number | undefined;
   readonly totals: readonly Total[];
-}
-
-/** Requests of one operation, kind and status. */
-export interface Total {
-  /** The operation, as its spans start. */
-  readonly startName: string;
-  /** As they end. */
-  readonly name: string;
-  /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
-  readonly kind: number;
-  /** 0 unset, 1 ok, 2 error. */
-  readonly status: number;
-  readonly requests: number;
-  readonly durationSumNs: number;
-  /** OTLP's exponential histogram of scale 3 over nanoseconds: the index of the first bucket, and what is in each. */
-  readonly offset: number;
-  readonly counts: readonly number[];
 }
 
 /** What a message added. Its requests started to be counted at `fromMs` and ended by `toMs`, since the epoch. */
@@ -57,13 +41,6 @@ interface ProcessTotals {
   readonly byKey: Map<string, KnownTotal>;
 }
 
-interface KnownTotal {
-  requests: number;
-  durationSumNs: number;
-  /** By bucket. */
-  readonly counts: Map<number, number>;
-}
-
 /** `refused`: the message contradicts an earlier one of its process; nothing of it counts. */
 export type Advance =
   | {
@@ -80,6 +57,8 @@ export type Advance =
 const SPREAD_MS_MAX = 3_600_000;
 /** A single window says little, since some are short on purpose: a longer one that was known shrinks to this share. */
 const WINDOW_SHRINKS = 0.8;
+/** The first message of a process comes so many times sooner than later ones. */
+const FIRST_SOONER = 5;
 /** Where there is no room for a new process, who has been silent for so long is forgotten; looked for so often. */
 const ROOM_LIVE_MS = 3_600_000;
 const ROOM_INTERVAL_MS = 10_000;
@@ -138,7 +117,9 @@ export class Totals {
     }
     const { windowMs: toldWindowMs, uptimeMs = toldWindowMs } = message;
     const windowMs = known === undefined ? uptimeMs : nowMs - known.toldMs;
-    const usualMs = Math.min(SPREAD_MS_MAX, Math.max(toldWindowMs, (known?.windowMs ?? 0) * WINDOW_SHRINKS));
+    const isFirst = known === undefined && message.uptimeMs === toldWindowMs;
+    const atLeastMs = isFirst ? toldWindowMs * FIRST_SOONER : (known?.windowMs ?? 0) * WINDOW_SHRINKS;
+    const usualMs = Math.min(SPREAD_MS_MAX, Math.max(toldWindowMs, atLeastMs));
     if (known !== undefined) {
       known.heardMs = nowMs;
       known.windowMs = usualMs;
@@ -282,24 +263,6 @@ export interface SavedTotals {
   ])[];
 }
 
-/** What came to be counted since; null where there is less of anything than there was. */
-function minus(total: Total, before: KnownTotal): Total | null {
-  const counts = total.counts.map((count, index) => count - (before.counts.get(total.offset + index) ?? 0));
-  const end = total.offset + total.counts.length;
-  for (const [bucket, count] of before.counts) {
-    if (count > 0 && (bucket < total.offset || bucket >= end)) return null;
-  }
-  const requests = total.requests - before.requests;
-  const durationSumNs = total.durationSumNs - before.durationSumNs;
-  if (requests < 0 || durationSumNs < 0 || counts.some((count) => count < 0)) return null;
-  const first = Math.max(
-    0,
-    counts.findIndex((count) => count > 0),
-  );
-  const last = counts.findLastIndex((count) => count > 0);
-  return { ...total, requests, durationSumNs, offset: total.offset + first, counts: counts.slice(first, last + 1) };
-}
-
 function processKey(service: string, instance: string): string {
   return JSON.stringify([service, instance]);
 }
@@ -307,8 +270,4 @@ function processKey(service: string, instance: string): string {
 function serviceOf(key: string): string {
   const [service] = JSON.parse(key) as [service: string, instance: string];
   return service;
-}
-
-function totalKey({ startName, name, kind, status }: Pick<Total, 'startName' | 'name' | 'kind' | 'status'>): string {
-  return JSON.stringify([kind, status, startName, name]);
 }

@@ -1,0 +1,52 @@
+/** Requests of one operation, kind and status. */
+export interface Total {
+  /** The operation, as its spans start. */
+  readonly startName: string;
+  /** As they end. */
+  readonly name: string;
+  /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
+  readonly kind: number;
+  /** 0 unset, 1 ok, 2 error. */
+  readonly status: number;
+  readonly requests: number;
+  readonly durationSumNs: number;
+  /** OTLP's exponential histogram of scale 3 over nanoseconds: the index of the first bucket, and what is in each. */
+  readonly offset: number;
+  readonly counts: readonly number[];
+}
+
+/** As it was told last. */
+export interface KnownTotal {
+  requests: number;
+  durationSumNs: number;
+  /** By bucket. */
+  readonly counts: Map<number, number>;
+}
+
+/** What came to be counted since; null where there is less of anything than there was. */
+export function minus(total: Total, before: KnownTotal): Total | null {
+  const counts = total.counts.map((count, index) => count - (before.counts.get(total.offset + index) ?? 0));
+  const end = total.offset + total.counts.length;
+  for (const [bucket, count] of before.counts) {
+    if (count > 0 && (bucket < total.offset || bucket >= end)) return null;
+  }
+  const requests = total.requests - before.requests;
+  const durationSumNs = total.durationSumNs - before.durationSumNs;
+  if (requests < 0 || durationSumNs < 0 || counts.some((count) => count < 0)) return null;
+  const first = Math.max(
+    0,
+    counts.findIndex((count) => count > 0),
+  );
+  const last = counts.findLastIndex((count) => count > 0);
+  return { ...total, requests, durationSumNs, offset: total.offset + first, counts: counts.slice(first, last + 1) };
+}
+
+/** One and the same in all messages of a process. */
+export function totalKey({
+  startName,
+  name,
+  kind,
+  status,
+}: Pick<Total, 'startName' | 'name' | 'kind' | 'status'>): string {
+  return JSON.stringify([kind, status, startName, name]);
+}
