@@ -88,3 +88,19 @@ export async function drained(collector, timeoutMs) {
     await delay(20);
   }
 }
+
+/** An engine that takes less of a core than this does nothing but wait. */
+const IDLE_SHARE = 0.1;
+const MERGES_TIMEOUT_MS = 180_000;
+
+/** Waits until the engine has merged what it wants to merge. Answers how long that took, in ms. */
+export async function mergesEnded(enginePid) {
+  const begin = performance.now();
+  for (;;) {
+    const before = cpuUs(enginePid);
+    await delay(1_000);
+    const elapsedMs = performance.now() - begin;
+    if (cpuUs(enginePid) - before < IDLE_SHARE * 1e6) return elapsedMs;
+    if (elapsedMs > MERGES_TIMEOUT_MS) throw new Error('the engine went on merging');
+  }
+}

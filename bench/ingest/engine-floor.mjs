@@ -2,20 +2,17 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp-decoder.js';
 import { ByteBuffer } from '../../packages/server/dist/ingest/growable.js';
 import { Refusals } from '../../packages/server/dist/ingest/ingest.js';
 import { writeNativeBlock } from '../../packages/server/dist/ingest/native-block.js';
 import { SpanBlock } from '../../packages/server/dist/ingest/span-block.js';
 import { EmbeddedEngine } from '../../packages/server/dist/storage/embedded.js';
-import { cpuUs } from './collector.mjs';
+import { cpuUs, mergesEnded } from './collector.mjs';
 import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
 
 const silent = { debug() {}, error: console.error };
 const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))('prom-client');
-/** Merges that the inserts have caused belong to them. */
-const MERGE_MS = 2_000;
 
 /** Opens the engine on a store; answers it with the process id of its process. */
 export async function openEngine(directory) {
@@ -53,7 +50,8 @@ export async function measureFloor(directory, rowsAFile, rows) {
       writeFileSync(file, native.content());
       await engine.insertNativeFile('spans', file, `floor-${number}`);
     }
-    await delay(MERGE_MS);
+    // Merges that the inserts have caused belong to them.
+    await mergesEnded(pid);
     return { cpuUsASpan: (cpuUs(pid) - begin) / inserted, spans: inserted, fileBytes: statSync(file).size };
   } finally {
     await engine.close();

@@ -62,7 +62,7 @@ export interface SpoolLimits {
 export const SPOOL_LIMITS: SpoolLimits = {
   segmentBytesMax: 48 * 1024 * 1024,
   segmentRowsMax: 150_000,
-  segmentAgeMs: 200,
+  segmentAgeMs: 400,
   backlogBytesMax: 2 * 1024 * 1024 * 1024,
   writeRetryMs: 500,
 };

@@ -18,8 +18,8 @@ export interface Capabilities {
   readonly viewsOfSubqueries: boolean;
   /** Changes of stored columns that are not waited for. */
   readonly mutationsInBackground: boolean;
-  /** A choice of how the strings of a part are laid out. */
-  readonly stringStreams: boolean;
+  /** Settings of a table for how its parts lay strings out and when they are merged. */
+  readonly partTuning: boolean;
   /** Inserts that are synced to the disk before they are answered. */
   readonly syncedInserts: boolean;
   /** A repeat of an insert with the same token stores nothing, in the table and in its materialized views. */
@@ -43,7 +43,7 @@ export function capabilitiesOf(version: string): Capabilities {
     viewsOfSubqueries: since(20, 1),
     // `alter_sync` had another name before.
     mutationsInBackground: since(22, 8),
-    stringStreams: since(25, 10),
+    partTuning: since(25, 10),
     syncedInserts: since(20, 10),
     deduplicationTokens: since(22, 2),
   };

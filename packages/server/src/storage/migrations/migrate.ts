@@ -8,7 +8,7 @@ import { createRollups } from './0003-rollups.ts';
 import { createWeights } from './0004-weights.ts';
 import { createCounted } from './0005-counted.ts';
 import { weighAttributes } from './0006-attribute-weights.ts';
-import { narrowRepeatedValues } from './0007-repeated-values.ts';
+import { cheapenInserts } from './0007-cheaper-inserts.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
@@ -19,7 +19,7 @@ export const MIGRATIONS: readonly Migration[] = [
   createWeights,
   createCounted,
   weighAttributes,
-  narrowRepeatedValues,
+  cheapenInserts,
 ];
 
 /** The ClickHouse whose statements a checksum is made of. */
