@@ -3,11 +3,13 @@ import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
 import { lastRanges } from '../explore/time-range.ts';
+import { classNames } from '../parts/class-names.ts';
 import { countOf, countText, estimatedText, shareIntervalText, shareText } from '../parts/count-text.ts';
 import { EstimatedCount } from '../parts/estimated-count.tsx';
 import { Moment } from '../parts/moment.tsx';
 import page from '../parts/page.module.css';
 import { Skeleton } from '../parts/skeleton.tsx';
+import table from '../parts/table.module.css';
 import { useNow } from '../parts/use-now.ts';
 import { unixMs } from '../time/moment-text.ts';
 import { RateCell } from './rate-cell.tsx';
@@ -27,7 +29,11 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
   const isExact = services.every(({ estimate }) => estimate.basis === 'exact');
   return (
     <div className={page['card']}>
-      <table className={styles['table']} data-exact={isExact} data-exact-rates={rates.areExact}>
+      <table
+        className={classNames(table['table'], styles['table'])}
+        data-exact={isExact}
+        data-exact-rates={rates.areExact}
+      >
         <caption className={page['hidden']}>Services that have sent spans</caption>
         <thead>
           <tr>

@@ -1,7 +1,9 @@
 import type { SampledOperation } from '@throughline/trace';
+import { classNames } from '../parts/class-names.ts';
 import { rateText } from '../parts/count-text.ts';
 import page from '../parts/page.module.css';
 import { keptText, probabilityText } from '../parts/probability-text.ts';
+import table from '../parts/table.module.css';
 import { useNow } from '../parts/use-now.ts';
 import { ServiceName } from '../services/service-name.tsx';
 import { lengthText } from '../time/length-text.ts';
@@ -19,7 +21,7 @@ const kinds = ['internal', 'server', 'client', 'producer', 'consumer'];
 
 export function SamplingTable({ services, slots }: SamplingTableProps) {
   return (
-    <table className={styles['table']}>
+    <table className={classNames(table['table'], styles['table'])}>
       <caption className={page['hidden']}>What applications are told to keep of each operation, and why</caption>
       <thead>
         <tr>
