@@ -192,8 +192,9 @@ async function measureOnce(directory) {
       await collector.stop();
     }
     const sent = [saturated, atRate, ...Object.values(others)].reduce((sum, { spans }) => sum + spans, 0);
-    const diskBytesASpan = await countStored(data, sent);
+    // Before the store is opened again, which deletes files.
     const floor = await measureFloor(directory, saturated.rowsASegment, saturated.spans);
+    const diskBytesASpan = await countStored(data, sent);
     const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
     return {
       spansASecond: saturated.spansASecond,
@@ -225,27 +226,36 @@ function freeDisk(directory) {
   }
 }
 
-const rounds = [];
-const root = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
-try {
-  for (let count = 0; count < ROUNDS; count++) rounds.push(await measureOnce(mkdtempSync(join(root, 'round-'))));
-} finally {
-  rmSync(root, { recursive: true, force: true });
+/** Medians of the rounds so far, against the goals. */
+function resultsOf(rounds) {
+  return Object.entries(GOALS).map(([key, [name, bound, goal]]) => {
+    const value = median(rounds.map((figures) => figures[key]));
+    const met = bound === 'min' ? value >= goal : value <= goal;
+    return { name, goal: `${bound === 'min' ? '≥' : '≤'} ${goal}`, measured: round(value, value < 100 ? 2 : 0), met };
+  });
 }
 
-const results = Object.entries(GOALS).map(([key, [name, bound, goal]]) => {
-  const value = median(rounds.map((figures) => figures[key]));
-  const met = bound === 'min' ? value >= goal : value <= goal;
-  return { name, goal: `${bound === 'min' ? '≥' : '≤'} ${goal}`, measured: round(value, value < 100 ? 2 : 0), met };
-});
-console.table(results);
-console.log(JSON.stringify(rounds.at(-1).details, null, 1));
-if (values.json !== undefined) {
+function keep(rounds) {
+  if (values.json === undefined) return;
   const machine = {
     node: process.version,
     cpu: cpus()[0]?.model,
     cores: cpus().length,
     date: new Date().toISOString(),
   };
-  writeFileSync(values.json, `${JSON.stringify({ machine, seconds: SECONDS, results, rounds }, null, 2)}\n`);
+  const kept = { machine, seconds: SECONDS, results: resultsOf(rounds), rounds };
+  writeFileSync(values.json, `${JSON.stringify(kept, null, 2)}\n`);
 }
+
+const rounds = [];
+const root = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
+try {
+  for (let count = 0; count < ROUNDS; count++) {
+    rounds.push(await measureOnce(mkdtempSync(join(root, 'round-'))));
+    keep(rounds);
+  }
+} finally {
+  rmSync(root, { recursive: true, force: true });
+}
+console.table(resultsOf(rounds));
+console.log(JSON.stringify(rounds.at(-1).details, null, 1));
