@@ -1,16 +1,24 @@
 let viewed: Uint8Array = new Uint8Array();
 let view: DataView = new DataView(viewed.buffer);
+let viewedBefore = viewed;
+let viewBefore = view;
 
 /**
- * A view of these bytes, which reads and writes four of them at once, wherever they stand. The view made last is kept:
- * a request is thousands of strings of the same bytes, and a view costs more than reading most of them.
+ * A view of these bytes, which reads and writes four of them at once, wherever they stand. The views of the last two are
+ * kept: a request is thousands of strings of the same bytes, or of them and of what is unpacked from them, and a view costs
+ * more than reading most of them.
  */
 export function viewOf(bytes: Uint8Array): DataView {
-  if (bytes !== viewed) {
-    view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    viewed = bytes;
-  }
-  return view;
+  return bytes === viewed ? view : otherViewOf(bytes);
+}
+
+function otherViewOf(bytes: Uint8Array): DataView {
+  const other = bytes === viewedBefore ? viewBefore : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  viewedBefore = viewed;
+  viewBefore = view;
+  viewed = bytes;
+  view = other;
+  return other;
 }
 
 /**

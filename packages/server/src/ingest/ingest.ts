@@ -47,6 +47,13 @@ export class Refusals {
     if (limit !== undefined) this.limits.set(limit, (this.limits.get(limit) ?? 0) + 1);
   }
 
+  clear(): void {
+    this.counts.clear();
+    this.limits.clear();
+    this.#first = '';
+    this.#total = 0;
+  }
+
   /** As it may be handed to another thread. */
   get summary(): RefusalSummary {
     return { total: this.#total, counts: this.counts, limits: this.limits, message: this.message };

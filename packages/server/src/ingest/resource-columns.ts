@@ -20,6 +20,8 @@ export class ResourceColumns {
   readonly services: LowCardinalityColumn;
   /** Where each resource's values begin and end in `attributes.values`. */
   readonly valueEnds = new Uint32Buffer();
+  /** Distinct schema URLs before the last one was added. */
+  #urlsBefore = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.attributes = new AttributeColumns(seed, limits, losses);
@@ -52,9 +54,15 @@ export class ResourceColumns {
     this.attributes.endRow();
     this.valueEnds.push(this.attributes.values.length);
     this.dropped.push(dropped);
+    this.#urlsBefore = this.schemaUrls.entryCount;
     this.schemaUrls.append(source, schemaUrlStart, schemaUrlEnd);
     const entities = Buffer.from(entityRefs);
     this.entityRefs.append(entities, 0, entities.length);
+  }
+
+  /** Gives the last resource the schema URL that stood behind its scopes. */
+  replaceSchemaUrl(source: Uint8Array, start: number, end: number): void {
+    replaceLast(this.schemaUrls, this.#urlsBefore, source, start, end);
   }
 
   save(marks: Marks): void {
@@ -109,6 +117,8 @@ export class ScopeColumns {
   readonly versions: LowCardinalityColumn;
   readonly schemaUrls: LowCardinalityColumn;
   readonly valueEnds = new Uint32Buffer();
+  /** Distinct schema URLs before the last one was added. */
+  #urlsBefore = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.attributes = new AttributeColumns(seed, limits, losses);
@@ -132,7 +142,13 @@ export class ScopeColumns {
     this.valueEnds.push(this.attributes.values.length);
     this.names.append(source, scope.nameStart, scope.nameEnd);
     this.versions.append(source, scope.versionStart, scope.versionEnd);
+    this.#urlsBefore = this.schemaUrls.entryCount;
     this.schemaUrls.append(source, scope.schemaUrlStart, scope.schemaUrlEnd);
+  }
+
+  /** Gives the last scope the schema URL that stood behind its spans. */
+  replaceSchemaUrl(source: Uint8Array, start: number, end: number): void {
+    replaceLast(this.schemaUrls, this.#urlsBefore, source, start, end);
   }
 
   save(marks: Marks): void {
@@ -171,6 +187,19 @@ export interface ScopeFields {
   readonly schemaUrlStart: number;
   readonly schemaUrlEnd: number;
   readonly droppedAttributesCount: number;
+}
+
+/** The last row's string, and the entry that came with it, make room for another. */
+function replaceLast(
+  column: LowCardinalityColumn,
+  before: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): void {
+  column.truncateEntries(before);
+  column.indexes.length -= 1;
+  column.append(source, start, end);
 }
 
 function rowBytes(attributes: AttributeColumns, valueEnds: Uint32Buffer): number {

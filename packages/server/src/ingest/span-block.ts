@@ -142,6 +142,12 @@ export class SpanBlock {
     this.names.truncateEntries(names);
   }
 
+  /** Forgets everything since `mark`, and begins that request again. */
+  restart(): void {
+    this.rollback();
+    this.mark(this.#earliestSecond, this.#latestSecond);
+  }
+
   /**
    * The resource of the scopes and spans that follow; its attributes have been appended to `resources.attributes`.
    * `entityRefs` is their OTLP JSON, '' where there are none. Throws `RequestTooLargeError`.

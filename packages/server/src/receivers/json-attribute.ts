@@ -1,5 +1,7 @@
 import type { AttributeColumns } from '../ingest/attribute-columns.ts';
-import { isString } from './json-object.ts';
+import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
+import { readAnyValue } from './json-any-value.ts';
+import { isString, type JsonObject } from './json-object.ts';
 import type { TextSource } from './text-source.ts';
 
 /** From 0 to this an integer is a `smallInt` of the columns. */
@@ -46,6 +48,18 @@ export function appendUsualAttribute(item: unknown, attributes: AttributeColumns
   appendKey(key, attributes, text);
   attributes.double(doubleValue);
   return true;
+}
+
+/** Appends any KeyValue, or drops it where it is nested too deeply. Throws `MalformedRequestError`. */
+export function appendAttribute(attribute: JsonObject, attributes: AttributeColumns, text: TextSource): void {
+  appendKey(attribute.string('key'), attributes, text);
+  const value = attribute.object('value');
+  try {
+    appendJsonValue(attributes, value === null ? {} : readAnyValue(value, attributes.valueDepthMax));
+  } catch (error) {
+    if (!(error instanceof ValueTooDeepError)) throw error;
+    attributes.dropOpen('ingest.valueDepthMax');
+  }
 }
 
 function appendKey(key: string, attributes: AttributeColumns, text: TextSource): void {

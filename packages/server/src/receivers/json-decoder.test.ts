@@ -102,7 +102,8 @@ test('a small request is not held up by a large one', async () => {
 
 test('a body that takes too much memory is answered 413, and the next one is taken', async () => {
   await start({ jsonHeapBytesMax: 16 * 1024 * 1024 });
-  const answer = await send(`{"resourceSpans":[${Array(900_000).fill('{}').join(',')}]}`);
+  // What is unknown is parsed, whatever it is.
+  const answer = await send(`{"unknown":[${Array(900_000).fill('{}').join(',')}]}`);
   expect([answer.status, await answer.json()]).toEqual([
     413,
     { code: 8, message: 'the request takes too much memory to be decoded; send fewer spans in a request' },

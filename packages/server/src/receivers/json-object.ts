@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { MalformedRequestError } from '../ingest/result.ts';
-import { checkObjectCount } from './json-size.ts';
 import type { TextSource } from './text-source.ts';
 
 /**
@@ -165,19 +164,16 @@ function memberPath(owner: JsonObject | null, name: string, index: number): stri
     : `${path.slice(0, PATH_LENGTH_MAX / 2)}…${path.slice(-PATH_LENGTH_MAX / 4)}`;
 }
 
-/**
- * Answers the request's object. Integers that a double cannot hold come as marked strings. A byte order mark is ignored, as
- * RFC 8259 allows. Throws `MalformedRequestError`, and `RequestTooLargeError` for too many objects.
- */
-export function parseJson(sent: Uint8Array, objectsMax: number): JsonObject {
-  const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
-  const body = hasMark ? sent.subarray(3) : sent;
-  checkObjectCount(body, objectsMax);
-  const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+/** Answers the request's object. Throws `MalformedRequestError`. */
+export function parseJson(body: Uint8Array): JsonObject {
+  return new JsonObject(parseText(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')));
+}
+
+/** Integers that a double cannot hold come as marked strings. Throws `MalformedRequestError`. */
+export function parseText(text: string): unknown {
   try {
-    return new JsonObject(JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text));
+    return JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text);
   } catch (error) {
-    if (error instanceof MalformedRequestError) throw error;
     throw new MalformedRequestError(`malformed JSON: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -8,6 +8,12 @@ export interface JsonEntityRef {
   descriptionKeys?: string[];
 }
 
+/** The names of the enums' values, by their numbers. */
+export const SPAN_KINDS = ['UNSPECIFIED', 'INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'].map(
+  (kind) => `SPAN_KIND_${kind}`,
+);
+export const STATUS_CODES = ['UNSET', 'OK', 'ERROR'].map((code) => `STATUS_CODE_${code}`);
+
 /** Always with its members in the same order, so that equal references are equal as text. */
 export function entityRef(schemaUrl: string, type: string, idKeys: string[], descriptionKeys: string[]): JsonEntityRef {
   const ref: JsonEntityRef = {};

@@ -1,0 +1,140 @@
+import type { AttributeColumns } from '../ingest/attribute-columns.ts';
+import type { Refusals } from '../ingest/ingest.ts';
+import type { SpanBlock } from '../ingest/span-block.ts';
+import { SpanFields } from '../ingest/span-fields.ts';
+import { appendAttribute, appendUsualAttribute } from './json-attribute.ts';
+import type { JsonObject } from './json-object.ts';
+import { emptyLink, emptyScope, entityRef, SPAN_KINDS, STATUS_CODES, storedEnumeration } from './otlp-fields.ts';
+import { TextSource } from './text-source.ts';
+
+/**
+ * Appends the spans of a request that has been parsed. Says what is wrong in it, and takes all that `walkOtlpJson` leaves.
+ * Throws as `decodeOtlpJson`.
+ */
+export function decodeJsonTree(request: JsonObject, block: SpanBlock, refusals: Refusals): void {
+  new OtlpJsonDecoder(block, refusals).decodeRequest(request);
+}
+
+class OtlpJsonDecoder {
+  readonly #block: SpanBlock;
+  readonly #refusals: Refusals;
+  readonly #span = new SpanFields();
+  /** Holds the strings of one resource, scope or span until it is appended. */
+  readonly #text = new TextSource();
+  /** Holds one attribute's key and value. */
+  readonly #attributeText = new TextSource();
+
+  constructor(block: SpanBlock, refusals: Refusals) {
+    this.#block = block;
+    this.#refusals = refusals;
+  }
+
+  decodeRequest(request: JsonObject): void {
+    for (const resourceSpans of request.objects('resourceSpans')) this.#decodeResourceSpans(resourceSpans);
+  }
+
+  #decodeResourceSpans(resourceSpans: JsonObject): void {
+    const resource = resourceSpans.object('resource');
+    let dropped = 0;
+    let entityRefs = '';
+    if (resource !== null) {
+      this.#decodeAttributes(resource, this.#block.resources.attributes);
+      dropped = resource.uint32('droppedAttributesCount');
+      entityRefs = readEntityRefs(resource);
+    }
+    this.#text.clear();
+    const [start, end] = this.#text.add(resourceSpans.string('schemaUrl'));
+    this.#block.addResource(this.#text.bytes, start, end, dropped, entityRefs);
+    for (const scopeSpans of resourceSpans.objects('scopeSpans')) this.#decodeScopeSpans(scopeSpans);
+  }
+
+  #decodeScopeSpans(scopeSpans: JsonObject): void {
+    const fields = emptyScope();
+    const text = this.#text;
+    const scope = scopeSpans.object('scope');
+    text.clear();
+    if (scope !== null) {
+      [fields.nameStart, fields.nameEnd] = text.add(scope.string('name'));
+      [fields.versionStart, fields.versionEnd] = text.add(scope.string('version'));
+      fields.droppedAttributesCount = scope.uint32('droppedAttributesCount');
+      this.#decodeAttributes(scope, this.#block.scopes.attributes);
+    }
+    [fields.schemaUrlStart, fields.schemaUrlEnd] = text.add(scopeSpans.string('schemaUrl'));
+    this.#block.addScope(text.bytes, fields);
+    for (const span of scopeSpans.objects('spans')) this.#decodeSpan(span);
+  }
+
+  #decodeSpan(span: JsonObject): void {
+    const block = this.#block;
+    const text = this.#text;
+    const fields = this.#span;
+    text.clear();
+    fields.reset(text.bytes);
+    block.beginSpan();
+    [fields.traceIdStart, fields.traceIdEnd] = span.hex('traceId', text);
+    [fields.spanIdStart, fields.spanIdEnd] = span.hex('spanId', text);
+    [fields.parentSpanIdStart, fields.parentSpanIdEnd] = span.hex('parentSpanId', text);
+    [fields.traceStateStart, fields.traceStateEnd] = text.add(span.string('traceState'));
+    [fields.nameStart, fields.nameEnd] = text.add(span.string('name'));
+    fields.kind = storedEnumeration(span.enumeration('kind', SPAN_KINDS));
+    [fields.startLow, fields.startHigh] = span.uint64('startTimeUnixNano');
+    [fields.endLow, fields.endHigh] = span.uint64('endTimeUnixNano');
+    fields.flags = span.uint32('flags');
+    fields.droppedAttributesCount = span.uint32('droppedAttributesCount');
+    fields.droppedEventsCount = span.uint32('droppedEventsCount');
+    fields.droppedLinksCount = span.uint32('droppedLinksCount');
+    const status = span.object('status');
+    if (status !== null) {
+      [fields.statusMessageStart, fields.statusMessageEnd] = text.add(status.string('message'));
+      fields.statusCode = storedEnumeration(status.enumeration('code', STATUS_CODES));
+    }
+    this.#decodeAttributes(span, block.attributes);
+    for (const event of span.objects('events')) this.#decodeEvent(event);
+    for (const link of span.objects('links')) this.#decodeLink(link);
+    // It may have grown, and moved, with the strings.
+    fields.source = text.bytes;
+    const refusal = block.endSpan(fields);
+    if (refusal !== null) this.#refusals.add(refusal);
+  }
+
+  #decodeEvent(event: JsonObject): void {
+    this.#decodeAttributes(event, this.#block.events.attributes);
+    const [nameStart, nameEnd] = this.#text.add(event.string('name'));
+    const [low, high] = event.uint64('timeUnixNano');
+    this.#block.addEvent(this.#text.bytes, nameStart, nameEnd, low, high, event.uint32('droppedAttributesCount'));
+  }
+
+  #decodeLink(link: JsonObject): void {
+    const text = this.#text;
+    const fields = emptyLink();
+    this.#decodeAttributes(link, this.#block.links.attributes);
+    [fields.traceIdStart, fields.traceIdEnd] = link.hex('traceId', text);
+    [fields.spanIdStart, fields.spanIdEnd] = link.hex('spanId', text);
+    [fields.traceStateStart, fields.traceStateEnd] = text.add(link.string('traceState'));
+    fields.flags = link.uint32('flags');
+    fields.droppedAttributesCount = link.uint32('droppedAttributesCount');
+    this.#block.addLink(text.bytes, fields);
+  }
+
+  #decodeAttributes(owner: JsonObject, attributes: AttributeColumns): void {
+    const text = this.#attributeText;
+    const items = owner.array('attributes');
+    for (let index = 0; index < items.length; index++) {
+      if (appendUsualAttribute(items[index], attributes, text)) continue;
+      appendAttribute(owner.item('attributes', index, items[index]), attributes, text);
+    }
+  }
+}
+
+/** Their OTLP JSON, '' where there are none. */
+export function readEntityRefs(resource: JsonObject): string {
+  const refs = Array.from(resource.objects('entityRefs'), (entity) =>
+    entityRef(
+      entity.string('schemaUrl'),
+      entity.string('type'),
+      entity.strings('idKeys'),
+      entity.strings('descriptionKeys'),
+    ),
+  );
+  return refs.length === 0 ? '' : JSON.stringify(refs);
+}
