@@ -15,16 +15,20 @@ export function walkAttributes(cursor: JsonCursor, attributes: AttributeColumns,
   const { bytes } = cursor;
   for (let more = cursor.enterArray(); more; more = cursor.nextItem()) {
     const end = walkUsualAttribute(bytes, cursor.at, attributes);
-    if (end > 0) cursor.at = end;
-    else walkAnyAttribute(cursor, attributes, text);
+    if (end > 0) {
+      cursor.at = end;
+      // The KeyValue and its value.
+      cursor.countObjects(2);
+    } else walkAnyAttribute(cursor, attributes, text);
   }
 }
 
 /** Of any other this one alone is parsed. */
 function walkAnyAttribute(cursor: JsonCursor, attributes: AttributeColumns, text: TextSource): void {
-  const { at } = cursor;
+  const { at, objects } = cursor;
   if (walkScalarAttribute(cursor, attributes, text)) return;
   cursor.at = at;
+  cursor.objects = objects;
   const start = cursor.skip();
   const item = parseText(cursor.text(start, cursor.at));
   if (!appendUsualAttribute(item, attributes, text)) appendAttribute(new JsonObject(item), attributes, text);

@@ -27,7 +27,7 @@ const UINT32_DIGITS = 10;
  */
 export class JsonCursor {
   readonly bytes: Uint8Array;
-  at: number;
+  at = 0;
   /** Between the quotes of the last string. */
   start = 0;
   end = 0;
@@ -37,10 +37,20 @@ export class JsonCursor {
   low = 0;
   high = 0;
 
+  /** Objects and arrays up to here. */
+  objects = 0;
+  readonly #objectsMax: number;
+
   /** `bytes` are UTF-8. */
-  constructor(bytes: Uint8Array, at: number) {
+  constructor(bytes: Uint8Array, objectsMax: number) {
     this.bytes = bytes;
-    this.at = at;
+    this.#objectsMax = objectsMax;
+  }
+
+  /** Counts objects and arrays that are read: what is beyond the limit is for the parser, which says so. */
+  countObjects(count: number): void {
+    this.objects += count;
+    if (this.objects > this.#objectsMax) giveUp();
   }
 
   /** The next byte that is no white space, 0 at the end. */
@@ -52,6 +62,7 @@ export class JsonCursor {
   /** Enters an object and reads its first member's name, and the colon. False for an empty one. */
   enterObject(): boolean {
     if (this.peek() !== BRACE) giveUp();
+    this.countObjects(1);
     this.at += 1;
     if (this.peek() !== BRACE_END) return this.#name();
     this.at += 1;
@@ -69,6 +80,7 @@ export class JsonCursor {
   /** Enters an array; false for an empty one. */
   enterArray(): boolean {
     if (this.peek() !== BRACKET) giveUp();
+    this.countObjects(1);
     this.at += 1;
     if (this.peek() !== BRACKET_END) return true;
     this.at += 1;
@@ -127,14 +139,18 @@ export class JsonCursor {
     if (first === QUOTE) at = closingQuote(bytes, start + 1) + 1;
     else if (first === BRACE || first === BRACKET) {
       let depth = 0;
+      let objects = 0;
       do {
         const byte = bytes[at];
         if (byte === undefined) giveUp();
         if (byte === QUOTE) at = closingQuote(bytes, at + 1);
-        else if (byte === BRACE || byte === BRACKET) depth += 1;
-        else if (byte === BRACE_END || byte === BRACKET_END) depth -= 1;
+        else if (byte === BRACE || byte === BRACKET) {
+          depth += 1;
+          objects += 1;
+        } else if (byte === BRACE_END || byte === BRACKET_END) depth -= 1;
         at += 1;
       } while (depth > 0);
+      this.countObjects(objects);
     } else {
       while (isWordPart(bytes[at])) at += 1;
     }

@@ -10,7 +10,9 @@ import { SpanBlock } from '../ingest/span-block.ts';
 import { Seeded } from '../ingest/testing/seeded.ts';
 import { REPAIRED_TEXTS } from '../ingest/utf8.ts';
 import { parseJson } from './json-object.ts';
+import { checkObjectCount } from './json-size.ts';
 import { decodeJsonTree } from './otlp-json-tree.ts';
+import { OTLP_HTTP_LIMITS } from './limits.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { walkOtlpJson } from './otlp-json-walker.ts';
 import { arbitraryOtlp } from './testing/arbitrary-otlp.ts';
@@ -34,9 +36,11 @@ const TIGHT: BlockLimits = {
 };
 
 /** As `decodeOtlpJson` would without its walker. */
-function decodeParsed(body: Uint8Array, block: SpanBlock, refusals: Refusals): void {
-  const hasMark = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf;
-  decodeJsonTree(parseJson(hasMark ? body.subarray(3) : body), block, refusals);
+function decodeParsed(sent: Uint8Array, block: SpanBlock, refusals: Refusals, objectsMax: number): void {
+  const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
+  const body = hasMark ? sent.subarray(3) : sent;
+  checkObjectCount(body, objectsMax);
+  decodeJsonTree(parseJson(body), block, refusals);
   if (!isUtf8(body)) block.losses.add(REPAIRED_TEXTS);
 }
 
@@ -70,15 +74,15 @@ const FIRST = Buffer.from(JSON.stringify(corpus[3]));
 const taken = { walked: 0, left: 0 };
 
 /** Throws with the body where the walker makes a difference. */
-function expectSame(body: Buffer, limits: BlockLimits): void {
-  const walk: Decode = (block, refusals) => decodeOtlpJson(body, block, refusals);
-  const parse: Decode = (block, refusals) => decodeParsed(body, block, refusals);
+function expectSame(body: Buffer, limits: BlockLimits, objectsMax = 1_000): void {
+  const walk: Decode = (block, refusals) => decodeOtlpJson(body, block, refusals, objectsMax);
+  const parse: Decode = (block, refusals) => decodeParsed(body, block, refusals, objectsMax);
   expect(outcomeOf(walk, limits), body.toString('latin1')).toEqual(outcomeOf(parse, limits));
   const block = new SpanBlock(7, limits);
   const refusals = new Refusals();
   block.mark();
   const before = block.byteLength;
-  const isWalked = isUtf8(body) && walkOtlpJson(body, block, refusals);
+  const isWalked = isUtf8(body) && walkOtlpJson(body, block, refusals, objectsMax);
   if (isWalked) taken.walked += 1;
   else taken.left += 1;
   const isAsBefore =
@@ -122,7 +126,7 @@ test('a body of any request gives what its objects give', () => {
 const walks = (text: string): boolean => {
   const block = new SpanBlock(7);
   block.mark();
-  return walkOtlpJson(Buffer.from(text), block, new Refusals());
+  return walkOtlpJson(Buffer.from(text), block, new Refusals(), OTLP_HTTP_LIMITS.jsonObjectsMax);
 };
 
 test('requests as serializers write them are never left to the parser', () => {
@@ -179,4 +183,20 @@ test.each([
 ])('%s is for the parser to judge', (_what, body) => {
   expect(walks(body)).toBe(false);
   expectSame(Buffer.from(body), BLOCK_LIMITS);
+});
+
+test('a body of as many objects as it may have is walked over, one of more is for the parser to refuse', () => {
+  for (const request of corpus) {
+    for (const space of [undefined, 2]) {
+      const body = Buffer.from(JSON.stringify(request, null, space));
+      const objects = JSON.stringify(request, (_key, value: unknown) => (typeof value === 'string' ? '' : value));
+      const count = objects.match(/[[{]/g)?.length ?? 0;
+      for (const objectsMax of [count, count - 1]) {
+        const block = new SpanBlock(7);
+        block.mark();
+        expect(walkOtlpJson(body, block, new Refusals(), objectsMax)).toBe(objectsMax === count);
+        expectSame(body, BLOCK_LIMITS, objectsMax);
+      }
+    }
+  }
 });

@@ -14,9 +14,9 @@ import { TextSource } from './text-source.ts';
  * Appends the spans of a body in UTF-8 from its bytes, as `decodeJsonTree` does from its objects. Answers false, and leaves
  * block and refusals as they were, for a body that is malformed, beyond a limit, or so written that it is for the other to decide.
  */
-export function walkOtlpJson(body: Uint8Array, block: SpanBlock, refusals: Refusals): boolean {
+export function walkOtlpJson(body: Uint8Array, block: SpanBlock, refusals: Refusals, objectsMax: number): boolean {
   try {
-    new OtlpJsonWalker(body, block, refusals).walkRequest();
+    new OtlpJsonWalker(new JsonCursor(body, objectsMax), block, refusals).walkRequest();
     // Of several the first one is told of first, which is not the first one in the body.
     if (block.losses.counts.size <= 1) return true;
   } catch (error) {
@@ -41,10 +41,10 @@ class OtlpJsonWalker {
   #entityRefs = '';
   #dropped = 0;
 
-  constructor(body: Uint8Array, block: SpanBlock, refusals: Refusals) {
-    this.#cursor = new JsonCursor(body, 0);
+  constructor(cursor: JsonCursor, block: SpanBlock, refusals: Refusals) {
+    this.#cursor = cursor;
     this.#block = block;
-    this.#spans = new JsonSpanWalker(this.#cursor, block, refusals, this.#text, this.#attributeText);
+    this.#spans = new JsonSpanWalker(cursor, block, refusals, this.#text, this.#attributeText);
   }
 
   walkRequest(): void {

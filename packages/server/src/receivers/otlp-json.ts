@@ -24,9 +24,9 @@ export function decodeOtlpJson(
 ): void {
   const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
   const body = hasMark ? sent.subarray(3) : sent;
-  checkObjectCount(body, objectsMax);
   const isWhole = isUtf8(body);
-  if (isWhole && walkOtlpJson(body, block, refusals)) return;
+  if (isWhole && walkOtlpJson(body, block, refusals, objectsMax)) return;
+  checkObjectCount(body, objectsMax);
   decodeJsonTree(parseJson(body), block, refusals);
   // Which of its texts, nobody sees any more.
   if (!isWhole) block.losses.add(REPAIRED_TEXTS);
