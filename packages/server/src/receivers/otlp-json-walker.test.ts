@@ -179,10 +179,41 @@ test.each([
   ['a control character behind a backslash', attribute('{"stringValue":"a\\\\\n"}')],
   ['a second value behind the request', `${span('"name":"a"')}{}`],
   ['a resource behind its scopes', '{"resourceSpans":[{"scopeSpans":[{}],"resource":{}}]}'],
+  [
+    'which of two mistakes is told of first',
+    span('"links":[{"traceId":"ab"}],"events":[{"timeUnixNano":"9999999999999999999"}]'),
+  ],
+  ['a number that begins with zeros', attribute('{"intValue":007000000000000}')],
+  ['an integer beyond 64 bits with its sign', attribute('{"intValue":9223372036854775808}')],
   ['enum names in snake_case', span('"kind":"_s_p_a_n__k_i_n_d__s_e_r_v_e_r"')],
 ])('%s is for the parser to judge', (_what, body) => {
   expect(walks(body)).toBe(false);
   expectSame(Buffer.from(body), BLOCK_LIMITS);
+});
+
+test('which of two losses is told of first is for the parser to judge', () => {
+  const long = `{"key":"k","value":{"stringValue":"${'x'.repeat(200)}"}}`;
+  const many = `"attributes":[${Array(5).fill('{"key":"k","value":{}}').join(',')}]`;
+  const body = Buffer.from(span(`"events":[{"timeUnixNano":"1",${many}}],"attributes":[${long}]`));
+  const before = taken.left;
+  expectSame(body, TIGHT);
+  expect(taken.left).toBe(before + 1);
+});
+
+test('numbers are those that the parser reads, to the last digit', () => {
+  const digits = fc.array(fc.nat(9), { maxLength: 21 }).map((list) => list.join(''));
+  const number = fc
+    .tuple(fc.constantFrom('', '', '-'), digits, fc.constantFrom('', '.'), digits, fc.constantFrom('', '', 'e-7', 'E3'))
+    .map((parts) => parts.join(''));
+  const quoted = fc.tuple(number, fc.boolean()).map(([text, isQuoted]) => (isQuoted ? `"${text}"` : text));
+  fc.assert(
+    fc.property(fc.constantFrom('intValue', 'doubleValue'), quoted, quoted, (member, value, time) => {
+      expectSame(Buffer.from(attribute(`{"${member}":${value}}`)), BLOCK_LIMITS);
+      expectSame(Buffer.from(span(`"endTimeUnixNano":${time}`)), BLOCK_LIMITS);
+      expectSame(Buffer.from(span(`"flags":${time}`)), BLOCK_LIMITS);
+    }),
+    { numRuns: 1_000 },
+  );
 });
 
 test('a body of as many objects as it may have is walked over, one of more is for the parser to refuse', () => {
