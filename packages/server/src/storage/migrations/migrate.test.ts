@@ -231,7 +231,7 @@ describe('migrate', () => {
         "weights 3906daaefca68d79d44f5f725985910e1ca93446b0ec77326a38604809a0efdc",
         "counted cd0533d256cd0b7bf3eaec0d119c365ad6774a8399a81fbd53c834b320416fd1",
         "attribute-weights 4664092a8568918111924177fde3a8482f8f0d1a220119974ecac83d26a5ff6a",
-        "repeated-values e1264cd21a8724f42452c9559af26ec5ac7c602b0d2f53f9b7989f7b652158d4",
+        "cheaper-inserts 96a522542139f54271da3c690f67715ce62de8afe9a465a7f23953344697d785",
       ]
     `);
   });
