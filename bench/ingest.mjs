@@ -224,7 +224,12 @@ async function measureRate(directory) {
   const data = join(directory, 'data');
   try {
     const collector = await startCollector(data);
-    const atRate = await holdRate(collector).finally(() => collector.stop());
+    let atRate;
+    try {
+      atRate = await holdRate(collector);
+    } finally {
+      await collector.stop();
+    }
     await countStored(data, atRate.spans);
     const { p50Ms, p99Ms, findableMs } = atRate;
     return { p50Ms, p99Ms, findableMs, details: { atRate, loadAverage: loadavg()[0] } };
