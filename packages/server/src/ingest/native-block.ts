@@ -270,11 +270,7 @@ function writeSharedDictionary(out: ByteBuffer, { attributes }: Shared, rowOf: U
   const { ends, values, count: entryCount } = attributes;
   const count = writeSharedOffsets(out, ends, rowOf);
   if (count === 0) return;
-  const type = entryCount <= 0x100 ? 0 : entryCount <= 0x1_0000 ? 1 : 2;
-  out.uint64(type | HAS_ADDITIONAL_KEYS | NEEDS_UPDATE);
-  out.uint64(entryCount);
-  out.copy(values.bytes, 0, values.length);
-  out.uint64(count);
+  const type = writeDictionary(out, { entries: values, entryCount }, count);
   eachRun(rowOf, (shared, rows) => {
     const begin = out.length;
     const start = ends.at(shared - 1);
@@ -308,15 +304,18 @@ function writeIndexes(out: ByteBuffer, column: LowCardinalityColumn): void {
 const HAS_ADDITIONAL_KEYS = 1 << 9;
 const NEEDS_UPDATE = 1 << 10;
 
+/** Strings, each as a length and its bytes; one may stand there more than once. */
+type Dictionary = Pick<LowCardinalityColumn, 'entries' | 'entryCount'>;
+
 /** The power of two of a number's bytes: UInt8, UInt16 or UInt32. */
 type NumberType = 0 | 1 | 2;
 
 /** Writes everything before the rows' numbers and answers their type, which is as narrow as the dictionary allows. */
-function writeDictionary(out: ByteBuffer, column: LowCardinalityColumn, rows: number): NumberType {
-  const type = column.entryCount <= 0x100 ? 0 : column.entryCount <= 0x1_0000 ? 1 : 2;
+function writeDictionary(out: ByteBuffer, { entries, entryCount }: Dictionary, rows: number): NumberType {
+  const type = entryCount <= 0x100 ? 0 : entryCount <= 0x1_0000 ? 1 : 2;
   out.uint64(type | HAS_ADDITIONAL_KEYS | NEEDS_UPDATE);
-  out.uint64(column.entryCount);
-  out.copy(column.entries.bytes, 0, column.entries.length);
+  out.uint64(entryCount);
+  out.copy(entries.bytes, 0, entries.length);
   out.uint64(rows);
   return type;
 }
