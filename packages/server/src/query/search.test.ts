@@ -2,17 +2,9 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceSearch } from './search.ts';
 import { candidatesSql, searchTraces } from './search.ts';
-import type { StoredSpan, TestStore } from './testing/test-store.ts';
+import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
+import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
-
-const EVERYTHING: TraceSearch = {
-  filter: { service: null, operation: null, status: null, tags: [] },
-  range: { fromUnixNano: null, toUnixNano: null },
-  minDurationNs: null,
-  maxDurationNs: null,
-  limit: 20,
-  after: null,
-};
 
 /** Answers the trace ids of all pages together. */
 async function allPages({ context }: TestStore, search: TraceSearch): Promise<string[]> {
@@ -24,8 +16,6 @@ async function allPages({ context }: TestStore, search: TraceSearch): Promise<st
     after = page.next;
   }
 }
-
-const id = (n: number, digits = 32): string => n.toString(16).padStart(digits, '0');
 
 describe('searchTraces', () => {
   let store: TestStore;
@@ -69,15 +59,15 @@ describe('searchTraces', () => {
     const traceId = 'ab'.repeat(16);
     const root = aStoredSpan({
       traceId,
-      spanId: id(1, 16),
+      spanId: idOf(1, 16),
       startNs: TEST_START_NS + 10n,
       durationNs: 99n,
       name: 'buy',
     });
     const child = { traceId, parentSpanId: root.spanId, service: 'db', startNs: root.startNs + 1n };
     await store.store([
-      aStoredSpan({ ...child, spanId: id(2, 16), statusCode: 2, attributes: { only: 'here' } }),
-      aStoredSpan({ ...child, spanId: id(3, 16) }),
+      aStoredSpan({ ...child, spanId: idOf(2, 16), statusCode: 2, attributes: { only: 'here' } }),
+      aStoredSpan({ ...child, spanId: idOf(3, 16) }),
       root,
     ]);
     const filter = { ...EVERYTHING.filter, tags: [{ key: 'only', value: 'here' }] };
@@ -105,11 +95,18 @@ describe('searchTraces', () => {
     const parentSpanId = 'f'.repeat(16);
     const startNs = TEST_START_NS + 5n;
     await store.store([
-      aStoredSpan({ traceId, parentSpanId, spanId: id(1, 16), startNs: startNs + 50n, durationNs: 100n, name: 'late' }),
       aStoredSpan({
         traceId,
         parentSpanId,
-        spanId: id(2, 16),
+        spanId: idOf(1, 16),
+        startNs: startNs + 50n,
+        durationNs: 100n,
+        name: 'late',
+      }),
+      aStoredSpan({
+        traceId,
+        parentSpanId,
+        spanId: idOf(2, 16),
         startNs,
         durationNs: 10n,
         name: 'early',
@@ -135,10 +132,10 @@ describe('searchTraces', () => {
     const day = 86_400_000_000_000n;
     const found: string[][] = [];
     for (const [i, startNs] of [TEST_START_NS, TEST_START_NS + day, TEST_START_NS - day].entries()) {
-      await store.store([aStoredSpan({ traceId: id(0xf1 + i), service: 'fresh', startNs })]);
+      await store.store([aStoredSpan({ traceId: idOf(0xf1 + i), service: 'fresh', startNs })]);
       found.push(await allPages(store, { ...EVERYTHING, filter }));
     }
-    expect(found).toEqual([[id(0xf1)], [id(0xf2), id(0xf1)], [id(0xf2), id(0xf1), id(0xf3)]]);
+    expect(found).toEqual([[idOf(0xf1)], [idOf(0xf2), idOf(0xf1)], [idOf(0xf2), idOf(0xf1), idOf(0xf3)]]);
   });
 
   it('summarises traces that last longer than most', async () => {
@@ -146,8 +143,8 @@ describe('searchTraces', () => {
     const spans = [0n, 60n, 3_600n].map((seconds, i) =>
       aStoredSpan({
         traceId,
-        spanId: id(i + 1, 16),
-        parentSpanId: id(i, 16),
+        spanId: idOf(i + 1, 16),
+        parentSpanId: idOf(i, 16),
         service: `long ${i}`,
         startNs: TEST_START_NS + seconds * 1_000_000_000n,
       }),
@@ -160,7 +157,7 @@ describe('searchTraces', () => {
 
   it('keeps to the range of time behind a position that lies outside of it', async () => {
     const filter = { ...EVERYTHING.filter, service: 'ranged' };
-    const traceIds = [id(0xe1), id(0xe2)];
+    const traceIds = [idOf(0xe1), idOf(0xe2)];
     const startsNs = [TEST_START_NS, TEST_START_NS + 1_000_000_000n];
     await store.store(
       traceIds.map((traceId, i) => aStoredSpan({ traceId, service: 'ranged', startNs: startsNs[i] ?? 0n })),
@@ -169,9 +166,9 @@ describe('searchTraces', () => {
       ...EVERYTHING,
       filter,
       range: { fromUnixNano: null, toUnixNano: TEST_START_NS },
-      after: { startTimeUnixNano: TEST_START_NS + 2_000_000_000n, traceId: id(1) },
+      after: { startTimeUnixNano: TEST_START_NS + 2_000_000_000n, traceId: idOf(1) },
     });
-    expect(traces.map(({ traceId }) => traceId)).toEqual([id(0xe1)]);
+    expect(traces.map(({ traceId }) => traceId)).toEqual([idOf(0xe1)]);
   });
 
   it('takes hostile values as values', async () => {
@@ -190,7 +187,7 @@ describe('searchTraces', () => {
     await store.store(
       hostile.map((value, i) =>
         aStoredSpan({
-          traceId: `ee${id(i, 30)}`,
+          traceId: `ee${idOf(i, 30)}`,
           service: `hostile ${value}`,
           name: value,
           attributes: { [`key ${value}`]: value },
@@ -205,7 +202,7 @@ describe('searchTraces', () => {
         tags: [{ key: `key ${value}`, value }],
       };
       const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter });
-      expect(traces.map(({ traceId }) => traceId)).toEqual([`ee${id(i, 30)}`]);
+      expect(traces.map(({ traceId }) => traceId)).toEqual([`ee${idOf(i, 30)}`]);
     }
   });
 
@@ -230,67 +227,3 @@ describe('candidatesSql', () => {
     await expect(candidatesSql(search, window, after, 21)).toMatchFileSnapshot('snapshots/candidates-filtered.sql');
   });
 });
-
-/** Traces of 1 to 6 spans over some minutes: some start together, some have no root or several, some last long. */
-function randomSpans(seconds: number): StoredSpan[] {
-  const random = fc.sample(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { numRuns: 12_000, seed: 42 });
-  let next = 0;
-  const below = (bound: number): number => (random[next++] ?? 0) % bound;
-  return Array.from({ length: 300 }, (_, t) => {
-    const second = below(4) === 0 ? 77 : below(seconds);
-    const start = TEST_START_NS + BigInt(second) * 1_000_000_000n + BigInt(below(3));
-    const rooted = below(4) > 0;
-    return Array.from({ length: 1 + below(6) }, (_unused, s) =>
-      aStoredSpan({
-        traceId: id(t * 7919 + 1),
-        spanId: id(s + 1, 16),
-        parentSpanId: rooted && (s === 0 || below(8) === 0) ? id(0, 16) : id(1 + below(6), 16),
-        service: below(3) === 0 ? 'a' : 'b',
-        name: below(2) === 0 ? 'x' : 'y',
-        statusCode: below(3),
-        startNs: start + BigInt(below(10) === 0 ? below(300) : below(2)) * 1_000_000_000n,
-        durationNs: BigInt(below(5)) * 1_000_000_000n,
-        attributes: { k: String(1 + below(3)) },
-        resource: { r: String(1 + below(3)) },
-      }),
-    );
-  }).flat();
-}
-
-function aMoment(seconds: number): fc.Arbitrary<bigint> {
-  return fc.integer({ min: -10, max: seconds + 10 }).map((second) => TEST_START_NS + BigInt(second) * 1_000_000_000n);
-}
-
-function earliest(spans: readonly StoredSpan[]): StoredSpan {
-  return spans.reduce((a, b) => (b.startNs < a.startNs || (b.startNs === a.startNs && b.spanId < a.spanId) ? b : a));
-}
-
-/** The definition of search, written as plainly as can be. */
-function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): string[] {
-  const { service, operation, status, tags } = search.filter;
-  const traces = new Map<string, StoredSpan[]>();
-  for (const span of spans) traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span]);
-  return Array.from(traces, ([traceId, all]) => {
-    const startNs = earliest(all).startNs;
-    const roots = all.filter(({ parentSpanId }) => /^0+$/.test(parentSpanId));
-    const ends = all.map((span) => span.startNs + span.durationNs);
-    const extent = ends.reduce((a, b) => (b > a ? b : a)) - startNs;
-    return { traceId, all, startNs, durationNs: roots.length > 0 ? earliest(roots).durationNs : extent };
-  })
-    .filter(
-      ({ all, startNs, durationNs }) =>
-        startNs >= (search.range.fromUnixNano ?? startNs) &&
-        startNs <= (search.range.toUnixNano ?? startNs) &&
-        durationNs >= (search.minDurationNs ?? durationNs) &&
-        durationNs <= (search.maxDurationNs ?? durationNs) &&
-        all.some(
-          (span) =>
-            (service === null || span.service === service) &&
-            (operation === null || span.name === operation) &&
-            (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
-            tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
-        ),
-    )
-    .toSorted((a, b) => (a.startNs === b.startNs ? (a.traceId < b.traceId ? -1 : 1) : a.startNs > b.startNs ? -1 : 1))
-    .map(({ traceId }) => traceId);
-}

@@ -1,4 +1,5 @@
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
+import { newestTraces } from './newest-traces.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { queryRows, startSecond, where } from './rows.ts';
 import type { SearchWindow } from './search-windows.ts';
@@ -50,6 +51,10 @@ export async function searchTraces(context: QueryContext, search: TraceSearch): 
   const newest = earlier(search.after?.startTimeUnixNano ?? null, search.range.toUnixNano);
   // One more than the page holds tells whether there is a next page.
   const wanted = search.limit + 1;
+  if (isUnconditional(search)) {
+    const newestOfAll = await newestTraces(context, extent, search.range, wanted);
+    if (newestOfAll !== null) return page(newestOfAll, search.limit);
+  }
   const found: StoredTraceSummary[] = [];
   let candidates: Candidate[] = [];
   let batch = wanted;
@@ -74,6 +79,11 @@ export async function searchTraces(context: QueryContext, search: TraceSearch): 
   }
   found.push(...(await summarise(context, search, candidates)));
   return page(found, search.limit);
+}
+
+/** Only the range and the number of traces matter. */
+function isUnconditional({ filter, minDurationNs, maxDurationNs, after }: TraceSearch): boolean {
+  return after === null && minDurationNs === null && maxDurationNs === null && matchesAll(filter);
 }
 
 interface Candidate extends TracePosition {

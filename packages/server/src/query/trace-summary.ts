@@ -28,6 +28,19 @@ export async function findTraceSummaries(
   return summariesOf(await queryRows(context, traceSummariesSql(traceIds)));
 }
 
+/**
+ * Of every trace with spans that start at this second or later, over these spans; null where they take more than `rowsMax` rows,
+ * one for each trace and service.
+ */
+export async function findTraceSummariesSince(
+  context: QueryContext,
+  first: number,
+  rowsMax: number,
+): Promise<Map<string, StoredTraceSummary> | null> {
+  const rows = await queryRows(context, traceSummariesSinceSql(first, rowsMax + 1));
+  return rows.length > rowsMax ? null : summariesOf(rows);
+}
+
 /** The spans of one trace and one service. A position sorts as (start, id) does; '' where there is no root. */
 interface ServiceOfTrace {
   readonly service: string;
@@ -97,8 +110,17 @@ export const SPAN_DURATION = 'greatest(duration_ns, 0)';
 const POSITION = "concat(substring(concat('000000000000000', hex(toUInt64(start_ns))), -16), hex(span_id))";
 const START_DIGITS = 16;
 
-/** A row for each trace and service: maps of services would take the engine longer than all the rest. */
 export function traceSummariesSql(traceIds: readonly string[], within: Seconds | null = null): string {
+  return summariesSql(within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within));
+}
+
+export function traceSummariesSinceSql(first: number, rowsMax: number): string {
+  return `${summariesSql(`start_s >= toDateTime(toUInt32(${first}))`)}
+LIMIT ${rowsMax}`;
+}
+
+/** A row for each trace and service: maps of services would take the engine longer than all the rest. */
+function summariesSql(condition: string): string {
   return `WITH
   ${POSITION} AS position,
   ${IS_ROOT} AS is_root
@@ -106,7 +128,7 @@ SELECT lower(hex(trace_id)), toString(service), count(), countIf(status_code = 2
   min(position), argMin(toString(name), position),
   minIf(position, is_root), argMinIf(toString(name), position, is_root), toString(argMinIf(${SPAN_DURATION}, position, is_root))
 FROM throughline.spans
-WHERE ${within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within)}
+WHERE ${condition}
 GROUP BY trace_id, service`;
 }
 

@@ -21,8 +21,8 @@ WHERE start_s >= toDateTime(toInt64(1700000000))
 GROUP BY trace_id
 HAVING trace_start >= toInt64(1700000000000000000)
   AND trace_start <= toInt64(1700000059999999999)
-  AND (trace_start < toInt64(1700000059999999999) OR trace_start = toInt64(1700000059999999999) AND trace_id > unhex('abababababababababababababababab'))
-  AND if(countIf(parent_span_id = unhex('0000000000000000')) > 0, maxIf(greatest(duration_ns, 0), parent_span_id = unhex('0000000000000000')), max(start_ns + greatest(duration_ns, 0)) - trace_start) >= toInt64(5000000)
-  AND if(countIf(parent_span_id = unhex('0000000000000000')) > 0, minIf(greatest(duration_ns, 0), parent_span_id = unhex('0000000000000000')), max(start_ns + greatest(duration_ns, 0)) - trace_start) <= toInt64(9000000)
+  AND (trace_start < toInt64(1700000059999999999) OR trace_start = toInt64(1700000059999999999) AND trace_id > '\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab')
+  AND if(countIf(parent_span_id = '\x00\x00\x00\x00\x00\x00\x00\x00') > 0, maxIf(greatest(duration_ns, 0), parent_span_id = '\x00\x00\x00\x00\x00\x00\x00\x00'), max(start_ns + greatest(duration_ns, 0)) - trace_start) >= toInt64(5000000)
+  AND if(countIf(parent_span_id = '\x00\x00\x00\x00\x00\x00\x00\x00') > 0, minIf(greatest(duration_ns, 0), parent_span_id = '\x00\x00\x00\x00\x00\x00\x00\x00'), max(start_ns + greatest(duration_ns, 0)) - trace_start) <= toInt64(9000000)
 ORDER BY trace_start DESC, trace_id
 LIMIT 21

@@ -1,0 +1,82 @@
+import * as fc from 'fast-check';
+import type { TraceSearch } from '../search.ts';
+import { aStoredSpan, TEST_START_NS, type StoredSpan } from './test-store.ts';
+
+/** A number as hex digits. */
+export function idOf(n: number, digits = 32): string {
+  return n.toString(16).padStart(digits, '0');
+}
+
+export const EVERYTHING: TraceSearch = {
+  filter: { service: null, operation: null, status: null, tags: [] },
+  range: { fromUnixNano: null, toUnixNano: null },
+  minDurationNs: null,
+  maxDurationNs: null,
+  limit: 20,
+  after: null,
+};
+
+/** Traces of 1 to 6 spans over some minutes: some start together, some have no root or several, some last long. */
+export function randomSpans(seconds: number): StoredSpan[] {
+  const random = fc.sample(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { numRuns: 12_000, seed: 42 });
+  let next = 0;
+  const below = (bound: number): number => (random[next++] ?? 0) % bound;
+  return Array.from({ length: 300 }, (_, t) => {
+    const second = below(4) === 0 ? 77 : below(seconds);
+    const start = TEST_START_NS + BigInt(second) * 1_000_000_000n + BigInt(below(3));
+    const rooted = below(4) > 0;
+    return Array.from({ length: 1 + below(6) }, (_unused, s) =>
+      aStoredSpan({
+        traceId: idOf(t * 7919 + 1),
+        spanId: idOf(s + 1, 16),
+        parentSpanId: rooted && (s === 0 || below(8) === 0) ? idOf(0, 16) : idOf(1 + below(6), 16),
+        service: below(3) === 0 ? 'a' : 'b',
+        name: below(2) === 0 ? 'x' : 'y',
+        statusCode: below(3),
+        startNs: start + BigInt(below(10) === 0 ? below(300) : below(2)) * 1_000_000_000n,
+        durationNs: BigInt(below(5)) * 1_000_000_000n,
+        attributes: { k: String(1 + below(3)) },
+        resource: { r: String(1 + below(3)) },
+      }),
+    );
+  }).flat();
+}
+
+function earliest(spans: readonly StoredSpan[]): StoredSpan {
+  return spans.reduce((a, b) => (b.startNs < a.startNs || (b.startNs === a.startNs && b.spanId < a.spanId) ? b : a));
+}
+
+/** The definition of search, written as plainly as can be. */
+export function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): string[] {
+  const { service, operation, status, tags } = search.filter;
+  const traces = new Map<string, StoredSpan[]>();
+  for (const span of spans) traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span]);
+  return Array.from(traces, ([traceId, all]) => {
+    const startNs = earliest(all).startNs;
+    const roots = all.filter(({ parentSpanId }) => /^0+$/.test(parentSpanId));
+    const ends = all.map((span) => span.startNs + span.durationNs);
+    const extent = ends.reduce((a, b) => (b > a ? b : a)) - startNs;
+    return { traceId, all, startNs, durationNs: roots.length > 0 ? earliest(roots).durationNs : extent };
+  })
+    .filter(
+      ({ all, startNs, durationNs }) =>
+        startNs >= (search.range.fromUnixNano ?? startNs) &&
+        startNs <= (search.range.toUnixNano ?? startNs) &&
+        durationNs >= (search.minDurationNs ?? durationNs) &&
+        durationNs <= (search.maxDurationNs ?? durationNs) &&
+        all.some(
+          (span) =>
+            (service === null || span.service === service) &&
+            (operation === null || span.name === operation) &&
+            (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
+            tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
+        ),
+    )
+    .toSorted((a, b) => (a.startNs === b.startNs ? (a.traceId < b.traceId ? -1 : 1) : a.startNs > b.startNs ? -1 : 1))
+    .map(({ traceId }) => traceId);
+}
+
+/** A moment of these seconds, or a little before or after them. */
+export function aMoment(seconds: number): fc.Arbitrary<bigint> {
+  return fc.integer({ min: -10, max: seconds + 10 }).map((second) => TEST_START_NS + BigInt(second) * 1_000_000_000n);
+}
