@@ -1,12 +1,13 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spansSinceSql } from './newest-traces.ts';
 import { EXTENT_SQL } from './search-windows.ts';
 import { findOperations, findServices, operationsSql, servicesSql } from './services.ts';
 import { prng } from './testing/prng.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { weightsSql } from './weights.ts';
-import { spanCountsSql, traceSummariesSinceSql, traceSummariesSql } from './trace-summary.ts';
+import { spanCountsSql, traceSummariesSql } from './trace-summary.ts';
 import { traceTimesSql } from './trace-times.ts';
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
@@ -160,7 +161,7 @@ describe('the SQL of the smaller questions', () => {
     await expect(traceSummariesSql(ids)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
     const within = { first: 1_700_000_000, last: 1_700_000_010 };
     await expect(traceSummariesSql(ids, within)).toMatchFileSnapshot('snapshots/trace-summaries-within.sql');
-    await expect(traceSummariesSinceSql(1_700_000_000, 100)).toMatchFileSnapshot('snapshots/trace-summaries-since.sql');
+    await expect(spansSinceSql(1_700_000_000, 100)).toMatchFileSnapshot('snapshots/spans-since.sql');
     await expect(traceTimesSql(ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
     await expect(EXTENT_SQL).toMatchFileSnapshot('snapshots/stored-extent.sql');
     await expect(spanCountsSql(ids)).toMatchFileSnapshot('snapshots/span-counts.sql');

@@ -28,21 +28,8 @@ export async function findTraceSummaries(
   return summariesOf(await queryRows(context, traceSummariesSql(traceIds)));
 }
 
-/**
- * Of every trace with spans that start at this second or later, over these spans; null where they take more than `rowsMax` rows,
- * one for each trace and service.
- */
-export async function findTraceSummariesSince(
-  context: QueryContext,
-  first: number,
-  rowsMax: number,
-): Promise<Map<string, StoredTraceSummary> | null> {
-  const rows = await queryRows(context, traceSummariesSinceSql(first, rowsMax + 1));
-  return rows.length > rowsMax ? null : summariesOf(rows);
-}
-
 /** The spans of one trace and one service. A position sorts as (start, id) does; '' where there is no root. */
-interface ServiceOfTrace {
+export interface ServiceOfTrace {
   readonly service: string;
   readonly spanCount: number;
   readonly errorCount: number;
@@ -69,7 +56,7 @@ function summariesOf(rows: readonly JsonRow[]): Map<string, StoredTraceSummary> 
   return new Map(Array.from(traces, ([traceId, services]) => [traceId, summaryOf(traceId, services)]));
 }
 
-function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): StoredTraceSummary {
+export function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): StoredTraceSummary {
   const first = earliest(services, 'first');
   const rooted = services.filter(({ root }) => root.position !== '');
   const hasRoot = rooted.length > 0;
@@ -108,19 +95,10 @@ export const SPAN_DURATION = 'greatest(duration_ns, 0)';
 
 /** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. Starts are not negative. */
 const POSITION = "concat(substring(concat('000000000000000', hex(toUInt64(start_ns))), -16), hex(span_id))";
-const START_DIGITS = 16;
-
-export function traceSummariesSql(traceIds: readonly string[], within: Seconds | null = null): string {
-  return summariesSql(within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within));
-}
-
-export function traceSummariesSinceSql(first: number, rowsMax: number): string {
-  return `${summariesSql(`start_s >= toDateTime(toUInt32(${first}))`)}
-LIMIT ${rowsMax}`;
-}
+export const START_DIGITS = 16;
 
 /** A row for each trace and service: maps of services would take the engine longer than all the rest. */
-function summariesSql(condition: string): string {
+export function traceSummariesSql(traceIds: readonly string[], within: Seconds | null = null): string {
   return `WITH
   ${POSITION} AS position,
   ${IS_ROOT} AS is_root
@@ -128,7 +106,7 @@ SELECT lower(hex(trace_id)), toString(service), count(), countIf(status_code = 2
   min(position), argMin(toString(name), position),
   minIf(position, is_root), argMinIf(toString(name), position, is_root), toString(argMinIf(${SPAN_DURATION}, position, is_root))
 FROM throughline.spans
-WHERE ${condition}
+WHERE ${within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within)}
 GROUP BY trace_id, service`;
 }
 
