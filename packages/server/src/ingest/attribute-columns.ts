@@ -28,6 +28,9 @@ export class AttributeColumns {
   #settledBytes = 0;
   /** Attributes of the open thing that were dropped one by one. */
   #dropped = 0;
+  /** Where the last row ended. */
+  #rowBytes = 0;
+  #rowKeys = 0;
 
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS, losses = new Losses()) {
     this.keys = new LowCardinalityColumn(seed, losses);
@@ -166,6 +169,16 @@ export class AttributeColumns {
 
   endRow(): void {
     this.ends.push(this.count);
+    this.keys.startRow();
+    this.#beginRow();
+  }
+
+  /** Forgets what has been appended since the last row's end. */
+  abandonRow(): void {
+    this.keys.truncateEntries(this.#rowKeys);
+    this.#settledBytes = this.#rowBytes;
+    this.#settledCount = this.ends.last();
+    this.discard();
   }
 
   /** Saves what `restore` takes. */
@@ -183,6 +196,7 @@ export class AttributeColumns {
     this.#settledBytes = marks.take();
     this.#settledCount = marks.take();
     this.discard();
+    this.#beginRow();
   }
 
   clear(): void {
@@ -191,6 +205,12 @@ export class AttributeColumns {
     this.types.clear();
     this.ends.clear();
     this.#settledCount = this.#settledBytes = this.#dropped = 0;
+    this.#beginRow();
+  }
+
+  #beginRow(): void {
+    this.#rowBytes = this.values.length;
+    this.#rowKeys = this.keys.entryCount;
   }
 
   #json(type: number, json: string): void {

@@ -19,6 +19,8 @@ export class EventColumns {
   readonly ends = new Uint32Buffer();
   /** Attributes that belong to events which are complete. */
   #countedAttributes = 0;
+  /** Distinct names at the last row's end. */
+  #rowNames = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.names = new LowCardinalityColumn(seed, losses);
@@ -53,6 +55,14 @@ export class EventColumns {
   endRow(): void {
     this.ends.push(this.count);
     this.attributes.endRow();
+    this.#rowNames = this.names.entryCount;
+  }
+
+  /** Forgets what has been appended since the last row's end. */
+  abandonRow(): void {
+    this.attributes.abandonRow();
+    this.names.truncateEntries(this.#rowNames);
+    this.#truncate(this.ends.last());
   }
 
   save(marks: Marks): void {
@@ -64,13 +74,10 @@ export class EventColumns {
 
   restore(marks: Marks): void {
     this.attributes.restore(marks);
-    this.#countedAttributes = this.attributes.count;
     this.ends.length = marks.take();
-    this.names.truncateEntries(marks.take());
-    const count = marks.take();
-    this.ns.length = count * 2;
-    this.names.indexes.length = count;
-    this.dropped.length = this.attributeCounts.length = count;
+    this.#rowNames = marks.take();
+    this.names.truncateEntries(this.#rowNames);
+    this.#truncate(marks.take());
   }
 
   clear(): void {
@@ -80,7 +87,14 @@ export class EventColumns {
     this.attributeCounts.clear();
     this.attributes.clear();
     this.ends.clear();
-    this.#countedAttributes = 0;
+    this.#countedAttributes = this.#rowNames = 0;
+  }
+
+  #truncate(count: number): void {
+    this.#countedAttributes = this.attributes.count;
+    this.ns.length = count * 2;
+    this.names.indexes.length = count;
+    this.dropped.length = this.attributeCounts.length = count;
   }
 }
 
@@ -96,6 +110,8 @@ export class LinkColumns {
   readonly ends = new Uint32Buffer();
   readonly #losses: Losses;
   #countedAttributes = 0;
+  /** Bytes of trace states at the last row's end. */
+  #rowTraceStates = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
     this.#losses = losses;
@@ -125,6 +141,13 @@ export class LinkColumns {
   endRow(): void {
     this.ends.push(this.count);
     this.attributes.endRow();
+    this.#rowTraceStates = this.traceStates.length;
+  }
+
+  abandonRow(): void {
+    this.attributes.abandonRow();
+    this.traceStates.length = this.#rowTraceStates;
+    this.#truncate(this.ends.last());
   }
 
   save(marks: Marks): void {
@@ -136,13 +159,9 @@ export class LinkColumns {
 
   restore(marks: Marks): void {
     this.attributes.restore(marks);
-    this.#countedAttributes = this.attributes.count;
     this.ends.length = marks.take();
-    this.traceStates.length = marks.take();
-    const count = marks.take();
-    this.traceIds.length = count * 16;
-    this.spanIds.length = count * 8;
-    this.flags.length = this.dropped.length = this.attributeCounts.length = count;
+    this.traceStates.length = this.#rowTraceStates = marks.take();
+    this.#truncate(marks.take());
   }
 
   clear(): void {
@@ -154,6 +173,13 @@ export class LinkColumns {
     this.attributeCounts.clear();
     this.attributes.clear();
     this.ends.clear();
-    this.#countedAttributes = 0;
+    this.#countedAttributes = this.#rowTraceStates = 0;
+  }
+
+  #truncate(count: number): void {
+    this.#countedAttributes = this.attributes.count;
+    this.traceIds.length = count * 16;
+    this.spanIds.length = count * 8;
+    this.flags.length = this.dropped.length = this.attributeCounts.length = count;
   }
 }

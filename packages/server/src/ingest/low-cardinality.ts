@@ -29,14 +29,19 @@ export class LowCardinalityColumn {
   readonly #slotOfEntry = new Uint32Buffer();
   /** Open addressing with linear probes: entry number + 1, 0 for a free slot. */
   #slots = new Uint32Array(FIRST_SLOTS);
-  /** A guess for each entry: the one that came behind it last. Spans carry the same keys in the same order. */
+  /**
+   * A guess for each entry, at its number + 1: the one that came behind it last; and at 0 the one that came first in a row. Spans
+   * carry the same keys in the same order.
+   */
   readonly #followers = new Uint32Buffer();
-  #last = 0;
+  /** Where the guess for the next string stands. */
+  #next = 0;
 
   /** `seed` keeps senders from knowing which strings collide. Texts that are not in UTF-8 are repaired and counted. */
   constructor(seed: number, losses: Losses) {
     this.#seed = seed;
     this.#losses = losses;
+    this.#followers.push(0);
   }
 
   get entryCount(): number {
@@ -49,12 +54,19 @@ export class LowCardinalityColumn {
 
   /** The number of a string, which becomes an entry if it is not one yet. */
   intern(source: Uint8Array, start: number, end: number): number {
-    const { items } = this.#followers;
-    const guess = items[this.#last] as number;
-    if (guess < this.entryCount && this.#equals(guess, source, start, end)) return (this.#last = guess);
-    const entry = this.#find(source, start, end);
-    items[this.#last] = entry;
-    return (this.#last = entry);
+    const next = this.#next;
+    let entry = this.#followers.items[next] as number;
+    if (entry >= this.entryCount || !this.#equals(entry, source, start, end)) {
+      entry = this.#find(source, start, end);
+      this.#followers.items[next] = entry;
+    }
+    this.#next = entry + 1;
+    return entry;
+  }
+
+  /** The next string is the first of a row. */
+  startRow(): void {
+    this.#next = 0;
   }
 
   #find(source: Uint8Array, start: number, end: number): number {
@@ -82,13 +94,9 @@ export class LowCardinalityColumn {
       const slot = this.#slotOfEntry.at(entry);
       if (slot !== NO_SLOT) this.#slots[slot] = 0;
     }
-    this.#last = 0;
-    this.#followers.length =
-      this.#starts.length =
-      this.#ends.length =
-      this.#hashes.length =
-      this.#slotOfEntry.length =
-        entryCount;
+    this.#next = 0;
+    this.#followers.length = entryCount + 1;
+    this.#starts.length = this.#ends.length = this.#hashes.length = this.#slotOfEntry.length = entryCount;
     this.entries.length = this.#ends.last();
   }
 

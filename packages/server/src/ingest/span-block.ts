@@ -59,7 +59,6 @@ export class SpanBlock {
 
   readonly #limits: BlockLimits;
   readonly #requestMark = new Marks();
-  readonly #spanMark = new Marks();
   readonly #requestDays = new Set<number>();
   /** A second at which one of these days begins; infinity before the first. */
   #dayStart = Number.POSITIVE_INFINITY;
@@ -72,7 +71,11 @@ export class SpanBlock {
   #replicatedBytes = 0;
   /** What the last resource and the last scope take in each row. */
   #sharedRowBytes = 0;
+  /** Bytes of everything but spans and their attributes, when it was last summed up. */
+  #otherBytes = 0;
   #itemProblem: SpanRefusal | null = null;
+  /** Whether the open span has events or links. */
+  #hasItems = false;
 
   /** `seed`: any 32 bits that senders do not know. */
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS) {
@@ -91,16 +94,26 @@ export class SpanBlock {
 
   /** About the memory that the rows take when they are written. */
   get byteLength(): number {
+    return this.#spanBytes + this.#itemAndSharedBytes;
+  }
+
+  get #spanBytes(): number {
     return (
       this.rowCount * FIXED_ROW_BYTES +
       this.#replicatedBytes +
-      (this.resources.lastRow + this.scopes.lastRow) * SHARED_BYTES +
-      attributeBytes(this.resources.attributes) +
-      attributeBytes(this.scopes.attributes) +
       this.statusMessages.length +
       this.traceStates.length +
       this.names.entries.length +
-      attributeBytes(this.attributes) +
+      attributeBytes(this.attributes)
+    );
+  }
+
+  /** Of what most spans have none of, and of what many have together. */
+  get #itemAndSharedBytes(): number {
+    return (
+      (this.resources.lastRow + this.scopes.lastRow) * SHARED_BYTES +
+      attributeBytes(this.resources.attributes) +
+      attributeBytes(this.scopes.attributes) +
       attributeBytes(this.events.attributes) +
       attributeBytes(this.links.attributes) +
       this.events.count * EVENT_BYTES +
@@ -123,15 +136,20 @@ export class SpanBlock {
     this.#requestMark.save(this.#replicatedBytes);
     this.resources.save(this.#requestMark);
     this.scopes.save(this.#requestMark);
-    this.#saveSpan(this.#requestMark);
+    this.attributes.save(this.#requestMark);
+    this.events.save(this.#requestMark);
+    this.links.save(this.#requestMark);
     this.#requestDays.clear();
     this.#dayStart = Number.POSITIVE_INFINITY;
-    this.#requestBytes = this.byteLength;
+    this.#otherBytes = this.#itemAndSharedBytes;
+    this.#requestBytes = this.#spanBytes + this.#otherBytes;
   }
 
   rollback(): void {
     const mark = this.#requestMark;
-    this.#restoreSpan(mark);
+    this.links.restore(mark);
+    this.events.restore(mark);
+    this.attributes.restore(mark);
     this.scopes.restore(mark);
     this.resources.restore(mark);
     this.#replicatedBytes = mark.take();
@@ -161,20 +179,19 @@ export class SpanBlock {
   ): void {
     this.resources.add(source, schemaUrlStart, schemaUrlEnd, droppedAttributesCount, entityRefs);
     this.#sharedRowBytes = this.resources.lastRowBytes + this.scopes.lastRowBytes;
-    this.#checkRequestBytes();
+    this.#checkAllRequestBytes();
   }
 
   /** The scope of the spans that follow; its attributes have been appended to `scopes.attributes`. */
   addScope(source: Uint8Array, scope: ScopeFields): void {
     this.scopes.add(source, scope);
     this.#sharedRowBytes = this.resources.lastRowBytes + this.scopes.lastRowBytes;
-    this.#checkRequestBytes();
+    this.#checkAllRequestBytes();
   }
 
   beginSpan(): void {
-    this.#spanMark.clear();
-    this.#saveSpan(this.#spanMark);
     this.#itemProblem = null;
+    this.#hasItems = false;
     this.#droppedEvents = this.#droppedLinks = 0;
   }
 
@@ -187,6 +204,7 @@ export class SpanBlock {
     timeHigh: number,
     droppedAttributesCount: number,
   ): void {
+    this.#hasItems = true;
     this.#itemProblem ??= checkEvent(timeHigh);
     if (this.events.openCount >= this.#limits.eventsPerSpanMax) {
       this.events.attributes.discard();
@@ -199,6 +217,7 @@ export class SpanBlock {
 
   /** Its attributes have been appended to `links.attributes` before. */
   addLink(source: Uint8Array, link: LinkFields): void {
+    this.#hasItems = true;
     this.#itemProblem ??= checkLink(link);
     if (this.links.openCount >= this.#limits.linksPerSpanMax) {
       this.links.attributes.discard();
@@ -245,13 +264,16 @@ export class SpanBlock {
     this.events.endRow();
     this.links.endRow();
     this.#replicatedBytes += this.#sharedRowBytes;
-    this.#checkRequestBytes();
+    if (this.#hasItems) this.#checkAllRequestBytes();
+    else this.#checkRequestBytes();
     return null;
   }
 
   /** Refusing a span costs time as well, so it counts as a row. Throws `RequestTooLargeError`. */
   #abandonSpan(problem: SpanRefusal): SpanRefusal {
-    this.#restoreSpan(this.#spanMark);
+    this.links.abandonRow();
+    this.events.abandonRow();
+    this.attributes.abandonRow();
     this.#requestBytes -= FIXED_ROW_BYTES;
     this.#checkRequestBytes();
     return problem;
@@ -271,9 +293,15 @@ export class SpanBlock {
     this.#replicatedBytes = 0;
   }
 
+  /** After a change of resources, scopes, events or links. */
+  #checkAllRequestBytes(): void {
+    this.#otherBytes = this.#itemAndSharedBytes;
+    this.#checkRequestBytes();
+  }
+
   #checkRequestBytes(): void {
     const { requestBytesMax } = this.#limits;
-    if (this.byteLength - this.#requestBytes <= requestBytesMax) return;
+    if (this.#spanBytes + this.#otherBytes - this.#requestBytes <= requestBytesMax) return;
     throw new RequestTooLargeError(
       'ingest.requestBytesMax',
       `the request takes more than ${requestBytesMax} bytes as columns; send fewer spans in a request`,
@@ -310,18 +338,6 @@ export class SpanBlock {
     }
     this.#dayStart = day * DAY_SECONDS;
     return null;
-  }
-
-  #saveSpan(marks: Marks): void {
-    this.attributes.save(marks);
-    this.events.save(marks);
-    this.links.save(marks);
-  }
-
-  #restoreSpan(marks: Marks): void {
-    this.links.restore(marks);
-    this.events.restore(marks);
-    this.attributes.restore(marks);
   }
 
   #truncateRows(rows: number): void {

@@ -29,14 +29,15 @@ export function appendUsualAttribute(
   end: number,
   attributes: AttributeColumns,
 ): boolean {
-  // An index behind the bytes answers undefined, and every comparison with it is false.
+  // Shorter ones have no room for a key and a value: nothing is read behind the bytes.
+  if (end - begin < 4) return false;
   const keyStart = begin + 2;
   const keyEnd = keyStart + (bytes[begin + 1] as number);
   const valueStart = keyEnd + 2;
   return (
     bytes[begin] === KEY_TAG &&
     keyEnd - keyStart < 0x80 &&
-    valueStart < end &&
+    valueStart + 1 < end &&
     bytes[keyEnd] === VALUE_TAG &&
     valueStart + (bytes[keyEnd + 1] as number) === end &&
     end - valueStart < 0x80 &&

@@ -55,7 +55,9 @@ export class JsonCursor {
 
   /** The next byte that is no white space, 0 at the end. */
   peek(): number {
-    const byte = this.bytes[this.at] as number;
+    const { bytes, at } = this;
+    // Not behind the bytes: a place that was once answered undefined is read slower from then on.
+    const byte = at < bytes.length ? (bytes[at] as number) : 0;
     return byte > 0x20 ? byte : this.#skipSpace();
   }
 

@@ -111,7 +111,8 @@ export class SpanDecoder {
 
   /**
    * Reads fields as nearly all of them are, short and of the usual wire types, from the bytes at once; stops before the first other
-   * one. The reader's checks are these: what stands behind the end of a message is never taken for a part of it.
+   * one. The reader's checks are these: what stands behind the end of a message is never taken for a part of it. Nor is it read:
+   * a place that was once answered undefined, behind the end of a body, is read a tenth slower from then on.
    */
   #decodeUsual(): void {
     const reader = this.#reader;
@@ -121,9 +122,9 @@ export class SpanDecoder {
     let { at } = reader;
     for (;;) {
       const start = at + 2;
+      if (start > end) break;
       const byte = bytes[at + 1] as number;
       const stop = start + byte;
-      // An index behind the bytes answers undefined, and every comparison with it is false.
       const isRange = byte < 0x80 && stop <= end;
       switch (bytes[at]) {
         case 0x4a:
@@ -151,7 +152,7 @@ export class SpanDecoder {
           at = span.nameEnd = stop;
           continue;
         case 0x30:
-          if (!(byte < 0x80 && start <= end)) break;
+          if (byte >= 0x80) break;
           span.kind = storedEnumeration(byte);
           at = start;
           continue;
@@ -168,9 +169,9 @@ export class SpanDecoder {
           at += 9;
           continue;
       }
-      reader.at = at;
-      return;
+      break;
     }
+    reader.at = at;
   }
 
   #decodeStatus(span: SpanFields): void {
