@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sqlHex } from '../storage/sql.ts';
 import { Headlines } from './headlines.ts';
 import { EngineError, type QueryContext } from './rows.ts';
 import type { TestStore } from './testing/test-store.ts';
@@ -94,7 +95,7 @@ function refusing(context: QueryContext, traceId: string): QueryContext {
       command: (sql) => engine.command(sql),
       insertNativeFile: (...file) => engine.insertNativeFile(...file),
       query: async (sql, options) => {
-        if (sql.includes(traceId) && !sql.includes('count()')) throw new EngineError('refused', 'refused');
+        if (sql.includes(sqlHex(traceId)) && !sql.includes('count()')) throw new EngineError('refused', 'refused');
         return engine.query(sql, options);
       },
     },

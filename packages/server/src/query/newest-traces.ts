@@ -6,7 +6,7 @@ import type { StoredExtent } from './search-windows.ts';
 import { searchWindows } from './search-windows.ts';
 import type { ServiceOfTrace, StoredTraceSummary } from './trace-summary.ts';
 import { SPAN_DURATION, START_DIGITS, summaryOf } from './trace-summary.ts';
-import { allWithin } from './trace-times.ts';
+import { allWithin, LAST_SECOND } from './trace-times.ts';
 
 /** Spans that are looked at for each trace that is wanted: most traces have fewer. */
 const SPANS_A_TRACE = 50;
@@ -14,7 +14,6 @@ const SPANS_A_TRACE = 50;
 const SPANS_A_TRACE_MAX = 200;
 
 const SECOND_NS = 1_000_000_000n;
-const LAST_SECOND = 0xffff_ffff;
 const NO_PARENT = '0'.repeat(16);
 const NO_ROOT = { position: '', name: '', durationNs: '0' };
 

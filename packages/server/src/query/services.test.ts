@@ -8,7 +8,7 @@ import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { weightsSql } from './weights.ts';
 import { spanCountsSql, traceSummariesSql } from './trace-summary.ts';
-import { traceTimesSql } from './trace-times.ts';
+import { anySpanSql, traceTimesSql } from './trace-times.ts';
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
 
@@ -162,6 +162,7 @@ describe('the SQL of the smaller questions', () => {
     const within = { first: 1_700_000_000, last: 1_700_000_010 };
     await expect(traceSummariesSql(ids, within)).toMatchFileSnapshot('snapshots/trace-summaries-within.sql');
     await expect(spansSinceSql(1_700_000_000, 100)).toMatchFileSnapshot('snapshots/spans-since.sql');
+    await expect(anySpanSql('ab'.repeat(16))).toMatchFileSnapshot('snapshots/any-span.sql');
     await expect(traceTimesSql(ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
     await expect(EXTENT_SQL).toMatchFileSnapshot('snapshots/stored-extent.sql');
     await expect(spanCountsSql(ids)).toMatchFileSnapshot('snapshots/span-counts.sql');

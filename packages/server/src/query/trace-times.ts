@@ -16,7 +16,7 @@ export interface Seconds {
 export function ofTraces(traceIds: readonly string[]): string {
   // The same subquery twice is carried out once.
   const times = `(
-    SELECT (if(${isUnknown(traceIds)}, toDateTime(0), min(first_s)), if(${isUnknown(traceIds)}, ${LAST_SECOND}, max(first_s + length_s)))
+    SELECT (if(${isUnknown(traceIds)}, toDateTime(0), min(first_s)), if(${isUnknown(traceIds)}, toDateTime(toUInt32(${LAST_SECOND})), max(first_s + length_s)))
     FROM throughline.trace_times WHERE ${idIn(traceIds)}
   )`;
   return `${idIn(traceIds)}
@@ -29,6 +29,22 @@ export function ofTracesWithin(traceIds: readonly string[], { first, last }: Sec
   return `${idIn(traceIds)}
   AND start_s >= toDateTime(toUInt32(${first}))
   AND start_s <= toDateTime(toUInt32(${last}))`;
+}
+
+/**
+ * The seconds in which the spans of a trace start; null where none is stored. Asked for on their own: whoever waits for a trace asks
+ * for it again and again, and to analyse the statement for its spans takes several times longer than these two.
+ */
+export async function secondsOfTrace(context: QueryContext, traceId: string): Promise<Seconds | null> {
+  const [row] = await queryRows(context, traceTimesSql([traceId]));
+  if (row !== undefined && row.number(0) === 0) return { first: row.number(1), last: row.number(2) };
+  // Its times may not be stored yet.
+  const spans = await queryRows(context, anySpanSql(traceId));
+  return spans.length === 0 ? null : { first: 0, last: LAST_SECOND };
+}
+
+export function anySpanSql(traceId: string): string {
+  return `SELECT 1 FROM throughline.spans WHERE ${idIn([traceId])} LIMIT 1`;
 }
 
 /** Whether every span of these traces starts within these seconds; false where the times of one are not known. */
@@ -51,4 +67,5 @@ function isUnknown(traceIds: readonly string[]): string {
   return `uniqExact(trace_id) < ${new Set(traceIds).size}`;
 }
 
-const LAST_SECOND = 'toDateTime(toUInt32(4294967295))';
+/** The last one that a DateTime holds. */
+export const LAST_SECOND = 0xffff_ffff;

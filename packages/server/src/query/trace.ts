@@ -7,7 +7,8 @@ import { readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
 import { EngineError, queryBytes, queryRows } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
-import { ofTraces } from './trace-times.ts';
+import type { Seconds } from './trace-times.ts';
+import { ofTracesWithin, secondsOfTrace } from './trace-times.ts';
 
 export interface StoredTrace {
   /** Spans by start time within their scope; resources and scopes by their first span. */
@@ -24,7 +25,10 @@ export interface StoredTrace {
 
 /** Reads one trace, `traceId` in hex. Null when no span of it is stored. */
 export async function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
-  const { rows, storedSpanCount } = await readRows(context, traceId);
+  const within = await secondsOfTrace(context, traceId);
+  if (within === null) return null;
+  const { rows, storedSpanCount } = await readRows(context, traceId, within);
+  // Retention may have been faster.
   if (rows.length === 0) return null;
   const once = withoutRepeats(rows);
   return {
@@ -36,10 +40,14 @@ export async function findTrace(context: QueryContext, traceId: string): Promise
   };
 }
 
-async function readRows(context: QueryContext, traceId: string): Promise<{ rows: Row[]; storedSpanCount: number }> {
+async function readRows(
+  context: QueryContext,
+  traceId: string,
+  within: Seconds,
+): Promise<{ rows: Row[]; storedSpanCount: number }> {
   const { traceSpansMax, traceBytesMax } = context.limits;
   try {
-    const bytes = await queryBytes(context, traceSql(traceId, traceSpansMax + 1), 'Native');
+    const bytes = await queryBytes(context, traceSql(traceId, within, traceSpansMax + 1), 'Native');
     const rows = bytes.length > traceBytesMax ? null : rowsOf(readNative(bytes));
     if (rows !== null && rows.length <= traceSpansMax) return { rows, storedSpanCount: rows.length };
   } catch (error) {
@@ -47,9 +55,9 @@ async function readRows(context: QueryContext, traceId: string): Promise<{ rows:
     if (!(error instanceof EngineError) || error.code === 'timeout') throw error;
   }
   // Spans are measured first only where there are too many to be read at once: it is a second look at all of them.
-  const sizes = await findSpanSizes(context, traceId);
+  const sizes = await findSpanSizes(context, traceId, within);
   const fitting = Math.min(traceSpansMax, Math.max(1, countWithin(sizes, traceBytesMax)));
-  const bytes = await queryBytes(context, traceSql(traceId, fitting, sizes[fitting - 1]), 'Native');
+  const bytes = await queryBytes(context, traceSql(traceId, within, fitting, sizes[fitting - 1]), 'Native');
   return { rows: rowsOf(readNative(bytes)), storedSpanCount: sizes.length };
 }
 
@@ -61,8 +69,8 @@ interface SpanSize {
   readonly bytes: number;
 }
 
-async function findSpanSizes(context: QueryContext, traceId: string): Promise<SpanSize[]> {
-  const rows = await queryRows(context, spanSizesSql(traceId));
+async function findSpanSizes(context: QueryContext, traceId: string, within: Seconds): Promise<SpanSize[]> {
+  const rows = await queryRows(context, spanSizesSql(traceId, within));
   return rows
     .map((row) => ({ startNs: row.bigint(0), spanId: row.text(1), bytes: row.number(2) }))
     .toSorted(byStartAndId);
@@ -76,19 +84,24 @@ function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
 }
 
 /** The bytes of each span of a trace. Not in order: the engine would sort the spans before it measures them. */
-export function spanSizesSql(traceId: string): string {
+export function spanSizesSql(traceId: string, within: Seconds): string {
   return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
 FROM throughline.spans
-WHERE ${ofTraces([traceId])}`;
+WHERE ${ofTracesWithin([traceId], within)}`;
 }
 
 /** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */
-export function traceSql(traceId: string, rowsMax: number, last?: Pick<SpanSize, 'startNs' | 'spanId'>): string {
+export function traceSql(
+  traceId: string,
+  within: Seconds,
+  rowsMax: number,
+  last?: Pick<SpanSize, 'startNs' | 'spanId'>,
+): string {
   const upTo =
     last === undefined ? '' : `\n  AND (start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`;
   return `SELECT ${READ_COLUMNS.join(', ')}
 FROM throughline.spans
-WHERE ${ofTraces([traceId])}${upTo}
+WHERE ${ofTracesWithin([traceId], within)}${upTo}
 LIMIT ${rowsMax}`;
 }
 
