@@ -8,7 +8,8 @@ import type { Segment } from './segment-recovery.ts';
 /** The segment that blocks are appended to. */
 export class OpenSegment {
   readonly name: string;
-  readonly firstBlockAtMs: number;
+  /** Set by whoever appends the first block. */
+  firstBlockAtMs = 0;
   readonly #directory: string;
   readonly #data: FileHandle;
   readonly #index: FileHandle;
@@ -16,22 +17,21 @@ export class OpenSegment {
   rows = 0;
   blocks = 0;
 
-  private constructor(directory: string, name: string, data: FileHandle, index: FileHandle, nowMs: number) {
+  private constructor(directory: string, name: string, data: FileHandle, index: FileHandle) {
     this.#directory = directory;
     this.name = name;
     this.#data = data;
     this.#index = index;
-    this.firstBlockAtMs = nowMs;
   }
 
   /** Creates the files, durably. */
-  static async create(directory: string, name: string, nowMs: number): Promise<OpenSegment> {
+  static async create(directory: string, name: string): Promise<OpenSegment> {
     try {
       const index = await open(join(directory, name + INDEX_SUFFIX), 'wx', 0o600);
       try {
         const data = await open(join(directory, name + DATA_SUFFIX), 'wx', 0o600);
         await syncDirectory(directory);
-        return new OpenSegment(directory, name, data, index, nowMs);
+        return new OpenSegment(directory, name, data, index);
       } catch (error) {
         await index.close();
         throw error;
@@ -53,6 +53,12 @@ export class OpenSegment {
     this.bytes += block.length;
     this.rows += rows;
     this.blocks += 1;
+  }
+
+  /** Removes the files of a segment that nothing was appended to. */
+  async discard(): Promise<void> {
+    await this.close();
+    await removeSegment(this.#directory, this.name);
   }
 
   async close(): Promise<Segment> {

@@ -30,6 +30,17 @@ export async function listSegments(directory: string): Promise<string[]> {
     .toSorted();
 }
 
+/** The last one of these in whose files anything stands: behind it may be one that was created for what comes next. */
+export async function newestSegment(directory: string, names: readonly string[]): Promise<string | undefined> {
+  for (const name of names.toReversed()) {
+    for (const suffix of [DATA_SUFFIX, INDEX_SUFFIX]) {
+      const file = await stat(join(directory, name + suffix)).catch(() => null);
+      if (file !== null && file.size > 0) return name;
+    }
+  }
+  return undefined;
+}
+
 /** The data first: an index without data is nothing, data without an index would look damaged. */
 export async function removeSegment(directory: string, name: string): Promise<void> {
   await rm(join(directory, name + DATA_SUFFIX), { force: true });

@@ -22,7 +22,7 @@ export interface Recovery {
 }
 
 export interface RecoveryOptions {
-  /** Whether the process can have died while it wrote to the segment: true for none but the newest. */
+  /** Whether the process can have died while it wrote to the segment: true for none but the newest in which anything stands. */
   readonly mayBeTorn: boolean;
   /** Blocks beyond it were never acknowledged. */
   readonly blocksMax?: number;

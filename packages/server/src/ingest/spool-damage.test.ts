@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
@@ -104,7 +104,9 @@ test(`of damaged segments every intact block is handed over, in order, and the r
         expect(await spool.append(Buffer.from(block(name, number)), 1)).toEqual({ kind: 'durable' });
       }
     }
-    const stems = readdirSync(directory).filter((file) => file.endsWith('.native'));
+    const stems = readdirSync(directory).filter(
+      (file) => file.endsWith('.native') && statSync(join(directory, file)).size > 0,
+    );
     const starts = [0, ...blocks].map((_, number) => {
       return blocks.slice(0, number).reduce((sum, each) => sum + block('a', each).length, 0);
     });

@@ -55,9 +55,10 @@ async function takeAll(spool: Spool): Promise<{ segments: Segment[]; text: strin
 /** What another process finds after this one was killed: nothing is closed or sealed. */
 const reopened = (limits: Partial<SpoolLimits> = {}): Promise<Spool> => openSpool(limits);
 
+/** Those in which anything stands: the files of the next segment are there as well. */
 const files = (suffix: string): string[] =>
   readdirSync(directory)
-    .filter((file) => file.endsWith(suffix))
+    .filter((file) => file.endsWith(suffix) && statSync(join(directory, file)).size > 0)
     .toSorted();
 const onlyFile = (suffix: string): string => {
   const [file = '', ...others] = files(suffix);
@@ -106,6 +107,8 @@ test('a tail that was never acknowledged is cut off, wherever the write was torn
   await appendAll(spool, ['1', '2', '3']);
   const [data, index] = [onlyFile('.native'), onlyFile('.index')];
   const [wholeData, wholeIndex] = [readFileSync(data), readFileSync(index)];
+  // Nothing is created in the directory any more.
+  await expect.poll(() => readdirSync(directory)).toHaveLength(5);
   for (let dataBytes = 6; dataBytes <= 9; dataBytes++) {
     for (const indexBytes of [2 * RECORD_BYTES, 2 * RECORD_BYTES + 1, 3 * RECORD_BYTES - 1, 3 * RECORD_BYTES]) {
       rmSync(directory, { recursive: true });
@@ -118,6 +121,23 @@ test('a tail that was never acknowledged is cut off, wherever the write was torn
       expect(readdirSync(join(directory, 'rejected'))).toEqual([]);
     }
   }
+});
+
+test('the files of the next segment stand ready, and leave with the process or at the next start', async () => {
+  const spool = await openSpool({ segmentRowsMax: 1 });
+  const natives = (): string[] => readdirSync(directory).filter((file) => file.endsWith('.native'));
+  await expect.poll(natives).toHaveLength(1);
+  const [first] = natives();
+  await appendAll(spool, ['1']);
+  expect(files('.native')).toEqual([first]);
+  await expect.poll(natives).toHaveLength(2);
+  // As after a crash: what was created for later is not the newest segment, whose tail may be torn.
+  writeFileSync(onlyFile('.native'), 'half a blo', { flag: 'a' });
+  const after = await reopened();
+  expect(after.status).toMatchObject({ backlogSegments: 1, rejectedSegments: [] });
+  expect((await takeAll(after)).text).toBe('<1>');
+  await spool.close();
+  expect(readdirSync(directory)).toEqual(['rejected']);
 });
 
 test('bytes behind the last record are cut off', async () => {
@@ -172,9 +192,7 @@ test('a flipped bit in the index costs one block at most', async () => {
 test('a segment keeps its name through every repair, because its name is its token', async () => {
   const spool = await openSpool();
   await appendAll(spool, ['1', '2', '3']);
-  const name = readdirSync(directory)
-    .find((file) => file.endsWith('.native'))
-    ?.replace('.native', '');
+  const name = files('.native')[0]?.replace('.native', '');
   writeFileSync(onlyFile('.native'), Buffer.from('<1>X2><3>'));
   const { segments } = await takeAll(await reopened());
   expect(segments.map((segment) => segment.name)).toEqual([name]);

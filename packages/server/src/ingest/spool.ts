@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { OpenSegment } from './open-segment.ts';
-import { listRejected, listSegments, removeSegment, setAside } from './segment-files.ts';
+import { listRejected, listSegments, newestSegment, removeSegment, setAside } from './segment-files.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
 
@@ -54,6 +54,11 @@ export class Spool {
   readonly #sealed: Segment[] = [];
   readonly #rejected: string[] = [];
   #open: OpenSegment | null = null;
+  /**
+   * The next one: to create its files durably takes longer than to write a block, and nobody shall wait for it. Null inside where
+   * that failed: the next block tells why.
+   */
+  #prepared: Promise<OpenSegment | null> | null = null;
   /** No longer open, and not sealed before its files are closed. */
   #sealing: OpenSegment | null = null;
   #backlogBytes = 0;
@@ -109,8 +114,9 @@ export class Spool {
     const { directory, log } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const names = await listSegments(directory);
+    const newest = await newestSegment(directory, names);
     for (const name of names) {
-      const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn: name === names.at(-1) });
+      const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn: name === newest });
       if (damagedBlocks > 0) {
         this.#metrics.damagedBlocks.inc(damagedBlocks);
         log.error({ segment: name, damagedBlocks }, 'a spool segment is damaged; its good blocks are kept');
@@ -120,6 +126,7 @@ export class Spool {
     this.#rejected.push(...(await listRejected(directory)));
     const numbers = [...this.#sealed.map(({ name }) => name), ...this.#rejected].map((name) => parseInt(name, 10) || 0);
     this.#nextNumber = Math.max(0, ...numbers) + 1;
+    this.#prepare();
   }
 
   /** One call at a time: what arrives meanwhile belongs into the next block. The bytes are free when it resolves. */
@@ -129,7 +136,7 @@ export class Spool {
       if (reason !== null) return this.#blocked(reason);
       await this.#makeRoom(block.length, rows);
       try {
-        this.#open ??= await OpenSegment.create(this.#options.directory, this.#nextName(), Date.now());
+        this.#open ??= await this.#nextSegment();
         const endTimer = this.#metrics.commitSeconds.startTimer();
         await this.#open.append(block, rows);
         endTimer();
@@ -138,6 +145,7 @@ export class Spool {
       }
       if (this.#writeFailure !== null) this.#options.log.warn(`${this.#holds} are spooled again`);
       this.#writeFailure = null;
+      if (this.#prepared === null) this.#prepare();
       this.#backlogBytes += block.length;
       if (this.isBacklogFull) this.#tellFull(true);
       this.#metrics.bytes.inc(block.length);
@@ -184,6 +192,20 @@ export class Spool {
     this.#closed = true;
     await this.#inTurn(() => this.#seal('close'));
     this.#wakeLoader?.();
+    await (await this.#prepared)?.discard();
+    this.#prepared = null;
+  }
+
+  #prepare(): void {
+    this.#prepared = OpenSegment.create(this.#options.directory, this.#nextName()).catch(() => null);
+  }
+
+  async #nextSegment(): Promise<OpenSegment> {
+    const prepared = await this.#prepared;
+    this.#prepared = null;
+    const segment = prepared ?? (await OpenSegment.create(this.#options.directory, this.#nextName()));
+    segment.firstBlockAtMs = Date.now();
+    return segment;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
