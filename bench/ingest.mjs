@@ -1,8 +1,8 @@
 /**
  * The collector's path as a whole: sender processes on the same machine post OTLP/HTTP protobuf, 512 spans a request, to a
  * `throughline up` of its own on the loopback interface. First at a fixed rate, then saturated, then saturated by the other ways in; then
- * everything is counted by id in the store, and the engine alone takes as many spans as the first saturation had. `node bench/ingest.mjs
- * [--json FILE] [--seconds N] [--rounds N] [--only rate]`, after `npm run build`; Linux only.
+ * the engine alone takes as many spans as the first saturation had. After the last round everything is counted by id in the stores.
+ * `node bench/ingest.mjs [--json FILE] [--seconds N] [--rounds N] [--only rate]`, after `npm run build`; Linux only.
  */
 import { execFileSync, fork } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
@@ -175,72 +175,61 @@ async function countStored(directory, acknowledged) {
   }
 }
 
+/** Figures, and how many spans of this round the store in `directory/data` has to hold. */
 async function measureOnce(directory) {
-  const data = join(directory, 'data');
+  const { samples: _, ...decode } = measureDecode(DECODE_ROUNDS);
+  const collector = await startCollector(join(directory, 'data'));
+  let saturated;
+  let atRate;
+  let memory;
+  const others = {};
   try {
-    const { samples: _, ...decode } = measureDecode(DECODE_ROUNDS);
-    const collector = await startCollector(data);
-    let saturated;
-    let atRate;
-    let memory;
-    const others = {};
-    try {
-      atRate = await holdRate(collector);
-      saturated = await saturate(collector, SATURATING_SENDERS, 'http/protobuf', SECONDS);
-      for (const [protocol, senders] of Object.entries(OTHER_PROTOCOLS)) {
-        others[protocol] = await saturate(collector, senders, protocol, Math.min(SECONDS, 20));
-      }
-      memory = [memoryBytes(collector.pid), memoryBytes(collector.enginePid)];
-    } finally {
-      await collector.stop();
+    atRate = await holdRate(collector);
+    saturated = await saturate(collector, SATURATING_SENDERS, 'http/protobuf', SECONDS);
+    for (const [protocol, senders] of Object.entries(OTHER_PROTOCOLS)) {
+      others[protocol] = await saturate(collector, senders, protocol, Math.min(SECONDS, 20));
     }
-    const sent = [saturated, atRate, ...Object.values(others)].reduce((sum, { spans }) => sum + spans, 0);
-    // Before the store is opened again, which deletes files.
-    const floor = await measureFloor(directory, saturated.rowsASegment, saturated.spans);
-    const diskBytesASpan = await countStored(data, sent);
-    const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
-    return {
-      spansASecond: saturated.spansASecond,
-      grpcSpansASecond: others.grpc.spansASecond,
-      jsonSpansASecond: others['http/json'].spansASecond,
-      cpuUsASpan,
-      timesFloor: cpuUsASpan / floor.cpuUsASpan,
-      decodeUsASpan: decode.togetherUs,
-      p50Ms: atRate.p50Ms,
-      p99Ms: atRate.p99Ms,
-      findableMs: atRate.findableMs,
-      collectorMb: memory[0].peak / MB,
-      engineMb: memory[1].peak / MB,
-      diskBytesASpan,
-      details: { decode, saturated, atRate, others, floor, loadAverage: loadavg()[0] },
-    };
+    memory = [memoryBytes(collector.pid), memoryBytes(collector.enginePid)];
   } finally {
-    freeDisk(directory);
+    await collector.stop();
   }
+  const floor = await measureFloor(directory, saturated.rowsASegment, saturated.spans);
+  freeDisk(join(directory, 'floor'));
+  const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
+  const figures = {
+    spansASecond: saturated.spansASecond,
+    grpcSpansASecond: others.grpc.spansASecond,
+    jsonSpansASecond: others['http/json'].spansASecond,
+    cpuUsASpan,
+    timesFloor: cpuUsASpan / floor.cpuUsASpan,
+    decodeUsASpan: decode.togetherUs,
+    p50Ms: atRate.p50Ms,
+    p99Ms: atRate.p99Ms,
+    findableMs: atRate.findableMs,
+    collectorMb: memory[0].peak / MB,
+    engineMb: memory[1].peak / MB,
+    details: { decode, saturated, atRate, others, floor, loadAverage: loadavg()[0] },
+  };
+  return { figures, sent: [saturated, atRate, ...Object.values(others)].reduce((sum, { spans }) => sum + spans, 0) };
 }
 
 /** The fixed rate alone, on a store of its own. */
 async function measureRate(directory) {
-  const data = join(directory, 'data');
+  const collector = await startCollector(join(directory, 'data'));
+  let atRate;
   try {
-    const collector = await startCollector(data);
-    let atRate;
-    try {
-      atRate = await holdRate(collector);
-    } finally {
-      await collector.stop();
-    }
-    await countStored(data, atRate.spans);
-    const { p50Ms, p99Ms, findableMs } = atRate;
-    return { p50Ms, p99Ms, findableMs, details: { atRate, loadAverage: loadavg()[0] } };
+    atRate = await holdRate(collector);
   } finally {
-    freeDisk(directory);
+    await collector.stop();
   }
+  const { p50Ms, p99Ms, findableMs, spans } = atRate;
+  return { figures: { p50Ms, p99Ms, findableMs, details: { atRate, loadAverage: loadavg()[0] } }, sent: spans };
 }
 
 /**
  * Leaves the files, without what is in them. An ext4 without a journal passes over each inode that was deleted in the last
- * minutes whenever a file is created, which was a fifth of the engine's CPU in the next round.
+ * minutes whenever a file is created, which was a fifth of the engine's CPU in the next round. For the same reason the stores are
+ * opened and counted behind the last round: that deletes files.
  */
 function freeDisk(directory) {
   for (const entry of readdirSync(directory, { recursive: true, withFileTypes: true })) {
@@ -272,14 +261,23 @@ function keep(rounds) {
 
 const measure = values.only === 'rate' ? measureRate : measureOnce;
 const rounds = [];
+const stores = [];
 const root = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
 try {
   for (let count = 0; count < ROUNDS; count++) {
     // What the round before has written is not to wait for the disk together with this one.
     execFileSync('sync');
-    rounds.push(await measure(mkdtempSync(join(root, 'round-'))));
+    const directory = mkdtempSync(join(root, 'round-'));
+    const { figures, sent } = await measure(directory);
+    rounds.push(figures);
+    stores.push({ directory, sent });
     keep(rounds);
   }
+  for (const [count, { directory, sent }] of stores.entries()) {
+    rounds[count].diskBytesASpan = await countStored(join(directory, 'data'), sent);
+    freeDisk(directory);
+  }
+  keep(rounds);
 } finally {
   rmSync(root, { recursive: true, force: true });
 }

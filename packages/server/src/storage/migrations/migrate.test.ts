@@ -213,7 +213,7 @@ describe('migrate', () => {
 
   it('refuses a store of a newer version, and one whose migrations were others', async () => {
     await expect(migrate(store.engine, MIGRATIONS.slice(0, 2))).rejects.toThrow(
-      'the store has schema 7, this Throughline knows up to 2: use the version that wrote it, or a newer one',
+      'the store has schema 8, this Throughline knows up to 2: use the version that wrote it, or a newer one',
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'spans', statements: () => ['SELECT 1'] };
@@ -232,6 +232,7 @@ describe('migrate', () => {
         "counted cd0533d256cd0b7bf3eaec0d119c365ad6774a8399a81fbd53c834b320416fd1",
         "attribute-weights 4664092a8568918111924177fde3a8482f8f0d1a220119974ecac83d26a5ff6a",
         "cheaper-inserts 96a522542139f54271da3c690f67715ce62de8afe9a465a7f23953344697d785",
+        "small-parts ffe36df304e35b7f782b653f5767546b427f25db63594e410b477b3904ce4c34",
       ]
     `);
   });

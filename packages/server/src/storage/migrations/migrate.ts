@@ -9,6 +9,7 @@ import { createWeights } from './0004-weights.ts';
 import { createCounted } from './0005-counted.ts';
 import { weighAttributes } from './0006-attribute-weights.ts';
 import { cheapenInserts } from './0007-cheaper-inserts.ts';
+import { shrinkSmallParts } from './0008-small-parts.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
@@ -20,6 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
   createCounted,
   weighAttributes,
   cheapenInserts,
+  shrinkSmallParts,
 ];
 
 /** The ClickHouse whose statements a checksum is made of. */
