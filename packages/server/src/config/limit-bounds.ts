@@ -82,6 +82,18 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     segmentRowsMax: [1_000, 4_000_000, '… or has so many spans', 'throughline_spool_sealed_segments_total'],
     segmentAgeMs: [0, MINUTE, '… or is so old', 'throughline_spool_sealed_segments_total'],
     backlogBytesMax: [16 * MIB, 1024 * GIB, 'What the store has not taken; beyond it senders are told to come again'],
+    diskReserveBytes: [
+      0,
+      1024 * GIB,
+      'Free space of the disk that is left to the store, a twentieth of a small disk at most; with less senders are told to come again',
+      'throughline_spool_blocked_total',
+    ],
+    holdMs: [
+      0,
+      10 * SECOND,
+      'An acknowledgement waits so long at most while more spans are spooled than a busy store has taken: who waits for answers sends as fast as it takes',
+      'throughline_spool_held_commits_total',
+    ],
     writeRetryMs: [10, MINUTE, 'After a failed write nothing is tried for so long', 'throughline_spool_blocked_total'],
   },
   loader: {

@@ -80,7 +80,8 @@ export class ExactCounts {
       directory: join(directory, 'spool'),
       log,
       registry,
-      limits: { segmentAgeMs, backlogBytesMax, segmentBytesMax: SEGMENT_BYTES_MAX },
+      // They are few bytes: what is kept free for the store has room for them.
+      limits: { segmentAgeMs, backlogBytesMax, segmentBytesMax: SEGMENT_BYTES_MAX, diskReserveBytes: 0 },
       holds: 'exact counts',
       metrics: 'throughline_counts_spool',
     });

@@ -249,6 +249,7 @@ export class Ingest {
 
   async #commitAll(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await this.#spool.hold();
       // What else arrived together with this request is decoded before the block is closed.
       await new Promise((resolve) => setImmediate(resolve));
       const block = this.#open;

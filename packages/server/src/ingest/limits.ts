@@ -55,6 +55,10 @@ export interface SpoolLimits {
   readonly segmentAgeMs: number;
   /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
   readonly backlogBytesMax: number;
+  /** Of the disk that is left to the store: with less than this free the spool takes nothing. Of a small disk a twentieth at most. */
+  readonly diskReserveBytes: number;
+  /** So long an acknowledgement waits at most for a store that takes segments, and has more of them before it than it needs. */
+  readonly holdMs: number;
   /** After a failed write (a full disk) nothing is tried for this long. */
   readonly writeRetryMs: number;
 }
@@ -64,6 +68,8 @@ export const SPOOL_LIMITS: SpoolLimits = {
   segmentRowsMax: 150_000,
   segmentAgeMs: 400,
   backlogBytesMax: 2 * 1024 * 1024 * 1024,
+  diskReserveBytes: 256 * 1024 * 1024,
+  holdMs: 250,
   writeRetryMs: 500,
 };
 

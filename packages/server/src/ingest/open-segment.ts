@@ -55,6 +55,12 @@ export class OpenSegment {
     this.blocks += 1;
   }
 
+  /** False where somebody has removed the files: what is written to them would be lost. */
+  async isThere(): Promise<boolean> {
+    const found = await Promise.all([this.#data.stat(), this.#index.stat()]);
+    return found.every(({ nlink }) => nlink > 0);
+  }
+
   /** Removes the files of a segment that nothing was appended to. */
   async discard(): Promise<void> {
     await this.close();

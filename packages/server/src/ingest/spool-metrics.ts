@@ -4,6 +4,7 @@ import type { SpoolStatus } from './spool.ts';
 export class SpoolMetrics {
   readonly bytes: Counter;
   readonly blocked: Counter;
+  readonly heldCommits: Counter;
   readonly damagedBlocks: Counter;
   readonly sealed: Counter<'because'>;
   readonly commitSeconds: Histogram;
@@ -13,6 +14,10 @@ export class SpoolMetrics {
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
     this.bytes = counter(`${prefix}_bytes_total`, 'Bytes that were made durable in the spool');
     this.blocked = counter(`${prefix}_blocked_total`, 'Blocks that the spool did not take: disk or backlog full');
+    this.heldCommits = counter(
+      `${prefix}_held_commits_total`,
+      'Commits that waited for a store that had fallen behind',
+    );
     this.damagedBlocks = counter(`${prefix}_damaged_blocks_total`, 'Acknowledged blocks that were found damaged');
     this.sealed = new Counter({
       name: `${prefix}_sealed_segments_total`,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
 import type { Segment } from './segment-recovery.ts';
@@ -249,6 +249,59 @@ test('takes nothing while the backlog is full, and goes on when the engine has t
   expect((await takeAll(spool)).text).toBe('<2><3>');
 });
 
+test('a commit waits for a store that is busy and behind, until it has taken a segment, and not for ever', async () => {
+  const spool = await openSpool({ segmentRowsMax: 1, holdMs: 20 });
+  const next = async (): Promise<Segment> => {
+    const segment = await spool.nextSealed(new AbortController().signal);
+    if (segment === null) throw new Error('no segment');
+    return segment;
+  };
+  const isHeld = async (): Promise<boolean> => {
+    const held = spool.hold().then(() => false);
+    const isHeldNow = await Promise.race([held, new Promise<boolean>((resolve) => setImmediate(resolve, true))]);
+    await held;
+    return isHeldNow;
+  };
+  await appendAll(spool, ['1', '2', '3']);
+  // A store that has taken nothing yet may be away: the spool goes on.
+  expect(await isHeld()).toBe(false);
+  await spool.release(await next());
+  expect(await isHeld()).toBe(true);
+  const held = spool.hold();
+  await spool.release(await next());
+  await held;
+  expect(await isHeld()).toBe(false);
+  await appendAll(spool, ['4', '5']);
+  expect(await isHeld()).toBe(true);
+  // The store was away for a while.
+  vi.useFakeTimers({ toFake: ['performance'] });
+  vi.advanceTimersByTime(3_600_000);
+  expect(await isHeld()).toBe(false);
+  vi.useRealTimers();
+});
+
+test('takes nothing while the disk has less left than the store needs, and goes on when there is room', async () => {
+  let freeBytes = 1_000;
+  const lines: string[] = [];
+  const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const spool = new Spool({
+    directory,
+    log: told,
+    registry: new Registry(),
+    limits: { segmentAgeMs: NEVER, writeRetryMs: 0, diskReserveBytes: 1_001 },
+    space: () => Promise.resolve({ freeBytes, totalBytes: 1e9 }),
+  });
+  opened.push(spool);
+  await spool.open();
+  const reason = 'the disk has less than 1 MiB left, which the store needs (spool.diskReserveBytes)';
+  for (let count = 0; count < 3; count++)
+    expect(await spool.append(block('1'), 1)).toEqual({ kind: 'blocked', reason });
+  freeBytes = 2_000;
+  await appendAll(spool, ['2']);
+  expect(lines).toEqual([`spans cannot be spooled: ${reason}`, 'spans are spooled again']);
+  expect((await takeAll(spool)).text).toBe('<2>');
+});
+
 const canMount = process.platform === 'linux' && process.getuid?.() === 0 && tryMount();
 
 function tryMount(): boolean {
@@ -279,7 +332,7 @@ test.skipIf(!canMount)(
   async () => {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory]);
     try {
-      const spool = await openSpool({ writeRetryMs: 0 });
+      const spool = await openSpool({ writeRetryMs: 0, diskReserveBytes: 0 });
       let acknowledged = '';
       const refusals: string[] = [];
       for (let round = 0; round < 40; round++) {

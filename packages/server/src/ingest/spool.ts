@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { OpenSegment } from './open-segment.ts';
 import { listRejected, listSegments, newestSegment, removeSegment, setAside } from './segment-files.ts';
@@ -13,6 +14,8 @@ export interface SpoolOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<SpoolLimits>;
+  /** The space of its disk; what the file system says by default. */
+  readonly space?: () => Promise<DiskSpace | null>;
   /** What is spooled, for the log. */
   readonly holds?: string;
   /** What its metrics begin with. */
@@ -42,6 +45,11 @@ export type AppendResult =
 /** Of the largest backlog: with so much of it the store has caught up, as the log has it. */
 const CAUGHT_UP_SHARE = 0.75;
 
+/** The store is inserting the first of them, and has the second one when it is done. */
+const SEGMENTS_AHEAD = 2;
+/** A store that has taken nothing for so long is not waited for: the spool is what takes spans meanwhile. */
+const STORE_AWAY_MS = 2_000;
+
 /**
  * The write-ahead log. Blocks are appended to the open segment; sealed segments wait in order for the loader. What has
  * been answered with `durable` survives.
@@ -51,6 +59,7 @@ export class Spool {
   readonly #limits: SpoolLimits;
   readonly #metrics: SpoolMetrics;
   readonly #holds: string;
+  readonly #reserve: DiskReserve;
   readonly #sealed: Segment[] = [];
   readonly #rejected: string[] = [];
   #open: OpenSegment | null = null;
@@ -70,11 +79,19 @@ export class Spool {
   /** Appending and sealing take turns. */
   #turn: Promise<unknown> = Promise.resolve();
   #wakeLoader: (() => void) | null = null;
+  #wakeHeld: (() => void) | null = null;
+  /** When the store last took a segment. */
+  #releasedAtMs = -Infinity;
 
   constructor(options: SpoolOptions) {
     this.#options = options;
     this.#limits = { ...SPOOL_LIMITS, ...options.limits };
     this.#holds = options.holds ?? 'spans';
+    this.#reserve = new DiskReserve({
+      bytes: this.#limits.diskReserveBytes,
+      space: options.space ?? ((): Promise<DiskSpace | null> => diskSpace(options.directory)),
+      now: () => performance.now(),
+    });
     this.#metrics = new SpoolMetrics(options.registry, () => this.status, options.metrics);
   }
 
@@ -127,6 +144,26 @@ export class Spool {
     const numbers = [...this.#sealed.map(({ name }) => name), ...this.#rejected].map((name) => parseInt(name, 10) || 0);
     this.#nextNumber = Math.max(0, ...numbers) + 1;
     this.#prepare();
+    await this.#prepared;
+  }
+
+  /**
+   * Waits while the store takes segments and has enough of them before it, until it has taken one, and no longer than `holdMs`. One
+   * call at a time, before `append`. Senders that wait for their answers then send as fast as the store takes, and what they
+   * sent can be found soon, instead of a backlog that grows while they are sending.
+   */
+  async hold(): Promise<void> {
+    const isAway = performance.now() - this.#releasedAtMs > STORE_AWAY_MS;
+    if (this.#sealed.length < SEGMENTS_AHEAD || isAway || this.#limits.holdMs === 0 || this.#closed) return;
+    this.#metrics.heldCommits.inc();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#limits.holdMs);
+      this.#wakeHeld = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wakeHeld = null;
   }
 
   /** One call at a time: what arrives meanwhile belongs into the next block. The bytes are free when it resolves. */
@@ -134,6 +171,11 @@ export class Spool {
     return this.#inTurn(async () => {
       const reason = this.blockedBy;
       if (reason !== null) return this.#blocked(reason);
+      const lack = await this.#reserve.lackFor(block.length);
+      if (lack !== null) {
+        this.#fail(lack, null);
+        return this.#blocked(lack);
+      }
       await this.#makeRoom(block.length, rows);
       try {
         this.#open ??= await this.#nextSegment();
@@ -177,6 +219,7 @@ export class Spool {
   /** The engine has the segment: its files go. */
   async release(segment: Segment): Promise<void> {
     await removeSegment(this.#options.directory, segment.name);
+    this.#releasedAtMs = performance.now();
     this.#forget(segment);
   }
 
@@ -190,6 +233,7 @@ export class Spool {
   /** Seals the open segment; takes nothing after it. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#wakeHeld?.();
     await this.#inTurn(() => this.#seal('close'));
     this.#wakeLoader?.();
     await (await this.#prepared)?.discard();
@@ -203,7 +247,9 @@ export class Spool {
   async #nextSegment(): Promise<OpenSegment> {
     const prepared = await this.#prepared;
     this.#prepared = null;
-    const segment = prepared ?? (await OpenSegment.create(this.#options.directory, this.#nextName()));
+    const isThere = prepared !== null && (await prepared.isThere());
+    if (prepared !== null && !isThere) await prepared.close();
+    const segment = isThere ? prepared : await OpenSegment.create(this.#options.directory, this.#nextName());
     segment.firstBlockAtMs = Date.now();
     return segment;
   }
@@ -279,15 +325,22 @@ export class Spool {
     this.#backlogBytes -= segment.bytes;
     if (!this.isBacklogFull) this.#tellFull(false);
     if (this.#open !== null) this.#scheduleSeal(this.#open);
+    this.#wakeHeld?.();
+  }
+
+  /** Takes nothing for a while. One line where the state changes, not one a failure. */
+  #fail(reason: string, error: unknown): void {
+    const { log } = this.#options;
+    const words = `${this.#holds} cannot be spooled: ${reason}`;
+    if (this.#writeFailure?.reason !== reason) log.error(error === null ? {} : { err: error }, words);
+    this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
   }
 
   /** After a failed write: what was acknowledged in the open segment is sealed, the rest is cut off. */
   async #giveUpSegment(error: unknown): Promise<string> {
     const { directory, log } = this.#options;
     const reason = describe(error);
-    // One line where the state changes, not one a failure.
-    if (this.#writeFailure?.reason !== reason) log.error({ err: error }, `${this.#holds} cannot be spooled: ${reason}`);
-    this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
+    this.#fail(reason, error);
     const open = this.#open;
     this.#open = null;
     if (open === null) return reason;
