@@ -24,7 +24,13 @@ export class Body {
     return bytes;
   }
 
-  /** The same in memory of its own. */
+  /** Copies its bytes to where the caller has room for them. */
+  takeInto(target: Uint8Array): void {
+    copyParts(this.#parts, target);
+    this.#parts = [];
+  }
+
+  /** Its bytes in memory of their own. */
   takeOwn(): Uint8Array {
     const bytes = Buffer.concat(this.#parts, this.length);
     this.#parts = [];
@@ -42,12 +48,16 @@ export class BodyMemory {
   join(parts: readonly Uint8Array[], length: number): Uint8Array {
     if (length > JOINED_BYTES_MAX) return Buffer.concat(parts, length);
     if (length > this.#bytes.length) this.#bytes = Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(length)));
-    let at = 0;
-    for (const part of parts) {
-      this.#bytes.set(part, at);
-      at += part.length;
-    }
+    copyParts(parts, this.#bytes);
     return this.#bytes.subarray(0, length);
+  }
+}
+
+function copyParts(parts: readonly Uint8Array[], target: Uint8Array): void {
+  let at = 0;
+  for (const part of parts) {
+    target.set(part, at);
+    at += part.length;
   }
 }
 

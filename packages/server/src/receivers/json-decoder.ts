@@ -3,7 +3,8 @@ import { Worker } from 'node:worker_threads';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { BlockLimits } from '../ingest/limits.ts';
 import type { RollupLimits } from '../ingest/rollup-bounds.ts';
-import type { JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
+import type { Body } from './body.ts';
+import type { JsonAnswer, JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
 import type { OtlpHttpLimits } from './limits.ts';
 
 export interface JsonDecoderOptions {
@@ -15,12 +16,18 @@ export interface JsonDecoderOptions {
   readonly workerPath?: URL;
 }
 
+/** The seconds at or between which spans must start. */
+type StartWindow = Pick<JsonJob, 'earliestSecond' | 'latestSecond'>;
+
 interface Waiting {
-  readonly job: JsonJob;
+  readonly body: Body;
+  readonly window: StartWindow;
   readonly settle: (outcome: JsonOutcome) => void;
 }
 
 const MIB = 1024 * 1024;
+/** Memory for a larger body is not kept. */
+const KEPT_BYTES_MAX = 4 * MIB;
 
 /**
  * Decodes large JSON bodies in a thread of its own, first come first served, so that nobody else waits for them. The
@@ -33,6 +40,8 @@ export class JsonDecoder {
   readonly #queue: Waiting[] = [];
   #running: Waiting | null = null;
   #worker: Worker | null = null;
+  /** For the next body; the thread has it while it decodes one. */
+  #memory: ArrayBuffer | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
 
   constructor(options: JsonDecoderOptions) {
@@ -54,11 +63,11 @@ export class JsonDecoder {
     registry.registerMetric(waiting);
   }
 
-  /** The body's bytes are the caller's again at once. */
-  decode(job: JsonJob): Promise<JsonOutcome> {
+  decode(body: Body, window: StartWindow): Promise<JsonOutcome> {
     return new Promise((resolve) => {
       this.#queue.push({
-        job,
+        body,
+        window,
         settle: (outcome) => {
           this.#bodies.inc({ outcome: outcome.kind });
           resolve(outcome);
@@ -85,9 +94,18 @@ export class JsonDecoder {
     }
     this.#running = next;
     this.#worker ??= this.#start();
-    // A copy of its own, which can be handed over; what came from the socket may share its memory with others.
-    const body = new Uint8Array(next.job.body);
-    this.#worker.postMessage({ ...next.job, body }, [body.buffer]);
+    const { body, window } = next;
+    const memory = this.#takeMemory(body.length);
+    // What came from the socket may share its memory with others.
+    body.takeInto(new Uint8Array(memory));
+    this.#worker.postMessage({ memory, length: body.length, ...window } satisfies JsonJob, [memory]);
+  }
+
+  #takeMemory(length: number): ArrayBuffer {
+    const memory = this.#memory;
+    this.#memory = null;
+    if (memory !== null && memory.byteLength >= length) return memory;
+    return new ArrayBuffer(length > KEPT_BYTES_MAX ? length : 2 ** Math.ceil(Math.log2(length)));
   }
 
   #start(): Worker {
@@ -106,7 +124,10 @@ export class JsonDecoder {
       execArgv: [],
     });
     worker.unref();
-    worker.on('message', (outcome: JsonOutcome) => this.#settle(outcome));
+    worker.on('message', ({ outcome, memory }: JsonAnswer) => {
+      if (memory.byteLength <= KEPT_BYTES_MAX) this.#memory = memory;
+      this.#settle(outcome);
+    });
     worker.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#worker === worker) this.#worker = null;
       this.#settle(

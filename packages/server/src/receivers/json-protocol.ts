@@ -13,10 +13,18 @@ export interface JsonThreadData {
 
 /** One request. */
 export interface JsonJob {
-  readonly body: Uint8Array;
+  /** Handed over with it, and back with the answer: a body is nothing that either thread's collection of garbage has to look for. */
+  readonly memory: ArrayBuffer;
+  /** The body's length, from the beginning of the memory. */
+  readonly length: number;
   /** Spans must start at these seconds or between them. */
   readonly earliestSecond: number;
   readonly latestSecond: number;
+}
+
+export interface JsonAnswer {
+  readonly outcome: JsonOutcome;
+  readonly memory: ArrayBuffer;
 }
 
 /** What became of it. */

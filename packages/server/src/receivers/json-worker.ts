@@ -6,7 +6,7 @@ import { writeNativeBlock } from '../ingest/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
 import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
-import type { JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
+import type { JsonAnswer, JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 
 const { limits, rollupLimits, objectsMax, seed } = workerData as JsonThreadData;
@@ -16,16 +16,17 @@ const bounds = new RollupBounds(rollupLimits);
 
 parentPort?.on('message', (job: JsonJob) => {
   const outcome = decode(job);
-  const bytes = outcome.kind === 'decoded' ? [outcome.spans.native.buffer as ArrayBuffer] : [];
-  parentPort?.postMessage(outcome, bytes);
+  const native = outcome.kind === 'decoded' ? [outcome.spans.native.buffer as ArrayBuffer] : [];
+  const { memory } = job;
+  parentPort?.postMessage({ outcome, memory } satisfies JsonAnswer, [memory, ...native]);
 });
 
-function decode({ body, earliestSecond, latestSecond }: JsonJob): JsonOutcome {
+function decode({ memory, length, earliestSecond, latestSecond }: JsonJob): JsonOutcome {
   const refusals = new Refusals();
   block.clear();
   block.mark(earliestSecond, latestSecond);
   try {
-    decodeOtlpJson(body, block, refusals, objectsMax);
+    decodeOtlpJson(new Uint8Array(memory, 0, length), block, refusals, objectsMax);
   } catch (error) {
     if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', limit: error.limit, message: error.message };
     const message = error instanceof Error ? error.message : String(error);

@@ -273,7 +273,7 @@ export class OtlpHttpReceiver {
     }
     const { jsonObjectsMax, jsonInlineBytesMax } = this.#limits;
     if (body.length > jsonInlineBytesMax) {
-      const outcome = await this.#json.decode({ body: body.takeOwn(), ...this.#ingest.startWindow });
+      const outcome = await this.#json.decode(body, this.#ingest.startWindow);
       if (outcome.kind === 'failed') throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
       return outcome.kind === 'decoded' ? this.#ingest.append(outcome.spans) : outcome;
     }
