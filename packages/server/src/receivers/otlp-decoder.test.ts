@@ -38,6 +38,8 @@ const spanId = bytes(2, Buffer.from('b7ad6b7169203331', 'hex'));
 const start = fixed64(7, '1795000000000000000');
 const aSpan = (...fields: Buffer[]): Buffer => bytes(2, Buffer.concat([traceId, spanId, start, ...fields]));
 const keyValue = (...fields: Buffer[]): Buffer => aRequest(aSpan(bytes(9, Buffer.concat(fields))));
+const withScope = (...fields: Buffer[]): Buffer => bytes(2, Buffer.concat(fields));
+const withResource = (...fields: Buffer[]): Buffer => bytes(1, Buffer.concat(fields));
 const list = (...items: string[]): Buffer => bytes(5, Buffer.concat(items.map((item) => bytes(1, text(1, item)))));
 const aRequest = (span: Buffer): Buffer => bytes(1, bytes(2, span));
 
@@ -103,6 +105,29 @@ test('snake_case names, numbers for 64-bit integers, names of enums and upper-ca
     "attributes": [{"key": "n", "value": {"int_value": -9223372036854775808}}]}]}]}]}`;
   const native = fromJsonText(snakeCase);
   expect(native).toEqual(fromJson({ resourceSpans: [{ scopeSpans: [{ spans: [usual] }] }] }));
+});
+
+test('a resource may stand behind its scopes, a scope behind its spans, and what is refused counts once', () => {
+  const service = bytes(1, Buffer.concat([text(1, 'service.name'), bytes(2, text(1, 'shop'))]));
+  const resource = bytes(1, service);
+  const scope = bytes(1, text(1, 'scope'));
+  const spans = Buffer.concat([aSpan(text(5, 'a')), bytes(2, traceId), aSpan(text(5, 'b'))]);
+  const url = text(3, 'https://example.com/schema');
+  const inOrder = withResource(resource, withScope(scope, spans, url), url);
+  const others = [
+    withResource(url, resource, withScope(url, scope, spans)),
+    withResource(resource, withScope(spans, url, scope), url),
+    withResource(withScope(scope, spans, url), url, resource),
+    withResource(url, withScope(spans, scope, url), resource),
+  ];
+  for (const payload of others) {
+    expect(fromProtobuf(payload)).toEqual(fromProtobuf(inOrder));
+    const refusals = new Refusals();
+    const block = new SpanBlock(7);
+    block.mark();
+    decodeOtlp(payload, block, refusals);
+    expect([block.rowCount, refusals.total]).toEqual([2, 1]);
+  }
 });
 
 test('the last of a repeated field holds, messages are merged, unknown fields are skipped', () => {

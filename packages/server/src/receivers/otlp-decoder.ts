@@ -19,7 +19,14 @@ import { SpanDecoder } from './span-decoder.ts';
  */
 export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, refusals: Refusals): void {
   try {
-    new OtlpDecoder(bytes, block, refusals).decodeRequest();
+    try {
+      new OtlpDecoder(bytes, block, refusals, true).decodeRequest();
+    } catch (error) {
+      if (!(error instanceof UnusualOrderError)) throw error;
+      block.restart();
+      refusals.clear();
+      new OtlpDecoder(bytes, block, refusals, false).decodeRequest();
+    }
   } catch (error) {
     if (!(error instanceof MalformedProtobufError)) throw error;
     throw new MalformedRequestError(
@@ -27,6 +34,11 @@ export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, refusals: Refusa
       { cause: error },
     );
   }
+}
+
+/** A resource stands behind its scopes, or a scope behind its spans. */
+class UnusualOrderError extends Error {
+  override readonly name = 'UnusualOrderError';
 }
 
 /**
@@ -37,8 +49,14 @@ class OtlpDecoder {
   readonly #reader: ProtobufReader;
   readonly #block: SpanBlock;
   readonly #spans: SpanDecoder;
+  readonly #isInOrder: boolean;
 
-  constructor(bytes: Uint8Array, block: SpanBlock, refusals: Refusals) {
+  /**
+   * `isInOrder`: resources and scopes stand before what they hold, as everybody writes them, and each message is read once. Throws
+   * `UnusualOrderError` where that is not so. A schema URL may stand behind.
+   */
+  constructor(bytes: Uint8Array, block: SpanBlock, refusals: Refusals, isInOrder: boolean) {
+    this.#isInOrder = isInOrder;
     this.#reader = new ProtobufReader(bytes);
     this.#block = block;
     this.#spans = new SpanDecoder(this.#reader, block, refusals);
@@ -54,7 +72,7 @@ class OtlpDecoder {
     if (reader.repairedTexts > 0) this.#block.losses.add(REPAIRED_TEXTS, reader.repairedTexts);
   }
 
-  /** Twice: the resource may stand behind its spans. */
+  /** Twice where the resource stands behind its spans. */
   #decodeResourceSpans(): void {
     const reader = this.#reader;
     const begin = reader.at;
@@ -63,29 +81,39 @@ class OtlpDecoder {
     let schemaUrlStart = 0;
     let schemaUrlStop = 0;
     let dropped = 0;
+    let isAdded = false;
+    const add = (): void => {
+      const refs = entityRefs.length === 0 ? '' : JSON.stringify(entityRefs);
+      this.#block.addResource(reader.bytes, schemaUrlStart, schemaUrlStop, dropped, refs);
+      isAdded = true;
+    };
     while (reader.at < reader.end) {
       const tag = reader.tag();
       switch (tag) {
         case tags.resource:
+          if (isAdded) throw new UnusualOrderError();
           decodeMessage(reader, () => {
             dropped = this.#decodeResource(attributes, entityRefs, dropped);
           });
           break;
         case tags.scopeSpans:
-          reader.range();
+          if (this.#isInOrder) {
+            if (!isAdded) add();
+            decodeMessage(reader, () => this.#decodeScopeSpans());
+          } else reader.range();
           break;
         case tags.schemaUrl:
           reader.range();
           schemaUrlStart = reader.start;
           schemaUrlStop = reader.stop;
+          if (isAdded) this.#block.resources.replaceSchemaUrl(reader.bytes, reader.start, reader.stop);
           break;
         default:
           reader.skip(tag);
       }
     }
-    const refs = entityRefs.length === 0 ? '' : JSON.stringify(entityRefs);
-    this.#block.addResource(reader.bytes, schemaUrlStart, schemaUrlStop, dropped, refs);
-    this.#again(begin, tags.scopeSpans, () => this.#decodeScopeSpans());
+    if (!isAdded) add();
+    if (!this.#isInOrder) this.#again(begin, tags.scopeSpans, () => this.#decodeScopeSpans());
   }
 
   /** Answers the dropped count. */
@@ -119,31 +147,39 @@ class OtlpDecoder {
     return entityRef(schemaUrl, type, idKeys, descriptionKeys);
   }
 
-  /** Twice, for the same reason. */
+  /** Twice where the scope stands behind its spans. */
   #decodeScopeSpans(): void {
     const reader = this.#reader;
     const begin = reader.at;
     const scope = emptyScope();
+    const decodeSpan = (): void => this.#spans.decodeSpan();
+    let isAdded = false;
     while (reader.at < reader.end) {
       const tag = reader.tag();
       switch (tag) {
         case tags.scope:
+          if (isAdded) throw new UnusualOrderError();
           decodeMessage(reader, () => this.#decodeScope(scope));
           break;
         case tags.span:
-          reader.range();
+          if (this.#isInOrder) {
+            if (!isAdded) this.#block.addScope(reader.bytes, scope);
+            isAdded = true;
+            decodeMessage(reader, decodeSpan);
+          } else reader.range();
           break;
         case tags.schemaUrl:
           reader.range();
           scope.schemaUrlStart = reader.start;
           scope.schemaUrlEnd = reader.stop;
+          if (isAdded) this.#block.scopes.replaceSchemaUrl(reader.bytes, reader.start, reader.stop);
           break;
         default:
           reader.skip(tag);
       }
     }
-    this.#block.addScope(reader.bytes, scope);
-    this.#again(begin, tags.span, () => this.#spans.decodeSpan());
+    if (!isAdded) this.#block.addScope(reader.bytes, scope);
+    if (!this.#isInOrder) this.#again(begin, tags.span, decodeSpan);
   }
 
   #decodeScope(scope: ReturnType<typeof emptyScope>): void {
