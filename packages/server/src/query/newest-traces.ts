@@ -3,7 +3,8 @@ import type { NativeBlock } from './native-columns.ts';
 import { readNative } from './native-reader.ts';
 import { queryBytes, type QueryContext, type TimeRange } from './rows.ts';
 import type { StoredExtent } from './search-windows.ts';
-import { searchWindows } from './search-windows.ts';
+import { searchWindows, SECOND_NS } from './search-windows.ts';
+import { NO_PARENT } from './span-reader.ts';
 import type { ServiceOfTrace, StoredTraceSummary } from './trace-summary.ts';
 import { SPAN_DURATION, START_DIGITS, summaryOf } from './trace-summary.ts';
 import { allWithin, LAST_SECOND } from './trace-times.ts';
@@ -13,8 +14,6 @@ const SPANS_A_TRACE = 50;
 /** Where there are more than so many for each trace that is wanted, candidates are found for less. */
 const SPANS_A_TRACE_MAX = 200;
 
-const SECOND_NS = 1_000_000_000n;
-const NO_PARENT = '0'.repeat(16);
 const NO_ROOT = { position: '', name: '', durationNs: '0' };
 
 /**

@@ -20,7 +20,7 @@ export interface SearchWindow {
 const GROWTH = 8;
 /** … and how much while nothing has been found: what is rare is found by one look at everything. */
 const GROWTH_WITHOUT_MATCH = 256;
-const SECOND_NS = 1_000_000_000n;
+export const SECOND_NS = 1_000_000_000n;
 const LAST_NS = 2n ** 63n - 1n;
 
 export const EXTENT_SQL = `SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))

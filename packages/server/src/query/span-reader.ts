@@ -2,7 +2,7 @@ import type { Span, SpanEvent, SpanLink, SpanStatus } from '@throughline/trace';
 import { attributeColumns, attributesBetween, rowAttributes } from './any-value.ts';
 import type { NativeBlock } from './native-columns.ts';
 
-const NO_PARENT = '0'.repeat(16);
+export const NO_PARENT = '0'.repeat(16);
 
 /** Reads the spans of one block as OTLP JSON; members at their protobuf default are left out, as OTLP's encoders do. */
 export class SpanReader {

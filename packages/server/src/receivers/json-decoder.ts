@@ -153,6 +153,7 @@ export class JsonDecoder {
   async #end(): Promise<void> {
     const worker = this.#worker;
     this.#worker = null;
+    this.#memory = null;
     await worker?.terminate();
   }
 }
