@@ -13,8 +13,11 @@ import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
+import { ArrivalClock } from './ingest/arrival-clock.ts';
+import { FreshSpans } from './ingest/fresh-spans.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './ingest/loader.ts';
+import type { Segment } from './ingest/segment-recovery.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
@@ -31,6 +34,8 @@ import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
 import { Retention } from './storage/retention.ts';
+import { RollupJob } from './storage/rollup-job.ts';
+import { SpanVisibility, type Batch } from './storage/span-visibility.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
 
@@ -66,13 +71,18 @@ const STOP_ORDER = [
   'sampling',
   'counts',
   'spool',
+  'fresh',
   'loader',
+  'rollups',
   'retention',
   'api',
   'system',
   'engine',
   'dataDirectory',
 ] as const;
+
+/** How long a batch may take to be counted when the collector stops; the next start goes on with it. */
+const ROLLUPS_STOP_TIMEOUT_MS = 500;
 
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
@@ -95,14 +105,27 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
     stops.dataDirectory = () => dataDirectory.release();
 
-    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry, limits: limits.spool });
+    const arrivals = new ArrivalClock(join(dataDirectory.path, 'last-arrival'));
+    const visibility = new SpanVisibility();
+    let fresh: FreshSpans | null = null;
+    const spool = new Spool({
+      directory: dataDirectory.spoolPath,
+      log,
+      registry,
+      limits: limits.spool,
+      onDurable: (block) => fresh?.take(block),
+      sealAfterMs: (segment) =>
+        fresh?.publishes(segment) === true ? limits.spool.segmentAgeMs : limits.fresh.publishMs,
+    });
     await spool.open();
+    for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
     stops.spool = () => spool.close();
 
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
     const receiving = {
       ingest: new Ingest({
         spool,
+        arrivals,
         registry,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
@@ -153,11 +176,14 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             log,
             registry,
             limits: limits.engine,
-            onProcess: (pid) => dataDirectory.noteEngine(pid),
+            onProcess: (pid) => {
+              dataDirectory.noteEngine(pid);
+              fresh?.reset();
+            },
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
         : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
-    const query = { engine, limits: limits.query };
+    const query = { engine, limits: limits.query, visibility };
     const collectorReadiness = (): Readiness =>
       readiness({
         engine: engine.state,
@@ -211,7 +237,43 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
+      const rollups = new RollupJob({
+        engine,
+        visibility,
+        log,
+        registry,
+        limits: limits.rollups,
+        firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
+        lastArrival: () => arrivals.last,
+      });
+      await rollups.start();
+      stops.rollups = () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS);
+      if (engine.fresh !== null) {
+        fresh = new FreshSpans({
+          directory: join(dataDirectory.path, 'fresh'),
+          tables: engine.fresh,
+          visibility,
+          log,
+          registry,
+          limits: limits.fresh,
+          seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
+        });
+        await fresh.start();
+      }
+      stops.fresh = async () => fresh?.close();
+      const loader = new Loader({
+        spool,
+        engine,
+        log,
+        registry,
+        limits: limits.loader,
+        onStored: (segment) => {
+          visibility.stored(storedBatch(segment));
+          fresh?.stored(segment);
+          arrivals.remember(segment.arrivals?.last ?? 0);
+          rollups.notice();
+        },
+      });
       loader.start();
       counts.start(engine);
       const { drainTimeoutMs } = limits.loader;
@@ -237,6 +299,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     await close();
     throw error;
   }
+}
+
+/** A segment of a version without arrivals gets the time at which it is stored. */
+function storedBatch({ arrivals, seconds, rows }: Segment): Batch {
+  return { arrivals: arrivals ?? { first: 0, last: Date.now() * 1_000 }, seconds, rows };
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log: Logger): Promise<void> {

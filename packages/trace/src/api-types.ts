@@ -165,6 +165,8 @@ export interface TraceSummary {
   readonly startTimeUnixNano: string;
   /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
   readonly durationNs: string;
+  /** From the first start to the last end of its spans, in nanoseconds as decimal text: its root may end before. */
+  readonly extentNs: string;
   readonly spanCount: number;
   readonly errorCount: number;
   /** Most spans first. */

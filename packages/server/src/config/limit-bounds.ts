@@ -80,7 +80,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_spool_sealed_segments_total',
     ],
     segmentRowsMax: [1_000, 4_000_000, '… or has so many spans', 'throughline_spool_sealed_segments_total'],
-    segmentAgeMs: [0, MINUTE, '… or is so old', 'throughline_spool_sealed_segments_total'],
+    segmentAgeMs: [
+      0,
+      MINUTE,
+      '… or is so old; where its spans cannot be found before, `fresh.publishMs`',
+      'throughline_spool_sealed_segments_total',
+    ],
     backlogBytesMax: [16 * MIB, 1024 * GIB, 'What the store has not taken; beyond it senders are told to come again'],
     diskReserveBytes: [
       0,
@@ -95,6 +100,20 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_spool_held_commits_total',
     ],
     writeRetryMs: [10, MINUTE, 'After a failed write nothing is tried for so long', 'throughline_spool_blocked_total'],
+  },
+  fresh: {
+    publishMs: [
+      0,
+      10 * SECOND,
+      'Spans can be found so long after they were acknowledged',
+      'throughline_fresh_inserts_total{outcome="done"}',
+    ],
+    rowsPerInsertMax: [
+      0,
+      1_000_000,
+      'Spans in that time; of more, a segment is handed to the store instead',
+      'throughline_spool_sealed_segments_total{because="age"}',
+    ],
   },
   loader: {
     retryDelayMs: [
@@ -202,6 +221,19 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       10_000_000,
       'Operations of all services that they keep apart',
       'throughline_rollup_other_spans_total',
+    ],
+    intervalMs: [
+      10,
+      HOUR,
+      'Stored spans are added to the derived tables after this time',
+      'throughline_rollup_batches_total{outcome="added"}',
+    ],
+    rowsMax: [1_000, 100_000_000, '… or as soon as so many wait', 'throughline_rollup_batches_total{outcome="added"}'],
+    retryMs: [
+      10,
+      HOUR,
+      'After a failure that is tried again after this time',
+      'throughline_rollup_batches_total{outcome="failed"}',
     ],
   },
   sampling: {

@@ -49,6 +49,13 @@ export class ClusterEngine implements Engine {
     });
   }
 
+  /** Spans are found when they are stored. */
+  readonly fresh = null;
+
+  get hasAttributeFilter(): boolean {
+    return this.#capabilities?.bloomFilters === true;
+  }
+
   get state(): EngineState {
     return this.#state;
   }

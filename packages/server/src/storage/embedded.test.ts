@@ -98,12 +98,6 @@ test('an insert that the engine dies in is exact after its repeat', async () => 
     await victim.engine.insertNativeFile('spans', path, token);
     const [counts] = await victim.rows('SELECT count(), uniqExact(span_id) FROM throughline.spans');
     expect(counts).toEqual([200_000 * (kill + 1), 200_000]);
-    // The views' tables are behind the same token.
-    for (const table of ['operation_quarters', 'request_minutes', 'request_hours']) {
-      expect(await victim.rows(`SELECT sum(spans) FROM throughline.${table}`)).toEqual([[200_000 * (kill + 1)]]);
-    }
-    const weights = 'SELECT sum(excess) FROM throughline.weight_quarters WHERE of_service = 0';
-    expect(await victim.rows(weights)).toEqual([[200_000 * (kill + 1)]]);
   }
 }, 60_000);
 
