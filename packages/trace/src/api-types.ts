@@ -165,7 +165,7 @@ export interface TraceSummary {
   readonly startTimeUnixNano: string;
   /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
   readonly durationNs: string;
-  /** From the first start to the last end of its spans, in nanoseconds as decimal text: its root may end before. */
+  /** From the earliest start to the latest end of all spans, by the clocks as they are; much more than `durationNs` where work goes on after the root. */
   readonly extentNs: string;
   readonly spanCount: number;
   readonly errorCount: number;
