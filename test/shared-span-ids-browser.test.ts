@@ -89,12 +89,7 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
     collector = await startCollector();
     const answer = await postJson(collector.otlpUrl, requestOf(PLANS));
     if (answer.status !== 200) throw new Error(await answer.text());
-    const stored = `${collector.apiUrl}/api/v1/traces/${TRACE_ID}`;
-    await eventually('every span is stored', async () => {
-      const { resourceSpans } = (await (await fetch(stored)).json()) as TraceResponse;
-      const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
-      return spans.length === PLANS.length;
-    });
+    await eventually('every span is stored', () => isStored(TRACE_ID, PLANS.length));
     browser = await openBrowser();
     page = await browser.context.newPage();
     page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
@@ -107,6 +102,11 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
     await collector?.stop();
   });
 
+  const isStored = async (traceId: string, count: number): Promise<boolean> => {
+    const stored = await fetch(`${collector.apiUrl}/api/v1/traces/${traceId}`);
+    const { resourceSpans } = (await stored.json()) as TraceResponse;
+    return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)).length === count;
+  };
   const open = async (search = ''): Promise<void> => {
     await page.goto(`${collector.apiUrl}/trace/${TRACE_ID}${search}`);
     await page.getByRole('treegrid').waitFor();
@@ -200,6 +200,34 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
     expect(walked).toEqual(ROWS.toReversed());
   });
 
+  it('walks the whole critical path with c, back to a span after each of its children', async () => {
+    await open();
+    await page.getByRole('treegrid').focus();
+    await page.keyboard.press('Home');
+    await page.keyboard.press('Enter');
+    const path = ['client call', 'server work', 'charge', 'server work', 'twin', 'server work', 'receipt'];
+    for (const name of [...path, 'server work', 'client call', 'GET /page', 'client call']) {
+      await page.keyboard.press('c');
+      expect(await panel().getByRole('heading', { level: 2 }).innerText()).toBe(name);
+    }
+  });
+
+  it('keeps the span in the panel when the call that shares its id arrives later', async () => {
+    const traceId = traceIdOf('the client comes last');
+    const client = PLANS.filter(({ name }) => name === 'client call');
+    const others = PLANS.filter(({ name }) => name !== 'client call');
+    expect((await postJson(collector.otlpUrl, requestOf(others, traceId))).status).toBe(200);
+    await eventually('the first spans are stored', () => isStored(traceId, others.length));
+    await page.goto(`${collector.apiUrl}/trace/${traceId}?span=${CALL_ID}`);
+    await expect.poll(who).toBe('server');
+    expect((await postJson(collector.otlpUrl, requestOf(client, traceId))).status).toBe(200);
+    await eventually('the client span is stored', () => isStored(traceId, PLANS.length));
+    await page.getByRole('button', { name: 'Fetch the trace again' }).click();
+    await rows().filter({ hasText: 'client call' }).waitFor();
+    await expect.poll(spanInUrl).toBe(`${CALL_ID}.2`);
+    expect(await who()).toBe('server');
+  });
+
   it('leads from the story, a search and the parent’s button to the span that they mean', async () => {
     await open();
     const story = page.getByRole('region', { name: 'Story' });
@@ -238,7 +266,7 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
 });
 
 /** An OTLP JSON request in which the spans of a service stand together. */
-function requestOf(plans: readonly Plan[]): string {
+function requestOf(plans: readonly Plan[], traceId = TRACE_ID): string {
   return JSON.stringify({
     resourceSpans: [...new Set(plans.map(({ service }) => service))].map((service) => ({
       resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
@@ -248,7 +276,7 @@ function requestOf(plans: readonly Plan[]): string {
           spans: plans
             .filter((plan) => plan.service === service)
             .map(({ name, spanId, parentSpanId, kind, fromMs, toMs, who, error }) => ({
-              traceId: TRACE_ID,
+              traceId,
               spanId,
               parentSpanId,
               name,

@@ -33,7 +33,7 @@ export function SpanPanel({ model, addresses, session, index, colours, onSelect,
   const service = model.serviceIndex[index] ?? 0;
   const shared = addresses.sharedText(index);
   return (
-    <aside className={styles['panel']} aria-label="Span">
+    <aside className={styles['panel']} aria-label={['Span', model.services[service], model.names[index]].join(' ')}>
       <header className={styles['head']}>
         <div className={styles['who']}>
           <p className={styles['service']}>
