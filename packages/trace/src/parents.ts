@@ -113,18 +113,18 @@ function countWhile(spans: readonly number[], holds: (span: number) => boolean):
 
 /**
  * The order in which siblings stand: by start, then end, then span id as bytes. Names do not decide, so that a renamed
- * trace looks the same, but between spans that have all of that in common: then all that they hold does, so that the order of
+ * trace looks the same, but between spans that share id, kind and times: then all that they hold does, so that the order of
  * arrival never does.
  */
 export function compareSpans(received: ReceivedSpans, a: number, b: number): number {
-  const { startNs, endNs, spanIds, kind } = received;
+  const { startNs, endNs, spanIds, kind, names, twinOrdinals } = received;
   const byTime = startNs[a]! - startNs[b]! || endNs[a]! - endNs[b]!;
   if (byTime !== 0) return byTime;
   // Ids are lower-case hex: the order of their characters is that of their bytes.
   if (spanIds[a]! !== spanIds[b]!) return spanIds[a]! < spanIds[b]! ? -1 : 1;
-  if (kind[a]! !== kind[b]! || a === b) return kind[b]! - kind[a]!;
-  const [contentA, contentB] = [received.content(a), received.content(b)];
-  return contentA === contentB ? a - b : contentA < contentB ? -1 : 1;
+  if (kind[a]! !== kind[b]!) return kind[b]! - kind[a]!;
+  if (names[a]! !== names[b]!) return names[a]! < names[b]! ? -1 : 1;
+  return twinOrdinals[a]! - twinOrdinals[b]! || a - b;
 }
 
 const UNSEEN = 0;

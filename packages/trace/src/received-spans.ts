@@ -42,9 +42,9 @@ export interface ReceivedSpans {
   readonly isMalformed: Uint8Array;
   /** How many parts could not be read: of these spans, of what they stand under, or in the place of a span. */
   readonly malformedParts: number;
+  /** Orders spans with the same id, kind, times and name by what else they hold; 0 for all others. */
+  readonly twinOrdinals: Uint32Array;
   source(index: number): SpanSource;
-  /** All that was received of a span, as text: what tells spans apart that have the same id and times. */
-  content(index: number): string;
 }
 
 /**
@@ -149,13 +149,13 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
     foreignSpans,
     isMalformed,
     malformedParts: malformed.count,
+    twinOrdinals: ids.twinOrdinals(),
     source(index) {
       const span = spans[index];
       const group = groups[groupOf[index] ?? -1];
       if (span === undefined || group === undefined) throw new RangeError(`no span ${index}`);
       return { ...group, span };
     },
-    content,
   };
 }
 

@@ -96,7 +96,9 @@ describe('spans that share an id', () => {
 
   test('are all seen, however many they are', () => {
     const count = 100_000;
-    const many = Array.from({ length: count }, (_, index) => work(`w${index}`, 20, 30, { spanId: 'cc' }));
+    const many = Array.from({ length: count }, (_, n) =>
+      work(n % 2 ? 'twin' : `w${n}`, 20, 30, { spanId: 'cc', attributes: { n } }),
+    );
     const all = traceFromOtlp(root(...many, client('call', 5, 95), server('serve', 10, 90)));
     expect(all.spanCount).toBe(count + 3);
     const place = all.names.indexOf('serve');

@@ -8,8 +8,8 @@ export class SpanIds {
   readonly sharers = new Map<string, number[]>();
   readonly #spans: readonly Span[];
   readonly #content: (index: number) => string;
-  /** Of ids that came a second time: the first span of this shape, or what all of that shape hold. */
-  readonly #seen = new Map<string, number | Set<string>>();
+  /** Of ids that came a second time: the first span of this shape, or all of that shape by what they hold. */
+  readonly #seen = new Map<string, number | Map<string, number>>();
 
   /**
    * @param spans those added so far; the caller appends to it.
@@ -30,7 +30,10 @@ export class SpanIds {
       return true;
     }
     const sharers = this.sharers.get(spanId);
-    if (sharers === undefined) this.#seen.set(this.#shape(spanId, first), first);
+    if (sharers === undefined) {
+      const shape = this.#shape(spanId, first);
+      if (!this.#seen.has(shape)) this.#seen.set(shape, first);
+    }
     if (this.#isRepeat(this.#shape(spanId, index), index)) {
       this.repeats++;
       return false;
@@ -46,11 +49,23 @@ export class SpanIds {
       this.#seen.set(shape, index);
       return false;
     }
-    const contents = typeof seen === 'number' ? new Set([this.#content(seen)]) : seen;
+    const contents = typeof seen === 'number' ? new Map([[this.#content(seen), seen]]) : seen;
     this.#seen.set(shape, contents);
-    const before = contents.size;
-    contents.add(this.#content(index));
-    return contents.size === before;
+    const content = this.#content(index);
+    if (contents.has(content)) return true;
+    contents.set(content, index);
+    return false;
+  }
+
+  /** For each span its place among those with the same id, kind, times and name, by what they hold; 0 for one without such. */
+  twinOrdinals(): Uint32Array {
+    const ordinals = new Uint32Array(this.#spans.length);
+    for (const contents of this.#seen.values()) {
+      if (typeof contents === 'number') continue;
+      const sorted = Array.from(contents).toSorted(([a], [b]) => (a < b ? -1 : 1));
+      for (const [ordinal, [, index]] of sorted.entries()) ordinals[index] = ordinal;
+    }
+    return ordinals;
   }
 
   #shape(spanId: string, index: number): string {
