@@ -7,6 +7,8 @@ const GOOD: Findings = {
   engine: { kind: 'ready' },
   spool: WORKING,
   counts: WORKING,
+  heldDays: null,
+  clockDoubt: null,
   isStopping: false,
   isWithoutGrpc: false,
 };
@@ -40,6 +42,15 @@ test('what a person should look at is a warning', () => {
   expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
   expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes wait to be stored');
+});
+
+test('days that are held, and a clock that may be wrong, are warnings', () => {
+  const { problems, warnings } = readiness({ ...GOOD, heldDays: '3 days …', clockDoubt: 'the store has …' });
+  expect(problems).toEqual([]);
+  expect(warnings).toEqual([
+    { code: 'days_held', message: '3 days …' },
+    { code: 'clock_doubtful', message: 'the store has …' },
+  ]);
 });
 
 test('exact counts that cannot be noted, or stored, are a warning', () => {

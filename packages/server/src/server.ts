@@ -30,6 +30,8 @@ import { Sampling } from './sampling/sampling.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
+import { KnownTime } from './storage/known-time.ts';
+import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
@@ -99,6 +101,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     await spool.open();
     stops.spool = () => spool.close();
 
+    const { retentionDays, retentionDiskShare } = config;
+    const time = new KnownTime({ retentionDays });
+    const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
+    time.noteStored(notedDays.days);
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
     const receiving = {
       ingest: new Ingest({
@@ -106,7 +112,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         registry,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
-        retentionDays: config.retentionDays,
+        retentionDays,
+        present: () => time.present,
       }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
       log,
@@ -158,18 +165,32 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           })
         : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
     const query = { engine, limits: limits.query };
+    const retention = new Retention({
+      engine,
+      log,
+      registry,
+      retentionDays,
+      retentionDiskShare,
+      limits: limits.retention,
+      onStoredDays: (days) => {
+        time.noteStored(days);
+        notedDays.note(days);
+      },
+    });
     const collectorReadiness = (): Readiness =>
       readiness({
         engine: engine.state,
         spool: spool.status,
         counts: counts.status,
+        heldDays: retention.heldBecause,
+        clockDoubt: time.doubt,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
     const system = new System({
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
-      retention: { maxAgeDays: config.retentionDays, maxDiskShare: config.retentionDiskShare },
+      retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
       registry,
       engineState: () => engine.state,
       spool: () => spool.status,
@@ -216,8 +237,6 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       counts.start(engine);
       const { drainTimeoutMs } = limits.loader;
       stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
-      const { retentionDays, retentionDiskShare } = config;
-      const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
       retention.start();
       stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
       log.info({ dataDirectory: config.dataDirectory }, 'ready');

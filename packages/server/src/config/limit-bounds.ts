@@ -184,6 +184,20 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     startRetryMs: [50, HOUR, 'A start at which no server answers tries again after it', null],
     closeTimeoutMs: [0, HOUR, 'For a running insert when the collector stops', null],
   },
+  retention: {
+    daysAtOnceMax: [
+      0,
+      36_500,
+      'More days than this, or half of those stored, that are too old at once may be the word of a wrong clock: they are held',
+      'throughline_retention_held_days',
+    ],
+    holdMs: [
+      0,
+      720 * HOUR,
+      'So long they must have been too old without a break, and so must every day after a jump of the clock',
+      'throughline_retention_held_days',
+    ],
+  },
   rollups: {
     servicesMax: [
       1,
