@@ -2,7 +2,7 @@ import type { SeriesResponse } from '@throughline/trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
-import { startCollector, type Collector } from './support/collector.ts';
+import { isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 import { MIGRATIONS } from '../packages/server/src/storage/migrations/migrate.ts';
@@ -156,6 +156,8 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       await eventually('the traces are stored', async () =>
         (await storedSpans(collector)()) === TRACES * 3 ? true : undefined,
       );
+      // The rollups of one insert are written one after another.
+      await eventually('their insert has ended', () => isSpoolEmpty(collector));
     }
   });
   afterAll(async () => {
@@ -171,6 +173,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     );
     expect(tables.flat()).toEqual([
       'attribute_values',
+      'collector_leases',
       'counted_hours',
       'counted_minutes',
       'operation_quarters',
@@ -178,6 +181,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       'request_minutes',
       'schema_migrations',
       'spans',
+      'store_id',
       'trace_times',
       'weight_quarters',
     ]);

@@ -7,6 +7,7 @@ const GOOD: Findings = {
   engine: { kind: 'ready' },
   spool: WORKING,
   counts: WORKING,
+  lostLease: null,
   heldDays: null,
   clockDoubt: null,
   isStopping: false,
@@ -29,6 +30,9 @@ test('what keeps it from its work is a problem, in words', () => {
     ],
     warnings: [],
   });
+  expect(readiness({ ...GOOD, lostLease: 'the store is in use by …' }).problems).toEqual([
+    { code: 'store_not_leased', message: 'the store is in use by …' },
+  ]);
   expect(readiness({ ...GOOD, engine: { kind: 'starting' } }).problems).toEqual([
     { code: 'engine_starting', message: 'the store is starting' },
   ]);

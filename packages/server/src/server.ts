@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -31,8 +32,11 @@ import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
 import { KnownTime } from './storage/known-time.ts';
+import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease } from './storage/lease.ts';
 import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
+import { settleStore, StoreCheck } from './storage/store-check.ts';
+import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
 
@@ -72,6 +76,7 @@ const STOP_ORDER = [
   'retention',
   'api',
   'system',
+  'lease',
   'engine',
   'dataDirectory',
 ] as const;
@@ -129,6 +134,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     await counts.open();
     stops.counts = () => counts.close();
+    const hasBacklog = spool.status.backlogSegments + counts.status.backlogSegments > 0;
     const limitCounter = new LimitCounter(registry);
     const sampling = new Sampling({
       directory: join(dataDirectory.path, 'sampling'),
@@ -153,6 +159,23 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
+    const storeCheck = {
+      noted: new NotedId(join(dataDirectory.path, 'store-id')),
+      // What waited before this start; what comes in from now on belongs into the store that is given now.
+      hasBacklog,
+      log,
+    };
+    const leasing = new AbortController();
+    const storeLease = new StoreLease({
+      collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
+      description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
+      log,
+      limits: limits.cluster,
+      signal: leasing.signal,
+    });
+    const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+    registerLease(registry, lease);
+    stops.lease = () => lease.release().finally(() => leasing.abort());
     const engine =
       config.store === 'embedded'
         ? new EmbeddedEngine({
@@ -163,10 +186,18 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             onProcess: (pid) => dataDirectory.noteEngine(pid),
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
-        : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
+        : new ClusterEngine({
+            urls: config.store,
+            log,
+            registry,
+            limits: limits.cluster,
+            lease: storeLease,
+            check: new StoreCheck(storeCheck),
+          });
+    const writable = loadsUnderLease(engine, lease);
     const query = { engine, limits: limits.query };
     const retention = new Retention({
-      engine,
+      engine: writable,
       log,
       registry,
       retentionDays,
@@ -182,6 +213,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         engine: engine.state,
         spool: spool.status,
         counts: counts.status,
+        lostLease: lease.lostBecause,
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
         isStopping: closing !== null,
@@ -232,9 +264,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
+      if (config.store === 'embedded') await settleStore(engine, storeCheck);
+      const loader = new Loader({ spool, engine: writable, log, registry, limits: limits.loader });
       loader.start();
-      counts.start(engine);
+      counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
       stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
       retention.start();
