@@ -134,6 +134,26 @@ test('a collector that was stopped for longer than its lease writes no more, say
   expect(asked).toEqual(['before', 'again']);
 });
 
+test('a machine that was paused, so that only its clock has gone on, writes no more until it has asked', async () => {
+  await using store = await startEngine();
+  let pausedMs = 0;
+  const only = aCollector(store, 'only', { now: () => Date.now() + pausedMs });
+  expect(await only.take()).toBe('held');
+  const goOn = only.pause();
+  pausedMs = LIMITS.leaseMs;
+  expect(only.lease.lostBecause).toContain('has not renewed the lease');
+  goOn();
+  await eventually(() => only.lease.lostBecause === null);
+});
+
+test('a lease that is to be renewed as seldom as it ends is renewed in time', async () => {
+  await using store = await startEngine();
+  const first = aCollector(store, 'first', { limits: { leaseMs: 3_000, leaseRenewMs: 3_000 } });
+  expect(await first.take()).toBe('held');
+  expect(await aCollector(store, 'second').take()).toContain('first-host');
+  expect(first.lease.lostBecause).toBe(null);
+});
+
 test('a lease goes on where the store was away for longer than it lasts, and nobody has come', async () => {
   await using store = await startEngine();
   const only = aCollector(store, 'only');

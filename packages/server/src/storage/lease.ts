@@ -32,10 +32,18 @@ export interface StoreLeaseOptions {
   readonly limits: LeaseLimits;
   /** Milliseconds of a clock that never jumps, from any beginning. */
   readonly elapsed?: () => number;
+  /** Milliseconds since the epoch: the other clock does not run while a virtual machine is paused. */
+  readonly now?: () => number;
   /** Ends waiting and renewing. */
   readonly signal: AbortSignal;
   /** One for each process, and never the same. */
   readonly session?: string;
+}
+
+/** When the last sign of life was given. */
+interface Held {
+  readonly elapsedMs: number;
+  readonly nowMs: number;
 }
 
 /** DateTime has whole seconds, so that a lease may end one earlier than asked for; and the check is not the write. */
@@ -52,8 +60,9 @@ export class StoreLease implements Lease {
   readonly #options: StoreLeaseOptions;
   readonly #session: string;
   readonly #elapsed: () => number;
+  readonly #now: () => number;
   #claims: LeaseClaims | null = null;
-  #heldUntilMs = Number.NEGATIVE_INFINITY;
+  #held: Held | null = null;
   #other: Claim | null = null;
   #isRenewing = false;
   #isReleased = false;
@@ -62,6 +71,7 @@ export class StoreLease implements Lease {
     this.#options = options;
     this.#session = options.session ?? randomUUID();
     this.#elapsed = options.elapsed ?? (() => performance.now());
+    this.#now = options.now ?? Date.now;
   }
 
   get lostBecause(): string | null {
@@ -109,21 +119,25 @@ export class StoreLease implements Lease {
   async release(): Promise<void> {
     this.#isReleased = true;
     if (!this.#isHeld) return;
-    this.#heldUntilMs = Number.NEGATIVE_INFINITY;
+    this.#held = null;
     // Where the store does not answer, the lease ends by itself.
     const withdrawn = this.#claims?.withdraw().catch(() => {});
     await Promise.race([withdrawn, delay(RELEASE_TIMEOUT_MS, undefined, { ref: false })]);
   }
 
   get #isHeld(): boolean {
-    return this.#elapsed() < this.#heldUntilMs;
+    const untilMs = this.#options.limits.leaseMs - MARGIN_MS;
+    const held = this.#held;
+    return held !== null && this.#elapsed() < held.elapsedMs + untilMs && this.#now() < held.nowMs + untilMs;
   }
 
   async #renewAgainAndAgain(): Promise<void> {
     const { signal, limits, log } = this.#options;
+    // Twice at least before the lease ends, whatever the settings say.
+    const intervalMs = Math.min(limits.leaseRenewMs, (limits.leaseMs - MARGIN_MS) / 2);
     let told = '';
     for (;;) {
-      await delay(limits.leaseRenewMs, undefined, { signal, ref: false }).catch(() => {});
+      await delay(intervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted || this.#isReleased) return;
       const problem = await this.#renew().catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
@@ -139,7 +153,7 @@ export class StoreLease implements Lease {
   async #renew(): Promise<string | null> {
     const claims = this.#claims as LeaseClaims;
     if (this.#isHeld) {
-      const begin = this.#elapsed();
+      const begin = this.#moment;
       await claims.renew();
       // One of a lesser term was stopped, and gives way when it looks.
       const other = (await claims.others()).find(({ term }) => term > claims.term);
@@ -166,7 +180,7 @@ export class StoreLease implements Lease {
         return before;
       }
     }
-    const begin = this.#elapsed();
+    const begin = this.#moment;
     await claims.claim();
     const after = await others();
     if (after !== null) {
@@ -182,14 +196,18 @@ export class StoreLease implements Lease {
     return isHeld || session < this.#session;
   }
 
-  #holdFrom(beginMs: number): void {
+  get #moment(): Held {
+    return { elapsedMs: this.#elapsed(), nowMs: this.#now() };
+  }
+
+  #holdFrom(begin: Held): void {
     if (this.#isReleased) return;
-    this.#heldUntilMs = beginMs + this.#options.limits.leaseMs - MARGIN_MS;
+    this.#held = begin;
     this.#other = null;
   }
 
   async #lose(claims: LeaseClaims, other: Claim): Promise<void> {
-    this.#heldUntilMs = Number.NEGATIVE_INFINITY;
+    this.#held = null;
     this.#other = other;
     await claims.withdraw();
   }

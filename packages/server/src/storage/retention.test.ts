@@ -208,6 +208,23 @@ SELECT toDateTime(${NOON_S - 5 * DAY_S}), randomPrintableASCII(1000) FROM number
   expect(await store.rows('SELECT count() FROM throughline.counted_hours')).toEqual([[1_000]]);
 });
 
+test('a day that the engine takes for too large to be dropped by mistake is dropped', async () => {
+  await using store = await storeOf([-9, -1, 0]);
+  const { engine } = store;
+  const [retention, registry] = retentionOf(store, {
+    retentionDays: 7,
+    retentionDiskShare: 1,
+    engine: {
+      query: (sql, options) => engine.query(sql, options),
+      command: (sql) =>
+        engine.command(sql.includes('SETTINGS') ? sql : `${sql} SETTINGS max_partition_size_to_drop = 1`),
+    },
+  });
+  await retention.run();
+  expect(await daysOf(store)).toEqual(['2026-11-09', '2026-11-10']);
+  expect(await registry.metrics()).toContain('throughline_retention_dropped_spans_total{reason="age"} 1000');
+});
+
 test('settings that make no sense are refused', async () => {
   await using store = await storeOf([]);
   expect(() => retentionOf(store, { retentionDays: 0 })).toThrow('retentionDays is 0; accepted is more than 0');

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { AgeRule } from './age-rule.ts';
-import type { Engine } from './engine.ts';
+import { EngineError, type Engine } from './engine.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from './retention-limits.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { findDisks, findRoom, findStoredDays, type Disks, type StoredDay } from './stored-days.ts';
@@ -22,6 +22,8 @@ const INTERVAL_MS = 60_000;
 /** The same while the store is empty: its first day tells a wrong clock from a right one. */
 const EMPTY_INTERVAL_MS = 2_000;
 const MINUTE_MS = 60_000;
+/** ClickHouse's own for a partition that it keeps from being dropped by mistake: by default each above 50 GB. */
+const TOO_LARGE_TO_DROP = 359;
 
 export interface RetentionOptions extends Partial<RetentionSettings> {
   readonly engine: Pick<Engine, 'query' | 'command'>;
@@ -192,13 +194,24 @@ export class Retention {
   }
 
   async #drop({ day, tables, spans, bytes }: StoredDay, reason: Reason): Promise<void> {
-    const { engine, log } = this.#options;
+    const { log } = this.#options;
     for (const table of tables) {
       this.#stopping.signal.throwIfAborted();
-      await engine.command(`ALTER TABLE throughline.${sqlIdentifier(table)} DROP PARTITION ${sqlString(day)}`);
+      await this.#dropPartition(`ALTER TABLE throughline.${sqlIdentifier(table)} DROP PARTITION ${sqlString(day)}`);
     }
     this.#droppedDays.inc({ reason });
     this.#droppedSpans.inc({ reason }, spans);
     log.info({ day, spans, bytes, reason }, 'dropped a day from the store');
+  }
+
+  /** Servers that do not know the setting refuse a large partition for good, as their configuration tells them to. */
+  async #dropPartition(sql: string): Promise<void> {
+    const { engine } = this.#options;
+    try {
+      await engine.command(sql);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.clickhouseCode === TOO_LARGE_TO_DROP)) throw error;
+      await engine.command(`${sql} SETTINGS max_partition_size_to_drop = 0`);
+    }
   }
 }
