@@ -248,6 +248,24 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     ]);
   });
 
+  it('drops days that are too old', async () => {
+    await onServer.stop();
+    const daysOf = (table: string) =>
+      server.rows(`SELECT count(), uniqExact(partition) FROM system.parts
+WHERE database = 'throughline' AND table = '${table}' AND active AND partition < toString(today() - 30)`);
+    await server.command(`INSERT INTO throughline.spans (span_id, service, name, start_s)
+SELECT toFixedString('old', 8), 'old', 'old', now() - 86400 * arrayJoin([40, 3, 2, 1])`);
+    expect(await daysOf('spans')).toEqual([['1', '1']]);
+    expect(await daysOf('operation_quarters')).toEqual([['1', '1']]);
+    onServer = await startCollector({ args: ['--store', server.url] });
+    await eventually('the old day is dropped', async () => {
+      const metrics = await (await fetch(`${onServer.apiUrl}/metrics`)).text();
+      return metrics.includes('throughline_retention_dropped_days_total{reason="age"} 1');
+    });
+    for (const table of ['spans', 'operation_quarters']) expect(await daysOf(table)).toEqual([['0', '0']]);
+    expect(await server.rows("SELECT toUInt32(count()) FROM throughline.spans WHERE service = 'old'")).toEqual([[3]]);
+  });
+
   it('may go away: spans are taken meanwhile, and stored when it is back', async () => {
     const before = await storedSpans(onServer)();
     await server.kill();

@@ -9,11 +9,11 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 import { aRequest, postJson, traceIdOf } from './support/traces.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
-const JUMPS = IS_LONG ? 200 : 5;
+const JUMPS = IS_LONG ? 200 : 7;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** Within the retention and the hour that spans may be ahead, so that none is refused for its time. */
-const OFFSETS_MS = [0, 120 * MINUTE_MS, -50 * MINUTE_MS, 20 * DAY_MS, -1];
+/** Some are beyond the retention, and beyond the hour that spans may be ahead: none is refused for its time. */
+const OFFSETS_MS = [0, 120 * MINUTE_MS, 40 * DAY_MS, -40 * DAY_MS, -50 * MINUTE_MS, 20 * DAY_MS, -1];
 
 function startWithJumpingClock(dataDirectory: string, offsetsMs: readonly number[]): Promise<Collector> {
   const clock = new URL('./support/jumping-clock.mjs', import.meta.url);
