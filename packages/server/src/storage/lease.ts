@@ -227,10 +227,10 @@ export class StoreLease implements Lease {
 /** The engine, of which nothing is asked that changes the store while the lease is not held. */
 export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lease): Pick<Engine, 'query' | 'command'> {
   return {
-    query: (sql, options) => engine.query(sql, options),
-    command: async (sql) => {
+    query: (...given) => engine.query(...given),
+    command: async (...given) => {
       checkLease(lease);
-      await engine.command(sql);
+      return await engine.command(...given);
     },
   };
 }
@@ -242,9 +242,9 @@ export function loadsUnderLease(
 ): Pick<Engine, 'query' | 'command' | 'insertNativeFile'> {
   return {
     ...underLease(engine, lease),
-    insertNativeFile: async (table, path, token) => {
+    insertNativeFile: async (...given) => {
       checkLease(lease);
-      await engine.insertNativeFile(table, path, token);
+      return await engine.insertNativeFile(...given);
     },
   };
 }
