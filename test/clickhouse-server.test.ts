@@ -2,7 +2,7 @@ import type { SeriesResponse } from '@throughline/trace';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
-import { startCollector, type Collector } from './support/collector.ts';
+import { isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 import { MIGRATIONS } from '../packages/server/src/storage/migrations/migrate.ts';
@@ -156,6 +156,8 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       await eventually('the traces are stored', async () =>
         (await storedSpans(collector)()) === TRACES * 3 ? true : undefined,
       );
+      // The rollups of one insert are written one after another.
+      await eventually('their insert has ended', () => isSpoolEmpty(collector));
     }
   });
   afterAll(async () => {
@@ -171,6 +173,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     );
     expect(tables.flat()).toEqual([
       'attribute_values',
+      'collector_leases',
       'counted_hours',
       'counted_minutes',
       'operation_quarters',
@@ -178,6 +181,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       'request_minutes',
       'schema_migrations',
       'spans',
+      'store_id',
       'trace_times',
       'weight_quarters',
     ]);
@@ -242,6 +246,24 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     expect(await server.rows('SELECT toUInt32(max(number)) FROM throughline.schema_migrations')).toEqual([
       [MIGRATIONS.length],
     ]);
+  });
+
+  it('drops days that are too old', async () => {
+    await onServer.stop();
+    const daysOf = (table: string) =>
+      server.rows(`SELECT count(), uniqExact(partition) FROM system.parts
+WHERE database = 'throughline' AND table = '${table}' AND active AND partition < toString(today() - 30)`);
+    await server.command(`INSERT INTO throughline.spans (span_id, service, name, start_s)
+SELECT toFixedString('old', 8), 'old', 'old', now() - 86400 * arrayJoin([40, 3, 2, 1])`);
+    expect(await daysOf('spans')).toEqual([['1', '1']]);
+    expect(await daysOf('operation_quarters')).toEqual([['1', '1']]);
+    onServer = await startCollector({ args: ['--store', server.url] });
+    await eventually('the old day is dropped', async () => {
+      const metrics = await (await fetch(`${onServer.apiUrl}/metrics`)).text();
+      return metrics.includes('throughline_retention_dropped_days_total{reason="age"} 1');
+    });
+    for (const table of ['spans', 'operation_quarters']) expect(await daysOf(table)).toEqual([['0', '0']]);
+    expect(await server.rows("SELECT toUInt32(count()) FROM throughline.spans WHERE service = 'old'")).toEqual([[3]]);
   });
 
   it('may go away: spans are taken meanwhile, and stored when it is back', async () => {

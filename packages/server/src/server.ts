@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -33,9 +34,14 @@ import { Sampling } from './sampling/sampling.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
+import { KnownTime } from './storage/known-time.ts';
+import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease } from './storage/lease.ts';
+import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type Batch } from './storage/span-visibility.ts';
+import { settleStore, StoreCheck } from './storage/store-check.ts';
+import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
 
@@ -77,6 +83,7 @@ const STOP_ORDER = [
   'retention',
   'api',
   'system',
+  'lease',
   'engine',
   'dataDirectory',
 ] as const;
@@ -121,6 +128,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
     stops.spool = () => spool.close();
 
+    const { retentionDays, retentionDiskShare } = config;
+    const time = new KnownTime({ retentionDays });
+    const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
+    time.noteStored(notedDays.days);
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
     const receiving = {
       ingest: new Ingest({
@@ -129,7 +140,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         registry,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
-        retentionDays: config.retentionDays,
+        retentionDays,
+        present: () => time.present,
       }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
       log,
@@ -145,6 +157,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     await counts.open();
     stops.counts = () => counts.close();
+    const hasBacklog = spool.status.backlogSegments + counts.status.backlogSegments > 0;
     const limitCounter = new LimitCounter(registry);
     const sampling = new Sampling({
       directory: join(dataDirectory.path, 'sampling'),
@@ -169,6 +182,23 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
+    const storeCheck = {
+      noted: new NotedId(join(dataDirectory.path, 'store-id')),
+      // What waited before this start; what comes in from now on belongs into the store that is given now.
+      hasBacklog,
+      log,
+    };
+    const leasing = new AbortController();
+    const storeLease = new StoreLease({
+      collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
+      description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
+      log,
+      limits: limits.cluster,
+      signal: leasing.signal,
+    });
+    const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+    registerLease(registry, lease);
+    stops.lease = () => lease.release().finally(() => leasing.abort());
     const engine =
       config.store === 'embedded'
         ? new EmbeddedEngine({
@@ -182,20 +212,43 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             },
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
-        : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
+        : new ClusterEngine({
+            urls: config.store,
+            log,
+            registry,
+            limits: limits.cluster,
+            lease: storeLease,
+            check: new StoreCheck(storeCheck),
+          });
+    const writable = loadsUnderLease(engine, lease);
     const query = { engine, limits: limits.query, visibility };
+    const retention = new Retention({
+      engine: writable,
+      log,
+      registry,
+      retentionDays,
+      retentionDiskShare,
+      limits: limits.retention,
+      onStoredDays: (days) => {
+        time.noteStored(days);
+        notedDays.note(days);
+      },
+    });
     const collectorReadiness = (): Readiness =>
       readiness({
         engine: engine.state,
         spool: spool.status,
         counts: counts.status,
+        lostLease: lease.lostBecause,
+        heldDays: retention.heldBecause,
+        clockDoubt: time.doubt,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
     const system = new System({
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
-      retention: { maxAgeDays: config.retentionDays, maxDiskShare: config.retentionDiskShare },
+      retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
       registry,
       engineState: () => engine.state,
       spool: () => spool.status,
@@ -237,8 +290,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
+      if (config.store === 'embedded') await settleStore(engine, storeCheck);
       const rollups = new RollupJob({
-        engine,
+        engine: writable,
         visibility,
         log,
         registry,
@@ -263,7 +317,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       stops.fresh = async () => fresh?.close();
       const loader = new Loader({
         spool,
-        engine,
+        engine: writable,
         log,
         registry,
         limits: limits.loader,
@@ -275,11 +329,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         },
       });
       loader.start();
-      counts.start(engine);
+      counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
       stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
-      const { retentionDays, retentionDiskShare } = config;
-      const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
       retention.start();
       stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
       log.info({ dataDirectory: config.dataDirectory }, 'ready');

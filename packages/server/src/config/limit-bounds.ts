@@ -201,7 +201,28 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     pingIntervalMs: [50, HOUR, 'How often the servers are asked whether they answer', null],
     pingTimeoutMs: [50, HOUR, '… and how long they have for it', 'throughline_engine_up'],
     startRetryMs: [50, HOUR, 'A start at which no server answers tries again after it', null],
+    leaseMs: [
+      3 * SECOND,
+      HOUR,
+      "A collector's lease of the store ends so long after its last sign of life",
+      'throughline_store_lease_held',
+    ],
+    leaseRenewMs: [100, HOUR, '… which it gives so often', 'throughline_store_lease_held'],
     closeTimeoutMs: [0, HOUR, 'For a running insert when the collector stops', null],
+  },
+  retention: {
+    daysAtOnceMax: [
+      0,
+      36_500,
+      'More days than this, or half of those stored, that are too old at once may be the word of a wrong clock: they are held',
+      'throughline_retention_held_days',
+    ],
+    holdMs: [
+      0,
+      720 * HOUR,
+      'So long they must have been too old without a break, and so must every day after a jump of the clock',
+      'throughline_retention_held_days',
+    ],
   },
   rollups: {
     servicesMax: [

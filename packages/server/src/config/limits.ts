@@ -23,6 +23,7 @@ import { SAMPLING_LIMITS, type SamplingLimits } from '../sampling/limits.ts';
 import { ENGINE_LIMITS, type EngineLimits } from '../storage/engine-limits.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts';
 import { ROLLUP_JOB_LIMITS, ROLLUP_LIMITS, type RollupJobLimits, type RollupLimits } from '../storage/rollup-limits.ts';
+import { RETENTION_LIMITS, type RetentionLimits } from '../storage/retention-limits.ts';
 import { BOUNDS, type Bounds } from './limit-bounds.ts';
 import { quantity, setting, unitOf, type Setting } from './setting.ts';
 
@@ -37,6 +38,7 @@ export interface Limits {
   readonly loader: LoaderLimits;
   readonly engine: EngineLimits;
   readonly cluster: ClusterLimits;
+  readonly retention: RetentionLimits;
   readonly rollups: RollupLimits & RollupJobLimits;
   readonly sampling: SamplingLimits;
   readonly counts: CountsLimits;
@@ -55,6 +57,7 @@ const DEFAULTS: Limits = {
   loader: LOADER_LIMITS,
   engine: ENGINE_LIMITS,
   cluster: CLUSTER_LIMITS,
+  retention: RETENTION_LIMITS,
   rollups: { ...ROLLUP_LIMITS, ...ROLLUP_JOB_LIMITS },
   sampling: SAMPLING_LIMITS,
   counts: COUNTS_LIMITS,

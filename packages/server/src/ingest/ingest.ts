@@ -4,6 +4,7 @@ import { LimitCounter } from '../limit-counter.ts';
 import type { Seconds } from '../storage/span-visibility.ts';
 import { ArrivalClock } from './arrival-clock.ts';
 import { stampBlockArrival } from './block-arrival.ts';
+import type { Present } from '../storage/known-time.ts';
 import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
 import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
@@ -31,6 +32,8 @@ export interface IngestOptions {
   readonly retentionDays?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** What the time is, where the clock is in doubt; by default it never is. */
+  readonly present?: () => Present;
 }
 
 /** The spans of a request that a decoder refused, while it appended the others. */
@@ -88,7 +91,7 @@ export class Ingest {
   readonly #repairedTexts: Counter;
   readonly #limitCounter: LimitCounter;
   readonly #retentionMs: number;
-  readonly #now: () => number;
+  readonly #present: () => Present;
   readonly #native = new ByteBuffer();
   readonly #rollupBounds: RollupBounds;
   /** What the rollups of spans that were decoded elsewhere count as others. */
@@ -102,14 +105,23 @@ export class Ingest {
   #waiting: ((result: CommitResult) => void)[] = [];
   #committing: Promise<void> | null = null;
 
-  constructor({ spool, arrivals, registry, limits, rollupLimits, retentionDays, now }: IngestOptions) {
+  constructor({
+    spool,
+    arrivals,
+    registry,
+    limits,
+    rollupLimits,
+    retentionDays,
+    now = Date.now,
+    present,
+  }: IngestOptions) {
     this.#rollupBounds = new RollupBounds(rollupLimits);
     this.#spool = spool;
     this.#arrivals = arrivals ?? new ArrivalClock();
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
     this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
-    this.#now = now ?? Date.now;
+    this.#present = present ?? (() => ({ earliestMs: now(), latestMs: now() }));
     const seed = randomInt(2 ** 32);
     this.#open = new SpanBlock(seed, this.#limits);
     this.#spare = new SpanBlock(seed, this.#limits);
@@ -198,10 +210,10 @@ export class Ingest {
 
   /** The seconds at or between which a span must start now. */
   get startWindow(): { readonly earliestSecond: number; readonly latestSecond: number } {
-    const nowMs = this.#now();
+    const { earliestMs, latestMs } = this.#present();
     return {
-      earliestSecond: Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
-      latestSecond: Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
+      earliestSecond: Math.max(0, Math.ceil((earliestMs - this.#retentionMs) / 1_000)),
+      latestSecond: Math.floor((latestMs + this.#limits.futureMsMax) / 1_000),
     };
   }
 

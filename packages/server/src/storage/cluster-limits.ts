@@ -14,6 +14,10 @@ export interface ClusterLimits {
   readonly pingTimeoutMs: number;
   /** A start at which no server answers tries again after it. */
   readonly startRetryMs: number;
+  /** A collector's lease of the store ends so long after its last sign of life … */
+  readonly leaseMs: number;
+  /** … which it gives so often. */
+  readonly leaseRenewMs: number;
   /** How long `close` waits for a running insert. */
   readonly closeTimeoutMs: number;
 }
@@ -28,5 +32,7 @@ export const CLUSTER_LIMITS: ClusterLimits = {
   pingIntervalMs: 2_000,
   pingTimeoutMs: 5_000,
   startRetryMs: 1_000,
+  leaseMs: 30_000,
+  leaseRenewMs: 5_000,
   closeTimeoutMs: 2_000,
 };

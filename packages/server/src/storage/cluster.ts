@@ -8,8 +8,10 @@ import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
 import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
+import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { QuerySlots } from './query-slots.ts';
+import { OtherStoreError, type StoreCheck } from './store-check.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -17,6 +19,10 @@ export interface ClusterEngineOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ClusterLimits>;
+  /** Taken before the schema is touched; without one, nobody is kept from the store. */
+  readonly lease?: StoreLease;
+  /** Tells the store that is meant from others; without it, each URL is believed. */
+  readonly check?: StoreCheck;
 }
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
@@ -70,6 +76,7 @@ export class ClusterEngine implements Engine {
       } catch (error) {
         if (!(error instanceof UnreachableError)) throw error;
         if (signal.aborted) return;
+        this.#options.check?.giveUp(this.#servers);
         this.#becomes(error.message);
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
@@ -77,11 +84,15 @@ export class ClusterEngine implements Engine {
   }
 
   async #open(): Promise<void> {
-    const engine = {
+    const { lease, check } = this.#options;
+    const direct = {
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
-      command: (sql: string) => this.#command(sql),
+      command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
     };
-    this.#capabilities = await askCapabilities(engine);
+    this.#capabilities = await askCapabilities(direct);
+    await lease?.take(direct);
+    const engine = lease === undefined ? direct : underLease(direct, lease);
+    await check?.settle(engine);
     await migrate(engine);
     const { version, deduplicationTokens } = this.#capabilities;
     if (!deduplicationTokens) {
@@ -152,10 +163,14 @@ export class ClusterEngine implements Engine {
     throw new EngineError('unavailable', this.#state.kind === 'down' ? this.#state.reason : 'the engine is starting');
   }
 
-  async #select(sql: string, { format, timeoutMs, signal }: QueryOptions): Promise<Uint8Array> {
+  async #select(
+    sql: string,
+    { format, timeoutMs, signal }: QueryOptions,
+    run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
+  ): Promise<Uint8Array> {
     const isOld = this.#capabilities?.rowsInLines !== true;
     const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
-    const bytes = await this.#run({
+    const bytes = await run({
       sql: `${sql}\nFORMAT ${asked}`,
       settings: {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
@@ -173,8 +188,8 @@ export class ClusterEngine implements Engine {
     return asked === format ? bytes : rowsInLines(bytes);
   }
 
-  async #command(sql: string): Promise<void> {
-    await this.#run({ sql, settings: this.#compatibility(), timeoutMs: this.#limits.commandTimeoutMs });
+  async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
+    await this.#run({ sql, settings: this.#compatibility(), timeoutMs });
   }
 
   /** Before the version is known nothing is created. */
@@ -189,13 +204,18 @@ export class ClusterEngine implements Engine {
     let last: unknown;
     for (let tried = 0; tried < this.#servers.length; tried++) {
       const index = this.#current;
+      const server = this.#servers[index] as ClickHouseHttp;
       try {
-        const bytes = await (this.#servers[index] as ClickHouseHttp).run(statement);
+        await this.#options.check?.admit(server, (sql, options) =>
+          this.#select(sql, options, (asked) => server.run(asked)),
+        );
+        const bytes = await server.run(statement);
         this.#becomes(null);
         return bytes;
       } catch (error) {
         last = error;
         if (!(error instanceof UnreachableError)) throw error;
+        if (!(error instanceof OtherStoreError)) this.#options.check?.forget(server);
         if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
         if (!error.isUnseen) break;
       }
@@ -222,6 +242,8 @@ export class ClusterEngine implements Engine {
     while (!signal.aborted) {
       await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
+      // A server may be made anew between two statements.
+      this.#options.check?.askAgain(this.#servers[this.#current] as ClickHouseHttp);
       await this.#run({ sql: 'SELECT 1', settings: {}, timeoutMs: pingTimeoutMs }).catch((error: unknown) => {
         this.#becomes(error instanceof Error ? error.message : String(error));
       });
