@@ -3,13 +3,14 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Capabilities } from './capabilities.ts';
-import { ClickHouseHttp, UnreachableError, type HttpStatement } from './clickhouse-http.ts';
+import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
 import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { QuerySlots } from './query-slots.ts';
+import { UnreachableError } from './unreachable-error.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -37,7 +38,7 @@ export class ClusterEngine implements Engine {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
-    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits.resultBytesMax));
+    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
     const onRefused = (): void => limitCounter.reached('cluster.queuedQueriesMax');
     this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax, onRefused);
@@ -61,8 +62,8 @@ export class ClusterEngine implements Engine {
         await this.#open();
         return;
       } catch (error) {
-        if (!(error instanceof UnreachableError)) throw error;
         if (signal.aborted) return;
+        if (!(error instanceof EngineError) || error.code !== 'unavailable') throw error;
         this.#becomes(error.message);
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
@@ -94,6 +95,8 @@ export class ClusterEngine implements Engine {
     try {
       const release = await this.#slots.take(options.timeoutMs, options.signal);
       try {
+        // It may have been closed meanwhile.
+        this.#checkOpen();
         const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
         const bytes = await this.#select(sql, { ...options, timeoutMs });
         this.#metrics.queryEnded('ok', performance.now() - begin);
@@ -118,6 +121,7 @@ export class ClusterEngine implements Engine {
     const insert = this.#run({
       sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
       file: path,
+      isRepeatable: false,
       settings: {
         ...BLOCK_SETTINGS,
         ...(takesTokens && { ...TOKEN_SETTINGS, insert_deduplication_token: deduplicationToken }),
@@ -135,8 +139,10 @@ export class ClusterEngine implements Engine {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#state = { kind: 'closed' };
+    const reason = new EngineError('unavailable', 'the engine is closed');
+    for (const server of this.#servers) server.endQueries(reason);
     await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers) server.close(reason);
   }
 
   #checkOpen(): void {
@@ -153,6 +159,7 @@ export class ClusterEngine implements Engine {
       settings: {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
         max_memory_usage: this.#limits.queryMemoryBytesMax,
+        max_result_bytes: this.#limits.resultBytesMax,
         // ClickHouse does it for a statement that changes nothing.
         ...(this.#capabilities?.cancelsWithConnection === true && {
           readonly: 2,
@@ -160,6 +167,7 @@ export class ClusterEngine implements Engine {
         }),
         ...this.#compatibility(),
       },
+      isRepeatable: true,
       timeoutMs,
       ...(signal !== undefined && { signal }),
     });
@@ -167,7 +175,12 @@ export class ClusterEngine implements Engine {
   }
 
   async #command(sql: string): Promise<void> {
-    await this.#run({ sql, settings: this.#compatibility(), timeoutMs: this.#limits.commandTimeoutMs });
+    await this.#run({
+      sql,
+      settings: this.#compatibility(),
+      isRepeatable: false,
+      timeoutMs: this.#limits.commandTimeoutMs,
+    });
   }
 
   /** Before the version is known nothing is created. */
@@ -215,7 +228,8 @@ export class ClusterEngine implements Engine {
     while (!signal.aborted) {
       await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      await this.#run({ sql: 'SELECT 1', settings: {}, timeoutMs: pingTimeoutMs }).catch((error: unknown) => {
+      const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
+      await this.#run(ping).catch((error: unknown) => {
         this.#becomes(error instanceof Error ? error.message : String(error));
       });
     }
