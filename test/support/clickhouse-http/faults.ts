@@ -15,7 +15,7 @@ export interface Faults {
   /** So many requests on a connection that was kept alive meet its end, as where the server has just closed it. */
   closeReused: number;
   /** Statements wait for it before they begin. */
-  hold: ((sql: string) => Promise<void>) | null;
+  hold: ((sql: string) => Promise<unknown>) | null;
 }
 
 /**

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { sendAnswer, sendException, withVersion } from './answer.ts';
-import { authenticate, type Users } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { noFaults, type Faults } from './faults.ts';
@@ -30,13 +30,13 @@ export interface SeenRequest {
 export class HttpInterface {
   readonly seen: SeenRequest[] = [];
   readonly faults: Faults;
+  readonly users: Record<string, string>;
   /** By their query ids. */
   readonly running = new Map<string, AbortController>();
   version = '';
   readonly #engine: Engine;
   readonly #folder: string;
   readonly #options: ClickHouseHttpOptions;
-  readonly #users: Users;
   readonly #server;
   readonly #connections = new WeakMap<Socket, { readonly number: number; requests: number }>();
   #connectionCount = 0;
@@ -48,7 +48,7 @@ export class HttpInterface {
     this.#engine = engine;
     this.#folder = folder;
     this.#options = options;
-    this.#users = { default: options.password ?? '', ...options.users };
+    this.users = { default: options.password ?? '', ...options.users };
     this.faults = Object.assign(noFaults(), options.faults);
     // A statement in the URL may have up to 128 KiB before it is encoded.
     this.#server = createServer({ maxHeaderSize: 2 * 1024 * 1024 }, (request, response) => {
@@ -154,7 +154,7 @@ export class HttpInterface {
       if (Buffer.byteLength(value) > FIELD_BYTES_MAX)
         throw ClickHouseException.of(1000, 'HTML Form Exception: Field value too long');
     }
-    authenticate(request.headers, parameters, this.#users);
+    authenticate(request.headers, parameters, this.users);
     const settings = settingsOf(parameters);
     const path = join(this.#folder, `body-${++this.#files}`);
     try {

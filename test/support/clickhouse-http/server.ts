@@ -28,6 +28,8 @@ export interface ClickHouseHttp {
   readonly enginePid: number;
   readonly seen: SeenRequest[];
   readonly faults: Faults;
+  /** Names and passwords, which may change. */
+  readonly users: Record<string, string>;
   /** Statements that run at this moment. */
   readonly running: () => number;
   /** Asks the engine itself, past HTTP and its faults. */
@@ -67,6 +69,7 @@ export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): 
     enginePid: engine.pid,
     seen: played.seen,
     faults: played.faults,
+    users: played.users,
     running: () => played.running.size,
     rows: (sql) => engine.rows(sql),
     shutDown: () => played.shutDown(),

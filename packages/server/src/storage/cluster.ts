@@ -54,7 +54,7 @@ export class ClusterEngine implements Engine {
     return this.#state;
   }
 
-  /** Servers that are away are waited for, with the state `down`: the spool keeps what comes in. */
+  /** Servers that are away, or refuse the login, are waited for with the state `down`: the spool keeps what comes in. */
   async start(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -63,7 +63,7 @@ export class ClusterEngine implements Engine {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof EngineError) || error.code !== 'unavailable') throw error;
+        if (!(error instanceof EngineError) || !passes(error)) throw error;
         this.#becomes(error.message);
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
@@ -234,6 +234,13 @@ export class ClusterEngine implements Engine {
       });
     }
   }
+}
+
+/** Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not lost for it. */
+const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
+
+function passes({ code, clickhouseCode }: EngineError): boolean {
+  return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
 }
 
 /** What `JSONCompactEachRow` would have answered. */

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import type { Engine } from './engine.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EngineError, type Engine } from './engine.ts';
 import { sqlString } from './sql.ts';
 import { eventually } from './testing/start-engine.ts';
 
@@ -25,8 +25,16 @@ const SLOW = 'SELECT 1, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block
 /** What whoever uses an engine relies on, embedded or over HTTP. `open`: a started engine on an empty store. */
 export function engineContract(name: string, open: (limits: Partial<ContractLimits>) => Promise<ContractEngine>): void {
   describe(`${name}, as an engine`, () => {
+    /** For what needs no limits of its own, and leaves it as it was. */
+    let opened: ContractEngine;
+    beforeAll(async () => {
+      opened = await open({});
+    });
+    afterAll(async () => {
+      await opened?.[Symbol.asyncDispose]();
+    });
+
     test('answers rows in both formats, with any text in a literal', async () => {
-      await using opened = await open({});
       const hostile = `it's "a" \\ \`b\`\n\n; DROP DATABASE throughline; -- \0 ü 🦊 {x:String} ?`;
       const sql = `SELECT ${sqlString(hostile)} AS text, toUInt8(7) AS number`;
       expect(await rows(opened, sql)).toEqual([[hostile, 7]]);
@@ -39,7 +47,6 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
     });
 
     test('stores a file once by its token, and another file beside it', async () => {
-      await using opened = await open({});
       const [first, second] = [await spansFile(opened, 1), await spansFile(opened, 100_001)];
       const insert = (path: string, token: string): Promise<void> =>
         opened.engine.insertNativeFile('spans', path, token);
@@ -50,46 +57,41 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       expect(await rows(opened, ids)).toEqual([[100_000, 100_000]]);
       await insert(first, 'third');
       expect(await rows(opened, ids)).toEqual([[150_000, 100_000]]);
-      for (const table of ['operation_quarters', 'request_minutes', 'request_hours']) {
-        expect(await rows(opened, `SELECT sum(spans) FROM throughline.${table}`)).toEqual([[150_000]]);
-      }
     });
 
     test('tells errors apart', async () => {
-      await using opened = await open({ queryMemoryBytesMax: 64 * 1024 * 1024 });
-      await expect(rows(opened, 'SELECT nothing')).rejects.toMatchObject({ code: 'refused', clickhouseCode: 47 });
-      await expect(rows(opened, 'SELECT (1')).rejects.toMatchObject({ code: 'refused', clickhouseCode: 62 });
+      await using limited = await open({ queryMemoryBytesMax: 64 * 1024 * 1024 });
+      await expect(rows(limited, 'SELECT nothing')).rejects.toMatchObject({ clickhouseCode: 47 });
+      await expect(rows(limited, 'SELECT (1')).rejects.toMatchObject({ clickhouseCode: 62 });
       const greedy = 'SELECT length(groupArray(number)) FROM numbers(100000000)';
-      await expect(rows(opened, greedy)).rejects.toMatchObject({ code: 'unavailable', clickhouseCode: 241 });
-      await expect(opened.engine.command('DROP TABLE throughline.nothing')).rejects.toMatchObject({
-        code: 'refused',
+      await expect(rows(limited, greedy)).rejects.toMatchObject({ code: 'unavailable', clickhouseCode: 241 });
+      await expect(limited.engine.command('DROP TABLE throughline.nothing')).rejects.toMatchObject({
         clickhouseCode: 60,
       });
-      const path = join(opened.directory, 'garbage.native');
+      const path = join(limited.directory, 'garbage.native');
       writeFileSync(path, 'no Native at all');
-      await expect(opened.engine.insertNativeFile('spans', path, 'garbage')).rejects.toMatchObject({ code: 'refused' });
-      expect(await rows(opened, 'SELECT 1')).toEqual([[1]]);
+      await expect(limited.engine.insertNativeFile('spans', path, 'garbage')).rejects.toBeInstanceOf(EngineError);
+      expect(await rows(limited, 'SELECT 1')).toEqual([[1]]);
     });
 
     test('takes what came before an error for no answer', async () => {
-      await using opened = await open({});
       const late = 'SELECT number, throwIf(number = 1500000) FROM numbers(1900000) SETTINGS max_threads = 1';
-      await expect(rows(opened, late)).rejects.toMatchObject({ code: 'refused', clickhouseCode: 395 });
+      await expect(rows(opened, late)).rejects.toMatchObject({ clickhouseCode: 395 });
       expect(await rows(opened, 'SELECT 1')).toEqual([[1]]);
     });
 
     test('ends a query that takes too long, and answers the next ones with what is theirs', async () => {
-      await using opened = await open({ concurrentQueries: 2, queuedQueriesMax: 1 });
-      await expect(rows(opened, SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
-      await expect(rows(opened, SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
-      expect(await Promise.all([1, 2, 3].map((n) => rows(opened, `SELECT ${n}`)))).toEqual([[[1]], [[2]], [[3]]]);
+      await using limited = await open({ concurrentQueries: 2, queuedQueriesMax: 1 });
+      await expect(rows(limited, SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
+      await expect(rows(limited, SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
+      expect(await Promise.all([1, 2, 3].map((n) => rows(limited, `SELECT ${n}`)))).toEqual([[[1]], [[2]], [[3]]]);
     });
 
     test('lets a bounded number of queries wait', async () => {
-      await using opened = await open({ concurrentQueries: 1, queuedQueriesMax: 1 });
-      const slow = rows(opened, SLOW, 400).catch((error: unknown) => error);
-      const queued = rows(opened, 'SELECT 1');
-      await expect(rows(opened, 'SELECT 2')).rejects.toMatchObject({
+      await using limited = await open({ concurrentQueries: 1, queuedQueriesMax: 1 });
+      const slow = rows(limited, SLOW, 400).catch((error: unknown) => error);
+      const queued = rows(limited, 'SELECT 1');
+      await expect(rows(limited, 'SELECT 2')).rejects.toMatchObject({
         code: 'unavailable',
         message: '1 queries wait already',
       });
@@ -98,7 +100,6 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
     });
 
     test('cancels what nobody waits for any more', async () => {
-      await using opened = await open({});
       const leaving = new AbortController();
       const query = opened.engine.query(SLOW, { format: 'Native', timeoutMs: 60_000, signal: leaving.signal });
       const running = "SELECT count() FROM system.processes WHERE query LIKE concat('%sleep', 'EachRow(0.05)%')";
@@ -111,8 +112,8 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
     });
 
     test('answers what is large whole, and what is too large not at all', async () => {
-      await using opened = await open({ resultBytesMax: 64 * 1024 * 1024 });
-      const lines = await opened.engine.query('SELECT number FROM numbers(2000000) ORDER BY number', {
+      await using limited = await open({ resultBytesMax: 64 * 1024 * 1024 });
+      const lines = await limited.engine.query('SELECT number FROM numbers(2000000) ORDER BY number', {
         format: 'JSONCompactEachRow',
         timeoutMs: 60_000,
       });
@@ -120,20 +121,20 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       expect(numbers).toHaveLength(2_000_001);
       expect(numbers.at(-2)).toBe('[1999999]');
       const tooLarge = "SELECT concat(repeat('x', 1000), toString(number)) FROM numbers(100000)";
-      await expect(rows(opened, tooLarge).then(() => 'answered')).rejects.toMatchObject({ code: 'too_large' });
-      expect(await rows(opened, 'SELECT 1')).toEqual([[1]]);
+      await expect(rows(limited, tooLarge).then(() => 'answered')).rejects.toMatchObject({ code: 'too_large' });
+      expect(await rows(limited, 'SELECT 1')).toEqual([[1]]);
     });
 
     test('is closed when it is closed', async () => {
-      const opened = await open({});
-      const query = rows(opened, SLOW, 60_000).catch((error: unknown) => error);
-      expect(opened.engine.state).toEqual({ kind: 'ready' });
-      await opened.engine.close();
-      expect(opened.engine.state).toEqual({ kind: 'closed' });
+      const closing = await open({});
+      const query = rows(closing, SLOW, 60_000).catch((error: unknown) => error);
+      expect(closing.engine.state).toEqual({ kind: 'ready' });
+      await closing.engine.close();
+      expect(closing.engine.state).toEqual({ kind: 'closed' });
       expect(await query).toMatchObject({ code: 'unavailable' });
-      await expect(rows(opened, 'SELECT 1')).rejects.toThrow('the engine is closed');
-      await opened.engine.close();
-      await opened[Symbol.asyncDispose]();
+      await expect(rows(closing, 'SELECT 1')).rejects.toThrow('the engine is closed');
+      await closing.engine.close();
+      await closing[Symbol.asyncDispose]();
     });
   });
 }
