@@ -229,8 +229,11 @@ export class ClusterEngine implements Engine {
       await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
       const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
+      const asked = this.#current;
       await this.#run(ping).catch((error: unknown) => {
         this.#becomes(error instanceof Error ? error.message : String(error));
+        // One that takes too long, or refuses the login, is no better than one that is away.
+        if (this.#current === asked) this.#current = (asked + 1) % this.#servers.length;
       });
     }
   }
