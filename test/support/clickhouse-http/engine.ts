@@ -68,14 +68,13 @@ export class Engine {
 
   /** Settings hold for this statement alone. Rejects with `ClickHouseException`. */
   async run(sql: string, options: EngineRun = {}): Promise<EngineAnswer> {
-    const { format = 'TabSeparated', settings = {}, readonly = 0, database = '', signal } = options;
+    const { format = 'TabSeparated', settings = {}, profile = {}, database = '', signal } = options;
     const id = this.#nextId++;
-    const names = Object.entries(settings).map(([name, value]) => `${identifier(name)} = ${quoted(value)}`);
     const statements = [
       ...(database === '' ? [] : [`USE ${identifier(database)}`]),
       // What it is cancelled by; one that a client gives a comment of its own cannot be.
-      `SET log_comment = 'query-${id}'${readonly === 0 ? '' : `, readonly = ${readonly}`}`,
-      ...(names.length === 0 ? [] : [`SET ${names.join(', ')}`]),
+      setOf({ log_comment: `query-${id}`, ...profile }),
+      ...(Object.keys(settings).length === 0 ? [] : [setOf(settings)]),
       sql,
     ];
     const answer = new Promise<EngineAnswer>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
@@ -110,10 +109,16 @@ export class Engine {
 interface EngineRun {
   readonly format?: string;
   readonly settings?: Readonly<Record<string, string>>;
-  /** Of the user: the settings come after it, and may be refused for it. */
-  readonly readonly?: 0 | 1 | 2;
+  /** Of the user's profile: the others come after them, and may be refused for `readonly`. */
+  readonly profile?: Readonly<Record<string, string>>;
   readonly database?: string;
   readonly signal?: AbortSignal;
+}
+
+function setOf(settings: Readonly<Record<string, string>>): string {
+  return `SET ${Object.entries(settings)
+    .map(([name, value]) => `${identifier(name)} = ${quoted(value)}`)
+    .join(', ')}`;
 }
 
 export function quoted(text: string): string {

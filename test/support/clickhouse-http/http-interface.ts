@@ -190,10 +190,11 @@ export class HttpInterface {
     }
     const cancel = new AbortController();
     this.running.set(queryId, cancel);
-    const profile = this.#options.readonly ?? 0;
-    const readonly = method === 'GET' && profile === 0 ? 2 : profile;
-    const isReadonly = readonly > 0 || ['1', '2'].includes(settings['readonly'] ?? '0');
-    if (isReadonly && settings['cancel_http_readonly_queries_on_client_close'] === '1') {
+    const given = this.#options.profile ?? {};
+    const profile = method === 'GET' && Number(given['readonly'] ?? 0) === 0 ? { ...given, readonly: '2' } : given;
+    const inForce = { ...profile, ...settings };
+    const isReadonly = Number(inForce['readonly'] ?? 0) > 0;
+    if (isReadonly && inForce['cancel_http_readonly_queries_on_client_close'] === '1') {
       response.once('close', () => cancel.abort());
     }
     const begin = process.hrtime.bigint();
@@ -201,7 +202,7 @@ export class HttpInterface {
       await faults.hold?.(sql);
       const database = String(request.headers['x-clickhouse-database'] ?? parameters.get('database') ?? '');
       const { signal } = cancel;
-      const answer = await this.#engine.run(sql, { format, settings, readonly, database, signal });
+      const answer = await this.#engine.run(sql, { format, settings, profile, database, signal });
       if (faults.loseAnswer(sql)) {
         request.socket.destroy();
         return;
@@ -217,7 +218,7 @@ export class HttpInterface {
           timeZone: this.#options.timeZone ?? 'UTC',
           isInsert,
           elapsedNs: Number(process.hrtime.bigint() - begin),
-          mayEncode: settings['enable_http_compression'] === '1',
+          mayEncode: inForce['enable_http_compression'] === '1',
         },
         broken === null
           ? null

@@ -13,8 +13,8 @@ export interface ClickHouseHttpOptions {
   readonly users?: Users;
   /** The server's own; default UTC. */
   readonly timeZone?: string;
-  /** What the users' profile has. */
-  readonly readonly?: 0 | 1 | 2;
+  /** Settings of the users' profile, such as `readonly`; those of a request come after them. */
+  readonly profile?: Readonly<Record<string, string>>;
   /** After how long a connection that nothing happens on is closed; default 10 s. */
   readonly keepAliveTimeoutMs?: number;
   readonly faults?: Partial<Faults>;

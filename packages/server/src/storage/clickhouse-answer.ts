@@ -31,7 +31,9 @@ export async function readAnswer(response: IncomingMessage, origin: string, byte
   const code = Number(headers['x-clickhouse-exception-code'] ?? 0);
   if (statusCode !== 200 || code !== 0) throw problem(origin, statusCode, code, body);
   const exception = exceptionAtEnd(body, headers);
-  if (exception !== null) throw engineError(codeOf(exception), exception);
+  if (exception !== null && (broken === null || codeOf(exception) !== 0)) {
+    throw engineError(codeOf(exception), exception);
+  }
   // Of the answer's beginning alone nothing is known.
   if (broken !== null) throw broken;
   // ClickHouse has no format of ours in HTML: who asks for a login answers 200 as well.
@@ -69,19 +71,21 @@ function codeOf(text: string): number {
  * what they do not hold back is no JSON.
  */
 function exceptionAtEnd(body: Buffer, headers: IncomingHttpHeaders): string | null {
+  const tail = body.subarray(-TAIL_BYTES);
   const tag = headers['x-clickhouse-exception-tag'];
   if (typeof tag === 'string' && tag !== '') {
     const begin = `\r\n__exception__\r\n${tag}\r\n`;
-    const at = body.lastIndexOf(begin, undefined, 'latin1');
+    const at = tail.lastIndexOf(begin, undefined, 'latin1');
     if (at < 0) return null;
-    const block = body.subarray(at + begin.length).toString('utf8');
+    const block = tail.subarray(at + begin.length).toString('utf8');
     const end = block.lastIndexOf('\n', block.indexOf(` ${tag}`));
     return (end < 0 ? block : block.slice(0, end)).trim();
   }
   const format = headers['x-clickhouse-format'];
   if (typeof format !== 'string' || !format.startsWith('JSON')) return null;
-  const tail = body.subarray(-EXCEPTION_BYTES_MAX).toString('utf8');
-  return /[\]}]\n$/.test(tail) ? null : (/Code: \d+[.,] [^]*DB::[^]*$/.exec(tail)?.[0].trim() ?? null);
+  const text = tail.toString('utf8');
+  return /[\]}]\n$/.test(text) ? null : (/Code: \d+[.,] [^]*DB::[^]*$/.exec(text)?.[0].trim() ?? null);
 }
 
-const EXCEPTION_BYTES_MAX = 16 * 1024;
+/** The frame of an error has 16 KiB at most. */
+const TAIL_BYTES = 32 * 1024;

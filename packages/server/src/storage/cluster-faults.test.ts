@@ -186,6 +186,18 @@ describe('a connection that the server has closed meanwhile', () => {
     expect(opened.engine.state).toEqual({ kind: 'ready' });
   });
 
+  test('costs a question nothing where the server really closes what is quiet', async () => {
+    await using closing = await startClickHouseHttp({ keepAliveTimeoutMs: 20 });
+    const opened = await engineOf({}, closing.url);
+    for (let question = 0; question < 100; question++) {
+      expect(await rows(opened, `SELECT ${question}`)).toEqual([[question]]);
+      // Now before the connection is closed, now after it, and now at the moment.
+      await new Promise((resolve) => setTimeout(resolve, 10 + (question % 20)));
+    }
+    expect(opened.engine.state).toEqual({ kind: 'ready' });
+    await opened.engine.close();
+  });
+
   test('is none that an insert or a change of the schema goes through', async () => {
     const opened = await engineOf();
     const path = await spansFile(opened, 200_001);
