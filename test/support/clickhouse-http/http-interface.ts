@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
 import { sendAnswer, sendException, withVersion } from './answer.ts';
@@ -37,10 +38,11 @@ export class HttpInterface {
   readonly #engine: Engine;
   readonly #folder: string;
   readonly #options: ClickHouseHttpOptions;
-  readonly #server;
+  readonly #server: Server;
   readonly #connections = new WeakMap<Socket, { readonly number: number; requests: number }>();
   #connectionCount = 0;
   #files = 0;
+  #answering = 0;
   #port = 0;
   #isShuttingDown = false;
 
@@ -51,13 +53,19 @@ export class HttpInterface {
     this.users = { default: options.password ?? '', ...options.users };
     this.faults = Object.assign(noFaults(), options.faults);
     // A statement in the URL may have up to 128 KiB before it is encoded.
-    this.#server = createServer({ maxHeaderSize: 2 * 1024 * 1024 }, (request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#answering += 1;
+      response.once('close', () => (this.#answering -= 1));
       this.#handle(request, response).catch((error: unknown) => {
         if (!response.destroyed) response.destroy(error instanceof Error ? error : undefined);
       });
-    });
+    };
+    // A statement in the URL may have up to 128 KiB before it is encoded.
+    const limits = { maxHeaderSize: 2 * 1024 * 1024 };
+    const { tls } = options;
+    this.#server = tls === undefined ? createServer(limits, answer) : createTlsServer({ ...limits, ...tls }, answer);
     this.#server.keepAliveTimeout = options.keepAliveTimeoutMs ?? 10_000;
-    this.#server.on('connection', (socket) => {
+    this.#server.on(options.tls === undefined ? 'connection' : 'secureConnection', (socket: Socket) => {
       this.#connections.set(socket, { number: ++this.#connectionCount, requests: 0 });
     });
   }
@@ -69,7 +77,7 @@ export class HttpInterface {
   }
 
   url(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
   }
 
   async listen(): Promise<void> {
@@ -85,7 +93,10 @@ export class HttpInterface {
     this.#isShuttingDown = true;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const running of this.running.values()) running.abort();
-    while (this.running.size > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    // What is ended is answered; what a test holds back, or nobody reads, is not waited for.
+    for (let waited = 0; this.#answering > 0 && waited < 200; waited++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     this.#server.closeAllConnections();
     await closed;
   }

@@ -18,6 +18,8 @@ export interface ClickHouseHttpOptions {
   /** After how long a connection that nothing happens on is closed; default 10 s. */
   readonly keepAliveTimeoutMs?: number;
   readonly faults?: Partial<Faults>;
+  /** In PEM: HTTPS instead of HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export interface ClickHouseHttp {
