@@ -224,6 +224,16 @@ describe('beside statements', () => {
     expect((await fetch(`${server.url}/elsewhere`)).status).toBe(404);
   });
 
+  it('lets a client wait for leave to send its body', async () => {
+    const headers = { Expect: '100-continue', 'Content-Length': 8 };
+    const request = httpRequest(`${server.url}/?user=other`, { method: 'POST', headers });
+    request.flushHeaders();
+    await once(request, 'continue');
+    request.end('SELECT 1');
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect((await buffer(response)).toString()).toBe('1\n');
+  });
+
   it('refuses a POST without a length', async () => {
     const { hostname, port } = new URL(server.url);
     const socket = createConnection(Number(port), hostname);
