@@ -194,6 +194,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'The answer of one query; a larger one fails',
       'throughline_engine_errors_total{code="result"}',
     ],
+    compressionLevel: [0, 9, 'Of gzip, for inserts and answers; 0 sends them as they are', null],
     concurrentQueries: [1, 1_000, 'Queries at once; more wait', 'throughline_engine_queued_queries'],
     queuedQueriesMax: [0, 100_000, 'Queries that wait; one more is answered 503'],
     commandTimeoutMs: [SECOND, 24 * HOUR, 'For a statement that changes the schema or drops data', null],

@@ -3,6 +3,8 @@ export interface ClusterLimits {
   readonly queryMemoryBytesMax: number;
   /** An answer that is larger is refused. */
   readonly resultBytesMax: number;
+  /** Of gzip, 1 to 9, for inserts and answers; 0 sends them as they are. */
+  readonly compressionLevel: number;
   readonly concurrentQueries: number;
   /** Queries that wait for their turn; one more is answered `unavailable`. */
   readonly queuedQueriesMax: number;
@@ -25,6 +27,7 @@ export interface ClusterLimits {
 export const CLUSTER_LIMITS: ClusterLimits = {
   queryMemoryBytesMax: 4 * 1024 * 1024 * 1024,
   resultBytesMax: 256 * 1024 * 1024,
+  compressionLevel: 0,
   concurrentQueries: 8,
   queuedQueriesMax: 64,
   commandTimeoutMs: 300_000,

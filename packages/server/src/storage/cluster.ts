@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Capabilities } from './capabilities.ts';
-import { ClickHouseHttp, UnreachableError, type HttpStatement } from './clickhouse-http.ts';
+import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
 import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
 import { EngineMetrics } from './engine-metrics.ts';
@@ -12,6 +12,7 @@ import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { QuerySlots } from './query-slots.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
+import { UnreachableError } from './unreachable-error.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -43,7 +44,7 @@ export class ClusterEngine implements Engine {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
-    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits.resultBytesMax));
+    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
     const onRefused = (): void => limitCounter.reached('cluster.queuedQueriesMax');
     this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax, onRefused);
@@ -66,7 +67,7 @@ export class ClusterEngine implements Engine {
     return this.#state;
   }
 
-  /** Servers that are away are waited for, with the state `down`: the spool keeps what comes in. */
+  /** Servers that are away, or refuse the login, are waited for with the state `down`: the spool keeps what comes in. */
   async start(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -74,8 +75,8 @@ export class ClusterEngine implements Engine {
         await this.#open();
         return;
       } catch (error) {
-        if (!(error instanceof UnreachableError)) throw error;
         if (signal.aborted) return;
+        if (!(error instanceof EngineError) || !passes(error)) throw error;
         this.#options.check?.giveUp(this.#servers);
         this.#becomes(error.message);
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
@@ -112,6 +113,8 @@ export class ClusterEngine implements Engine {
     try {
       const release = await this.#slots.take(options.timeoutMs, options.signal);
       try {
+        // It may have been closed meanwhile.
+        this.#checkOpen();
         const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
         const bytes = await this.#select(sql, { ...options, timeoutMs });
         this.#metrics.queryEnded('ok', performance.now() - begin);
@@ -136,6 +139,7 @@ export class ClusterEngine implements Engine {
     const insert = this.#run({
       sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
       file: path,
+      isRepeatable: false,
       settings: {
         ...BLOCK_SETTINGS,
         ...(takesTokens && { ...TOKEN_SETTINGS, insert_deduplication_token: deduplicationToken }),
@@ -153,8 +157,10 @@ export class ClusterEngine implements Engine {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#state = { kind: 'closed' };
+    const reason = new EngineError('unavailable', 'the engine is closed');
+    for (const server of this.#servers) server.endQueries(reason);
     await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers) server.close(reason);
   }
 
   #checkOpen(): void {
@@ -175,6 +181,7 @@ export class ClusterEngine implements Engine {
       settings: {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
         max_memory_usage: this.#limits.queryMemoryBytesMax,
+        max_result_bytes: this.#limits.resultBytesMax,
         // ClickHouse does it for a statement that changes nothing.
         ...(this.#capabilities?.cancelsWithConnection === true && {
           readonly: 2,
@@ -182,6 +189,7 @@ export class ClusterEngine implements Engine {
         }),
         ...this.#compatibility(),
       },
+      isRepeatable: true,
       timeoutMs,
       ...(signal !== undefined && { signal }),
     });
@@ -189,7 +197,12 @@ export class ClusterEngine implements Engine {
   }
 
   async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
-    await this.#run({ sql, settings: this.#compatibility(), timeoutMs });
+    await this.#run({
+      sql,
+      settings: this.#compatibility(),
+      isRepeatable: false,
+      timeoutMs,
+    });
   }
 
   /** Before the version is known nothing is created. */
@@ -244,11 +257,22 @@ export class ClusterEngine implements Engine {
       if (signal.aborted) return;
       // A server may be made anew between two statements.
       this.#options.check?.askAgain(this.#servers[this.#current] as ClickHouseHttp);
-      await this.#run({ sql: 'SELECT 1', settings: {}, timeoutMs: pingTimeoutMs }).catch((error: unknown) => {
+      const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
+      const asked = this.#current;
+      await this.#run(ping).catch((error: unknown) => {
         this.#becomes(error instanceof Error ? error.message : String(error));
+        // One that takes too long, or refuses the login, is no better than one that is away.
+        if (this.#current === asked) this.#current = (asked + 1) % this.#servers.length;
       });
     }
   }
+}
+
+/** Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not lost for it. */
+const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
+
+function passes({ code, clickhouseCode }: EngineError): boolean {
+  return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
 }
 
 /** What `JSONCompactEachRow` would have answered. */

@@ -4,13 +4,13 @@ import { Registry } from 'prom-client';
 import { Retention, type RetentionOptions } from './retention.ts';
 import { findDisks, findStoredDays } from './stored-days.ts';
 import { TABLES } from './tables.ts';
-import { silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
+import { countStored, silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 const DAY_S = 86_400;
 /** 2026-11-10, noon. */
 const NOON_S = 1_794_312_000;
 /** Those that the spans of this test have rows in. */
-const FILLED = TABLES.filter((table) => table !== 'weight_quarters' && !table.startsWith('counted_'));
+const FILLED = TABLES.filter((table) => table !== 'weight_15m' && !table.startsWith('counted_'));
 const HOUR_MS = 3_600_000;
 
 /** A store with spans of these days, counted from 2026-11-10 on. */
@@ -22,6 +22,7 @@ async function storeOf(days: readonly number[], spansADay = 1_000): Promise<Star
 SELECT reinterpretAsFixedString(generateUUIDv4()), reinterpretAsFixedString(rand64()), 'web', 'GET /',
   toDateTime(${NOON_S + day * DAY_S}), toInt64(${NOON_S + day * DAY_S}) * 1000000000, ['k'], ['v'], [1] FROM numbers(${spansADay})`);
   }
+  await countStored(store.engine);
   return store;
 }
 
@@ -185,10 +186,10 @@ test('the disks of our own tables count, and of those no object store that has n
   await store.engine.command(
     `CREATE TABLE default.elsewhere (a UInt8) ENGINE = MergeTree ORDER BY a SETTINGS ${onObjects('elsewhere')}`,
   );
-  await store.engine.command('DROP TABLE throughline.counted_hours');
-  await store.engine.command(`CREATE TABLE throughline.counted_hours (hour DateTime, text String) ENGINE = MergeTree
+  await store.engine.command('DROP TABLE throughline.counted_1h');
+  await store.engine.command(`CREATE TABLE throughline.counted_1h (hour DateTime, text String) ENGINE = MergeTree
 PARTITION BY toDate(hour) ORDER BY hour SETTINGS ${onObjects('counted')}`);
-  await store.engine.command(`INSERT INTO throughline.counted_hours
+  await store.engine.command(`INSERT INTO throughline.counted_1h
 SELECT toDateTime(${NOON_S - 5 * DAY_S}), randomPrintableASCII(1000) FROM numbers(1000)`);
   const disks = await findDisks(store.engine);
   expect(disks?.names).toEqual(['default']);
@@ -205,7 +206,7 @@ SELECT toDateTime(${NOON_S - 5 * DAY_S}), randomPrintableASCII(1000) FROM number
   const [full] = retentionOf(store, { retentionDiskShare: 0.01, freeBytes: async () => 0 });
   await full.run();
   expect(await daysOf(store)).toEqual(['2026-11-10']);
-  expect(await store.rows('SELECT count() FROM throughline.counted_hours')).toEqual([[1_000]]);
+  expect(await store.rows('SELECT count() FROM throughline.counted_1h')).toEqual([[1_000]]);
 });
 
 test('a day that the engine takes for too large to be dropped by mistake is dropped', async () => {

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { UnreachableError, type ClickHouseHttp } from './clickhouse-http.ts';
+import type { ClickHouseHttp } from './clickhouse-http.ts';
+import { UnreachableError } from './unreachable-error.ts';
 import { EngineError, type Engine } from './engine.ts';
 import { ensureStoreId, findStoreId, type NotedId } from './store-id.ts';
 
