@@ -18,7 +18,7 @@ const packages: Record<string, readonly string[]> = {
  * the commands know it.
  */
 const rooms: Record<string, readonly string[]> = {
-  cli: ['server.ts', 'config', 'version.ts', 'closest.ts'],
+  cli: ['server.ts', 'config', 'version.ts', 'closest.ts', 'without-passwords.ts'],
   'server.ts': [
     'receivers',
     'api',
@@ -42,15 +42,26 @@ const rooms: Record<string, readonly string[]> = {
   ingest: ['storage', 'limit-counter.ts'],
   counts: ['ingest', 'storage', 'limit-counter.ts'],
   query: ['storage'],
-  sampling: [],
+  sampling: ['without-passwords.ts'],
   storage: ['limit-counter.ts'],
   // The limits of every room, and nothing else of them.
-  config: ['receivers', 'api', 'ingest', 'counts', 'sampling', 'query', 'storage', 'closest.ts'],
+  config: [
+    'receivers',
+    'api',
+    'ingest',
+    'counts',
+    'sampling',
+    'query',
+    'storage',
+    'closest.ts',
+    'without-passwords.ts',
+  ],
   'client-error.ts': [],
   'closest.ts': [],
   'host-check.ts': [],
   'limit-counter.ts': [],
   'version.ts': [],
+  'without-passwords.ts': [],
 };
 
 interface Import {

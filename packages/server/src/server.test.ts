@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
+  HeadlinesResponse,
   AttributesResponse,
   SamplingResponse,
   SeriesResponse,
@@ -261,6 +262,27 @@ describe('a collector with the embedded store', () => {
     }
   });
 
+  it('reads a trace id in whatever form somebody has it', async () => {
+    const uuid = TRACE_ID.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const forms = [
+      TRACE_ID.toUpperCase(),
+      `0x${TRACE_ID}`,
+      uuid,
+      `1-${TRACE_ID.slice(0, 8)}-${TRACE_ID.slice(8)}`,
+      encodeURIComponent(` ${TRACE_ID} `),
+      `00-${TRACE_ID}-00f067aa0ba902b7-01`,
+    ];
+    for (const form of forms) {
+      for (const path of ['', '/story', '/sampling']) {
+        expect([form, path, await statusOf(server, `/api/v1/traces/${form}${path}`)]).toEqual([form, path, 200]);
+      }
+    }
+    const { headlines } = await get<HeadlinesResponse>(server, `/api/v1/headlines?ids=${uuid},0x${TRACE_ID}`);
+    expect(Object.keys(headlines)).toEqual([TRACE_ID]);
+    // One of 64 bits is filled with zeros: it is understood, and not stored.
+    expect(await statusOf(server, '/api/v1/traces/7ed1c2c0305b3522')).toBe(404);
+  });
+
   it('answers every path that its OpenAPI description names', async () => {
     interface Description {
       readonly paths: Record<string, { get: { parameters: { name: string; required: boolean; in: string }[] } }>;
@@ -279,6 +301,7 @@ describe('a collector with the embedded store', () => {
       '/api/v1/traces/{traceId}/story',
       '/api/v1/traces/{traceId}/sampling',
       '/api/v1/sampling',
+      '/api/v1/sampling/settings',
       '/api/v1/system',
       '/healthz',
       '/readyz',
@@ -295,7 +318,7 @@ describe('a collector with the embedded store', () => {
 
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
-    const changed = await fetch(`${server.otlpHttpUrl}/v1/sampling/settings`, {
+    const changed = await fetch(`${server.uiUrl}/api/v1/sampling/settings`, {
       method: 'PUT',
       body: JSON.stringify(settings),
     });

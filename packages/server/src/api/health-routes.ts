@@ -30,6 +30,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       summary: 'Answers while the process is alive',
       answers: { description: '{status: "alive"}' },
       asksStore: false,
+      isForProbes: true,
       answer: () => json({ status: 'alive' }),
     }),
     route({
@@ -38,6 +39,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       answers: { description: '{ready: true, problems: [], warnings: [{code, message}]}' },
       problems: { 503: '{ready: false, problems: [{code, message}], warnings: […]}' },
       asksStore: false,
+      isForProbes: true,
       answer: () => {
         const { problems, warnings } = readiness();
         const ready = problems.length === 0;
@@ -49,6 +51,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       summary: 'Metrics in the Prometheus text format',
       answers: { description: 'Metrics', contentType: 'text/plain' },
       asksStore: false,
+      isForProbes: true,
       // prom-client writes what the format calls NaN in its own way.
       answer: async () => {
         const body = (await registry.metrics()).replace(/ Nan$/gm, ' NaN');

@@ -5,6 +5,8 @@ import { Problem } from './problem.ts';
 
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
 export interface Route {
+  /** GET answers HEAD as well. */
+  readonly method: 'GET' | 'PUT';
   /** Segments in braces are parameters: `/api/v1/traces/{traceId}`. */
   readonly path: string;
   readonly summary: string;
@@ -17,20 +19,37 @@ export interface Route {
   readonly problems: Readonly<Record<number, string>>;
   /** A question to the store takes its turn, so that a bounded number run at a time. */
   readonly asksStore: boolean;
-  handle(path: Readonly<Record<string, string>>, query: URLSearchParams, signal: AbortSignal): Promise<Answer> | Answer;
+  /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
+  readonly isForProbes: boolean;
+  /** Bytes of a body that are taken; one with more is answered 413. */
+  readonly bodyBytesMax: number;
+  handle(request: RouteQuestion): Promise<Answer> | Answer;
+}
+
+/** A request as it reached the route. */
+interface RouteQuestion {
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly body: Uint8Array;
+  readonly signal: AbortSignal;
 }
 
 interface RouteRequest<P extends Parameters> {
   readonly path: Readonly<Record<string, string>>;
   readonly query: ParameterValues<P>;
+  /** Empty where the route takes none. */
+  readonly body: Uint8Array;
   /** Aborted when the client has left or the time is up. */
   readonly signal: AbortSignal;
 }
 
 export interface RouteDefinition<P extends Parameters> extends Omit<
   Route,
-  'handle' | 'parameters' | 'pathParameters' | 'problems'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'bodyBytesMax'
 > {
+  readonly method?: Route['method'];
+  readonly isForProbes?: boolean;
+  readonly bodyBytesMax?: number;
   readonly parameters?: P;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
@@ -41,11 +60,14 @@ export interface RouteDefinition<P extends Parameters> extends Omit<
 export function route<P extends Parameters = Parameters>(definition: RouteDefinition<P>): Route {
   const { answer, parameters = {} as P, pathParameters = {}, problems = {}, ...rest } = definition;
   return {
+    method: 'GET',
+    isForProbes: false,
+    bodyBytesMax: 0,
     ...rest,
     parameters,
     pathParameters,
     problems,
-    handle: (path, query, signal) => answer({ path, query: readParameters(parameters, query), signal }),
+    handle: ({ query, ...question }) => answer({ ...question, query: readParameters(parameters, query) }),
   };
 }
 
@@ -54,14 +76,13 @@ export interface RouteMatch {
   readonly path: Readonly<Record<string, string>>;
 }
 
-/** Null when no route has the path. Throws a 400 when a segment is not valid percent-encoding. */
-export function matchRoute(routes: readonly Route[], pathname: string): RouteMatch | null {
+/** The routes that have the path, one for each method. Throws a 400 when a segment is not valid percent-encoding. */
+export function matchRoutes(routes: readonly Route[], pathname: string): readonly RouteMatch[] {
   const given = pathname.split('/');
-  for (const candidate of routes) {
+  return routes.flatMap((candidate) => {
     const path = matchSegments(candidate.path.split('/'), given);
-    if (path !== null) return { route: candidate, path };
-  }
-  return null;
+    return path === null ? [] : [{ route: candidate, path }];
+  });
 }
 
 function matchSegments(pattern: readonly string[], given: readonly string[]): Record<string, string> | null {

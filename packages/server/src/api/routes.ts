@@ -1,4 +1,4 @@
-import { SPANS_IN_TRACE_HEADER } from '@throughline/trace';
+import { parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -19,18 +19,7 @@ import { findTrace } from '../query/trace.ts';
 import { json, otlpJson } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import {
-  anyText,
-  integer,
-  milliseconds,
-  oneOf,
-  optional,
-  parseTraceId,
-  repeated,
-  time,
-  TRACE_ID_ACCEPTED,
-  traceIds,
-} from './parameters.ts';
+import { anyText, integer, milliseconds, oneOf, optional, repeated, spanName, time, traceIds } from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -115,7 +104,7 @@ export function apiRoutes({
         'durations and times for the trace',
       parameters: {
         service: anyText('service.name of the span'),
-        operation: anyText('Name of the span'),
+        operation: spanName('Name of the span'),
         status: oneOf(['error', 'ok', 'unset'], 'Status of the span'),
         minDurationMs: milliseconds('The trace took at least so long'),
         maxDurationMs: milliseconds('The trace took at most so long'),
@@ -162,7 +151,9 @@ export function apiRoutes({
       path: '/api/v1/headlines',
       summary: 'The headlines of some traces, computed where they are not known yet',
       parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace ids with commas between them') },
-      answers: { description: '{headlines: {traceId: headline}}; an id that is not stored has none' },
+      answers: {
+        description: '{headlines: {traceId: headline}}, by ids of 32 digits; an id that is not stored has none',
+      },
       asksStore: true,
       answer: async ({ query: { ids }, signal }) => {
         return json({ headlines: await headlines.compute(context(signal), ids) } satisfies HeadlinesResponse);
@@ -225,7 +216,7 @@ function parseTag(given: string): { key: string; value: string } | undefined {
 
 async function storedTrace(context: QueryContext, given = ''): Promise<StoredTrace> {
   const traceId = parseTraceId(given);
-  if (traceId === undefined) {
+  if (traceId === null) {
     const shown = JSON.stringify(given.slice(0, 100));
     throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
   }

@@ -1,12 +1,55 @@
 import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace';
 import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
+import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
 
 /** What applications are told now. */
 export interface SamplingSource {
   readonly settings: SamplingSettingsView;
   operations(service?: string): readonly ToldOperation[];
+  /** Takes a whole set of settings as JSON. */
+  change(body: Uint8Array): SettingsChange;
+}
+
+type SettingsChange =
+  | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
+  /** The message is for people. */
+  | { readonly kind: 'refused' | 'failed'; readonly message: string };
+
+const SETTINGS_PATH = '/api/v1/sampling/settings';
+const SETTINGS_DESCRIPTION =
+  '{tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability, operations, rules}';
+
+/** `GET` and `PUT /api/v1/sampling/settings`. */
+export function samplingSettingsRoutes(source: SamplingSource, bodyBytesMax: number): Route[] {
+  return [
+    route({
+      path: SETTINGS_PATH,
+      summary: 'The settings of sampling that are in force',
+      answers: { description: SETTINGS_DESCRIPTION },
+      asksStore: false,
+      answer: () => json(source.settings),
+    }),
+    route({
+      method: 'PUT',
+      path: SETTINGS_PATH,
+      summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
+      answers: { description: `${SETTINGS_DESCRIPTION} as they are now` },
+      problems: {
+        413: `body_too_large: more than ${bodyBytesMax} bytes`,
+        500: 'not_written: the data directory cannot be written; nothing was changed',
+      },
+      bodyBytesMax,
+      asksStore: false,
+      answer: ({ body }) => {
+        const change = source.change(body);
+        if (change.kind === 'changed') return json(change.settings);
+        if (change.kind === 'refused') throw new Problem(400, 'invalid_sampling_settings', change.message);
+        throw new Problem(500, 'not_written', change.message);
+      },
+    }),
+  ];
 }
 
 /** An operation, with what is left of its boost instead of the moment of its end. */

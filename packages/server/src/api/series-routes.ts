@@ -2,7 +2,7 @@ import type { SeriesResponse } from '@throughline/trace';
 import type { QueryContext } from '../query/rows.ts';
 import { findSeries, type CountedUntil } from '../query/series.ts';
 import { json } from './answer.ts';
-import { anyText, integer, oneOf, optional, time } from './parameters.ts';
+import { anyText, integer, oneOf, optional, spanName, time } from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -34,7 +34,7 @@ export function seriesRoute(
       'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
     parameters: {
       service: anyText('Only of this service'),
-      operation: anyText('Only of this operation'),
+      operation: spanName('Only of this operation'),
       groupBy: oneOf(['service', 'operation'], 'One series for each of them; service when it is not given'),
       from: time('In the first step; an hour before `to` when it is not given'),
       to: time('In the last step; now when it is not given'),

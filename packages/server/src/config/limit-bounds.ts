@@ -218,7 +218,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       KIB,
       64 * MIB,
       'Sampling settings as sent; larger ones are answered 413',
-      'throughline_otlp_http_requests_total{outcome="413"}',
+      'throughline_api_requests_total{route="/api/v1/sampling/settings",status="413"}',
     ],
     operationsMax: [
       1,

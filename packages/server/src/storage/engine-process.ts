@@ -46,7 +46,7 @@ export class EngineProcess {
       // A loader or inspector of ours is not for the engine.
       execArgv: [],
       env: {
-        ...process.env,
+        ...inheritedEnvironment(process.env),
         // Days in the store's partitions are UTC days.
         TZ: 'UTC',
         // Each running statement holds a thread of the pool.
@@ -153,4 +153,14 @@ export class EngineProcess {
     else if (reply.kind === 'done') pending?.resolve(reply.bytes);
     else pending?.reject(engineError(reply.clickhouseCode, reply.message));
   }
+}
+
+/**
+ * What the engine, Node and libraries that were loaded before them look at. Nothing else is handed on: settings of the
+ * collector, and whatever else its environment holds, may be secrets.
+ */
+const INHERITED = /^(?:PATH|HOME|USER|TMPDIR|LANG|LC_\w+|LD_\w+|DYLD_\w+|MALLOC_\w+|NODE_\w+|FAULT_\w+)$/;
+
+function inheritedEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => INHERITED.test(name)));
 }

@@ -1,5 +1,6 @@
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
+import { collectorUrl } from '../api/base-path.ts';
 import button from '../parts/button.module.css';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { countText } from '../parts/count-text.ts';
@@ -31,7 +32,7 @@ export function ExplorePage() {
   };
   const link = (): string => {
     const frozen = { ...state, time: freezeTimeRange(state.time, Date.now()) };
-    return `${location.origin}/explore?${writeExploreState(frozen)}`;
+    return `${collectorUrl()}/explore?${writeExploreState(frozen)}`;
   };
   return (
     <div className={page['page']}>
