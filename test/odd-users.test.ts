@@ -123,10 +123,6 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
       `throughline: the password file ${join(secret, 'password')} (--store-password-file) cannot be read: permission denied\n`,
     );
   });
-
-  function up(directory: string, options: CommandOptions = {}, env: Readonly<Record<string, string>> = {}): Command {
-    return runCommand(['up', '--data-dir', directory], { ...FREE_PORTS, ...env }, { uid: NOBODY_KNOWS, ...options });
-  }
 });
 
 /** All that a collector says that cannot start. */
@@ -141,4 +137,8 @@ function chownAll(path: string, uid: number): void {
   for (const entry of readdirSync(path, { recursive: true, withFileTypes: true })) {
     lchownSync(join(entry.parentPath, entry.name), uid, uid);
   }
+}
+
+function up(directory: string, options: CommandOptions = {}, env: Readonly<Record<string, string>> = {}): Command {
+  return runCommand(['up', '--data-dir', directory], { ...FREE_PORTS, ...env }, { uid: NOBODY_KNOWS, ...options });
 }

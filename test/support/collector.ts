@@ -113,7 +113,7 @@ export function runCommand(
     Object.entries(process.env).filter(([name]) => !/^(THROUGHLINE|OTEL|VITEST|NODE_OPTIONS)/.test(name)),
   );
   const [program, ...first] = [...(options.through ?? []), process.execPath, commandPath];
-  const given = { ...inherited, NO_COLOR: '1', ...env };
+  const given: Record<string, string | undefined> = { ...inherited, NO_COLOR: '1', ...env };
   for (const name of options.unset ?? []) delete given[name];
   const child = spawn(program, [...first, ...args], {
     env: given,

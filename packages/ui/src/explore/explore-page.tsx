@@ -1,3 +1,4 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import { collectorUrl } from '../api/base-path.ts';
@@ -26,6 +27,12 @@ export function ExplorePage() {
     useTraces(state, live);
   const traces = useMemo(() => data?.pages.flatMap(({ traces: found }) => found) ?? null, [data]);
 
+  const queryClient = useQueryClient();
+  const searchAgain = (): void => {
+    void refetch();
+    // A service that has appeared meanwhile is there to be chosen, too.
+    for (const key of ['services', 'operations']) void queryClient.invalidateQueries({ queryKey: [key] });
+  };
   const change = (changes: Partial<ExploreState>): void => {
     const next = writeExploreState({ ...state, ...changes });
     navigate(next === '' ? '/explore' : `/explore?${next}`);
@@ -50,7 +57,7 @@ export function ExplorePage() {
         </button>
         <CopyButton label="Copy link" icon="link" text={link} />
       </div>
-      <FilterBar state={state} onChange={change} onRefresh={() => void refetch()} busy={isFetching} />
+      <FilterBar state={state} onChange={change} onRefresh={searchAgain} busy={isFetching} live={live} />
       {traces === null ? (
         error === null ? (
           <ResultSkeleton />
