@@ -80,7 +80,10 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
 
   it('offers to find a value that can be asked for, and no longer one', async () => {
     await page.goto(`${url}/trace/${traceIdOf('long-0')}`);
-    await page.getByRole('row', { name: /operation/ }).last().click();
+    await page
+      .getByRole('row', { name: /operation/ })
+      .last()
+      .click();
     const panel = page.getByRole('complementary', { name: 'Span' });
     await panel.getByText('l'.repeat(100)).waitFor();
     expect(await panel.getByRole('link', { name: /^Find traces with long=/ }).count()).toBe(0);

@@ -216,11 +216,11 @@ describe('ApiServer', () => {
       path: '/api/v1/things',
       summary: 'Takes a thing',
       answers: { description: 'the thing' },
-      bodyBytesMax: 100,
+      bodyLimit: { bytesMax: 100, key: 'things.bytesMax' },
       asksStore: false,
       answer: ({ body }) => json(Buffer.from(body).toString()),
     });
-    const { get } = await serve([aRoute('/api/v1/things', () => 'got'), put]);
+    const { get, registry } = await serve([aRoute('/api/v1/things', () => 'got'), put]);
     const change = (headers: Record<string, string>, body = 'thing') =>
       get('/api/v1/things', { method: 'PUT', body, headers: { host: 'localhost', ...headers } });
     expect(await change({})).toMatchObject({ status: 200, body: '"thing"\n' });
@@ -231,6 +231,7 @@ describe('ApiServer', () => {
     });
     expect(codeOf(await change({}, 'x'.repeat(101)))).toBe('body_too_large');
     expect(codeOf(await change({ 'transfer-encoding': 'chunked' }, 'x'.repeat(200_000)))).toBe('body_too_large');
+    expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="things.bytesMax"} 2');
     expect(codeOf(await change({ 'content-encoding': 'gzip' }))).toBe('unsupported_encoding');
     for (const site of ['cross-site', 'same-site']) {
       expect((await change({ 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' })).status).toBe(403);

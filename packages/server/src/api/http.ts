@@ -161,7 +161,7 @@ export class ApiServer {
     const asked = method === 'HEAD' ? 'GET' : method;
     const match = matches.find(({ route }) => route.method === asked);
     // A body that no route reads is let run out within the request's time.
-    if (match === undefined || match.route.bodyBytesMax === 0) request.resume();
+    if (match === undefined || match.route.bodyLimit === null) request.resume();
     if (matches[0] !== undefined) label(matches[0].route.path);
     else if (page !== null) label('ui');
     if (match?.route.isForProbes !== true) refuseStrangeHost(headers, this.#hostNames);
@@ -207,12 +207,22 @@ export class ApiServer {
     request: IncomingMessage,
     left: AbortSignal,
   ): Promise<Answer> {
-    const body = route.bodyBytesMax > 0 ? await readBody(request, route.bodyBytesMax) : NO_BODY;
+    const body = await this.#body(route, request);
     if (!route.asksStore) return route.handle({ path, query, body, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
     // One question may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
     return this.#turns.run(signal, async () => route.handle({ path, query, body, signal }));
+  }
+
+  async #body({ bodyLimit }: Route, request: IncomingMessage): Promise<Uint8Array> {
+    if (bodyLimit === null) return NO_BODY;
+    try {
+      return await readBody(request, bodyLimit.bytesMax);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(bodyLimit.key);
+      throw error;
+    }
   }
 
   #problem(error: unknown, request: IncomingMessage): Answer {

@@ -56,7 +56,7 @@ function pathsOf(routes: readonly Route[]) {
   return paths;
 }
 
-function operation({ summary, pathParameters, parameters, answers, problems, asksStore, bodyBytesMax }: Route) {
+function operation({ summary, pathParameters, parameters, answers, problems, asksStore, bodyLimit }: Route) {
   const { contentType = 'application/json', description } = answers;
   return {
     summary,
@@ -77,7 +77,7 @@ function operation({ summary, pathParameters, parameters, answers, problems, ask
         ...(parameter.repeatable && { style: 'form', explode: true }),
       })),
     ],
-    ...(bodyBytesMax > 0 && { requestBody: { required: true, content: { 'application/json': {} } } }),
+    ...(bodyLimit !== null && { requestBody: { required: true, content: { 'application/json': {} } } }),
     responses: {
       200: { description, content: { [contentType]: {} } },
       400: problem('A parameter that is not known or not accepted'),

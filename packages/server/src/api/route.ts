@@ -21,9 +21,15 @@ export interface Route {
   readonly asksStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
   readonly isForProbes: boolean;
-  /** Bytes of a body that are taken; one with more is answered 413. */
-  readonly bodyBytesMax: number;
+  /** What of a body is taken, and the limit that one with more has hit; null where none is read. */
+  readonly bodyLimit: BodyLimit | null;
   handle(request: RouteQuestion): Promise<Answer> | Answer;
+}
+
+export interface BodyLimit {
+  readonly bytesMax: number;
+  /** The key of its setting. */
+  readonly key: string;
 }
 
 /** A request as it reached the route. */
@@ -45,11 +51,11 @@ interface RouteRequest<P extends Parameters> {
 
 export interface RouteDefinition<P extends Parameters> extends Omit<
   Route,
-  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'bodyBytesMax'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'bodyLimit'
 > {
   readonly method?: Route['method'];
   readonly isForProbes?: boolean;
-  readonly bodyBytesMax?: number;
+  readonly bodyLimit?: BodyLimit;
   readonly parameters?: P;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
@@ -62,7 +68,7 @@ export function route<P extends Parameters = Parameters>(definition: RouteDefini
   return {
     method: 'GET',
     isForProbes: false,
-    bodyBytesMax: 0,
+    bodyLimit: null,
     ...rest,
     parameters,
     pathParameters,

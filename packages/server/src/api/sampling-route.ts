@@ -22,7 +22,7 @@ const SETTINGS_DESCRIPTION =
   '{tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability, operations, rules}';
 
 /** `GET` and `PUT /api/v1/sampling/settings`. */
-export function samplingSettingsRoutes(source: SamplingSource, bodyBytesMax: number): Route[] {
+export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number): Route[] {
   return [
     route({
       path: SETTINGS_PATH,
@@ -37,10 +37,10 @@ export function samplingSettingsRoutes(source: SamplingSource, bodyBytesMax: num
       summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
       answers: { description: `${SETTINGS_DESCRIPTION} as they are now` },
       problems: {
-        413: `body_too_large: more than ${bodyBytesMax} bytes`,
+        413: `body_too_large: more than ${bytesMax} bytes`,
         500: 'not_written: the data directory cannot be written; nothing was changed',
       },
-      bodyBytesMax,
+      bodyLimit: { bytesMax, key: 'sampling.settingsBytesMax' },
       asksStore: false,
       answer: ({ body }) => {
         const change = source.change(body);

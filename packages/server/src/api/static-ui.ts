@@ -107,6 +107,8 @@ function compressedOnce({ bytes, compressed }: UiFile, coding: ContentCoding): P
   if (known !== undefined) return known;
   const bytesWhenDone = compressBest(bytes, coding);
   compressed.set(coding, bytesWhenDone);
+  // The next request tries again; the one that waits hears of it.
+  bytesWhenDone.catch(() => compressed.delete(coding));
   return bytesWhenDone;
 }
 
