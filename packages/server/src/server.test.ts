@@ -16,6 +16,7 @@ import type {
 } from '@throughline/trace';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { unlike, type JsonSchema } from './api/testing/unlike.ts';
 import { readConfig } from './config/config.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
@@ -285,7 +286,15 @@ describe('a collector with the embedded store', () => {
 
   it('answers every path that its OpenAPI description names', async () => {
     interface Description {
-      readonly paths: Record<string, { get: { parameters: { name: string; required: boolean; in: string }[] } }>;
+      readonly paths: Record<
+        string,
+        {
+          get: {
+            parameters: { name: string; required: boolean; in: string }[];
+            responses: { 200: { content: Record<string, { schema?: JsonSchema }> } };
+          };
+        }
+      >;
     }
     const { paths } = await get<Description>(server, '/api/v1/openapi.json');
     expect(Object.keys(paths)).toEqual([
@@ -308,12 +317,19 @@ describe('a collector with the embedded store', () => {
       '/metrics',
       '/api/v1/openapi.json',
     ]);
+    const undescribed: string[] = [];
     for (const [path, { get: operation }] of Object.entries(paths)) {
       const required = operation.parameters.filter((parameter) => parameter.required && parameter.in === 'query');
       const query = required.map(({ name }) => `${name}=${TRACE_ID}`).join('&');
       const url = `${path.replace('{traceId}', TRACE_ID).replace('{service}', 'shop')}?${query}`;
       expect([url, await statusOf(server, url)]).toEqual([url, 200]);
+      const { schema } = operation.responses[200].content['application/json'] ?? {};
+      const answer = schema === undefined ? null : await get(server, url);
+      expect([url, schema === undefined ? [] : unlike(answer, schema)]).toEqual([url, []]);
+      if (schema === undefined) undescribed.push(path);
     }
+    // OpenAPI has a schema of its own.
+    expect(undescribed).toEqual(['/metrics', '/api/v1/openapi.json']);
   });
 
   it('says what is sampled and why, and how it is itself', async () => {

@@ -57,7 +57,7 @@ function pathsOf(routes: readonly Route[]) {
 }
 
 function operation({ summary, pathParameters, parameters, answers, problems, asksStore, bodyLimit }: Route) {
-  const { contentType = 'application/json', description } = answers;
+  const { contentType = 'application/json', description, schema } = answers;
   return {
     summary,
     parameters: [
@@ -79,7 +79,7 @@ function operation({ summary, pathParameters, parameters, answers, problems, ask
     ],
     ...(bodyLimit !== null && { requestBody: { required: true, content: { 'application/json': {} } } }),
     responses: {
-      200: { description, content: { [contentType]: {} } },
+      200: { description, content: { [contentType]: schema === undefined ? {} : { schema } } },
       400: problem('A parameter that is not known or not accepted'),
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
       ...(asksStore && {

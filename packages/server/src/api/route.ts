@@ -2,6 +2,7 @@ import type { Answer } from './answer.ts';
 import type { Parameters, ParameterValues } from './parameters.ts';
 import { readParameters } from './parameters.ts';
 import { Problem } from './problem.ts';
+import type { JsonSchema } from './schema.ts';
 
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
 export interface Route {
@@ -13,8 +14,12 @@ export interface Route {
   readonly parameters: Parameters;
   /** The path's parameters by name, for OpenAPI. */
   readonly pathParameters: Readonly<Record<string, string>>;
-  /** Of the answer with status 200, or its content type where it is not JSON. */
-  readonly answers: { readonly description: string; readonly contentType?: string };
+  /** Of the answer with status 200: its schema where it is JSON, or else its content type. */
+  readonly answers: {
+    readonly description: string;
+    readonly schema?: JsonSchema;
+    readonly contentType?: string;
+  };
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
   readonly problems: Readonly<Record<number, string>>;
   /** A question to the store takes its turn, so that a bounded number run at a time. */

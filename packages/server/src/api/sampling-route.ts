@@ -3,6 +3,7 @@ import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
 import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
+import { samplingSchema, samplingSettingsSchema } from './schemas.ts';
 
 /** What applications are told now. */
 export interface SamplingSource {
@@ -18,8 +19,6 @@ type SettingsChange =
   | { readonly kind: 'refused' | 'failed'; readonly message: string };
 
 const SETTINGS_PATH = '/api/v1/sampling/settings';
-const SETTINGS_DESCRIPTION =
-  '{tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability, operations, rules}';
 
 /** `GET` and `PUT /api/v1/sampling/settings`. */
 export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number): Route[] {
@@ -27,7 +26,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
     route({
       path: SETTINGS_PATH,
       summary: 'The settings of sampling that are in force',
-      answers: { description: SETTINGS_DESCRIPTION },
+      answers: { description: 'The settings', schema: samplingSettingsSchema.json },
       asksStore: false,
       answer: () => json(source.settings),
     }),
@@ -35,7 +34,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
       method: 'PUT',
       path: SETTINGS_PATH,
       summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
-      answers: { description: `${SETTINGS_DESCRIPTION} as they are now` },
+      answers: { description: 'The settings as they are now', schema: samplingSettingsSchema.json },
       problems: {
         413: `body_too_large: more than ${bytesMax} bytes`,
         500: 'not_written: the data directory cannot be written; nothing was changed',
@@ -64,9 +63,8 @@ export function samplingRoute(source: SamplingSource, now: () => number): Route 
     summary: 'What applications that ask this collector are told to keep of each operation, and why',
     parameters: { service: anyText('Only of this service') },
     answers: {
-      description:
-        '{operations: [{service, name, kind, probability, reason, policy, tracesPerSecond, decidedPerSecond, ' +
-        'errorsPerSecond, boostedUntilUnixNano}], settings}; reason is default, fixed, target or errors',
+      description: 'Operations, and the settings that are in force',
+      schema: samplingSchema.json,
     },
     asksStore: false,
     answer: ({ query: { service } }) => {

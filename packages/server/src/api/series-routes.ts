@@ -6,6 +6,7 @@ import { anyText, integer, oneOf, optional, spanName, time } from './parameters.
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { seriesSchema } from './schemas.ts';
 
 const POINTS_MAX = 1_500;
 const SERIES_DEFAULT = 100;
@@ -48,7 +49,7 @@ export function seriesRoute(
       ),
       limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
     },
-    answers: { description: '{fromUnixNano, stepSeconds, points, series: […], truncated}' },
+    answers: { description: 'Series with a value for each step', schema: seriesSchema.json },
     asksStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;
