@@ -331,13 +331,15 @@ describe('ApiServer', () => {
 
   it('answers what became of the store: 503 with Retry-After, 504, and 500 that gives nothing away', async () => {
     const { get } = await serve([
-      failing('/away', new EngineError('unavailable', 'the engine is down')),
+      failing('/away', new EngineError('unavailable', 'http://ann:s3cret@store is away')),
       failing('/late', new EngineError('timeout', 'too slow')),
       failing('/refused', new EngineError('refused', 'secret SQL')),
       failing('/bug', new TypeError('secret detail')),
     ]);
     expect(await get('/away')).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
-    expect(codeOf(await get('/away'))).toBe('store_unavailable');
+    expect(JSON.parse((await get('/away')).body)).toEqual({
+      error: { code: 'store_unavailable', message: 'http://ann:***@store is away' },
+    });
     expect(await get('/late')).toMatchObject({ status: 504 });
     for (const path of ['/refused', '/bug']) {
       const answer = await get(path);
