@@ -232,6 +232,9 @@ describe('ApiServer', () => {
     expect(codeOf(await change({}, 'x'.repeat(101)))).toBe('body_too_large');
     expect(codeOf(await change({ 'transfer-encoding': 'chunked' }, 'x'.repeat(200_000)))).toBe('body_too_large');
     expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="things.bytesMax"} 2');
+    // As curl asks before it sends a body that is not small.
+    expect(await change({ expect: '100-continue' })).toMatchObject({ status: 200, body: '"thing"\n' });
+    expect((await get('/api/v1/things', { headers: { expect: '100-continue' } })).status).toBe(200);
     expect(codeOf(await change({ 'content-encoding': 'gzip' }))).toBe('unsupported_encoding');
     for (const site of ['cross-site', 'same-site']) {
       expect((await change({ 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' })).status).toBe(403);

@@ -6,10 +6,10 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
-import { EngineError } from '../query/rows.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
+import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
 import { errorPage } from './error-page.ts';
 import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
@@ -73,6 +73,11 @@ export class ApiServer {
       },
       (request, response) => void this.#serve(request, response),
     );
+    // As curl asks before it sends a body that is not small.
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      response.writeContinue();
+      void this.#serve(request, response);
+    });
     this.#server.maxConnections = connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
     answerClientErrors(this.#server, {
@@ -234,42 +239,6 @@ export class ApiServer {
     const { code, message, status, headers } = problem;
     return { ...json({ error: { code, message } }, status), headers };
   }
-}
-
-/** The client closed the connection before its answer; nobody hears the error. */
-class ClientLeft extends Error {
-  override readonly name = 'ClientLeft';
-}
-
-function asProblem(error: unknown, retryAfterMs: number): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
-  const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
-  if (error instanceof TurnsTakenError) {
-    return new Problem(503, 'too_many_questions', error.message, retryAfter);
-  }
-  if (isTimeout(error)) {
-    return new Problem(504, 'timeout', 'the answer took too long; ask for less, such as a shorter range of time');
-  }
-  if (error instanceof EngineError) {
-    if (error.code === 'unavailable') {
-      return new Problem(503, 'store_unavailable', error.message, retryAfter);
-    }
-    if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
-    if (error.code === 'too_large') {
-      return new Problem(
-        422,
-        'answer_too_large',
-        'the answer is too large; ask for less, such as a shorter range of time',
-      );
-    }
-  }
-  return new Problem(500, 'internal', 'the question failed; the log of the server says why');
-}
-
-/** The signal's reason where the time for an answer is up. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError';
 }
 
 const NO_BODY = new Uint8Array(0);

@@ -20,5 +20,5 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
 }
 
 function tooLarge(bytesMax: number): Problem {
-  return new Problem(413, 'body_too_large', `the body has more than ${bytesMax} bytes`, { Connection: 'close' });
+  return new Problem(413, 'body_too_large', `the body has more than ${bytesMax} bytes`);
 }

@@ -21,7 +21,7 @@ export function foreignFile(directory: string): string | null {
     const why = notUsable(path, stats);
     if (why !== null) return why;
     if (stats.isDirectory() && depth < DEPTH) {
-      for (const name of readdirSync(path)) waiting.push({ path: join(path, name), depth: depth + 1 });
+      for (const name of namesIn(path)) waiting.push({ path: join(path, name), depth: depth + 1 });
     }
   }
   return null;
@@ -42,5 +42,15 @@ function notUsable(path: string, stats: Stats): string | null {
         ? `does not allow its own user, ${user}, to read and write it`
         : `belongs to user ${stats.uid}, and user ${user} may not read and write it`;
     return `permission denied: ${path} ${owner}`;
+  }
+}
+
+/** None where a collector that is at work here has removed the folder meanwhile: that is found out by its lock. */
+function namesIn(path: string): readonly string[] {
+  try {
+    return readdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }
