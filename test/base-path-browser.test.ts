@@ -63,9 +63,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         expect(path()).toBe(`${PREFIX}/trace/${TRACE_ID}`);
         await page.getByRole('link', { name: 'System' }).click();
         await page.getByRole('heading', { name: 'Sampling' }).waitFor();
-        expect(await page.locator('pre').allTextContents()).toContainEqual(
-          expect.stringContaining(`${proxy.url}/api/v1/sampling/settings`),
-        );
+        await page.locator('pre', { hasText: `${proxy.url}/api/v1/sampling/settings` }).waitFor({ state: 'attached' });
         await page.getByRole('link', { name: 'Throughline' }).click();
         await page.getByRole('rowheader', { name: 'shop' }).waitFor();
         const icon = page.getByRole('banner').locator('img');
