@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
+  HeadlinesResponse,
   AttributesResponse,
   SamplingResponse,
   SeriesResponse,
@@ -15,6 +16,7 @@ import type {
 } from '@throughline/trace';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { unlike, type JsonSchema } from './api/testing/unlike.ts';
 import { readConfig } from './config/config.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
@@ -261,9 +263,38 @@ describe('a collector with the embedded store', () => {
     }
   });
 
+  it('reads a trace id in whatever form somebody has it', async () => {
+    const uuid = TRACE_ID.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const forms = [
+      TRACE_ID.toUpperCase(),
+      `0x${TRACE_ID}`,
+      uuid,
+      `1-${TRACE_ID.slice(0, 8)}-${TRACE_ID.slice(8)}`,
+      encodeURIComponent(` ${TRACE_ID} `),
+      `00-${TRACE_ID}-00f067aa0ba902b7-01`,
+    ];
+    for (const form of forms) {
+      for (const path of ['', '/story', '/sampling']) {
+        expect([form, path, await statusOf(server, `/api/v1/traces/${form}${path}`)]).toEqual([form, path, 200]);
+      }
+    }
+    const { headlines } = await get<HeadlinesResponse>(server, `/api/v1/headlines?ids=${uuid},0x${TRACE_ID}`);
+    expect(Object.keys(headlines)).toEqual([TRACE_ID]);
+    // One of 64 bits is filled with zeros: it is understood, and not stored.
+    expect(await statusOf(server, '/api/v1/traces/7ed1c2c0305b3522')).toBe(404);
+  });
+
   it('answers every path that its OpenAPI description names', async () => {
     interface Description {
-      readonly paths: Record<string, { get: { parameters: { name: string; required: boolean; in: string }[] } }>;
+      readonly paths: Record<
+        string,
+        {
+          get: {
+            parameters: { name: string; required: boolean; in: string }[];
+            responses: { 200: { content: Record<string, { schema?: JsonSchema }> } };
+          };
+        }
+      >;
     }
     const { paths } = await get<Description>(server, '/api/v1/openapi.json');
     expect(Object.keys(paths)).toEqual([
@@ -279,23 +310,31 @@ describe('a collector with the embedded store', () => {
       '/api/v1/traces/{traceId}/story',
       '/api/v1/traces/{traceId}/sampling',
       '/api/v1/sampling',
+      '/api/v1/sampling/settings',
       '/api/v1/system',
       '/healthz',
       '/readyz',
       '/metrics',
       '/api/v1/openapi.json',
     ]);
+    const undescribed: string[] = [];
     for (const [path, { get: operation }] of Object.entries(paths)) {
       const required = operation.parameters.filter((parameter) => parameter.required && parameter.in === 'query');
       const query = required.map(({ name }) => `${name}=${TRACE_ID}`).join('&');
       const url = `${path.replace('{traceId}', TRACE_ID).replace('{service}', 'shop')}?${query}`;
       expect([url, await statusOf(server, url)]).toEqual([url, 200]);
+      const { schema } = operation.responses[200].content['application/json'] ?? {};
+      const answer = schema === undefined ? null : await get(server, url);
+      expect([url, schema === undefined ? [] : unlike(answer, schema)]).toEqual([url, []]);
+      if (schema === undefined) undescribed.push(path);
     }
+    // OpenAPI has a schema of its own.
+    expect(undescribed).toEqual(['/metrics', '/api/v1/openapi.json']);
   });
 
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
-    const changed = await fetch(`${server.otlpHttpUrl}/v1/sampling/settings`, {
+    const changed = await fetch(`${server.uiUrl}/api/v1/sampling/settings`, {
       method: 'PUT',
       body: JSON.stringify(settings),
     });

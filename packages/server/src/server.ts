@@ -7,12 +7,13 @@ import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
-import { samplingRoute } from './api/sampling-route.ts';
+import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
+import { storeUrls } from './config/store-urls.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
 import { FreshSpans } from './ingest/fresh-spans.ts';
@@ -107,6 +108,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     collectDefaultMetrics({ register: registry });
     new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
     const { limits } = config;
+    const urls = storeUrls(config);
     const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
@@ -200,7 +202,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     registerLease(registry, lease);
     stops.lease = () => lease.release().finally(() => leasing.abort());
     const engine =
-      config.store === 'embedded'
+      urls === 'embedded'
         ? new EmbeddedEngine({
             directory: dataDirectory.storePath,
             log,
@@ -213,7 +215,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
         : new ClusterEngine({
-            urls: config.store,
+            urls,
             log,
             registry,
             limits: limits.cluster,
@@ -249,7 +251,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
       retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
-      registry,
+      ingest: () => receiving.ingest.status(),
+      limitsReached: () => limitCounter.hits(),
       engineState: () => engine.state,
       spool: () => spool.status,
       readiness: collectorReadiness,
@@ -267,13 +270,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       samplingRoute(sampling.told, Date.now),
+      ...samplingSettingsRoutes(sampling.told, limits.sampling.settingsBytesMax),
       systemRoute((signal) => system.answer(signal)),
       ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
-      routes: [...routes, openApiRoute(routes, VERSION)],
-      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url))),
+      routes: [...routes, openApiRoute(routes, VERSION, config.basePath)],
+      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
       hostNames,
+      basePath: config.basePath,
       log,
       registry,
       limits: limits.http,
@@ -341,7 +346,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     ready.catch(() => {});
 
     return {
-      uiUrl: urlOf(config.host, uiAddress),
+      uiUrl: urlOf(config.host, uiAddress) + config.basePath,
       otlpHttpUrl: urlOf(config.host, otlpHttpAddress),
       otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
       ready,

@@ -1,11 +1,16 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
 import type { Config } from '../config/config.ts';
+import { withoutPasswords } from '../without-passwords.ts';
 
 /** The collector's log on standard error: one line of JSON an entry, or one of text for people. */
 export function createLog({ logLevel, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>): Logger {
   const isText = logFormat === 'text' || (logFormat === 'auto' && process.stderr.isTTY);
-  const json = pino.destination({ dest: 2, sync: true });
-  const text: DestinationStream = { write: (line) => void process.stderr.write(`${logText(line)}\n`) };
+  const standardError = pino.destination({ dest: 2, sync: true });
+  // What failed may name a URL, and its password with it.
+  const json: DestinationStream = { write: (line) => void standardError.write(withoutPasswords(line)) };
+  const text: DestinationStream = {
+    write: (line) => void process.stderr.write(`${logText(withoutPasswords(line))}\n`),
+  };
   return pino({ name: 'throughline', level: logLevel }, isText ? text : json);
 }
 

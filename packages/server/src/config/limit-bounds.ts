@@ -268,12 +268,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     messageOperationsMax: [1, 1_000_000, 'Operations of a message; one with more is refused', REFUSED_MESSAGES],
     messageTotalsMax: [1, 1_000_000, 'Totals of a message; one with more is refused', REFUSED_MESSAGES],
     nameCharactersMax: [16, 65_536, 'A name in a message; one with a longer one is refused', REFUSED_MESSAGES],
-    settingsBytesMax: [
-      KIB,
-      64 * MIB,
-      'Sampling settings as sent; larger ones are answered 413',
-      'throughline_otlp_http_requests_total{outcome="413"}',
-    ],
+    settingsBytesMax: [KIB, 64 * MIB, 'Sampling settings as sent; larger ones are answered 413'],
     operationsMax: [
       1,
       10_000_000,

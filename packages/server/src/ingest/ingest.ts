@@ -21,6 +21,12 @@ import { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
+/** What became of spans since the start. */
+export interface IngestStatus {
+  readonly acceptedSpans: number;
+  readonly rejectedSpans: readonly { readonly reason: string; readonly spans: number }[];
+}
+
 export interface IngestOptions {
   readonly spool: Spool;
   /** One of its own by default. */
@@ -176,6 +182,14 @@ export class Ingest {
     if (this.#isPendingFull) this.#limitCounter.reached('ingest.pendingBytesMax');
     else if (this.#spool.isBacklogFull) this.#limitCounter.reached('spool.backlogBytesMax');
     return reason;
+  }
+
+  async status(): Promise<IngestStatus> {
+    const [accepted, rejected] = await Promise.all([this.#accepted.get(), this.#rejected.get()]);
+    return {
+      acceptedSpans: accepted.values.reduce((sum, { value }) => sum + value, 0),
+      rejectedSpans: rejected.values.map(({ labels, value }) => ({ reason: String(labels['reason']), spans: value })),
+    };
   }
 
   get #isPendingFull(): boolean {
