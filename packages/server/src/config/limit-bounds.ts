@@ -71,6 +71,13 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     futureMsMax: [0, 24 * HOUR, 'A span that starts further ahead of the clock is refused'],
     pendingBytesMax: [MIB, 4 * GIB, 'Spans that wait for the disk; beyond it senders are told to come again'],
     retryAfterMs: [0, HOUR, 'What a sender is told to wait where spans wait for the disk', null],
+    recentRequestsMax: [0, 10_000_000, 'Stored requests that are remembered, so that a repeat is not stored again'],
+    recentRequestMs: [
+      SECOND,
+      24 * HOUR,
+      'Time for which a stored request is remembered at least',
+      'throughline_repeated_requests_total',
+    ],
   },
   spool: {
     segmentBytesMax: [

@@ -5,6 +5,7 @@ import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
 import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
 import { writeNativeBlock } from './native-block.ts';
+import { RecentRequests } from './recent-requests.ts';
 import {
   REFUSAL_CODES,
   MalformedRequestError,
@@ -85,6 +86,7 @@ export class Ingest {
   readonly #now: () => number;
   readonly #native = new ByteBuffer();
   readonly #rollupBounds: RollupBounds;
+  readonly #recentRequests: RecentRequests;
   /** What the rollups of spans that were decoded elsewhere count as others. */
   #otherSpansElsewhere = 0;
   /** Requests append to it; the commit in flight writes the other one. */
@@ -101,6 +103,7 @@ export class Ingest {
     this.#spool = spool;
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
+    this.#recentRequests = new RecentRequests({ registry, limits: this.#limits });
     this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
     this.#now = now ?? Date.now;
     const seed = randomInt(2 ** 32);
@@ -161,6 +164,13 @@ export class Ingest {
 
   get #isPendingFull(): boolean {
     return this.#open.byteLength + this.#decodedBytes >= this.#limits.pendingBytesMax;
+  }
+
+  /**
+   * Takes a request once: calls `take`, which decodes and stores it, unless the same bytes were stored lately (`RecentRequests.once`).
+   */
+  once(parts: readonly Uint8Array[], take: () => Promise<IngestResult>): Promise<IngestResult> {
+    return this.#recentRequests.once(parts, take);
   }
 
   /** Runs the decoder at once and resolves when its spans are durable. */
