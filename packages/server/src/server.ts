@@ -104,6 +104,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       ingest: new Ingest({
         spool,
         registry,
+        log,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
         retentionDays: config.retentionDays,

@@ -19,7 +19,8 @@ beforeEach(async () => {
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
 });
-afterEach(() => {
+afterEach(async () => {
+  await spool.close();
   rmSync(directory, { recursive: true, force: true });
 });
 

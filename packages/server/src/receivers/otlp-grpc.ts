@@ -190,6 +190,9 @@ export class OtlpGrpcReceiver {
         this.#limitCounter.reached(result.limit);
         this.#end(stream, { code: StatusCode.resourceExhausted, message: result.message });
         break;
+      case 'failed':
+        this.#end(stream, { code: StatusCode.internal, message: result.message });
+        break;
       default:
         this.#end(stream, this.#busy(result.message, result.retryAfterMs));
     }
