@@ -295,7 +295,12 @@ export class Spool {
     this.#sealTimer = setTimeout(
       () => {
         this.#sealTimer = null;
-        void this.#inTurn(() => this.#seal('age'));
+        this.#inTurn(() => this.#seal('age')).catch((error: unknown) => {
+          this.#options.log.error(
+            { err: error },
+            'could not seal a spool segment; it will be loaded at the next start',
+          );
+        });
       },
       Math.min(delayMs, this.#limits.segmentAgeMs),
     );
