@@ -132,7 +132,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
-    stops.sampling = () => Promise.resolve(sampling.close());
+    stops.sampling = () => sampling.close();
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
       routes: sampling.routes,

@@ -261,6 +261,18 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       1024 * GIB,
       'What the store has not taken; beyond it messages are left to the next ones',
     ],
+    journalBytesMax: [
+      64 * KIB,
+      64 * GIB,
+      'Differences that are kept beside the totals on the disk; with more, the totals are written anew',
+      'throughline_counts_snapshots_total',
+    ],
+    journalSegmentsMax: [
+      1,
+      100_000,
+      'Segments of such differences; with more, the totals are written anew',
+      'throughline_counts_snapshots_total',
+    ],
   },
   query: {
     queryTimeoutMs: [
