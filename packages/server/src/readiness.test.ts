@@ -7,6 +7,9 @@ const GOOD: Findings = {
   engine: { kind: 'ready' },
   spool: WORKING,
   counts: WORKING,
+  lostLease: null,
+  heldDays: null,
+  clockDoubt: null,
   isStopping: false,
   isWithoutGrpc: false,
 };
@@ -27,6 +30,9 @@ test('what keeps it from its work is a problem, in words', () => {
     ],
     warnings: [],
   });
+  expect(readiness({ ...GOOD, lostLease: 'the store is in use by …' }).problems).toEqual([
+    { code: 'store_not_leased', message: 'the store is in use by …' },
+  ]);
   expect(readiness({ ...GOOD, engine: { kind: 'starting' } }).problems).toEqual([
     { code: 'engine_starting', message: 'the store is starting' },
   ]);
@@ -40,6 +46,15 @@ test('what a person should look at is a warning', () => {
   expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
   expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes wait to be stored');
+});
+
+test('days that are held, and a clock that may be wrong, are warnings', () => {
+  const { problems, warnings } = readiness({ ...GOOD, heldDays: '3 days …', clockDoubt: 'the store has …' });
+  expect(problems).toEqual([]);
+  expect(warnings).toEqual([
+    { code: 'days_held', message: '3 days …' },
+    { code: 'clock_doubtful', message: 'the store has …' },
+  ]);
 });
 
 test('exact counts that cannot be noted, or stored, are a warning', () => {

@@ -19,8 +19,8 @@ let directory: string;
 let registry: Registry;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'throughline-counts-'));
-  await store.engine.command('TRUNCATE TABLE throughline.counted_minutes');
-  await store.engine.command('TRUNCATE TABLE throughline.counted_hours');
+  await store.engine.command('TRUNCATE TABLE throughline.counted_1m');
+  await store.engine.command('TRUNCATE TABLE throughline.counted_1h');
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -61,9 +61,7 @@ function told(requests: number, given: Partial<CountsMessage> = {}): CountsMessa
 }
 
 const stored = async (): Promise<unknown[][]> =>
-  store.rows(
-    'SELECT service_name, operation, sum(requests) FROM throughline.counted_minutes GROUP BY 1, 2 ORDER BY 1, 2',
-  );
+  store.rows('SELECT service_name, operation, sum(requests) FROM throughline.counted_1m GROUP BY 1, 2 ORDER BY 1, 2');
 const isStored = (requests: number) => async (): Promise<boolean> =>
   (await stored()).reduce((sum, [, , count]) => sum + Number(count), 0) === requests;
 
@@ -78,17 +76,16 @@ describe('exact counts', () => {
     await eventually(isStored(1_500));
     // Hours are noted behind minutes.
     await eventually(async () => {
-      const [[requests] = []] = await store.rows('SELECT sum(requests) FROM throughline.counted_hours');
+      const [[requests] = []] = await store.rows('SELECT sum(requests) FROM throughline.counted_1h');
       return Number(requests) === 1_500;
     });
-    for (const [table, time] of [
-      ['minutes', 'minute'],
-      ['hours', 'hour'],
-    ]) {
+    for (const [table, begin] of [
+      ['counted_1m', 1_700_000_040],
+      ['counted_1h', 1_699_999_200],
+    ] as const) {
       const rows =
-        await store.rows(`SELECT toUInt32(${time}), service_name, operation, kind, status, bucket, sum(requests), sum(duration_sum_ns)
-FROM throughline.counted_${table} GROUP BY 1, 2, 3, 4, 5, 6`);
-      const begin = time === 'minute' ? 1_700_000_040 : 1_699_999_200;
+        await store.rows(`SELECT toUInt32(time), service_name, operation, kind, status, bucket, sum(requests), sum(duration_sum_ns)
+FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
       expect(rows).toEqual([[begin, 'shop', 'GET /cart', 1, 0, 159, 1_500, 1.5e9]]);
     }
     await counts.close();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readNativeRows } from '../receivers/testing/read-native.ts';
-import { SPAN_COLUMNS } from '../storage/schema.ts';
+import { SPAN_FIELDS } from '../storage/schema.ts';
 import { silentLog } from '../storage/testing/start-engine.ts';
 import type { DecodedSpans } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
@@ -36,14 +36,14 @@ const POISON = 'poison';
 /** A writer with a bug, or without memory, at one name. */
 const faultyWrite =
   (error: Error): typeof writeNativeBlock =>
-  (block, out, bounds) => {
+  (block, out, bounds, arrival) => {
     for (let entry = 0; entry < block.names.entryCount; entry++) {
       if (Buffer.from(block.names.entry(entry)).toString() !== POISON) continue;
       // It has written something before it failed.
       out.varint(77);
       throw error;
     }
-    writeNativeBlock(block, out, bounds);
+    writeNativeBlock(block, out, bounds, arrival);
   };
 
 function anIngest(options: Partial<IngestOptions> = {}): Ingest {
@@ -81,6 +81,7 @@ function appendDecoded(ingest: Ingest, number: number) {
   const spans: DecodedSpans = {
     native: native.content(),
     rows: number,
+    seconds: block.startRange,
     otherSpans: 0,
     refused: refusals.summary,
     losses: new Map(),
@@ -98,7 +99,7 @@ const idsOf = (...numbers: number[]): string[] =>
 /** Every span that stands in the spool, by its id. */
 async function spooledIds(): Promise<string[]> {
   await spool.close();
-  const column = SPAN_COLUMNS.findIndex(([name]) => name === 'span_id');
+  const column = SPAN_FIELDS.findIndex(([name]) => name === 'span_id');
   const rows = spool.sealed.flatMap(({ path }) => readNativeRows(readFileSync(path)));
   expect(spool.sealed.reduce((sum, segment) => sum + segment.rows, 0)).toBe(rows.length);
   return rows.map((row) => String(row[column])).toSorted();

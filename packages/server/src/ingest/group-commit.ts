@@ -1,4 +1,7 @@
 import { randomInt } from 'node:crypto';
+import type { Seconds } from '../storage/span-visibility.ts';
+import type { ArrivalClock } from './arrival-clock.ts';
+import { stampBlockArrival } from './block-arrival.ts';
 import { BlockParts } from './block-parts.ts';
 import type { DecodedSpans } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
@@ -10,6 +13,7 @@ import type { AppendResult, Spool } from './spool.ts';
 
 export interface GroupCommitOptions {
   readonly spool: Pick<Spool, 'append' | 'hold'>;
+  readonly arrivals: Pick<ArrivalClock, 'next' | 'landed'>;
   readonly limits: BlockLimits;
   readonly rollupBounds: RollupBounds;
   /** Something failed that should not have, in words for the log. */
@@ -95,8 +99,11 @@ export class GroupCommit {
       this.#open = this.#spare;
       this.#waiting = [];
       this.#decodedBytes = 0;
-      const failed = this.#encode(block, waiting);
-      const result = await this.#append(waiting.filter(({ resolve }) => !failed.has(resolve)));
+      const arrival = this.#options.arrivals.next();
+      const failed = this.#encode(block, waiting, arrival);
+      const written = waiting.filter(({ resolve }) => !failed.has(resolve));
+      const result = await this.#append(written, { arrival, seconds: secondsOf(block, written) });
+      this.#options.arrivals.landed();
       this.#spare = this.#cleared(block);
       for (const { resolve } of waiting) resolve(failed.get(resolve) ?? result);
     }
@@ -105,20 +112,28 @@ export class GroupCommit {
   }
 
   /** Writes everything into `#native`; answers what could not be written. */
-  #encode(block: SpanBlock, waiting: readonly Waiting[]): ReadonlyMap<Waiting['resolve'], CommitResult> {
+  #encode(
+    block: SpanBlock,
+    waiting: readonly Waiting[],
+    arrival: number,
+  ): ReadonlyMap<Waiting['resolve'], CommitResult> {
     try {
       this.#native.clear();
-      if (block.rowCount > 0) this.#write(block, this.#native, this.#options.rollupBounds);
-      for (const { part } of waiting) if ('native' in part) this.#native.copy(part.native, 0, part.native.length);
+      if (block.rowCount > 0) this.#write(block, this.#native, this.#options.rollupBounds, arrival);
+      for (const { part } of waiting) if ('native' in part) this.#copy(part, arrival);
       return new Map();
     } catch (error) {
       const words = 'could not write a block of spans; writing its requests one by one';
       this.#options.onFailure('block', error, words);
-      return this.#encodeOneByOne(block, waiting);
+      return this.#encodeOneByOne(block, waiting, arrival);
     }
   }
 
-  #encodeOneByOne(block: SpanBlock, waiting: readonly Waiting[]): ReadonlyMap<Waiting['resolve'], CommitResult> {
+  #encodeOneByOne(
+    block: SpanBlock,
+    waiting: readonly Waiting[],
+    arrival: number,
+  ): ReadonlyMap<Waiting['resolve'], CommitResult> {
     const failed = new Map<Waiting['resolve'], CommitResult>();
     const parts = new BlockParts(block, this.#seed, this.#options.limits);
     const native = this.#native;
@@ -126,8 +141,8 @@ export class GroupCommit {
     for (const { part, resolve } of waiting) {
       const { length } = native;
       try {
-        if ('native' in part) native.copy(part.native, 0, part.native.length);
-        else this.#write(parts.take(part.rows), native, this.#options.rollupBounds);
+        if ('native' in part) this.#copy(part, arrival);
+        else this.#write(parts.take(part.rows), native, this.#options.rollupBounds, arrival);
       } catch (error) {
         native.length = length;
         const isMemory = isAllocationFailure(error);
@@ -139,11 +154,16 @@ export class GroupCommit {
     return failed;
   }
 
-  async #append(waiting: readonly Waiting[]): Promise<AppendResult> {
+  #copy({ native }: DecodedSpans, arrival: number): void {
+    stampBlockArrival(native, arrival);
+    this.#native.copy(native, 0, native.length);
+  }
+
+  async #append(waiting: readonly Waiting[], block: { arrival: number; seconds: Seconds }): Promise<AppendResult> {
     if (waiting.length === 0) return { kind: 'durable' };
     try {
       const rows = waiting.reduce((sum, { part }) => sum + part.rows, 0);
-      return await this.#options.spool.append(this.#native.content(), rows);
+      return await this.#options.spool.append(this.#native.content(), rows, block);
     } catch (error) {
       this.#options.onFailure('spool', error, 'could not append to the spool; senders were told to retry');
       return { kind: 'blocked', reason: "the spool failed; the collector's log says why" };
@@ -163,6 +183,16 @@ export class GroupCommit {
   #newBlock(): SpanBlock {
     return new SpanBlock(this.#seed, this.#options.limits);
   }
+}
+
+/** When the spans of a commit start; where some of them failed it may say more. */
+function secondsOf(block: SpanBlock, waiting: readonly Waiting[]): Seconds {
+  const decoded = waiting.flatMap(({ part }) => ('native' in part ? [part.seconds] : []));
+  const all = [block.startRange, ...decoded];
+  return {
+    first: Math.min(...all.map(({ first }) => first)),
+    last: Math.max(...all.map(({ last }) => last)),
+  };
 }
 
 /** Not the fault of what was to be written: the same may succeed later. */

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import type { Present } from '../storage/known-time.ts';
+import { ArrivalClock } from './arrival-clock.ts';
 import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { GroupCommit } from './group-commit.ts';
 import { IngestMetrics, type IngestFailure } from './ingest-metrics.ts';
@@ -15,6 +17,8 @@ import { REPAIRED_TEXTS } from './utf8.ts';
 
 export interface IngestOptions {
   readonly spool: Spool;
+  /** One of its own by default. */
+  readonly arrivals?: Pick<ArrivalClock, 'next' | 'landed'>;
   readonly registry: Registry;
   /** Told of what failed that should not have; nobody is by default. */
   readonly log?: Pick<Logger, 'error'>;
@@ -24,6 +28,8 @@ export interface IngestOptions {
   readonly retentionDays?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** What the time is, where the clock is in doubt; by default it never is. */
+  readonly present?: () => Present;
   /** `writeNativeBlock` by default. */
   readonly write?: typeof writeNativeBlock;
 }
@@ -92,7 +98,7 @@ export class Ingest {
   readonly #metrics: IngestMetrics;
   readonly #limitCounter: LimitCounter;
   readonly #retentionMs: number;
-  readonly #now: () => number;
+  readonly #present: () => Present;
   readonly #rollupBounds: RollupBounds;
   readonly #recentRequests: RecentRequests;
   readonly #commits: GroupCommit;
@@ -102,18 +108,30 @@ export class Ingest {
   readonly #rejectedSpans = new Map<SpanRefusal['code'], number>();
   #failures = 0;
 
-  constructor({ spool, registry, log, limits, rollupLimits, retentionDays, now, write }: IngestOptions) {
+  constructor({
+    spool,
+    arrivals,
+    registry,
+    log,
+    limits,
+    rollupLimits,
+    retentionDays,
+    now = Date.now,
+    present,
+    write,
+  }: IngestOptions) {
     this.#rollupBounds = new RollupBounds(rollupLimits);
     this.#spool = spool;
     this.#log = log ?? null;
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
     this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
-    this.#now = now ?? Date.now;
+    this.#present = present ?? (() => ({ earliestMs: now(), latestMs: now() }));
     this.#metrics = new IngestMetrics(registry, () => this.#rollupBounds.otherSpans + this.#otherSpansElsewhere);
     this.#recentRequests = new RecentRequests({ registry, limits: this.#limits });
     this.#commits = new GroupCommit({
       spool,
+      arrivals: arrivals ?? new ArrivalClock(),
       limits: this.#limits,
       rollupBounds: this.#rollupBounds,
       onFailure: (kind, error, words) => this.#fail(kind, error, words),
@@ -195,16 +213,16 @@ export class Ingest {
 
   /** The seconds at or between which a span must start now. */
   get startWindow(): { readonly earliestSecond: number; readonly latestSecond: number } {
-    const nowMs = this.#now();
+    const { earliestMs, latestMs } = this.#present();
     return {
-      earliestSecond: Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
-      latestSecond: Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
+      earliestSecond: Math.max(0, Math.ceil((earliestMs - this.#retentionMs) / 1_000)),
+      latestSecond: Math.floor((latestMs + this.#limits.futureMsMax) / 1_000),
     };
   }
 
   /**
-   * Takes spans that were decoded elsewhere, and resolves when they are durable. `spans.native` belongs to ingest until then, and must not
-   * be changed; afterwards it is the caller's again, and nothing refers to it.
+   * Takes spans that were decoded elsewhere, and resolves when they are durable. `spans.native` belongs to ingest until then, which writes the
+   * arrival into it; afterwards it is the caller's again, and nothing refers to it.
    */
   async append(spans: DecodedSpans): Promise<IngestResult> {
     const busyBecause = this.admit();
@@ -213,7 +231,7 @@ export class Ingest {
     return this.#store(spans);
   }
 
-  async #store(spans: Omit<DecodedSpans, 'native' | 'otherSpans'> | DecodedSpans): Promise<IngestResult> {
+  async #store(spans: Omit<DecodedSpans, 'native' | 'otherSpans' | 'seconds'> | DecodedSpans): Promise<IngestResult> {
     const { rows, refused, losses, message } = spans;
     if (rows > 0) {
       const commit = await this.#commits.commit(spans);

@@ -20,6 +20,8 @@ export interface LoaderOptions {
   readonly metrics?: string;
   /** What the rows of a segment are, for the name of their metric; `spans` by default. */
   readonly rows?: string;
+  /** Called when the engine has taken a segment, before it leaves the spool. */
+  readonly onStored?: (segment: Segment) => void;
 }
 
 /**
@@ -89,6 +91,7 @@ export class Loader {
     for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
       try {
         await engine.insertNativeFile(table, segment.path, segment.name);
+        this.#options.onStored?.(segment);
         await spool.release(segment);
         if (told !== '') log.warn({ segment: segment.name }, 'the segment is stored now');
         this.#inserts.inc({ outcome: 'stored' });

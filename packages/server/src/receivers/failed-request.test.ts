@@ -56,9 +56,9 @@ it('a request that the collector can never store is answered with an error that 
     spool,
     registry,
     now: () => 1_795_000_100_000,
-    write: (block, out, bounds) => {
+    write: (block, out, bounds, arrival) => {
       if (Buffer.from(block.names.entry(0)).toString() === 'poison') throw new TypeError('a bug');
-      writeNativeBlock(block, out, bounds);
+      writeNativeBlock(block, out, bounds, arrival);
     },
   });
   const budget = new ByteBudget({ registry });
