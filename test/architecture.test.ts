@@ -40,9 +40,9 @@ const rooms: Record<string, readonly string[]> = {
   receivers: ['ingest', 'client-error.ts', 'host-check.ts', 'limit-counter.ts'],
   api: ['query', 'client-error.ts', 'host-check.ts', 'limit-counter.ts', 'without-passwords.ts'],
   ingest: ['storage', 'limit-counter.ts'],
-  counts: ['ingest', 'storage', 'limit-counter.ts'],
+  counts: ['ingest', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
-  sampling: ['without-passwords.ts'],
+  sampling: ['durable-file.ts', 'without-passwords.ts'],
   storage: ['limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: [
@@ -57,6 +57,7 @@ const rooms: Record<string, readonly string[]> = {
     'without-passwords.ts',
   ],
   'client-error.ts': [],
+  'durable-file.ts': [],
   'closest.ts': [],
   'host-check.ts': [],
   'limit-counter.ts': [],

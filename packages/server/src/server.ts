@@ -140,6 +140,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         spool,
         arrivals,
         registry,
+        log,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
         retentionDays,
@@ -169,7 +170,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
-    stops.sampling = () => Promise.resolve(sampling.close());
+    stops.sampling = () => sampling.close();
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
       routes: sampling.routes,
@@ -251,7 +252,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
       retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
-      ingest: () => receiving.ingest.status(),
+      ingest: () => receiving.ingest.status,
       limitsReached: () => limitCounter.hits(),
       engineState: () => engine.state,
       spool: () => spool.status,

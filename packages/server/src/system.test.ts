@@ -10,7 +10,7 @@ function aSystem(clock: Clock, overrides: Partial<SystemOptions> = {}): System {
     version: '1.2.3',
     storeKind: 'embedded',
     retention: { maxAgeDays: 30, maxDiskShare: 0.8 },
-    ingest: () => Promise.resolve({ acceptedSpans: 0, rejectedSpans: [] }),
+    ingest: () => ({ acceptedSpans: 0, rejectedSpans: new Map() }),
     limitsReached: () => Promise.resolve([]),
     engineState: () => ({ kind: 'ready' }),
     spool: () => ({
@@ -41,15 +41,13 @@ const { signal } = new AbortController();
 describe('what the system answers', () => {
   it('is put together from what its rooms say', async () => {
     const system = aSystem(new Clock(), {
-      ingest: () =>
-        Promise.resolve({
-          acceptedSpans: 70,
-          rejectedSpans: [
-            { reason: 'no_id', spans: 0 },
-            { reason: 'too_old', spans: 3 },
-            { reason: 'too_new', spans: 4 },
-          ],
-        }),
+      ingest: () => ({
+        acceptedSpans: 70,
+        rejectedSpans: new Map([
+          ['too_old', 3],
+          ['in_future', 4],
+        ] as const),
+      }),
       limitsReached: () => Promise.resolve([{ limit: 'c.d', times: 2 }]),
     });
     expect(await system.answer(signal)).toEqual({
@@ -68,7 +66,7 @@ describe('what the system answers', () => {
         spansPerSecond: 70,
         acceptedSpans: 70,
         refusedSpans: [
-          { reason: 'too_new', spans: 4 },
+          { reason: 'in_future', spans: 4 },
           { reason: 'too_old', spans: 3 },
         ],
         spoolBytes: 500,
@@ -83,17 +81,17 @@ describe('what the system answers', () => {
   it('tells the spans a second of the last minute', async () => {
     const clock = new Clock();
     let acceptedSpans = 0;
-    const system = aSystem(clock, { ingest: () => Promise.resolve({ acceptedSpans, rejectedSpans: [] }) });
+    const system = aSystem(clock, { ingest: () => ({ acceptedSpans, rejectedSpans: new Map() }) });
     const perSecond = async (): Promise<number> => (await system.answer(signal)).ingest.spansPerSecond;
     for (let second = 0; second < 300; second += 5) {
       clock.nowMs += 5_000;
       acceptedSpans += 50;
-      await system.note();
+      system.note();
     }
     expect(await perSecond()).toBeCloseTo(10, 6);
     for (let second = 0; second < 60; second += 5) {
       clock.nowMs += 5_000;
-      await system.note();
+      system.note();
     }
     expect(await perSecond()).toBe(0);
   });

@@ -9,7 +9,7 @@ export interface SystemOptions {
   readonly version: string;
   readonly storeKind: 'embedded' | 'clickhouse';
   readonly retention: SystemResponse['retention'];
-  readonly ingest: () => Promise<IngestStatus>;
+  readonly ingest: () => Pick<IngestStatus, 'acceptedSpans' | 'rejectedSpans'>;
   readonly limitsReached: () => Promise<SystemResponse['limitsReached']>;
   readonly engineState: () => EngineState;
   readonly spool: () => SpoolStatus;
@@ -38,7 +38,7 @@ export class System {
     this.#now = options.now ?? (() => performance.now());
     this.#startedMs = this.#now();
     this.#accepted.push({ atMs: this.#startedMs, spans: 0 });
-    this.#timer = setInterval(() => void this.note(), RATE_INTERVAL_MS).unref();
+    this.#timer = setInterval(() => this.note(), RATE_INTERVAL_MS).unref();
   }
 
   close(): void {
@@ -46,8 +46,8 @@ export class System {
   }
 
   /** Notes how many spans were accepted, from which the rate follows. */
-  async note(): Promise<void> {
-    const { acceptedSpans: spans } = await this.#options.ingest();
+  note(): void {
+    const { acceptedSpans: spans } = this.#options.ingest();
     this.#accepted.push({ atMs: this.#now(), spans });
     if (this.#accepted.length > RATE_INTERVALS) this.#accepted = this.#accepted.slice(-RATE_INTERVALS);
   }
@@ -55,32 +55,33 @@ export class System {
   async answer(signal: AbortSignal): Promise<SystemResponse> {
     const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached } = this.#options;
     const { problems, warnings } = readiness();
-    const [facts, ingest, limits] = await Promise.all([
+    const [facts, limits] = await Promise.all([
       // Whoever asks how the collector is does not wait for a store that hangs.
       storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)])),
-      this.#ingest(),
       limitsReached(),
     ]);
     return {
       version,
       uptimeSeconds: Math.floor((this.#now() - this.#startedMs) / 1000),
       store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_ANSWER) },
-      ingest,
+      ingest: this.#ingest(),
       retention,
       limitsReached: limits,
       problems: [...problems, ...warnings].map(({ message }) => message),
     };
   }
 
-  async #ingest(): Promise<SystemIngest> {
-    const { acceptedSpans, rejectedSpans } = await this.#options.ingest();
+  #ingest(): SystemIngest {
+    const { acceptedSpans, rejectedSpans } = this.#options.ingest();
     const [first = { atMs: 0, spans: 0 }] = this.#accepted;
     const seconds = Math.max(1, (this.#now() - first.atMs) / 1000);
     const { backlogBytes, backlogAgeMs } = this.#options.spool();
     return {
       spansPerSecond: (acceptedSpans - first.spans) / seconds,
       acceptedSpans,
-      refusedSpans: rejectedSpans.filter(({ spans }) => spans > 0).toSorted((a, b) => b.spans - a.spans),
+      refusedSpans: Array.from(rejectedSpans, ([reason, spans]) => ({ reason, spans })).toSorted(
+        (a, b) => b.spans - a.spans,
+      ),
       spoolBytes: backlogBytes,
       spoolAgeSeconds: backlogAgeMs / 1000,
     };

@@ -10,7 +10,7 @@ export interface SamplingSource {
   readonly settings: SamplingSettingsView;
   operations(service?: string): readonly ToldOperation[];
   /** Takes a whole set of settings as JSON. */
-  change(body: Uint8Array): SettingsChange;
+  change(body: Uint8Array): Promise<SettingsChange>;
 }
 
 type SettingsChange =
@@ -41,8 +41,8 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
       },
       bodyLimit: { bytesMax, key: 'sampling.settingsBytesMax' },
       asksStore: false,
-      answer: ({ body }) => {
-        const change = source.change(body);
+      answer: async ({ body }) => {
+        const change = await source.change(body);
         if (change.kind === 'changed') return json(change.settings);
         if (change.kind === 'refused') throw new Problem(400, 'invalid_sampling_settings', change.message);
         throw new Problem(500, 'not_written', change.message);

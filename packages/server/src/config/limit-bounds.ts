@@ -71,6 +71,13 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     futureMsMax: [0, 24 * HOUR, 'A span that starts further ahead of the clock is refused'],
     pendingBytesMax: [MIB, 4 * GIB, 'Spans that wait for the disk; beyond it senders are told to come again'],
     retryAfterMs: [0, HOUR, 'What a sender is told to wait where spans wait for the disk', null],
+    recentRequestsMax: [0, 10_000_000, 'Stored requests that are remembered, so that a repeat is not stored again'],
+    recentRequestMs: [
+      SECOND,
+      24 * HOUR,
+      'Time for which a stored request is remembered at least',
+      'throughline_repeated_requests_total',
+    ],
   },
   spool: {
     segmentBytesMax: [
@@ -302,6 +309,18 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       16 * MIB,
       1024 * GIB,
       'What the store has not taken; beyond it messages are left to the next ones',
+    ],
+    journalBytesMax: [
+      64 * KIB,
+      64 * GIB,
+      'Differences that are kept beside the totals on the disk; with more, the totals are written anew',
+      'throughline_counts_snapshots_total',
+    ],
+    journalSegmentsMax: [
+      1,
+      100_000,
+      'Segments of such differences; with more, the totals are written anew',
+      'throughline_counts_snapshots_total',
     ],
   },
   query: {

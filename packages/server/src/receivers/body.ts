@@ -13,6 +13,11 @@ export class Body {
     this.takenBytes = takenBytes;
   }
 
+  /** Its bytes as they came; empty when they have been taken. */
+  get parts(): readonly Uint8Array[] {
+    return this.#parts;
+  }
+
   /**
    * Its bytes, which stand in `memory` where they had to be joined: they are good until that joins the next. The body
    * keeps nothing, so that a request that waits for the disk holds no memory for the collection of garbage to look at.

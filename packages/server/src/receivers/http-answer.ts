@@ -18,6 +18,8 @@ export function toAnswer(result: IngestResult, encoding: OtlpEncoding): HttpAnsw
       return status(400, StatusCode.invalidArgument, result.message, encoding);
     case 'tooLarge':
       return status(413, StatusCode.resourceExhausted, result.message, encoding);
+    case 'failed':
+      return status(500, StatusCode.internal, result.message, encoding);
     default:
       return busy(result.message, result.retryAfterMs, encoding);
   }

@@ -25,7 +25,12 @@ async function start(limits: Partial<OtlpHttpLimits> = {}): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
-  const ingest = new Ingest({ spool, registry, limits: { attributesMax: 3 }, now: () => 1_795_000_100_000 });
+  const ingest = new Ingest({
+    spool,
+    registry,
+    limits: { attributesMax: 3, recentRequestsMax: 0 },
+    now: () => 1_795_000_100_000,
+  });
   const budget = new ByteBudget({ registry });
   receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, limits, jsonWorkerPath });
   const { port } = await receiver.start('127.0.0.1', 0);

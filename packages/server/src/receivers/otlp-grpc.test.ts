@@ -20,6 +20,9 @@ import { OtlpGrpcReceiver } from './otlp-grpc.ts';
 import type { OtlpGrpcLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
+/** These tests send one and the same request again and again, and count what is stored. */
+const COUNTS_REPEATS = { recentRequestsMax: 0 };
+
 const SPAN = {
   traceId: '0af7651916cd43dd8448eb211c80319c',
   spanId: 'b7ad6b7169203331',
@@ -57,7 +60,7 @@ async function start({ bytesInFlightMax, spoolLimits, ...limits }: Bounds = {}):
   await spool.open();
   budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
   receiver = new OtlpGrpcReceiver({
-    ingest: new Ingest({ spool, registry, now: () => 1_795_000_100_000 }),
+    ingest: new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 }),
     budget,
     log,
     registry,

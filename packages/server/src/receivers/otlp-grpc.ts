@@ -170,7 +170,7 @@ export class OtlpGrpcReceiver {
         this.#metrics.bodyBytes.inc(body.length);
         const memory = this.#bodyMemory;
         const decode: Decode = (block, refusals) => decodeOtlp(body.take(memory), block, refusals);
-        this.#answer(stream, await this.#ingest.decode(decode));
+        this.#answer(stream, await this.#ingest.once(body.parts, () => this.#ingest.decode(decode)));
       }
     } finally {
       this.#budget.giveBack(body.takenBytes);
@@ -189,6 +189,9 @@ export class OtlpGrpcReceiver {
       case 'tooLarge':
         this.#limitCounter.reached(result.limit);
         this.#end(stream, { code: StatusCode.resourceExhausted, message: result.message });
+        break;
+      case 'failed':
+        this.#end(stream, { code: StatusCode.internal, message: result.message });
         break;
       default:
         this.#end(stream, this.#busy(result.message, result.retryAfterMs));

@@ -15,6 +15,9 @@ import { OtlpHttpReceiver, type HostPolicy } from './otlp-http.ts';
 import type { OtlpHttpLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 
+/** These tests send one and the same request again and again, and count what is stored. */
+const COUNTS_REPEATS = { recentRequestsMax: 0 };
+
 const SPAN = {
   traceId: '0af7651916cd43dd8448eb211c80319c',
   spanId: 'b7ad6b7169203331',
@@ -59,7 +62,7 @@ async function start(
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
   const budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
-  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
+  const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
   const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
   receiver = new OtlpHttpReceiver({
     ingest,

@@ -249,7 +249,7 @@ export class OtlpHttpReceiver {
       });
       takenBytes = body.takenBytes;
       this.#metrics.bodyBytes.inc(body.length);
-      const result = await this.#decode(body, encoding);
+      const result = await this.#ingest.once(body.parts, () => this.#decode(body, encoding));
       if (result.kind === 'tooLarge') this.#limitCounter.reached(result.limit);
       return toAnswer(result, encoding);
     } catch (error) {

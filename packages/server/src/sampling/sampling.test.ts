@@ -44,7 +44,7 @@ class Collector {
 
   async close(): Promise<void> {
     await this.#receiver?.close();
-    this.sampling.close();
+    await this.sampling.close();
     await this.#spool.close();
   }
 

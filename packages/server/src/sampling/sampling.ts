@@ -7,7 +7,8 @@ import { SamplingController } from './controller.ts';
 import { readReport, type ExchangeReport } from './exchange.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy } from './jaeger.ts';
-import { readJsonFile, writeJsonFile } from './json-file.ts';
+import { replaceFile } from '../durable-file.ts';
+import { readJsonFile } from './json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
@@ -80,6 +81,8 @@ export class Sampling {
   readonly routes: readonly SamplingRoute[];
   readonly #timer: NodeJS.Timeout;
   #isChanged = false;
+  /** Files are written one after the other. */
+  #written: Promise<unknown> = Promise.resolve();
 
   /** Throws `SamplingSettingsError` for a settings file that is not accepted. A state that cannot be read is learned anew. */
   constructor({ directory, log, registry, limits, takeTotals, onLimit = () => {}, now }: SamplingOptions) {
@@ -100,7 +103,7 @@ export class Sampling {
       this.#metrics.forwards.inc({ outcome });
       if (outcome === 'dropped') onLimit('forwardsMax');
     });
-    this.#timer = setInterval(() => this.#save(), this.#limits.saveIntervalMs).unref();
+    this.#timer = setInterval(() => void this.#save(), this.#limits.saveIntervalMs).unref();
     this.routes = this.#routes();
   }
 
@@ -117,9 +120,9 @@ export class Sampling {
   }
 
   /** Writes the state a last time. */
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#save();
+    await this.#save();
   }
 
   #routes(): readonly SamplingRoute[] {
@@ -182,7 +185,7 @@ export class Sampling {
   }
 
   /** The new settings are in the file before they count. */
-  #change(body: Uint8Array): SettingsChange {
+  async #change(body: Uint8Array): Promise<SettingsChange> {
     let settings: SamplingSettings;
     try {
       const given: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
@@ -192,7 +195,7 @@ export class Sampling {
       return { kind: 'refused', message };
     }
     try {
-      writeJsonFile(this.#settingsPath, settings);
+      await this.#write(this.#settingsPath, settings);
     } catch (error) {
       this.#log.error({ err: error, path: this.#settingsPath }, 'writing the sampling settings failed');
       return { kind: 'failed', message: 'the settings could not be written to the data directory' };
@@ -225,15 +228,23 @@ export class Sampling {
     }
   }
 
-  #save(): void {
+  /** Never rejects. */
+  async #save(): Promise<void> {
     if (!this.#isChanged) return;
+    this.#isChanged = false;
     try {
-      writeJsonFile(this.#statePath, stateToSave(this.controller.save()));
-      this.#isChanged = false;
+      await this.#write(this.#statePath, stateToSave(this.controller.save()));
     } catch (error) {
+      this.#isChanged = true;
       this.#metrics.saveFailures.inc();
       this.#log.warn({ err: error, path: this.#statePath }, 'the sampling state could not be written');
     }
+  }
+
+  #write(path: string, value: object): Promise<void> {
+    const written = this.#written.then(() => replaceFile(path, JSON.stringify(value)));
+    this.#written = written.catch(() => {});
+    return written;
   }
 }
 
