@@ -232,6 +232,9 @@ describe('a collector with the embedded store', () => {
       'tag=service.name=shop',
       'from=1700000000000000001&to=1700000000000000001',
       'from=2023-11-14&to=1700000001',
+      // It lasts 250 ms.
+      'from=1700000000000000002',
+      'from=1700000000250000001',
     ];
     expect(await Promise.all(holding.map(found))).toEqual(holding.map(() => 1));
     const failing = [
@@ -241,7 +244,7 @@ describe('a collector with the embedded store', () => {
       'maxDurationMs=249.999999',
       'tag=ratio=0.10',
       'tag=why=batch',
-      'from=1700000000000000002',
+      'from=1700000000250000002',
       'to=1700000000000000000',
       `service=${encodeURIComponent("shop' OR '1'='1")}`,
     ];

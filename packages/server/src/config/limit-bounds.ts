@@ -258,6 +258,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_rollup_batches_total{outcome="added"}',
     ],
     rowsMax: [1_000, 100_000_000, '… or as soon as so many wait', 'throughline_rollup_batches_total{outcome="added"}'],
+    batchRowsMax: [
+      1_000,
+      1_000_000_000,
+      'Of more that wait, so many are added at once',
+      'throughline_rollup_batches_total{outcome="added"}',
+    ],
     retryMs: [
       10,
       HOUR,
