@@ -268,6 +268,35 @@ describe('a call that cannot be taken', () => {
   });
 });
 
+describe('a sender that takes no answer', () => {
+  it('is cut off in time, and others are not', async () => {
+    await stop();
+    await start({ requestTimeoutMs: 300 });
+    const deaf = connect(`http://127.0.0.1:${address.port}`, { settings: { initialWindowSize: 0 } });
+    deaf.on('error', () => {});
+    const ended = new Promise<void>((resolve) => deaf.once('close', () => resolve()));
+    const open = deaf.request({ ':method': 'POST', ':path': EXPORT, 'content-type': 'application/grpc' });
+    open.on('error', () => {});
+    open.end(framed(MESSAGE));
+    await ended;
+    expect(await registry.metrics()).toContain('limit="otlpGrpc.requestTimeoutMs"} 1');
+    expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
+    expect(budget.taken).toBe(0);
+  });
+
+  it('does not hold a health watcher to that time', async () => {
+    await stop();
+    await start({ requestTimeoutMs: 100 });
+    const watcher = watch('');
+    await eventually(async () => watcher.answers.length === 1);
+    await eventually(async () => (await send(Buffer.from([0]), {}, { end: false })).code === 4);
+    expect(await registry.metrics()).toContain('limit="otlpGrpc.requestTimeoutMs"} 1');
+    await receiver.close();
+    // UNAVAILABLE: it was still watching.
+    expect(await watcher.ended).toBe(14);
+  });
+});
+
 describe('a collector that is busy', () => {
   it('says RESOURCE_EXHAUSTED with RetryInfo while the spool is full', async () => {
     await stop();

@@ -13,6 +13,7 @@ import { eventually, silentLog as log } from '../storage/testing/start-engine.ts
 import type { ByteBudget } from './byte-budget.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
 import type { HostPolicy } from './strangers.ts';
+import type { JsonRoute } from './json-routes.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
 import { sharedByReceivers } from './testing/shared-by-receivers.ts';
@@ -433,6 +434,25 @@ test('a port that is taken is an error with its code', async () => {
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other) });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('a route of another room is answered 503 with Retry-After as spans are', async () => {
+  const other = new Registry();
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
+  const shared = sharedByReceivers(other, { bytesInFlightMax: 3_000 });
+  const route = { method: 'POST', path: '/v1/other', bodyBytesMax: 2_000, handle: () => ({ status: 200, body: {} }) };
+  const second = new OtlpHttpReceiver({ ingest, ...shared, routes: [route as JsonRoute] });
+  const { port } = await second.start('127.0.0.1', 0);
+  const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
+  const others = shared.budget.reserve();
+  others.take(2_500);
+  const answer = await post();
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await answer.json()).toMatchObject({ code: 14 });
+  others.release();
+  expect((await post()).status).toBe(200);
+  expect(shared.budget.taken).toBe(0);
+  await second.close();
 });
 
 test('an answer that cannot be written closes its connection, is counted, and ends nothing else', async () => {
