@@ -243,6 +243,7 @@ describe('bodies that become far larger', () => {
   afterAll(() => collector.stop());
 
   const AT_ONCE = 100;
+  const CALLS_AT_ONCE = 50;
 
   async function postMany(encoding: string, body: BodyInit): Promise<number[]> {
     const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': encoding };
@@ -272,12 +273,12 @@ describe('bodies that become far larger', () => {
     await expectAtRest(collector, `after-http-${name}`);
   });
 
-  it.each(cases)(`are bounded over gRPC, ${AT_ONCE} at once: %s, %s`, async (encoding = '', name = '') => {
+  it.each(cases)(`are bounded over gRPC, ${CALLS_AT_ONCE} at once: %s, %s`, async (encoding = '', name = '') => {
     const body = bombOf(name);
     const watch = new Watch(collector);
     const sessions = Array.from({ length: 4 }, () => connectHttp2(collector.otlpGrpcUrl));
     const codes = await Promise.all(
-      Array.from({ length: AT_ONCE / 2 }, (_, index) =>
+      Array.from({ length: CALLS_AT_ONCE }, (_, index) =>
         call(sessions[index % sessions.length] as ClientHttp2Session, encoding, body),
       ),
     );
@@ -290,7 +291,7 @@ describe('bodies that become far larger', () => {
     await expectAtRest(collector, `after-grpc-${name}`);
   });
 
-  it('never hold the event loop while others send', async () => {
+  it('let others send meanwhile', async () => {
     const body = bombOf('zstd of 15 MiB');
     const bombing = postMany('zstd', Uint8Array.from(body));
     let answered = 0;
