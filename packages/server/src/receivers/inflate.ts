@@ -74,6 +74,8 @@ export function inflate(
     });
     stream.on('end', () => {
       reservation.giveBack(STEP_BYTES + PART_OVERHEAD_BYTES);
+      // It waits for the end of what stands behind the last member, if anything does.
+      stream.destroy();
       resolve({ parts, length });
     });
     stream.on('error', (error) => reject(error instanceof BodyError ? error : malformed(format, error)));

@@ -166,13 +166,15 @@ test('a large compressed body is taken as well, in every encoding', async () => 
     ['deflate', deflateSync(many)],
     ['deflate', deflateRawSync(many)],
     ['zstd', Buffer.from(compressZstd(Buffer.from(many), 3))],
+    // What pads a file is no reason to refuse it.
+    ['gzip', Buffer.concat([gzipSync(many), Buffer.alloc(100_000)])],
   ] as const;
   for (const [encoding, body] of bodies) {
     expect((await send(body, { ...protobuf, 'content-encoding': encoding })).status).toBe(200);
   }
   expect(budget.taken).toBe(0);
   await spool.close();
-  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(4 * 20_000);
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(bodies.length * 20_000);
 });
 
 test('a body whose gzip says that it becomes less than it does is taken', async () => {
