@@ -27,6 +27,8 @@ import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
+import { Decompressor } from './receivers/decompressor.ts';
+import { OtherSignals } from './receivers/other-signals.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
@@ -147,6 +149,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         present: () => time.present,
       }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
+      decompressor: new Decompressor({ registry, limits: limits.receivers }),
+      otherSignals: new OtherSignals({ log, registry }),
       log,
       registry,
     };
@@ -183,7 +187,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     stops.otlpHttp = () => otlpHttp.close();
     const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
-    stops.otlpGrpc = () => otlpGrpc.close();
+    stops.otlpGrpc = () => otlpGrpc.close().then(() => receiving.decompressor.close());
 
     const storeCheck = {
       noted: new NotedId(join(dataDirectory.path, 'store-id')),

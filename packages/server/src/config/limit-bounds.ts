@@ -15,7 +15,10 @@ const REFUSED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="refused"
 /** The compiler holds that no limit of a room is forgotten here. */
 export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]: Bounds } } = {
   receivers: {
-    bytesInFlightMax: [MIB, 64 * GIB, 'Bodies in memory, over all receivers; beyond it senders are told to come again'],
+    bytesInFlightMax: [MIB, 64 * GIB, 'Memory of bodies, over all receivers; beyond it senders get 503 and retry'],
+    decompressionsMax: [1, 64, 'Bodies above 1 MiB that are decompressed at once; others wait'],
+    decompressionsWaitingMax: [0, 100_000, 'Bodies that wait to be decompressed; beyond it senders get 503 and retry'],
+    zstdThreadIdleMs: [SECOND, 24 * HOUR, 'Idle time after which the thread for large zstd bodies ends', null],
   },
   otlpHttp: {
     bodyBytesMax: [KIB, GIB, 'A body as sent; a larger one is answered 413'],

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
-import { ByteBudget } from '../receivers/byte-budget.ts';
+import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
 import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { countsMessage } from './counts-message.ts';
@@ -35,8 +35,7 @@ class Collector {
     const { registry } = this;
     await this.#spool.open();
     const ingest = new Ingest({ spool: this.#spool, registry });
-    const budget = new ByteBudget({ registry });
-    this.#receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, routes: this.sampling.routes });
+    this.#receiver = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(registry), routes: this.sampling.routes });
     const { port } = await this.#receiver.start('127.0.0.1', 0);
     this.url = `http://127.0.0.1:${port}`;
     return this;
