@@ -334,7 +334,7 @@ describe("GET /sampling, in Jaeger's JSON", () => {
 
   it('answers operations, where they are known or set', async () => {
     const collector = await start();
-    collector.change({ operations: [{ service: 'shop', operation: 'pay', probability: 1 }] });
+    await collector.change({ operations: [{ service: 'shop', operation: 'pay', probability: 1 }] });
     await collector.ask('POST', '/v1/sampling', REPORT);
     expect(await collector.ask('GET', '/sampling?service=shop')).toEqual([
       200,
