@@ -19,12 +19,8 @@ export interface HttpStatement {
 
 /** A server that nobody answers at, or whose answer broke off. The statement may have been carried out. */
 export class UnreachableError extends EngineError {
-  /** True when it is certain that the server has not seen the statement. */
-  readonly isUnseen: boolean;
-
   constructor(message: string, isUnseen: boolean, options?: ErrorOptions) {
-    super('unavailable', message, options);
-    this.isUnseen = isUnseen;
+    super('unavailable', message, { ...options, isUnseen });
   }
 }
 
@@ -116,6 +112,6 @@ export class ClickHouseHttp {
     if (code === 0 && statusCode >= 500) {
       return new UnreachableError(`${this.origin} answers ${statusCode}: ${text.slice(0, 200)}`, false);
     }
-    return engineError(code, text === '' ? `${this.origin} answers ${statusCode}` : text);
+    return engineError(code, code === 0 ? `${this.origin} answers ${statusCode}: ${text.slice(0, 200)}` : text);
   }
 }
