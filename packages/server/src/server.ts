@@ -158,11 +158,14 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           })
         : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
     const query = { engine, limits: limits.query };
+    let loader: Loader | null = null;
     const collectorReadiness = (): Readiness =>
       readiness({
         engine: engine.state,
         spool: spool.status,
+        loader: loader?.status ?? null,
         counts: counts.status,
+        countsLoader: counts.loaderStatus,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
@@ -211,11 +214,12 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const loader = new Loader({ spool, engine, log, registry, limits: limits.loader });
-      loader.start();
+      const started = new Loader({ spool, engine, log, registry, limits: limits.loader });
+      loader = started;
+      started.start();
       counts.start(engine);
       const { drainTimeoutMs } = limits.loader;
-      stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
+      stops.loader = () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
       const { retentionDays, retentionDiskShare } = config;
       const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
       retention.start();

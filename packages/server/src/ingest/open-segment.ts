@@ -44,7 +44,13 @@ export class OpenSegment {
 
   /** Resolves when the block is durable. After a rejection the files' ends are unknown: close and recover them. */
   async append(block: Uint8Array, rows: number): Promise<void> {
-    const record = encodeRecord({ rows, offset: this.bytes, length: block.length, checksum: crc32(block) });
+    const record = encodeRecord({
+      rows,
+      offset: this.bytes,
+      length: block.length,
+      checksum: crc32(block),
+      committedAtS: Math.floor(Date.now() / 1_000),
+    });
     const writes = await Promise.allSettled([
       writeDurably(this.#data, block, this.bytes),
       writeDurably(this.#index, record, this.blocks * RECORD_BYTES),
@@ -70,7 +76,7 @@ export class OpenSegment {
   async close(): Promise<Segment> {
     await Promise.all([this.#data.close(), this.#index.close()]);
     const { name, bytes, rows, firstBlockAtMs } = this;
-    return { name, path: join(this.#directory, name + DATA_SUFFIX), bytes, rows, firstBlockAtMs };
+    return { name, path: join(this.#directory, name + DATA_SUFFIX), bytes, rows, firstBlockAtMs, mayBeStored: false };
   }
 }
 

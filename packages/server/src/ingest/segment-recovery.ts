@@ -12,6 +12,8 @@ export interface Segment {
   readonly bytes: number;
   readonly rows: number;
   readonly firstBlockAtMs: number;
+  /** Whether an earlier process may have handed it to the engine, which may have it in whole or in part. */
+  readonly mayBeStored: boolean;
 }
 
 export interface Recovery {
@@ -26,6 +28,8 @@ export interface RecoveryOptions {
   readonly mayBeTorn: boolean;
   /** Blocks beyond it were never acknowledged. */
   readonly blocksMax?: number;
+  /** As `Segment.mayBeStored`. */
+  readonly mayBeStored: boolean;
 }
 
 /**
@@ -35,7 +39,7 @@ export interface RecoveryOptions {
 export async function recoverSegment(
   directory: string,
   name: string,
-  { mayBeTorn, blocksMax = Infinity }: RecoveryOptions,
+  { mayBeTorn, blocksMax = Infinity, mayBeStored }: RecoveryOptions,
 ): Promise<Recovery> {
   const path = join(directory, name + DATA_SUFFIX);
   const data = await open(path, 'r+');
@@ -62,7 +66,8 @@ export async function recoverSegment(
     // Cutting would reach the file that has been kept as well.
     if (damagedBlocks > 0) await takeOut(directory, name, data, good);
     else await cut(directory, name, data, good.length, bytes);
-    return { segment: { name, path, bytes, rows, firstBlockAtMs: mtimeMs }, damagedBlocks };
+    const firstBlockAtMs = (good[0]?.committedAtS ?? 0) * 1_000 || mtimeMs;
+    return { segment: { name, path, bytes, rows, firstBlockAtMs, mayBeStored }, damagedBlocks };
   } finally {
     await data.close();
   }
@@ -105,7 +110,7 @@ async function cut(directory: string, name: string, data: FileHandle, blocks: nu
   }
 }
 
-/** The name stays: should the engine have the whole segment already, its token tells. */
+/** The name stays, and with it what the engine may note of the segment. */
 async function takeOut(directory: string, name: string, data: FileHandle, good: readonly BlockRecord[]): Promise<void> {
   async function* blocks(): AsyncGenerator<Buffer> {
     for (const record of good) yield await readBlock(data, record);

@@ -1,0 +1,92 @@
+import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, syncDirectory } from './segment-files.ts';
+
+/** Segments that are to be loaded again wait here until the collector takes them, which may not run at all now. */
+export const RETRY_DIRECTORY = 'retry';
+/** A segment as it was found, of which some blocks are damaged. */
+export const DAMAGED_SUFFIX = '.damaged';
+/** A line of text beside a rejected segment. */
+const REASON_SUFFIX = '.reason';
+
+/** Notes why a segment is in `rejected/`, for whoever looks. */
+export async function noteReason(directory: string, name: string, reason: string): Promise<void> {
+  const rejected = join(directory, REJECTED_DIRECTORY);
+  await mkdir(rejected, { recursive: true, mode: 0o700 });
+  await writeFile(join(rejected, name + REASON_SUFFIX), `${reason}\n`, { mode: 0o600 });
+}
+
+/** Moves a segment of the spool into `rejected/`. */
+export async function setAside(directory: string, name: string): Promise<void> {
+  const rejected = join(directory, REJECTED_DIRECTORY);
+  await mkdir(rejected, { recursive: true, mode: 0o700 });
+  await moveSegment({ directory, name }, { directory: rejected, name });
+}
+
+/** Null where none was noted. */
+export async function readReason(directory: string, name: string): Promise<string | null> {
+  const text = await readFile(join(directory, REJECTED_DIRECTORY, name + REASON_SUFFIX), 'utf8').catch(() => null);
+  return text === null ? null : text.trim();
+}
+
+/**
+ * Hands a rejected segment to the collector that runs on the spool, or to the next one. False where there is no such segment.
+ * May be called by another process.
+ */
+export async function requestRetry(directory: string, name: string): Promise<boolean> {
+  const retry = join(directory, RETRY_DIRECTORY);
+  await mkdir(retry, { recursive: true, mode: 0o700 });
+  const rejected = join(directory, REJECTED_DIRECTORY);
+  if (!(await moveSegment({ directory: rejected, name }, { directory: retry, name }))) return false;
+  await rm(join(rejected, name + REASON_SUFFIX), { force: true });
+  return true;
+}
+
+/**
+ * Moves the segments that are to be loaded again into the spool, one by one, and answers their names there. One whose name the spool
+ * has still, because its good blocks wait to be loaded, stays until they are.
+ */
+export async function* takeRetries(directory: string): AsyncGenerator<string> {
+  const retry = join(directory, RETRY_DIRECTORY);
+  for (const found of await namesIn(retry)) {
+    const name = found.endsWith(DAMAGED_SUFFIX) ? found.slice(0, -DAMAGED_SUFFIX.length) : found;
+    if (await exists(join(directory, name + DATA_SUFFIX))) continue;
+    if (await moveSegment({ directory: retry, name: found }, { directory, name })) yield name;
+  }
+}
+
+/** Names of the segments in a directory, which may be missing; the oldest first. */
+export async function namesIn(directory: string): Promise<string[]> {
+  const files = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return files
+    .filter((file) => file.endsWith(DATA_SUFFIX))
+    .map((file) => file.slice(0, -DATA_SUFFIX.length))
+    .toSorted();
+}
+
+interface Place {
+  readonly directory: string;
+  readonly name: string;
+}
+
+/** Whoever dies meanwhile leaves the whole segment in one of the places, or in both; whoever reads it never sees data without its index. */
+async function moveSegment(from: Place, to: Place): Promise<boolean> {
+  const fileOf = ({ directory, name }: Place, suffix: string): string => join(directory, name + suffix);
+  if (!(await exists(fileOf(from, DATA_SUFFIX)))) return false;
+  for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
+    if (!(await exists(fileOf(from, suffix)))) continue;
+    await rm(fileOf(to, suffix), { force: true });
+    await link(fileOf(from, suffix), fileOf(to, suffix));
+  }
+  await syncDirectory(to.directory);
+  for (const suffix of [DATA_SUFFIX, INDEX_SUFFIX]) await rm(fileOf(from, suffix), { force: true });
+  await syncDirectory(from.directory);
+  return true;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
+}

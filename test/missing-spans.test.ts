@@ -1,0 +1,66 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Ingest } from '../packages/server/src/ingest/ingest.ts';
+import { Loader } from '../packages/server/src/ingest/loader.ts';
+import { Spool } from '../packages/server/src/ingest/spool.ts';
+import { aSpan, appendSpan } from '../packages/server/src/ingest/testing/append-span.ts';
+import { ClusterEngine } from '../packages/server/src/storage/cluster.ts';
+import { findClickHouseServer } from '../scripts/workspace.mjs';
+import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
+
+const program = findClickHouseServer();
+
+/** It takes no tokens at all: what keeps spans from being stored twice is that they are looked for. */
+describe.skipIf(program === undefined)('a ClickHouse 18.16 server as the store', () => {
+  const log = pino({ level: 'silent' });
+  const nowNs = 1_795_000_000_000_000_000n;
+  let server: ClickHouseServer;
+  let engine: ClusterEngine;
+  let directory: string;
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'throughline-missing-'));
+    server = await startClickHouseServer(program ?? '');
+    engine = new ClusterEngine({ urls: [server.url], log, registry: new Registry() });
+    await engine.start();
+  }, 60_000);
+  afterAll(async () => {
+    await engine?.close();
+    await server?.stop();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  it('gets what is missing of a segment that an earlier collector left behind, and nothing twice', async () => {
+    const spanIds = Array.from({ length: 300 }, (_, index) => (index + 1).toString(16).padStart(16, '0'));
+    const left = new Spool({ directory, log, registry: new Registry(), limits: { segmentAgeMs: 60_000 } });
+    await left.open();
+    const ingest = new Ingest({ spool: left, registry: new Registry(), now: () => Number(nowNs / 1_000_000n) });
+    await ingest.decode((block, refusals) => {
+      for (const [index, spanId] of spanIds.entries()) {
+        const startNs = nowNs - BigInt(index % 3) * 86_400_000_000_000n;
+        appendSpan(block, refusals, aSpan({ spanId, startNs }));
+      }
+    });
+    await left.close();
+    const [segment] = left.sealed;
+    await engine.insertNativeFile('spans', segment?.path ?? '', segment?.name ?? '');
+    const day = new Date(Number(nowNs / 1_000_000n) - 86_400_000).toISOString().slice(0, 10);
+    await server.command(`ALTER TABLE throughline.spans DROP PARTITION '${day}'`);
+    expect(await server.rows('SELECT toUInt32(count()) FROM throughline.spans')).toEqual([[200]]);
+
+    const found = new Spool({ directory, log, registry: new Registry() });
+    await found.open();
+    const loader = new Loader({ spool: found, engine, log, registry: new Registry() });
+    loader.start();
+    await found.close();
+    expect(await loader.drain(20_000)).toBe(true);
+    expect(found.status.backlogSegments).toBe(0);
+    const stored = await server.rows('SELECT lower(hex(span_id)) FROM throughline.spans ORDER BY span_id');
+    expect(stored.map(([id]) => id)).toEqual(spanIds);
+    // The copy of the segment has served its purpose.
+    expect(await server.rows("SELECT name FROM system.tables WHERE name LIKE 'in_doubt%'")).toEqual([]);
+  }, 60_000);
+});
