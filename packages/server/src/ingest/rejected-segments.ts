@@ -1,4 +1,4 @@
-import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, syncDirectory } from './segment-files.ts';
 
@@ -34,10 +34,18 @@ export async function readReason(directory: string, name: string): Promise<strin
  * May be called by another process.
  */
 export async function requestRetry(directory: string, name: string): Promise<boolean> {
-  const retry = join(directory, RETRY_DIRECTORY);
-  await mkdir(retry, { recursive: true, mode: 0o700 });
+  const retry = await retryDirectory(directory);
   const rejected = join(directory, REJECTED_DIRECTORY);
-  if (!(await moveSegment({ directory: rejected, name }, { directory: retry, name }))) return false;
+  if (!(await exists(join(rejected, name + DATA_SUFFIX)))) return false;
+  // No links: the collector may have taken the segment, and rejected it again, before we had removed what we have linked.
+  for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
+    await rename(join(rejected, name + suffix), join(retry, name + suffix)).catch((error: NodeJS.ErrnoException) => {
+      // It never had an index, or somebody was faster, or died between the two.
+      if (error.code !== 'ENOENT') throw error;
+    });
+  }
+  await syncDirectory(retry);
+  await syncDirectory(rejected);
   await rm(join(rejected, name + REASON_SUFFIX), { force: true });
   return true;
 }
@@ -47,7 +55,7 @@ export async function requestRetry(directory: string, name: string): Promise<boo
  * has still, because its good blocks wait to be loaded, stays until they are.
  */
 export async function* takeRetries(directory: string): AsyncGenerator<string> {
-  const retry = join(directory, RETRY_DIRECTORY);
+  const retry = await retryDirectory(directory);
   for (const found of await namesIn(retry)) {
     const name = found.endsWith(DAMAGED_SUFFIX) ? found.slice(0, -DAMAGED_SUFFIX.length) : found;
     if (await exists(join(directory, name + DATA_SUFFIX))) continue;
@@ -65,6 +73,13 @@ export async function namesIn(directory: string): Promise<string[]> {
     .filter((file) => file.endsWith(DATA_SUFFIX))
     .map((file) => file.slice(0, -DATA_SUFFIX.length))
     .toSorted();
+}
+
+/** Made by the collector, whoever else may write there: it must be able to take files out of it. */
+async function retryDirectory(directory: string): Promise<string> {
+  const retry = join(directory, RETRY_DIRECTORY);
+  await mkdir(retry, { recursive: true, mode: 0o700 });
+  return retry;
 }
 
 interface Place {
