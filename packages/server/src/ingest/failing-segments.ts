@@ -5,7 +5,7 @@ export interface FailingSegmentsOptions {
   readonly retryDelayMs: number;
   /** … up to this. */
   readonly retryDelayMsMax: number;
-  /** An attempt that failed so often, by whatever it was, no longer holds up the segments behind it. */
+  /** A segment that has failed so often, by whatever it was, no longer holds up those behind it. */
   readonly refusalsMax: number;
   /** So many may be passed by others. */
   readonly passedSegmentsMax: number;
@@ -14,6 +14,8 @@ export interface FailingSegmentsOptions {
 export interface FailingSegment {
   readonly segment: Segment;
   readonly error: unknown;
+  readonly attempts: number;
+  /** Attempts that may have reached the store. */
   readonly failures: number;
   /** Failures that may be the fault of the segment's data. */
   readonly dataFailures: number;
@@ -52,7 +54,13 @@ export class FailingSegments {
   /** Notes a failure. `stored`: how many segments have been stored so far. */
   note(
     segment: Segment,
-    { error, isAboutData, stored, nowMs }: { error: unknown; isAboutData: boolean; stored: number; nowMs: number },
+    {
+      error,
+      isUnseen,
+      isAboutData,
+      stored,
+      nowMs,
+    }: { error: unknown; isUnseen: boolean; isAboutData: boolean; stored: number; nowMs: number },
   ): FailingSegment {
     const { retryDelayMs, retryDelayMsMax } = this.#options;
     const before = this.#byName.get(segment.name);
@@ -60,7 +68,8 @@ export class FailingSegments {
     const failing: FailingSegment = {
       segment,
       error,
-      failures: (before?.failures ?? 0) + 1,
+      attempts: (before?.attempts ?? 0) + 1,
+      failures: (before?.failures ?? 0) + (isUnseen ? 0 : 1),
       dataFailures: (before?.dataFailures ?? 0) + (isAboutData ? 1 : 0),
       storedBefore: before?.storedBefore ?? stored,
       delayMs,

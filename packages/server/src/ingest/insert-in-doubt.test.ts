@@ -13,6 +13,8 @@ import { FailingRename, type RenameOrder } from './testing/failing-rename.ts';
 
 const DAY_NS = 86_400_000_000_000n;
 const NOW_NS = 1_795_000_000_000_000_000n;
+/** The engine gets the path within its statements. */
+const SPOOL = "it's a [spool] \\ of ü";
 const NOW_MS = Number(NOW_NS / 1_000_000n);
 
 let directory: string;
@@ -130,7 +132,7 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
 class Path {
   readonly registry = new Registry();
   readonly #spool = new Spool({
-    directory: join(directory, 'spool'),
+    directory: join(directory, SPOOL),
     log,
     registry: this.registry,
     limits: { segmentAgeMs: 60_000, retryLookMs: 10 },
@@ -207,7 +209,7 @@ function startedEngine(): Promise<StartedEngine> {
 
 /** The one segment with something in it. */
 async function segmentOf(): Promise<{ path: string; name: string }> {
-  const [segment] = await listSpool(join(directory, 'spool'));
+  const [segment] = await listSpool(join(directory, SPOOL));
   const name = segment?.name ?? '';
-  return { path: join(directory, 'spool', `${name}.native`), name };
+  return { path: join(directory, SPOOL, `${name}.native`), name };
 }

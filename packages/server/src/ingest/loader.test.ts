@@ -178,6 +178,25 @@ test('a table that others fail in as well rejects nothing, whatever it says of t
   expect(await loader.drain(1)).toBe(false);
 });
 
+test('an engine that is away keeps the order: no other segment is tried, and none is in doubt', async () => {
+  let isAway = true;
+  const tried = new Set<string>();
+  const engine = new JudgingEngine((content) => {
+    tried.add(content);
+    return isAway ? new EngineError('unavailable', 'the engine is starting', { isUnseen: true }) : null;
+  });
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  for (const content of ['1', '2', '3']) await seal(content);
+  await eventually(() => engine.attempts > 10);
+  expect([...tried]).toEqual(['1']);
+  isAway = false;
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(engine.stored).toEqual(['1', '2', '3']);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
 test('a segment that the engine fails on, whatever its error, holds up those behind it for a few attempts only', async () => {
   const engine = new JudgingEngine((content) => (content === 'huge' ? clickhouseError(241) : null));
   const loader = new Loader({ spool, engine, log, registry, limits });

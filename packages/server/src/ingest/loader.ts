@@ -43,7 +43,7 @@ export interface LoaderFailure {
 }
 
 /** A single failure is repeated before anybody is called. */
-const FAILURES_TO_TELL = 2;
+const ATTEMPTS_TO_TELL = 2;
 
 /**
  * Hands sealed segments to the engine, in order, one at a time. An insert that did not end well is in doubt: what of its spans the
@@ -109,7 +109,7 @@ export class Loader {
     const failing = this.#failing.all;
     const passed = failing.filter(({ storedBefore }) => storedBefore < this.#storedCount);
     const blocking = failing.find(
-      ({ storedBefore, failures }) => storedBefore === this.#storedCount && failures >= FAILURES_TO_TELL,
+      ({ storedBefore, attempts }) => storedBefore === this.#storedCount && attempts >= ATTEMPTS_TO_TELL,
     );
     const [first] = passed;
     return {
@@ -160,17 +160,29 @@ export class Loader {
       const due = failing.due(performance.now());
       if (due !== null) return due;
       if (failing.size === 0) return await spool.nextSealed(signal);
-      const waitMs = failing.waitMs(performance.now());
-      if (failing.mayBePassed && failing.isFull) this.#limitCounter.reached('loader.passedSegmentsMax');
-      else if (failing.mayBePassed) {
-        const until = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(waitMs))]);
-        const segment = await spool.nextSealed(until, failing.names);
+      if (failing.mayBePassed && !failing.isFull) {
+        const segment = await this.#nextBehind(failing.waitMs(performance.now()));
         if (segment !== null) return segment;
       }
       // The rest of it, where the spool is closed.
       await this.#pause(failing.waitMs(performance.now()));
     }
     return null;
+  }
+
+  /** One that has not failed; null when none has come in this time. */
+  async #nextBehind(waitMs: number): Promise<Segment | null> {
+    const { signal } = this.#stopping;
+    const until = new AbortController();
+    const end = (): void => until.abort();
+    const timer = setTimeout(end, waitMs);
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      return await this.#options.spool.nextSealed(until.signal, this.#failing.names);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+    }
   }
 
   async #load(segment: Segment): Promise<void> {
@@ -206,14 +218,18 @@ export class Loader {
     const { name } = segment;
     const outcome = error instanceof EngineError ? error.code : 'failed';
     if (!this.#stored.has(name)) this.#inserts.inc({ outcome });
-    if (!(error instanceof EngineError && error.isUnseen)) this.#inDoubt.add(name);
+    const isUnseen = error instanceof EngineError && error.isUnseen;
+    if (!isUnseen) this.#inDoubt.add(name);
     if (await this.#isGone(segment)) return;
+    const isNew = !this.#failing.has(name);
     const failing = this.#failing.note(segment, {
       error,
+      isUnseen,
       isAboutData: isDataError(error),
       stored: this.#storedCount,
       nowMs: performance.now(),
     });
+    if (isNew && this.#failing.isFull) this.#limitCounter.reached('loader.passedSegmentsMax');
     const hasPassed = this.#storedCount > failing.storedBefore;
     if (isDataError(error) && failing.dataFailures >= this.#limits.refusalsMax && hasPassed) {
       await this.#reject(segment, error, failing.dataFailures);

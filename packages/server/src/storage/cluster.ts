@@ -175,16 +175,14 @@ export class ClusterEngine implements Engine, SpanRecovery {
         continue;
       }
       if (running.trim() === '0') continue;
-      throw new EngineError('unavailable', `an earlier insert of segment ${token} still runs on ${server.origin}`, {
-        isUnseen: true,
-      });
+      throw new EngineError('unavailable', `an earlier insert of segment ${token} still runs on ${server.origin}`);
     }
     if (unanswered !== null) {
       const sinceMs = this.#unansweredSince.get(token) ?? performance.now();
       this.#unansweredSince.set(token, sinceMs);
       if (performance.now() - sinceMs < insertTimeoutMs) {
         const sentence = `an earlier insert of segment ${token} may still run on a server that does not answer`;
-        throw new EngineError('unavailable', `${sentence}: ${unanswered}`, { isUnseen: true });
+        throw new EngineError('unavailable', `${sentence}: ${unanswered}`);
       }
     }
     this.#unansweredSince.delete(token);
