@@ -178,6 +178,20 @@ test('a table that others fail in as well rejects nothing, whatever it says of t
   expect(await loader.drain(1)).toBe(false);
 });
 
+test('segments that fail by turns, each in its way, are a line each', async () => {
+  const lines: string[] = [];
+  const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const engine = new JudgingEngine((content) => clickhouseError(content === '1' ? INCORRECT_DATA : 516));
+  const loader = new Loader({ spool, engine, log: told, registry, limits });
+  loader.start();
+  await seal('1');
+  await seal('2');
+  await eventually(() => engine.attempts > 20);
+  expect(lines).toEqual(['insert failed; retrying', 'insert failed; retrying']);
+  await spool.close();
+  expect(await loader.drain(1)).toBe(false);
+});
+
 test('an engine that is away keeps the order: no other segment is tried, and none is in doubt', async () => {
   let isAway = true;
   const tried = new Set<string>();

@@ -65,8 +65,8 @@ export class Loader {
   readonly #stored = new Set<string>();
   /** How many segments were stored. */
   #storedCount = 0;
-  /** The failure that the log has told of last. */
-  #told = '';
+  /** Failures that the log has a line of, since nothing has failed. */
+  readonly #logged = new Set<string>();
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: LoaderOptions) {
@@ -235,11 +235,16 @@ export class Loader {
       await this.#reject(segment, error, failing.dataFailures);
       return;
     }
-    const failure = `${outcome} ${error instanceof EngineError ? error.clickhouseCode : ''}`;
-    if (this.#told !== failure) {
+    if (this.#isNews(`${outcome} ${error instanceof EngineError ? error.clickhouseCode : ''}`)) {
       log.warn({ err: error, segment: name, advice: insertAdvice(error) }, 'insert failed; retrying');
     }
-    this.#told = failure;
+  }
+
+  /** A line where the state changes, not one an attempt, however many segments fail by turns. */
+  #isNews(failure: string): boolean {
+    if (this.#logged.has(failure)) return false;
+    this.#logged.add(failure);
+    return true;
   }
 
   /** Where that fails, it is tried again after the next attempt to insert it. */
@@ -249,7 +254,9 @@ export class Loader {
     try {
       await spool.reject(segment, failureOf(error).reason);
     } catch (moveError) {
-      log.error({ err: moveError, segment: name }, 'moving a rejected segment to spool/rejected failed; will retry');
+      if (this.#isNews(`move ${name}`)) {
+        log.error({ err: moveError, segment: name }, 'moving a rejected segment to spool/rejected failed; will retry');
+      }
       return;
     }
     log.error(
@@ -288,7 +295,7 @@ export class Loader {
     this.#failing.forget(name);
     this.#inDoubt.delete(name);
     this.#stored.delete(name);
-    if (this.#failing.size === 0) this.#told = '';
+    if (this.#failing.size === 0) this.#logged.clear();
   }
 
   async #pause(ms: number): Promise<void> {
