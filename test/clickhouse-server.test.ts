@@ -5,7 +5,6 @@ import { startClickHouseServer, type ClickHouseServer } from './support/clickhou
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
-import { MIGRATIONS } from '../packages/server/src/storage/migrations/migrate.ts';
 
 const program = findClickHouseServer();
 const why =
@@ -102,7 +101,6 @@ const QUESTIONS = [
   '/attributes/count/values?limit=5',
 ];
 
-/** The rollup of attributes that counted stored spans, as an old server had it with schema 5. */
 /** One span with one event, or with one link, with an attribute. */
 function aRequestWith(what: 'event' | 'link'): string {
   const request = JSON.parse(aRequest(what, 1)) as {
@@ -115,21 +113,6 @@ function aRequestWith(what: 'event' | 'link'): string {
   else span['links'] = [{ traceId: traceIdOf('linked'), spanId: spanIdOf('linked'), attributes }];
   return JSON.stringify(request);
 }
-
-const SCHEMA_5 = [
-  'DROP TABLE throughline.attribute_values_view',
-  'DROP TABLE throughline.attribute_values',
-  `CREATE TABLE throughline.attribute_values (day Date, key_slot UInt16, value_slot UInt16, key String, value String, spans UInt64)
-ENGINE = SummingMergeTree((spans)) PARTITION BY day ORDER BY (day, key_slot, value_slot)`,
-  `CREATE MATERIALIZED VIEW throughline.attribute_values_view TO throughline.attribute_values AS
-SELECT toDate(start_s) AS day, toUInt16(cityHash64(toString(key_)) % 4096) AS key_slot, toUInt16(cityHash64(value_) % 65536) AS value_slot,
-  toString(key_) AS key, value_ AS value, count() AS spans
-FROM throughline.spans
-ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, res_v) AS value_
-GROUP BY day, key, value`,
-  'TRUNCATE TABLE throughline.schema_migrations',
-  'INSERT INTO throughline.schema_migrations (number) SELECT number + 1 FROM system.numbers LIMIT 5',
-];
 
 const ask = async (collector: Collector, question: string): Promise<unknown> => {
   const response = await fetch(`${collector.apiUrl}/api/v1${question}`);
@@ -156,6 +139,9 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       await eventually('the traces are stored', async () =>
         (await storedSpans(collector)()) === TRACES * 3 ? true : undefined,
       );
+      await eventually('they are counted', async () =>
+        JSON.stringify(await ask(collector, '/attributes')).includes('http.method') ? true : undefined,
+      );
     }
   });
   afterAll(async () => {
@@ -171,15 +157,18 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     );
     expect(tables.flat()).toEqual([
       'attribute_values',
-      'counted_hours',
-      'counted_minutes',
-      'operation_quarters',
-      'request_hours',
-      'request_minutes',
+      'collector_leases',
+      'counted_1h',
+      'counted_1m',
+      'operation_15m',
+      'request_1h',
+      'request_1m',
+      'rollup_progress',
       'schema_migrations',
       'spans',
+      'store_id',
       'trace_times',
-      'weight_quarters',
+      'weight_15m',
     ]);
   });
 
@@ -216,7 +205,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     expect(series).toMatchObject({ source: 'counters', estimate: { basis: 'estimated', relativeError: null } });
     expect(series.estimatedErrorCount).toEqual(series.estimatedRequestCount);
     expect(series.estimatedRequestCount.reduce((sum, count) => sum + count, 0)).toBe(700);
-    expect(await server.rows('SELECT toUInt32(sum(requests)) FROM throughline.counted_minutes')).toEqual([[700]]);
+    expect(await server.rows('SELECT toUInt32(sum(requests)) FROM throughline.counted_1m')).toEqual([[700]]);
   });
 
   it('gives every trace once over the pages of a search', async () => {
@@ -232,16 +221,21 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
     expect(ids).toEqual(Array.from({ length: TRACES }, (_, index) => traceIdOf(`trace-${TRACES - 1 - index}`)));
   });
 
-  it('weighs the attributes of spans that a version before has stored there', async () => {
+  it('drops days that are too old', async () => {
     await onServer.stop();
-    for (const statement of SCHEMA_5) await server.command(statement);
+    const daysOf = (table: string) =>
+      server.rows(`SELECT count(), uniqExact(partition) FROM system.parts
+WHERE database = 'throughline' AND table = '${table}' AND active AND partition < toString(today() - 30)`);
+    await server.command(`INSERT INTO throughline.spans (span_id, service, name, start_s)
+SELECT toFixedString('old', 8), 'old', 'old', now() - 86400 * arrayJoin([40, 3, 2, 1])`);
+    expect(await daysOf('spans')).toEqual([['1', '1']]);
     onServer = await startCollector({ args: ['--store', server.url] });
-    for (const question of ['/attributes', '/attributes/http.method/values']) {
-      expect(await ask(onServer, question)).toEqual(await ask(embedded, question));
-    }
-    expect(await server.rows('SELECT toUInt32(max(number)) FROM throughline.schema_migrations')).toEqual([
-      [MIGRATIONS.length],
-    ]);
+    await eventually('the old day is dropped', async () => {
+      const metrics = await (await fetch(`${onServer.apiUrl}/metrics`)).text();
+      return metrics.includes('throughline_retention_dropped_days_total{reason="age"} 1');
+    });
+    for (const table of ['spans', 'operation_15m']) expect(await daysOf(table)).toEqual([['0', '0']]);
+    expect(await server.rows("SELECT toUInt32(count()) FROM throughline.spans WHERE service = 'old'")).toEqual([[3]]);
   });
 
   it('may go away: spans are taken meanwhile, and stored when it is back', async () => {

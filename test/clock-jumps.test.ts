@@ -9,11 +9,11 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 import { aRequest, postJson, traceIdOf } from './support/traces.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
-const JUMPS = IS_LONG ? 200 : 5;
+const JUMPS = IS_LONG ? 200 : 7;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
-/** Within the retention and the hour that spans may be ahead, so that none is refused for its time. */
-const OFFSETS_MS = [0, 120 * MINUTE_MS, -50 * MINUTE_MS, 20 * DAY_MS, -1];
+/** Some are beyond the retention, and beyond the hour that spans may be ahead: none is refused for its time. */
+const OFFSETS_MS = [0, 120 * MINUTE_MS, 40 * DAY_MS, -40 * DAY_MS, -50 * MINUTE_MS, 20 * DAY_MS, -1];
 
 function startWithJumpingClock(dataDirectory: string, offsetsMs: readonly number[]): Promise<Collector> {
   const clock = new URL('./support/jumping-clock.mjs', import.meta.url);
@@ -64,6 +64,72 @@ it('a clock that is two hours behind refuses the spans of the present one by one
   });
   await collector.stop();
 });
+
+/** The clock of the collector is wrong from its start on, ahead and behind by more than spans are kept. */
+it('a start with a wrong clock drops nothing, and takes the spans of the present', async () => {
+  const dataDirectory = newDirectory();
+  const ledger = new SpanLedger(50);
+  const warningsOf: Record<string, string[]> = {};
+  const first = await startCollector({ dataDirectory });
+  expect((await postJson(first.otlpUrl, aRequest('old', 1, 'old', Date.now() - 29 * DAY_MS))).status).toBe(200);
+  await eventually('the retention has looked', () => hasLooked(first));
+  await first.stop({ keepData: true });
+  for (const [name, days] of Object.entries({ right: 0, ahead: 40, behind: -40, 'far ahead': 4_000, again: 0 })) {
+    const collector = await startWithJumpingClock(dataDirectory, [days * DAY_MS]);
+    for (let request = 0; request < 5; request++) {
+      expect(await ledger.send(collector.otlpUrl)).toBe(200);
+    }
+    await expectFindable(collector, name);
+    await eventually('everything is stored', () => isSpoolEmpty(collector));
+    await eventually('the retention has looked', () => hasLooked(collector));
+    expect(await metricsOf(collector)).not.toMatch(/throughline_retention_dropped_days_total\{.*\} [1-9]/);
+    warningsOf[name] = await warnings(collector);
+    await collector.stop({ keepData: true });
+  }
+  expect(await ledger.audit(dataDirectory)).toMatchObject({ acknowledgedSpans: 5 * 5 * 50, ...NOTHING_WRONG });
+  expect(warningsOf).toEqual({ right: [], ahead: [], behind: ['clock_doubtful'], 'far ahead': [], again: [] });
+  const collector = await startCollector({ dataDirectory });
+  expect((await fetch(`${collector.apiUrl}/api/v1/traces/${traceIdOf('old-0')}`)).status).toBe(200);
+  await collector.stop();
+});
+
+it('where spans come with the wrong clock as well, days are held and named, and stay when the clock is right', async () => {
+  const dataDirectory = newDirectory();
+  const ledger = new SpanLedger(50);
+  let collector = await startCollector({ dataDirectory });
+  for (let request = 0; request < 5; request++) expect(await ledger.send(collector.otlpUrl)).toBe(200);
+  await collector.stop({ keepData: true });
+  for (const held of [[], ['days_held']]) {
+    collector = await startWithJumpingClock(dataDirectory, [40 * DAY_MS]);
+    const ahead = aRequest(`ahead-${held.length}`, 1, 'ahead', Date.now() + 40 * DAY_MS);
+    const response = await postJson(collector.otlpUrl, ahead);
+    expect([response.status, await response.text()]).toEqual([200, '{}']);
+    await eventually('everything is stored', () => isSpoolEmpty(collector));
+    await eventually('the retention has looked', () => hasLooked(collector));
+    expect(await warnings(collector)).toEqual(held);
+    await collector.stop({ keepData: true });
+  }
+  collector = await startCollector({ dataDirectory });
+  await eventually('the retention has looked', () => hasLooked(collector));
+  expect(await warnings(collector)).toEqual(['clock_doubtful']);
+  await collector.stop({ keepData: true });
+  expect(await ledger.audit(dataDirectory)).toMatchObject({ acknowledgedSpans: 5 * 50, ...NOTHING_WRONG });
+  rmSync(dataDirectory, { recursive: true });
+});
+
+async function metricsOf({ apiUrl }: Collector): Promise<string> {
+  return (await fetch(`${apiUrl}/metrics`)).text();
+}
+
+/** Whether the retention has looked at a store that has something in it. */
+async function hasLooked(collector: Collector): Promise<boolean> {
+  return /^throughline_store_bytes [1-9]/m.test(await metricsOf(collector));
+}
+
+async function warnings({ apiUrl }: Collector): Promise<string[]> {
+  const answer = (await (await fetch(`${apiUrl}/readyz`)).json()) as { warnings: { code: string }[] };
+  return answer.warnings.map(({ code }) => code);
+}
 
 async function expectFindable(collector: Collector, name: string): Promise<void> {
   const response = await postJson(collector.otlpUrl, aRequest(name, 1));

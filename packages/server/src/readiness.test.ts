@@ -9,6 +9,9 @@ const GOOD: Findings = {
   loader: null,
   counts: WORKING,
   countsLoader: null,
+  lostLease: null,
+  heldDays: null,
+  clockDoubt: null,
   isStopping: false,
   isWithoutGrpc: false,
 };
@@ -29,6 +32,9 @@ test('what keeps it from its work is a problem, in words', () => {
     ],
     warnings: [],
   });
+  expect(readiness({ ...GOOD, lostLease: 'the store is in use by …' }).problems).toEqual([
+    { code: 'store_not_leased', message: 'the store is in use by …' },
+  ]);
   expect(readiness({ ...GOOD, engine: { kind: 'starting' } }).problems).toEqual([
     { code: 'engine_starting', message: 'the store is starting' },
   ]);
@@ -75,6 +81,15 @@ test('a segment that fails is a warning, whether others are stored or none has c
   ]);
   const counts = readiness({ ...GOOD, countsLoader: { ...LOADING, failure: WRONG_PASSWORD } });
   expect(counts.warnings.map(({ code }) => code)).toEqual(['counts_failing']);
+});
+
+test('days that are held, and a clock that may be wrong, are warnings', () => {
+  const { problems, warnings } = readiness({ ...GOOD, heldDays: '3 days …', clockDoubt: 'the store has …' });
+  expect(problems).toEqual([]);
+  expect(warnings).toEqual([
+    { code: 'days_held', message: '3 days …' },
+    { code: 'clock_doubtful', message: 'the store has …' },
+  ]);
 });
 
 test('exact counts that cannot be noted, or stored, are a warning', () => {

@@ -15,6 +15,10 @@ export interface Findings {
   readonly counts: SpoolStatus;
   /** Of exact counts. */
   readonly countsLoader: LoaderStatus | null;
+  /** Why nothing is written into the store, why days that seem too old are not dropped yet, and why the clock may be wrong, in words; null where all is well. */
+  readonly lostLease: string | null;
+  readonly heldDays: string | null;
+  readonly clockDoubt: string | null;
   readonly isStopping: boolean;
   readonly isWithoutGrpc: boolean;
 }
@@ -23,21 +27,16 @@ export interface Findings {
 const SEGMENTS_NAMED = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
-export function readiness({
-  engine,
-  spool,
-  loader,
-  counts,
-  countsLoader,
-  isStopping,
-  isWithoutGrpc,
-}: Findings): Readiness {
+export function readiness(findings: Findings): Readiness {
+  const { engine, spool, loader, counts, countsLoader, lostLease, heldDays, clockDoubt, isStopping, isWithoutGrpc } =
+    findings;
   const problems: ReadinessFinding[] = [];
   if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
   else if (engine.kind !== 'ready') {
     problems.push({ code: `engine_${engine.kind}`, message: `the store is ${engine.kind}` });
   }
+  if (lostLease !== null) problems.push({ code: 'store_not_leased', message: lostLease });
   if (spool.blockedBy !== null) problems.push({ code: 'spool_blocked', message: spool.blockedBy });
   // What keeps the engine from everything is said once.
   const failure = engine.kind === 'ready' ? (loader?.failure ?? null) : null;
@@ -61,6 +60,8 @@ export function readiness({
     const message = `the store is ${age} s behind: ${segments} segments with ${bytes} bytes wait to be stored`;
     warnings.push({ code: 'store_behind', message });
   }
+  if (heldDays !== null) warnings.push({ code: 'days_held', message: heldDays });
+  if (clockDoubt !== null) warnings.push({ code: 'clock_doubtful', message: clockDoubt });
   if (isWithoutGrpc) {
     const message = 'spans are not taken over OTLP/gRPC: another program has its port';
     warnings.push({ code: 'otlp_grpc_off', message });

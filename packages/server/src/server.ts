@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
@@ -13,8 +14,11 @@ import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
+import { ArrivalClock } from './ingest/arrival-clock.ts';
+import { FreshSpans } from './ingest/fresh-spans.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { Loader } from './ingest/loader.ts';
+import type { Segment } from './ingest/segment-recovery.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
@@ -30,7 +34,14 @@ import { Sampling } from './sampling/sampling.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
+import { KnownTime } from './storage/known-time.ts';
+import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease } from './storage/lease.ts';
+import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
+import { RollupJob } from './storage/rollup-job.ts';
+import { SpanVisibility, type Batch } from './storage/span-visibility.ts';
+import { settleStore, StoreCheck } from './storage/store-check.ts';
+import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
 
@@ -66,13 +77,19 @@ const STOP_ORDER = [
   'sampling',
   'counts',
   'spool',
+  'fresh',
   'loader',
+  'rollups',
   'retention',
   'api',
   'system',
+  'lease',
   'engine',
   'dataDirectory',
 ] as const;
+
+/** How long a batch may take to be counted when the collector stops; the next start goes on with it. */
+const ROLLUPS_STOP_TIMEOUT_MS = 500;
 
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
@@ -95,18 +112,36 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
     stops.dataDirectory = () => dataDirectory.release();
 
-    const spool = new Spool({ directory: dataDirectory.spoolPath, log, registry, limits: limits.spool });
+    const arrivals = new ArrivalClock(join(dataDirectory.path, 'last-arrival'));
+    const visibility = new SpanVisibility();
+    let fresh: FreshSpans | null = null;
+    const spool = new Spool({
+      directory: dataDirectory.spoolPath,
+      log,
+      registry,
+      limits: limits.spool,
+      onDurable: (block) => fresh?.take(block),
+      sealAfterMs: (segment) =>
+        fresh?.publishes(segment) === true ? limits.spool.segmentAgeMs : limits.fresh.publishMs,
+    });
     await spool.open();
+    for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
     stops.spool = () => spool.close();
 
+    const { retentionDays, retentionDiskShare } = config;
+    const time = new KnownTime({ retentionDays });
+    const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
+    time.noteStored(notedDays.days);
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
     const receiving = {
       ingest: new Ingest({
         spool,
+        arrivals,
         registry,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
-        retentionDays: config.retentionDays,
+        retentionDays,
+        present: () => time.present,
       }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
       log,
@@ -122,6 +157,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     await counts.open();
     stops.counts = () => counts.close();
+    const hasBacklog = spool.status.backlogSegments + counts.status.backlogSegments > 0;
     const limitCounter = new LimitCounter(registry);
     const sampling = new Sampling({
       directory: join(dataDirectory.path, 'sampling'),
@@ -146,6 +182,23 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
     stops.otlpGrpc = () => otlpGrpc.close();
 
+    const storeCheck = {
+      noted: new NotedId(join(dataDirectory.path, 'store-id')),
+      // What waited before this start; what comes in from now on belongs into the store that is given now.
+      hasBacklog,
+      log,
+    };
+    const leasing = new AbortController();
+    const storeLease = new StoreLease({
+      collector: new NotedId(join(dataDirectory.path, 'collector-id')).ensure(),
+      description: `host ${hostname()}, process ${process.pid}, data directory ${dataDirectory.path}`,
+      log,
+      limits: limits.cluster,
+      signal: leasing.signal,
+    });
+    const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
+    registerLease(registry, lease);
+    stops.lease = () => lease.release().finally(() => leasing.abort());
     const engine =
       config.store === 'embedded'
         ? new EmbeddedEngine({
@@ -153,12 +206,35 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             log,
             registry,
             limits: limits.engine,
-            onProcess: (pid) => dataDirectory.noteEngine(pid),
+            onProcess: (pid) => {
+              dataDirectory.noteEngine(pid);
+              fresh?.reset();
+            },
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
-        : new ClusterEngine({ urls: config.store, log, registry, limits: limits.cluster });
-    const query = { engine, limits: limits.query };
+        : new ClusterEngine({
+            urls: config.store,
+            log,
+            registry,
+            limits: limits.cluster,
+            lease: storeLease,
+            check: new StoreCheck(storeCheck),
+          });
+    const writable = loadsUnderLease(engine, lease);
     let loader: Loader | null = null;
+    const query = { engine, limits: limits.query, visibility };
+    const retention = new Retention({
+      engine: writable,
+      log,
+      registry,
+      retentionDays,
+      retentionDiskShare,
+      limits: limits.retention,
+      onStoredDays: (days) => {
+        time.noteStored(days);
+        notedDays.note(days);
+      },
+    });
     const collectorReadiness = (): Readiness =>
       readiness({
         engine: engine.state,
@@ -166,13 +242,16 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         loader: loader?.status ?? null,
         counts: counts.status,
         countsLoader: counts.loaderStatus,
+        lostLease: lease.lostBecause,
+        heldDays: retention.heldBecause,
+        clockDoubt: time.doubt,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
     const system = new System({
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
-      retention: { maxAgeDays: config.retentionDays, maxDiskShare: config.retentionDiskShare },
+      retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
       registry,
       engineState: () => engine.state,
       spool: () => spool.status,
@@ -214,14 +293,49 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const started = new Loader({ spool, engine, log, registry, limits: limits.loader });
+      if (config.store === 'embedded') await settleStore(engine, storeCheck);
+      const rollups = new RollupJob({
+        engine: writable,
+        visibility,
+        log,
+        registry,
+        limits: limits.rollups,
+        firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
+        lastArrival: () => arrivals.last,
+      });
+      await rollups.start();
+      stops.rollups = () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS);
+      if (engine.fresh !== null) {
+        fresh = new FreshSpans({
+          directory: join(dataDirectory.path, 'fresh'),
+          tables: engine.fresh,
+          visibility,
+          log,
+          registry,
+          limits: limits.fresh,
+          seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
+        });
+        await fresh.start();
+      }
+      stops.fresh = async () => fresh?.close();
+      const started = new Loader({
+        spool,
+        engine: writable,
+        log,
+        registry,
+        limits: limits.loader,
+        onStored: (segment) => {
+          visibility.stored(storedBatch(segment));
+          fresh?.stored(segment);
+          arrivals.remember(segment.arrivals?.last ?? 0);
+          rollups.notice();
+        },
+      });
       loader = started;
       started.start();
-      counts.start(engine);
+      counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
       stops.loader = () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
-      const { retentionDays, retentionDiskShare } = config;
-      const retention = new Retention({ engine, log, registry, retentionDays, retentionDiskShare });
       retention.start();
       stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
       log.info({ dataDirectory: config.dataDirectory }, 'ready');
@@ -241,6 +355,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     await close();
     throw error;
   }
+}
+
+/** A segment of a version without arrivals gets the time at which it is stored. */
+function storedBatch({ arrivals, seconds, rows }: Segment): Batch {
+  return { arrivals: arrivals ?? { first: 0, last: Date.now() * 1_000 }, seconds, rows };
+}
+
+function earlier(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.min(a, b);
 }
 
 async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log: Logger): Promise<void> {

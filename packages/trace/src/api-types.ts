@@ -165,6 +165,8 @@ export interface TraceSummary {
   readonly startTimeUnixNano: string;
   /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
   readonly durationNs: string;
+  /** From the earliest start to the latest end of all spans, by the clocks as they are; much more than `durationNs` where work goes on after the root. */
+  readonly extentNs: string;
   readonly spanCount: number;
   readonly errorCount: number;
   /** Most spans first. */

@@ -7,7 +7,7 @@ export function findAttribute(attributes: readonly KeyValue[] | undefined, key: 
 
 /**
  * A value as a person reads it: strings as they are, numbers in decimal, bytes as base64, arrays and key-value lists
- * as JSON, the empty value as ''. Never throws, whatever the nesting (beyond `DEPTH_MAX` levels it shows `…`).
+ * as JSON, the empty value as ''. Never throws, whatever the nesting (beyond `VALUE_DEPTH_MAX` levels it shows `…`).
  */
 export function attributeText(value: AnyValue | undefined): string {
   if (value === undefined || value === null) return '';
@@ -18,13 +18,13 @@ export function attributeText(value: AnyValue | undefined): string {
 }
 
 /** Deeper values would cost a stack frame a level; no instrumentation nests so far. */
-const DEPTH_MAX = 32;
+export const VALUE_DEPTH_MAX = 32;
 
 type Plain = string | number | boolean | null | Plain[] | { [key: string]: Plain };
 
 function plainValue(value: AnyValue | undefined, depth: number): Plain {
   if (value === undefined || value === null) return null;
-  if (depth > DEPTH_MAX) return '…';
+  if (depth > VALUE_DEPTH_MAX) return '…';
   if (value.stringValue !== undefined) return value.stringValue;
   if (value.boolValue !== undefined) return value.boolValue;
   if (value.intValue !== undefined) return plainInteger(value.intValue);

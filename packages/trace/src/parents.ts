@@ -11,22 +11,31 @@ export interface Parents {
 /**
  * Finds each span's parent by its id. Where a client and a server span share one id (Zipkin's way), the server span
  * is the client's child, and what names this id as its parent belongs to the span of its own service, or else to the
- * server span. A cycle is cut above its earliest span.
+ * server span. Of several that are alike in this, as a call that is tried again may leave, it is the last that had begun by
+ * then. A cycle is cut above its earliest span. The order of arrival decides nothing.
  */
 export function resolveParents(received: ReceivedSpans): Parents {
-  const { count, spanIds, parentSpanIds, firstById, sharers } = received;
+  const { count, spanIds, parentSpanIds, firstById } = received;
   const parentIndex = new Int32Array(count).fill(-1);
   const missingParent = new Uint8Array(count);
+  const sharers = new Map<string, Sharers>();
+  const sharersOf = (spanId: string): Sharers | undefined => {
+    const known = sharers.get(spanId);
+    const spans = known === undefined ? received.sharers.get(spanId) : undefined;
+    if (spans === undefined) return known;
+    const found = new Sharers(received, spans);
+    sharers.set(spanId, found);
+    return found;
+  };
   for (let index = 0; index < count; index++) {
-    const caller = findCallerOfSameId(received, index, sharers.get(spanIds[index]!));
+    const caller = sharersOf(spanIds[index]!)?.callerOf(index) ?? -1;
     if (caller >= 0) {
       parentIndex[index] = caller;
       continue;
     }
     const parentSpanId = parentSpanIds[index]!;
     if (parentSpanId === '') continue;
-    const candidates = sharers.get(parentSpanId);
-    const parent = candidates ? chooseSharer(received, index, candidates) : firstById.get(parentSpanId);
+    const parent = sharersOf(parentSpanId)?.parentOf(index) ?? firstById.get(parentSpanId);
     if (parent === undefined) missingParent[index] = 1;
     else parentIndex[index] = parent;
   }
@@ -34,43 +43,88 @@ export function resolveParents(received: ReceivedSpans): Parents {
   return { parentIndex, missingParent };
 }
 
-function findCallerOfSameId(received: ReceivedSpans, index: number, sharers: readonly number[] | undefined): number {
-  if (sharers === undefined) return -1;
-  const callerKind = CALLER_KIND.get(received.kind[index]!);
-  return sharers.find((other) => received.kind[other] === callerKind) ?? -1;
-}
-
 const CALLER_KIND: ReadonlyMap<number, number> = new Map([
   [SpanKind.server, SpanKind.client],
   [SpanKind.consumer, SpanKind.producer],
 ]);
 
-function chooseSharer(received: ReceivedSpans, child: number, sharers: readonly number[]): number {
-  const { kind, serviceIndex } = received;
-  let best = sharers[0]!;
-  let bestScore = -1;
-  for (const sharer of sharers) {
-    const sameService = serviceIndex[sharer] === serviceIndex[child] ? 2 : 0;
-    const score = sameService + (CALLER_KIND.has(kind[sharer]!) ? 1 : 0);
-    if (score > bestScore) {
-      best = sharer;
-      bestScore = score;
+/** The spans that share an id. However many they are, each of them is found by binary search. */
+class Sharers {
+  readonly #received: ReceivedSpans;
+  /** Those that are alike, the earliest first. */
+  readonly #alike: ReadonlyMap<string, readonly number[]>;
+
+  constructor(received: ReceivedSpans, spans: readonly number[]) {
+    const { kind, serviceIndex } = received;
+    const alike = new Map<string, number[]>();
+    for (const span of spans.toSorted((a, b) => compareSpans(received, a, b))) {
+      const service = serviceIndex[span]!;
+      const keys = ['any', `of ${service}`, `kind ${kind[span]!}`];
+      if (CALLER_KIND.has(kind[span]!)) keys.push('called', `called of ${service}`);
+      for (const key of keys) {
+        const known = alike.get(key);
+        if (known === undefined) alike.set(key, [span]);
+        else known.push(span);
+      }
     }
+    this.#received = received;
+    this.#alike = alike;
   }
-  return best;
+
+  /** The client span of a server span with the same id; -1 where there is none, or where the span is no server. */
+  callerOf(span: number): number {
+    const callerKind = CALLER_KIND.get(this.#received.kind[span]!);
+    return callerKind === undefined ? -1 : (this.#begunBefore(span, `kind ${callerKind}`) ?? -1);
+  }
+
+  /** The one that a span means which names this id as its parent. */
+  parentOf(span: number): number | undefined {
+    const service = this.#received.serviceIndex[span]!;
+    return (
+      this.#begunBefore(span, `called of ${service}`) ??
+      this.#begunBefore(span, `of ${service}`) ??
+      this.#begunBefore(span, 'called') ??
+      this.#begunBefore(span, 'any')
+    );
+  }
+
+  /** The first of those that began last by the span's start; the first of all where none had begun, as by another clock. */
+  #begunBefore(span: number, key: string): number | undefined {
+    const spans = this.#alike.get(key);
+    if (spans === undefined) return undefined;
+    const { startNs } = this.#received;
+    const last = countWhile(spans, (other) => startNs[other]! <= startNs[span]!) - 1;
+    if (last < 0) return spans[0];
+    return spans[countWhile(spans, (other) => startNs[other]! < startNs[spans[last]!]!)];
+  }
+}
+
+/** How many spans at the begin of a list hold a condition that none after them holds. */
+function countWhile(spans: readonly number[], holds: (span: number) => boolean): number {
+  let low = 0;
+  let high = spans.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (holds(spans[middle]!)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /**
- * The order in which siblings stand: by start, then end, then span id as bytes. Names never decide, so that a renamed
- * trace looks the same.
+ * The order in which siblings stand: by start, then end, then span id as bytes. Names do not decide, so that a renamed
+ * trace looks the same, but between spans that share id, kind and times: then all that they hold does, so that the order of
+ * arrival never does.
  */
 export function compareSpans(received: ReceivedSpans, a: number, b: number): number {
-  const { startNs, endNs, spanIds, kind } = received;
+  const { startNs, endNs, spanIds, kind, names, twinOrdinals } = received;
   const byTime = startNs[a]! - startNs[b]! || endNs[a]! - endNs[b]!;
   if (byTime !== 0) return byTime;
   // Ids are lower-case hex: the order of their characters is that of their bytes.
   if (spanIds[a]! !== spanIds[b]!) return spanIds[a]! < spanIds[b]! ? -1 : 1;
-  return kind[b]! - kind[a]! || a - b;
+  if (kind[a]! !== kind[b]!) return kind[b]! - kind[a]!;
+  if (names[a]! !== names[b]!) return names[a]! < names[b]! ? -1 : 1;
+  return twinOrdinals[a]! - twinOrdinals[b]! || a - b;
 }
 
 const UNSEEN = 0;

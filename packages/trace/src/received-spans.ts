@@ -1,10 +1,12 @@
 import { attributeText, findAttribute } from './attributes.ts';
 import type { InstrumentationScope, KeyValue, Resource, Span, TracesData } from './otlp.ts';
+import { SpanIds } from './span-ids.ts';
+import { readList, readResource, readScope, readSpan, readText } from './well-formed.ts';
 
 /** The name that OpenTelemetry gives to a service that has not named itself. */
 const UNKNOWN_SERVICE = 'unknown_service';
 
-/** A span as it was received, with what it stands under. */
+/** A span as it was received, but for what of it cannot be read, with what it stands under. */
 export interface SpanSource {
   readonly span: Span;
   readonly resource: Resource | undefined;
@@ -32,16 +34,23 @@ export interface ReceivedSpans {
   /** Spans with the same number had their times read from the same clock. */
   readonly clockIndex: Uint32Array;
   readonly firstById: ReadonlyMap<string, number>;
-  /** The ids that more than one span has, with the first `SHARERS_MAX` of these. */
+  /** The ids that more than one span has, with all of these. */
   readonly sharers: ReadonlyMap<string, readonly number[]>;
   readonly duplicateSpans: number;
   readonly foreignSpans: number;
+  /** 1 where a part of the span could not be read and is left out. */
+  readonly isMalformed: Uint8Array;
+  /** How many parts could not be read: of these spans, of what they stand under, or in the place of a span. */
+  readonly malformedParts: number;
+  /** Orders spans with the same id, kind, times and name by what else they hold; 0 for all others. */
+  readonly twinOrdinals: Uint32Array;
   source(index: number): SpanSource;
 }
 
 /**
- * Reads the spans of one trace: that of the first span. A repeat of a span (same id, kind, times and name) is left
- * out and counted. Members that OTLP requires but a hand-written file lacks are read as empty.
+ * Reads the spans of one trace: that of the first span. A repeat of a span, which is the same in all that it holds and
+ * stands under, is left out and counted. Members that OTLP requires but a hand-written file lacks are read as empty, and
+ * what cannot be read costs that part alone.
  */
 export function receiveSpans(data: TracesData): ReceivedSpans {
   const groups: SpanSource[] = [];
@@ -50,45 +59,78 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
   const groupOf: number[] = [];
   const serviceOf: number[] = [];
   const clockOf: number[] = [];
+  const malformedSpans: number[] = [];
   const services = new Numbering();
   const clocks = new Numbering();
-  const ids = new SpanIds(spans);
+  const contexts: string[] = [];
+  const content = (index: number): string => {
+    const group = groupOf[index]!;
+    try {
+      contexts[group] ??= contextOf(groups[group]!);
+      return `${JSON.stringify(spans[index])}\n${contexts[group]}`;
+    } catch {
+      // Members that OTLP does not know may nest deeper than the stack: such a span is like no other.
+      return String(index);
+    }
+  };
+  const ids = new SpanIds(spans, content);
+  const malformed = { count: 0 };
   let traceId: string | undefined;
   let foreignSpans = 0;
 
-  for (const resourceSpans of data.resourceSpans ?? []) {
-    const attributes = resourceSpans.resource?.attributes;
+  const receiveGroup = (source: Omit<SpanSource, 'span'>, given: readonly unknown[]): void => {
+    const attributes = source.resource?.attributes;
     const service = services.of(serviceName(attributes));
     const clock = clocks.of(clockName(attributes));
-    for (const scopeSpans of resourceSpans.scopeSpans ?? []) {
-      const group = groups.length;
-      for (const span of scopeSpans.spans ?? []) {
-        const spanTraceId = (span.traceId ?? '').toLowerCase();
-        traceId ??= spanTraceId;
-        if (spanTraceId !== traceId) {
-          foreignSpans++;
-          continue;
-        }
-        const spanId = normalId(span.spanId);
-        if (!ids.add(spanId, span)) continue;
-        if (group === groups.length) {
-          groups.push({
-            span,
-            resource: resourceSpans.resource,
-            resourceSchemaUrl: resourceSpans.schemaUrl,
-            scope: scopeSpans.scope,
-            scopeSchemaUrl: scopeSpans.schemaUrl,
-          });
-        }
-        spans.push(span);
-        spanIds.push(spanId);
-        groupOf.push(group);
-        serviceOf.push(service);
-        clockOf.push(clock);
+    let group = -1;
+    for (const one of given) {
+      const ofSpan = { count: 0 };
+      const span = readSpan(one, ofSpan);
+      if (span === undefined) {
+        malformed.count++;
+        continue;
       }
+      const spanTraceId = span.traceId.toLowerCase();
+      traceId ??= spanTraceId;
+      if (spanTraceId !== traceId) {
+        foreignSpans++;
+        continue;
+      }
+      if (group < 0) group = groups.push({ ...source, span }) - 1;
+      const spanId = normalId(span.spanId);
+      groupOf[spans.length] = group;
+      spans.push(span);
+      if (!ids.addLast(spanId)) {
+        spans.pop();
+        continue;
+      }
+      if (ofSpan.count > 0) malformedSpans.push(spans.length - 1);
+      malformed.count += ofSpan.count;
+      spanIds.push(spanId);
+      serviceOf.push(service);
+      clockOf.push(clock);
+    }
+  };
+  for (const ofResource of recordsIn(data.resourceSpans)) {
+    const resource = readResource(ofResource['resource'], malformed);
+    const resourceSchemaUrl = readText(ofResource['schemaUrl'], malformed) || undefined;
+    for (const ofScope of recordsIn(ofResource['scopeSpans'])) {
+      const scope = readScope(ofScope['scope'], malformed);
+      const scopeSchemaUrl = readText(ofScope['schemaUrl'], malformed) || undefined;
+      const source = { resource, resourceSchemaUrl, scope, scopeSchemaUrl };
+      receiveGroup(source, readList(ofScope['spans'], malformed));
     }
   }
 
+  function* recordsIn(given: unknown): Iterable<Readonly<Record<string, unknown>>> {
+    for (const record of readList(given, malformed)) {
+      if (typeof record === 'object') yield record as Readonly<Record<string, unknown>>;
+      else malformed.count++;
+    }
+  }
+
+  const isMalformed = new Uint8Array(spans.length);
+  for (const index of malformedSpans) isMalformed[index] = 1;
   return {
     count: spans.length,
     traceId: traceId ?? '',
@@ -97,7 +139,7 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
     statusCode: Uint8Array.from(spans, (span) => span.status?.code ?? 0),
     spanIds,
     parentSpanIds: spans.map((span) => normalId(span.parentSpanId)),
-    names: spans.map((span) => span.name ?? ''),
+    names: spans.map((span) => span.name),
     serviceIndex: Uint32Array.from(serviceOf),
     services: services.names,
     clockIndex: Uint32Array.from(clockOf),
@@ -105,6 +147,9 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
     sharers: ids.sharers,
     duplicateSpans: ids.repeats,
     foreignSpans,
+    isMalformed,
+    malformedParts: malformed.count,
+    twinOrdinals: ids.twinOrdinals(),
     source(index) {
       const span = spans[index];
       const group = groups[groupOf[index] ?? -1];
@@ -112,6 +157,10 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
       return { ...group, span };
     },
   };
+}
+
+function contextOf({ resource, resourceSchemaUrl, scope, scopeSchemaUrl }: SpanSource): string {
+  return JSON.stringify([resource, resourceSchemaUrl, scope, scopeSchemaUrl]);
 }
 
 class Numbering {
@@ -127,57 +176,14 @@ class Numbering {
   }
 }
 
-/** Zipkin shares an id between two spans; more are a sender's fault, and only so many are looked at. */
-const SHARERS_MAX = 8;
-
-/** Compares spans in full only where an id comes a second time, so that the usual span costs one lookup. */
-class SpanIds {
-  repeats = 0;
-  readonly firstById = new Map<string, number>();
-  readonly sharers = new Map<string, number[]>();
-  readonly #spans: readonly Span[];
-  readonly #seen = new Set<string>();
-
-  /** @param spans those added so far; the caller appends to it. */
-  constructor(spans: readonly Span[]) {
-    this.#spans = spans;
-  }
-
-  /** False for a repeat, which is counted. */
-  add(spanId: string, span: Span): boolean {
-    if (spanId === '') return true;
-    const index = this.#spans.length;
-    const first = this.firstById.get(spanId);
-    if (first === undefined) {
-      this.firstById.set(spanId, index);
-      return true;
-    }
-    this.#seen.add(fingerprint(spanId, this.#spans[first]!));
-    const key = fingerprint(spanId, span);
-    if (this.#seen.has(key)) {
-      this.repeats++;
-      return false;
-    }
-    this.#seen.add(key);
-    const sharers = this.sharers.get(spanId);
-    if (sharers === undefined) this.sharers.set(spanId, [first, index]);
-    else if (sharers.length < SHARERS_MAX) sharers.push(index);
-    return true;
-  }
-}
-
-function fingerprint(spanId: string, span: Span): string {
-  return `${spanId} ${span.kind ?? 0} ${span.startTimeUnixNano} ${span.endTimeUnixNano} ${span.name}`;
-}
-
 function normalId(id: string | undefined): string {
-  return id === undefined || id === null || id === '0000000000000000' ? '' : id.toLowerCase();
+  return id === undefined || /^0*$/.test(id) ? '' : id.toLowerCase();
 }
 
 /** The last `service.name` that is a string with a character in it, as the store reads it. */
 function serviceName(attributes: readonly KeyValue[] | undefined): string {
   return (
-    attributes?.findLast(({ key, value }) => key === 'service.name' && value?.stringValue)?.value.stringValue ||
+    attributes?.findLast(({ key, value }) => key === 'service.name' && value.stringValue)?.value.stringValue ||
     UNKNOWN_SERVICE
   );
 }
@@ -225,12 +231,9 @@ function readTimes(spans: readonly Span[]): Pick<ReceivedSpans, 'baseUnixNano' |
   };
 }
 
-const DECIMAL = /^0*[1-9]\d{0,24}$/;
-
-/** '' for a time that is missing, zero or not a decimal number. */
-function digits(time: string | number | undefined): string {
-  const text = typeof time === 'string' ? time : String(time ?? '');
-  return DECIMAL.test(text) ? text : '';
+/** '' for a time that is not known, or zero. */
+function digits(time: string): string {
+  return /^0*$/.test(time) ? '' : time;
 }
 
 function secondsOf(unixNano: string): number {

@@ -14,6 +14,11 @@ export interface Story {
   readonly clauses: readonly StoryClause[];
   /** The span that the story is about: the root, or the longest part where none is received; '' for an empty trace. */
   readonly rootSpanId: string;
+  /**
+   * Its place among the spans that the story was told from, in the order of `Trace`, as every `…Index` here: where spans share
+   * an id, their places tell them apart. -1 for an empty trace.
+   */
+  readonly rootIndex: number;
   readonly hasRoot: boolean;
   /** The duration of that span. */
   readonly durationNs: string;
@@ -38,6 +43,8 @@ export interface StoryClause {
   readonly text: string;
   /** The spans that are the evidence, in the order in which the text names them; at most `clauseSpanIdsMax`. */
   readonly spanIds: readonly string[];
+  /** The places of the same spans in the trace. */
+  readonly spanIndexes: readonly number[];
   /** How many spans are the evidence. */
   readonly spanCount: number;
   /** The time that the clause speaks of, in nanoseconds, as a decimal string. */
@@ -66,6 +73,7 @@ export type ClauseKind =
 
 export interface StorySegment {
   readonly spanId: string;
+  readonly spanIndex: number;
   /** After the correction of clocks. */
   readonly startTimeUnixNano: string;
   readonly durationNs: string;
@@ -74,14 +82,18 @@ export interface StorySegment {
 /** See `ErrorOrigin`, which has the same with indices. */
 export interface StoryErrorOrigin {
   readonly spanId: string;
+  readonly spanIndex: number;
   readonly kind: 'error' | 'timeout';
   /** For a timeout: the span that stopped waiting, maybe the origin itself. */
   readonly gaveUpSpanId?: string;
+  readonly gaveUpIndex?: number;
   /** For a timeout: how long the origin went on after that. */
   readonly overflowNs?: string;
   readonly handled: boolean;
   readonly handledBySpanId?: string;
+  readonly handledByIndex?: number;
   readonly surfacedSpanId: string;
+  readonly surfacedIndex: number;
   /** '' where the span does not say. */
   readonly type: string;
   readonly message: string;
@@ -116,10 +128,12 @@ export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
     headline: writeHeadline(evidence),
     clauses: writeClauses(evidence, clauseSpanIdsMax),
     rootSpanId: trace.spanIds[trace.rootIndex] ?? '',
+    rootIndex: trace.rootIndex,
     hasRoot: trace.hasRoot,
     durationNs: String(evidence.durationNs),
     criticalPath: keptSegments.map(({ spanIndex, startNs, endNs }) => ({
       spanId: trace.spanIds[spanIndex]!,
+      spanIndex,
       startTimeUnixNano: String(trace.traceStartUnixNano + BigInt(startNs)),
       durationNs: String(endNs - startNs),
     })),
@@ -149,14 +163,17 @@ function describeOrigin(trace: Trace, origin: ErrorOrigin): StoryErrorOrigin {
   const handled = origin.handledByIndex >= 0;
   return {
     spanId: spanId(origin.spanIndex),
+    spanIndex: origin.spanIndex,
     kind: origin.kind,
     ...(origin.kind === 'timeout' && {
       gaveUpSpanId: spanId(origin.gaveUpIndex),
+      gaveUpIndex: origin.gaveUpIndex,
       overflowNs: String(origin.overflowNs),
     }),
     handled,
-    ...(handled && { handledBySpanId: spanId(origin.handledByIndex) }),
+    ...(handled && { handledBySpanId: spanId(origin.handledByIndex), handledByIndex: origin.handledByIndex }),
     surfacedSpanId: spanId(origin.surfacedIndex),
+    surfacedIndex: origin.surfacedIndex,
     type: origin.failure.type,
     message: origin.failure.message,
   };

@@ -134,19 +134,22 @@ describe('traceFromOtlp', () => {
     expect(trace.hasRoot).toBe(false);
   });
 
-  test('is about the earliest of two roots', () => {
-    const trace = traceFromOtlp(aTrace(internal('second', 5, 50), internal('first', 0, 1)));
-    expect(trace.names[trace.rootIndex]).toBe('first');
+  test('is about the longest of several roots, or else the earliest', () => {
+    const turn = internal('turn/start', 0, 2);
+    const session = internal('session', 5, 60_000);
+    const trace = traceFromOtlp(aTrace(turn, session, internal('as long', 7, 60_002)));
+    expect(trace.names[trace.rootIndex]).toBe('session');
+    expect(trace.rootIndexes.map((index) => trace.names[index])).toEqual(['session', 'as long', 'turn/start']);
   });
 
-  test('is about the root with the lower span id when two start together', () => {
+  test('is about the root with the lower span id when two have the same times', () => {
     const roots = [
-      { ...internal('short', 0, 1), spanId: 'bb' },
-      { ...internal('long', 0, 9), spanId: 'aa' },
+      { ...internal('b', 0, 9), spanId: 'bb' },
+      { ...internal('a', 0, 9), spanId: 'aa' },
     ];
     const trace = traceFromOtlp(aTrace(...roots));
-    expect(trace.rootIndexes.map((index) => trace.names[index])).toEqual(['long', 'short']);
-    expect(trace.names[trace.rootIndex]).toBe('long');
+    expect(trace.rootIndexes.map((index) => trace.names[index])).toEqual(['a', 'b']);
+    expect(trace.names[trace.rootIndex]).toBe('a');
   });
 
   test('gives a span that ends before it starts no duration', () => {

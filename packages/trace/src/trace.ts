@@ -5,7 +5,7 @@ import { type ReceivedSpans, receiveSpans, type SpanSource } from './received-sp
 
 /**
  * A finished trace in columns. Spans stand in display order: depth first, a parent before its children, siblings by
- * start, then end, then span id as bytes. So the subtree of span `i` is `i … i + subtreeSize[i] - 1`, its first child
+ * start, then end, then span id as bytes; spans that share an id stand for themselves. So the subtree of span `i` is `i … i + subtreeSize[i] - 1`, its first child
  * `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Not to be written to.
  */
 export interface Trace {
@@ -37,11 +37,11 @@ export interface Trace {
   /** What was added to the span's times as received because its service's clock runs differently. */
   readonly skewNs: Float64Array;
   /**
-   * The span that the trace is about: the earliest without a parent; where there is none, the longest of those that
+   * The span that the trace is about: the longest without a parent; where there is none, the longest of those that
    * stand at the top; -1 for a trace without spans.
    */
   readonly rootIndex: number;
-  /** All spans that name no parent, by start and then span id: the first is `rootIndex`. Mostly one. */
+  /** All spans that name no parent, the longest first, then by start and span id: the first is `rootIndex`. Mostly one. */
   readonly rootIndexes: readonly number[];
   /** Whether a span that names no parent has been received. A span that names itself names a parent. */
   readonly hasRoot: boolean;
@@ -49,15 +49,19 @@ export interface Trace {
   readonly duplicateSpans: number;
   /** Spans of other traces in the same data that are left out. */
   readonly foreignSpans: number;
-  /** The span as received. Throws RangeError for an index that is none. */
+  /** 1 where a part of the span could not be read (an event that is none, a time that is no number) and is left out. */
+  readonly isMalformed: Uint8Array;
+  /** How many parts could not be read: of these spans, of their resources and scopes, or in the place of a span. */
+  readonly malformedParts: number;
+  /** The span as received, but for what of it could not be read. Throws RangeError for an index that is none. */
   source(index: number): SpanSource;
-  /** The first span with this id, in display order; -1 where there is none. */
+  /** The first span with this id, in display order; -1 where there is none. Several spans may have it. */
   find(spanId: string): number;
 }
 
 /**
  * The tree of the trace that the first span belongs to. Never throws for what the world sends: repeats, cycles,
- * missing parents, several roots or none, shared span ids and impossible times all give a tree. Takes time
+ * missing parents, several roots or none, shared span ids, impossible times and malformed parts all give a tree. Takes time
  * proportional to n log n at any depth or width.
  */
 export function traceFromOtlp(data: TracesData): Trace {
@@ -76,7 +80,7 @@ export function traceFromOtlp(data: TracesData): Trace {
     tree.parentIndex[index]! < 0 && received.parentSpanIds[order[index]!] === '';
   const rootIndexes = Array.from(order.keys())
     .filter(isRoot)
-    .toSorted((a, b) => startNs[a]! - startNs[b]! || (spanIds[a]! < spanIds[b]! ? -1 : 1));
+    .toSorted((a, b) => durationNs[b]! - durationNs[a]! || startNs[a]! - startNs[b]! || compareIds(spanIds, a, b));
   let positions: Map<string, number> | undefined;
 
   return {
@@ -100,6 +104,8 @@ export function traceFromOtlp(data: TracesData): Trace {
     hasRoot: rootIndexes.length > 0,
     duplicateSpans: received.duplicateSpans,
     foreignSpans: received.foreignSpans,
+    isMalformed: Uint8Array.from(order, (from) => received.isMalformed[from]!),
+    malformedParts: received.malformedParts,
     source: (index) => received.source(order[index] ?? -1),
     find(spanId) {
       positions ??= new Map(spanIds.map((id, index): [string, number] => [id, index]).toReversed());
@@ -190,6 +196,13 @@ function longestTop(parentIndex: Int32Array, durationNs: Float64Array): number {
     if (longest < 0 || durationNs[index]! > durationNs[longest]!) longest = index;
   }
   return longest;
+}
+
+/** Equal ids by their place on the display. */
+function compareIds(spanIds: readonly string[], a: number, b: number): number {
+  const [idA, idB] = [spanIds[a]!, spanIds[b]!];
+  if (idA === idB) return a - b;
+  return idA < idB ? -1 : 1;
 }
 
 function pickFloats(column: Float64Array, order: Uint32Array): Float64Array {

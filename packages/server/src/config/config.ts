@@ -107,6 +107,7 @@ const ORDERED = [
   ['engine.queryMemoryBytesMax', 'engine.memoryBytesMax'],
   ['engine.unansweredPingsDown', 'engine.unansweredPingsMax'],
   ['engine.restartDelayMs', 'engine.restartDelayMsMax'],
+  ['cluster.leaseRenewMs', 'cluster.leaseMs'],
 ] as const;
 
 function checkOrder({ values, sources }: Config): void {

@@ -80,7 +80,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_spool_sealed_segments_total',
     ],
     segmentRowsMax: [1_000, 4_000_000, '… or has so many spans', 'throughline_spool_sealed_segments_total'],
-    segmentAgeMs: [0, MINUTE, '… or is so old', 'throughline_spool_sealed_segments_total'],
+    segmentAgeMs: [
+      0,
+      MINUTE,
+      '… or is so old; where its spans cannot be found before, `fresh.publishMs`',
+      'throughline_spool_sealed_segments_total',
+    ],
     backlogBytesMax: [16 * MIB, 1024 * GIB, 'What the store has not taken; beyond it senders are told to come again'],
     diskReserveBytes: [
       0,
@@ -100,6 +105,20 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       HOUR,
       'Interval at which rejected segments are picked up again after throughline spool retry',
       null,
+    ],
+  },
+  fresh: {
+    publishMs: [
+      0,
+      10 * SECOND,
+      'Spans can be found so long after they were acknowledged',
+      'throughline_fresh_inserts_total{outcome="done"}',
+    ],
+    rowsPerInsertMax: [
+      0,
+      1_000_000,
+      'Spans in that time; of more, a segment is handed to the store instead',
+      'throughline_spool_sealed_segments_total{because="age"}',
     ],
   },
   loader: {
@@ -186,6 +205,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'The answer of one query; a larger one fails',
       'throughline_engine_errors_total{code="result"}',
     ],
+    compressionLevel: [0, 9, 'Of gzip, for inserts and answers; 0 sends them as they are', null],
     concurrentQueries: [1, 1_000, 'Queries at once; more wait', 'throughline_engine_queued_queries'],
     queuedQueriesMax: [0, 100_000, 'Queries that wait; one more is answered 503'],
     commandTimeoutMs: [SECOND, 24 * HOUR, 'For a statement that changes the schema or drops data', null],
@@ -193,7 +213,28 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     pingIntervalMs: [50, HOUR, 'How often the servers are asked whether they answer', null],
     pingTimeoutMs: [50, HOUR, '… and how long they have for it', 'throughline_engine_up'],
     startRetryMs: [50, HOUR, 'A start at which no server answers tries again after it', null],
+    leaseMs: [
+      3 * SECOND,
+      HOUR,
+      "A collector's lease of the store ends so long after its last sign of life",
+      'throughline_store_lease_held',
+    ],
+    leaseRenewMs: [100, HOUR, '… which it gives so often', 'throughline_store_lease_held'],
     closeTimeoutMs: [0, HOUR, 'For a running insert when the collector stops', null],
+  },
+  retention: {
+    daysAtOnceMax: [
+      0,
+      36_500,
+      'More days than this, or half of those stored, that are too old at once may be the word of a wrong clock: they are held',
+      'throughline_retention_held_days',
+    ],
+    holdMs: [
+      0,
+      720 * HOUR,
+      'So long they must have been too old without a break, and so must every day after a jump of the clock',
+      'throughline_retention_held_days',
+    ],
   },
   rollups: {
     servicesMax: [
@@ -213,6 +254,19 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       10_000_000,
       'Operations of all services that they keep apart',
       'throughline_rollup_other_spans_total',
+    ],
+    intervalMs: [
+      10,
+      HOUR,
+      'Stored spans are added to the derived tables after this time',
+      'throughline_rollup_batches_total{outcome="added"}',
+    ],
+    rowsMax: [1_000, 100_000_000, '… or as soon as so many wait', 'throughline_rollup_batches_total{outcome="added"}'],
+    retryMs: [
+      10,
+      HOUR,
+      'After a failure that is tried again after this time',
+      'throughline_rollup_batches_total{outcome="failed"}',
     ],
   },
   sampling: {

@@ -1,9 +1,11 @@
 import { API_LIMITS, type ApiLimits } from '../api/limits.ts';
 import { COUNTS_LIMITS, type CountsLimits } from '../counts/limits.ts';
 import {
+  FRESH_LIMITS,
   INGEST_LIMITS,
   LOADER_LIMITS,
   SPOOL_LIMITS,
+  type FreshLimits,
   type IngestLimits,
   type LoaderLimits,
   type SpoolLimits,
@@ -20,7 +22,8 @@ import {
 import { SAMPLING_LIMITS, type SamplingLimits } from '../sampling/limits.ts';
 import { ENGINE_LIMITS, type EngineLimits } from '../storage/engine-limits.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts';
-import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
+import { ROLLUP_JOB_LIMITS, ROLLUP_LIMITS, type RollupJobLimits, type RollupLimits } from '../storage/rollup-limits.ts';
+import { RETENTION_LIMITS, type RetentionLimits } from '../storage/retention-limits.ts';
 import { BOUNDS, type Bounds } from './limit-bounds.ts';
 import { quantity, setting, unitOf, type Setting } from './setting.ts';
 
@@ -31,10 +34,12 @@ export interface Limits {
   readonly otlpGrpc: OtlpGrpcLimits;
   readonly ingest: IngestLimits;
   readonly spool: SpoolLimits;
+  readonly fresh: FreshLimits;
   readonly loader: LoaderLimits;
   readonly engine: EngineLimits;
   readonly cluster: ClusterLimits;
-  readonly rollups: RollupLimits;
+  readonly retention: RetentionLimits;
+  readonly rollups: RollupLimits & RollupJobLimits;
   readonly sampling: SamplingLimits;
   readonly counts: CountsLimits;
   readonly query: QueryLimits;
@@ -48,10 +53,12 @@ const DEFAULTS: Limits = {
   otlpGrpc: OTLP_GRPC_LIMITS,
   ingest: INGEST_LIMITS,
   spool: SPOOL_LIMITS,
+  fresh: FRESH_LIMITS,
   loader: LOADER_LIMITS,
   engine: ENGINE_LIMITS,
   cluster: CLUSTER_LIMITS,
-  rollups: ROLLUP_LIMITS,
+  retention: RETENTION_LIMITS,
+  rollups: { ...ROLLUP_LIMITS, ...ROLLUP_JOB_LIMITS },
   sampling: SAMPLING_LIMITS,
   counts: COUNTS_LIMITS,
   query: DEFAULT_QUERY_LIMITS,

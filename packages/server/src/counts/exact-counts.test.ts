@@ -19,8 +19,8 @@ let directory: string;
 let registry: Registry;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'throughline-counts-'));
-  await store.engine.command('TRUNCATE TABLE throughline.counted_minutes');
-  await store.engine.command('TRUNCATE TABLE throughline.counted_hours');
+  await store.engine.command('TRUNCATE TABLE throughline.counted_1m');
+  await store.engine.command('TRUNCATE TABLE throughline.counted_1h');
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
@@ -61,9 +61,7 @@ function told(requests: number, given: Partial<CountsMessage> = {}): CountsMessa
 }
 
 const stored = async (): Promise<unknown[][]> =>
-  store.rows(
-    'SELECT service_name, operation, sum(requests) FROM throughline.counted_minutes GROUP BY 1, 2 ORDER BY 1, 2',
-  );
+  store.rows('SELECT service_name, operation, sum(requests) FROM throughline.counted_1m GROUP BY 1, 2 ORDER BY 1, 2');
 const isStored = (requests: number) => async (): Promise<boolean> =>
   (await stored()).reduce((sum, [, , count]) => sum + Number(count), 0) === requests;
 
@@ -78,7 +76,7 @@ describe('exact counts', () => {
     await eventually(isStored(1_500));
     // Hours are noted behind minutes.
     await eventually(async () => {
-      const [[requests] = []] = await store.rows('SELECT sum(requests) FROM throughline.counted_hours');
+      const [[requests] = []] = await store.rows('SELECT sum(requests) FROM throughline.counted_1h');
       return Number(requests) === 1_500;
     });
     for (const [table, time] of [

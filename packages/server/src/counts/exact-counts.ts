@@ -126,7 +126,7 @@ export class ExactCounts {
       engine: { insertNativeFile: (table, path, name) => this.#insert(engine, table, path, name) },
       log,
       registry,
-      table: 'counted_minutes',
+      table: 'counted_1m',
       metrics: 'throughline_counts_loader',
       rows: 'records',
       ...(loaderLimits !== undefined && { limits: loaderLimits }),

@@ -12,7 +12,7 @@ export function nativeRows(rows: readonly CountedMinute[]): Uint8Array {
     out.string(bytes, 0, bytes.length);
   };
   const writers: Record<ColumnName, (row: CountedMinute) => void> = {
-    minute: ({ minute }) => out.room(4).setUint32(0, minute, true),
+    time: ({ minute }) => out.room(4).setUint32(0, minute, true),
     service_name: ({ service }) => text(service),
     operation: ({ operation }) => text(operation),
     kind: ({ kind }) => out.byte(kind),

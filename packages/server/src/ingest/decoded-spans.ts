@@ -1,3 +1,4 @@
+import type { Seconds } from '../storage/span-visibility.ts';
 import type { SpanRefusal } from './result.ts';
 
 /** The spans of a request that were refused one by one. */
@@ -12,9 +13,11 @@ export interface RefusalSummary {
 
 /** A request's spans that were decoded elsewhere; may be handed between threads. */
 export interface DecodedSpans {
-  /** Blocks of the Native format; empty without rows. */
+  /** One block in the Native format, without its arrival yet; empty without rows. */
   readonly native: Uint8Array;
   readonly rows: number;
+  /** When they start. */
+  readonly seconds: Seconds;
   /** How many of them the rollups count as others. */
   readonly otherSpans: number;
   readonly refused: RefusalSummary;

@@ -1,6 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { Counter, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import type { Seconds } from '../storage/span-visibility.ts';
+import { ArrivalClock } from './arrival-clock.ts';
+import { stampBlockArrival } from './block-arrival.ts';
+import type { Present } from '../storage/known-time.ts';
 import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { ByteBuffer } from './growable.ts';
 import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
@@ -19,6 +23,8 @@ import { REPAIRED_TEXTS } from './utf8.ts';
 
 export interface IngestOptions {
   readonly spool: Spool;
+  /** One of its own by default. */
+  readonly arrivals?: Pick<ArrivalClock, 'next' | 'landed'>;
   readonly registry: Registry;
   readonly limits?: Partial<IngestLimits>;
   readonly rollupLimits?: RollupLimits;
@@ -26,6 +32,8 @@ export interface IngestOptions {
   readonly retentionDays?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** What the time is, where the clock is in doubt; by default it never is. */
+  readonly present?: () => Present;
 }
 
 /** The spans of a request that a decoder refused, while it appended the others. */
@@ -76,13 +84,14 @@ export type Decode = (block: SpanBlock, refusals: Refusals) => void;
  */
 export class Ingest {
   readonly #spool: Spool;
+  readonly #arrivals: Pick<ArrivalClock, 'next' | 'landed'>;
   readonly #limits: IngestLimits;
   readonly #accepted: Counter;
   readonly #rejected: Counter<'reason'>;
   readonly #repairedTexts: Counter;
   readonly #limitCounter: LimitCounter;
   readonly #retentionMs: number;
-  readonly #now: () => number;
+  readonly #present: () => Present;
   readonly #native = new ByteBuffer();
   readonly #rollupBounds: RollupBounds;
   /** What the rollups of spans that were decoded elsewhere count as others. */
@@ -96,13 +105,23 @@ export class Ingest {
   #waiting: ((result: CommitResult) => void)[] = [];
   #committing: Promise<void> | null = null;
 
-  constructor({ spool, registry, limits, rollupLimits, retentionDays, now }: IngestOptions) {
+  constructor({
+    spool,
+    arrivals,
+    registry,
+    limits,
+    rollupLimits,
+    retentionDays,
+    now = Date.now,
+    present,
+  }: IngestOptions) {
     this.#rollupBounds = new RollupBounds(rollupLimits);
     this.#spool = spool;
+    this.#arrivals = arrivals ?? new ArrivalClock();
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
     this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
-    this.#now = now ?? Date.now;
+    this.#present = present ?? (() => ({ earliestMs: now(), latestMs: now() }));
     const seed = randomInt(2 ** 32);
     this.#open = new SpanBlock(seed, this.#limits);
     this.#spare = new SpanBlock(seed, this.#limits);
@@ -191,10 +210,10 @@ export class Ingest {
 
   /** The seconds at or between which a span must start now. */
   get startWindow(): { readonly earliestSecond: number; readonly latestSecond: number } {
-    const nowMs = this.#now();
+    const { earliestMs, latestMs } = this.#present();
     return {
-      earliestSecond: Math.max(0, Math.ceil((nowMs - this.#retentionMs) / 1_000)),
-      latestSecond: Math.floor((nowMs + this.#limits.futureMsMax) / 1_000),
+      earliestSecond: Math.max(0, Math.ceil((earliestMs - this.#retentionMs) / 1_000)),
+      latestSecond: Math.floor((latestMs + this.#limits.futureMsMax) / 1_000),
     };
   }
 
@@ -210,7 +229,12 @@ export class Ingest {
     return this.#store(spans);
   }
 
-  async #store({ rows, refused, losses, message }: Omit<DecodedSpans, 'native' | 'otherSpans'>): Promise<IngestResult> {
+  async #store({
+    rows,
+    refused,
+    losses,
+    message,
+  }: Omit<DecodedSpans, 'native' | 'otherSpans' | 'seconds'>): Promise<IngestResult> {
     if (rows > 0) {
       const commit = await this.#commit();
       if (commit.kind === 'blocked') return this.#busy(commit.reason);
@@ -271,14 +295,30 @@ export class Ingest {
   async #write(block: SpanBlock, decoded: readonly DecodedSpans[]): Promise<CommitResult> {
     try {
       this.#native.clear();
-      if (block.rowCount > 0) writeNativeBlock(block, this.#native, this.#rollupBounds);
-      for (const { native } of decoded) this.#native.copy(native, 0, native.length);
+      const arrival = this.#arrivals.next();
+      if (block.rowCount > 0) writeNativeBlock(block, this.#native, this.#rollupBounds, arrival);
+      for (const { native } of decoded) {
+        stampBlockArrival(native, arrival);
+        this.#native.copy(native, 0, native.length);
+      }
       const rows = decoded.reduce((sum, spans) => sum + spans.rows, block.rowCount);
-      return await this.#spool.append(this.#native.content(), rows);
+      const seconds = secondsOf(block, decoded);
+      return await this.#spool.append(this.#native.content(), rows, { arrival, seconds });
     } catch (error) {
       return { kind: 'blocked', reason: error instanceof Error ? error.message : String(error) };
+    } finally {
+      this.#arrivals.landed();
     }
   }
+}
+
+/** When the spans of a commit start. */
+function secondsOf(block: SpanBlock, decoded: readonly DecodedSpans[]): Seconds {
+  const all = [block.startRange, ...decoded.map(({ seconds }) => seconds)];
+  return {
+    first: Math.min(...all.map(({ first }) => first)),
+    last: Math.max(...all.map(({ last }) => last)),
+  };
 }
 
 type CommitResult = Awaited<ReturnType<Spool['append']>>;

@@ -68,7 +68,7 @@ export interface SpoolLimits {
 export const SPOOL_LIMITS: SpoolLimits = {
   segmentBytesMax: 48 * 1024 * 1024,
   segmentRowsMax: 150_000,
-  segmentAgeMs: 400,
+  segmentAgeMs: 10_000,
   backlogBytesMax: 2 * 1024 * 1024 * 1024,
   diskReserveBytes: 256 * 1024 * 1024,
   holdMs: 250,
@@ -98,4 +98,16 @@ export const LOADER_LIMITS: LoaderLimits = {
   refusalsMax: 5,
   passedSegmentsMax: 8,
   drainTimeoutMs: 1_500,
+};
+
+export interface FreshLimits {
+  /** Spans can be found this long after they were acknowledged, and what the engine needs for it. */
+  readonly publishMs: number;
+  /** Where more spans come in that time, they are stored at once instead. */
+  readonly rowsPerInsertMax: number;
+}
+
+export const FRESH_LIMITS: FreshLimits = {
+  publishMs: 400,
+  rowsPerInsertMax: 40_000,
 };

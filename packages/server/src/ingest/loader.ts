@@ -24,6 +24,8 @@ export interface LoaderOptions {
   readonly metrics?: string;
   /** What the rows of a segment are, for the name of their metric; `spans` by default. */
   readonly rows?: string;
+  /** Called when the engine has taken a segment, before it leaves the spool. */
+  readonly onStored?: (segment: Segment) => void;
 }
 
 export interface LoaderStatus {
@@ -202,6 +204,7 @@ export class Loader {
         if (this.#inDoubt.has(name)) this.#missingSpans.inc(missing);
         this.#stored.add(name);
         this.#storedCount += 1;
+        this.#options.onStored?.(segment);
       }
       await spool.release(segment);
     } catch (error) {

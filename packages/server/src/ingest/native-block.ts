@@ -20,12 +20,17 @@ interface Shared {
  * without rows, nor for a column in which nothing stands: the store fills it with defaults, in each block for itself. Without
  * `bounds` every span counts as itself in the rollups.
  */
-export function writeNativeBlock(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds | null = null): void {
+export function writeNativeBlock(
+  block: SpanBlock,
+  out: ByteBuffer,
+  bounds: RollupBounds | null = null,
+  arrival = 0,
+): void {
   if (block.rowCount === 0) return;
   const absent = absentColumns(block);
   out.varint(SPAN_COLUMNS.length - absent.size);
   out.varint(block.rowCount);
-  const writers = columnWriters(block, out, bounds);
+  const writers = columnWriters(block, out, bounds, arrival);
   for (const [name, type] of SPAN_COLUMNS) {
     if (absent.has(name)) continue;
     text(out, name);
@@ -88,7 +93,12 @@ function isEmptyText({ entryCount, entries }: LowCardinalityColumn): boolean {
 }
 
 /** One for each column: a column that the schema gains does not compile without its writer. */
-function columnWriters(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds | null): Record<ColumnName, () => void> {
+function columnWriters(
+  block: SpanBlock,
+  out: ByteBuffer,
+  bounds: RollupBounds | null,
+  arrival: number,
+): Record<ColumnName, () => void> {
   const { attributes, events, links, resources, scopes, resourceOf, scopeOf } = block;
   const bytes = (column: ByteBuffer) => () => out.copy(column.bytes, 0, column.length);
   const words = (column: Uint32Buffer) => () => out.words(column);
@@ -98,6 +108,11 @@ function columnWriters(block: SpanBlock, out: ByteBuffer, bounds: RollupBounds |
   };
   const sharedWords = (column: Uint32Buffer, rowOf: Uint32Buffer) => () => writeSharedWords(out, column, rowOf);
   return {
+    arrival: () => {
+      const begin = out.length;
+      out.uint64(arrival);
+      out.repeat(begin, block.rowCount - 1);
+    },
     trace_id: bytes(block.traceIds),
     span_id: bytes(block.spanIds),
     parent_span_id: bytes(block.parentSpanIds),

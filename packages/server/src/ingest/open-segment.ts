@@ -1,9 +1,16 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { LAST_SECOND, type ArrivalRange, type Seconds } from '../storage/span-visibility.ts';
 import { DATA_SUFFIX, INDEX_SUFFIX, removeSegment, syncDirectory } from './segment-files.ts';
 import { encodeRecord, RECORD_BYTES } from './segment-index.ts';
 import type { Segment } from './segment-recovery.ts';
+
+/** What is known of a block of spans: when it came, and in which seconds its spans start. */
+export interface BlockFacts {
+  readonly arrival: number;
+  readonly seconds: Seconds;
+}
 
 /** The segment that blocks are appended to. */
 export class OpenSegment {
@@ -16,6 +23,8 @@ export class OpenSegment {
   bytes = 0;
   rows = 0;
   blocks = 0;
+  #arrivals: ArrivalRange | null = null;
+  #seconds: Seconds | null = null;
 
   private constructor(directory: string, name: string, data: FileHandle, index: FileHandle) {
     this.#directory = directory;
@@ -43,7 +52,7 @@ export class OpenSegment {
   }
 
   /** Resolves when the block is durable. After a rejection the files' ends are unknown: close and recover them. */
-  async append(block: Uint8Array, rows: number): Promise<void> {
+  async append(block: Uint8Array, rows: number, facts?: BlockFacts): Promise<void> {
     const record = encodeRecord({
       rows,
       offset: this.bytes,
@@ -59,6 +68,18 @@ export class OpenSegment {
     this.bytes += block.length;
     this.rows += rows;
     this.blocks += 1;
+    if (facts !== undefined) this.#note(facts);
+  }
+
+  /** When its first block came; null before that. */
+  get firstArrival(): number | null {
+    return this.#arrivals?.first ?? null;
+  }
+
+  #note({ arrival, seconds }: BlockFacts): void {
+    const { first, last } = this.#seconds ?? seconds;
+    this.#arrivals = { first: this.#arrivals?.first ?? arrival, last: arrival };
+    this.#seconds = { first: Math.min(first, seconds.first), last: Math.max(last, seconds.last) };
   }
 
   /** False where somebody has removed the files: what is written to them would be lost. */
@@ -77,7 +98,9 @@ export class OpenSegment {
   async close(): Promise<Segment> {
     await Promise.allSettled([this.#data.close(), this.#index.close()]);
     const { name, bytes, rows, firstBlockAtMs } = this;
-    return { name, path: join(this.#directory, name + DATA_SUFFIX), bytes, rows, firstBlockAtMs, mayBeStored: false };
+    const path = join(this.#directory, name + DATA_SUFFIX);
+    const seconds = this.#seconds ?? { first: 0, last: LAST_SECOND };
+    return { name, path, bytes, rows, arrivals: this.#arrivals, seconds, firstBlockAtMs, mayBeStored: false };
   }
 }
 

@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
@@ -99,7 +108,7 @@ test('of a damaged segment the good blocks are loaded, and the rest is kept as i
   const [segment] = next.sealed;
   if (segment === undefined) throw new Error('nothing is sealed');
   await eventually(() => next.status.rejectedSegments.length === 0);
-  expect(existsSync(join(directory, 'retry', `${name}.damaged.native`))).toBe(true);
+  expect(existsSync(join(directory, 'rejected', 'retry', `${name}.damaged.native`))).toBe(true);
   await next.release(segment);
   await eventually(() => next.sealed.some((again) => again.name === name));
 });
@@ -108,12 +117,13 @@ test('a request that was interrupted between its files loses neither', async () 
   const spool = await openSpool();
   const name = await reject(spool);
   // The index is moved first.
-  renameSync(join(directory, 'rejected', `${name}.index`), join(directory, 'retry', `${name}.index`));
+  mkdirSync(join(directory, 'rejected', 'retry'));
+  renameSync(join(directory, 'rejected', `${name}.index`), join(directory, 'rejected', 'retry', `${name}.index`));
   const looks = spool.status.rejectedSegments;
   await eventually(() => spool.status.rejectedSegments !== looks);
   expect(spool.sealed).toEqual([]);
   expect(await requestRetry(directory, name)).toBe(true);
   await eventually(() => spool.sealed.length === 1);
   expect(spool.sealed[0]).toMatchObject({ name, rows: 3 });
-  expect(readdirSync(join(directory, 'retry'))).toEqual([]);
+  expect(readdirSync(join(directory, 'rejected', 'retry'))).toEqual([]);
 });

@@ -1,9 +1,9 @@
-import { link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, syncDirectory } from './segment-files.ts';
 
 /** Segments that are to be loaded again wait here until the collector takes them, which may not run at all now. */
-export const RETRY_DIRECTORY = 'retry';
+export const RETRY_DIRECTORY = join(REJECTED_DIRECTORY, 'retry');
 /** A segment as it was found, of which some blocks are damaged. */
 export const DAMAGED_SUFFIX = '.damaged';
 /** A line of text beside a rejected segment. */
@@ -34,9 +34,9 @@ export async function readReason(directory: string, name: string): Promise<strin
  * May be called by another process.
  */
 export async function requestRetry(directory: string, name: string): Promise<boolean> {
-  const retry = await retryDirectory(directory);
   const rejected = join(directory, REJECTED_DIRECTORY);
   if (!(await exists(join(rejected, name + DATA_SUFFIX)))) return false;
+  const retry = await retryDirectory(directory);
   // No links: the collector may have taken the segment, and rejected it again, before we had removed what we have linked.
   for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
     await rename(join(rejected, name + suffix), join(retry, name + suffix)).catch((error: NodeJS.ErrnoException) => {
@@ -54,11 +54,12 @@ export async function requestRetry(directory: string, name: string): Promise<boo
  * Moves the segments that are to be loaded again into the spool, one by one, and answers their names there. One whose name the spool
  * has still, because its good blocks wait to be loaded, stays until they are.
  */
-export async function* takeRetries(directory: string): AsyncGenerator<string> {
-  const retry = await retryDirectory(directory);
+export async function* takeRetries(directory: string, isHeld: (name: string) => boolean): AsyncGenerator<string> {
+  const retry = join(directory, RETRY_DIRECTORY);
   for (const found of await namesIn(retry)) {
     const name = found.endsWith(DAMAGED_SUFFIX) ? found.slice(0, -DAMAGED_SUFFIX.length) : found;
-    if (await exists(join(directory, name + DATA_SUFFIX))) continue;
+    // One whose files are just being removed is held as well: of two under one name the wrong ones would go.
+    if (isHeld(name) || (await exists(join(directory, name + DATA_SUFFIX)))) continue;
     if (await moveSegment({ directory: retry, name: found }, { directory, name })) yield name;
   }
 }
@@ -75,10 +76,13 @@ export async function namesIn(directory: string): Promise<string[]> {
     .toSorted();
 }
 
-/** Made by the collector, whoever else may write there: it must be able to take files out of it. */
+/** Whoever makes it, the collector must be able to take files out of it. */
 async function retryDirectory(directory: string): Promise<string> {
   const retry = join(directory, RETRY_DIRECTORY);
-  await mkdir(retry, { recursive: true, mode: 0o700 });
+  const isNew = (await mkdir(retry, { recursive: true, mode: 0o700 })) !== undefined;
+  const { uid, gid } = await stat(join(directory, REJECTED_DIRECTORY));
+  // Only root may give it away, and needs to.
+  if (isNew) await chown(retry, uid, gid).catch(() => {});
   return retry;
 }
 

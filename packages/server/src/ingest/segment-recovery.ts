@@ -1,16 +1,17 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { LAST_SECOND, type ArrivalRange, type Batch } from '../storage/span-visibility.ts';
+import { ARRIVAL_BYTES, readBlockArrival } from './block-arrival.ts';
 import { DATA_SUFFIX, INDEX_SUFFIX, keepAsFound, removeSegment, replaceSegment } from './segment-files.ts';
 import { decodeRecords, encodeRecord, RECORD_BYTES, type BlockRecord } from './segment-index.ts';
 
 /** A segment that the engine may be given: a whole number of good blocks. */
-export interface Segment {
+export interface Segment extends Batch {
   /** Without a suffix; never used twice. */
   readonly name: string;
   readonly path: string;
   readonly bytes: number;
-  readonly rows: number;
   readonly firstBlockAtMs: number;
   /** Whether an earlier process may have handed it to the engine, which may have it in whole or in part. */
   readonly mayBeStored: boolean;
@@ -63,14 +64,29 @@ export async function recoverSegment(
     }
     const bytes = good.reduce((sum, record) => sum + record.length, 0);
     const rows = good.reduce((sum, record) => sum + record.rows, 0);
+    const arrivals = await readArrivals(data, good);
     // Cutting would reach the file that has been kept as well.
     if (damagedBlocks > 0) await takeOut(directory, name, data, good);
     else await cut(directory, name, data, good.length, bytes);
     const firstBlockAtMs = (good[0]?.committedAtS ?? 0) * 1_000 || mtimeMs;
-    return { segment: { name, path, bytes, rows, firstBlockAtMs, mayBeStored }, damagedBlocks };
+    const seconds = { first: 0, last: LAST_SECOND };
+    return { segment: { name, path, bytes, rows, arrivals, seconds, firstBlockAtMs, mayBeStored }, damagedBlocks };
   } finally {
     await data.close();
   }
+}
+
+/** Blocks stand in the order of their arrival. */
+async function readArrivals(data: FileHandle, blocks: readonly BlockRecord[]): Promise<ArrivalRange | null> {
+  const [first, last] = await Promise.all(
+    [blocks[0], blocks.at(-1)].map(async (record) => {
+      if (record === undefined) return null;
+      const head = Buffer.alloc(Math.min(ARRIVAL_BYTES, record.length));
+      await data.read(head, 0, head.length, record.offset);
+      return readBlockArrival(head);
+    }),
+  );
+  return typeof first === 'number' && typeof last === 'number' ? { first, last } : null;
 }
 
 /** Where the last block ends; null where its record is damaged. */

@@ -1,3 +1,4 @@
+import { LAST_SECOND, type Seconds } from '../storage/span-visibility.ts';
 import { AttributeColumns, cutEnd } from './attribute-columns.ts';
 import { EventColumns, LinkColumns } from './event-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
@@ -90,6 +91,19 @@ export class SpanBlock {
 
   get rowCount(): number {
     return this.kinds.length;
+  }
+
+  /** The seconds in which the spans start; the other way round where there is none. */
+  get startRange(): Seconds {
+    const { items } = this.startSeconds;
+    let first = LAST_SECOND;
+    let last = 0;
+    for (let row = 0; row < this.rowCount; row++) {
+      const second = items[row] as number;
+      if (second < first) first = second;
+      if (second > last) last = second;
+    }
+    return { first, last };
   }
 
   /** About the memory that the rows take when they are written. */

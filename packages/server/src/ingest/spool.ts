@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
-import { OpenSegment } from './open-segment.ts';
+import { OpenSegment, type BlockFacts } from './open-segment.ts';
 import { DAMAGED_SUFFIX, noteReason, setAside, takeRetries } from './rejected-segments.ts';
 import { listRejected, listSegments, newestSegment, removeSegment } from './segment-files.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
@@ -21,6 +21,19 @@ export interface SpoolOptions {
   readonly holds?: string;
   /** What its metrics begin with. */
   readonly metrics?: string;
+  /** How long after its first block a segment of this name is sealed, in milliseconds; `segmentAgeMs` by default. */
+  readonly sealAfterMs?: (segment: string) => number;
+  /** Told every block that is durable, before `append` resolves; its bytes are somebody else's afterwards. */
+  readonly onDurable?: (block: DurableBlock) => void;
+}
+
+/** A block that survives the death of any process. */
+export interface DurableBlock {
+  readonly native: Uint8Array;
+  readonly rows: number;
+  readonly arrival: number;
+  /** The segment that holds it. */
+  readonly segment: string;
 }
 
 export interface SpoolStatus {
@@ -113,6 +126,23 @@ export class Spool {
     };
   }
 
+  /** When the oldest block came that the store has not taken; null where it has taken all. Of an older version's segment 0. */
+  get firstArrival(): number | null {
+    const waiting = this.#sealed.map(({ arrivals }) => arrivals?.first ?? 0);
+    const unsealed = [this.#sealing, this.#open].flatMap((segment) => segment?.firstArrival ?? []);
+    const all = [...waiting, ...unsealed];
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  /** Seals the segment when it is so old, if it is still open. */
+  sealBy(segment: string, ageMs: number): void {
+    const open = this.#open;
+    if (open?.name !== segment) return;
+    if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
+    this.#sealTimer = null;
+    this.#scheduleSeal(open, ageMs);
+  }
+
   /** Segments that wait for the loader, the oldest first. */
   get sealed(): readonly Segment[] {
     return this.#sealed;
@@ -170,7 +200,8 @@ export class Spool {
   async #lookForRetries(): Promise<void> {
     const { directory, log } = this.#options;
     try {
-      for await (const name of takeRetries(directory)) {
+      const isHeld = (name: string): boolean => this.#sealed.some((segment) => segment.name === name);
+      for await (const name of takeRetries(directory, isHeld)) {
         await this.#recover(name, false);
         log.info({ segment: name }, 'rejected segment will be loaded again');
       }
@@ -204,7 +235,7 @@ export class Spool {
   }
 
   /** One call at a time: what arrives meanwhile belongs into the next block. The bytes are free when it resolves. */
-  append(block: Uint8Array, rows: number): Promise<AppendResult> {
+  append(block: Uint8Array, rows: number, facts?: BlockFacts): Promise<AppendResult> {
     return this.#inTurn(async () => {
       const reason = this.blockedBy;
       if (reason !== null) return this.#blocked(reason);
@@ -217,7 +248,7 @@ export class Spool {
       try {
         this.#open ??= await this.#nextSegment();
         const endTimer = this.#metrics.commitSeconds.startTimer();
-        await this.#open.append(block, rows);
+        await this.#open.append(block, rows, facts);
         endTimer();
       } catch (error) {
         return this.#blocked(await this.#giveUpSegment(error));
@@ -228,6 +259,10 @@ export class Spool {
       this.#backlogBytes += block.length;
       if (this.isBacklogFull) this.#tellFull(true);
       this.#metrics.bytes.inc(block.length);
+      if (facts !== undefined) {
+        const { name: segment } = this.#open;
+        this.#options.onDurable?.({ native: block, rows, arrival: facts.arrival, segment });
+      }
       const full = this.#fullBecause(this.#open);
       if (full !== null) await this.#seal(full);
       else this.#scheduleSeal(this.#open);
@@ -333,16 +368,17 @@ export class Spool {
     else if (open.rows + rows > segmentRowsMax) await this.#seal('rows');
   }
 
-  #scheduleSeal({ firstBlockAtMs }: OpenSegment): void {
+  #scheduleSeal({ firstBlockAtMs, name }: OpenSegment, byAgeMs?: number): void {
     // While the engine is busy the segment may grow: larger ones cost it less.
     if (this.#sealTimer !== null || this.#ahead > 0) return;
-    const delayMs = Math.max(0, firstBlockAtMs + this.#limits.segmentAgeMs - Date.now());
+    const ageMs = byAgeMs ?? this.#options.sealAfterMs?.(name) ?? this.#limits.segmentAgeMs;
+    const delayMs = Math.max(0, firstBlockAtMs + ageMs - Date.now());
     this.#sealTimer = setTimeout(
       () => {
         this.#sealTimer = null;
         void this.#inTurn(() => this.#seal('age'));
       },
-      Math.min(delayMs, this.#limits.segmentAgeMs),
+      Math.min(delayMs, ageMs),
     );
   }
 

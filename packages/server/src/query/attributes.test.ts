@@ -89,6 +89,7 @@ SELECT toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedStrin
   ['kind'], [if(is_rare, 'rare', 'common')], [1]
 FROM (${SPANS_SQL}) WHERE is_rare OR random16 >= 61440
 SETTINGS max_insert_block_size = 1000000, min_insert_block_size_rows = 1000000, max_threads = 1`);
+    await store.count();
     const values = await findAttributeValues(store.context, 'kind', ALL);
     expect(values.map(({ value }) => value)).toEqual(['common', 'rare']);
     const [common, rare] = values.map(({ estimatedSpanCount }) => estimatedSpanCount);

@@ -2,7 +2,7 @@ import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/tr
 import { KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
-import { queryRows, where } from './rows.ts';
+import { IN_TENANT, queryRows, where } from './rows.ts';
 
 /** What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is looked at. */
 export interface AttributeQuestion {
@@ -34,7 +34,7 @@ export async function findAttributeValues(
 export function attributeKeysSql({ prefix, range, limit }: AttributeQuestion): string {
   return `SELECT key, sum(weight) AS n
 FROM throughline.attribute_values
-${where([...days(range), ...beginsWith('key', prefix)])}
+${where([IN_TENANT, ...days(range), ...beginsWith('key', prefix)])}
 GROUP BY key
 ORDER BY n DESC, key
 LIMIT ${limit}`;
@@ -44,7 +44,7 @@ export function attributeValuesSql(key: string, { prefix, range, limit }: Attrib
   const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${KEY_SLOTS}`, `key = ${sqlString(key)}`];
   return `SELECT value, sum(weight) AS n
 FROM throughline.attribute_values
-${where([...days(range), ...ofKey, ...beginsWith('value', prefix)])}
+${where([IN_TENANT, ...days(range), ...ofKey, ...beginsWith('value', prefix)])}
 GROUP BY value
 ORDER BY n DESC, value
 LIMIT ${limit}`;

@@ -67,6 +67,7 @@ SELECT toFixedString(unhex(leftPad(hex(trace_number + 1), 32, '0')), 16), toFixe
   toDateTime(${HOUR} + trace_number % 3600), toInt64(${HOUR} + trace_number % 3600) * 1000000000, 1000
 FROM (SELECT *, arrayJoin(range(spans)) AS span FROM (${TRACES_SQL}) WHERE random16 >= if(kind_of_trace = 0, 49152, 61440))
 SETTINGS max_insert_block_size = 4000000, min_insert_block_size_rows = 4000000, max_threads = 1`);
+    await store.count();
     const bytes = await store.context.engine.query(
       `SELECT service_number, toUInt32(sum(spans)), toUInt32(sum(least(spans, 3))), toUInt32(sum(spans * fails)) FROM (${TRACES_SQL})
 GROUP BY service_number ORDER BY service_number`,

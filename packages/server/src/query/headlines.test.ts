@@ -63,6 +63,8 @@ describe('Headlines', () => {
       ...store.context,
       engine: {
         state: { kind: 'ready' },
+        fresh: null,
+        hasAttributeFilter: true,
         start: () => store.context.engine.start(),
         close: () => store.context.engine.close(),
         command: (sql) => store.context.engine.command(sql),
@@ -90,12 +92,15 @@ function refusing(context: QueryContext, traceId: string): QueryContext {
     ...context,
     engine: {
       state: { kind: 'ready' },
+      fresh: null,
+      hasAttributeFilter: true,
       start: () => engine.start(),
       close: () => engine.close(),
       command: (sql) => engine.command(sql),
       insertNativeFile: (...file) => engine.insertNativeFile(...file),
       query: async (sql, options) => {
-        if (sql.includes(sqlHex(traceId)) && !sql.includes('count()')) throw new EngineError('refused', 'refused');
+        if (sql.includes(sqlHex(traceId)) && !/count\(\)|uniqExact/.test(sql))
+          throw new EngineError('refused', 'refused');
         return engine.query(sql, options);
       },
     },

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newestTraces } from './newest-traces.ts';
+import { ALL_COUNTED } from '../storage/span-visibility.ts';
 import type { TimeRange } from './rows.ts';
 import { storedExtent } from './search-windows.ts';
 import { findTraceSummaries } from './trace-summary.ts';
@@ -13,7 +14,8 @@ const LATER = TEST_START_NS + 100_000n * SECOND_NS;
 const ALWAYS: TimeRange = { fromUnixNano: null, toUnixNano: null };
 
 async function newest({ context }: TestStore, range: TimeRange, wanted: number): ReturnType<typeof newestTraces> {
-  return newestTraces(context, await storedExtent(context), range, wanted);
+  const view = ALL_COUNTED.view();
+  return newestTraces(context, view, await storedExtent(context, view), range, wanted);
 }
 
 /** So many traces of one span each, one after the other. */
@@ -46,8 +48,8 @@ describe('newestTraces', () => {
         known += 1;
         const expected = plainSearch(spans, { ...EVERYTHING, range: asked }).slice(0, wanted);
         expect(found.map(({ traceId }) => traceId)).toEqual(expected);
-        const whole = await findTraceSummaries(store.context, expected);
-        expect(found).toEqual(expected.map((traceId) => whole.get(traceId)));
+        const whole = await findTraceSummaries(store.context, ALL_COUNTED.view(), expected);
+        expect(found).toEqual(expected.map((traceId) => whole.get(traceId)?.trace));
       }),
       { numRuns: 150, seed: 11 },
     );
@@ -65,11 +67,13 @@ describe('newestTraces', () => {
     const startNs = TEST_START_NS + 3_000n * SECOND_NS;
     await other.store([aStoredSpan({ traceId: idOf(1), spanId: idOf(9, 16), startNs })]);
     const seconds = { firstSecond: Number(TEST_START_NS / SECOND_NS), lastSecond: Number(startNs / SECOND_NS) };
-    expect(await newestTraces(other.context, { spanCount: 301, ...seconds }, ALWAYS, 1)).toBeNull();
+    const extent = { spanCount: 301, ...seconds };
+    expect(await newestTraces(other.context, ALL_COUNTED.view(), extent, ALWAYS, 1)).toBeNull();
   });
 
   it('leaves seconds with very many spans to the search for candidates', async () => {
-    const extent = { ...(await storedExtent(store.context)), spanCount: 10 ** 9 };
-    expect(await newestTraces(store.context, extent, ALWAYS, 1)).toBeNull();
+    const view = ALL_COUNTED.view();
+    const extent = { ...(await storedExtent(store.context, view)), spanCount: 10 ** 9 };
+    expect(await newestTraces(store.context, view, extent, ALWAYS, 1)).toBeNull();
   });
 });

@@ -4,8 +4,10 @@ import { startConditions, type TimeRange } from './rows.ts';
 export interface RollupRange {
   /** Conditions on the rollup's time; null where no whole step lies in the range. */
   readonly rollup: readonly string[] | null;
+  /** The same as conditions on spans, for those that the rollup has not counted yet. */
+  readonly whole: readonly string[] | null;
   /** Conditions on spans for what lies before and behind the whole steps, one list for each. */
-  readonly spans: readonly (readonly string[])[];
+  readonly edges: readonly (readonly string[])[];
 }
 
 const SECOND_NS = 1_000_000_000n;
@@ -17,7 +19,7 @@ export function rollupRange({ fromUnixNano, toUnixNano }: TimeRange, column: str
   const first = fromUnixNano === null ? null : ((fromUnixNano + stepNs - 1n) / stepNs) * stepNs;
   const behind = toUnixNano === null ? null : ((toUnixNano + 1n) / stepNs) * stepNs;
   if (first !== null && behind !== null && first >= behind) {
-    return { rollup: null, spans: [startConditions({ fromUnixNano, toUnixNano })] };
+    return { rollup: null, whole: null, edges: [startConditions({ fromUnixNano, toUnixNano })] };
   }
   const edges: TimeRange[] = [];
   if (first !== null && first !== fromUnixNano) edges.push({ fromUnixNano, toUnixNano: first - 1n });
@@ -27,7 +29,8 @@ export function rollupRange({ fromUnixNano, toUnixNano }: TimeRange, column: str
       ...(first === null ? [] : [`${column} >= ${moment(first)}`]),
       ...(behind === null ? [] : [`${column} < ${moment(behind)}`]),
     ],
-    spans: edges.map(startConditions),
+    whole: startConditions({ fromUnixNano: first, toUnixNano: behind === null ? null : behind - 1n }),
+    edges: edges.map(startConditions),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Engine } from '../storage/engine.ts';
+import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';
 
@@ -9,8 +10,36 @@ export { EngineError } from '../storage/engine.ts';
 export interface QueryContext {
   readonly engine: Engine;
   readonly limits: QueryLimits;
+  /** Where spans are that are not stored or counted yet; by default all are. */
+  readonly visibility?: Visibility;
   /** Once it is aborted the statement that runs is cancelled and none is started; the question rejects with its reason. */
   readonly signal: AbortSignal;
+}
+
+/** Every table has it first in its key; no question sees the rows of another tenant. */
+export const IN_TENANT = "tenant = ''";
+
+/** Asks with one view of where spans are, whatever is stored meanwhile. */
+export async function withView<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
+  const view = (context.visibility ?? ALL_COUNTED).view();
+  try {
+    return await ask(view);
+  } finally {
+    view.release();
+  }
+}
+
+/** How often a question is asked again when the derived tables have changed under it: they do so every few seconds. */
+const CHANGES_MAX = 3;
+
+/** The same for a question to the derived tables: none of it comes from before a batch was added, and none from after it. */
+export async function withRollups<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
+  const { visibility = ALL_COUNTED } = context;
+  for (let changes = 0; ; changes++) {
+    await visibility.settled();
+    const asked = await withView(context, async (view) => ({ version: view.version, answer: await ask(view) }));
+    if (asked.version === visibility.version || changes === CHANGES_MAX) return asked.answer;
+  }
 }
 
 /** Runs one SELECT; a row is an array of JSON values. 64-bit numbers that may exceed a double come as text from the SQL. */

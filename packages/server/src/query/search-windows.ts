@@ -1,6 +1,8 @@
 import type { Engine } from '../storage/engine.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
-import { queryRows } from './rows.ts';
+import { queryRows, where } from './rows.ts';
+import type { SpanSource } from './span-sources.ts';
 
 /** What the store holds, from the metadata of its parts. */
 export interface StoredExtent {
@@ -23,22 +25,42 @@ const GROWTH_WITHOUT_MATCH = 256;
 export const SECOND_NS = 1_000_000_000n;
 const LAST_NS = 2n ** 63n - 1n;
 
-export const EXTENT_SQL = `SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
-FROM throughline.spans`;
+export function extentSql({ table, conditions }: SpanSource): string {
+  return `SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
+FROM ${table}
+${where(conditions)}`;
+}
 
 /** The extent is asked for again when the last answer is older. It guides how long windows are, not what is found. */
 const EXTENT_AGE_MS_MAX = 250;
 const lastExtents = new WeakMap<Engine, { readonly extent: StoredExtent; readonly askedAtMs: number }>();
 
-export async function storedExtent(context: QueryContext, now: () => number = Date.now): Promise<StoredExtent> {
+export async function storedExtent(
+  context: QueryContext,
+  view: SpanView,
+  now: () => number = Date.now,
+): Promise<StoredExtent> {
   const last = lastExtents.get(context.engine);
   const askedAtMs = now();
   if (last !== undefined && Math.abs(askedAtMs - last.askedAtMs) <= EXTENT_AGE_MS_MAX) return last.extent;
-  const [row] = await queryRows(context, EXTENT_SQL);
-  const extent = { spanCount: row?.number(0) ?? 0, firstSecond: row?.number(1) ?? 0, lastSecond: row?.number(2) ?? 0 };
+  // It is a guide: the metadata of all that is stored is enough, and what is hidden of it meanwhile does not matter.
+  const sources = view.fresh.length === 0 ? [ALL_STORED] : [ALL_STORED, ALL_FRESH];
+  const found = (await Promise.all(sources.map((source) => queryRows(context, extentSql(source))))).flat();
+  const some = found.filter((row) => row.number(0) > 0);
+  const extent =
+    some.length === 0
+      ? { spanCount: 0, firstSecond: 0, lastSecond: 0 }
+      : {
+          spanCount: some.reduce((sum, row) => sum + row.number(0), 0),
+          firstSecond: Math.min(...some.map((row) => row.number(1))),
+          lastSecond: Math.max(...some.map((row) => row.number(2))),
+        };
   lastExtents.set(context.engine, { extent, askedAtMs });
   return extent;
 }
+
+const ALL_STORED: SpanSource = { table: 'throughline.spans', conditions: [] };
+const ALL_FRESH: SpanSource = { table: 'throughline.spans_fresh', conditions: [] };
 
 /**
  * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has been

@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceSearch } from './search.ts';
-import { candidatesSql, searchTraces } from './search.ts';
+import { candidatesSql } from './candidates.ts';
+import { searchTraces } from './search.ts';
+import { STORED } from './span-sources.ts';
 import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
@@ -80,6 +82,7 @@ describe('searchTraces', () => {
         hasRoot: true,
         startTimeUnixNano: String(root.startNs),
         durationNs: '99',
+        extentNs: '1000001',
         spanCount: 3,
         errorCount: 1,
         services: [
@@ -222,8 +225,11 @@ describe('candidatesSql', () => {
     } as const;
     const search = { ...EVERYTHING, filter, minDurationNs: 5_000_000n, maxDurationNs: 9_000_000n };
     const window = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 59_999_999_999n };
-    const after = { startTimeUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
-    await expect(candidatesSql(EVERYTHING, window, null, 21)).toMatchFileSnapshot('snapshots/candidates-newest.sql');
-    await expect(candidatesSql(search, window, after, 21)).toMatchFileSnapshot('snapshots/candidates-filtered.sql');
+    const question = { window, crossing: null, after: null, limit: 21 };
+    const newest = candidatesSql(EVERYTHING, STORED, [], question, true);
+    await expect(newest).toMatchFileSnapshot('snapshots/candidates-newest.sql');
+    const after = { matchUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
+    const filtered = candidatesSql(search, STORED, [], { ...question, after, crossing: TEST_START_NS }, true);
+    await expect(filtered).toMatchFileSnapshot('snapshots/candidates-filtered.sql');
   });
 });

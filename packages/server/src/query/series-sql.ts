@@ -1,7 +1,9 @@
-import { BUCKETS_AN_OCTAVE, IS_REQUEST } from '../storage/rollups.ts';
+import { BUCKETS_PER_OCTAVE, IS_REQUEST, OPERATION_NAME, SERVICE_NAME } from '../storage/rollups.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { TimeRange } from './rows.ts';
-import { startConditions, where } from './rows.ts';
+import { IN_TENANT, startConditions, where } from './rows.ts';
+import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 
 /** Requests over time: SERVER and CONSUMER spans, and those whose parent is missing or remote. */
 export interface SeriesQuestion {
@@ -17,9 +19,9 @@ export interface SeriesQuestion {
 }
 
 /** One more than is answered tells whether there are more. */
-export function seriesNamesSql(question: SeriesQuestion): string {
+export function seriesNamesSql(view: SpanView, question: SeriesQuestion): string {
   return `SELECT service_name, grouped
-FROM (${unionOf(question, null, ['service_name', 'grouped'], namesOf)})
+FROM (${unionOf(view, question, null, ['service_name', 'grouped'], namesOf)})
 GROUP BY service_name, grouped
 ORDER BY greatest(sum(w), toFloat64(sum(c))) DESC, service_name, grouped
 LIMIT ${question.seriesMax + 1}`;
@@ -27,27 +29,25 @@ LIMIT ${question.seriesMax + 1}`;
 
 /** `n` are rows of spans, `w` their weights, `c` what the SDKs have counted, `q` and `c_q` buckets at three quantiles of both. */
 export function seriesSql(
+  view: SpanView,
   question: SeriesQuestion,
   names: readonly (readonly [service: string, operation: string])[] | null,
   rowsMax: number,
 ): string {
   return `SELECT service_name, grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
   sum(c), sum(c_errors), sumForEach(c_q)
-FROM (${unionOf(question, names, ['service_name', 'grouped', 'slot'], stepsOf)})
+FROM (${unionOf(view, question, names, ['service_name', 'grouped', 'slot'], stepsOf)})
 GROUP BY service_name, grouped, slot
 ORDER BY service_name, grouped, slot
 LIMIT ${rowsMax}`;
 }
 
-/** Columns of a table of requests, or expressions. */
+/** Where requests are read from: rows with a service_name, an operation, a time, whether they failed, and a bucket of durations. */
 interface RequestTable {
-  readonly name: string;
-  readonly service: string;
-  readonly operation: string;
-  readonly time: string;
+  readonly from: string;
+  readonly conditions: readonly string[];
   readonly isError: string;
-  readonly bucket: string;
-  /** Rows of spans and their weight; null where the SDKs have counted. */
+  /** Rows of spans; null where the SDKs have counted. */
   readonly rows: string | null;
   /** What the requests weigh. */
   readonly weight: string;
@@ -57,14 +57,14 @@ interface RequestTable {
 const WEIGHT_SCALE = 8;
 const QUANTILES = '(0.5, 0.9, 0.99)';
 
-function stepsOf({ isError, bucket, rows, weight }: RequestTable): string {
+function stepsOf({ isError, rows, weight }: RequestTable): string {
   const noQuantiles = 'arrayResize([toUInt16(0)], 3)';
   if (rows === null) {
     return `${none('n')}, toFloat64(0) AS w, toFloat64(0) AS w_errors, ${noQuantiles} AS q,
-      ${sums(weight, 'c', isError)}, quantilesExactWeighted${QUANTILES}(${bucket}, ${weight}) AS c_q`;
+      ${sums(weight, 'c', isError)}, quantilesExactWeighted${QUANTILES}(bucket, ${weight}) AS c_q`;
   }
   return `${sums(rows, 'n', isError)}, ${sums(weight, 'w', isError)},
-      quantilesExactWeighted${QUANTILES}(${bucket}, toUInt64(round(${weight} * ${WEIGHT_SCALE}))) AS q,
+      quantilesExactWeighted${QUANTILES}(bucket, toUInt64(round(${weight} * ${WEIGHT_SCALE}))) AS q,
       ${none('c')}, ${noQuantiles} AS c_q`;
 }
 
@@ -81,27 +81,28 @@ function namesOf({ rows, weight }: RequestTable): string {
 }
 
 /**
- * Whole hours come from the tables of hours, whole minutes from those of minutes, shorter steps from the spans. Each table is grouped on its
+ * Whole hours come from the tables of hours, whole minutes from those of minutes, shorter steps from the spans. Each is grouped on its
  * own: what is left of it is small.
  */
 function unionOf(
+  view: SpanView,
   question: SeriesQuestion,
   names: readonly (readonly [service: string, operation: string])[] | null,
   keys: readonly ('service_name' | 'grouped' | 'slot')[],
   values: (table: RequestTable) => string,
 ): string {
-  return tablesOf(question)
+  return tablesOf(view, question)
     .map((table) => {
       const key = {
-        service_name: `${dictionary(table, table.service)} AS service_name`,
-        grouped: `${question.groupBy === 'operation' ? dictionary(table, table.operation) : "''"} AS grouped`,
-        slot: `intDiv(toUInt32(${table.time}), ${question.stepSeconds}) * ${question.stepSeconds} AS slot`,
+        service_name: `${dictionary(table, 'service_name')} AS service_name`,
+        grouped: `${question.groupBy === 'operation' ? dictionary(table, 'operation') : "''"} AS grouped`,
+        slot: `intDiv(toUInt32(time), ${question.stepSeconds}) * ${question.stepSeconds} AS slot`,
       };
       return `
     SELECT ${keys.map((name) => key[name]).join(', ')},
       ${values(table)}
-    FROM throughline.${table.name}
-    ${where([...rangeConditions(question, table), ...named(table.service, table.operation, question, names)])}
+    FROM ${table.from}
+    ${where([...table.conditions, ...named(question, names)])}
     GROUP BY ${keys.join(', ')}
   `;
     })
@@ -113,50 +114,51 @@ function dictionary({ rows }: RequestTable, column: string): string {
   return rows === null ? `toLowCardinality(${column})` : column;
 }
 
-function tablesOf({ stepSeconds }: SeriesQuestion): RequestTable[] {
-  const unit = stepSeconds % 3_600 === 0 ? 'hour' : stepSeconds % 60 === 0 ? 'minute' : null;
+function tablesOf(view: SpanView, question: SeriesQuestion): RequestTable[] {
+  const { stepSeconds, fromSecond, toSecond } = question;
+  const ofSpans = { isError: 'is_error = 1', rows: 'spans', weight: 'weight', conditions: [] };
+  const unit = stepSeconds % 3_600 === 0 ? '1h' : stepSeconds % 60 === 0 ? '1m' : null;
   if (unit === null) {
-    return [
-      {
-        name: 'spans',
-        service: 'service',
-        operation: 'name',
-        time: 'start_s',
-        isError: 'status_code = 2',
-        bucket: `toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_AN_OCTAVE}))`,
-        rows: 'toUInt64(1)',
-        weight: 'sampling_weight',
-      },
-    ];
+    return [{ ...ofSpans, from: oneOf(spanSources(view).map((source) => requestsOf(source, question))) }];
   }
-  const columns = { service: 'service_name', operation: 'operation', time: unit, bucket: 'bucket' };
+  const within = [IN_TENANT, `time >= toDateTime(${fromSecond})`, `time < toDateTime(${toSecond})`];
+  const uncounted = uncountedSources(view).map((source) => requestsOf(source, question));
+  const counted = `
+      SELECT service_name, operation, time, is_error, bucket, spans, weight
+      FROM throughline.request_${unit}
+      ${where(within)}`;
   return [
-    { ...columns, name: `request_${unit}s`, isError: 'is_error = 1', rows: 'spans', weight: 'weight' },
-    { ...columns, name: `counted_${unit}s`, isError: 'status = 2', rows: null, weight: 'requests' },
+    uncounted.length === 0
+      ? { ...ofSpans, from: `throughline.request_${unit}`, conditions: within }
+      : { ...ofSpans, from: oneOf([counted, ...uncounted]) },
+    { from: `throughline.counted_${unit}`, conditions: within, isError: 'status = 2', rows: null, weight: 'requests' },
   ];
 }
 
-function rangeConditions(question: SeriesQuestion, { name, time }: RequestTable): string[] {
-  if (name === 'spans') return [...startConditions(rangeOf(question)), IS_REQUEST];
-  return [`${time} >= toDateTime(${question.fromSecond})`, `${time} < toDateTime(${question.toSecond})`];
+/** Spans as rows of a table of requests. */
+function requestsOf({ table, conditions }: SpanSource, question: SeriesQuestion): string {
+  return `
+      SELECT ${SERVICE_NAME}, ${OPERATION_NAME} AS operation, start_s AS time, status_code = 2 AS is_error,
+        toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_PER_OCTAVE})) AS bucket, toUInt64(1) AS spans, sampling_weight AS weight
+      FROM ${table}
+      ${where([...conditions, ...startConditions(rangeOf(question)), IS_REQUEST])}`;
+}
+
+function oneOf(selects: readonly string[]): string {
+  return `(${selects.join('\n      UNION ALL')}\n    )`;
 }
 
 function named(
-  serviceColumn: string,
-  operationColumn: string,
   { service, operation, groupBy }: SeriesQuestion,
   names: readonly (readonly [service: string, operation: string])[] | null,
 ): string[] {
+  const pairs = groupBy === 'operation' ? '(service_name, operation)' : "(service_name, '')";
   return [
-    ...(service === null ? [] : [`${serviceColumn} = ${sqlString(service)}`]),
-    ...(operation === null ? [] : [`${operationColumn} = ${sqlString(operation)}`]),
+    ...(service === null ? [] : [`service_name = ${sqlString(service)}`]),
+    ...(operation === null ? [] : [`operation = ${sqlString(operation)}`]),
     ...(names === null
       ? []
-      : groupBy === 'service'
-        ? [`${serviceColumn} IN (${names.map(([name]) => sqlString(name)).join(', ')})`]
-        : [
-            `(${serviceColumn}, ${operationColumn}) IN (${names.map((pair) => `(${pair.map(sqlString).join(', ')})`).join(', ')})`,
-          ]),
+      : [`${pairs} IN (${names.map((pair) => `(${pair.map(sqlString).join(', ')})`).join(', ')})`]),
   ];
 }
 

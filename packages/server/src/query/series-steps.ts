@@ -1,5 +1,5 @@
 import type { Estimate, RequestSeries } from '@throughline/trace';
-import { BUCKETS_AN_OCTAVE } from '../storage/rollups.ts';
+import { BUCKETS_PER_OCTAVE } from '../storage/rollups.ts';
 import { effectiveNumber, errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import type { JsonRow } from './rows.ts';
 import { pointsOf, type SeriesQuestion } from './series-sql.ts';
@@ -140,7 +140,7 @@ function setPercentiles(series: Steps, point: number, buckets: JsonRow, isP99Kno
 
 /** The duration in the middle of a bucket, in nanoseconds. */
 function middleOf(bucket: number): string {
-  return String(Math.round(2 ** ((bucket + 0.5) / BUCKETS_AN_OCTAVE)));
+  return String(Math.round(2 ** ((bucket + 0.5) / BUCKETS_PER_OCTAVE)));
 }
 
 function sum(values: readonly number[]): number {

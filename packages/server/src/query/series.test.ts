@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import { findSeries } from './series.ts';
 import { seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
 import type { StoredSpan, TestStore } from './testing/test-store.ts';
@@ -98,14 +99,23 @@ describe('findSeries', () => {
   });
 
   it('asks in SQL as written here', async () => {
-    await expect(seriesNamesSql(HOURLY)).toMatchFileSnapshot('snapshots/series-names.sql');
+    await expect(seriesNamesSql(ALL_COUNTED.view(), HOURLY)).toMatchFileSnapshot('snapshots/series-names.sql');
     const question = { ...HOURLY, groupBy: 'operation', service: "o'brien", stepSeconds: 60 } as const;
-    await expect(seriesSql(question, [["o'brien", 'x']], 100)).toMatchFileSnapshot('snapshots/series-minutes.sql');
-    await expect(seriesSql({ ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
+    await expect(seriesSql(LIVE, question, [["o'brien", 'x']], 100)).toMatchFileSnapshot(
+      'snapshots/series-minutes.sql',
+    );
+    await expect(seriesSql(LIVE, { ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
       'snapshots/series-spans.sql',
     );
   });
 });
+
+/** While some spans are fresh and some not counted. */
+const LIVE: SpanView = {
+  ...ALL_COUNTED.view(),
+  fresh: [{ first: 7, last: 9 }],
+  uncounted: { countedUntil: 3, seconds: { first: HOUR, last: HOUR + 60 } },
+};
 
 /** In the first minute of the hour, with durations in the bucket of 1 ms. */
 const counted = (service: string, operation: string, status: number, requests: number, minute = 0): string =>
@@ -126,8 +136,9 @@ describe('findSeries where the SDKs have counted', () => {
   let store: TestStore;
   beforeAll(async () => {
     store = await openTestStore();
-    await store.context.engine.command(`INSERT INTO throughline.counted_minutes SELECT * FROM VALUES(
-'minute DateTime, service_name String, operation String, kind UInt8, status UInt8, bucket UInt16, requests UInt64, duration_sum_ns Float64',
+    await store.context.engine
+      .command(`INSERT INTO throughline.counted_1m (time, service_name, operation, kind, status, bucket, requests, duration_sum_ns) SELECT * FROM VALUES(
+'time DateTime, service_name String, operation String, kind UInt8, status UInt8, bucket UInt16, requests UInt64, duration_sum_ns Float64',
 ${[
   counted('web', 'GET /', 0, 950),
   counted('web', 'GET /', 2, 50),

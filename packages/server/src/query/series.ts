@@ -1,5 +1,6 @@
 import type { RequestSeries } from '@throughline/trace';
-import { type JsonRow, type QueryContext, queryRows } from './rows.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
+import { type JsonRow, type QueryContext, queryRows, withRollups } from './rows.ts';
 import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
 import { seriesFrom } from './series-steps.ts';
 import { findWeights, type Weights } from './weights.ts';
@@ -17,15 +18,24 @@ export type CountedUntil = (service: string) => number;
  * Steps without a request have counts of 0 and null for each percentile. Of a step that ends after `countedUntil` counts may be
  * missing: they do not answer for it, but as the least that there was.
  */
-export async function findSeries(
+export function findSeries(
   context: QueryContext,
+  question: SeriesQuestion,
+  countedUntil: CountedUntil,
+): Promise<SeriesAnswer> {
+  return withRollups(context, (view) => findSeriesIn(context, view, question, countedUntil));
+}
+
+async function findSeriesIn(
+  context: QueryContext,
+  view: SpanView,
   question: SeriesQuestion,
   countedUntil: CountedUntil,
 ): Promise<SeriesAnswer> {
   const { seriesMax } = question;
   const rowsMax = seriesMax * pointsOf(question);
   const [all, weights] = await Promise.all([
-    queryRows(context, seriesSql(question, null, rowsMax)),
+    queryRows(context, seriesSql(view, question, null, rowsMax)),
     findWeights(context, {
       range: rangeOf(question),
       service: question.service,
@@ -35,10 +45,10 @@ export async function findSeries(
   ]);
   // So many rows may come from more series than are wanted; which ones have the most requests is another question then.
   if (all.length === rowsMax) {
-    const names = await queryRows(context, seriesNamesSql(question));
+    const names = await queryRows(context, seriesNamesSql(view, question));
     if (names.length > seriesMax) {
       const shown = names.slice(0, seriesMax).map((row) => [row.text(0), row.text(1)] as const);
-      const rows = await queryRows(context, seriesSql(question, shown, rowsMax));
+      const rows = await queryRows(context, seriesSql(view, question, shown, rowsMax));
       return { series: seriesOf(question, rows, weights, countedUntil), truncated: true };
     }
   }

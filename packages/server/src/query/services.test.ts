@@ -1,14 +1,16 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spansSinceSql } from './newest-traces.ts';
-import { EXTENT_SQL } from './search-windows.ts';
+import { ALL_COUNTED } from '../storage/span-visibility.ts';
+import { extentSql } from './search-windows.ts';
+import { STORED } from './span-sources.ts';
 import { findOperations, findServices, operationsSql, servicesSql } from './services.ts';
 import { prng } from './testing/prng.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { weightsSql } from './weights.ts';
 import { spanCountsSql, traceSummariesSql } from './trace-summary.ts';
-import { anySpanSql, traceTimesSql } from './trace-times.ts';
+import { traceTimesSql } from './trace-times.ts';
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
 
@@ -153,18 +155,20 @@ describe('ranges that are longer than a step of the rollup', () => {
 describe('the SQL of the smaller questions', () => {
   it('reads as written here', async () => {
     const range = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 1n };
+    const view = ALL_COUNTED.view();
     const ids = ['ab'.repeat(16), 'cd'.repeat(16)];
-    await expect(servicesSql(ALWAYS)).toMatchFileSnapshot('snapshots/services.sql');
-    await expect(operationsSql("o'brien", range)).toMatchFileSnapshot('snapshots/operations.sql');
+    await expect(servicesSql(view, ALWAYS)).toMatchFileSnapshot('snapshots/services.sql');
+    await expect(operationsSql(view, "o'brien", range)).toMatchFileSnapshot('snapshots/operations.sql');
     const weights = { range, service: "o'brien", groupBy: 'operation', of: 'requests' } as const;
     await expect(weightsSql(weights)).toMatchFileSnapshot('snapshots/weights.sql');
-    await expect(traceSummariesSql(ids)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
-    const within = { first: 1_700_000_000, last: 1_700_000_010 };
-    await expect(traceSummariesSql(ids, within)).toMatchFileSnapshot('snapshots/trace-summaries-within.sql');
-    await expect(spansSinceSql(1_700_000_000, 100)).toMatchFileSnapshot('snapshots/spans-since.sql');
-    await expect(anySpanSql('ab'.repeat(16))).toMatchFileSnapshot('snapshots/any-span.sql');
+    const within = [
+      { first: 1_700_000_000, last: 1_700_000_010 },
+      { first: 1_700_000_100, last: 1_700_000_110 },
+    ];
+    await expect(traceSummariesSql(STORED, ids, within)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
+    await expect(spansSinceSql(STORED, 1_700_000_000, 100)).toMatchFileSnapshot('snapshots/spans-since.sql');
     await expect(traceTimesSql(ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
-    await expect(EXTENT_SQL).toMatchFileSnapshot('snapshots/stored-extent.sql');
-    await expect(spanCountsSql(ids)).toMatchFileSnapshot('snapshots/span-counts.sql');
+    await expect(extentSql(STORED)).toMatchFileSnapshot('snapshots/stored-extent.sql');
+    await expect(spanCountsSql(STORED, ids, within)).toMatchFileSnapshot('snapshots/span-counts.sql');
   });
 });

@@ -1,9 +1,12 @@
 import type { OperationSummary, ServiceSummary } from '@throughline/trace';
+import { OPERATION_NAME, OTHER, SERVICE_NAME } from '../storage/rollups.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import { errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import { rollupRange } from './rollup-range.ts';
 import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
-import { queryRows, where } from './rows.ts';
+import { IN_TENANT, queryRows, where, withRollups } from './rows.ts';
+import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import { findWeights } from './weights.ts';
 
 /**
@@ -11,10 +14,12 @@ import { findWeights } from './weights.ts';
  * limits of the rollups are counted as `(other)`.
  */
 export async function findServices(context: QueryContext, range: TimeRange): Promise<ServiceSummary[]> {
-  const [rows, weights] = await Promise.all([
-    queryRows(context, servicesSql(range)),
-    findWeights(context, { range, service: null, groupBy: 'service', of: 'spans' }),
-  ]);
+  const [rows, weights] = await withRollups(context, (view) =>
+    Promise.all([
+      queryRows(context, servicesSql(view, range)),
+      findWeights(context, { range, service: null, groupBy: 'service', of: 'spans' }),
+    ]),
+  );
   return rows.map((row) => ({
     name: row.text(0),
     spanCount: row.number(1),
@@ -34,10 +39,12 @@ export async function findOperations(
   service: string,
   range: TimeRange,
 ): Promise<OperationSummary[]> {
-  const [rows, weights] = await Promise.all([
-    queryRows(context, operationsSql(service, range)),
-    findWeights(context, { range, service, groupBy: 'operation', of: 'spans' }),
-  ]);
+  const [rows, weights] = await withRollups(context, (view) =>
+    Promise.all([
+      queryRows(context, operationsSql(view, service, range)),
+      findWeights(context, { range, service, groupBy: 'operation', of: 'spans' }),
+    ]),
+  );
   return rows.map((row) => ({
     name: row.text(0),
     spanCount: row.number(1),
@@ -52,37 +59,47 @@ function worthOf(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estima
   return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(row.number(4), weighed) };
 }
 
-export function servicesSql(range: TimeRange): string {
+export function servicesSql(view: SpanView, range: TimeRange): string {
   return `SELECT service_name, sum(n), sum(n_errors), sum(w), sum(w_errors), uniqExact(operation),
   toString(min(first)), toString(max(last))
-FROM (${operationCounts(range, null)})
+FROM (${operationCounts(view, range, null)})
 GROUP BY service_name
 ORDER BY service_name`;
 }
 
-export function operationsSql(service: string, range: TimeRange): string {
+export function operationsSql(view: SpanView, service: string, range: TimeRange): string {
   return `SELECT operation, sum(n), sum(n_errors), sum(w), sum(w_errors)
-FROM (${operationCounts(range, service)})
+FROM (${operationCounts(view, range, service)})
 GROUP BY operation
 ORDER BY operation`;
 }
 
 const QUARTER_SECONDS = 900;
 
+/** For the primary key; what it counts as in the end depends on the limits of the rollups. */
+function mayCountAs(service: string): string {
+  const named = `service = ${sqlString(service)}`;
+  return service === OTHER ? `(${named} OR rollup_other >= 2)` : named;
+}
+
 /** A row for each service and operation, or several that add up. */
-function operationCounts(range: TimeRange, service: string | null): string {
-  const { rollup, spans } = rollupRange(range, 'quarter', QUARTER_SECONDS);
+function operationCounts(view: SpanView, range: TimeRange, service: string | null): string {
+  const { rollup, whole, edges } = rollupRange(range, 'time', QUARTER_SECONDS);
   const fromRollup = (conditions: readonly string[]): string => `
   SELECT service_name, operation, sum(spans) AS n, sum(errors) AS n_errors, sum(weight) AS w, sum(error_weight) AS w_errors,
     minMerge(first_ns) AS first, maxMerge(last_ns) AS last
-  FROM throughline.operation_quarters
-  ${where([...(service === null ? [] : [`service_name = ${sqlString(service)}`]), ...conditions])}
+  FROM throughline.operation_15m
+  ${where([IN_TENANT, ...(service === null ? [] : [`service_name = ${sqlString(service)}`]), ...conditions])}
   GROUP BY service_name, operation`;
-  const fromSpans = (conditions: readonly string[]): string => `
-  SELECT service AS service_name, name AS operation, count() AS n, countIf(status_code = 2) AS n_errors,
+  const fromSpans = ({ table, conditions: ofSource }: SpanSource, conditions: readonly string[]): string => `
+  SELECT ${SERVICE_NAME}, ${OPERATION_NAME} AS operation, count() AS n, countIf(status_code = 2) AS n_errors,
     sum(sampling_weight) AS w, sumIf(sampling_weight, status_code = 2) AS w_errors, min(start_ns) AS first, max(start_ns) AS last
-  FROM throughline.spans
-  ${where([...(service === null ? [] : [`service = ${sqlString(service)}`]), ...conditions])}
-  GROUP BY service_name, operation`;
-  return `${[...(rollup === null ? [] : [fromRollup(rollup)]), ...spans.map(fromSpans)].join('\n  UNION ALL')}\n`;
+  FROM ${table}
+  ${where([...ofSource, ...(service === null ? [] : [mayCountAs(service)]), ...conditions])}
+  GROUP BY service_name, operation${service === null ? '' : `\n  HAVING service_name = ${sqlString(service)}`}`;
+  return `${[
+    ...(rollup === null ? [] : [fromRollup(rollup)]),
+    ...(whole === null ? [] : uncountedSources(view).map((source) => fromSpans(source, whole))),
+    ...edges.flatMap((conditions) => spanSources(view).map((source) => fromSpans(source, conditions))),
+  ].join('\n  UNION ALL')}\n`;
 }

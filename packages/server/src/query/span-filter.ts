@@ -1,11 +1,12 @@
 import { StatusCode } from '@throughline/trace';
+import { ATTRIBUTE_HASHES } from '../storage/schema.ts';
 import { sqlString } from '../storage/sql.ts';
 
 type SpanStatus = 'error' | 'ok' | 'unset';
 
 export interface Tag {
   readonly key: string;
-  /** Compared with the attribute's text: `true`, `42`, `0.5`, or the string itself. */
+  /** Compared with the attribute's text: `true`, `42`, `0.5`, or the string itself; of an array with that of each element. */
   readonly value: string;
 }
 
@@ -14,7 +15,7 @@ export interface SpanFilter {
   readonly service: string | null;
   readonly operation: string | null;
   readonly status: SpanStatus | null;
-  /** Each is an attribute of the span or of its resource. */
+  /** Each is an attribute of the span, of its resource, of its scope or of one of its events. */
   readonly tags: readonly Tag[];
 }
 
@@ -31,23 +32,35 @@ export function fieldConditions({ service, operation, status }: SpanFilter): str
   ];
 }
 
+/** Whose attributes are looked at: a span's own, its resource's, its scope's, and those of its events. */
+const PREFIXES = ['attrs', 'res', 'scope', 'ev'] as const;
+
+type Prefix = (typeof PREFIXES)[number];
+
+/** Lets the index of all attributes leave granules out; it is never computed. */
+export function attributeHint({ key, value }: Tag): string {
+  return `indexHint(has(${ATTRIBUTE_HASHES}, cityHash64(${sqlString(key)}, ${sqlString(value)})))`;
+}
+
 /** The conditions on attributes, which are the bulk of a span. */
 export function tagConditions({ tags }: Pick<SpanFilter, 'tags'>): string[] {
-  return tags.map((tag) => `(${(['attrs', 'res'] as const).map((prefix) => whole(prefix, tag)).join(' OR ')})`);
+  return tags.map((tag) => `(${PREFIXES.map((prefix) => hasAttribute(prefix, tag)).join(' OR ')})`);
 }
 
-/** `has` alone is what the bloom filters on the values answer; it skips most granules before keys are compared. */
-function whole(prefix: Prefix, tag: Tag): string {
-  return `${hasValue(prefix, tag)} AND ${hasAttribute(prefix, tag)}`;
+function hasAttribute(prefix: Prefix, { key, value }: Tag): string {
+  const [k, v] = [sqlString(key), sqlString(value)];
+  const whole = `arrayExists((k, v) -> k = ${k} AND v = ${v}, ${prefix}_k, ${prefix}_v)`;
+  if (prefix !== 'attrs') return whole;
+  return `${whole} OR has(attrs_t, 6) AND arrayExists((k, v, t) -> t = 6 AND k = ${k} AND (${elements('v', value)}), attrs_k, attrs_v, attrs_t)`;
 }
 
-/** Attributes of the span, or of its resource. */
-type Prefix = 'attrs' | 'res';
-
-export function hasValue(prefix: Prefix, { value }: Tag): string {
-  return `has(${prefix}_v, ${sqlString(value)})`;
-}
-
-export function hasAttribute(prefix: Prefix, { key, value }: Tag): string {
-  return `arrayExists((k, v) -> k = ${sqlString(key)} AND v = ${sqlString(value)}, ${prefix}_k, ${prefix}_v)`;
+/** Whether the OTLP JSON of an array has an element with this text. */
+function elements(array: string, value: string): string {
+  const texts = [
+    `{"stringValue":${JSON.stringify(value)}}`,
+    ...(/^-?\d+$/.test(value) ? [`{"intValue":"${value}"}`] : []),
+    ...(/^(?:true|false)$/.test(value) ? [`{"boolValue":${value}}`] : []),
+    ...(/^-?[\d.]+(?:e[+-]?\d+)?$/.test(value) ? [`{"doubleValue":${value}}`] : []),
+  ];
+  return texts.map((text) => `position(${array}, ${sqlString(text)}) > 0`).join(' OR ');
 }

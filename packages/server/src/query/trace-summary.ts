@@ -1,31 +1,38 @@
 import type { TraceSummary } from '@throughline/trace';
+import type { Seconds, SpanView } from '../storage/span-visibility.ts';
 import { sqlHex } from '../storage/sql.ts';
-import type { JsonRow, QueryContext } from './rows.ts';
-import { queryRows } from './rows.ts';
-import type { Seconds } from './trace-times.ts';
-import { allWithin, ofTraces, ofTracesWithin } from './trace-times.ts';
+import { where, withView, type JsonRow, type QueryContext } from './rows.ts';
+import { querySources, type SpanSource } from './span-sources.ts';
+import { allWithin, idIn, ofTracesWithin, secondsOfTraces } from './trace-times.ts';
 
 /** A summary of all stored spans of a trace; its headline is another matter. */
 export type StoredTraceSummary = Omit<TraceSummary, 'headline'>;
 
+export interface SummarisedTrace {
+  readonly trace: StoredTraceSummary;
+  /** The end of the span that ends last, in nanoseconds since the epoch. */
+  readonly lastEndNs: bigint;
+}
+
 /**
- * By trace id; an id of which nothing is stored has no entry. Where it is told within which seconds the spans of the traces
+ * By trace id; an id of which nothing is known has no entry. Where it is told within which seconds the spans of the traces
  * probably start, these are looked at while it is found out whether that is so.
  */
 export async function findTraceSummaries(
   context: QueryContext,
+  view: SpanView,
   traceIds: readonly string[],
   probably: Seconds | null = null,
-): Promise<Map<string, StoredTraceSummary>> {
+): Promise<Map<string, SummarisedTrace>> {
   if (traceIds.length === 0) return new Map();
+  const summariesWithin = (within: readonly Seconds[]): Promise<JsonRow[]> =>
+    querySources(context, view, (source) => traceSummariesSql(source, traceIds, within));
   if (probably !== null) {
-    const [rows, isAll] = await Promise.all([
-      queryRows(context, traceSummariesSql(traceIds, probably)),
-      allWithin(context, traceIds, probably),
-    ]);
+    const within = view.uncounted === null ? [probably] : [probably, view.uncounted.seconds];
+    const [rows, isAll] = await Promise.all([summariesWithin(within), allWithin(context, traceIds, within)]);
     if (isAll) return summariesOf(rows);
   }
-  return summariesOf(await queryRows(context, traceSummariesSql(traceIds)));
+  return summariesOf(await summariesWithin(await secondsOfTraces(context, view, traceIds)));
 }
 
 /** The spans of one trace and one service. A position sorts as (start, id) does; '' where there is no root. */
@@ -35,52 +42,105 @@ export interface ServiceOfTrace {
   readonly errorCount: number;
   readonly lastEndNs: bigint;
   readonly first: { readonly position: string; readonly name: string };
-  readonly root: { readonly position: string; readonly name: string; readonly durationNs: string };
+  readonly root: Root | null;
 }
 
-function summariesOf(rows: readonly JsonRow[]): Map<string, StoredTraceSummary> {
-  const traces = new Map<string, ServiceOfTrace[]>();
-  for (const row of rows) {
-    const traceId = row.text(0);
-    const services = traces.get(traceId) ?? [];
-    traces.set(traceId, services);
-    services.push({
-      service: row.text(1),
-      spanCount: row.number(2),
-      errorCount: row.number(3),
-      lastEndNs: row.bigint(4),
-      first: { position: row.text(5), name: row.text(6) },
-      root: { position: row.text(7), name: row.text(8), durationNs: row.text(9) },
-    });
-  }
-  return new Map(Array.from(traces, ([traceId, services]) => [traceId, summaryOf(traceId, services)]));
+/** Of several, the longest one stands for the trace; among those, the one with the lowest id. */
+export interface Root {
+  readonly durationNs: bigint;
+  readonly startNs: bigint;
+  /** Hex. */
+  readonly spanId: string;
+  readonly name: string;
 }
 
-export function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): StoredTraceSummary {
-  const first = earliest(services, 'first');
-  const rooted = services.filter(({ root }) => root.position !== '');
-  const hasRoot = rooted.length > 0;
-  const root = hasRoot ? earliest(rooted, 'root') : first;
-  const startNs = BigInt(`0x${first.first.position.slice(0, START_DIGITS)}`);
-  const lastEndNs = services.reduce((last, { lastEndNs: end }) => (end > last ? end : last), 0n);
+function summariesOf(rows: readonly JsonRow[]): Map<string, SummarisedTrace> {
+  const traces = new Map<string, Map<string, ServiceOfTrace>>();
+  for (const row of rows) addService(traces, row.text(0), serviceOf(row));
+  return summariesOfServices(traces);
+}
+
+function serviceOf(row: JsonRow): ServiceOfTrace {
+  const root = row.text(7);
   return {
+    service: row.text(1),
+    spanCount: row.number(2),
+    errorCount: row.number(3),
+    lastEndNs: row.bigint(4),
+    first: { position: row.text(5), name: row.text(6) },
+    root:
+      root === ''
+        ? null
+        : {
+            durationNs: BigInt(`0x${root.slice(0, NUMBER_DIGITS)}`),
+            spanId: invertedHex(root.slice(NUMBER_DIGITS)),
+            name: row.text(8),
+            startNs: row.bigint(9),
+          },
+  };
+}
+
+export function addService(
+  traces: Map<string, Map<string, ServiceOfTrace>>,
+  traceId: string,
+  service: ServiceOfTrace,
+): void {
+  const services = traces.get(traceId) ?? new Map<string, ServiceOfTrace>();
+  traces.set(traceId, services);
+  const known = services.get(service.service);
+  services.set(service.service, known === undefined ? service : together(known, service));
+}
+
+export function summariesOfServices(
+  traces: ReadonlyMap<string, ReadonlyMap<string, ServiceOfTrace>>,
+): Map<string, SummarisedTrace> {
+  return new Map(Array.from(traces, ([traceId, services]) => [traceId, summaryOf(traceId, [...services.values()])]));
+}
+
+function together(a: ServiceOfTrace, b: ServiceOfTrace): ServiceOfTrace {
+  return {
+    service: a.service,
+    spanCount: a.spanCount + b.spanCount,
+    errorCount: a.errorCount + b.errorCount,
+    lastEndNs: b.lastEndNs > a.lastEndNs ? b.lastEndNs : a.lastEndNs,
+    first: b.first.position < a.first.position ? b.first : a.first,
+    root: longer(a.root, b.root),
+  };
+}
+
+function longer(a: Root | null, b: Root | null): Root | null {
+  if (a === null || b === null) return a ?? b;
+  if (a.durationNs !== b.durationNs) return a.durationNs > b.durationNs ? a : b;
+  return a.spanId <= b.spanId ? a : b;
+}
+
+function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): SummarisedTrace {
+  const first = services.reduce((a, b) => (placeOf(b) < placeOf(a) ? b : a));
+  const root = services.reduce<Root | null>((longest, service) => longer(longest, service.root), null);
+  const rooted = services.find((service) => service.root !== null && service.root === root);
+  const firstNs = BigInt(`0x${first.first.position.slice(0, NUMBER_DIGITS)}`);
+  const lastEndNs = services.reduce((last, { lastEndNs: end }) => (end > last ? end : last), 0n);
+  const extentNs = lastEndNs - firstNs;
+  const trace = {
     traceId,
-    rootService: root.service,
-    rootOperation: hasRoot ? root.root.name : root.first.name,
-    hasRoot,
-    startTimeUnixNano: String(startNs),
-    durationNs: hasRoot ? root.root.durationNs : String(lastEndNs - startNs),
+    rootService: (rooted ?? first).service,
+    rootOperation: root === null ? first.first.name : root.name,
+    hasRoot: root !== null,
+    // One clock that is off must not say when the trace was: its root's does.
+    startTimeUnixNano: String(root === null ? firstNs : root.startNs),
+    durationNs: String(root === null ? extentNs : root.durationNs),
+    extentNs: String(extentNs),
     spanCount: sum(services, 'spanCount'),
     errorCount: sum(services, 'errorCount'),
     services: services
       .map(({ service, spanCount, errorCount }) => ({ name: service, spanCount, errorCount }))
       .toSorted((a, b) => b.spanCount - a.spanCount || (a.name < b.name ? -1 : 1)),
   };
+  return { trace, lastEndNs };
 }
 
-function earliest(services: readonly ServiceOfTrace[], which: 'first' | 'root'): ServiceOfTrace {
-  const positionOf = (service: ServiceOfTrace): string => `${service[which].position} ${service.service}`;
-  return services.reduce((a, b) => (positionOf(b) < positionOf(a) ? b : a));
+function placeOf({ first, service }: ServiceOfTrace): string {
+  return `${first.position} ${service}`;
 }
 
 function sum(services: readonly ServiceOfTrace[], count: 'spanCount' | 'errorCount'): number {
@@ -93,33 +153,76 @@ export const IS_ROOT = `parent_span_id = ${sqlHex('0'.repeat(16))}`;
 /** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
 export const SPAN_DURATION = 'greatest(duration_ns, 0)';
 
-/** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. Starts are not negative. */
-const POSITION = "concat(substring(concat('000000000000000', hex(toUInt64(start_ns))), -16), hex(span_id))";
-export const START_DIGITS = 16;
+/** A 64-bit number as text that sorts as it does. Starts and durations are not negative. */
+function sortable(number: string): string {
+  return `substring(concat('000000000000000', hex(toUInt64(${number}))), -${NUMBER_DIGITS})`;
+}
+
+export const NUMBER_DIGITS = 16;
+
+/** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. */
+const POSITION = `concat(${sortable('start_ns')}, hex(span_id))`;
+/** … and as (duration, id), the lowest id last. */
+const LENGTH = `concat(${sortable(SPAN_DURATION)}, hex(bitNot(reinterpretAsUInt64(reverse(span_id)))))`;
+
+function invertedHex(hex: string): string {
+  return (~BigInt(`0x${hex}`) & 0xffff_ffff_ffff_ffffn).toString(16).padStart(16, '0');
+}
+
+/** A sender that repeats a request stores its spans twice; here they count once. */
+const ONCE = 'cityHash64(span_id, start_ns, kind, name)';
+
+/** Fresh spans are few: they are all looked at. */
+export function ofTracesIn(
+  table: SpanSource['table'],
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): string[] {
+  if (table !== 'throughline.spans') return [idIn(traceIds)];
+  // Nothing of them is stored.
+  return within.length === 0 ? ['0'] : ofTracesWithin(traceIds, within);
+}
 
 /** A row for each trace and service: maps of services would take the engine longer than all the rest. */
-export function traceSummariesSql(traceIds: readonly string[], within: Seconds | null = null): string {
+export function traceSummariesSql(
+  { table, conditions }: SpanSource,
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): string {
+  const found = ofTracesIn(table, traceIds, within);
   return `WITH
   ${POSITION} AS position,
+  ${LENGTH} AS length,
   ${IS_ROOT} AS is_root
-SELECT lower(hex(trace_id)), toString(service), count(), countIf(status_code = 2), toString(max(start_ns + ${SPAN_DURATION})),
+SELECT lower(hex(trace_id)), toString(service), uniqExact(${ONCE}), uniqExactIf(${ONCE}, status_code = 2), toString(max(start_ns + ${SPAN_DURATION})),
   min(position), argMin(toString(name), position),
-  minIf(position, is_root), argMinIf(toString(name), position, is_root), toString(argMinIf(${SPAN_DURATION}, position, is_root))
-FROM throughline.spans
-WHERE ${within === null ? ofTraces(traceIds) : ofTracesWithin(traceIds, within)}
+  maxIf(length, is_root), argMaxIf(toString(name), length, is_root), toString(argMaxIf(start_ns, length, is_root))
+FROM ${table}
+${where([...conditions, ...found])}
 GROUP BY trace_id, service`;
 }
 
-/** How many spans of each trace are stored; an id of which nothing is stored has no entry. */
+/** How many spans of each trace there are; an id of which nothing is known has no entry. */
 export async function findSpanCounts(context: QueryContext, traceIds: readonly string[]): Promise<Map<string, number>> {
   if (traceIds.length === 0) return new Map();
-  const rows = await queryRows(context, spanCountsSql(traceIds));
-  return new Map(rows.map((row) => [row.text(0), row.number(1)]));
+  return withView(context, async (view) => {
+    const within = await secondsOfTraces(context, view, traceIds);
+    const counts = new Map<string, number>();
+    for (const row of await querySources(context, view, (source) => spanCountsSql(source, traceIds, within))) {
+      counts.set(row.text(0), (counts.get(row.text(0)) ?? 0) + row.number(1));
+    }
+    return counts;
+  });
 }
 
-export function spanCountsSql(traceIds: readonly string[]): string {
-  return `SELECT lower(hex(trace_id)), count()
-FROM throughline.spans
-WHERE ${ofTraces(traceIds)}
+export function spanCountsSql(
+  { table, conditions }: SpanSource,
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): string {
+  const found = ofTracesIn(table, traceIds, within);
+  return `SELECT lower(hex(trace_id)), uniqExact(${ONCE})
+FROM ${table}
+${where([...conditions, ...found])}
 GROUP BY trace_id`;
 }

@@ -1,71 +1,66 @@
+import { LAST_SECOND, type Seconds, type SpanView } from '../storage/span-visibility.ts';
 import { sqlHex } from '../storage/sql.ts';
-import type { QueryContext } from './rows.ts';
-import { queryRows } from './rows.ts';
+import { IN_TENANT, queryRows, type QueryContext } from './rows.ts';
 
-/** Seconds since the epoch in which spans start, both included. */
-export interface Seconds {
-  readonly first: number;
-  readonly last: number;
-}
+export { LAST_SECOND, type Seconds };
 
 /**
- * The spans of these traces. When they started is looked up first, which leaves few granules to look at: the filter over
- * ids alone has to be asked for every granule of the store. That is done where the times of one are not known: it is not
- * stored, or its times are not yet, which are a few milliseconds behind its spans.
+ * The seconds in which the stored spans of these traces start: the filter over ids alone has to be asked for every granule of the store.
+ * Those that are not counted yet may start in the seconds of all that is not. Empty where nothing of them is stored.
  */
-export function ofTraces(traceIds: readonly string[]): string {
-  // The same subquery twice is carried out once.
-  const times = `(
-    SELECT (if(${isUnknown(traceIds)}, toDateTime(0), min(first_s)), if(${isUnknown(traceIds)}, toDateTime(toUInt32(${LAST_SECOND})), max(first_s + length_s)))
-    FROM throughline.trace_times WHERE ${idIn(traceIds)}
-  )`;
-  return `${idIn(traceIds)}
-  AND start_s >= tupleElement(${times}, 1)
-  AND start_s <= tupleElement(${times}, 2)`;
-}
-
-/** Those of the spans of these traces that start within these seconds. */
-export function ofTracesWithin(traceIds: readonly string[], { first, last }: Seconds): string {
-  return `${idIn(traceIds)}
-  AND start_s >= toDateTime(toUInt32(${first}))
-  AND start_s <= toDateTime(toUInt32(${last}))`;
-}
-
-/**
- * The seconds in which the spans of a trace start; null where none is stored. Asked for on their own: whoever waits for a trace asks
- * for it again and again, and to analyse the statement for its spans takes several times longer than these two.
- */
-export async function secondsOfTrace(context: QueryContext, traceId: string): Promise<Seconds | null> {
-  const [row] = await queryRows(context, traceTimesSql([traceId]));
-  if (row !== undefined && row.number(0) === 0) return { first: row.number(1), last: row.number(2) };
-  // Its times may not be stored yet.
-  const spans = await queryRows(context, anySpanSql(traceId));
-  return spans.length === 0 ? null : { first: 0, last: LAST_SECOND };
-}
-
-export function anySpanSql(traceId: string): string {
-  return `SELECT 1 FROM throughline.spans WHERE ${idIn([traceId])} LIMIT 1`;
-}
-
-/** Whether every span of these traces starts within these seconds; false where the times of one are not known. */
-export async function allWithin(context: QueryContext, traceIds: readonly string[], within: Seconds): Promise<boolean> {
+export async function secondsOfTraces(
+  context: QueryContext,
+  view: SpanView,
+  traceIds: readonly string[],
+): Promise<Seconds[]> {
   const [row] = await queryRows(context, traceTimesSql(traceIds));
-  return row !== undefined && row.number(0) === 0 && row.number(1) >= within.first && row.number(2) <= within.last;
+  const counted = row === undefined || row.number(0) === 0 ? [] : [{ first: row.number(1), last: row.number(2) }];
+  return joined([...counted, ...(view.uncounted === null ? [] : [view.uncounted.seconds])]);
 }
 
-export function traceTimesSql(traceIds: readonly string[]): string {
-  return `SELECT ${isUnknown(traceIds)}, toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s))
-FROM throughline.trace_times
-WHERE ${idIn(traceIds)}`;
+/** Whether every stored span of these traces starts within these seconds. */
+export async function allWithin(
+  context: QueryContext,
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): Promise<boolean> {
+  const [row] = await queryRows(context, traceTimesSql(traceIds));
+  if (row === undefined || row.number(0) === 0) return true;
+  return within.some(({ first, last }) => row.number(1) >= first && row.number(2) <= last);
 }
 
-function idIn(traceIds: readonly string[]): string {
+/** Those of the spans of these traces that start within these seconds, as conditions. */
+export function ofTracesWithin(traceIds: readonly string[], within: readonly Seconds[]): string[] {
+  return [idIn(traceIds), startsWithin(within)];
+}
+
+export function startsWithin(within: readonly Seconds[]): string {
+  const each = within.map(
+    ({ first, last }) => `start_s >= toDateTime(toUInt32(${first})) AND start_s <= toDateTime(toUInt32(${last}))`,
+  );
+  return each.length === 1 ? String(each[0]) : `(${each.join(' OR ')})`;
+}
+
+export function idIn(traceIds: readonly string[]): string {
   return `trace_id IN (${traceIds.map(sqlHex).join(', ')})`;
 }
 
-function isUnknown(traceIds: readonly string[]): string {
-  return `uniqExact(trace_id) < ${new Set(traceIds).size}`;
+export function traceTimesSql(traceIds: readonly string[]): string {
+  return `SELECT count(), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s))
+FROM throughline.trace_times
+WHERE ${IN_TENANT} AND ${idIn(traceIds)}`;
 }
 
-/** The last one that a DateTime holds. */
-export const LAST_SECOND = 0xffff_ffff;
+/** Without those that lie within another. */
+function joined(all: readonly Seconds[]): Seconds[] {
+  return all.filter(
+    (one, index) =>
+      !all.some(
+        (other, at) =>
+          at !== index &&
+          other.first <= one.first &&
+          other.last >= one.last &&
+          (at < index || other.first < one.first || other.last > one.last),
+      ),
+  );
+}

@@ -1,14 +1,16 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
-import { SPAN_COLUMNS } from '../storage/schema.ts';
+import { SPAN_FIELDS } from '../storage/schema.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { attributeColumns, rowAttributes } from './any-value.ts';
 import type { NativeBlock } from './native-columns.ts';
 import { readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
-import { EngineError, queryBytes, queryRows } from './rows.ts';
+import { EngineError, queryBytes, queryRows, where, withView } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
-import type { Seconds } from './trace-times.ts';
-import { ofTracesWithin, secondsOfTrace } from './trace-times.ts';
+import { spanSources, type SpanSource } from './span-sources.ts';
+import { ofTracesIn } from './trace-summary.ts';
+import { secondsOfTraces, type Seconds } from './trace-times.ts';
 
 export interface StoredTrace {
   /** Spans by start time within their scope; resources and scopes by their first span. */
@@ -23,11 +25,17 @@ export interface StoredTrace {
   readonly truncated: boolean;
 }
 
-/** Reads one trace, `traceId` in hex. Null when no span of it is stored. */
-export async function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
-  const within = await secondsOfTrace(context, traceId);
-  if (within === null) return null;
-  const { rows, storedSpanCount } = await readRows(context, traceId, within);
+/** Reads one trace, `traceId` in hex. Null when no span of it has come. */
+export function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
+  return withView(context, (view) => findTraceIn(context, view, traceId));
+}
+
+async function findTraceIn(context: QueryContext, view: SpanView, traceId: string): Promise<StoredTrace | null> {
+  // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.
+  const within = await secondsOfTraces(context, view, [traceId]);
+  const sources = spanSources(view).filter(({ table }) => table !== 'throughline.spans' || within.length > 0);
+  if (sources.length === 0) return null;
+  const { rows, storedSpanCount } = await readRows(context, sources, traceId, within);
   // Retention may have been faster.
   if (rows.length === 0) return null;
   const once = withoutRepeats(rows);
@@ -42,23 +50,38 @@ export async function findTrace(context: QueryContext, traceId: string): Promise
 
 async function readRows(
   context: QueryContext,
+  sources: readonly SpanSource[],
   traceId: string,
-  within: Seconds,
+  within: readonly Seconds[],
 ): Promise<{ rows: Row[]; storedSpanCount: number }> {
   const { traceSpansMax, traceBytesMax } = context.limits;
   try {
-    const bytes = await queryBytes(context, traceSql(traceId, within, traceSpansMax + 1), 'Native');
-    const rows = bytes.length > traceBytesMax ? null : rowsOf(readNative(bytes));
+    const answers = await readSources(context, sources, (source) =>
+      traceSql(source, traceId, within, traceSpansMax + 1),
+    );
+    const bytes = answers.reduce((sum, answer) => sum + answer.length, 0);
+    const rows = bytes > traceBytesMax ? null : rowsOf(answers.flatMap((answer) => readNative(answer)));
     if (rows !== null && rows.length <= traceSpansMax) return { rows, storedSpanCount: rows.length };
   } catch (error) {
     // Spans of many megabytes may take more memory than a query gets. Whether it was that is measured below.
     if (!(error instanceof EngineError) || error.code === 'timeout') throw error;
   }
   // Spans are measured first only where there are too many to be read at once: it is a second look at all of them.
-  const sizes = await findSpanSizes(context, traceId, within);
+  const sizes = await findSpanSizes(context, sources, traceId, within);
   const fitting = Math.min(traceSpansMax, Math.max(1, countWithin(sizes, traceBytesMax)));
-  const bytes = await queryBytes(context, traceSql(traceId, within, fitting, sizes[fitting - 1]), 'Native');
-  return { rows: rowsOf(readNative(bytes)), storedSpanCount: sizes.length };
+  const answers = await readSources(context, sources, (source) =>
+    traceSql(source, traceId, within, fitting, sizes[fitting - 1]),
+  );
+  const rows = rowsOf(answers.flatMap((answer) => readNative(answer)));
+  return { rows: rows.slice(0, fitting), storedSpanCount: sizes.length };
+}
+
+function readSources(
+  context: QueryContext,
+  sources: readonly SpanSource[],
+  sqlOf: (source: SpanSource) => string,
+): Promise<Uint8Array[]> {
+  return Promise.all(sources.map((source) => queryBytes(context, sqlOf(source), 'Native')));
 }
 
 /** Where a span stands among those of its trace, and the bytes of its row. */
@@ -69,9 +92,15 @@ interface SpanSize {
   readonly bytes: number;
 }
 
-async function findSpanSizes(context: QueryContext, traceId: string, within: Seconds): Promise<SpanSize[]> {
-  const rows = await queryRows(context, spanSizesSql(traceId, within));
+async function findSpanSizes(
+  context: QueryContext,
+  sources: readonly SpanSource[],
+  traceId: string,
+  within: readonly Seconds[],
+): Promise<SpanSize[]> {
+  const rows = await Promise.all(sources.map((source) => queryRows(context, spanSizesSql(source, traceId, within))));
   return rows
+    .flat()
     .map((row) => ({ startNs: row.bigint(0), spanId: row.text(1), bytes: row.number(2) }))
     .toSorted(byStartAndId);
 }
@@ -84,29 +113,29 @@ function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
 }
 
 /** The bytes of each span of a trace. Not in order: the engine would sort the spans before it measures them. */
-export function spanSizesSql(traceId: string, within: Seconds): string {
+export function spanSizesSql({ table, conditions }: SpanSource, traceId: string, within: readonly Seconds[]): string {
   return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
-FROM throughline.spans
-WHERE ${ofTracesWithin([traceId], within)}`;
+FROM ${table}
+${where([...conditions, ...ofTracesIn(table, [traceId], within)])}`;
 }
 
 /** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */
 export function traceSql(
+  { table, conditions }: SpanSource,
   traceId: string,
-  within: Seconds,
+  within: readonly Seconds[],
   rowsMax: number,
   last?: Pick<SpanSize, 'startNs' | 'spanId'>,
 ): string {
-  const upTo =
-    last === undefined ? '' : `\n  AND (start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`;
+  const upTo = last === undefined ? [] : [`(start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`];
   return `SELECT ${READ_COLUMNS.join(', ')}
-FROM throughline.spans
-WHERE ${ofTracesWithin([traceId], within)}${upTo}
+FROM ${table}
+${where([...conditions, ...ofTracesIn(table, [traceId], within), ...upTo])}
 LIMIT ${rowsMax}`;
 }
 
-/** The seconds repeat the nanoseconds, and what rollups make of a span is no part of it. */
-const READ = SPAN_COLUMNS.filter(([name]) => name !== 'start_s' && name !== 'rollup_other');
+/** The seconds repeat the nanoseconds; when a span came, and what rollups make of it, is no part of it. */
+const READ = SPAN_FIELDS.filter(([name]) => name !== 'start_s' && name !== 'rollup_other');
 
 const READ_COLUMNS_STORED = READ.map(([name]) => name);
 

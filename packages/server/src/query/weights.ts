@@ -1,6 +1,6 @@
 import { sqlString } from '../storage/sql.ts';
 import type { Weighed } from './estimate.ts';
-import { queryRows, where, type QueryContext, type TimeRange } from './rows.ts';
+import { IN_TENANT, queryRows, where, type QueryContext, type TimeRange } from './rows.ts';
 
 const QUARTER_NS = 900_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
@@ -48,12 +48,13 @@ export async function findWeights(context: QueryContext, question: WeightsQuesti
 export function weightsSql({ range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuestion): string {
   const prefix = of === 'requests' ? 'request_' : '';
   return `SELECT service_name, operation, sum(${prefix}excess), sum(${prefix}variance), sum(unknown${of === 'requests' ? '_requests' : ''})
-FROM throughline.weight_quarters
+FROM throughline.weight_15m
 ${where([
+  IN_TENANT,
   `of_service = ${groupBy === 'service' ? 1 : 0}`,
   ...(service === null ? [] : [`service_name = ${sqlString(service)}`]),
-  ...(fromUnixNano === null ? [] : [`quarter >= ${quarterOf(fromUnixNano)}`]),
-  ...(toUnixNano === null ? [] : [`quarter <= ${quarterOf(toUnixNano)}`]),
+  ...(fromUnixNano === null ? [] : [`time >= ${quarterOf(fromUnixNano)}`]),
+  ...(toUnixNano === null ? [] : [`time <= ${quarterOf(toUnixNano)}`]),
 ])}
 GROUP BY service_name, operation`;
 }

@@ -39,6 +39,7 @@ function decode({ memory, length, earliestSecond, latestSecond }: JsonJob): Json
   const spans = {
     native: native.content(),
     rows: block.rowCount,
+    seconds: block.startRange,
     otherSpans: bounds.otherSpans - others,
     refused: refusals.summary,
     losses: block.losses.counts,

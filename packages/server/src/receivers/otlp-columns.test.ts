@@ -7,7 +7,7 @@ import { Refusals } from '../ingest/ingest.ts';
 import { writeNativeBlock } from '../ingest/native-block.ts';
 import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
-import { startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
+import { countStored, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { arbitraryOtlp } from './testing/arbitrary-otlp.ts';
@@ -155,12 +155,12 @@ test('an operation beyond the bounds of the rollups is counted as another one, a
   const block = new SpanBlock(7);
   block.mark();
   decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })), block, new Refusals());
-  await store.engine.command('TRUNCATE TABLE throughline.operation_quarters');
+  await store.engine.command('TRUNCATE TABLE throughline.operation_15m');
   const bounds = new RollupBounds({ operationsMax: 2 });
-  await storedRows((native) => writeNativeBlock(block, native, bounds));
+  await storedRows((native) => writeNativeBlock(block, native, bounds, Date.now() * 1_000 - 1_000_000));
+  await countStored(store.engine);
   expect(bounds.otherSpans).toBe(2);
-  const counted =
-    'SELECT operation, sum(spans) FROM throughline.operation_quarters GROUP BY operation ORDER BY operation';
+  const counted = 'SELECT operation, sum(spans) FROM throughline.operation_15m GROUP BY operation ORDER BY operation';
   expect(await store.rows(counted)).toEqual([
     ['(other)', 2],
     ['one', 2],

@@ -1,47 +1,34 @@
 import type { Rollup } from './rollups.ts';
 
-/** Of each insert so many rows are looked at for attributes, and of those behind them one in `SAMPLED_ONE_IN`. */
-const SAMPLED_WHOLE = 2_048;
-const SAMPLED_ONE_IN = 32;
+/** Of a batch with more spans than this, about so many are looked at for attributes: each stands for as many as were left out. */
+const LOOKED_AT = 8_192;
 /** Longer keys and values complete nothing that a person types. */
 const COMPLETED_BYTES_MAX = 256;
-/** Values of one key that one insert adds at most, those of the greatest weight first. */
-const VALUES_AN_INSERT = 1_000;
+/** Values of one key that one batch adds at most, those of the greatest weight first. */
+const VALUES_PER_BATCH = 1_000;
 /** Of a day, so many keys and values of each are kept: two in the same slot are one row, which shows one of them. */
 export const KEY_SLOTS = 4_096;
 const VALUE_SLOTS = 65_536;
 
-// Types 1 to 4 are strings, bools, ints and doubles.
-const ATTRIBUTE = `toUInt16(cityHash64(toString(key_)) % ${KEY_SLOTS}) AS key_slot,
-  toUInt16(cityHash64(value_) % ${VALUE_SLOTS}) AS value_slot, toString(key_) AS key, value_ AS value`;
-
-/** A span stands for those that sampling dropped, and for those of its insert that are not looked at. */
-const SAMPLED_ATTRIBUTES = `SELECT day, ${ATTRIBUTE}, sum(represents) AS weight
-FROM (
-  SELECT toDate(start_s) AS day, sampling_weight * if(row_number < ${SAMPLED_WHOLE}, 1, ${SAMPLED_ONE_IN}) AS represents,
-    arrayConcat(attrs_k, res_k) AS keys_, arrayConcat(attrs_v, res_v) AS values_, arrayConcat(attrs_t, res_t) AS types_
-  FROM (
-    SELECT rowNumberInBlock() AS row_number, start_s, span_id, sampling_weight, attrs_k, attrs_v, attrs_t, res_k, res_v, res_t
-    FROM throughline.spans
-  )
-  WHERE row_number < ${SAMPLED_WHOLE} OR cityHash64(span_id) % ${SAMPLED_ONE_IN} = 0
-)
-ARRAY JOIN keys_ AS key_, values_ AS value_, types_ AS type_`;
-
-const ALL_ATTRIBUTES = `SELECT toDate(start_s) AS day, ${ATTRIBUTE}, sum(sampling_weight) AS weight
-FROM throughline.spans
-ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, res_v) AS value_, arrayConcat(attrs_t, res_t) AS type_`;
-
 /** The keys and values of the attributes of spans and resources, and about how many spans had them before any was sampled. */
 export const ATTRIBUTE_VALUES: Rollup = {
   table: 'attribute_values',
-  columns: ['day Date', 'key_slot UInt16', 'value_slot UInt16', 'key String', 'value String', 'weight Float64'],
-  engine: 'SummingMergeTree((weight))',
-  partitionBy: 'day',
-  orderBy: '(day, key_slot, value_slot)',
-  select: ({ viewsOfSubqueries }) => `${viewsOfSubqueries ? SAMPLED_ATTRIBUTES : ALL_ATTRIBUTES}
+  columns: ['tenant', 'day', 'key_slot', 'value_slot', 'key', 'value', 'weight'],
+  time: 'day',
+  stepSeconds: 86_400,
+  // Types 1 to 4 are strings, bools, ints and doubles.
+  select: (source, spans) => {
+    const oneIn = Math.max(1, Math.ceil(spans / LOOKED_AT));
+    const lookedAt = oneIn === 1 ? source : `(SELECT * FROM ${source} WHERE cityHash64(span_id) % ${oneIn} = 0)`;
+    return `SELECT tenant, toDate(start_s) AS day, toUInt16(cityHash64(toString(key_)) % ${KEY_SLOTS}) AS key_slot,
+  toUInt16(cityHash64(toString(value_)) % ${VALUE_SLOTS}) AS value_slot, toString(key_) AS key, toString(value_) AS value,
+  sum(sampling_weight) * ${oneIn} AS weight
+FROM ${lookedAt}
+ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, CAST(res_v AS Array(String))) AS value_,
+  arrayConcat(attrs_t, res_t) AS type_
 WHERE type_ IN (1, 2, 3, 4) AND length(value_) <= ${COMPLETED_BYTES_MAX} AND length(key_) <= ${COMPLETED_BYTES_MAX}
-GROUP BY day, key, value
+GROUP BY tenant, day, key, value
 ORDER BY weight DESC, key, value
-LIMIT ${VALUES_AN_INSERT} BY key`,
+LIMIT ${VALUES_PER_BATCH} BY key`;
+  },
 };

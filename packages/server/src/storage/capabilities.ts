@@ -10,14 +10,8 @@ export interface Capabilities {
   readonly cancelsWithConnection: boolean;
   /** Codecs of columns. */
   readonly codecs: boolean;
-  /** Bloom filters as skip indexes. */
+  /** Skip indexes, bloom filters among them. */
   readonly bloomFilters: boolean;
-  /** A projection that holds only where the rows stand: a second primary index. */
-  readonly positionProjections: boolean;
-  /** Materialized views whose SELECT has subqueries. */
-  readonly viewsOfSubqueries: boolean;
-  /** Changes of stored columns that are not waited for. */
-  readonly mutationsInBackground: boolean;
   /** Settings of a table for how its parts lay strings out and when they are merged. */
   readonly partTuning: boolean;
   /** Inserts that are synced to the disk before they are answered. */
@@ -39,10 +33,6 @@ export function capabilitiesOf(version: string): Capabilities {
     cancelsWithConnection: since(20, 6),
     codecs: since(19, 1),
     bloomFilters: since(20, 1),
-    positionProjections: since(25, 6),
-    viewsOfSubqueries: since(20, 1),
-    // `alter_sync` had another name before.
-    mutationsInBackground: since(22, 8),
     partTuning: since(25, 10),
     syncedInserts: since(20, 10),
     deduplicationTokens: since(22, 2),

@@ -3,8 +3,11 @@ import { stat } from 'node:fs/promises';
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { pipeline } from 'node:stream/promises';
-import { engineError } from './clickhouse-error.ts';
+import { createGzip } from 'node:zlib';
+import { readAnswer } from './clickhouse-answer.ts';
+import { loginOf } from './clickhouse-login.ts';
 import { EngineError } from './engine.ts';
+import { UnreachableError } from './unreachable-error.ts';
 
 export interface HttpStatement {
   readonly sql: string;
@@ -12,16 +15,17 @@ export interface HttpStatement {
   readonly settings: Readonly<Record<string, string | number>>;
   /** The statement's data; the statement goes into the URL then. */
   readonly file?: string;
+  /** It changes nothing, so that it may be sent a second time. */
+  readonly isRepeatable: boolean;
   readonly timeoutMs: number;
   /** Nobody waits for the answer any more; `run` rejects with its reason. */
   readonly signal?: AbortSignal;
 }
 
-/** A server that nobody answers at, or whose answer broke off. The statement may have been carried out. */
-export class UnreachableError extends EngineError {
-  constructor(message: string, isUnseen: boolean, options?: ErrorOptions) {
-    super('unavailable', message, { ...options, isUnseen });
-  }
+export interface ClickHouseHttpOptions {
+  readonly resultBytesMax: number;
+  /** Of gzip, for data and answers; 0 for none. */
+  readonly compressionLevel: number;
 }
 
 /** One ClickHouse server, over its HTTP interface. */
@@ -31,87 +35,122 @@ export class ClickHouseHttp {
   readonly #url: URL;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #agent: HttpAgent | HttpsAgent;
-  readonly #resultBytesMax: number;
+  readonly #options: ClickHouseHttpOptions;
+  /** Statements under way, and whether they are repeatable. */
+  readonly #running = new Map<AbortController, boolean>();
 
   /** `url`: `http(s)://[user[:password]@]host[:port]`. */
-  constructor(url: string, resultBytesMax: number) {
-    this.#url = new URL(url);
+  constructor(url: string, options: ClickHouseHttpOptions) {
+    const login = loginOf(url);
+    this.#url = login.url;
+    this.#headers = login.headers;
     this.origin = this.#url.origin;
-    const { username, password } = this.#url;
-    this.#headers = {
-      ...(username !== '' && { 'X-ClickHouse-User': decodeURIComponent(username) }),
-      ...(password !== '' && { 'X-ClickHouse-Key': decodeURIComponent(password) }),
-    };
     this.#agent =
       this.#url.protocol === 'https:' ? new HttpsAgent({ keepAlive: true }) : new HttpAgent({ keepAlive: true });
-    this.#resultBytesMax = resultBytesMax;
+    this.#options = options;
   }
 
   /** The answer's bytes. Rejects with `EngineError`, with `UnreachableError` where the server did not answer. */
-  async run({ sql, settings, file, timeoutMs, signal: left }: HttpStatement): Promise<Uint8Array> {
-    const url = new URL('/', this.#url);
-    // An error that comes after the first rows must not look like the end of them.
-    url.searchParams.set('wait_end_of_query', '1');
-    for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, String(value));
-    if (file !== undefined) url.searchParams.set('query', sql);
-    const length = file === undefined ? Buffer.byteLength(sql) : (await stat(file)).size;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = left === undefined ? timeout : AbortSignal.any([timeout, left]);
-    let response: IncomingMessage;
-    let isSent = false;
+  async run(statement: HttpStatement): Promise<Uint8Array> {
+    const { file, isRepeatable, timeoutMs, signal: left } = statement;
+    const dataBytes = file === undefined ? 0 : (await stat(file)).size;
+    const end = new AbortController();
+    const { signal } = end;
+    const sent: Sent = { dataBytes, signal, isSent: false };
+    const leave = (): void => end.abort(left?.reason);
+    left?.addEventListener('abort', leave, { once: true });
+    if (left?.aborted === true) leave();
+    const timer = setTimeout(() => {
+      end.abort(new EngineError('timeout', `${this.origin} did not answer within ${timeoutMs} ms`));
+    }, timeoutMs);
+    this.#running.set(end, isRepeatable);
     try {
-      response = await new Promise<IncomingMessage>((resolve, reject) => {
-        const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-        const request = send(url, {
-          method: 'POST',
-          agent: this.#agent,
-          headers: { ...this.#headers, 'content-length': length },
-          signal,
-        });
-        request.once('response', resolve).once('error', reject);
-        request.once('socket', (socket) => {
-          if (socket.connecting) socket.once('connect', () => (isSent = true));
-          else isSent = true;
-        });
-        if (file === undefined) request.end(sql);
-        else pipeline(createReadStream(file), request).catch(reject);
-      });
-      return await this.#read(response);
+      const response = await this.#ask(statement, sent);
+      return await readAnswer(response, this.origin, this.#options.resultBytesMax);
     } catch (error) {
+      if (signal.aborted) throw signal.reason;
       if (error instanceof EngineError) throw error;
-      if (left?.aborted === true) throw left.reason;
-      if (timeout.aborted) throw new EngineError('timeout', `${this.origin} did not answer within ${timeoutMs} ms`);
       const message = error instanceof Error ? error.message : String(error);
-      throw new UnreachableError(`${this.origin} cannot be reached: ${message}`, !isSent, { cause: error });
+      throw new UnreachableError(`${this.origin} cannot be reached: ${message}`, !sent.isSent, { cause: error });
+    } finally {
+      this.#running.delete(end);
+      clearTimeout(timer);
+      left?.removeEventListener('abort', leave);
     }
   }
 
-  close(): void {
+  /** Ends what only asks; everything that still runs rejects with `reason`. */
+  endQueries(reason: EngineError): void {
+    for (const [end, isRepeatable] of this.#running) if (isRepeatable) end.abort(reason);
+  }
+
+  close(reason: EngineError): void {
+    for (const end of this.#running.keys()) end.abort(reason);
     this.#agent.destroy();
   }
 
-  async #read(response: IncomingMessage): Promise<Uint8Array> {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > this.#resultBytesMax) {
-        response.destroy();
-        throw new EngineError('too_large', `the answer of ${this.origin} is larger than ${this.#resultBytesMax} bytes`);
-      }
-      chunks.push(chunk);
+  /**
+   * A server closes connections that are quiet, and may do so while a request is on its way: whether it has read the
+   * request, nobody can tell. So what must not be done twice has a connection of its own, and the rest is asked again.
+   */
+  async #ask(statement: HttpStatement, sent: Sent): Promise<IncomingMessage> {
+    if (!statement.isRepeatable) return this.#send(statement, sent, false);
+    try {
+      return await this.#send(statement, sent, this.#agent);
+    } catch (error) {
+      if (!(error instanceof StaleConnectionError) || sent.signal.aborted) throw error;
+      return this.#send(statement, sent, false);
     }
-    const body = Buffer.concat(chunks);
-    if (response.statusCode === 200) return body;
-    throw this.#problem(response, body.toString('utf8').trim());
   }
 
-  #problem({ statusCode = 0 }: IncomingMessage, text: string): EngineError {
-    const code = Number(/^Code: (\d+)/.exec(text)?.[1] ?? 0);
-    // Not ClickHouse's own answer: a proxy in front of it whose server is away.
-    if (code === 0 && statusCode >= 500) {
-      return new UnreachableError(`${this.origin} answers ${statusCode}: ${text.slice(0, 200)}`, false);
-    }
-    return engineError(code, code === 0 ? `${this.origin} answers ${statusCode}: ${text.slice(0, 200)}` : text);
+  #send(
+    { sql, settings, file }: HttpStatement,
+    sent: Sent,
+    agent: HttpAgent | HttpsAgent | false,
+  ): Promise<IncomingMessage> {
+    const { compressionLevel } = this.#options;
+    const isCompressed = compressionLevel > 0;
+    const url = new URL('/', this.#url);
+    // An error that comes after the first rows must not look like the end of them.
+    url.searchParams.set('wait_end_of_query', '1');
+    if (isCompressed) url.searchParams.set('enable_http_compression', '1');
+    for (const [name, value] of Object.entries(settings)) url.searchParams.set(name, String(value));
+    if (file !== undefined) url.searchParams.set('query', sql);
+    const headers = {
+      ...this.#headers,
+      ...(isCompressed && { 'accept-encoding': 'gzip' }),
+      // How long compressed data is, is known too late.
+      ...(isCompressed && file !== undefined
+        ? { 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' }
+        : { 'content-length': file === undefined ? Buffer.byteLength(sql) : sent.dataBytes }),
+    };
+    const isSecure = url.protocol === 'https:';
+    return new Promise((resolve, reject) => {
+      const send = isSecure ? httpsRequest : httpRequest;
+      const request = send(url, { method: 'POST', agent, headers, signal: sent.signal });
+      request.once('response', resolve).on('error', (error) => {
+        reject(request.reusedSocket ? new StaleConnectionError(error.message, { cause: error }) : error);
+      });
+      request.once('socket', (socket) => {
+        if (socket.connecting) socket.once(isSecure ? 'secureConnect' : 'connect', () => (sent.isSent = true));
+        else sent.isSent = true;
+      });
+      if (file === undefined) request.end(sql);
+      else if (isCompressed) {
+        pipeline(createReadStream(file), createGzip({ level: compressionLevel }), request).catch(reject);
+      } else pipeline(createReadStream(file), request).catch(reject);
+    });
   }
+}
+
+interface Sent {
+  readonly dataBytes: number;
+  readonly signal: AbortSignal;
+  /** A server may have seen the statement. */
+  isSent: boolean;
+}
+
+/** A connection that was kept from a request before has ended without an answer to this one. */
+class StaleConnectionError extends Error {
+  override readonly name = 'StaleConnectionError';
 }

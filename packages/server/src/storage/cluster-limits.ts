@@ -3,6 +3,8 @@ export interface ClusterLimits {
   readonly queryMemoryBytesMax: number;
   /** An answer that is larger is refused. */
   readonly resultBytesMax: number;
+  /** Of gzip, 1 to 9, for inserts and answers; 0 sends them as they are. */
+  readonly compressionLevel: number;
   readonly concurrentQueries: number;
   /** Queries that wait for their turn; one more is answered `unavailable`. */
   readonly queuedQueriesMax: number;
@@ -14,6 +16,10 @@ export interface ClusterLimits {
   readonly pingTimeoutMs: number;
   /** A start at which no server answers tries again after it. */
   readonly startRetryMs: number;
+  /** A collector's lease of the store ends so long after its last sign of life … */
+  readonly leaseMs: number;
+  /** … which it gives so often. */
+  readonly leaseRenewMs: number;
   /** How long `close` waits for a running insert. */
   readonly closeTimeoutMs: number;
 }
@@ -21,6 +27,7 @@ export interface ClusterLimits {
 export const CLUSTER_LIMITS: ClusterLimits = {
   queryMemoryBytesMax: 4 * 1024 * 1024 * 1024,
   resultBytesMax: 256 * 1024 * 1024,
+  compressionLevel: 0,
   concurrentQueries: 8,
   queuedQueriesMax: 64,
   commandTimeoutMs: 300_000,
@@ -28,5 +35,7 @@ export const CLUSTER_LIMITS: ClusterLimits = {
   pingIntervalMs: 2_000,
   pingTimeoutMs: 5_000,
   startRetryMs: 1_000,
+  leaseMs: 30_000,
+  leaseRenewMs: 5_000,
   closeTimeoutMs: 2_000,
 };

@@ -1,11 +1,13 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
+import { ClickHouseHttp } from './clickhouse-http.ts';
 import { ClusterEngine } from './cluster.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { checksumOf, MIGRATIONS } from './migrations/migrate.ts';
@@ -67,7 +69,7 @@ async function engineAt(urls: string[], limits: Partial<ClusterLimits> = {}): Pr
 const ask = (engine: ClusterEngine, timeoutMs = 5_000): Promise<Uint8Array> =>
   engine.query('SELECT 2', { format: 'Native', timeoutMs });
 
-test('an insert sends the file with its token, and user and password in headers alone', async () => {
+test('an insert sends the file with its token, and user and password in one header alone', async () => {
   const server = await play();
   const engine = await engineAt([server.url.replace('//', '//some%40user:secret@')]);
   const directory = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
@@ -83,10 +85,10 @@ test('an insert sends the file with its token, and user and password in headers 
     min_insert_block_size_rows: '4000000',
   });
   expect(headers).toMatchObject({
-    'x-clickhouse-user': 'some@user',
-    'x-clickhouse-key': 'secret',
+    authorization: `Basic ${Buffer.from('some@user:secret').toString('base64')}`,
     'content-length': '5',
   });
+  expect(Object.keys(headers).filter((name) => name.startsWith('x-clickhouse'))).toEqual([]);
   expect(parameters.toString()).not.toContain('secret');
   rmSync(directory, { recursive: true, force: true });
 });
@@ -133,6 +135,51 @@ test('the next server takes over from one that cannot be reached', async () => {
   await ask(engine);
   expect(second.seen.at(-1)?.sql).toContain('SELECT');
   expect(engine.state).toEqual({ kind: 'ready' });
+});
+
+test('the next server takes over from one that is there and answers nothing, or refuses everybody', async () => {
+  for (const answer of [
+    () => {},
+    (_: string, response: ServerResponse) => void response.writeHead(403).end('Code: 516. DB::Exception: no'),
+  ]) {
+    const [first, second] = [await play(), await play()];
+    const engine = await engineAt([first.url, second.url], { pingIntervalMs: 20, pingTimeoutMs: 100 });
+    first.answer = answer;
+    await eventually(() => second.seen.length > 0);
+    await eventually(() => engine.state.kind === 'ready');
+    await ask(engine);
+    expect(second.seen.at(-1)?.sql).toContain('SELECT 2');
+  }
+});
+
+test('a server that answers before it has read an insert is sent no more of it', async () => {
+  let received = 0;
+  const sockets: Socket[] = [];
+  const early = createTcpServer((socket) => {
+    sockets.push(socket);
+    socket.on('data', (chunk: Buffer) => (received += chunk.length)).on('error', () => {});
+    socket.once('data', () => {
+      socket.pause();
+      socket.write('HTTP/1.1 413 Payload Too Large\r\nContent-Type: text/html\r\nContent-Length: 8\r\n\r\ntoo much');
+    });
+  });
+  await new Promise<void>((resolve) => early.listen(0, '127.0.0.1', resolve));
+  open.push({ close: () => early.close() });
+  const directory = mkdtempSync(join(tmpdir(), 'throughline-cluster-'));
+  const path = join(directory, 'segment.native');
+  writeFileSync(path, randomBytes(64 * 1024 * 1024));
+  for (const compressionLevel of [0, 1]) {
+    const { port } = early.address() as AddressInfo;
+    const http = new ClickHouseHttp(`http://127.0.0.1:${port}`, { resultBytesMax: 1_000, compressionLevel });
+    const insert = { sql: 'INSERT', file: path, settings: {}, isRepeatable: false, timeoutMs: 20_000 };
+    const problem = { code: 'unavailable', message: expect.stringContaining('answers 413') as unknown };
+    await expect(http.run(insert)).rejects.toMatchObject(problem);
+    sockets.at(-1)?.resume();
+    await eventually(() => sockets.at(-1)?.closed === true);
+  }
+  // What the system had taken of it already.
+  expect(received).toBeLessThan(64 * 1024 * 1024);
+  rmSync(directory, { recursive: true, force: true });
 });
 
 test('an insert whose answer is lost is not sent a second time by the engine itself', async () => {

@@ -4,15 +4,18 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Capabilities } from './capabilities.ts';
-import { ClickHouseHttp, UnreachableError, type HttpStatement } from './clickhouse-http.ts';
+import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
 import { EngineError, type Engine, type EngineState, type QueryOptions, type SpanRecovery } from './engine.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
+import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { QuerySlots } from './query-slots.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
+import { OtherStoreError, type StoreCheck } from './store-check.ts';
+import { UnreachableError } from './unreachable-error.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -20,6 +23,10 @@ export interface ClusterEngineOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ClusterLimits>;
+  /** Taken before the schema is touched; without one, nobody is kept from the store. */
+  readonly lease?: StoreLease;
+  /** Tells the store that is meant from others; without it, each URL is believed. */
+  readonly check?: StoreCheck;
 }
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
@@ -42,7 +49,7 @@ export class ClusterEngine implements Engine, SpanRecovery {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
     this.#options = options;
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
-    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits.resultBytesMax));
+    this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
     const onRefused = (): void => limitCounter.reached('cluster.queuedQueriesMax');
     this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax, onRefused);
@@ -54,11 +61,18 @@ export class ClusterEngine implements Engine, SpanRecovery {
     });
   }
 
+  /** Spans are found when they are stored. */
+  readonly fresh = null;
+
+  get hasAttributeFilter(): boolean {
+    return this.#capabilities?.bloomFilters === true;
+  }
+
   get state(): EngineState {
     return this.#state;
   }
 
-  /** Servers that are away are waited for, with the state `down`: the spool keeps what comes in. */
+  /** Servers that are away, or refuse the login, are waited for with the state `down`: the spool keeps what comes in. */
   async start(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -66,8 +80,9 @@ export class ClusterEngine implements Engine, SpanRecovery {
         await this.#open();
         return;
       } catch (error) {
-        if (!(error instanceof UnreachableError)) throw error;
         if (signal.aborted) return;
+        if (!(error instanceof EngineError) || !passes(error)) throw error;
+        this.#options.check?.giveUp(this.#servers);
         this.#becomes(error.message);
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
@@ -75,11 +90,15 @@ export class ClusterEngine implements Engine, SpanRecovery {
   }
 
   async #open(): Promise<void> {
-    const engine = {
+    const { lease, check } = this.#options;
+    const direct = {
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
-      command: (sql: string) => this.#command(sql),
+      command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
     };
-    this.#capabilities = await askCapabilities(engine);
+    this.#capabilities = await askCapabilities(direct);
+    await lease?.take(direct);
+    const engine = lease === undefined ? direct : underLease(direct, lease);
+    await check?.settle(engine);
     await migrate(engine);
     const { version, deduplicationTokens } = this.#capabilities;
     if (!deduplicationTokens) {
@@ -99,6 +118,8 @@ export class ClusterEngine implements Engine, SpanRecovery {
     try {
       const release = await this.#slots.take(options.timeoutMs, options.signal);
       try {
+        // It may have been closed meanwhile.
+        this.#checkOpen();
         const timeoutMs = Math.max(1, Math.round(options.timeoutMs - (performance.now() - begin)));
         const bytes = await this.#select(sql, { ...options, timeoutMs });
         this.#metrics.queryEnded('ok', performance.now() - begin);
@@ -124,6 +145,7 @@ export class ClusterEngine implements Engine, SpanRecovery {
       this.#run({
         sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
         file: path,
+        isRepeatable: false,
         settings: {
           ...this.#insertSettings(deduplicationToken),
           ...(takesTokens && { insert_deduplication_token: deduplicationToken }),
@@ -150,10 +172,16 @@ export class ClusterEngine implements Engine, SpanRecovery {
     await this.#command(`DROP TABLE IF EXISTS ${copy}`);
     await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
     try {
-      await this.#run({ sql: `INSERT INTO ${copy} FORMAT Native`, file: path, settings, timeoutMs });
+      await this.#run({
+        sql: `INSERT INTO ${copy} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings,
+        timeoutMs,
+      });
       return await insertMissingSpans(copy, {
         select: (sql) => this.#select(sql, { format: 'JSONCompactEachRow', timeoutMs }),
-        insert: async (sql) => void (await this.#run({ sql, settings, timeoutMs })),
+        insert: async (sql) => void (await this.#run({ sql, isRepeatable: false, settings, timeoutMs })),
       });
     } finally {
       // One that stays is dropped when the segment comes again.
@@ -169,7 +197,9 @@ export class ClusterEngine implements Engine, SpanRecovery {
     for (const server of this.#servers) {
       let running = '';
       try {
-        running = Buffer.from(await server.run({ sql, settings: {}, timeoutMs: pingTimeoutMs })).toString('utf8');
+        running = Buffer.from(
+          await server.run({ sql, settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs }),
+        ).toString('utf8');
       } catch (error) {
         unanswered = error instanceof Error ? error.message : String(error);
         continue;
@@ -210,8 +240,10 @@ export class ClusterEngine implements Engine, SpanRecovery {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#state = { kind: 'closed' };
+    const reason = new EngineError('unavailable', 'the engine is closed');
+    for (const server of this.#servers) server.endQueries(reason);
     await Promise.race([this.#runningInsert, delay(this.#limits.closeTimeoutMs, undefined, { ref: false })]);
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers) server.close(reason);
   }
 
   #checkOpen(): void {
@@ -221,14 +253,19 @@ export class ClusterEngine implements Engine, SpanRecovery {
     throw new EngineError('unavailable', reason, { isUnseen: true });
   }
 
-  async #select(sql: string, { format, timeoutMs, signal }: QueryOptions): Promise<Uint8Array> {
+  async #select(
+    sql: string,
+    { format, timeoutMs, signal }: QueryOptions,
+    run = (statement: HttpStatement): Promise<Uint8Array> => this.#run(statement),
+  ): Promise<Uint8Array> {
     const isOld = this.#capabilities?.rowsInLines !== true;
     const asked = format === 'JSONCompactEachRow' && isOld ? 'JSONCompact' : format;
-    const bytes = await this.#run({
+    const bytes = await run({
       sql: `${sql}\nFORMAT ${asked}`,
       settings: {
         max_execution_time: Math.max(1, Math.ceil(timeoutMs / 1000)),
         max_memory_usage: this.#limits.queryMemoryBytesMax,
+        max_result_bytes: this.#limits.resultBytesMax,
         // ClickHouse does it for a statement that changes nothing.
         ...(this.#capabilities?.cancelsWithConnection === true && {
           readonly: 2,
@@ -236,14 +273,20 @@ export class ClusterEngine implements Engine, SpanRecovery {
         }),
         ...this.#compatibility(),
       },
+      isRepeatable: true,
       timeoutMs,
       ...(signal !== undefined && { signal }),
     });
     return asked === format ? bytes : rowsInLines(bytes);
   }
 
-  async #command(sql: string): Promise<void> {
-    await this.#run({ sql, settings: this.#compatibility(), timeoutMs: this.#limits.commandTimeoutMs });
+  async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
+    await this.#run({
+      sql,
+      settings: this.#compatibility(),
+      isRepeatable: false,
+      timeoutMs,
+    });
   }
 
   /** Before the version is known nothing is created. */
@@ -258,13 +301,18 @@ export class ClusterEngine implements Engine, SpanRecovery {
     let last: unknown;
     for (let tried = 0; tried < this.#servers.length; tried++) {
       const index = this.#current;
+      const server = this.#servers[index] as ClickHouseHttp;
       try {
-        const bytes = await (this.#servers[index] as ClickHouseHttp).run(statement);
+        await this.#options.check?.admit(server, (sql, options) =>
+          this.#select(sql, options, (asked) => server.run(asked)),
+        );
+        const bytes = await server.run(statement);
         this.#becomes(null);
         return bytes;
       } catch (error) {
         last = error;
         if (!(error instanceof UnreachableError)) throw error;
+        if (!(error instanceof OtherStoreError)) this.#options.check?.forget(server);
         if (this.#current === index) this.#current = (index + 1) % this.#servers.length;
         if (!error.isUnseen) break;
       }
@@ -291,11 +339,24 @@ export class ClusterEngine implements Engine, SpanRecovery {
     while (!signal.aborted) {
       await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      await this.#run({ sql: 'SELECT 1', settings: {}, timeoutMs: pingTimeoutMs }).catch((error: unknown) => {
+      // A server may be made anew between two statements.
+      this.#options.check?.askAgain(this.#servers[this.#current] as ClickHouseHttp);
+      const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
+      const asked = this.#current;
+      await this.#run(ping).catch((error: unknown) => {
         this.#becomes(error instanceof Error ? error.message : String(error));
+        // One that takes too long, or refuses the login, is no better than one that is away.
+        if (this.#current === asked) this.#current = (asked + 1) % this.#servers.length;
       });
     }
   }
+}
+
+/** Somebody may be about to change a password or a grant: what is acknowledged meanwhile is not lost for it. */
+const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
+
+function passes({ code, clickhouseCode }: EngineError): boolean {
+  return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
 }
 
 /** What a server's list of running statements knows an insert by; each attempt has one of its own. */

@@ -24,7 +24,7 @@ const running = new Set<number>();
 const CANCEL_REPEAT_MS = 100;
 
 /** The collector never asks for more statements at once than there are sessions of the kind. */
-const idleSessions: Record<SessionKind, Session[]> = { insert: [], command: [], query: [] };
+const idleSessions: Record<SessionKind, Session[]> = { insert: [], fresh: [], command: [], query: [] };
 
 void open();
 
@@ -40,6 +40,7 @@ async function open(): Promise<void> {
   const openSession = (): Session => new chdb.Session(directory, { connectionArgs });
   try {
     idleSessions.insert.push(openSession());
+    idleSessions.fresh.push(openSession());
     idleSessions.command.push(openSession());
     controlSession = openSession();
     for (let index = 0; index < querySessions; index++) idleSessions.query.push(openSession());

@@ -8,7 +8,7 @@ export interface EngineArguments {
 }
 
 /** Inserts have a session of their own, so that no query and no change to the tables stands in their way. */
-export type SessionKind = 'insert' | 'command' | 'query';
+export type SessionKind = 'insert' | 'fresh' | 'command' | 'query';
 
 export type EngineRequest =
   | {

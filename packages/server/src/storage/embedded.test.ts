@@ -20,12 +20,6 @@ afterAll(async () => {
 
 const SLOW = 'SELECT 1, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_block_size = 1';
 
-test('a query that takes too long is ended, and what it had answered is in nobody else’s answer', async () => {
-  await expect(store.rows(SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
-  await expect(store.rows(SLOW, 300)).rejects.toMatchObject({ code: 'timeout' });
-  expect(await Promise.all([1, 2, 3].map((n) => store.rows(`SELECT ${n}`)))).toEqual([[[1]], [[2]], [[3]]]);
-});
-
 test('no query waits behind a slow one while a session is free, and a bounded number waits when none is', async () => {
   const slow = [store.rows(SLOW, 400), store.rows(SLOW, 400)].map((query) => query.catch((error: unknown) => error));
   const queued = store.rows('SELECT 1');
@@ -35,12 +29,6 @@ test('no query waits behind a slow one while a session is free, and a bounded nu
   });
   expect(await queued).toEqual([[1]]);
   await Promise.all(slow);
-});
-
-test('errors are told apart: a mistake in the statement, too little memory', async () => {
-  await expect(store.rows('SELECT nothing')).rejects.toMatchObject({ code: 'refused' });
-  const greedy = 'SELECT length(groupArray(number)) FROM numbers(1000000000)';
-  await expect(store.rows(greedy)).rejects.toMatchObject({ code: 'unavailable' });
 });
 
 test('a query runs on both of its threads under the limit of memory', async () => {
@@ -98,12 +86,6 @@ test('an insert that the engine dies in is exact after its repeat', async () => 
     await victim.engine.insertNativeFile('spans', path, token);
     const [counts] = await victim.rows('SELECT count(), uniqExact(span_id) FROM throughline.spans');
     expect(counts).toEqual([200_000 * (kill + 1), 200_000]);
-    // The views' tables are behind the same token.
-    for (const table of ['operation_quarters', 'request_minutes', 'request_hours']) {
-      expect(await victim.rows(`SELECT sum(spans) FROM throughline.${table}`)).toEqual([[200_000 * (kill + 1)]]);
-    }
-    const weights = 'SELECT sum(excess) FROM throughline.weight_quarters WHERE of_service = 0';
-    expect(await victim.rows(weights)).toEqual([[200_000 * (kill + 1)]]);
   }
 }, 60_000);
 

@@ -3,14 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import { EngineError, type Engine, type EngineState, type QueryOptions, type SpanRecovery } from './engine.ts';
+import {
+  EngineError,
+  type Engine,
+  type EngineState,
+  type FreshTables,
+  type QueryOptions,
+  type SpanRecovery,
+} from './engine.ts';
 import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
+import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
 import { QuerySlots } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { migrate } from './migrations/migrate.ts';
+import type { MigratedEngine } from './migrations/migration.ts';
 import { sqlString } from './sql.ts';
 
 export interface EmbeddedEngineOptions {
@@ -35,6 +44,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery {
   #process: EngineProcess | null = null;
   #state: EngineState = { kind: 'starting' };
   #lastInsert: Promise<unknown> = Promise.resolve();
+  #lastFresh: Promise<unknown> = Promise.resolve();
   #lastCommand: Promise<unknown> = Promise.resolve();
   #restartDelayMs: number;
 
@@ -114,6 +124,22 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     return await insert;
   }
 
+  readonly hasAttributeFilter = true;
+  readonly fresh: FreshTables = {
+    count: FRESH_TABLES,
+    insert: (table, path) =>
+      this.#fresh(`INSERT INTO ${insertTarget(freshTable(table))} FROM INFILE ${sqlString(path)}
+SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
+    clear: (table) => this.#fresh(`TRUNCATE TABLE throughline.${freshTable(table)}`),
+  };
+
+  async #fresh(sql: string): Promise<void> {
+    const { commandTimeoutMs: timeoutMs } = this.#limits;
+    const done = this.#lastFresh.then(() => this.#ready().run({ session: 'fresh', sql, format: 'Null', timeoutMs }));
+    this.#lastFresh = done.catch(() => {});
+    await done;
+  }
+
   async #insert(engine: EngineProcess, sql: string, format = 'Null'): Promise<Uint8Array> {
     const { insertTimeoutMs } = this.#limits;
     const stuck = setTimeout(() => engine.kill(`an insert took longer than ${insertTimeoutMs} ms`), insertTimeoutMs);
@@ -159,10 +185,12 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
       await engine.open();
-      await migrate({
+      const opened: MigratedEngine = {
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
-      });
+      };
+      await migrate(opened);
+      await createFreshTables(opened);
     } catch (error) {
       engine.kill();
       await engine.ended;
@@ -260,6 +288,10 @@ function settingsText(settings: Readonly<Record<string, number>>): string {
     .map(([name, value]) => `${name} = ${value}`)
     .join(', ');
 }
+
+const FRESH_SETTINGS = Object.entries({ ...BLOCK_SETTINGS, max_insert_threads: 1, async_insert: 0 })
+  .map(([name, value]) => `${name} = ${value}`)
+  .join(', ');
 
 function connectionArgs(limits: EngineLimits): string[] {
   return [

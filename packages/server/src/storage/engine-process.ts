@@ -50,7 +50,7 @@ export class EngineProcess {
         // Days in the store's partitions are UTC days.
         TZ: 'UTC',
         // Each running statement holds a thread of the pool.
-        UV_THREADPOOL_SIZE: String(engineArguments.querySessions + 4),
+        UV_THREADPOOL_SIZE: String(engineArguments.querySessions + 5),
       },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

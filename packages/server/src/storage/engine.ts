@@ -14,6 +14,10 @@ export interface Engine {
    * token stores nothing a second time.
    */
   insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void>;
+  /** Where spans can be found before they are stored; null where that is not offered. */
+  readonly fresh: FreshTables | null;
+  /** Whether `spans` has an index of all attributes. */
+  readonly hasAttributeFilter: boolean;
   readonly state: EngineState;
   /** Ends running queries, lets a running insert finish within the deadline, and closes the store. */
   close(): Promise<void>;
@@ -27,6 +31,17 @@ export interface SpanRecovery {
    * still run it rejects as `unavailable`.
    */
   insertMissingSpans(path: string, deduplicationToken: string): Promise<number>;
+}
+
+/**
+ * Tables in the engine's memory, which are filled for a third of what an insert into `spans` costs, however small. What they hold is gone
+ * with the engine's process. `spans_fresh` reads all of them.
+ */
+export interface FreshTables {
+  readonly count: number;
+  /** Inserts a file in the Native format into one of them. */
+  insert(table: number, path: string): Promise<void>;
+  clear(table: number): Promise<void>;
 }
 
 export interface QueryOptions {

@@ -6,7 +6,7 @@ import { sqlIdentifier } from './sql.ts';
  * version, or of a file that an older version of ours has left in the spool.
  */
 export function insertTarget(table: string): string {
-  const columns = table === 'spans' ? ` (${SPAN_COLUMNS.map(([name]) => name).join(', ')})` : '';
+  const columns = table.startsWith('spans') ? ` (${SPAN_COLUMNS.map(([name]) => name).join(', ')})` : '';
   return `throughline.${sqlIdentifier(table)}${columns}`;
 }
 

@@ -10,10 +10,13 @@ export interface SegmentStatements {
   insert(sql: string): Promise<void>;
 }
 
-/** Columns in which a repeated insert may differ from the first: how rollups count a span depends on what came before. */
-const NOT_OF_THE_SPAN: ReadonlySet<string> = new Set(['rollup_other']);
+/** Not sent: when a span came, and how rollups count it, which depends on what came before. */
+const NOT_OF_THE_SPAN: ReadonlySet<string> = new Set(['arrival', 'rollup_other']);
 
-/** The begin of the table's sorting key: with it the store reads a few granules instead of a day. */
+/** A file of a version without arrivals has none, and gets what the table would give it. */
+const INSERTED: Readonly<Record<string, string>> = { arrival: 'if(arrival = 0, toUInt64(now()) * 1000000, arrival)' };
+
+/** The table's sorting key behind the tenant, which files do not name: with both the store reads a few granules instead of a day. */
 const SORTED_BY = 'service, start_s';
 
 const IDENTITY = identity();
@@ -30,9 +33,9 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
   const [spans, missing] = await count(source, statements);
   if (spans === 0) throw new EngineError('unavailable', `the segment's copy ${source} is empty`);
   if (missing === 0) return 0;
-  const names = SPAN_COLUMNS.map(([name]) => name).join(', ');
+  const values = SPAN_COLUMNS.map(([name]) => INSERTED[name] ?? name).join(', ');
   await statements.insert(
-    `INSERT INTO ${insertTarget('spans')} SELECT ${names} FROM ${source} WHERE ${isMissing(source)}`,
+    `INSERT INTO ${insertTarget('spans')} SELECT ${values} FROM ${source} WHERE ${isMissing(source)}`,
   );
   // The segment is deleted on the word of this: what an insert says of itself is what has been wrong before.
   const [spansAfter, missingAfter] = await count(source, statements);
@@ -51,7 +54,7 @@ async function count(source: string, statements: SegmentStatements): Promise<[sp
 function isMissing(source: string): string {
   return `${IDENTITY} NOT IN (
   SELECT ${IDENTITY} FROM throughline.spans
-  WHERE (${SORTED_BY}) IN (SELECT ${SORTED_BY} FROM ${source}) AND trace_id IN (SELECT trace_id FROM ${source})
+  WHERE tenant = '' AND (${SORTED_BY}) IN (SELECT ${SORTED_BY} FROM ${source}) AND trace_id IN (SELECT trace_id FROM ${source})
 )`;
 }
 

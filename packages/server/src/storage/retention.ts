@@ -1,11 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Engine } from './engine.ts';
-import { sqlString } from './sql.ts';
+import { AgeRule } from './age-rule.ts';
+import { EngineError, type Engine } from './engine.ts';
+import { RETENTION_LIMITS, type RetentionLimits } from './retention-limits.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
+import { findDisks, findRoom, findStoredDays, type Disks, type StoredDay } from './stored-days.ts';
+import { dayOf, newestDay } from './utc-day.ts';
 
 export interface RetentionSettings {
-  /** A UTC day is dropped when every moment of it is longer ago than so many days. */
+  /** Whole days: a UTC day is dropped when the newest stored one is so many days later, and one more. */
   readonly retentionDays: number;
   /** The most that the store may take of what it takes and what is free, together; 1 leaves it to the age alone. */
   readonly retentionDiskShare: number;
@@ -14,41 +18,46 @@ export interface RetentionSettings {
 export const RETENTION_DEFAULTS: RetentionSettings = { retentionDays: 30, retentionDiskShare: 0.8 };
 
 /** How often it is looked whether anything is to be dropped. */
-const RETENTION_INTERVAL_MS = 60_000;
-const QUERY_TIMEOUT_MS = 60_000;
-const DAY_MS = 86_400_000;
+const INTERVAL_MS = 60_000;
+/** The same while the store is empty: its first day tells a wrong clock from a right one. */
+const EMPTY_INTERVAL_MS = 2_000;
+const MINUTE_MS = 60_000;
+/** ClickHouse's own for a partition that it keeps from being dropped by mistake: by default each above 50 GB. */
+const TOO_LARGE_TO_DROP = 359;
 
 export interface RetentionOptions extends Partial<RetentionSettings> {
   readonly engine: Pick<Engine, 'query' | 'command'>;
   readonly log: Logger;
   readonly registry: Registry;
-  /** Milliseconds since the epoch. */
+  readonly limits?: Partial<RetentionLimits>;
+  /** Milliseconds since the epoch, as the machine has it: it may jump. */
   readonly now?: () => number;
-  /** Free bytes where the store is; null where the engine cannot tell. What the engine says of its disks by default. */
+  /** Milliseconds of a clock that never jumps, from any beginning. */
+  readonly elapsed?: () => number;
+  /** Free bytes where the store is; null where nobody can tell. What the engine says of its tables' disks by default. */
   readonly freeBytes?: () => Promise<number | null>;
+  /** Hears of the days of the stored spans, the oldest first, at every look. */
+  readonly onStoredDays?: (days: readonly string[]) => void;
 }
 
 type Reason = 'age' | 'disk';
 
-/** The day of a partition over all tables, or what of it a table has. */
-interface Day {
-  /** Such as `2026-11-23`. */
-  readonly day: string;
-  readonly tables: readonly string[];
-  readonly spans: number;
-  readonly bytes: number;
-}
-
 /**
- * Drops whole days from all tables, the oldest first: those that are too old, and those that the disk has no room for. The
+ * Drops whole days from our tables, the oldest first: those that are too old, and those that the disk has no room for. The
  * newest day stays, whatever it takes. Inserts go on meanwhile: a partition is dropped in the metadata.
  */
 export class Retention {
   readonly #options: RetentionOptions & RetentionSettings;
+  readonly #ageRule: AgeRule;
+  readonly #now: () => number;
+  readonly #elapsed: () => number;
   readonly #droppedDays: Counter<'reason'>;
   readonly #droppedSpans: Counter<'reason'>;
+  readonly #heldDays: Gauge;
+  readonly #jumps: Counter;
   readonly #bytes: Gauge;
   readonly #stopping = new AbortController();
+  #heldBecause: string | null = null;
   #running: Promise<void> = Promise.resolve();
 
   /** Throws a `RangeError` for settings that make no sense. */
@@ -59,6 +68,9 @@ export class Retention {
     if (!(retentionDiskShare > 0 && retentionDiskShare <= 1)) {
       throw new RangeError(`retentionDiskShare is ${retentionDiskShare}; accepted is more than 0 and at most 1`);
     }
+    this.#ageRule = new AgeRule({ ...RETENTION_LIMITS, ...options.limits, retentionDays });
+    this.#now = options.now ?? Date.now;
+    this.#elapsed = options.elapsed ?? (() => performance.now());
     const registers = [registry];
     this.#droppedDays = new Counter({
       name: 'throughline_retention_dropped_days_total',
@@ -72,11 +84,26 @@ export class Retention {
       labelNames: ['reason'],
       registers,
     });
+    this.#heldDays = new Gauge({
+      name: 'throughline_retention_held_days',
+      help: 'Days that are too old, but are not dropped yet on the word of a clock that may have jumped',
+      registers,
+    });
+    this.#jumps = new Counter({
+      name: 'throughline_clock_jumps_total',
+      help: "Looks of the retention that found this machine's clock moved by an hour or more",
+      registers,
+    });
     this.#bytes = new Gauge({
       name: 'throughline_store_bytes',
       help: 'Bytes of the store on disk, as of the last look of the retention',
       registers,
     });
+  }
+
+  /** For people: why days that seem too old are not dropped yet; null while there are none. */
+  get heldBecause(): string | null {
+    return this.#heldBecause;
   }
 
   /** Looks at once, and then every minute, until `stop`. A look that fails is logged, and the next one comes. */
@@ -93,97 +120,98 @@ export class Retention {
   async #lookAgainAndAgain(): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
+      let isEmpty = false;
       try {
-        await this.run();
+        isEmpty = (await this.run()) === 0;
       } catch (error) {
         if (!signal.aborted) this.#options.log.warn({ err: error }, 'retention did not get to its end');
       }
-      await delay(RETENTION_INTERVAL_MS, undefined, { signal, ref: false }).catch(() => {});
+      await delay(isEmpty ? EMPTY_INTERVAL_MS : INTERVAL_MS, undefined, { signal, ref: false }).catch(() => {});
     }
   }
 
-  /** Looks once. Rejects with `EngineError` where the engine is away. */
-  async run(): Promise<void> {
-    const { retentionDays, now = Date.now } = this.#options;
-    const days = await this.#days();
-    const newest = days.at(-1)?.day;
-    const firstKept = new Date(now() - retentionDays * DAY_MS).toISOString().slice(0, 10);
-    const kept: Day[] = [];
-    for (const day of days) {
-      if (day.day < firstKept) await this.#drop(day, 'age');
-      else kept.push(day);
-    }
-    await this.#makeRoom(kept.filter(({ day }) => day !== newest));
+  /** Looks once, and answers how many days it found. Rejects with `EngineError` where the engine is away. */
+  async run(): Promise<number> {
+    const { engine, onStoredDays } = this.#options;
+    const disks = await findDisks(engine);
+    const days = await findStoredDays(engine, disks);
+    const all = days.map(({ day }) => day);
+    const ofSpans = days.filter(({ spans }) => spans > 0).map(({ day }) => day);
+    onStoredDays?.(ofSpans);
+    const due = this.#tooOld({ all, ofSpans });
+    for (const day of days) if (due.has(day.day)) await this.#drop(day, 'age');
+    // What is held for its age gives way to the disk all the same. A day in the future is no reason to let today go, and is
+    // today itself where the clock is behind.
+    const known = ofSpans.length > 0 ? ofSpans : all;
+    const newest = new Set([newestDay(known, dayOf(this.#now())), known.at(-1)]);
+    const droppable = days.filter(({ day, bytes }) => !due.has(day) && !newest.has(day) && bytes > 0);
+    await this.#makeRoom(droppable, disks);
+    return days.length;
   }
 
-  async #makeRoom(droppable: readonly Day[]): Promise<void> {
-    const { retentionDiskShare } = this.#options;
-    const [[active, onDisk] = [0, 0]] = await this.#numbers(
-      `SELECT sumIf(toFloat64(bytes_on_disk), active), sum(toFloat64(bytes_on_disk)) FROM system.parts WHERE database = 'throughline'`,
-    );
-    this.#bytes.set(active);
+  #tooOld(names: { readonly all: readonly string[]; readonly ofSpans: readonly string[] }): ReadonlySet<string> {
+    const { log } = this.#options;
+    const clocks = { nowMs: this.#now(), elapsedMs: this.#elapsed() };
+    const { due, held, heldMs, jumpMs } = this.#ageRule.look(names, clocks);
+    if (jumpMs !== 0) {
+      this.#jumps.inc();
+      log.warn({ jumpMs, now: new Date(clocks.nowMs).toISOString() }, "this machine's clock has jumped");
+    }
+    this.#heldDays.set(held.length);
+    const before = this.#heldBecause;
+    this.#heldBecause = held.length === 0 ? null : this.#heldWords(held, heldMs, clocks.nowMs);
+    if (before === null && this.#heldBecause !== null) log.warn({ days: held }, this.#heldBecause);
+    if (before !== null && held.length === 0 && due.length === 0) log.info('no day of the store is too old any more');
+    return new Set(due);
+  }
+
+  #heldWords(held: readonly string[], heldMs: number, nowMs: number): string {
+    const days = held.length === 1 ? `the day ${held[0]}` : `${held.length} days, ${held[0]} to ${held.at(-1)},`;
+    const minutes = Math.max(1, Math.ceil(heldMs / MINUTE_MS));
+    return `${days} will be dropped in ${minutes} min as older than ${this.#options.retentionDays} days: check that this machine's clock is right, it says ${new Date(nowMs).toISOString()} (retention.holdMs)`;
+  }
+
+  async #makeRoom(droppable: readonly StoredDay[], disks: Disks | null): Promise<void> {
+    const { engine, retentionDiskShare, log } = this.#options;
+    const { storedBytes, usedBytes, takenBytes, freeBytes } = await findRoom(engine, disks);
+    this.#bytes.set(storedBytes);
     if (retentionDiskShare === 1) return;
-    const free = await (this.#options.freeBytes ?? (() => this.#freeBytes()))();
+    const free = this.#options.freeBytes === undefined ? freeBytes : await this.#options.freeBytes();
     if (free === null) return;
     // Dropped parts are deleted a little later: until then they count to what is free.
-    const bytesMax = retentionDiskShare * (onDisk + free);
-    let bytes = active;
+    const bytesMax = retentionDiskShare * (takenBytes + free);
+    let bytes = usedBytes;
     for (const day of droppable) {
       if (bytes <= bytesMax) return;
       await this.#drop(day, 'disk');
       bytes -= day.bytes;
     }
-    this.#bytes.set(bytes);
+    this.#bytes.set(storedBytes - (usedBytes - bytes));
     if (bytes > bytesMax) {
       const sentence = 'the store takes more of the disk than it may, and has only its newest day left';
-      this.#options.log.warn({ bytes, bytesMax }, sentence);
+      log.warn({ bytes, bytesMax }, sentence);
     }
   }
 
-  /** The oldest first. */
-  async #days(): Promise<Day[]> {
-    const found = await this.#rows(`SELECT partition, table, sum(rows), sum(bytes_on_disk) FROM system.parts
-WHERE database = 'throughline' AND active AND match(partition, '^\\\\d{4}-\\\\d{2}-\\\\d{2}$')
-GROUP BY partition, table ORDER BY partition, table`);
-    const names = [...new Set(found.map(([day]) => String(day)))];
-    const byDay = names.map((name) => [name, found.filter(([day]) => day === name)] as const);
-    return byDay.map(([day, parts]) => ({
-      day,
-      tables: parts.map(([, table]) => String(table)),
-      spans: sum(parts.filter(([, table]) => table === 'spans').map(([, , rows]) => Number(rows))),
-      bytes: sum(parts.map(([, , , bytes]) => Number(bytes))),
-    }));
-  }
-
-  async #drop({ day, tables, spans, bytes }: Day, reason: Reason): Promise<void> {
-    this.#stopping.signal.throwIfAborted();
-    // Spans last: while they are there, a look that was interrupted is done again.
-    for (const table of tables.toSorted((a, b) => Number(a === 'spans') - Number(b === 'spans'))) {
-      await this.#options.engine.command(`ALTER TABLE throughline.${table} DROP PARTITION ${sqlString(day)}`);
+  async #drop({ day, tables, spans, bytes }: StoredDay, reason: Reason): Promise<void> {
+    const { log } = this.#options;
+    for (const table of tables) {
+      this.#stopping.signal.throwIfAborted();
+      await this.#dropPartition(`ALTER TABLE throughline.${sqlIdentifier(table)} DROP PARTITION ${sqlString(day)}`);
     }
     this.#droppedDays.inc({ reason });
     this.#droppedSpans.inc({ reason }, spans);
-    this.#options.log.info({ day, spans, bytes, reason }, 'dropped a day from the store');
+    log.info({ day, spans, bytes, reason }, 'dropped a day from the store');
   }
 
-  async #freeBytes(): Promise<number | null> {
-    const known = await this.#rows(`SELECT count() FROM system.tables WHERE database = 'system' AND name = 'disks'`);
-    if (Number(known[0]?.[0]) === 0) return null;
-    const [[free] = [0]] = await this.#numbers('SELECT sum(toFloat64(free_space)) FROM system.disks');
-    return free;
+  /** Servers that do not know the setting refuse a large partition for good, as their configuration tells them to. */
+  async #dropPartition(sql: string): Promise<void> {
+    const { engine } = this.#options;
+    try {
+      await engine.command(sql);
+    } catch (error) {
+      if (!(error instanceof EngineError && error.clickhouseCode === TOO_LARGE_TO_DROP)) throw error;
+      await engine.command(`${sql} SETTINGS max_partition_size_to_drop = 0`);
+    }
   }
-
-  async #numbers(sql: string): Promise<[number, number][]> {
-    return (await this.#rows(sql)).map(([first, second]) => [Number(first), Number(second)]);
-  }
-
-  async #rows(sql: string): Promise<unknown[][]> {
-    const bytes = await this.#options.engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-    const lines = new TextDecoder().decode(bytes).split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
-  }
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }

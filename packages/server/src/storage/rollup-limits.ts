@@ -12,3 +12,14 @@ export const ROLLUP_LIMITS: RollupLimits = {
   operationsPerServiceMax: 2_000,
   operationsMax: 20_000,
 };
+
+export interface RollupJobLimits {
+  /** Spans that are stored are counted after this … */
+  readonly intervalMs: number;
+  /** … or as soon as so many wait. */
+  readonly rowsMax: number;
+  /** A failed attempt is repeated after this. */
+  readonly retryMs: number;
+}
+
+export const ROLLUP_JOB_LIMITS: RollupJobLimits = { intervalMs: 5_000, rowsMax: 600_000, retryMs: 1_000 };

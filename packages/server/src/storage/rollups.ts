@@ -1,24 +1,25 @@
-import type { Capabilities } from './capabilities.ts';
-
 /**
- * What is noted as spans are inserted, by materialized views, so that questions about long times stay short. Rows of
- * one partition (a UTC day) come from spans of the same partition, so that both leave the store together.
+ * A table that is derived from `spans`: the rollup job adds what has arrived, and a day or an hour of it can be made anew. Rows of one
+ * partition (a UTC day) come from spans of the same partition, so that both leave the store together.
  */
 export interface Rollup {
   readonly table: string;
+  /** In the order of `select`. */
   readonly columns: readonly string[];
-  readonly engine: string;
-  readonly partitionBy: string;
-  readonly orderBy: string;
-  /** What a view over the spans that are inserted puts into it. */
-  readonly select: (capabilities: Capabilities) => string;
+  /** The column that says when, and the seconds of its steps: what is made anew begins and ends with one. */
+  readonly time: string;
+  readonly stepSeconds: number;
+  /** A repeat of the same rows changes nothing. */
+  readonly isIdempotent?: boolean;
+  /** `source`: a table, or a subquery in parentheses, with the columns of `spans`; it has about `spans` rows. */
+  readonly select: (source: string, spans: number) => string;
 }
 
 /** The service and the operation that stand for those beyond the limits. */
 export const OTHER = '(other)';
 
-/** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 %. */
-export const BUCKETS_AN_OCTAVE = 8;
+/** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 % (2^(1/16) − 1). */
+export const BUCKETS_PER_OCTAVE = 8;
 
 // Old servers make a plain string of the condition's result, and do not take it for a dictionary's column.
 export const SERVICE_NAME = `CAST(if(rollup_other >= 2, toLowCardinality('${OTHER}'), service) AS LowCardinality(String)) AS service_name`;
@@ -30,88 +31,64 @@ export const IS_REQUEST = `(kind IN (2, 5) OR parent_span_id = unhex('0000000000
 
 /** Counted from the epoch, whatever the server's time zone is. */
 export function startOf(seconds: number, column: string): string {
-  return `toDateTime(intDiv(toUInt32(${column}), ${seconds}) * ${seconds})`;
+  return `toDateTime(intDiv(toUInt32(${column}), ${seconds}) * ${seconds}, 'UTC')`;
 }
 
-/** The requests of each time of `seconds`, by operation, outcome and duration. */
-function requests(table: string, time: string, seconds: number): Rollup {
-  return {
-    table,
-    columns: [
-      `${time} DateTime CODEC(Delta(4), ZSTD(1))`,
-      'service_name LowCardinality(String)',
-      'operation LowCardinality(String)',
-      'is_error UInt8 CODEC(ZSTD(1))',
-      'bucket UInt16 CODEC(Delta(2), ZSTD(1))',
-      'spans UInt64 CODEC(T64, ZSTD(1))',
-      'weight Float64 CODEC(Gorilla, ZSTD(1))',
-    ],
-    engine: 'SummingMergeTree((spans, weight))',
-    partitionBy: `toDate(${time})`,
-    orderBy: `(${time}, service_name, operation, is_error, bucket)`,
-    select: () => `SELECT ${startOf(seconds, 'start_s')} AS ${time}, ${SERVICE_NAME}, ${OPERATION},
-  status_code = 2 AS is_error,
-  toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_AN_OCTAVE})) AS bucket,
-  count() AS spans, sum(sampling_weight) AS weight
-FROM throughline.spans
-WHERE ${IS_REQUEST}
-GROUP BY ${time}, service_name, operation, is_error, bucket`,
-  };
-}
-
-export const ROLLUPS: readonly Rollup[] = [
-  {
-    table: 'operation_quarters',
-    columns: [
-      'quarter DateTime',
-      'service_name LowCardinality(String)',
-      'operation LowCardinality(String)',
-      'spans UInt64',
-      'errors UInt64',
-      'weight Float64',
-      'error_weight Float64',
-      'first_ns AggregateFunction(min, Int64)',
-      'last_ns AggregateFunction(max, Int64)',
-    ],
-    engine: 'SummingMergeTree()',
-    partitionBy: 'toDate(quarter)',
-    orderBy: '(service_name, quarter, operation)',
-    select: () => `SELECT ${startOf(900, 'start_s')} AS quarter, ${SERVICE_NAME}, ${OPERATION},
+/** Spans, errors and when they were seen, by operation. */
+export const OPERATION_15M: Rollup = {
+  table: 'operation_15m',
+  columns: [
+    'tenant',
+    'time',
+    'service_name',
+    'operation',
+    'spans',
+    'errors',
+    'weight',
+    'error_weight',
+    'first_ns',
+    'last_ns',
+  ],
+  time: 'time',
+  stepSeconds: 900,
+  select: (source) => `SELECT tenant, ${startOf(900, 'start_s')} AS time, ${SERVICE_NAME}, ${OPERATION},
   count() AS spans, countIf(status_code = 2) AS errors,
   sum(sampling_weight) AS weight, sumIf(sampling_weight, status_code = 2) AS error_weight,
   minState(start_ns) AS first_ns, maxState(start_ns) AS last_ns
-FROM throughline.spans
-GROUP BY quarter, service_name, operation`,
-  },
-  {
-    table: 'trace_times',
-    columns: [
-      'trace_id FixedString(16) CODEC(NONE)',
-      'first_s DateTime CODEC(ZSTD(1))',
-      'length_s UInt32 CODEC(ZSTD(1))',
-    ],
-    engine: 'MergeTree',
-    partitionBy: 'toDate(first_s)',
-    orderBy: 'trace_id',
-    select: () => `SELECT trace_id, min(start_s) AS first_s, toUInt32(max(start_s) - min(start_s)) AS length_s
-FROM throughline.spans
-GROUP BY trace_id, toDate(start_s)`,
-  },
-  requests('request_minutes', 'minute', 60),
-  requests('request_hours', 'hour', 3_600),
-];
+FROM ${source}
+GROUP BY tenant, time, service_name, operation`,
+};
 
-export function createRollup(rollup: Omit<Rollup, 'select'>, capabilities: Capabilities): string {
-  const settings = capabilities.syncedInserts
-    ? `\nSETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1`
-    : '';
-  return `CREATE TABLE IF NOT EXISTS throughline.${rollup.table} (
-  ${rollup.columns.map((column) => (capabilities.codecs ? column : column.replace(/ CODEC\(.*\)$/, ''))).join(',\n  ')}
-) ENGINE = ${rollup.engine}
-PARTITION BY ${rollup.partitionBy}
-ORDER BY ${rollup.orderBy}${settings}`;
+/** Where the spans of a trace stand: from when to when they start. */
+export const TRACE_TIMES: Rollup = {
+  table: 'trace_times',
+  columns: ['tenant', 'trace_id', 'first_s', 'length_s'],
+  time: 'first_s',
+  stepSeconds: 86_400,
+  isIdempotent: true,
+  select: (
+    source,
+  ) => `SELECT tenant, trace_id, min(start_s) AS first_s, toUInt32(max(start_s) - min(start_s)) AS length_s
+FROM ${source}
+GROUP BY tenant, trace_id, toDate(start_s)`,
+};
+
+/** The requests of each time of `seconds`, by operation, outcome and duration. */
+function requests(table: string, seconds: number): Rollup {
+  return {
+    table,
+    columns: ['tenant', 'time', 'service_name', 'operation', 'is_error', 'bucket', 'spans', 'weight'],
+    time: 'time',
+    stepSeconds: seconds,
+    select: (source) => `SELECT tenant, ${startOf(seconds, 'start_s')} AS time, ${SERVICE_NAME}, ${OPERATION},
+  status_code = 2 AS is_error,
+  toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_PER_OCTAVE})) AS bucket,
+  count() AS spans, sum(sampling_weight) AS weight
+FROM ${source}
+WHERE ${IS_REQUEST}
+GROUP BY tenant, time, service_name, operation, is_error, bucket`,
+  };
 }
 
-export function createRollupView({ table, select }: Rollup, capabilities: Capabilities): string {
-  return `CREATE MATERIALIZED VIEW IF NOT EXISTS throughline.${table}_view TO throughline.${table} AS\n${select(capabilities)}`;
-}
+export const REQUEST_1M = requests('request_1m', 60);
+export const REQUEST_1H = requests('request_1h', 3_600);

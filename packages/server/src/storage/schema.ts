@@ -27,6 +27,8 @@ export const AttributeType = {
 
 /** The columns of `spans` that a span block writes, in this order; the store computes the others from them. */
 export const SPAN_COLUMNS = [
+  // First, so that it can be written into a block that stands already. Not a field of OTLP; see `ingest/arrival-clock.ts`.
+  ['arrival', 'UInt64'],
   ['trace_id', 'FixedString(16)'],
   ['span_id', 'FixedString(8)'],
   ['parent_span_id', 'FixedString(8)'],
@@ -77,6 +79,15 @@ export const SPAN_COLUMNS = [
   ['link_k', 'Array(LowCardinality(String))'],
   ['link_v', 'Array(String)'],
   ['link_t', 'Array(UInt8)'],
-  // See `migrations/0002-sampling.ts`; not a field of OTLP.
+  // 1: its operation, 2: its service is beyond what rollups tell apart. Not a field of OTLP.
   ['rollup_other', 'UInt8'],
 ] as const;
+
+/** What a span block holds of a span; when it came is told apart. */
+export const SPAN_FIELDS = SPAN_COLUMNS.filter(([name]) => name !== 'arrival');
+
+/**
+ * A hash of each attribute's key and value, and of the key and each element of an array: the index `attribute_filter` is a filter over them,
+ * and answers for nothing but this very text.
+ */
+export const ATTRIBUTE_HASHES = `arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), if(has(attrs_t, 6), arrayFlatten(arrayMap((k, v, t) -> if(t = 6, arrayMap(e -> cityHash64(k, if(JSONHas(e, 'stringValue'), JSONExtractString(e, 'stringValue'), if(JSONHas(e, 'intValue'), JSONExtractString(e, 'intValue'), if(JSONHas(e, 'boolValue'), JSONExtractRaw(e, 'boolValue'), JSONExtractRaw(e, 'doubleValue'))))), JSONExtractArrayRaw(v, 'values')), CAST([] AS Array(UInt64))), attrs_k, attrs_v, attrs_t)), CAST([] AS Array(UInt64))))`;

@@ -15,64 +15,50 @@ function named(operation: string): string {
  * What the weights of spans are worth: rows exist only for spans that stand for more than themselves, or whose weight is not
  * known. `excess` is Σ(w − 1). A trace is kept as a whole, so the variance of a count is a sum over traces: W² − cW, where c
  * spans of a trace have the weight W together, which is w(w − 1)c² where each weighs w. It is exact while the spans of a trace
- * come in one insert, and otherwise less than it should be.
+ * are counted in one batch, and otherwise less than it should be.
  *
  * A service's own row (`of_service`) is no sum of its operations', because a trace may hold spans of several of them.
  */
-export const WEIGHT_QUARTERS: Rollup = {
-  table: 'weight_quarters',
+export const WEIGHT_15M: Rollup = {
+  table: 'weight_15m',
   columns: [
-    'quarter DateTime',
-    'service_name LowCardinality(String)',
-    'of_service UInt8',
-    'operation LowCardinality(String)',
-    'excess Float64',
-    'variance Float64',
-    'request_excess Float64',
-    'request_variance Float64',
-    'unknown UInt64',
-    'unknown_requests UInt64',
+    'tenant',
+    'time',
+    'service_name',
+    'of_service',
+    'operation',
+    'excess',
+    'variance',
+    'request_excess',
+    'request_variance',
+    'unknown',
+    'unknown_requests',
   ],
-  engine: 'SummingMergeTree((excess, variance, request_excess, request_variance, unknown, unknown_requests))',
-  partitionBy: 'toDate(quarter)',
-  orderBy: '(of_service, service_name, quarter, operation)',
-  select: ({ viewsOfSubqueries }) => (viewsOfSubqueries ? BY_TRACE : IN_ONE_SELECT),
+  time: 'time',
+  stepSeconds: 900,
+  select: (source) => byTrace(source),
 };
 
 /** One hash as the key: grouping by its parts takes twice the time. */
-const BY_TRACE = `SELECT quarter, service_name, of_service, operation, sum(e) AS excess, sum(w * w - c * w) AS variance,
+function byTrace(source: string): string {
+  return `SELECT tenant, time, service_name, of_service, operation, sum(e) AS excess, sum(w * w - c * w) AS variance,
   sum(re) AS request_excess, sum(rw * rw - rc * rw) AS request_variance, sum(u) AS unknown, sum(ru) AS unknown_requests
 FROM (
-  SELECT any(quarter_) AS quarter, any(service_name_) AS service_name, any(of_service_) AS of_service, any(operation_) AS operation,
+  SELECT any(tenant_) AS tenant, any(time_) AS time, any(service_name_) AS service_name, any(of_service_) AS of_service, any(operation_) AS operation,
     count() AS c, sum(weight) AS w, w - c AS e,
     sum(is_request) AS rc, sum(weight * is_request) AS rw, rw - rc AS re,
     sum(is_unknown) AS u, sum(is_unknown * is_request) AS ru
   FROM (
-    SELECT quarter_, service_name AS service_name_, of_service AS of_service_, ${named('operation_name')} AS operation_, weight, is_request, is_unknown,
-      cityHash64(trace_id, quarter_, service_name_, of_service_, operation_) AS trace_and_name
+    SELECT tenant_, time_, service_name AS service_name_, of_service AS of_service_, ${named('operation_name')} AS operation_, weight, is_request, is_unknown,
+      cityHash64(trace_id, tenant_, time_, service_name_, of_service_, operation_) AS trace_and_name
     FROM (
-      SELECT trace_id, ${startOf(900, 'start_s')} AS quarter_, ${SERVICE_NAME}, ${OPERATION_NAME} AS operation_name,
+      SELECT tenant AS tenant_, trace_id, ${startOf(900, 'start_s')} AS time_, ${SERVICE_NAME}, ${OPERATION_NAME} AS operation_name,
         arrayJoin([0, 1]) AS of_service, sampling_weight AS weight, ${IS_REQUEST} AS is_request, ${IS_UNKNOWN} AS is_unknown
-      FROM throughline.spans
+      FROM ${source}
       WHERE sampling_weight != 1 OR is_unknown
     )
   )
   GROUP BY trace_and_name
 )
-GROUP BY quarter, service_name, of_service, operation`;
-
-/** For servers whose views know no subqueries: the weights of a trace are found by its hash in one map. */
-const IN_ONE_SELECT = `SELECT ${startOf(900, 'start_s')} AS quarter, ${SERVICE_NAME}, of_service,
-  ${named(OPERATION_NAME)} AS operation,
-  sum(sampling_weight - 1) AS excess, ${varianceOf('1')} AS variance,
-  sumIf(sampling_weight - 1, ${IS_REQUEST}) AS request_excess, ${varianceOf(IS_REQUEST)} AS request_variance,
-  countIf(${IS_UNKNOWN}) AS unknown, countIf(${IS_UNKNOWN} AND ${IS_REQUEST}) AS unknown_requests
-FROM throughline.spans
-ARRAY JOIN [toUInt8(0), toUInt8(1)] AS of_service
-WHERE sampling_weight != 1 OR ${IS_UNKNOWN}
-GROUP BY quarter, service_name, of_service, operation`;
-
-function varianceOf(condition: string): string {
-  const sums = `sumMapIf([cityHash64(trace_id)], [sampling_weight], [toFloat64(1)], ${condition})`;
-  return `arraySum(arrayMap((w, c) -> w * w - c * w, tupleElement(${sums}, 2), tupleElement(${sums}, 3)))`;
+GROUP BY tenant, time, service_name, of_service, operation`;
 }

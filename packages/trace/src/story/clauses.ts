@@ -38,15 +38,20 @@ export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClaus
     ...otherRoots(evidence, labels),
     ...clocks(evidence, labels),
     ...missingParents(evidence),
+    ...malformedParts(evidence),
     ...unreadSpans(evidence),
   ];
-  return drafts.map(({ kind, text, spans, durationNs }) => ({
-    kind,
-    text,
-    spanIds: spans.slice(0, spanIdsMax).map((span) => evidence.trace.spanIds[span]!),
-    spanCount: spans.length,
-    durationNs: String(durationNs),
-  }));
+  return drafts.map(({ kind, text, spans, durationNs }) => {
+    const spanIndexes = spans.slice(0, spanIdsMax);
+    return {
+      kind,
+      text,
+      spanIds: spanIndexes.map((span) => evidence.trace.spanIds[span]!),
+      spanIndexes,
+      spanCount: spans.length,
+      durationNs: String(durationNs),
+    };
+  });
 }
 
 interface Draft {
@@ -213,6 +218,15 @@ function otherRoots({ otherRoots: roots }: Evidence, labels: Labels): Draft[] {
   const durationNs = rest.reduce((most, root) => Math.max(most, root.durationNs), 0);
   const text = `${rest.length} more roots took up to ${formatDuration(durationNs)}`;
   return [...drafts, { kind: 'other-root', text, spans: rest.map(({ span }) => span), durationNs }];
+}
+
+function malformedParts({ trace, root }: Evidence): Draft[] {
+  if (trace.malformedParts === 0) return [];
+  const marked = Array.from(trace.isMalformed.keys()).filter((span) => trace.isMalformed[span] === 1);
+  const parts = trace.malformedParts === 1 ? '1 malformed part was' : `${trace.malformedParts} malformed parts were`;
+  const spans = marked.length === 0 ? [root] : marked;
+  const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
+  return [{ kind: 'missing', text: `${parts} left out; the rest of each span is shown`, spans, durationNs }];
 }
 
 function unreadSpans({ trace, root, spansInTrace, durationNs }: Evidence): Draft[] {

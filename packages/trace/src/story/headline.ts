@@ -55,10 +55,10 @@ function timeoutParts(evidence: Evidence): HeadlinePart[] | undefined {
   ];
 }
 
-/** A second root is no part of what the headline is about, but nobody should miss that it failed or took the time. */
-function otherRootParts({ durationNs, otherRoots }: Evidence): HeadlinePart[] {
+/** A second root is no part of what the headline is about, but nobody should miss that it failed. */
+function otherRootParts({ otherRoots }: Evidence): HeadlinePart[] {
   const first = otherRoots[0];
-  if (first === undefined || (!first.failed && first.durationNs <= durationNs)) return [];
+  if (first === undefined || !first.failed) return [];
   return [{ write: (labels) => `; ${otherRootText(labels, first)}`, rank: 4 }];
 }
 

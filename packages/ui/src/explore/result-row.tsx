@@ -6,6 +6,7 @@ import { Moment } from '../parts/moment.tsx';
 import { Skeleton } from '../parts/skeleton.tsx';
 import { ServiceName } from '../services/service-name.tsx';
 import { unixMs } from '../time/moment-text.ts';
+import { totalText } from '../time/total-text.ts';
 import styles from './result-row.module.css';
 
 interface ResultRowProps {
@@ -23,6 +24,8 @@ const shownServices = 5;
 export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRowProps) {
   const root = `${trace.rootService} ${trace.rootOperation}`;
   const share = slowestNs === 0 ? 0 : Number(trace.durationNs) / slowestNs;
+  // A collector of before tells no extent: that is NaN, and says nothing.
+  const total = totalText(Number(trace.durationNs), Number(trace.extentNs));
   const moreServices = trace.services.length - shownServices;
   return (
     <li className={styles['row']}>
@@ -65,7 +68,10 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
         </div>
       </div>
       <div className={styles['side']}>
-        <span className={styles['duration']}>{formatDuration(trace.durationNs)}</span>
+        <span className={styles['duration']}>
+          {formatDuration(trace.durationNs)}
+          {total === '' ? null : <span className={styles['total']}>{total}</span>}
+        </span>
         <span className={styles['track']} aria-hidden="true">
           <span
             className={styles['fill']}

@@ -6,7 +6,9 @@ import { countOf } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
 import { IconButton } from '../parts/icon-button.tsx';
 import { absoluteText, relativeText, unixMs } from '../time/moment-text.ts';
+import { totalText } from '../time/total-text.ts';
 import { useNow } from '../parts/use-now.ts';
+import type { SpanAddresses } from './model/span-addresses.ts';
 import type { TraceModel } from './model/trace-model.ts';
 import { Decisions } from './sampling/decisions.tsx';
 import { KeptFact } from './sampling/kept-fact.tsx';
@@ -15,19 +17,21 @@ import styles from './trace-header.module.css';
 
 interface TraceHeaderProps {
   readonly model: TraceModel;
-  readonly indexOf: ReadonlyMap<string, number>;
+  readonly addresses: SpanAddresses;
   readonly onLight: (spans: readonly number[]) => void;
   readonly onJump: (span: number) => void;
   readonly onReload: () => void;
 }
 
-export function TraceHeader({ model, indexOf, onLight, onJump, onReload }: TraceHeaderProps) {
+export function TraceHeader({ model, addresses, onLight, onJump, onReload }: TraceHeaderProps) {
   const { data: sampling } = useTraceSampling(model.traceId, model.spanCount);
   const [open, setOpen] = useState(false);
   const decisionsId = useId();
   const nowMs = useNow(5_000);
   const { rootIndex } = model;
   const startMs = unixMs(model.startUnixNano);
+  const durationNs = model.durationNs[rootIndex] ?? 0;
+  const total = totalText(durationNs, model.extentNs);
   return (
     <header className={styles['header']}>
       <h1 className={styles['root']}>
@@ -36,7 +40,12 @@ export function TraceHeader({ model, indexOf, onLight, onJump, onReload }: Trace
       </h1>
       <dl className={styles['facts']}>
         <Fact name="Duration" strong>
-          {formatDuration(model.durationNs[rootIndex] ?? 0)}
+          {formatDuration(durationNs)}
+          {total === '' ? null : (
+            <span className={styles['total']} title="From the first start to the last end of all spans">
+              , {total}
+            </span>
+          )}
         </Fact>
         <Fact name="Started">
           <time dateTime={new Date(startMs).toISOString()} title={relativeText(startMs, nowMs)}>
@@ -80,7 +89,14 @@ export function TraceHeader({ model, indexOf, onLight, onJump, onReload }: Trace
         <CopyButton label="Copy link" icon="link" text={() => location.href} />
       </div>
       {open && sampling !== undefined ? (
-        <Decisions id={decisionsId} sampling={sampling} indexOf={indexOf} onLight={onLight} onJump={onJump} />
+        <Decisions
+          id={decisionsId}
+          sampling={sampling}
+          model={model}
+          addresses={addresses}
+          onLight={onLight}
+          onJump={onJump}
+        />
       ) : null}
     </header>
   );

@@ -2,7 +2,7 @@ export type SpanFilter = 'errors' | 'critical';
 
 /** What of the trace page lives in the URL. */
 export interface TraceUrlState {
-  /** Id of the span whose panel is open. */
+  /** Address of the span whose panel is open, as `SpanAddresses` has them. */
   readonly span: string | null;
   readonly show: SpanFilter | null;
   /** The text that is looked for; '' for none. */

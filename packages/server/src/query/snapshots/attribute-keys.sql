@@ -1,6 +1,7 @@
 SELECT key, sum(weight) AS n
 FROM throughline.attribute_values
-WHERE day >= toDate(toUInt16(19675))
+WHERE tenant = ''
+  AND day >= toDate(toUInt16(19675))
   AND day <= toDate(toUInt16(19676))
   AND startsWith(key, 'it\'s')
 GROUP BY key

@@ -1,6 +1,7 @@
 SELECT value, sum(weight) AS n
 FROM throughline.attribute_values
-WHERE day >= toDate(toUInt16(19675))
+WHERE tenant = ''
+  AND day >= toDate(toUInt16(19675))
   AND day <= toDate(toUInt16(19676))
   AND key_slot = cityHash64('o\'k') % 4096
   AND key = 'o\'k'

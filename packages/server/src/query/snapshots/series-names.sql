@@ -2,16 +2,18 @@ SELECT service_name, grouped
 FROM (
     SELECT service_name AS service_name, '' AS grouped,
       sum(weight) AS w, toUInt64(0) AS c
-    FROM throughline.request_hours
-    WHERE hour >= toDateTime(1700002800)
-  AND hour < toDateTime(1700006400)
+    FROM throughline.request_1h
+    WHERE tenant = ''
+  AND time >= toDateTime(1700002800)
+  AND time < toDateTime(1700006400)
     GROUP BY service_name, grouped
     UNION ALL
     SELECT toLowCardinality(service_name) AS service_name, '' AS grouped,
       toFloat64(0) AS w, sum(requests) AS c
-    FROM throughline.counted_hours
-    WHERE hour >= toDateTime(1700002800)
-  AND hour < toDateTime(1700006400)
+    FROM throughline.counted_1h
+    WHERE tenant = ''
+  AND time >= toDateTime(1700002800)
+  AND time < toDateTime(1700006400)
     GROUP BY service_name, grouped
   )
 GROUP BY service_name, grouped

@@ -1,12 +1,6 @@
-SELECT lower(hex(trace_id)), count()
+SELECT lower(hex(trace_id)), uniqExact(cityHash64(span_id, start_ns, kind, name))
 FROM throughline.spans
-WHERE trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
-  AND start_s >= tupleElement((
-    SELECT (if(uniqExact(trace_id) < 2, toDateTime(0), min(first_s)), if(uniqExact(trace_id) < 2, toDateTime(toUInt32(4294967295)), max(first_s + length_s)))
-    FROM throughline.trace_times WHERE trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
-  ), 1)
-  AND start_s <= tupleElement((
-    SELECT (if(uniqExact(trace_id) < 2, toDateTime(0), min(first_s)), if(uniqExact(trace_id) < 2, toDateTime(toUInt32(4294967295)), max(first_s + length_s)))
-    FROM throughline.trace_times WHERE trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
-  ), 2)
+WHERE tenant = ''
+  AND trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
+  AND (start_s >= toDateTime(toUInt32(1700000000)) AND start_s <= toDateTime(toUInt32(1700000010)) OR start_s >= toDateTime(toUInt32(1700000100)) AND start_s <= toDateTime(toUInt32(1700000110)))
 GROUP BY trace_id

@@ -1,2 +1,3 @@
 SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
 FROM throughline.spans
+WHERE tenant = ''

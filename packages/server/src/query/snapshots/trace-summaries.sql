@@ -1,17 +1,12 @@
 WITH
   concat(substring(concat('000000000000000', hex(toUInt64(start_ns))), -16), hex(span_id)) AS position,
+  concat(substring(concat('000000000000000', hex(toUInt64(greatest(duration_ns, 0)))), -16), hex(bitNot(reinterpretAsUInt64(reverse(span_id))))) AS length,
   parent_span_id = '\x00\x00\x00\x00\x00\x00\x00\x00' AS is_root
-SELECT lower(hex(trace_id)), toString(service), count(), countIf(status_code = 2), toString(max(start_ns + greatest(duration_ns, 0))),
+SELECT lower(hex(trace_id)), toString(service), uniqExact(cityHash64(span_id, start_ns, kind, name)), uniqExactIf(cityHash64(span_id, start_ns, kind, name), status_code = 2), toString(max(start_ns + greatest(duration_ns, 0))),
   min(position), argMin(toString(name), position),
-  minIf(position, is_root), argMinIf(toString(name), position, is_root), toString(argMinIf(greatest(duration_ns, 0), position, is_root))
+  maxIf(length, is_root), argMaxIf(toString(name), length, is_root), toString(argMaxIf(start_ns, length, is_root))
 FROM throughline.spans
-WHERE trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
-  AND start_s >= tupleElement((
-    SELECT (if(uniqExact(trace_id) < 2, toDateTime(0), min(first_s)), if(uniqExact(trace_id) < 2, toDateTime(toUInt32(4294967295)), max(first_s + length_s)))
-    FROM throughline.trace_times WHERE trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
-  ), 1)
-  AND start_s <= tupleElement((
-    SELECT (if(uniqExact(trace_id) < 2, toDateTime(0), min(first_s)), if(uniqExact(trace_id) < 2, toDateTime(toUInt32(4294967295)), max(first_s + length_s)))
-    FROM throughline.trace_times WHERE trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
-  ), 2)
+WHERE tenant = ''
+  AND trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')
+  AND (start_s >= toDateTime(toUInt32(1700000000)) AND start_s <= toDateTime(toUInt32(1700000010)) OR start_s >= toDateTime(toUInt32(1700000100)) AND start_s <= toDateTime(toUInt32(1700000110)))
 GROUP BY trace_id, service

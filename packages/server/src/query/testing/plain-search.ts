@@ -42,37 +42,46 @@ export function randomSpans(seconds: number): StoredSpan[] {
   }).flat();
 }
 
-function earliest(spans: readonly StoredSpan[]): StoredSpan {
-  return spans.reduce((a, b) => (b.startNs < a.startNs || (b.startNs === a.startNs && b.spanId < a.spanId) ? b : a));
+function isFirst(a: StoredSpan, b: StoredSpan): boolean {
+  return a.startNs < b.startNs || (a.startNs === b.startNs && a.spanId < b.spanId);
+}
+
+function longest(roots: readonly StoredSpan[]): StoredSpan | undefined {
+  return roots.toSorted((a, b) =>
+    a.durationNs === b.durationNs ? (a.spanId < b.spanId ? -1 : 1) : a.durationNs > b.durationNs ? -1 : 1,
+  )[0];
 }
 
 /** The definition of search, written as plainly as can be. */
 export function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): string[] {
   const { service, operation, status, tags } = search.filter;
+  const { fromUnixNano, toUnixNano } = search.range;
   const traces = new Map<string, StoredSpan[]>();
   for (const span of spans) traces.set(span.traceId, [...(traces.get(span.traceId) ?? []), span]);
   return Array.from(traces, ([traceId, all]) => {
-    const startNs = earliest(all).startNs;
-    const roots = all.filter(({ parentSpanId }) => /^0+$/.test(parentSpanId));
-    const ends = all.map((span) => span.startNs + span.durationNs);
-    const extent = ends.reduce((a, b) => (b > a ? b : a)) - startNs;
-    return { traceId, all, startNs, durationNs: roots.length > 0 ? earliest(roots).durationNs : extent };
+    const first = all.reduce((a, b) => (isFirst(b, a) ? b : a)).startNs;
+    const end = all.map((span) => span.startNs + span.durationNs).reduce((a, b) => (b > a ? b : a));
+    const root = longest(all.filter(({ parentSpanId }) => /^0+$/.test(parentSpanId)));
+    const matches = all.filter(
+      (span) =>
+        (toUnixNano === null || span.startNs <= toUnixNano) &&
+        (service === null || span.service === service) &&
+        (operation === null || span.name === operation) &&
+        (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
+        tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
+    );
+    const newest = matches.map(({ startNs }) => startNs).reduce((a, b) => (b > a ? b : a), -1n);
+    const shown = root?.startNs ?? first;
+    return { traceId, end, extent: end - first, matches, place: shown < newest ? shown : newest };
   })
     .filter(
-      ({ all, startNs, durationNs }) =>
-        startNs >= (search.range.fromUnixNano ?? startNs) &&
-        startNs <= (search.range.toUnixNano ?? startNs) &&
-        durationNs >= (search.minDurationNs ?? durationNs) &&
-        durationNs <= (search.maxDurationNs ?? durationNs) &&
-        all.some(
-          (span) =>
-            (service === null || span.service === service) &&
-            (operation === null || span.name === operation) &&
-            (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
-            tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
-        ),
+      ({ matches, end, extent }) =>
+        matches.length > 0 &&
+        end >= (fromUnixNano ?? end) &&
+        extent >= (search.minDurationNs ?? extent) &&
+        extent <= (search.maxDurationNs ?? extent),
     )
-    .toSorted((a, b) => (a.startNs === b.startNs ? (a.traceId < b.traceId ? -1 : 1) : a.startNs > b.startNs ? -1 : 1))
+    .toSorted((a, b) => (a.place === b.place ? (a.traceId < b.traceId ? -1 : 1) : a.place > b.place ? -1 : 1))
     .map(({ traceId }) => traceId);
 }
 

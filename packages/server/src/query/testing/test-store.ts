@@ -4,15 +4,24 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { EmbeddedEngine } from '../../storage/embedded.ts';
+import { RollupJob } from '../../storage/rollup-job.ts';
+import { SpanVisibility } from '../../storage/span-visibility.ts';
 import { AttributeType } from '../../storage/schema.ts';
 import { sqlHex, sqlInt64, sqlString } from '../../storage/sql.ts';
 import { DEFAULT_QUERY_LIMITS } from '../limits.ts';
 import type { QueryContext } from '../rows.ts';
 
-/** The real engine on a directory of its own; what a test stores goes past the spool. */
+/** The real engine on a directory of its own; what a test stores goes past the spool, and is counted at once. */
 export interface TestStore {
   readonly context: QueryContext;
-  store(spans: readonly StoredSpan[]): Promise<void>;
+  /** Resolves with the arrival of the spans. */
+  store(spans: readonly StoredSpan[]): Promise<number>;
+  /** Stores without counting. */
+  put(spans: readonly StoredSpan[], arrival: number): Promise<void>;
+  /** As a segment of the spool holds them. */
+  native(spans: readonly StoredSpan[], arrival: number): Promise<Uint8Array>;
+  /** Counts what a test has inserted by itself. */
+  count(): Promise<void>;
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -54,13 +63,29 @@ export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
 
 export async function openTestStore(): Promise<TestStore> {
   const directory = await mkdtemp(join(tmpdir(), 'throughline-query-'));
+  const registry = new Registry();
+  const log = pino({ level: 'silent' });
   const engine = new EmbeddedEngine({
     directory,
-    log: pino({ level: 'silent' }),
-    registry: new Registry(),
+    log,
+    registry,
     processPath: new URL('../../../dist/storage/embedded-process.js', import.meta.url),
   });
   await engine.start();
+  let arrival = 0;
+  const rollups = new RollupJob({
+    engine,
+    visibility: new SpanVisibility(),
+    log,
+    registry,
+    firstUnstored: () => null,
+    lastArrival: () => arrival,
+  });
+  const put = async (spans: readonly StoredSpan[], arrivedAt: number): Promise<void> => {
+    for (const rows of statements(spans, arrivedAt)) {
+      await engine.command(`INSERT INTO throughline.spans (arrival, ${INSERTED.join(', ')}) ${rows}`);
+    }
+  };
   const close = async (): Promise<void> => {
     await engine.close();
     await rm(directory, { recursive: true, force: true });
@@ -68,15 +93,40 @@ export async function openTestStore(): Promise<TestStore> {
   return {
     context: { engine, limits: DEFAULT_QUERY_LIMITS, signal: new AbortController().signal },
     store: async (spans) => {
-      // The engine refuses a statement of more than 256 KiB.
-      for (let from = 0; from < spans.length; from += 200) {
-        const rows = spans.slice(from, from + 200).map((span) => `SELECT ${row(span).join(', ')}`);
-        await engine.command(`INSERT INTO throughline.spans (${INSERTED.join(', ')}) ${rows.join(' UNION ALL ')}`);
+      arrival += 1;
+      await put(spans, arrival);
+      await rollups.run(true);
+      return arrival;
+    },
+    put,
+    native: async (spans, arrivedAt) => {
+      const chunks: Uint8Array[] = [];
+      for (const rows of statements(spans, arrivedAt)) {
+        chunks.push(await engine.query(rows, { format: 'Native', timeoutMs: 20_000 }));
       }
+      return Buffer.concat(chunks);
+    },
+    count: async () => {
+      // What was inserted without an arrival has the engine's time.
+      arrival = Math.max(arrival, Date.now() * 1_000);
+      await rollups.run(true);
     },
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The engine refuses a statement of more than 256 KiB. */
+function statements(spans: readonly StoredSpan[], arrival: number): string[] {
+  return Array.from({ length: Math.ceil(spans.length / 200) }, (_, part) =>
+    spans
+      .slice(part * 200, (part + 1) * 200)
+      .map((span) => {
+        const values = row(span).map((value, index) => `${value} AS ${INSERTED[index] ?? ''}`);
+        return `SELECT toUInt64(${arrival}) AS arrival, ${values.join(', ')}`;
+      })
+      .join(' UNION ALL '),
+  );
 }
 
 const INSERTED = [

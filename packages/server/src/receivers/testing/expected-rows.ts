@@ -1,8 +1,8 @@
-import { SPAN_COLUMNS } from '../../storage/schema.ts';
+import { SPAN_FIELDS } from '../../storage/schema.ts';
 import type { AnyValue, KeyValue, TracesData } from '@throughline/trace';
 
 /** A SELECT of every column in a form that JSON carries exactly: strings as hex, 64-bit integers as text. */
-export const SELECT_ROWS = `SELECT ${SPAN_COLUMNS.map(([name, type]) => exactly(name, type)).join(', ')} FROM throughline.spans`;
+export const SELECT_ROWS = `SELECT ${SPAN_FIELDS.map(([name, type]) => exactly(name, type)).join(', ')} FROM throughline.spans`;
 
 function exactly(name: string, type: string): string {
   if (name === 'start_s') return `toUInt32(${name})`;

@@ -1,4 +1,4 @@
-import { SPAN_COLUMNS } from '../../storage/schema.ts';
+import { SPAN_COLUMNS, SPAN_FIELDS } from '../../storage/schema.ts';
 
 /**
  * Reads blocks of ClickHouse's Native format as a span block writes them into a segment, dictionaries included, and
@@ -20,7 +20,7 @@ export function readNativeRows(bytes: Buffer): unknown[][] {
     }
     if (columns.size < columnCount) throw new Error('a column stands twice in a block');
     for (let row = 0; row < rowCount; row++) {
-      rows.push(SPAN_COLUMNS.map(([name, type]) => (columns.has(name) ? columns.get(name)?.[row] : defaultOf(type))));
+      rows.push(SPAN_FIELDS.map(([name, type]) => (columns.has(name) ? columns.get(name)?.[row] : defaultOf(type))));
     }
   }
   return rows;
@@ -53,6 +53,7 @@ function readItems(cursor: Cursor, type: string, count: number): unknown[] {
     if (type === 'String') return hex(cursor.string());
     if (type === 'UInt8') return cursor.take(1).readUInt8();
     if (type === 'UInt32' || type === 'DateTime') return cursor.take(4).readUInt32LE();
+    if (type === 'UInt64') return String(cursor.uint64());
     if (type === 'Int64') return String(cursor.take(8).readBigInt64LE());
     throw new Error(`a column of type ${type}`);
   });

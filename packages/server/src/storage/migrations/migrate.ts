@@ -2,27 +2,12 @@ import { createHash } from 'node:crypto';
 import { capabilitiesOf, type Capabilities } from '../capabilities.ts';
 import { EngineError } from '../engine.ts';
 import { sqlString } from '../sql.ts';
-import { createSpans } from './0001-spans.ts';
-import { addSampling } from './0002-sampling.ts';
-import { createRollups } from './0003-rollups.ts';
-import { createWeights } from './0004-weights.ts';
-import { createCounted } from './0005-counted.ts';
-import { weighAttributes } from './0006-attribute-weights.ts';
-import { cheapenInserts } from './0007-cheaper-inserts.ts';
-import { shrinkSmallParts } from './0008-small-parts.ts';
+import { moveFirstStores, setFirstStoresAside } from './adopt-first-stores.ts';
+import { createTables } from './0001-tables.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [
-  createSpans,
-  addSampling,
-  createRollups,
-  createWeights,
-  createCounted,
-  weighAttributes,
-  cheapenInserts,
-  shrinkSmallParts,
-];
+export const MIGRATIONS: readonly Migration[] = [createTables];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');
@@ -34,6 +19,7 @@ const CURRENT = capabilitiesOf('26.7');
 export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): Promise<void> {
   const capabilities = await askCapabilities(engine);
   await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
+  await setFirstStoresAside(engine);
   await createRecord(engine);
   const applied = new Map(
     (await rows(engine, 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at')).map(
@@ -45,11 +31,10 @@ export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): 
     const number = index + 1;
     if (applied.has(number)) continue;
     for (const statement of migration.statements(capabilities)) await runStatement(engine, statement);
-    await migration.fill?.(engine, capabilities);
-    for (const statement of migration.after?.(capabilities) ?? []) await engine.command(statement);
     await engine.command(`INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   }
+  await moveFirstStores(engine);
 }
 
 export async function askCapabilities(engine: MigratedEngine): Promise<Capabilities> {
@@ -58,8 +43,8 @@ export async function askCapabilities(engine: MigratedEngine): Promise<Capabilit
 }
 
 /** Of its statements, to notice that two programs mean different things by one number. */
-export function checksumOf({ name, statements, after }: Migration): string {
-  const text = JSON.stringify([name, statements(CURRENT), after?.(CURRENT) ?? []]);
+export function checksumOf({ name, statements }: Migration): string {
+  const text = JSON.stringify([name, statements(CURRENT)]);
   return createHash('sha256').update(text).digest('hex');
 }
 

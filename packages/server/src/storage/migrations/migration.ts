@@ -4,14 +4,11 @@ import { sqlString } from '../sql.ts';
 
 /**
  * One step of the schema. It may run again after a crash at any point of it, and nothing is inserted into `spans` meanwhile.
- * What has shipped is never edited: its statements for a current ClickHouse are what its checksum is made of.
+ * It holds its own text, and what has shipped is never edited: its statements for a current ClickHouse are what its checksum is made of.
  */
 export interface Migration {
   readonly name: string;
   readonly statements: (capabilities: Capabilities) => readonly (string | NewColumn)[];
-  /** What is to be done for spans that are stored already, between the statements and `after`. */
-  readonly fill?: (engine: MigratedEngine, capabilities: Capabilities) => Promise<void>;
-  readonly after?: (capabilities: Capabilities) => readonly string[];
 }
 
 /** A column that is added where it is missing, which not every ClickHouse has a clause for. */

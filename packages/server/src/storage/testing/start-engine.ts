@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { EmbeddedEngine } from '../embedded.ts';
+import type { Engine } from '../engine.ts';
 import type { EngineLimits } from '../engine-limits.ts';
+import { RollupJob } from '../rollup-job.ts';
+import { SpanVisibility } from '../span-visibility.ts';
 
 /** The engine's process runs what `tsc -b packages/server` has made of it. */
 export const builtEngineProcess = new URL('../../../dist/storage/embedded-process.js', import.meta.url);
@@ -52,6 +55,21 @@ export async function startEngine(limits: Partial<EngineLimits> = {}, existing?:
       if (existing === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Adds to the derived tables what a test has inserted by itself and not counted yet. */
+export async function countStored(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+  const job = new RollupJob({
+    engine,
+    visibility: new SpanVisibility(),
+    log: silentLog,
+    registry: new Registry(),
+    firstUnstored: () => null,
+    // The engine's time, which is what such spans arrive at, is told in seconds.
+    lastArrival: () => Date.now() * 1_000,
+  });
+  await job.start();
+  await job.stop(1_000);
 }
 
 /** Resolves as soon as the condition holds; fails when it does not in time. */

@@ -1,3 +1,4 @@
+import type { TraceResponse } from '@throughline/trace';
 import { describe, expect, it } from 'vitest';
 import { findSpans } from './find-spans.ts';
 import { overflowText } from './overflow.ts';
@@ -42,6 +43,25 @@ describe('the model of a trace', () => {
     ['  ', []],
   ])('finds %j', (text, spans) => {
     expect([...findSpans(trace, text)]).toEqual(spans);
+  });
+
+  it('shows what can be read of a trace with malformed parts, and says how many were left out', () => {
+    const data = JSON.stringify(lateSelect())
+      .replace('"db.namespace"', '7')
+      .replace('"SELECT cards"', '{"no":"name"}')
+      .replace('"message":"no answer in time"', '"message":["no answer in time"]')
+      .replace(
+        '"spanId":"0000000000000004"',
+        '"spanId":"0000000000000004","events":[null,{"timeUnixNano":"soon"}],"links":7',
+      );
+    const malformed = buildTraceModel(JSON.parse(data) as TraceResponse);
+    expect(malformed.model).toMatchObject({ spanCount: 4, errorCount: 2 });
+    expect(malformed.model.story.clauses.map(({ text }) => text)).toContain(
+      '6 malformed parts were left out; the rest of each span is shown',
+    );
+    expect([...findSpans(malformed.trace, 'postgresql')]).toEqual([3]);
+    expect([...findSpans(malformed.trace, 'no answer in time')]).toEqual([1]);
+    expect(structuredClone(malformed.trace.source(3))).toEqual(malformed.trace.source(3));
   });
 
   it('is empty for a trace without spans', () => {

@@ -1,28 +1,32 @@
 import type { TraceSamplingResponse } from '@throughline/trace';
+import { findNamed, type SpanAddresses } from '../model/span-addresses.ts';
+import type { TraceModel } from '../model/trace-model.ts';
 import styles from './kept.module.css';
 import { reasonText } from './kept-text.ts';
 
 interface DecisionsProps {
   readonly id: string;
   readonly sampling: TraceSamplingResponse;
-  readonly indexOf: ReadonlyMap<string, number>;
+  readonly model: TraceModel;
+  readonly addresses: SpanAddresses;
   readonly onLight: (spans: readonly number[]) => void;
   readonly onJump: (span: number) => void;
 }
 
 /** Who decided that the trace be kept, and with which probability, in the order of the trace. */
-export function Decisions({ id, sampling, indexOf, onLight, onJump }: DecisionsProps) {
+export function Decisions({ id, sampling, model, addresses, onLight, onJump }: DecisionsProps) {
   const dim = (): void => onLight([]);
   return (
     <section id={id} className={styles['decisions']} aria-label="Why this trace was kept">
       <ol>
         {sampling.decisions.map((decision, i) => {
-          const span = indexOf.get(decision.spanId);
+          const { spanId, service, operation: name } = decision;
+          const span = findNamed(model, addresses, { spanId, service, name });
           const reason = reasonText(decision);
-          const light = (): void => onLight(span === undefined ? [] : [span]);
+          const light = (): void => onLight(span < 0 ? [] : [span]);
           return (
-            <li key={`${decision.spanId} ${i}`} className={styles['decision']}>
-              {span === undefined ? (
+            <li key={`${spanId} ${i}`} className={styles['decision']}>
+              {span < 0 ? (
                 decision.text
               ) : (
                 <button

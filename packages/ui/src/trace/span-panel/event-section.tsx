@@ -1,7 +1,8 @@
-import { attributeText, findAttribute, formatDuration, type SpanEvent } from '@throughline/trace';
+import { attributeText, findAttribute, type SpanEvent } from '@throughline/trace';
 import { countText } from '../../parts/count-text.ts';
 import { Dropped } from './attribute-section.tsx';
 import { AttributeTable } from './attribute-table.tsx';
+import { eventOffset } from './event-offset.ts';
 import styles from './span-panel.module.css';
 
 interface EventSectionProps {
@@ -35,7 +36,7 @@ export function EventSection({ events = [], dropped, spanStartUnixNano }: EventS
 const exceptionKeys = ['exception.type', 'exception.message', 'exception.stacktrace'] as const;
 
 function Event({ event, spanStartUnixNano }: { readonly event: SpanEvent; readonly spanStartUnixNano: string }) {
-  const offsetNs = Number(BigInt(event.timeUnixNano) - BigInt(spanStartUnixNano));
+  const offset = eventOffset(event.timeUnixNano, spanStartUnixNano);
   const [type, message, stack] = exceptionKeys.map((key) => attributeText(findAttribute(event.attributes, key)));
   const isException = event.name === 'exception';
   const others = isException
@@ -46,8 +47,7 @@ function Event({ event, spanStartUnixNano }: { readonly event: SpanEvent; readon
       <p className={styles['eventHead']}>
         <span className={styles['eventName']}>{isException && type ? type : event.name}</span>
         <span className={styles['offset']} title="Since the span began">
-          {offsetNs < 0 ? '−' : '+'}
-          {formatDuration(Math.abs(offsetNs))}
+          {offset === '' ? 'time unknown' : offset}
         </span>
       </p>
       {isException && message ? <p className={styles['eventMessage']}>{message}</p> : null}

@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 import { countText } from '../../parts/count-text.ts';
 import { Dropped } from './attribute-section.tsx';
 import { AttributeTable } from './attribute-table.tsx';
+import { linkHref } from './link-href.ts';
 import styles from './span-panel.module.css';
 
 interface LinkSectionProps {
@@ -24,11 +25,9 @@ export function LinkSection({ links = [], dropped }: LinkSectionProps) {
           // The same span may be linked twice with other attributes.
           // oxlint-disable-next-line react/no-array-index-key
           <li key={place} className={styles['event']}>
-            <Link className={styles['link']} href={`/trace/${link.traceId}?span=${link.spanId}`}>
-              <code>{link.traceId}</code>
-            </Link>
+            <LinkedTrace link={link} />
             <p className={styles['linkSpan']}>
-              span <code>{link.spanId}</code>
+              span <code>{link.spanId || 'unknown'}</code>
             </p>
             {link.attributes?.length ? <AttributeTable attributes={link.attributes} /> : null}
           </li>
@@ -36,5 +35,15 @@ export function LinkSection({ links = [], dropped }: LinkSectionProps) {
       </ul>
       <Dropped count={dropped} what="link" />
     </section>
+  );
+}
+
+function LinkedTrace({ link }: { readonly link: SpanLink }) {
+  const href = linkHref(link);
+  if (href === null) return <code>{link.traceId || 'unknown trace'}</code>;
+  return (
+    <Link className={styles['link']} href={href}>
+      <code>{link.traceId}</code>
+    </Link>
   );
 }

@@ -5,6 +5,7 @@ import { Icon } from '../../parts/icon.tsx';
 import { Skeleton } from '../../parts/skeleton.tsx';
 import { overflowText } from '../model/overflow.ts';
 import { selfNs } from '../model/self-time.ts';
+import type { SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import type { TraceSession } from '../model/trace-session.ts';
 import { AttributeSection } from './attribute-section.tsx';
@@ -17,6 +18,7 @@ import { useSpanSource } from './use-span-source.ts';
 
 interface SpanPanelProps {
   readonly model: TraceModel;
+  readonly addresses: SpanAddresses;
   readonly session: TraceSession;
   readonly index: number;
   readonly colours: readonly string[];
@@ -25,12 +27,13 @@ interface SpanPanelProps {
 }
 
 /** Everything that is known of one span. */
-export function SpanPanel({ model, session, index, colours, onSelect, onClose }: SpanPanelProps) {
-  const source = useSpanSource(session, index);
+export function SpanPanel({ model, addresses, session, index, colours, onSelect, onClose }: SpanPanelProps) {
+  const shown = useSpanSource(session, index);
+  const source = shown?.source ?? null;
   const service = model.serviceIndex[index] ?? 0;
-  const current = source !== null && source.span.spanId === model.spanIds[index];
+  const shared = addresses.sharedText(index);
   return (
-    <aside className={styles['panel']} aria-label="Span">
+    <aside className={styles['panel']} aria-label={['Span', model.services[service], model.names[index]].join(' ')}>
       <header className={styles['head']}>
         <div className={styles['who']}>
           <p className={styles['service']}>
@@ -48,11 +51,12 @@ export function SpanPanel({ model, session, index, colours, onSelect, onClose }:
           <Skeleton width="60%" />
         </div>
       ) : (
-        <div className={styles['content']} aria-busy={!current}>
+        <div className={styles['content']} aria-busy={shown?.current !== true}>
           <div className={styles['section']}>
             <p className={styles['marks']}>
               <StatusBadge status={source.span.status} />
               <span className={styles['kind']}>{kindText(source.span.kind)}</span>
+              {shared === '' ? null : <span className={styles['kind']}>{shared}</span>}
             </p>
             {source.span.status?.message ? (
               <p className={styles['message']} data-error={model.isError[index] === 1}>

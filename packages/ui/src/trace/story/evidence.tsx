@@ -2,15 +2,15 @@ import type { StoryClause } from '@throughline/trace';
 import type { ReactNode } from 'react';
 import type { StoryPanelProps } from './story-panel.tsx';
 
-interface EvidenceProps extends Pick<StoryPanelProps, 'indexOf' | 'onLight' | 'onJump'> {
+interface EvidenceProps extends Pick<StoryPanelProps, 'onLight' | 'onJump'> {
   readonly clause: StoryClause;
   readonly className: string | undefined;
   readonly children: ReactNode;
 }
 
 /** A clause that lights up its spans while it is pointed at or has the focus, and leads to the first of them. */
-export function Evidence({ clause, indexOf, onLight, onJump, className, children }: EvidenceProps) {
-  const spans = clause.spanIds.flatMap((id) => indexOf.get(id) ?? []);
+export function Evidence({ clause, onLight, onJump, className, children }: EvidenceProps) {
+  const spans = clause.spanIndexes;
   const first = spans[0];
   return (
     <button

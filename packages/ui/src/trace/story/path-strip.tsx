@@ -8,7 +8,7 @@ import type { StoryPanelProps } from './story-panel.tsx';
 const leastShare = 0.001;
 
 /** The critical path in one line: which service the request was waiting for at each moment. */
-export function PathStrip({ model, colours, onLight, onJump }: Omit<StoryPanelProps, 'indexOf'>) {
+export function PathStrip({ model, colours, onLight, onJump }: StoryPanelProps) {
   const rootNs = model.durationNs[model.rootIndex] ?? 0;
   const rootStartNs = model.startNs[model.rootIndex] ?? 0;
   const runs = useMemo(() => pathRuns(model, rootNs * leastShare), [model, rootNs]);

@@ -1,6 +1,7 @@
 import { formatDuration, type StoryClause } from '@throughline/trace';
 import { useState } from 'react';
 import { Icon, type IconName } from '../../parts/icon.tsx';
+import { totalText } from '../../time/total-text.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import { Evidence } from './evidence.tsx';
 import { PathStrip } from './path-strip.tsx';
@@ -10,7 +11,6 @@ export interface StoryPanelProps {
   readonly model: TraceModel;
   /** CSS colours by service index. */
   readonly colours: readonly string[];
-  readonly indexOf: ReadonlyMap<string, number>;
   /** Called with the spans that are the evidence of what is pointed at; with none when the pointer leaves. */
   readonly onLight: (spans: readonly number[]) => void;
   readonly onJump: (span: number) => void;
@@ -44,8 +44,10 @@ export function StoryPanel(props: StoryPanelProps) {
       <Steps {...props} />
       {events.length === 0 ? null : (
         <ul className={styles['events']}>
-          {shown.map((clause) => (
-            <li key={`${clause.kind} ${clause.text}`}>
+          {shown.map((clause, place) => (
+            // Two roots may have the same name and duration, and so the same text.
+            // oxlint-disable-next-line react/no-array-index-key
+            <li key={`${place} ${clause.text}`}>
               <Evidence {...props} clause={clause} className={styles['event']}>
                 <span className={styles['icon']} data-kind={clause.kind}>
                   <Icon name={icons[clause.kind] ?? 'alert'} size={14} />
@@ -69,7 +71,7 @@ export function StoryPanel(props: StoryPanelProps) {
 
 /** The total and the steps that add up to it, in one flowing line. */
 function Steps(props: StoryPanelProps) {
-  const { model, colours, indexOf } = props;
+  const { model, colours } = props;
   const total = model.story.clauses.find(({ kind }) => kind === 'total');
   const steps = model.story.clauses.filter(({ kind }) => kind === 'step');
   return (
@@ -77,16 +79,18 @@ function Steps(props: StoryPanelProps) {
       {total === undefined ? null : (
         <li>
           <Evidence {...props} clause={total} className={styles['step']}>
-            <strong className={styles['time']}>{formatDuration(total.durationNs)}</strong> in all
+            <strong className={styles['time']}>{formatDuration(total.durationNs)}</strong>
+            {` ${wholeText(model)}`}
           </Evidence>
         </li>
       )}
-      {steps.map((clause) => {
-        const first = indexOf.get(clause.spanIds[0] ?? '') ?? -1;
+      {steps.map((clause, place) => {
+        const first = clause.spanIndexes[0] ?? -1;
         const time = formatDuration(clause.durationNs);
         const rest = clause.text.startsWith(`${time} `) ? clause.text.slice(time.length) : ` ${clause.text}`;
         return (
-          <li key={clause.text}>
+          // oxlint-disable-next-line react/no-array-index-key
+          <li key={`${place} ${clause.text}`}>
             <Evidence {...props} clause={clause} className={styles['step']}>
               <span className={styles['pip']} style={{ background: colours[model.serviceIndex[first] ?? -1] }} />
               <strong className={styles['time']}>{time}</strong>
@@ -97,4 +101,10 @@ function Steps(props: StoryPanelProps) {
       })}
     </ol>
   );
+}
+
+/** The steps add up to the root's duration, which is not the whole of a trace that goes on after it. */
+function wholeText({ hasRoot, rootIndex, durationNs, extentNs }: TraceModel): string {
+  if (totalText(durationNs[rootIndex] ?? 0, extentNs) === '') return 'total';
+  return hasRoot ? 'in the root span' : 'in the longest part';
 }

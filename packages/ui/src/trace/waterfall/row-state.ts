@@ -1,8 +1,10 @@
+import type { SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 
 /** What all rows of a waterfall share; a new object redraws them all. */
 export interface RowContext {
   readonly model: TraceModel;
+  readonly addresses: SpanAddresses;
   /** CSS colours by service index. */
   readonly colours: readonly string[];
   readonly laneWidthPx: number;

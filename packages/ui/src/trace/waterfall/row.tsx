@@ -22,11 +22,12 @@ export const rowId = (index: number): string => `span-row-${index}`;
 
 /** One span. Clicks are handled by the rows' container, which reads `data-span` and `data-fold`. */
 export const Row = memo(function Row({ context, index, place, folded, active, selected, emphasis }: RowProps) {
-  const { model, colours } = context;
+  const { model, addresses, colours } = context;
   const service = model.serviceIndex[index] ?? 0;
   const depth = model.depth[index] ?? 0;
   const inside = (model.subtreeSize[index] ?? 1) - 1;
   const error = model.isError[index] === 1;
+  const shared = addresses.sharedText(index);
   return (
     <div
       id={rowId(index)}
@@ -61,6 +62,7 @@ export const Row = memo(function Row({ context, index, place, folded, active, se
         <span className={styles['operation']} data-error={error} title={model.names[index]}>
           {model.names[index]}
         </span>
+        {shared === '' ? null : <span className={styles['spoken']}>, {shared}</span>}
         {folded ? <span className={styles['inside']}>+{countText(inside)}</span> : null}
         {model.missingParent[index] === 1 ? (
           <span

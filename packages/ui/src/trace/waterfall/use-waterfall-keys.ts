@@ -1,7 +1,7 @@
 import { useLayoutEffect, useRef, type RefObject } from 'react';
 import type { TraceModel } from '../model/trace-model.ts';
 import { keyAction, type KeyAction } from './keys.ts';
-import { nextPlace } from './navigation.ts';
+import { nextPlace, nextSegment } from './navigation.ts';
 
 interface WaterfallKeys {
   readonly model: TraceModel;
@@ -24,6 +24,7 @@ interface WaterfallKeys {
 /** Lets the keys of `keys.ts` work on the whole page, except where somebody types. */
 export function useWaterfallKeys(keys: WaterfallKeys): void {
   const latest = useRef(keys);
+  const segment = useRef(-1);
   useLayoutEffect(() => {
     latest.current = keys;
   });
@@ -37,7 +38,12 @@ export function useWaterfallKeys(keys: WaterfallKeys): void {
       const action = keyAction(event.key, target === grid.current);
       if (action === null || (action === 'close' && !panelOpen)) return;
       event.preventDefault();
-      perform(action, latest.current);
+      // The critical path is walked in time, not down the page: the next segment may stand above.
+      if (action === 'nextCritical' || action === 'previousCritical') {
+        const { model, active } = latest.current;
+        segment.current = nextSegment(model.segments.span, segment.current, active, action === 'nextCritical' ? 1 : -1);
+        go(model.segments.span[segment.current] ?? -1, latest.current);
+      } else perform(action, latest.current);
       if (action !== 'find' && action !== 'help') grid.current?.focus({ preventScroll: true });
     };
     document.addEventListener('keydown', press);
@@ -55,8 +61,11 @@ function perform(action: KeyAction, keys: WaterfallKeys): void {
   if (action === 'close') return keys.onOpen(-1);
   if (action === 'open') return keys.onOpen(keys.active);
   if (action === 'inward' || action === 'outward') return foldOrMove(action, keys);
-  const target = targetOf(action, keys);
-  if (target >= 0) keys.onGo(target, keys.panelOpen);
+  return go(targetOf(action, keys), keys);
+}
+
+function go(target: number, { onGo, panelOpen }: WaterfallKeys): void {
+  if (target >= 0) onGo(target, panelOpen);
 }
 
 /** Opens or closes a level first, and moves along it only when there is nothing left to open or close. */
@@ -67,8 +76,7 @@ function foldOrMove(action: 'inward' | 'outward', keys: WaterfallKeys): void {
   if (isParent && folded.has(active) === (action === 'inward')) return keys.onFold(active);
   const parent = model.parentIndex[active] ?? -1;
   const child = isParent ? (rows[(rowOfSpan[active] ?? -1) + 1] ?? -1) : -1;
-  const target = action === 'outward' ? parent : child;
-  if (target >= 0) keys.onGo(target, keys.panelOpen);
+  return go(action === 'outward' ? parent : child, keys);
 }
 
 /** The span to go to; -1 where there is none. */
@@ -95,18 +103,7 @@ function targetOf(action: KeyAction, { model, rows, rowOfSpan, active, matches }
       return among(1, isMatch);
     case 'previousMatch':
       return among(-1, isMatch);
-    case 'nextCritical':
-      return criticalNeighbour(model, active, 1);
-    case 'previousCritical':
-      return criticalNeighbour(model, active, -1);
     default:
       return -1;
   }
-}
-
-/** The critical path is walked in time, not down the page: the next segment may stand above. */
-function criticalNeighbour({ segments }: TraceModel, active: number, step: 1 | -1): number {
-  const count = segments.span.length;
-  const here = segments.span.indexOf(active);
-  return segments.span[nextPlace(count, here, step, (place) => segments.span[place] !== active)] ?? -1;
 }

@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import type { SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import type { TraceSession } from '../model/trace-session.ts';
 import { rowBySpan, unfoldTo, visibleRows, withAncestors } from '../model/visible-rows.ts';
@@ -26,6 +27,7 @@ declare module 'react' {
 
 interface WaterfallProps {
   readonly model: TraceModel;
+  readonly addresses: SpanAddresses;
   readonly session: TraceSession;
   readonly colours: readonly string[];
   /** The span whose panel is open; -1 for none. */
@@ -42,7 +44,7 @@ interface WaterfallProps {
 const nothingFolded: ReadonlySet<number> = new Set();
 
 export function Waterfall(props: WaterfallProps) {
-  const { model, session, colours, selected, onSelect, lit, show, onShow, find, onFind } = props;
+  const { model, addresses, session, colours, selected, onSelect, lit, show, onShow, find, onFind } = props;
   const [folded, setFolded] = useState(nothingFolded);
   const [active, setActive] = useState(selected);
   const [nameWidth, setNameWidth] = useState(() =>
@@ -75,8 +77,8 @@ export function Waterfall(props: WaterfallProps) {
   const rowOfSpan = useMemo(() => rowBySpan(model, rows), [model, rows]);
   const ticks = useMemo(() => timeTicks(model.extentNs, laneWidthPx), [model, laneWidthPx]);
   const context = useMemo<RowContext>(
-    () => ({ model, colours, laneWidthPx, indentPx: indentPx(model.depthMax, nameWidth) }),
-    [model, colours, laneWidthPx, nameWidth],
+    () => ({ model, addresses, colours, laneWidthPx, indentPx: indentPx(model.depthMax, nameWidth) }),
+    [model, addresses, colours, laneWidthPx, nameWidth],
   );
 
   /** Makes a span's row visible, active and, where a panel is open, the one that it shows. */

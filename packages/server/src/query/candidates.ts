@@ -1,0 +1,142 @@
+import { sqlHex, sqlInt64 } from '../storage/sql.ts';
+import { IN_TENANT, startSecond, where } from './rows.ts';
+import { SECOND_NS, type SearchWindow } from './search-windows.ts';
+import { attributeHint, fieldConditions, tagConditions } from './span-filter.ts';
+import type { SpanSource } from './span-sources.ts';
+import type { TraceSearch } from './search.ts';
+import { SPAN_DURATION } from './trace-summary.ts';
+
+/** A trace with a span that matches. */
+export interface Candidate {
+  readonly traceId: string;
+  /** The start of the newest one in the window. */
+  readonly matchUnixNano: bigint;
+}
+
+export interface CandidateQuestion {
+  /** Of the starts of spans that match. */
+  readonly window: SearchWindow;
+  /** Only spans of traces that reach from before this moment beyond it. */
+  readonly crossing: bigint | null;
+  /** Only candidates behind this one. */
+  readonly after: Candidate | null;
+  readonly limit: number;
+}
+
+/** How long before the range a span or trace may begin that reaches into it: as long as the range is, but within these. */
+export const LOOKBACK_MS_MIN = 3_600_000;
+export const LOOKBACK_MS_MAX = 86_400_000;
+const DAY_SECONDS = 86_400n;
+/** What of a trace is further than this from its match counts for its duration by `trace_times`. */
+const NEAR_SECONDS = 60n;
+
+/**
+ * Candidates, the newest match first; a trace that the summaries refuse may be among them. `live` has the spans that are not in `trace_times`
+ * yet. `hasHints`: the store has an index of all attributes.
+ */
+export function candidatesSql(
+  search: TraceSearch,
+  source: SpanSource,
+  live: readonly SpanSource[],
+  { window, crossing, after, limit }: CandidateQuestion,
+  hasHints: boolean,
+): string {
+  const isStored = source.table === 'throughline.spans';
+  const { filter } = search;
+  const early = [
+    ...source.conditions,
+    startSecond('>=', window.fromUnixNano),
+    startSecond('<=', window.toUnixNano),
+    `start_ns >= ${sqlInt64(window.fromUnixNano)}`,
+    `start_ns <= ${sqlInt64(window.toUnixNano)}`,
+    ...fieldConditions(filter),
+    ...(isStored && hasHints ? filter.tags.map(attributeHint) : []),
+  ];
+  const late = [
+    ...tagConditions(filter),
+    // Fresh spans are few, and what else there is of their traces stands elsewhere.
+    ...(isStored && crossing !== null ? [reachesAcross(crossing, source, live)] : []),
+    ...(isStored ? durationConditions(search, source, live, window) : []),
+  ];
+  // Attributes are read of what the small columns leave: on its own the engine reads all of a span that it looks at.
+  const conditions =
+    isStored && late.length > 0 ? `PREWHERE ${early.join('\n  AND ')}\n${where(late)}` : where([...early, ...late]);
+  return `SELECT lower(hex(trace_id)), toString(max(start_ns) AS match)
+FROM ${source.table}
+${conditions}
+GROUP BY trace_id
+${behind(after)}ORDER BY match DESC, trace_id
+LIMIT ${limit}`;
+}
+
+function behind(after: Candidate | null): string {
+  if (after === null) return '';
+  const match = sqlInt64(after.matchUnixNano);
+  return `HAVING match < ${match} OR match = ${match} AND trace_id > ${sqlHex(after.traceId)}\n`;
+}
+
+/** A span of the trace lasts across the moment, or some start before and some behind it. */
+function reachesAcross(unixNano: bigint, { table, conditions }: SpanSource, live: readonly SpanSource[]): string {
+  const second = unixNano / SECOND_NS;
+  const within = (column: string): string[] => [
+    timeCondition(column, '>=', second - DAY_SECONDS),
+    timeCondition(column, '<=', second),
+  ];
+  return `trace_id IN (
+    SELECT trace_id FROM ${table}
+    ${where([...conditions, ...within('start_s'), `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`, `start_ns < ${sqlInt64(unixNano)}`])}
+    UNION ALL
+    SELECT trace_id FROM throughline.trace_times
+    ${where([IN_TENANT, ...within('first_s'), `toUInt32(first_s) + length_s >= ${second}`])}${orLive(live)}
+  )`;
+}
+
+/** Keeps every trace that may fit: a part of a trace is not longer than the whole. Summaries decide. */
+function durationConditions(
+  { minDurationNs, maxDurationNs }: TraceSearch,
+  { table, conditions }: SpanSource,
+  live: readonly SpanSource[],
+  window: SearchWindow,
+): string[] {
+  if (minDurationNs === null && maxDurationNs === null) return [];
+  const first = window.fromUnixNano / SECOND_NS - NEAR_SECONDS;
+  const last = window.toUnixNano / SECOND_NS + NEAR_SECONDS;
+  // The root's is a part of it.
+  const extent = `max(start_ns + ${SPAN_DURATION}) - min(start_ns)`;
+  const having = [
+    ...(minDurationNs === null ? [] : [`${extent} >= ${sqlInt64(minDurationNs)}`]),
+    ...(maxDurationNs === null ? [] : [`${extent} <= ${sqlInt64(maxDurationNs)}`]),
+  ];
+  const nearby = where([...conditions, timeCondition('start_s', '>=', first), timeCondition('start_s', '<=', last)]);
+  const long = where([
+    IN_TENANT,
+    timeCondition('first_s', '>=', window.fromUnixNano / SECOND_NS - DAY_SECONDS),
+    timeCondition('first_s', '<=', last),
+    `length_s >= ${NEAR_SECONDS - 1n}`,
+  ]);
+  return [
+    `trace_id IN (
+    SELECT trace_id FROM ${table}
+    ${nearby}
+    GROUP BY trace_id
+    HAVING ${having.join(' AND ')}${
+      minDurationNs === null ? '' : `\n    UNION ALL\n    SELECT trace_id FROM throughline.trace_times\n    ${long}`
+    }${orLive(live)}
+  )`,
+  ];
+}
+
+/** Of these traces not all may be known here. */
+function orLive(live: readonly SpanSource[]): string {
+  const each = live.map(
+    ({ table, conditions }) => `\n    UNION ALL\n    SELECT trace_id FROM ${table}\n    ${where(conditions)}`,
+  );
+  return each.join('');
+}
+
+/** A moment outside what a DateTime holds compares as the nearest that it does. */
+function timeCondition(column: string, comparison: '>=' | '<=', second: bigint): string {
+  const last = 0xffff_ffffn;
+  const held = second < 0n ? 0n : second > last ? last : second;
+  return `${column} ${comparison} toDateTime(toUInt32(${held}))`;
+}

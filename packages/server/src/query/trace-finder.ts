@@ -1,0 +1,200 @@
+import type { SpanView } from '../storage/span-visibility.ts';
+import {
+  candidatesSql,
+  LOOKBACK_MS_MAX,
+  LOOKBACK_MS_MIN,
+  type Candidate,
+  type CandidateQuestion,
+} from './candidates.ts';
+import { queryRows, type QueryContext } from './rows.ts';
+import { SECOND_NS, searchWindows, type StoredExtent } from './search-windows.ts';
+import { matchesAll } from './span-filter.ts';
+import { spanSources, uncountedSources } from './span-sources.ts';
+import type { TracePosition, TraceSearch } from './search.ts';
+import { findTraceSummaries, type StoredTraceSummary, type SummarisedTrace } from './trace-summary.ts';
+import type { Seconds } from './trace-times.ts';
+
+export interface FoundTrace {
+  readonly trace: StoredTraceSummary;
+  readonly position: TracePosition;
+}
+
+/** Where every span matches, the first window holds only one in so many of `searchWindowSpans`. */
+const UNFILTERED_SHARE = 5;
+/** Candidates that one statement answers at most. */
+const CANDIDATES_MAX = 2_000;
+/** Most traces have no span that starts later than so long after them. */
+const USUAL_TRACE_SECONDS = 10;
+const MS_NS = 1_000_000n;
+
+/**
+ * Finds the first traces in the order of search. Spans that match are looked for in windows of time that grow, the newest first;
+ * their traces are then summarised. A trace's place is never before that of its newest match, so what stands before a window's begin is
+ * settled when the window has been looked through, and what stands behind it waits.
+ */
+export class TraceFinder {
+  readonly #context: QueryContext;
+  readonly #view: SpanView;
+  readonly #extent: StoredExtent;
+  readonly #search: TraceSearch;
+  readonly #found: FoundTrace[] = [];
+  readonly #seen = new Set<string>();
+  #batch = 0;
+
+  constructor(context: QueryContext, view: SpanView, extent: StoredExtent, search: TraceSearch) {
+    this.#context = context;
+    this.#view = view;
+    this.#extent = extent;
+    this.#search = search;
+  }
+
+  async find(wanted: number): Promise<FoundTrace[]> {
+    const { range, after, filter } = this.#search;
+    this.#batch = wanted;
+    const fromUnixNano = range.fromUnixNano ?? 0n;
+    let newest = range.toUnixNano;
+    if (after !== null && !this.#isLive(after.startTimeUnixNano)) {
+      // Behind the last page's end are also traces of which a span after it matches.
+      const window = { fromUnixNano: after.startTimeUnixNano + 1n, toUnixNano: range.toUnixNano ?? LAST_NS };
+      await this.#lookThrough({ window, crossing: after.startTimeUnixNano }, null);
+      newest = smaller(after.startTimeUnixNano, range.toUnixNano);
+    }
+    const windowSpans = this.#context.limits.searchWindowSpans / (matchesAll(filter) ? UNFILTERED_SHARE : 1);
+    const windows = searchWindows(
+      this.#extent,
+      { fromUnixNano: range.fromUnixNano, toUnixNano: newest },
+      windowSpans,
+      () => this.#found.length > 0,
+    );
+    for (const window of windows) {
+      await this.#lookThrough({ window, crossing: null }, wanted);
+      if (this.#settled(window.fromUnixNano) >= wanted) return this.#inOrder(wanted);
+    }
+    if (fromUnixNano > 0n) {
+      const lookbackNs = this.#lookbackNs(fromUnixNano);
+      const window = { fromUnixNano: larger(0n, fromUnixNano - lookbackNs), toUnixNano: fromUnixNano - 1n };
+      await this.#lookThrough({ window, crossing: fromUnixNano }, null);
+    }
+    return this.#inOrder(wanted);
+  }
+
+  /** As long as the range, within bounds: what began before it costs no more than what began in it. */
+  #lookbackNs(fromUnixNano: bigint): bigint {
+    const { toUnixNano } = this.#search.range;
+    const behind = BigInt(this.#extent.lastSecond + 1) * SECOND_NS;
+    const length = larger(0n, smaller(toUnixNano ?? behind, behind) - fromUnixNano);
+    return larger(BigInt(LOOKBACK_MS_MIN) * MS_NS, smaller(length, BigInt(LOOKBACK_MS_MAX) * MS_NS));
+  }
+
+  /** Whether spans from about then may not be in `trace_times` yet. */
+  #isLive(unixNano: bigint): boolean {
+    const { uncounted, fresh } = this.#view;
+    if (uncounted === null && fresh.length === 0) return false;
+    const first = Math.min(uncounted?.seconds.first ?? this.#extent.lastSecond, this.#extent.lastSecond);
+    return unixNano >= BigInt(first - USUAL_TRACE_SECONDS) * SECOND_NS;
+  }
+
+  /** Stops before the end of the window when so many traces are settled; never where `wanted` is null. */
+  async #lookThrough(
+    { window, crossing }: Pick<CandidateQuestion, 'window' | 'crossing'>,
+    wanted: number | null,
+  ): Promise<void> {
+    let after: Candidate | null = null;
+    for (;;) {
+      const batch = wanted === null ? CANDIDATES_MAX : this.#batch;
+      const candidates = await this.#candidates({ window, crossing, after, limit: batch });
+      await this.#summarise(candidates);
+      after = candidates.at(-1) ?? null;
+      if (after === null || candidates.length < batch) return;
+      if (wanted !== null && this.#settled(after.matchUnixNano + 1n) >= wanted) return;
+      this.#batch = Math.min(batch * 2, CANDIDATES_MAX);
+    }
+  }
+
+  async #candidates(question: CandidateQuestion): Promise<Candidate[]> {
+    const { limit } = question;
+    const sources = spanSources(this.#view);
+    const hasHints = this.#context.engine.hasAttributeFilter;
+    const live = uncountedSources(this.#view);
+    const answers = await Promise.all(
+      sources.map((source) => queryRows(this.#context, candidatesSql(this.#search, source, live, question, hasHints))),
+    );
+    const newest = new Map<string, bigint>();
+    for (const row of answers.flat()) {
+      const [traceId, match] = [row.text(0), row.bigint(1)];
+      if ((newest.get(traceId) ?? -1n) < match) newest.set(traceId, match);
+    }
+    const candidates = Array.from(newest, ([traceId, matchUnixNano]) => ({ traceId, matchUnixNano }));
+    candidates.sort(
+      (a, b) =>
+        compare(b.matchUnixNano, a.matchUnixNano) || (a.traceId < b.traceId ? -1 : Number(a.traceId > b.traceId)),
+    );
+    // Where one source has more, nothing is known of the others behind its last one.
+    return candidates.slice(0, limit);
+  }
+
+  async #summarise(candidates: readonly Candidate[]): Promise<void> {
+    const unseen = candidates.filter(({ traceId }) => !this.#seen.has(traceId));
+    for (const { traceId } of unseen) this.#seen.add(traceId);
+    const traceIds = unseen.map(({ traceId }) => traceId);
+    const summaries = await findTraceSummaries(this.#context, this.#view, traceIds, startsOf(unseen));
+    for (const { traceId, matchUnixNano } of unseen) {
+      const summarised = summaries.get(traceId);
+      if (summarised === undefined || !this.#isAskedFor(summarised)) continue;
+      const { trace } = summarised;
+      const startTimeUnixNano = smaller(BigInt(trace.startTimeUnixNano), matchUnixNano);
+      const position = { startTimeUnixNano, traceId };
+      if (this.#search.after === null || isBehind(position, this.#search.after)) this.#found.push({ trace, position });
+    }
+  }
+
+  #isAskedFor({ trace, lastEndNs }: SummarisedTrace): boolean {
+    const { minDurationNs, maxDurationNs, range } = this.#search;
+    // The root's duration is a part of it.
+    const extentNs = BigInt(trace.extentNs);
+    return (
+      (minDurationNs === null || extentNs >= minDurationNs) &&
+      (maxDurationNs === null || extentNs <= maxDurationNs) &&
+      lastEndNs >= (range.fromUnixNano ?? 0n)
+    );
+  }
+
+  /** How many traces stand at this moment or later. */
+  #settled(unixNano: bigint): number {
+    return this.#found.filter(({ position }) => position.startTimeUnixNano >= unixNano).length;
+  }
+
+  #inOrder(wanted: number): FoundTrace[] {
+    return this.#found.toSorted((a, b) => (isBehind(b.position, a.position) ? -1 : 1)).slice(0, wanted);
+  }
+}
+
+/** When the spans of candidates, which stand in the order of their matches, probably start: some began before. */
+function startsOf(candidates: readonly Candidate[]): Seconds | null {
+  const [newest, oldest] = [candidates[0], candidates.at(-1)];
+  if (newest === undefined || oldest === undefined) return null;
+  return { first: Math.max(0, secondOf(oldest) - 1), last: secondOf(newest) + USUAL_TRACE_SECONDS };
+}
+
+function secondOf({ matchUnixNano }: Candidate): number {
+  return Number(matchUnixNano / SECOND_NS);
+}
+
+function isBehind(a: TracePosition, b: TracePosition): boolean {
+  if (a.startTimeUnixNano !== b.startTimeUnixNano) return a.startTimeUnixNano < b.startTimeUnixNano;
+  return a.traceId > b.traceId;
+}
+
+const LAST_NS = 2n ** 63n - 1n;
+
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : Number(a > b);
+}
+
+function larger(a: bigint, b: bigint): bigint {
+  return b > a ? b : a;
+}
+
+function smaller(a: bigint, b: bigint | null): bigint {
+  return b !== null && b < a ? b : a;
+}

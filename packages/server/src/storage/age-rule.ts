@@ -1,0 +1,85 @@
+import type { RetentionLimits } from './retention-limits.ts';
+import { dayOf, newestDay, plusDays } from './utc-day.ts';
+
+export interface AgeRuleOptions extends RetentionLimits {
+  /** Whole days. */
+  readonly retentionDays: number;
+}
+
+export interface Clocks {
+  /** Milliseconds since the epoch, as the machine has it: it may jump. */
+  readonly nowMs: number;
+  /** Milliseconds of a clock that never jumps, from any beginning. */
+  readonly elapsedMs: number;
+}
+
+/** What is stored, as `YYYY-MM-DD`, the oldest first. */
+export interface StoredDayNames {
+  /** All days that something is stored of. */
+  readonly all: readonly string[];
+  /** Those that spans are stored of. */
+  readonly ofSpans: readonly string[];
+}
+
+export interface AgeVerdict {
+  /** To be dropped, the oldest first. */
+  readonly due: readonly string[];
+  /** Too old as well, but only on the word of a clock that may be wrong. */
+  readonly held: readonly string[];
+  /** How long the last of those is held, if the clock stays as it is. */
+  readonly heldMs: number;
+  /** How far the clock has jumped; 0 where it has not. */
+  readonly jumpMs: number;
+}
+
+/** Less than this is no jump: it changes nothing that spans an hour ahead would not. */
+const JUMP_MS = 3_600_000;
+
+/**
+ * Says which days are too old. Age counts from the newest stored day that is not in the future, and never from the clock
+ * alone: a store that takes nothing in keeps what it has, and a clock that is ahead makes nothing old. Where clock and spans are
+ * wrong together, only time tells: what would take much at once, and everything after a jump, waits for `holdMs`.
+ */
+export class AgeRule {
+  readonly #options: AgeRuleOptions;
+  /** Since when, on the clock that never jumps, a day has been too old at every look. */
+  readonly #dueSince = new Map<string, number>();
+  #offsetMs: number | null = null;
+  #jumpedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AgeRuleOptions) {
+    this.#options = options;
+  }
+
+  look({ all, ofSpans }: StoredDayNames, { nowMs, elapsedMs }: Clocks): AgeVerdict {
+    const { retentionDays, daysAtOnceMax, holdMs } = this.#options;
+    const jumpMs = this.#jump(nowMs - elapsedMs);
+    if (jumpMs !== 0) {
+      this.#jumpedAtMs = elapsedMs;
+      this.#dueSince.clear();
+    }
+    const reference = newestDay(ofSpans.length > 0 ? ofSpans : all, dayOf(nowMs));
+    const firstKept = reference === undefined ? '' : plusDays(reference, -retentionDays);
+    const old = all.filter((day) => day < firstKept);
+    for (const day of this.#dueSince.keys()) if (!old.includes(day)) this.#dueSince.delete(day);
+    for (const day of old) if (!this.#dueSince.has(day)) this.#dueSince.set(day, elapsedMs);
+    const isMuch = old.length > daysAtOnceMax || (old.length > 0 && old.length * 2 >= all.length);
+    if (!isMuch && elapsedMs - this.#jumpedAtMs >= holdMs) return { due: old, held: [], heldMs: 0, jumpMs };
+    const heldMsOf = (day: string): number => holdMs - (elapsedMs - (this.#dueSince.get(day) ?? elapsedMs));
+    const held = old.filter((day) => heldMsOf(day) > 0);
+    return {
+      due: old.filter((day) => heldMsOf(day) <= 0),
+      held,
+      heldMs: Math.max(0, ...held.map(heldMsOf)),
+      jumpMs,
+    };
+  }
+
+  #jump(offsetMs: number): number {
+    const jumpMs = this.#offsetMs === null ? 0 : offsetMs - this.#offsetMs;
+    // What it has drifted adds up, so that many small steps are a jump as well.
+    if (this.#offsetMs !== null && Math.abs(jumpMs) < JUMP_MS) return 0;
+    this.#offsetMs = offsetMs;
+    return jumpMs;
+  }
+}

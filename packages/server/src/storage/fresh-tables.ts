@@ -1,0 +1,30 @@
+import { rows, type MigratedEngine } from './migrations/migration.ts';
+import { sqlIdentifier } from './sql.ts';
+
+/** One takes spans, one waits for its spans to be stored, and one for the questions that still read it. */
+export const FRESH_TABLES = 3;
+
+export function freshTable(table: number): string {
+  return `spans_fresh_${table}`;
+}
+
+/** Makes the tables in memory, empty, with the columns that `spans` has now, and `spans_fresh` to read them all. */
+export async function createFreshTables(engine: MigratedEngine): Promise<void> {
+  const columns = await rows(
+    engine,
+    `SELECT name, type, default_expression FROM system.columns
+WHERE database = 'throughline' AND table = 'spans' ORDER BY position`,
+  );
+  const definitions = columns.map(([name, type, expression]) => {
+    const byDefault = expression === '' ? '' : ` DEFAULT ${String(expression)}`;
+    return `${sqlIdentifier(String(name))} ${String(type)}${byDefault}`;
+  });
+  const create = async (table: string, clause: string): Promise<void> => {
+    await engine.command(`DROP TABLE IF EXISTS throughline.${table} SYNC`);
+    await engine.command(`CREATE TABLE throughline.${table} (\n  ${definitions.join(',\n  ')}\n) ENGINE = ${clause}`);
+  };
+  for (let table = 0; table < FRESH_TABLES; table++) {
+    await create(freshTable(table), 'Memory SETTINGS compress = 1');
+  }
+  await create('spans_fresh', "Merge('throughline', '^spans_fresh_[0-9]$')");
+}

@@ -1,0 +1,93 @@
+import { DAY_MS, dayOf, newestDay, startOfDayMs } from './utc-day.ts';
+
+export interface KnownTimeOptions {
+  readonly retentionDays: number;
+  /** Milliseconds since the epoch, as the machine has it: it may jump. */
+  readonly now?: () => number;
+  /** Milliseconds of a clock that never jumps, from any beginning. */
+  readonly elapsed?: () => number;
+}
+
+/** The present lies between them, in milliseconds since the epoch; they are equal while nothing speaks against the clock. */
+export interface Present {
+  readonly earliestMs: number;
+  readonly latestMs: number;
+}
+
+/** Less than this is no jump: spans may be an hour ahead. */
+const JUMP_MS = 3_600_000;
+/** A clock that has jumped is believed alone when it has stayed so for so long. */
+const BELIEVED_MS = DAY_MS;
+
+/**
+ * What speaks for another time than the machine's clock says, so that the door does not turn away what is of the present:
+ * the clock before it jumped, and the days of the spans that are stored. A span that is taken too easily costs a little room; one that is
+ * refused is lost.
+ */
+export class KnownTime {
+  readonly #retentionMs: number;
+  readonly #now: () => number;
+  readonly #elapsed: () => number;
+  #offsetMs: number;
+  #jumpedAtMs: number | null = null;
+  /** Of spans, the oldest first. */
+  #storedDays: readonly string[] = [];
+
+  constructor({ retentionDays, now = Date.now, elapsed = () => performance.now() }: KnownTimeOptions) {
+    this.#retentionMs = retentionDays * DAY_MS;
+    this.#now = now;
+    this.#elapsed = elapsed;
+    this.#offsetMs = now() - elapsed();
+  }
+
+  /** The days of the spans that are stored, as `YYYY-MM-DD`, the oldest first. */
+  noteStored(days: readonly string[]): void {
+    this.#storedDays = days;
+  }
+
+  get present(): Present {
+    const nowMs = this.#now();
+    const steadyMs = this.#steady(nowMs);
+    const newestMs = endOf(newestDay(this.#storedDays, dayOf(nowMs))) ?? nowMs;
+    const aheadMs = this.#aheadOf(nowMs);
+    return {
+      earliestMs: Math.min(nowMs, steadyMs, newestMs),
+      // How long nothing was stored, nobody knows: as wide as the time that spans are kept.
+      latestMs: Math.max(nowMs, steadyMs, aheadMs === null ? nowMs : aheadMs + this.#retentionMs),
+    };
+  }
+
+  /** For people, while spans are stored that the clock takes for those of another day to come; null otherwise. */
+  get doubt(): string | null {
+    const nowMs = this.#now();
+    const aheadMs = this.#aheadOf(nowMs);
+    if (aheadMs === null) return null;
+    const day = this.#storedDays.at(-1);
+    return `the store has spans of ${day}, and this machine's clock says ${new Date(nowMs).toISOString()}: one of them is wrong, check the clock; spans as late as ${dayOf(this.present.latestMs)} are taken meanwhile`;
+  }
+
+  /** What the clock would say had it not jumped. */
+  #steady(nowMs: number): number {
+    const elapsedMs = this.#elapsed();
+    const steadyMs = elapsedMs + this.#offsetMs;
+    if (Math.abs(nowMs - steadyMs) < JUMP_MS) {
+      this.#jumpedAtMs = null;
+      return nowMs;
+    }
+    this.#jumpedAtMs ??= elapsedMs;
+    if (elapsedMs - this.#jumpedAtMs < BELIEVED_MS) return steadyMs;
+    this.#offsetMs = nowMs - elapsedMs;
+    this.#jumpedAtMs = null;
+    return nowMs;
+  }
+
+  /** The end of the newest stored day, where it is further ahead than tomorrow, which spans of a few minutes ahead may be of. */
+  #aheadOf(nowMs: number): number | null {
+    const day = this.#storedDays.at(-1);
+    return day !== undefined && startOfDayMs(day) > nowMs + DAY_MS ? startOfDayMs(day) + DAY_MS : null;
+  }
+}
+
+function endOf(day: string | undefined): number | undefined {
+  return day === undefined ? undefined : startOfDayMs(day) + DAY_MS;
+}

@@ -1,0 +1,103 @@
+import { SPAN_COLUMNS } from '../schema.ts';
+import { rebuildRollups } from '../rollup-job.ts';
+import { sqlString } from '../sql.ts';
+import { rows, type MigratedEngine } from './migration.ts';
+
+/** Where the spans of a store are that was made before there was a first release, until they have been moved. */
+const OLD_SPANS = 'spans_before_tenants';
+const OLD_COUNTS = 'counted_before_tenants';
+const OLD_TABLES = [
+  'operation_quarters',
+  'trace_times',
+  'request_minutes',
+  'request_hours',
+  'weight_quarters',
+  'attribute_values',
+  'counted_hours',
+];
+/** What is moved arrived before everything that comes. */
+const ARRIVAL = 1;
+const HOUR = 3_600;
+
+/**
+ * Puts the tables of such a store out of the way of the first migration. It may be interrupted and run again; `moveFirstStores`
+ * goes on from there.
+ */
+export async function setFirstStoresAside(engine: MigratedEngine): Promise<void> {
+  const columns = await rows(engine, columnsOf('spans'));
+  const isOld = columns.length > 0 && !columns.some(([name]) => name === 'arrival');
+  if (!isOld) return;
+  for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS throughline.${table}_view`);
+  for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS throughline.${table}`);
+  await engine.command('DROP TABLE IF EXISTS throughline.schema_migrations');
+  const counts = await rows(engine, columnsOf('counted_minutes'));
+  if (counts.length > 0) await engine.command(`RENAME TABLE throughline.counted_minutes TO throughline.${OLD_COUNTS}`);
+  // Last: as long as it has its old name, all of this is done again.
+  await engine.command(`RENAME TABLE throughline.spans TO throughline.${OLD_SPANS}`);
+}
+
+/** Moves what has been set aside into the tables, a day at a time; a day that was interrupted begins again. */
+export async function moveFirstStores(engine: MigratedEngine): Promise<void> {
+  const spans = (await rows(engine, columnsOf(OLD_SPANS))).map(([name]) => String(name));
+  const counts = (await rows(engine, columnsOf(OLD_COUNTS))).map(([name]) => String(name));
+  if (spans.length > 0) {
+    const columns = SPAN_COLUMNS.map(([name]) => name).filter((name) => spans.includes(name));
+    await moveDays(engine, OLD_SPANS, 'spans', columns, 'start_s', `arrival, ${columns.join(', ')}`, `${ARRIVAL}, `);
+  }
+  if (counts.length > 0) {
+    const columns = counts.filter((name) => name !== 'minute');
+    await moveDays(engine, OLD_COUNTS, 'counted_1m', columns, 'minute', `time, ${columns.join(', ')}`, 'minute, ');
+    await engine.command(`DROP TABLE IF EXISTS throughline.${OLD_COUNTS}`);
+  }
+  if (spans.length > 0) await engine.command(`DROP TABLE IF EXISTS throughline.${OLD_SPANS}`);
+}
+
+async function moveDays(
+  engine: MigratedEngine,
+  from: string,
+  to: string,
+  columns: readonly string[],
+  time: string,
+  into: string,
+  first: string,
+): Promise<void> {
+  const days = await rows(
+    engine,
+    `SELECT DISTINCT partition FROM system.parts
+WHERE database = 'throughline' AND table = ${sqlString(from)} AND active ORDER BY partition`,
+  );
+  for (const [day] of days) {
+    const partition = sqlString(String(day));
+    // As the server has it, whose days may not be those of UTC.
+    const hours = await rows(
+      engine,
+      `SELECT DISTINCT intDiv(toUInt32(${time}), ${HOUR}) * ${HOUR} AS hour FROM throughline.${from}
+WHERE toDate(${time}) = ${partition} ORDER BY hour`,
+    );
+    const seconds = hours.map(([hour]) => Number(hour));
+    await forget(engine, to, seconds);
+    if (to === 'counted_1m') await forget(engine, 'counted_1h', seconds);
+    // Hour by hour, which bounds what a statement takes.
+    for (const hour of seconds) {
+      await engine.command(`INSERT INTO throughline.${to} (${into})
+SELECT ${first}${columns.join(', ')} FROM throughline.${from}
+WHERE toUInt32(${time}) >= ${hour} AND toUInt32(${time}) < ${hour + HOUR}
+SETTINGS max_threads = 1`);
+    }
+    if (to === 'spans') await rebuildRollups(engine, seconds, ARRIVAL);
+    await engine.command(`ALTER TABLE throughline.${from} DROP PARTITION ${partition}`);
+  }
+}
+
+/** What an interrupted move has left of these hours. */
+async function forget(engine: MigratedEngine, table: string, hours: readonly number[]): Promise<void> {
+  const time = table === 'spans' ? 'start_s' : 'time';
+  const where = `${time} >= toDateTime(${Math.min(...hours)}) AND ${time} < toDateTime(${Math.max(...hours) + HOUR})`;
+  const [[count] = []] = await rows(engine, `SELECT count() FROM throughline.${table} WHERE ${where}`);
+  if (Number(count) === 0) return;
+  await engine.command(`ALTER TABLE throughline.${table} DELETE WHERE ${where} SETTINGS mutations_sync = 1`);
+}
+
+function columnsOf(table: string): string {
+  return `SELECT name FROM system.columns WHERE database = 'throughline' AND table = ${sqlString(table)}`;
+}

@@ -1,0 +1,204 @@
+CREATE TABLE throughline.attribute_values (
+  `tenant` LowCardinality(String),
+  `day` Date,
+  `key_slot` UInt16,
+  `value_slot` UInt16,
+  `key` String,
+  `value` String,
+  `weight` Float64)
+ENGINE = SummingMergeTree((weight))
+PARTITION BY day
+ORDER BY (tenant, day, key_slot, value_slot)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.counted_1h (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `time` DateTime('UTC') CODEC(ZSTD(1)),
+  `service_name` String CODEC(ZSTD(1)),
+  `operation` String CODEC(ZSTD(1)),
+  `kind` UInt8 CODEC(ZSTD(1)),
+  `status` UInt8 CODEC(ZSTD(1)),
+  `bucket` UInt16 CODEC(ZSTD(1)),
+  `requests` UInt64 CODEC(ZSTD(1)),
+  `duration_sum_ns` Float64 CODEC(ZSTD(1)))
+ENGINE = SummingMergeTree((requests, duration_sum_ns))
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE MATERIALIZED VIEW throughline.counted_1h_view TO throughline.counted_1h (
+  `tenant` LowCardinality(String),
+  `time` DateTime('UTC'),
+  `service_name` String,
+  `operation` String,
+  `kind` UInt8,
+  `status` UInt8,
+  `bucket` UInt16,
+  `requests` UInt64,
+  `duration_sum_ns` Float64) AS SELECT tenant, toDateTime(intDiv(toUInt32(time), 3600) * 3600, 'UTC') AS time, service_name, operation, kind, status, bucket, sum(requests) AS requests, sum(duration_sum_ns) AS duration_sum_ns FROM throughline.counted_1m GROUP BY tenant, time, service_name, operation, kind, status, bucket
+
+CREATE TABLE throughline.counted_1m (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `time` DateTime('UTC') CODEC(ZSTD(1)),
+  `service_name` String CODEC(ZSTD(1)),
+  `operation` String CODEC(ZSTD(1)),
+  `kind` UInt8 CODEC(ZSTD(1)),
+  `status` UInt8 CODEC(ZSTD(1)),
+  `bucket` UInt16 CODEC(ZSTD(1)),
+  `requests` UInt64 CODEC(ZSTD(1)),
+  `duration_sum_ns` Float64 CODEC(ZSTD(1)))
+ENGINE = SummingMergeTree((requests, duration_sum_ns))
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
+SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.operation_15m (
+  `tenant` LowCardinality(String),
+  `time` DateTime('UTC'),
+  `service_name` LowCardinality(String),
+  `operation` LowCardinality(String),
+  `spans` UInt64,
+  `errors` UInt64,
+  `weight` Float64,
+  `error_weight` Float64,
+  `first_ns` AggregateFunction(min, Int64),
+  `last_ns` AggregateFunction(max, Int64))
+ENGINE = SummingMergeTree
+PARTITION BY toDate(time)
+ORDER BY (tenant, service_name, time, operation)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.request_1h (
+  `tenant` LowCardinality(String),
+  `time` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+  `service_name` LowCardinality(String),
+  `operation` LowCardinality(String),
+  `is_error` UInt8 CODEC(ZSTD(1)),
+  `bucket` UInt16 CODEC(Delta(2), ZSTD(1)),
+  `spans` UInt64 CODEC(T64, ZSTD(1)),
+  `weight` Float64 CODEC(Gorilla(8), ZSTD(1)))
+ENGINE = SummingMergeTree((spans, weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, service_name, operation, is_error, bucket)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.request_1m (
+  `tenant` LowCardinality(String),
+  `time` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+  `service_name` LowCardinality(String),
+  `operation` LowCardinality(String),
+  `is_error` UInt8 CODEC(ZSTD(1)),
+  `bucket` UInt16 CODEC(Delta(2), ZSTD(1)),
+  `spans` UInt64 CODEC(T64, ZSTD(1)),
+  `weight` Float64 CODEC(Gorilla(8), ZSTD(1)))
+ENGINE = SummingMergeTree((spans, weight))
+PARTITION BY toDate(time)
+ORDER BY (tenant, time, service_name, operation, is_error, bucket)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.rollup_progress (
+  `collector` String,
+  `version` UInt64,
+  `counted_until` UInt64,
+  `pending_until` UInt64)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY collector
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.schema_migrations (
+  `number` UInt32,
+  `applied_at` DateTime DEFAULT now(),
+  `checksum` String)
+ENGINE = MergeTree
+ORDER BY number
+SETTINGS index_granularity = 8192
+
+CREATE TABLE throughline.spans (
+  `tenant` LowCardinality(String) DEFAULT '',
+  `arrival` UInt64 DEFAULT toUInt64(now()) * 1000000 CODEC(Delta(8), ZSTD(1)),
+  `trace_id` FixedString(16) CODEC(LZ4),
+  `span_id` FixedString(8) CODEC(NONE),
+  `parent_span_id` FixedString(8) CODEC(NONE),
+  `service` LowCardinality(String),
+  `name` LowCardinality(String),
+  `kind` UInt8,
+  `status_code` UInt8,
+  `status_message` String CODEC(ZSTD(1)),
+  `start_s` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+  `start_ns` Int64 CODEC(Delta(8), ZSTD(1)),
+  `duration_ns` Int64 CODEC(T64, ZSTD(1)),
+  `trace_state` String CODEC(ZSTD(1)),
+  `flags` UInt32 CODEC(ZSTD(1)),
+  `dropped_attributes` UInt32 CODEC(ZSTD(1)),
+  `dropped_events` UInt32 CODEC(ZSTD(1)),
+  `dropped_links` UInt32 CODEC(ZSTD(1)),
+  `attrs_k` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `attrs_v` Array(String) CODEC(ZSTD(1)),
+  `attrs_t` Array(UInt8) CODEC(ZSTD(1)),
+  `res_k` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `res_v` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `res_t` Array(UInt8) CODEC(ZSTD(1)),
+  `res_dropped` UInt32 CODEC(ZSTD(1)),
+  `res_schema_url` LowCardinality(String),
+  `res_entity_refs` LowCardinality(String),
+  `scope_name` LowCardinality(String),
+  `scope_version` LowCardinality(String),
+  `scope_k` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `scope_v` Array(String) CODEC(ZSTD(1)),
+  `scope_t` Array(UInt8) CODEC(ZSTD(1)),
+  `scope_dropped` UInt32 CODEC(ZSTD(1)),
+  `scope_schema_url` LowCardinality(String),
+  `ev_ns` Array(Int64) CODEC(ZSTD(1)),
+  `ev_name` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `ev_dropped` Array(UInt32) CODEC(ZSTD(1)),
+  `ev_attr_n` Array(UInt32) CODEC(ZSTD(1)),
+  `ev_k` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `ev_v` Array(String) CODEC(ZSTD(1)),
+  `ev_t` Array(UInt8) CODEC(ZSTD(1)),
+  `link_trace_id` Array(FixedString(16)) CODEC(ZSTD(1)),
+  `link_span_id` Array(FixedString(8)) CODEC(ZSTD(1)),
+  `link_trace_state` Array(String) CODEC(ZSTD(1)),
+  `link_flags` Array(UInt32) CODEC(ZSTD(1)),
+  `link_dropped` Array(UInt32) CODEC(ZSTD(1)),
+  `link_attr_n` Array(UInt32) CODEC(ZSTD(1)),
+  `link_k` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+  `link_v` Array(String) CODEC(ZSTD(1)),
+  `link_t` Array(UInt8) CODEC(ZSTD(1)),
+  `sampling_th` LowCardinality(String) DEFAULT extract(trace_state, '(?:^|,)[ \\t]*ot=(?:[^,;]*;)*th:([0-9a-f]{1,14})(?:[,;]|[ \\t]*$)'),
+  `sampling_weight` Float64 DEFAULT if(sampling_th = '', toFloat64(1), 72057594037927936 / (72057594037927936 - reinterpretAsUInt64(reverse(unhex(concat('00', substring(concat(toString(sampling_th), '00000000000000'), 1, 14))))))) CODEC(ZSTD(1)),
+  `rollup_other` UInt8 DEFAULT 0 CODEC(ZSTD(1)),
+  INDEX trace_id_filter trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
+  INDEX attribute_filter arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), if(has(attrs_t, 6), arrayFlatten(arrayMap((k, v, t) -> if(t = 6, arrayMap(e -> cityHash64(k, if(JSONHas(e, 'stringValue'), JSONExtractString(e, 'stringValue'), if(JSONHas(e, 'intValue'), JSONExtractString(e, 'intValue'), if(JSONHas(e, 'boolValue'), JSONExtractRaw(e, 'boolValue'), JSONExtractRaw(e, 'doubleValue'))))), JSONExtractArrayRaw(v, 'values')), CAST([], 'Array(UInt64)')), attrs_k, attrs_v, attrs_t)), CAST([], 'Array(UInt64)'))) TYPE bloom_filter(0.0025) GRANULARITY 1,
+  INDEX end_range start_ns + greatest(duration_ns, 0) TYPE minmax GRANULARITY 1,
+  INDEX arrival_range arrival TYPE minmax GRANULARITY 8)
+ENGINE = MergeTree
+PARTITION BY toDate(start_s)
+ORDER BY (tenant, service, start_s)
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, string_serialization_version = 'single_stream', merge_selector_base = 8, min_bytes_for_wide_part = 33554432
+
+CREATE TABLE throughline.trace_times (
+  `tenant` LowCardinality(String),
+  `trace_id` FixedString(16) CODEC(NONE),
+  `first_s` DateTime('UTC') CODEC(ZSTD(1)),
+  `length_s` UInt32 CODEC(ZSTD(1)))
+ENGINE = MergeTree
+PARTITION BY toDate(first_s)
+ORDER BY (tenant, trace_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
+CREATE TABLE throughline.weight_15m (
+  `tenant` LowCardinality(String),
+  `time` DateTime('UTC'),
+  `service_name` LowCardinality(String),
+  `of_service` UInt8,
+  `operation` LowCardinality(String),
+  `excess` Float64,
+  `variance` Float64,
+  `request_excess` Float64,
+  `request_variance` Float64,
+  `unknown` UInt64,
+  `unknown_requests` UInt64)
+ENGINE = SummingMergeTree((excess, variance, request_excess, request_variance, unknown, unknown_requests))
+PARTITION BY toDate(time)
+ORDER BY (tenant, of_service, service_name, time, operation)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192

@@ -1,0 +1,106 @@
+import type { Logger } from 'pino';
+import type { ClickHouseHttp } from './clickhouse-http.ts';
+import { UnreachableError } from './unreachable-error.ts';
+import { EngineError, type Engine } from './engine.ts';
+import { ensureStoreId, findStoreId, type NotedId } from './store-id.ts';
+
+export interface StoreCheckOptions {
+  /** The store that the data directory is used with. */
+  readonly noted: NotedId;
+  /** Whether acknowledged spans wait in the data directory: they belong into the store that it was used with. */
+  readonly hasBacklog: boolean;
+  readonly log: Logger;
+}
+
+/** A server that answers, but is another store than the one that is meant. */
+export class OtherStoreError extends UnreachableError {
+  constructor(message: string) {
+    super(message, true);
+  }
+}
+
+/** Sees to it that spans go into the store that they belong into, whichever server answers. */
+export class StoreCheck {
+  readonly #options: StoreCheckOptions;
+  #expected: string | null;
+  readonly #admitted = new Set<ClickHouseHttp>();
+  readonly #others = new Map<ClickHouseHttp, string>();
+
+  constructor(options: StoreCheckOptions) {
+    this.#options = options;
+    this.#expected = options.noted.id;
+  }
+
+  /** Rejects with `OtherStoreError` where the server is another store. It is asked once, and again after `forget`. */
+  async admit(server: ClickHouseHttp, query: Engine['query']): Promise<void> {
+    if (this.#expected === null || this.#admitted.has(server)) return;
+    const found = await findStoreId({ query });
+    if (found === this.#expected) {
+      this.#admitted.add(server);
+      this.#others.delete(server);
+      return;
+    }
+    const shown = found === null ? 'has no store id' : `is the store ${found}`;
+    const message = `${server.origin} ${shown}, and this collector stores into ${this.#expected}: it is not used`;
+    if (this.#others.get(server) !== message) {
+      this.#options.log.error(`${message}; --store takes URLs of one store, whose tables are the same at each`);
+    }
+    this.#others.set(server, message);
+    throw new OtherStoreError(message);
+  }
+
+  /** Asks the server for its id before the next statement. */
+  askAgain(server: ClickHouseHttp): void {
+    this.#admitted.delete(server);
+  }
+
+  /** The server did not answer: what answers next may be another one. */
+  forget(server: ClickHouseHttp): void {
+    this.#admitted.delete(server);
+    this.#others.delete(server);
+  }
+
+  /**
+   * Call it at the start, when no server was admitted: throws `EngineError` (`refused`) where all of them answer and none is the store
+   * that waiting spans belong into. Without such spans, the next one that answers becomes the store.
+   */
+  giveUp(servers: readonly ClickHouseHttp[]): void {
+    if (!servers.every((server) => this.#others.has(server))) return;
+    const { noted, hasBacklog, log } = this.#options;
+    if (hasBacklog) throw otherStore(noted, [...this.#others.values()].join('; '));
+    log.warn(
+      { before: this.#expected },
+      'the data directory was used with another store before; nothing waits in it for that one',
+    );
+    this.#expected = null;
+    this.#others.clear();
+  }
+
+  /** Gives the store an id where it has none, and notes it. Call it under the store's lease. */
+  async settle(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+    this.#expected = await ensureStoreId(engine);
+    this.#options.noted.note(this.#expected);
+  }
+}
+
+/** The same for a store that has one server, the embedded one, once it is open. */
+export async function settleStore(
+  engine: Pick<Engine, 'query' | 'command'>,
+  { noted, hasBacklog, log }: StoreCheckOptions,
+): Promise<void> {
+  const before = noted.id;
+  const found = await findStoreId(engine);
+  if (before !== null && found !== before) {
+    const shown = found === null ? 'has no store id' : `is the store ${found}`;
+    if (hasBacklog) throw otherStore(noted, `the embedded store ${shown}, and this collector stores into ${before}`);
+    log.warn({ before }, 'the data directory was used with another store before; nothing waits in it for that one');
+  }
+  noted.note(found ?? (await ensureStoreId(engine)));
+}
+
+function otherStore(noted: NotedId, what: string): EngineError {
+  return new EngineError(
+    'refused',
+    `spans that wait in the data directory belong into another store: ${what}; give --store the one that they belong into, or remove ${noted.path} to load them into this one`,
+  );
+}

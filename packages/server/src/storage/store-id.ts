@@ -1,0 +1,76 @@
+import { randomUUID } from 'node:crypto';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { EngineError, type Engine } from './engine.ts';
+import { sqlString } from './sql.ts';
+
+type Asked = Pick<Engine, 'query' | 'command'>;
+
+const TABLE = 'throughline.store_id';
+const TIMEOUT_MS = 10_000;
+/** ClickHouse's own for a table, and a database, that is not there. */
+const UNKNOWN = new Set([60, 81]);
+
+/** The id that a store was given when it was first used; null where it has none. */
+export async function findStoreId(engine: Pick<Engine, 'query'>): Promise<string | null> {
+  try {
+    const sql = `SELECT id FROM ${TABLE} ORDER BY created_at, id LIMIT 1`;
+    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: TIMEOUT_MS });
+    const [line = ''] = new TextDecoder().decode(bytes).split('\n');
+    return line === '' ? null : ((JSON.parse(line) as [string])[0] ?? null);
+  } catch (error) {
+    if (error instanceof EngineError && UNKNOWN.has(error.clickhouseCode)) return null;
+    throw error;
+  }
+}
+
+/** Gives an id to a store that has none, and answers the one that it has. Nobody else may do it at the same time. */
+export async function ensureStoreId(engine: Asked): Promise<string> {
+  const found = await findStoreId(engine);
+  if (found !== null) return found;
+  await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
+  await engine.command(
+    `CREATE TABLE IF NOT EXISTS ${TABLE} (id String, created_at DateTime) ENGINE = MergeTree ORDER BY id`,
+  );
+  const id = randomUUID();
+  await engine.command(`INSERT INTO ${TABLE} (id, created_at) SELECT ${sqlString(id)}, now()`);
+  return id;
+}
+
+/** An id as a small file of a data directory. */
+export class NotedId {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Null where none is noted. */
+  get id(): string | null {
+    try {
+      const text = readFileSync(this.path, 'utf8').trim();
+      return /^[0-9a-f-]{36}$/.test(text) ? text : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Throws where it cannot be written. */
+  note(id: string): void {
+    if (this.id === id) return;
+    const file = openSync(`${this.path}.new`, 'w', 0o600);
+    try {
+      writeSync(file, `${id}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(`${this.path}.new`, this.path);
+  }
+
+  /** The noted one, or a new one that is noted now. */
+  ensure(): string {
+    const id = this.id ?? randomUUID();
+    this.note(id);
+    return id;
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * What the derived tables must hold, computed from `spans` by other means than those that fill them: no hash, no rollup's own expression. A
+ * pair of statements that answer the same rows when all that is stored has been counted.
+ */
+export const ROLLUP_AUDITS: readonly { readonly name: string; readonly table: string; readonly spans: string }[] = [
+  {
+    name: 'operation_15m',
+    table: `SELECT toUnixTimestamp(time), toString(service_name), toString(operation), sum(spans), sum(errors), round(sum(weight), 3), minMerge(first_ns), maxMerge(last_ns)
+FROM throughline.operation_15m GROUP BY time, service_name, operation ORDER BY 1, 2, 3`,
+    spans: `SELECT toUnixTimestamp(toStartOfFifteenMinutes(start_s)), ${service()}, ${operation()}, toUInt64(count()), toUInt64(countIf(status_code = 2)), round(sum(sampling_weight), 3), min(start_ns), max(start_ns)
+FROM throughline.spans GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`,
+  },
+  ...(['Minute', 'Hour'] as const).map((unit) => ({
+    name: unit === 'Minute' ? 'request_1m' : 'request_1h',
+    table: `SELECT toUnixTimestamp(time), toString(service_name), is_error, bucket, sum(spans), round(sum(weight), 3)
+FROM throughline.request_1${unit === 'Minute' ? 'm' : 'h'} GROUP BY time, service_name, is_error, bucket ORDER BY 1, 2, 3, 4`,
+    spans: `SELECT toUnixTimestamp(toStartOf${unit}(start_s)), ${service()}, status_code = 2, toUInt16(floor(log2(greatest(duration_ns, 1)) * 8)), toUInt64(count()), round(sum(sampling_weight), 3)
+FROM throughline.spans
+WHERE kind = 2 OR kind = 5 OR hex(parent_span_id) = '0000000000000000' OR bitTest(flags, 8) AND bitTest(flags, 9)
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
+  })),
+  {
+    name: 'trace_times',
+    table: `SELECT hex(trace_id), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s)) FROM throughline.trace_times GROUP BY 1 ORDER BY 1`,
+    spans: `SELECT hex(trace_id), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s)) FROM throughline.spans GROUP BY 1 ORDER BY 1`,
+  },
+  {
+    name: 'weight_15m',
+    table: `SELECT toUnixTimestamp(time), toString(service_name), round(sum(excess), 3) FROM throughline.weight_15m WHERE of_service = 1 GROUP BY time, service_name ORDER BY 1, 2`,
+    spans: `SELECT toUnixTimestamp(toStartOfFifteenMinutes(start_s)), ${service()}, round(sum(sampling_weight) - count(), 3) AS excess
+FROM throughline.spans WHERE sampling_weight != 1 GROUP BY 1, 2 ORDER BY 1, 2`,
+  },
+  {
+    // Exact where a batch is small enough to be looked at as a whole.
+    name: 'attribute_values',
+    table: `SELECT toString(day), key, round(sum(weight), 3) FROM throughline.attribute_values GROUP BY 1, 2 ORDER BY 1, 2`,
+    spans: `SELECT toString(toDate(start_s)) AS day, key, round(sum(sampling_weight), 3)
+FROM throughline.spans ARRAY JOIN arrayConcat(attrs_k, res_k) AS key, arrayConcat(attrs_t, res_t) AS type
+WHERE type BETWEEN 1 AND 4 GROUP BY 1, 2 ORDER BY 1, 2`,
+  },
+];
+
+function service(): string {
+  return `if(rollup_other = 2, '(other)', toString(service))`;
+}
+
+function operation(): string {
+  return `if(rollup_other >= 1, '(other)', toString(name))`;
+}

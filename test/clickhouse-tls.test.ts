@@ -1,0 +1,53 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startClickHouseHttp, type ClickHouseHttp } from './support/clickhouse-http/server.ts';
+import { newDirectory, runCommand, startCollector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+import { aRequest, postJson, spanIdOf } from './support/traces.ts';
+
+let folder: string;
+let server: ClickHouseHttp;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'throughline-tls-'));
+  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2'];
+  const names = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
+  const [key, cert] = [join(folder, 'key'), join(folder, 'cert')];
+  execFileSync('openssl', [...request, '-keyout', key, '-out', cert, ...names], { stdio: 'ignore' });
+  const tls = { key: readFileSync(key, 'utf8'), cert: readFileSync(cert, 'utf8') };
+  server = await startClickHouseHttp({ password: 'secret', tls });
+});
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('stores spans over HTTPS on a server whose certificate is trusted', async () => {
+  const collector = await startCollector({
+    args: ['--store', server.urlOf('default', 'secret'), '--cluster-compression-level', '1'],
+    env: { NODE_EXTRA_CA_CERTS: join(folder, 'cert') },
+  });
+  expect((await postJson(collector.otlpUrl, aRequest('tls', 100))).status).toBe(200);
+  const ids = (): Promise<unknown[][]> =>
+    server.rows('SELECT lower(hex(span_id)) AS id, count() FROM throughline.spans GROUP BY id ORDER BY id');
+  await eventually('the spans are stored', async () => (await ids()).length === 100);
+  const sent = Array.from({ length: 100 }, (_, index) => spanIdOf(`tls-${index}`)).toSorted();
+  expect(await ids()).toEqual(sent.map((id) => [id, 1]));
+  await collector.stop();
+});
+
+it('tells a server nothing whose certificate is not trusted', async () => {
+  const before = server.seen.length;
+  const dataDirectory = newDirectory();
+  const ports = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
+  const store = ['--store', server.urlOf('default', 'secret'), '--data-dir', dataDirectory];
+  const command = runCommand(['up', ...ports, ...store]);
+  await eventually('the log says why', () => /self-signed certificate/.test(command.output()));
+  expect(command.output()).not.toContain('secret');
+  expect(server.seen).toHaveLength(before);
+  process.kill(command.pid, 'SIGTERM');
+  expect(await command.exited).toMatchObject({ signal: null });
+  rmSync(dataDirectory, { recursive: true, force: true });
+});

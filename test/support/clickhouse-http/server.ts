@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Users } from './authenticate.ts';
+import { Engine } from './engine.ts';
+import type { Faults } from './faults.ts';
+import { HttpInterface, type SeenRequest } from './http-interface.ts';
+
+export interface ClickHouseHttpOptions {
+  /** Of the user `default`; none by default. */
+  readonly password?: string;
+  /** Other users and their passwords. */
+  readonly users?: Users;
+  /** The server's own; default UTC. */
+  readonly timeZone?: string;
+  /** Settings of the users' profile, such as `readonly`; those of a request come after them. */
+  readonly profile?: Readonly<Record<string, string>>;
+  /** After how long a connection that nothing happens on is closed; default 10 s. */
+  readonly keepAliveTimeoutMs?: number;
+  readonly faults?: Partial<Faults>;
+  /** In PEM: HTTPS instead of HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
+export interface ClickHouseHttp {
+  readonly url: string;
+  /** The URL with user and password, percent-encoded. */
+  readonly urlOf: (user: string, password: string) => string;
+  readonly version: string;
+  readonly enginePid: number;
+  readonly seen: SeenRequest[];
+  readonly faults: Faults;
+  /** Names and passwords, which may change. */
+  readonly users: Record<string, string>;
+  /** Statements that run at this moment. */
+  readonly running: () => number;
+  /** Asks the engine itself, past HTTP and its faults. */
+  readonly rows: (sql: string) => Promise<unknown[][]>;
+  /** Ends what runs with 236, closes all connections and refuses further ones. */
+  readonly shutDown: () => Promise<void>;
+  /** Takes connections again, on the same port. */
+  readonly listenAgain: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+/**
+ * A server that speaks ClickHouse's HTTP interface in front of a real, current engine (chDB). It is as strict as the
+ * real one about logins, settings, statements and errors, and does wrong what a test tells it to.
+ */
+export async function startClickHouseHttp(options: ClickHouseHttpOptions = {}): Promise<ClickHouseHttp> {
+  const folder = await mkdtemp(join(tmpdir(), 'throughline-clickhouse-http-'));
+  const engine = new Engine(join(folder, 'data'), options.timeZone ?? 'UTC');
+  const played = new HttpInterface(engine, folder, options);
+  try {
+    await played.open();
+  } catch (error) {
+    await engine.stop();
+    throw error;
+  }
+  const stop = async (): Promise<void> => {
+    await played.shutDown();
+    await engine.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return {
+    url: played.url(),
+    urlOf: (user, password) =>
+      played.url().replace('//', `//${encodeURIComponent(user)}:${encodeURIComponent(password)}@`),
+    version: played.version,
+    enginePid: engine.pid,
+    seen: played.seen,
+    faults: played.faults,
+    users: played.users,
+    running: () => played.running.size,
+    rows: (sql) => engine.rows(sql),
+    shutDown: () => played.shutDown(),
+    listenAgain: () => played.listen(),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
