@@ -18,7 +18,8 @@ const packages: Record<string, readonly string[]> = {
  * the commands know it.
  */
 const rooms: Record<string, readonly string[]> = {
-  cli: ['server.ts', 'config', 'version.ts', 'closest.ts', 'without-passwords.ts'],
+  // Of `ingest` what it says of a spool's files, for whoever looks after them.
+  cli: ['server.ts', 'config', 'ingest', 'version.ts', 'closest.ts', 'without-passwords.ts'],
   'server.ts': [
     'receivers',
     'api',

@@ -42,7 +42,7 @@ import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease } from '.
 import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
-import { SpanVisibility, type Batch } from './storage/span-visibility.ts';
+import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
@@ -228,6 +228,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             check: new StoreCheck(storeCheck),
           });
     const writable = loadsUnderLease(engine, lease);
+    let loader: Loader | null = null;
     const query = { engine, limits: limits.query, visibility };
     const retention = new Retention({
       engine: writable,
@@ -245,7 +246,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       readiness({
         engine: engine.state,
         spool: spool.status,
+        loader: loader?.status ?? null,
         counts: counts.status,
+        countsLoader: counts.loaderStatus,
         lostLease: lease.lostBecause,
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
@@ -325,23 +328,27 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         await fresh.start();
       }
       stops.fresh = async () => fresh?.close();
-      const loader = new Loader({
+      const started = new Loader({
         spool,
         engine: writable,
         log,
         registry,
         limits: limits.loader,
-        onStored: (segment) => {
-          visibility.stored(storedBatch(segment));
+        onStored: async (segment) => {
+          const batch = storedBatch(segment);
+          // One that was rejected and comes again arrived before what has been counted since.
+          if (batch.arrivals.last <= visibility.countedUntil) await rollups.recount(batch.arrivals);
+          else visibility.stored(batch);
           fresh?.stored(segment);
           arrivals.remember(segment.arrivals?.last ?? 0);
           rollups.notice();
         },
       });
-      loader.start();
+      loader = started;
+      started.start();
       counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
-      stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
+      stops.loader = () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
       retention.start();
       stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
       log.info({ dataDirectory: config.dataDirectory }, 'ready');
@@ -364,7 +371,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
 }
 
 /** A segment of a version without arrivals gets the time at which it is stored. */
-function storedBatch({ arrivals, seconds, rows }: Segment): Batch {
+function storedBatch({ arrivals, seconds, rows }: Segment): Batch & { readonly arrivals: ArrivalRange } {
   return { arrivals: arrivals ?? { first: 0, last: Date.now() * 1_000 }, seconds, rows };
 }
 

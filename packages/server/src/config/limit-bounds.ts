@@ -110,6 +110,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_spool_held_commits_total',
     ],
     writeRetryMs: [10, MINUTE, 'After a failed write nothing is tried for so long', 'throughline_spool_blocked_total'],
+    retryLookMs: [
+      10,
+      HOUR,
+      'Interval at which rejected segments are picked up again after throughline spool retry',
+      null,
+    ],
   },
   fresh: {
     publishMs: [
@@ -133,7 +139,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_loader_inserts_total',
     ],
     retryDelayMsMax: [1, HOUR, '… up to this', 'throughline_loader_inserts_total'],
-    refusalsMax: [1, 1_000, 'A segment that the store has refused so often is set aside'],
+    refusalsMax: [
+      1,
+      1_000,
+      'Rejections after which a segment with bad data is set aside, if others were stored meanwhile',
+    ],
+    passedSegmentsMax: [1, 1_000, 'Failing segments that later ones may pass; with as many the others wait'],
     drainTimeoutMs: [0, HOUR, 'For loading when the collector stops; the rest is loaded at the next start', null],
   },
   engine: {

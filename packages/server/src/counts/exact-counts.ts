@@ -2,7 +2,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { Loader } from '../ingest/loader.ts';
+import { Loader, type LoaderStatus } from '../ingest/loader.ts';
 import type { LoaderLimits } from '../ingest/limits.ts';
 import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-bounds.ts';
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
@@ -101,6 +101,11 @@ export class ExactCounts {
   /** Of what waits for the store. */
   get status(): SpoolStatus {
     return this.#spool.status;
+  }
+
+  /** Of the inserts; null before the store is open. */
+  get loaderStatus(): LoaderStatus | null {
+    return this.#loader?.status ?? null;
   }
 
   /**

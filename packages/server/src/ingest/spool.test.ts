@@ -229,7 +229,7 @@ test('a segment that the engine refuses for good is set aside, and its number is
   await spool.close();
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment === null) throw new Error('no segment');
-  await spool.reject(segment);
+  await spool.reject(segment, 'wrong');
   expect(spool.status).toMatchObject({ rejectedSegments: [segment.name], backlogBytes: 0 });
   const after = await reopened();
   expect(after.status.rejectedSegments).toEqual([segment.name]);

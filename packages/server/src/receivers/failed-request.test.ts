@@ -8,10 +8,10 @@ import { Ingest } from '../ingest/ingest.ts';
 import { writeNativeBlock } from '../ingest/native-block.ts';
 import { Spool } from '../ingest/spool.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
-import { ByteBudget } from './byte-budget.ts';
 import { OtlpGrpcReceiver } from './otlp-grpc.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
+import { sharedByReceivers } from './testing/shared-by-receivers.ts';
 
 const EXPORT = '/opentelemetry.proto.collector.trace.v1.TraceService/Export';
 
@@ -61,9 +61,9 @@ it('a request that the collector can never store is answered with an error that 
       writeNativeBlock(block, out, bounds, arrival);
     },
   });
-  const budget = new ByteBudget({ registry });
-  const http = new OtlpHttpReceiver({ ingest, budget, log, registry });
-  const grpc = new OtlpGrpcReceiver({ ingest, budget, log, registry });
+  const shared = sharedByReceivers(registry);
+  const http = new OtlpHttpReceiver({ ingest, ...shared });
+  const grpc = new OtlpGrpcReceiver({ ingest, ...shared });
   const httpAddress = await http.start('127.0.0.1', 0);
   const grpcAddress = await grpc.start('127.0.0.1', 0);
   const client = new Client(`127.0.0.1:${grpcAddress.port}`, credentials.createInsecure());
@@ -88,5 +88,5 @@ it('a request that the collector can never store is answered with an error that 
   expect(await post('poison')).toEqual([500, null]);
   expect(await post('good')).toEqual([200, null]);
   expect(await call('better')).toBe(status.OK);
-  expect(budget.taken).toBe(0);
+  expect(shared.budget.taken).toBe(0);
 });

@@ -213,7 +213,7 @@ describe('POST /v1/sampling', () => {
 describe('settings', () => {
   it('are changed, and are there after a restart', async () => {
     const collector = await start();
-    expect(collector.change({ tracesPerSecond: 100 })).toMatchObject({ kind: 'changed' });
+    expect(await collector.change({ tracesPerSecond: 100 })).toMatchObject({ kind: 'changed' });
     expect(await collector.ask('POST', '/v1/sampling', REPORT)).toMatchObject([
       200,
       { operations: [{ probability: 0.1 }] },
@@ -229,8 +229,8 @@ describe('settings', () => {
       kind: 'refused',
       message: expect.stringMatching(/^tracesPerSecond was given as "many"/) as string,
     };
-    expect(collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
-    expect(collector.sampling.told.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
+    expect(await collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
+    expect(await collector.sampling.told.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
     expect(collector.sampling.told.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
   });
@@ -256,11 +256,11 @@ describe('settings', () => {
     mkdirSync(join(directory, 'a/sampling'), { recursive: true });
     writeFileSync(join(directory, 'a/sampling/settings.json'), JSON.stringify({ peers }));
     const collector = await start();
-    expect(collector.change({ peers: ['http://169.254.169.254'] })).toMatchObject({
+    expect(await collector.change({ peers: ['http://169.254.169.254'] })).toMatchObject({
       kind: 'refused',
       message: expect.stringMatching(/^peers are set in the file/) as string,
     });
-    expect(collector.change({ tracesPerSecond: 1 })).toMatchObject({ kind: 'changed' });
+    expect(await collector.change({ tracesPerSecond: 1 })).toMatchObject({ kind: 'changed' });
     expect(collector.sampling.controller.settings.peers).toEqual(peers);
     expect(collector.sampling.told.settings).not.toHaveProperty('peers');
   });

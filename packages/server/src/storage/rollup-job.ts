@@ -5,7 +5,7 @@ import { ATTRIBUTE_VALUES } from './attribute-values.ts';
 import type { Engine } from './engine.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import { OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
-import type { SpanVisibility } from './span-visibility.ts';
+import type { ArrivalRange, SpanVisibility } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 import { WEIGHT_15M } from './weights.ts';
 
@@ -49,6 +49,8 @@ export class RollupJob {
   readonly #seconds: Histogram;
   readonly #stopping = new AbortController();
   #running: Promise<void> = Promise.resolve();
+  /** Batches are added one after another. */
+  #turn: Promise<void> = Promise.resolve();
   #wake: (() => void) | null = null;
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
@@ -102,7 +104,29 @@ export class RollupJob {
   }
 
   /** Counts everything that is stored, up to the oldest span that is not. Rejects with `EngineError`. */
-  async run(isEverything = false): Promise<void> {
+  run(isEverything = false): Promise<void> {
+    return this.#inTurn(() => this.#run(isEverything));
+  }
+
+  /** Makes the hours anew in which spans start that arrived then, and were stored after later ones had been counted. */
+  recount({ first, last }: ArrivalRange): Promise<void> {
+    const { engine, visibility } = this.#options;
+    return this.#inTurn(async () => {
+      if (this.#pendingUntil > 0) await this.#rebuild();
+      const hours = await this.#hoursOf(first - 1, last);
+      const until = visibility.countedUntil;
+      await visibility.count(until, () => rebuildRollups(engine, hours, until));
+      this.#batches.inc({ outcome: 'rebuilt' });
+    });
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #run(isEverything: boolean): Promise<void> {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
     const until = first === null ? Math.max(lastArrival(), visibility.countedUntil) : first - 1;
@@ -203,27 +227,29 @@ SELECT ${names} FROM (\n${select(source, spans)}\n)`);
 
   /** Makes the hours anew that a batch touches which may have been added in part. */
   async #rebuild(): Promise<void> {
-    const { visibility, log } = this.#options;
+    const { engine, visibility, log } = this.#options;
     const until = this.#pendingUntil;
-    const hours = await numbers(
-      this.#options.engine,
-      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
-WHERE arrival > ${sqlUInt64(visibility.countedUntil)} AND arrival <= ${sqlUInt64(until)} ORDER BY hour`,
-    );
+    const hours = await this.#hoursOf(visibility.countedUntil, until);
     log.info(
       { hours: hours.length },
       'an addition to the derived tables was interrupted; rebuilding the hours concerned',
     );
     await visibility.count(until, async () => {
-      await rebuildRollups(
-        this.#options.engine,
-        hours.map(([hour]) => Number(hour)),
-        until,
-      );
+      await rebuildRollups(engine, hours, until);
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
     this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  /** The hours in which spans start that arrived behind `after`, up to `until`. */
+  async #hoursOf(after: number, until: number): Promise<number[]> {
+    const found = await numbers(
+      this.#options.engine,
+      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
+WHERE arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)} ORDER BY hour`,
+    );
+    return found.map(([hour = 0]) => hour);
   }
 
   async #restore(): Promise<void> {
