@@ -1,4 +1,4 @@
-import { EngineError } from '../query/rows.ts';
+import { EngineError, MEMORY_LIMIT_EXCEEDED } from '../query/rows.ts';
 import { TurnsTakenError } from '../query/turns.ts';
 import { Problem } from './problem.ts';
 
@@ -23,6 +23,9 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
       return new Problem(503, 'store_unavailable', error.message, retryAfter);
     }
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
+    if (error.code === 'too_large' && error.clickhouseCode === MEMORY_LIMIT_EXCEEDED) {
+      return new Problem(422, 'question_too_large', error.message);
+    }
     if (error.code === 'too_large') {
       return new Problem(
         422,
