@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -8,6 +8,7 @@ import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-boun
 import { syncDirectory } from '../ingest/segment-files.ts';
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
+import { createDirectory } from '../storage/durable-directory.ts';
 import type { Engine } from '../storage/engine.ts';
 import { OTHER } from '../storage/rollups.ts';
 import { countedMinutes } from './counted-minutes.ts';
@@ -105,7 +106,7 @@ export class ExactCounts {
 
   /** Recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
-    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await createDirectory(this.#options.directory);
     await this.#spool.open();
     const known = await this.#restoreTotals();
     for (const { path } of this.#spool.sealed) {

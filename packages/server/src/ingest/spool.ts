@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
+import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
 import { OpenSegment } from './open-segment.ts';
+import { RemovalSync } from './removal-sync.ts';
 import { listRejected, listSegments, newestSegment, removeSegment, setAside } from './segment-files.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
@@ -60,6 +61,7 @@ export class Spool {
   readonly #metrics: SpoolMetrics;
   readonly #holds: string;
   readonly #reserve: DiskReserve;
+  readonly #removals: RemovalSync;
   readonly #sealed: Segment[] = [];
   readonly #rejected: string[] = [];
   #open: OpenSegment | null = null;
@@ -92,6 +94,10 @@ export class Spool {
       space: options.space ?? ((): Promise<DiskSpace | null> => diskSpace(options.directory)),
       now: () => performance.now(),
     });
+    this.#removals = new RemovalSync(
+      () => syncDirectory(options.directory),
+      (error) => options.log.warn({ err: error }, 'syncing the spool directory failed; stored segments may come back'),
+    );
     this.#metrics = new SpoolMetrics(options.registry, () => this.status, options.metrics);
   }
 
@@ -129,11 +135,15 @@ export class Spool {
   /** Creates the directory and recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
     const { directory, log } = this.#options;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await createDirectory(directory);
     const names = await listSegments(directory);
     const newest = await newestSegment(directory, names);
     for (const name of names) {
-      const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn: name === newest });
+      const { segment, tornBlocks, damagedBlocks } = await recoverSegment(directory, name, {
+        mayBeTorn: name === newest,
+      });
+      if (tornBlocks > 0)
+        log.warn({ segment: name }, 'dropped a block that had not reached the disk when the process ended');
       if (damagedBlocks > 0) {
         this.#metrics.damagedBlocks.inc(damagedBlocks);
         log.error({ segment: name, damagedBlocks }, 'a spool segment is damaged; its good blocks are kept');
@@ -203,7 +213,8 @@ export class Spool {
     while (!signal.aborted) {
       const [segment] = this.#sealed;
       if (segment !== undefined) return segment;
-      if (this.#closed) return null;
+      // What was open when it was closed is still to come.
+      if (this.#closed && this.#open === null && this.#sealing === null) return null;
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           signal.removeEventListener('abort', wake);
@@ -216,9 +227,10 @@ export class Spool {
     return null;
   }
 
-  /** The engine has the segment: its files go. */
+  /** The engine has the segment: its files go. Soon afterwards no power failure brings them back. */
   async release(segment: Segment): Promise<void> {
     await removeSegment(this.#options.directory, segment.name);
+    this.#removals.request();
     this.#releasedAtMs = performance.now();
     this.#forget(segment);
   }
@@ -238,6 +250,7 @@ export class Spool {
     this.#wakeLoader?.();
     await (await this.#prepared)?.discard();
     this.#prepared = null;
+    await this.#removals.settled();
   }
 
   #prepare(): void {
