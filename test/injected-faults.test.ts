@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { canInjectFaults } from './support/fault-injection.ts';
+import type { Casualty, FaultAction, FaultKind, FaultRule } from './support/fault-injection.ts';
+import { FaultyCollector } from './support/faulty-collector.ts';
+import { NOTHING_WRONG } from './support/span-ledger.ts';
+
+const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
+/** Each store has so many faults, one after the other, before it is audited. */
+const FAULTS_A_STORE = IS_LONG ? 10 : 4;
+const STORES = IS_LONG ? 40 : 3;
+
+const PROCESSES = ['collector', 'engine'] as const;
+const KINDS: readonly FaultKind[] = ['rename', 'write', 'sync', 'unlink', 'create', 'truncate', 'mkdir'];
+
+describe.skipIf(!canInjectFaults)('a part of the store that is not renamed to its place', () => {
+  it.each<[string, FaultAction]>([
+    ['the disk is full for a moment', 'fail ENOSPC'],
+    ['the disk fails for a moment', 'fail EIO'],
+    ['the engine is killed before it', 'kill-before self'],
+    ['the engine is killed behind it', 'kill-after self'],
+    ['the collector and the engine are killed before it', 'kill-before both'],
+    ['the collector and the engine are killed behind it', 'kill-after both'],
+  ])('is stored once in the end, because %s', async (_, action) => {
+    const faulty = new FaultyCollector();
+    await faulty.start();
+    await faulty.send();
+    await faulty.settle();
+    for (const table of ['spans', 'trace_times']) {
+      const pattern = faulty.newPartsOf(table);
+      expect(await faulty.meet({ process: 'engine', kind: 'rename', pattern, action })).toBe(true);
+    }
+    await faulty.send();
+    await faulty.settle();
+    const trace = faulty.faults.trace().join('\n');
+    expect(await faulty.end(), trace).toMatchObject(NOTHING_WRONG);
+  });
+});
+
+describe.skipIf(!canInjectFaults)(
+  `faults at ${STORES * FAULTS_A_STORE} calls of the file system by collector and engine`,
+  () => {
+    const random = new Seeded(SEED);
+    for (let number = 1; number <= STORES; number++) {
+      it(`lose nothing and store nothing twice, store ${number} of ${STORES}`, { timeout: 600_000 }, async () => {
+        const faulty = new FaultyCollector();
+        await faulty.start();
+        const pattern = `${faulty.dataDirectory}/*`;
+        // So many calls of each kind belong to one request.
+        const counted = PROCESSES.flatMap((process) =>
+          KINDS.map((kind): FaultRule => ({ process, kind, pattern, action: 'count' })),
+        );
+        faulty.faults.plan(counted);
+        await faulty.send();
+        await faulty.settle();
+        const seen = counted.map((rule, index) => ({ rule, calls: faulty.faults.seen(index) }));
+        const possible = seen.filter(({ calls }) => calls > 0);
+        const met: string[] = [];
+        for (let fault = 0; fault < FAULTS_A_STORE; fault++) {
+          const { rule, calls } = random.pick(possible);
+          const action = anAction(random, rule);
+          const times = action.startsWith('fail') && random.chance(0.5) ? 1 + random.below(5) : 1;
+          const chosen: FaultRule = { ...rule, first: 1 + random.below(calls), times, action };
+          const isMet = await faulty.meet(chosen);
+          met.push(
+            `${isMet ? 'met' : 'not met'}: ${chosen.process} ${chosen.kind} ${chosen.first} × ${times} ${action}`,
+          );
+        }
+        await faulty.send();
+        await faulty.settle();
+        console.log(JSON.stringify({ seed: SEED, store: number, requests: faulty.ledger.counts, met }));
+        const words = [...met, ...faulty.faults.trace()].join('\n');
+        expect(await faulty.end(), words).toMatchObject(NOTHING_WRONG);
+      });
+    }
+  },
+);
+
+function anAction(random: Seeded, { process, kind }: FaultRule): FaultAction {
+  const whom: Casualty = process === 'engine' && random.chance(0.5) ? 'both' : 'self';
+  const actions: FaultAction[] = [
+    'fail ENOSPC',
+    'fail EIO',
+    `delay ${100 + random.below(900)}`,
+    `kill-before ${whom}`,
+    `kill-after ${whom}`,
+  ];
+  if (kind === 'write') actions.push('short');
+  return random.pick(actions);
+}
