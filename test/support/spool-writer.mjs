@@ -4,9 +4,12 @@
  * of the spool stands in the file `taken` before it lets the segment go.
  */
 import { appendFileSync, readFileSync, writeSync } from 'node:fs';
-import { pino } from 'pino';
-import { Registry } from 'prom-client';
+import { createRequire } from 'node:module';
 import { Spool } from '../../packages/server/dist/ingest/spool.js';
+
+const ofServer = createRequire(new URL('../../packages/server/package.json', import.meta.url));
+const { pino } = ofServer('pino');
+const { Registry } = ofServer('prom-client');
 
 const [, , directory = '', taken = '', first = '0', rounds = '0'] = process.argv;
 const say = (line) => writeSync(1, `${line}\n`);
