@@ -69,9 +69,10 @@ describe.skipIf(!canInjectFaults)(
         }
         await faulty.send();
         await faulty.settle();
-        console.log(JSON.stringify({ seed: SEED, store: number, requests: faulty.ledger.counts, met }));
         const words = [...met, ...faulty.faults.trace()].join('\n');
-        expect(await faulty.end(), words).toMatchObject(NOTHING_WRONG);
+        const audit = await faulty.end();
+        console.log(JSON.stringify({ seed: SEED, store: number, requests: faulty.ledger.counts, met, ...audit }));
+        expect(audit, words).toMatchObject(NOTHING_WRONG);
       });
     }
   },
