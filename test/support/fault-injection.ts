@@ -57,7 +57,7 @@ function library(): string {
   const files = readdirSync(sources)
     .filter((file) => file.endsWith('.c'))
     .map((file) => join(sources, file));
-  const flags = ['-std=gnu17', '-O1', '-Wall', '-Wno-format-truncation', '-Werror', '-shared', '-fPIC'];
+  const flags = ['-std=gnu17', '-O1', '-Wall', '-Wno-format-truncation', '-shared', '-fPIC'];
   const result = spawnSync(compiler ?? 'cc', [...flags, '-o', path, ...files, '-ldl', '-pthread'], {
     encoding: 'utf8',
   });
