@@ -10,6 +10,8 @@ const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 /** Each store has so many faults, one after the other, before it is audited. */
 const FAULTS_A_STORE = IS_LONG ? 10 : 4;
 const STORES = IS_LONG ? 40 : 3;
+/** How many stores have a fault while they are made. */
+const STARTS = IS_LONG ? 60 : 3;
 
 const PROCESSES = ['collector', 'engine'] as const;
 const KINDS: readonly FaultKind[] = ['rename', 'write', 'sync', 'unlink', 'create', 'truncate', 'mkdir'];
@@ -46,16 +48,11 @@ describe.skipIf(!canInjectFaults)(
       it(`lose nothing and store nothing twice, store ${number} of ${STORES}`, { timeout: 600_000 }, async () => {
         const faulty = new FaultyCollector();
         await faulty.start();
-        const pattern = `${faulty.dataDirectory}/*`;
         // So many calls of each kind belong to one request.
-        const counted = PROCESSES.flatMap((process) =>
-          KINDS.map((kind): FaultRule => ({ process, kind, pattern, action: 'count' })),
-        );
-        faulty.faults.plan(counted);
+        faulty.faults.plan(countsOf(`${faulty.dataDirectory}/*`));
         await faulty.send();
         await faulty.settle();
-        const seen = counted.map((rule, index) => ({ rule, calls: faulty.faults.seen(index) }));
-        const possible = seen.filter(({ calls }) => calls > 0);
+        const possible = seenBy(faulty);
         const met: string[] = [];
         for (let fault = 0; fault < FAULTS_A_STORE; fault++) {
           const { rule, calls } = random.pick(possible);
@@ -77,6 +74,52 @@ describe.skipIf(!canInjectFaults)(
     }
   },
 );
+
+describe.skipIf(!canInjectFaults)(`faults while a store is made, ${STARTS} times`, () => {
+  it('keep no later start from making it', { timeout: 60_000 + STARTS * 60_000 }, async () => {
+    const random = new Seeded(SEED);
+    const first = new FaultyCollector();
+    first.faults.plan(countsOf(`${first.dataDirectory}/*`));
+    await first.start();
+    const possible = seenBy(first);
+    expect(await first.end()).toMatchObject(NOTHING_WRONG);
+    for (let number = 0; number < STARTS; number++) {
+      const faulty = new FaultyCollector();
+      const { rule, calls } = random.pick(possible);
+      const action = anAction(random, rule);
+      const chosen: FaultRule = {
+        ...rule,
+        pattern: `${faulty.dataDirectory}/*`,
+        first: 1 + random.below(calls),
+        times: 1 + random.below(3),
+        action,
+      };
+      faulty.faults.plan([chosen]);
+      await faulty.tryToStart();
+      faulty.faults.plan([]);
+      await faulty.ensureStarted();
+      await faulty.send();
+      await faulty.settle();
+      const words = [JSON.stringify(chosen), ...faulty.faults.trace()].join('\n');
+      const audit = await faulty.end();
+      console.log(JSON.stringify({ seed: SEED, start: number, words, ...audit }));
+      expect(audit, words).toMatchObject(NOTHING_WRONG);
+      expect(audit.acknowledgedSpans, words).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** Rules that count the calls of every kind. */
+function countsOf(pattern: string): FaultRule[] {
+  return PROCESSES.flatMap((process) => KINDS.map((kind): FaultRule => ({ process, kind, pattern, action: 'count' })));
+}
+
+/** How many calls of a kind were made under `countsOf`, where there were any. */
+function seenBy({ faults, dataDirectory }: FaultyCollector): { readonly rule: FaultRule; readonly calls: number }[] {
+  return countsOf(`${dataDirectory}/*`)
+    .map((rule, index) => ({ rule, calls: faults.seen(index) }))
+    .filter(({ calls }) => calls > 0);
+}
 
 function anAction(random: Seeded, { process, kind }: FaultRule): FaultAction {
   const whom: Casualty = process === 'engine' && random.chance(0.5) ? 'both' : 'self';
