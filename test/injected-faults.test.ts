@@ -40,6 +40,28 @@ describe.skipIf(!canInjectFaults)('a part of the store that is not renamed to it
   });
 });
 
+describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to its place', () => {
+  it.each<[string, FaultAction]>([
+    ['the disk is full for a moment', 'fail ENOSPC'],
+    ['the engine is killed before it', 'kill-before self'],
+    ['the engine is killed behind it', 'kill-after self'],
+  ])('is stored once in the end, because %s', async (_, action) => {
+    const faulty = new FaultyCollector();
+    await faulty.start(['--counts-segment-age-ms', '50']);
+    await faulty.tell('shop', 100);
+    await expect.poll(() => faulty.counted('shop')).toBe(100);
+    const pattern = faulty.newPartsOf('counted_minutes');
+    faulty.faults.plan([{ process: 'engine', kind: 'rename', pattern, action }]);
+    await faulty.tell('shop', 107);
+    await expect.poll(() => faulty.faults.applied()).toBe(1);
+    faulty.faults.plan([]);
+    await faulty.settle();
+    await faulty.tell('shop', 108);
+    await expect.poll(() => faulty.counted('shop')).toBe(108);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+});
+
 describe.skipIf(!canInjectFaults)(
   `faults at ${STORES * FAULTS_A_STORE} calls of the file system by collector and engine`,
   () => {

@@ -1,5 +1,6 @@
 import { readlinkSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import type { SeriesResponse } from '../../packages/trace/src/api-types.ts';
 import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './collector.ts';
 import { FaultInjection, type FaultRule } from './fault-injection.ts';
 import { descendantsOf, eventually, isAlive } from './processes.ts';
@@ -14,11 +15,14 @@ export class FaultyCollector {
   readonly ledger = new SpanLedger(40);
   readonly dataDirectory = newDirectory();
   #collector: Collector | null = null;
+  #args: readonly string[] = [];
   /** Below the collector, which may be gone before they are asked for. */
   #engines: readonly number[] = [];
 
-  async start(): Promise<void> {
-    this.#collector = await startCollector({ dataDirectory: this.dataDirectory, env: this.faults.env });
+  /** `args` hold for those as well that take its place. */
+  async start(args: readonly string[] = []): Promise<void> {
+    this.#args = args;
+    this.#collector = await startCollector({ dataDirectory: this.dataDirectory, args, env: this.faults.env });
   }
 
   /** Starts it under a plan, which may be more than it can bear. */
@@ -44,6 +48,28 @@ export class FaultyCollector {
     return `*/${uuid}/tmp_insert_*`;
   }
 
+  /** How many requests the exact counts of a service tell. */
+  async counted(service: string): Promise<number> {
+    const url = `${this.#running.apiUrl}/api/v1/series?service=${service}&step=3600`;
+    const { series } = (await (await fetch(url)).json()) as SeriesResponse;
+    return series[0]?.estimatedRequestCount.reduce((sum, count) => sum + count, 0) ?? 0;
+  }
+
+  /** Everything that a process has counted since it started. */
+  async tell(service: string, requests: number): Promise<void> {
+    const recent = { started: 0, decided: 0, requests: 0, errors: 0 };
+    const durations = { offset: 160, counts: [requests] };
+    const totals = [{ name: 'GET /cart', status: 0, requests, durationSumNs: requests * 1e6, durations }];
+    const operations = [{ name: 'GET', kind: 1, recent, totals }];
+    const message = { version: 1, service, instance: 'i1', windowMs: 1_000, operations };
+    const answer = await fetch(`${this.#running.otlpUrl}/v1/sampling`, {
+      method: 'POST',
+      body: JSON.stringify(message),
+    });
+    if (!answer.ok) throw new Error(`the counts were answered with ${answer.status}`);
+    await answer.arrayBuffer();
+  }
+
   send(): Promise<number> {
     return this.ledger.send(this.#running.otlpUrl);
   }
@@ -64,7 +90,7 @@ export class FaultyCollector {
     // An error of the file system is no reason to end.
     if (signal !== 'SIGKILL') throw new Error(`the collector ended by ${signal ?? code}:\n${output()}`);
     await eventually('its engine has ended', () => !this.#engines.some((pid) => isAlive(pid)));
-    await this.start();
+    await this.start(this.#args);
   }
 
   /** Sends until a call has met the fault, takes it back then, and waits until everything is stored. */
