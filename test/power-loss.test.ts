@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
 import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.ts';
 import { canInjectFaults, FaultInjection, type FaultKind, type FaultRule } from './support/fault-injection.ts';
-import { descendantsOf, eventually, isAlive } from './support/processes.ts';
+import { descendantsOf, eventually, isAlive, usersOf } from './support/processes.ts';
 import { RecordedDisk, type DiskModel } from './support/recorded-disk.ts';
 import { SpoolMachine } from './support/spool-machine.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
@@ -14,6 +14,8 @@ const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 const SPOOLS = IS_LONG ? 500 : 12;
 const CUTS_A_SPOOL = 3;
 const BLOCKS_A_LIFE = 14;
+/** How often the power fails while a store is made. */
+const STARTS = IS_LONG ? 40 : 2;
 const STORES = IS_LONG ? 25 : 2;
 const CUTS_A_STORE = IS_LONG ? 8 : 3;
 
@@ -27,6 +29,9 @@ const LAST_CALLS: readonly (readonly [Pick<FaultRule, 'process' | 'kind' | 'acti
   [{ process: 'engine', kind: 'rename', action: 'kill-after both' }, 12],
   [{ process: 'engine', kind: 'write', action: 'kill-before both' }, 80],
 ];
+
+/** The spool relies on what every file system promises, the store on the order in which changes of names are kept. */
+const modelOf = (path: string): DiskModel => (path.startsWith('data/store') ? 'ordered' : 'posix');
 
 const anyModel = (random: Seeded): (() => DiskModel) => {
   const model = random.pick(['posix', 'ordered'] as const);
@@ -89,6 +94,36 @@ describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () =>
 });
 
 describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', () => {
+  it(
+    `${STARTS} times while a store is made: the next start makes it`,
+    { timeout: 60_000 + STARTS * 60_000 },
+    async () => {
+      const random = new Seeded(SEED);
+      for (let number = 0; number < STARTS; number++) {
+        const root = newDirectory();
+        const dataDirectory = join(root, 'data');
+        const faults = new FaultInjection();
+        const disk = new RecordedDisk(root, faults);
+        const kind = random.pick<FaultKind>(['sync', 'create', 'rename', 'mkdir']);
+        const first = 1 + random.below({ sync: 40, create: 120, rename: 40, mkdir: 70 }[kind as 'sync']);
+        faults.plan([{ process: 'engine', kind, pattern: `${root}/*`, first, action: 'kill-before both' }]);
+        await expect(startCollector({ dataDirectory, env: faults.env })).rejects.toThrow('ended before it was ready');
+        await eventually('its engine has ended', () => usersOf(dataDirectory).length === 0);
+        disk.cut(random, modelOf);
+        faults.plan([]);
+        const collector = await startCollector({ dataDirectory, env: faults.env });
+        const ledger = new SpanLedger(40);
+        expect(await ledger.send(collector.otlpUrl)).toBe(200);
+        await eventually('everything is stored', () => isSpoolEmpty(collector));
+        await collector.stop({ keepData: true });
+        const audit = await ledger.audit(dataDirectory);
+        console.log(JSON.stringify({ seed: SEED, start: number, last: faults.trace(), ...audit }));
+        expect(audit, faults.trace().join('\n')).toMatchObject(NOTHING_WRONG);
+        rmSync(root, { recursive: true });
+      }
+    },
+  );
+
   for (let number = 1; number <= STORES; number++) {
     it(
       `${CUTS_A_STORE} times under load: what was acknowledged is stored once, store ${number} of ${STORES}`,
@@ -119,7 +154,7 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
           if (isAlive(collector.pid)) process.kill(collector.pid, 'SIGKILL');
           await collector.exited;
           await eventually('all is off', () => !below.some((pid) => isAlive(pid)));
-          disk.cut(random, (path) => (path.startsWith('data/store') ? 'ordered' : 'posix'));
+          disk.cut(random, modelOf);
         }
         faults.plan([]);
         const last = await startCollector({ dataDirectory });
