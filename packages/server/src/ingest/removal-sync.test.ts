@@ -30,14 +30,15 @@ test('removals that come while a sync runs share the next one', async () => {
   expect(begun()).toBe(3);
 });
 
-test('a sync that fails is told, and the next removal is synced', async () => {
+test('that syncs fail is told once, until one succeeds, and each removal is tried anew', async () => {
   const { sync, begun, end } = controlled();
   const failures: unknown[] = [];
   const removals = new RemovalSync(sync, (error) => failures.push(error));
-  removals.request();
-  end(new Error('EIO'));
-  await removals.settled();
-  expect(failures).toEqual([new Error('EIO')]);
-  removals.request();
-  expect(begun()).toBe(2);
+  for (const outcome of ['EIO', 'EIO', undefined, 'ENOSPC']) {
+    removals.request();
+    end(outcome === undefined ? undefined : new Error(outcome));
+    await removals.settled();
+  }
+  expect(begun()).toBe(4);
+  expect(failures).toEqual([new Error('EIO'), new Error('ENOSPC')]);
 });

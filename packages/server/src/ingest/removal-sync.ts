@@ -7,8 +7,9 @@ export class RemovalSync {
   readonly #onFailure: (error: unknown) => void;
   #running: Promise<void> | null = null;
   #isWanted = false;
+  #hasFailed = false;
 
-  /** `onFailure` is told of each sync that failed; what it was for may come back after a power failure. */
+  /** `onFailure` is told when syncs begin to fail; what they were for may come back after a power failure. */
   constructor(sync: () => Promise<void>, onFailure: (error: unknown) => void) {
     this.#sync = sync;
     this.#onFailure = onFailure;
@@ -30,8 +31,10 @@ export class RemovalSync {
       this.#isWanted = false;
       try {
         await this.#sync();
+        this.#hasFailed = false;
       } catch (error) {
-        this.#onFailure(error);
+        if (!this.#hasFailed) this.#onFailure(error);
+        this.#hasFailed = true;
       }
     }
     this.#running = null;
