@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -389,6 +390,25 @@ test.skipIf(!canMount)(
     }
   },
 );
+
+test('what was acknowledged before a write failed is loaded, even where the disk fails the repair as well', async () => {
+  const spool = await openSpool({ writeRetryMs: 10 });
+  await appendAll(spool, ['1', '2']);
+  const handle = await open(directory);
+  const fileMethods = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const failure = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  vi.spyOn(fileMethods, 'datasync').mockRejectedValueOnce(failure);
+  const truncate = vi.spyOn(fileMethods, 'truncate').mockRejectedValueOnce(failure).mockRejectedValueOnce(failure);
+  expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
+  expect(spool.status).toMatchObject({ backlogSegments: 1, backlogBytes: 6 });
+  const segment = await spool.nextSealed(AbortSignal.timeout(5_000));
+  expect(truncate.mock.calls.length).toBeGreaterThan(2);
+  expect(readFileSync(segment?.path ?? '', 'latin1')).toBe('<1><2>');
+  vi.restoreAllMocks();
+  if (segment !== null) await spool.release(segment);
+  expect(spool.status).toMatchObject({ backlogSegments: 0, backlogBytes: 0 });
+});
 
 test('a backlog that is full is one line in the log, and its end another', async () => {
   const lines: string[] = [];

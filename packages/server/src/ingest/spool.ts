@@ -24,7 +24,7 @@ export interface SpoolOptions {
 }
 
 export interface SpoolStatus {
-  /** Sealed and open segments that the engine has not taken. */
+  /** Segments that the engine has not taken, sealed or not. */
   readonly backlogSegments: number;
   readonly backlogBytes: number;
   /** Age of the oldest block that waits; 0 when none waits. */
@@ -72,6 +72,11 @@ export class Spool {
   #prepared: Promise<OpenSegment | null> | null = null;
   /** No longer open, and not sealed before its files are closed. */
   #sealing: OpenSegment | null = null;
+  /** A write to them failed; what was acknowledged in them is still to be sealed. */
+  readonly #givenUp: OpenSegment[] = [];
+  #recoverTimer: NodeJS.Timeout | null = null;
+  /** The last one that the log has told of. */
+  #toldGivenUp = '';
   #backlogBytes = 0;
   #nextNumber = 1;
   #sealTimer: NodeJS.Timeout | null = null;
@@ -103,9 +108,9 @@ export class Spool {
 
   get status(): SpoolStatus {
     const unsealed = this.#sealing ?? this.#open;
-    const oldest = this.#sealed[0]?.firstBlockAtMs ?? unsealed?.firstBlockAtMs;
+    const oldest = (this.#sealed[0] ?? this.#givenUp[0] ?? unsealed)?.firstBlockAtMs;
     return {
-      backlogSegments: this.#sealed.length + (unsealed === null ? 0 : 1),
+      backlogSegments: this.#sealed.length + this.#givenUp.length + (unsealed === null ? 0 : 1),
       backlogBytes: this.#backlogBytes,
       backlogAgeMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
       blockedBy: this.blockedBy,
@@ -246,7 +251,10 @@ export class Spool {
   async close(): Promise<void> {
     this.#closed = true;
     this.#wakeHeld?.();
-    await this.#inTurn(() => this.#seal('close'));
+    await this.#inTurn(async () => {
+      await this.#seal('close');
+      await this.#recoverGivenUp();
+    });
     this.#wakeLoader?.();
     await (await this.#prepared)?.discard();
     this.#prepared = null;
@@ -350,27 +358,45 @@ export class Spool {
   }
 
   /** After a failed write: what was acknowledged in the open segment is sealed, the rest is cut off. */
-  async #giveUpSegment(error: unknown): Promise<string> {
-    const { directory, log } = this.#options;
-    const reason = describe(error);
-    this.#fail(reason, error);
+  async #giveUpSegment(failure: unknown): Promise<string> {
+    const reason = describe(failure);
+    this.#fail(reason, failure);
     const open = this.#open;
     this.#open = null;
     if (open === null) return reason;
     if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
     this.#sealTimer = null;
-    try {
-      await open.close();
-      const { segment } = await recoverSegment(directory, open.name, { mayBeTorn: true, blocksMax: open.blocks });
-      this.#backlogBytes -= open.bytes;
-      if (segment !== null) {
-        this.#addSealed(segment);
-        this.#wakeLoader?.();
-      }
-    } catch (recoveryError) {
-      log.error({ err: recoveryError, segment: open.name }, 'a spool segment has to wait for the next start');
-    }
+    this.#givenUp.push(open);
+    // Whatever that ends in, its files are closed.
+    await Promise.allSettled([open.close()]);
+    await this.#recoverGivenUp();
     return reason;
+  }
+
+  /** The disk that has failed a write may fail this as well: it is tried again until it succeeds, or the next start does it. */
+  async #recoverGivenUp(): Promise<void> {
+    const { directory, log } = this.#options;
+    if (this.#recoverTimer !== null) clearTimeout(this.#recoverTimer);
+    this.#recoverTimer = null;
+    for (let open = this.#givenUp[0]; open !== undefined; open = this.#givenUp[0]) {
+      try {
+        const { segment } = await recoverSegment(directory, open.name, { mayBeTorn: true, blocksMax: open.blocks });
+        this.#backlogBytes -= open.bytes;
+        if (segment !== null) this.#addSealed(segment);
+        this.#givenUp.shift();
+        this.#wakeLoader?.();
+      } catch (error) {
+        if (this.#toldGivenUp !== open.name) {
+          log.error({ err: error, segment: open.name }, 'recovering a spool segment failed; will retry');
+        }
+        this.#toldGivenUp = open.name;
+        if (!this.#closed) {
+          const again = (): void => void this.#inTurn(() => this.#recoverGivenUp());
+          this.#recoverTimer = setTimeout(again, this.#limits.writeRetryMs);
+        }
+        return;
+      }
+    }
   }
 
   #nextName(): string {
