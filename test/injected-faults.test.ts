@@ -40,6 +40,19 @@ describe.skipIf(!canInjectFaults)('a part of the store that is not renamed to it
   });
 });
 
+describe.skipIf(!canInjectFaults)('a file of an index that is not written with its part', () => {
+  it.each<FaultAction>(['fail ENOSPC', 'fail EIO', 'short'])(
+    'costs no span when the engine is started again: %s',
+    async (action) => {
+      const faulty = new FaultyCollector();
+      await faulty.start();
+      const pattern = `${faulty.newPartsOf('spans')}/skp_idx_*`;
+      expect(await faulty.meet({ process: 'engine', kind: 'write', pattern, action })).toBe(true);
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    },
+  );
+});
+
 describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to its place', () => {
   it.each<[string, FaultAction]>([
     ['the disk is full for a moment', 'fail ENOSPC'],
