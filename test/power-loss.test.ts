@@ -11,7 +11,7 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
-const SPOOLS = IS_LONG ? 500 : 12;
+const SPOOLS = IS_LONG ? 100 : 12;
 const CUTS_A_SPOOL = 3;
 const BLOCKS_A_LIFE = 14;
 /** How often the power fails while a store is made. */
