@@ -63,7 +63,7 @@ describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to
     await faulty.start(['--counts-segment-age-ms', '50']);
     await faulty.tell('shop', 100);
     await expect.poll(() => faulty.counted('shop')).toBe(100);
-    const pattern = faulty.newPartsOf('counted_minutes');
+    const pattern = faulty.newPartsOf('counted_1m');
     faulty.faults.plan([{ process: 'engine', kind: 'rename', pattern, action }]);
     await faulty.tell('shop', 107);
     await expect.poll(() => faulty.faults.applied()).toBe(1);
