@@ -87,7 +87,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
 /** Whether the store has taken everything that was acknowledged. */
 export async function isSpoolEmpty({ apiUrl }: Collector): Promise<boolean> {
   const metrics = await (await fetch(`${apiUrl}/metrics`)).text();
-  return /^throughline_spool_backlog_segments 0$/m.test(metrics);
+  return (
+    /^throughline_spool_backlog_segments 0$/m.test(metrics) && /^throughline_rollup_waiting_spans 0$/m.test(metrics)
+  );
 }
 
 export interface Command {

@@ -22,7 +22,10 @@ export class FaultyCollector {
   /** `args` hold for those as well that take its place. */
   async start(args: readonly string[] = []): Promise<void> {
     this.#args = args;
-    this.#collector = await startCollector({ dataDirectory: this.dataDirectory, args, env: this.faults.env });
+    // Segments and batches of single requests: calls of the file system are many then.
+    const soon = ['--spool-segment-age-ms', '300ms', '--rollups-interval-ms', '200ms'];
+    const { dataDirectory, faults } = this;
+    this.#collector = await startCollector({ dataDirectory, args: [...soon, ...args], env: faults.env });
   }
 
   /** Starts it under a plan, which may be more than it can bear. */
