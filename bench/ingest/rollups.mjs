@@ -1,0 +1,39 @@
+/** The collector's own job for derived tables, on an engine that no collector runs on. */
+import { createRequire } from 'node:module';
+import { RollupJob } from '../../packages/server/dist/storage/rollup-job.js';
+import { SpanVisibility } from '../../packages/server/dist/storage/span-visibility.js';
+import { SILENT } from './engine.mjs';
+
+const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))('prom-client');
+
+/** As many as the collector adds at once while it is busy. */
+const ROWS_A_BATCH = 600_000;
+
+/** Counts what has been inserted into an empty store, in the batches of a collector that is busy. */
+export class Counting {
+  #job;
+  #waitingRows = 0;
+
+  /** `lastArrival`: of what has been inserted. */
+  constructor(engine, lastArrival) {
+    this.#job = new RollupJob({
+      engine,
+      visibility: new SpanVisibility(),
+      log: SILENT,
+      registry: new Registry(),
+      firstUnstored: () => null,
+      lastArrival,
+    });
+  }
+
+  async inserted(rows) {
+    this.#waitingRows += rows;
+    if (this.#waitingRows >= ROWS_A_BATCH) await this.end();
+  }
+
+  /** Counts what is left. */
+  async end() {
+    this.#waitingRows = 0;
+    await this.#job.run(true);
+  }
+}
