@@ -18,7 +18,7 @@ export async function measureFloor(directory, rowsAFile, rows) {
     const path = join(directory, 'floor.native');
     const templates = Array.from({ length: SERVICES }, (_, number) => new RequestTemplate(number));
     const files = new NativeFiles();
-    const counting = new Counting(engine, () => files.lastArrival);
+    const counting = new Counting(engine);
     let inserted = 0;
     for (let number = 0; inserted < rows;) {
       const before = inserted;
@@ -29,7 +29,7 @@ export async function measureFloor(directory, rowsAFile, rows) {
       }
       files.write(path);
       await engine.insertNativeFile('spans', path, `floor-${number}`);
-      await counting.inserted(inserted - before);
+      await counting.inserted(inserted - before, files.lastArrival);
     }
     await counting.end();
     const countedUs = cpuUs(pid) - begin;

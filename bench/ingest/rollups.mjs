@@ -13,21 +13,23 @@ const ROWS_A_BATCH = 600_000;
 export class Counting {
   #job;
   #waitingRows = 0;
+  #lastArrival = 0;
 
-  /** `lastArrival`: of what has been inserted. */
-  constructor(engine, lastArrival) {
+  constructor(engine) {
     this.#job = new RollupJob({
       engine,
       visibility: new SpanVisibility(),
       log: SILENT,
       registry: new Registry(),
       firstUnstored: () => null,
-      lastArrival,
+      lastArrival: () => this.#lastArrival,
     });
   }
 
-  async inserted(rows) {
+  /** `lastArrival`: of these rows, which are in the store; what arrived later may not be. */
+  async inserted(rows, lastArrival) {
     this.#waitingRows += rows;
+    this.#lastArrival = lastArrival;
     if (this.#waitingRows >= ROWS_A_BATCH) await this.end();
   }
 
