@@ -38,6 +38,13 @@ test('what keeps it from its work is a problem, in words', () => {
   ]);
 });
 
+test('what is wrong is told without the password of a store', () => {
+  const engine = { kind: 'down', reason: 'http://ann:s3cret@store:8123 cannot be reached' } as const;
+  expect(readiness({ ...GOOD, engine }).problems).toEqual([
+    { code: 'engine_down', message: 'http://ann:***@store:8123 cannot be reached' },
+  ]);
+});
+
 test('what a person should look at is a warning', () => {
   const rejectedSegments = Array.from({ length: 12 }, (_, index) => `s${index}`);
   const spool = { ...GOOD.spool, rejectedSegments, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };

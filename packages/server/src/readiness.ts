@@ -1,6 +1,7 @@
 import type { Readiness, ReadinessFinding } from './api/health-routes.ts';
 import type { SpoolStatus } from './ingest/spool.ts';
 import type { EngineState } from './storage/engine.ts';
+import { withoutPasswords } from './without-passwords.ts';
 
 /** What acknowledged spans may wait to be stored before a person should know. */
 const BEHIND_MS = 30_000;
@@ -52,7 +53,11 @@ export function readiness(findings: Findings): Readiness {
     const message = 'spans are not taken over OTLP/gRPC: another program has its port';
     warnings.push({ code: 'otlp_grpc_off', message });
   }
-  return { problems, warnings };
+  return { problems: problems.map(withoutSecrets), warnings: warnings.map(withoutSecrets) };
+}
+
+function withoutSecrets({ code, message }: ReadinessFinding): ReadinessFinding {
+  return { code, message: withoutPasswords(message) };
 }
 
 function setAside(segments: readonly string[], directory: string): ReadinessFinding[] {

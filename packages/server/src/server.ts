@@ -7,12 +7,13 @@ import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
-import { samplingRoute } from './api/sampling-route.ts';
+import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
+import { storeUrls } from './config/store-urls.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
 import { FreshSpans } from './ingest/fresh-spans.ts';
@@ -26,6 +27,8 @@ import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
+import { Decompressor } from './receivers/decompressor.ts';
+import { OtherSignals } from './receivers/other-signals.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
@@ -107,6 +110,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     collectDefaultMetrics({ register: registry });
     new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
     const { limits } = config;
+    const urls = storeUrls(config);
     const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
@@ -138,12 +142,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         spool,
         arrivals,
         registry,
+        log,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
         retentionDays,
         present: () => time.present,
       }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
+      decompressor: new Decompressor({ registry, limits: limits.receivers }),
+      otherSignals: new OtherSignals({ log, registry }),
       log,
       registry,
     };
@@ -167,7 +174,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
-    stops.sampling = () => Promise.resolve(sampling.close());
+    stops.sampling = () => sampling.close();
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
       routes: sampling.routes,
@@ -180,7 +187,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     stops.otlpHttp = () => otlpHttp.close();
     const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
-    stops.otlpGrpc = () => otlpGrpc.close();
+    stops.otlpGrpc = () => otlpGrpc.close().then(() => receiving.decompressor.close());
 
     const storeCheck = {
       noted: new NotedId(join(dataDirectory.path, 'store-id')),
@@ -200,7 +207,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     registerLease(registry, lease);
     stops.lease = () => lease.release().finally(() => leasing.abort());
     const engine =
-      config.store === 'embedded'
+      urls === 'embedded'
         ? new EmbeddedEngine({
             directory: dataDirectory.storePath,
             log,
@@ -213,7 +220,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
         : new ClusterEngine({
-            urls: config.store,
+            urls,
             log,
             registry,
             limits: limits.cluster,
@@ -249,7 +256,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
       retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
-      registry,
+      ingest: () => receiving.ingest.status,
+      limitsReached: () => limitCounter.hits(),
       engineState: () => engine.state,
       spool: () => spool.status,
       readiness: collectorReadiness,
@@ -267,13 +275,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       samplingRoute(sampling.told, Date.now),
+      ...samplingSettingsRoutes(sampling.told, limits.sampling.settingsBytesMax),
       systemRoute((signal) => system.answer(signal)),
       ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
-      routes: [...routes, openApiRoute(routes, VERSION)],
-      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url))),
+      routes: [...routes, openApiRoute(routes, VERSION, config.basePath)],
+      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
       hostNames,
+      basePath: config.basePath,
       log,
       registry,
       limits: limits.http,
@@ -341,7 +351,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     ready.catch(() => {});
 
     return {
-      uiUrl: urlOf(config.host, uiAddress),
+      uiUrl: urlOf(config.host, uiAddress) + config.basePath,
       otlpHttpUrl: urlOf(config.host, otlpHttpAddress),
       otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
       ready,

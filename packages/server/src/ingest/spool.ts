@@ -88,6 +88,8 @@ export class Spool {
   #sealTimer: NodeJS.Timeout | null = null;
   #writeFailure: { readonly reason: string; readonly retryAtMs: number } | null = null;
   #closed = false;
+  /** Closed, and its last segment sealed: the loader has to wait for that one as well. */
+  #isEnded = false;
   #isToldFull = false;
   /** Appending and sealing take turns. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -237,7 +239,7 @@ export class Spool {
     while (!signal.aborted) {
       const [segment] = this.#sealed;
       if (segment !== undefined) return segment;
-      if (this.#closed) return null;
+      if (this.#isEnded) return null;
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           signal.removeEventListener('abort', wake);
@@ -269,6 +271,7 @@ export class Spool {
     this.#closed = true;
     this.#wakeHeld?.();
     await this.#inTurn(() => this.#seal('close'));
+    this.#isEnded = true;
     this.#wakeLoader?.();
     await (await this.#prepared)?.discard();
     this.#prepared = null;
@@ -330,7 +333,12 @@ export class Spool {
     this.#sealTimer = setTimeout(
       () => {
         this.#sealTimer = null;
-        void this.#inTurn(() => this.#seal('age'));
+        this.#inTurn(() => this.#seal('age')).catch((error: unknown) => {
+          this.#options.log.error(
+            { err: error },
+            'could not seal a spool segment; it will be loaded at the next start',
+          );
+        });
       },
       Math.min(delayMs, ageMs),
     );

@@ -32,7 +32,8 @@ export interface RollupJobOptions {
 }
 
 const QUERY_TIMEOUT_MS = 60_000;
-const COLLECTOR = 'collector';
+/** Whose progress it is; one collector writes into a store. */
+export const COLLECTOR = 'collector';
 const HOUR = 3_600;
 const DAY = 86_400;
 
@@ -107,9 +108,11 @@ export class RollupJob {
     const until = first === null ? Math.max(lastArrival(), visibility.countedUntil) : first - 1;
     if (this.#pendingUntil > 0) await this.#rebuild();
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
-    const end = this.#seconds.startTimer();
-    await this.#add(until);
-    end();
+    while (visibility.countedUntil < until && !this.#stopping.signal.aborted) {
+      const end = this.#seconds.startTimer();
+      await this.#add(await this.#endOfBatch(visibility.countedUntil, until));
+      end();
+    }
   }
 
   async #runAgainAndAgain(): Promise<void> {
@@ -163,6 +166,22 @@ export class RollupJob {
       this.#pendingUntil = 0;
     });
     this.#batches.inc({ outcome: 'added' });
+  }
+
+  /** Up to where a batch goes that is not too large; after a long failure very many may wait. */
+  async #endOfBatch(after: number, until: number): Promise<number> {
+    const { batchRowsMax } = this.#limits;
+    const arrived = `arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)}`;
+    const [[spans = 0] = []] = await numbers(
+      this.#options.engine,
+      `SELECT count() FROM throughline.spans WHERE ${arrived}`,
+    );
+    if (spans <= batchRowsMax) return until;
+    const [[end = until] = []] = await numbers(
+      this.#options.engine,
+      `SELECT quantileExact(${batchRowsMax / spans})(arrival) FROM throughline.spans WHERE ${arrived}`,
+    );
+    return end;
   }
 
   /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */

@@ -52,6 +52,9 @@ const SPANS_SETTINGS: Settings = {
     "string_serialization_version = 'single_stream'",
     'merge_selector_base = 8',
     'min_bytes_for_wide_part = 33554432',
+    // Half a hundred columns with a MiB each are more than a segment.
+    'min_columns_to_activate_adaptive_write_buffer = 1',
+    'max_compress_block_size = 262144',
   ],
 };
 
