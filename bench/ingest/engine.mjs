@@ -2,7 +2,9 @@
 import { createRequire } from 'node:module';
 import { EmbeddedEngine } from '../../packages/server/dist/storage/embedded.js';
 
-const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))('prom-client');
+export const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))(
+  'prom-client',
+);
 
 export const SILENT = { debug() {}, info() {}, warn: console.error, error: console.error };
 

@@ -1,10 +1,7 @@
 /** The collector's own job for derived tables, on an engine that no collector runs on. */
-import { createRequire } from 'node:module';
 import { RollupJob } from '../../packages/server/dist/storage/rollup-job.js';
 import { SpanVisibility } from '../../packages/server/dist/storage/span-visibility.js';
-import { SILENT } from './engine.mjs';
-
-const { Registry } = createRequire(new URL('../../packages/server/package.json', import.meta.url))('prom-client');
+import { Registry, SILENT } from './engine.mjs';
 
 /** As many as the collector adds at once while it is busy. */
 const ROWS_A_BATCH = 600_000;
