@@ -90,12 +90,13 @@ export async function settleStore(
 ): Promise<void> {
   const before = noted.id;
   const found = await findStoreId(engine);
-  if (before !== null && found !== before) {
-    const shown = found === null ? 'has no store id' : `is the store ${found}`;
-    if (hasBacklog) throw otherStore(noted, `the embedded store ${shown}, and this collector stores into ${before}`);
+  // One that has none stands in this very directory: a power failure has taken its id, or somebody has moved the store away.
+  if (before !== null && found !== null && found !== before) {
+    if (hasBacklog)
+      throw otherStore(noted, `the embedded store is the store ${found}, and this collector stores into ${before}`);
     log.warn({ before }, 'the data directory was used with another store before; nothing waits in it for that one');
   }
-  noted.note(found ?? (await ensureStoreId(engine)));
+  noted.note(found ?? (await ensureStoreId(engine, before ?? undefined)));
 }
 
 function otherStore(noted: NotedId, what: string): EngineError {

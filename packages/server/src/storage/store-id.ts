@@ -24,14 +24,13 @@ export async function findStoreId(engine: Pick<Engine, 'query'>): Promise<string
 }
 
 /** Gives an id to a store that has none, and answers the one that it has. Nobody else may do it at the same time. */
-export async function ensureStoreId(engine: Asked): Promise<string> {
+export async function ensureStoreId(engine: Asked, id: string = randomUUID()): Promise<string> {
   const found = await findStoreId(engine);
   if (found !== null) return found;
   await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
   await engine.command(
     `CREATE TABLE IF NOT EXISTS ${TABLE} (id String, created_at DateTime) ENGINE = MergeTree ORDER BY id`,
   );
-  const id = randomUUID();
   await engine.command(`INSERT INTO ${TABLE} (id, created_at) SELECT ${sqlString(id)}, now()`);
   return id;
 }
