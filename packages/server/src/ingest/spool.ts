@@ -81,7 +81,7 @@ export class Spool {
    * that failed: the next block tells why.
    */
   #prepared: Promise<OpenSegment | null> | null = null;
-  /** No longer open, and not sealed before its files are closed. */
+  /** No longer open, and not sealed before its files are closed, or recovered where a write to it failed. */
   #sealing: OpenSegment | null = null;
   #backlogBytes = 0;
   #nextNumber = 1;
@@ -381,6 +381,8 @@ export class Spool {
     if (open === null) return reason;
     if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
     this.#sealTimer = null;
+    // What is durable in it is still the oldest that is not stored.
+    this.#sealing = open;
     try {
       await open.close();
       const { segment } = await recoverSegment(directory, open.name, { mayBeTorn: true, blocksMax: open.blocks });
@@ -391,6 +393,8 @@ export class Spool {
       }
     } catch (recoveryError) {
       log.error({ err: recoveryError, segment: open.name }, 'a spool segment has to wait for the next start');
+    } finally {
+      this.#sealing = null;
     }
     return reason;
   }
