@@ -15,8 +15,8 @@ const OLD_TABLES = [
   'attribute_values',
   'counted_hours',
 ];
-/** What is moved arrived before everything that comes. */
-const ARRIVAL = 1;
+/** What is moved arrived before everything that comes, and before everything that a job has yet to count: the move counts it. */
+const ARRIVAL = 0;
 const HOUR = 3_600;
 
 /**

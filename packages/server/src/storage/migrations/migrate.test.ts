@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineProcess } from '../engine-process.ts';
-import { builtEngineProcess, startEngine, type StartedEngine } from '../testing/start-engine.ts';
+import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
 import type { MigratedEngine } from './migration.ts';
 
@@ -147,8 +147,18 @@ GROUP BY trace_state, sampling_th ORDER BY trace_state`),
     await engine.insertNativeFile('spans', path, 'left');
     // It arrives when it is stored: behind everything that is counted.
     expect(
-      await store.rows('SELECT count(), min(arrival) > 1700000000000000 FROM throughline.spans WHERE arrival > 1'),
+      await store.rows('SELECT count(), min(arrival) > 1700000000000000 FROM throughline.spans WHERE arrival > 0'),
     ).toEqual([[100, 1]]);
+  });
+
+  it('is counted once, also when the next spans are counted', async () => {
+    const { engine } = store;
+    await firstLanding(engine);
+    await migrate(engine);
+    await engine.command(`INSERT INTO throughline.spans (trace_id, span_id, parent_span_id, start_s, start_ns)
+SELECT unhex(repeat('07', 16)), unhex(repeat('07', 8)), unhex(repeat('00', 8)), toDateTime(1795000000), 1795000000000000000`);
+    await countStored(engine);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[SPANS + 1]]);
   });
 
   it('comes out the same wherever it was interrupted', async () => {
