@@ -321,6 +321,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         log,
         registry,
         limits: limits.loader,
+        onStoring: ({ arrivals: arrived }) => rollups.noteLate(arrived),
         onStored: (segment) => {
           visibility.stored(storedBatch(segment));
           fresh?.stored(segment);

@@ -20,6 +20,8 @@ export interface LoaderOptions {
   readonly metrics?: string;
   /** What the rows of a segment are, for the name of their metric; `spans` by default. */
   readonly rows?: string;
+  /** Awaited before each attempt to store a segment; where it rejects, that is repeated as a failed attempt is. */
+  readonly onStoring?: (segment: Segment) => Promise<void>;
   /** Called when the engine has taken a segment, before it leaves the spool. */
   readonly onStored?: (segment: Segment) => void;
 }
@@ -90,6 +92,7 @@ export class Loader {
     let told = '';
     for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
       try {
+        await this.#options.onStoring?.(segment);
         await engine.insertNativeFile(table, segment.path, segment.name);
         this.#options.onStored?.(segment);
         await spool.release(segment);

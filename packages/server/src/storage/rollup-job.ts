@@ -1,23 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { ATTRIBUTE_VALUES } from './attribute-values.ts';
+import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import type { Engine } from './engine.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
-import { OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
-import type { SpanVisibility } from './span-visibility.ts';
+import { BATCH_SPANS_MAX, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
+import type { Rollup } from './rollups.ts';
+import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
-import { WEIGHT_15M } from './weights.ts';
-
-/** Every table that is derived from `spans`. `trace_times` is first: the others are right without it, and by it spans are found. */
-export const ROLLUPS: readonly Rollup[] = [
-  TRACE_TIMES,
-  OPERATION_15M,
-  REQUEST_1M,
-  REQUEST_1H,
-  WEIGHT_15M,
-  ATTRIBUTE_VALUES,
-];
 
 export interface RollupJobOptions {
   readonly engine: Pick<Engine, 'query' | 'command'>;
@@ -31,10 +21,18 @@ export interface RollupJobOptions {
   readonly limits?: Partial<RollupJobLimits>;
 }
 
+interface Batch {
+  readonly where: string;
+  readonly spans: number;
+  readonly seconds: Seconds;
+  readonly newest: number;
+}
+
 const QUERY_TIMEOUT_MS = 60_000;
 const COLLECTOR = 'collector';
+/** Begins the names of segments that are stored behind what is counted. */
+const LATE = 'late ';
 const HOUR = 3_600;
-const DAY = 86_400;
 
 /**
  * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival: each span once. What
@@ -52,6 +50,9 @@ export class RollupJob {
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
   #version = 0;
+  /** The newest arrival of what an earlier process stored. */
+  #storedBefore = 0;
+  readonly #late: ArrivalRange[] = [];
   #told = '';
 
   constructor(options: RollupJobOptions) {
@@ -84,8 +85,22 @@ export class RollupJob {
   /** Counts what an earlier process stored and did not count. Call it before questions are answered. */
   async start(): Promise<void> {
     await this.#restore();
-    await this.run(true);
-    this.#running = this.#runAgainAndAgain();
+    await this.#noticeStored();
+    // Questions add what is not counted: whatever fails here, and what is more than one batch, is no reason not to answer them.
+    const isDone = await this.#attempt(true);
+    this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
+  }
+
+  /**
+   * Call it before a segment is stored, with its arrivals: what is behind the last batch already is counted all the same, by making its hours
+   * anew. Rejects with `EngineError`.
+   */
+  async noteLate(arrivals: ArrivalRange | null): Promise<void> {
+    if (arrivals === null || arrivals.first > this.#options.visibility.countedUntil) return;
+    const { first, last } = arrivals;
+    if (this.#late.some((late) => late.first === first && late.last === last)) return;
+    await this.#noteLate(arrivals, last);
+    this.#late.push({ first, last });
   }
 
   /** More has been stored. */
@@ -100,38 +115,53 @@ export class RollupJob {
     await Promise.race([this.#running, delay(timeoutMs, undefined, { ref: false })]);
   }
 
-  /** Counts everything that is stored, up to the oldest span that is not. Rejects with `EngineError`. */
+  /** Counts a batch of what is stored, up to the oldest span that is not. Rejects with `EngineError`. */
   async run(isEverything = false): Promise<void> {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
-    const until = first === null ? Math.max(lastArrival(), visibility.countedUntil) : first - 1;
-    if (this.#pendingUntil > 0) await this.#rebuild();
+    const until = first === null ? Math.max(lastArrival(), visibility.countedUntil, this.#storedBefore) : first - 1;
+    if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+    for (const late of this.#late.filter(({ last }) => last <= until || first === null)) {
+      await this.#rebuild(late);
+      await this.#noteLate(late, 0);
+      this.#late.splice(this.#late.indexOf(late), 1);
+    }
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
     const end = this.#seconds.startTimer();
     await this.#add(until);
     end();
   }
 
-  async #runAgainAndAgain(): Promise<void> {
+  async #runAgainAndAgain(firstMs: number): Promise<void> {
     const { signal } = this.#stopping;
-    const { intervalMs, retryMs } = this.#limits;
-    let waitMs = intervalMs;
+    const { intervalMs, retryMs, rowsMax } = this.#limits;
+    const { visibility } = this.#options;
+    let waitMs = firstMs;
     for (;;) {
       await this.#wait(waitMs);
       if (signal.aborted) return;
-      try {
-        await this.run();
-        waitMs = intervalMs;
-        if (this.#told !== '') this.#options.log.warn('derived tables are up to date again');
-        this.#told = '';
-      } catch (error) {
-        this.#batches.inc({ outcome: 'failed' });
-        waitMs = retryMs;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (this.#told === '')
-          this.#options.log.warn({ reason }, 'adding spans to the derived tables failed; will retry');
-        this.#told = reason;
-      }
+      const before = visibility.countedUntil;
+      const isDone = await this.#attempt(false);
+      // More than one batch was waiting.
+      const isMore = visibility.countedUntil > before && visibility.uncountedRows >= rowsMax;
+      waitMs = isDone ? (isMore ? 0 : intervalMs) : retryMs;
+    }
+  }
+
+  /** False where it failed, which is logged. */
+  async #attempt(isEverything: boolean): Promise<boolean> {
+    try {
+      await this.run(isEverything);
+      if (this.#told !== '') this.#options.log.warn('derived tables are up to date again');
+      this.#told = '';
+      return true;
+    } catch (error) {
+      this.#batches.inc({ outcome: 'failed' });
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#told === '')
+        this.#options.log.warn({ reason }, 'adding spans to the derived tables failed; will retry');
+      this.#told = reason;
+      return false;
     }
   }
 
@@ -148,17 +178,21 @@ export class RollupJob {
   }
 
   async #add(until: number): Promise<void> {
-    const { visibility } = this.#options;
-    const batch = await this.#batchOf(visibility.countedUntil, until);
-    if (batch === null) {
+    const { engine, visibility } = this.#options;
+    const all = await this.#batchOf(visibility.countedUntil, until);
+    if (all === null) {
       await visibility.count(until, () => this.#note(until, 0));
       return;
     }
-    const source = `(SELECT * FROM throughline.spans WHERE ${batch.where})`;
+    if (all.spans > BATCH_SPANS_MAX) {
+      const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, BATCH_SPANS_MAX);
+      if (first !== undefined && first.until < until) return this.#add(first.until);
+    }
+    const source = `(SELECT * FROM throughline.spans WHERE ${all.where})`;
     await this.#note(visibility.countedUntil, until);
     this.#pendingUntil = until;
     await visibility.count(until, async () => {
-      for (const rollup of ROLLUPS) await this.#insert(rollup, source, batch.spans);
+      for (const rollup of ROLLUPS) await this.#insert(rollup, source, all.spans);
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -166,14 +200,26 @@ export class RollupJob {
   }
 
   /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */
-  async #batchOf(after: number, until: number): Promise<{ readonly where: string; readonly spans: number } | null> {
-    const arrived = `arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)}`;
-    const [[spans, first, last] = [0, 0, 0]] = await numbers(
+  async #batchOf(after: number, until: number): Promise<Batch | null> {
+    const arrived = arrivedWithin({ after, until });
+    const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
       this.#options.engine,
-      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM throughline.spans WHERE ${arrived}`,
+      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM throughline.spans WHERE ${arrived}`,
     );
-    if (spans === 0 || spans === undefined) return null;
-    return { where: `${arrived} AND start_s >= toDateTime(${first}) AND start_s <= toDateTime(${last})`, spans };
+    if (spans === 0) return null;
+    const where = `${arrived} AND start_s >= toDateTime(${first}) AND start_s <= toDateTime(${last})`;
+    return { where, spans, seconds: { first, last }, newest };
+  }
+
+  /** Of an earlier process: until it is counted, questions look at it. */
+  async #noticeStored(): Promise<void> {
+    const { visibility } = this.#options;
+    const { countedUntil } = visibility;
+    const batch = await this.#batchOf(countedUntil, Number.MAX_SAFE_INTEGER);
+    if (batch === null) return;
+    this.#storedBefore = batch.newest;
+    const arrivals = { first: countedUntil + 1, last: batch.newest };
+    visibility.stored({ arrivals, seconds: batch.seconds, rows: batch.spans });
   }
 
   async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
@@ -182,25 +228,22 @@ export class RollupJob {
 SELECT ${names} FROM (\n${select(source, spans)}\n)`);
   }
 
-  /** Makes the hours anew that a batch touches which may have been added in part. */
-  async #rebuild(): Promise<void> {
-    const { visibility, log } = this.#options;
-    const until = this.#pendingUntil;
+  /** Makes the hours anew in which these spans start: they may have been added in part, or not at all. */
+  async #rebuild({ first, last }: ArrivalRange): Promise<void> {
+    const { engine, visibility, log } = this.#options;
+    const until = Math.max(visibility.countedUntil, this.#pendingUntil);
     const hours = await numbers(
-      this.#options.engine,
+      engine,
       `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
-WHERE arrival > ${sqlUInt64(visibility.countedUntil)} AND arrival <= ${sqlUInt64(until)} ORDER BY hour`,
+WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     );
     log.info(
       { hours: hours.length },
-      'an addition to the derived tables was interrupted; rebuilding the hours concerned',
+      'an addition to the derived tables was interrupted, or late; rebuilding the hours concerned',
     );
+    const all = hours.map(([hour]) => Number(hour));
     await visibility.count(until, async () => {
-      await rebuildRollups(
-        this.#options.engine,
-        hours.map(([hour]) => Number(hour)),
-        until,
-      );
+      await rebuildRollups(engine, all, until);
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -210,12 +253,28 @@ WHERE arrival > ${sqlUInt64(visibility.countedUntil)} AND arrival <= ${sqlUInt64
   async #restore(): Promise<void> {
     const [[version, counted, pending] = [0, 0, 0]] = await numbers(
       this.#options.engine,
-      `SELECT max(version), argMax(counted_until, version), argMax(pending_until, version)
-FROM throughline.rollup_progress WHERE collector = ${sqlString(COLLECTOR)}`,
+      `SELECT max(version), argMaxIf(counted_until, version, collector = ${sqlString(COLLECTOR)}),
+  argMaxIf(pending_until, version, collector = ${sqlString(COLLECTOR)})
+FROM throughline.rollup_progress`,
     );
     this.#version = version ?? 0;
     this.#pendingUntil = pending ?? 0;
     this.#options.visibility.startAt(counted ?? 0);
+    const late = await numbers(
+      this.#options.engine,
+      `SELECT argMax(counted_until, version), argMax(pending_until, version) AS last
+FROM throughline.rollup_progress WHERE startsWith(collector, ${sqlString(LATE)}) GROUP BY collector HAVING last > 0`,
+    );
+    for (const [before = 0, last = 0] of late) this.#late.push({ first: before + 1, last });
+  }
+
+  /** `pendingUntil`: the last arrival, or 0 when it is counted. A row of its own for each segment. */
+  async #noteLate({ first, last }: ArrivalRange, pendingUntil: number): Promise<void> {
+    this.#version += 1;
+    const name = `${LATE}${first}-${last}`;
+    await this.#options.engine
+      .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
+SELECT ${sqlString(name)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(first - 1)}, ${sqlUInt64(pendingUntil)}`);
   }
 
   async #note(countedUntil: number, pendingUntil: number): Promise<void> {
@@ -226,58 +285,8 @@ SELECT ${sqlString(COLLECTOR)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(counted
   }
 }
 
-/**
- * Makes the derived tables anew for these hours (seconds since the epoch), out of the spans that arrived up to `until`. Tables with longer
- * steps are made anew for the whole steps that the hours touch. Nothing may be added meanwhile.
- */
-export async function rebuildRollups(
-  engine: Pick<Engine, 'query' | 'command'>,
-  hours: readonly number[],
-  until: number,
-): Promise<void> {
-  const days = [...new Set(hours.map((hour) => Math.floor(hour / DAY) * DAY))];
-  for (const day of days) {
-    const spansOfHours = await countByHour(engine, day, until);
-    for (const rollup of ROLLUPS) {
-      const step = Math.max(rollup.stepSeconds, HOUR);
-      const ofDay = hours.filter((hour) => hour >= day && hour < day + DAY);
-      const begins = new Set(ofDay.map((hour) => Math.floor(hour / step) * step));
-      for (const begin of begins) {
-        if (rollup.isIdempotent !== true) await engine.command(deleteSql(rollup, begin, begin + step));
-        // Hour by hour, which bounds what a statement takes.
-        for (let hour = begin; hour < begin + step; hour += HOUR) {
-          const spans = spansOfHours.get(hour) ?? 0;
-          if (spans > 0) await engine.command(fillSql(rollup, hour, until, spans));
-        }
-      }
-    }
-  }
-}
-
-const REBUILD_SETTINGS = 'max_threads = 1, max_bytes_before_external_group_by = 200000000';
-
-async function countByHour(engine: Pick<Engine, 'query'>, day: number, until: number): Promise<Map<number, number>> {
-  const sql = `SELECT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour, count() FROM throughline.spans
-WHERE start_s >= toDateTime(${day}) AND start_s < toDateTime(${day + DAY}) AND arrival <= ${sqlUInt64(until)} GROUP BY hour`;
-  return new Map((await numbers(engine, sql)).map(([hour = 0, spans = 0]) => [hour, spans]));
-}
-
-function fillSql({ table, columns, select }: Rollup, hour: number, until: number, spans: number): string {
-  const names = columns.join(', ');
-  const source = `(SELECT * FROM throughline.spans
-  WHERE start_s >= toDateTime(${hour}) AND start_s < toDateTime(${hour + HOUR}) AND arrival <= ${sqlUInt64(until)})`;
-  return `INSERT INTO throughline.${table} (${names})
-SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${REBUILD_SETTINGS}`;
-}
-
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
   const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
   const lines = new TextDecoder().decode(bytes).split('\n');
   return lines.filter((line) => line !== '').map((line) => (JSON.parse(line) as unknown[]).map(Number));
-}
-
-function deleteSql({ table, time, stepSeconds }: Rollup, begin: number, end: number): string {
-  const isDay = stepSeconds === 86_400;
-  const bound = (second: number): string => (isDay ? `toDate(toUInt16(${second / 86_400}))` : `toDateTime(${second})`);
-  return `ALTER TABLE throughline.${table} DELETE WHERE ${time} >= ${bound(begin)} AND ${time} < ${bound(end)} SETTINGS mutations_sync = 1`;
 }
