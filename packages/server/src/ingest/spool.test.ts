@@ -367,9 +367,11 @@ test.skipIf(!canMount)(
       const seconds = { first: 1, last: 1 };
       expect(await spool.append(block('1'), 1, { arrival: 1, seconds })).toEqual({ kind: 'durable' });
       fillDisk(join(directory, 'ballast'));
-      let isOver = false;
-      const failing = spool.append(block('x'.repeat(9_000)), 1, { arrival: 2, seconds }).finally(() => (isOver = true));
-      while (!isOver) {
+      const over = { is: false };
+      const failing = spool
+        .append(block('x'.repeat(9_000)), 1, { arrival: 2, seconds })
+        .finally(() => (over.is = true));
+      while (!over.is) {
         expect(spool.firstArrival).toBeLessThanOrEqual(1);
         await new Promise((resolve) => setImmediate(resolve));
       }

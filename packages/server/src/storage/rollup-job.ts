@@ -4,7 +4,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import type { Engine } from './engine.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
-import { BATCH_SPANS_MAX, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
+import { BATCH_SETTINGS, BATCH_SPANS_MAX, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
@@ -225,7 +225,7 @@ export class RollupJob {
   async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
     const names = columns.join(', ');
     await this.#options.engine.command(`INSERT INTO throughline.${table} (${names})
-SELECT ${names} FROM (\n${select(source, spans)}\n)`);
+SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`);
   }
 
   /** Makes the hours anew in which these spans start: they may have been added in part, or not at all. */

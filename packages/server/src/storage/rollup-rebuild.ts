@@ -1,5 +1,6 @@
 import { arrivalSlices, arrivedWithin, type ArrivalSlice } from './arrival-slices.ts';
 import { ATTRIBUTE_VALUES } from './attribute-values.ts';
+import { deleteRows } from './delete-rows.ts';
 import type { Engine } from './engine.ts';
 import { OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
 import { WEIGHT_15M } from './weights.ts';
@@ -15,7 +16,9 @@ export const ROLLUPS: readonly Rollup[] = [
 ];
 
 /** Spans that one statement adds at most, unless one block alone has more: its memory and its time go by them. */
-export const BATCH_SPANS_MAX = 1_000_000;
+export const BATCH_SPANS_MAX = 500_000;
+/** A million spans of as many traces would take more than a query may have. */
+export const BATCH_SETTINGS = 'max_bytes_before_external_group_by = 200000000';
 const HOUR = 3_600;
 const DAY = 86_400;
 
@@ -41,7 +44,8 @@ export async function rebuildRollups(
       const ofDay = hours.filter((hour) => hour >= day && hour < day + DAY);
       const begins = new Set(ofDay.map((hour) => Math.floor(hour / step) * step));
       for (const begin of begins) {
-        if (rollup.isIdempotent !== true) await engine.command(deleteSql(rollup, begin, begin + step));
+        if (rollup.isIdempotent !== true)
+          await deleteRows(engine, rollup.table, timeWithin(rollup, begin, begin + step));
         // Hour by hour and slice by slice, which bounds what a statement takes.
         for (let hour = begin; hour < begin + step; hour += HOUR) {
           for (const slice of await slicesOf(hour)) await engine.command(fillSql(rollup, hour, slice));
@@ -51,7 +55,7 @@ export async function rebuildRollups(
   }
 }
 
-const REBUILD_SETTINGS = 'max_threads = 1, max_bytes_before_external_group_by = 200000000';
+const REBUILD_SETTINGS = `max_threads = 1, ${BATCH_SETTINGS}`;
 
 function startsIn(hour: number): string {
   return `start_s >= toDateTime(${hour}) AND start_s < toDateTime(${hour + HOUR})`;
@@ -64,8 +68,8 @@ function fillSql({ table, columns, select }: Rollup, hour: number, slice: Arriva
 SELECT ${names} FROM (\n${select(source, slice.spans)}\n) SETTINGS ${REBUILD_SETTINGS}`;
 }
 
-function deleteSql({ table, time, stepSeconds }: Rollup, begin: number, end: number): string {
+function timeWithin({ time, stepSeconds }: Rollup, begin: number, end: number): string {
   const isDay = stepSeconds === 86_400;
   const bound = (second: number): string => (isDay ? `toDate(toUInt16(${second / 86_400}))` : `toDateTime(${second})`);
-  return `ALTER TABLE throughline.${table} DELETE WHERE ${time} >= ${bound(begin)} AND ${time} < ${bound(end)} SETTINGS mutations_sync = 1`;
+  return `${time} >= ${bound(begin)} AND ${time} < ${bound(end)}`;
 }

@@ -1,3 +1,4 @@
+import { deleteRows } from '../delete-rows.ts';
 import { SPAN_COLUMNS } from '../schema.ts';
 import { rebuildRollups } from '../rollup-rebuild.ts';
 import { sqlString } from '../sql.ts';
@@ -95,7 +96,7 @@ async function forget(engine: MigratedEngine, table: string, hours: readonly num
   const where = `${time} >= toDateTime(${Math.min(...hours)}) AND ${time} < toDateTime(${Math.max(...hours) + HOUR})`;
   const [[count] = []] = await rows(engine, `SELECT count() FROM throughline.${table} WHERE ${where}`);
   if (Number(count) === 0) return;
-  await engine.command(`ALTER TABLE throughline.${table} DELETE WHERE ${where} SETTINGS mutations_sync = 1`);
+  await deleteRows(engine, table, where);
 }
 
 function columnsOf(table: string): string {

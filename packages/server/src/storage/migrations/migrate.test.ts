@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { capabilitiesOf } from '../capabilities.ts';
 import { EngineProcess } from '../engine-process.ts';
 import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
@@ -205,6 +206,14 @@ describe('migrate', () => {
     await migrate(store.engine);
     const recorded = await store.rows('SELECT number, checksum FROM throughline.schema_migrations ORDER BY number');
     expect(recorded).toEqual(MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]));
+  });
+
+  it('makes tables without indexes where a server knows none', () => {
+    for (const version of ['18.16.1', '19.4.1']) {
+      for (const statement of MIGRATIONS.flatMap((migration) => migration.statements(capabilitiesOf(version)))) {
+        expect(statement).not.toMatch(/\n +INDEX|,\n\)/);
+      }
+    }
   });
 
   it('makes the tables that stand in the snapshot of the schema', async () => {
