@@ -222,7 +222,7 @@ function asProblem(error: unknown, retryAfterMs: number): Problem {
       return new Problem(
         422,
         'answer_too_large',
-        'the answer is too large; ask for less, such as a shorter range of time',
+        'the question is too large; ask for less, such as a shorter range of time, one service or a smaller limit',
       );
     }
   }
