@@ -312,7 +312,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           limits: limits.fresh,
           seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
         });
-        await fresh.start();
+        await fresh.start(() => spool.openName);
       }
       stops.fresh = async () => fresh?.close();
       const loader = new Loader({
@@ -328,6 +328,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           arrivals.remember(segment.arrivals?.last ?? 0);
           rollups.notice();
         },
+        onRejected: (segment) => fresh?.stored(segment),
       });
       loader.start();
       counts.start(writable);

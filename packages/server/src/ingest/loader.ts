@@ -24,6 +24,8 @@ export interface LoaderOptions {
   readonly onStoring?: (segment: Segment) => Promise<void>;
   /** Called when the engine has taken a segment, before it leaves the spool. */
   readonly onStored?: (segment: Segment) => void;
+  /** Called when a segment has been set aside: it is not in the store. */
+  readonly onRejected?: (segment: Segment) => void;
 }
 
 /**
@@ -109,6 +111,7 @@ export class Loader {
             'the store refuses a segment; it is set aside',
           );
           await spool.reject(segment);
+          this.#options.onRejected?.(segment);
           this.#limitCounter.reached('loader.refusalsMax');
           this.#inserts.inc({ outcome: 'rejected' });
           return;

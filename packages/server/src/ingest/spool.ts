@@ -128,6 +128,11 @@ export class Spool {
     return all.length === 0 ? null : Math.min(...all);
   }
 
+  /** The segment that blocks are appended to; null while none is. */
+  get openName(): string | null {
+    return this.#open?.name ?? null;
+  }
+
   /** Seals the segment when it is so old, if it is still open. */
   sealBy(segment: string, ageMs: number): void {
     const open = this.#open;
