@@ -36,9 +36,23 @@ const CHANGES_MAX = 3;
 export async function withRollups<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
   const { visibility = ALL_COUNTED } = context;
   for (let changes = 0; ; changes++) {
-    await visibility.settled();
+    await unlessAborted(visibility.settled(), context.signal);
     const asked = await withView(context, async (view) => ({ version: view.version, answer: await ask(view) }));
     if (asked.version === visibility.version || changes === CHANGES_MAX) return asked.answer;
+  }
+}
+
+/** To make hours anew may take longer than an answer has, or its reader waits. Rejects with the signal's reason. */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const settled = new AbortController();
+  const left = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: settled.signal });
+  });
+  try {
+    await Promise.race([promise, left]);
+  } finally {
+    settled.abort();
   }
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
@@ -29,6 +29,8 @@ interface Batch {
 }
 
 const QUERY_TIMEOUT_MS = 60_000;
+/** So long a batch waits for the questions that are being answered. */
+const ANSWER_MS_MAX = 1_000;
 const COLLECTOR = 'collector';
 /** Begins the names of segments that are stored behind what is counted. */
 const LATE = 'late ';
@@ -86,7 +88,7 @@ export class RollupJob {
   async start(): Promise<void> {
     await this.#restore();
     await this.#noticeStored();
-    // Questions add what is not counted: whatever fails here, and what is more than one batch, is no reason not to answer them.
+    // Questions add what is not counted: what fails here is no reason not to answer them.
     const isDone = await this.#attempt(true);
     this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
   }
@@ -115,7 +117,7 @@ export class RollupJob {
     await Promise.race([this.#running, delay(timeoutMs, undefined, { ref: false })]);
   }
 
-  /** Counts a batch of what is stored, up to the oldest span that is not. Rejects with `EngineError`. */
+  /** Counts everything that is stored, up to the oldest span that is not, in batches. Rejects with `EngineError`. */
   async run(isEverything = false): Promise<void> {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
@@ -128,23 +130,27 @@ export class RollupJob {
     }
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
     const end = this.#seconds.startTimer();
-    await this.#add(until);
+    do {
+      await this.#letAnswer();
+      await this.#add(until);
+    } while (visibility.countedUntil < until && !this.#stopping.signal.aborted);
     end();
+  }
+
+  /** Questions that wait for a batch shall not meet the next one each time they ask. */
+  async #letAnswer(): Promise<void> {
+    await setImmediate();
+    await Promise.race([this.#options.visibility.released(), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
   }
 
   async #runAgainAndAgain(firstMs: number): Promise<void> {
     const { signal } = this.#stopping;
-    const { intervalMs, retryMs, rowsMax } = this.#limits;
-    const { visibility } = this.#options;
+    const { intervalMs, retryMs } = this.#limits;
     let waitMs = firstMs;
     for (;;) {
       await this.#wait(waitMs);
       if (signal.aborted) return;
-      const before = visibility.countedUntil;
-      const isDone = await this.#attempt(false);
-      // More than one batch was waiting.
-      const isMore = visibility.countedUntil > before && visibility.uncountedRows >= rowsMax;
-      waitMs = isDone ? (isMore ? 0 : intervalMs) : retryMs;
+      waitMs = (await this.#attempt(false)) ? intervalMs : retryMs;
     }
   }
 
