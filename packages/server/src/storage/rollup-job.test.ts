@@ -138,6 +138,16 @@ describe('RollupJob', () => {
     }
   }, 240_000);
 
+  it('adds spans of hundreds of days at once', async () => {
+    await store.engine.command(`INSERT INTO throughline.spans (arrival, trace_id, span_id, start_s, start_ns)
+SELECT 1, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),
+  toDateTime(1700000000 + number * 86400) AS s, toInt64(toUnixTimestamp(s)) * 1000000000
+FROM numbers(366) SETTINGS max_partitions_per_insert_block = 0`);
+    await jobOf(store.engine, { stored: 1, first: null }).run(true);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[366]]);
+    expect(await store.rows('SELECT uniqExact(trace_id) FROM throughline.trace_times')).toEqual([[366]]);
+  });
+
   it('goes on by itself after a failure, and makes anew what it was about to add', async () => {
     await storeSpans(1, 200);
     let failures = 4;

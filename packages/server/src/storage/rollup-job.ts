@@ -22,7 +22,8 @@ export interface RollupJobOptions {
 }
 
 interface Batch {
-  readonly where: string;
+  /** Together they find its spans, each of them those of no more days than one statement may insert. */
+  readonly wheres: readonly string[];
   readonly spans: number;
   readonly seconds: Seconds;
   readonly newest: number;
@@ -35,6 +36,8 @@ const COLLECTOR = 'collector';
 /** Begins the names of segments that are stored behind what is counted. */
 const LATE = 'late ';
 const HOUR = 3_600;
+/** ClickHouse refuses an insert of more than 100 partitions, which are days. */
+const STATEMENT_SECONDS = 64 * 86_400;
 
 /**
  * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival: each span once. What
@@ -194,11 +197,13 @@ export class RollupJob {
       const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, BATCH_SPANS_MAX);
       if (first !== undefined && first.until < until) return this.#add(first.until);
     }
-    const source = `(SELECT * FROM throughline.spans WHERE ${all.where})`;
+    const sources = all.wheres.map((where) => `(SELECT * FROM throughline.spans WHERE ${where})`);
     await this.#note(visibility.countedUntil, until);
     this.#pendingUntil = until;
     await visibility.count(until, async () => {
-      for (const rollup of ROLLUPS) await this.#insert(rollup, source, all.spans);
+      for (const rollup of ROLLUPS) {
+        for (const source of sources) await this.#insert(rollup, source, all.spans);
+      }
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -213,8 +218,12 @@ export class RollupJob {
       `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM throughline.spans WHERE ${arrived}`,
     );
     if (spans === 0) return null;
-    const where = `${arrived} AND start_s >= toDateTime(${first}) AND start_s <= toDateTime(${last})`;
-    return { where, spans, seconds: { first, last }, newest };
+    const wheres: string[] = [];
+    for (let begin = first; begin <= last; begin += STATEMENT_SECONDS) {
+      const end = Math.min(begin + STATEMENT_SECONDS - 1, last);
+      wheres.push(`${arrived} AND start_s >= toDateTime(${begin}) AND start_s <= toDateTime(${end})`);
+    }
+    return { wheres, spans, seconds: { first, last }, newest };
   }
 
   /** Of an earlier process: until it is counted, questions look at it. */
