@@ -119,24 +119,33 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const source = `file(${sqlString(path)}, 'Native', ${sqlString(SPAN_STRUCTURE)})`;
     return await this.#inInsertTurn(async () => {
       const engine = this.#ready();
-      const missing = await insertMissingSpans(source, {
+      // A question that meets a bad index fails, and so would the count of what is missing.
+      await this.#dropShort(engine);
+      return await insertMissingSpans(source, {
         select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
-        insert: async (sql) => void (await this.#insert(engine, `${sql}\nSETTINGS ${MISSING_SETTINGS}`)),
+        insert: async (sql) => {
+          await this.#insert(engine, `${sql}\nSETTINGS ${MISSING_SETTINGS}`);
+          await this.#checkStored(engine);
+        },
       });
-      await this.#checkStored(engine);
-      return missing;
     });
   }
 
-  /** What the next start would refuse goes at once, while its segment is still there: the insert is one in doubt then. */
+  /** Where an index could not be written, the insert is one in doubt. */
   async #checkStored(engine: EngineProcess): Promise<void> {
-    const short = (await this.#check?.findShort()) ?? [];
-    for (const { name } of short) {
+    const dropped = await this.#dropShort(engine);
+    if (dropped.length === 0) return;
+    const names = dropped.join(', ');
+    throw new EngineError('unavailable', `index files of ${names} could not be written; its spans are inserted again`);
+  }
+
+  /** What the next start would refuse goes at once, while its segment is still there. Answers the names of the parts. */
+  async #dropShort(engine: EngineProcess): Promise<string[]> {
+    const names = ((await this.#check?.findShort()) ?? []).map(({ name }) => name);
+    for (const name of names) {
       await this.#command(engine, `ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
     }
-    if (short.length === 0) return;
-    const names = short.map(({ name }) => name).join(', ');
-    throw new EngineError('unavailable', `index files of ${names} could not be written; its spans are inserted again`);
+    return names;
   }
 
   /** Spans and exact counts have a loader each, and the engine one session to insert with. */
