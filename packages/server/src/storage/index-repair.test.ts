@@ -2,7 +2,8 @@ import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { startEngine, type StartedEngine } from './testing/start-engine.ts';
+import { IndexRepair } from './index-repair.ts';
+import { silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 const IDS = 'SELECT reinterpretAsUInt64(span_id) FROM throughline.spans ORDER BY 1';
 const FIRST_ARRIVAL = 1_795_000_000_000_000;
@@ -66,6 +67,21 @@ describe.each(FORMS)('a %s part that the engine refuses at its start', (form, sp
     rmSync(join(part, form === 'compact' ? 'data.bin' : 'duration_ns.bin'));
     await expectAside(part);
   });
+});
+
+test('a part that was detached by hand stays so, unless it is named', async () => {
+  const part = await storeOnePart(300);
+  const name = part.split('/').at(-1) ?? '';
+  {
+    await using store = await startEngine({}, storePath);
+    truncateSync(join(part, 'skp_idx_attribute_filter.idx'), 0);
+    await store.engine.command(`ALTER TABLE throughline.spans DETACH PART '${name}'`);
+  }
+  await using store = await startEngine({}, storePath);
+  expect(await detached(store)).toEqual([name]);
+  await new IndexRepair(silentLog).repair(store.engine, [name]);
+  expect(await store.rows(IDS)).toEqual(numbers(300));
+  expect(await detached(store)).toEqual([]);
 });
 
 test('nothing is doubled when the repair was interrupted behind the moment when the part was in use again', async () => {

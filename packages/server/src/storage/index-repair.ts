@@ -35,10 +35,13 @@ export class IndexRepair {
     this.#log = log;
   }
 
-  /** Never rejects: what is not repaired stays where it is, and the log says why. */
-  async repair(engine: MigratedEngine): Promise<void> {
+  /**
+   * `setAside`: names of others in `detached/`, which were detached because of their indexes. Never rejects: what is not repaired stays where
+   * it is, and the log says why.
+   */
+  async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<void> {
     try {
-      for (const part of await findBroken(engine)) {
+      for (const part of await findBroken(engine, setAside)) {
         if (this.#tried.has(part.name)) continue;
         this.#tried.add(part.name);
         await this.#repairPart(engine, part);
@@ -68,15 +71,16 @@ export class IndexRepair {
   }
 }
 
-async function findBroken(engine: MigratedEngine): Promise<BrokenPart[]> {
+async function findBroken(engine: MigratedEngine, setAside: readonly string[]): Promise<BrokenPart[]> {
   const found = await rows(
     engine,
     `SELECT name, path FROM system.detached_parts WHERE database = 'throughline' AND table = 'spans' ORDER BY name`,
   );
   return found.flatMap(([name, path]) => {
-    const [, partName, partition] =
-      /^broken-on-start_((\d{8})_\d+_\d+_\d+(?:_\d+)?)(?:_try\d+)?$/.exec(String(name)) ?? [];
+    const [, prefix, partName, partition] =
+      /^(broken-on-start_)?((\d{8})_\d+_\d+_\d+(?:_\d+)?)(?:_try\d+)?$/.exec(String(name)) ?? [];
     if (partName === undefined || partition === undefined) return [];
+    if (prefix === undefined && !setAside.includes(String(name))) return [];
     return [{ name: String(name), path: String(path), partName, partition }];
   });
 }
