@@ -99,7 +99,7 @@ async function requestsOf(
   looks: readonly { readonly table: CountedTable; readonly row: CountedRow }[],
 ): Promise<bigint[]> {
   const selects = looks.map(
-    ({ table, row }, index) => `SELECT toUInt32(${index}) AS part, toString(sum(requests)) AS requests
+    ({ table, row }, index) => `SELECT toUInt32(${index}) AS part, toString(sum(requests)) AS had
 FROM throughline.${sqlIdentifier(table)}
 WHERE tenant = '' AND time = toDateTime(${sqlUInt64(row.time)}) AND service_name = ${sqlString(row.service)}
   AND operation = ${sqlString(row.operation)} AND kind = ${row.kind} AND status = ${row.status} AND bucket = ${row.bucket}`,
