@@ -95,14 +95,17 @@ describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to
     await faulty.start(['--counts-segment-age-ms', '50']);
     await faulty.tell('shop', 100);
     await expect.poll(() => faulty.counted('shop')).toBe(100);
-    const pattern = faulty.newPartsOf('counted_1m');
-    faulty.faults.plan([{ process: 'engine', kind: 'rename', pattern, action }]);
-    await faulty.tell('shop', 107);
-    await expect.poll(() => faulty.faults.applied()).toBe(1);
-    faulty.faults.plan([]);
-    await faulty.settle();
-    await faulty.tell('shop', 108);
-    await expect.poll(() => faulty.counted('shop')).toBe(108);
+    let told = 100;
+    for (const table of ['counted_1m', 'counted_1h']) {
+      const pattern = faulty.newPartsOf(table);
+      faulty.faults.plan([{ process: 'engine', kind: 'rename', pattern, action }]);
+      await faulty.tell('shop', (told += 7));
+      await expect.poll(() => faulty.faults.applied()).toBe(1);
+      faulty.faults.plan([]);
+      await faulty.settle();
+      await faulty.tell('shop', (told += 1));
+      await expect.poll(() => faulty.counted('shop')).toBe(told);
+    }
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
 });

@@ -2,11 +2,16 @@ import type { Total } from './total.ts';
 import type { CountsRecord } from './totals.ts';
 
 const MINUTE_MS = 60_000;
+const DAY = 86_400;
+/** Seconds of a step. */
+const STEPS = { counted_1m: 60, counted_1h: 3_600 } as const;
 
-/** Requests of one minute, in one bucket of durations. */
-export interface CountedMinute {
-  /** Seconds since the epoch. */
-  readonly minute: number;
+export type CountedTable = keyof typeof STEPS;
+
+/** Requests of one minute or hour, in one bucket of durations. */
+export interface CountedRow {
+  /** When it begins, in seconds since the epoch. */
+  readonly time: number;
   readonly service: string;
   readonly operation: string;
   readonly kind: number;
@@ -16,20 +21,29 @@ export interface CountedMinute {
   durationSumNs: number;
 }
 
+/** What the store takes at once or not at all: the rows of a table that belong to one day. */
+export interface CountedPart {
+  readonly table: CountedTable;
+  /** UTC, in days since the epoch. */
+  readonly day: number;
+  /** One or more, each with one request or more. */
+  readonly rows: ReadonlyMap<string, CountedRow>;
+}
+
 /**
- * Sums records up by minute, operation, kind, status and duration. What a record counts falls to the minutes between its begin and its
- * end in the proportion of time; each request to one of them.
+ * Sums records up by minute and by hour, operation, kind, status and duration. What a record counts falls to the minutes between its begin
+ * and its end in the proportion of time; each request to one of them.
  */
 export class CountedMinutes {
-  readonly #rows = new Map<string, CountedMinute>();
+  readonly #parts = new Map<string, CountedPart & { readonly rows: Map<string, CountedRow> }>();
   readonly #nameOf: (service: string, operation: string) => readonly [service: string, operation: string];
 
   constructor(nameOf: (service: string, operation: string) => readonly [service: string, operation: string]) {
     this.#nameOf = nameOf;
   }
 
-  get rows(): Iterable<CountedMinute> {
-    return this.#rows.values();
+  get parts(): readonly CountedPart[] {
+    return [...this.#parts.values()];
   }
 
   add(record: CountsRecord): void {
@@ -38,15 +52,27 @@ export class CountedMinutes {
       const [service, operation] = this.#nameOf(record.service, total.name);
       const { kind, status } = total;
       spread(record, total, (minute, bucket, requests, durationSumNs) => {
-        const key = JSON.stringify([minute, service, operation, kind, status, bucket]);
-        const row = this.#rows.get(key);
-        if (row === undefined) {
-          this.#rows.set(key, { minute, service, operation, kind, status, bucket, requests, durationSumNs });
-        } else {
-          row.requests += requests;
-          row.durationSumNs += durationSumNs;
-        }
+        const what = { service, operation, kind, status, bucket, requests, durationSumNs };
+        const key = JSON.stringify([service, operation, kind, status, bucket]);
+        this.#add('counted_1m', minute, key, what);
+        this.#add('counted_1h', minute, key, what);
       });
+    }
+  }
+
+  #add(table: CountedTable, second: number, what: string, counted: Omit<CountedRow, 'time'>): void {
+    const time = second - (second % STEPS[table]);
+    const day = Math.floor(time / DAY);
+    const name = `${table} ${day}`;
+    let part = this.#parts.get(name);
+    if (part === undefined) this.#parts.set(name, (part = { table, day, rows: new Map() }));
+    const key = `${time} ${what}`;
+    const row = part.rows.get(key);
+    if (row === undefined) {
+      part.rows.set(key, { time, ...counted });
+    } else {
+      row.requests += counted.requests;
+      row.durationSumNs += counted.durationSumNs;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -8,14 +8,13 @@ import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-boun
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { createDirectory } from '../storage/durable-directory.ts';
-import type { Engine } from '../storage/engine.ts';
 import { OTHER } from '../storage/rollups.ts';
+import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';
 import { CountedMinutes } from './counted-minutes.ts';
 import { countedUntil } from './counted-until.ts';
 import { Journal } from './journal.ts';
 import { COUNTS_LIMITS, type CountsLimits } from './limits.ts';
 import { CountsMetrics } from './metrics.ts';
-import { writeNativeRows } from './native-rows.ts';
 import { readRecords } from './records.ts';
 import { Totals, type CountsMessage, type CountsRecord } from './totals.ts';
 import { TotalsSnapshot } from './totals-snapshot.ts';
@@ -46,12 +45,10 @@ interface Waiting {
   readonly resolve: (result: TakeResult) => void;
 }
 
-type EngineOfCounts = Pick<Engine, 'insertNativeFile'>;
-
 /**
  * The exact counts of applications on their way into the store. What a message adds to the totals that are known is made durable in a
- * spool before the message is answered; each segment of it becomes one insert, named by it, and is kept in a journal until the totals
- * are written down, seldom and in pieces. So each request is stored once, whatever is lost, repeated or killed.
+ * spool before the message is answered; each segment of it is inserted once, and is kept in a journal until the totals are
+ * written down, seldom and in pieces. So each request is stored once, whatever is lost, repeated or killed.
  */
 export class ExactCounts {
   readonly #options: ExactCountsOptions;
@@ -60,6 +57,7 @@ export class ExactCounts {
   readonly #totals: Totals;
   readonly #totalsPath: string;
   readonly #spool: Spool;
+  readonly #inserts: CountedInserts;
   readonly #journal: Journal;
   readonly #bounds: RollupBounds;
   readonly #metrics: CountsMetrics;
@@ -88,8 +86,10 @@ export class ExactCounts {
     this.#metrics = new CountsMetrics(registry, this.#totals);
     this.#limitCounter = new LimitCounter(registry);
     const { segmentAgeMs, backlogBytesMax } = this.#limits;
+    const spool = join(directory, 'spool');
+    this.#inserts = new CountedInserts({ directory, spool, log });
     this.#spool = new Spool({
-      directory: join(directory, 'spool'),
+      directory: spool,
       log,
       registry,
       // They are few bytes: what is kept free for the store has room for them.
@@ -125,6 +125,7 @@ export class ExactCounts {
     await createDirectory(this.#options.directory);
     await this.#spool.open();
     await this.#journal.open();
+    await this.#inserts.open();
     const known = await this.#restoreTotals();
     // The journal first: what stands in both is known then.
     for (const path of [...this.#journal.paths, ...this.#spool.sealed.map((segment) => segment.path)]) {
@@ -144,7 +145,7 @@ export class ExactCounts {
     const { log, registry, loaderLimits } = this.#options;
     this.#loader = new Loader({
       spool: this.#spool,
-      engine: { insertNativeFile: (table, path, name) => this.#insert(engine, table, path, name) },
+      engine: { insertNativeFile: (_table, path, name) => this.#insert(engine, path, name) },
       log,
       registry,
       table: 'counted_1m',
@@ -180,7 +181,9 @@ export class ExactCounts {
 
   /** Loads what is left, and stops then or after the timeout. */
   async drain(timeoutMs: number): Promise<void> {
-    await this.#loader?.drain(timeoutMs);
+    const isEmpty = await this.#loader?.drain(timeoutMs);
+    // Where it cannot be written, the next start asks the store.
+    if (isEmpty === true) await this.#inserts.close().catch(() => {});
   }
 
   async #settle(): Promise<void> {
@@ -275,7 +278,7 @@ export class ExactCounts {
   }
 
   /** A segment is lines of records; the engine gets what they sum up to. */
-  async #insert(engine: EngineOfCounts, table: string, path: string, name: string): Promise<void> {
+  async #insert(engine: EngineOfCounts, path: string, name: string): Promise<void> {
     this.#bounds.beginBlock();
     const minutes = new CountedMinutes((service, operation) => this.#named(service, operation));
     let first: number | null = null;
@@ -283,11 +286,7 @@ export class ExactCounts {
       first ??= record.number;
       minutes.add(record);
     }
-    const file = join(this.#options.directory, 'insert.native');
-    if (await writeNativeRows(file, minutes.rows)) {
-      await engine.insertNativeFile(table, file, `counts-${name}`);
-      await rm(file, { force: true });
-    }
+    await this.#inserts.insert(engine, name, minutes.parts);
     // Before the segment goes: what is known of its processes must not go with it.
     if (first !== null) await this.#journal.keep(path, name, first);
     const { journalBytesMax, journalSegmentsMax } = this.#limits;

@@ -1,17 +1,17 @@
 import { writeFile } from 'node:fs/promises';
 import { ByteBuffer } from '../ingest/growable.ts';
 import { COUNTED_COLUMNS } from '../storage/counted.ts';
-import type { CountedMinute } from './counted-minutes.ts';
+import type { CountedRow } from './counted-minutes.ts';
 
 type ColumnName = (typeof COUNTED_COLUMNS)[number][0];
 
 /** Of a block: about 2 ms. */
 const ROWS_MAX = 2_048;
 
-/** Writes a file of blocks in ClickHouse's Native format, one at a time; false where there are no rows, and no file then. */
-export async function writeNativeRows(path: string, rows: Iterable<CountedMinute>): Promise<boolean> {
+/** Writes a file of blocks in ClickHouse's Native format, one at a time. */
+export async function writeNativeRows(path: string, rows: Iterable<CountedRow>): Promise<void> {
   let blocks = 0;
-  let block: CountedMinute[] = [];
+  let block: CountedRow[] = [];
   const write = async (): Promise<void> => {
     await writeFile(path, nativeRows(block), { flag: blocks++ === 0 ? 'w' : 'a', mode: 0o600 });
     block = [];
@@ -21,17 +21,16 @@ export async function writeNativeRows(path: string, rows: Iterable<CountedMinute
     if (block.length === ROWS_MAX) await write();
   }
   if (block.length > 0) await write();
-  return blocks > 0;
 }
 
-function nativeRows(rows: readonly CountedMinute[]): Uint8Array {
+function nativeRows(rows: readonly CountedRow[]): Uint8Array {
   const out = new ByteBuffer();
   const text = (value: string): void => {
     const bytes = Buffer.from(value, 'utf8');
     out.string(bytes, 0, bytes.length);
   };
-  const writers: Record<ColumnName, (row: CountedMinute) => void> = {
-    time: ({ minute }) => out.room(4).setUint32(0, minute, true),
+  const writers: Record<ColumnName, (row: CountedRow) => void> = {
+    time: ({ time }) => out.room(4).setUint32(0, time, true),
     service_name: ({ service }) => text(service),
     operation: ({ operation }) => text(operation),
     kind: ({ kind }) => out.byte(kind),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
+import type { EngineOfCounts } from './counted-inserts.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
 import type { Total } from './total.ts';
 import type { CountsMessage } from './totals.ts';
@@ -17,18 +18,47 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** What a store that takes each insert once has: requests by service, by the name of the insert. */
-type Stored = Map<string, ReadonlyMap<string, number>>;
+interface StoredRow {
+  readonly table: string;
+  readonly service: string;
+  readonly requests: number;
+  /** The values of all columns before the requests. */
+  readonly key: string;
+}
 
-const engineOf = (stored: Stored) => ({
-  insertNativeFile: async (_table: string, path: string, name: string): Promise<void> => {
-    if (!stored.has(name)) stored.set(name, requestsIn(readFileSync(path)));
+/** What a store has that takes whatever it is given, by the name of the insert. */
+type Stored = Map<string, readonly StoredRow[]>;
+
+const engineOf = (stored: Stored): EngineOfCounts => ({
+  insertPlainFile: async (table, path, name) => {
+    stored.set(name, [...(stored.get(name) ?? []), ...rowsIn(table, readFileSync(path))]);
+  },
+  checkInsertEnded: async () => {},
+  // Which row is asked for stands in the literals.
+  query: async (sql) => {
+    const all = [...stored.values()].flat();
+    const lines = sql.split('UNION ALL').map((select, index) => {
+      const [, table] = /throughline\.`(\w+)`/.exec(select) ?? [];
+      const [, ...literals] = (/WHERE ([^]*)/.exec(select)?.[1] ?? '').matchAll(/'([^']*)'|\b(\d+)\b/g);
+      const key = literals.map(([, text, number]) => text ?? number).join('|');
+      const found = all.filter((row) => row.table === table && row.key === key);
+      return JSON.stringify([index, String(found.reduce((sum, { requests }) => sum + requests, 0))]);
+    });
+    return Buffer.from(lines.join('\n'));
   },
 });
 
+function requestsOf(rows: Iterable<StoredRow>, table = 'counted_1m'): Record<string, number> {
+  const requests: Record<string, number> = {};
+  for (const row of rows) {
+    if (row.table === table) requests[row.service] = (requests[row.service] ?? 0) + row.requests;
+  }
+  return requests;
+}
+
 /** Reads the blocks of a file as the store does: columns by their types, values by their widths. */
-function requestsIn(bytes: Buffer): Map<string, number> {
-  const requests = new Map<string, number>();
+function rowsIn(table: string, bytes: Buffer): StoredRow[] {
+  const found: StoredRow[] = [];
   let at = 0;
   const varint = (): number => {
     let value = 0;
@@ -42,30 +72,29 @@ function requestsIn(bytes: Buffer): Map<string, number> {
     const length = varint();
     return bytes.toString('utf8', at, (at += length));
   };
-  const widths: Record<string, number> = { DateTime: 4, UInt8: 1, UInt16: 2, UInt64: 8, Float64: 8 };
+  const readers: Record<string, () => string> = {
+    String: text,
+    DateTime: () => String(bytes.readUInt32LE((at += 4) - 4)),
+    UInt8: () => String(bytes[at++]),
+    UInt16: () => String(bytes.readUInt16LE((at += 2) - 2)),
+    UInt64: () => String(bytes.readBigUInt64LE((at += 8) - 8)),
+    Float64: () => String(bytes.readDoubleLE((at += 8) - 8)),
+  };
   while (at < bytes.length) {
     const columns = varint();
-    const rows = varint();
-    let services: string[] = [];
+    const count = varint();
+    const rows = Array.from({ length: count }, (): Record<string, string> => ({}));
     for (let column = 0; column < columns; column++) {
       const name = text();
-      const width = widths[text().replace(/\(.*\)/, '')];
-      for (let row = 0; row < rows; row++) {
-        if (width === undefined) {
-          const value = text();
-          if (name === 'service_name') services.push(value);
-          continue;
-        }
-        if (name === 'requests') {
-          const service = services[row] ?? '';
-          requests.set(service, (requests.get(service) ?? 0) + Number(bytes.readBigUInt64LE(at)));
-        }
-        at += width;
-      }
+      const read = readers[text()] ?? text;
+      for (const row of rows) row[name] = read();
     }
-    services = [];
+    for (const { requests, duration_sum_ns: _, ...key } of rows) {
+      const service = key['service_name'] ?? '';
+      found.push({ table, service, requests: Number(requests), key: Object.values(key).join('|') });
+    }
   }
-  return requests;
+  return found;
 }
 
 async function opened(options: Partial<ExactCountsOptions> = {}): Promise<ExactCounts> {
@@ -135,12 +164,11 @@ describe('totals that are written down', () => {
       await next.close();
       await next.drain(5_000);
       expect([image.path, next.status.backlogSegments, next.status.rejectedSegments]).toEqual([image.path, 0, []]);
-      const sums = new Map<string, number>();
-      for (const requests of image.stored.values()) {
-        for (const [service, count] of requests) sums.set(service, (sums.get(service) ?? 0) + count);
-      }
+      const rows = [...image.stored.values()].flat();
       const expected = [...told].map(([process, requests]) => [`s${process}`, requests * OPERATIONS]);
-      expect([image.path, Object.fromEntries(sums)]).toEqual([image.path, Object.fromEntries(expected)]);
+      for (const table of ['counted_1m', 'counted_1h']) {
+        expect([image.path, requestsOf(rows, table)]).toEqual([image.path, Object.fromEntries(expected)]);
+      }
     }
   });
 
@@ -161,9 +189,14 @@ describe('totals that are written down', () => {
     await next.take(aMessage('shop', [aTotal('GET /', [10])]), true);
     await next.close();
     await next.drain(5_000);
-    expect([...stored.values()].map((requests) => requests.get('shop'))).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 2]);
+    expect([...stored.values()].map((rows) => requestsOf(rows)['shop'])).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 2]);
     // One that stops in order has them all in one file.
-    expect(readdirSync(join(directory, 'counts')).toSorted()).toEqual(['journal', 'spool', 'totals.json']);
+    expect(readdirSync(join(directory, 'counts')).toSorted()).toEqual([
+      'inserts.json',
+      'journal',
+      'spool',
+      'totals.json',
+    ]);
   });
 
   it('that cannot be written lose nothing: it is tried again, and the journal stays', async () => {
@@ -183,7 +216,7 @@ describe('totals that are written down', () => {
     await eventually(() => readdirSync(join(directory, 'counts/journal')).length === 0);
     await counts.close();
     await counts.drain(5_000);
-    expect([...stored.values()].map((requests) => requests.get('shop'))).toEqual([1, 1, 1, 1]);
+    expect([...stored.values()].map((rows) => requestsOf(rows)['shop'])).toEqual([1, 1, 1, 1]);
   });
 
   it('never hold everything else up, at the limit of totals', async () => {
@@ -206,7 +239,7 @@ describe('totals that are written down', () => {
         limits: { journalSegmentsMax: 1, segmentAgeMs: 60_000 },
         ...(pieceWork !== undefined && { pieceWork }),
       });
-      counts.start(engineOf(new Map()));
+      counts.start({ ...engineOf(new Map()), insertPlainFile: async () => {} });
       const tell = async (factor: number, processes: number): Promise<void> => {
         for (let process = 0; process < processes; process++) {
           const totals = Array.from({ length: TOTALS }, (_, index) =>

@@ -13,7 +13,7 @@ import type { Spool } from './spool.ts';
 
 export interface LoaderOptions {
   readonly spool: Spool;
-  /** Without `insertMissingSpans` a repeat relies on the token alone. */
+  /** Without `insertMissingSpans`, `insertNativeFile` finds out by itself what an earlier call has stored. */
   readonly engine: Pick<Engine, 'insertNativeFile'> & Partial<SpanRecovery>;
   readonly log: Logger;
   readonly registry: Registry;

@@ -146,6 +146,9 @@ ${[
   counted('partly', 'GET /', 0, 5),
   counted('begun', 'GET /', 0, 60, 1),
 ].join(', ')})`);
+    await store.context.engine
+      .command(`INSERT INTO throughline.counted_1h (time, service_name, operation, kind, status, bucket, requests, duration_sum_ns)
+SELECT toStartOfHour(time), service_name, operation, kind, status, bucket, requests, duration_sum_ns FROM throughline.counted_1m`);
     await store.store([
       ...kept('web', 8, 5, 'ot=th:fd'),
       ...kept('partly', 40, 5, 'ot=th:8'),

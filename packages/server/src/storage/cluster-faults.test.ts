@@ -100,7 +100,7 @@ describe('the login', () => {
 });
 
 describe('an answer', () => {
-  const broken = { afterBytes: 2_000_000, code: 241, message: 'Memory limit exceeded (for query)' } as const;
+  const broken = { afterBytes: 2_000_000, code: 241, message: '(total) memory limit exceeded' } as const;
   const large = 'SELECT number FROM numbers(1000000)';
 
   test.each([

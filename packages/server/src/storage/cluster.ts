@@ -6,7 +6,14 @@ import { LimitCounter } from '../limit-counter.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
-import { EngineError, type Engine, type EngineState, type QueryOptions, type SpanRecovery } from './engine.ts';
+import {
+  EngineError,
+  type Engine,
+  type EngineState,
+  type PlainInserts,
+  type QueryOptions,
+  type SpanRecovery,
+} from './engine.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { underLease, type StoreLease } from './lease.ts';
@@ -30,7 +37,7 @@ export interface ClusterEngineOptions {
 }
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
-export class ClusterEngine implements Engine, SpanRecovery {
+export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
@@ -155,6 +162,24 @@ export class ClusterEngine implements Engine, SpanRecovery {
     );
   }
 
+  async insertPlainFile(table: string, path: string, name: string): Promise<void> {
+    this.#checkOpen();
+    await this.#asRunningInsert(
+      this.#run({
+        sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings: this.#plainSettings(name),
+        timeoutMs: this.#limits.insertTimeoutMs,
+      }),
+    );
+  }
+
+  async checkInsertEnded(name: string): Promise<void> {
+    this.#checkOpen();
+    await this.#checkEnded(name);
+  }
+
   async insertMissingSpans(path: string, deduplicationToken: string): Promise<number> {
     this.#checkOpen();
     await this.#checkEnded(deduplicationToken);
@@ -165,10 +190,7 @@ export class ClusterEngine implements Engine, SpanRecovery {
   async #insertMissing(path: string, token: string): Promise<number> {
     const { insertTimeoutMs: timeoutMs } = this.#limits;
     const copy = `throughline.${sqlIdentifier(`in_doubt_${token.replaceAll('-', '_')}`)}`;
-    const settings = {
-      ...this.#insertSettings(token),
-      ...(this.#capabilities?.deduplicationTokens === true && { insert_deduplicate: 0 }),
-    };
+    const settings = this.#plainSettings(token);
     await this.#command(`DROP TABLE IF EXISTS ${copy}`);
     await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
     try {
@@ -227,6 +249,11 @@ export class ClusterEngine implements Engine, SpanRecovery {
       query_id: queryIdOf(token, randomBytes(6).toString('hex')),
       max_execution_time: Math.max(1, Math.ceil(this.#limits.insertTimeoutMs / 1000)),
     };
+  }
+
+  #plainSettings(token: string): Record<string, string | number> {
+    const takesTokens = this.#capabilities?.deduplicationTokens === true;
+    return { ...this.#insertSettings(token), ...(takesTokens && { insert_deduplicate: 0 }) };
   }
 
   /** Spans and exact counts may be inserted at the same time. */

@@ -8,6 +8,7 @@ import {
   type Engine,
   type EngineState,
   type FreshTables,
+  type PlainInserts,
   type QueryOptions,
   type SpanRecovery,
 } from './engine.ts';
@@ -37,7 +38,7 @@ export interface EmbeddedEngineOptions {
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
-export class EmbeddedEngine implements Engine, SpanRecovery {
+export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
@@ -124,7 +125,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
       return await insertMissingSpans(source, {
         select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
         insert: async (sql) => {
-          await this.#insert(engine, `${sql}\nSETTINGS ${MISSING_SETTINGS}`);
+          await this.#insert(engine, `${sql}\nSETTINGS ${PLAIN_SETTINGS}`);
           await this.#checkStored(engine);
         },
       });
@@ -147,6 +148,15 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     }
     return names;
   }
+
+  async insertPlainFile(table: string, path: string): Promise<void> {
+    this.#ready();
+    const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
+    await this.#inInsertTurn(() => this.#insert(this.#ready(), sql));
+  }
+
+  /** It has ended when the engine has answered it, and with its process; whoever asks has waited for either. */
+  async checkInsertEnded(): Promise<void> {}
 
   /** Spans and exact counts have a loader each, and the engine one session to insert with. */
   async #inInsertTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -315,7 +325,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
 const CANCEL_GRACE_MS = 2_000;
 
 const INSERT_SETTINGS = settingsText({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS });
-const MISSING_SETTINGS = settingsText({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS, insert_deduplicate: 0 });
+const PLAIN_SETTINGS = settingsText({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS, insert_deduplicate: 0 });
 
 function settingsText(settings: Readonly<Record<string, number>>): string {
   return Object.entries(settings)

@@ -33,6 +33,14 @@ export interface SpanRecovery {
   insertMissingSpans(path: string, deduplicationToken: string): Promise<number>;
 }
 
+/** For rows that have no identity: whoever inserts them finds out from the table itself whether an insert was carried out. */
+export interface PlainInserts {
+  /** Inserts a file in the Native format, as one block, as often as it is called. Inserts of one `name` can be asked for by it. */
+  insertPlainFile(table: string, path: string, name: string): Promise<void>;
+  /** Resolves when no insert of this name runs any more; rejects as `unavailable` while one may. */
+  checkInsertEnded(name: string): Promise<void>;
+}
+
 /**
  * Tables without indexes, order, merges or syncs, which are filled for half of what an insert into `spans` costs, however small. What they
  * hold is gone with the engine's process. `spans_fresh` reads all of them.

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
-import { EngineError, type Engine, type SpanRecovery } from './engine.ts';
+import { EngineError, type Engine, type PlainInserts, type SpanRecovery } from './engine.ts';
 import { LeaseClaims, type Claim, type LeaseEngine } from './lease-claims.ts';
 
 /** The right to write into a store: one collector has it at a time. */
@@ -235,11 +235,10 @@ export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lea
   };
 }
 
+type LoadedEngine = Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery & PlainInserts;
+
 /** The same for what is loaded. */
-export function loadsUnderLease(
-  engine: Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery,
-  lease: Lease,
-): Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery {
+export function loadsUnderLease(engine: LoadedEngine, lease: Lease): LoadedEngine {
   return {
     ...underLease(engine, lease),
     insertNativeFile: async (...given) => {
@@ -250,6 +249,11 @@ export function loadsUnderLease(
       checkLease(lease);
       return await engine.insertMissingSpans(...given);
     },
+    insertPlainFile: async (...given) => {
+      checkLease(lease);
+      return await engine.insertPlainFile(...given);
+    },
+    checkInsertEnded: (...given) => engine.checkInsertEnded(...given),
   };
 }
 

@@ -15,12 +15,7 @@ export const createTables: Migration = {
         (text) => `${table(text)}${settingsOf(DERIVED_SETTINGS, capabilities)}`,
       ),
       `${table(ROLLUP_PROGRESS)}${settingsOf(DERIVED_SETTINGS, capabilities)}`,
-      ...['1m', '1h'].map((step) => `${table(counted(step))}${settingsOf(COUNTED_SETTINGS, capabilities)}`),
-      `CREATE MATERIALIZED VIEW IF NOT EXISTS throughline.counted_1h_view TO throughline.counted_1h AS
-SELECT tenant, toDateTime(intDiv(toUInt32(time), 3600) * 3600, 'UTC') AS time, service_name, operation, kind, status, bucket,
-  sum(requests) AS requests, sum(duration_sum_ns) AS duration_sum_ns
-FROM throughline.counted_1m
-GROUP BY tenant, time, service_name, operation, kind, status, bucket`,
+      ...['1m', '1h'].map((step) => `${table(counted(step))}${settingsOf(DERIVED_SETTINGS, capabilities)}`),
     ];
   },
 };
@@ -60,8 +55,6 @@ const SPANS_SETTINGS: Settings = {
 
 /** No window: two batches of rows that are alike are two batches. */
 const DERIVED_SETTINGS: Settings = { synced: SYNC };
-
-const COUNTED_SETTINGS: Settings = { synced: ['non_replicated_deduplication_window = 10000', ...SYNC] };
 
 /** The key `th` of the list member `ot`: 1 to 14 hex digits of which trailing zeros are left out. */
 const THRESHOLD = String.raw`extract(trace_state, '(?:^|,)[ \\t]*ot=(?:[^,;]*;)*th:([0-9a-f]{1,14})(?:[,;]|[ \\t]*$)')`;

@@ -84,10 +84,19 @@ WHERE toDate(${time}) = ${partition} ORDER BY hour`,
 SELECT ${first}${columns.join(', ')} FROM throughline.${from}
 WHERE toUInt32(${time}) >= ${hour} AND toUInt32(${time}) < ${hour + HOUR}
 SETTINGS max_threads = 1`);
+      if (to === 'counted_1m') await fillHour(engine, hour);
     }
     if (to === 'spans') await rebuildRollups(engine, seconds, ARRIVAL);
     await engine.command(`ALTER TABLE throughline.${from} DROP PARTITION ${partition}`);
   }
+}
+
+async function fillHour(engine: MigratedEngine, hour: number): Promise<void> {
+  const what = 'tenant, service_name, operation, kind, status, bucket';
+  await engine.command(`INSERT INTO throughline.counted_1h (${what}, time, requests, duration_sum_ns)
+SELECT ${what}, toDateTime(${hour}, 'UTC'), sum(requests), sum(duration_sum_ns) FROM throughline.counted_1m
+WHERE time >= toDateTime(${hour}) AND time < toDateTime(${hour + HOUR})
+GROUP BY ${what}`);
 }
 
 /** What an interrupted move has left of these hours. */

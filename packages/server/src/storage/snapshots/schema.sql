@@ -24,18 +24,7 @@ CREATE TABLE throughline.counted_1h (
 ENGINE = SummingMergeTree((requests, duration_sum_ns))
 PARTITION BY toDate(time)
 ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
-
-CREATE MATERIALIZED VIEW throughline.counted_1h_view TO throughline.counted_1h (
-  `tenant` LowCardinality(String),
-  `time` DateTime('UTC'),
-  `service_name` String,
-  `operation` String,
-  `kind` UInt8,
-  `status` UInt8,
-  `bucket` UInt16,
-  `requests` UInt64,
-  `duration_sum_ns` Float64) AS SELECT tenant, toDateTime(intDiv(toUInt32(time), 3600) * 3600, 'UTC') AS time, service_name, operation, kind, status, bucket, sum(requests) AS requests, sum(duration_sum_ns) AS duration_sum_ns FROM throughline.counted_1m GROUP BY tenant, time, service_name, operation, kind, status, bucket
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
 
 CREATE TABLE throughline.counted_1m (
   `tenant` LowCardinality(String) DEFAULT '',
@@ -50,7 +39,7 @@ CREATE TABLE throughline.counted_1m (
 ENGINE = SummingMergeTree((requests, duration_sum_ns))
 PARTITION BY toDate(time)
 ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
-SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
 
 CREATE TABLE throughline.operation_15m (
   `tenant` LowCardinality(String),
