@@ -31,6 +31,7 @@ import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
 import { countsMessage } from './sampling/counts-message.ts';
 import { Sampling } from './sampling/sampling.ts';
+import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
@@ -40,6 +41,7 @@ import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type Batch } from './storage/span-visibility.ts';
+import { StoreDamage } from './storage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
@@ -79,6 +81,7 @@ const STOP_ORDER = [
   'spool',
   'fresh',
   'loader',
+  'damage',
   'rollups',
   'retention',
   'api',
@@ -199,6 +202,12 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
     registerLease(registry, lease);
     stops.lease = () => lease.release().finally(() => leasing.abort());
+    const damage = new StoreDamage({
+      log,
+      registry,
+      limits: limits.damage,
+      repairedPath: join(dataDirectory.path, 'repaired-parts'),
+    });
     const engine =
       config.store === 'embedded'
         ? new EmbeddedEngine({
@@ -206,6 +215,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             log,
             registry,
             limits: limits.engine,
+            aroundDamage: (opened) => damage.forWork(opened),
             onProcess: (pid) => {
               dataDirectory.noteEngine(pid);
               fresh?.reset();
@@ -220,8 +230,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             lease: storeLease,
             check: new StoreCheck(storeCheck),
           });
-    const writable = loadsUnderLease(engine, lease);
-    const query = { engine, limits: limits.query, visibility };
+    const isOwnStore = config.store === 'embedded';
+    const writable = loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease);
+    let isOpen = false;
+    const asked = answersWhenOpen(isOwnStore ? damage.forQuestions(engine) : engine, () => isOpen);
+    const query = { engine: asked, limits: limits.query, visibility };
     const retention = new Retention({
       engine: writable,
       log,
@@ -236,12 +249,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     const collectorReadiness = (): Readiness =>
       readiness({
-        engine: engine.state,
+        engine: isOpen || engine.state.kind !== 'ready' ? engine.state : { kind: 'starting' },
         spool: spool.status,
         counts: counts.status,
         lostLease: lease.lostBecause,
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
+        damage,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
@@ -290,7 +304,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      if (config.store === 'embedded') await settleStore(engine, storeCheck);
+      const damagedDays = isOwnStore ? await damage.findAtStart(engine) : [];
+      if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
       const rollups = new RollupJob({
         engine: writable,
         visibility,
@@ -300,7 +315,12 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
         lastArrival: () => arrivals.last,
       });
-      await rollups.start();
+      await rollups.start(damagedDays);
+      if (isOwnStore) {
+        damage.noteRebuilt();
+        damage.start(engine, (days) => rollups.rebuildDays(days));
+        stops.damage = () => Promise.resolve(damage.stop());
+      }
       stops.rollups = () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS);
       if (engine.fresh !== null) {
         fresh = new FreshSpans({
@@ -328,6 +348,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           rollups.notice();
         },
       });
+      isOpen = true;
       loader.start();
       counts.start(writable);
       const { drainTimeoutMs } = limits.loader;

@@ -24,6 +24,8 @@ export interface EmbeddedEngineOptions {
   readonly processPath?: URL;
   /** Told the process id of every engine process that is started. */
   readonly onProcess?: (pid: number) => void;
+  /** What the statements that open the store run through, where parts of it may be damaged. */
+  readonly aroundDamage?: (engine: MigratedEngine) => MigratedEngine;
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
@@ -160,10 +162,11 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
       await engine.open();
-      const opened: MigratedEngine = {
+      const direct: MigratedEngine = {
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
       };
+      const opened = this.#options.aroundDamage?.(direct) ?? direct;
       await migrate(opened);
       await createFreshTables(opened);
     } catch (error) {

@@ -1,23 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import { ATTRIBUTE_VALUES } from './attribute-values.ts';
+import { signOfDamage } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
+import { findDays, findDaysThatDisagree, numbers, rebuildDays, rebuildRollups, ROLLUPS } from './rebuild-rollups.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
-import { OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
+import type { Rollup } from './rollups.ts';
 import type { SpanVisibility } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
-import { WEIGHT_15M } from './weights.ts';
-
-/** Every table that is derived from `spans`. `trace_times` is first: the others are right without it, and by it spans are found. */
-export const ROLLUPS: readonly Rollup[] = [
-  TRACE_TIMES,
-  OPERATION_15M,
-  REQUEST_1M,
-  REQUEST_1H,
-  WEIGHT_15M,
-  ATTRIBUTE_VALUES,
-];
 
 export interface RollupJobOptions {
   readonly engine: Pick<Engine, 'query' | 'command'>;
@@ -31,10 +21,10 @@ export interface RollupJobOptions {
   readonly limits?: Partial<RollupJobLimits>;
 }
 
-const QUERY_TIMEOUT_MS = 60_000;
 const COLLECTOR = 'collector';
 const HOUR = 3_600;
-const DAY = 86_400;
+/** A start goes on after so many damaged parts that were set aside while it counted. */
+const DAMAGED_AT_START_MAX = 20;
 
 /**
  * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival: each span once. What
@@ -53,6 +43,9 @@ export class RollupJob {
   #pendingUntil = 0;
   #version = 0;
   #told = '';
+  /** One batch, one rebuild or one reader that needs the tables as they are. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #lostDays: { readonly days: readonly string[] | 'all'; readonly done: () => void }[] = [];
 
   constructor(options: RollupJobOptions) {
     this.#options = options;
@@ -81,11 +74,50 @@ export class RollupJob {
     options.registry.registerMetric(waiting);
   }
 
-  /** Counts what an earlier process stored and did not count. Call it before questions are answered. */
-  async start(): Promise<void> {
+  /**
+   * Counts what an earlier process stored and did not count. Call it before questions are answered.
+   * @param damaged days (`YYYY-MM-DD`) whose derived tables are made anew, because parts of them, or of their spans, are lost; `all` where
+   * it is not known what has been counted
+   */
+  async start(damaged: readonly string[] | 'all' = []): Promise<void> {
     await this.#restore();
-    await this.run(true);
+    const isUnknown = damaged === 'all' || (this.#version === 0 && (await this.#holdsAnything()));
+    if (isUnknown) this.#pendingUntil = 0;
+    for (let parts = 0; ; parts++) {
+      try {
+        if (isUnknown) await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
+        else await this.run(true);
+        const until = this.#options.visibility.countedUntil;
+        const days = new Set(
+          isUnknown ? [] : [...damaged, ...(await findDaysThatDisagree(this.#options.engine, until))],
+        );
+        if (days.size > 0) await this.#inTurn(() => this.#rebuildDays([...days], until));
+        break;
+      } catch (error) {
+        // The part has been set aside, if it could be.
+        if (parts >= DAMAGED_AT_START_MAX || signOfDamage(error) === null) throw error;
+      }
+    }
     this.#running = this.#runAgainAndAgain();
+  }
+
+  /** Resolves when the derived tables of these days have been made anew; goes on after failures until it is stopped. */
+  async rebuildDays(days: readonly string[] | 'all'): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#lostDays.push({ days, done: resolve });
+      this.#wake?.();
+    });
+  }
+
+  /** Runs what needs the derived tables to stay as they are: nothing is counted meanwhile. */
+  whileStill<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(work);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /** More has been stored. */
@@ -101,10 +133,25 @@ export class RollupJob {
   }
 
   /** Counts everything that is stored, up to the oldest span that is not. Rejects with `EngineError`. */
-  async run(isEverything = false): Promise<void> {
+  run(isEverything = false): Promise<void> {
+    return this.#inTurn(() => this.#run(isEverything));
+  }
+
+  #countableUntil(): number {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
-    const until = first === null ? Math.max(lastArrival(), visibility.countedUntil) : first - 1;
+    return first === null ? Math.max(lastArrival(), visibility.countedUntil) : first - 1;
+  }
+
+  async #run(isEverything: boolean): Promise<void> {
+    const { visibility } = this.#options;
+    const until = this.#countableUntil();
+    for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
+      if (this.#pendingUntil > 0) await this.#rebuild();
+      await this.#rebuildDays(lost.days, visibility.countedUntil);
+      this.#lostDays.shift();
+      lost.done();
+    }
     if (this.#pendingUntil > 0) await this.#rebuild();
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
     const end = this.#seconds.startTimer();
@@ -142,7 +189,8 @@ export class RollupJob {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#stopping.signal.aborted) this.#wake();
+      const isWanted = this.#lostDays.length > 0 && this.#told === '';
+      if (this.#stopping.signal.aborted || isWanted) this.#wake();
     });
     this.#wake = null;
   }
@@ -207,6 +255,24 @@ WHERE arrival > ${sqlUInt64(visibility.countedUntil)} AND arrival <= ${sqlUInt64
     this.#batches.inc({ outcome: 'rebuilt' });
   }
 
+  /** Makes whole days anew out of the spans that arrived up to `until`. */
+  async #rebuildDays(days: readonly string[] | 'all', until: number): Promise<void> {
+    const { engine, visibility, log } = this.#options;
+    const concerned = days === 'all' ? await findDays(engine) : days;
+    log.info({ days: concerned }, 'rebuilding the derived tables of the days concerned');
+    await visibility.count(until, async () => {
+      await rebuildDays(engine, concerned, until);
+      await this.#note(until, 0);
+      this.#pendingUntil = 0;
+    });
+    this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  async #holdsAnything(): Promise<boolean> {
+    const [[rows = 0] = []] = await numbers(this.#options.engine, 'SELECT count() FROM throughline.operation_15m');
+    return rows > 0;
+  }
+
   async #restore(): Promise<void> {
     const [[version, counted, pending] = [0, 0, 0]] = await numbers(
       this.#options.engine,
@@ -224,60 +290,4 @@ FROM throughline.rollup_progress WHERE collector = ${sqlString(COLLECTOR)}`,
       .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
 SELECT ${sqlString(COLLECTOR)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(countedUntil)}, ${sqlUInt64(pendingUntil)}`);
   }
-}
-
-/**
- * Makes the derived tables anew for these hours (seconds since the epoch), out of the spans that arrived up to `until`. Tables with longer
- * steps are made anew for the whole steps that the hours touch. Nothing may be added meanwhile.
- */
-export async function rebuildRollups(
-  engine: Pick<Engine, 'query' | 'command'>,
-  hours: readonly number[],
-  until: number,
-): Promise<void> {
-  const days = [...new Set(hours.map((hour) => Math.floor(hour / DAY) * DAY))];
-  for (const day of days) {
-    const spansOfHours = await countByHour(engine, day, until);
-    for (const rollup of ROLLUPS) {
-      const step = Math.max(rollup.stepSeconds, HOUR);
-      const ofDay = hours.filter((hour) => hour >= day && hour < day + DAY);
-      const begins = new Set(ofDay.map((hour) => Math.floor(hour / step) * step));
-      for (const begin of begins) {
-        if (rollup.isIdempotent !== true) await engine.command(deleteSql(rollup, begin, begin + step));
-        // Hour by hour, which bounds what a statement takes.
-        for (let hour = begin; hour < begin + step; hour += HOUR) {
-          const spans = spansOfHours.get(hour) ?? 0;
-          if (spans > 0) await engine.command(fillSql(rollup, hour, until, spans));
-        }
-      }
-    }
-  }
-}
-
-const REBUILD_SETTINGS = 'max_threads = 1, max_bytes_before_external_group_by = 200000000';
-
-async function countByHour(engine: Pick<Engine, 'query'>, day: number, until: number): Promise<Map<number, number>> {
-  const sql = `SELECT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour, count() FROM throughline.spans
-WHERE start_s >= toDateTime(${day}) AND start_s < toDateTime(${day + DAY}) AND arrival <= ${sqlUInt64(until)} GROUP BY hour`;
-  return new Map((await numbers(engine, sql)).map(([hour = 0, spans = 0]) => [hour, spans]));
-}
-
-function fillSql({ table, columns, select }: Rollup, hour: number, until: number, spans: number): string {
-  const names = columns.join(', ');
-  const source = `(SELECT * FROM throughline.spans
-  WHERE start_s >= toDateTime(${hour}) AND start_s < toDateTime(${hour + HOUR}) AND arrival <= ${sqlUInt64(until)})`;
-  return `INSERT INTO throughline.${table} (${names})
-SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${REBUILD_SETTINGS}`;
-}
-
-async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => (JSON.parse(line) as unknown[]).map(Number));
-}
-
-function deleteSql({ table, time, stepSeconds }: Rollup, begin: number, end: number): string {
-  const isDay = stepSeconds === 86_400;
-  const bound = (second: number): string => (isDay ? `toDate(toUInt16(${second / 86_400}))` : `toDateTime(${second})`);
-  return `ALTER TABLE throughline.${table} DELETE WHERE ${time} >= ${bound(begin)} AND ${time} < ${bound(end)} SETTINGS mutations_sync = 1`;
 }

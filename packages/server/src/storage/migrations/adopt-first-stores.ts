@@ -1,5 +1,5 @@
 import { SPAN_COLUMNS } from '../schema.ts';
-import { rebuildRollups } from '../rollup-job.ts';
+import { rebuildRollups } from '../rebuild-rollups.ts';
 import { sqlString } from '../sql.ts';
 import { rows, type MigratedEngine } from './migration.ts';
 
