@@ -18,7 +18,8 @@ const packages: Record<string, readonly string[]> = {
  * the commands know it.
  */
 const rooms: Record<string, readonly string[]> = {
-  cli: ['server.ts', 'config', 'version.ts', 'closest.ts'],
+  // Of `ingest` what it says of a spool's files, for whoever looks after them.
+  cli: ['server.ts', 'config', 'ingest', 'version.ts', 'closest.ts', 'without-passwords.ts'],
   'server.ts': [
     'receivers',
     'api',
@@ -34,23 +35,35 @@ const rooms: Record<string, readonly string[]> = {
     'system.ts',
     'version.ts',
   ],
-  'readiness.ts': ['api', 'ingest', 'storage'],
+  'readiness.ts': ['api', 'ingest', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   'system.ts': ['api', 'ingest', 'query', 'storage'],
   receivers: ['ingest', 'client-error.ts', 'host-check.ts', 'limit-counter.ts'],
-  api: ['query', 'client-error.ts', 'host-check.ts', 'limit-counter.ts'],
+  api: ['query', 'client-error.ts', 'host-check.ts', 'limit-counter.ts', 'without-passwords.ts'],
   ingest: ['storage', 'limit-counter.ts'],
-  counts: ['ingest', 'storage', 'limit-counter.ts'],
+  counts: ['ingest', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
-  sampling: [],
+  sampling: ['durable-file.ts', 'without-passwords.ts'],
   storage: ['limit-counter.ts'],
   // The limits of every room, and nothing else of them.
-  config: ['receivers', 'api', 'ingest', 'counts', 'sampling', 'query', 'storage', 'closest.ts'],
+  config: [
+    'receivers',
+    'api',
+    'ingest',
+    'counts',
+    'sampling',
+    'query',
+    'storage',
+    'closest.ts',
+    'without-passwords.ts',
+  ],
   'client-error.ts': [],
+  'durable-file.ts': [],
   'closest.ts': [],
   'host-check.ts': [],
   'limit-counter.ts': [],
   'version.ts': [],
+  'without-passwords.ts': [],
 };
 
 interface Import {

@@ -82,6 +82,29 @@ describe('bad input over HTTP', () => {
     expect(response.headers.get('allow')).toContain('POST');
   });
 
+  it('answers metrics and logs with a partial success, and logs them once', async () => {
+    const metrics = { resourceMetrics: [{ scopeMetrics: [{ metrics: [{ gauge: { dataPoints: [{}, {}] } }] }] }] };
+    const logs = { resourceLogs: [{ scopeLogs: [{ logRecords: [{}, {}, {}] }] }] };
+    for (let repeat = 0; repeat < 3; repeat++) {
+      const ofMetrics = await post(JSON.stringify(metrics), json, '/v1/metrics');
+      expect([ofMetrics.status, await ofMetrics.json()]).toMatchObject([
+        200,
+        { partialSuccess: { rejectedDataPoints: '2' } },
+      ]);
+      // As an SDK makes it of an endpoint that names a path already.
+      const ofLogs = await post(JSON.stringify(logs), json, '/v1/traces/v1/logs');
+      expect([ofLogs.status, await ofLogs.json()]).toMatchObject([
+        200,
+        { partialSuccess: { rejectedLogRecords: '3' } },
+      ]);
+    }
+    expect(collector.output().match(/only traces are stored/g)).toHaveLength(1);
+    const counted = await (await fetch(`${collector.apiUrl}/metrics`)).text();
+    expect(counted).toContain('throughline_unstored_records_total{signal="metrics"} 6');
+    expect(counted).toContain('throughline_unstored_records_total{signal="logs"} 9');
+    await expectRefusal(await post('{', json, '/v1/metrics'), 400, /JSON/);
+  });
+
   it('answers a google.rpc.Status in the encoding of the request', async () => {
     const response = await post('{', json);
     expect(response.headers.get('content-type')).toContain('application/json');

@@ -112,7 +112,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     await page.getByText('Change the settings').click();
     const command = await page.getByText('/v1/sampling/settings').innerText();
     const [, url = '', body = ''] = /^curl -X PUT (\S+) -d '([^']+)'$/.exec(command) ?? [];
-    expect(url).toBe(`${collector.otlpUrl}/v1/sampling/settings`);
+    expect(url).toBe(`${collector.apiUrl}/api/v1/sampling/settings`);
     const changed = body.replace('"tracesPerSecond": 10', '"tracesPerSecond": 20');
     expect((await fetch(url, { method: 'PUT', body: changed })).status).toBe(200);
     await expect.poll(() => row.innerText(), { timeout: 20_000 }).toContain('1 in 20');

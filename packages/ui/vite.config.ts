@@ -3,7 +3,9 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vite';
 import { initialSize } from './initial-size.ts';
 
-export default defineConfig({
+export default defineConfig(({ command }) => ({
+  // Relative to the page's <base>, into which the server writes the prefix that it is served under.
+  base: command === 'build' ? './' : '/',
   plugins: [react(), initialSize()],
   resolve: {
     // From its source: the page is one build, and needs no other package to be built first.
@@ -19,4 +21,4 @@ export default defineConfig({
   },
   worker: { format: 'es' },
   server: { host: '127.0.0.1', proxy: { '/api': 'http://127.0.0.1:4319' } },
-});
+}));

@@ -14,14 +14,14 @@ export interface Browser {
 }
 
 export async function openBrowser(
-  options: { colorScheme?: 'light' | 'dark'; width?: number; height?: number } = {},
+  options: { colorScheme?: 'light' | 'dark'; width?: number; height?: number; flags?: readonly string[] } = {},
 ): Promise<Browser> {
   if (!chromiumPath || !existsSync(chromiumPath)) throw new Error('There is no Chromium.');
   const userData = mkdtempSync(join(tmpdir(), 'throughline-chromium-'));
   const context = await chromium.launchPersistentContext(userData, {
     executablePath: chromiumPath,
     headless: true,
-    args: [...CHROMIUM_FLAGS],
+    args: [...CHROMIUM_FLAGS, ...(options.flags ?? [])],
     viewport: { width: options.width ?? 1440, height: options.height ?? 900 },
     colorScheme: options.colorScheme ?? 'light',
     reducedMotion: 'reduce',

@@ -94,13 +94,30 @@ export interface Command {
   readonly output: () => string;
 }
 
+export interface CommandOptions {
+  /** The user, and the group, that it runs as; only root may choose. */
+  readonly uid?: number;
+  /** Variables that it does not get. */
+  readonly unset?: readonly string[];
+  /** A program and its arguments that runs it. */
+  readonly through?: readonly string[];
+}
+
 /** Runs the built `throughline` with these arguments, untouched by the settings of whoever runs the tests. */
-export function runCommand(args: readonly string[], env: Readonly<Record<string, string>> = {}): Command {
+export function runCommand(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  options: CommandOptions = {},
+): Command {
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(THROUGHLINE|OTEL|VITEST|NODE_OPTIONS)/.test(name)),
   );
-  const child = spawn(process.execPath, [commandPath, ...args], {
-    env: { ...inherited, NO_COLOR: '1', ...env },
+  const [program, ...first] = [...(options.through ?? []), process.execPath, commandPath];
+  const given: Record<string, string | undefined> = { ...inherited, NO_COLOR: '1', ...env };
+  for (const name of options.unset ?? []) delete given[name];
+  const child = spawn(program, [...first, ...args], {
+    env: given,
+    ...(options.uid !== undefined && { uid: options.uid, gid: options.uid }),
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

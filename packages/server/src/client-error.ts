@@ -74,5 +74,5 @@ function explain({ code, reason, message, rawPacket }: ClientError, headerBytesM
   }
   if (code === 'HPE_HEADER_OVERFLOW') return `the request's line and headers take more than ${headerBytesMax} bytes`;
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'the request did not arrive in time';
-  return `the request is not HTTP/1.1 as it should be: ${reason ?? message}`;
+  return `malformed HTTP/1.1 request: ${reason ?? message}`;
 }

@@ -25,6 +25,14 @@ export function mayBeRebound(host: string, ownNames: ReadonlySet<string>): boole
   return hostName(host).includes('.') && !isOwnHost(host, ownNames);
 }
 
+/**
+ * Whether somebody could own the name: one without a dot belongs to a network, or to a file of hosts. None at all, as in
+ * HTTP/1.0, is nobody's either; what is no name could be anything.
+ */
+export function mayBeOwned(host: string): boolean {
+  return host !== '' && !/^[a-z0-9_-]+$/.test(hostName(host));
+}
+
 /** The loopback, and what containers call the machine that they run on: nobody can own these names. */
 const LOCAL_NAMES = new Set(['localhost', 'host.docker.internal', 'host.containers.internal']);
 

@@ -28,4 +28,13 @@ export class LimitCounter {
   reached(limit: string, count = 1): void {
     this.#counter.inc({ limit }, count);
   }
+
+  /** Every limit that was hit since the start, the most often hit first. */
+  async hits(): Promise<{ readonly limit: string; readonly times: number }[]> {
+    const { values } = await this.#counter.get();
+    return values
+      .map(({ labels, value }) => ({ limit: String(labels.limit), times: value }))
+      .filter(({ times }) => times > 0)
+      .toSorted((a, b) => b.times - a.times);
+  }
 }

@@ -7,7 +7,9 @@ const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedB
 const GOOD: Findings = {
   engine: { kind: 'ready' },
   spool: WORKING,
+  loader: null,
   counts: WORKING,
+  countsLoader: null,
   lostLease: null,
   heldDays: null,
   clockDoubt: null,
@@ -39,6 +41,13 @@ test('what keeps it from its work is a problem, in words', () => {
   ]);
 });
 
+test('what is wrong is told without the password of a store', () => {
+  const engine = { kind: 'down', reason: 'http://ann:s3cret@store:8123 cannot be reached' } as const;
+  expect(readiness({ ...GOOD, engine }).problems).toEqual([
+    { code: 'engine_down', message: 'http://ann:***@store:8123 cannot be reached' },
+  ]);
+});
+
 test('what a person should look at is a warning', () => {
   const rejectedSegments = Array.from({ length: 12 }, (_, index) => `s${index}`);
   const spool = { ...GOOD.spool, rejectedSegments, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };
@@ -47,6 +56,39 @@ test('what a person should look at is a warning', () => {
   expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
   expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes wait to be stored');
+});
+
+const WRONG_PASSWORD = { reason: 'Code: 516', isAboutData: false, advice: 'check the password' };
+const BAD_DATA = { reason: 'Code: 117', isAboutData: true, advice: 'see throughline spool list' };
+const LOADING = { failure: null, passedSegments: [], passedBecause: null };
+
+test('a store that takes no spans is a problem, with what to do about it', () => {
+  expect(readiness({ ...GOOD, loader: LOADING })).toEqual({ problems: [], warnings: [] });
+  const loader = { ...LOADING, failure: WRONG_PASSWORD };
+  expect(readiness({ ...GOOD, loader })).toEqual({
+    problems: [
+      {
+        code: 'inserts_failing',
+        message: 'inserts fail, spans wait in the spool: Code: 516; check the password',
+      },
+    ],
+    warnings: [],
+  });
+  // The reason is known already.
+  const down = readiness({ ...GOOD, loader, engine: { kind: 'down', reason: 'killed' } });
+  expect(down.problems.map(({ code }) => code)).toEqual(['engine_down']);
+});
+
+test('a segment that fails is a warning, whether others are stored or none has come', () => {
+  const alone = readiness({ ...GOOD, loader: { ...LOADING, failure: BAD_DATA } });
+  const message = 'a segment fails: Code: 117; see throughline spool list';
+  expect(alone).toEqual({ problems: [], warnings: [{ code: 'segments_failing', message }] });
+  const passed = readiness({ ...GOOD, loader: { ...LOADING, passedSegments: ['a', 'b'], passedBecause: BAD_DATA } });
+  expect(passed.warnings.map((warning) => warning.message)).toEqual([
+    '2 segments fail while others are stored: Code: 117; see throughline spool list',
+  ]);
+  const counts = readiness({ ...GOOD, countsLoader: { ...LOADING, failure: WRONG_PASSWORD } });
+  expect(counts.warnings.map(({ code }) => code)).toEqual(['counts_failing']);
 });
 
 test('days that are held, and a clock that may be wrong, are warnings', () => {

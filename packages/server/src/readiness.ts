@@ -1,7 +1,9 @@
 import type { Readiness, ReadinessFinding } from './api/health-routes.ts';
+import type { LoaderFailure, LoaderStatus } from './ingest/loader.ts';
 import type { SpoolStatus } from './ingest/spool.ts';
 import type { EngineState } from './storage/engine.ts';
 import type { LostPart } from './storage/lost-parts.ts';
+import { withoutPasswords } from './without-passwords.ts';
 
 /** What acknowledged spans may wait to be stored before a person should know. */
 const BEHIND_MS = 30_000;
@@ -9,8 +11,12 @@ const BEHIND_MS = 30_000;
 export interface Findings {
   readonly engine: EngineState;
   readonly spool: SpoolStatus;
+  /** Of spans; null before the store is open. */
+  readonly loader: LoaderStatus | null;
   /** The spool of exact counts. */
   readonly counts: SpoolStatus;
+  /** Of exact counts. */
+  readonly countsLoader: LoaderStatus | null;
   /** Why nothing is written into the store, why days that seem too old are not dropped yet, and why the clock may be wrong, in words; null where all is well. */
   readonly lostLease: string | null;
   readonly heldDays: string | null;
@@ -26,7 +32,8 @@ const SEGMENTS_NAMED = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
 export function readiness(findings: Findings): Readiness {
-  const { engine, spool, counts, lostLease, heldDays, clockDoubt, damage, isStopping, isWithoutGrpc } = findings;
+  const { engine, spool, loader, counts, countsLoader, lostLease, heldDays, clockDoubt } = findings;
+  const { damage, isStopping, isWithoutGrpc } = findings;
   const problems: ReadinessFinding[] = [];
   if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
@@ -35,7 +42,15 @@ export function readiness(findings: Findings): Readiness {
   }
   if (lostLease !== null) problems.push({ code: 'store_not_leased', message: lostLease });
   if (spool.blockedBy !== null) problems.push({ code: 'spool_blocked', message: spool.blockedBy });
+  // What keeps the engine from everything is said once.
+  const failure = engine.kind === 'ready' ? (loader?.failure ?? null) : null;
+  if (failure !== null && !failure.isAboutData) {
+    problems.push({ code: 'inserts_failing', message: `inserts fail, spans wait in the spool: ${inWords(failure)}` });
+  }
   const warnings = [
+    ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
+    ...passed(loader),
+    ...countsFail(engine.kind === 'ready' ? countsLoader : null),
     ...setAside(spool.rejectedSegments, 'spool/rejected'),
     ...setAside(counts.rejectedSegments, 'counts/spool/rejected'),
   ];
@@ -57,7 +72,31 @@ export function readiness(findings: Findings): Readiness {
     const message = 'spans are not taken over OTLP/gRPC: another program has its port';
     warnings.push({ code: 'otlp_grpc_off', message });
   }
-  return { problems, warnings };
+  return { problems: problems.map(withoutSecrets), warnings: warnings.map(withoutSecrets) };
+}
+
+function withoutSecrets({ code, message }: ReadinessFinding): ReadinessFinding {
+  return { code, message: withoutPasswords(message) };
+}
+
+function inWords({ reason, advice }: LoaderFailure): string {
+  return `${reason}; ${advice}`;
+}
+
+function passed(loader: LoaderStatus | null): ReadinessFinding[] {
+  if (loader === null || loader.passedBecause === null) return [];
+  return [segmentFails(loader.passedSegments, loader.passedBecause)];
+}
+
+function segmentFails(segments: readonly string[], failure: LoaderFailure): ReadinessFinding {
+  const which = segments.length === 0 ? 'a segment fails' : `${segments.length} segments fail while others are stored`;
+  return { code: 'segments_failing', message: `${which}: ${inWords(failure)}` };
+}
+
+function countsFail(loader: LoaderStatus | null): ReadinessFinding[] {
+  const failure = loader?.failure ?? loader?.passedBecause ?? null;
+  if (failure === null) return [];
+  return [{ code: 'counts_failing', message: `exact counts wait in their spool: ${inWords(failure)}` }];
 }
 
 /** One finding for all that is lost, the spans first. */
@@ -89,6 +128,6 @@ function setAside(segments: readonly string[], directory: string): ReadinessFind
   if (segments.length === 0) return [];
   const more = segments.length - SEGMENTS_NAMED;
   const named = segments.slice(0, SEGMENTS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
-  const message = `${segments.length} segments that were damaged, or that the store refused, are kept in ${directory}: ${named}`;
+  const message = `${segments.length} segments that were damaged, or that the store rejected, are kept in ${directory}: ${named}; throughline spool list says why, throughline spool retry loads them again`;
   return [{ code: 'segments_set_aside', message }];
 }

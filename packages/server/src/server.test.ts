@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
+  HeadlinesResponse,
   AttributesResponse,
   SamplingResponse,
   SeriesResponse,
@@ -15,6 +16,7 @@ import type {
 } from '@throughline/trace';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { unlike, type JsonSchema } from './api/testing/unlike.ts';
 import { readConfig } from './config/config.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
@@ -168,7 +170,9 @@ describe('a collector with the embedded store', () => {
   it('shows a span once that its sender repeats', async () => {
     await send(server, SENT);
     const search = async () => get<TracesResponse>(server, '/api/v1/traces?service=bank');
-    await expect.poll(async () => (await search()).traces[0]?.spanCount).toBe(4);
+    const metrics = await (await fetch(`${server.uiUrl}/metrics`)).text();
+    expect(metrics).toContain('throughline_repeated_requests_total 1');
+    expect((await search()).traces[0]?.spanCount).toBe(2);
     expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
   });
 
@@ -185,14 +189,14 @@ describe('a collector with the embedded store', () => {
   it('shows requests over time, and says what is wrong with the question', async () => {
     const range = 'from=1700000000&to=1700000059';
     const path = `/api/v1/series?${range}&step=60`;
-    // A repeat of the trace was sent as well, and each row counts; rollups are filled behind the spans.
+    // A repeat of the trace was sent as well, and is no request; rollups are filled behind the spans.
     const requestCount = async () => (await get<SeriesResponse>(server, path)).series[0]?.requestCount;
-    await expect.poll(requestCount).toEqual([2, 0]);
+    await expect.poll(requestCount).toEqual([1, 0]);
     const answer = await get<SeriesResponse>(server, path);
     expect(answer).toMatchObject({ fromUnixNano: '1699999980000000000', stepSeconds: 60, points: 2, truncated: false });
-    expect(answer.series).toMatchObject([{ service: 'shop', requestCount: [2, 0], p99Ns: [expect.any(String), null] }]);
+    expect(answer.series).toMatchObject([{ service: 'shop', requestCount: [1, 0], p99Ns: [expect.any(String), null] }]);
     const byOperation = await get<SeriesResponse>(server, `/api/v1/series?${range}&step=60&groupBy=operation`);
-    expect(byOperation.series).toMatchObject([{ service: 'shop', requestCount: [2, 0] }]);
+    expect(byOperation.series).toMatchObject([{ service: 'shop', requestCount: [1, 0] }]);
     expect((await get<SeriesResponse>(server, `/api/v1/series?${range}`)).stepSeconds).toBe(1);
     for (const wrong of ['from=2&to=1', `${range}&step=0`, 'from=1&to=1700000000&step=1', `${range}&groupBy=kind`]) {
       expect([wrong, await statusOf(server, `/api/v1/series?${wrong}`)]).toEqual([wrong, 400]);
@@ -200,8 +204,10 @@ describe('a collector with the embedded store', () => {
   });
 
   it('completes keys and values of attributes', async () => {
-    const { attributes } = await get<AttributesResponse>(server, '/api/v1/attributes?prefix=service.');
-    expect(attributes.map(({ key }) => key)).toContain('service.name');
+    // They are counted by a job, behind the spans.
+    const keys = async (): Promise<string[]> =>
+      (await get<AttributesResponse>(server, '/api/v1/attributes?prefix=service.')).attributes.map(({ key }) => key);
+    await expect.poll(keys).toContain('service.name');
     expect(await get(server, '/api/v1/attributes/service.name/values')).toEqual({
       values: [
         { value: 'bank', estimatedSpanCount: expect.any(Number) as number },
@@ -226,6 +232,9 @@ describe('a collector with the embedded store', () => {
       'tag=service.name=shop',
       'from=1700000000000000001&to=1700000000000000001',
       'from=2023-11-14&to=1700000001',
+      // It lasts 250 ms.
+      'from=1700000000000000002',
+      'from=1700000000250000001',
     ];
     expect(await Promise.all(holding.map(found))).toEqual(holding.map(() => 1));
     const failing = [
@@ -235,7 +244,7 @@ describe('a collector with the embedded store', () => {
       'maxDurationMs=249.999999',
       'tag=ratio=0.10',
       'tag=why=batch',
-      'from=1700000000000000002',
+      'from=1700000000250000002',
       'to=1700000000000000000',
       `service=${encodeURIComponent("shop' OR '1'='1")}`,
     ];
@@ -261,9 +270,38 @@ describe('a collector with the embedded store', () => {
     }
   });
 
+  it('reads a trace id in whatever form somebody has it', async () => {
+    const uuid = TRACE_ID.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const forms = [
+      TRACE_ID.toUpperCase(),
+      `0x${TRACE_ID}`,
+      uuid,
+      `1-${TRACE_ID.slice(0, 8)}-${TRACE_ID.slice(8)}`,
+      encodeURIComponent(` ${TRACE_ID} `),
+      `00-${TRACE_ID}-00f067aa0ba902b7-01`,
+    ];
+    for (const form of forms) {
+      for (const path of ['', '/story', '/sampling']) {
+        expect([form, path, await statusOf(server, `/api/v1/traces/${form}${path}`)]).toEqual([form, path, 200]);
+      }
+    }
+    const { headlines } = await get<HeadlinesResponse>(server, `/api/v1/headlines?ids=${uuid},0x${TRACE_ID}`);
+    expect(Object.keys(headlines)).toEqual([TRACE_ID]);
+    // One of 64 bits is filled with zeros: it is understood, and not stored.
+    expect(await statusOf(server, '/api/v1/traces/7ed1c2c0305b3522')).toBe(404);
+  });
+
   it('answers every path that its OpenAPI description names', async () => {
     interface Description {
-      readonly paths: Record<string, { get: { parameters: { name: string; required: boolean; in: string }[] } }>;
+      readonly paths: Record<
+        string,
+        {
+          get: {
+            parameters: { name: string; required: boolean; in: string }[];
+            responses: { 200: { content: Record<string, { schema?: JsonSchema }> } };
+          };
+        }
+      >;
     }
     const { paths } = await get<Description>(server, '/api/v1/openapi.json');
     expect(Object.keys(paths)).toEqual([
@@ -279,23 +317,31 @@ describe('a collector with the embedded store', () => {
       '/api/v1/traces/{traceId}/story',
       '/api/v1/traces/{traceId}/sampling',
       '/api/v1/sampling',
+      '/api/v1/sampling/settings',
       '/api/v1/system',
       '/healthz',
       '/readyz',
       '/metrics',
       '/api/v1/openapi.json',
     ]);
+    const undescribed: string[] = [];
     for (const [path, { get: operation }] of Object.entries(paths)) {
       const required = operation.parameters.filter((parameter) => parameter.required && parameter.in === 'query');
       const query = required.map(({ name }) => `${name}=${TRACE_ID}`).join('&');
       const url = `${path.replace('{traceId}', TRACE_ID).replace('{service}', 'shop')}?${query}`;
       expect([url, await statusOf(server, url)]).toEqual([url, 200]);
+      const { schema } = operation.responses[200].content['application/json'] ?? {};
+      const answer = schema === undefined ? null : await get(server, url);
+      expect([url, schema === undefined ? [] : unlike(answer, schema)]).toEqual([url, []]);
+      if (schema === undefined) undescribed.push(path);
     }
+    // OpenAPI has a schema of its own.
+    expect(undescribed).toEqual(['/metrics', '/api/v1/openapi.json']);
   });
 
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
-    const changed = await fetch(`${server.otlpHttpUrl}/v1/sampling/settings`, {
+    const changed = await fetch(`${server.uiUrl}/api/v1/sampling/settings`, {
       method: 'PUT',
       body: JSON.stringify(settings),
     });
@@ -337,7 +383,9 @@ describe('a collector with the embedded store', () => {
       decisions: [{ service: 'shop', reason: null }],
     });
 
-    const system = await get<SystemResponse>(server, '/api/v1/system');
+    const systemNow = (): Promise<SystemResponse> => get<SystemResponse>(server, '/api/v1/system');
+    await expect.poll(async () => (await systemNow()).store.spanCount).toBe(2);
+    const system = await systemNow();
     expect(system).toMatchObject({
       store: { kind: 'embedded', state: 'ready', firstDay: '2023-11-14', lastDay: '2023-11-14' },
       ingest: { acceptedSpans: system.store.spanCount, refusedSpans: [] },

@@ -7,12 +7,13 @@ import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
-import { samplingRoute } from './api/sampling-route.ts';
+import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
 import { StaticUi } from './api/static-ui.ts';
 import { systemRoute } from './api/system-route.ts';
 import type { Config } from './config/config.ts';
 import { isLoopback, ownHostNames } from './config/config.ts';
 import { LIMIT_SETTINGS } from './config/limits.ts';
+import { storeUrls } from './config/store-urls.ts';
 import { ExactCounts } from './counts/exact-counts.ts';
 import { ArrivalClock } from './ingest/arrival-clock.ts';
 import { FreshSpans } from './ingest/fresh-spans.ts';
@@ -26,6 +27,8 @@ import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
+import { Decompressor } from './receivers/decompressor.ts';
+import { OtherSignals } from './receivers/other-signals.ts';
 import { OtlpGrpcReceiver } from './receivers/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
@@ -40,7 +43,7 @@ import { HELD_BY_DIRECTORY, loadsUnderLease, registerLease, StoreLease } from '.
 import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
-import { SpanVisibility, type Batch } from './storage/span-visibility.ts';
+import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
 import { StoreDamage } from './storage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
@@ -110,6 +113,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     collectDefaultMetrics({ register: registry });
     new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
     const { limits } = config;
+    const urls = storeUrls(config);
     const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
@@ -141,12 +145,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         spool,
         arrivals,
         registry,
+        log,
         limits: limits.ingest,
         rollupLimits: limits.rollups,
         retentionDays,
         present: () => time.present,
       }),
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
+      decompressor: new Decompressor({ registry, limits: limits.receivers }),
+      otherSignals: new OtherSignals({ log, registry }),
       log,
       registry,
     };
@@ -170,7 +177,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
-    stops.sampling = () => Promise.resolve(sampling.close());
+    stops.sampling = () => sampling.close();
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
       routes: sampling.routes,
@@ -183,7 +190,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     stops.otlpHttp = () => otlpHttp.close();
     const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
-    stops.otlpGrpc = () => otlpGrpc.close();
+    stops.otlpGrpc = () => otlpGrpc.close().then(() => receiving.decompressor.close());
 
     const storeCheck = {
       noted: new NotedId(join(dataDirectory.path, 'store-id')),
@@ -209,7 +216,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       repairedPath: join(dataDirectory.path, 'repaired-parts'),
     });
     const engine =
-      config.store === 'embedded'
+      urls === 'embedded'
         ? new EmbeddedEngine({
             directory: dataDirectory.storePath,
             log,
@@ -223,15 +230,16 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             ...(options.engineProcessPath !== undefined && { processPath: options.engineProcessPath }),
           })
         : new ClusterEngine({
-            urls: config.store,
+            urls,
             log,
             registry,
             limits: limits.cluster,
             lease: storeLease,
             check: new StoreCheck(storeCheck),
           });
-    const isOwnStore = config.store === 'embedded';
+    const isOwnStore = urls === 'embedded';
     const writable = loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease);
+    let loader: Loader | null = null;
     let isOpen = false;
     const asked = answersWhenOpen(isOwnStore ? damage.forQuestions(engine) : engine, () => isOpen);
     const query = { engine: asked, limits: limits.query, visibility };
@@ -251,7 +259,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       readiness({
         engine: isOpen || engine.state.kind !== 'ready' ? engine.state : { kind: 'starting' },
         spool: spool.status,
+        loader: loader?.status ?? null,
         counts: counts.status,
+        countsLoader: counts.loaderStatus,
         lostLease: lease.lostBecause,
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
@@ -263,7 +273,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
       retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
-      registry,
+      ingest: () => receiving.ingest.status,
+      limitsReached: () => limitCounter.hits(),
       engineState: () => engine.state,
       spool: () => spool.status,
       readiness: collectorReadiness,
@@ -281,13 +292,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
       samplingRoute(sampling.told, Date.now),
+      ...samplingSettingsRoutes(sampling.told, limits.sampling.settingsBytesMax),
       systemRoute((signal) => system.answer(signal)),
       ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
-      routes: [...routes, openApiRoute(routes, VERSION)],
-      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url))),
+      routes: [...routes, openApiRoute(routes, VERSION, config.basePath)],
+      ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
       hostNames,
+      basePath: config.basePath,
       log,
       registry,
       limits: limits.http,
@@ -335,24 +348,28 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         await fresh.start();
       }
       stops.fresh = async () => fresh?.close();
-      const loader = new Loader({
+      const started = new Loader({
         spool,
         engine: writable,
         log,
         registry,
         limits: limits.loader,
-        onStored: (segment) => {
-          visibility.stored(storedBatch(segment));
+        onStored: async (segment) => {
+          const batch = storedBatch(segment);
+          // One that was rejected and comes again arrived before what has been counted since.
+          if (batch.arrivals.last <= visibility.countedUntil) await rollups.recount(batch.arrivals);
+          else visibility.stored(batch);
           fresh?.stored(segment);
           arrivals.remember(segment.arrivals?.last ?? 0);
           rollups.notice();
         },
       });
       isOpen = true;
-      loader.start();
+      loader = started;
+      started.start();
       counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
-      stops.loader = () => Promise.all([loader.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
+      stops.loader = () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
       retention.start();
       stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
       log.info({ dataDirectory: config.dataDirectory }, 'ready');
@@ -362,7 +379,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     ready.catch(() => {});
 
     return {
-      uiUrl: urlOf(config.host, uiAddress),
+      uiUrl: urlOf(config.host, uiAddress) + config.basePath,
       otlpHttpUrl: urlOf(config.host, otlpHttpAddress),
       otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
       ready,
@@ -375,7 +392,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
 }
 
 /** A segment of a version without arrivals gets the time at which it is stored. */
-function storedBatch({ arrivals, seconds, rows }: Segment): Batch {
+function storedBatch({ arrivals, seconds, rows }: Segment): Batch & { readonly arrivals: ArrivalRange } {
   return { arrivals: arrivals ?? { first: 0, last: Date.now() * 1_000 }, seconds, rows };
 }
 

@@ -1,6 +1,6 @@
 import type { SystemIngest, SystemResponse } from '@throughline/trace';
-import type { Counter, Registry } from 'prom-client';
 import type { Readiness } from './api/health-routes.ts';
+import type { IngestStatus } from './ingest/ingest.ts';
 import type { SpoolStatus } from './ingest/spool.ts';
 import type { StoreFacts } from './query/store-facts.ts';
 import type { EngineState } from './storage/engine.ts';
@@ -9,7 +9,8 @@ export interface SystemOptions {
   readonly version: string;
   readonly storeKind: 'embedded' | 'clickhouse';
   readonly retention: SystemResponse['retention'];
-  readonly registry: Registry;
+  readonly ingest: () => Pick<IngestStatus, 'acceptedSpans' | 'rejectedSpans'>;
+  readonly limitsReached: () => Promise<SystemResponse['limitsReached']>;
   readonly engineState: () => EngineState;
   readonly spool: () => SpoolStatus;
   readonly readiness: () => Readiness;
@@ -24,7 +25,7 @@ const RATE_INTERVAL_MS = 5_000;
 /** Spans a second are told over so many intervals. */
 const RATE_INTERVALS = 12;
 
-/** Puts together how the collector is, out of its metrics and what its rooms say. */
+/** Puts together how the collector is, out of what its rooms say. */
 export class System {
   readonly #options: SystemOptions;
   readonly #now: () => number;
@@ -37,7 +38,7 @@ export class System {
     this.#now = options.now ?? (() => performance.now());
     this.#startedMs = this.#now();
     this.#accepted.push({ atMs: this.#startedMs, spans: 0 });
-    this.#timer = setInterval(() => void this.note(), RATE_INTERVAL_MS).unref();
+    this.#timer = setInterval(() => this.note(), RATE_INTERVAL_MS).unref();
   }
 
   close(): void {
@@ -45,64 +46,45 @@ export class System {
   }
 
   /** Notes how many spans were accepted, from which the rate follows. */
-  async note(): Promise<void> {
-    const spans = await this.#total('throughline_accepted_spans_total');
+  note(): void {
+    const { acceptedSpans: spans } = this.#options.ingest();
     this.#accepted.push({ atMs: this.#now(), spans });
     if (this.#accepted.length > RATE_INTERVALS) this.#accepted = this.#accepted.slice(-RATE_INTERVALS);
   }
 
   async answer(signal: AbortSignal): Promise<SystemResponse> {
-    const { version, storeKind, retention, engineState, readiness, storeFacts } = this.#options;
+    const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached } = this.#options;
     const { problems, warnings } = readiness();
-    const [facts, ingest, limits] = await Promise.all([
+    const [facts, limits] = await Promise.all([
       // Whoever asks how the collector is does not wait for a store that hangs.
       storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)])),
-      this.#ingest(),
-      this.#byLabel('throughline_limit_reached_total', 'limit'),
+      limitsReached(),
     ]);
     return {
       version,
       uptimeSeconds: Math.floor((this.#now() - this.#startedMs) / 1000),
       store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_ANSWER) },
-      ingest,
+      ingest: this.#ingest(),
       retention,
-      limitsReached: limits.map(([limit, times]) => ({ limit, times })),
+      limitsReached: limits,
       problems: [...problems, ...warnings].map(({ message }) => message),
     };
   }
 
-  async #ingest(): Promise<SystemIngest> {
-    const acceptedSpans = await this.#total('throughline_accepted_spans_total');
+  #ingest(): SystemIngest {
+    const { acceptedSpans, rejectedSpans } = this.#options.ingest();
     const [first = { atMs: 0, spans: 0 }] = this.#accepted;
     const seconds = Math.max(1, (this.#now() - first.atMs) / 1000);
-    const refused = await this.#byLabel('throughline_rejected_spans_total', 'reason');
     const { backlogBytes, backlogAgeMs } = this.#options.spool();
     return {
       spansPerSecond: (acceptedSpans - first.spans) / seconds,
       acceptedSpans,
-      refusedSpans: refused.map(([reason, spans]) => ({ reason, spans })),
+      refusedSpans: Array.from(rejectedSpans, ([reason, spans]) => ({ reason, spans })).toSorted(
+        (a, b) => b.spans - a.spans,
+      ),
       spoolBytes: backlogBytes,
       spoolAgeSeconds: backlogAgeMs / 1000,
     };
-  }
-
-  async #total(name: string): Promise<number> {
-    const values = await this.#values(name);
-    return values.reduce((sum, { value }) => sum + value, 0);
-  }
-
-  /** Those above 0, the largest first. */
-  async #byLabel(name: string, label: string): Promise<[string, number][]> {
-    const values = await this.#values(name);
-    return values
-      .filter(({ value }) => value > 0)
-      .map(({ labels, value }): [string, number] => [String(labels[label]), value])
-      .toSorted(([, a], [, b]) => b - a);
-  }
-
-  async #values(name: string): Promise<{ labels: Record<string, string | number | undefined>; value: number }[]> {
-    const metric = this.#options.registry.getSingleMetric(name) as Counter | undefined;
-    return metric === undefined ? [] : (await metric.get()).values;
   }
 }
 

@@ -50,11 +50,18 @@ describe('ApiClient', () => {
     expect(urls).toEqual(['/api/v1/services']);
   });
 
+  test('asks behind a prefix, and for the operation without a name', async () => {
+    const { fetch, urls } = aFetch(json({ traces: [] }));
+    await new ApiClient('/tracing/', { fetch }).traces({ operation: '' });
+    expect(urls).toEqual(['/tracing/api/v1/traces?operation=']);
+  });
+
   test.each([
     [json({ error: { code: 'trace_not_found', message: 'no trace aa' } }, 404), 'trace_not_found', 404, 'no trace aa'],
     [json({ oops: true }, 500), 'invalid_response', 500, 'without saying why'],
     [json(null, 500), 'invalid_response', 500, 'not in JSON'],
     [() => new Response('<html>', { status: 502 }), 'invalid_response', 502, 'not in JSON'],
+    [() => new Response('<html>', { status: 414 }), 'request_too_long', 414, 'shorter filters'],
     [
       () => {
         throw new TypeError('fetch failed');

@@ -53,7 +53,10 @@ export class ApiClient {
   readonly #baseUrl: string;
   readonly #fetch: typeof fetch;
 
-  /** @param baseUrl such as `http://127.0.0.1:4319`; '' in a page that the server itself has served. */
+  /**
+   * @param baseUrl such as `http://127.0.0.1:4319`, or `https://tools.example/tracing` behind a prefix; in a page that the
+   * server itself has served the prefix alone, or ''.
+   */
   constructor(baseUrl: string, options: ApiClientOptions = {}) {
     this.#baseUrl = baseUrl.replace(/\/+$/, '');
     // A browser's fetch works as a method of the window only.
@@ -148,6 +151,9 @@ export class ApiClient {
     } catch (error) {
       if (error instanceof ApiClientError) throw error;
       signal?.throwIfAborted();
+      // Such a request is refused before it is one, here or by a proxy, and in whatever form.
+      if (status === 414 || status === 431)
+        throw new ApiClientError('request_too_long', status, TOO_LONG, { cause: error });
       if (status === 0) throw new ApiClientError('unreachable', 0, `${url} cannot be reached`, { cause: error });
       throw new ApiClientError('invalid_response', status, `${url} answered ${status} and not in JSON`, {
         cause: error,
@@ -155,6 +161,9 @@ export class ApiClient {
     }
   }
 }
+
+const TOO_LONG =
+  'the question is longer than the collector, or a proxy before it, takes; ask with fewer or shorter filters';
 
 type Parameters = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 

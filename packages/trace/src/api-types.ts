@@ -250,7 +250,7 @@ export interface SampledOperation {
   readonly policy: string;
 }
 
-/** What is set in `sampling/settings.json`, or by `PUT /v1/sampling/settings`. */
+/** What is set in `sampling/settings.json`, or by `PUT /api/v1/sampling/settings`. */
 export interface SamplingSettingsView {
   /** Kept traces a second of each operation, over all processes of its service. */
   readonly tracesPerSecond: number;

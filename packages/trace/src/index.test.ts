@@ -5,9 +5,12 @@ test('the package exports these names', () => {
   expect(Object.keys(api).toSorted()).toEqual([
     'ApiClient',
     'ApiClientError',
+    'OTHER_NAME',
     'SPANS_IN_TRACE_HEADER',
     'SpanKind',
     'StatusCode',
+    'TRACE_ID_ACCEPTED',
+    'UI_PAGES',
     'attributeText',
     'criticalNs',
     'criticalPath',
@@ -15,6 +18,7 @@ test('the package exports these names', () => {
     'findAttribute',
     'formatDuration',
     'inferredDependency',
+    'parseTraceId',
     'tellStory',
     'traceFromOtlp',
   ]);

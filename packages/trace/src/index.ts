@@ -17,3 +17,5 @@ export {
   tellStory,
 } from './story.ts';
 export { type Trace, traceFromOtlp } from './trace.ts';
+export { parseTraceId, TRACE_ID_ACCEPTED } from './trace-id.ts';
+export { OTHER_NAME, UI_PAGES } from './ui-pages.ts';

@@ -1,4 +1,5 @@
 import { Link } from 'wouter';
+import { basePath } from './api/base-path.ts';
 import styles from './app-bar.module.css';
 import { OpenTrace } from './open-trace.tsx';
 import { ThemeToggle } from './theme/theme-toggle.tsx';
@@ -12,11 +13,11 @@ const pages = [
 export function AppBar() {
   return (
     <header className={styles['bar']}>
-      <a className={styles['skip']} href="#main">
+      <a className={styles['skip']} href={`${location.pathname}${location.search}#main`}>
         Skip to the content
       </a>
       <Link href="/services" className={styles['brand']} aria-label="Throughline">
-        <img src="/favicon.svg" width={22} height={22} alt="" />
+        <img src={`${basePath}/favicon.svg`} width={22} height={22} alt="" />
         <span className={styles['name']}>Throughline</span>
       </Link>
       <nav className={styles['nav']} aria-label="Pages">

@@ -1,11 +1,13 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { Redirect, Route, Switch } from 'wouter';
+import { UI_PAGES } from '@throughline/trace';
+import { Redirect, Route, Router, Switch } from 'wouter';
+import { basePath } from './api/base-path.ts';
 import { AppBar } from './app-bar.tsx';
 import { ExplorePage } from './explore/explore-page.tsx';
 import { NotFoundPage } from './not-found-page.tsx';
 import { ServicesPage } from './services/services-page.tsx';
 import { SystemPage } from './system/system-page.tsx';
-import { TracePage } from './trace/trace-page.tsx';
+import { TraceAt } from './trace-at.tsx';
 
 const queryClient = new QueryClient({
   // A collector on the same machine answers at once or is away; the pages say so and offer to ask again.
@@ -15,27 +17,29 @@ const queryClient = new QueryClient({
 export function App() {
   return (
     <QueryClientProvider client={queryClient}>
-      <AppBar />
-      <main id="main">
-        <Switch>
-          <Route path="/">
-            <Redirect to="/services" replace />
-          </Route>
-          <Route path="/services">
-            <ServicesPage />
-          </Route>
-          <Route path="/explore">
-            <ExplorePage />
-          </Route>
-          <Route path="/trace/:traceId">{({ traceId }) => <TracePage key={traceId} traceId={traceId} />}</Route>
-          <Route path="/system">
-            <SystemPage />
-          </Route>
-          <Route>
-            <NotFoundPage />
-          </Route>
-        </Switch>
-      </main>
+      <Router base={basePath}>
+        <AppBar />
+        <main id="main">
+          <Switch>
+            <Route path={UI_PAGES.home}>
+              <Redirect to={UI_PAGES.services} replace />
+            </Route>
+            <Route path={UI_PAGES.services}>
+              <ServicesPage />
+            </Route>
+            <Route path={UI_PAGES.explore}>
+              <ExplorePage />
+            </Route>
+            <Route path={UI_PAGES.trace}>{({ traceId }) => <TraceAt key={traceId} given={traceId} />}</Route>
+            <Route path={UI_PAGES.system}>
+              <SystemPage />
+            </Route>
+            <Route>
+              <NotFoundPage />
+            </Route>
+          </Switch>
+        </main>
+      </Router>
     </QueryClientProvider>
   );
 }

@@ -1,13 +1,14 @@
-import { useState, type SyntheticEvent } from 'react';
+import { useId, useState, type SyntheticEvent } from 'react';
 import { useLocation } from 'wouter';
 import styles from './open-trace.module.css';
 import { Icon } from './parts/icon.tsx';
-import { findTraceId } from './trace-id.ts';
+import { findTraceId, NO_TRACE_ID } from './trace-id.ts';
 
 /** Opens the trace whose id is pasted, whatever stands around the id. */
 export function OpenTrace() {
   const [text, setText] = useState('');
   const [wrong, setWrong] = useState(false);
+  const problemId = useId();
   const [, navigate] = useLocation();
 
   const open = (event: SyntheticEvent): void => {
@@ -29,7 +30,7 @@ export function OpenTrace() {
         aria-label="Open a trace by its id"
         aria-invalid={wrong}
         placeholder="Open a trace by its id"
-        title={wrong ? 'A trace id has 32 hexadecimal digits' : undefined}
+        aria-describedby={wrong ? problemId : undefined}
         spellCheck={false}
         autoComplete="off"
         onChange={(event) => {
@@ -37,6 +38,11 @@ export function OpenTrace() {
           setWrong(false);
         }}
       />
+      {wrong ? (
+        <p id={problemId} className={styles['problem']} role="alert">
+          {NO_TRACE_ID}
+        </p>
+      ) : null}
     </form>
   );
 }

@@ -1,9 +1,17 @@
+import { parseTraceId } from '@throughline/trace';
+
 /**
- * The trace id in what a person pastes: 32 hex digits of either case, alone, in a `traceparent` or in an address.
- * Lower case; null where there is none, or only zeros.
+ * The trace id in what a person pastes: alone in any form that `parseTraceId` reads, in the address of a trace, or 32
+ * hexadecimal digits with anything around them. Lower case; null where there is none, or only zeros.
  */
 export function findTraceId(text: string): string | null {
-  const match = /(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])/i.exec(text);
-  const traceId = match?.[0].toLowerCase() ?? null;
-  return traceId === '0'.repeat(32) ? null : traceId;
+  const alone = parseTraceId(text);
+  if (alone !== null) return alone;
+  const inAddress = /\/traces?\/([^/?#\s]+)/.exec(text)?.[1];
+  const found = inAddress ?? /(?<![0-9a-z])[0-9a-f]{32}(?![0-9a-z])/i.exec(text)?.[0] ?? '';
+  return parseTraceId(found);
 }
+
+/** What is said of a text without one. */
+export const NO_TRACE_ID =
+  'That is no trace id. Paste 32 or 16 hexadecimal digits, a UUID, an id of X-Ray, a traceparent or a link.';

@@ -5,6 +5,7 @@ import { json } from './answer.ts';
 import { anyText, integer, time } from './parameters.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { attributesSchema, attributeValuesSchema } from './schemas.ts';
 
 const COMPLETIONS_DEFAULT = 100;
 const COMPLETIONS_MAX = 10_000;
@@ -25,7 +26,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
         'some of the spans, and keys of more than 256 bytes are left out',
       parameters,
-      answers: { description: '{attributes: [{key, estimatedSpanCount}]}' },
+      answers: { description: 'Keys, the most frequent first', schema: attributesSchema.json },
       asksStore: true,
       answer: async ({ query: { prefix, from, to, limit }, signal }) => {
         const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
@@ -40,7 +41,10 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are left out',
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
-      answers: { description: '{values: [{value, estimatedSpanCount}]}; none for a key that is not known' },
+      answers: {
+        description: 'Values, the most frequent first; none for a key that is not known',
+        schema: attributeValuesSchema.json,
+      },
       asksStore: true,
       answer: async ({ path: { key = '' }, query: { prefix, from, to, limit }, signal }) => {
         const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };

@@ -1,5 +1,5 @@
+import { parseTraceId } from '@throughline/trace';
 import type { TracePosition } from '../query/search.ts';
-import { parseTraceId } from './parameters.ts';
 
 /** A position in the order of search as opaque text that needs no escaping in a URL. */
 export function encodeCursor({ startTimeUnixNano, traceId }: TracePosition): string {
@@ -12,6 +12,6 @@ export function decodeCursor(cursor: string): TracePosition | undefined {
   const parts = /^(\d{1,19}):([0-9a-f]{32})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1'));
   const startTimeUnixNano = BigInt(parts?.[1] ?? -1);
   const traceId = parseTraceId(parts?.[2] ?? '');
-  if (traceId === undefined || startTimeUnixNano >= 2n ** 63n) return undefined;
+  if (traceId === null || startTimeUnixNano >= 2n ** 63n) return undefined;
   return { startTimeUnixNano, traceId };
 }

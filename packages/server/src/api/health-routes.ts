@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import { json } from './answer.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { aliveSchema, readySchema } from './schemas.ts';
 
 /** Whether spans can be taken in and questions answered, and what is wrong. */
 export interface Readiness {
@@ -28,16 +29,18 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
     route({
       path: '/healthz',
       summary: 'Answers while the process is alive',
-      answers: { description: '{status: "alive"}' },
+      answers: { description: 'The process is alive', schema: aliveSchema.json },
       asksStore: false,
+      isForProbes: true,
       answer: () => json({ status: 'alive' }),
     }),
     route({
       path: '/readyz',
       summary: 'Whether spans can be taken in and questions answered, and what is wrong',
-      answers: { description: '{ready: true, problems: [], warnings: [{code, message}]}' },
-      problems: { 503: '{ready: false, problems: [{code, message}], warnings: […]}' },
+      answers: { description: 'Ready; warnings want attention', schema: readySchema.json },
+      problems: { 503: 'Not ready: the same, with what is wrong as problems' },
       asksStore: false,
+      isForProbes: true,
       answer: () => {
         const { problems, warnings } = readiness();
         const ready = problems.length === 0;
@@ -49,6 +52,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       summary: 'Metrics in the Prometheus text format',
       answers: { description: 'Metrics', contentType: 'text/plain' },
       asksStore: false,
+      isForProbes: true,
       // prom-client writes what the format calls NaN in its own way.
       answer: async () => {
         const body = (await registry.metrics()).replace(/ Nan$/gm, ' NaN');

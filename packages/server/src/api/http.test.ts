@@ -1,8 +1,13 @@
 import { once } from 'node:events';
-import type { IncomingHttpHeaders } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -29,6 +34,7 @@ interface Running {
 interface Asked {
   readonly method?: string;
   readonly headers?: Record<string, string>;
+  readonly body?: string;
 }
 
 interface Answered {
@@ -37,23 +43,33 @@ interface Answered {
   readonly body: string;
 }
 
-async function serve(routes: readonly Route[], limits: Partial<ApiLimits> = {}): Promise<Running> {
+async function serve(
+  routes: readonly Route[],
+  limits: Partial<ApiLimits> = {},
+  { ui = new StaticUi(new Map()), basePath = '' }: { ui?: StaticUi; basePath?: string } = {},
+): Promise<Running> {
   const registry = new Registry();
   const log = pino({ level: 'silent' });
-  const api = new ApiServer({ routes, ui: new StaticUi(new Map()), hostNames: ['box'], log, registry, limits });
+  const api = new ApiServer({ routes, ui, basePath, hostNames: ['box'], log, registry, limits });
   const { port } = await api.start('127.0.0.1', 0);
   stops.push(() => api.close(0));
   return { port, registry, get: (path, options) => ask(port, path, options) };
 }
 
 /** Plain requests: fetch would correct the path and the Host header. */
-async function ask(port: number, path: string, { method = 'GET', headers = {} }: Asked = {}): Promise<Answered> {
+async function ask(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {}, body: sentBody }: Asked = {},
+): Promise<Answered> {
   const sent = request({ port, host: '127.0.0.1', path, method, headers, agent: false });
-  sent.end();
-  const [response] = await once(sent, 'response');
-  let body = '';
-  for await (const chunk of response.setEncoding('utf8')) body += chunk;
-  return { status: response.statusCode, headers: response.headers, body };
+  sent.end(sentBody);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const bytes = await buffer(response);
+  const coding = response.headers['content-encoding'];
+  const decoded = coding === 'gzip' ? gunzipSync(bytes) : coding === 'br' ? brotliDecompressSync(bytes) : bytes;
+  const body = decoded.toString('utf8');
+  return { status: response.statusCode ?? 0, headers: response.headers, body };
 }
 
 /** Answers in so many pieces of 64 KiB. */
@@ -173,6 +189,141 @@ describe('ApiServer', () => {
     }
   });
 
+  it('answers programs that name a service of their network, or no host at all, and not names that could be owned', async () => {
+    const { port, get } = await serve([aRoute('/api/v1/x', () => 1)]);
+    expect((await get('/api/v1/x', { headers: { host: 'throughline:4319' } })).status).toBe(200);
+    expect(await plainly(port, 'GET /api/v1/x HTTP/1.0\r\n\r\n')).toMatch(/^HTTP\/1.1 200 /);
+    const browser = { host: 'throughline:4319', 'sec-fetch-site': 'none' };
+    const refused = await get('/api/v1/x', { headers: browser });
+    expect(refused.status).toBe(403);
+    expect(refused.body).toContain('--allowed-hosts');
+  });
+
+  it('answers probes and scrapers whatever they call it', async () => {
+    const { port, get } = await serve(healthRoutes({ registry: new Registry(), readiness: nothing }));
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      expect(await plainly(port, `GET ${path} HTTP/1.0\r\n\r\n`)).toMatch(/^HTTP\/1.1 200 /);
+      for (const host of ['throughline.tracing.svc.cluster.local:4319', 'traces.example.com', 'throughline']) {
+        expect([path, host, (await get(path, { headers: { host } })).status]).toEqual([path, host, 200]);
+      }
+      expect((await get(path, { headers: { host: 'localhost', origin: 'https://evil.example' } })).status).toBe(403);
+    }
+  });
+
+  it('takes a body where a route has one, from programs and its own pages alone', async () => {
+    const put = route({
+      method: 'PUT',
+      path: '/api/v1/things',
+      summary: 'Takes a thing',
+      answers: { description: 'the thing' },
+      bodyLimit: { bytesMax: 100, key: 'things.bytesMax' },
+      asksStore: false,
+      answer: ({ body }) => json(Buffer.from(body).toString()),
+    });
+    const { get, registry } = await serve([aRoute('/api/v1/things', () => 'got'), put]);
+    const change = (headers: Record<string, string>, body = 'thing') =>
+      get('/api/v1/things', { method: 'PUT', body, headers: { host: 'localhost', ...headers } });
+    expect(await change({})).toMatchObject({ status: 200, body: '"thing"\n' });
+    expect((await get('/api/v1/things')).body).toBe('"got"\n');
+    expect(await get('/api/v1/things', { method: 'POST' })).toMatchObject({
+      status: 405,
+      headers: { allow: 'GET, HEAD, PUT' },
+    });
+    expect(codeOf(await change({}, 'x'.repeat(101)))).toBe('body_too_large');
+    expect(codeOf(await change({ 'transfer-encoding': 'chunked' }, 'x'.repeat(200_000)))).toBe('body_too_large');
+    expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="things.bytesMax"} 2');
+    // As curl asks before it sends a body that is not small.
+    expect(await change({ expect: '100-continue' })).toMatchObject({ status: 200, body: '"thing"\n' });
+    expect((await get('/api/v1/things', { headers: { expect: '100-continue' } })).status).toBe(200);
+    expect(codeOf(await change({ 'content-encoding': 'gzip' }))).toBe('unsupported_encoding');
+    for (const site of ['cross-site', 'same-site']) {
+      expect((await change({ 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate' })).status).toBe(403);
+    }
+    expect((await change({ 'sec-fetch-site': 'same-origin' })).status).toBe(200);
+  });
+
+  it('is found behind a prefix, whether a proxy takes it off or leaves it on', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'throughline-ui-'));
+    stops.push(() => rm(directory, { recursive: true }));
+    await writeFile(join(directory, 'index.html'), '<base href="/" />');
+    for (const basePath of ['/tracing', '/a/b', '/trace', '/api']) {
+      const ui = await StaticUi.read(directory, basePath);
+      const { get } = await serve([aRoute('/api/v1/x', () => 'x')], {}, { ui, basePath });
+      for (const prefix of ['', basePath]) {
+        expect([prefix, (await get(`${prefix}/api/v1/x`)).body]).toEqual([prefix, '"x"\n']);
+        expect([prefix, (await get(`${prefix}/trace/abc`)).body]).toEqual([prefix, `<base href="${basePath}/" />`]);
+        expect([prefix, (await get(`${prefix}/services`)).status]).toEqual([prefix, 200]);
+        expect([prefix, (await get(prefix)).status]).toEqual([prefix, 200]);
+        expect([prefix, (await get(`${prefix}/nothing/here`)).status]).toEqual([prefix, 404]);
+      }
+    }
+    expect((await (await serve([aRoute('/x', () => 1)], {}, { basePath: '/tracing' })).get('/tracingx')).status).toBe(
+      404,
+    );
+  });
+
+  it('compresses an answer in the coding that its client takes, and no small one', async () => {
+    const text = 'span '.repeat(1_000);
+    const { get } = await serve([aRoute('/large', () => text), aRoute('/small', () => 'x')]);
+    const asked = async (path: string, accept: string) => get(path, { headers: { 'accept-encoding': accept } });
+    for (const [accept, coding] of [
+      ['gzip, deflate, br, zstd', 'gzip'],
+      ['br', 'br'],
+      ['identity', undefined],
+    ] as const) {
+      const { headers, body } = await asked('/large', accept);
+      expect([headers['content-encoding'], headers['vary'], JSON.parse(body)]).toEqual([
+        coding,
+        'Accept-Encoding',
+        text,
+      ]);
+      expect(Number(headers['content-length']) < 500).toBe(coding !== undefined);
+    }
+    expect((await asked('/small', 'gzip')).headers).not.toHaveProperty('content-encoding');
+  });
+
+  it('sends an answer in pieces as they come, compressed as well', async () => {
+    const seen = { enough: false };
+    const pieces = function* () {
+      yield 'x'.repeat(65_536);
+      yield 'y'.repeat(65_536);
+      // Whoever reads has the first pieces by now, or never comes here.
+      while (!seen.enough) yield 'z'.repeat(65_536);
+    };
+    const endless = {
+      ...aRoute('/pieces', () => ({})),
+      handle: () => ({ status: 200, contentType: 'text/plain', body: { [Symbol.iterator]: pieces } }),
+    };
+    const { port } = await serve([endless]);
+    const sent = request({
+      port,
+      host: '127.0.0.1',
+      path: '/pieces',
+      headers: { 'accept-encoding': 'gzip' },
+      agent: false,
+    });
+    sent.end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(response.headers).toMatchObject({ 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' });
+    let read = '';
+    for await (const chunk of response.pipe(createGunzip()).setEncoding('utf8')) {
+      read += chunk;
+      if (read.length > 3 * 65_536) seen.enough = true;
+    }
+    expect(read.replace(/(.)\1*/g, '$1')).toBe('xyz');
+  });
+
+  it('has a page for a person whose address is too long, and JSON for a program', async () => {
+    const { registry, get } = await serve([aRoute('/api/v1/x', () => 1)], { headerBytesMax: 4_096 });
+    const long = `?tag=${'x'.repeat(5_000)}`;
+    const page = await get(`/explore${long}`, { headers: { accept: 'text/html,*/*' } });
+    expect(page).toMatchObject({ status: 431, headers: { 'content-type': 'text/html; charset=utf-8' } });
+    expect(page.body).toContain('shorter filters');
+    expect(codeOf(await get(`/api/v1/x${long}`))).toBe('request_too_long');
+    expect(codeOf(await get(`/api/v1/x?tag=${'x'.repeat(50_000)}`))).toBe('not_http');
+    expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="http.headerBytesMax"} 3');
+  });
+
   it('forbids everything to the page that it does not need', async () => {
     const { get } = await serve([aRoute('/api/v1/x', () => 1)]);
     const { headers } = await get('/api/v1/x');
@@ -183,13 +334,15 @@ describe('ApiServer', () => {
 
   it('answers what became of the store: 503 with Retry-After, 504, and 500 that gives nothing away', async () => {
     const { get } = await serve([
-      failing('/away', new EngineError('unavailable', 'the engine is down')),
+      failing('/away', new EngineError('unavailable', 'http://ann:s3cret@store is away')),
       failing('/late', new EngineError('timeout', 'too slow')),
       failing('/refused', new EngineError('refused', 'secret SQL')),
       failing('/bug', new TypeError('secret detail')),
     ]);
     expect(await get('/away')).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
-    expect(codeOf(await get('/away'))).toBe('store_unavailable');
+    expect(JSON.parse((await get('/away')).body)).toEqual({
+      error: { code: 'store_unavailable', message: 'http://ann:***@store is away' },
+    });
     expect(await get('/late')).toMatchObject({ status: 504 });
     for (const path of ['/refused', '/bug']) {
       const answer = await get(path);
@@ -283,6 +436,13 @@ describe('ApiServer', () => {
     expect((await get('/metrics')).headers['content-type']).toContain('text/plain');
   });
 });
+
+/** What a client of the oldest kind reads. */
+async function plainly(port: number, head: string): Promise<string> {
+  const client = connect(port, '127.0.0.1');
+  client.write(head);
+  return (await buffer(client)).toString('latin1');
+}
 
 const nothing = () => ({ problems: [], warnings: [] });
 

@@ -1,53 +1,50 @@
 import { once, setMaxListeners } from 'node:events';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
-import { isOwnHost, isOwnOrigin } from '../host-check.ts';
 import { LimitCounter } from '../limit-counter.ts';
-import { EngineError } from '../query/rows.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
+import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
+import { errorPage } from './error-page.ts';
 import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
 import { Problem } from './problem.ts';
+import { readBody } from './request-body.ts';
 import type { Route, RouteMatch } from './route.ts';
-import { matchRoute } from './route.ts';
+import { matchRoutes } from './route.ts';
+import { send } from './send.ts';
 import type { StaticUi } from './static-ui.ts';
+import { refuseStrangeHost, refuseStrangePage } from './strangers.ts';
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
   readonly ui: StaticUi;
   /** Host names besides the loopback's under which browsers may reach us, in lower case. */
   readonly hostNames: readonly string[];
+  /** The prefix that browsers see, such as `/tracing`; '' for none. */
+  readonly basePath?: string;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ApiLimits>;
 }
 
-/** Headers of every answer. The UI loads nothing from elsewhere, is framed by nobody and runs no inline script. */
-const COMMON_HEADERS = {
-  'Content-Security-Policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
-    "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'X-Content-Type-Options': 'nosniff',
-  'X-Frame-Options': 'DENY',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-};
+/**
+ * Node reads as many times the bytes of line and headers that we take: what is over our limit still is a request, so that a
+ * person who opened such an address gets a page that says so.
+ */
+const HEADERS_READ = 2;
 
-/** Pieces of an answer are joined up to about this size before they are sent. */
-const CHUNK_CHARACTERS = 65_536;
-
-/** Answers GET and HEAD: the API's routes, and the UI beside them. */
+/** Answers the API's routes, and the UI beside them, with and without the prefix that a proxy may leave or take off. */
 export class ApiServer {
   readonly #routes: readonly Route[];
   readonly #ui: StaticUi;
   readonly #hostNames: ReadonlySet<string>;
+  readonly #basePath: string;
   readonly #log: Logger;
   readonly #limits: ApiLimits;
   readonly #turns: Turns;
@@ -56,10 +53,11 @@ export class ApiServer {
   #streaming = 0;
   readonly #server: Server;
 
-  constructor({ routes, ui, hostNames, log, registry, limits }: ApiServerOptions) {
+  constructor({ routes, ui, hostNames, basePath = '', log, registry, limits }: ApiServerOptions) {
     this.#routes = routes;
     this.#ui = ui;
     this.#hostNames = new Set(hostNames);
+    this.#basePath = basePath;
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
@@ -68,9 +66,18 @@ export class ApiServer {
     this.#metrics = new ApiMetrics(registry, this.#turns);
     this.#limitCounter = new LimitCounter(registry);
     this.#server = createServer(
-      { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, maxHeaderSize: headerBytesMax },
+      {
+        requestTimeout: requestTimeoutMs,
+        headersTimeout: requestTimeoutMs,
+        maxHeaderSize: headerBytesMax * HEADERS_READ,
+      },
       (request, response) => void this.#serve(request, response),
     );
+    // As curl asks before it sends a body that is not small.
+    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      response.writeContinue();
+      void this.#serve(request, response);
+    });
     this.#server.maxConnections = connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
     answerClientErrors(this.#server, {
@@ -107,8 +114,6 @@ export class ApiServer {
   /** Never rejects: whatever goes wrong becomes an answer or a closed connection. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedMs = performance.now();
-    // No route reads a body; one that was sent is let run out within the request's time.
-    request.resume();
     const left = new AbortController();
     response.once('close', () => {
       if (!response.writableFinished) left.abort(new ClientLeft());
@@ -118,9 +123,11 @@ export class ApiServer {
       const answer = await this.#answer(request, left.signal, (path) => (label = path));
       await this.#send(response, answer, left.signal);
     } catch (error) {
+      const reason: unknown = left.signal.aborted ? left.signal.reason : error;
       if (response.headersSent) response.destroy();
-      else await send(response, this.#problem(error), left.signal).catch(() => response.destroy());
+      else await send(response, this.#problem(reason, request), left.signal).catch(() => response.destroy());
     }
+    request.resume();
     this.#metrics.observe(label, response.statusCode, performance.now() - startedMs);
   }
 
@@ -153,91 +160,106 @@ export class ApiServer {
   }
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
-    if (!isOwnHost(request.headers.host, this.#hostNames)) {
-      const shown = JSON.stringify(request.headers.host ?? '');
-      throw new Problem(403, 'host_not_allowed', `Host ${shown} is not a name of this server`);
-    }
-    const { origin } = request.headers;
-    // A page elsewhere could not read the answer, but could have the store work for it. A link from there may be followed.
-    const { 'sec-fetch-site': site, 'sec-fetch-mode': mode } = request.headers;
-    const isForeign = origin !== undefined && !isOwnOrigin(origin, this.#hostNames);
-    if (isForeign || (site === 'cross-site' && mode !== 'navigate')) {
-      throw new Problem(403, 'origin_not_allowed', 'pages from elsewhere may not ask this server');
-    }
+    const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');
-    const match = matchRoute(this.#routes, pathname);
-    if (match !== null) {
-      label(match.route.path);
-      checkMethod(request.method);
-      return this.#ask(match, searchParams, left);
-    }
-    const asksForPage = !pathname.startsWith('/api/') && (request.headers.accept ?? '').includes('text/html');
-    const page =
-      this.#ui.answer(pathname, request.headers['if-none-match']) ?? (asksForPage ? this.#ui.notFound() : null);
-    if (page === null) throw new Problem(404, 'not_found', `nothing is at ${shorten(pathname)}`);
+    const { matches, page } = await this.#resolve(pathname, headers);
+    const asked = method === 'HEAD' ? 'GET' : method;
+    const match = matches.find(({ route }) => route.method === asked);
+    // A body that no route reads is let run out within the request's time.
+    if (match === undefined || match.route.bodyLimit === null) request.resume();
+    if (matches[0] !== undefined) label(matches[0].route.path);
+    else if (page !== null) label('ui');
+    if (match?.route.isForProbes !== true) refuseStrangeHost(headers, this.#hostNames);
+    refuseStrangePage(headers, this.#hostNames, asked !== 'GET');
+    this.#checkHeaderBytes(request);
+    if (match !== undefined) return this.#ask(match, searchParams, request, left);
+    if (matches.length > 0) throw notAllowed(method, matches);
+    if (page !== null && asked !== 'GET') throw notAllowed(method, []);
+    const answer = page ?? (isForPerson(request) ? this.#ui.notFound() : null);
+    if (answer === null) throw new Problem(404, 'not_found', `nothing is at ${shorten(pathname)}`);
     label('ui');
-    checkMethod(request.method);
-    return page;
+    return answer;
   }
 
-  async #ask({ route, path }: RouteMatch, query: URLSearchParams, left: AbortSignal): Promise<Answer> {
-    if (!route.asksStore) return route.handle(path, query, left);
+  /** What is at a path: behind the prefix, where a proxy left it on, or as it is, where it was taken off. */
+  async #resolve(
+    pathname: string,
+    { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding }: IncomingHttpHeaders,
+  ): Promise<{ matches: readonly RouteMatch[]; page: Answer | null }> {
+    for (const path of withoutBase(pathname, this.#basePath)) {
+      const matches = matchRoutes(this.#routes, path);
+      const page = matches.length > 0 ? null : await this.#ui.answer(path, { ifNoneMatch, acceptEncoding });
+      if (matches.length > 0 || page !== null) return { matches, page };
+    }
+    return { matches: [], page: null };
+  }
+
+  #checkHeaderBytes({ url = '', rawHeaders }: IncomingMessage): void {
+    const { headerBytesMax } = this.#limits;
+    const bytes = rawHeaders.reduce((sum, part) => sum + part.length + 2, url.length);
+    if (bytes <= headerBytesMax) return;
+    this.#limitCounter.reached('http.headerBytesMax');
+    throw new Problem(
+      431,
+      'request_too_long',
+      `the address and the headers of this request take more than ${headerBytesMax} bytes; ask with fewer or shorter filters, or raise --http-header-bytes-max`,
+    );
+  }
+
+  async #ask(
+    { route, path }: RouteMatch,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    left: AbortSignal,
+  ): Promise<Answer> {
+    const body = await this.#body(route, request);
+    if (!route.asksStore) return route.handle({ path, query, body, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
     // One question may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
-    return this.#turns.run(signal, async () => route.handle(path, query, signal));
+    return this.#turns.run(signal, async () => route.handle({ path, query, body, signal }));
   }
 
-  #problem(error: unknown): Answer {
+  async #body({ bodyLimit }: Route, request: IncomingMessage): Promise<Uint8Array> {
+    if (bodyLimit === null) return NO_BODY;
+    try {
+      return await readBody(request, bodyLimit.bytesMax);
+    } catch (error) {
+      if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(bodyLimit.key);
+      throw error;
+    }
+  }
+
+  #problem(error: unknown, request: IncomingMessage): Answer {
     if (error instanceof TurnsTakenError) this.#limitCounter.reached('http.waitingQuestionsMax');
     if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
     const problem = asProblem(error, this.#limits.retryAfterMs);
-    if (problem.status === 500) this.#log.error({ err: error }, 'a question failed');
+    if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'a question failed');
+    if (isForPerson(request)) return errorPage(problem);
     const { code, message, status, headers } = problem;
     return { ...json({ error: { code, message } }, status), headers };
   }
 }
 
-/** The client closed the connection before its answer; nobody hears the error. */
-class ClientLeft extends Error {
-  override readonly name = 'ClientLeft';
+const NO_BODY = new Uint8Array(0);
+
+function notAllowed(method: string, matches: readonly RouteMatch[]): Problem {
+  const methods = matches.map(({ route }) => route.method);
+  const accepted = [...(methods.length === 0 || methods.includes('GET') ? ['GET', 'HEAD'] : []), ...methods];
+  const distinct = [...new Set(accepted)];
+  const message = `method ${method} is not allowed here; accepted are ${distinct.join(', ')}`;
+  return new Problem(405, 'method_not_allowed', message, { Allow: distinct.join(', ') });
 }
 
-function asProblem(error: unknown, retryAfterMs: number): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
-  const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
-  if (error instanceof TurnsTakenError) {
-    return new Problem(503, 'too_many_questions', error.message, retryAfter);
-  }
-  if (isTimeout(error)) {
-    return new Problem(504, 'timeout', 'the answer took too long; ask for less, such as a shorter range of time');
-  }
-  if (error instanceof EngineError) {
-    if (error.code === 'unavailable') {
-      return new Problem(503, 'store_unavailable', error.message, retryAfter);
-    }
-    if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
-    if (error.code === 'too_large') {
-      return new Problem(
-        422,
-        'answer_too_large',
-        'the answer is too large; ask for less, such as a shorter range of time',
-      );
-    }
-  }
-  return new Problem(500, 'internal', 'the question failed; the log of the server says why');
+/** Whether the answer is looked at in a browser's window. */
+function isForPerson({ url = '', headers }: IncomingMessage): boolean {
+  return !/^[^?]*\/api\//.test(url) && (headers.accept ?? '').includes('text/html');
 }
 
-/** The signal's reason where the time for an answer is up. */
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'TimeoutError';
-}
-
-function checkMethod(method: string | undefined): void {
-  if (method === 'GET' || method === 'HEAD') return;
-  const message = `method ${method} is not allowed here; accepted are GET and HEAD`;
-  throw new Problem(405, 'method_not_allowed', message, { Allow: 'GET, HEAD' });
+function withoutBase(pathname: string, basePath: string): readonly string[] {
+  if (basePath === '') return [pathname];
+  if (pathname === basePath) return ['/', pathname];
+  return pathname.startsWith(`${basePath}/`) ? [pathname.slice(basePath.length), pathname] : [pathname];
 }
 
 function readTarget(target: string): { pathname: string; searchParams: URLSearchParams } {
@@ -248,32 +270,4 @@ function readTarget(target: string): { pathname: string; searchParams: URLSearch
 
 function shorten(path: string): string {
   return JSON.stringify(path.length <= 100 ? path : `${path.slice(0, 100)}…`);
-}
-
-async function send(response: ServerResponse, answer: Answer, left: AbortSignal): Promise<void> {
-  const { status, contentType, headers, body } = answer;
-  const whole = typeof body === 'string' || body instanceof Uint8Array;
-  response.writeHead(status, {
-    ...COMMON_HEADERS,
-    'Cache-Control': 'no-store',
-    'Content-Type': contentType,
-    // The length of a 304 would be that of the answer which it stands for.
-    ...(whole && status !== 304 && { 'Content-Length': Buffer.byteLength(body) }),
-    ...headers,
-  });
-  if (typeof body === 'string' || body instanceof Uint8Array) {
-    response.end(body);
-    return;
-  }
-  if (response.req.method !== 'HEAD') {
-    let chunk = '';
-    for (const piece of body) {
-      chunk += piece;
-      if (chunk.length < CHUNK_CHARACTERS) continue;
-      if (!response.write(chunk)) await once(response, 'drain', { signal: left });
-      chunk = '';
-    }
-    response.write(chunk);
-  }
-  response.end();
 }

@@ -26,7 +26,7 @@ export const API_LIMITS: ApiLimits = {
   answerTimeoutMs: 30_000,
   requestTimeoutMs: 15_000,
   connectionsMax: 512,
-  headerBytesMax: 16 * 1024,
+  headerBytesMax: 64 * 1024,
   streamedAnswersMax: 16,
   sendTimeoutMs: 60_000,
   closeTimeoutMs: 1_000,

@@ -5,18 +5,18 @@ import { route } from './route.ts';
 const OPENAPI_PATH = '/api/v1/openapi.json';
 
 /** The route that describes all the others and itself, written from the very definitions that answer. */
-export function openApiRoute(others: readonly Route[], version: string): Route {
+export function openApiRoute(others: readonly Route[], version: string, basePath = ''): Route {
   const self: Route = route({
     path: OPENAPI_PATH,
     summary: 'This description',
     answers: { description: 'OpenAPI 3.1' },
     asksStore: false,
-    answer: () => json(openApi([...others, self], version)),
+    answer: () => json(openApi([...others, self], version, basePath)),
   });
   return self;
 }
 
-function openApi(routes: readonly Route[], version: string) {
+function openApi(routes: readonly Route[], version: string, basePath: string) {
   return {
     openapi: '3.1.0',
     info: {
@@ -24,10 +24,11 @@ function openApi(routes: readonly Route[], version: string) {
       version,
       description:
         'Questions about stored traces. Counts are numbers; members that end in Ns or UnixNano are decimal strings. ' +
-        'Every path answers GET and HEAD.',
+        'Every path that answers GET answers HEAD as well.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    paths: Object.fromEntries(routes.map((described) => [described.path, { get: operation(described) }])),
+    servers: [{ url: basePath === '' ? '/' : basePath }],
+    paths: pathsOf(routes),
     components: {
       schemas: {
         Error: {
@@ -49,8 +50,14 @@ function openApi(routes: readonly Route[], version: string) {
   };
 }
 
-function operation({ summary, pathParameters, parameters, answers, problems, asksStore }: Route) {
-  const { contentType = 'application/json', description } = answers;
+function pathsOf(routes: readonly Route[]) {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const described of routes) (paths[described.path] ??= {})[described.method.toLowerCase()] = operation(described);
+  return paths;
+}
+
+function operation({ summary, pathParameters, parameters, answers, problems, asksStore, bodyLimit }: Route) {
+  const { contentType = 'application/json', description, schema } = answers;
   return {
     summary,
     parameters: [
@@ -70,8 +77,9 @@ function operation({ summary, pathParameters, parameters, answers, problems, ask
         ...(parameter.repeatable && { style: 'form', explode: true }),
       })),
     ],
+    ...(bodyLimit !== null && { requestBody: { required: true, content: { 'application/json': {} } } }),
     responses: {
-      200: { description, content: { [contentType]: {} } },
+      200: { description, content: { [contentType]: schema === undefined ? {} : { schema } } },
       400: problem('A parameter that is not known or not accepted'),
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
       ...(asksStore && {

@@ -1,3 +1,4 @@
+import { parseTraceId, TRACE_ID_ACCEPTED } from '@throughline/trace';
 import { Problem } from './problem.ts';
 import { parseTime, TIME_ACCEPTED } from './time-parameter.ts';
 
@@ -10,7 +11,9 @@ export interface Parameter<T> {
   /** Whether it may be given several times. */
   readonly repeatable: boolean;
   readonly required: boolean;
-  /** Reads all values given, none of them empty; undefined when a value is not accepted. */
+  /** Whether a value without a character is one. */
+  readonly mayBeEmpty: boolean;
+  /** Reads all values given; undefined when a value is not accepted. */
   read(values: readonly string[]): T | undefined;
 }
 
@@ -25,7 +28,7 @@ const REPEATED_CHARACTERS = 100;
 /**
  * Reads a query string. Throws a 400 that names the parameter, what was given and what is accepted. A parameter that the
  * route does not know is refused too: an answer to a misspelt filter would look like the answer to the filter. A value
- * that is empty counts as not given.
+ * that is empty counts as not given, unless the parameter is a name: a span may have one without a character.
  */
 export function readParameters<P extends Parameters>(parameters: P, query: URLSearchParams): ParameterValues<P> {
   for (const name of new Set(query.keys())) {
@@ -33,11 +36,8 @@ export function readParameters<P extends Parameters>(parameters: P, query: URLSe
   }
   const values: Record<string, unknown> = {};
   for (const [name, parameter] of Object.entries(parameters)) {
-    values[name] = readParameter(
-      name,
-      parameter,
-      query.getAll(name).filter((value) => value !== ''),
-    );
+    const given = query.getAll(name);
+    values[name] = readParameter(name, parameter, parameter.mayBeEmpty ? given : given.filter((text) => text !== ''));
   }
   return values as ParameterValues<P>;
 }
@@ -80,6 +80,7 @@ export function optional<T>(description: Description, parse: (text: string) => T
     ...description,
     repeatable: false,
     required: false,
+    mayBeEmpty: false,
     read: ([text]) => (text === undefined ? null : parse(text)),
   };
 }
@@ -95,6 +96,7 @@ export function repeated<T>(
     accepted: `${description.accepted}, at most ${countMax} times`,
     repeatable: true,
     required: false,
+    mayBeEmpty: false,
     read: (values) => {
       if (values.length > countMax) return undefined;
       const parsed = values.map(parse);
@@ -105,6 +107,11 @@ export function repeated<T>(
 
 export function anyText(description: string): Parameter<string | null> {
   return optional({ accepted: 'text', description, schema: { type: 'string' } }, (value) => value);
+}
+
+/** The name of something that spans name; `name=` is the empty name, and no filter is none of them. */
+export function spanName(description: string): Parameter<string | null> {
+  return { ...anyText(description), accepted: 'a name, which may be empty', mayBeEmpty: true };
 }
 
 export function oneOf<const T extends string>(values: readonly T[], description: string): Parameter<T | null> {
@@ -146,6 +153,7 @@ export function integer(
     schema: { type: 'integer', minimum: least, maximum: most, default: otherwise },
     repeatable: false,
     required: false,
+    mayBeEmpty: false,
     read: ([given]) => {
       if (given === undefined) return otherwise;
       const value = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
@@ -154,24 +162,18 @@ export function integer(
   };
 }
 
-/** 32 hex digits of either case, not all zero; answered in lower case. Undefined when it is none. */
-export function parseTraceId(given: string): string | undefined {
-  return /^(?!0{32}$)[0-9a-f]{32}$/i.test(given) ? given.toLowerCase() : undefined;
-}
-
-export const TRACE_ID_ACCEPTED = '32 hexadecimal digits that are not all zero';
-
-/** A comma-separated list of trace ids; repeats count once. */
+/** A comma-separated list of trace ids in whatever form; repeats count once. */
 export function traceIds(countMax: number, description: string): Parameter<readonly string[]> {
   return {
-    accepted: `1 to ${countMax} trace ids of ${TRACE_ID_ACCEPTED}, with commas between them`,
+    accepted: `1 to ${countMax} trace ids with commas between them, each of ${TRACE_ID_ACCEPTED}`,
     description,
     schema: { type: 'string' },
     repeatable: false,
     required: true,
+    mayBeEmpty: false,
     read: ([given = '']) => {
       const ids = given.split(',').map((id) => parseTraceId(id));
-      if (ids.includes(undefined)) return undefined;
+      if (ids.includes(null)) return undefined;
       const distinct = [...new Set(ids as string[])];
       return distinct.length <= countMax ? distinct : undefined;
     },

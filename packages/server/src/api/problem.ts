@@ -1,3 +1,5 @@
+import { withoutPasswords } from '../without-passwords.ts';
+
 /** An answer that is an error: `{error: {code, message}}` with the status. Thrown by handlers, sent by the server. */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -7,7 +9,8 @@ export class Problem extends Error {
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(status: number, code: string, message: string, headers: Readonly<Record<string, string>> = {}) {
-    super(message);
+    // What failed may name a URL, and its password with it.
+    super(withoutPasswords(message));
     this.status = status;
     this.code = code;
     this.headers = headers;

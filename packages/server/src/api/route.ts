@@ -2,35 +2,65 @@ import type { Answer } from './answer.ts';
 import type { Parameters, ParameterValues } from './parameters.ts';
 import { readParameters } from './parameters.ts';
 import { Problem } from './problem.ts';
+import type { JsonSchema } from './schema.ts';
 
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
 export interface Route {
+  /** GET answers HEAD as well. */
+  readonly method: 'GET' | 'PUT';
   /** Segments in braces are parameters: `/api/v1/traces/{traceId}`. */
   readonly path: string;
   readonly summary: string;
   readonly parameters: Parameters;
   /** The path's parameters by name, for OpenAPI. */
   readonly pathParameters: Readonly<Record<string, string>>;
-  /** Of the answer with status 200, or its content type where it is not JSON. */
-  readonly answers: { readonly description: string; readonly contentType?: string };
+  /** Of the answer with status 200: its schema where it is JSON, or else its content type. */
+  readonly answers: {
+    readonly description: string;
+    readonly schema?: JsonSchema;
+    readonly contentType?: string;
+  };
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
   readonly problems: Readonly<Record<number, string>>;
   /** A question to the store takes its turn, so that a bounded number run at a time. */
   readonly asksStore: boolean;
-  handle(path: Readonly<Record<string, string>>, query: URLSearchParams, signal: AbortSignal): Promise<Answer> | Answer;
+  /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
+  readonly isForProbes: boolean;
+  /** What of a body is taken, and the limit that one with more has hit; null where none is read. */
+  readonly bodyLimit: BodyLimit | null;
+  handle(request: RouteQuestion): Promise<Answer> | Answer;
+}
+
+export interface BodyLimit {
+  readonly bytesMax: number;
+  /** The key of its setting. */
+  readonly key: string;
+}
+
+/** A request as it reached the route. */
+interface RouteQuestion {
+  readonly path: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  readonly body: Uint8Array;
+  readonly signal: AbortSignal;
 }
 
 interface RouteRequest<P extends Parameters> {
   readonly path: Readonly<Record<string, string>>;
   readonly query: ParameterValues<P>;
+  /** Empty where the route takes none. */
+  readonly body: Uint8Array;
   /** Aborted when the client has left or the time is up. */
   readonly signal: AbortSignal;
 }
 
 export interface RouteDefinition<P extends Parameters> extends Omit<
   Route,
-  'handle' | 'parameters' | 'pathParameters' | 'problems'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'bodyLimit'
 > {
+  readonly method?: Route['method'];
+  readonly isForProbes?: boolean;
+  readonly bodyLimit?: BodyLimit;
   readonly parameters?: P;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
@@ -41,11 +71,14 @@ export interface RouteDefinition<P extends Parameters> extends Omit<
 export function route<P extends Parameters = Parameters>(definition: RouteDefinition<P>): Route {
   const { answer, parameters = {} as P, pathParameters = {}, problems = {}, ...rest } = definition;
   return {
+    method: 'GET',
+    isForProbes: false,
+    bodyLimit: null,
     ...rest,
     parameters,
     pathParameters,
     problems,
-    handle: (path, query, signal) => answer({ path, query: readParameters(parameters, query), signal }),
+    handle: ({ query, ...question }) => answer({ ...question, query: readParameters(parameters, query) }),
   };
 }
 
@@ -54,14 +87,13 @@ export interface RouteMatch {
   readonly path: Readonly<Record<string, string>>;
 }
 
-/** Null when no route has the path. Throws a 400 when a segment is not valid percent-encoding. */
-export function matchRoute(routes: readonly Route[], pathname: string): RouteMatch | null {
+/** The routes that have the path, one for each method. Throws a 400 when a segment is not valid percent-encoding. */
+export function matchRoutes(routes: readonly Route[], pathname: string): readonly RouteMatch[] {
   const given = pathname.split('/');
-  for (const candidate of routes) {
+  return routes.flatMap((candidate) => {
     const path = matchSegments(candidate.path.split('/'), given);
-    if (path !== null) return { route: candidate, path };
-  }
-  return null;
+    return path === null ? [] : [{ route: candidate, path }];
+  });
 }
 
 function matchSegments(pattern: readonly string[], given: readonly string[]): Record<string, string> | null {

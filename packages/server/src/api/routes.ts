@@ -1,4 +1,4 @@
-import { SPANS_IN_TRACE_HEADER } from '@throughline/trace';
+import { parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -19,21 +19,20 @@ import { findTrace } from '../query/trace.ts';
 import { json, otlpJson } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import {
-  anyText,
-  integer,
-  milliseconds,
-  oneOf,
-  optional,
-  parseTraceId,
-  repeated,
-  time,
-  TRACE_ID_ACCEPTED,
-  traceIds,
-} from './parameters.ts';
+import { anyText, integer, milliseconds, oneOf, optional, repeated, spanName, time, traceIds } from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import {
+  endpointsSchema,
+  headlinesSchema,
+  operationsSchema,
+  servicesSchema,
+  storySchema,
+  traceSamplingSchema,
+  traceSchema,
+  tracesSchema,
+} from './schemas.ts';
 import { seriesRoute } from './series-routes.ts';
 
 export interface ApiRoutesOptions {
@@ -76,7 +75,7 @@ export function apiRoutes({
     route({
       path: '/api/v1/endpoints',
       summary: 'Where this collector takes spans, on the host that answers',
-      answers: { description: '{otlpGrpcPort, otlpHttpPort}' },
+      answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema.json },
       asksStore: false,
       answer: () => json(endpoints),
     }),
@@ -86,7 +85,7 @@ export function apiRoutes({
         'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
         'operations beyond the limits of rollups are counted as (other)',
       parameters: spanRange,
-      answers: { description: '{services: […]}, by name' },
+      answers: { description: 'Services by name', schema: servicesSchema.json },
       asksStore: true,
       answer: async ({ query: { from, to }, signal }) => {
         const services = await findServices(context(signal), { fromUnixNano: from, toUnixNano: to });
@@ -98,7 +97,7 @@ export function apiRoutes({
       summary: 'The operations of one service; none for a service that is not known',
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
-      answers: { description: '{operations: […]}, by name' },
+      answers: { description: 'Operations by name', schema: operationsSchema.json },
       asksStore: true,
       answer: async ({ path: { service = '' }, query: { from, to }, signal }) => {
         const range = { fromUnixNano: from, toUnixNano: to };
@@ -115,7 +114,7 @@ export function apiRoutes({
         'durations and times for the trace',
       parameters: {
         service: anyText('service.name of the span'),
-        operation: anyText('Name of the span'),
+        operation: spanName('Name of the span'),
         status: oneOf(['error', 'ok', 'unset'], 'Status of the span'),
         minDurationMs: milliseconds('The trace took at least so long'),
         maxDurationMs: milliseconds('The trace took at most so long'),
@@ -141,7 +140,7 @@ export function apiRoutes({
           decodeCursor,
         ),
       },
-      answers: { description: '{traces: […], nextCursor}; nextCursor is null on the last page' },
+      answers: { description: 'A page of traces; nextCursor is null on the last one', schema: tracesSchema.json },
       asksStore: true,
       answer: async ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
         const { traces, next } = await searchTraces(context(signal), {
@@ -162,7 +161,10 @@ export function apiRoutes({
       path: '/api/v1/headlines',
       summary: 'The headlines of some traces, computed where they are not known yet',
       parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace ids with commas between them') },
-      answers: { description: '{headlines: {traceId: headline}}; an id that is not stored has none' },
+      answers: {
+        description: 'Headlines by ids of 32 digits; an id that is not stored has none',
+        schema: headlinesSchema.json,
+      },
       asksStore: true,
       answer: async ({ query: { ids }, signal }) => {
         return json({ headlines: await headlines.compute(context(signal), ids) } satisfies HeadlinesResponse);
@@ -172,7 +174,7 @@ export function apiRoutes({
       path: '/api/v1/traces/{traceId}',
       summary: 'One trace as OTLP JSON',
       pathParameters: tracePath,
-      answers: { description: 'TracesData of OTLP; a span that was sent twice stands once' },
+      answers: { description: 'TracesData of OTLP', schema: traceSchema.json },
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
@@ -184,7 +186,7 @@ export function apiRoutes({
       path: '/api/v1/traces/{traceId}/story',
       summary: 'What happened in a trace, in words: a headline and the clauses that are its evidence',
       pathParameters: tracePath,
-      answers: { description: '{headline, clauses: [{text, spanIds, durationNs}], …}' },
+      answers: { description: 'The story, with the evidence of its words', schema: storySchema.json },
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
@@ -198,8 +200,8 @@ export function apiRoutes({
         'Why a trace was kept, and for how many it stands: from its spans, and from what applications are told now',
       pathParameters: tracePath,
       answers: {
-        description:
-          '{traceId, estimate, weight, probability, decisions: [{service, operation, spanId, threshold, probability, reason, text}]}',
+        description: 'What the trace stands for, and what decided that',
+        schema: traceSamplingSchema.json,
       },
       problems: traceProblems,
       asksStore: true,
@@ -225,7 +227,7 @@ function parseTag(given: string): { key: string; value: string } | undefined {
 
 async function storedTrace(context: QueryContext, given = ''): Promise<StoredTrace> {
   const traceId = parseTraceId(given);
-  if (traceId === undefined) {
+  if (traceId === null) {
     const shown = JSON.stringify(given.slice(0, 100));
     throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
   }

@@ -1,12 +1,54 @@
 import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace';
 import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
+import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
+import { samplingSchema, samplingSettingsSchema } from './schemas.ts';
 
 /** What applications are told now. */
 export interface SamplingSource {
   readonly settings: SamplingSettingsView;
   operations(service?: string): readonly ToldOperation[];
+  /** Takes a whole set of settings as JSON. */
+  change(body: Uint8Array): Promise<SettingsChange>;
+}
+
+type SettingsChange =
+  | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
+  /** The message is for people. */
+  | { readonly kind: 'refused' | 'failed'; readonly message: string };
+
+const SETTINGS_PATH = '/api/v1/sampling/settings';
+
+/** `GET` and `PUT /api/v1/sampling/settings`. */
+export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number): Route[] {
+  return [
+    route({
+      path: SETTINGS_PATH,
+      summary: 'The settings of sampling that are in force',
+      answers: { description: 'The settings', schema: samplingSettingsSchema.json },
+      asksStore: false,
+      answer: () => json(source.settings),
+    }),
+    route({
+      method: 'PUT',
+      path: SETTINGS_PATH,
+      summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
+      answers: { description: 'The settings as they are now', schema: samplingSettingsSchema.json },
+      problems: {
+        413: `body_too_large: more than ${bytesMax} bytes`,
+        500: 'not_written: the data directory cannot be written; nothing was changed',
+      },
+      bodyLimit: { bytesMax, key: 'sampling.settingsBytesMax' },
+      asksStore: false,
+      answer: async ({ body }) => {
+        const change = await source.change(body);
+        if (change.kind === 'changed') return json(change.settings);
+        if (change.kind === 'refused') throw new Problem(400, 'invalid_sampling_settings', change.message);
+        throw new Problem(500, 'not_written', change.message);
+      },
+    }),
+  ];
 }
 
 /** An operation, with what is left of its boost instead of the moment of its end. */
@@ -21,9 +63,8 @@ export function samplingRoute(source: SamplingSource, now: () => number): Route 
     summary: 'What applications that ask this collector are told to keep of each operation, and why',
     parameters: { service: anyText('Only of this service') },
     answers: {
-      description:
-        '{operations: [{service, name, kind, probability, reason, policy, tracesPerSecond, decidedPerSecond, ' +
-        'errorsPerSecond, boostedUntilUnixNano}], settings}; reason is default, fixed, target or errors',
+      description: 'Operations, and the settings that are in force',
+      schema: samplingSchema.json,
     },
     asksStore: false,
     answer: ({ query: { service } }) => {

@@ -2,10 +2,11 @@ import type { SeriesResponse } from '@throughline/trace';
 import type { QueryContext } from '../query/rows.ts';
 import { findSeries, type CountedUntil } from '../query/series.ts';
 import { json } from './answer.ts';
-import { anyText, integer, oneOf, optional, time } from './parameters.ts';
+import { anyText, integer, oneOf, optional, spanName, time } from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
+import { seriesSchema } from './schemas.ts';
 
 const POINTS_MAX = 1_500;
 const SERIES_DEFAULT = 100;
@@ -34,7 +35,7 @@ export function seriesRoute(
       'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
     parameters: {
       service: anyText('Only of this service'),
-      operation: anyText('Only of this operation'),
+      operation: spanName('Only of this operation'),
       groupBy: oneOf(['service', 'operation'], 'One series for each of them; service when it is not given'),
       from: time('In the first step; an hour before `to` when it is not given'),
       to: time('In the last step; now when it is not given'),
@@ -48,7 +49,7 @@ export function seriesRoute(
       ),
       limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
     },
-    answers: { description: '{fromUnixNano, stepSeconds, points, series: […], truncated}' },
+    answers: { description: 'Series with a value for each step', schema: seriesSchema.json },
     asksStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;

@@ -1,10 +1,28 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
+import { UI_PAGES } from '@throughline/trace';
 import type { Answer } from './answer.ts';
+import {
+  COMPRESSED_BYTES_MIN,
+  compressBest,
+  isCompressible,
+  preferredCoding,
+  type ContentCoding,
+} from './content-coding.ts';
 
 /** Paths at which the page itself decides what to show. */
-const PAGE_PATHS = /^\/(?:services|explore|compare|operation|map|system)?\/?$|^\/trace\/[^/]+\/?$/;
+const PAGE_PATHS = new RegExp(
+  `^(?:${Object.values(UI_PAGES)
+    .map((path) => path.replace(/\/?$/, '/?').replace(/:\w+/g, '[^/]+'))
+    .join('|')})$`,
+);
+
+/** As the built page holds it; the server writes the prefix that it is served under in its place. */
+const BASE_ELEMENT = '<base href="/" />';
+
+/** The smaller first: each is compressed once. */
+const CODINGS: readonly ContentCoding[] = ['br', 'gzip'];
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
   '.css': 'text/css; charset=utf-8',
@@ -25,6 +43,14 @@ interface UiFile {
   readonly etag: string;
   readonly cacheControl: string;
   readonly bytes: Uint8Array;
+  /** The same, compressed when it was first asked for. */
+  readonly compressed: Map<ContentCoding, Promise<Uint8Array>>;
+}
+
+/** Headers of a request, as they are. */
+interface FileRequest {
+  readonly ifNoneMatch?: string | undefined;
+  readonly acceptEncoding?: string | undefined;
 }
 
 /** The built web UI, read once into memory: no path of a request ever reaches the file system. */
@@ -36,23 +62,36 @@ export class StaticUi {
     this.#files = files;
   }
 
-  /** A directory that does not exist gives a UI that says so. */
-  static async read(directory: string): Promise<StaticUi> {
+  /** A directory that does not exist gives a UI that says so. `basePath`: such as `/tracing`, '' for none. */
+  static async read(directory: string, basePath = ''): Promise<StaticUi> {
     const files = new Map<string, UiFile>();
     for (const name of await filesBelow(directory)) {
       const path = `/${relative(directory, name).split(sep).join('/')}`;
-      files.set(path, uiFile(path, await readFile(name)));
+      const bytes = await readFile(name);
+      files.set(path, uiFile(path, extname(path) === '.html' ? withBase(bytes, basePath) : bytes));
     }
     return new StaticUi(files);
   }
 
-  /** Null when the path is none of the UI's. `ifNoneMatch` is the request's header. */
-  answer(path: string, ifNoneMatch: string | undefined): Answer | null {
+  /** Null when the path is none of the UI's. */
+  async answer(path: string, { ifNoneMatch, acceptEncoding }: FileRequest = {}): Promise<Answer | null> {
     const file = this.#files.get(PAGE_PATHS.test(path) ? '/index.html' : path);
     if (file === undefined) return PAGE_PATHS.test(path) ? NOT_BUILT : null;
-    const headers = { 'Cache-Control': file.cacheControl, ETag: file.etag };
-    const unchanged = ifNoneMatch?.split(',').some((tag) => tag.trim().replace(/^W\//, '') === file.etag) ?? false;
-    return { status: unchanged ? 304 : 200, contentType: file.contentType, headers, body: unchanged ? '' : file.bytes };
+    const { contentType, bytes } = file;
+    const isOpen = isCompressible(contentType) && bytes.length >= COMPRESSED_BYTES_MIN;
+    const coding = isOpen ? preferredCoding(acceptEncoding, CODINGS) : null;
+    const headers = {
+      'Cache-Control': file.cacheControl,
+      ETag: taggedFor(file, coding),
+      ...(isOpen && { Vary: 'Accept-Encoding' }),
+    };
+    // Whoever has the file, in whatever coding, needs no other.
+    const own = new Set([null, ...CODINGS].map((variant) => taggedFor(file, variant)));
+    const unchanged = ifNoneMatch?.split(',').some((tag) => own.has(tag.trim().replace(/^W\//, ''))) ?? false;
+    if (unchanged) return { status: 304, contentType, headers, body: '' };
+    if (coding === null) return { status: 200, contentType, headers, body: bytes };
+    const body = await compressedOnce(file, coding);
+    return { status: 200, contentType, headers: { ...headers, 'Content-Encoding': coding }, body };
   }
 
   /** For a person who came to a path that is nobody's: the page, which says so. Null where it has not been built. */
@@ -63,6 +102,27 @@ export class StaticUi {
   }
 }
 
+function compressedOnce({ bytes, compressed }: UiFile, coding: ContentCoding): Promise<Uint8Array> {
+  const known = compressed.get(coding);
+  if (known !== undefined) return known;
+  const bytesWhenDone = compressBest(bytes, coding);
+  compressed.set(coding, bytesWhenDone);
+  // The next request tries again; the one that waits hears of it.
+  bytesWhenDone.catch(() => compressed.delete(coding));
+  return bytesWhenDone;
+}
+
+/** Each coding is a representation of its own (RFC 9110, section 8.8.3.3). */
+function taggedFor({ etag }: UiFile, coding: ContentCoding | null): string {
+  return coding === null ? etag : `${etag.slice(0, -1)}-${coding}"`;
+}
+
+/** What the page names relative to its base is found behind the prefix, whatever the path that it is shown at. */
+function withBase(bytes: Uint8Array, basePath: string): Uint8Array {
+  const page = Buffer.from(bytes).toString('utf8');
+  return Buffer.from(page.replace(BASE_ELEMENT, `<base href="${basePath}/" />`));
+}
+
 const NOT_BUILT: Answer = {
   status: 503,
   contentType: 'text/html; charset=utf-8',
@@ -71,7 +131,7 @@ const NOT_BUILT: Answer = {
 <html lang="en">
 <title>Throughline</title>
 <h1>The web UI has not been built</h1>
-<p>Run <code>npm run build</code> and start again. The API answers at <a href="/api/v1/openapi.json">/api/v1/</a>.</p>
+<p>Run <code>npm run build</code> and start again. The API answers at <code>/api/v1/</code>.</p>
 </html>
 `,
 };
@@ -93,5 +153,6 @@ function uiFile(path: string, bytes: Uint8Array): UiFile {
     etag: `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`,
     cacheControl: path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     bytes,
+    compressed: new Map(),
   };
 }

@@ -10,6 +10,10 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'Start the collector, its store and its web UI',
     run: async (args) => (await import('./up.ts')).runUp(args),
   },
+  spool: {
+    summary: 'List, retry or export segments that the store has not taken',
+    run: async (args) => (await import('./spool.ts')).runSpool(args),
+  },
   demo: {
     summary: 'See a slow request across four real services',
     run: async (args) => (await import('./demo.ts')).runDemo(args),

@@ -6,6 +6,7 @@ import { SETTINGS } from '../config/settings.ts';
 import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
+import { abortOnFatalError } from './fatal-errors.ts';
 import { growHeapWithBodies } from './heap.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
@@ -24,7 +25,6 @@ export async function runUp(args: readonly string[]): Promise<number> {
   const startedMs = performance.now();
   // Ending at once loses nothing acknowledged: the next start loads it.
   const stop = stopOnSignal();
-  const stopped = new Promise<void>((resolve) => stop.addEventListener('abort', () => resolve()));
   let server: RunningServer | null = null;
   try {
     const config = readConfig(
@@ -36,14 +36,18 @@ export async function runUp(args: readonly string[]): Promise<number> {
       return 0;
     }
     growHeapWithBodies();
-    server = await startServer(config, createLog(config));
+    const log = createLog(config);
+    const fatal = abortOnFatalError(log);
+    const end = AbortSignal.any([stop, fatal]);
+    const ended = new Promise<void>((resolve) => end.addEventListener('abort', () => resolve()));
+    server = await startServer(config, log);
     process.stdout.write(startMessage(config, server));
-    await Promise.race([server.ready, stopped]);
-    if (!stop.aborted) {
+    if (!end.aborted) await Promise.race([server.ready, ended]);
+    if (!end.aborted) {
       process.stdout.write(`  ${paint('green', 'Ready')} after ${Math.round(performance.now() - startedMs)} ms\n`);
-      await stopped;
+      await ended;
     }
-    return 0;
+    return fatal.aborted ? 1 : 0;
   } catch (error) {
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;

@@ -8,6 +8,7 @@ import { readConfig } from './config.ts';
 import { configText } from './print.ts';
 import { ConfigError, show } from './setting.ts';
 import { ALL_SETTINGS, SETTINGS } from './settings.ts';
+import { storeUrls } from './store-urls.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'throughline-config-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -24,6 +25,20 @@ function messageOf(args: readonly string[], env: Record<string, string> = {}): s
   } catch (error) {
     if (error instanceof ConfigError) return error.message;
     throw error;
+  }
+  return 'accepted';
+}
+
+function basePathOf(text: string): string {
+  return readConfig(['--http-base-path', text], {}).basePath;
+}
+
+/** Why a password cannot be read from there. */
+function withoutPasswordFrom(path: string): string {
+  try {
+    storeUrls(readConfig(['--store', 'http://a'], { THROUGHLINE_STORE_PASSWORD_FILE: path }));
+  } catch (error) {
+    return (error as Error).message;
   }
   return 'accepted';
 }
@@ -66,7 +81,7 @@ describe('readConfig', () => {
       'THROUGHLINE_LOG_LEVEL was given as "loud"; accepted is one of trace, debug, info, warn, error, fatal, silent',
     );
     expect(messageOf(['--store', 'sqlite'])).toBe(
-      '--store was given as "sqlite"; accepted is embedded, or the URLs of ClickHouse servers with commas between them, such as http://user:password@host:8123',
+      '--store was given as "***"; accepted is embedded, or the URLs of ClickHouse servers with commas between them, such as http://user@host:8123',
     );
     expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toContain('accepted is true or false');
     expect(messageOf(['--host', 'a b'])).toContain('accepted is a host name or an IP address');
@@ -123,11 +138,13 @@ describe('readConfig', () => {
           .map((name, depth) => `${'  '.repeat(depth)}${name}:`)
           .join('\n') + ` ${text}\n`,
       );
+      // A password is one for a server.
+      const others = key === 'storePasswordFile' ? { THROUGHLINE_STORE: 'http://host' } : {};
       const configs = [
-        readConfig(value === undefined ? [flag] : [flag, text], {}),
-        readConfig([], { [env]: text }),
-        readConfig(['--config', file], {}),
-        readConfig([], { THROUGHLINE_CONFIG: file }),
+        readConfig(value === undefined ? [flag] : [flag, text], { ...others }),
+        readConfig([], { ...others, [env]: text }),
+        readConfig(['--config', file], { ...others }),
+        readConfig([], { ...others, THROUGHLINE_CONFIG: file }),
       ];
       for (const config of configs) expect([key, show(setting, config.values.get(key))]).toEqual([key, text]);
       const sources = configs.map((config) => config.sources.get(key)?.replace(/:\d+:\d+$/, ''));
@@ -182,8 +199,10 @@ const GIVEN: Readonly<Record<string, string>> = {
   'otlpGrpc.port': '3',
   'otlpHttp.port': '1',
   'http.port': '2',
+  'http.basePath': '/tracing',
   dataDir: '/tmp/x',
   store: 'embedded',
+  storePasswordFile: '/run/password',
   'retention.maxDiskShare': '0.5',
   'otlpHttp.corsOrigins': 'https://a.example,*',
   allowedHosts: 'traces.example,b',
@@ -241,6 +260,97 @@ describe('a configuration file', () => {
     expect(messageOf(['--config', writeFile(Buffer.from([0xff, 0xfe, 0x00]))])).toContain('it is not UTF-8');
     expect(messageOf(['--config'])).toContain('accepted is the path of a YAML file');
   });
+});
+
+describe('secrets', () => {
+  const PASSWORD = 's3cret';
+
+  it('are not repeated, wherever a mistake puts them', () => {
+    const url = `http://user:${PASSWORD}@host:8123/mydb`;
+    const encoded = `http://user:${PASSWORD}%zz@host:8123`;
+    const file = writeFile(`store: ${url}\n`);
+    const messages = [
+      messageOf(['--store', url]),
+      messageOf([`--store=${encoded}`]),
+      messageOf([], { THROUGHLINE_STORE: `${url},http://other` }),
+      messageOf(['--config', file]),
+      messageOf([`-store=${url}`]),
+      messageOf([`--stroe=${url}`]),
+      messageOf([url]),
+      messageOf(['--log-level', url]),
+      messageOf(['--config', writeFile(`${url}: 1\n`)]),
+    ];
+    for (const message of messages) {
+      expect(message).not.toBe('accepted');
+      expect(message).not.toContain(PASSWORD);
+    }
+    expect(messages[0]).toMatch(/^--store was given as "\*\*\*"; accepted is embedded, or the URLs/);
+    expect(messages[4]).toBe('-store is not a flag of throughline up; did you mean --store?');
+  });
+
+  it('are shown as *** among the settings, percent-encoded or not', () => {
+    const urls = 'http://user:s3cret%40@a:8123,https://other:s3cret!@b';
+    const text = configText(readConfig(['--store', urls], {}));
+    expect(text).toMatch(/^store: "http:\/\/user:\*\*\*@a:8123\/, https:\/\/other:\*\*\*@b\/"/m);
+    expect(text).not.toContain(PASSWORD);
+  });
+
+  it('come from a file, without the end of its line, whatever characters they hold', () => {
+    for (const [held, password] of [
+      ['s3cret\n', 's3cret'],
+      ['s3cret\r\n', 's3cret'],
+      ['50%25 of "@:/?#\u00fc', '50%25 of "@:/?#\u00fc'],
+      [' \n', ' '],
+    ] as const) {
+      const path = writeFile(held);
+      const config = readConfig(['--store', 'http://ann@a:8123,http://b', '--store-password-file', path], {});
+      const [first, second] = (storeUrls(config) as readonly string[]).map((url) => new URL(url));
+      expect([first?.username, decodeURIComponent(first?.password ?? '')]).toEqual(['ann', password]);
+      expect([second?.username, decodeURIComponent(second?.password ?? '')]).toEqual(['default', password]);
+    }
+    expect(storeUrls(readConfig(['--store', 'http://ann@a:8123'], {}))).toEqual(['http://ann@a:8123']);
+  });
+
+  it('that no file holds are missed in one line', () => {
+    expect(withoutPasswordFrom('/nowhere/password')).toBe(
+      'the password file /nowhere/password (THROUGHLINE_STORE_PASSWORD_FILE) cannot be read: there is none',
+    );
+    expect(withoutPasswordFrom(directory)).toContain('it is a directory');
+    for (const held of ['', '\n', 'one\ntwo\n', 'a\0b', 'x'.repeat(100_000)]) {
+      expect(withoutPasswordFrom(writeFile(held))).toMatch(
+        / holds no password; accepted is one line with the password$/,
+      );
+    }
+  });
+
+  it('come from one place, and for a store that asks for them', () => {
+    const path = writeFile('s3cret\n');
+    expect(messageOf(['--store', 'http://u:p4ss@h', '--store-password-file', path])).toBe(
+      '--store-password-file was given, and a password in --store as well; accepted is one of the two',
+    );
+    expect(messageOf(['--store-password-file', path])).toContain('the embedded store has no password');
+  });
+});
+
+describe('the prefix', () => {
+  it('is read with and without slashes around it', () => {
+    expect(['/', '/tracing', 'tracing/', '/a/b-c_d.e~f/'].map(basePathOf)).toEqual([
+      '',
+      '/tracing',
+      '/tracing',
+      '/a/b-c_d.e~f',
+    ]);
+    expect(configText(readConfig(['--http-base-path', '/a/b'], {}))).toMatch(
+      /^ {2}basePath: \/a\/b +# --http-base-path$/m,
+    );
+  });
+
+  it.each(['/a//b', '/../x', '/a/.', 'http://host/x', '/a b', '/ä', '/%2e', '/a?b', '/"><script>'])(
+    'is not %s',
+    (text) => {
+      expect(messageOf(['--http-base-path', text])).toContain('accepted is a path such as /tracing');
+    },
+  );
 });
 
 describe('the tables of settings', () => {

@@ -55,7 +55,7 @@ function givenFor(
 function parse(setting: Setting, { text, source }: Given): unknown {
   const value = setting.parse(text);
   if (value !== undefined) return value;
-  const shown = text.length <= 100 ? text : `${text.slice(0, 100)}…`;
+  const shown = setting.isSecret === true ? '***' : text.length <= 100 ? text : `${text.slice(0, 100)}…`;
   const name = source.startsWith('-') || source === setting.env ? source : `${source}: ${setting.key}`;
   throw new ConfigError(`${name} was given as ${JSON.stringify(shown)}; accepted is ${setting.accepted}`);
 }
@@ -71,7 +71,8 @@ function readFlags(args: readonly string[]): Map<string, string> {
     const [, name = '', , inline] = /^(--[^=]+|-[^-].*)(=(.*))?$/s.exec(args[i] ?? '') ?? [];
     if (name === '') throw new ConfigError(`${JSON.stringify(args[i])} was given; accepted are only flags`);
     const setting = known.get(name);
-    if (setting === undefined) throw unknownFlag(name, [...known.keys()]);
+    // A dash that is missing makes the value a part of the name.
+    if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()]);
     if (setting.value === undefined) {
       flags.set(name, inline ?? 'true');
       continue;
@@ -124,6 +125,12 @@ function checkOrder({ values, sources }: Config): void {
 
 function checkTogether(config: Config): void {
   checkOrder(config);
+  checkStore(config);
+  if (config.dataDirectory === '') {
+    throw new ConfigError(
+      'there is no home directory to keep traces in; accepted is a directory with --data-dir or THROUGHLINE_DATA_DIR',
+    );
+  }
   const { host, noAuth, sources } = config;
   const taken = new Map<number, string>();
   for (const [name, listener] of LISTENERS) {
@@ -139,6 +146,21 @@ function checkTogether(config: Config): void {
     throw new ConfigError(
       `${sources.get('host')} was given as ${JSON.stringify(host)}, which other machines can reach, and nobody is ` +
         'asked who they are; accepted is a loopback address, or add --no-auth when that is meant',
+    );
+  }
+}
+
+function checkStore({ store, storePasswordFile, sources }: Config): void {
+  if (storePasswordFile === '') return;
+  const source = sources.get(SETTINGS.storePasswordFile.key);
+  if (store === 'embedded') {
+    throw new ConfigError(
+      `${source} was given, but the embedded store has no password; accepted is one with --store URL`,
+    );
+  }
+  if (store.some((url) => new URL(url).password !== '')) {
+    throw new ConfigError(
+      `${source} was given, and a password in ${sources.get(SETTINGS.store.key)} as well; accepted is one of the two`,
     );
   }
 }

@@ -15,7 +15,10 @@ const REFUSED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="refused"
 /** The compiler holds that no limit of a room is forgotten here. */
 export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]: Bounds } } = {
   receivers: {
-    bytesInFlightMax: [MIB, 64 * GIB, 'Bodies in memory, over all receivers; beyond it senders are told to come again'],
+    bytesInFlightMax: [MIB, 64 * GIB, 'Memory of bodies, over all receivers; beyond it senders get 503 and retry'],
+    decompressionsMax: [1, 64, 'Bodies above 1 MiB that are decompressed at once; others wait'],
+    decompressionsWaitingMax: [0, 100_000, 'Bodies that wait to be decompressed; beyond it senders get 503 and retry'],
+    zstdThreadIdleMs: [SECOND, 24 * HOUR, 'Idle time after which the thread for large zstd bodies ends', null],
   },
   otlpHttp: {
     bodyBytesMax: [KIB, GIB, 'A body as sent; a larger one is answered 413'],
@@ -71,6 +74,13 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     futureMsMax: [0, 24 * HOUR, 'A span that starts further ahead of the clock is refused'],
     pendingBytesMax: [MIB, 4 * GIB, 'Spans that wait for the disk; beyond it senders are told to come again'],
     retryAfterMs: [0, HOUR, 'What a sender is told to wait where spans wait for the disk', null],
+    recentRequestsMax: [0, 10_000_000, 'Stored requests that are remembered, so that a repeat is not stored again'],
+    recentRequestMs: [
+      SECOND,
+      24 * HOUR,
+      'Time for which a stored request is remembered at least',
+      'throughline_repeated_requests_total',
+    ],
   },
   spool: {
     segmentBytesMax: [
@@ -100,6 +110,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_spool_held_commits_total',
     ],
     writeRetryMs: [10, MINUTE, 'After a failed write nothing is tried for so long', 'throughline_spool_blocked_total'],
+    retryLookMs: [
+      10,
+      HOUR,
+      'Interval at which rejected segments are picked up again after throughline spool retry',
+      null,
+    ],
   },
   fresh: {
     publishMs: [
@@ -123,7 +139,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_loader_inserts_total',
     ],
     retryDelayMsMax: [1, HOUR, '… up to this', 'throughline_loader_inserts_total'],
-    refusalsMax: [1, 1_000, 'A segment that the store has refused so often is set aside'],
+    refusalsMax: [
+      1,
+      1_000,
+      'Rejections after which a segment with bad data is set aside, if others were stored meanwhile',
+    ],
+    passedSegmentsMax: [1, 1_000, 'Failing segments that later ones may pass; with as many the others wait'],
     drainTimeoutMs: [0, HOUR, 'For loading when the collector stops; the rest is loaded at the next start', null],
   },
   engine: {
@@ -256,6 +277,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_rollup_batches_total{outcome="added"}',
     ],
     rowsMax: [1_000, 100_000_000, '… or as soon as so many wait', 'throughline_rollup_batches_total{outcome="added"}'],
+    batchRowsMax: [
+      1_000,
+      1_000_000_000,
+      'Of more that wait, so many are added at once',
+      'throughline_rollup_batches_total{outcome="added"}',
+    ],
     retryMs: [
       10,
       HOUR,
@@ -273,12 +300,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     messageOperationsMax: [1, 1_000_000, 'Operations of a message; one with more is refused', REFUSED_MESSAGES],
     messageTotalsMax: [1, 1_000_000, 'Totals of a message; one with more is refused', REFUSED_MESSAGES],
     nameCharactersMax: [16, 65_536, 'A name in a message; one with a longer one is refused', REFUSED_MESSAGES],
-    settingsBytesMax: [
-      KIB,
-      64 * MIB,
-      'Sampling settings as sent; larger ones are answered 413',
-      'throughline_otlp_http_requests_total{outcome="413"}',
-    ],
+    settingsBytesMax: [KIB, 64 * MIB, 'Sampling settings as sent; larger ones are answered 413'],
     operationsMax: [
       1,
       10_000_000,
@@ -312,6 +334,18 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       16 * MIB,
       1024 * GIB,
       'What the store has not taken; beyond it messages are left to the next ones',
+    ],
+    journalBytesMax: [
+      64 * KIB,
+      64 * GIB,
+      'Differences that are kept beside the totals on the disk; with more, the totals are written anew',
+      'throughline_counts_snapshots_total',
+    ],
+    journalSegmentsMax: [
+      1,
+      100_000,
+      'Segments of such differences; with more, the totals are written anew',
+      'throughline_counts_snapshots_total',
     ],
   },
   query: {

@@ -1,7 +1,14 @@
+import { withoutPasswords } from '../without-passwords.ts';
+
 /** A setting that is not accepted. The message is one line for people: what was given, what is accepted, and where. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'invalid_config';
+
+  /** A password in what was given is not repeated, wherever it was given. */
+  constructor(message: string, options?: ErrorOptions) {
+    super(withoutPasswords(message), options);
+  }
 }
 
 /** One setting, wherever it is given. */
@@ -26,8 +33,10 @@ export interface SettingText<T> {
   readonly accepted: string;
   /** Undefined when the text is not accepted; throws ConfigError where more can be said. */
   parse(text: string): T | undefined;
-  /** As it could be given; `String` by default. */
+  /** As it could be given; `String` by default. A secret is shown as `***`. */
   show?(value: T): string;
+  /** It may hold a secret: a text that is not accepted is not repeated. */
+  readonly isSecret?: boolean;
 }
 
 /** The names of a setting follow from its key, so that who knows one knows all three. */

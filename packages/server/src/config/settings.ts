@@ -13,10 +13,14 @@ export interface Settings {
   readonly otlpHttpPort: number;
   /** Of the UI and the API; 0 picks a free one. */
   readonly httpPort: number;
-  /** Absolute. */
+  /** The prefix that a proxy serves the UI and the API under, such as `/tracing`; '' for none. */
+  readonly basePath: string;
+  /** Absolute; '' where there is no home directory to put it in and none was given. */
   readonly dataDirectory: string;
   /** The URLs of ClickHouse servers that share their tables, or the embedded one. */
   readonly store: 'embedded' | readonly string[];
+  /** Absolute; '' for none. Read once, at the start. */
+  readonly storePasswordFile: string;
   /** Whole days that spans are kept, counted from their start; older ones are refused. */
   readonly retentionDays: number;
   /** The share of the disk, above 0 and up to 1, that may be in use before the oldest spans go. */
@@ -52,6 +56,17 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   otlpGrpcPort: setting('otlpGrpc.port', 'Port for OTLP/gRPC', PORT, () => 4317),
   otlpHttpPort: setting('otlpHttp.port', 'Port for OTLP/HTTP', PORT, () => 4318),
   httpPort: setting('http.port', 'Port for the UI and the API', PORT, () => 4319),
+  basePath: setting(
+    'http.basePath',
+    'Path that a proxy serves the UI and the API under; it may take the path off or leave it on',
+    {
+      value: 'PATH',
+      accepted: 'a path such as /tracing, of letters, digits and the characters / . _ ~ -',
+      parse: parseBasePath,
+      show: (path) => (path === '' ? '/' : path),
+    },
+    () => '',
+  ),
   dataDirectory: setting(
     'dataDir',
     'Where traces are kept',
@@ -60,19 +75,29 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
       accepted: 'the path of a directory',
       parse: (text) => (text === '' || text.includes('\0') ? undefined : resolve(text)),
     },
-    () => join(homedir(), '.throughline'),
+    homeDataDirectory,
   ),
   store: setting(
     'store',
     'Where spans are stored',
     {
       value: 'STORE',
-      accepted:
-        'embedded, or the URLs of ClickHouse servers with commas between them, such as http://user:password@host:8123',
+      accepted: 'embedded, or the URLs of ClickHouse servers with commas between them, such as http://user@host:8123',
       parse: parseStore,
       show: (store) => (store === 'embedded' ? store : store.map(withoutPassword).join(', ')),
+      isSecret: true,
     },
     () => 'embedded',
+  ),
+  storePasswordFile: setting(
+    'storePasswordFile',
+    "File with the password of the ClickHouse servers' user",
+    {
+      value: 'FILE',
+      accepted: 'the path of a file that holds the password on one line',
+      parse: (text) => (text.includes('\0') ? undefined : resolve(text)),
+    },
+    () => '',
   ),
   retentionDays: setting(
     'retention.maxAge',
@@ -161,6 +186,12 @@ function parseHost(text: string): string | undefined {
   return /^(?=.{1,253}$)(?!\d+(?:\.\d+)*$)[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/.test(host) ? host : undefined;
 }
 
+/** With a slash before each part and none at the end. */
+function parseBasePath(text: string): string | undefined {
+  const path = `/${text}`.replace(/\/+$/, '').replace(/^\/\//, '/');
+  return /^(?:\/(?!\.{1,2}(?:\/|$))[\w.~-]{1,100}){0,10}$/.test(path) ? path : undefined;
+}
+
 /** As browsers send it: scheme, host and port, and nothing behind them. */
 function parseOrigin(text: string): string | undefined {
   if (text === '*') return text;
@@ -190,8 +221,26 @@ function parseStore(text: string): Settings['store'] | undefined {
 
 function isClickHouseUrl(text: string): boolean {
   if (!/^https?:\/\//i.test(text) || !URL.canParse(text)) return false;
-  const { pathname, search, hash } = new URL(text);
-  return pathname === '/' && search === '' && hash === '';
+  const { pathname, search, hash, username, password } = new URL(text);
+  return pathname === '/' && search === '' && hash === '' && isPercentEncoded(username) && isPercentEncoded(password);
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** '' where there is no home: neither a variable nor an entry of the user, as often in a container. */
+function homeDataDirectory(): string {
+  try {
+    return join(homedir(), '.throughline');
+  } catch {
+    return '';
+  }
 }
 
 function withoutPassword(text: string): string {

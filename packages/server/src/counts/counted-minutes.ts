@@ -20,21 +20,28 @@ export interface CountedMinute {
  * Sums records up by minute, operation, kind, status and duration. What a record counts falls to the minutes between its begin and its
  * end in the proportion of time; each request to one of them.
  */
-export function countedMinutes(
-  records: Iterable<CountsRecord>,
-  nameOf: (service: string, operation: string) => readonly [service: string, operation: string],
-): CountedMinute[] {
-  const rows = new Map<string, CountedMinute>();
-  for (const record of records) {
-    if (!record.isCounted) continue;
+export class CountedMinutes {
+  readonly #rows = new Map<string, CountedMinute>();
+  readonly #nameOf: (service: string, operation: string) => readonly [service: string, operation: string];
+
+  constructor(nameOf: (service: string, operation: string) => readonly [service: string, operation: string]) {
+    this.#nameOf = nameOf;
+  }
+
+  get rows(): Iterable<CountedMinute> {
+    return this.#rows.values();
+  }
+
+  add(record: CountsRecord): void {
+    if (!record.isCounted) return;
     for (const total of record.added) {
-      const [service, operation] = nameOf(record.service, total.name);
+      const [service, operation] = this.#nameOf(record.service, total.name);
       const { kind, status } = total;
       spread(record, total, (minute, bucket, requests, durationSumNs) => {
         const key = JSON.stringify([minute, service, operation, kind, status, bucket]);
-        const row = rows.get(key);
+        const row = this.#rows.get(key);
         if (row === undefined) {
-          rows.set(key, { minute, service, operation, kind, status, bucket, requests, durationSumNs });
+          this.#rows.set(key, { minute, service, operation, kind, status, bucket, requests, durationSumNs });
         } else {
           row.requests += requests;
           row.durationSumNs += durationSumNs;
@@ -42,7 +49,6 @@ export function countedMinutes(
       });
     }
   }
-  return [...rows.values()];
 }
 
 function spread(

@@ -1,21 +1,23 @@
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { Loader } from '../ingest/loader.ts';
+import { Loader, type LoaderStatus } from '../ingest/loader.ts';
 import type { LoaderLimits } from '../ingest/limits.ts';
 import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-bounds.ts';
-import { syncDirectory } from '../ingest/segment-files.ts';
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Engine } from '../storage/engine.ts';
 import { OTHER } from '../storage/rollups.ts';
-import { countedMinutes } from './counted-minutes.ts';
+import { CountedMinutes } from './counted-minutes.ts';
 import { countedUntil } from './counted-until.ts';
+import { Journal } from './journal.ts';
 import { COUNTS_LIMITS, type CountsLimits } from './limits.ts';
 import { CountsMetrics } from './metrics.ts';
-import { nativeRows } from './native-rows.ts';
-import { Totals, type CountsMessage, type CountsRecord, type SavedTotals } from './totals.ts';
+import { writeNativeRows } from './native-rows.ts';
+import { readRecords } from './records.ts';
+import { Totals, type CountsMessage, type CountsRecord } from './totals.ts';
+import { TotalsSnapshot } from './totals-snapshot.ts';
 
 export interface ExactCountsOptions {
   /** Holds the spool of counts and the totals that are known. Created where it is missing. */
@@ -27,12 +29,14 @@ export interface ExactCountsOptions {
   readonly rollupLimits?: Partial<RollupLimits>;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  /** Work of a piece of the totals that are written down; about 1 ms by default. */
+  readonly pieceWork?: number;
 }
 
 /** `left`: nothing was noted, and nothing is lost: the next message of the process tells it. */
 export type TakeResult = { readonly kind: 'noted' | 'left' } | { readonly kind: 'refused'; readonly message: string };
 
-/** A segment is read at once. */
+/** A segment is read into memory whole. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 
 interface Waiting {
@@ -45,8 +49,8 @@ type EngineOfCounts = Pick<Engine, 'insertNativeFile'>;
 
 /**
  * The exact counts of applications on their way into the store. What a message adds to the totals that are known is made durable in a
- * spool before the message is answered; each segment of it becomes one insert, named by it, and the totals are written down before
- * a segment goes. So each request is stored once, whatever is lost, repeated or killed.
+ * spool before the message is answered; each segment of it becomes one insert, named by it, and is kept in a journal until the totals
+ * are written down, seldom and in pieces. So each request is stored once, whatever is lost, repeated or killed.
  */
 export class ExactCounts {
   readonly #options: ExactCountsOptions;
@@ -55,13 +59,19 @@ export class ExactCounts {
   readonly #totals: Totals;
   readonly #totalsPath: string;
   readonly #spool: Spool;
+  readonly #journal: Journal;
   readonly #bounds: RollupBounds;
   readonly #metrics: CountsMetrics;
   readonly #limitCounter: LimitCounter;
   #loader: Loader | null = null;
   readonly #listeningMs: number;
   #waiting: Waiting[] = [];
-  #snapshots: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  #isSnapshotDue = false;
+  /** The one that is being written, and what of the journal it makes needless. */
+  #snapshot: { readonly file: TotalsSnapshot; readonly journal: readonly string[] } | null = null;
+  /** Whether the totals on the disk are not all that is known. */
+  #isChanged = false;
+  #isClosed = false;
   #running: Promise<void> | null = null;
 
   constructor(options: ExactCountsOptions) {
@@ -72,6 +82,7 @@ export class ExactCounts {
     this.#listeningMs = this.#now();
     this.#totals = new Totals(this.#limits);
     this.#totalsPath = join(directory, 'totals.json');
+    this.#journal = new Journal(join(directory, 'journal'));
     this.#bounds = new RollupBounds(rollupLimits, this.#now);
     this.#metrics = new CountsMetrics(registry, this.#totals);
     this.#limitCounter = new LimitCounter(registry);
@@ -92,6 +103,11 @@ export class ExactCounts {
     return this.#spool.status;
   }
 
+  /** Of the inserts; null before the store is open. */
+  get loaderStatus(): LoaderStatus | null {
+    return this.#loader?.status ?? null;
+  }
+
   /**
    * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before the
    * store is asked.
@@ -107,10 +123,19 @@ export class ExactCounts {
   async open(): Promise<void> {
     await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
     await this.#spool.open();
+    await this.#journal.open();
     const known = await this.#restoreTotals();
-    for (const { path } of this.#spool.sealed) {
-      for (const record of await readRecords(path)) if (record.number > known) this.#totals.apply(record);
+    // The journal first: what stands in both is known then.
+    for (const path of [...this.#journal.paths, ...this.#spool.sealed.map((segment) => segment.path)]) {
+      for await (const record of readRecords(path, this.#options.log)) {
+        // Without the totals before them, differences say nothing of what a process has told.
+        if (known === null) this.#totals.skipTo(record.number);
+        else if (record.number > known) this.#totals.apply(record);
+        this.#isChanged = true;
+      }
     }
+    this.#isSnapshotDue = known === null;
+    this.#work();
   }
 
   /** Hands what is noted to the engine from now on. */
@@ -142,10 +167,14 @@ export class ExactCounts {
     });
   }
 
-  /** Takes nothing after it; what is noted waits for `drain`, or the next start. */
+  /** Takes nothing after it, and writes the totals down; what is noted waits for `drain`, or the next start. */
   async close(): Promise<void> {
-    while (this.#running !== null) await this.#running;
+    await this.#settle();
     await this.#spool.close();
+    this.#isSnapshotDue ||= this.#isChanged;
+    this.#isClosed = true;
+    this.#work();
+    await this.#settle();
   }
 
   /** Loads what is left, and stops then or after the timeout. */
@@ -153,24 +182,51 @@ export class ExactCounts {
     await this.#loader?.drain(timeoutMs);
   }
 
-  #work(): void {
-    this.#running ??= this.#workOff();
+  async #settle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
   }
 
-  /** One step at a time: totals are written down only while no record is on its way to the disk. */
+  get #hasWork(): boolean {
+    return this.#waiting.length > 0 || this.#snapshot !== null || this.#isSnapshotDue;
+  }
+
+  #work(): void {
+    if (this.#hasWork) this.#running ??= this.#workOff();
+  }
+
+  /** One step at a time: a piece of the totals is made only while no record is on its way to the disk. */
   async #workOff(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#snapshots.length > 0) {
-      const snapshots = this.#snapshots.splice(0);
-      if (snapshots.length > 0) {
-        await this.#writeTotals().then(
-          () => snapshots.forEach(({ resolve }) => resolve()),
-          (error: unknown) => snapshots.forEach(({ reject }) => reject(error)),
-        );
-      }
-      await this.#note(this.#waiting.splice(0));
+    while (this.#hasWork) {
+      const batch = this.#waiting.splice(0);
+      if (batch.length > 0) await this.#note(batch);
+      await this.#goOnWithSnapshot();
     }
     // In the same turn as the last look: whoever comes next starts a new run.
     this.#running = null;
+  }
+
+  /** That the totals cannot be written loses nothing: the journal stays. */
+  async #goOnWithSnapshot(): Promise<void> {
+    if (this.#snapshot === null) {
+      if (!this.#isSnapshotDue) return;
+      this.#isSnapshotDue = this.#isChanged = false;
+      this.#totals.forget(this.#now());
+      const file = new TotalsSnapshot(this.#totalsPath, this.#totals.save(this.#options.pieceWork));
+      this.#snapshot = { file, journal: this.#journal.paths };
+    }
+    const { file, journal } = this.#snapshot;
+    try {
+      if (!(await file.step())) return;
+      this.#snapshot = null;
+      this.#metrics.snapshots.inc({ outcome: 'written' });
+      await this.#journal.remove(journal);
+    } catch (error) {
+      this.#snapshot = null;
+      this.#isChanged = true;
+      this.#metrics.snapshots.inc({ outcome: 'failed' });
+      const sentence = 'could not write the totals of exact counts; will retry with the next segment';
+      this.#options.log.warn({ err: error, path: this.#totalsPath }, sentence);
+    }
   }
 
   async #note(batch: readonly Waiting[]): Promise<void> {
@@ -194,8 +250,9 @@ export class ExactCounts {
     let outcome: 'noted' | 'left' = 'noted';
     if (records.length > 0) {
       const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('');
-      const appended = await this.#spool.append(Buffer.from(lines), records.length);
-      if (appended.kind === 'blocked') {
+      const appended = await this.#append(lines, records.length);
+      if (appended) this.#isChanged = true;
+      else {
         outcome = 'left';
         if (this.#spool.isBacklogFull) this.#limitCounter.reached('counts.backlogBytesMax');
         for (const record of records.toReversed()) this.#totals.undo(record);
@@ -204,21 +261,40 @@ export class ExactCounts {
     for (const answer of answers) answer(outcome);
   }
 
+  async #append(lines: string, records: number): Promise<boolean> {
+    try {
+      return (await this.#spool.append(Buffer.from(lines), records)).kind === 'durable';
+    } catch (error) {
+      this.#options.log.error(
+        { err: error },
+        'could not append exact counts to their spool; the next messages tell them',
+      );
+      return false;
+    }
+  }
+
   /** A segment is lines of records; the engine gets what they sum up to. */
   async #insert(engine: EngineOfCounts, table: string, path: string, name: string): Promise<void> {
     this.#bounds.beginBlock();
-    const rows = countedMinutes(await readRecords(path), (service, operation) => this.#named(service, operation));
-    if (rows.length > 0) {
-      const file = join(this.#options.directory, 'insert.native');
-      await writeFileWhole(file, nativeRows(rows));
+    const minutes = new CountedMinutes((service, operation) => this.#named(service, operation));
+    let first: number | null = null;
+    for await (const record of readRecords(path, this.#options.log)) {
+      first ??= record.number;
+      minutes.add(record);
+    }
+    const file = join(this.#options.directory, 'insert.native');
+    if (await writeNativeRows(file, minutes.rows)) {
       await engine.insertNativeFile(table, file, `counts-${name}`);
       await rm(file, { force: true });
     }
     // Before the segment goes: what is known of its processes must not go with it.
-    await new Promise<void>((resolve, reject) => {
-      this.#snapshots.push({ resolve, reject });
-      this.#work();
-    });
+    if (first !== null) await this.#journal.keep(path, name, first);
+    const { journalBytesMax, journalSegmentsMax } = this.#limits;
+    const isFull = this.#journal.bytes >= journalBytesMax || this.#journal.paths.length >= journalSegmentsMax;
+    // One that is being written may make room.
+    if (!isFull || this.#snapshot !== null || this.#isClosed) return;
+    this.#isSnapshotDue = true;
+    this.#work();
   }
 
   #named(service: string, operation: string): readonly [service: string, operation: string] {
@@ -232,38 +308,18 @@ export class ExactCounts {
     }
   }
 
-  async #writeTotals(): Promise<void> {
-    this.#totals.forget(this.#now());
-    const temporary = `${this.#totalsPath}.temporary`;
-    await writeFileWhole(temporary, Buffer.from(JSON.stringify(this.#totals.save())));
-    await rename(temporary, this.#totalsPath);
-    await syncDirectory(this.#options.directory);
-  }
-
-  /** Answers the number of the last record that the totals hold. That they cannot be read is said, and no reason not to start. */
-  async #restoreTotals(): Promise<number> {
+  /**
+   * Answers the number of the last record that the totals hold; null where they cannot be read, which is said, and no reason not to
+   * start.
+   */
+  async #restoreTotals(): Promise<number | null> {
     try {
-      return this.#totals.restore(JSON.parse(await readFile(this.#totalsPath, 'utf8')) as SavedTotals);
+      return this.#totals.restore(await readFile(this.#totalsPath, 'utf8'));
     } catch (error) {
-      const isFirstStart = (error as NodeJS.ErrnoException).code === 'ENOENT';
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
       const sentence = 'the totals of exact counts cannot be read; processes that go on are counted anew';
-      if (!isFirstStart) this.#options.log.error({ err: error, path: this.#totalsPath }, sentence);
-      return 0;
+      this.#options.log.error({ err: error, path: this.#totalsPath }, sentence);
+      return null;
     }
-  }
-}
-
-async function readRecords(path: string): Promise<CountsRecord[]> {
-  const lines = (await readFile(path, 'utf8')).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as CountsRecord);
-}
-
-async function writeFileWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'w', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }

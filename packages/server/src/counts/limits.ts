@@ -17,6 +17,10 @@ export interface CountsLimits {
   readonly settleMs: number;
   /** What the store has not taken; beyond it nothing is noted, and the next messages tell it. */
   readonly backlogBytesMax: number;
+  /** Records that are stored and not among the totals on the disk: with more of them the totals are written anew, … */
+  readonly journalBytesMax: number;
+  /** … and with more segments of them. */
+  readonly journalSegmentsMax: number;
 }
 
 export const COUNTS_LIMITS: CountsLimits = {
@@ -27,4 +31,6 @@ export const COUNTS_LIMITS: CountsLimits = {
   segmentAgeMs: 5_000,
   settleMs: 25_000,
   backlogBytesMax: 256 * 1024 * 1024,
+  journalBytesMax: 32 * 1024 * 1024,
+  journalSegmentsMax: 60,
 };

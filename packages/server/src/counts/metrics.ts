@@ -3,6 +3,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export class CountsMetrics {
   readonly messages: Counter<'outcome'>;
   readonly leftTotals: Counter;
+  readonly snapshots: Counter<'outcome'>;
 
   constructor(registry: Registry, totals: { readonly size: number; readonly processes: number }) {
     const registers = [registry];
@@ -18,6 +19,13 @@ export class CountsMetrics {
       help: 'Totals that were not stored because of a limit, each time that they were told',
       registers,
     });
+    this.snapshots = new Counter({
+      name: 'throughline_counts_snapshots_total',
+      help: 'Times that all totals were written to the data directory, or could not be',
+      labelNames: ['outcome'],
+      registers,
+    });
+    for (const outcome of ['written', 'failed']) this.snapshots.inc({ outcome }, 0);
     registry.registerMetric(gauge('totals', 'Totals that are known', () => totals.size));
     registry.registerMetric(gauge('processes', 'Processes whose totals are known', () => totals.processes));
   }

@@ -17,6 +17,8 @@ export interface Total {
 
 /** As it was told last. */
 export interface KnownTotal {
+  /** Of the last record that it holds. */
+  number: number;
   requests: number;
   durationSumNs: number;
   /** By bucket. */

@@ -1,9 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countedMinutes } from './counted-minutes.ts';
+import { CountedMinutes, type CountedMinute } from './counted-minutes.ts';
 import { COUNTS_LIMITS } from './limits.ts';
 import type { Total } from './total.ts';
-import { Totals, type CountsMessage, type CountsRecord, type SavedTotals } from './totals.ts';
+import { Totals, type CountsMessage, type CountsRecord } from './totals.ts';
 
 const aTotal = (given: Partial<Total> = {}): Total => ({
   startName: 'GET',
@@ -31,6 +31,17 @@ const recordOf = (totals: Totals, message: CountsMessage, nowMs = 60_000, isCoun
   return advance.record;
 };
 
+const saved = (totals: Totals): string => [...totals.save()].join('');
+
+function countedMinutes(
+  records: Iterable<CountsRecord>,
+  nameOf: (service: string, operation: string) => readonly [service: string, operation: string],
+): CountedMinute[] {
+  const minutes = new CountedMinutes(nameOf);
+  for (const record of records) minutes.add(record);
+  return [...minutes.rows];
+}
+
 const same = (service: string, operation: string) => [service, operation] as const;
 
 describe('totals', () => {
@@ -54,12 +65,12 @@ describe('totals', () => {
   ])('refuse what contradicts an earlier message: %j', (total) => {
     const totals = new Totals(COUNTS_LIMITS);
     recordOf(totals, aMessage([aTotal()]));
-    const before = JSON.stringify(totals.save());
+    const before = saved(totals);
     expect(totals.advance(aMessage([aTotal({ name: 'new' }), total]), 60_000, true)).toMatchObject({
       kind: 'refused',
       message: 'the totals of "GET /" are less than they were',
     });
-    expect(JSON.stringify(totals.save())).toBe(before);
+    expect(saved(totals)).toBe(before);
     // Handed on by another collector it may just be late.
     expect(recordOf(totals, aMessage([total]), 60_000, false)).toBeNull();
   });
@@ -91,7 +102,7 @@ describe('totals', () => {
     recordOf(slow, aMessage([aTotal()], { windowMs: 120_000, uptimeMs: 120_000 }), 120_000);
     expect([...slow.heard()]).toMatchObject([{ windowMs: 600_000 }]);
     const restored = new Totals(COUNTS_LIMITS);
-    restored.restore(JSON.parse(JSON.stringify(totals.save())) as SavedTotals);
+    restored.restore(saved(totals));
     expect([...restored.heard()]).toMatchObject([{ service: 'shop', toldMs: 161_000, windowMs: 48_000 }]);
     // One that could not be made durable was heard, and has told nothing.
     const more = aTotal({ requests: 7, durationSumNs: 700, counts: [1, 2, 4] });
@@ -167,7 +178,7 @@ describe('totals', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
         let totals = new Totals(COUNTS_LIMITS);
-        let saved: SavedTotals | null = null;
+        let text: string | null = null;
         const records: CountsRecord[] = [];
         const truth = new Map<string, number[]>();
         const messageOf = (): CountsMessage =>
@@ -193,9 +204,9 @@ describe('totals', () => {
           } else if (fate !== 'lost') take();
           if (fate === 'repeated') take();
           if (fate.startsWith('restarted')) {
-            if (fate === 'restarted') saved = JSON.parse(JSON.stringify(totals.save())) as SavedTotals;
+            if (fate === 'restarted') text = saved(totals);
             totals = new Totals(COUNTS_LIMITS);
-            const known = saved === null ? 0 : totals.restore(saved);
+            const known = text === null ? 0 : totals.restore(text);
             for (const record of records) if (record.number > known) totals.apply(record);
           }
         }
@@ -209,6 +220,168 @@ describe('totals', () => {
         }
       }),
     );
+  });
+});
+
+/** What is known of each total of each process, and nothing else. */
+function knownOf(text: string): Map<string, Map<string, unknown>> {
+  const known = new Map<string, Map<string, unknown>>();
+  let totals = new Map<string, unknown>();
+  for (const line of text.trim().split('\n').slice(1, -1)) {
+    const entry = JSON.parse(line) as { key: string } | [string, number, number, number, number[], number[]];
+    if ('key' in entry) known.set(entry.key, (totals = new Map<string, unknown>()));
+    else {
+      const [key, , requests, durationSumNs, buckets, counts] = entry;
+      const byBucket = buckets.map((bucket, index) => [bucket, counts[index]]);
+      totals.set(key, [requests, durationSumNs, byBucket.toSorted(([a = 0], [b = 0]) => a - b)]);
+    }
+  }
+  return known;
+}
+
+/** All that the first one knows the second one knows as well. */
+function expectKnown(totals: Totals, restored: Totals): void {
+  const [expected, found] = [knownOf(saved(totals)), knownOf(saved(restored))];
+  for (const [key, process] of expected) expect([key, found.get(key)]).toEqual([key, process]);
+  expect(restored.size).toBe([...found.values()].reduce((sum, { size }) => sum + size, 0));
+}
+
+describe('totals that are saved', () => {
+  const step = fc.oneof(
+    { weight: 6, arbitrary: fc.record({ what: fc.constant('tell' as const), process: fc.nat(3), name: fc.nat(4) }) },
+    { weight: 4, arbitrary: fc.record({ what: fc.constant('fail' as const), process: fc.nat(3), name: fc.nat(4) }) },
+    { weight: 12, arbitrary: fc.record({ what: fc.constant('piece' as const) }) },
+    { weight: 1, arbitrary: fc.record({ what: fc.constant('forget' as const), process: fc.nat(3) }) },
+    { weight: 2, arbitrary: fc.record({ what: fc.constant('restart' as const), again: fc.nat(5) }) },
+  );
+
+  it('are the same again with the records since, whatever went on while they were saved', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 150, size: 'max' }), (steps) => {
+        let totals = new Totals(COUNTS_LIMITS);
+        let nowMs = 60_000;
+        /** Noted since the last totals that are whole were begun; and all of them. */
+        let journal: CountsRecord[] = [];
+        const records: CountsRecord[] = [];
+        let text: string | null = null;
+        let saving: { pieces: Generator<string, void>; text: string; journalled: number } | null = null;
+        const told = new Map<string, number>();
+        for (const each of steps) {
+          nowMs += 1_000;
+          switch (each.what) {
+            case 'tell':
+            case 'fail': {
+              const instance = `i${each.process}`;
+              const requests = (told.get(`${instance} ${each.name}`) ?? 0) + 1 + each.name;
+              const total = aTotal({
+                name: `op ${each.name}`,
+                requests,
+                durationSumNs: requests * 10,
+                counts: [requests],
+              });
+              const message = aMessage([total], { instance });
+              const record = recordOf(totals, message, nowMs);
+              if (record === null) throw new Error('it tells nothing new');
+              if (recordOf(totals, message, nowMs) !== null) throw new Error('a repeat adds something');
+              if (each.what === 'fail') totals.undo(record);
+              else {
+                told.set(`${instance} ${each.name}`, requests);
+                records.push(record);
+                journal.push(record);
+              }
+              break;
+            }
+            case 'forget': {
+              // Everybody else has told a moment before.
+              for (let other = 0; other < 4; other++) {
+                if (other !== each.process) recordOf(totals, aMessage([], { instance: `i${other}` }), nowMs + 10_000);
+              }
+              totals.forget(nowMs + 10_000, 5_000);
+              nowMs += 10_000;
+              break;
+            }
+            case 'piece': {
+              saving ??= { pieces: totals.save(1), text: '', journalled: journal.length };
+              const piece = saving.pieces.next();
+              if (piece.done !== true) saving.text += piece.value;
+              else {
+                text = saving.text;
+                journal = journal.slice(saving.journalled);
+                saving = null;
+              }
+              break;
+            }
+            default: {
+              const restored = new Totals(COUNTS_LIMITS);
+              const known = text === null ? 0 : restored.restore(text);
+              // Some are in the journal and in the spool.
+              const since = text === null ? records : journal;
+              for (const record of [...since, ...since.slice(-each.again)])
+                if (record.number > known) restored.apply(record);
+              expectKnown(totals, restored);
+              saving = null;
+              // What it still knows of processes that were forgotten is no worse.
+              totals = restored;
+            }
+          }
+        }
+      }),
+    );
+  });
+
+  it('do not hold a record that was taken back, nor its number', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    recordOf(totals, aMessage([aTotal({ name: 'a' }), aTotal({ name: 'b' })]));
+    const pieces = totals.save(1);
+    let text = pieces.next().value ?? '';
+    const more = aTotal({ name: 'b', requests: 7, durationSumNs: 700, counts: [1, 2, 4] });
+    const failed = recordOf(totals, aMessage([more]));
+    if (failed !== null) totals.undo(failed);
+    for (const piece of pieces) text += piece;
+    const restored = new Totals(COUNTS_LIMITS);
+    expect(restored.restore(text)).toBe(1);
+    // The number is free again, and the record with it counts.
+    expect(recordOf(restored, aMessage([more]))).toMatchObject({ number: 2, added: [{ requests: 1 }] });
+    expect(recordOf(restored, aMessage([more]))).toBeNull();
+  });
+
+  it('are made in pieces of bounded work, one total and more at a time', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    for (let process = 0; process < 30; process++) {
+      const told = Array.from({ length: 100 }, (_, index) => aTotal({ name: `GET /${index}` }));
+      recordOf(totals, aMessage(told, { instance: `i${process}` }));
+    }
+    const pieces = [...totals.save(1_000)];
+    const lines = pieces.map((piece) => piece.split('\n').length - 1);
+    // 16 for a line and 1 for each of its 3 buckets.
+    expect(Math.max(...lines)).toBeLessThanOrEqual(1_000 / 16 + 3);
+    expect(lines.reduce((sum, count) => sum + count, 0)).toBe(1 + 30 + 3_000 + 1);
+  });
+
+  it('are read as older collectors have written them', () => {
+    const before = {
+      version: 1,
+      lastNumber: 7,
+      processes: [['["shop","i1"]', 55_000, [['[1,0,"GET","GET /"]', 6, 600, [160, 161, 162], [1, 2, 3]]], 5_000]],
+    };
+    const totals = new Totals(COUNTS_LIMITS);
+    expect(totals.restore(JSON.stringify(before))).toBe(7);
+    expect(recordOf(totals, aMessage([aTotal()]))).toBeNull();
+    const more = aTotal({ requests: 7, durationSumNs: 700, counts: [1, 2, 4] });
+    expect(recordOf(totals, aMessage([more]))).toMatchObject({ number: 8, added: [{ requests: 1, counts: [1] }] });
+  });
+
+  it.each(['', '{"version":99}', '{"version":2,"lastNumber":1}\n', 'no JSON'])('are refused: %j', (text) => {
+    expect(() => new Totals(COUNTS_LIMITS).restore(text)).toThrow(Error);
+  });
+
+  it('are refused where lines are missing', () => {
+    const totals = new Totals(COUNTS_LIMITS);
+    recordOf(totals, aMessage([aTotal(), aTotal({ name: 'GET /cart' })]));
+    const lines = saved(totals).split('\n');
+    expect(lines).toHaveLength(6);
+    expect(() => new Totals(COUNTS_LIMITS).restore(lines.toSpliced(2, 1).join('\n'))).toThrow('3 of 4 lines');
+    expect(() => new Totals(COUNTS_LIMITS).restore(lines.slice(0, 3).join('\n'))).toThrow(Error);
   });
 });
 

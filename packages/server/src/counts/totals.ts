@@ -1,4 +1,5 @@
 import type { HeardProcess } from './counted-until.ts';
+import { readTotals, saveTotals, type ProcessTotals } from './saved-totals.ts';
 import { minus, totalKey, type KnownTotal, type Total } from './total.ts';
 
 /** What a process tells of itself: everything that it has counted since it started, of each operation that it names. */
@@ -21,6 +22,8 @@ export interface CountsRecord {
   readonly instance: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** Set where nothing was known of the process before. */
+  readonly begins?: true;
   /** False for what another collector counts, which has handed the message on, and for what is too long ago. */
   readonly isCounted: boolean;
   readonly added: readonly Total[];
@@ -30,15 +33,6 @@ export interface TotalsLimits {
   readonly totalsMax: number;
   readonly processesMax: number;
   readonly processLiveMs: number;
-}
-
-/** The totals of one process as they are known. */
-interface ProcessTotals {
-  readonly service: string;
-  toldMs: number;
-  heardMs: number;
-  windowMs: number;
-  readonly byKey: Map<string, KnownTotal>;
 }
 
 /** `refused`: the message contradicts an earlier one of its process; nothing of it counts. */
@@ -133,27 +127,38 @@ export class Totals {
     // What a process did long before it is heard of may have been counted and forgotten: it counts from now on.
     const isOld = known === undefined && uptimeMs > SPREAD_MS_MAX;
     const number = ++this.#lastNumber;
-    const record = { number, service, instance, fromMs, toMs: nowMs, isCounted: isCounted && !isOld, added };
+    const isKnown = { isCounted: isCounted && !isOld, ...(known === undefined && { begins: true as const }) };
+    const record = { number, service, instance, fromMs, toMs: nowMs, ...isKnown, added };
     this.#apply(record, usualMs);
     return { kind: 'advanced', record, left, limit };
   }
 
-  /** Adds what a record says; one that is known already is left out. */
+  /** Adds what a record says, as far as it is not known already. Records come in the order of their numbers, each any number of times. */
   apply(record: CountsRecord): void {
     this.#apply(record, record.toMs - record.fromMs);
   }
 
+  /** Counts records on from this number at least. */
+  skipTo(number: number): void {
+    this.#lastNumber = Math.max(this.#lastNumber, number);
+  }
+
   #apply(record: CountsRecord, windowMs: number): void {
-    this.#lastNumber = Math.max(this.#lastNumber, record.number);
-    const key = processKey(record.service, record.instance);
+    const { number, service, toMs } = record;
+    this.skipTo(number);
+    const key = processKey(service, record.instance);
     let process = this.#processes.get(key);
+    if (process !== undefined && number < process.begin) return;
+    if (process !== undefined && record.begins === true && number > process.begin) {
+      this.#forget(key, process);
+      process = undefined;
+    }
     if (process === undefined) {
-      const { service, toMs } = record;
-      process = { service, toldMs: toMs, heardMs: toMs, windowMs, byKey: new Map() };
+      process = { service, begin: number, toldMs: toMs, heardMs: toMs, windowMs, byKey: new Map() };
       this.#processes.set(key, process);
     }
-    process.toldMs = Math.max(process.toldMs, record.toMs);
-    for (const total of record.added) this.#add(process, total, 1);
+    process.toldMs = Math.max(process.toldMs, toMs);
+    for (const total of record.added) this.#add(process, total, number);
   }
 
   /** Takes back a record that could not be made durable. */
@@ -162,9 +167,13 @@ export class Totals {
     if (process === undefined) return;
     process.toldMs = record.fromMs;
     for (const total of record.added) {
-      this.#add(process, total, -1);
       const key = totalKey(total);
-      if (process.byKey.get(key)?.requests === 0 && process.byKey.delete(key)) this.#size--;
+      const known = process.byKey.get(key);
+      if (known === undefined) continue;
+      addTo(known, total, -1);
+      // All records before it are there, and it was the last one.
+      known.number = record.number - 1;
+      if (known.requests === 0 && process.byKey.delete(key)) this.#size--;
     }
     if (process.byKey.size === 0) this.#processes.delete(processKey(record.service, record.instance));
   }
@@ -182,92 +191,56 @@ export class Totals {
 
   /** Forgets who has been silent for so long. */
   forget(nowMs: number, liveMs = this.#limits.processLiveMs): void {
-    for (const [key, { toldMs, byKey }] of this.#processes) {
-      if (nowMs - toldMs <= liveMs) continue;
-      this.#processes.delete(key);
-      this.#size -= byKey.size;
+    for (const [key, process] of this.#processes) if (nowMs - process.toldMs > liveMs) this.#forget(key, process);
+  }
+
+  #forget(key: string, { byKey }: ProcessTotals): void {
+    this.#processes.delete(key);
+    this.#size -= byKey.size;
+  }
+
+  /**
+   * All of it as text for `restore`, in pieces that are soon made. Between two pieces records may be added, forgotten and taken back: the text
+   * holds every record up to the one that was the last at the first piece, and says of each total which later ones it holds.
+   */
+  save(pieceWork?: number): Generator<string, void> {
+    return saveTotals({ lastNumber: this.#lastNumber, processes: this.#processes }, pieceWork);
+  }
+
+  /**
+   * Takes what `save` has made, or what older collectors have, while nothing is known. Answers the number up to which all records are in it.
+   * Throws `SyntaxError` or `TypeError` for anything else.
+   */
+  restore(text: string): number {
+    const { lastNumber, processes } = readTotals(text);
+    for (const [key, process] of processes) {
+      this.#processes.set(key, process);
+      this.#size += process.byKey.size;
     }
+    this.#lastNumber = lastNumber;
+    return lastNumber;
   }
 
-  /** All of it, to be given to `restore`. */
-  save(): SavedTotals {
-    return {
-      version: SAVED_VERSION,
-      lastNumber: this.#lastNumber,
-      processes: Array.from(this.#processes, ([key, { toldMs, windowMs, byKey }]) => [
-        key,
-        toldMs,
-        Array.from(byKey, ([total, { requests, durationSumNs, counts }]) => [
-          total,
-          requests,
-          durationSumNs,
-          [...counts.keys()],
-          [...counts.values()],
-        ]),
-        windowMs,
-      ]),
-    };
-  }
-
-  /** The number of the last record that it holds. Throws `TypeError` for what `save` has not made. */
-  restore(saved: SavedTotals): number {
-    if (saved.version !== SAVED_VERSION) throw new TypeError(`version ${String(saved.version)} of totals is not known`);
-    for (const [key, toldMs, totals, windowMs = 0] of saved.processes) {
-      const byKey = new Map<string, KnownTotal>();
-      for (const [total, requests, durationSumNs, buckets, counts] of totals) {
-        byKey.set(total, {
-          requests,
-          durationSumNs,
-          counts: new Map(buckets.map((bucket, i) => [bucket, counts[i] ?? 0])),
-        });
-      }
-      this.#processes.set(key, { service: serviceOf(key), toldMs, heardMs: toldMs, windowMs, byKey });
-      this.#size += byKey.size;
-    }
-    this.#lastNumber = saved.lastNumber;
-    return saved.lastNumber;
-  }
-
-  #add(process: ProcessTotals, { requests, durationSumNs, offset, counts, ...total }: Total, sign: 1 | -1): void {
+  #add(process: ProcessTotals, total: Total, number: number): void {
     const key = totalKey(total);
     let known = process.byKey.get(key);
     if (known === undefined) {
-      process.byKey.set(key, (known = { requests: 0, durationSumNs: 0, counts: new Map() }));
+      process.byKey.set(key, (known = { number, requests: 0, durationSumNs: 0, counts: new Map() }));
       this.#size++;
-    }
-    known.requests += sign * requests;
-    known.durationSumNs += sign * durationSumNs;
-    for (const [index, count] of counts.entries()) {
-      if (count > 0) known.counts.set(offset + index, (known.counts.get(offset + index) ?? 0) + sign * count);
-    }
+    } else if (number <= known.number) return;
+    known.number = number;
+    addTo(known, total, 1);
   }
 }
 
-const SAVED_VERSION = 1;
-
-export interface SavedTotals {
-  readonly version: number;
-  readonly lastNumber: number;
-  readonly processes: readonly (readonly [
-    key: string,
-    toldMs: number,
-    totals: readonly (readonly [
-      key: string,
-      requests: number,
-      durationSumNs: number,
-      buckets: readonly number[],
-      counts: readonly number[],
-    ])[],
-    /** Absent in what older collectors have written. */
-    windowMs?: number,
-  ])[];
+function addTo(known: KnownTotal, { requests, durationSumNs, offset, counts }: Total, sign: 1 | -1): void {
+  known.requests += sign * requests;
+  known.durationSumNs += sign * durationSumNs;
+  for (const [index, count] of counts.entries()) {
+    if (count > 0) known.counts.set(offset + index, (known.counts.get(offset + index) ?? 0) + sign * count);
+  }
 }
 
 function processKey(service: string, instance: string): string {
   return JSON.stringify([service, instance]);
-}
-
-function serviceOf(key: string): string {
-  const [service] = JSON.parse(key) as [service: string, instance: string];
-  return service;
 }

@@ -241,7 +241,7 @@ export function cutEnd(source: Uint8Array, start: number, bytesMax: number): num
 }
 
 /** Behind the string, with its length before it, that begins there. */
-function endOfString(bytes: Uint8Array, at: number): number {
+export function endOfString(bytes: Uint8Array, at: number): number {
   let length = 0;
   let shift = 1;
   let index = at;

@@ -19,7 +19,8 @@ beforeEach(async () => {
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
 });
-afterEach(() => {
+afterEach(async () => {
+  await spool.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
@@ -170,4 +171,24 @@ test('flush resolves when everything has been answered', async () => {
   await Promise.all([decoded, flushed]);
   await new Promise((resolve) => setImmediate(resolve));
   expect(order).toEqual(['answered', 'flushed']);
+});
+
+test('status says what became of spans since the start', async () => {
+  const ingest = anIngest();
+  const take = (): ReturnType<Ingest['decode']> =>
+    ingest.decode((block, refusals) => {
+      appendSpan(block, refusals, aSpan());
+      appendSpan(block, refusals, aSpan({ spanId: '' }));
+    });
+  const bytes = [Buffer.from('a request')];
+  for (let time = 0; time < 3; time++) expect(await ingest.once(bytes, take)).toMatchObject({ acceptedSpans: 1 });
+  expect(ingest.status).toEqual({
+    acceptedSpans: 1,
+    rejectedSpans: new Map([['span_id', 1]]),
+    repeatedRequests: 2,
+    failures: 0,
+    busyBecause: null,
+  });
+  await spool.close();
+  expect(ingest.status.busyBecause).toBe('the collector is shutting down');
 });

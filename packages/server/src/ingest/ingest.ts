@@ -1,23 +1,17 @@
-import { randomInt } from 'node:crypto';
-import { Counter, type Registry } from 'prom-client';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import type { Seconds } from '../storage/span-visibility.ts';
-import { ArrivalClock } from './arrival-clock.ts';
-import { stampBlockArrival } from './block-arrival.ts';
 import type { Present } from '../storage/known-time.ts';
+import { ArrivalClock } from './arrival-clock.ts';
 import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
-import { ByteBuffer } from './growable.ts';
+import { GroupCommit } from './group-commit.ts';
+import { IngestMetrics, type IngestFailure } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
-import { writeNativeBlock } from './native-block.ts';
-import {
-  REFUSAL_CODES,
-  MalformedRequestError,
-  RequestTooLargeError,
-  type IngestResult,
-  type SpanRefusal,
-} from './result.ts';
+import type { writeNativeBlock } from './native-block.ts';
+import { RecentRequests } from './recent-requests.ts';
+import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
 import { RollupBounds, type RollupLimits } from './rollup-bounds.ts';
-import { SpanBlock } from './span-block.ts';
+import type { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
@@ -26,6 +20,8 @@ export interface IngestOptions {
   /** One of its own by default. */
   readonly arrivals?: Pick<ArrivalClock, 'next' | 'landed'>;
   readonly registry: Registry;
+  /** Told of what failed that should not have; nobody is by default. */
+  readonly log?: Pick<Logger, 'error'>;
   readonly limits?: Partial<IngestLimits>;
   readonly rollupLimits?: RollupLimits;
   /** Spans that started earlier are refused; by default none is. */
@@ -34,6 +30,22 @@ export interface IngestOptions {
   readonly now?: () => number;
   /** What the time is, where the clock is in doubt; by default it never is. */
   readonly present?: () => Present;
+  /** `writeNativeBlock` by default. */
+  readonly write?: typeof writeNativeBlock;
+}
+
+/** Since the start. */
+export interface IngestStatus {
+  /** Durable and acknowledged. */
+  readonly acceptedSpans: number;
+  /** Rejected one by one, by the reason; one that never occurred is absent. */
+  readonly rejectedSpans: ReadonlyMap<SpanRefusal['code'], number>;
+  /** Requests that came again and were not stored again. */
+  readonly repeatedRequests: number;
+  /** What failed that should not have; the log has a line for each. */
+  readonly failures: number;
+  /** Why a request would be answered `busy` now; null while it would not. */
+  readonly busyBecause: string | null;
 }
 
 /** The spans of a request that a decoder refused, while it appended the others. */
@@ -78,79 +90,52 @@ export class Refusals {
 /** Appends a request's spans. Throws `MalformedRequestError` or `RequestTooLargeError`. */
 export type Decode = (block: SpanBlock, refusals: Refusals) => void;
 
-/**
- * What receivers call. Requests that arrive while a block is on its way to the disk share the next one: one commit is in
- * flight at any time, and no request waits for a timer.
- */
+/** What receivers call: takes requests in and makes them durable. */
 export class Ingest {
   readonly #spool: Spool;
-  readonly #arrivals: Pick<ArrivalClock, 'next' | 'landed'>;
+  readonly #log: Pick<Logger, 'error'> | null;
   readonly #limits: IngestLimits;
-  readonly #accepted: Counter;
-  readonly #rejected: Counter<'reason'>;
-  readonly #repairedTexts: Counter;
+  readonly #metrics: IngestMetrics;
   readonly #limitCounter: LimitCounter;
   readonly #retentionMs: number;
   readonly #present: () => Present;
-  readonly #native = new ByteBuffer();
   readonly #rollupBounds: RollupBounds;
+  readonly #recentRequests: RecentRequests;
+  readonly #commits: GroupCommit;
   /** What the rollups of spans that were decoded elsewhere count as others. */
   #otherSpansElsewhere = 0;
-  /** Requests append to it; the commit in flight writes the other one. */
-  #open: SpanBlock;
-  #spare: SpanBlock;
-  /** Decoded elsewhere; they share the next commit with the block. */
-  #decoded: DecodedSpans[] = [];
-  #decodedBytes = 0;
-  #waiting: ((result: CommitResult) => void)[] = [];
-  #committing: Promise<void> | null = null;
+  #acceptedSpans = 0;
+  readonly #rejectedSpans = new Map<SpanRefusal['code'], number>();
+  #failures = 0;
 
   constructor({
     spool,
     arrivals,
     registry,
+    log,
     limits,
     rollupLimits,
     retentionDays,
     now = Date.now,
     present,
+    write,
   }: IngestOptions) {
     this.#rollupBounds = new RollupBounds(rollupLimits);
     this.#spool = spool;
-    this.#arrivals = arrivals ?? new ArrivalClock();
+    this.#log = log ?? null;
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
     this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
     this.#present = present ?? (() => ({ earliestMs: now(), latestMs: now() }));
-    const seed = randomInt(2 ** 32);
-    this.#open = new SpanBlock(seed, this.#limits);
-    this.#spare = new SpanBlock(seed, this.#limits);
-    this.#accepted = new Counter({
-      name: 'throughline_accepted_spans_total',
-      help: 'Spans that were made durable and acknowledged',
-      registers: [registry],
-    });
-    const otherSpans: Counter = new Counter({
-      name: 'throughline_rollup_other_spans_total',
-      help: 'Spans that were counted as (other), because the day has too many services or operations',
-      registers: [],
-      collect: (): void => {
-        otherSpans.reset();
-        otherSpans.inc(this.#rollupBounds.otherSpans + this.#otherSpansElsewhere);
-      },
-    });
-    registry.registerMetric(otherSpans);
-    this.#rejected = new Counter({
-      name: 'throughline_rejected_spans_total',
-      help: 'Spans that were refused one by one, by reason',
-      labelNames: ['reason'],
-      registers: [registry],
-    });
-    for (const reason of REFUSAL_CODES) this.#rejected.inc({ reason }, 0);
-    this.#repairedTexts = new Counter({
-      name: 'throughline_repaired_texts_total',
-      help: 'Texts of accepted spans that were not in UTF-8; each broken part became U+FFFD',
-      registers: [registry],
+    this.#metrics = new IngestMetrics(registry, () => this.#rollupBounds.otherSpans + this.#otherSpansElsewhere);
+    this.#recentRequests = new RecentRequests({ registry, limits: this.#limits });
+    this.#commits = new GroupCommit({
+      spool,
+      arrivals: arrivals ?? new ArrivalClock(),
+      limits: this.#limits,
+      rollupBounds: this.#rollupBounds,
+      onFailure: (kind, error, words) => this.#fail(kind, error, words),
+      ...(write !== undefined && { write }),
     });
   }
 
@@ -161,6 +146,16 @@ export class Ingest {
 
   get rollupLimits(): RollupLimits {
     return this.#rollupBounds.limits;
+  }
+
+  get status(): IngestStatus {
+    return {
+      acceptedSpans: this.#acceptedSpans,
+      rejectedSpans: this.#rejectedSpans,
+      repeatedRequests: this.#recentRequests.repeated,
+      failures: this.#failures,
+      busyBecause: this.busyBecause,
+    };
   }
 
   /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
@@ -179,14 +174,21 @@ export class Ingest {
   }
 
   get #isPendingFull(): boolean {
-    return this.#open.byteLength + this.#decodedBytes >= this.#limits.pendingBytesMax;
+    return this.#commits.pendingBytes >= this.#limits.pendingBytesMax;
+  }
+
+  /**
+   * Takes a request once: calls `take`, which decodes and stores it, unless the same bytes were stored lately (`RecentRequests.once`).
+   */
+  once(parts: readonly Uint8Array[], take: () => Promise<IngestResult>): Promise<IngestResult> {
+    return this.#recentRequests.once(parts, take);
   }
 
   /** Runs the decoder at once and resolves when its spans are durable. */
   async decode(decode: Decode): Promise<IngestResult> {
     const busyBecause = this.admit();
     if (busyBecause !== null) return this.#busy(busyBecause);
-    const block = this.#open;
+    const { block } = this.#commits;
     const rows = block.rowCount;
     const refusals = new Refusals();
     const { earliestSecond, latestSecond } = this.startWindow;
@@ -198,7 +200,8 @@ export class Ingest {
       if (error instanceof MalformedRequestError) return { kind: 'malformed', message: error.message };
       if (error instanceof RequestTooLargeError)
         return { kind: 'tooLarge', limit: error.limit, message: error.message };
-      throw error;
+      this.#fail('decode', error, 'could not decode a request; it was answered with an internal error');
+      return FAILED;
     }
     const acceptedSpans = block.rowCount - rows;
     // Of this request: the block goes on with the next one.
@@ -217,30 +220,30 @@ export class Ingest {
     };
   }
 
-  /** Takes spans that were decoded elsewhere, and resolves when they are durable. */
+  /**
+   * Takes spans that were decoded elsewhere, and resolves when they are durable. `spans.native` belongs to ingest until then, which writes the
+   * arrival into it; afterwards it is the caller's again, and nothing refers to it.
+   */
   async append(spans: DecodedSpans): Promise<IngestResult> {
     const busyBecause = this.admit();
     if (busyBecause !== null) return this.#busy(busyBecause);
-    if (spans.rows > 0) {
-      this.#decoded.push(spans);
-      this.#otherSpansElsewhere += spans.otherSpans;
-      this.#decodedBytes += spans.native.length;
-    }
+    if (spans.rows > 0) this.#otherSpansElsewhere += spans.otherSpans;
     return this.#store(spans);
   }
 
-  async #store({
-    rows,
-    refused,
-    losses,
-    message,
-  }: Omit<DecodedSpans, 'native' | 'otherSpans' | 'seconds'>): Promise<IngestResult> {
+  async #store(spans: Omit<DecodedSpans, 'native' | 'otherSpans' | 'seconds'> | DecodedSpans): Promise<IngestResult> {
+    const { rows, refused, losses, message } = spans;
     if (rows > 0) {
-      const commit = await this.#commit();
+      const commit = await this.#commits.commit(spans);
       if (commit.kind === 'blocked') return this.#busy(commit.reason);
+      if (commit.kind === 'failed') return FAILED;
     }
-    this.#accepted.inc(rows);
-    for (const [reason, count] of refused.counts) this.#rejected.inc({ reason }, count);
+    this.#acceptedSpans += rows;
+    this.#metrics.accepted.inc(rows);
+    for (const [reason, count] of refused.counts) {
+      this.#rejectedSpans.set(reason, (this.#rejectedSpans.get(reason) ?? 0) + count);
+      this.#metrics.rejected.inc({ reason }, count);
+    }
     for (const [limit, count] of refused.limits) this.#limitCounter.reached(limit, count);
     const warning = rows > 0 ? message : '';
     if (warning !== '') this.#countLosses(losses);
@@ -250,75 +253,25 @@ export class Ingest {
 
   #countLosses(losses: ReadonlyMap<string, number>): void {
     for (const [what, count] of losses) {
-      if (what === REPAIRED_TEXTS) this.#repairedTexts.inc(count);
+      if (what === REPAIRED_TEXTS) this.#metrics.repairedTexts.inc(count);
       else this.#limitCounter.reached(what, count);
     }
   }
 
   /** Resolves when everything that was decoded before has been answered. */
-  async flush(): Promise<void> {
-    while (this.#committing !== null) await this.#committing;
+  flush(): Promise<void> {
+    return this.#commits.flush();
   }
 
   #busy(message: string): IngestResult {
     return { kind: 'busy', retryAfterMs: this.#limits.retryAfterMs, message };
   }
 
-  #commit(): Promise<CommitResult> {
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      this.#committing ??= this.#commitAll();
-    });
-  }
-
-  async #commitAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      await this.#spool.hold();
-      // What else arrived together with this request is decoded before the block is closed.
-      await new Promise((resolve) => setImmediate(resolve));
-      const block = this.#open;
-      const waiting = this.#waiting;
-      const decoded = this.#decoded;
-      this.#open = this.#spare;
-      this.#waiting = [];
-      this.#decoded = [];
-      this.#decodedBytes = 0;
-      const result = await this.#write(block, decoded);
-      block.clear();
-      this.#spare = block;
-      for (const resolve of waiting) resolve(result);
-    }
-    // In the same turn as the last look at the list: whoever comes next starts a new run.
-    this.#committing = null;
-  }
-
-  async #write(block: SpanBlock, decoded: readonly DecodedSpans[]): Promise<CommitResult> {
-    try {
-      this.#native.clear();
-      const arrival = this.#arrivals.next();
-      if (block.rowCount > 0) writeNativeBlock(block, this.#native, this.#rollupBounds, arrival);
-      for (const { native } of decoded) {
-        stampBlockArrival(native, arrival);
-        this.#native.copy(native, 0, native.length);
-      }
-      const rows = decoded.reduce((sum, spans) => sum + spans.rows, block.rowCount);
-      const seconds = secondsOf(block, decoded);
-      return await this.#spool.append(this.#native.content(), rows, { arrival, seconds });
-    } catch (error) {
-      return { kind: 'blocked', reason: error instanceof Error ? error.message : String(error) };
-    } finally {
-      this.#arrivals.landed();
-    }
+  #fail(kind: IngestFailure, error: unknown, words: string): void {
+    this.#failures += 1;
+    this.#metrics.failures.inc({ kind });
+    this.#log?.error({ err: error }, words);
   }
 }
 
-/** When the spans of a commit start. */
-function secondsOf(block: SpanBlock, decoded: readonly DecodedSpans[]): Seconds {
-  const all = [block.startRange, ...decoded.map(({ seconds }) => seconds)];
-  return {
-    first: Math.min(...all.map(({ first }) => first)),
-    last: Math.max(...all.map(({ last }) => last)),
-  };
-}
-
-type CommitResult = Awaited<ReturnType<Spool['append']>>;
+const FAILED: IngestResult = { kind: 'failed', message: 'internal error' };

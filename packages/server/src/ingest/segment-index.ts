@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
  * The file beside a segment that says which blocks stand in it: a record of fixed size for each block, so that a torn
  * or damaged record does not hide those behind it.
  *
- * Little-endian: magic u32, rows u32, offset u64, length u32, CRC-32 of the block u32, zero u32, CRC-32 of the 28 bytes
- * before u32.
+ * Little-endian: magic u32, rows u32, offset u64, length u32, CRC-32 of the block u32, seconds since the epoch u32, CRC-32 of
+ * the 28 bytes before u32.
  */
 export interface BlockRecord {
   readonly rows: number;
@@ -13,6 +13,8 @@ export interface BlockRecord {
   readonly offset: number;
   readonly length: number;
   readonly checksum: number;
+  /** When the block was written, in seconds since the epoch; 0 or missing where it was not noted. */
+  readonly committedAtS?: number;
 }
 
 export const RECORD_BYTES = 32;
@@ -26,6 +28,7 @@ export function encodeRecord(record: BlockRecord): Buffer {
   bytes.writeBigUInt64LE(BigInt(record.offset), 8);
   bytes.writeUInt32LE(record.length, 16);
   bytes.writeUInt32LE(record.checksum, 20);
+  bytes.writeUInt32LE(record.committedAtS ?? 0, 24);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28);
   return bytes;
 }
@@ -48,5 +51,6 @@ function decodeRecord(bytes: Buffer): BlockRecord | null {
     offset: Number(offset),
     length: bytes.readUInt32LE(16),
     checksum: bytes.readUInt32LE(20),
+    committedAtS: bytes.readUInt32LE(24),
   };
 }

@@ -13,6 +13,8 @@ export interface Segment extends Batch {
   readonly path: string;
   readonly bytes: number;
   readonly firstBlockAtMs: number;
+  /** Whether an earlier process may have handed it to the engine, which may have it in whole or in part. */
+  readonly mayBeStored: boolean;
 }
 
 export interface Recovery {
@@ -27,6 +29,8 @@ export interface RecoveryOptions {
   readonly mayBeTorn: boolean;
   /** Blocks beyond it were never acknowledged. */
   readonly blocksMax?: number;
+  /** As `Segment.mayBeStored`. */
+  readonly mayBeStored: boolean;
 }
 
 /**
@@ -36,7 +40,7 @@ export interface RecoveryOptions {
 export async function recoverSegment(
   directory: string,
   name: string,
-  { mayBeTorn, blocksMax = Infinity }: RecoveryOptions,
+  { mayBeTorn, blocksMax = Infinity, mayBeStored }: RecoveryOptions,
 ): Promise<Recovery> {
   const path = join(directory, name + DATA_SUFFIX);
   const data = await open(path, 'r+');
@@ -64,8 +68,9 @@ export async function recoverSegment(
     // Cutting would reach the file that has been kept as well.
     if (damagedBlocks > 0) await takeOut(directory, name, data, good);
     else await cut(directory, name, data, good.length, bytes);
+    const firstBlockAtMs = (good[0]?.committedAtS ?? 0) * 1_000 || mtimeMs;
     const seconds = { first: 0, last: LAST_SECOND };
-    return { segment: { name, path, bytes, rows, arrivals, seconds, firstBlockAtMs: mtimeMs }, damagedBlocks };
+    return { segment: { name, path, bytes, rows, arrivals, seconds, firstBlockAtMs, mayBeStored }, damagedBlocks };
   } finally {
     await data.close();
   }
@@ -121,7 +126,7 @@ async function cut(directory: string, name: string, data: FileHandle, blocks: nu
   }
 }
 
-/** The name stays: should the engine have the whole segment already, its token tells. */
+/** The name stays, and with it what the engine may note of the segment. */
 async function takeOut(directory: string, name: string, data: FileHandle, good: readonly BlockRecord[]): Promise<void> {
   async function* blocks(): AsyncGenerator<Buffer> {
     for (const record of good) yield await readBlock(data, record);

@@ -229,7 +229,7 @@ test('a segment that the engine refuses for good is set aside, and its number is
   await spool.close();
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment === null) throw new Error('no segment');
-  await spool.reject(segment);
+  await spool.reject(segment, 'wrong');
   expect(spool.status).toMatchObject({ rejectedSegments: [segment.name], backlogBytes: 0 });
   const after = await reopened();
   expect(after.status.rejectedSegments).toEqual([segment.name]);
@@ -374,4 +374,12 @@ test('a backlog that is full is one line in the log, and its end another', async
     'no more spans are taken: the spool holds 12 bytes that the store has not taken',
   ]);
   await spool.close();
+});
+
+test('a loader that asks while the spool closes gets the last segment as well', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['last']);
+  const closing = spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(1);
+  await closing;
 });

@@ -5,7 +5,8 @@ import type { Registry } from 'prom-client';
 import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { OpenSegment, type BlockFacts } from './open-segment.ts';
-import { listRejected, listSegments, newestSegment, removeSegment, setAside } from './segment-files.ts';
+import { DAMAGED_SUFFIX, noteReason, setAside, takeRetries } from './rejected-segments.ts';
+import { listRejected, listSegments, newestSegment, removeSegment } from './segment-files.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
 
@@ -74,7 +75,9 @@ export class Spool {
   readonly #holds: string;
   readonly #reserve: DiskReserve;
   readonly #sealed: Segment[] = [];
-  readonly #rejected: string[] = [];
+  /** Names of sealed segments that the loader lets others pass. */
+  #passed: ReadonlySet<string> = new Set();
+  #rejected: readonly string[] = [];
   #open: OpenSegment | null = null;
   /**
    * The next one: to create its files durably takes longer than to write a block, and nobody shall wait for it. Null inside where
@@ -86,8 +89,13 @@ export class Spool {
   #backlogBytes = 0;
   #nextNumber = 1;
   #sealTimer: NodeJS.Timeout | null = null;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #looking: Promise<void> | null = null;
+  #lookFailure = '';
   #writeFailure: { readonly reason: string; readonly retryAtMs: number } | null = null;
   #closed = false;
+  /** Closed, and its last segment sealed: the loader has to wait for that one as well. */
+  #isEnded = false;
   #isToldFull = false;
   /** Appending and sealing take turns. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -142,6 +150,11 @@ export class Spool {
     return this.#sealed;
   }
 
+  /** How many segments wait that are not passed by others. */
+  get #ahead(): number {
+    return this.#sealed.filter(({ name }) => !this.#passed.has(name)).length;
+  }
+
   /** Why `append` would take nothing now; null while it would. */
   get blockedBy(): string | null {
     if (this.#closed) return 'the collector is shutting down';
@@ -158,23 +171,50 @@ export class Spool {
 
   /** Creates the directory and recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
-    const { directory, log } = this.#options;
+    const { directory } = this.#options;
     await mkdir(directory, { recursive: true, mode: 0o700 });
     const names = await listSegments(directory);
     const newest = await newestSegment(directory, names);
-    for (const name of names) {
-      const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn: name === newest });
-      if (damagedBlocks > 0) {
-        this.#metrics.damagedBlocks.inc(damagedBlocks);
-        log.error({ segment: name, damagedBlocks }, 'a spool segment is damaged; its good blocks are kept');
-      }
-      if (segment !== null) this.#addSealed(segment);
-    }
-    this.#rejected.push(...(await listRejected(directory)));
+    for (const name of names) await this.#recover(name, name === newest);
+    await this.#lookForRetries();
     const numbers = [...this.#sealed.map(({ name }) => name), ...this.#rejected].map((name) => parseInt(name, 10) || 0);
     this.#nextNumber = Math.max(0, ...numbers) + 1;
     this.#prepare();
     await this.#prepared;
+    this.#retryTimer = setInterval(() => {
+      this.#looking ??= this.#lookForRetries().finally(() => (this.#looking = null));
+    }, this.#limits.retryLookMs).unref();
+  }
+
+  async #recover(name: string, mayBeTorn: boolean): Promise<void> {
+    const { directory, log } = this.#options;
+    const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn, mayBeStored: true });
+    if (damagedBlocks > 0) {
+      this.#metrics.damagedBlocks.inc(damagedBlocks);
+      log.error({ segment: name, damagedBlocks }, 'spool segment is damaged; its good blocks are kept');
+      const reason = `${damagedBlocks} damaged blocks; the good ones were kept for the store`;
+      await noteReason(directory, `${name}${DAMAGED_SUFFIX}`, reason).catch(() => {});
+    }
+    if (segment !== null) this.#addSealed(segment);
+  }
+
+  /** Takes rejected segments back that somebody wants to be loaded again, and sees what is still rejected. Never rejects. */
+  async #lookForRetries(): Promise<void> {
+    const { directory, log } = this.#options;
+    try {
+      const isHeld = (name: string): boolean => this.#sealed.some((segment) => segment.name === name);
+      for await (const name of takeRetries(directory, isHeld)) {
+        await this.#recover(name, false);
+        log.info({ segment: name }, 'rejected segment will be loaded again');
+      }
+      this.#rejected = await listRejected(directory);
+      this.#lookFailure = '';
+    } catch (error) {
+      const failure = error instanceof Error ? error.message : String(error);
+      if (failure !== this.#lookFailure) log.error({ err: error }, 'looking for rejected segments failed; will retry');
+      this.#lookFailure = failure;
+    }
+    if (this.#sealed.length > 0) this.#wakeLoader?.();
   }
 
   /**
@@ -184,7 +224,7 @@ export class Spool {
    */
   async hold(): Promise<void> {
     const isAway = performance.now() - this.#releasedAtMs > STORE_AWAY_MS;
-    if (this.#sealed.length < SEGMENTS_AHEAD || isAway || this.#limits.holdMs === 0 || this.#closed) return;
+    if (this.#ahead < SEGMENTS_AHEAD || isAway || this.#limits.holdMs === 0 || this.#closed) return;
     this.#metrics.heldCommits.inc();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#limits.holdMs);
@@ -232,12 +272,15 @@ export class Spool {
     });
   }
 
-  /** The oldest sealed segment; waits for one. Null when the signal aborts, or nothing is left after `close`. */
-  async nextSealed(signal: AbortSignal): Promise<Segment | null> {
+  /** The oldest sealed segment but for those that are passed; waits for one. Null when the signal aborts, or none is left after `close`. */
+  async nextSealed(signal: AbortSignal, passed: ReadonlySet<string> = new Set()): Promise<Segment | null> {
+    this.#passed = passed;
     while (!signal.aborted) {
-      const [segment] = this.#sealed;
+      const segment = this.#sealed.find(({ name }) => !passed.has(name));
       if (segment !== undefined) return segment;
-      if (this.#closed) return null;
+      if (this.#isEnded) return null;
+      // It was left to grow while it would have had to wait.
+      if (this.#open !== null) this.#scheduleSeal(this.#open);
       await new Promise<void>((resolve) => {
         const wake = (): void => {
           signal.removeEventListener('abort', wake);
@@ -257,10 +300,13 @@ export class Spool {
     this.#forget(segment);
   }
 
-  /** The engine refused the segment for good: it goes to `rejected/`. */
-  async reject(segment: Segment): Promise<void> {
-    await setAside(this.#options.directory, segment.name);
-    this.#rejected.push(segment.name);
+  /** The engine rejected the segment for good: it goes to `rejected/`. Where that fails it stays, and may be rejected again. */
+  async reject(segment: Segment, reason: string): Promise<void> {
+    const { directory } = this.#options;
+    // For people only: on a full disk there is no room for it, while files can be moved.
+    await noteReason(directory, segment.name, reason).catch(() => {});
+    await setAside(directory, segment.name);
+    this.#rejected = [...this.#rejected, segment.name];
     this.#forget(segment);
   }
 
@@ -268,7 +314,10 @@ export class Spool {
   async close(): Promise<void> {
     this.#closed = true;
     this.#wakeHeld?.();
+    if (this.#retryTimer !== null) clearInterval(this.#retryTimer);
+    await this.#looking;
     await this.#inTurn(() => this.#seal('close'));
+    this.#isEnded = true;
     this.#wakeLoader?.();
     await (await this.#prepared)?.discard();
     this.#prepared = null;
@@ -324,13 +373,18 @@ export class Spool {
 
   #scheduleSeal({ firstBlockAtMs, name }: OpenSegment, byAgeMs?: number): void {
     // While the engine is busy the segment may grow: larger ones cost it less.
-    if (this.#sealTimer !== null || this.#sealed.length > 0) return;
+    if (this.#sealTimer !== null || this.#ahead > 0) return;
     const ageMs = byAgeMs ?? this.#options.sealAfterMs?.(name) ?? this.#limits.segmentAgeMs;
     const delayMs = Math.max(0, firstBlockAtMs + ageMs - Date.now());
     this.#sealTimer = setTimeout(
       () => {
         this.#sealTimer = null;
-        void this.#inTurn(() => this.#seal('age'));
+        this.#inTurn(() => this.#seal('age')).catch((error: unknown) => {
+          this.#options.log.error(
+            { err: error },
+            'could not seal a spool segment; it will be loaded at the next start',
+          );
+        });
       },
       Math.min(delayMs, ageMs),
     );
@@ -383,7 +437,11 @@ export class Spool {
     this.#sealTimer = null;
     try {
       await open.close();
-      const { segment } = await recoverSegment(directory, open.name, { mayBeTorn: true, blocksMax: open.blocks });
+      const { segment } = await recoverSegment(directory, open.name, {
+        mayBeTorn: true,
+        blocksMax: open.blocks,
+        mayBeStored: false,
+      });
       this.#backlogBytes -= open.bytes;
       if (segment !== null) {
         this.#addSealed(segment);

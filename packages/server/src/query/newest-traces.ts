@@ -117,7 +117,7 @@ function* spansOf(block: NativeBlock): Generator<[traceId: string, span: Service
         first: { position, name },
         root: isRoot ? { durationNs: duration, startNs: startNs.at(row), spanId: spanId.hex(row), name } : null,
       },
-      `${traceId.hex(row)}${position}${kind.at(row)}${name}`,
+      [traceId.hex(row), position, kind.at(row), name, parentSpanId.hex(row), duration, statusCode.at(row)].join(),
     ];
   }
 }

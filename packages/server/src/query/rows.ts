@@ -1,4 +1,4 @@
-import type { Engine } from '../storage/engine.ts';
+import { EngineError, type Engine } from '../storage/engine.ts';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';
@@ -55,9 +55,21 @@ export async function queryBytes(
   format: 'JSONCompactEachRow' | 'Native',
 ): Promise<Uint8Array> {
   signal.throwIfAborted();
-  const bytes = await engine.query(sql, { format, timeoutMs: limits.queryTimeoutMs, signal });
+  const bytes = await engine
+    .query(sql, { format, timeoutMs: limits.queryTimeoutMs, signal })
+    .catch((error: unknown) => Promise.reject(asTooLarge(error) as Error));
   signal.throwIfAborted();
   return bytes;
+}
+
+export const MEMORY_LIMIT_EXCEEDED = 241;
+
+/** A statement that needs more memory than one may have will need it again; one that met others may not. */
+function asTooLarge(error: unknown): unknown {
+  if (!(error instanceof EngineError) || error.clickhouseCode !== MEMORY_LIMIT_EXCEEDED) return error;
+  if (/\(total\)/i.test(error.message)) return error;
+  const message = 'the question needs more memory than one may have; ask for a shorter time or filter by more';
+  return new EngineError('too_large', message, { clickhouseCode: MEMORY_LIMIT_EXCEEDED, cause: error });
 }
 
 /** One row of an answer, read by position. */

@@ -45,7 +45,7 @@ export interface ServiceOfTrace {
   readonly root: Root | null;
 }
 
-/** Of several, the longest one stands for the trace; among those, the one with the lowest id. */
+/** Of several, the longest one stands for the trace; among those, the one that started first, then the one with the lowest id. */
 export interface Root {
   readonly durationNs: bigint;
   readonly startNs: bigint;
@@ -73,9 +73,9 @@ function serviceOf(row: JsonRow): ServiceOfTrace {
         ? null
         : {
             durationNs: BigInt(`0x${root.slice(0, NUMBER_DIGITS)}`),
-            spanId: invertedHex(root.slice(NUMBER_DIGITS)),
+            startNs: BigInt(`0x${invertedHex(root.slice(NUMBER_DIGITS, 2 * NUMBER_DIGITS))}`),
+            spanId: invertedHex(root.slice(2 * NUMBER_DIGITS)),
             name: row.text(8),
-            startNs: row.bigint(9),
           },
   };
 }
@@ -111,6 +111,7 @@ function together(a: ServiceOfTrace, b: ServiceOfTrace): ServiceOfTrace {
 function longer(a: Root | null, b: Root | null): Root | null {
   if (a === null || b === null) return a ?? b;
   if (a.durationNs !== b.durationNs) return a.durationNs > b.durationNs ? a : b;
+  if (a.startNs !== b.startNs) return a.startNs < b.startNs ? a : b;
   return a.spanId <= b.spanId ? a : b;
 }
 
@@ -162,15 +163,19 @@ export const NUMBER_DIGITS = 16;
 
 /** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. */
 const POSITION = `concat(${sortable('start_ns')}, hex(span_id))`;
-/** … and as (duration, id), the lowest id last. */
-const LENGTH = `concat(${sortable(SPAN_DURATION)}, hex(bitNot(reinterpretAsUInt64(reverse(span_id)))))`;
+/** … and as (duration, start, id), the earliest start and the lowest id last. */
+const LENGTH = `concat(${sortable(SPAN_DURATION)}, ${inverted('toUInt64(start_ns)')}, ${inverted('reinterpretAsUInt64(reverse(span_id))')})`;
+
+function inverted(number: string): string {
+  return sortable(`bitNot(${number})`);
+}
 
 function invertedHex(hex: string): string {
   return (~BigInt(`0x${hex}`) & 0xffff_ffff_ffff_ffffn).toString(16).padStart(16, '0');
 }
 
 /** A sender that repeats a request stores its spans twice; here they count once. */
-const ONCE = 'cityHash64(span_id, start_ns, kind, name)';
+const ONCE = 'cityHash64(span_id, start_ns, kind, name, parent_span_id, duration_ns, status_code)';
 
 /** Fresh spans are few: they are all looked at. */
 export function ofTracesIn(
@@ -196,7 +201,7 @@ export function traceSummariesSql(
   ${IS_ROOT} AS is_root
 SELECT lower(hex(trace_id)), toString(service), uniqExact(${ONCE}), uniqExactIf(${ONCE}, status_code = 2), toString(max(start_ns + ${SPAN_DURATION})),
   min(position), argMin(toString(name), position),
-  maxIf(length, is_root), argMaxIf(toString(name), length, is_root), toString(argMaxIf(start_ns, length, is_root))
+  maxIf(length, is_root), argMaxIf(toString(name), length, is_root)
 FROM ${table}
 ${where([...conditions, ...found])}
 GROUP BY trace_id, service`;

@@ -1,16 +1,27 @@
 import type { Readable } from 'node:stream';
+import type { Reservation } from './byte-budget.ts';
 
 /** A body that has been read: it can be taken once. */
 export class Body {
   readonly length: number;
-  /** What was taken from the budget; the caller gives it back when the bytes are no longer needed. */
-  readonly takenBytes: number;
+  readonly #reservation: Reservation;
   #parts: readonly Uint8Array[];
 
-  constructor(parts: readonly Uint8Array[], length: number, takenBytes: number) {
+  constructor(parts: readonly Uint8Array[], length: number, reservation: Reservation) {
     this.#parts = parts;
     this.length = length;
-    this.takenBytes = takenBytes;
+    this.#reservation = reservation;
+  }
+
+  /** Gives its memory back to the budget, when nothing of the request is needed any more. */
+  release(): void {
+    this.#parts = [];
+    this.#reservation.release();
+  }
+
+  /** Its bytes as they came; empty when they have been taken. */
+  get parts(): readonly Uint8Array[] {
+    return this.#parts;
   }
 
   /**
@@ -61,13 +72,22 @@ function copyParts(parts: readonly Uint8Array[], target: Uint8Array): void {
   }
 }
 
+/** When a body must have arrived. */
+export interface Deadline {
+  readonly timeoutMs: number;
+  /** What reading is rejected with then. */
+  readonly error: () => Error;
+}
+
 /**
  * Hands over the parts of a body as they arrive. Rejects with what `take` throws, and then leaves the rest of the body to
- * whoever answers; with Node's own error when the connection breaks.
+ * whoever answers; with Node's own error when the connection breaks; with the deadline's even where the connection does not
+ * learn of it, since its sender takes no answers.
  */
-export function eachPart(request: Readable, take: (part: Buffer) => void): Promise<void> {
+export function eachPart(request: Readable, take: (part: Buffer) => void, deadline?: Deadline): Promise<void> {
   return new Promise((resolve, reject) => {
     const leave = (): void => {
+      clearTimeout(timer);
       request.off('data', onData);
       request.off('end', onEnd);
       request.off('error', onError);
@@ -77,9 +97,12 @@ export function eachPart(request: Readable, take: (part: Buffer) => void): Promi
       try {
         take(part);
       } catch (error) {
-        request.pause();
-        onError(error);
+        refuse(error);
       }
+    };
+    const refuse = (error: unknown): void => {
+      request.pause();
+      onError(error);
     };
     const onEnd = (): void => {
       leave();
@@ -89,6 +112,7 @@ export function eachPart(request: Readable, take: (part: Buffer) => void): Promi
       leave();
       reject(error);
     };
+    const timer = deadline && setTimeout(() => refuse(deadline.error()), deadline.timeoutMs);
     const onClose = (): void => onError(new Error('the connection has ended before the body'));
     request.on('data', onData);
     request.on('end', onEnd);

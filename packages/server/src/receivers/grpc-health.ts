@@ -65,6 +65,11 @@ export class GrpcHealth {
     this.#timer ??= setInterval(() => this.#tellChanges(), WATCH_INTERVAL_MS).unref();
   }
 
+  /** Whether the stream stays open for what is to come. */
+  isWatched(stream: ServerHttp2Stream): boolean {
+    return this.#watchers.has(stream);
+  }
+
   /** Tells watchers that the service has ended, and ends their streams. */
   close(): void {
     this.#tellChanges();

@@ -1,8 +1,10 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import type { ByteBudget } from './byte-budget.ts';
-import { Body, eachPart } from './body.ts';
+import { Body, eachPart, type Deadline } from './body.ts';
 import { BodyError } from './body-error.ts';
-import { decompress, type Compression } from './decompress.ts';
+import { BodyParts } from './body-parts.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import type { Compression } from './compression.ts';
+import type { Decompressor } from './decompressor.ts';
 import { GrpcError } from './grpc-status.ts';
 import { StatusCode } from './otlp-response.ts';
 
@@ -17,51 +19,58 @@ export interface ReadMessageOptions {
   /** … and decompressed. */
   readonly decompressedBytesMax: number;
   readonly budget: ByteBudget;
+  readonly decompressor: Decompressor;
+  /** For the message as sent. */
+  readonly deadline: Deadline;
 }
 
 /**
  * Reads the one message of a unary call. A message that its prefix alone forbids to read is refused before more of it is
- * taken. Rejects with `GrpcError` or `BodyError`; with Node's own error when the sender goes away. Then nothing stays
- * taken from the budget.
+ * taken. Rejects with `GrpcError`, `BodyError` or `SenderGoneError`, and with the deadline's error; with Node's own error
+ * when the sender goes away. Then nothing stays taken from the budget.
  */
 export async function readMessage(
   stream: ServerHttp2Stream,
-  { encoding, bytesMax, decompressedBytesMax, budget }: ReadMessageOptions,
+  { encoding, bytesMax, decompressedBytesMax, budget, decompressor, deadline }: ReadMessageOptions,
 ): Promise<Body> {
-  let takenBytes = 0;
-  const take = (bytes: number): void => {
-    if (!budget.take(bytes)) throw new BodyError(503, 'too many bytes of requests are in flight');
-    takenBytes += bytes;
-  };
+  const reservation = budget.reserve();
   try {
-    const parts: Buffer[] = [];
-    let length = 0;
-    let expected = PREFIX_BYTES;
-    await eachPart(stream, (part) => {
-      const hadPrefix = length >= PREFIX_BYTES;
-      take(part.length);
-      parts.push(part);
-      length += part.length;
-      if (!hadPrefix && length >= PREFIX_BYTES) {
-        expected = PREFIX_BYTES + checkPrefix(Buffer.concat(parts, PREFIX_BYTES), encoding, bytesMax);
-        // Only looked at, or slow senders would hold what they only announce.
-        if (!budget.has(expected - length)) throw new BodyError(503, 'too many bytes of requests are in flight');
-      }
-      if (length > expected) throw malformed('the call holds more than one message');
+    const sent = new BodyParts(reservation);
+    const prefix = Buffer.alloc(PREFIX_BYTES);
+    let prefixLength = 0;
+    let expected = 0;
+    await eachPart(
+      stream,
+      (part) => {
+        let message = part;
+        if (prefixLength < PREFIX_BYTES) {
+          const copied = part.copy(prefix, prefixLength);
+          prefixLength += copied;
+          if (prefixLength < PREFIX_BYTES) return;
+          expected = checkPrefix(prefix, encoding, bytesMax);
+          message = part.subarray(copied);
+          // Only looked at, or slow senders would hold what they only announce.
+          budget.expect(expected);
+        }
+        if (sent.length + message.length > expected) throw malformed('the call holds more than one message');
+        sent.add(message);
+      },
+      deadline,
+    );
+    if (prefixLength < PREFIX_BYTES) throw malformed('the call holds no message');
+    const { length } = sent;
+    if (length < expected) throw malformed(`the message ends ${expected - length} bytes early`);
+    const isCompressed = prefix[0] === 1;
+    if (!isCompressed || encoding === 'identity' || length === 0) return new Body(sent.end(), length, reservation);
+    const decompressed = await decompressor.decompress(sent, {
+      compression: encoding,
+      bytesMax: decompressedBytesMax,
+      reservation,
+      isAbandoned: () => stream.destroyed,
     });
-    if (length < expected) {
-      const missing = expected - length;
-      throw malformed(length < PREFIX_BYTES ? 'the call holds no message' : `the message ends ${missing} bytes early`);
-    }
-    const isCompressed = parts[0]?.[0] === 1;
-    const message = withoutPrefix(parts);
-    const bytes = length - PREFIX_BYTES;
-    if (!isCompressed || encoding === 'identity' || bytes === 0) return new Body(message, bytes, takenBytes);
-    const decompressed = await decompress(Buffer.concat(message, bytes), encoding, decompressedBytesMax);
-    take(decompressed.length);
-    return new Body([decompressed], decompressed.length, takenBytes);
+    return new Body(decompressed.parts, decompressed.length, reservation);
   } catch (error) {
-    budget.giveBack(takenBytes);
+    reservation.release();
     throw error;
   }
 }
@@ -74,11 +83,6 @@ export function framed(message: Uint8Array): Buffer {
   return frame;
 }
 
-function withoutPrefix([first = Buffer.alloc(0), ...others]: readonly Buffer[]): Buffer[] {
-  if (first.length >= PREFIX_BYTES) return [first.subarray(PREFIX_BYTES), ...others];
-  return [Buffer.concat([first, ...others]).subarray(PREFIX_BYTES)];
-}
-
 /** The length that the prefix announces. */
 function checkPrefix(prefix: Buffer, encoding: ReadMessageOptions['encoding'], bytesMax: number): number {
   const flag = prefix[0] ?? 0;
@@ -88,7 +92,9 @@ function checkPrefix(prefix: Buffer, encoding: ReadMessageOptions['encoding'], b
   }
   const bytes = prefix.readUInt32BE(1);
   if (bytes > bytesMax) {
-    throw new BodyError(413, `the message has ${bytes} bytes; at most ${bytesMax} are taken`);
+    throw new BodyError(413, `the message has ${bytes} bytes; at most ${bytesMax} are taken`, {
+      limit: 'sent',
+    });
   }
   return bytes;
 }

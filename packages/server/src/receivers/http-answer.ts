@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { IngestResult } from '../ingest/result.ts';
 import { CONTENT_TYPES, encodeStatus, encodeSuccess, StatusCode, type OtlpEncoding } from './otlp-response.ts';
+import type { Signal } from './signals.ts';
 
 /** An answer, before it is encoded for the sender. */
 export interface HttpAnswer {
@@ -9,15 +10,17 @@ export interface HttpAnswer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The answer to a request whose spans were looked at. */
-export function toAnswer(result: IngestResult, encoding: OtlpEncoding): HttpAnswer {
+/** The answer to a request whose spans, or records of another signal, were looked at. */
+export function toAnswer(result: IngestResult, encoding: OtlpEncoding, signal: Signal): HttpAnswer {
   switch (result.kind) {
     case 'stored':
-      return { status: 200, body: encodeSuccess(encoding, result.rejectedSpans, result.message) };
+      return { status: 200, body: encodeSuccess(encoding, result.rejectedSpans, result.message, signal) };
     case 'malformed':
       return status(400, StatusCode.invalidArgument, result.message, encoding);
     case 'tooLarge':
       return status(413, StatusCode.resourceExhausted, result.message, encoding);
+    case 'failed':
+      return status(500, StatusCode.internal, result.message, encoding);
     default:
       return busy(result.message, result.retryAfterMs, encoding);
   }

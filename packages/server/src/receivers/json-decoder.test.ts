@@ -6,9 +6,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
-import { ByteBudget } from './byte-budget.ts';
 import type { OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
+import { sharedByReceivers } from './testing/shared-by-receivers.ts';
 
 /** What `tsc -b packages/server` has made of it. */
 const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
@@ -25,9 +25,13 @@ async function start(limits: Partial<OtlpHttpLimits> = {}): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
-  const ingest = new Ingest({ spool, registry, limits: { attributesMax: 3 }, now: () => 1_795_000_100_000 });
-  const budget = new ByteBudget({ registry });
-  receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, limits, jsonWorkerPath });
+  const ingest = new Ingest({
+    spool,
+    registry,
+    limits: { attributesMax: 3, recentRequestsMax: 0 },
+    now: () => 1_795_000_100_000,
+  });
+  receiver = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(registry), limits, jsonWorkerPath });
   const { port } = await receiver.start('127.0.0.1', 0);
   url = `http://127.0.0.1:${port}/v1/traces`;
   stops.push(

@@ -6,6 +6,7 @@ import type { RollupLimits } from '../ingest/rollup-bounds.ts';
 import type { Body } from './body.ts';
 import type { JsonAnswer, JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
 import type { OtlpHttpLimits } from './limits.ts';
+import type { Signal } from './signals.ts';
 
 export interface JsonDecoderOptions {
   readonly limits: OtlpHttpLimits;
@@ -21,6 +22,7 @@ type StartWindow = Pick<JsonJob, 'earliestSecond' | 'latestSecond'>;
 
 interface Waiting {
   readonly body: Body;
+  readonly signal: Signal;
   readonly window: StartWindow;
   readonly settle: (outcome: JsonOutcome) => void;
 }
@@ -63,10 +65,12 @@ export class JsonDecoder {
     registry.registerMetric(waiting);
   }
 
-  decode(body: Body, window: StartWindow): Promise<JsonOutcome> {
+  /** Of other signals than traces the records are counted. */
+  decode(body: Body, signal: Signal, window: StartWindow): Promise<JsonOutcome> {
     return new Promise((resolve) => {
       this.#queue.push({
         body,
+        signal,
         window,
         settle: (outcome) => {
           this.#bodies.inc({ outcome: outcome.kind });
@@ -94,11 +98,11 @@ export class JsonDecoder {
     }
     this.#running = next;
     this.#worker ??= this.#start();
-    const { body, window } = next;
+    const { body, signal, window } = next;
     const memory = this.#takeMemory(body.length);
     // What came from the socket may share its memory with others.
     body.takeInto(new Uint8Array(memory));
-    this.#worker.postMessage({ memory, length: body.length, ...window } satisfies JsonJob, [memory]);
+    this.#worker.postMessage({ memory, length: body.length, signal, ...window } satisfies JsonJob, [memory]);
   }
 
   #takeMemory(length: number): ArrayBuffer {

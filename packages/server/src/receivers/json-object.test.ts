@@ -12,6 +12,10 @@ test.each(['0000000000000001', '-0000000000000001', '00000000000000000000'])('%s
   expect(() => parseJson(Buffer.from(`{"value":${digits}}`))).toThrow(/^malformed JSON/);
 });
 
+test('a fault behind a long integer is told by its place in what was sent', () => {
+  expect(() => parseJson(Buffer.from(`{"value":${LONG}!}`))).toThrow(/position 28\b/);
+});
+
 test('an integer that a double cannot hold is exact as an integer, and a string nowhere', () => {
   const request = parseJson(Buffer.from(`{"value":${LONG},"items":[${LONG}],"text":"${LONG}"}`));
   expect(request.int64('value')).toBe(LONG);

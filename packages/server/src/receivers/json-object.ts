@@ -172,7 +172,13 @@ export function parseJson(body: Uint8Array): JsonObject {
 /** Integers that a double cannot hold come as marked strings. Throws `MalformedRequestError`. */
 export function parseText(text: string): unknown {
   try {
-    return JSON.parse(LONG_INTEGER.test(text) ? quoteLongIntegers(text) : text);
+    if (!LONG_INTEGER.test(text)) return JSON.parse(text);
+    try {
+      return JSON.parse(quoteLongIntegers(text));
+    } catch {
+      // What is wrong is quoted in the words of the sender, which do not tell our mark.
+      return JSON.parse(text);
+    }
   } catch (error) {
     throw new MalformedRequestError(`malformed JSON: ${error instanceof Error ? error.message : String(error)}`);
   }

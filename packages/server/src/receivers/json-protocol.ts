@@ -1,6 +1,7 @@
 import type { DecodedSpans } from '../ingest/decoded-spans.ts';
 import type { BlockLimits } from '../ingest/limits.ts';
 import type { RollupLimits } from '../ingest/rollup-bounds.ts';
+import type { OtherSignal, Signal } from './signals.ts';
 
 /** What the thread that decodes JSON is told at its start. */
 export interface JsonThreadData {
@@ -17,6 +18,8 @@ export interface JsonJob {
   readonly memory: ArrayBuffer;
   /** The body's length, from the beginning of the memory. */
   readonly length: number;
+  /** Of other signals than traces the records are counted. */
+  readonly signal: Signal;
   /** Spans must start at these seconds or between them. */
   readonly earliestSecond: number;
   readonly latestSecond: number;
@@ -30,6 +33,7 @@ export interface JsonAnswer {
 /** What became of it. */
 export type JsonOutcome =
   | { readonly kind: 'decoded'; readonly spans: DecodedSpans }
+  | { readonly kind: 'counted'; readonly signal: OtherSignal; readonly records: number }
   | { readonly kind: 'malformed'; readonly message: string }
   | { readonly kind: 'tooLarge'; readonly limit: string; readonly message: string }
   | { readonly kind: 'failed'; readonly message: string };

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { BodyError } from './body-error.ts';
+import type { Body } from './body.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import type { Decompressor } from './decompressor.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode } from './otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
 
@@ -31,14 +33,21 @@ interface EncodedAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+export interface JsonRoutesOptions {
+  readonly budget: ByteBudget;
+  readonly decompressor: Decompressor;
+  /** What a sender is told to wait when the answer is 503. */
+  readonly retryAfterMs: number;
+}
+
 /** What other rooms serve on the port for OTLP/HTTP. */
 export class JsonRoutes {
   readonly #routes: readonly JsonRoute[];
-  readonly #budget: ByteBudget;
+  readonly #options: JsonRoutesOptions;
 
-  constructor(routes: readonly JsonRoute[], budget: ByteBudget) {
+  constructor(routes: readonly JsonRoute[], options: JsonRoutesOptions) {
     this.#routes = routes;
-    this.#budget = budget;
+    this.#options = options;
   }
 
   /** Whether the path is one of ours. */
@@ -62,26 +71,31 @@ export class JsonRoutes {
       const given = request.headers['content-encoding'];
       return failure(415, StatusCode.invalidArgument, `the content encoding is ${given}, which is not supported`);
     }
-    let takenBytes = 0;
+    const { budget, decompressor, retryAfterMs } = this.#options;
+    let body: Body | null = null;
     try {
-      checkAnnouncedLength(request, route.bodyBytesMax, this.#budget);
+      checkAnnouncedLength(request, route.bodyBytesMax, budget);
       if (request.headers.expect !== undefined) response.writeContinue();
-      const body = await readBody(request, {
+      body = await readBody(request, {
         encoding,
         bytesMax: route.bodyBytesMax,
         decompressedBytesMax: route.bodyBytesMax,
-        budget: this.#budget,
+        budget,
+        decompressor,
       });
-      takenBytes = body.takenBytes;
       const { headers } = request;
       const answer = await route.handle({ query: new URLSearchParams(query), headers, body: body.takeOwn() });
       return encoded(answer.status, Buffer.from(JSON.stringify(answer.body)));
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
+      if (error.status === 503) {
+        const retryAfter = { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) };
+        return failure(503, StatusCode.unavailable, error.message, retryAfter);
+      }
       const code = error.status === 400 ? StatusCode.invalidArgument : StatusCode.resourceExhausted;
       return failure(error.status, code, error.message);
     } finally {
-      this.#budget.giveBack(takenBytes);
+      body?.release();
     }
   }
 }

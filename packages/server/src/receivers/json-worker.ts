@@ -6,6 +6,7 @@ import { writeNativeBlock } from '../ingest/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
 import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
+import { countJsonRecords } from './count-records.ts';
 import type { JsonAnswer, JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 
@@ -21,12 +22,14 @@ parentPort?.on('message', (job: JsonJob) => {
   parentPort?.postMessage({ outcome, memory } satisfies JsonAnswer, [memory, ...native]);
 });
 
-function decode({ memory, length, earliestSecond, latestSecond }: JsonJob): JsonOutcome {
+function decode({ memory, length, signal, earliestSecond, latestSecond }: JsonJob): JsonOutcome {
   const refusals = new Refusals();
+  const body = new Uint8Array(memory, 0, length);
   block.clear();
   block.mark(earliestSecond, latestSecond);
   try {
-    decodeOtlpJson(new Uint8Array(memory, 0, length), block, refusals, objectsMax);
+    if (signal !== 'traces') return { kind: 'counted', signal, records: countJsonRecords(body, signal, objectsMax) };
+    decodeOtlpJson(body, block, refusals, objectsMax);
   } catch (error) {
     if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', limit: error.limit, message: error.message };
     const message = error instanceof Error ? error.message : String(error);

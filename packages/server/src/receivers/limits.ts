@@ -2,9 +2,20 @@
 export interface ReceiverLimits {
   /** Bodies, over all receivers, that are read or wait for their acknowledgement; beyond it the answer is "busy". */
   readonly bytesInFlightMax: number;
+  /** Compressed bodies that are decompressed at once, of those that become larger than 1 MiB. */
+  readonly decompressionsMax: number;
+  /** Those that wait for it; beyond it the answer is "busy". */
+  readonly decompressionsWaitingMax: number;
+  /** The thread that decompresses such bodies of zstd ends when it has had nothing to do for so long. */
+  readonly zstdThreadIdleMs: number;
 }
 
-export const RECEIVER_LIMITS: ReceiverLimits = { bytesInFlightMax: 64 * 1024 * 1024 };
+export const RECEIVER_LIMITS: ReceiverLimits = {
+  bytesInFlightMax: 64 * 1024 * 1024,
+  decompressionsMax: 2,
+  decompressionsWaitingMax: 256,
+  zstdThreadIdleMs: 30_000,
+};
 
 export interface OtlpHttpLimits {
   /** A request's body as sent. */

@@ -27,7 +27,7 @@ const { PayloadJudge } = await import('./testing/payload-judge.ts');
 const { decodeOtlp } = await import('./otlp-decoder.ts');
 const { decodeOtlpJson } = await import('./otlp-json.ts');
 const { readMessage } = await import('./grpc-message.ts');
-const { ByteBudget } = await import('./byte-budget.ts');
+const { sharedByReceivers } = await import('./testing/shared-by-receivers.ts');
 const { BodyMemory } = await import('./body.ts');
 const { BodyError } = await import('./body-error.ts');
 const { GrpcError } = await import('./grpc-status.ts');
@@ -121,25 +121,27 @@ function mutatedFrame(random: Seeded): {
 
 const frames = { payloads: 0, messages: 0, refused: 0 };
 const frameRandom = new Seeded(SEED + 2);
-const budget = new ByteBudget({ registry: new Registry() });
+const { budget, decompressor } = sharedByReceivers(new Registry());
 const memory = new BodyMemory();
 
 async function takeFrame(): Promise<void> {
   const { pieces, message, encoding } = mutatedFrame(frameRandom);
   frames.payloads += 1;
-  const stream = Readable.from(pieces, { objectMode: false }) as unknown as ServerHttp2Stream;
+  const stream = Readable.from(pieces, { objectMode: false, autoDestroy: false }) as unknown as ServerHttp2Stream;
   try {
     const body = await readMessage(stream, {
       encoding,
       bytesMax: BYTES_MAX,
       decompressedBytesMax: BYTES_MAX,
       budget,
+      decompressor,
+      deadline: { timeoutMs: 60_000, error: () => new Error('a frame was not read to its end') },
     });
     const bytes = body.take(memory);
     if (message !== null && !message.equals(bytes)) throw new Error('another message than was sent');
     // What came out as it went in is judged elsewhere; what a damaged frame let through is another payload.
     if (message === null) judges.protobuf.take(Buffer.from(bytes));
-    budget.giveBack(body.takenBytes);
+    body.release();
     frames.messages += 1;
   } catch (error) {
     if (!(error instanceof GrpcError || error instanceof BodyError)) throw error;

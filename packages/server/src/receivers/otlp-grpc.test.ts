@@ -14,11 +14,15 @@ import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import type { SpoolLimits } from '../ingest/limits.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
-import { ByteBudget } from './byte-budget.ts';
+import type { ByteBudget } from './byte-budget.ts';
 import { framed } from './grpc-message.ts';
 import { OtlpGrpcReceiver } from './otlp-grpc.ts';
 import type { OtlpGrpcLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
+import { sharedByReceivers } from './testing/shared-by-receivers.ts';
+
+/** These tests send one and the same request again and again, and count what is stored. */
+const COUNTS_REPEATS = { recentRequestsMax: 0 };
 
 const SPAN = {
   traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -55,12 +59,11 @@ async function start({ bytesInFlightMax, spoolLimits, ...limits }: Bounds = {}):
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000, ...spoolLimits } });
   await spool.open();
-  budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
+  const shared = sharedByReceivers(registry, bytesInFlightMax === undefined ? {} : { bytesInFlightMax });
+  ({ budget } = shared);
   receiver = new OtlpGrpcReceiver({
-    ingest: new Ingest({ spool, registry, now: () => 1_795_000_100_000 }),
-    budget,
-    log,
-    registry,
+    ingest: new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 }),
+    ...shared,
     limits,
   });
   address = await receiver.start('127.0.0.1', 0);
@@ -227,8 +230,8 @@ describe('a call that cannot be taken', () => {
     },
   );
 
-  it('is UNIMPLEMENTED for other signals, as their exporters expect', async () => {
-    const path = '/opentelemetry.proto.collector.metrics.v1.MetricsService/Export';
+  it('is UNIMPLEMENTED for profiles, as their exporters expect', async () => {
+    const path = '/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export';
     expect(await failure(MESSAGE, path)).toMatchObject({ code: 12 });
   });
 
@@ -259,12 +262,41 @@ describe('a call that cannot be taken', () => {
     const gone = session.request({ ':method': 'POST', ':path': EXPORT, 'content-type': 'application/grpc' });
     gone.on('error', () => {});
     gone.write(framed(MESSAGE).subarray(0, 20));
-    await eventually(async () => budget.taken === 20);
+    await eventually(async () => budget.taken > 0);
     gone.destroy();
     await eventually(async () => budget.taken === 0);
     expect(await send(framed(MESSAGE).subarray(0, 20), {}, { end: false })).toMatchObject({ code: 4 });
     expect(await registry.metrics()).toContain('throughline_otlp_grpc_requests_total{outcome="ABORTED"} 1');
     expect(budget.taken).toBe(0);
+  });
+});
+
+describe('a sender that takes no answer', () => {
+  it('is cut off in time, and others are not', async () => {
+    await stop();
+    await start({ requestTimeoutMs: 300 });
+    const deaf = connect(`http://127.0.0.1:${address.port}`, { settings: { initialWindowSize: 0 } });
+    deaf.on('error', () => {});
+    const ended = new Promise<void>((resolve) => deaf.once('close', () => resolve()));
+    const open = deaf.request({ ':method': 'POST', ':path': EXPORT, 'content-type': 'application/grpc' });
+    open.on('error', () => {});
+    open.end(framed(MESSAGE));
+    await ended;
+    expect(await registry.metrics()).toContain('limit="otlpGrpc.requestTimeoutMs"} 1');
+    expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
+    expect(budget.taken).toBe(0);
+  });
+
+  it('does not hold a health watcher to that time', async () => {
+    await stop();
+    await start({ requestTimeoutMs: 100 });
+    const watcher = watch('');
+    await eventually(async () => watcher.answers.length === 1);
+    await eventually(async () => (await send(Buffer.from([0]), {}, { end: false })).code === 4);
+    expect(await registry.metrics()).toContain('limit="otlpGrpc.requestTimeoutMs"} 1');
+    await receiver.close();
+    // UNAVAILABLE: it was still watching.
+    expect(await watcher.ended).toBe(14);
   });
 });
 
@@ -286,12 +318,15 @@ describe('a collector that is busy', () => {
 
   it('says so beyond the bytes in flight, which are shared with other receivers', async () => {
     await stop();
-    await start({ bytesInFlightMax: 1_000 });
-    budget.take(990);
+    await start({ bytesInFlightMax: 3_000 });
+    const others = budget.reserve();
+    others.take(2_990);
     expectRetry(await failure(MESSAGE));
-    budget.giveBack(990);
+    others.release();
     expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
-    expectRetry(await failure(Buffer.alloc(2_000)));
+    const error = await failure(Buffer.alloc(4_000));
+    expect(error).toMatchObject({ code: 8, details: expect.stringContaining('receivers.bytesInFlightMax') as unknown });
+    expect(error.metadata.get('grpc-status-details-bin'), 'no repeat would help').toEqual([]);
     expect(budget.taken).toBe(0);
   });
 
@@ -299,8 +334,8 @@ describe('a collector that is busy', () => {
     await stop();
     await start({ callsMax: 1 });
     const open = session.request({ ':method': 'POST', ':path': EXPORT, 'content-type': 'application/grpc' });
-    open.write(Buffer.from([0]));
-    await eventually(async () => budget.taken === 1);
+    open.write(Buffer.from([0, 0, 0, 0, 9, 1]));
+    await eventually(async () => budget.taken > 0);
     expectRetry(await failure(MESSAGE));
     open.close();
     await eventually(async () => budget.taken === 0);
@@ -378,7 +413,7 @@ it('closing answers what is running and frees the port', async () => {
   stream.on('trailers', (trailers) => (status = trailers['grpc-status']));
   stream.resume();
   stream.write(frame.subarray(0, 10));
-  await eventually(async () => budget.taken === 10);
+  await eventually(async () => budget.taken > 0);
   const closed = receiver.close();
   stream.end(frame.subarray(10));
   await closed;
@@ -391,6 +426,6 @@ it('closing answers what is running and frees the port', async () => {
 it('a port that is taken is an error with its code', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpGrpcReceiver({ ingest, budget: new ByteBudget({ registry: other }), log, registry: other });
+  const second = new OtlpGrpcReceiver({ ingest, ...sharedByReceivers(other) });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });

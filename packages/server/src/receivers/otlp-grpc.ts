@@ -3,13 +3,15 @@ import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2S
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { Decode, Ingest } from '../ingest/ingest.ts';
+import type { Ingest } from '../ingest/ingest.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { IngestResult } from '../ingest/result.ts';
-import { BodyMemory } from './body.ts';
-import { BodyError } from './body-error.ts';
+import { BodyMemory, type Body, type Deadline } from './body.ts';
+import { BodyError, SenderGoneError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import { COMPRESSIONS, type Compression } from './decompress.ts';
+import { COMPRESSIONS, compressionOf, type Compression } from './compression.ts';
+import { countProtobufRecords } from './count-records.ts';
+import type { Decompressor } from './decompressor.ts';
 import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
 import { framed, readMessage } from './grpc-message.ts';
 import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
@@ -17,25 +19,31 @@ import { OTLP_GRPC_LIMITS, type OtlpGrpcLimits } from './limits.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
 import { encodeSuccess, StatusCode } from './otlp-response.ts';
+import type { OtherSignals } from './other-signals.ts';
+import { signalOfMethod, TRACE_SERVICE, TRACES_METHOD, type Signal } from './signals.ts';
 
 export interface OtlpGrpcReceiverOptions {
   readonly ingest: Ingest;
   /** Shared by all receivers; beyond it the answer is RESOURCE_EXHAUSTED. */
   readonly budget: ByteBudget;
+  readonly decompressor: Decompressor;
+  readonly otherSignals: OtherSignals;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<OtlpGrpcLimits>;
 }
 
-const SERVICE = 'opentelemetry.proto.collector.trace.v1.TraceService';
-const EXPORT_PATH = `/${SERVICE}/Export`;
-
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
-/** OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. */
+/**
+ * OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. Metrics and logs are answered beside
+ * them, and not stored.
+ */
 export class OtlpGrpcReceiver {
   readonly #ingest: Ingest;
   readonly #budget: ByteBudget;
+  readonly #decompressor: Decompressor;
+  readonly #otherSignals: OtherSignals;
   readonly #log: Logger;
   readonly #limits: OtlpGrpcLimits;
   readonly #metrics: OtlpGrpcMetrics;
@@ -44,22 +52,32 @@ export class OtlpGrpcReceiver {
   readonly #bodyMemory = new BodyMemory();
   readonly #server: Http2Server;
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #deadline: Deadline;
   #calls = 0;
   #isClosing = false;
 
-  constructor({ ingest, budget, log, registry, limits }: OtlpGrpcReceiverOptions) {
+  constructor({ ingest, budget, decompressor, otherSignals, log, registry, limits }: OtlpGrpcReceiverOptions) {
     this.#ingest = ingest;
     this.#budget = budget;
+    this.#decompressor = decompressor;
+    this.#otherSignals = otherSignals;
     this.#log = log;
     this.#limits = { ...OTLP_GRPC_LIMITS, ...limits };
     this.#metrics = new OtlpGrpcMetrics(registry);
     this.#limitCounter = new LimitCounter(registry);
     this.#health = new GrpcHealth({
-      service: SERVICE,
+      service: TRACE_SERVICE,
       isServing: () => !this.#isClosing && ingest.busyBecause === null,
       watchersMax: this.#limits.watchersMax,
       onRefused: () => this.#limitCounter.reached('otlpGrpc.watchersMax'),
     });
+    this.#deadline = {
+      timeoutMs: this.#limits.requestTimeoutMs,
+      error: () => {
+        this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
+        return new GrpcError(StatusCode.deadlineExceeded, 'the message did not arrive in time');
+      },
+    };
     this.#server = createServer({
       settings: {
         maxConcurrentStreams: this.#limits.callsPerConnectionMax,
@@ -71,7 +89,14 @@ export class OtlpGrpcReceiver {
     this.#server.maxConnections = this.#limits.connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('otlpGrpc.connectionsMax'));
     this.#server.on('session', (session) => this.#welcome(session));
-    this.#server.on('stream', (stream, headers) => void this.#handle(stream, headers));
+    this.#server.on('stream', (stream, headers) => {
+      // Nothing that goes wrong with one call is to end the process.
+      this.#handle(stream, headers).catch((error: unknown) => {
+        this.#count('FAILED');
+        this.#log.error({ err: error }, 'answering an OTLP/gRPC call failed; its stream is closed');
+        stream.destroy();
+      });
+    });
   }
 
   /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */
@@ -130,58 +155,79 @@ export class OtlpGrpcReceiver {
     } catch (error) {
       if (error instanceof GrpcError) this.#end(stream, error.status);
       else if (error instanceof BodyError) this.#end(stream, this.#bodyStatus(error));
-      else if (stream.aborted || stream.destroyed) this.#count('ABORTED');
+      else if (error instanceof SenderGoneError || stream.aborted || stream.destroyed) this.#count('ABORTED');
       else {
-        this.#log.error({ err: error }, 'OTLP/gRPC call');
+        this.#log.error({ err: error }, 'OTLP/gRPC call failed');
         this.#end(stream, { code: StatusCode.internal, message: 'internal error' });
       }
     } finally {
       this.#calls -= 1;
+      this.#cutUnlessTaken(stream);
     }
+  }
+
+  /** A sender that does not take its answer would hold the stream for as long as it likes. */
+  #cutUnlessTaken(stream: ServerHttp2Stream): void {
+    if (stream.destroyed || this.#health.isWatched(stream)) return;
+    const timer = setTimeout(() => {
+      this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
+      // The end of the stream alone would have to be sent, too.
+      stream.session?.destroy();
+    }, this.#limits.requestTimeoutMs).unref();
+    stream.once('close', () => clearTimeout(timer));
   }
 
   async #call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
     const path = headers[':path'] ?? '';
-    const isExport = path === EXPORT_PATH;
-    if (!isExport && path !== HEALTH_CHECK_PATH && path !== HEALTH_WATCH_PATH) {
+    const signal = signalOfMethod(path);
+    if (signal === null && path !== HEALTH_CHECK_PATH && path !== HEALTH_WATCH_PATH) {
       throw new GrpcError(
         StatusCode.unimplemented,
-        `there is no method ${path.slice(0, 200)}; traces go to ${EXPORT_PATH}`,
+        `there is no method ${path.slice(0, 200)}; traces go to ${TRACES_METHOD}`,
       );
     }
     if (this.#calls > this.#limits.callsMax) {
       this.#limitCounter.reached('otlpGrpc.callsMax');
       return this.#end(stream, this.#busy('too many calls are running'));
     }
-    const busyBecause = isExport ? this.#ingest.admit() : null;
+    const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
     const encoding = messageEncoding(headers);
-    const timer = setTimeout(() => {
-      this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
-      this.#end(stream, { code: StatusCode.deadlineExceeded, message: 'the message did not arrive in time' });
-    }, this.#limits.requestTimeoutMs);
-    const { messageBytesMax: bytesMax, decompressedBytesMax } = this.#limits;
-    const options = { bytesMax, decompressedBytesMax, budget: this.#budget };
-    const body = await readMessage(stream, { ...options, encoding }).finally(() => clearTimeout(timer));
+    const body = await readMessage(stream, {
+      encoding,
+      bytesMax: this.#limits.messageBytesMax,
+      decompressedBytesMax: this.#limits.decompressedBytesMax,
+      budget: this.#budget,
+      decompressor: this.#decompressor,
+      deadline: this.#deadline,
+    });
     try {
       if (path === HEALTH_WATCH_PATH) this.#health.watch(body.takeOwn(), stream);
-      else if (path === HEALTH_CHECK_PATH) respond(stream, this.#health.check(body.takeOwn()));
+      else if (signal === null) respond(stream, this.#health.check(body.takeOwn()));
       else {
         this.#metrics.bodyBytes.inc(body.length);
-        const memory = this.#bodyMemory;
-        const decode: Decode = (block, refusals) => decodeOtlp(body.take(memory), block, refusals);
-        this.#answer(stream, await this.#ingest.decode(decode));
+        const take = (): Promise<IngestResult> => this.#decode(body, signal);
+        const result = signal === 'traces' ? await this.#ingest.once(body.parts, take) : await take();
+        this.#answer(stream, result, signal);
       }
     } finally {
-      this.#budget.giveBack(body.takenBytes);
+      body.release();
     }
   }
 
-  #answer(stream: ServerHttp2Stream, result: IngestResult): void {
+  /** The body is taken in the same turn as it is decoded. */
+  async #decode(body: Body, signal: Signal): Promise<IngestResult> {
+    const memory = this.#bodyMemory;
+    return signal === 'traces'
+      ? this.#ingest.decode((block, refusals) => decodeOtlp(body.take(memory), block, refusals))
+      : this.#otherSignals.take(signal, () => countProtobufRecords(body.take(memory), signal));
+  }
+
+  #answer(stream: ServerHttp2Stream, result: IngestResult, signal: Signal): void {
     switch (result.kind) {
       case 'stored':
         this.#count('OK');
-        respond(stream, encodeSuccess('protobuf', result.rejectedSpans, result.message));
+        respond(stream, encodeSuccess('protobuf', result.rejectedSpans, result.message, signal));
         break;
       case 'malformed':
         this.#end(stream, { code: StatusCode.invalidArgument, message: result.message });
@@ -190,6 +236,9 @@ export class OtlpGrpcReceiver {
         this.#limitCounter.reached(result.limit);
         this.#end(stream, { code: StatusCode.resourceExhausted, message: result.message });
         break;
+      case 'failed':
+        this.#end(stream, { code: StatusCode.internal, message: result.message });
+        break;
       default:
         this.#end(stream, this.#busy(result.message, result.retryAfterMs));
     }
@@ -197,7 +246,7 @@ export class OtlpGrpcReceiver {
 
   #bodyStatus({ status, message, limit }: BodyError): GrpcStatus {
     if (status === 503) return this.#busy(message);
-    if (status === 413) {
+    if (limit !== null) {
       this.#limitCounter.reached(`otlpGrpc.${limit === 'sent' ? 'messageBytesMax' : 'decompressedBytesMax'}`);
     }
     return { code: status === 413 ? StatusCode.resourceExhausted : StatusCode.invalidArgument, message };
@@ -262,7 +311,7 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
 function messageEncoding(headers: IncomingHttpHeaders): Compression | 'identity' {
   const encoding = headers['grpc-encoding'] ?? 'identity';
   if (encoding === 'identity') return encoding;
-  const known = COMPRESSIONS.find((compression) => compression === encoding);
+  const known = compressionOf(String(encoding));
   if (known !== undefined) return known;
   const message = `the message encoding is ${String(encoding).slice(0, 100)}; ${ACCEPTED_ENCODINGS} are accepted`;
   throw new GrpcError(StatusCode.unimplemented, message);

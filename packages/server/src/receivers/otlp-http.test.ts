@@ -3,17 +3,23 @@ import { connect, type AddressInfo } from 'node:net';
 import { request as httpRequest, Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deflateSync, gzipSync } from 'node:zlib';
+import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { compress as compressZstd, init as initZstd } from '@bokuweb/zstd-wasm';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
-import { ByteBudget } from './byte-budget.ts';
-import { OtlpHttpReceiver, type HostPolicy } from './otlp-http.ts';
-import type { OtlpHttpLimits } from './limits.ts';
+import type { ByteBudget } from './byte-budget.ts';
+import { OtlpHttpReceiver } from './otlp-http.ts';
+import type { HostPolicy } from './strangers.ts';
+import type { JsonRoute } from './json-routes.ts';
+import type { OtlpHttpLimits, ReceiverLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
+import { sharedByReceivers } from './testing/shared-by-receivers.ts';
+
+/** These tests send one and the same request again and again, and count what is stored. */
+const COUNTS_REPEATS = { recentRequestsMax: 0 };
 
 const SPAN = {
   traceId: '0af7651916cd43dd8448eb211c80319c',
@@ -33,6 +39,7 @@ const json = { 'content-type': 'application/json' };
 let directory: string;
 let registry: Registry;
 let spool: Spool;
+let budget: ByteBudget;
 let receiver: OtlpHttpReceiver;
 let address: AddressInfo;
 let agent: Agent;
@@ -46,26 +53,19 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface Bounds extends Partial<OtlpHttpLimits> {
-  readonly bytesInFlightMax?: number;
-}
+type Bounds = Partial<OtlpHttpLimits & ReceiverLimits>;
 
-async function start(
-  { bytesInFlightMax, ...limits }: Bounds = {},
-  corsOrigins: string[] = [],
-  hosts?: HostPolicy,
-): Promise<void> {
+async function start(limits: Bounds = {}, corsOrigins: string[] = [], hosts?: HostPolicy): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
   await spool.open();
-  const budget = new ByteBudget({ registry, ...(bytesInFlightMax !== undefined && { bytesMax: bytesInFlightMax }) });
-  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
+  const shared = sharedByReceivers(registry, limits);
+  ({ budget } = shared);
+  const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
   const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
   receiver = new OtlpHttpReceiver({
     ingest,
-    budget,
-    log,
-    registry,
+    ...shared,
     limits,
     corsOrigins,
     jsonWorkerPath,
@@ -97,12 +97,12 @@ interface Answer {
 function send(
   body: Uint8Array,
   headers: Record<string, string>,
-  options: { method?: string; path?: string } = {},
+  options: { method?: string; path?: string; sender?: Agent } = {},
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(
       {
-        agent,
+        agent: options.sender ?? agent,
         port: address.port,
         path: options.path ?? '/v1/traces',
         method: options.method ?? 'POST',
@@ -151,17 +151,61 @@ test.each([
   ['gzip', gzipSync(PROTOBUF)],
   ['GZIP', gzipSync(PROTOBUF)],
   ['deflate', deflateSync(PROTOBUF)],
+  ['deflate', deflateRawSync(PROTOBUF)],
+  ['zlib', deflateSync(PROTOBUF)],
+  ['x-gzip', Buffer.concat([gzipSync(PROTOBUF), gzipSync(PROTOBUF)])],
   ['zstd', ZSTD],
   ['identity', PROTOBUF],
 ])('takes bodies in %s', async (encoding, body) => {
   expect((await send(body, { ...protobuf, 'content-encoding': encoding })).status).toBe(200);
 });
 
-test('a large compressed body is taken as well', async () => {
+test('a large compressed body is taken as well, in every encoding', async () => {
   const many = encodeOtlp(
     withSpans(...Array.from({ length: 20_000 }, (_, index) => ({ ...SPAN, name: String(Math.sin(index)) }))),
   );
-  expect((await send(gzipSync(many), { ...protobuf, 'content-encoding': 'gzip' })).status).toBe(200);
+  const bodies = [
+    ['gzip', gzipSync(many)],
+    ['deflate', deflateSync(many)],
+    ['deflate', deflateRawSync(many)],
+    ['zstd', Buffer.from(compressZstd(Buffer.from(many), 3))],
+    // What pads a file is no reason to refuse it.
+    ['gzip', Buffer.concat([gzipSync(many), Buffer.alloc(100_000)])],
+  ] as const;
+  for (const [encoding, body] of bodies) {
+    expect((await send(body, { ...protobuf, 'content-encoding': encoding })).status).toBe(200);
+  }
+  expect(budget.taken).toBe(0);
+  await spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(bodies.length * 20_000);
+});
+
+test('a body whose gzip says that it becomes less than it does is taken', async () => {
+  // Of several members the last one alone says how large it is.
+  const members = Array.from({ length: 300 }, (_, index) =>
+    gzipSync(encodeOtlp(withSpans({ ...SPAN, name: String(index).repeat(100) }))),
+  );
+  const answer = await send(Buffer.concat(members), { ...protobuf, 'content-encoding': 'gzip' });
+  expect(answer.status).toBe(200);
+  await spool.close();
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(300);
+});
+
+test('more bodies than may wait to be decompressed are answered 503 with Retry-After, and counted', async () => {
+  await restart({ decompressionsMax: 1, decompressionsWaitingMax: 1 });
+  const body = gzipSync(Buffer.alloc(15 * 1024 * 1024));
+  const senders = Array.from({ length: 20 }, () => new Agent());
+  const answers = await Promise.all(
+    senders.map((sender) => send(body, { ...protobuf, 'content-encoding': 'gzip' }, { sender })),
+  );
+  for (const sender of senders) sender.destroy();
+  const refused = answers.filter(({ status }) => status === 503);
+  expect(refused.length).toBeGreaterThan(0);
+  for (const { headers } of refused) expect(headers['retry-after']).toBe('1');
+  const metrics = await registry.metrics();
+  expect(metrics).toContain(`limit="receivers.decompressionsWaitingMax"} ${refused.length}`);
+  expect(metrics).toContain('throughline_receiver_decompressions_waiting 0');
+  expect(budget.taken).toBe(0);
 });
 
 test('refused spans are a partial success', async () => {
@@ -187,7 +231,7 @@ test.each([
   ['no content type', PROTOBUF, {}, {}, 415, 3],
   ['an unknown content encoding', PROTOBUF, { ...protobuf, 'content-encoding': 'br' }, {}, 415, 3],
   ['another method', Buffer.alloc(0), json, { method: 'GET' }, 405, 12],
-  ['an unknown path', PROTOBUF, json, { path: '/v1/metrics' }, 404, 5],
+  ['an unknown path', PROTOBUF, json, { path: '/v1/profiles' }, 404, 5],
   ['a foreign page', JSON_BODY, { ...json, origin: 'https://evil.example' }, {}, 403, 7],
 ])(
   '%s is answered with a status, and the next request on the connection works',
@@ -242,9 +286,13 @@ function gzipSyncOfZeros(): Buffer {
 }
 
 test('beyond the bytes in flight the answer is 503 with Retry-After, before the body is read', async () => {
-  await restart({ bytesInFlightMax: 1_000 });
+  await restart({ bytesInFlightMax: 3_000 });
+  const others = budget.reserve();
+  others.take(1_500);
   const answer = await send(Buffer.alloc(2_000), protobuf);
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
+  others.release();
+  expect((await send(Buffer.alloc(4_000), protobuf)).status, 'no repeat would help').toBe(413);
   expect((await send(PROTOBUF, protobuf)).status).toBe(200);
   expect(await registry.metrics()).toContain('throughline_receiver_bytes_in_flight 0');
 });
@@ -389,8 +437,44 @@ test.each<[string, HostPolicy | undefined, [Record<string, string>, number][]]>(
 test('a port that is taken is an error with its code', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpHttpReceiver({ ingest, budget: new ByteBudget({ registry: other }), log, registry: other });
+  const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other) });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('a route of another room is answered 503 with Retry-After as spans are', async () => {
+  const other = new Registry();
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
+  const shared = sharedByReceivers(other, { bytesInFlightMax: 3_000 });
+  const route = { method: 'POST', path: '/v1/other', bodyBytesMax: 2_000, handle: () => ({ status: 200, body: {} }) };
+  const second = new OtlpHttpReceiver({ ingest, ...shared, routes: [route as JsonRoute] });
+  const { port } = await second.start('127.0.0.1', 0);
+  const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
+  const others = shared.budget.reserve();
+  others.take(2_500);
+  const answer = await post();
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await answer.json()).toMatchObject({ code: 14 });
+  others.release();
+  expect((await post()).status).toBe(200);
+  expect(shared.budget.taken).toBe(0);
+  await second.close();
+});
+
+test('an answer that cannot be written closes its connection, is counted, and ends nothing else', async () => {
+  const other = new Registry();
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
+  const route = {
+    method: 'GET',
+    path: '/v1/broken',
+    bodyBytesMax: 0,
+    handle: () => ({ status: 99, body: {} }),
+  } as const;
+  const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other), routes: [route] });
+  const { port } = await second.start('127.0.0.1', 0);
+  await expect(fetch(`http://127.0.0.1:${port}/v1/broken`)).rejects.toThrow('fetch failed');
+  expect(await other.metrics()).toContain('throughline_otlp_http_requests_total{outcome="failed"} 1');
+  expect((await fetch(`http://127.0.0.1:${port}/v1/traces`)).status).toBe(405);
+  await second.close();
 });
 
 test('closing answers what is running, ends its connection and frees the port', async () => {
@@ -402,7 +486,7 @@ test('closing answers what is running, ends its connection and frees the port', 
   const head = 'POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n';
   socket.write(`${head}Content-Length: ${PROTOBUF.length}\r\n\r\n`);
   socket.write(PROTOBUF.subarray(0, 10));
-  await eventually(async () => (await registry.metrics()).includes('throughline_receiver_bytes_in_flight 10'));
+  await eventually(async () => budget.taken > 0);
   const closed = receiver.close();
   socket.write(PROTOBUF.subarray(10));
   await closed;

@@ -3,14 +3,15 @@ import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors } from '../client-error.ts';
-import { mayBeRebound } from '../host-check.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
-import { BodyError } from './body-error.ts';
+import { BodyError, SenderGoneError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
+import { COMPRESSIONS } from './compression.ts';
 import { CorsPolicy } from './cors.ts';
-import { COMPRESSIONS } from './decompress.ts';
+import { countJsonRecords, countProtobufRecords } from './count-records.ts';
+import type { Decompressor } from './decompressor.ts';
 import { answerAndDiscard } from './discard.ts';
 import { busy, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
 import { JsonDecoder } from './json-decoder.ts';
@@ -20,13 +21,18 @@ import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode, type OtlpEncoding } from './otlp-response.ts';
+import type { OtherSignals } from './other-signals.ts';
 import { BodyMemory, type Body } from './body.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
+import { signalOfTarget, TRACES_PATH, type Signal } from './signals.ts';
+import { LOOPBACK_ONLY, Strangers, type HostPolicy } from './strangers.ts';
 
 export interface OtlpHttpReceiverOptions {
   readonly ingest: Ingest;
   /** Shared by all receivers; beyond it the answer is 503. */
   readonly budget: ByteBudget;
+  readonly decompressor: Decompressor;
+  readonly otherSignals: OtherSignals;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<OtlpHttpLimits>;
@@ -40,9 +46,10 @@ export interface OtlpHttpReceiverOptions {
   readonly jsonWorkerPath?: URL;
 }
 
-const PATH = '/v1/traces';
-
 const ACCEPTED_ENCODINGS = [...COMPRESSIONS, 'identity'].join(', ');
+
+/** Of a path that an answer names. */
+const PATH_SHOWN_MAX = 200;
 
 /** How often Node looks for requests that are over their time. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000;
@@ -54,16 +61,20 @@ const STATUS_CODES_OF_NODE: Readonly<Record<number, number>> = {
   431: StatusCode.resourceExhausted,
 };
 
-/** OTLP/HTTP on one port: `POST /v1/traces`, protobuf and JSON. */
+/**
+ * OTLP/HTTP on one port: `POST /v1/traces`, protobuf and JSON. Metrics and logs are answered beside them, and not stored.
+ */
 export class OtlpHttpReceiver {
   readonly #ingest: Ingest;
   readonly #log: Logger;
   readonly #limits: OtlpHttpLimits;
   readonly #cors: CorsPolicy;
   readonly #budget: ByteBudget;
+  readonly #decompressor: Decompressor;
+  readonly #otherSignals: OtherSignals;
   readonly #metrics: OtlpHttpMetrics;
   readonly #limitCounter: LimitCounter;
-  readonly #hosts: HostPolicy;
+  readonly #strangers: Strangers;
   readonly #json: JsonDecoder;
   readonly #routes: JsonRoutes;
   readonly #bodyMemory = new BodyMemory();
@@ -71,15 +82,29 @@ export class OtlpHttpReceiver {
   #isClosing = false;
 
   constructor(options: OtlpHttpReceiverOptions) {
-    const { ingest, budget, log, registry, limits, corsOrigins, hosts, jsonWorkerPath, routes } = options;
+    const {
+      ingest,
+      budget,
+      decompressor,
+      otherSignals,
+      log,
+      registry,
+      limits,
+      corsOrigins,
+      hosts,
+      jsonWorkerPath,
+      routes,
+    } = options;
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
     this.#budget = budget;
+    this.#decompressor = decompressor;
+    this.#otherSignals = otherSignals;
     this.#metrics = new OtlpHttpMetrics(registry);
     this.#limitCounter = new LimitCounter(registry);
-    this.#hosts = hosts ?? LOOPBACK_ONLY;
+    this.#strangers = new Strangers(this.#cors, hosts ?? LOOPBACK_ONLY);
     this.#json = new JsonDecoder({
       limits: this.#limits,
       blockLimits: ingest.limits,
@@ -87,7 +112,7 @@ export class OtlpHttpReceiver {
       registry,
       ...(jsonWorkerPath !== undefined && { workerPath: jsonWorkerPath }),
     });
-    this.#routes = new JsonRoutes(routes ?? [], budget);
+    this.#routes = new JsonRoutes(routes ?? [], { budget, decompressor, retryAfterMs: this.#limits.retryAfterMs });
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
       headersTimeout: this.#limits.headersTimeoutMs,
@@ -99,7 +124,14 @@ export class OtlpHttpReceiver {
     this.#server.on('drop', () => this.#limitCounter.reached('otlpHttp.connectionsMax'));
     // One on which nothing moves for longer than a request may take: its sender reads no answers.
     this.#server.timeout = this.#limits.requestTimeoutMs + this.#limits.keepAliveTimeoutMs;
-    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.#handle(request, response);
+    const handle = (request: IncomingMessage, response: ServerResponse): void => {
+      // Nothing that goes wrong with one request is to end the process.
+      this.#handle(request, response).catch((error: unknown) => {
+        this.#metrics.requests.inc({ outcome: 'failed' });
+        this.#log.error({ err: error }, 'answering an OTLP/HTTP request failed; its connection is closed');
+        response.destroy();
+      });
+    };
     this.#server.on('request', handle);
     // Whoever asks before sending the body learns of a refusal before sending it.
     this.#server.on('checkContinue', handle);
@@ -146,19 +178,21 @@ export class OtlpHttpReceiver {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const encoding = requestEncoding(request);
+    const signal = signalOfTarget(request.url ?? '');
     const origin = request.headers.origin;
     let answer: HttpAnswer;
     try {
       answer = this.#routes.has(request)
-        ? (this.#refuseStranger(request, 'json') ?? (await this.#routes.answer(request, response)))
-        : (this.#refuse(request, encoding) ?? (await this.#take(request, response, encoding ?? 'json')));
+        ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
+        : (this.#refuse(request, encoding, signal) ??
+          (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
-      if (request.destroyed && !request.complete) {
+      if (error instanceof SenderGoneError || (request.destroyed && !request.complete)) {
         this.#metrics.requests.inc({ outcome: 'aborted' });
         return;
       }
-      this.#log.error({ err: error }, 'OTLP/HTTP request');
+      this.#log.error({ err: error }, 'OTLP/HTTP request failed');
       answer = status(500, StatusCode.internal, 'internal error', encoding ?? 'json');
     }
     this.#metrics.requests.inc({ outcome: String(answer.status) });
@@ -181,15 +215,15 @@ export class OtlpHttpReceiver {
   }
 
   /** The answer where the headers alone decide; null for a request whose body is to be read. */
-  #refuse(request: IncomingMessage, encoding: OtlpEncoding | null): HttpAnswer | null {
+  #refuse(request: IncomingMessage, encoding: OtlpEncoding | null, signal: Signal | null): HttpAnswer | null {
     const { method, headers } = request;
     const { origin } = headers;
     const answerIn = encoding ?? 'json';
-    const path = (request.url ?? '').split('?', 1)[0];
-    if (path !== PATH) {
-      return status(404, StatusCode.notFound, `there is nothing at ${path}; traces are taken at ${PATH}`, answerIn);
+    if (signal === null) {
+      const path = (request.url ?? '').split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX);
+      return status(404, StatusCode.notFound, `not found: ${path}; send traces to ${TRACES_PATH}`, answerIn);
     }
-    const stranger = this.#refuseStranger(request, answerIn);
+    const stranger = this.#strangers.refuse(request, answerIn);
     if (stranger !== null) return stranger;
     if (method === 'OPTIONS' && origin !== undefined) {
       const asked = {
@@ -199,7 +233,7 @@ export class OtlpHttpReceiver {
       return { status: 204, body: Buffer.alloc(0), headers: this.#cors.preflightHeaders(origin, asked) };
     }
     if (method !== 'POST') {
-      return status(405, StatusCode.unimplemented, `${PATH} takes POST, not ${method}`, answerIn, { allow: 'POST' });
+      return status(405, StatusCode.unimplemented, `this path takes POST, not ${method}`, answerIn, { allow: 'POST' });
     }
     if (encoding === null) {
       const found = headers['content-type'] ?? 'none';
@@ -212,80 +246,76 @@ export class OtlpHttpReceiver {
         'accept-encoding': ACCEPTED_ENCODINGS,
       });
     }
-    const busyBecause = this.#ingest.admit();
+    const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     return busyBecause === null ? null : busy(busyBecause, this.#limits.retryAfterMs, answerIn);
   }
 
-  /** Pages of origins that are not listed, and names that pages may have given to our address. */
-  #refuseStranger({ headers }: IncomingMessage, answerIn: OtlpEncoding): HttpAnswer | null {
-    const { origin } = headers;
-    const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
-    const { host = '' } = headers;
-    if ((isBrowser || this.#hosts.isStrict) && mayBeRebound(host, this.#hosts.names)) {
-      const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
-      return status(403, StatusCode.permissionDenied, message, answerIn);
-    }
-    if (origin !== undefined && !this.#cors.allows(origin)) {
-      return status(
-        403,
-        StatusCode.permissionDenied,
-        `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`,
-        answerIn,
-      );
-    }
-    return null;
-  }
-
-  async #take(request: IncomingMessage, response: ServerResponse, encoding: OtlpEncoding): Promise<HttpAnswer> {
-    let takenBytes = 0;
+  async #take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    encoding: OtlpEncoding,
+    signal: Signal,
+  ): Promise<HttpAnswer> {
+    let body: Body | null = null;
     try {
       checkAnnouncedLength(request, this.#limits.bodyBytesMax, this.#budget);
       if (request.headers.expect !== undefined) response.writeContinue();
-      const body = await readBody(request, {
+      const read = await readBody(request, {
         encoding: bodyEncoding(request.headers['content-encoding']) ?? 'identity',
         bytesMax: this.#limits.bodyBytesMax,
         decompressedBytesMax: this.#limits.decompressedBytesMax,
         budget: this.#budget,
+        decompressor: this.#decompressor,
       });
-      takenBytes = body.takenBytes;
-      this.#metrics.bodyBytes.inc(body.length);
-      const result = await this.#decode(body, encoding);
+      body = read;
+      this.#metrics.bodyBytes.inc(read.length);
+      const take = (): Promise<IngestResult> => this.#decode(read, encoding, signal);
+      const result = signal === 'traces' ? await this.#ingest.once(read.parts, take) : await take();
       if (result.kind === 'tooLarge') this.#limitCounter.reached(result.limit);
-      return toAnswer(result, encoding);
+      return toAnswer(result, encoding, signal);
     } catch (error) {
       if (!(error instanceof BodyError)) throw error;
       if (error.status === 503) return busy(error.message, this.#limits.retryAfterMs, encoding);
-      if (error.status === 413) {
+      if (error.limit !== null) {
         this.#limitCounter.reached(`otlpHttp.${error.limit === 'sent' ? 'bodyBytesMax' : 'decompressedBytesMax'}`);
       }
       const code = error.status === 413 ? StatusCode.resourceExhausted : StatusCode.invalidArgument;
       return status(error.status, code, error.message, encoding);
     } finally {
-      this.#budget.giveBack(takenBytes);
+      body?.release();
     }
   }
 
   /** The body is taken in the same turn as it is decoded. */
-  async #decode(body: Body, encoding: OtlpEncoding): Promise<IngestResult> {
-    const memory = this.#bodyMemory;
-    if (encoding === 'protobuf') {
-      return this.#ingest.decode((block, refusals) => decodeOtlp(body.take(memory), block, refusals));
-    }
+  async #decode(body: Body, encoding: OtlpEncoding, signal: Signal): Promise<IngestResult> {
     const { jsonObjectsMax, jsonInlineBytesMax } = this.#limits;
-    if (body.length > jsonInlineBytesMax) {
-      const outcome = await this.#json.decode(body, this.#ingest.startWindow);
-      if (outcome.kind === 'failed') throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
-      return outcome.kind === 'decoded' ? this.#ingest.append(outcome.spans) : outcome;
+    if (encoding === 'json' && body.length > jsonInlineBytesMax) return this.#decodeBeside(body, signal);
+    const memory = this.#bodyMemory;
+    if (signal !== 'traces') {
+      return this.#otherSignals.take(signal, () => {
+        const bytes = body.take(memory);
+        return encoding === 'protobuf'
+          ? countProtobufRecords(bytes, signal)
+          : countJsonRecords(bytes, signal, jsonObjectsMax);
+      });
     }
-    return this.#ingest.decode((block, refusals) => decodeOtlpJson(body.take(memory), block, refusals, jsonObjectsMax));
+    return this.#ingest.decode((block, refusals) => {
+      if (encoding === 'protobuf') decodeOtlp(body.take(memory), block, refusals);
+      else decodeOtlpJson(body.take(memory), block, refusals, jsonObjectsMax);
+    });
+  }
+
+  async #decodeBeside(body: Body, signal: Signal): Promise<IngestResult> {
+    const outcome = await this.#json.decode(body, signal, this.#ingest.startWindow);
+    switch (outcome.kind) {
+      case 'decoded':
+        return this.#ingest.append(outcome.spans);
+      case 'counted':
+        return this.#otherSignals.take(outcome.signal, () => outcome.records);
+      case 'failed':
+        throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
+      default:
+        return outcome;
+    }
   }
 }
-
-/** The names under which a request may reach the receiver: a page can give its own name our address. */
-export interface HostPolicy {
-  readonly names: ReadonlySet<string>;
-  /** Whether every request is asked, or only those of browsers: senders on other machines know us by any name. */
-  readonly isStrict: boolean;
-}
-
-const LOOPBACK_ONLY: HostPolicy = { names: new Set(), isStrict: true };

@@ -1,3 +1,5 @@
+import type { Signal } from './signals.ts';
+
 /** OTLP's answers, in the encoding of the request: ExportTraceServiceResponse and google.rpc.Status. */
 export type OtlpEncoding = 'protobuf' | 'json';
 
@@ -18,19 +20,31 @@ export const StatusCode = {
   unavailable: 14,
 } as const;
 
+/** What a partial success counts, which is field 1 of all three messages. */
+const REJECTED: Readonly<Record<Signal, string>> = {
+  traces: 'rejectedSpans',
+  metrics: 'rejectedDataPoints',
+  logs: 'rejectedLogRecords',
+};
+
 /**
- * The answer to spans that were taken: empty, or a partial success where some were rejected. Without rejected spans its
- * message is a warning (OTLP specification, "Partial Success").
+ * The answer to a request that was taken: empty, or a partial success if some of its spans, data points or log records were
+ * rejected. Without those its message is a warning (OTLP specification, "Partial Success").
  */
-export function encodeSuccess(encoding: OtlpEncoding, rejectedSpans: number, message: string): Buffer {
-  const isWhole = rejectedSpans === 0 && message === '';
+export function encodeSuccess(
+  encoding: OtlpEncoding,
+  rejected: number,
+  message: string,
+  signal: Signal = 'traces',
+): Buffer {
+  const isWhole = rejected === 0 && message === '';
   if (encoding === 'json') {
-    const partialSuccess = { rejectedSpans: String(rejectedSpans), errorMessage: message };
+    const partialSuccess = { [REJECTED[signal]]: String(rejected), errorMessage: message };
     return Buffer.from(JSON.stringify(isWhole ? {} : { partialSuccess }));
   }
   if (isWhole) return Buffer.alloc(0);
   const partialSuccess = Buffer.concat([
-    rejectedSpans === 0 ? Buffer.alloc(0) : varintField(1, rejectedSpans),
+    rejected === 0 ? Buffer.alloc(0) : varintField(1, rejected),
     bytesField(2, Buffer.from(message)),
   ]);
   return bytesField(1, partialSuccess);

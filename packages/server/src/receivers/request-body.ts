@@ -1,17 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { Body, eachPart } from './body.ts';
 import { BodyError } from './body-error.ts';
+import { BodyParts } from './body-parts.ts';
 import type { ByteBudget } from './byte-budget.ts';
-import { COMPRESSIONS, decompress, type Compression } from './decompress.ts';
+import { compressionOf, type Compression } from './compression.ts';
+import type { Decompressor } from './decompressor.ts';
 
 export type BodyEncoding = 'identity' | Compression;
 
 /** Null for an encoding that is not supported. */
 export function bodyEncoding(header: string | undefined): BodyEncoding | null {
   const encoding = (header ?? '').trim().toLowerCase();
-  if (encoding === '' || encoding === 'identity') return 'identity';
-  if (encoding === 'x-gzip') return 'gzip';
-  return COMPRESSIONS.find((compression) => compression === encoding) ?? null;
+  return encoding === '' || encoding === 'identity' ? 'identity' : (compressionOf(encoding) ?? null);
 }
 
 export interface ReadOptions {
@@ -21,6 +21,7 @@ export interface ReadOptions {
   /** … and decompressed. */
   readonly decompressedBytesMax: number;
   readonly budget: ByteBudget;
+  readonly decompressor: Decompressor;
 }
 
 /** Throws the `BodyError` of a body that its announced length alone forbids to read. */
@@ -28,45 +29,38 @@ export function checkAnnouncedLength(request: IncomingMessage, bytesMax: number,
   const announcedBytes = Number(request.headers['content-length'] ?? 0);
   if (announcedBytes > bytesMax) throw tooLarge(bytesMax);
   // Not taken yet, or slow senders would hold what they only announce.
-  if (!budget.has(announcedBytes)) throw busy();
+  budget.expect(announcedBytes);
 }
 
 /**
- * Reads a request's body and decompresses it. Rejects with `BodyError`; with Node's own error when the connection
- * breaks. Then nothing stays taken from the budget.
+ * Reads a request's body and decompresses it. Rejects with `BodyError` or `SenderGoneError`; with Node's own error when the
+ * connection breaks. Then nothing stays taken from the budget.
  */
 export async function readBody(
   request: IncomingMessage,
-  { encoding, bytesMax, decompressedBytesMax, budget }: ReadOptions,
+  { encoding, bytesMax, decompressedBytesMax, budget, decompressor }: ReadOptions,
 ): Promise<Body> {
-  let takenBytes = 0;
-  const take = (bytes: number): void => {
-    if (!budget.take(bytes)) throw busy();
-    takenBytes += bytes;
-  };
+  const reservation = budget.reserve();
   try {
-    const parts: Buffer[] = [];
-    let length = 0;
+    const sent = new BodyParts(reservation);
     await eachPart(request, (part) => {
-      length += part.length;
-      if (length > bytesMax) throw tooLarge(bytesMax);
-      take(part.length);
-      parts.push(part);
+      if (sent.length + part.length > bytesMax) throw tooLarge(bytesMax);
+      sent.add(part);
     });
-    if (encoding === 'identity' || length === 0) return new Body(parts, length, takenBytes);
-    const bytes = await decompress(Buffer.concat(parts, length), encoding, decompressedBytesMax);
-    take(bytes.length);
-    return new Body([bytes], bytes.length, takenBytes);
+    if (encoding === 'identity' || sent.length === 0) return new Body(sent.end(), sent.length, reservation);
+    const { parts, length } = await decompressor.decompress(sent, {
+      compression: encoding,
+      bytesMax: decompressedBytesMax,
+      reservation,
+      isAbandoned: () => request.socket.destroyed,
+    });
+    return new Body(parts, length, reservation);
   } catch (error) {
-    budget.giveBack(takenBytes);
+    reservation.release();
     throw error;
   }
 }
 
 function tooLarge(bytesMax: number): BodyError {
-  return new BodyError(413, `the body is larger than ${bytesMax} bytes`);
-}
-
-function busy(): BodyError {
-  return new BodyError(503, 'too many bytes of requests are in flight');
+  return new BodyError(413, `the body is larger than ${bytesMax} bytes`, { limit: 'sent' });
 }

@@ -83,7 +83,7 @@ describe('decompressZstd', () => {
     const good = compressed(Buffer.from('a b c a b c a b c a b c a b c a b c'.repeat(10)));
     for (let end = 1; end < good.length; end++)
       expect(await failure(good.subarray(0, end))).toMatchObject({ status: 400 });
-    expect(await messageOf(Buffer.from('hello world'))).toBe('the body is no zstd: no frame begins at byte 0');
+    expect(await messageOf(Buffer.from('hello world'))).toBe('the body is not valid zstd: no frame begins at byte 0');
     expect(await messageOf(frameOf({ type: 3, size: 0, content: Buffer.alloc(0) }))).toContain('of no known type');
     expect(await messageOf(Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x38, 7]))).toContain('dictionary');
     expect(await messageOf(Buffer.concat([good, Buffer.from('tail')]))).toContain('no frame begins at byte');

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
-import { ByteBudget } from '../receivers/byte-budget.ts';
+import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
 import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { countsMessage } from './counts-message.ts';
@@ -35,8 +35,7 @@ class Collector {
     const { registry } = this;
     await this.#spool.open();
     const ingest = new Ingest({ spool: this.#spool, registry });
-    const budget = new ByteBudget({ registry });
-    this.#receiver = new OtlpHttpReceiver({ ingest, budget, log, registry, routes: this.sampling.routes });
+    this.#receiver = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(registry), routes: this.sampling.routes });
     const { port } = await this.#receiver.start('127.0.0.1', 0);
     this.url = `http://127.0.0.1:${port}`;
     return this;
@@ -44,8 +43,12 @@ class Collector {
 
   async close(): Promise<void> {
     await this.#receiver?.close();
-    this.sampling.close();
+    await this.sampling.close();
     await this.#spool.close();
+  }
+
+  change(settings: unknown) {
+    return this.sampling.told.change(Buffer.from(JSON.stringify(settings)));
   }
 
   async ask(
@@ -208,28 +211,44 @@ describe('POST /v1/sampling', () => {
 });
 
 describe('settings', () => {
-  it('are changed by PUT, and are there after a restart', async () => {
+  it('are changed, and are there after a restart', async () => {
     const collector = await start();
-    const [status] = await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 100 });
-    expect(status).toBe(200);
+    expect(await collector.change({ tracesPerSecond: 100 })).toMatchObject({ kind: 'changed' });
     expect(await collector.ask('POST', '/v1/sampling', REPORT)).toMatchObject([
       200,
       { operations: [{ probability: 0.1 }] },
     ]);
     await collectors.pop()?.close();
     const again = await start();
-    expect(await again.ask('GET', '/v1/sampling/settings')).toMatchObject([200, { tracesPerSecond: 100 }]);
+    expect(again.sampling.told.settings).toMatchObject({ tracesPerSecond: 100 });
   });
 
   it('stay as they are when a change is refused', async () => {
     const collector = await start();
-    const [status, problem] = await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 'many' });
-    expect([status, problem]).toMatchObject([
-      400,
-      { message: expect.stringMatching(/^tracesPerSecond was given as "many"/) as string },
-    ]);
-    expect(await collector.ask('GET', '/v1/sampling/settings')).toMatchObject([200, { tracesPerSecond: 10 }]);
+    const refused = {
+      kind: 'refused',
+      message: expect.stringMatching(/^tracesPerSecond was given as "many"/) as string,
+    };
+    expect(await collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
+    expect(await collector.sampling.told.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
+    expect(collector.sampling.told.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
+  });
+
+  it('are not for those who send spans: their port names the place', async () => {
+    const collector = await start();
+    for (const method of ['GET', 'PUT']) {
+      const [status, problem] = await collector.ask(
+        method,
+        '/v1/sampling/settings',
+        method === 'PUT' ? { tracesPerSecond: 0 } : undefined,
+      );
+      expect([status, problem]).toMatchObject([
+        410,
+        { message: expect.stringContaining('/api/v1/sampling/settings on the port of the UI and the API') as string },
+      ]);
+    }
+    expect(collector.sampling.told.settings).toMatchObject({ tracesPerSecond: 10 });
   });
 
   it('name other collectors in the file alone: nobody who may change them can make this one send elsewhere', async () => {
@@ -237,12 +256,22 @@ describe('settings', () => {
     mkdirSync(join(directory, 'a/sampling'), { recursive: true });
     writeFileSync(join(directory, 'a/sampling/settings.json'), JSON.stringify({ peers }));
     const collector = await start();
-    const elsewhere = { peers: ['http://169.254.169.254'] };
-    expect(await collector.ask('PUT', '/v1/sampling/settings', elsewhere)).toMatchObject([
-      400,
-      { message: expect.stringMatching(/^peers are set in the file/) as string },
+    expect(await collector.change({ peers: ['http://169.254.169.254'] })).toMatchObject({
+      kind: 'refused',
+      message: expect.stringMatching(/^peers are set in the file/) as string,
+    });
+    expect(await collector.change({ tracesPerSecond: 1 })).toMatchObject({ kind: 'changed' });
+    expect(collector.sampling.controller.settings.peers).toEqual(peers);
+    expect(collector.sampling.told.settings).not.toHaveProperty('peers');
+  });
+
+  it('keep a password in the URL of a peer to themselves', () => {
+    expect(() => readSamplingSettings({ peers: ['ftp://user:s3cret@collector-2'] })).toThrow(
+      'ftp://user:***@collector-2',
+    );
+    expect(readSamplingSettings({ peers: ['http://user:s3cret@collector-2:4318'] }).peers).toEqual([
+      'http://collector-2:4318',
     ]);
-    expect(await collector.ask('PUT', '/v1/sampling/settings', { tracesPerSecond: 1 })).toMatchObject([200, { peers }]);
   });
 
   it('that a person wrote wrongly keep the collector from starting, with the reason', async () => {
@@ -305,9 +334,7 @@ describe("GET /sampling, in Jaeger's JSON", () => {
 
   it('answers operations, where they are known or set', async () => {
     const collector = await start();
-    await collector.ask('PUT', '/v1/sampling/settings', {
-      operations: [{ service: 'shop', operation: 'pay', probability: 1 }],
-    });
+    await collector.change({ operations: [{ service: 'shop', operation: 'pay', probability: 1 }] });
     await collector.ask('POST', '/v1/sampling', REPORT);
     expect(await collector.ask('GET', '/sampling?service=shop')).toEqual([
       200,

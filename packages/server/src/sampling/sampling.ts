@@ -1,12 +1,14 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { SamplingSettingsView } from '@throughline/trace';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { SamplingController } from './controller.ts';
 import { readReport, type ExchangeReport } from './exchange.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy } from './jaeger.ts';
-import { readJsonFile, writeJsonFile } from './json-file.ts';
+import { replaceFile } from '../durable-file.ts';
+import { readJsonFile } from './json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
@@ -52,9 +54,18 @@ export interface SamplingRoute {
   handle(request: SamplingRequest): SamplingAnswer | Promise<SamplingAnswer>;
 }
 
+/** What became of a change of the settings. */
+export type SettingsChange =
+  | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
+  /** The message is for people. */
+  | { readonly kind: 'refused' | 'failed'; readonly message: string };
+
 /** google.rpc.Code */
 const INVALID_ARGUMENT = 3;
-const INTERNAL = 13;
+const NOT_FOUND = 5;
+
+const SETTINGS_HAVE_MOVED =
+  'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that takes spans';
 
 /** Answers applications which traces to keep. */
 export class Sampling {
@@ -70,6 +81,8 @@ export class Sampling {
   readonly routes: readonly SamplingRoute[];
   readonly #timer: NodeJS.Timeout;
   #isChanged = false;
+  /** Files are written one after the other. */
+  #written: Promise<unknown> = Promise.resolve();
 
   /** Throws `SamplingSettingsError` for a settings file that is not accepted. A state that cannot be read is learned anew. */
   constructor({ directory, log, registry, limits, takeTotals, onLimit = () => {}, now }: SamplingOptions) {
@@ -90,26 +103,26 @@ export class Sampling {
       this.#metrics.forwards.inc({ outcome });
       if (outcome === 'dropped') onLimit('forwardsMax');
     });
-    this.#timer = setInterval(() => this.#save(), this.#limits.saveIntervalMs).unref();
+    this.#timer = setInterval(() => void this.#save(), this.#limits.saveIntervalMs).unref();
     this.routes = this.#routes();
   }
 
-  /** What applications are told now, for people. Where else messages go is nothing that readers need. */
+  /** What applications are told now, for people, and how it is changed. */
   get told() {
     const { controller } = this;
     return {
       get settings() {
-        const { peers: _, ...settings } = controller.settings;
-        return settings;
+        return withoutPeers(controller.settings);
       },
       operations: (service?: string) => controller.sampling(service),
+      change: (body: Uint8Array) => this.#change(body),
     };
   }
 
   /** Writes the state a last time. */
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#save();
+    await this.#save();
   }
 
   #routes(): readonly SamplingRoute[] {
@@ -121,18 +134,13 @@ export class Sampling {
         handle: (request) => this.#exchange(request),
       },
       { method: 'GET', path: '/v1/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#show(query) },
-      {
-        method: 'GET',
-        path: '/v1/sampling/settings',
-        bodyBytesMax: 0,
-        handle: () => ({ status: 200, body: this.controller.settings }),
-      },
-      {
-        method: 'PUT',
+      // Whoever may send spans may not decide what is kept of everybody's.
+      ...(['GET', 'PUT'] as const).map((method) => ({
+        method,
         path: '/v1/sampling/settings',
         bodyBytesMax: this.#limits.settingsBytesMax,
-        handle: ({ body }) => this.#change(body),
-      },
+        handle: () => ({ status: 410, body: { code: NOT_FOUND, message: SETTINGS_HAVE_MOVED } }),
+      })),
       { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
     ];
   }
@@ -177,25 +185,23 @@ export class Sampling {
   }
 
   /** The new settings are in the file before they count. */
-  #change(body: Uint8Array): SamplingAnswer {
+  async #change(body: Uint8Array): Promise<SettingsChange> {
     let settings: SamplingSettings;
     try {
       const given: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
       settings = this.#withPeers(readSamplingSettings(given));
     } catch (error) {
-      return refusal(error instanceof SamplingSettingsError ? error.message : 'the body is no JSON');
+      const message = error instanceof SamplingSettingsError ? error.message : 'the body is not valid JSON';
+      return { kind: 'refused', message };
     }
     try {
-      writeJsonFile(this.#settingsPath, settings);
+      await this.#write(this.#settingsPath, settings);
     } catch (error) {
-      this.#log.error({ err: error }, 'sampling settings');
-      return {
-        status: 500,
-        body: { code: INTERNAL, message: 'the settings could not be written to the data directory' },
-      };
+      this.#log.error({ err: error, path: this.#settingsPath }, 'writing the sampling settings failed');
+      return { kind: 'failed', message: 'the settings could not be written to the data directory' };
     }
     this.controller.settings = settings;
-    return { status: 200, body: settings };
+    return { kind: 'changed', settings: withoutPeers(settings) };
   }
 
   /** Who may change settings must not be able to make this collector send to wherever they like. */
@@ -222,16 +228,30 @@ export class Sampling {
     }
   }
 
-  #save(): void {
+  /** Never rejects. */
+  async #save(): Promise<void> {
     if (!this.#isChanged) return;
+    this.#isChanged = false;
     try {
-      writeJsonFile(this.#statePath, stateToSave(this.controller.save()));
-      this.#isChanged = false;
+      await this.#write(this.#statePath, stateToSave(this.controller.save()));
     } catch (error) {
+      this.#isChanged = true;
       this.#metrics.saveFailures.inc();
       this.#log.warn({ err: error, path: this.#statePath }, 'the sampling state could not be written');
     }
   }
+
+  #write(path: string, value: object): Promise<void> {
+    const written = this.#written.then(() => replaceFile(path, JSON.stringify(value)));
+    this.#written = written.catch(() => {});
+    return written;
+  }
+}
+
+/** Where else messages go is nothing that readers need. */
+function withoutPeers(settings: SamplingSettings): SamplingSettingsView {
+  const { peers: _, ...others } = settings;
+  return others;
 }
 
 function readSettingsFile(path: string): SamplingSettings {

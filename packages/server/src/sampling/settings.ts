@@ -1,7 +1,8 @@
 import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace';
+import { withoutPasswords } from '../without-passwords.ts';
 import { field, isShare, shown } from './json.ts';
 
-/** What the collector aims at; by file and by `PUT /v1/sampling/settings`. */
+/** What the collector aims at; by file and by `PUT /api/v1/sampling/settings`. */
 export interface SamplingSettings extends SamplingSettingsView {
   /** Base URLs of the other collectors that serve the same processes; each hears of what this one is told. */
   readonly peers: readonly string[];
@@ -98,7 +99,8 @@ function readRule(setting: string, given: unknown): RuleSettings {
 function readPeer(setting: string, given: unknown): string {
   const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url.origin;
-  throw refusal(setting, given, 'the base URL of a collector, such as http://collector-2:4318');
+  const shownUrl = typeof given === 'string' ? withoutPasswords(given) : given;
+  throw refusal(setting, shownUrl, 'the base URL of a collector, such as http://collector-2:4318');
 }
 
 function list<T>(setting: string, given: unknown, read: (setting: string, item: unknown) => T): readonly T[] {

@@ -4,10 +4,11 @@ const TIMEOUT_EXCEEDED = 159;
 const RESULT_TOO_LARGE = 396;
 
 /**
- * Errors of ClickHouse that pass with time: memory (241), disk space (243), files and descriptors (74, 75, 76), too many
- * parts (252), too many queries (202), a query that was cancelled (394).
+ * Errors of ClickHouse that pass with time: memory (173, 241), disk space (243), files and descriptors (74, 75, 76), too many
+ * parts (252), too many queries (202), threads (439), a query that was cancelled (394), a server that shuts down (236), a table
+ * that is read-only for a while (242), Keeper out of reach (225, 319, 999).
  */
-const PASSING_CODES = new Set([74, 75, 76, 202, 241, 243, 252, 394]);
+const PASSING_CODES = new Set([74, 75, 76, 173, 202, 225, 236, 241, 242, 243, 252, 319, 394, 439, 999]);
 
 /** `clickhouseCode` is the engine's own number for the error, 0 where it gave none. */
 export function engineError(clickhouseCode: number, message: string): EngineError {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -5,12 +6,14 @@ import { LimitCounter } from '../limit-counter.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
-import { EngineError, type Engine, type EngineState, type QueryOptions } from './engine.ts';
+import { EngineError, type Engine, type EngineState, type QueryOptions, type SpanRecovery } from './engine.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
+import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { QuerySlots } from './query-slots.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
 
@@ -27,7 +30,7 @@ export interface ClusterEngineOptions {
 }
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
-export class ClusterEngine implements Engine {
+export class ClusterEngine implements Engine, SpanRecovery {
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
@@ -39,6 +42,8 @@ export class ClusterEngine implements Engine {
   #state: EngineState = { kind: 'starting' };
   #capabilities: Capabilities | null = null;
   #runningInsert: Promise<unknown> = Promise.resolve();
+  /** By token: when it was first asked whether an insert still runs on a server that does not answer. */
+  readonly #unansweredSince = new Map<string, number>();
 
   constructor(options: ClusterEngineOptions) {
     if (options.urls.length === 0) throw new RangeError('no URL of a ClickHouse server was given');
@@ -136,21 +141,99 @@ export class ClusterEngine implements Engine {
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     this.#checkOpen();
     const takesTokens = this.#capabilities?.deduplicationTokens === true;
-    const insert = this.#run({
-      sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
-      file: path,
-      isRepeatable: false,
-      settings: {
-        ...BLOCK_SETTINGS,
-        ...(takesTokens && { ...TOKEN_SETTINGS, insert_deduplication_token: deduplicationToken }),
-        ...this.#compatibility(),
-      },
-      timeoutMs: this.#limits.insertTimeoutMs,
-    });
-    // Spans and exact counts may be inserted at the same time.
+    await this.#asRunningInsert(
+      this.#run({
+        sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings: {
+          ...this.#insertSettings(deduplicationToken),
+          ...(takesTokens && { insert_deduplication_token: deduplicationToken }),
+        },
+        timeoutMs: this.#limits.insertTimeoutMs,
+      }),
+    );
+  }
+
+  async insertMissingSpans(path: string, deduplicationToken: string): Promise<number> {
+    this.#checkOpen();
+    await this.#checkEnded(deduplicationToken);
+    return await this.#asRunningInsert(this.#insertMissing(path, deduplicationToken));
+  }
+
+  /** The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest. */
+  async #insertMissing(path: string, token: string): Promise<number> {
+    const { insertTimeoutMs: timeoutMs } = this.#limits;
+    const copy = `throughline.${sqlIdentifier(`in_doubt_${token.replaceAll('-', '_')}`)}`;
+    const settings = {
+      ...this.#insertSettings(token),
+      ...(this.#capabilities?.deduplicationTokens === true && { insert_deduplicate: 0 }),
+    };
+    await this.#command(`DROP TABLE IF EXISTS ${copy}`);
+    await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
+    try {
+      await this.#run({
+        sql: `INSERT INTO ${copy} FORMAT Native`,
+        file: path,
+        isRepeatable: false,
+        settings,
+        timeoutMs,
+      });
+      return await insertMissingSpans(copy, {
+        select: (sql) => this.#select(sql, { format: 'JSONCompactEachRow', timeoutMs }),
+        insert: async (sql) => void (await this.#run({ sql, isRepeatable: false, settings, timeoutMs })),
+      });
+    } finally {
+      // One that stays is dropped when the segment comes again.
+      await this.#command(`DROP TABLE IF EXISTS ${copy}`).catch(() => {});
+    }
+  }
+
+  /** An insert whose answer was lost, by us or by a collector before us, may still run. Its server ends it at its time limit. */
+  async #checkEnded(token: string): Promise<void> {
+    const { insertTimeoutMs, pingTimeoutMs } = this.#limits;
+    const sql = `SELECT toUInt32(count()) FROM system.processes WHERE position(query_id, ${sqlString(queryIdOf(token, ''))}) = 1 FORMAT CSV`;
+    let unanswered: string | null = null;
+    for (const server of this.#servers) {
+      let running = '';
+      try {
+        running = Buffer.from(
+          await server.run({ sql, settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs }),
+        ).toString('utf8');
+      } catch (error) {
+        unanswered = error instanceof Error ? error.message : String(error);
+        continue;
+      }
+      if (running.trim() === '0') continue;
+      throw new EngineError('unavailable', `an earlier insert of segment ${token} still runs on ${server.origin}`);
+    }
+    if (unanswered !== null) {
+      const sinceMs = this.#unansweredSince.get(token) ?? performance.now();
+      this.#unansweredSince.set(token, sinceMs);
+      if (performance.now() - sinceMs < insertTimeoutMs) {
+        const sentence = `an earlier insert of segment ${token} may still run on a server that does not answer`;
+        throw new EngineError('unavailable', `${sentence}: ${unanswered}`);
+      }
+    }
+    this.#unansweredSince.delete(token);
+  }
+
+  #insertSettings(token: string): Record<string, string | number> {
+    const takesTokens = this.#capabilities?.deduplicationTokens === true;
+    return {
+      ...BLOCK_SETTINGS,
+      ...(takesTokens && TOKEN_SETTINGS),
+      ...this.#compatibility(),
+      query_id: queryIdOf(token, randomBytes(6).toString('hex')),
+      max_execution_time: Math.max(1, Math.ceil(this.#limits.insertTimeoutMs / 1000)),
+    };
+  }
+
+  /** Spans and exact counts may be inserted at the same time. */
+  async #asRunningInsert<T>(insert: Promise<T>): Promise<T> {
     const before = this.#runningInsert;
     this.#runningInsert = insert.catch(() => {}).then(() => before);
-    await insert;
+    return await insert;
   }
 
   async close(): Promise<void> {
@@ -164,9 +247,10 @@ export class ClusterEngine implements Engine {
   }
 
   #checkOpen(): void {
-    if (this.#state.kind === 'closed') throw new EngineError('unavailable', 'the engine is closed');
+    if (this.#state.kind === 'closed') throw new EngineError('unavailable', 'the engine is closed', { isUnseen: true });
     if (this.#isOpen) return;
-    throw new EngineError('unavailable', this.#state.kind === 'down' ? this.#state.reason : 'the engine is starting');
+    const reason = this.#state.kind === 'down' ? this.#state.reason : 'the engine is starting';
+    throw new EngineError('unavailable', reason, { isUnseen: true });
   }
 
   async #select(
@@ -273,6 +357,11 @@ const LOGIN_CODES: ReadonlySet<number> = new Set([192, 193, 194, 497, 516]);
 
 function passes({ code, clickhouseCode }: EngineError): boolean {
   return code === 'unavailable' || LOGIN_CODES.has(clickhouseCode);
+}
+
+/** What a server's list of running statements knows an insert by; each attempt has one of its own. */
+function queryIdOf(token: string, attempt: string): string {
+  return `throughline-insert-${token}-${attempt}`;
 }
 
 /** What `JSONCompactEachRow` would have answered. */

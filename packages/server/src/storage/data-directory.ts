@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { claimDirectory, type DirectoryClaim } from './directory-claim.ts';
+import { foreignFile } from './foreign-files.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** `data_directory_locked`: another collector holds it. `data_directory_unusable`: it cannot be created or written. */
@@ -46,6 +47,8 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   // The engine reads a file's name as a pattern and has no escape for it.
   if (/[*?{}]/.test(directory)) throw unusable(directory, 'its path holds one of the characters * ? { }');
   create(directory);
+  const foreign = foreignFile(directory);
+  if (foreign !== null) throw unusable(directory, foreign);
   const holder = identifyProcess(process.pid);
   if (holder === null) throw unusable(directory, 'the start time of our own process cannot be read');
   const lockPath = join(directory, 'server.lock');

@@ -3,13 +3,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
-import { EngineError, type Engine, type EngineState, type FreshTables, type QueryOptions } from './engine.ts';
+import {
+  EngineError,
+  type Engine,
+  type EngineState,
+  type FreshTables,
+  type QueryOptions,
+  type SpanRecovery,
+} from './engine.ts';
 import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
 import { QuerySlots } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
+import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { sqlString } from './sql.ts';
@@ -29,7 +37,7 @@ export interface EmbeddedEngineOptions {
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
-export class EmbeddedEngine implements Engine {
+export class EmbeddedEngine implements Engine, SpanRecovery {
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
@@ -95,10 +103,27 @@ export class EmbeddedEngine implements Engine {
     this.#ready();
     const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} \
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
-    // Spans and exact counts have a loader each, and the engine one session to insert with.
-    const insert = this.#lastInsert.then(() => this.#insert(this.#ready(), sql));
+    await this.#inInsertTurn(() => this.#insert(this.#ready(), sql));
+  }
+
+  /** The engine has ended an insert when it has answered it, and with its process: none is under way. */
+  async insertMissingSpans(path: string): Promise<number> {
+    this.#ready();
+    const source = `file(${sqlString(path)}, 'Native', ${sqlString(SPAN_STRUCTURE)})`;
+    return await this.#inInsertTurn(() => {
+      const engine = this.#ready();
+      return insertMissingSpans(source, {
+        select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
+        insert: async (sql) => void (await this.#insert(engine, `${sql}\nSETTINGS ${MISSING_SETTINGS}`)),
+      });
+    });
+  }
+
+  /** Spans and exact counts have a loader each, and the engine one session to insert with. */
+  async #inInsertTurn<T>(work: () => Promise<T>): Promise<T> {
+    const insert = this.#lastInsert.then(work);
     this.#lastInsert = insert.catch(() => {});
-    await insert;
+    return await insert;
   }
 
   readonly hasAttributeFilter = true;
@@ -117,11 +142,11 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     await done;
   }
 
-  async #insert(engine: EngineProcess, sql: string): Promise<void> {
+  async #insert(engine: EngineProcess, sql: string, format = 'Null'): Promise<Uint8Array> {
     const { insertTimeoutMs } = this.#limits;
     const stuck = setTimeout(() => engine.kill(`an insert took longer than ${insertTimeoutMs} ms`), insertTimeoutMs);
     try {
-      await engine.run({ session: 'insert', sql, format: 'Null', timeoutMs: 0 });
+      return await engine.run({ session: 'insert', sql, format, timeoutMs: 0 });
     } finally {
       clearTimeout(stuck);
     }
@@ -147,7 +172,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
   #ready(): EngineProcess {
     if (this.#state.kind === 'ready' && this.#process !== null) return this.#process;
     const reason = this.#state.kind === 'down' ? this.#state.reason : `the engine is ${this.#state.kind}`;
-    throw new EngineError('unavailable', reason);
+    throw new EngineError('unavailable', reason, { isUnseen: true });
   }
 
   /** One life of the process: ready when it resolves; supervised from then on. */
@@ -258,9 +283,14 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
 /** The engine notices its own time limit between blocks, so it may answer this much later. */
 const CANCEL_GRACE_MS = 2_000;
 
-const INSERT_SETTINGS = Object.entries({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS })
-  .map(([name, value]) => `${name} = ${value}`)
-  .join(', ');
+const INSERT_SETTINGS = settingsText({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS });
+const MISSING_SETTINGS = settingsText({ ...BLOCK_SETTINGS, ...TOKEN_SETTINGS, insert_deduplicate: 0 });
+
+function settingsText(settings: Readonly<Record<string, number>>): string {
+  return Object.entries(settings)
+    .map(([name, value]) => `${name} = ${value}`)
+    .join(', ');
+}
 
 const FRESH_SETTINGS = Object.entries({ ...BLOCK_SETTINGS, max_insert_threads: 1, async_insert: 0 })
   .map(([name, value]) => `${name} = ${value}`)

@@ -46,9 +46,10 @@ export class EngineProcess {
       // A loader or inspector of ours is not for the engine.
       execArgv: [],
       env: {
-        ...process.env,
-        // Days in the store's partitions are UTC days.
+        ...inheritedEnvironment(process.env),
         TZ: 'UTC',
+        // What an insert has used goes back soon, so that the next one, or a merge, need not find more.
+        JE_MALLOC_CONF: 'dirty_decay_ms:500,muzzy_decay_ms:0,narenas:2',
         // Each running statement holds a thread of the pool.
         UV_THREADPOOL_SIZE: String(engineArguments.querySessions + 5),
       },
@@ -153,4 +154,14 @@ export class EngineProcess {
     else if (reply.kind === 'done') pending?.resolve(reply.bytes);
     else pending?.reject(engineError(reply.clickhouseCode, reply.message));
   }
+}
+
+/**
+ * What the engine, Node and libraries that were loaded before them look at. Nothing else is handed on: settings of the
+ * collector, and whatever else its environment holds, may be secrets.
+ */
+const INHERITED = /^(?:PATH|HOME|USER|TMPDIR|LANG|LC_\w+|LD_\w+|DYLD_\w+|MALLOC_\w+|NODE_\w+|FAULT_\w+)$/;
+
+function inheritedEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => INHERITED.test(name)));
 }

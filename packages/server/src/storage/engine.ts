@@ -23,6 +23,16 @@ export interface Engine {
   close(): Promise<void>;
 }
 
+/** For inserts that did not end well. */
+export interface SpanRecovery {
+  /**
+   * For a file of spans of which an earlier insert may have been carried out, in whole, in part or not at all: inserts what the store
+   * does not hold of it, and answers how many spans that were. `deduplicationToken` is the one of the earlier insert; while that may
+   * still run it rejects as `unavailable`.
+   */
+  insertMissingSpans(path: string, deduplicationToken: string): Promise<number>;
+}
+
 /**
  * Tables in the engine's memory, which are filled for a third of what an insert into `spans` costs, however small. What they hold is gone
  * with the engine's process. `spans_fresh` reads all of them.
@@ -57,14 +67,21 @@ export class EngineError extends Error {
   readonly code: 'unavailable' | 'timeout' | 'too_large' | 'refused' | 'not_installed';
   /** ClickHouse's own number for the error; 0 where it is none of its. */
   readonly clickhouseCode: number;
+  /** True when it is certain that the store has not seen the statement. */
+  readonly isUnseen: boolean;
 
   constructor(
     code: EngineError['code'],
     message: string,
-    { clickhouseCode = 0, ...options }: ErrorOptions & { readonly clickhouseCode?: number } = {},
+    {
+      clickhouseCode = 0,
+      isUnseen = false,
+      ...options
+    }: ErrorOptions & { readonly clickhouseCode?: number; readonly isUnseen?: boolean } = {},
   ) {
     super(message, options);
     this.code = code;
     this.clickhouseCode = clickhouseCode;
+    this.isUnseen = isUnseen;
   }
 }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
-import { EngineError, type Engine } from './engine.ts';
+import { EngineError, type Engine, type SpanRecovery } from './engine.ts';
 import { LeaseClaims, type Claim, type LeaseEngine } from './lease-claims.ts';
 
 /** The right to write into a store: one collector has it at a time. */
@@ -237,14 +237,18 @@ export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lea
 
 /** The same for what is loaded. */
 export function loadsUnderLease(
-  engine: Pick<Engine, 'query' | 'command' | 'insertNativeFile'>,
+  engine: Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery,
   lease: Lease,
-): Pick<Engine, 'query' | 'command' | 'insertNativeFile'> {
+): Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery {
   return {
     ...underLease(engine, lease),
     insertNativeFile: async (...given) => {
       checkLease(lease);
       return await engine.insertNativeFile(...given);
+    },
+    insertMissingSpans: async (...given) => {
+      checkLease(lease);
+      return await engine.insertMissingSpans(...given);
     },
   };
 }
@@ -259,7 +263,7 @@ export function registerLease(registry: Registry, lease: Lease): void {
 }
 
 function checkLease({ lostBecause }: Lease): void {
-  if (lostBecause !== null) throw new EngineError('unavailable', lostBecause);
+  if (lostBecause !== null) throw new EngineError('unavailable', lostBecause, { isUnseen: true });
 }
 
 /** A holder before claims, and of these the least session. */

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine } from './engine.ts';
 import { RollupJob } from './rollup-job.ts';
+import type { RollupJobLimits } from './rollup-limits.ts';
 import { SpanVisibility } from './span-visibility.ts';
 import { ROLLUP_AUDITS } from './testing/rollup-audit.ts';
 import { silentLog as log, startEngine, type StartedEngine } from './testing/start-engine.ts';
@@ -27,12 +28,15 @@ FROM numbers(${count})`);
 function jobOf(
   engine: Pick<Engine, 'query' | 'command'>,
   arrivals: { stored: number; first: number | null },
+  registry = new Registry(),
+  limits: Partial<RollupJobLimits> = {},
 ): RollupJob {
   return new RollupJob({
     engine,
     visibility: new SpanVisibility(),
     log,
-    registry: new Registry(),
+    registry,
+    limits,
     firstUnstored: () => arrivals.first,
     lastArrival: () => arrivals.stored,
   });
@@ -111,6 +115,29 @@ describe('RollupJob', () => {
       }
     }
   }, 240_000);
+
+  it('counts spans that were stored after later ones had been counted', async () => {
+    await storeSpans(2, 100);
+    const arrivals = { stored: 2, first: null };
+    const job = jobOf(store.engine, arrivals);
+    await job.run(true);
+    await storeSpans(1, 100);
+    await job.recount({ first: 1, last: 1 });
+    expect(await wrongTables()).toEqual([]);
+    await storeSpans(3, 100);
+    arrivals.stored = 3;
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+  });
+
+  it('counts more than a batch may hold in several', async () => {
+    for (const arrival of [1, 2, 3, 4, 5]) await storeSpans(arrival, 50);
+    const registry = new Registry();
+    const job = jobOf(store.engine, { stored: 5, first: null }, registry, { batchRowsMax: 120 });
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+    expect(await registry.metrics()).toMatch(/throughline_rollup_batches_total\{outcome="added"\} [3-5]\n/);
+  });
 
   it('goes on by itself after a failure, and makes anew what it was about to add', async () => {
     await storeSpans(1, 200);

@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 import { findDays, findDaysThatDisagree, numbers, rebuildDays, rebuildRollups, ROLLUPS } from './rebuild-rollups.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import type { Rollup } from './rollups.ts';
-import type { SpanVisibility } from './span-visibility.ts';
+import type { ArrivalRange, SpanVisibility } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 
 export interface RollupJobOptions {
@@ -21,7 +21,8 @@ export interface RollupJobOptions {
   readonly limits?: Partial<RollupJobLimits>;
 }
 
-const COLLECTOR = 'collector';
+/** Whose progress it is; one collector writes into a store. */
+export const COLLECTOR = 'collector';
 const HOUR = 3_600;
 /** A start goes on after so many damaged parts that were set aside while it counted. */
 const DAMAGED_AT_START_MAX = 20;
@@ -137,6 +138,18 @@ export class RollupJob {
     return this.#inTurn(() => this.#run(isEverything));
   }
 
+  /** Makes the hours anew in which spans start that arrived then, and were stored after later ones had been counted. */
+  recount({ first, last }: ArrivalRange): Promise<void> {
+    const { engine, visibility } = this.#options;
+    return this.#inTurn(async () => {
+      if (this.#pendingUntil > 0) await this.#rebuild();
+      const hours = await this.#hoursOf(first - 1, last);
+      const until = visibility.countedUntil;
+      await visibility.count(until, () => rebuildRollups(engine, hours, until));
+      this.#batches.inc({ outcome: 'rebuilt' });
+    });
+  }
+
   #countableUntil(): number {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
@@ -154,9 +167,11 @@ export class RollupJob {
     }
     if (this.#pendingUntil > 0) await this.#rebuild();
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
-    const end = this.#seconds.startTimer();
-    await this.#add(until);
-    end();
+    while (visibility.countedUntil < until && !this.#stopping.signal.aborted) {
+      const end = this.#seconds.startTimer();
+      await this.#add(await this.#endOfBatch(visibility.countedUntil, until));
+      end();
+    }
   }
 
   async #runAgainAndAgain(): Promise<void> {
@@ -213,6 +228,22 @@ export class RollupJob {
     this.#batches.inc({ outcome: 'added' });
   }
 
+  /** Up to where a batch goes that is not too large; after a long failure very many may wait. */
+  async #endOfBatch(after: number, until: number): Promise<number> {
+    const { batchRowsMax } = this.#limits;
+    const arrived = `arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)}`;
+    const [[spans = 0] = []] = await numbers(
+      this.#options.engine,
+      `SELECT count() FROM throughline.spans WHERE ${arrived}`,
+    );
+    if (spans <= batchRowsMax) return until;
+    const [[end = until] = []] = await numbers(
+      this.#options.engine,
+      `SELECT quantileExact(${batchRowsMax / spans})(arrival) FROM throughline.spans WHERE ${arrived}`,
+    );
+    return end;
+  }
+
   /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */
   async #batchOf(after: number, until: number): Promise<{ readonly where: string; readonly spans: number } | null> {
     const arrived = `arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)}`;
@@ -232,23 +263,15 @@ SELECT ${names} FROM (\n${select(source, spans)}\n)`);
 
   /** Makes the hours anew that a batch touches which may have been added in part. */
   async #rebuild(): Promise<void> {
-    const { visibility, log } = this.#options;
+    const { engine, visibility, log } = this.#options;
     const until = this.#pendingUntil;
-    const hours = await numbers(
-      this.#options.engine,
-      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
-WHERE arrival > ${sqlUInt64(visibility.countedUntil)} AND arrival <= ${sqlUInt64(until)} ORDER BY hour`,
-    );
+    const hours = await this.#hoursOf(visibility.countedUntil, until);
     log.info(
       { hours: hours.length },
       'an addition to the derived tables was interrupted; rebuilding the hours concerned',
     );
     await visibility.count(until, async () => {
-      await rebuildRollups(
-        this.#options.engine,
-        hours.map(([hour]) => Number(hour)),
-        until,
-      );
+      await rebuildRollups(engine, hours, until);
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -271,6 +294,16 @@ WHERE arrival > ${sqlUInt64(visibility.countedUntil)} AND arrival <= ${sqlUInt64
   async #holdsAnything(): Promise<boolean> {
     const [[rows = 0] = []] = await numbers(this.#options.engine, 'SELECT count() FROM throughline.operation_15m');
     return rows > 0;
+  }
+
+  /** The hours in which spans start that arrived behind `after`, up to `until`. */
+  async #hoursOf(after: number, until: number): Promise<number[]> {
+    const found = await numbers(
+      this.#options.engine,
+      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
+WHERE arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)} ORDER BY hour`,
+    );
+    return found.map(([hour = 0]) => hour);
   }
 
   async #restore(): Promise<void> {

@@ -18,8 +18,15 @@ export interface RollupJobLimits {
   readonly intervalMs: number;
   /** … or as soon as so many wait. */
   readonly rowsMax: number;
+  /** Of more that wait, so many are counted at once. */
+  readonly batchRowsMax: number;
   /** A failed attempt is repeated after this. */
   readonly retryMs: number;
 }
 
-export const ROLLUP_JOB_LIMITS: RollupJobLimits = { intervalMs: 5_000, rowsMax: 600_000, retryMs: 1_000 };
+export const ROLLUP_JOB_LIMITS: RollupJobLimits = {
+  intervalMs: 5_000,
+  rowsMax: 600_000,
+  batchRowsMax: 2_000_000,
+  retryMs: 1_000,
+};

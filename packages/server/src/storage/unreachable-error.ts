@@ -2,11 +2,7 @@ import { EngineError } from './engine.ts';
 
 /** A server that nobody answers at, or whose answer broke off. The statement may have been carried out. */
 export class UnreachableError extends EngineError {
-  /** True when it is certain that the server has not seen the statement. */
-  readonly isUnseen: boolean;
-
   constructor(message: string, isUnseen: boolean, options?: ErrorOptions) {
-    super('unavailable', message, options);
-    this.isUnseen = isUnseen;
+    super('unavailable', message, { ...options, isUnseen });
   }
 }

@@ -1,4 +1,5 @@
 import { ApiClient } from '@throughline/trace';
+import { basePath } from './base-path.ts';
 
 /** The collector that served this page. */
-export const api = new ApiClient('');
+export const api = new ApiClient(basePath);

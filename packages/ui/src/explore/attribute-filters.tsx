@@ -1,6 +1,6 @@
-import { useState, type SyntheticEvent } from 'react';
+import { useId, useState, type SyntheticEvent } from 'react';
 import { Icon } from '../parts/icon.tsx';
-import { parseAttributeFilter, type AttributeFilter } from './explore-state.ts';
+import { canBeAsked, parseAttributeFilter, type AttributeFilter } from './explore-state.ts';
 import styles from '../parts/field.module.css';
 
 interface AttributeFiltersProps {
@@ -11,13 +11,15 @@ interface AttributeFiltersProps {
 /** `key=value` chips, all of which must hold for one span. */
 export function AttributeFilters({ filters, onChange }: AttributeFiltersProps) {
   const [text, setText] = useState('');
-  const [wrong, setWrong] = useState(false);
+  const problemId = useId();
+  const [problem, setProblem] = useState<string | null>(null);
 
   const add = (event: SyntheticEvent): void => {
     event.preventDefault();
     const filter = parseAttributeFilter(text.trim());
-    setWrong(filter === null && text.trim() !== '');
-    if (filter === null) return;
+    const why = text.trim() === '' ? null : problemOf(filter);
+    setProblem(why);
+    if (filter === null || why !== null) return;
     setText('');
     if (!filters.some(({ key, value }) => key === filter.key && value === filter.value)) onChange([...filters, filter]);
   };
@@ -42,17 +44,27 @@ export function AttributeFilters({ filters, onChange }: AttributeFiltersProps) {
         <input
           className={`${styles['input']} ${styles['attribute']}`}
           aria-label="Add an attribute as key=value"
-          aria-invalid={wrong}
-          title={wrong ? 'Write a key, an equals sign and a value, such as http.route=/pay' : undefined}
+          aria-invalid={problem !== null}
+          aria-describedby={problem === null ? undefined : problemId}
           placeholder="http.route=/pay ⏎"
           spellCheck={false}
           value={text}
           onChange={(event) => {
             setText(event.target.value);
-            setWrong(false);
+            setProblem(null);
           }}
         />
+        {problem === null ? null : (
+          <span id={problemId} className={styles['problem']} role="alert">
+            {problem}
+          </span>
+        )}
       </form>
     </div>
   );
+}
+
+function problemOf(filter: AttributeFilter | null): string | null {
+  if (filter === null) return 'Write a key, an equals sign and a value, such as http.route=/pay';
+  return canBeAsked(filter) ? null : 'This is too long to be asked for';
 }

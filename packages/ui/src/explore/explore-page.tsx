@@ -1,5 +1,7 @@
+import { useQueryClient } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
+import { collectorUrl } from '../api/base-path.ts';
 import button from '../parts/button.module.css';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { countText } from '../parts/count-text.ts';
@@ -25,13 +27,19 @@ export function ExplorePage() {
     useTraces(state, live);
   const traces = useMemo(() => data?.pages.flatMap(({ traces: found }) => found) ?? null, [data]);
 
+  const queryClient = useQueryClient();
+  const searchAgain = (): void => {
+    void refetch();
+    // A service that has appeared meanwhile is there to be chosen, too.
+    for (const key of ['services', 'operations']) void queryClient.invalidateQueries({ queryKey: [key] });
+  };
   const change = (changes: Partial<ExploreState>): void => {
     const next = writeExploreState({ ...state, ...changes });
     navigate(next === '' ? '/explore' : `/explore?${next}`);
   };
   const link = (): string => {
     const frozen = { ...state, time: freezeTimeRange(state.time, Date.now()) };
-    return `${location.origin}/explore?${writeExploreState(frozen)}`;
+    return `${collectorUrl()}/explore?${writeExploreState(frozen)}`;
   };
   return (
     <div className={page['page']}>
@@ -49,7 +57,7 @@ export function ExplorePage() {
         </button>
         <CopyButton label="Copy link" icon="link" text={link} />
       </div>
-      <FilterBar state={state} onChange={change} onRefresh={() => void refetch()} busy={isFetching} />
+      <FilterBar state={state} onChange={change} onRefresh={searchAgain} busy={isFetching} live={live} />
       {traces === null ? (
         error === null ? (
           <ResultSkeleton />

@@ -22,7 +22,7 @@ const time: fc.Arbitrary<TimeRange> = fc.oneof(
 );
 const state: fc.Arbitrary<ExploreState> = fc.record({
   service: nameOrNull,
-  operation: nameOrNull,
+  operation: fc.option(fc.string({ unit: 'grapheme' })),
   status: fc.constantFrom('error' as const, 'ok' as const, 'unset' as const, null),
   minDurationNs: durationOrNull,
   maxDurationNs: durationOrNull,

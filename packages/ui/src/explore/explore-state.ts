@@ -30,6 +30,14 @@ export const emptyExploreState: ExploreState = {
   time: defaultTimeRange,
 };
 
+/** Of a filter in an address. The collector takes some filters of this length at once, headers included. */
+const ASKED_CHARACTERS_MAX = 16_384;
+
+/** Whether a filter is short enough to be asked. */
+export function canBeAsked({ key, value }: AttributeFilter): boolean {
+  return new URLSearchParams({ tag: `${key}=${value}` }).toString().length <= ASKED_CHARACTERS_MAX;
+}
+
 /** Reads `key=value`; the key ends at the first `=`. Null without a key or without `=`. */
 export function parseAttributeFilter(text: string): AttributeFilter | null {
   const equals = text.indexOf('=');
@@ -43,7 +51,8 @@ export function readExploreState(search: string): ExploreState {
   const status = params.get('status');
   return {
     service: params.get('service') || null,
-    operation: params.get('operation') || null,
+    // The empty name is one; a parameter that is not there is none.
+    operation: params.get('operation'),
     status: status === 'error' || status === 'ok' || status === 'unset' ? status : null,
     minDurationNs: parseDurationText(params.get('min') ?? ''),
     maxDurationNs: parseDurationText(params.get('max') ?? ''),

@@ -17,7 +17,11 @@ interface FilterBarProps {
   readonly onChange: (changes: Partial<ExploreState>) => void;
   readonly onRefresh: () => void;
   readonly busy: boolean;
+  /** The names that can be chosen are kept up to date. */
+  readonly live: boolean;
 }
+
+const operationsIntervalMs = 15_000;
 
 const statuses = [
   { value: 'any', text: 'Any' },
@@ -26,9 +30,9 @@ const statuses = [
   { value: 'unset', text: 'Unset' },
 ] as const;
 
-export function FilterBar({ state, onChange, onRefresh, busy }: FilterBarProps) {
-  const services = useServices().data?.services.map(({ name }) => name) ?? [];
-  const operations = useOperations(state.service);
+export function FilterBar({ state, onChange, onRefresh, busy, live }: FilterBarProps) {
+  const services = useServices({ follow: live }).data?.services.map(({ name }) => name) ?? [];
+  const operations = useOperations(state.service, live);
   const setStatus = (value: StatusFilter | 'any'): void => onChange({ status: value === 'any' ? null : value });
   return (
     <section className={styles['bar']} aria-label="Filters">
@@ -104,11 +108,12 @@ function Field({ label, wide = false, children }: FieldProps) {
   );
 }
 
-function useOperations(service: string | null): readonly string[] {
+function useOperations(service: string | null, live: boolean): readonly string[] {
   const { data } = useQuery({
     queryKey: ['operations', service],
     queryFn: () => (service === null ? { operations: [] } : api.operations(service)),
     enabled: service !== null,
+    refetchInterval: live ? operationsIntervalMs : false,
   });
   return service === null ? [] : (data?.operations.map(({ name }) => name) ?? []);
 }

@@ -41,7 +41,9 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
         <div className={styles['facts']}>
           <span className={styles['root']}>
             <ServiceName name={trace.rootService} slots={slots} />
-            <span className={styles['operation']}>{trace.rootOperation}</span>
+            <span className={styles['operation']}>
+              {trace.rootOperation === '' ? '(no name)' : trace.rootOperation}
+            </span>
           </span>
           {trace.hasRoot ? null : (
             <span className={styles['warning']} title="No span without a parent has arrived yet">

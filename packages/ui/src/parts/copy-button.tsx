@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'react';
 import styles from './button.module.css';
+import { copyText } from './copy-text.ts';
 import { Icon } from './icon.tsx';
 
 interface CopyButtonProps {
@@ -23,12 +24,7 @@ export function CopyButton({ label, text, iconOnly = false, icon = 'copy' }: Cop
   }, [result]);
 
   const copy = async (): Promise<void> => {
-    try {
-      await navigator.clipboard.writeText(text());
-      setResult('copied');
-    } catch {
-      setResult('refused');
-    }
+    setResult((await copyText(text())) ? 'copied' : 'refused');
   };
   const shown = result === 'copied' ? 'Copied' : result === 'refused' ? 'The browser refused' : label;
   return (

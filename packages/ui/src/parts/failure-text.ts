@@ -1,16 +1,24 @@
 import { ApiClientError } from '@throughline/trace';
 
 /** What to say about an answer that did not come or was a refusal. */
-export function describeFailure(error: Error): { readonly title: string; readonly detail: string } {
+export function describeFailure(error: Error): {
+  readonly title: string;
+  readonly detail: string;
+  /** Whether the same question may be answered another time. */
+  readonly canChange: boolean;
+} {
   if (!(error instanceof ApiClientError) || error.status === 0) {
     return {
       title: 'The collector does not answer',
       detail: `Nothing came back from ${location.host}. If it was stopped, start it again with “throughline up”.`,
+      canChange: true,
     };
   }
   if (error.status === 503 || error.status === 504) {
-    return { title: 'The collector is busy or still starting', detail: error.message };
+    return { title: 'The collector is busy or still starting', detail: error.message, canChange: true };
   }
-  if (error.status < 500) return { title: 'The collector refused the question', detail: error.message };
-  return { title: 'The collector failed', detail: error.message };
+  if (error.status < 500) {
+    return { title: 'The collector refused the question', detail: error.message, canChange: false };
+  }
+  return { title: 'The collector failed', detail: error.message, canChange: true };
 }

@@ -11,7 +11,7 @@ interface FailureProps {
 
 /** An answer that did not come or was a refusal, in words, with a way to ask again. */
 export function Failure({ error, onRetry, heading = 'h1' }: FailureProps) {
-  const { title, detail } = describeFailure(error);
+  const { title, detail, canChange } = describeFailure(error);
   return (
     <Notice
       bad
@@ -19,9 +19,11 @@ export function Failure({ error, onRetry, heading = 'h1' }: FailureProps) {
       title={title}
       heading={heading}
       actions={
-        <button type="button" className={button['button']} onClick={onRetry}>
-          <Icon name="refresh" /> Try again
-        </button>
+        canChange ? (
+          <button type="button" className={button['button']} onClick={onRetry}>
+            <Icon name="refresh" /> Try again
+          </button>
+        ) : null
       }
     >
       {detail}

@@ -1,3 +1,4 @@
+import { OTHER_NAME } from '@throughline/trace';
 import styles from './field.module.css';
 
 interface NameSelectProps {
@@ -12,22 +13,41 @@ interface NameSelectProps {
 
 export function NameSelect({ label, any, names, value, disabled = false, onChange }: NameSelectProps) {
   // A link may name what is not stored (yet): it stays visible as what it is, a filter.
-  const listed = [...new Set(value === null ? names : [...names, value])].toSorted();
+  const known = names.filter((name) => name !== OTHER_NAME);
+  const listed = [...new Set(value === null ? known : [...known, value])].toSorted();
   return (
     <select
       className={styles['select']}
       aria-label={label}
-      value={value ?? ''}
+      value={value === null ? ANY : optionOf(value)}
       disabled={disabled}
       data-set={value !== null}
-      onChange={(event) => onChange(event.target.value === '' ? null : event.target.value)}
+      onChange={({ target }) => onChange(target.value === ANY ? null : target.value.slice(NAMED.length))}
     >
-      <option value="">{any}</option>
+      <option value={ANY}>{any}</option>
       {listed.map((name) => (
-        <option key={name} value={name}>
-          {name}
+        <option key={name} value={optionOf(name)}>
+          {name === '' ? '(no name)' : name}
         </option>
       ))}
+      {names.includes(OTHER_NAME) && value !== OTHER_NAME ? (
+        <option
+          disabled
+          value={OTHERS}
+          title="Spans keep their names: one that is in the address is found all the same"
+        >
+          (other): names beyond the collector’s limit
+        </option>
+      ) : null}
     </select>
   );
+}
+
+/** Neither is the value of a name, whatever it is: the empty one is a name, too. */
+const ANY = 'any';
+const OTHERS = 'others';
+const NAMED = 'name:';
+
+function optionOf(name: string): string {
+  return NAMED + name;
 }

@@ -1,4 +1,4 @@
-import type { ServiceSummary } from '@throughline/trace';
+import { OTHER_NAME, type ServiceSummary } from '@throughline/trace';
 import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
@@ -92,6 +92,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
   const lastSeenMs = unixMs(service.lastSeenUnixNano);
   const range: Partial<ExploreState> = nowMs - lastSeenMs > lastRanges['24h'] ? { time: { kind: 'all' } } : {};
   const href = exploreHref({ ...range, service: service.name });
+  const isOthers = service.name === OTHER_NAME;
   const { estimate } = service;
   const spans = { stored: service.spanCount, estimated: service.estimatedSpanCount, estimate };
   const errors = { stored: service.errorCount, estimated: service.estimatedErrorCount, estimate };
@@ -99,11 +100,19 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
   // What is stored of a service that keeps everything is the truth, and has no interval.
   const interval = estimate.basis === 'exact' ? '' : shareIntervalText(service.errorRateInterval);
   return (
-    <tr className={styles['row']} onClick={() => navigate(href)}>
+    <tr
+      className={isOthers ? undefined : styles['row']}
+      title={isOthers ? 'Their spans keep their names: a search for one of them finds it' : undefined}
+      onClick={isOthers ? undefined : () => navigate(href)}
+    >
       <th scope="row" className={styles['service']}>
-        <Link href={href} onClick={(event) => event.stopPropagation()}>
-          <ServiceName name={service.name} slots={slots} />
-        </Link>
+        {isOthers ? (
+          <span className={styles['none']}>(other): services beyond the collector’s limit of names</span>
+        ) : (
+          <Link href={href} onClick={(event) => event.stopPropagation()}>
+            <ServiceName name={service.name} slots={slots} />
+          </Link>
+        )}
       </th>
       <td className={`${styles['number']} ${styles['requests']}`}>
         <RateCell service={service} rate={rate} isLoading={isLoading} />
@@ -114,6 +123,8 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
       <td className={styles['number']}>
         {service.errorCount === 0 ? (
           <span className={styles['none']}>0</span>
+        ) : isOthers ? (
+          <span>{estimatedText(errors)}</span>
         ) : (
           <Link
             className={styles['errors']}

@@ -57,7 +57,7 @@ export function SamplingSection({ operations, settings, endpoint }: SamplingSect
           </button>
         </p>
       )}
-      <SamplingSettings settings={settings} endpoint={endpoint} />
+      <SamplingSettings settings={settings} />
     </>
   );
 }

@@ -4,17 +4,17 @@ import page from '../parts/page.module.css';
 import { keptText, probabilityText } from '../parts/probability-text.ts';
 import { Snippet } from '../parts/snippet.tsx';
 import { Figure } from './figure.tsx';
+import { collectorUrl } from '../api/base-path.ts';
 import { settingsCommand } from './settings-command.ts';
 import styles from './system-page.module.css';
 
 interface SamplingSettingsProps {
   readonly settings: SamplingSettingsView;
   /** Where the command is sent to; null until it is known. */
-  readonly endpoint: string | null;
 }
 
 /** The defaults and bounds in force, and the command that changes them. */
-export function SamplingSettings({ settings, endpoint }: SamplingSettingsProps) {
+export function SamplingSettings({ settings }: SamplingSettingsProps) {
   const { tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability } = settings;
   return (
     <>
@@ -37,18 +37,16 @@ export function SamplingSettings({ settings, endpoint }: SamplingSettingsProps) 
         <Exceptions title="Set for some operations" items={settings.operations.map(operationText)} />
         <Exceptions title="Rules, decided first" items={settings.rules.map(ruleText)} />
       </div>
-      {endpoint === null ? null : (
-        <details className={styles['change']}>
-          <summary className={styles['summary']}>Change the settings</summary>
-          <p className={styles['text']}>
-            What is in force, as a command: change the numbers and run it. It counts at once and over restarts. Settings
-            that are left out go back to their defaults. An operation gets a target or a fixed share of its own by an
-            entry such as <code>{'{ "service": "shop", "operation": "GET /cart", "tracesPerSecond": 50 }'}</code> in{' '}
-            <code>operations</code>.
-          </p>
-          <Snippet text={settingsCommand(endpoint, settings)} label="Copy the command" />
-        </details>
-      )}
+      <details className={styles['change']}>
+        <summary className={styles['summary']}>Change the settings</summary>
+        <p className={styles['text']}>
+          What is in force, as a command: change the numbers and run it. It counts at once and over restarts. Settings
+          that are left out go back to their defaults. An operation gets a target or a fixed share of its own by an
+          entry such as <code>{'{ "service": "shop", "operation": "GET /cart", "tracesPerSecond": 50 }'}</code> in{' '}
+          <code>operations</code>.
+        </p>
+        <Snippet text={settingsCommand(collectorUrl(), settings)} label="Copy the command" />
+      </details>
     </>
   );
 }

@@ -15,11 +15,11 @@ const settings: SamplingSettingsView = {
 
 describe('the command that changes the settings', () => {
   it('sends all that is in force, whatever its texts hold', () => {
-    const command = settingsCommand('http://127.0.0.1:4318', settings);
+    const command = settingsCommand('http://127.0.0.1:4319', settings);
     // A shell takes it apart, and prints each argument in place of curl.
     const script = command.replace(/^curl /, "printf '%s\\0' ");
     const [method, verb, url, flag, body] = execFileSync('sh', ['-c', script], { encoding: 'utf8' }).split('\0');
-    expect([method, verb, url, flag]).toEqual(['-X', 'PUT', 'http://127.0.0.1:4318/v1/sampling/settings', '-d']);
+    expect([method, verb, url, flag]).toEqual(['-X', 'PUT', 'http://127.0.0.1:4319/api/v1/sampling/settings', '-d']);
     expect(JSON.parse(body ?? '')).toEqual(settings);
   });
 });

@@ -4,7 +4,7 @@ import type { SamplingSettingsView } from '@throughline/trace';
  * The command that sets what is in force now, to be changed before it is sent: a change is whole, and what it leaves out
  * goes back to the default.
  */
-export function settingsCommand(endpoint: string, settings: SamplingSettingsView): string {
+export function settingsCommand(apiUrl: string, settings: SamplingSettingsView): string {
   const { tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability } = settings;
   const { operations, rules } = settings;
   const body = JSON.stringify(
@@ -20,5 +20,5 @@ export function settingsCommand(endpoint: string, settings: SamplingSettingsView
     null,
     2,
   );
-  return `curl -X PUT ${endpoint}/v1/sampling/settings -d '${body.replaceAll("'", String.raw`'\''`)}'`;
+  return `curl -X PUT ${apiUrl}/api/v1/sampling/settings -d '${body.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -48,7 +48,7 @@ function isFirst(a: StoredSpan, b: StoredSpan): boolean {
 
 function longest(roots: readonly StoredSpan[]): StoredSpan | undefined {
   return roots.toSorted((a, b) =>
-    a.durationNs === b.durationNs ? (a.spanId < b.spanId ? -1 : 1) : a.durationNs > b.durationNs ? -1 : 1,
+    a.durationNs === b.durationNs ? (isFirst(a, b) ? -1 : 1) : a.durationNs > b.durationNs ? -1 : 1,
   )[0];
 }
 

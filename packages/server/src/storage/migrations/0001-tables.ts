@@ -28,7 +28,7 @@ GROUP BY tenant, time, service_name, operation, kind, status, bucket`,
 /** Without what a server does not know: codecs, and skip indexes. */
 function reduced(text: string, { codecs, bloomFilters }: Capabilities): string {
   const withCodecs = codecs ? text : text.replaceAll(/ CODEC\((?:[^()]|\([^)]*\))*\)/g, '');
-  return bloomFilters ? withCodecs : withCodecs.replaceAll(/,\n  INDEX .*/g, '');
+  return bloomFilters ? withCodecs : withCodecs.replace(/(?:,\n  INDEX [^\n]*)+(?=\n\))/, '');
 }
 
 function settingsOf(settings: Settings, { syncedInserts, partTuning }: Capabilities): string {
@@ -52,6 +52,9 @@ const SPANS_SETTINGS: Settings = {
     "string_serialization_version = 'single_stream'",
     'merge_selector_base = 8',
     'min_bytes_for_wide_part = 33554432',
+    // Half a hundred columns with a MiB each are more than a segment.
+    'min_columns_to_activate_adaptive_write_buffer = 1',
+    'max_compress_block_size = 262144',
   ],
 };
 

@@ -1,5 +1,6 @@
 import { SPAN_COLUMNS } from '../schema.ts';
 import { rebuildRollups } from '../rebuild-rollups.ts';
+import { COLLECTOR } from '../rollup-job.ts';
 import { sqlString } from '../sql.ts';
 import { rows, type MigratedEngine } from './migration.ts';
 
@@ -41,6 +42,9 @@ export async function moveFirstStores(engine: MigratedEngine): Promise<void> {
   const spans = (await rows(engine, columnsOf(OLD_SPANS))).map(([name]) => String(name));
   const counts = (await rows(engine, columnsOf(OLD_COUNTS))).map(([name]) => String(name));
   if (spans.length > 0) {
+    // The derived tables get what is moved from here, and not from the job.
+    await engine.command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
+SELECT ${sqlString(COLLECTOR)}, toUInt64(1), toUInt64(${ARRIVAL}), toUInt64(0)`);
     const columns = SPAN_COLUMNS.map(([name]) => name).filter((name) => spans.includes(name));
     await moveDays(engine, OLD_SPANS, 'spans', columns, 'start_s', `arrival, ${columns.join(', ')}`, `${ARRIVAL}, `);
   }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EngineProcess } from '../engine-process.ts';
-import { builtEngineProcess, startEngine, type StartedEngine } from '../testing/start-engine.ts';
+import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
 import type { MigratedEngine } from './migration.ts';
 
@@ -149,6 +149,8 @@ GROUP BY trace_state, sampling_th ORDER BY trace_state`),
     expect(
       await store.rows('SELECT count(), min(arrival) > 1700000000000000 FROM throughline.spans WHERE arrival > 1'),
     ).toEqual([[100, 1]]);
+    await countStored(engine);
+    expect(await store.rows(counts)).toMatchObject([[SPANS + 100, expect.any(Number) as number]]);
   });
 
   it('comes out the same wherever it was interrupted', async () => {
@@ -157,6 +159,9 @@ GROUP BY trace_state, sampling_th ORDER BY trace_state`),
     let commands = 0;
     await migrate({ query: (...asked) => engine.query(...asked), command: (sql) => (commands++, engine.command(sql)) });
     const expected = await everything(engine);
+    // Nothing of it is left to be counted.
+    await countStored(engine);
+    expect(await everything(engine)).toEqual(expected);
     expect(expected[8]?.split('\n')).toHaveLength(60);
     const step = process.env['THROUGHLINE_TEST_LONG'] === undefined ? 7 : 1;
     for (let last = 0; last < commands; last += step) {

@@ -174,7 +174,7 @@ CREATE TABLE throughline.spans (
 ENGINE = MergeTree
 PARTITION BY toDate(start_s)
 ORDER BY (tenant, service, start_s)
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, string_serialization_version = 'single_stream', merge_selector_base = 8, min_bytes_for_wide_part = 33554432
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, string_serialization_version = 'single_stream', merge_selector_base = 8, min_bytes_for_wide_part = 33554432, min_columns_to_activate_adaptive_write_buffer = 1, max_compress_block_size = 262144
 
 CREATE TABLE throughline.trace_times (
   `tenant` LowCardinality(String),

@@ -1,4 +1,5 @@
 import type { SpanSource } from '@throughline/trace';
+import { basePath } from '../../api/base-path.ts';
 import type { Numbered, TraceAnswer, TraceFailure, TraceRequest } from './trace-messages.ts';
 import type { TraceModel } from './trace-model.ts';
 
@@ -9,7 +10,7 @@ export class TraceSession {
   #lastId = 0;
 
   constructor() {
-    this.#worker = new Worker(new URL('trace.worker.ts', import.meta.url), { type: 'module' });
+    this.#worker = new Worker(new URL('trace.worker.ts', import.meta.url), { type: 'module', name: basePath });
     this.#worker.addEventListener('message', (event: MessageEvent<Numbered<TraceAnswer>>) => {
       this.#settle(event.data.id, event.data.message);
     });

@@ -19,5 +19,9 @@ describe('an attribute value in the panel', () => {
     expect(isSearchable('http.route', { stringValue: '/pay' })).toBe(true);
     expect(isSearchable('a=b', { stringValue: 'x' })).toBe(false);
     expect(isSearchable('list', { arrayValue: {} })).toBe(false);
+    expect(isSearchable('db.query.text', { stringValue: 'x'.repeat(16_000) })).toBe(true);
+    expect(isSearchable('db.query.text', { stringValue: 'x'.repeat(17_000) })).toBe(false);
+    // Each takes nine characters in an address.
+    expect(isSearchable('db.query.text', { stringValue: '中'.repeat(2_000) })).toBe(false);
   });
 });

@@ -1,4 +1,5 @@
 import { attributeText, type AnyValue } from '@throughline/trace';
+import { canBeAsked } from '../../explore/explore-state.ts';
 
 export type ValueType = 'string' | 'boolean' | 'integer' | 'double' | 'bytes' | 'array' | 'map' | 'empty';
 
@@ -18,12 +19,13 @@ export function valueText(value: AnyValue): string {
   return valueType(value) === 'empty' ? '(empty)' : attributeText(value);
 }
 
-/** Whether the search can ask for `key=value`: the key must not hold the `=` that ends it. */
+/** Whether the search can ask for `key=value`: the key must not hold the `=` that ends it, and an address ends somewhere. */
 export function isSearchable(key: string, value: AnyValue): boolean {
   const type = valueType(value);
   return (
     key !== '' &&
     !key.includes('=') &&
-    (type === 'string' || type === 'boolean' || type === 'integer' || type === 'double')
+    (type === 'string' || type === 'boolean' || type === 'integer' || type === 'double') &&
+    canBeAsked({ key, value: valueText(value) })
   );
 }

@@ -1,0 +1,24 @@
+import type { IncomingMessage } from 'node:http';
+import { Problem } from './problem.ts';
+
+/** The body of a request, as it was sent. Throws a 413 beyond `bytesMax`, and a 415 where it is compressed. */
+export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding !== 'identity') {
+    throw new Problem(415, 'unsupported_encoding', 'the body is compressed; accepted is one that is not');
+  }
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    // To leave the loop would cut the connection before its answer; the rest has the time that a request has.
+    if (bytes <= bytesMax) chunks.push(chunk);
+  }
+  if (bytes > bytesMax) throw tooLarge(bytesMax);
+  return Buffer.concat(chunks);
+}
+
+function tooLarge(bytesMax: number): Problem {
+  return new Problem(413, 'body_too_large', `the body has more than ${bytesMax} bytes`);
+}

@@ -1,0 +1,79 @@
+import { constants } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory } from '../durable-file.ts';
+
+interface JournalFile {
+  readonly name: string;
+  readonly bytes: number;
+}
+
+const SUFFIX = '.records';
+/** Names are ordered by it. */
+const NUMBER_DIGITS = 16;
+
+/**
+ * The records that the store has and the totals on the disk may not have: segments of the spool of counts, kept under a second name
+ * until the totals are written down again. That costs nothing but the name.
+ */
+export class Journal {
+  readonly #directory: string;
+  #files: JournalFile[] = [];
+  #bytes = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The oldest first. */
+  get paths(): string[] {
+    return this.#files.map(({ name }) => join(this.#directory, name));
+  }
+
+  /** Finds what an earlier process left. */
+  async open(): Promise<void> {
+    await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+    const names = (await readdir(this.#directory)).filter((name) => name.endsWith(SUFFIX)).toSorted();
+    for (const name of names) this.#add({ name, bytes: (await stat(join(this.#directory, name))).size });
+  }
+
+  /** Keeps a sealed segment whose first record has this number. Durable when it resolves; does nothing for one that it has. */
+  async keep(path: string, segment: string, firstNumber: number): Promise<void> {
+    const name = `${String(firstNumber).padStart(NUMBER_DIGITS, '0')}-${segment}${SUFFIX}`;
+    if (this.#files.some((file) => file.name === name)) return;
+    const kept = join(this.#directory, name);
+    await link(path, kept).catch(async (error: NodeJS.ErrnoException) => {
+      // Where the file system knows no second names.
+      if (error.code !== 'EEXIST') await copyDurably(path, kept);
+    });
+    await syncDirectory(this.#directory);
+    this.#add({ name, bytes: (await stat(kept)).size });
+  }
+
+  /** Removes these, of `paths`: the totals on the disk hold what they say. */
+  async remove(paths: readonly string[]): Promise<void> {
+    for (const path of paths) await rm(path, { force: true });
+    const gone = new Set(paths);
+    this.#files = this.#files.filter(({ name }) => !gone.has(join(this.#directory, name)));
+    this.#bytes = this.#files.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  #add(file: JournalFile): void {
+    this.#files.push(file);
+    this.#bytes += file.bytes;
+  }
+}
+
+async function copyDurably(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE);
+  const file = await open(to, 'r+');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

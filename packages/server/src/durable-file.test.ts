@@ -1,0 +1,41 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FileReplacement, replaceFile } from './durable-file.ts';
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-durable-'));
+  path = join(directory, 'file');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test('a file holds the old content until it holds the whole new one', async () => {
+  await replaceFile(path, 'old');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  const replacement = await FileReplacement.begin(path);
+  for (const piece of ['one', Buffer.from('two'), 'three']) {
+    await replacement.write(piece);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+  }
+  await replacement.commit();
+  expect(readFileSync(path, 'utf8')).toBe('onetwothree');
+  expect(readdirSync(directory)).toEqual(['file']);
+});
+
+test('what a killed process left in the middle is no obstacle', async () => {
+  await replaceFile(path, 'old');
+  writeFileSync(`${path}.temporary`, 'a longer half of something');
+  await replaceFile(path, 'new');
+  expect(readFileSync(path, 'utf8')).toBe('new');
+  expect(readdirSync(directory)).toEqual(['file']);
+});
+
+test('a failure is told, and leaves nothing behind', async () => {
+  mkdirSync(join(path, 'in the way'), { recursive: true });
+  await expect(replaceFile(path, 'new')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+  expect(readdirSync(directory)).toEqual(['file']);
+  await expect(replaceFile(join(directory, 'nowhere/file'), 'new')).rejects.toThrow('ENOENT');
+});

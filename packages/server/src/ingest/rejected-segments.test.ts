@@ -1,0 +1,129 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
+import { requestRetry } from './rejected-segments.ts';
+import { listSpool, readSegment } from './spool-contents.ts';
+import { Spool } from './spool.ts';
+
+let directory: string;
+const open: Spool[] = [];
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-rejected-'));
+});
+afterEach(async () => {
+  for (const spool of open.splice(0)) await spool.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function openSpool(): Promise<Spool> {
+  const limits = { segmentRowsMax: 3, retryLookMs: 5 };
+  const spool = new Spool({ directory, log, registry: new Registry(), limits });
+  await spool.open();
+  open.push(spool);
+  return spool;
+}
+
+/** A segment of three blocks in `rejected/`. */
+async function reject(spool: Spool): Promise<string> {
+  for (const block of ['one', 'two', 'three']) await spool.append(Buffer.from(block), 1);
+  const segment = spool.sealed.at(-1);
+  if (segment === undefined) throw new Error('nothing is sealed');
+  await spool.reject(segment, 'Code: 117, so it is');
+  return segment.name;
+}
+
+async function contentOf(name: string): Promise<string> {
+  const blocks: Buffer[] = [];
+  for await (const block of (await readSegment(directory, name)) ?? []) blocks.push(block);
+  return Buffer.concat(blocks).toString();
+}
+
+test('what a spool holds is known from its files, with the reason of what was rejected', async () => {
+  const spool = await openSpool();
+  const beganMs = Date.now();
+  const name = await reject(spool);
+  for (const block of ['1', '2', '3']) await spool.append(Buffer.from(block), 1);
+  const segments = await listSpool(directory);
+  expect(segments).toMatchObject([
+    { state: 'waiting', rows: 3, bytes: 3, reason: null },
+    { name, state: 'rejected', rows: 3, bytes: 11, reason: 'Code: 117, so it is' },
+  ]);
+  for (const { firstBlockAtMs } of segments) expect(Math.abs(firstBlockAtMs - beganMs)).toBeLessThan(60_000);
+  expect(await contentOf(name)).toBe('onetwothree');
+  expect(await readSegment(directory, 'no-such-segment')).toBeNull();
+});
+
+test('a segment that is to be loaded again is taken by the collector that runs, or by the next one', async () => {
+  const first = await openSpool();
+  const names = [await reject(first), await reject(first)];
+  expect(await requestRetry(directory, names[0] ?? '')).toBe(true);
+  await eventually(() => first.sealed.some(({ name }) => name === names[0]));
+  expect(first.status).toMatchObject({ rejectedSegments: [names[1]], backlogBytes: 11 });
+  expect(first.sealed[0]).toMatchObject({ rows: 3, mayBeStored: true });
+  await first.close();
+
+  expect(await requestRetry(directory, names[1] ?? '')).toBe(true);
+  expect((await listSpool(directory)).map(({ state }) => state)).toEqual(['waiting', 'retrying']);
+  const second = await openSpool();
+  expect(second.sealed.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  expect(second.status.rejectedSegments).toEqual([]);
+  expect(await requestRetry(directory, names[0] ?? '')).toBe(false);
+  // Whatever is rejected next has a name of its own.
+  expect(names).not.toContain(await reject(second));
+});
+
+test('of a damaged segment the good blocks are loaded, and the rest is kept as it was', async () => {
+  const spool = await openSpool();
+  const name = await reject(spool);
+  await spool.close();
+  const rejected = join(directory, 'rejected');
+  for (const suffix of ['native', 'index']) {
+    renameSync(join(rejected, `${name}.${suffix}`), join(rejected, `${name}.damaged.${suffix}`));
+  }
+  const path = join(rejected, `${name}.damaged.native`);
+  writeFileSync(path, readFileSync(path, 'utf8').replace('two', 'TWO'));
+  expect(await contentOf(`${name}.damaged`)).toBe('onethree');
+
+  expect(await requestRetry(directory, `${name}.damaged`)).toBe(true);
+  const next = await openSpool();
+  expect(next.sealed).toMatchObject([{ name, rows: 2, bytes: 8 }]);
+  expect(readFileSync(next.sealed[0]?.path ?? '', 'utf8')).toBe('onethree');
+  expect(next.status.rejectedSegments).toEqual([`${name}.damaged`]);
+  expect(readFileSync(path, 'utf8')).toBe('oneTWOthree');
+  expect((await listSpool(directory)).at(-1)?.reason).toContain('1 damaged blocks');
+  // Once more, while what is good of it still waits: it has its turn when that is stored.
+  expect(await requestRetry(directory, `${name}.damaged`)).toBe(true);
+  const [segment] = next.sealed;
+  if (segment === undefined) throw new Error('nothing is sealed');
+  await eventually(() => next.status.rejectedSegments.length === 0);
+  expect(existsSync(join(directory, 'rejected', 'retry', `${name}.damaged.native`))).toBe(true);
+  await next.release(segment);
+  await eventually(() => next.sealed.some((again) => again.name === name));
+});
+
+test('a request that was interrupted between its files loses neither', async () => {
+  const spool = await openSpool();
+  const name = await reject(spool);
+  // The index is moved first.
+  mkdirSync(join(directory, 'rejected', 'retry'));
+  renameSync(join(directory, 'rejected', `${name}.index`), join(directory, 'rejected', 'retry', `${name}.index`));
+  const looks = spool.status.rejectedSegments;
+  await eventually(() => spool.status.rejectedSegments !== looks);
+  expect(spool.sealed).toEqual([]);
+  expect(await requestRetry(directory, name)).toBe(true);
+  await eventually(() => spool.sealed.length === 1);
+  expect(spool.sealed[0]).toMatchObject({ name, rows: 3 });
+  expect(readdirSync(join(directory, 'rejected', 'retry'))).toEqual([]);
+});

@@ -1,0 +1,35 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { withoutPasswords } from './without-passwords.ts';
+
+describe('withoutPasswords', () => {
+  it.each([
+    ['http://u:s3cret@h:8123/mydb', 'http://u:***@h:8123/mydb'],
+    ['"https://u:p%40ss%2Fw@h"; accepted is', '"https://u:***@h"; accepted is'],
+    ['http://u:p@ss/w?o#rd@h:1', 'http://u:***@h:1'],
+    ['http://a:1@h,http://b:2@i, http://j', 'http://a:***@h,http://b:***@i, http://j'],
+    ['{"urls":["http://a:1@h","http://b:2@i"]}', '{"urls":["http://a:***@h","http://b:***@i"]}'],
+    ['http://user@h:8123', 'http://user@h:8123'],
+    ['http://h:8123/ said no', 'http://h:8123/ said no'],
+    ['http://:pw@h', 'http://:***@h'],
+  ])('makes of %j %j', (text, expected) => {
+    expect(withoutPasswords(text)).toBe(expected);
+  });
+
+  it('leaves nothing of a password, whatever URLs make of it', () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 6 }), (password) => {
+        const url = new URL('http://user@host:8123');
+        url.password = encodeURIComponent(password);
+        expect(withoutPasswords(`cannot reach ${url.href}: ENOTFOUND`)).toBe(
+          'cannot reach http://user:***@host:8123/: ENOTFOUND',
+        );
+      }),
+    );
+  });
+
+  it('reads a text of many colons in time that grows with it alone', () => {
+    const text = 'http://a:'.repeat(20_000);
+    expect(withoutPasswords(text)).toBe(text);
+  });
+});

@@ -1,0 +1,37 @@
+/**
+ * Reads a trace id in any of the forms that people have, as 32 lower-case hexadecimal digits; null for what is none, or only
+ * zeros. Blanks around it and the case of its digits do not matter. The forms:
+ * 16 to 32 digits (64-bit ids are filled with zeros on the left), behind `0x` also fewer; a UUID with dashes; X-Ray's
+ * `1-5759e988-bd862e3fe1be46a994272793`, alone or as `Root=` in its header; and the headers `traceparent`, `b3` and
+ * `uber-trace-id`, whole.
+ */
+export function parseTraceId(text: string): string | null {
+  // Nothing that is longer is an id, and a header of ours has no more.
+  if (text.length > TEXT_CHARACTERS_MAX) return null;
+  const trimmed = text.trim().toLowerCase();
+  for (const form of FORMS) {
+    const found = form.exec(trimmed);
+    if (found === null) continue;
+    const digits = found.slice(1).join('').padStart(32, '0');
+    return /^0*$/.test(digits) ? null : digits;
+  }
+  return null;
+}
+
+/** What `parseTraceId` takes, as the end of the sentence "accepted is …". */
+export const TRACE_ID_ACCEPTED =
+  '32 or 16 hexadecimal digits that are not all zero, a UUID, an id of X-Ray (1-5759e988-bd862e3fe1be46a994272793) or a whole traceparent';
+
+const TEXT_CHARACTERS_MAX = 1_000;
+
+/** The digits are what the groups hold, one behind the other. */
+const FORMS: readonly RegExp[] = [
+  /^([0-9a-f]{16,32})$/,
+  /^0x([0-9a-f]{1,32})$/,
+  /^(?:urn:uuid:|\{)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}?$/,
+  /^(?:x-amzn-trace-id: ?)?(?:root=)?1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?$/,
+  /^(?:traceparent: ?)?[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?$/,
+  /^(?:b3: ?)?([0-9a-f]{16}|[0-9a-f]{32})-[0-9a-f]{16}(?:-[01d](?:-[0-9a-f]{16})?)?$/,
+  // Jaeger's clients leave leading zeros out.
+  /^(?:uber-trace-id: ?)?([0-9a-f]{1,32}):[0-9a-f]{1,16}:[0-9a-f]{1,16}:[0-9a-f]{1,2}$/,
+];

@@ -1,0 +1,126 @@
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { chromiumPath, openBrowser, type Browser } from './support/chromium.ts';
+import { startCollector, type Collector } from './support/collector.ts';
+import { startPrefixProxy, type PrefixProxy } from './support/prefix-proxy.ts';
+import { eventually } from './support/processes.ts';
+import { aRequest, postJson, traceIdOf } from './support/traces.ts';
+
+const PREFIX = '/ops/tracing';
+const TRACE_ID = traceIdOf('behind-0');
+
+describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => {
+  let collector: Collector;
+  let browser: Browser;
+  beforeAll(async () => {
+    collector = await startCollector({ args: ['--http-base-path', PREFIX] });
+    await postJson(collector.otlpUrl, aRequest('behind', 1, 'shop'));
+    await eventually('the trace is stored', async () => {
+      return (await fetch(`${collector.apiUrl}/api/v1/traces/${TRACE_ID}`)).status === 200;
+    });
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await collector?.stop();
+  });
+
+  for (const [how, takesOff] of [
+    ['takes it off', true],
+    ['leaves it on', false],
+  ] as const) {
+    describe(`that a proxy ${how}`, () => {
+      let proxy: PrefixProxy;
+      let page: Page;
+      const problems: string[] = [];
+      beforeAll(async () => {
+        proxy = await startPrefixProxy(collector.apiUrl, PREFIX, takesOff);
+      });
+      afterAll(() => proxy.close());
+      beforeEach(async () => {
+        page = await browser.context.newPage();
+        page.on('pageerror', (error) => problems.push(`${page.url()}: ${error.message}`));
+        page.on('console', (message) => {
+          if (message.type() === 'error') problems.push(`${page.url()}: ${message.text()}`);
+        });
+      });
+      afterEach(async () => {
+        await page.close();
+      });
+
+      const path = (): string => new URL(page.url()).pathname;
+
+      it('leads from the bare prefix through every page', async () => {
+        await page.goto(proxy.url);
+        await page.getByRole('rowheader', { name: 'shop' }).waitFor();
+        expect(path()).toBe(`${PREFIX}/services`);
+        await page.getByRole('link', { name: 'shop' }).click();
+        await page
+          .getByRole('link', { name: /shop operation/ })
+          .first()
+          .click();
+        await page.getByRole('treegrid').waitFor();
+        expect(path()).toBe(`${PREFIX}/trace/${TRACE_ID}`);
+        await page.getByRole('link', { name: 'System' }).click();
+        await page.getByRole('heading', { name: 'Sampling' }).waitFor();
+        await page.locator('pre', { hasText: `${proxy.url}/api/v1/sampling/settings` }).waitFor({ state: 'attached' });
+        await page.getByRole('link', { name: 'Throughline' }).click();
+        await page.getByRole('rowheader', { name: 'shop' }).waitFor();
+        const icon = page.getByRole('banner').locator('img');
+        await expect.poll(() => icon.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0);
+      });
+
+      it('opens every page by its address, and keeps what a person chose', async () => {
+        await page.addInitScript(() => localStorage.setItem('throughline.theme', 'dark'));
+        for (const [address, shown] of [
+          [`/trace/${TRACE_ID}`, page.getByRole('treegrid')],
+          ['/explore?service=shop', page.getByRole('link', { name: /shop operation/ })],
+          ['/system', page.getByRole('heading', { name: 'Collector' })],
+        ] as const) {
+          await page.goto(proxy.url + address);
+          await shown.first().waitFor();
+          expect(await page.locator('html').getAttribute('data-theme')).toBe('dark');
+        }
+        await page.getByRole('link', { name: 'Skip to the content' }).press('Enter');
+        expect(path()).toBe(`${PREFIX}/system`);
+      });
+
+      it('opens a trace by an id in another form, at its one address', async () => {
+        const uuid = TRACE_ID.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-').toUpperCase();
+        await page.goto(`${proxy.url}/trace/${uuid}?span=none`);
+        await page.getByRole('treegrid').waitFor();
+        expect(page.url()).toBe(`${proxy.url}/trace/${TRACE_ID}?span=none`);
+        await page.goto(`${proxy.url}/explore`);
+        const box = page.getByRole('textbox', { name: 'Open a trace by its id' });
+        await box.fill('no id');
+        await box.press('Enter');
+        await page
+          .getByRole('alert')
+          .getByText(/That is no trace id/)
+          .waitFor();
+        await box.fill(` 1-${TRACE_ID.slice(0, 8)}-${TRACE_ID.slice(8)} `);
+        await box.press('Enter');
+        await page.getByRole('treegrid').waitFor();
+        expect(path()).toBe(`${PREFIX}/trace/${TRACE_ID}`);
+      });
+
+      it('asks for nothing beside the prefix, and misses nothing behind it', () => {
+        expect([...proxy.astray, ...problems]).toEqual([]);
+      });
+    });
+  }
+
+  it('is at the same address for who comes past the proxy', async () => {
+    const page = await browser.context.newPage();
+    await page.goto(`${collector.apiUrl}/trace/${TRACE_ID}`);
+    await page.getByRole('treegrid').waitFor();
+    expect(new URL(page.url()).pathname).toBe(`${PREFIX}/trace/${TRACE_ID}`);
+    await page.close();
+  });
+
+  it('is what the start message and the description of the API name', async () => {
+    expect(collector.output()).toContain(`${collector.apiUrl}${PREFIX}\n`);
+    const described = await fetch(`${collector.apiUrl}${PREFIX}/api/v1/openapi.json`);
+    expect(await described.json()).toMatchObject({ servers: [{ url: PREFIX }] });
+  });
+});
