@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
+import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
 import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
@@ -25,6 +26,8 @@ import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+import { InsertGate } from './maintenance/insert-gate.ts';
+import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { Decompressor } from './receivers/decompressor.ts';
@@ -85,6 +88,7 @@ const STOP_ORDER = [
   'fresh',
   'loader',
   'damage',
+  'maintenance',
   'rollups',
   'retention',
   'api',
@@ -238,9 +242,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             check: new StoreCheck(storeCheck),
           });
     const isOwnStore = urls === 'embedded';
-    const writable = loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease);
+    const gate = new InsertGate();
+    const writable = gate.around(loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease));
     let loader: Loader | null = null;
     let isOpen = false;
+    let job: RollupJob | null = null;
     const asked = answersWhenOpen(isOwnStore ? damage.forQuestions(engine) : engine, () => isOpen);
     const query = { engine: asked, limits: limits.query, visibility };
     const retention = new Retention({
@@ -282,7 +288,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       storeFacts: (signal) => findStoreFacts({ ...query, signal }).catch(() => null),
     });
     stops.system = () => Promise.resolve(system.close());
+    const maintenance = new MaintenanceOfRunning({
+      engine: isOwnStore ? engine : null,
+      dataDirectory: dataDirectory.path,
+      gate,
+      rollups: () => (isOpen ? job : null),
+    });
+    stops.maintenance = () => maintenance.stop();
     const routes = [
+      ...maintenanceRoutes(maintenance),
       ...apiRoutes({
         query,
         headlines: new Headlines(limits.query),
@@ -329,6 +343,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         lastArrival: () => arrivals.last,
       });
       await rollups.start(damagedDays);
+      job = rollups;
       if (isOwnStore) {
         damage.noteRebuilt();
         damage.start(engine, (days) => rollups.rebuildDays(days));
