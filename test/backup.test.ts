@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { auditStore, flipByte } from './support/store-files.ts';
@@ -99,6 +100,28 @@ describe('a backup', () => {
     const { spanIds, rows, wrongTables } = await loadAndAudit(dataDirectory);
     expect([...spanIds].toSorted()).toEqual([...sender.acknowledged].toSorted());
     expect({ rows, wrongTables }).toEqual({ rows: spanIds.size, wrongTables: [] });
+  }, 120_000);
+
+  it('is taken before a migration changes a store with spans, and kept until the next start', async () => {
+    const dataDirectory = aPath();
+    const first = await startCollector({ dataDirectory });
+    const sender = new Sender();
+    for (let request = 0; request < 6; request++) await sender.send(first.otlpUrl);
+    await first.stop({ keepData: true });
+    const { spanIds } = await loadAndAudit(dataDirectory);
+    expect(spanIds.size).toBe(sender.acknowledged.size);
+    const before = join(dataDirectory, 'before-migration');
+    expect(existsSync(before)).toBe(false);
+    {
+      await using store = await startEngine({}, join(dataDirectory, 'store'));
+      await store.engine.command('TRUNCATE TABLE throughline.schema_migrations');
+    }
+    await (await startCollector({ dataDirectory })).stop({ keepData: true });
+    const { spanIds: kept, wrongTables } = await auditStore(before);
+    expect([...kept].toSorted()).toEqual([...sender.acknowledged].toSorted());
+    expect(wrongTables).toEqual([]);
+    await (await startCollector({ dataDirectory })).stop({ keepData: true });
+    expect(existsSync(before)).toBe(false);
   }, 120_000);
 
   it('that is damaged, or incomplete, makes no data directory; nor does one go over another', async () => {

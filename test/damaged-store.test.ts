@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
@@ -175,9 +175,12 @@ describe('a store that was damaged below the engine', () => {
         for (const part of partsOf(data, table, PARTITION)) truncateSync(join(part, 'data.bin'), 0);
       // Without a trace in `detached/`, as if the directory had never reached the disk.
       for (const part of partsOf(data, 'request_1m', PARTITION)) rmSync(part, { recursive: true });
-      for (const part of partsOf(data, 'rollup_progress', 'all')) truncateSync(join(part, 'data.bin'), 0);
+      for (const table of ['rollup_progress', 'store_id', 'schema_migrations'])
+        for (const part of partsOf(data, table, 'all')) truncateSync(join(part, 'data.bin'), 0);
     });
     try {
+      const [id, idBefore] = [directory, intact].map((path) => readFileSync(join(path, 'store-id'), 'utf8'));
+      expect(id).toBe(idBefore);
       expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
       await expectStored([]);
     } finally {

@@ -26,6 +26,7 @@ import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+import { BeforeMigration } from './maintenance/before-migration.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
 import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
 import { readiness } from './readiness.ts';
@@ -48,7 +49,7 @@ import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
 import { StoreDamage } from './storage/store-damage.ts';
-import { settleStore, StoreCheck } from './storage/store-check.ts';
+import { keepStoreId, settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
@@ -213,6 +214,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
     registerLease(registry, lease);
     stops.lease = () => lease.release().finally(() => leasing.abort());
+    const beforeMigration = new BeforeMigration(dataDirectory.path, log);
     const damage = new StoreDamage({
       log,
       registry,
@@ -227,6 +229,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             registry,
             limits: limits.engine,
             aroundDamage: (opened) => damage.forWork(opened),
+            beforeMigration: (opened) => beforeMigration.keep(opened),
             onProcess: (pid) => {
               dataDirectory.noteEngine(pid);
               fresh?.reset();
@@ -332,7 +335,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       await engine.start();
       if (closing !== null) return;
       const damagedDays = isOwnStore ? await damage.findAtStart(engine) : [];
-      if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
+      if (isOwnStore) {
+        const work = damage.forWork(engine);
+        await keepStoreId(work, storeCheck.noted, (table) => damage.lost.some((part) => part.table === table));
+        await settleStore(work, storeCheck);
+      }
       const rollups = new RollupJob({
         engine: writable,
         visibility,
@@ -380,6 +387,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         },
       });
       isOpen = true;
+      await beforeMigration.opened();
       loader = started;
       started.start();
       counts.start(writable);

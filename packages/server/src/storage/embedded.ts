@@ -32,6 +32,8 @@ export interface EmbeddedEngineOptions {
   readonly processPath?: URL;
   /** Told the process id of every engine process that is started. */
   readonly onProcess?: (pid: number) => void;
+  /** Runs before the schema of a store that holds spans is changed. */
+  readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
   /** What the statements that open the store run through, where parts of it may be damaged. */
   readonly aroundDamage?: (engine: MigratedEngine) => MigratedEngine;
 }
@@ -192,7 +194,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
         command: (sql) => this.#command(engine, sql),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
-      await migrate(opened);
+      await migrate(opened, undefined, this.#options.beforeMigration);
       await createFreshTables(opened);
     } catch (error) {
       engine.kill();

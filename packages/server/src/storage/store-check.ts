@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ClickHouseHttp } from './clickhouse-http.ts';
 import { UnreachableError } from './unreachable-error.ts';
 import { EngineError, type Engine } from './engine.ts';
-import { ensureStoreId, findStoreId, type NotedId } from './store-id.ts';
+import { ensureStoreId, findStoreId, setStoreId, type NotedId } from './store-id.ts';
 
 export interface StoreCheckOptions {
   /** The store that the data directory is used with. */
@@ -81,6 +81,16 @@ export class StoreCheck {
     this.#expected = await ensureStoreId(engine);
     this.#options.noted.note(this.#expected);
   }
+}
+
+/** Gives the store its id back, where a damaged part has taken it: it is the same store. Call it before `settleStore`. */
+export async function keepStoreId(
+  engine: Pick<Engine, 'query' | 'command'>,
+  { id }: NotedId,
+  isTableDamaged: (table: string) => boolean,
+): Promise<void> {
+  const found = await findStoreId(engine);
+  if (found === null && id !== null && isTableDamaged('store_id')) await setStoreId(engine, id);
 }
 
 /** The same for a store that has one server, the embedded one, once it is open. */

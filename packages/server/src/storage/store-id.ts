@@ -32,8 +32,13 @@ export async function ensureStoreId(engine: Asked): Promise<string> {
     `CREATE TABLE IF NOT EXISTS ${TABLE} (id String, created_at DateTime) ENGINE = MergeTree ORDER BY id`,
   );
   const id = randomUUID();
-  await engine.command(`INSERT INTO ${TABLE} (id, created_at) SELECT ${sqlString(id)}, now()`);
+  await setStoreId(engine, id);
   return id;
+}
+
+/** For a store that has none. */
+export async function setStoreId(engine: Pick<Engine, 'command'>, id: string): Promise<void> {
+  await engine.command(`INSERT INTO ${TABLE} (id, created_at) SELECT ${sqlString(id)}, now()`);
 }
 
 /** An id as a small file of a data directory. */
