@@ -1,87 +1,98 @@
 /**
  * The collector's path as a whole: sender processes on the same machine post OTLP/HTTP protobuf, 512 spans a request, to a
- * `throughline up` of its own on the loopback interface. First at a fixed rate, then saturated, then saturated by the other ways in; then
- * the engine alone takes as many spans as the first saturation had. After the last round everything is counted by id in the stores.
- * `node bench/ingest.mjs [--json FILE] [--seconds N] [--rounds N] [--only rate]`, after `npm run build`; Linux only.
+ * `throughline up` of its own on the loopback interface. First at the rates that people have, to a collector of its own, and idle. Then to
+ * another one at a fixed rate, saturated, saturated by the other ways in, and idle after that; then the engine alone takes as many spans
+ * as the first saturation had. After the last round everything is counted by id in the stores.
+ * `node bench/ingest.mjs [--json FILE] [--seconds N] [--low-seconds N] [--idle-seconds N] [--rounds N] [--only low|rate]`, after
+ * `npm run build`; Linux only.
  */
-import { execFileSync, fork } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuUs, drained, memoryBytes, mergesEnded, readMetrics, startCollector } from './ingest/collector.mjs';
+import { cpuUs, memoryBytes, readMetrics, startCollector } from './ingest/collector.mjs';
+import { countStored } from './ingest/count.mjs';
 import { measureDecode } from './ingest/decode.mjs';
-import { measureFloor, openEngine } from './ingest/engine-floor.mjs';
+import { measureFloor } from './ingest/engine-floor.mjs';
+import { atLeast, atMost, judge } from './ingest/goals.mjs';
+import { holdLowRate } from './ingest/low-rate.mjs';
 import { RequestTemplate, SPANS_A_REQUEST } from './ingest/payload.mjs';
-import { median, round } from './ingest/statistics.mjs';
+import { send } from './ingest/senders.mjs';
+import { findable, isFound, settled, stored } from './ingest/settled.mjs';
+import { median } from './ingest/statistics.mjs';
+import { watchIdle, watchUsage } from './ingest/usage.mjs';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'string' },
     seconds: { type: 'string', default: '20' },
+    // At each of the low rates, after a warm-up of ten.
+    'low-seconds': { type: 'string', default: '40' },
+    // How long the collector is left alone after its load, before it counts as idle.
+    'idle-seconds': { type: 'string', default: '60' },
     rounds: { type: 'string', default: '1' },
-    // The fixed rate alone.
+    // The fixed rate alone, or the low rates alone.
     only: { type: 'string' },
   },
 });
 const SECONDS = Math.min(Number(values.seconds), 120);
+const LOW_SECONDS = Math.min(Number(values['low-seconds']), 600);
+const IDLE_SECONDS = Math.min(Number(values['idle-seconds']), 7_200);
 const ROUNDS = Number(values.rounds);
 const FIXED_RATE = 50_000;
 const DECODE_ROUNDS = 15;
-const DRAIN_TIMEOUT_MS = 60_000;
+const SETTLE_TIMEOUT_MS = 60_000;
 const FINDABLE_TIMEOUT_MS = 10_000;
+const NEW_IDLE_SECONDS = 30;
 /** Each sender's number makes its ids differ from those of the others. */
 const SATURATING_SENDERS = [1, 2];
 /** The other ways in, each saturated for a while of its own, with senders of their own numbers. */
 const OTHER_PROTOCOLS = { grpc: [4, 5], 'http/json': [6, 7] };
 const RATE_SENDER = 3;
 const PROBE_SENDER = 9;
-const ID_PARTS = 16;
+/** Spans a second, and the number of the sender. */
+const LOW_RATES = { at1000: [1_000, 10], at10000: [10_000, 11] };
 const MB = 1e6;
 
-/** Each goal is a bound: at least, or at most. */
 const GOALS = {
-  spansASecond: ['sustained, acknowledged and stored, spans/s', 'min', 200_000],
-  grpcSpansASecond: ['the same by OTLP/gRPC, spans/s', 'min', 100_000],
-  jsonSpansASecond: ['the same by OTLP/HTTP JSON, spans/s', 'min', 60_000],
-  cpuUsASpan: ['CPU of collector and engine, µs a span', 'max', 8],
-  timesFloor: ['… as a multiple of the engine alone', 'max', 1.5],
-  decodeUsASpan: ['decode + encode, µs a span', 'max', 1],
-  p50Ms: ['acknowledgement at 50,000 spans/s, p50 ms', 'max', 3],
-  p99Ms: ['acknowledgement at 50,000 spans/s, p99 ms', 'max', 20],
-  findableMs: ['findable after its acknowledgement, slowest, ms', 'max', 1_000],
-  collectorMb: ['RSS of the collector, highest, MB', 'max', 250],
-  engineMb: ['RSS of the engine, highest, MB', 'max', 1_074],
-  diskBytesASpan: ['disk after merges, bytes a span', 'max', 78],
+  spansASecond: atLeast('sustained, acknowledged and stored, spans/s', 250_000),
+  grpcSpansASecond: atLeast('the same by OTLP/gRPC, spans/s', 100_000),
+  jsonSpansASecond: atLeast('the same by OTLP/HTTP JSON, spans/s', 60_000),
+  cpuUsASpan: atMost('CPU of collector and engine, µs a span', 7),
+  timesFloor: atMost('… as a multiple of the engine alone', 1.5),
+  decodeUsASpan: atMost('decode + encode, µs a span', 1),
+  p50Ms: atMost('acknowledgement at 50,000 spans/s, p50 ms', 3),
+  p99Ms: atMost('acknowledgement at 50,000 spans/s, p99 ms', 20),
+  findableMs: atMost('findable after its acknowledgement, slowest, ms', 1_000),
+  cpuPercentAt1000: atMost('CPU of both at 1,000 spans/s, % of a core', 3),
+  cpuPercentAt10000: atMost('CPU of both at 10,000 spans/s, % of a core', 12),
+  idleNewMb: atMost('RSS of both, idle before any load, MB', 250),
+  mbAt1000: atMost('RSS of both at 1,000 spans/s, highest, MB', 350),
+  mbAt10000: atMost('RSS of both at 10,000 spans/s, highest, MB', 350),
+  idleLowMb: atMost('RSS of both, idle after 10,000 spans/s, MB', 250),
+  saturatedMb: atMost('RSS of both, saturated, highest, MB', 700),
+  idleMb: atMost('RSS of both, idle after saturation, MB', 250),
+  idlePercent: atMost('CPU of both, idle after saturation, % of a core', 2),
+  collectorMb: atMost('RSS of the collector, highest, MB', 250),
+  engineMb: atMost('RSS of the engine, highest, MB', 1_074),
+  diskBytesASpan: atMost('disk after merges, all tables, bytes a span', 40),
 };
 
-/** Runs a sender and answers its result; `whileSending` runs beside it. */
-async function send(options, whileSending = async () => {}) {
-  const child = fork(new URL('./ingest/sender.mjs', import.meta.url), [JSON.stringify(options)]);
-  const message = () => new Promise((resolve) => child.once('message', resolve));
-  await message();
-  child.send('go');
-  const [result] = await Promise.all([message(), whileSending()]);
-  if (Object.keys(result.statuses).some((status) => status !== '200' && status !== '503')) {
-    throw new Error(`answers were ${JSON.stringify(result.statuses)}`);
-  }
-  return result;
-}
-
 /** Sends single requests and asks the API for one of their traces until it is there. */
-async function probeFindable({ otlpUrl, apiUrl }, seconds, delaysMs) {
+async function probeFindable(collector, seconds, delaysMs) {
   const template = new RequestTemplate(3);
   const end = performance.now() + seconds * 1000 - 1_500;
   let acknowledgedSpans = 0;
   for (let number = 0; performance.now() < end; number++) {
     template.stamp(PROBE_SENDER, number, Date.now());
     const headers = { 'content-type': 'application/x-protobuf' };
-    const { ok } = await fetch(`${otlpUrl}/v1/traces`, { method: 'POST', headers, body: template.bytes });
+    const { ok } = await fetch(`${collector.otlpUrl}/v1/traces`, { method: 'POST', headers, body: template.bytes });
     if (!ok) throw new Error('a probe was not acknowledged');
     acknowledgedSpans += SPANS_A_REQUEST;
     const begin = performance.now();
-    while (!(await fetch(`${apiUrl}/api/v1/traces/${template.traceId}`)).ok) {
+    while (!(await isFound(collector, template.traceId))) {
       if (performance.now() - begin > FINDABLE_TIMEOUT_MS) throw new Error('a trace was not found in time');
       await delay(20);
     }
@@ -91,31 +102,44 @@ async function probeFindable({ otlpUrl, apiUrl }, seconds, delaysMs) {
   return acknowledgedSpans;
 }
 
-/** The CPU of merges that a phase leaves behind is its own: the phase is over when they are. */
+/**
+ * What a phase leaves behind is its own: its CPU counts until all is stored, counted and merged. Its time ends when the last span is
+ * stored, without the time in which the store had nothing to do because the last segment was not old enough.
+ */
 async function saturate(collector, senders, protocol, seconds) {
   const before = [cpuUs(collector.pid), cpuUs(collector.enginePid)];
   const metricsBefore = await readMetrics(collector);
+  const usage = watchUsage(collector);
   const begin = performance.now();
+  const { otlpUrl, otlpGrpcAddress } = collector;
   const sent = await Promise.all(
-    senders.map((sender) => {
-      const { otlpUrl, otlpGrpcAddress } = collector;
-      return send({ otlpUrl, otlpGrpcAddress, protocol, sender, connections: 16, seconds });
-    }),
+    senders.map((sender) => send({ otlpUrl, otlpGrpcAddress, protocol, sender, connections: 16, seconds })),
   );
-  const metrics = await drained(collector, DRAIN_TIMEOUT_MS);
-  const elapsedMs = performance.now() - begin;
+  const sentMs = performance.now() - begin;
+  const lastTraceIds = sent.map(({ lastTraceId }) => lastTraceId);
+  await findable(collector, lastTraceIds, SETTLE_TIMEOUT_MS);
+  const findableMs = performance.now() - begin;
+  const { waitedMs } = await stored(collector, SETTLE_TIMEOUT_MS);
+  const elapsedMs = performance.now() - begin - waitedMs;
+  const { metrics, mergesMs } = await settled(collector, SETTLE_TIMEOUT_MS);
+  const { mbHighest, collectorMbHighest, engineMbHighest } = usage.stop();
   const spans = sent.reduce((sum, { acknowledgedSpans }) => sum + acknowledgedSpans, 0);
   const since = (name) => metrics[name] - (metricsBefore[name] ?? 0);
-  const mergesMs = await mergesEnded(collector.enginePid);
   return {
     spans,
     statuses: sent.map(({ statuses }) => statuses),
-    // The time until the last one is stored counts.
     spansASecond: (spans / elapsedMs) * 1000,
+    sentMs,
+    findableAfterMs: findableMs - sentMs,
+    storedAfterMs: elapsedMs - sentMs,
+    waitedForAgeMs: waitedMs,
     collectorUs: (cpuUs(collector.pid) - before[0]) / spans,
     engineUs: (cpuUs(collector.enginePid) - before[1]) / spans,
     saturatedP99Ms: Math.max(...sent.map(({ p99Ms }) => p99Ms)),
     mergesMs,
+    mbHighest,
+    collectorMbHighest,
+    engineMbHighest,
     rowsASegment: Math.round(
       since('throughline_loader_spans_total') / since('throughline_loader_inserts_total{outcome="stored"}'),
     ),
@@ -136,8 +160,7 @@ async function holdRate(collector) {
   const sent = await send(options, async () => {
     probed = await probeFindable(collector, seconds, findableMs);
   });
-  await drained(collector, DRAIN_TIMEOUT_MS);
-  await mergesEnded(collector.enginePid);
+  await settled(collector, SETTLE_TIMEOUT_MS);
   return {
     spans: sent.acknowledgedSpans + probed,
     rate: (sent.acknowledgedSpans / sent.elapsedMs) * 1000,
@@ -149,40 +172,62 @@ async function holdRate(collector) {
   };
 }
 
-/** Counts every id in the store that the collector has left, and its bytes with all that is kept beside them, when the parts of spans are merged. */
-async function countStored(directory, acknowledged) {
-  const { engine } = await openEngine(join(directory, 'store'));
-  const ask = async (sql) => {
-    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 60_000 });
-    return JSON.parse(Buffer.from(bytes).toString()).map(Number);
-  };
+const sumOfSpans = (phases) => phases.reduce((sum, { spans }) => sum + spans, 0);
+
+/** The rates that people have, and idle. Figures, and how many spans the store in `directory/low` has to hold. */
+async function measureLow(directory) {
+  const data = join(directory, 'low');
+  const collector = await startCollector(data);
+  const held = {};
+  let idleNew;
+  let idle;
   try {
-    const [rows] = await ask('SELECT count() FROM throughline.spans');
-    let ids = 0;
-    // All at once would take more memory than a query may.
-    for (let part = 0; part < ID_PARTS; part++) {
-      const where = `cityHash64(span_id) % ${ID_PARTS} = ${part}`;
-      ids += (await ask(`SELECT uniqExact(span_id) FROM throughline.spans WHERE ${where}`))[0];
+    idleNew = await watchIdle(collector, NEW_IDLE_SECONDS);
+    for (const [name, [spansASecond, sender]] of Object.entries(LOW_RATES)) {
+      held[name] = await holdLowRate(collector, { sender, spansASecond, seconds: LOW_SECONDS });
     }
-    if (rows !== acknowledged || ids !== acknowledged) {
-      throw new Error(`${acknowledged} spans were acknowledged, ${rows} are stored, with ${ids} distinct ids`);
-    }
-    await engine.command('OPTIMIZE TABLE throughline.spans FINAL');
-    const [bytes] = await ask("SELECT sum(bytes_on_disk) FROM system.parts WHERE database = 'throughline' AND active");
-    return bytes / rows;
+    idle = await watchIdle(collector, IDLE_SECONDS);
   } finally {
-    await engine.close();
+    await collector.stop();
   }
+  const { at1000, at10000 } = held;
+  const figures = {
+    cpuPercentAt1000: at1000.cpuPercent,
+    cpuPercentAt10000: at10000.cpuPercent,
+    idleNewMb: idleNew.mb,
+    mbAt1000: at1000.mbHighest,
+    mbAt10000: at10000.mbHighest,
+    idleLowMb: idle.mb,
+    details: { low: { idleNew, ...held, idle }, loadAverage: loadavg()[0] },
+  };
+  return { figures, stores: [{ directory: data, sent: sumOfSpans(Object.values(held)) }] };
 }
 
-/** Figures, and how many spans of this round the store in `directory/data` has to hold. */
+/** The fixed rate alone, on a store of its own. */
+async function measureRate(directory) {
+  const data = join(directory, 'data');
+  const collector = await startCollector(data);
+  let atRate;
+  try {
+    atRate = await holdRate(collector);
+  } finally {
+    await collector.stop();
+  }
+  const { p50Ms, p99Ms, findableMs, spans } = atRate;
+  const figures = { p50Ms, p99Ms, findableMs, details: { atRate, loadAverage: loadavg()[0] } };
+  return { figures, stores: [{ directory: data, sent: spans }] };
+}
+
 async function measureOnce(directory) {
   const { samples: _, ...decode } = measureDecode(DECODE_ROUNDS);
-  const collector = await startCollector(join(directory, 'data'));
+  const low = await measureLow(directory);
+  const data = join(directory, 'data');
+  const collector = await startCollector(data);
+  const others = {};
   let saturated;
   let atRate;
   let memory;
-  const others = {};
+  let idle;
   try {
     atRate = await holdRate(collector);
     saturated = await saturate(collector, SATURATING_SENDERS, 'http/protobuf', SECONDS);
@@ -190,13 +235,16 @@ async function measureOnce(directory) {
       others[protocol] = await saturate(collector, senders, protocol, Math.min(SECONDS, 20));
     }
     memory = [memoryBytes(collector.pid), memoryBytes(collector.enginePid)];
+    idle = await watchIdle(collector, IDLE_SECONDS);
   } finally {
     await collector.stop();
   }
   const floor = await measureFloor(directory, saturated.rowsASegment, saturated.spans);
   freeDisk(join(directory, 'floor'));
   const cpuUsASpan = saturated.collectorUs + saturated.engineUs;
+  const allSaturated = [saturated, ...Object.values(others)];
   const figures = {
+    ...low.figures,
     spansASecond: saturated.spansASecond,
     grpcSpansASecond: others.grpc.spansASecond,
     jsonSpansASecond: others['http/json'].spansASecond,
@@ -206,24 +254,14 @@ async function measureOnce(directory) {
     p50Ms: atRate.p50Ms,
     p99Ms: atRate.p99Ms,
     findableMs: atRate.findableMs,
+    saturatedMb: Math.max(...allSaturated.map(({ mbHighest }) => mbHighest)),
+    idleMb: idle.mb,
+    idlePercent: idle.cpuPercent,
     collectorMb: memory[0].peak / MB,
     engineMb: memory[1].peak / MB,
-    details: { decode, saturated, atRate, others, floor, loadAverage: loadavg()[0] },
+    details: { ...low.figures.details, decode, saturated, atRate, others, idle, floor, loadAverage: loadavg()[0] },
   };
-  return { figures, sent: [saturated, atRate, ...Object.values(others)].reduce((sum, { spans }) => sum + spans, 0) };
-}
-
-/** The fixed rate alone, on a store of its own. */
-async function measureRate(directory) {
-  const collector = await startCollector(join(directory, 'data'));
-  let atRate;
-  try {
-    atRate = await holdRate(collector);
-  } finally {
-    await collector.stop();
-  }
-  const { p50Ms, p99Ms, findableMs, spans } = atRate;
-  return { figures: { p50Ms, p99Ms, findableMs, details: { atRate, loadAverage: loadavg()[0] } }, sent: spans };
+  return { figures, stores: [...low.stores, { directory: data, sent: sumOfSpans([atRate, ...allSaturated]) }] };
 }
 
 /**
@@ -239,12 +277,10 @@ function freeDisk(directory) {
 
 /** Medians of the rounds so far, against the goals. */
 function resultsOf(rounds) {
-  const measured = Object.entries(GOALS).filter(([key]) => key in rounds[0]);
-  return measured.map(([key, [name, bound, goal]]) => {
-    const value = median(rounds.map((figures) => figures[key]));
-    const met = bound === 'min' ? value >= goal : value <= goal;
-    return { name, goal: `${bound === 'min' ? '≥' : '≤'} ${goal}`, measured: round(value, value < 100 ? 2 : 0), met };
-  });
+  const keys = Object.keys(GOALS).filter((key) => key in rounds[0]);
+  const goals = Object.fromEntries(keys.map((key) => [key, GOALS[key]]));
+  const medians = Object.fromEntries(keys.map((key) => [key, median(rounds.map((figures) => figures[key]))]));
+  return judge(goals, medians);
 }
 
 function keep(rounds) {
@@ -255,27 +291,33 @@ function keep(rounds) {
     cores: cpus().length,
     date: new Date().toISOString(),
   };
-  const kept = { machine, seconds: SECONDS, results: resultsOf(rounds), rounds };
+  const seconds = { seconds: SECONDS, lowSeconds: LOW_SECONDS, idleSeconds: IDLE_SECONDS };
+  const kept = { machine, ...seconds, results: resultsOf(rounds), rounds };
   writeFileSync(values.json, `${JSON.stringify(kept, null, 2)}\n`);
 }
 
-const measure = values.only === 'rate' ? measureRate : measureOnce;
+const WAYS = { low: measureLow, rate: measureRate };
+const measure = values.only === undefined ? measureOnce : WAYS[values.only];
+if (measure === undefined) throw new Error(`--only was ${values.only}; accepted are ${Object.keys(WAYS).join(', ')}`);
 const rounds = [];
-const stores = [];
+const storesOfRounds = [];
 const root = mkdtempSync(join(tmpdir(), 'throughline-bench-'));
 try {
   for (let count = 0; count < ROUNDS; count++) {
     // What the round before has written is not to wait for the disk together with this one.
     execFileSync('sync');
     const directory = mkdtempSync(join(root, 'round-'));
-    const { figures, sent } = await measure(directory);
+    const { figures, stores } = await measure(directory);
     rounds.push(figures);
-    stores.push({ directory, sent });
+    storesOfRounds.push(stores);
     keep(rounds);
   }
-  for (const [count, { directory, sent }] of stores.entries()) {
-    rounds[count].diskBytesASpan = await countStored(join(directory, 'data'), sent);
-    freeDisk(directory);
+  for (const [count, stores] of storesOfRounds.entries()) {
+    for (const { directory, sent } of stores) {
+      // Of the last one, which is that of the saturated collector where there is one.
+      rounds[count].diskBytesASpan = await countStored(directory, sent);
+      freeDisk(directory);
+    }
   }
   keep(rounds);
 } finally {

@@ -1,162 +1,234 @@
 /**
- * Questions to a store of 10 million spans, over the API, and what the store costs while nobody asks.
- * `node bench/query.mjs [--json FILE] [--spans N] [--repeats N] [--data DIRECTORY] [--sampled]`, after `npm run build`; Linux only.
+ * Questions to a store of 10 million spans, over the API, and what the store costs while nobody asks: of one day; 20 days back in a store
+ * of 30; and of one day again while 20,000 spans/s arrive.
+ * `node bench/query.mjs [--json FILE] [--spans N] [--repeats N] [--only day|month|busy] [--data DIRECTORY] [--sampled]`, after
+ * `npm run build`; Linux only.
  * With `--sampled` every span stands for four.
- * With `--data` the store stays there, and the next run with it asks it again without loading it.
+ * With `--data` the stores stay there, and the next run with it asks them again without loading them; on another day it should not.
  */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { cpuUs, memoryBytes, startCollector } from './ingest/collector.mjs';
-import { median, quantile, round } from './ingest/statistics.mjs';
+import { cpuOf, memoryBytes, startCollector } from './ingest/collector.mjs';
+import { countStored } from './ingest/count.mjs';
+import { atMost, judge } from './ingest/goals.mjs';
+import { startSender } from './ingest/senders.mjs';
+import { settled } from './ingest/settled.mjs';
+import { round } from './ingest/statistics.mjs';
+import { watchIdle } from './ingest/usage.mjs';
 import { loadTraces } from './query/load.mjs';
+import { measureInTurn, measureQuestion, questions } from './query/questions.mjs';
+import { month, oneDay } from './query/stores.mjs';
 
 const { values } = parseArgs({
   options: {
     json: { type: 'string' },
     spans: { type: 'string', default: '10000000' },
     repeats: { type: 'string', default: '15' },
+    // The store of one day alone, that of 30 days alone, or that of one day without and with spans that arrive.
+    only: { type: 'string' },
     data: { type: 'string' },
     sampled: { type: 'boolean', default: false },
   },
 });
 const SPANS = Number(values.spans);
 const REPEATS = Number(values.repeats);
-const WARM_UP = 3;
-const SECONDS = 6 * 3_600;
-const IDLE_MS = 20_000;
+const IDLE_SECONDS = 20;
 const MB = 1e6;
 
-/** Most that each may take. */
-const GOALS = {
-  byId: ['trace by id, ms', 35],
-  filtered: ['service, operation, duration and attribute, ms', 90],
-  rare: ['rare attribute without service, ms', 70],
-  newest: ['newest 20, ms', 20],
-  series: ["one hour's rate, errors and durations of all services, ms", 60],
-  values: ['values of an attribute, ms', 60],
-  keys: ['keys of attributes, ms', 60],
-  services: ['services, all time, ms', 60],
-  operations: ['operations of a service, all time, ms', 60],
-  startMs: ['start with the spans stored, to ready, ms', 2_000],
-  idleMb: ['RSS of collector and engine, idle, MB', 450],
-  idlePercent: ['CPU of both, idle, % of a core', 2],
-  diskBytesASpan: ['disk after merges, all tables, bytes a span', 78],
+const BUSY_RATE = 20_000;
+const BUSY_SENDER = 12;
+/** What stores and counts is in full swing. */
+const BUSY_WARM_UP_SECONDS = 15;
+/** Of as many samples a 95th percentile is told, over several segments and batches. */
+const BUSY_ROUNDS = 60;
+const BUSY_ROUND_MS = 500;
+const BUSY_MS_MAX = 240_000;
+/** The 95th percentile may be so many times the median of the same question while nothing arrives. */
+const BUSY_TIMES = 4;
+const SETTLE_TIMEOUT_MS = 60_000;
+
+/** Most that each question may take. */
+const QUESTIONS = {
+  byId: ['trace by id', 35, 15],
+  filtered: ['service, operation, duration and attribute', 60],
+  rare: ['rare attribute without service', 55, 25],
+  newest: ['newest 20', 15],
+  series: ["one hour's rate, errors and durations of all services", 40],
+  values: ['values of an attribute', 60],
+  keys: ['keys of attributes', 60],
+  services: ['services, all time', 60],
+  operations: ['operations of a service, all time', 60],
 };
 
-const path = (name, parameters) => `/api/v1/${name}?${new URLSearchParams(parameters)}`;
-
-/** Each builds the path of the n-th question. */
-function questions({ known, startMs }) {
-  const at = (n) => known[(n * 7) % known.length];
-  const hour = { from: String(startMs + 4 * 3_600_000), to: String(startMs + 5 * 3_600_000 - 1) };
-  return {
-    byId: (n) => `/api/v1/traces/${at(n).traceId}`,
-    filtered: (n) => {
-      const { service, operation } = at(n);
-      return path('traces', { service, operation, minDurationMs: '20', tag: 'http.response.status_code=500' });
-    },
-    rare: (n) => path('traces', { tag: `url.path=${at(n).urlPath}` }),
-    newest: () => path('traces', { limit: '20' }),
-    series: () => path('series', { ...hour, step: '60' }),
-    values: (n) => path(`attributes/${['http.request.method', 'server.address', 'app.user.id'][n % 3]}/values`, {}),
-    keys: () => path('attributes', {}),
-    services: () => path('services', {}),
-    operations: (n) => path(`services/${at(n).service}/operations`, {}),
-  };
+function goalsOfQuestions(prefix, nameOf) {
+  const goals = Object.entries(QUESTIONS).map(([key, [name, goal, stretch]]) => [
+    `${prefix}${key}`,
+    atMost(`${nameOf(name)}, ms`, goal, stretch),
+  ]);
+  return Object.fromEntries(goals);
 }
 
-const cpuOf = ({ pid, enginePid }) => cpuUs(pid) + cpuUs(enginePid);
+const GOALS_OF_DAY = {
+  ...goalsOfQuestions('', (name) => name),
+  startMs: atMost('start with the spans stored, to ready, ms', 2_000),
+  idleMb: atMost('RSS of collector and engine, idle, MB', 250),
+  idlePercent: atMost('CPU of both, idle, % of a core', 2),
+  diskBytesASpan: atMost('disk after merges, all tables, bytes a span', 40),
+};
+const GOALS_OF_MONTH = goalsOfQuestions(
+  'month.',
+  (name) => `${name.replace(', all time', '')}, of six hours 20 days back`,
+);
 
-/** CPU time beside the time: on a machine that is busy with other work it says more. */
-async function measureQuestion(collector, pathOf) {
-  const { apiUrl } = collector;
-  const samplesMs = [];
-  let bytes = 0;
-  let cpuBefore = 0;
-  for (let n = -WARM_UP; n < REPEATS; n++) {
-    if (n === 0) cpuBefore = cpuOf(collector);
-    const begin = performance.now();
-    const response = await fetch(apiUrl + pathOf(n + WARM_UP));
-    const body = await response.text();
-    if (!response.ok) return { error: `${response.status} ${body.slice(0, 200)}` };
-    if (n >= 0) samplesMs.push(performance.now() - begin);
-    bytes = body.length;
-  }
-  const cpuMs = (cpuOf(collector) - cpuBefore) / 1000 / REPEATS;
-  return {
-    cpuMs,
-    medianMs: median(samplesMs),
-    p90Ms: quantile(samplesMs, 0.9),
-    lowestMs: Math.min(...samplesMs),
-    bytes,
-  };
+/** Each goal is a multiple of what was measured while nothing arrived. */
+function goalsWhileBusy(quiet) {
+  const goals = Object.entries(QUESTIONS).map(([key, [name]]) => [
+    `busy.${key}`,
+    atMost(`${name}, while ${BUSY_RATE} spans/s arrive, p95 ms`, round(BUSY_TIMES * (quiet[key] ?? 0), 1)),
+  ]);
+  return Object.fromEntries(goals);
 }
 
-async function measureIdle(collector) {
-  const before = cpuOf(collector);
-  await delay(IDLE_MS);
-  return {
-    idlePercent: ((cpuOf(collector) - before) / (IDLE_MS * 1000)) * 100,
-    idleMb: (memoryBytes(collector.pid).now + memoryBytes(collector.enginePid).now) / MB,
-  };
-}
-
-const directory = values.data ?? mkdtempSync(join(tmpdir(), 'throughline-bench-'));
-mkdirSync(directory, { recursive: true });
-const loadedFile = join(directory, 'loaded.json');
-try {
-  if (!existsSync(loadedFile)) {
-    // A morning of yesterday: one partition, and within what is kept.
-    const startMs = Math.floor(Date.now() / 86_400_000 - 1) * 86_400_000 + SECONDS * 1000;
-    const data = join(directory, 'data');
+/** Loads a store where there is none yet. Answers what was noted of it, and where it is. */
+async function load(name, rangesOf) {
+  const directory = join(root, name);
+  const data = join(directory, 'data');
+  const noted = join(directory, 'loaded.json');
+  if (!existsSync(noted)) {
     mkdirSync(data, { recursive: true });
-    const traceState = values.sampled ? 'ot=th:c' : '';
-    const loaded = await loadTraces(data, { spans: SPANS, startMs, seconds: SECONDS, traceState });
-    writeFileSync(loadedFile, JSON.stringify({ ...loaded, startMs }));
+    const ranges = rangesOf(SPANS, Date.now());
+    const loaded = await loadTraces(data, { ranges, traceState: values.sampled ? 'ot=th:c' : '' });
+    const { startMs, seconds } = ranges.find(({ isAsked }) => isAsked);
+    writeFileSync(noted, JSON.stringify({ ...loaded, startMs, endMs: startMs + seconds * 1_000 - 1 }));
   }
-  const loaded = JSON.parse(readFileSync(loadedFile, 'utf8'));
+  return { ...JSON.parse(readFileSync(noted, 'utf8')), data };
+}
+
+async function measureAll(collector, asked) {
+  const measured = {};
+  for (const [name, questionAt] of Object.entries(asked)) {
+    measured[name] = { ...(await measureQuestion(collector, questionAt, REPEATS)), loadAverage: loadavg()[0] };
+  }
+  return measured;
+}
+
+const figuresOf = (prefix, measured, figure) =>
+  Object.fromEntries(Object.entries(measured).map(([name, one]) => [`${prefix}${name}`, one[figure]]));
+
+async function measureDay(loaded) {
   const begin = performance.now();
-  const collector = await startCollector(join(directory, 'data'));
+  const collector = await startCollector(loaded.data);
   const startMs = performance.now() - begin;
-  const figures = { startMs, diskBytesASpan: loaded.bytesASpan };
-  const details = {};
   try {
-    Object.assign(figures, await measureIdle(collector));
-    for (const [name, pathOf] of Object.entries(questions(loaded))) {
-      details[name] = { ...(await measureQuestion(collector, pathOf)), loadAverage: loadavg()[0] };
-      figures[name] = details[name].medianMs;
-    }
-    details.afterQuestionsMb = (memoryBytes(collector.pid).now + memoryBytes(collector.enginePid).now) / MB;
+    const idle = await watchIdle(collector, IDLE_SECONDS);
+    const details = await measureAll(collector, questions(loaded));
+    const afterQuestionsMb = (memoryBytes(collector.pid).now + memoryBytes(collector.enginePid).now) / MB;
+    const figures = { startMs, idleMb: idle.mb, idlePercent: idle.cpuPercent, diskBytesASpan: loaded.bytesASpan };
+    return {
+      figures: { ...figuresOf('', details, 'medianMs'), ...figures },
+      details: { ...details, afterQuestionsMb },
+    };
   } finally {
     await collector.stop();
   }
-  const results = Object.entries(GOALS).map(([key, [name, goal]]) => {
-    const value = figures[key] ?? null;
-    return {
-      name,
-      goal: `≤ ${goal}`,
-      measured: value === null ? null : round(value, value < 100 ? 1 : 0),
-      met: value !== null && value <= goal,
-    };
-  });
-  const { known: _, ...load } = loaded;
-  console.table(results);
-  console.log(JSON.stringify({ load, details }, null, 1));
-  if (values.json !== undefined) {
-    const machine = {
-      node: process.version,
-      cpu: cpus()[0]?.model,
-      cores: cpus().length,
-      date: new Date().toISOString(),
-    };
-    writeFileSync(
-      values.json,
-      `${JSON.stringify({ machine, loadAverage: loadavg(), results, load, details }, null, 2)}\n`,
-    );
+}
+
+async function measureMonth(loaded) {
+  const collector = await startCollector(loaded.data);
+  try {
+    const range = { from: String(loaded.startMs), to: String(loaded.endMs) };
+    const details = await measureAll(collector, questions(loaded, range));
+    return { figures: figuresOf('month.', details, 'medianMs'), details };
+  } finally {
+    await collector.stop();
+  }
+}
+
+/** On a copy, so that the store stays as it was loaded. Afterwards everything is counted by id. */
+async function measureBusy(loaded) {
+  const data = mkdtempSync(join(root, 'busy-'));
+  try {
+    cpSync(loaded.data, data, { recursive: true });
+    const collector = await startCollector(data);
+    let sent;
+    let details;
+    let cpuPercent;
+    try {
+      const sender = await startSender({
+        otlpUrl: collector.otlpUrl,
+        sender: BUSY_SENDER,
+        connections: 8,
+        spansASecond: BUSY_RATE,
+        warmUpSeconds: BUSY_WARM_UP_SECONDS,
+        seconds: BUSY_WARM_UP_SECONDS + (BUSY_MS_MAX + SETTLE_TIMEOUT_MS) / 1_000,
+      });
+      try {
+        await delay(BUSY_WARM_UP_SECONDS * 1_000);
+        const cpuBefore = cpuOf(collector);
+        const begin = performance.now();
+        const limits = { rounds: BUSY_ROUNDS, everyMs: BUSY_ROUND_MS, msMax: BUSY_MS_MAX };
+        details = await measureInTurn(collector, questions(loaded), limits);
+        cpuPercent = (cpuOf(collector) - cpuBefore) / (performance.now() - begin) / 10;
+        sender.stop();
+        sent = await sender.result;
+      } finally {
+        sender.stop();
+      }
+      await settled(collector, SETTLE_TIMEOUT_MS);
+    } finally {
+      await collector.stop();
+    }
+    await countStored(data, loaded.spans + sent.acknowledgedSpans);
+    const rate = (sent.acknowledgedSpans / sent.elapsedMs) * 1_000;
+    const arriving = { ...sent, rate, cpuPercent, loadAverage: loadavg()[0] };
+    return { figures: figuresOf('busy.', details, 'p95Ms'), details: { ...details, arriving } };
+  } finally {
+    rmSync(data, { recursive: true, force: true });
+  }
+}
+
+const WAYS = ['day', 'month', 'busy'];
+const { only } = values;
+if (only !== undefined && !WAYS.includes(only)) {
+  throw new Error(`--only was ${only}; accepted are ${WAYS.join(', ')}`);
+}
+const root = values.data ?? mkdtempSync(join(tmpdir(), 'throughline-bench-'));
+mkdirSync(root, { recursive: true });
+const results = [];
+const loads = {};
+const details = {};
+const add = (name, goals, { figures, details: measured }) => {
+  results.push(...judge(goals, figures));
+  details[name] = measured;
+};
+try {
+  if (only !== 'month') {
+    const loaded = await load('day', oneDay);
+    loads.day = { ...loaded, known: loaded.known.length };
+    const quiet = await measureDay(loaded);
+    add('day', GOALS_OF_DAY, quiet);
+    if (only !== 'day') add('busy', goalsWhileBusy(quiet.figures), await measureBusy(loaded));
+  }
+  if (only === undefined || only === 'month') {
+    const loaded = await load('month', month);
+    loads.month = { ...loaded, known: loaded.known.length };
+    add('month', GOALS_OF_MONTH, await measureMonth(loaded));
   }
 } finally {
-  if (values.data === undefined) rmSync(directory, { recursive: true, force: true });
+  if (values.data === undefined) rmSync(root, { recursive: true, force: true });
+}
+console.table(results);
+console.log(JSON.stringify({ load: loads, details }, null, 1));
+if (values.json !== undefined) {
+  const machine = {
+    node: process.version,
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    date: new Date().toISOString(),
+  };
+  const kept = { machine, loadAverage: loadavg(), results, load: loads, details };
+  writeFileSync(values.json, `${JSON.stringify(kept, null, 2)}\n`);
 }

@@ -21,8 +21,8 @@ describe.skipIf(!FailingRename.isPossible())('acknowledged spans are stored once
   it.each(orders)('when %s hits the rename of a part', { timeout: 120_000 }, async (order) => {
     const rename = new FailingRename(directory);
     const dataDirectory = newDirectory();
-    const { LD_PRELOAD = '', FAILING_RENAME = '' } = process.env;
-    const collector = await startCollector({ dataDirectory, env: { LD_PRELOAD, FAILING_RENAME } });
+    const { LD_PRELOAD = '', FAULT_RENAME = '' } = process.env;
+    const collector = await startCollector({ dataDirectory, env: { LD_PRELOAD, FAULT_RENAME } });
     // The ledger's own engine starts without it.
     rename.off();
     const ledger = new SpanLedger(100);

@@ -17,11 +17,14 @@ export function cpuUs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * TICK_US;
 }
 
-/** Resident memory in bytes: now and the most that it was. */
+/** CPU time of the collector and its engine, in µs. */
+export const cpuOf = ({ pid, enginePid }) => cpuUs(pid) + cpuUs(enginePid);
+
+/** Resident memory in bytes: now, the most that it was, and what of it now is no file's. */
 export function memoryBytes(pid) {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1');
   const of = (name) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024;
-  return { now: of('VmRSS'), peak: of('VmHWM') };
+  return { now: of('VmRSS'), peak: of('VmHWM'), anonymous: of('RssAnon') };
 }
 
 /** Starts `throughline up` on free ports of the loopback interface and waits until it can ingest and query. */
@@ -53,6 +56,7 @@ export async function startCollector(dataDirectory) {
       const apiUrl = `http://127.0.0.1:${ports['UI and API']}`;
       if ((await fetch(`${apiUrl}/readyz`)).ok) {
         return {
+          dataDirectory,
           pid: child.pid,
           enginePid: lock().engine.pid,
           apiUrl,
@@ -76,17 +80,6 @@ export async function readMetrics({ apiUrl }) {
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.split(' ').at(-1))]),
   );
-}
-
-/** Waits until the engine has taken everything that was acknowledged. */
-export async function drained(collector, timeoutMs) {
-  const deadline = performance.now() + timeoutMs;
-  for (;;) {
-    const metrics = await readMetrics(collector);
-    if (metrics.throughline_accepted_spans_total === metrics.throughline_loader_spans_total) return metrics;
-    if (performance.now() > deadline) throw new Error('the engine did not take everything in time');
-    await delay(20);
-  }
 }
 
 /** An engine that takes less of a core than this does nothing but wait. */

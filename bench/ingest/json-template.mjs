@@ -17,6 +17,11 @@ export class JsonTemplate {
     this.#places = ['traceId', 'spanId', 'parentSpanId', 'startTimeUnixNano', 'endTimeUnixNano'].map(placesOf);
   }
 
+  /** The trace id of the first span, as hex. */
+  get traceId() {
+    return this.#wire.traceId;
+  }
+
   stamp(sender, number, startMs) {
     this.#wire.stamp(sender, number, startMs);
     const { bytes, spans } = this.#wire;

@@ -1,6 +1,7 @@
 /**
- * A process that sends pre-encoded requests for a bounded time: as fast as they are acknowledged, or at a fixed rate,
- * where a late answer does not delay the next request. Its one argument is JSON; its result goes to its parent.
+ * A process that sends pre-encoded requests for a bounded time, or until its parent sends a second message: as fast as they are
+ * acknowledged, or at a fixed rate, where a late answer does not delay the next request. Its one argument is JSON; its result goes to
+ * its parent. Answers that come in the warm-up do not count among the latencies.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { PROTOCOLS } from './clients.mjs';
@@ -8,7 +9,7 @@ import { SPANS_A_REQUEST } from './payload.mjs';
 import { quantile } from './statistics.mjs';
 
 const options = JSON.parse(process.argv[2]);
-const { sender, connections, seconds, spansASecond, protocol = 'http/protobuf' } = options;
+const { sender, connections, seconds, spansASecond, warmUpSeconds = 0, protocol = 'http/protobuf' } = options;
 /** As many as there are services, so that each sends. */
 const TEMPLATES = Math.max(30, connections);
 
@@ -16,6 +17,7 @@ const client = PROTOCOLS[protocol].client(options);
 const latenciesMs = [];
 const statuses = {};
 let acknowledgedSpans = 0;
+let lastTraceId = null;
 
 const free = Array.from({ length: TEMPLATES }, (_, number) => PROTOCOLS[protocol].template(number));
 let number = 0;
@@ -23,19 +25,23 @@ let number = 0;
 async function send() {
   const template = free.shift();
   template.stamp(sender, number++, Date.now());
-  const begin = performance.now();
+  const sentAt = performance.now();
   const status = await client.post(template.bytes);
-  latenciesMs.push(performance.now() - begin);
+  if (sentAt - begin >= warmUpSeconds * 1000) latenciesMs.push(performance.now() - sentAt);
   statuses[status] = (statuses[status] ?? 0) + 1;
-  if (status === 200) acknowledgedSpans += SPANS_A_REQUEST;
-  else await delay(50);
+  if (status === 200) {
+    acknowledgedSpans += SPANS_A_REQUEST;
+    lastTraceId = template.traceId;
+  } else await delay(50);
   free.push(template);
 }
 
 process.send('ready');
 await new Promise((resolve) => process.once('message', resolve));
 const begin = performance.now();
-const isOver = () => performance.now() - begin >= seconds * 1000;
+let isStopped = false;
+process.once('message', () => (isStopped = true));
+const isOver = () => isStopped || performance.now() - begin >= seconds * 1000;
 
 if (spansASecond === undefined) {
   await Promise.all(
@@ -59,6 +65,8 @@ if (spansASecond === undefined) {
 process.send({
   acknowledgedSpans,
   statuses,
+  // The last one that was acknowledged.
+  lastTraceId,
   elapsedMs: performance.now() - begin,
   p50Ms: quantile(latenciesMs, 0.5),
   p99Ms: quantile(latenciesMs, 0.99),

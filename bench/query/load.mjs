@@ -1,64 +1,66 @@
-/** Fills a store with traces as the collector does: the decoder, the columns, Native files, INSERT … FROM INFILE. */
-import { rmSync, writeFileSync } from 'node:fs';
+/** Fills a store with traces as the collector does: the decoder, the columns, Native files, INSERT … FROM INFILE, and the job for derived tables. */
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { decodeOtlp } from '../../packages/server/dist/receivers/otlp-decoder.js';
-import { ByteBuffer } from '../../packages/server/dist/ingest/growable.js';
-import { Refusals } from '../../packages/server/dist/ingest/ingest.js';
-import { writeNativeBlock } from '../../packages/server/dist/ingest/native-block.js';
-import { SpanBlock } from '../../packages/server/dist/ingest/span-block.js';
 import { cpuUs } from '../ingest/collector.mjs';
-import { openEngine } from '../ingest/engine-floor.mjs';
+import { openEngine } from '../ingest/engine.mjs';
+import { NativeFiles } from '../ingest/native-file.mjs';
 import { SERVICES, SPANS_A_REQUEST } from '../ingest/payload.mjs';
+import { Counting } from '../ingest/rollups.mjs';
 import { TraceTemplate } from './traces.mjs';
 
 const REQUESTS_A_FILE = 192;
 const MERGE_TIMEOUT_MS = 300_000;
+/** Of so many requests one has a span that is asked for. */
+const REQUESTS_A_KNOWN_SPAN = 211;
 
 /**
- * Loads `spans` spans that start evenly over `seconds` from `startMs` on. Answers what it cost, the bytes on disk by
- * table, and some spans to ask for.
+ * Loads each of `ranges`: `spans` spans that start evenly over `seconds` from `startMs` on. Answers what it cost, the bytes on disk by
+ * table, and some spans of the range that `isAsked`, to ask for.
  */
-export async function loadTraces(directory, { spans, startMs, seconds, traceState }) {
-  const { engine, pid } = await openEngine(join(directory, 'store'));
-  const ask = async (sql) => {
-    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 60_000 });
-    const lines = Buffer.from(bytes).toString().split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-  };
+export async function loadTraces(directory, { ranges, traceState }) {
+  const { engine, pid, ask } = await openEngine(join(directory, 'store'));
   try {
-    const requests = Math.ceil(spans / SPANS_A_REQUEST);
     const templates = Array.from({ length: SERVICES }, (_, number) => new TraceTemplate(number, traceState));
+    const files = new NativeFiles();
+    const counting = new Counting(engine);
     const known = [];
     const cpuBefore = cpuUs(pid);
     const begin = performance.now();
+    let number = 0;
     let inserting = Promise.resolve();
-    for (let number = 0; number < requests;) {
-      const native = new ByteBuffer();
-      const block = new SpanBlock(1);
-      const file = join(directory, `load-${number}.native`);
-      for (const stop = Math.min(requests, number + REQUESTS_A_FILE); number < stop; number++) {
-        const template = templates[number % templates.length];
-        template.stamp(number, startMs + (number / requests) * seconds * 1000);
-        block.mark();
-        decodeOtlp(template.bytes, block, new Refusals());
-        if (number % 211 === 0) known.push(template.span(number % SPANS_A_REQUEST));
-        if (number % 8 === 7) flush(block, native);
+    for (const { startMs, seconds, spans, isAsked } of ranges) {
+      const requests = Math.ceil(spans / SPANS_A_REQUEST);
+      for (let done = 0; done < requests;) {
+        const path = join(directory, `load-${number}.native`);
+        const before = done;
+        for (const stop = Math.min(requests, done + REQUESTS_A_FILE); done < stop; done++, number++) {
+          const template = templates[number % templates.length];
+          template.stamp(number, startMs + (done / requests) * seconds * 1000);
+          files.add(template.bytes);
+          if (isAsked && done % REQUESTS_A_KNOWN_SPAN === 0) known.push(template.span(number % SPANS_A_REQUEST));
+        }
+        // The next file is made while this one is inserted.
+        await inserting;
+        files.write(path);
+        const rows = (done - before) * SPANS_A_REQUEST;
+        const { lastArrival } = files;
+        inserting = insert(engine, path, () => counting.inserted(rows, lastArrival));
       }
-      flush(block, native);
-      writeFileSync(file, native.content());
-      await inserting;
-      inserting = engine.insertNativeFile('spans', file, file).then(() => rmSync(file));
     }
     await inserting;
+    await counting.end();
     const loadMs = performance.now() - begin;
-    const insertCpuUs = (cpuUs(pid) - cpuBefore) / (requests * SPANS_A_REQUEST);
+    const rows = number * SPANS_A_REQUEST;
+    const insertCpuUs = (cpuUs(pid) - cpuBefore) / rows;
     await merged(ask);
     const tables = await ask(`SELECT table, toFloat64(sum(bytes_on_disk)), toFloat64(sum(rows)), count()
 FROM system.parts WHERE database = 'throughline' AND active GROUP BY table ORDER BY table`);
-    const rows = requests * SPANS_A_REQUEST;
     const [[stored]] = await ask('SELECT toFloat64(count()) FROM throughline.spans');
-    if (stored !== rows) throw new Error(`${rows} spans were loaded, ${stored} are stored`);
+    const [[counted]] = await ask('SELECT toFloat64(sum(spans)) FROM throughline.operation_15m');
+    if (stored !== rows || counted !== rows) {
+      throw new Error(`${rows} spans were loaded, ${stored} are stored, ${counted} are counted in operation_15m`);
+    }
     return {
       spans: rows,
       known,
@@ -78,9 +80,10 @@ FROM system.parts WHERE database = 'throughline' AND active GROUP BY table ORDER
   }
 }
 
-function flush(block, native) {
-  writeNativeBlock(block, native);
-  block.clear();
+async function insert(engine, path, whenInserted) {
+  await engine.insertNativeFile('spans', path, path);
+  rmSync(path);
+  await whenInserted();
 }
 
 /** Waits until nothing has been merged for a while. */

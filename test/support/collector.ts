@@ -35,7 +35,7 @@ export interface CollectorOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** Starts `throughline up` on free ports and waits until it can ingest and query. */
+/** Starts `throughline up` on free ports and waits until it can ingest and query. Rejects as soon as it has ended. */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const dataDirectory = options.dataDirectory ?? newDirectory();
   const command = runCommand(
@@ -53,17 +53,19 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     ],
     options.env,
   );
-  const { apiUrl, otlpUrl, otlpGrpcUrl } = await eventually('the collector is ready', async () => {
-    if (!isAlive(command.pid)) throw new Error(`the collector ended:\n${command.output()}`);
+  const addresses = await eventually('the collector is ready', async () => {
+    if (!isAlive(command.pid)) return null;
     const { holder, ports } = readLock(dataDirectory);
     if (holder.pid !== command.pid || !ports) return undefined;
-    const addresses = {
+    const found = {
       apiUrl: `http://127.0.0.1:${ports['UI and API']}`,
       otlpUrl: `http://127.0.0.1:${ports['OTLP/HTTP']}`,
       otlpGrpcUrl: `http://127.0.0.1:${ports['OTLP/gRPC']}`,
     };
-    return (await fetch(`${addresses.apiUrl}/readyz`)).status === 200 ? addresses : undefined;
+    return (await fetch(`${found.apiUrl}/readyz`)).status === 200 ? found : undefined;
   });
+  if (addresses === null) throw new Error(`the collector ended before it was ready:\n${command.output()}`);
+  const { apiUrl, otlpUrl, otlpGrpcUrl } = addresses;
   return {
     ...command,
     dataDirectory,
@@ -85,7 +87,9 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
 /** Whether the store has taken everything that was acknowledged. */
 export async function isSpoolEmpty({ apiUrl }: Collector): Promise<boolean> {
   const metrics = await (await fetch(`${apiUrl}/metrics`)).text();
-  return /^throughline_spool_backlog_segments 0$/m.test(metrics);
+  return (
+    /^throughline_spool_backlog_segments 0$/m.test(metrics) && /^throughline_rollup_waiting_spans 0$/m.test(metrics)
+  );
 }
 
 export interface Command {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** True while a process with this id runs; a zombie that nobody has waited for yet does not count. */
 export function isAlive(pid: number): boolean {
@@ -27,6 +27,30 @@ export function descendantsOf(pid: number): number[] {
     waiting.push(...children);
   }
   return found;
+}
+
+/** The ids of all processes that have a file open below the directory (Linux). */
+export function usersOf(directory: string): number[] {
+  const pids = readdirSync('/proc').map(Number).filter(Number.isInteger);
+  return pids.filter((pid) => openPaths(pid).some((path) => path.startsWith(`${directory}/`)));
+}
+
+function openPaths(pid: number): string[] {
+  const folder = `/proc/${pid}/fd`;
+  try {
+    return readdirSync(folder).map((file) => pathOrNothing(`${folder}/${file}`));
+  } catch {
+    return [];
+  }
+}
+
+/** Closed meanwhile. */
+function pathOrNothing(link: string): string {
+  try {
+    return readlinkSync(link);
+  } catch {
+    return '';
+  }
 }
 
 /** Polls until the condition holds; fails with the given words after the deadline. */

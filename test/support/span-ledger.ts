@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { startEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
+import { startEngine, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
+import { auditStore } from './store-audit.ts';
 
 /** Keeps account of numbered requests: every span's id says which request it came with, and as which of its spans. */
 export class SpanLedger {
@@ -23,6 +24,13 @@ export class SpanLedger {
 
   /** Sends the next request once, as JSON, and writes down what became of it; answers the status, 0 where there was none. */
   async send(otlpUrl: string): Promise<number> {
+    const response = await this.post(otlpUrl);
+    await response?.arrayBuffer().catch(() => {});
+    return response?.status ?? 0;
+  }
+
+  /** The same, with the whole answer; undefined where there was none. */
+  async post(otlpUrl: string): Promise<Response | undefined> {
     const number = this.#next++;
     try {
       const response = await fetch(`${otlpUrl}/v1/traces`, {
@@ -32,11 +40,10 @@ export class SpanLedger {
       });
       // The status says it: the body may not arrive whole.
       (response.status === 200 ? this.acknowledged : this.refused).add(number);
-      await response.arrayBuffer();
-      return response.status;
+      return response;
     } catch {
-      if (!this.acknowledged.has(number) && !this.refused.has(number)) this.unanswered.add(number);
-      return 0;
+      this.unanswered.add(number);
+      return undefined;
     }
   }
 
@@ -50,9 +57,13 @@ export class SpanLedger {
     return isAcknowledged;
   }
 
-  /** Compares the ledger with the store of a collector that has ended: every span of the ledger's service by its id. */
+  /**
+   * Compares the ledger with the store of a collector that has ended: every span of the ledger's service by its id, and then every
+   * derived table with the spans.
+   */
   async audit(dataDirectory: string): Promise<Audit> {
-    const stored = await storedRequests(join(dataDirectory, 'store'));
+    await using store = await startEngine({}, join(dataDirectory, 'store'));
+    const stored = await storedRequests(store);
     const { spansPerRequest, acknowledged, refused, unanswered } = this;
     const isWhole = ({ spans, distinct }: StoredRequest): boolean =>
       spans === spansPerRequest && distinct === spansPerRequest;
@@ -65,11 +76,12 @@ export class SpanLedger {
       unknown: [...stored.keys()].filter(
         (number) => !acknowledged.has(number) && !refused.has(number) && !unanswered.has(number),
       ),
+      rollups: await auditStore(store),
     };
   }
 }
 
-/** The lists name requests; a collector that keeps its promises leaves all of them empty. */
+/** The lists name requests, the last one tables; a collector that keeps its promises leaves all of them empty. */
 export interface Audit {
   readonly acknowledgedSpans: number;
   readonly lost: number[];
@@ -77,9 +89,11 @@ export interface Audit {
   readonly inPart: number[];
   readonly refusedButStored: number[];
   readonly unknown: number[];
+  /** A sentence for each derived table that differs from what the stored spans give. */
+  readonly rollups: string[];
 }
 
-export const NOTHING_WRONG = { lost: [], twice: [], inPart: [], refusedButStored: [], unknown: [] };
+export const NOTHING_WRONG = { lost: [], twice: [], inPart: [], refusedButStored: [], unknown: [], rollups: [] };
 
 /** One trace a request: the trace id is its number, a span's id its number and the span's. */
 function aNumberedRequest(number: number, spans: number): string {
@@ -117,13 +131,7 @@ export const SERVICE = 'ledger';
 const STORED_REQUESTS = `SELECT reinterpretAsUInt32(reverse(substring(toString(span_id), 1, 4))) AS request,
   toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans WHERE service = '${SERVICE}' GROUP BY request`;
 
-/** Asks the store itself; no collector may run on it. */
-async function storedRequests(directory: string): Promise<Map<number, StoredRequest>> {
-  const store = await startEngine({}, directory);
-  try {
-    const rows = (await store.rows(STORED_REQUESTS, 60_000)) as [number, number, number][];
-    return new Map(rows.map(([request, spans, distinct]) => [request, { spans, distinct }]));
-  } finally {
-    await store[Symbol.asyncDispose]();
-  }
+async function storedRequests(store: StartedEngine): Promise<Map<number, StoredRequest>> {
+  const rows = (await store.rows(STORED_REQUESTS, 60_000)) as [number, number, number][];
+  return new Map(rows.map(([request, spans, distinct]) => [request, { spans, distinct }]));
 }

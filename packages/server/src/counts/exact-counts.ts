@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
@@ -7,6 +7,7 @@ import type { LoaderLimits } from '../ingest/limits.ts';
 import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-bounds.ts';
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
+import { createDirectory } from '../storage/durable-directory.ts';
 import type { Engine } from '../storage/engine.ts';
 import { OTHER } from '../storage/rollups.ts';
 import { CountedMinutes } from './counted-minutes.ts';
@@ -121,7 +122,7 @@ export class ExactCounts {
 
   /** Recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
-    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await createDirectory(this.#options.directory);
     await this.#spool.open();
     await this.#journal.open();
     const known = await this.#restoreTotals();

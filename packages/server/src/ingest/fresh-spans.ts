@@ -37,7 +37,7 @@ interface Published {
 }
 
 /**
- * Makes spans findable that are durable in the spool and not stored yet, by tables in the engine's memory: an insert into `spans` costs
+ * Makes spans findable that are durable in the spool and not stored yet, by tables that are cheap to fill: an insert into `spans` costs
  * more, however few they are, so that is done seldom and with many. A table belongs to one segment at a time. Whatever goes wrong here
  * delays spans, and loses none: the segment is sealed, and stored.
  */

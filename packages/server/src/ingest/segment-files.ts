@@ -1,5 +1,8 @@
-import { link, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
+
+export { syncDirectory } from '../storage/durable-directory.ts';
 
 /** The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of JSON. */
 export const DATA_SUFFIX = '.native';
@@ -41,7 +44,10 @@ export async function newestSegment(directory: string, names: readonly string[])
   return undefined;
 }
 
-/** The data first: an index without data is nothing, data without an index would look damaged. */
+/**
+ * The data first: an index without data is nothing, data without an index would look damaged. Not durable before the directory is
+ * synced.
+ */
 export async function removeSegment(directory: string, name: string): Promise<void> {
   await rm(join(directory, name + DATA_SUFFIX), { force: true });
   await rm(join(directory, name + INDEX_SUFFIX), { force: true });
@@ -79,6 +85,8 @@ export async function keepAsFound(directory: string, name: string): Promise<void
     await rm(to, { force: true });
     await link(from, to);
   }
+  // Before the files that it was found in are changed.
+  await syncDirectory(rejected);
 }
 
 /** Names of the segments in `rejected/`. */
@@ -87,18 +95,9 @@ export async function listRejected(directory: string): Promise<string[]> {
   return files.filter((file) => file.endsWith(DATA_SUFFIX)).map((file) => stem(file, DATA_SUFFIX));
 }
 
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 async function rejectedDirectory(directory: string): Promise<string> {
   const rejected = join(directory, REJECTED_DIRECTORY);
-  await mkdir(rejected, { recursive: true, mode: 0o700 });
+  await createDirectory(rejected);
   return rejected;
 }
 

@@ -20,12 +20,14 @@ export interface Segment extends Batch {
 export interface Recovery {
   /** Null where no good block was left; the files are gone then. */
   readonly segment: Segment | null;
+  /** The last block of the newest segment, where not all of it reached the disk: it was never acknowledged. 0 or 1. */
+  readonly tornBlocks: number;
   /** Blocks that were acknowledged and are damaged. The segment as it was found is kept in `rejected/`. */
   readonly damagedBlocks: number;
 }
 
 export interface RecoveryOptions {
-  /** Whether the process can have died while it wrote to the segment: true for none but the newest in which anything stands. */
+  /** Whether the process, or the machine, can have died while it wrote to the segment: true for none but the newest in which anything stands. */
   readonly mayBeTorn: boolean;
   /** Blocks beyond it were never acknowledged. */
   readonly blocksMax?: number;
@@ -49,18 +51,20 @@ export async function recoverSegment(
     const index = await readIndex(join(directory, name + INDEX_SUFFIX));
     const slots = decodeRecords(index ?? Buffer.alloc(0)).slice(0, blocksMax);
     const good: BlockRecord[] = [];
+    let isLastGood = true;
     for (const record of slots) {
-      if (record !== null && (await isGood(data, record, size))) good.push(record);
+      isLastGood = record !== null && (await isGood(data, record, size));
+      if (record !== null && isLastGood) good.push(record);
     }
     const end = endOf(slots);
-    // Only the last block can have been on its way when the process died, and its write can only have ended early.
-    const tornBlocks = mayBeTorn && end !== null && end > size ? 1 : 0;
+    // Only the last block can have been on its way. When the power failed, its files may have their length and not their bytes.
+    const tornBlocks = mayBeTorn && blocksMax === Infinity && !isLastGood ? 1 : 0;
     const recordsAreLost = index === null ? size > 0 : !mayBeTorn && end !== null && end < size;
     const damagedBlocks = slots.length - good.length - tornBlocks + (recordsAreLost ? 1 : 0);
     if (damagedBlocks > 0) await keepAsFound(directory, name);
     if (good.length === 0) {
       await removeSegment(directory, name);
-      return { segment: null, damagedBlocks };
+      return { segment: null, tornBlocks, damagedBlocks };
     }
     const bytes = good.reduce((sum, record) => sum + record.length, 0);
     const rows = good.reduce((sum, record) => sum + record.rows, 0);
@@ -70,7 +74,8 @@ export async function recoverSegment(
     else await cut(directory, name, data, good.length, bytes);
     const firstBlockAtMs = (good[0]?.committedAtS ?? 0) * 1_000 || mtimeMs;
     const seconds = { first: 0, last: LAST_SECOND };
-    return { segment: { name, path, bytes, rows, arrivals, seconds, firstBlockAtMs, mayBeStored }, damagedBlocks };
+    const segment = { name, path, bytes, rows, arrivals, seconds, firstBlockAtMs, mayBeStored };
+    return { segment, tornBlocks, damagedBlocks };
   } finally {
     await data.close();
   }

@@ -55,20 +55,21 @@ function damage(random: Seeded, path: string, starts: readonly number[], isNewes
   const start = starts.at(number) ?? 0;
   const end = starts.at(number + 1) ?? 0;
   const last = BLOCKS_PER_SEGMENT - 1;
+  const mayBeTorn = isNewest && number === last;
   switch (random.below(7)) {
     case 0: {
       // The first and the last byte of a block are the ones that an off-by-one forgets.
       flip(data, random.pick([start, end - 1, start + random.below(end - start)]), random);
-      return { kind: 'a flipped bit in a block', intact: without(number), isNamed: true };
+      return { kind: 'a flipped bit in a block', intact: without(number), isNamed: !mayBeTorn };
     }
     case 1: {
       const field = random.pick([0, 4, 8, 15, 16, 20, 24, 28, RECORD_BYTES - 1]);
       flip(index, number * RECORD_BYTES + field, random);
-      return { kind: 'a flipped bit in a record', intact: without(number), isNamed: true };
+      return { kind: 'a flipped bit in a record', intact: without(number), isNamed: !mayBeTorn };
     }
     case 2: {
       truncateSync(data, start + random.below(end - start));
-      return { kind: 'a truncated segment', intact: blocks.slice(0, number), isNamed: !isNewest || number < last };
+      return { kind: 'a truncated segment', intact: blocks.slice(0, number), isNamed: !mayBeTorn };
     }
     case 3: {
       truncateSync(index, number * RECORD_BYTES + random.below(RECORD_BYTES));

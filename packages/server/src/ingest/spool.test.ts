@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -94,6 +95,14 @@ test('a segment is sealed by its age while nothing else waits', async () => {
   expect((await spool.nextSealed(AbortSignal.timeout(5_000)))?.rows).toBe(2);
 });
 
+test('a loader that asks while the spool is being closed is given what was open', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1']);
+  const closed = spool.close();
+  expect(await spool.nextSealed(new AbortController().signal)).toMatchObject({ rows: 1 });
+  await closed;
+});
+
 test('after the death of the process every acknowledged block is there, in order', async () => {
   const spool = await openSpool({ segmentRowsMax: 2 });
   await appendAll(spool, ['1', '2', '3', '4', '5']);
@@ -121,6 +130,30 @@ test('a tail that was never acknowledged is cut off, wherever the write was torn
       expect(readdirSync(join(directory, 'rejected'))).toEqual([]);
     }
   }
+});
+
+test.each([
+  ['the block is there by its length alone', '.native', 6, 9],
+  ['a part of the block is not there', '.native', 7, 8],
+  ['its record is there by its length alone', '.index', 2 * RECORD_BYTES, 3 * RECORD_BYTES],
+])('a block that a power failure kept from the disk is a torn tail: %s', async (_, suffix, from, to) => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1', '2', '3']);
+  const file = onlyFile(suffix);
+  writeFileSync(file, readFileSync(file).fill(0, from, to));
+  const after = await reopened();
+  expect(after.status.rejectedSegments).toEqual([]);
+  expect((await takeAll(after)).text).toBe('<1><2>');
+});
+
+test('of a segment that is not the newest, no block is missing without a word', async () => {
+  const spool = await openSpool({ segmentRowsMax: 2 });
+  await appendAll(spool, ['1', '2', '3']);
+  const [older = ''] = files('.native');
+  writeFileSync(join(directory, older), readFileSync(join(directory, older)).fill(0, 3, 6));
+  const after = await reopened();
+  expect(after.status.rejectedSegments).toEqual([older.replace('.native', '.damaged')]);
+  expect((await takeAll(after)).text).toBe('<1><3>');
 });
 
 test('the files of the next segment stand ready, and leave with the process or at the next start', async () => {
@@ -357,6 +390,25 @@ test.skipIf(!canMount)(
     }
   },
 );
+
+test('what was acknowledged before a write failed is loaded, even where the disk fails the repair as well', async () => {
+  const spool = await openSpool({ writeRetryMs: 10 });
+  await appendAll(spool, ['1', '2']);
+  const handle = await open(directory);
+  const fileMethods = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const failure = Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+  vi.spyOn(fileMethods, 'datasync').mockRejectedValueOnce(failure);
+  const truncate = vi.spyOn(fileMethods, 'truncate').mockRejectedValueOnce(failure).mockRejectedValueOnce(failure);
+  expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
+  expect(spool.status).toMatchObject({ backlogSegments: 1, backlogBytes: 6 });
+  const segment = await spool.nextSealed(AbortSignal.timeout(5_000));
+  expect(truncate.mock.calls.length).toBeGreaterThan(2);
+  expect(readFileSync(segment?.path ?? '', 'latin1')).toBe('<1><2>');
+  vi.restoreAllMocks();
+  if (segment !== null) await spool.release(segment);
+  expect(spool.status).toMatchObject({ backlogSegments: 0, backlogBytes: 0 });
+});
 
 test('a backlog that is full is one line in the log, and its end another', async () => {
   const lines: string[] = [];

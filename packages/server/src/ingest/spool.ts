@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
-import { OpenSegment, type BlockFacts } from './open-segment.ts';
+import { type BlockFacts, OpenSegment } from './open-segment.ts';
 import { DAMAGED_SUFFIX, noteReason, setAside, takeRetries } from './rejected-segments.ts';
 import { listRejected, listSegments, newestSegment, removeSegment } from './segment-files.ts';
+import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
+import { RemovalSync } from './removal-sync.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
 
@@ -37,7 +38,7 @@ export interface DurableBlock {
 }
 
 export interface SpoolStatus {
-  /** Sealed and open segments that the engine has not taken. */
+  /** Segments that the engine has not taken, sealed or not. */
   readonly backlogSegments: number;
   readonly backlogBytes: number;
   /** Age of the oldest block that waits; 0 when none waits. */
@@ -74,6 +75,7 @@ export class Spool {
   readonly #metrics: SpoolMetrics;
   readonly #holds: string;
   readonly #reserve: DiskReserve;
+  readonly #removals: RemovalSync;
   readonly #sealed: Segment[] = [];
   /** Names of sealed segments that the loader lets others pass. */
   #passed: ReadonlySet<string> = new Set();
@@ -86,6 +88,11 @@ export class Spool {
   #prepared: Promise<OpenSegment | null> | null = null;
   /** No longer open, and not sealed before its files are closed. */
   #sealing: OpenSegment | null = null;
+  /** A write to them failed; what was acknowledged in them is still to be sealed. */
+  readonly #givenUp: OpenSegment[] = [];
+  #recoverTimer: NodeJS.Timeout | null = null;
+  /** The last one that the log has told of. */
+  #toldGivenUp = '';
   #backlogBytes = 0;
   #nextNumber = 1;
   #sealTimer: NodeJS.Timeout | null = null;
@@ -113,14 +120,18 @@ export class Spool {
       space: options.space ?? ((): Promise<DiskSpace | null> => diskSpace(options.directory)),
       now: () => performance.now(),
     });
+    this.#removals = new RemovalSync(
+      () => syncDirectory(options.directory),
+      (error) => options.log.warn({ err: error }, 'syncing the spool directory failed; stored segments may come back'),
+    );
     this.#metrics = new SpoolMetrics(options.registry, () => this.status, options.metrics);
   }
 
   get status(): SpoolStatus {
     const unsealed = this.#sealing ?? this.#open;
-    const oldest = this.#sealed[0]?.firstBlockAtMs ?? unsealed?.firstBlockAtMs;
+    const oldest = (this.#sealed[0] ?? this.#givenUp[0] ?? unsealed)?.firstBlockAtMs;
     return {
-      backlogSegments: this.#sealed.length + (unsealed === null ? 0 : 1),
+      backlogSegments: this.#sealed.length + this.#givenUp.length + (unsealed === null ? 0 : 1),
       backlogBytes: this.#backlogBytes,
       backlogAgeMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
       blockedBy: this.blockedBy,
@@ -172,7 +183,7 @@ export class Spool {
   /** Creates the directory and recovers what an earlier process left. Call it before anything else. */
   async open(): Promise<void> {
     const { directory } = this.#options;
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await createDirectory(directory);
     const names = await listSegments(directory);
     const newest = await newestSegment(directory, names);
     for (const name of names) await this.#recover(name, name === newest);
@@ -188,7 +199,10 @@ export class Spool {
 
   async #recover(name: string, mayBeTorn: boolean): Promise<void> {
     const { directory, log } = this.#options;
-    const { segment, damagedBlocks } = await recoverSegment(directory, name, { mayBeTorn, mayBeStored: true });
+    const found = await recoverSegment(directory, name, { mayBeTorn, mayBeStored: true });
+    const { segment, tornBlocks, damagedBlocks } = found;
+    if (tornBlocks > 0)
+      log.warn({ segment: name }, 'dropped a block that had not reached the disk when the process ended');
     if (damagedBlocks > 0) {
       this.#metrics.damagedBlocks.inc(damagedBlocks);
       log.error({ segment: name, damagedBlocks }, 'spool segment is damaged; its good blocks are kept');
@@ -293,9 +307,10 @@ export class Spool {
     return null;
   }
 
-  /** The engine has the segment: its files go. */
+  /** The engine has the segment: its files go. Soon afterwards no power failure brings them back. */
   async release(segment: Segment): Promise<void> {
     await removeSegment(this.#options.directory, segment.name);
+    this.#removals.request();
     this.#releasedAtMs = performance.now();
     this.#forget(segment);
   }
@@ -316,11 +331,15 @@ export class Spool {
     this.#wakeHeld?.();
     if (this.#retryTimer !== null) clearInterval(this.#retryTimer);
     await this.#looking;
-    await this.#inTurn(() => this.#seal('close'));
+    await this.#inTurn(async () => {
+      await this.#seal('close');
+      await this.#recoverGivenUp();
+    });
     this.#isEnded = true;
     this.#wakeLoader?.();
     await (await this.#prepared)?.discard();
     this.#prepared = null;
+    await this.#removals.settled();
   }
 
   #prepare(): void {
@@ -426,31 +445,49 @@ export class Spool {
   }
 
   /** After a failed write: what was acknowledged in the open segment is sealed, the rest is cut off. */
-  async #giveUpSegment(error: unknown): Promise<string> {
-    const { directory, log } = this.#options;
-    const reason = describe(error);
-    this.#fail(reason, error);
+  async #giveUpSegment(failure: unknown): Promise<string> {
+    const reason = describe(failure);
+    this.#fail(reason, failure);
     const open = this.#open;
     this.#open = null;
     if (open === null) return reason;
     if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
     this.#sealTimer = null;
-    try {
-      await open.close();
-      const { segment } = await recoverSegment(directory, open.name, {
-        mayBeTorn: true,
-        blocksMax: open.blocks,
-        mayBeStored: false,
-      });
-      this.#backlogBytes -= open.bytes;
-      if (segment !== null) {
-        this.#addSealed(segment);
-        this.#wakeLoader?.();
-      }
-    } catch (recoveryError) {
-      log.error({ err: recoveryError, segment: open.name }, 'a spool segment has to wait for the next start');
-    }
+    this.#givenUp.push(open);
+    // Whatever that ends in, its files are closed.
+    await Promise.allSettled([open.close()]);
+    await this.#recoverGivenUp();
     return reason;
+  }
+
+  /** The disk that has failed a write may fail this as well: it is tried again until it succeeds, or the next start does it. */
+  async #recoverGivenUp(): Promise<void> {
+    const { directory, log } = this.#options;
+    if (this.#recoverTimer !== null) clearTimeout(this.#recoverTimer);
+    this.#recoverTimer = null;
+    for (let open = this.#givenUp[0]; open !== undefined; open = this.#givenUp[0]) {
+      try {
+        const { segment } = await recoverSegment(directory, open.name, {
+          mayBeTorn: true,
+          blocksMax: open.blocks,
+          mayBeStored: false,
+        });
+        this.#backlogBytes -= open.bytes;
+        if (segment !== null) this.#addSealed(segment);
+        this.#givenUp.shift();
+        this.#wakeLoader?.();
+      } catch (error) {
+        if (this.#toldGivenUp !== open.name) {
+          log.error({ err: error, segment: open.name }, 'recovering a spool segment failed; will retry');
+        }
+        this.#toldGivenUp = open.name;
+        if (!this.#closed) {
+          const again = (): void => void this.#inTurn(() => this.#recoverGivenUp());
+          this.#recoverTimer = setTimeout(again, this.#limits.writeRetryMs);
+        }
+        return;
+      }
+    }
   }
 
   #nextName(): string {

@@ -9,7 +9,7 @@ import {
 import { queryRows, type QueryContext } from './rows.ts';
 import { SECOND_NS, searchWindows, type StoredExtent } from './search-windows.ts';
 import { matchesAll } from './span-filter.ts';
-import { spanSources, uncountedSources } from './span-sources.ts';
+import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import type { TracePosition, TraceSearch } from './search.ts';
 import { findTraceSummaries, type StoredTraceSummary, type SummarisedTrace } from './trace-summary.ts';
 import type { Seconds } from './trace-times.ts';
@@ -40,6 +40,7 @@ export class TraceFinder {
   readonly #found: FoundTrace[] = [];
   readonly #seen = new Set<string>();
   #batch = 0;
+  #ofFresh: Promise<Candidate[] | null> | null = null;
 
   constructor(context: QueryContext, view: SpanView, extent: StoredExtent, search: TraceSearch) {
     this.#context = context;
@@ -113,24 +114,45 @@ export class TraceFinder {
 
   async #candidates(question: CandidateQuestion): Promise<Candidate[]> {
     const { limit } = question;
-    const sources = spanSources(this.#view);
-    const hasHints = this.#context.engine.hasAttributeFilter;
-    const live = uncountedSources(this.#view);
     const answers = await Promise.all(
-      sources.map((source) => queryRows(this.#context, candidatesSql(this.#search, source, live, question, hasHints))),
+      spanSources(this.#view).map((source) =>
+        source.table === 'throughline.spans' ? this.#ask(source, question) : this.#askFresh(source, question),
+      ),
     );
     const newest = new Map<string, bigint>();
-    for (const row of answers.flat()) {
-      const [traceId, match] = [row.text(0), row.bigint(1)];
+    for (const { traceId, matchUnixNano: match } of answers.flat()) {
       if ((newest.get(traceId) ?? -1n) < match) newest.set(traceId, match);
     }
     const candidates = Array.from(newest, ([traceId, matchUnixNano]) => ({ traceId, matchUnixNano }));
-    candidates.sort(
-      (a, b) =>
-        compare(b.matchUnixNano, a.matchUnixNano) || (a.traceId < b.traceId ? -1 : Number(a.traceId > b.traceId)),
-    );
+    candidates.sort(compareCandidates);
     // Where one source has more, nothing is known of the others behind its last one.
     return candidates.slice(0, limit);
+  }
+
+  async #ask(source: SpanSource, question: CandidateQuestion): Promise<Candidate[]> {
+    const hasHints = this.#context.engine.hasAttributeFilter;
+    const sql = candidatesSql(this.#search, source, uncountedSources(this.#view), question, hasHints);
+    const rows = await queryRows(this.#context, sql);
+    return rows.map((row) => ({ traceId: row.text(0), matchUnixNano: row.bigint(1) }));
+  }
+
+  /** All of them are asked for at once where they are few: every window would look at every fresh span again. */
+  async #askFresh(source: SpanSource, question: CandidateQuestion): Promise<Candidate[]> {
+    const { window, after, crossing } = question;
+    if (this.#search.after !== null || crossing !== null) return this.#ask(source, question);
+    const { fromUnixNano, toUnixNano } = this.#search.range;
+    const whole = { fromUnixNano: fromUnixNano ?? 0n, toUnixNano: toUnixNano ?? LAST_NS };
+    this.#ofFresh ??= this.#ask(source, { window: whole, crossing: null, after: null, limit: CANDIDATES_MAX }).then(
+      (candidates) => (candidates.length < CANDIDATES_MAX ? candidates : null),
+    );
+    const all = await this.#ofFresh;
+    if (all === null) return this.#ask(source, question);
+    return all.filter(
+      (candidate) =>
+        candidate.matchUnixNano >= window.fromUnixNano &&
+        candidate.matchUnixNano <= window.toUnixNano &&
+        (after === null || compareCandidates(after, candidate) < 0),
+    );
   }
 
   async #summarise(candidates: readonly Candidate[]): Promise<void> {
@@ -174,6 +196,11 @@ function startsOf(candidates: readonly Candidate[]): Seconds | null {
   const [newest, oldest] = [candidates[0], candidates.at(-1)];
   if (newest === undefined || oldest === undefined) return null;
   return { first: Math.max(0, secondOf(oldest) - 1), last: secondOf(newest) + USUAL_TRACE_SECONDS };
+}
+
+/** In the order of their newest matches. */
+function compareCandidates(a: Candidate, b: Candidate): number {
+  return compare(b.matchUnixNano, a.matchUnixNano) || (a.traceId < b.traceId ? -1 : Number(a.traceId > b.traceId));
 }
 
 function secondOf({ matchUnixNano }: Candidate): number {

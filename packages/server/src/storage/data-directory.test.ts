@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDataDirectory } from './data-directory.ts';
 import { identifyProcess, isRunning } from './process-identity.ts';
@@ -53,6 +54,30 @@ test.each([
   expect(readLock(parent)).toMatchObject({ holder: identifyProcess(process.pid) });
   await directory.release();
   expect(readdirSync(parent)).toEqual([]);
+});
+
+test('a lock that cannot be written is a line in the log, and no reason to fail', async () => {
+  const path = join(parent, 'data');
+  const warnings: unknown[] = [];
+  const listening = pino({}, { write: (line: string) => warnings.push(JSON.parse(line)) });
+  const directory = await openDataDirectory(path, { log: listening });
+  rmSync(join(path, 'server.lock'));
+  // Nothing is renamed over a directory.
+  mkdirSync(join(path, 'server.lock'));
+  directory.noteEngine(process.pid);
+  directory.notePorts({ api: 4319 });
+  expect(warnings).toHaveLength(2);
+  expect(warnings[0]).toMatchObject({ level: 40, msg: expect.stringContaining('server.lock failed') as unknown });
+  expect(readdirSync(path).filter((name) => name.startsWith('server.lock.'))).toEqual([]);
+  rmSync(join(path, 'server.lock'), { recursive: true });
+  await directory.release();
+});
+
+test('what a process that was killed had not finished writing is removed', async () => {
+  writeFileSync(join(parent, 'server.lock.4711-0123abcd'), '{"holder"');
+  const directory = await openDataDirectory(parent, { log });
+  expect(readdirSync(parent).filter((name) => name.startsWith('server.lock'))).toEqual(['server.lock']);
+  await directory.release();
 });
 
 test('ends the engine that a killed collector left behind, and nobody else', async () => {

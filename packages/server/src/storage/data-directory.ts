@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { claimDirectory, type DirectoryClaim } from './directory-claim.ts';
 import { foreignFile } from './foreign-files.ts';
+import { createDirectory } from './durable-directory.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
 
 /** `data_directory_locked`: another collector holds it. `data_directory_unusable`: it cannot be created or written. */
@@ -23,7 +24,7 @@ export interface DataDirectory {
   readonly path: string;
   readonly spoolPath: string;
   readonly storePath: string;
-  /** Writes the engine's process into the lock, so that a later start can end it when we were killed. */
+  /** Writes the engine's process into the lock, so that a later start can end it when we were killed. Where that fails, the log says so. */
   noteEngine(pid: number): void;
   /** Writes the ports that we listen on into the lock, for the message to a second collector. */
   notePorts(ports: Readonly<Record<string, number>>): void;
@@ -46,7 +47,7 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   const directory = resolve(path);
   // The engine reads a file's name as a pattern and has no escape for it.
   if (/[*?{}]/.test(directory)) throw unusable(directory, 'its path holds one of the characters * ? { }');
-  create(directory);
+  await create(directory);
   const foreign = foreignFile(directory);
   if (foreign !== null) throw unusable(directory, foreign);
   const holder = identifyProcess(process.pid);
@@ -56,11 +57,18 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   let lock: Lock = { holder, socket: claim.socket };
   const note = (change: Partial<Lock>): void => {
     lock = { ...lock, ...change };
-    const temporary = temporaryPath(lockPath);
-    writeFileSync(temporary, JSON.stringify(lock));
-    renameSync(temporary, lockPath);
+    writeLock(lockPath, lock);
+  };
+  const tryToNote = (change: Partial<Lock>): void => {
+    try {
+      note(change);
+    } catch (error) {
+      // On a full disk, say. An engine ends by itself with its collector; the lock is for those that hang.
+      options.log.warn({ err: error }, `writing ${lockPath} failed`);
+    }
   };
   try {
+    removeUnfinished(directory);
     note({});
     if (stale?.engine !== undefined) await endEngine(stale.engine, options.log);
   } catch (error) {
@@ -73,9 +81,9 @@ export async function openDataDirectory(path: string, options: { readonly log: L
     storePath: join(directory, 'store'),
     noteEngine: (pid) => {
       const engine = identifyProcess(pid);
-      if (engine !== null) note({ engine });
+      if (engine !== null) tryToNote({ engine });
     },
-    notePorts: (ports) => note({ ports }),
+    notePorts: (ports) => tryToNote({ ports }),
     release: async () => {
       rmSync(lockPath, { force: true });
       await claim.release();
@@ -83,16 +91,37 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   };
 }
 
-function create(directory: string): void {
-  // Not `recursive`: where the kernel refuses a folder as ENOENT, as below /proc, Node 20 tries for ever.
-  const missing = [];
-  for (let path = directory; !existsSync(path); path = dirname(path)) missing.push(path);
+async function create(directory: string): Promise<void> {
   try {
-    for (const path of missing.toReversed()) mkdirSync(path, { mode: 0o700 });
+    await createDirectory(directory);
   } catch (error) {
-    if (errorCode(error) !== 'EEXIST') throw unusable(directory, explain(error), error);
+    throw unusable(directory, explain(error), error);
   }
 }
+
+/**
+ * At once or not at all, for whoever reads it while we live, or finds it when we were killed. It is not synced: after a power failure
+ * nothing that it tells of runs any more, and an empty one is none.
+ */
+function writeLock(lockPath: string, lock: Lock): void {
+  const temporary = `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;
+  try {
+    writeFileSync(temporary, JSON.stringify(lock));
+    renameSync(temporary, lockPath);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Locks that a killed process had not moved to their place. */
+function removeUnfinished(directory: string): void {
+  for (const name of readdirSync(directory)) {
+    if (UNFINISHED_LOCK.test(name)) rmSync(join(directory, name), { force: true });
+  }
+}
+
+const UNFINISHED_LOCK = /^server\.lock\.\d+-[0-9a-f]{8}$/;
 
 /** Claims the directory, and reads the lock of a holder that is gone; it is null where there was none. */
 async function take(lockPath: string, directory: string): Promise<{ claim: DirectoryClaim; stale: Lock | null }> {
@@ -123,10 +152,6 @@ function readLock(lockPath: string): Lock | null {
   } catch {
     return null;
   }
-}
-
-function temporaryPath(lockPath: string): string {
-  return `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;
 }
 
 function locked(directory: string, lock: Lock | null): DataDirectoryError {

@@ -1,8 +1,8 @@
-import { mkdir } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { createDirectory } from './durable-directory.ts';
 import {
   EngineError,
   type Engine,
@@ -73,7 +73,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery {
   }
 
   async start(): Promise<void> {
-    await mkdir(this.#options.directory, { recursive: true, mode: 0o700 });
+    await createDirectory(this.#options.directory);
     await this.#open();
   }
 

@@ -34,8 +34,8 @@ export interface SpanRecovery {
 }
 
 /**
- * Tables in the engine's memory, which are filled for a third of what an insert into `spans` costs, however small. What they hold is gone
- * with the engine's process. `spans_fresh` reads all of them.
+ * Tables without indexes, order, merges or syncs, which are filled for half of what an insert into `spans` costs, however small. What they
+ * hold is gone with the engine's process. `spans_fresh` reads all of them.
  */
 export interface FreshTables {
   readonly count: number;

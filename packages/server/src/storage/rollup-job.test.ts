@@ -136,7 +136,7 @@ describe('RollupJob', () => {
     const job = jobOf(store.engine, { stored: 5, first: null }, registry, { batchRowsMax: 120 });
     await job.run(true);
     expect(await wrongTables()).toEqual([]);
-    expect(await registry.metrics()).toMatch(/throughline_rollup_batches_total\{outcome="added"\} [3-5]\n/);
+    expect(await registry.metrics()).toMatch(/throughline_rollup_batches_total\{outcome="added"\} [2-5]\n/);
   });
 
   it('goes on by itself after a failure, and makes anew what it was about to add', async () => {

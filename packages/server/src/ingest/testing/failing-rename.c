@@ -1,6 +1,6 @@
 /*
  * Preloaded into the engine's process: lets the next rename whose source holds a text fail, or ends the process before or after it.
- * The file that FAILING_RENAME names holds the order, "enospc TEXT", "kill-before TEXT" or "kill-after TEXT", and is removed
+ * The file that FAULT_RENAME names holds the order, "enospc TEXT", "kill-before TEXT" or "kill-after TEXT", and is removed
  * as the order is carried out.
  */
 #define _GNU_SOURCE
@@ -15,7 +15,7 @@
 static int ordered(const char *source, char *what)
 {
   char text[512];
-  const char *path = getenv("FAILING_RENAME");
+  const char *path = getenv("FAULT_RENAME");
   FILE *file = path == NULL ? NULL : fopen(path, "r");
   if (file == NULL) return 0;
   int found = fscanf(file, "%31s %511s", what, text) == 2 && strstr(source, text) != NULL;

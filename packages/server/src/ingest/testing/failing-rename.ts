@@ -21,7 +21,7 @@ export class FailingRename {
     execFileSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl']);
     this.#orderPath = join(directory, 'failing-rename.order');
     process.env['LD_PRELOAD'] = library;
-    process.env['FAILING_RENAME'] = this.#orderPath;
+    process.env['FAULT_RENAME'] = this.#orderPath;
   }
 
   /** Fails once, at the next rename of a directory or file whose path holds the text, which has no white space. */
@@ -35,6 +35,6 @@ export class FailingRename {
 
   off(): void {
     delete process.env['LD_PRELOAD'];
-    delete process.env['FAILING_RENAME'];
+    delete process.env['FAULT_RENAME'];
   }
 }

@@ -1,4 +1,4 @@
-SELECT lower(hex(trace_id)), uniqExact(cityHash64(span_id, start_ns, kind, name))
+SELECT lower(hex(trace_id)), uniqExact(cityHash64(span_id, start_ns, kind, name, parent_span_id, duration_ns, status_code))
 FROM throughline.spans
 WHERE tenant = ''
   AND trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')

@@ -1,0 +1,170 @@
+import { describe, expect, it } from 'vitest';
+import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { canInjectFaults } from './support/fault-injection.ts';
+import type { Casualty, FaultAction, FaultKind, FaultRule } from './support/fault-injection.ts';
+import { FaultyCollector } from './support/faulty-collector.ts';
+import { NOTHING_WRONG } from './support/span-ledger.ts';
+
+const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
+/** Each store has so many faults, one after the other, before it is audited. */
+const FAULTS_A_STORE = IS_LONG ? 10 : 4;
+const STORES = IS_LONG ? 40 : 3;
+/** How many stores have a fault while they are made. */
+const STARTS = IS_LONG ? 60 : 3;
+
+const PROCESSES = ['collector', 'engine'] as const;
+const KINDS: readonly FaultKind[] = ['rename', 'write', 'sync', 'unlink', 'create', 'truncate', 'mkdir'];
+
+describe.skipIf(!canInjectFaults)('a part of the store that is not renamed to its place', () => {
+  it.each<[string, FaultAction]>([
+    ['the disk is full for a moment', 'fail ENOSPC'],
+    ['the disk fails for a moment', 'fail EIO'],
+    ['the engine is killed before it', 'kill-before self'],
+    ['the engine is killed behind it', 'kill-after self'],
+    ['the collector and the engine are killed before it', 'kill-before both'],
+    ['the collector and the engine are killed behind it', 'kill-after both'],
+  ])('is stored once in the end, because %s', async (_, action) => {
+    const faulty = new FaultyCollector();
+    await faulty.start();
+    await faulty.send();
+    await faulty.settle();
+    for (const table of ['spans', 'trace_times']) {
+      const pattern = faulty.newPartsOf(table);
+      expect(await faulty.meet({ process: 'engine', kind: 'rename', pattern, action })).toBe(true);
+    }
+    await faulty.send();
+    await faulty.settle();
+    const trace = faulty.faults.trace().join('\n');
+    expect(await faulty.end(), trace).toMatchObject(NOTHING_WRONG);
+  });
+});
+
+describe.skipIf(!canInjectFaults)('a file of an index that is not written with its part', () => {
+  it.each<FaultAction>(['fail ENOSPC', 'fail EIO', 'short'])(
+    'costs no span when the engine is started again: %s',
+    async (action) => {
+      const faulty = new FaultyCollector();
+      await faulty.start();
+      const pattern = `${faulty.newPartsOf('spans')}/skp_idx_*`;
+      expect(await faulty.meet({ process: 'engine', kind: 'write', pattern, action })).toBe(true);
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    },
+  );
+});
+
+describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to its place', () => {
+  it.each<[string, FaultAction]>([
+    ['the disk is full for a moment', 'fail ENOSPC'],
+    ['the engine is killed before it', 'kill-before self'],
+    ['the engine is killed behind it', 'kill-after self'],
+  ])('is stored once in the end, because %s', async (_, action) => {
+    const faulty = new FaultyCollector();
+    await faulty.start(['--counts-segment-age-ms', '50']);
+    await faulty.tell('shop', 100);
+    await expect.poll(() => faulty.counted('shop')).toBe(100);
+    const pattern = faulty.newPartsOf('counted_1m');
+    faulty.faults.plan([{ process: 'engine', kind: 'rename', pattern, action }]);
+    await faulty.tell('shop', 107);
+    await expect.poll(() => faulty.faults.applied()).toBe(1);
+    faulty.faults.plan([]);
+    await faulty.settle();
+    await faulty.tell('shop', 108);
+    await expect.poll(() => faulty.counted('shop')).toBe(108);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+});
+
+describe.skipIf(!canInjectFaults)(
+  `faults at ${STORES * FAULTS_A_STORE} calls of the file system by collector and engine`,
+  () => {
+    const random = new Seeded(SEED);
+    for (let number = 1; number <= STORES; number++) {
+      it(`lose nothing and store nothing twice, store ${number} of ${STORES}`, { timeout: 600_000 }, async () => {
+        const faulty = new FaultyCollector();
+        await faulty.start();
+        // So many calls of each kind belong to one request.
+        faulty.faults.plan(countsOf(`${faulty.dataDirectory}/*`));
+        await faulty.send();
+        await faulty.settle();
+        const possible = seenBy(faulty);
+        const met: string[] = [];
+        for (let fault = 0; fault < FAULTS_A_STORE; fault++) {
+          const { rule, calls } = random.pick(possible);
+          const action = anAction(random, rule);
+          const times = action.startsWith('fail') && random.chance(0.5) ? 1 + random.below(5) : 1;
+          const chosen: FaultRule = { ...rule, first: 1 + random.below(calls), times, action };
+          const isMet = await faulty.meet(chosen);
+          met.push(
+            `${isMet ? 'met' : 'not met'}: ${chosen.process} ${chosen.kind} ${chosen.first} × ${times} ${action}`,
+          );
+        }
+        await faulty.send();
+        await faulty.settle();
+        const words = [...met, ...faulty.faults.trace()].join('\n');
+        const audit = await faulty.end();
+        console.log(JSON.stringify({ seed: SEED, store: number, requests: faulty.ledger.counts, met, ...audit }));
+        expect(audit, words).toMatchObject(NOTHING_WRONG);
+      });
+    }
+  },
+);
+
+describe.skipIf(!canInjectFaults)(`faults while a store is made, ${STARTS} times`, () => {
+  it('keep no later start from making it', { timeout: 60_000 + STARTS * 60_000 }, async () => {
+    const random = new Seeded(SEED);
+    const first = new FaultyCollector();
+    first.faults.plan(countsOf(`${first.dataDirectory}/*`));
+    await first.start();
+    const possible = seenBy(first);
+    expect(await first.end()).toMatchObject(NOTHING_WRONG);
+    for (let number = 0; number < STARTS; number++) {
+      const faulty = new FaultyCollector();
+      const { rule, calls } = random.pick(possible);
+      const action = anAction(random, rule);
+      const chosen: FaultRule = {
+        ...rule,
+        pattern: `${faulty.dataDirectory}/*`,
+        first: 1 + random.below(calls),
+        times: 1 + random.below(3),
+        action,
+      };
+      faulty.faults.plan([chosen]);
+      await faulty.tryToStart();
+      faulty.faults.plan([]);
+      await faulty.ensureStarted();
+      await faulty.send();
+      await faulty.settle();
+      const words = [JSON.stringify(chosen), ...faulty.faults.trace()].join('\n');
+      const audit = await faulty.end();
+      console.log(JSON.stringify({ seed: SEED, start: number, words, ...audit }));
+      expect(audit, words).toMatchObject(NOTHING_WRONG);
+      expect(audit.acknowledgedSpans, words).toBeGreaterThan(0);
+    }
+  });
+});
+
+/** Rules that count the calls of every kind. */
+function countsOf(pattern: string): FaultRule[] {
+  return PROCESSES.flatMap((process) => KINDS.map((kind): FaultRule => ({ process, kind, pattern, action: 'count' })));
+}
+
+/** How many calls of a kind were made under `countsOf`, where there were any. */
+function seenBy({ faults, dataDirectory }: FaultyCollector): { readonly rule: FaultRule; readonly calls: number }[] {
+  return countsOf(`${dataDirectory}/*`)
+    .map((rule, index) => ({ rule, calls: faults.seen(index) }))
+    .filter(({ calls }) => calls > 0);
+}
+
+function anAction(random: Seeded, { process, kind }: FaultRule): FaultAction {
+  const whom: Casualty = process === 'engine' && random.chance(0.5) ? 'both' : 'self';
+  const actions: FaultAction[] = [
+    'fail ENOSPC',
+    'fail EIO',
+    `delay ${100 + random.below(900)}`,
+    `kill-before ${whom}`,
+    `kill-after ${whom}`,
+  ];
+  if (kind === 'write') actions.push('short');
+  return random.pick(actions);
+}

@@ -1,0 +1,171 @@
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.ts';
+import { canInjectFaults, FaultInjection, type FaultKind, type FaultRule } from './support/fault-injection.ts';
+import { descendantsOf, eventually, isAlive, usersOf } from './support/processes.ts';
+import { RecordedDisk, type DiskModel } from './support/recorded-disk.ts';
+import { SpoolMachine } from './support/spool-machine.ts';
+import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
+
+const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
+const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
+const SPOOLS = IS_LONG ? 100 : 12;
+const CUTS_A_SPOOL = 3;
+const BLOCKS_A_LIFE = 14;
+/** How often the power fails while a store is made. */
+const STARTS = IS_LONG ? 40 : 2;
+const STORES = IS_LONG ? 25 : 2;
+const CUTS_A_STORE = IS_LONG ? 8 : 3;
+
+/** What the machine may be doing when the power fails, and about how many such calls two requests take. */
+const LAST_CALLS: readonly (readonly [Pick<FaultRule, 'process' | 'kind' | 'action'>, number])[] = [
+  [{ process: 'collector', kind: 'sync', action: 'kill-before self' }, 8],
+  [{ process: 'collector', kind: 'unlink', action: 'kill-after self' }, 4],
+  [{ process: 'collector', kind: 'write', action: 'kill-after self' }, 4],
+  [{ process: 'engine', kind: 'sync', action: 'kill-before both' }, 150],
+  [{ process: 'engine', kind: 'create', action: 'kill-before both' }, 150],
+  [{ process: 'engine', kind: 'rename', action: 'kill-after both' }, 12],
+  [{ process: 'engine', kind: 'write', action: 'kill-before both' }, 80],
+];
+
+/** The spool relies on what every file system promises, the store on the order in which changes of names are kept. */
+const modelOf = (path: string): DiskModel => (path.startsWith('data/store') ? 'ordered' : 'posix');
+
+const anyModel = (random: Seeded): (() => DiskModel) => {
+  const model = random.pick(['posix', 'ordered'] as const);
+  return () => model;
+};
+
+describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () => {
+  it(
+    `${SPOOLS * CUTS_A_SPOOL} times: what was durable is handed over, whatever else the disk forgot, and nothing is called damaged`,
+    { timeout: 60_000 + SPOOLS * 10_000 },
+    async () => {
+      const random = new Seeded(SEED);
+      const counts = { durable: 0, again: 0 };
+      for (let number = 0; number < SPOOLS; number++) {
+        const machine = new SpoolMachine();
+        const words: string[] = [];
+        for (let cut = 0; cut < CUTS_A_SPOOL; cut++) {
+          const kind = random.pick<FaultKind>(['write', 'sync', 'sync', 'unlink', 'create']);
+          const first = 1 + random.below(2 * BLOCKS_A_LIFE);
+          const action = random.pick(['kill-before self', 'kill-after self'] as const);
+          machine.faults.plan([{ process: 'collector', kind, pattern: `${machine.root}/*`, first, action }]);
+          words.push(`${await machine.live(BLOCKS_A_LIFE)} at ${action} ${kind} ${first}`);
+          machine.disk.cut(random, anyModel(random));
+        }
+        machine.faults.plan([]);
+        expect(await machine.live(0)).toBe('closed');
+        const explanation = JSON.stringify({ seed: SEED, spool: number, words });
+        expect(machine.rejected, explanation).toEqual([]);
+        const taken = new Set(machine.taken);
+        expect(
+          [...machine.durable].filter((block) => !taken.has(block)),
+          explanation,
+        ).toEqual([]);
+        expect(
+          machine.taken.filter((block) => block >= machine.appended),
+          explanation,
+        ).toEqual([]);
+        counts.durable += machine.durable.size;
+        counts.again += machine.taken.length - taken.size;
+        machine.remove();
+      }
+      console.log(JSON.stringify({ seed: SEED, cuts: SPOOLS * CUTS_A_SPOOL, ...counts }));
+      expect(counts.durable).toBeGreaterThan(SPOOLS);
+    },
+  );
+
+  it('after it was closed has nothing that comes back', async () => {
+    const random = new Seeded(SEED);
+    for (let cut = 0; cut < 5; cut++) {
+      const machine = new SpoolMachine();
+      expect(await machine.live(BLOCKS_A_LIFE)).toBe('closed');
+      expect(new Set(machine.taken)).toEqual(machine.durable);
+      machine.disk.cut(random, () => 'posix');
+      expect(existsSync(machine.spool)).toBe(true);
+      expect(await machine.live(0)).toBe('closed');
+      expect(machine.taken).toHaveLength(BLOCKS_A_LIFE);
+      machine.remove();
+    }
+  });
+});
+
+describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', () => {
+  it(
+    `${STARTS} times while a store is made: the next start makes it`,
+    { timeout: 60_000 + STARTS * 60_000 },
+    async () => {
+      const random = new Seeded(SEED);
+      for (let number = 0; number < STARTS; number++) {
+        const root = newDirectory();
+        const dataDirectory = join(root, 'data');
+        const faults = new FaultInjection();
+        const disk = new RecordedDisk(root, faults);
+        const kind = random.pick<FaultKind>(['sync', 'create', 'rename', 'mkdir']);
+        const first = 1 + random.below({ sync: 40, create: 120, rename: 40, mkdir: 70 }[kind as 'sync']);
+        faults.plan([{ process: 'engine', kind, pattern: `${root}/*`, first, action: 'kill-before both' }]);
+        await expect(startCollector({ dataDirectory, env: faults.env })).rejects.toThrow('ended before it was ready');
+        await eventually('its engine has ended', () => usersOf(dataDirectory).length === 0);
+        disk.cut(random, modelOf);
+        faults.plan([]);
+        const collector = await startCollector({ dataDirectory, env: faults.env });
+        const ledger = new SpanLedger(40);
+        expect(await ledger.send(collector.otlpUrl)).toBe(200);
+        await eventually('everything is stored', () => isSpoolEmpty(collector));
+        await collector.stop({ keepData: true });
+        const audit = await ledger.audit(dataDirectory);
+        console.log(JSON.stringify({ seed: SEED, start: number, last: faults.trace(), ...audit }));
+        expect(audit, faults.trace().join('\n')).toMatchObject(NOTHING_WRONG);
+        rmSync(root, { recursive: true });
+      }
+    },
+  );
+
+  for (let number = 1; number <= STORES; number++) {
+    it(
+      `${CUTS_A_STORE} times under load: what was acknowledged is stored once, store ${number} of ${STORES}`,
+      { timeout: 60_000 + CUTS_A_STORE * 30_000 },
+      async () => {
+        const random = new Seeded(SEED + number);
+        const root = newDirectory();
+        const dataDirectory = join(root, 'data');
+        const faults = new FaultInjection();
+        const disk = new RecordedDisk(root, faults);
+        const ledger = new SpanLedger(40);
+        const words: string[] = [];
+        for (let cut = 0; cut < CUTS_A_STORE; cut++) {
+          faults.plan([]);
+          const collector = await startCollector({ dataDirectory, env: faults.env });
+          const below = descendantsOf(collector.pid);
+          await ledger.send(collector.otlpUrl);
+          const [rule, most] = random.pick(LAST_CALLS);
+          faults.plan([{ ...rule, pattern: `${dataDirectory}/*`, first: 1 + random.below(most) }]);
+          for (let sent = 0; sent < 8 && isAlive(collector.pid); sent++) {
+            const alive = collector;
+            await ledger.send(alive.otlpUrl);
+            if (random.chance(0.5)) {
+              await eventually('it is stored, or off', async () => !isAlive(alive.pid) || (await isSpoolEmpty(alive)));
+            }
+          }
+          words.push(`${rule.process} ${rule.kind}: ${faults.trace().at(-1) ?? 'not met'}`);
+          if (isAlive(collector.pid)) process.kill(collector.pid, 'SIGKILL');
+          await collector.exited;
+          await eventually('all is off', () => !below.some((pid) => isAlive(pid)));
+          disk.cut(random, modelOf);
+        }
+        faults.plan([]);
+        const last = await startCollector({ dataDirectory });
+        await ledger.send(last.otlpUrl);
+        await eventually('everything is stored', () => isSpoolEmpty(last));
+        await last.stop({ keepData: true });
+        const audit = await ledger.audit(dataDirectory);
+        console.log(JSON.stringify({ seed: SEED + number, requests: ledger.counts, words, ...audit }));
+        expect(audit, words.join('\n')).toMatchObject(NOTHING_WRONG);
+        rmSync(root, { recursive: true });
+      },
+    );
+  }
+});
