@@ -334,7 +334,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      const damagedDays = isOwnStore ? await damage.findAtStart(engine) : [];
+      const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
       if (isOwnStore) {
         const work = damage.forWork(engine);
         await keepStoreId(work, storeCheck.noted, (table) => damage.lost.some((part) => part.table === table));

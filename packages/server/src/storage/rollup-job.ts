@@ -77,21 +77,20 @@ export class RollupJob {
 
   /**
    * Counts what an earlier process stored and did not count. Call it before questions are answered.
-   * @param damaged days (`YYYY-MM-DD`) whose derived tables are made anew, because parts of them, or of their spans, are lost; `all` where
-   * it is not known what has been counted
+   * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or `all` where it is not
+   * known what has been counted. Days that have counted another number of spans than are stored are then found as well.
    */
-  async start(damaged: readonly string[] | 'all' = []): Promise<void> {
+  async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
     await this.#restore();
-    const isUnknown = damaged === 'all' || (this.#version === 0 && (await this.#holdsAnything()));
+    const isUnknown = damaged === 'all' || (damaged !== null && this.#version === 0 && (await this.#holdsAnything()));
     if (isUnknown) this.#pendingUntil = 0;
     for (let parts = 0; ; parts++) {
       try {
         if (isUnknown) await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
         else await this.run(true);
         const until = this.#options.visibility.countedUntil;
-        const days = new Set(
-          isUnknown ? [] : [...damaged, ...(await findDaysThatDisagree(this.#options.engine, until))],
-        );
+        const days = new Set(damaged === null || isUnknown ? [] : damaged);
+        if (damaged !== null) for (const day of await findDaysThatDisagree(this.#options.engine, until)) days.add(day);
         if (days.size > 0) await this.#inTurn(() => this.#rebuildDays([...days], until));
         break;
       } catch (error) {
