@@ -21,6 +21,8 @@ export interface Manifest {
   /** The newest schema that this one knows. */
   readonly schema: number;
   readonly createdAt: string;
+  /** The engine expects some that are empty. */
+  readonly folders: readonly string[];
   readonly files: readonly { readonly path: string; readonly bytes: number; readonly sha256: string }[];
   readonly links: readonly { readonly path: string; readonly target: string }[];
 }
@@ -50,6 +52,7 @@ export async function writeBackup(from: string, directory: string, signal: Abort
     version: VERSION,
     schema: MIGRATIONS.length,
     createdAt: new Date().toISOString(),
+    folders,
     files: copied,
     links,
   };
@@ -69,9 +72,10 @@ export async function restoreBackup(directory: string, dataDirectory: string, si
   const restoring = `${dataDirectory}.restoring`;
   await rm(restoring, { recursive: true, force: true });
   try {
-    await mkdir(restoring, { recursive: true, mode: 0o700 });
+    for (const folder of ['.', ...manifest.folders]) {
+      await mkdir(join(restoring, folder), { recursive: true, mode: 0o700 });
+    }
     for (const { path, bytes, sha256 } of manifest.files) {
-      await mkdir(dirname(join(restoring, path)), { recursive: true, mode: 0o700 });
       const copied = await copyHashed(join(directory, DATA, path), join(restoring, path), signal).catch(
         (error: unknown) => {
           signal.throwIfAborted();
@@ -83,7 +87,6 @@ export async function restoreBackup(directory: string, dataDirectory: string, si
       }
     }
     for (const { path, target } of manifest.links) {
-      await mkdir(dirname(join(restoring, path)), { recursive: true, mode: 0o700 });
       await symlink(target, join(restoring, path));
     }
     await rmdir(dataDirectory).catch(() => {});
@@ -111,7 +114,7 @@ async function readManifest(directory: string): Promise<Manifest> {
       `the backup was made by Throughline ${manifest.version}; restore it with that one or a newer one`,
     );
   }
-  const paths = [...manifest.files, ...manifest.links].map((entry) => entry.path);
+  const paths = [...manifest.files, ...manifest.links].map((entry) => entry.path).concat(manifest.folders);
   if (paths.some((entry) => entry.startsWith('/') || entry.split('/').includes('..'))) {
     throw new BackupError(`${path} names files outside of the backup`);
   }
