@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
@@ -70,12 +70,15 @@ describe('throughline check', () => {
       await using store = await startEngine({}, join(dataDirectory, 'store'));
       await store.engine.command(`ALTER TABLE throughline.request_1h DROP PARTITION '${DAY}'`);
     }
+    const lock = join(dataDirectory, 'server.lock');
+    expect(existsSync(lock)).toBe(false);
     const [part = ''] = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
     flipByte(join(part, 'minmax_start_s.idx'));
     const stopped = await check(dataDirectory);
     expect(stopped.code).toBe(1);
     expect(stopped.report.damagedParts).toMatchObject([{ table: 'spans', day: DAY }]);
     expect(stopped.report.wrongDays).toEqual([{ table: 'request_1h', day: DAY, found: 0, expected: 90 }]);
+    expect(existsSync(lock)).toBe(false);
     const words = runCommand(['check', '--data-dir', dataDirectory]);
     expect(await words.exited).toMatchObject({ code: 1 });
     expect(words.output()).toContain(`damaged: spans of ${DAY}, part `);

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import { DataDirectoryError, openDataDirectory } from '../storage/data-directory.ts';
+import { EngineError } from '../storage/engine.ts';
 import { EmbeddedEngine } from '../storage/embedded.ts';
 import { check, type CheckReport } from './check.ts';
 
@@ -19,6 +20,14 @@ export async function checkStopped(config: Config, log: Logger, signal: AbortSig
       registry: new Registry(),
       limits: config.limits.engine,
       onProcess: (pid) => directory.noteEngine(pid),
+      // A check changes nothing.
+      beforeMigration: () =>
+        Promise.reject(
+          new EngineError(
+            'refused',
+            'the store is of an earlier version: start the collector, which changes it, and check then',
+          ),
+        ),
     });
     try {
       await engine.start();
