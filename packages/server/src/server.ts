@@ -49,7 +49,7 @@ import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
 import { StoreDamage } from './storage/store-damage.ts';
-import { keepStoreId, settleStore, StoreCheck } from './storage/store-check.ts';
+import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
@@ -299,7 +299,6 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     stops.maintenance = () => maintenance.stop();
     const routes = [
-      ...maintenanceRoutes(maintenance),
       ...apiRoutes({
         query,
         headlines: new Headlines(limits.query),
@@ -311,6 +310,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       samplingRoute(sampling.told, Date.now),
       ...samplingSettingsRoutes(sampling.told, limits.sampling.settingsBytesMax),
       systemRoute((signal) => system.answer(signal)),
+      ...maintenanceRoutes(maintenance),
       ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
@@ -335,11 +335,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       await engine.start();
       if (closing !== null) return;
       const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
-      if (isOwnStore) {
-        const work = damage.forWork(engine);
-        await keepStoreId(work, storeCheck.noted, (table) => damage.lost.some((part) => part.table === table));
-        await settleStore(work, storeCheck);
-      }
+      if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
       const rollups = new RollupJob({
         engine: writable,
         visibility,

@@ -1,6 +1,6 @@
 import type { Engine } from '../storage/engine.ts';
 import { EngineError } from '../storage/engine.ts';
-import { dayOfPartition, findLostParts, rowsOf, type LostPart } from '../storage/lost-parts.ts';
+import { dayOfPartition, findLostParts, NOT_FRESH, rowsOf, type LostPart } from '../storage/lost-parts.ts';
 import { IS_REQUEST } from '../storage/rollups.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
 import { verifyPart } from '../storage/store-damage.ts';
@@ -77,7 +77,7 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = await rowsOf(
       engine,
-      `SELECT table, name, partition_id FROM system.parts WHERE database = 'throughline' AND active ORDER BY table, name`,
+      `SELECT table, name, partition_id FROM system.parts WHERE database = 'throughline' AND active AND ${NOT_FRESH} ORDER BY table, name`,
     );
     const left = listed.filter(([table, name]) => !verified.has(`${String(table)}/${String(name)}`));
     if (left.length === 0) break;

@@ -40,6 +40,8 @@ export async function takeSnapshot({ engine, dataDirectory, path, whileStill }: 
       `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
     );
     for (const [table] of tables) {
+      // Their spans are in the spool.
+      if (String(table).startsWith('spans_fresh')) continue;
       await engine.command(
         `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
       );

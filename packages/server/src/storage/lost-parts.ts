@@ -21,6 +21,8 @@ type Asked = Pick<Engine, 'query'>;
 
 const QUERY_TIMEOUT_MS = 60_000;
 /** Copies and leftovers whose rows are in parts that are in use. */
+/** What fresh spans lose is in the spool. */
+export const NOT_FRESH = "NOT startsWith(table, 'spans_fresh')";
 const NOT_LOST = ['ignored', 'clone', 'cloned', 'attaching', 'deleting', 'tmp-fetch', 'tmp'];
 
 /** Every part in `detached/` whose rows are not in parts that are in use. */
@@ -28,7 +30,7 @@ export async function findLostParts(engine: Asked): Promise<LostPart[]> {
   const found = await rowsOf(
     engine,
     `SELECT table, name, ifNull(partition_id, ''), bytes_on_disk, path, ifNull(reason, ''), ifNull(min_block_number, -1), ifNull(max_block_number, -1)
-FROM system.detached_parts WHERE database = 'throughline' ORDER BY table, name`,
+FROM system.detached_parts WHERE database = 'throughline' AND ${NOT_FRESH} ORDER BY table, name`,
   );
   if (found.length === 0) return [];
   const used = await rowsOf(

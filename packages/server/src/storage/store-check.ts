@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { ClickHouseHttp } from './clickhouse-http.ts';
 import { UnreachableError } from './unreachable-error.ts';
 import { EngineError, type Engine } from './engine.ts';
-import { ensureStoreId, findStoreId, setStoreId, type NotedId } from './store-id.ts';
+import { ensureStoreId, findStoreId, type NotedId } from './store-id.ts';
 
 export interface StoreCheckOptions {
   /** The store that the data directory is used with. */
@@ -83,16 +83,6 @@ export class StoreCheck {
   }
 }
 
-/** Gives the store its id back, where a damaged part has taken it: it is the same store. Call it before `settleStore`. */
-export async function keepStoreId(
-  engine: Pick<Engine, 'query' | 'command'>,
-  { id }: NotedId,
-  isTableDamaged: (table: string) => boolean,
-): Promise<void> {
-  const found = await findStoreId(engine);
-  if (found === null && id !== null && isTableDamaged('store_id')) await setStoreId(engine, id);
-}
-
 /** The same for a store that has one server, the embedded one, once it is open. */
 export async function settleStore(
   engine: Pick<Engine, 'query' | 'command'>,
@@ -100,12 +90,13 @@ export async function settleStore(
 ): Promise<void> {
   const before = noted.id;
   const found = await findStoreId(engine);
-  if (before !== null && found !== before) {
-    const shown = found === null ? 'has no store id' : `is the store ${found}`;
-    if (hasBacklog) throw otherStore(noted, `the embedded store ${shown}, and this collector stores into ${before}`);
+  // One that has none stands in this very directory: a power failure has taken its id, or somebody has moved the store away.
+  if (before !== null && found !== null && found !== before) {
+    if (hasBacklog)
+      throw otherStore(noted, `the embedded store is the store ${found}, and this collector stores into ${before}`);
     log.warn({ before }, 'the data directory was used with another store before; nothing waits in it for that one');
   }
-  noted.note(found ?? (await ensureStoreId(engine)));
+  noted.note(found ?? (await ensureStoreId(engine, before ?? undefined)));
 }
 
 function otherStore(noted: NotedId, what: string): EngineError {

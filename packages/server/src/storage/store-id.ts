@@ -24,21 +24,15 @@ export async function findStoreId(engine: Pick<Engine, 'query'>): Promise<string
 }
 
 /** Gives an id to a store that has none, and answers the one that it has. Nobody else may do it at the same time. */
-export async function ensureStoreId(engine: Asked): Promise<string> {
+export async function ensureStoreId(engine: Asked, id: string = randomUUID()): Promise<string> {
   const found = await findStoreId(engine);
   if (found !== null) return found;
   await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
   await engine.command(
     `CREATE TABLE IF NOT EXISTS ${TABLE} (id String, created_at DateTime) ENGINE = MergeTree ORDER BY id`,
   );
-  const id = randomUUID();
-  await setStoreId(engine, id);
-  return id;
-}
-
-/** For a store that has none. */
-export async function setStoreId(engine: Pick<Engine, 'command'>, id: string): Promise<void> {
   await engine.command(`INSERT INTO ${TABLE} (id, created_at) SELECT ${sqlString(id)}, now()`);
+  return id;
 }
 
 /** An id as a small file of a data directory. */
