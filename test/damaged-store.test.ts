@@ -201,25 +201,6 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('finds damage that a merge meets and no question', { timeout: 60_000 }, async () => {
-    const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
-      THROUGHLINE_DAMAGE_LOOK_INTERVAL_MS: '100',
-      THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '50',
-    });
-    try {
-      // So many parts of that day that the engine wants to make them one.
-      for (let part = 0; part < 12; part++) {
-        const request = aRequest(`${HARMED.name}-more-${part}`, 1, 'shop', HARMED.startMs);
-        expect((await postJson(running.otlpUrl, request)).status).toBe(200);
-        await eventually('it is stored', () => isSpoolEmpty(running), 30_000);
-      }
-      await eventually('it is named', async () => (await warningsOf(running)).length > 0, 30_000);
-      expect((await warningsOf(running))[0]?.message).toContain(`spans of ${HARMED_DAY}`);
-    } finally {
-      await cleanUp();
-    }
-  });
-
   it('says which table cannot be opened by its definition', { timeout: 60_000 }, async () => {
     directory = newDirectory();
     try {

@@ -1,6 +1,7 @@
 import { readlinkSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SeriesResponse } from '../../packages/trace/src/api-types.ts';
+import { startEngine, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './collector.ts';
 import { FaultInjection, type FaultRule } from './fault-injection.ts';
 import { descendantsOf, eventually, isAlive } from './processes.ts';
@@ -47,8 +48,27 @@ export class FaultyCollector {
 
   /** A pattern for the paths of a table's parts on their way in, as the engine has them. */
   newPartsOf(table: string): string {
+    return `${this.partsOf(table)}/tmp_insert_*`;
+  }
+
+  /** The same for the directory that they are in. */
+  partsOf(table: string): string {
     const uuid = basename(readlinkSync(join(this.dataDirectory, 'store', 'data', 'throughline', table)));
-    return `*/${uuid}/tmp_insert_*`;
+    return `*/${uuid}`;
+  }
+
+  /** Stops it, and works with its store under the plan of faults. It is started again by whoever calls. */
+  async inStore<T>(work: (store: StartedEngine) => Promise<T>): Promise<T> {
+    await this.#running.stop({ keepData: true });
+    const before = { ...process.env };
+    Object.assign(process.env, this.faults.env);
+    try {
+      await using store = await startEngine({}, join(this.dataDirectory, 'store'));
+      return await work(store);
+    } finally {
+      for (const name of Object.keys(this.faults.env)) delete process.env[name];
+      Object.assign(process.env, before);
+    }
   }
 
   /** How many requests the exact counts of a service tell. */

@@ -363,7 +363,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           limits: limits.fresh,
           seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
         });
-        await fresh.start();
+        await fresh.start(() => spool.openName);
       }
       stops.fresh = async () => fresh?.close();
       const started = new Loader({
@@ -372,15 +372,14 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         log,
         registry,
         limits: limits.loader,
-        onStored: async (segment) => {
-          const batch = storedBatch(segment);
-          // One that was rejected and comes again arrived before what has been counted since.
-          if (batch.arrivals.last <= visibility.countedUntil) await rollups.recount(batch.arrivals);
-          else visibility.stored(batch);
+        onStoring: ({ arrivals: arrived }) => rollups.noteLate(arrived),
+        onStored: (segment) => {
+          visibility.stored(storedBatch(segment));
           fresh?.stored(segment);
           arrivals.remember(segment.arrivals?.last ?? 0);
           rollups.notice();
         },
+        onRejected: (segment) => fresh?.stored(segment),
       });
       isOpen = true;
       await beforeMigration.opened();

@@ -1,6 +1,8 @@
-import { EngineError, MEMORY_LIMIT_EXCEEDED } from '../query/rows.ts';
+import { EngineError } from '../query/rows.ts';
 import { TurnsTakenError } from '../query/turns.ts';
 import { Problem } from './problem.ts';
+
+const MEMORY_LIMIT_EXCEEDED = 241;
 
 /** The client closed the connection before its answer; nobody hears the error. */
 export class ClientLeft extends Error {
@@ -24,7 +26,8 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
     }
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
     if (error.code === 'too_large' && error.clickhouseCode === MEMORY_LIMIT_EXCEEDED) {
-      return new Problem(422, 'question_too_large', error.message);
+      const message = 'the question needs more memory than one may have; ask for a shorter time or filter by more';
+      return new Problem(422, 'question_too_large', message);
     }
     if (error.code === 'too_large') {
       return new Problem(

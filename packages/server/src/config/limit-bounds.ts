@@ -280,7 +280,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     batchRowsMax: [
       1_000,
       1_000_000_000,
-      'Of more that wait, so many are added at once',
+      'One statement adds so many spans at most',
       'throughline_rollup_batches_total{outcome="added"}',
     ],
     retryMs: [

@@ -1,4 +1,4 @@
-import { readFileSync, writeFile } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 /**
  * When blocks arrive, in microseconds since the epoch, made to increase strictly, also over a restart and a clock that goes back. An
@@ -47,8 +47,14 @@ export class ArrivalClock {
    * back would have to come together.
    */
   remember(arrival: number): void {
-    // What cannot be written here cannot be written to the spool either, which says so.
-    if (this.#path !== null) writeFile(this.#path, String(arrival), () => {});
+    if (this.#path === null) return;
+    try {
+      // Whole at any moment: a process that dies leaves the one before or this one.
+      writeFileSync(`${this.#path}.new`, String(arrival));
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch {
+      // What cannot be written here cannot be written to the spool either, which says so.
+    }
   }
 }
 

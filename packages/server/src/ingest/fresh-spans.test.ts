@@ -94,6 +94,21 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
+  it('publishes no segment of which blocks are missing, whatever happens to others', async () => {
+    const tables = tablesOf(1);
+    const fresh = await started(tables);
+    fresh.take(block('a', 1));
+    expect(fresh.publishes('b')).toBe(false);
+    fresh.take(block('b', 2));
+    tables.fail = true;
+    await eventually(() => sealed.length === 1 && tables.asked.includes('clear 0'));
+    await delay(5);
+    fresh.take(block('b', 3));
+    expect(fresh.publishes('b')).toBe(false);
+    expect(fresh.publishes('c')).toBe(true);
+    await fresh.close();
+  });
+
   it('clears a table when the questions that may read it have been answered, and uses it again', async () => {
     const tables = tablesOf(1);
     const fresh = await started(tables);

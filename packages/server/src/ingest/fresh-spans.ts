@@ -48,8 +48,8 @@ export class FreshSpans {
   /** By segment, in the order of their arrival. */
   readonly #published = new Map<string, Published>();
   readonly #free: number[];
-  /** The last segment that is not published. */
-  #refused = '';
+  /** The newest segment of which anything is known. Another one that is not published never is: its first blocks would be missing. */
+  #newest = '';
   #timer: NodeJS.Timeout | null = null;
   #publishing: Promise<void> | null = null;
   #fileNumber = 0;
@@ -71,11 +71,12 @@ export class FreshSpans {
     for (const outcome of ['done', 'failed']) this.#inserts.inc({ outcome }, 0);
   }
 
-  /** Call it when the engine is ready; blocks that came before are stored without this. */
-  async start(): Promise<void> {
+  /** Call it when the engine is ready; blocks that came before are stored without this. `open`: the segment that goes on, if one does. */
+  async start(open: () => string | null = () => null): Promise<void> {
     const { directory } = this.#options;
     await rm(directory, { recursive: true, force: true });
     await mkdir(directory, { recursive: true, mode: 0o700 });
+    this.#newest = open() ?? this.#newest;
     this.#isOpen = true;
   }
 
@@ -98,7 +99,7 @@ export class FreshSpans {
     this.#schedule();
   }
 
-  /** Its spans are in `spans`: they are found there from now on. */
+  /** Its spans are in `spans`, where they are found from now on, or have been set aside. */
   stored({ name }: Segment): void {
     const published = this.#published.get(name);
     if (published === undefined) return;
@@ -120,12 +121,11 @@ export class FreshSpans {
   }
 
   #begin(segment: string): Published | null {
-    if (!this.#isOpen || segment === this.#refused) return null;
-    const table = this.#now() < this.#busyUntilMs ? undefined : this.#free.shift();
-    if (table === undefined) {
-      this.#refused = segment;
-      return null;
-    }
+    // Names increase.
+    if (segment <= this.#newest) return null;
+    this.#newest = segment;
+    const table = !this.#isOpen || this.#now() < this.#busyUntilMs ? undefined : this.#free.shift();
+    if (table === undefined) return null;
     const published: Published = { segment, table, range: null, rows: 0, blocks: [], pendingRows: 0 };
     this.#published.set(segment, published);
     return published;
@@ -135,7 +135,6 @@ export class FreshSpans {
     const { segment, table } = published;
     if (this.#published.get(segment) !== published) return;
     this.#published.delete(segment);
-    this.#refused = segment;
     this.#tell();
     this.#options.seal(segment, ageMs);
     void this.#clear(table);

@@ -24,8 +24,12 @@ export interface LoaderOptions {
   readonly metrics?: string;
   /** What the rows of a segment are, for the name of their metric; `spans` by default. */
   readonly rows?: string;
-  /** Called when the engine has taken a segment, before it leaves the spool; where it rejects, it is called again. */
-  readonly onStored?: (segment: Segment) => Promise<void>;
+  /** Awaited before each attempt to store a segment; where it rejects, that is repeated as a failed attempt is. */
+  readonly onStoring?: (segment: Segment) => Promise<void>;
+  /** Called when the engine has taken a segment, before it leaves the spool. */
+  readonly onStored?: (segment: Segment) => void;
+  /** Called when a segment has been set aside: it is not in the store. */
+  readonly onRejected?: (segment: Segment) => void;
 }
 
 export interface LoaderStatus {
@@ -193,6 +197,7 @@ export class Loader {
     let missing = 0;
     try {
       if (!this.#stored.has(name)) {
+        await this.#options.onStoring?.(segment);
         if (engine.insertMissingSpans !== undefined && this.#isInDoubt(segment)) {
           missing = await engine.insertMissingSpans(path, name);
         } else {
@@ -202,9 +207,9 @@ export class Loader {
         this.#spans.inc(segment.rows);
         // Those of an earlier process are all missing where it never came to them.
         if (this.#inDoubt.has(name)) this.#missingSpans.inc(missing);
-        await this.#options.onStored?.(segment);
         this.#stored.add(name);
         this.#storedCount += 1;
+        this.#options.onStored?.(segment);
       }
       await spool.release(segment);
     } catch (error) {
@@ -262,6 +267,7 @@ export class Loader {
       }
       return;
     }
+    this.#options.onRejected?.(segment);
     log.error(
       { err: error, segment: name, spans: rows },
       `store rejected segment ${failures} times while it took others; moved to spool/rejected: see throughline spool list`,

@@ -410,6 +410,33 @@ test('what was acknowledged before a write failed is loaded, even where the disk
   expect(spool.status).toMatchObject({ backlogSegments: 0, backlogBytes: 0 });
 });
 
+test.skipIf(!canMount)(
+  'says when its oldest block came also while it gives up a segment that a write failed on',
+  async () => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory]);
+    try {
+      const spool = await openSpool({ writeRetryMs: 0, diskReserveBytes: 0 });
+      const seconds = { first: 1, last: 1 };
+      expect(await spool.append(block('1'), 1, { arrival: 1, seconds })).toEqual({ kind: 'durable' });
+      fillDisk(join(directory, 'ballast'));
+      const over = { is: false };
+      const failing = spool
+        .append(block('x'.repeat(9_000)), 1, { arrival: 2, seconds })
+        .finally(() => (over.is = true));
+      while (!over.is) {
+        expect(spool.firstArrival).toBeLessThanOrEqual(1);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect((await failing).kind).toBe('blocked');
+      expect(spool.firstArrival).toBeLessThanOrEqual(1);
+      rmSync(join(directory, 'ballast'), { force: true });
+    } finally {
+      for (const spool of opened.splice(0)) await spool.close();
+      execFileSync('umount', [directory]);
+    }
+  },
+);
+
 test('a backlog that is full is one line in the log, and its end another', async () => {
   const lines: string[] = [];
   const told = pino({ level: 'warn' }, { write: (line) => void lines.push((JSON.parse(line) as { msg: string }).msg) });

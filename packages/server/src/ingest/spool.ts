@@ -86,7 +86,7 @@ export class Spool {
    * that failed: the next block tells why.
    */
   #prepared: Promise<OpenSegment | null> | null = null;
-  /** No longer open, and not sealed before its files are closed. */
+  /** No longer open, and not sealed before its files are closed, or recovered where a write to it failed. */
   #sealing: OpenSegment | null = null;
   /** A write to them failed; what was acknowledged in them is still to be sealed. */
   readonly #givenUp: OpenSegment[] = [];
@@ -142,9 +142,14 @@ export class Spool {
   /** When the oldest block came that the store has not taken; null where it has taken all. Of an older version's segment 0. */
   get firstArrival(): number | null {
     const waiting = this.#sealed.map(({ arrivals }) => arrivals?.first ?? 0);
-    const unsealed = [this.#sealing, this.#open].flatMap((segment) => segment?.firstArrival ?? []);
+    const unsealed = [...this.#givenUp, this.#sealing, this.#open].flatMap((segment) => segment?.firstArrival ?? []);
     const all = [...waiting, ...unsealed];
     return all.length === 0 ? null : Math.min(...all);
+  }
+
+  /** The segment that blocks are appended to; null while none is. */
+  get openName(): string | null {
+    return this.#open?.name ?? null;
   }
 
   /** Seals the segment when it is so old, if it is still open. */

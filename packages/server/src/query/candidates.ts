@@ -52,11 +52,12 @@ export function candidatesSql(
     ...fieldConditions(filter),
     ...(isStored && hasHints ? filter.tags.map(attributeHint) : []),
   ];
+  const matching = `SELECT trace_id FROM ${source.table}\n      ${where(early)}`;
   const late = [
     ...tagConditions(filter),
     // Fresh spans are few, and what else there is of their traces stands elsewhere.
-    ...(isStored && crossing !== null ? [reachesAcross(crossing, source, live)] : []),
-    ...(isStored ? durationConditions(search, source, live, window) : []),
+    ...(isStored && crossing !== null ? [reachesAcross(crossing, source, live, window, matching)] : []),
+    ...(isStored ? durationConditions(search, source, live, window, matching) : []),
   ];
   // Attributes are read of what the small columns leave: on its own the engine reads all of a span that it looks at.
   const conditions =
@@ -76,19 +77,45 @@ function behind(after: Candidate | null): string {
 }
 
 /** A span of the trace lasts across the moment, or some start before and some behind it. */
-function reachesAcross(unixNano: bigint, { table, conditions }: SpanSource, live: readonly SpanSource[]): string {
+function reachesAcross(
+  unixNano: bigint,
+  { table, conditions }: SpanSource,
+  live: readonly SpanSource[],
+  window: SearchWindow,
+  matching: string,
+): string {
   const second = unixNano / SECOND_NS;
-  const within = (column: string): string[] => [
-    timeCondition(column, '>=', second - DAY_SECONDS),
-    timeCondition(column, '<=', second),
+  const within = [
+    timeCondition('start_s', '>=', second - DAY_SECONDS),
+    timeCondition('start_s', '<=', second),
+    `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`,
+    `start_ns < ${sqlInt64(unixNano)}`,
   ];
+  const last = window.toUnixNano / SECOND_NS;
+  const whole = wholeTraces(matching, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS, [
+    `min(toUInt32(first_s)) <= ${second}`,
+    `max(toUInt32(first_s) + length_s) >= ${second}`,
+  ]);
   return `trace_id IN (
     SELECT trace_id FROM ${table}
-    ${where([...conditions, ...within('start_s'), `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`, `start_ns < ${sqlInt64(unixNano)}`])}
+    ${where([...conditions, ...within])}
     UNION ALL
-    SELECT trace_id FROM throughline.trace_times
-    ${where([IN_TENANT, ...within('first_s'), `toUInt32(first_s) + length_s >= ${second}`])}${orLive(live)}
+    ${whole}${orLive(live)}
   )`;
+}
+
+/** Traces with a match, by all that `trace_times` has of them in these seconds: a row for each batch and day that their spans came in. */
+function wholeTraces(matching: string, first: bigint, last: bigint, having: readonly string[]): string {
+  const rows = [
+    IN_TENANT,
+    timeCondition('first_s', '>=', first),
+    timeCondition('first_s', '<=', last),
+    `trace_id IN (\n      ${matching}\n    )`,
+  ];
+  return `SELECT trace_id FROM throughline.trace_times
+    ${where(rows)}
+    GROUP BY trace_id
+    HAVING ${having.join(' AND ')}`;
 }
 
 /** Keeps every trace that may fit: a part of a trace is not longer than the whole. Summaries decide. */
@@ -97,6 +124,7 @@ function durationConditions(
   { table, conditions }: SpanSource,
   live: readonly SpanSource[],
   window: SearchWindow,
+  matching: string,
 ): string[] {
   if (minDurationNs === null && maxDurationNs === null) return [];
   const first = window.fromUnixNano / SECOND_NS - NEAR_SECONDS;
@@ -108,20 +136,18 @@ function durationConditions(
     ...(maxDurationNs === null ? [] : [`${extent} <= ${sqlInt64(maxDurationNs)}`]),
   ];
   const nearby = where([...conditions, timeCondition('start_s', '>=', first), timeCondition('start_s', '<=', last)]);
-  const long = where([
-    IN_TENANT,
-    timeCondition('first_s', '>=', window.fromUnixNano / SECOND_NS - DAY_SECONDS),
-    timeCondition('first_s', '<=', last),
-    `length_s >= ${NEAR_SECONDS - 1n}`,
-  ]);
+  const long = wholeTraces(
+    matching,
+    window.fromUnixNano / SECOND_NS - DAY_SECONDS,
+    window.toUnixNano / SECOND_NS + DAY_SECONDS,
+    [`max(toUInt32(first_s) + length_s) - min(toUInt32(first_s)) >= ${NEAR_SECONDS - 1n}`],
+  );
   return [
     `trace_id IN (
     SELECT trace_id FROM ${table}
     ${nearby}
     GROUP BY trace_id
-    HAVING ${having.join(' AND ')}${
-      minDurationNs === null ? '' : `\n    UNION ALL\n    SELECT trace_id FROM throughline.trace_times\n    ${long}`
-    }${orLive(live)}
+    HAVING ${having.join(' AND ')}${minDurationNs === null ? '' : `\n    UNION ALL\n    ${long}`}${orLive(live)}
   )`,
   ];
 }

@@ -1,4 +1,4 @@
-import { EngineError, type Engine } from '../storage/engine.ts';
+import type { Engine } from '../storage/engine.ts';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';
@@ -36,9 +36,23 @@ const CHANGES_MAX = 3;
 export async function withRollups<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
   const { visibility = ALL_COUNTED } = context;
   for (let changes = 0; ; changes++) {
-    await visibility.settled();
+    await unlessAborted(visibility.settled(), context.signal);
     const asked = await withView(context, async (view) => ({ version: view.version, answer: await ask(view) }));
     if (asked.version === visibility.version || changes === CHANGES_MAX) return asked.answer;
+  }
+}
+
+/** To make hours anew may take longer than an answer has, or its reader waits. Rejects with the signal's reason. */
+async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const settled = new AbortController();
+  const left = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: settled.signal });
+  });
+  try {
+    await Promise.race([promise, left]);
+  } finally {
+    settled.abort();
   }
 }
 
@@ -55,21 +69,9 @@ export async function queryBytes(
   format: 'JSONCompactEachRow' | 'Native',
 ): Promise<Uint8Array> {
   signal.throwIfAborted();
-  const bytes = await engine
-    .query(sql, { format, timeoutMs: limits.queryTimeoutMs, signal })
-    .catch((error: unknown) => Promise.reject(asTooLarge(error) as Error));
+  const bytes = await engine.query(sql, { format, timeoutMs: limits.queryTimeoutMs, signal });
   signal.throwIfAborted();
   return bytes;
-}
-
-export const MEMORY_LIMIT_EXCEEDED = 241;
-
-/** A statement that needs more memory than one may have will need it again; one that met others may not. */
-function asTooLarge(error: unknown): unknown {
-  if (!(error instanceof EngineError) || error.clickhouseCode !== MEMORY_LIMIT_EXCEEDED) return error;
-  if (/\(total\)/i.test(error.message)) return error;
-  const message = 'the question needs more memory than one may have; ask for a shorter time or filter by more';
-  return new EngineError('too_large', message, { clickhouseCode: MEMORY_LIMIT_EXCEEDED, cause: error });
 }
 
 /** One row of an answer, read by position. */

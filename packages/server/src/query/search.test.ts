@@ -57,6 +57,81 @@ describe('searchTraces', () => {
     );
   });
 
+  it('finds what a plain look finds, whatever spans of a trace came together', async () => {
+    await using own = await openTestStore();
+    const spans = randomSpans(600);
+    for (let batch = 0; batch < 4; batch++) await own.store(spans.filter((_, index) => (index * 7) % 4 === batch));
+    const search = fc.record({
+      filter: fc.record({
+        service: fc.option(fc.constantFrom('a', 'b')),
+        operation: fc.option(fc.constantFrom('x', 'y')),
+        status: fc.option(fc.constantFrom('error', 'ok')),
+        tags: fc.constant([]),
+      }),
+      range: fc.record({ fromUnixNano: fc.option(aMoment(600)), toUnixNano: fc.option(aMoment(600)) }),
+      minDurationNs: fc.option(fc.bigInt(0n, 300_000_000_000n)),
+      maxDurationNs: fc.constant(null),
+      limit: fc.integer({ min: 1, max: 50 }),
+      after: fc.constant(null),
+    }) as fc.Arbitrary<TraceSearch>;
+    await fc.assert(
+      fc.asyncProperty(search, fc.constantFrom(1, 20, 50_000), async (asked, searchWindowSpans) => {
+        const limits = { ...own.context.limits, searchWindowSpans };
+        const found = await allPages({ ...own, context: { ...own.context, limits } }, asked);
+        expect(found).toEqual(plainSearch(spans, asked));
+      }),
+      { numRuns: 40, seed: 7 },
+    );
+  });
+
+  it('finds a trace of short spans by its duration, and on a later page, whenever its spans came', async () => {
+    await using own = await openTestStore();
+    const minute = 60_000_000_000n;
+    const workflow = idOf(1);
+    const begin = aStoredSpan({ traceId: workflow, spanId: idOf(1, 16), startNs: TEST_START_NS });
+    const failure = aStoredSpan({
+      traceId: workflow,
+      spanId: idOf(2, 16),
+      parentSpanId: idOf(1, 16),
+      startNs: TEST_START_NS + 120n * minute,
+      statusCode: 2,
+    });
+    const between = aStoredSpan({
+      traceId: idOf(2),
+      spanId: idOf(3, 16),
+      startNs: TEST_START_NS + 60n * minute,
+      statusCode: 2,
+    });
+    await own.store([begin]);
+    await own.store([between]);
+    await own.store([failure]);
+    const errors = { ...EVERYTHING, filter: { ...EVERYTHING.filter, status: 'error' as const } };
+    expect(await allPages(own, { ...errors, limit: 20 })).toEqual([idOf(2), workflow]);
+    expect(await allPages(own, { ...errors, limit: 1 }), 'one a page').toEqual([idOf(2), workflow]);
+    expect(await allPages(own, { ...EVERYTHING, minDurationNs: 100n * minute }), 'by duration').toEqual([workflow]);
+  });
+
+  it('finds a trace of short spans that began on the day before, on a later page', async () => {
+    await using own = await openTestStore();
+    const midnight = (TEST_START_NS / 86_400_000_000_000n + 1n) * 86_400_000_000_000n;
+    const minute = 60_000_000_000n;
+    const workflow = idOf(1);
+    await own.store([
+      aStoredSpan({ traceId: workflow, spanId: idOf(1, 16), startNs: midnight - 60n * minute }),
+      aStoredSpan({
+        traceId: workflow,
+        spanId: idOf(2, 16),
+        parentSpanId: idOf(1, 16),
+        startNs: midnight + 60n * minute,
+        statusCode: 2,
+      }),
+      aStoredSpan({ traceId: idOf(2), spanId: idOf(3, 16), startNs: midnight + 30n * minute, statusCode: 2 }),
+    ]);
+    const errors = { ...EVERYTHING, filter: { ...EVERYTHING.filter, status: 'error' as const } };
+    expect(await allPages(own, { ...errors, limit: 1 }), 'one a page').toEqual([idOf(2), workflow]);
+    expect(await allPages(own, { ...EVERYTHING, minDurationNs: 100n * minute }), 'by duration').toEqual([workflow]);
+  });
+
   it('summarises the whole trace and not only the spans that match', async () => {
     const traceId = 'ab'.repeat(16);
     const root = aStoredSpan({

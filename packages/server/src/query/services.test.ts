@@ -32,6 +32,14 @@ describe('services and operations', () => {
     return services.map(({ name, spanCount }) => [name, spanCount]);
   };
 
+  it('do not keep who leaves while derived tables are made anew', async () => {
+    const leaving = new AbortController();
+    const visibility = { ...ALL_COUNTED, settled: () => new Promise<void>(() => {}) };
+    const answer = findServices({ ...store.context, visibility, signal: leaving.signal }, ALWAYS);
+    leaving.abort(new Error('left'));
+    await expect(answer).rejects.toThrow('left');
+  });
+
   it('counts every stored span of every service when no range is given', async () => {
     expect(await findServices(store.context, ALWAYS)).toEqual([
       {

@@ -73,7 +73,8 @@ export class TraceFinder {
     }
     if (fromUnixNano > 0n) {
       const lookbackNs = this.#lookbackNs(fromUnixNano);
-      const window = { fromUnixNano: larger(0n, fromUnixNano - lookbackNs), toUnixNano: fromUnixNano - 1n };
+      const before = smaller(fromUnixNano - 1n, range.toUnixNano);
+      const window = { fromUnixNano: larger(0n, fromUnixNano - lookbackNs), toUnixNano: before };
       await this.#lookThrough({ window, crossing: fromUnixNano }, null);
     }
     return this.#inOrder(wanted);

@@ -2,9 +2,12 @@ import { EngineError } from './engine.ts';
 
 const TIMEOUT_EXCEEDED = 159;
 const RESULT_TOO_LARGE = 396;
+const MEMORY_LIMIT_EXCEEDED = 241;
+/** One statement's limit, by the words of new and of old servers: what it asks is too much, whatever else runs. */
+const QUERY_LIMIT = /query memory limit|\(for query\)/i;
 
 /**
- * Errors of ClickHouse that pass with time: memory (173, 241), disk space (243), files and descriptors (74, 75, 76), too many
+ * Errors of ClickHouse that pass with time: memory of the whole server (173, 241), disk space (243), files and descriptors (74, 75, 76), too many
  * parts (252), too many queries (202), threads (439), a query that was cancelled (394), a server that shuts down (236), a table
  * that is read-only for a while (242), Keeper out of reach (225, 319, 999).
  */
@@ -14,6 +17,9 @@ const PASSING_CODES = new Set([74, 75, 76, 173, 202, 225, 236, 241, 242, 243, 25
 export function engineError(clickhouseCode: number, message: string): EngineError {
   if (clickhouseCode === TIMEOUT_EXCEEDED) return new EngineError('timeout', message, { clickhouseCode });
   if (clickhouseCode === RESULT_TOO_LARGE) return new EngineError('too_large', message, { clickhouseCode });
+  if (clickhouseCode === MEMORY_LIMIT_EXCEEDED && QUERY_LIMIT.test(message)) {
+    return new EngineError('too_large', message, { clickhouseCode });
+  }
   const passes = PASSING_CODES.has(clickhouseCode) || message.includes('No space left on device');
   return new EngineError(passes ? 'unavailable' : 'refused', message, { clickhouseCode });
 }

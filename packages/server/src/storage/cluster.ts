@@ -283,7 +283,8 @@ export class ClusterEngine implements Engine, SpanRecovery {
   async #command(sql: string, timeoutMs = this.#limits.commandTimeoutMs): Promise<void> {
     await this.#run({
       sql,
-      settings: this.#compatibility(),
+      // A server goes on with what it was asked to write after we have left: what we repeat would be written twice.
+      settings: { max_execution_time: Math.max(1, Math.floor(timeoutMs / 1000)), ...this.#compatibility() },
       isRepeatable: false,
       timeoutMs,
     });

@@ -15,11 +15,13 @@ import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
+import { IndexRepair } from './index-repair.ts';
 import { QuerySlots } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
+import { PartCheck, rowsIn } from './part-check.ts';
 import { sqlString } from './sql.ts';
 
 export interface EmbeddedEngineOptions {
@@ -44,8 +46,10 @@ export class EmbeddedEngine implements Engine, SpanRecovery {
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
   readonly #slots: QuerySlots;
+  readonly #repair: IndexRepair;
   readonly #closing = new AbortController();
   #process: EngineProcess | null = null;
+  #check: PartCheck | null = null;
   #state: EngineState = { kind: 'starting' };
   #lastInsert: Promise<unknown> = Promise.resolve();
   #lastFresh: Promise<unknown> = Promise.resolve();
@@ -56,6 +60,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery {
     this.#options = options;
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
     this.#restartDelayMs = this.#limits.restartDelayMs;
+    this.#repair = new IndexRepair(options.log);
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
     const limitCounter = new LimitCounter(options.registry);
     const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
@@ -105,20 +110,46 @@ export class EmbeddedEngine implements Engine, SpanRecovery {
     this.#ready();
     const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} \
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
-    await this.#inInsertTurn(() => this.#insert(this.#ready(), sql));
+    await this.#inInsertTurn(async () => {
+      const engine = this.#ready();
+      await this.#insert(engine, sql);
+      if (table === 'spans') await this.#checkStored(engine);
+    });
   }
 
   /** The engine has ended an insert when it has answered it, and with its process: none is under way. */
   async insertMissingSpans(path: string): Promise<number> {
     this.#ready();
     const source = `file(${sqlString(path)}, 'Native', ${sqlString(SPAN_STRUCTURE)})`;
-    return await this.#inInsertTurn(() => {
+    return await this.#inInsertTurn(async () => {
       const engine = this.#ready();
-      return insertMissingSpans(source, {
+      // A question that meets a bad index fails, and so would the count of what is missing.
+      await this.#dropShort(engine);
+      return await insertMissingSpans(source, {
         select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
-        insert: async (sql) => void (await this.#insert(engine, `${sql}\nSETTINGS ${MISSING_SETTINGS}`)),
+        insert: async (sql) => {
+          await this.#insert(engine, `${sql}\nSETTINGS ${MISSING_SETTINGS}`);
+          await this.#checkStored(engine);
+        },
       });
     });
+  }
+
+  /** Where an index could not be written, the insert is one in doubt. */
+  async #checkStored(engine: EngineProcess): Promise<void> {
+    const dropped = await this.#dropShort(engine);
+    if (dropped.length === 0) return;
+    const names = dropped.join(', ');
+    throw new EngineError('unavailable', `index files of ${names} could not be written; its spans are inserted again`);
+  }
+
+  /** What the next start would refuse goes at once, while its segment is still there. Answers the names of the parts. */
+  async #dropShort(engine: EngineProcess): Promise<string[]> {
+    const names = ((await this.#check?.findShort()) ?? []).map(({ name }) => name);
+    for (const name of names) {
+      await this.#command(engine, `ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
+    }
+    return names;
   }
 
   /** Spans and exact counts have a loader each, and the engine one session to insert with. */
@@ -195,6 +226,9 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
       await migrate(opened, undefined, this.#options.beforeMigration);
+      await this.#repair.repair(opened);
+      this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
+      await this.#check.start();
       await createFreshTables(opened);
     } catch (error) {
       engine.kill();

@@ -64,7 +64,7 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       await expect(rows(limited, 'SELECT nothing')).rejects.toMatchObject({ clickhouseCode: 47 });
       await expect(rows(limited, 'SELECT (1')).rejects.toMatchObject({ clickhouseCode: 62 });
       const greedy = 'SELECT length(groupArray(number)) FROM numbers(100000000)';
-      await expect(rows(limited, greedy)).rejects.toMatchObject({ code: 'unavailable', clickhouseCode: 241 });
+      await expect(rows(limited, greedy)).rejects.toMatchObject({ code: 'too_large', clickhouseCode: 241 });
       await expect(limited.engine.command('DROP TABLE throughline.nothing')).rejects.toMatchObject({
         clickhouseCode: 60,
       });

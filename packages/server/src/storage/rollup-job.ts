@@ -1,12 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import { signOfDamage } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
-import { findDays, findDaysThatDisagree, numbers, rebuildDays, rebuildRollups, ROLLUPS } from './rebuild-rollups.ts';
+import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
+import { BATCH_SETTINGS, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
-import type { ArrivalRange, SpanVisibility } from './span-visibility.ts';
+import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 
 export interface RollupJobOptions {
@@ -21,9 +23,23 @@ export interface RollupJobOptions {
   readonly limits?: Partial<RollupJobLimits>;
 }
 
-/** Whose progress it is; one collector writes into a store. */
-export const COLLECTOR = 'collector';
+interface Batch {
+  /** Together they find its spans, each of them those of no more days than one statement may insert. */
+  readonly wheres: readonly string[];
+  readonly spans: number;
+  readonly seconds: Seconds;
+  readonly newest: number;
+}
+
+const QUERY_TIMEOUT_MS = 60_000;
+/** So long a batch waits for the questions that are being answered. */
+const ANSWER_MS_MAX = 1_000;
+const COLLECTOR = 'collector';
+/** Begins the names of segments that are stored behind what is counted. */
+const LATE = 'late ';
 const HOUR = 3_600;
+/** ClickHouse refuses an insert of more than 100 partitions, which are days. */
+const STATEMENT_SECONDS = 64 * 86_400;
 /** A start goes on after so many damaged parts that were set aside while it counted. */
 const DAMAGED_AT_START_MAX = 20;
 
@@ -43,6 +59,9 @@ export class RollupJob {
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
   #version = 0;
+  /** The newest arrival of what an earlier process stored. */
+  #storedBefore = 0;
+  readonly #late: ArrivalRange[] = [];
   #told = '';
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -82,23 +101,33 @@ export class RollupJob {
    */
   async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
     await this.#restore();
-    const isUnknown = damaged === 'all' || (damaged !== null && this.#version === 0 && (await this.#holdsAnything()));
+    await this.#noticeStored();
+    // Questions add what is not counted: what fails here is no reason not to answer them.
+    const isDone = (damaged === null || (await this.#mend(damaged))) && (await this.#attempt(true));
+    this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
+  }
+
+  /** Makes anew what was damaged while nothing ran. False where it failed; it is then done again. */
+  async #mend(damaged: readonly string[] | 'all'): Promise<boolean> {
+    const isUnknown = damaged === 'all' || (this.#version === 0 && (await this.#holdsAnything()));
     if (isUnknown) this.#pendingUntil = 0;
     for (let parts = 0; ; parts++) {
       try {
         if (isUnknown) await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
         else await this.run(true);
         const until = this.#options.visibility.countedUntil;
-        const days = new Set(damaged === null || isUnknown ? [] : damaged);
-        if (damaged !== null) for (const day of await findDaysThatDisagree(this.#options.engine, until)) days.add(day);
+        const days = new Set(isUnknown ? [] : damaged);
+        for (const day of await findDaysThatDisagree(this.#options.engine, until)) days.add(day);
         if (days.size > 0) await this.#inTurn(() => this.#rebuildDays([...days], until));
-        break;
+        return true;
       } catch (error) {
         // The part has been set aside, if it could be.
-        if (parts >= DAMAGED_AT_START_MAX || signOfDamage(error) === null) throw error;
+        if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
+        this.#options.log.warn({ err: error }, 'rebuilding derived tables failed; will retry');
+        this.#lostDays.push({ days: damaged, done: () => {} });
+        return false;
       }
     }
-    this.#running = this.#runAgainAndAgain();
   }
 
   /** Resolves when the derived tables of these days have been made anew; goes on after failures until it is stopped. */
@@ -120,6 +149,18 @@ export class RollupJob {
     return done;
   }
 
+  /**
+   * Call it before a segment is stored, with its arrivals: what is behind the last batch already is counted all the same, by making its hours
+   * anew. Rejects with `EngineError`.
+   */
+  async noteLate(arrivals: ArrivalRange | null): Promise<void> {
+    if (arrivals === null || arrivals.first > this.#options.visibility.countedUntil) return;
+    const { first, last } = arrivals;
+    if (this.#late.some((late) => late.first === first && late.last === last)) return;
+    await this.#noteLate(arrivals, last);
+    this.#late.push({ first, last });
+  }
+
   /** More has been stored. */
   notice(): void {
     if (this.#options.visibility.uncountedRows >= this.#limits.rowsMax) this.#wake?.();
@@ -132,67 +173,73 @@ export class RollupJob {
     await Promise.race([this.#running, delay(timeoutMs, undefined, { ref: false })]);
   }
 
-  /** Counts everything that is stored, up to the oldest span that is not. Rejects with `EngineError`. */
+  /** Counts everything that is stored, up to the oldest span that is not, in batches. Rejects with `EngineError`. */
   run(isEverything = false): Promise<void> {
     return this.#inTurn(() => this.#run(isEverything));
-  }
-
-  /** Makes the hours anew in which spans start that arrived then, and were stored after later ones had been counted. */
-  recount({ first, last }: ArrivalRange): Promise<void> {
-    const { engine, visibility } = this.#options;
-    return this.#inTurn(async () => {
-      if (this.#pendingUntil > 0) await this.#rebuild();
-      const hours = await this.#hoursOf(first - 1, last);
-      const until = visibility.countedUntil;
-      await visibility.count(until, () => rebuildRollups(engine, hours, until));
-      this.#batches.inc({ outcome: 'rebuilt' });
-    });
   }
 
   #countableUntil(): number {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
-    return first === null ? Math.max(lastArrival(), visibility.countedUntil) : first - 1;
+    return first === null ? Math.max(lastArrival(), visibility.countedUntil, this.#storedBefore) : first - 1;
   }
 
   async #run(isEverything: boolean): Promise<void> {
-    const { visibility } = this.#options;
+    const { visibility, firstUnstored } = this.#options;
+    const first = firstUnstored();
     const until = this.#countableUntil();
     for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
-      if (this.#pendingUntil > 0) await this.#rebuild();
+      if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
       await this.#rebuildDays(lost.days, visibility.countedUntil);
       this.#lostDays.shift();
       lost.done();
     }
-    if (this.#pendingUntil > 0) await this.#rebuild();
-    if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
-    while (visibility.countedUntil < until && !this.#stopping.signal.aborted) {
-      const end = this.#seconds.startTimer();
-      await this.#add(await this.#endOfBatch(visibility.countedUntil, until));
-      end();
+    if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+    for (const late of this.#late.filter(({ last }) => last <= until || first === null)) {
+      await this.#rebuild(late);
+      await this.#noteLate(late, 0);
+      this.#late.splice(this.#late.indexOf(late), 1);
     }
+    if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
+    const end = this.#seconds.startTimer();
+    do {
+      await this.#letAnswer();
+      await this.#add(until);
+    } while (visibility.countedUntil < until && !this.#stopping.signal.aborted);
+    end();
   }
 
-  async #runAgainAndAgain(): Promise<void> {
+  /** Questions that wait for a batch shall not meet the next one each time they ask. */
+  async #letAnswer(): Promise<void> {
+    await setImmediate();
+    await Promise.race([this.#options.visibility.released(), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
+  }
+
+  async #runAgainAndAgain(firstMs: number): Promise<void> {
     const { signal } = this.#stopping;
     const { intervalMs, retryMs } = this.#limits;
-    let waitMs = intervalMs;
+    let waitMs = firstMs;
     for (;;) {
       await this.#wait(waitMs);
       if (signal.aborted) return;
-      try {
-        await this.run();
-        waitMs = intervalMs;
-        if (this.#told !== '') this.#options.log.warn('derived tables are up to date again');
-        this.#told = '';
-      } catch (error) {
-        this.#batches.inc({ outcome: 'failed' });
-        waitMs = retryMs;
-        const reason = error instanceof Error ? error.message : String(error);
-        if (this.#told === '')
-          this.#options.log.warn({ reason }, 'adding spans to the derived tables failed; will retry');
-        this.#told = reason;
-      }
+      waitMs = (await this.#attempt(false)) ? intervalMs : retryMs;
+    }
+  }
+
+  /** False where it failed, which is logged. */
+  async #attempt(isEverything: boolean): Promise<boolean> {
+    try {
+      await this.run(isEverything);
+      if (this.#told !== '') this.#options.log.warn('derived tables are up to date again');
+      this.#told = '';
+      return true;
+    } catch (error) {
+      this.#batches.inc({ outcome: 'failed' });
+      const reason = error instanceof Error ? error.message : String(error);
+      if (this.#told === '')
+        this.#options.log.warn({ reason }, 'adding spans to the derived tables failed; will retry');
+      this.#told = reason;
+      return false;
     }
   }
 
@@ -210,67 +257,79 @@ export class RollupJob {
   }
 
   async #add(until: number): Promise<void> {
-    const { visibility } = this.#options;
-    const batch = await this.#batchOf(visibility.countedUntil, until);
-    if (batch === null) {
+    const { engine, visibility } = this.#options;
+    const all = await this.#batchOf(visibility.countedUntil, until);
+    if (all === null) {
       await visibility.count(until, () => this.#note(until, 0));
       return;
     }
-    const source = `(SELECT * FROM throughline.spans WHERE ${batch.where})`;
+    const { batchRowsMax } = this.#limits;
+    if (all.spans > batchRowsMax) {
+      const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, batchRowsMax);
+      if (first !== undefined && first.until < until) return this.#add(first.until);
+    }
+    const sources = all.wheres.map((where) => `(SELECT * FROM throughline.spans WHERE ${where})`);
     await this.#note(visibility.countedUntil, until);
     this.#pendingUntil = until;
     await visibility.count(until, async () => {
-      for (const rollup of ROLLUPS) await this.#insert(rollup, source, batch.spans);
+      for (const rollup of ROLLUPS) {
+        for (const source of sources) await this.#insert(rollup, source, all.spans);
+      }
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
     this.#batches.inc({ outcome: 'added' });
   }
 
-  /** Up to where a batch goes that is not too large; after a long failure very many may wait. */
-  async #endOfBatch(after: number, until: number): Promise<number> {
-    const { batchRowsMax } = this.#limits;
-    const arrived = `arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)}`;
-    const [[spans = 0] = []] = await numbers(
+  /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */
+  async #batchOf(after: number, until: number): Promise<Batch | null> {
+    const arrived = arrivedWithin({ after, until });
+    const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
       this.#options.engine,
-      `SELECT count() FROM throughline.spans WHERE ${arrived}`,
+      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM throughline.spans WHERE ${arrived}`,
     );
-    if (spans <= batchRowsMax) return until;
-    const [[end = until] = []] = await numbers(
-      this.#options.engine,
-      `SELECT quantileExact(${batchRowsMax / spans})(arrival) FROM throughline.spans WHERE ${arrived}`,
-    );
-    return end;
+    if (spans === 0) return null;
+    const wheres: string[] = [];
+    for (let begin = first; begin <= last; begin += STATEMENT_SECONDS) {
+      const end = Math.min(begin + STATEMENT_SECONDS - 1, last);
+      wheres.push(`${arrived} AND start_s >= toDateTime(${begin}) AND start_s <= toDateTime(${end})`);
+    }
+    return { wheres, spans, seconds: { first, last }, newest };
   }
 
-  /** How many spans arrived behind `after`, up to `until`, and how they are found; null where there are none. */
-  async #batchOf(after: number, until: number): Promise<{ readonly where: string; readonly spans: number } | null> {
-    const arrived = `arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)}`;
-    const [[spans, first, last] = [0, 0, 0]] = await numbers(
-      this.#options.engine,
-      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM throughline.spans WHERE ${arrived}`,
-    );
-    if (spans === 0 || spans === undefined) return null;
-    return { where: `${arrived} AND start_s >= toDateTime(${first}) AND start_s <= toDateTime(${last})`, spans };
+  /** Of an earlier process: until it is counted, questions look at it. */
+  async #noticeStored(): Promise<void> {
+    const { visibility } = this.#options;
+    const { countedUntil } = visibility;
+    const batch = await this.#batchOf(countedUntil, Number.MAX_SAFE_INTEGER);
+    if (batch === null) return;
+    this.#storedBefore = batch.newest;
+    const arrivals = { first: countedUntil + 1, last: batch.newest };
+    visibility.stored({ arrivals, seconds: batch.seconds, rows: batch.spans });
   }
 
   async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
     const names = columns.join(', ');
     await this.#options.engine.command(`INSERT INTO throughline.${table} (${names})
-SELECT ${names} FROM (\n${select(source, spans)}\n)`);
+SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`);
   }
 
-  /** Makes the hours anew that a batch touches which may have been added in part. */
-  async #rebuild(): Promise<void> {
+  /** Makes the hours anew in which these spans start: they may have been added in part, or not at all. */
+  async #rebuild({ first, last }: ArrivalRange): Promise<void> {
     const { engine, visibility, log } = this.#options;
-    const until = this.#pendingUntil;
-    const hours = await this.#hoursOf(visibility.countedUntil, until);
+    const until = Math.max(visibility.countedUntil, this.#pendingUntil);
+    const hours = await numbers(
+      engine,
+      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
+WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
+    );
     log.info(
       { hours: hours.length },
-      'an addition to the derived tables was interrupted; rebuilding the hours concerned',
+      'an addition to the derived tables was interrupted, or late; rebuilding the hours concerned',
     );
+    const all = hours.map(([hour]) => Number(hour));
     await visibility.count(until, async () => {
-      await rebuildRollups(engine, hours, until);
+      await rebuildRollups(engine, all, until, this.#limits.batchRowsMax);
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -283,7 +342,7 @@ SELECT ${names} FROM (\n${select(source, spans)}\n)`);
     const concerned = days === 'all' ? await findDays(engine) : days;
     log.info({ days: concerned }, 'rebuilding the derived tables of the days concerned');
     await visibility.count(until, async () => {
-      await rebuildDays(engine, concerned, until);
+      await rebuildDays(engine, concerned, until, this.#limits.batchRowsMax);
       await this.#note(until, 0);
       this.#pendingUntil = 0;
     });
@@ -295,25 +354,31 @@ SELECT ${names} FROM (\n${select(source, spans)}\n)`);
     return rows > 0;
   }
 
-  /** The hours in which spans start that arrived behind `after`, up to `until`. */
-  async #hoursOf(after: number, until: number): Promise<number[]> {
-    const found = await numbers(
-      this.#options.engine,
-      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
-WHERE arrival > ${sqlUInt64(after)} AND arrival <= ${sqlUInt64(until)} ORDER BY hour`,
-    );
-    return found.map(([hour = 0]) => hour);
-  }
-
   async #restore(): Promise<void> {
     const [[version, counted, pending] = [0, 0, 0]] = await numbers(
       this.#options.engine,
-      `SELECT max(version), argMax(counted_until, version), argMax(pending_until, version)
-FROM throughline.rollup_progress WHERE collector = ${sqlString(COLLECTOR)}`,
+      `SELECT max(version), argMaxIf(counted_until, version, collector = ${sqlString(COLLECTOR)}),
+  argMaxIf(pending_until, version, collector = ${sqlString(COLLECTOR)})
+FROM throughline.rollup_progress`,
     );
     this.#version = version ?? 0;
     this.#pendingUntil = pending ?? 0;
     this.#options.visibility.startAt(counted ?? 0);
+    const late = await numbers(
+      this.#options.engine,
+      `SELECT argMax(counted_until, version), argMax(pending_until, version) AS last
+FROM throughline.rollup_progress WHERE startsWith(collector, ${sqlString(LATE)}) GROUP BY collector HAVING last > 0`,
+    );
+    for (const [before = 0, last = 0] of late) this.#late.push({ first: before + 1, last });
+  }
+
+  /** `pendingUntil`: the last arrival, or 0 when it is counted. A row of its own for each segment. */
+  async #noteLate({ first, last }: ArrivalRange, pendingUntil: number): Promise<void> {
+    this.#version += 1;
+    const name = `${LATE}${first}-${last}`;
+    await this.#options.engine
+      .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
+SELECT ${sqlString(name)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(first - 1)}, ${sqlUInt64(pendingUntil)}`);
   }
 
   async #note(countedUntil: number, pendingUntil: number): Promise<void> {
@@ -322,4 +387,10 @@ FROM throughline.rollup_progress WHERE collector = ${sqlString(COLLECTOR)}`,
       .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
 SELECT ${sqlString(COLLECTOR)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(countedUntil)}, ${sqlUInt64(pendingUntil)}`);
   }
+}
+
+async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
+  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  return lines.filter((line) => line !== '').map((line) => (JSON.parse(line) as unknown[]).map(Number));
 }

@@ -18,7 +18,7 @@ export interface RollupJobLimits {
   readonly intervalMs: number;
   /** … or as soon as so many wait. */
   readonly rowsMax: number;
-  /** Of more that wait, so many are counted at once. */
+  /** One statement counts so many at most, unless one block alone has more: its memory and its time go by them. */
   readonly batchRowsMax: number;
   /** A failed attempt is repeated after this. */
   readonly retryMs: number;
@@ -27,6 +27,6 @@ export interface RollupJobLimits {
 export const ROLLUP_JOB_LIMITS: RollupJobLimits = {
   intervalMs: 5_000,
   rowsMax: 600_000,
-  batchRowsMax: 2_000_000,
+  batchRowsMax: 500_000,
   retryMs: 1_000,
 };

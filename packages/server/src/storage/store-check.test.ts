@@ -38,18 +38,27 @@ test('a noted id is read again, and a torn file is none', () => {
 
 test('spans that wait are not loaded into another embedded store; where none wait, it becomes the store', async () => {
   await using store = await startEngine();
+  const found = await ensureStoreId(store.engine);
   const noted = new NotedId(join(directory, 'store-id'));
   const before = noted.ensure();
   await expect(settleStore(store.engine, { noted, hasBacklog: true, log: silentLog })).rejects.toThrow(
-    `the embedded store has no store id, and this collector stores into ${before}; give --store the one that they belong into, or remove ${noted.path}`,
+    `the embedded store is the store ${found}, and this collector stores into ${before}; give --store the one that they belong into, or remove ${noted.path}`,
   );
-  expect(await findStoreId(store.engine)).toBe(null);
+  expect(noted.id).toBe(before);
   await settleStore(store.engine, { noted, hasBacklog: false, log: silentLog });
-  expect(noted.id).not.toBe(before);
-  expect(noted.id).toBe(await findStoreId(store.engine));
+  expect(noted.id).toBe(found);
   await settleStore(store.engine, { noted, hasBacklog: true, log: silentLog });
   // A directory of a version before has noted none.
   const unknown = new NotedId(join(directory, 'other'));
   await settleStore(store.engine, { noted: unknown, hasBacklog: true, log: silentLog });
-  expect(unknown.id).toBe(noted.id);
+  expect(unknown.id).toBe(found);
+});
+
+test('an embedded store without an id is given the noted one again: a power failure takes it', async () => {
+  await using store = await startEngine();
+  const noted = new NotedId(join(directory, 'store-id'));
+  const before = noted.ensure();
+  await settleStore(store.engine, { noted, hasBacklog: true, log: silentLog });
+  expect(noted.id).toBe(before);
+  expect(await findStoreId(store.engine)).toBe(before);
 });

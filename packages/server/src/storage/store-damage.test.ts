@@ -100,4 +100,24 @@ describe('StoreDamage', () => {
       );
     }
   }
+
+  it('finds damage that a merge has met, and no question', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'throughline-damage-'));
+    try {
+      cpSync(BASE, directory, { recursive: true, verbatimSymlinks: true });
+      HARMS['turned a byte of']?.(join(directory, part, 'data.bin'));
+      await using store = await startEngine({}, directory);
+      const repairedPath = join(directory, 'repaired');
+      const damage = new StoreDamage({ log: silentLog, registry: new Registry(), repairedPath });
+      // Nothing has read it so far.
+      await damage.look(store.engine);
+      expect(damage.lost).toEqual([]);
+      await expect(store.engine.command('OPTIMIZE TABLE throughline.spans FINAL')).rejects.toThrow('data.bin');
+      await damage.look(store.engine);
+      expect(damage.lost).toMatchObject([{ table: 'spans', day: '2026-11-18', rows: ROWS }]);
+      await store.engine.command('OPTIMIZE TABLE throughline.spans FINAL');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  }, 30_000);
 });

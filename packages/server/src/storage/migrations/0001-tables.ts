@@ -28,7 +28,7 @@ GROUP BY tenant, time, service_name, operation, kind, status, bucket`,
 /** Without what a server does not know: codecs, and skip indexes. */
 function reduced(text: string, { codecs, bloomFilters }: Capabilities): string {
   const withCodecs = codecs ? text : text.replaceAll(/ CODEC\((?:[^()]|\([^)]*\))*\)/g, '');
-  return bloomFilters ? withCodecs : withCodecs.replace(/(?:,\n  INDEX [^\n]*)+(?=\n\))/, '');
+  return bloomFilters ? withCodecs : withCodecs.replaceAll(/\n  INDEX .*/g, '').replace(/,\n\)/, '\n)');
 }
 
 function settingsOf(settings: Settings, { syncedInserts, partTuning }: Capabilities): string {

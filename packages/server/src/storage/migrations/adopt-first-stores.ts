@@ -1,6 +1,6 @@
+import { deleteRows } from '../delete-rows.ts';
 import { SPAN_COLUMNS } from '../schema.ts';
-import { rebuildRollups } from '../rebuild-rollups.ts';
-import { COLLECTOR } from '../rollup-job.ts';
+import { rebuildRollups } from '../rollup-rebuild.ts';
 import { sqlString } from '../sql.ts';
 import { rows, type MigratedEngine } from './migration.ts';
 
@@ -16,8 +16,8 @@ const OLD_TABLES = [
   'attribute_values',
   'counted_hours',
 ];
-/** What is moved arrived before everything that comes. */
-const ARRIVAL = 1;
+/** What is moved arrived before everything that comes, and before everything that a job has yet to count: the move counts it. */
+const ARRIVAL = 0;
 const HOUR = 3_600;
 
 /**
@@ -46,9 +46,6 @@ export async function moveFirstStores(engine: MigratedEngine): Promise<void> {
   const spans = (await rows(engine, columnsOf(OLD_SPANS))).map(([name]) => String(name));
   const counts = (await rows(engine, columnsOf(OLD_COUNTS))).map(([name]) => String(name));
   if (spans.length > 0) {
-    // The derived tables get what is moved from here, and not from the job.
-    await engine.command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
-SELECT ${sqlString(COLLECTOR)}, toUInt64(1), toUInt64(${ARRIVAL}), toUInt64(0)`);
     const columns = SPAN_COLUMNS.map(([name]) => name).filter((name) => spans.includes(name));
     await moveDays(engine, OLD_SPANS, 'spans', columns, 'start_s', `arrival, ${columns.join(', ')}`, `${ARRIVAL}, `);
   }
@@ -103,7 +100,7 @@ async function forget(engine: MigratedEngine, table: string, hours: readonly num
   const where = `${time} >= toDateTime(${Math.min(...hours)}) AND ${time} < toDateTime(${Math.max(...hours) + HOUR})`;
   const [[count] = []] = await rows(engine, `SELECT count() FROM throughline.${table} WHERE ${where}`);
   if (Number(count) === 0) return;
-  await engine.command(`ALTER TABLE throughline.${table} DELETE WHERE ${where} SETTINGS mutations_sync = 1`);
+  await deleteRows(engine, table, where);
 }
 
 function columnsOf(table: string): string {

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { capabilitiesOf } from '../capabilities.ts';
 import { EngineProcess } from '../engine-process.ts';
 import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
 import { checksumOf, migrate, MIGRATIONS } from './migrate.ts';
@@ -147,10 +148,20 @@ GROUP BY trace_state, sampling_th ORDER BY trace_state`),
     await engine.insertNativeFile('spans', path, 'left');
     // It arrives when it is stored: behind everything that is counted.
     expect(
-      await store.rows('SELECT count(), min(arrival) > 1700000000000000 FROM throughline.spans WHERE arrival > 1'),
+      await store.rows('SELECT count(), min(arrival) > 1700000000000000 FROM throughline.spans WHERE arrival > 0'),
     ).toEqual([[100, 1]]);
     await countStored(engine);
     expect(await store.rows(counts)).toMatchObject([[SPANS + 100, expect.any(Number) as number]]);
+  });
+
+  it('is counted once, also when the next spans are counted', async () => {
+    const { engine } = store;
+    await firstLanding(engine);
+    await migrate(engine);
+    await engine.command(`INSERT INTO throughline.spans (trace_id, span_id, parent_span_id, start_s, start_ns)
+SELECT unhex(repeat('07', 16)), unhex(repeat('07', 8)), unhex(repeat('00', 8)), toDateTime(1795000000), 1795000000000000000`);
+    await countStored(engine);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[SPANS + 1]]);
   });
 
   it('comes out the same wherever it was interrupted', async () => {
@@ -200,6 +211,14 @@ describe('migrate', () => {
     await migrate(store.engine);
     const recorded = await store.rows('SELECT number, checksum FROM throughline.schema_migrations ORDER BY number');
     expect(recorded).toEqual(MIGRATIONS.map((migration, index) => [index + 1, checksumOf(migration)]));
+  });
+
+  it('makes tables without indexes where a server knows none', () => {
+    for (const version of ['18.16.1', '19.4.1']) {
+      for (const statement of MIGRATIONS.flatMap((migration) => migration.statements(capabilitiesOf(version)))) {
+        expect(statement).not.toMatch(/\n +INDEX|,\n\)/);
+      }
+    }
   });
 
   it('makes the tables that stand in the snapshot of the schema', async () => {

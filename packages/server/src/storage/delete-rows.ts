@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { EngineError, type Engine } from './engine.ts';
+import { sqlString } from './sql.ts';
+
+/** ClickHouse's own for a statement that it cannot read: old servers take no settings here. */
+const SYNTAX_ERROR = 62;
+const POLL_MS = 50;
+const TIMEOUT_MS = 120_000;
+
+/** Resolves when the rows are gone. Rejects with `EngineError`. */
+export async function deleteRows(
+  engine: Pick<Engine, 'query' | 'command'>,
+  table: string,
+  condition: string,
+): Promise<void> {
+  const sql = `ALTER TABLE throughline.${table} DELETE WHERE ${condition}`;
+  try {
+    await engine.command(`${sql} SETTINGS mutations_sync = 1`);
+  } catch (error) {
+    if (!(error instanceof EngineError) || error.clickhouseCode !== SYNTAX_ERROR) throw error;
+    await engine.command(sql);
+    await mutated(engine, table);
+  }
+}
+
+/** Old servers delete in the background. */
+async function mutated(engine: Pick<Engine, 'query'>, table: string): Promise<void> {
+  const sql = `SELECT count() FROM system.mutations
+WHERE database = 'throughline' AND table = ${sqlString(table)} AND is_done = 0`;
+  for (let waitedMs = 0; waitedMs < TIMEOUT_MS; waitedMs += POLL_MS) {
+    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 10_000 });
+    if (Number((JSON.parse(new TextDecoder().decode(bytes)) as unknown[])[0]) === 0) return;
+    await delay(POLL_MS);
+  }
+  throw new EngineError('timeout', `rows of ${table} were not deleted within ${TIMEOUT_MS} ms`);
+}

@@ -1,0 +1,154 @@
+import { link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { rows, type MigratedEngine } from './migrations/migration.ts';
+import { findShortParts } from './part-check.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
+
+/** Filled and looked at in private, before its part goes into `spans`. */
+const REPAIR_TABLE = 'throughline.spans_repair';
+
+/** What a part can do without: the engine makes its list of checksums anew when it attaches one without. */
+const LEFT_OUT = /^(?:skp_idx_.*|checksums\.txt)$/;
+
+interface BrokenPart {
+  /** In `detached/`. */
+  readonly name: string;
+  readonly path: string;
+  /** As it was called in use. */
+  readonly partName: string;
+  readonly partition: string;
+}
+
+/**
+ * Repairs parts of `spans` that the engine has set aside at its start, where nothing but files of their skip indexes is bad. A copy
+ * without these is attached to a table of its own, read from end to end, given new indexes, and moved to `spans`. Only then does the part
+ * leave `detached/`. An interrupted repair begins again at the next start, and stores nothing twice.
+ *
+ * For one life of the collector: a part that cannot be repaired is tried once. Nothing else may insert meanwhile.
+ */
+export class IndexRepair {
+  readonly #log: Logger;
+  readonly #tried = new Set<string>();
+
+  constructor(log: Logger) {
+    this.#log = log;
+  }
+
+  /** Never rejects: what is not repaired stays where it is, and the log says why. */
+  async repair(engine: MigratedEngine): Promise<void> {
+    try {
+      for (const part of await findBroken(engine)) {
+        if (this.#tried.has(part.name)) continue;
+        this.#tried.add(part.name);
+        await this.#repairPart(engine, part);
+      }
+    } catch (error) {
+      this.#log.error({ err: error }, 'looking for parts with damaged indexes failed; the next start looks again');
+    }
+  }
+
+  async #repairPart(engine: MigratedEngine, part: BrokenPart): Promise<void> {
+    const told = { table: 'spans', part: part.name };
+    try {
+      const { spans, added } = await restore(engine, part);
+      await rm(part.path, { recursive: true });
+      this.#log.warn(
+        { ...told, spans, added },
+        'index files of a part were damaged; the part was read from end to end, is in use again, and has new indexes',
+      );
+    } catch (error) {
+      this.#log.error(
+        { ...told, err: error },
+        'a part that the engine has set aside could not be repaired; it stays in detached/',
+      );
+    } finally {
+      await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`).catch(() => {});
+    }
+  }
+}
+
+async function findBroken(engine: MigratedEngine): Promise<BrokenPart[]> {
+  const found = await rows(
+    engine,
+    `SELECT name, path FROM system.detached_parts WHERE database = 'throughline' AND table = 'spans' ORDER BY name`,
+  );
+  return found.flatMap(([name, path]) => {
+    const [, partName, partition] =
+      /^broken-on-start_((\d{8})_\d+_\d+_\d+(?:_\d+)?)(?:_try\d+)?$/.exec(String(name)) ?? [];
+    if (partName === undefined || partition === undefined) return [];
+    return [{ name: String(name), path: String(path), partName, partition }];
+  });
+}
+
+/** Answers how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
+async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ spans: number; added: number }> {
+  const columns = await rows(
+    engine,
+    `SELECT name, default_kind FROM system.columns WHERE database = 'throughline' AND table = 'spans' AND default_kind != 'ALIAS'`,
+  );
+  const stored = columns.map(([name]) => sqlIdentifier(String(name)));
+  const given = columns.filter(([, kind]) => kind !== 'MATERIALIZED').map(([name]) => sqlIdentifier(String(name)));
+
+  await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`);
+  await engine.command(`CREATE TABLE ${REPAIR_TABLE} AS throughline.spans`);
+  const [[[directory] = []] = []] = (await rows(
+    engine,
+    `SELECT data_paths FROM system.tables WHERE database = 'throughline' AND name = 'spans_repair'`,
+  )) as string[][][];
+  if (directory === undefined) throw new Error('the table for the repair has no directory');
+  await linkFiles(part.path, join(directory, 'detached', part.partName));
+  await engine.command(`ALTER TABLE ${REPAIR_TABLE} ATTACH PART ${sqlString(part.partName)}`);
+
+  const expected = Number(await readFile(join(part.path, 'count.txt'), 'utf8'));
+  const [[spans] = []] = await rows(
+    engine,
+    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))) FROM ${REPAIR_TABLE}`,
+  );
+  if (Number(spans) !== expected) throw new Error(`${String(spans)} of its ${expected} spans can be read`);
+  await makeIndexes(engine);
+
+  // Each span keeps the time when it came: what was inserted again after the part was set aside has the same.
+  const inStore = `throughline.spans WHERE arrival IN (SELECT arrival FROM ${REPAIR_TABLE})`;
+  const [[shared] = []] = await rows(engine, `SELECT count() FROM ${inStore}`);
+  if (Number(shared) === 0) {
+    await engine.command(
+      `ALTER TABLE ${REPAIR_TABLE} MOVE PARTITION ID ${sqlString(part.partition)} TO TABLE throughline.spans`,
+    );
+    return { spans: expected, added: expected };
+  }
+  const identity = `(trace_id, span_id, cityHash64(${given.join(', ')}))`;
+  const missing = `${REPAIR_TABLE} WHERE ${identity} NOT IN (SELECT ${identity} FROM ${inStore})`;
+  const [[added] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
+  if (Number(added) > 0) {
+    const names = given.join(', ');
+    await engine.command(
+      `INSERT INTO throughline.spans (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
+    );
+    const [[left] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
+    if (Number(left) > 0) throw new Error(`${String(left)} of its spans are missing after they were inserted`);
+  }
+  return { spans: expected, added: Number(added) };
+}
+
+async function linkFiles(from: string, to: string): Promise<void> {
+  await mkdir(to);
+  for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (LEFT_OUT.test(entry.name)) continue;
+    if (entry.isDirectory()) throw new Error(`it has a directory, ${entry.name}`);
+    await link(join(from, entry.name), join(to, entry.name));
+  }
+}
+
+/** A part without them would be searched from end to end until a merge takes it, and a large one is never merged again. */
+async function makeIndexes(engine: MigratedEngine): Promise<void> {
+  const indexes = await rows(
+    engine,
+    `SELECT name FROM system.data_skipping_indices WHERE database = 'throughline' AND table = 'spans_repair'`,
+  );
+  const actions = indexes.map(([name]) => `MATERIALIZE INDEX ${sqlIdentifier(String(name))}`);
+  await engine.command(`ALTER TABLE ${REPAIR_TABLE} ${actions.join(', ')} SETTINGS mutations_sync = 1`);
+  const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
+  const [short] = await findShortParts(select, 'spans_repair');
+  if (short !== undefined) throw new Error(`${short.missingBytes} bytes of its new indexes could not be written`);
+}

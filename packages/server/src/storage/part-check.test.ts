@@ -1,0 +1,60 @@
+import { readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { PartCheck } from './part-check.ts';
+import { startEngine, type StartedEngine } from './testing/start-engine.ts';
+
+describe.each([
+  ['compact', 300],
+  ['wide', 100_000],
+])('of a %s part', (form, spans) => {
+  test('every index file is missed that is shorter than it was written, and nothing else is', async () => {
+    await using store = await startEngine();
+    await store.engine.command('SYSTEM STOP MERGES throughline.spans');
+    const earlier = await insert(store, spans, 'earlier');
+    const check = new PartCheck((sql) => store.rows(sql));
+    await check.start();
+    const part = await insert(store, spans, 'later');
+    expect(readdirSync(part).includes('data.bin')).toBe(form === 'compact');
+    expect(await new PartCheck((sql) => store.rows(sql)).findShort()).toEqual([]);
+    const files = readdirSync(part).filter((name) => name.startsWith('skp_idx_'));
+    expect(files).toHaveLength(8);
+    for (const file of files.toReversed()) {
+      const path = join(part, file);
+      const { size } = statSync(path);
+      truncateSync(path, size - 1);
+      expect(await check.findShort()).toEqual([{ name: part.split('/').at(-1), missingBytes: 1 }]);
+      // Its sizes are what is looked at.
+      truncateSync(path, size);
+    }
+    // No longer in a segment, so that nobody could insert it again.
+    truncateSync(join(earlier, files[0] ?? ''), 0);
+    expect(await check.findShort()).toEqual([]);
+    // Once is enough.
+    truncateSync(join(part, files[0] ?? ''), 0);
+    expect(await check.findShort()).toEqual([]);
+  });
+});
+
+test('a part whose files are gone, as behind a merge, is none that is short', async () => {
+  await using store = await startEngine();
+  const check = new PartCheck((sql) => store.rows(sql));
+  await check.start();
+  const part = await insert(store, 300, 'gone');
+  rmSync(part, { recursive: true });
+  expect(await check.findShort()).toEqual([]);
+});
+
+/** Where the part is. */
+async function insert(store: StartedEngine, spans: number, token: string): Promise<string> {
+  const path = join(store.directory, `${token}.native`);
+  const rows = `SELECT reinterpretAsFixedString(number + 1) AS span_id, toFixedString(toString(number), 16) AS trace_id,
+  toDateTime(1795000000) AS start_s, ['key'] AS attrs_k, [repeat(toString(sipHash64(number)), 20)] AS attrs_v, [1] AS attrs_t
+FROM numbers(${spans})`;
+  writeFileSync(path, await store.engine.query(rows, { format: 'Native', timeoutMs: 30_000 }));
+  await store.engine.insertNativeFile('spans', path, token);
+  const [[part] = []] = await store.rows(
+    "SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active ORDER BY min_block_number DESC LIMIT 1",
+  );
+  return String(part).replace(/\/$/, '');
+}
