@@ -19,8 +19,9 @@ const packages: Record<string, readonly string[]> = {
  */
 const rooms: Record<string, readonly string[]> = {
   // Of `ingest` what it says of a spool's files, for whoever looks after them.
-  cli: ['server.ts', 'config', 'ingest', 'version.ts', 'closest.ts', 'without-passwords.ts'],
+  cli: ['server.ts', 'config', 'ingest', 'maintenance', 'version.ts', 'closest.ts', 'without-passwords.ts'],
   'server.ts': [
+    'maintenance',
     'receivers',
     'api',
     'ingest',
@@ -35,6 +36,8 @@ const rooms: Record<string, readonly string[]> = {
     'system.ts',
     'version.ts',
   ],
+  // Works on all of a data directory: check, snapshot, backup.
+  maintenance: ['config', 'ingest', 'storage', 'durable-file.ts', 'version.ts'],
   'readiness.ts': ['api', 'ingest', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   'system.ts': ['api', 'ingest', 'query', 'storage'],

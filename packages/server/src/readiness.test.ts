@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { readiness, type Findings } from './readiness.ts';
+import type { LostPart } from './storage/lost-parts.ts';
 
 const WORKING = { backlogSegments: 0, backlogBytes: 0, backlogAgeMs: 0, blockedBy: null, rejectedSegments: [] };
 
@@ -107,4 +108,31 @@ test('exact counts that cannot be noted, or stored, are a warning', () => {
     { code: 'segments_set_aside', message: expect.stringContaining('counts/spool/rejected: s1') as string },
     { code: 'counts_blocked', message: 'exact counts are not noted, and come later: the disk is full' },
   ]);
+});
+
+function part(table: string, day: string | null, rows: number | null): LostPart {
+  return { table, name: '20261123_1_1_0', day, rows, bytes: 100, reason: '' };
+}
+
+test('damaged parts are told by table and day, the spans first, as long as they are kept', () => {
+  const lost = [
+    part('trace_times', '2026-11-23', 7),
+    part('spans', '2026-11-23', 40),
+    part('spans', '2026-11-23', 2),
+    part('spans', '2026-11-24', null),
+    part('rollup_progress', null, 1),
+  ];
+  expect(readiness({ ...GOOD, damage: { lost, unreadable: 'part all_1_1_0 …' } })).toEqual({
+    problems: [],
+    warnings: [
+      {
+        code: 'store_parts_lost',
+        message:
+          '5 damaged parts of the store are kept in detached/ and not read: spans of 2026-11-23 (42 rows, 200 bytes), ' +
+          'spans of 2026-11-24 (an unknown number of rows, 100 bytes), trace_times of 2026-11-23 (7 rows, 100 bytes), ' +
+          'rollup_progress (1 rows, 100 bytes)',
+      },
+      { code: 'store_damaged', message: 'part all_1_1_0 …' },
+    ],
+  });
 });

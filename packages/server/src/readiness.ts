@@ -2,6 +2,7 @@ import type { Readiness, ReadinessFinding } from './api/health-routes.ts';
 import type { LoaderFailure, LoaderStatus } from './ingest/loader.ts';
 import type { SpoolStatus } from './ingest/spool.ts';
 import type { EngineState } from './storage/engine.ts';
+import type { LostPart } from './storage/lost-parts.ts';
 import { withoutPasswords } from './without-passwords.ts';
 
 /** What acknowledged spans may wait to be stored before a person should know. */
@@ -20,6 +21,8 @@ export interface Findings {
   readonly lostLease: string | null;
   readonly heldDays: string | null;
   readonly clockDoubt: string | null;
+  /** Parts of the store that are damaged and read by nobody, and why one is still in use; of the embedded store alone. */
+  readonly damage?: { readonly lost: readonly LostPart[]; readonly unreadable: string | null };
   readonly isStopping: boolean;
   readonly isWithoutGrpc: boolean;
 }
@@ -29,8 +32,8 @@ const SEGMENTS_NAMED = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
 export function readiness(findings: Findings): Readiness {
-  const { engine, spool, loader, counts, countsLoader, lostLease, heldDays, clockDoubt, isStopping, isWithoutGrpc } =
-    findings;
+  const { engine, spool, loader, counts, countsLoader, lostLease, heldDays, clockDoubt } = findings;
+  const { damage, isStopping, isWithoutGrpc } = findings;
   const problems: ReadinessFinding[] = [];
   if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
@@ -63,6 +66,8 @@ export function readiness(findings: Findings): Readiness {
   }
   if (heldDays !== null) warnings.push({ code: 'days_held', message: heldDays });
   if (clockDoubt !== null) warnings.push({ code: 'clock_doubtful', message: clockDoubt });
+  warnings.push(...damaged(damage?.lost ?? []));
+  if (typeof damage?.unreadable === 'string') warnings.push({ code: 'store_damaged', message: damage.unreadable });
   if (isWithoutGrpc) {
     const message = 'spans are not taken over OTLP/gRPC: another program has its port';
     warnings.push({ code: 'otlp_grpc_off', message });
@@ -92,6 +97,31 @@ function countsFail(loader: LoaderStatus | null): ReadinessFinding[] {
   const failure = loader?.failure ?? loader?.passedBecause ?? null;
   if (failure === null) return [];
   return [{ code: 'counts_failing', message: `exact counts wait in their spool: ${inWords(failure)}` }];
+}
+
+/** One finding for all that is lost, the spans first. */
+function damaged(lost: readonly LostPart[]): ReadinessFinding[] {
+  if (lost.length === 0) return [];
+  const ofTables = new Map<string, { rows: number; bytes: number; isUnknown: boolean }>();
+  for (const { table, day, rows, bytes } of lost) {
+    const key = day === null ? table : `${table} of ${day}`;
+    const sum = ofTables.get(key) ?? { rows: 0, bytes: 0, isUnknown: false };
+    ofTables.set(key, {
+      rows: sum.rows + (rows ?? 0),
+      bytes: sum.bytes + bytes,
+      isUnknown: sum.isUnknown || rows === null,
+    });
+  }
+  const told = [...ofTables]
+    .toSorted(([a], [b]) => Number(b.startsWith('spans ')) - Number(a.startsWith('spans ')))
+    .map(([of, { rows, bytes, isUnknown }]) => {
+      const count = isUnknown ? (rows === 0 ? 'an unknown number of rows' : `${rows} rows and more`) : `${rows} rows`;
+      return `${of} (${count}, ${bytes} bytes)`;
+    });
+  const more = told.length - SEGMENTS_NAMED;
+  const named = told.slice(0, SEGMENTS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named}`;
+  return [{ code: 'store_parts_lost', message }];
 }
 
 function setAside(segments: readonly string[], directory: string): ReadinessFinding[] {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
+import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';
 import { samplingRoute, samplingSettingsRoutes } from './api/sampling-route.ts';
@@ -25,6 +26,9 @@ import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+import { BeforeMigration } from './maintenance/before-migration.ts';
+import { InsertGate } from './maintenance/insert-gate.ts';
+import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
 import { readiness } from './readiness.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { Decompressor } from './receivers/decompressor.ts';
@@ -34,6 +38,7 @@ import { OtlpHttpReceiver } from './receivers/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
 import { countsMessage } from './sampling/counts-message.ts';
 import { Sampling } from './sampling/sampling.ts';
+import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster.ts';
 import { openDataDirectory } from './storage/data-directory.ts';
 import { EmbeddedEngine } from './storage/embedded.ts';
@@ -43,6 +48,7 @@ import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
+import { StoreDamage } from './storage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
@@ -82,6 +88,8 @@ const STOP_ORDER = [
   'spool',
   'fresh',
   'loader',
+  'damage',
+  'maintenance',
   'rollups',
   'retention',
   'api',
@@ -206,6 +214,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
     registerLease(registry, lease);
     stops.lease = () => lease.release().finally(() => leasing.abort());
+    const beforeMigration = new BeforeMigration(dataDirectory.path, log);
+    const damage = new StoreDamage({
+      log,
+      registry,
+      limits: limits.damage,
+      repairedPath: join(dataDirectory.path, 'repaired-parts'),
+    });
     const engine =
       urls === 'embedded'
         ? new EmbeddedEngine({
@@ -213,6 +228,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             log,
             registry,
             limits: limits.engine,
+            aroundDamage: (opened) => damage.forWork(opened),
+            beforeMigration: (opened) => beforeMigration.keep(opened),
             onProcess: (pid) => {
               dataDirectory.noteEngine(pid);
               fresh?.reset();
@@ -227,9 +244,14 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             lease: storeLease,
             check: new StoreCheck(storeCheck),
           });
-    const writable = loadsUnderLease(engine, lease);
+    const isOwnStore = urls === 'embedded';
+    const gate = new InsertGate();
+    const writable = gate.around(loadsUnderLease(isOwnStore ? damage.forWork(engine) : engine, lease));
     let loader: Loader | null = null;
-    const query = { engine, limits: limits.query, visibility };
+    let isOpen = false;
+    let job: RollupJob | null = null;
+    const asked = answersWhenOpen(isOwnStore ? damage.forQuestions(engine) : engine, () => isOpen);
+    const query = { engine: asked, limits: limits.query, visibility };
     const retention = new Retention({
       engine: writable,
       log,
@@ -244,7 +266,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     const collectorReadiness = (): Readiness =>
       readiness({
-        engine: engine.state,
+        engine: isOpen || engine.state.kind !== 'ready' ? engine.state : { kind: 'starting' },
         spool: spool.status,
         loader: loader?.status ?? null,
         counts: counts.status,
@@ -252,6 +274,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         lostLease: lease.lostBecause,
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
+        damage,
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
@@ -268,6 +291,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       storeFacts: (signal) => findStoreFacts({ ...query, signal }).catch(() => null),
     });
     stops.system = () => Promise.resolve(system.close());
+    const maintenance = new MaintenanceOfRunning({
+      engine: isOwnStore ? engine : null,
+      dataDirectory: dataDirectory.path,
+      gate,
+      rollups: () => (isOpen ? job : null),
+    });
+    stops.maintenance = () => maintenance.stop();
     const routes = [
       ...apiRoutes({
         query,
@@ -280,6 +310,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       samplingRoute(sampling.told, Date.now),
       ...samplingSettingsRoutes(sampling.told, limits.sampling.settingsBytesMax),
       systemRoute((signal) => system.answer(signal)),
+      ...maintenanceRoutes(maintenance),
       ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
@@ -303,7 +334,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const open = async (): Promise<void> => {
       await engine.start();
       if (closing !== null) return;
-      if (config.store === 'embedded') await settleStore(engine, storeCheck);
+      const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
+      if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
       const rollups = new RollupJob({
         engine: writable,
         visibility,
@@ -313,7 +345,13 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
         lastArrival: () => arrivals.last,
       });
-      await rollups.start();
+      await rollups.start(damagedDays);
+      job = rollups;
+      if (isOwnStore) {
+        damage.noteRebuilt();
+        damage.start(engine, (days) => rollups.rebuildDays(days));
+        stops.damage = () => Promise.resolve(damage.stop());
+      }
       stops.rollups = () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS);
       if (engine.fresh !== null) {
         fresh = new FreshSpans({
@@ -343,6 +381,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         },
         onRejected: (segment) => fresh?.stored(segment),
       });
+      isOpen = true;
+      await beforeMigration.opened();
       loader = started;
       started.start();
       counts.start(writable);

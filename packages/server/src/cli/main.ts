@@ -14,6 +14,18 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     summary: 'List, retry or export segments that the store has not taken',
     run: async (args) => (await import('./spool.ts')).runSpool(args),
   },
+  check: {
+    summary: 'Verify the store by its checksums',
+    run: async (args) => (await import('./check.ts')).runCheck(args),
+  },
+  backup: {
+    summary: 'Copy everything that was acknowledged, while the collector runs or not',
+    run: async (args) => (await import('./backup.ts')).runBackup(args),
+  },
+  restore: {
+    summary: 'Make a data directory out of a backup',
+    run: async (args) => (await import('./restore.ts')).runRestore(args),
+  },
   demo: {
     summary: 'See a slow request across four real services',
     run: async (args) => (await import('./demo.ts')).runDemo(args),
@@ -21,7 +33,7 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
 };
 
 function help(): string {
-  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(8)}${summary}`);
+  const commands = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(9)}${summary}`);
   return `Throughline ${VERSION}: distributed tracing that tells the story
 
 Usage: throughline <command> [flags]

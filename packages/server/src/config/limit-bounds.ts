@@ -202,6 +202,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     restartDelayMsMax: [1, HOUR, '… up to this', 'throughline_engine_restarts_total'],
     closeTimeoutMs: [0, HOUR, "For a running insert and the engine's end when the collector stops", null],
   },
+  damage: {
+    partsSetAsideMax: [0, 10_000, 'Damaged parts of the embedded store that are set aside without being asked'],
+    lookIntervalMs: [10, 24 * HOUR, 'How often the engine is asked for damage that no question has met', null],
+    verifyTimeoutMs: [100, HOUR, 'For the engine to verify a part that a statement failed on', null],
+  },
   cluster: {
     queryMemoryBytesMax: [
       16 * MIB,

@@ -20,6 +20,7 @@ import {
   type ReceiverLimits,
 } from '../receivers/limits.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from '../sampling/limits.ts';
+import { DAMAGE_LIMITS, type DamageLimits } from '../storage/damage-limits.ts';
 import { ENGINE_LIMITS, type EngineLimits } from '../storage/engine-limits.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts';
 import { ROLLUP_JOB_LIMITS, ROLLUP_LIMITS, type RollupJobLimits, type RollupLimits } from '../storage/rollup-limits.ts';
@@ -37,6 +38,7 @@ export interface Limits {
   readonly fresh: FreshLimits;
   readonly loader: LoaderLimits;
   readonly engine: EngineLimits;
+  readonly damage: DamageLimits;
   readonly cluster: ClusterLimits;
   readonly retention: RetentionLimits;
   readonly rollups: RollupLimits & RollupJobLimits;
@@ -56,6 +58,7 @@ const DEFAULTS: Limits = {
   fresh: FRESH_LIMITS,
   loader: LOADER_LIMITS,
   engine: ENGINE_LIMITS,
+  damage: DAMAGE_LIMITS,
   cluster: CLUSTER_LIMITS,
   retention: RETENTION_LIMITS,
   rollups: { ...ROLLUP_LIMITS, ...ROLLUP_JOB_LIMITS },

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Chdb from 'chdb';
 import type { Session } from 'chdb';
+import { explainUnopened } from './unreadable-metadata.ts';
 import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
 // The channel closes when the collector is gone, however it went. SIGKILL, because an ordinary exit waits for running
@@ -45,7 +46,7 @@ async function open(): Promise<void> {
     controlSession = openSession();
     for (let index = 0; index < querySessions; index++) idleSessions.query.push(openSession());
   } catch (error) {
-    const message = `the store ${directory} cannot be opened: ${firstLine(error)}`;
+    const message = `the store ${directory} cannot be opened: ${firstLine(error)}; ${explainUnopened(directory)}`;
     reply({ kind: 'failed', code: 'unavailable', message });
     return;
   }

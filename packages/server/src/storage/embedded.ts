@@ -35,6 +35,10 @@ export interface EmbeddedEngineOptions {
   readonly processPath?: URL;
   /** Told the process id of every engine process that is started. */
   readonly onProcess?: (pid: number) => void;
+  /** Runs before the schema of a store that holds spans is changed. */
+  readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
+  /** What the statements that open the store run through, where parts of it may be damaged. */
+  readonly aroundDamage?: (engine: MigratedEngine) => MigratedEngine;
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
@@ -226,12 +230,13 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
       await engine.open();
-      const opened: MigratedEngine = {
+      const direct: MigratedEngine = {
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
       };
-      await migrate(opened);
-      await this.#repair.repair(opened);
+      const opened = this.#options.aroundDamage?.(direct) ?? direct;
+      await migrate(opened, undefined, this.#options.beforeMigration);
+      await this.#repair.repair(direct);
       this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
       await this.#check.start();
       await createFreshTables(opened);

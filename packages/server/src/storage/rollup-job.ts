@@ -2,7 +2,9 @@ import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
+import { signOfDamage } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
+import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import { BATCH_SETTINGS, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
@@ -38,6 +40,8 @@ const LATE = 'late ';
 const HOUR = 3_600;
 /** ClickHouse refuses an insert of more than 100 partitions, which are days. */
 const STATEMENT_SECONDS = 64 * 86_400;
+/** A start goes on after so many damaged parts that were set aside while it counted. */
+const DAMAGED_AT_START_MAX = 20;
 
 /**
  * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival: each span once. What
@@ -59,6 +63,9 @@ export class RollupJob {
   #storedBefore = 0;
   readonly #late: ArrivalRange[] = [];
   #told = '';
+  /** One batch, one rebuild or one reader that needs the tables as they are. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #lostDays: { readonly days: readonly string[] | 'all'; readonly done: () => void }[] = [];
 
   constructor(options: RollupJobOptions) {
     this.#options = options;
@@ -87,13 +94,59 @@ export class RollupJob {
     options.registry.registerMetric(waiting);
   }
 
-  /** Counts what an earlier process stored and did not count. Call it before questions are answered. */
-  async start(): Promise<void> {
+  /**
+   * Counts what an earlier process stored and did not count. Call it before questions are answered.
+   * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or `all` where it is not
+   * known what has been counted. Days that have counted another number of spans than are stored are then found as well.
+   */
+  async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
     await this.#restore();
     await this.#noticeStored();
     // Questions add what is not counted: what fails here is no reason not to answer them.
-    const isDone = await this.#attempt(true);
+    const isDone = (damaged === null || (await this.#mend(damaged))) && (await this.#attempt(true));
     this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
+  }
+
+  /** Makes anew what was damaged while nothing ran. False where it failed; it is then done again. */
+  async #mend(damaged: readonly string[] | 'all'): Promise<boolean> {
+    const isUnknown = damaged === 'all' || (this.#version === 0 && (await this.#holdsAnything()));
+    if (isUnknown) this.#pendingUntil = 0;
+    for (let parts = 0; ; parts++) {
+      try {
+        if (isUnknown) await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
+        else await this.run(true);
+        const until = this.#options.visibility.countedUntil;
+        const days = new Set(isUnknown ? [] : damaged);
+        for (const day of await findDaysThatDisagree(this.#options.engine, until)) days.add(day);
+        if (days.size > 0) await this.#inTurn(() => this.#rebuildDays([...days], until));
+        return true;
+      } catch (error) {
+        // The part has been set aside, if it could be.
+        if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
+        this.#options.log.warn({ err: error }, 'rebuilding derived tables failed; will retry');
+        this.#lostDays.push({ days: damaged, done: () => {} });
+        return false;
+      }
+    }
+  }
+
+  /** Resolves when the derived tables of these days have been made anew; goes on after failures until it is stopped. */
+  async rebuildDays(days: readonly string[] | 'all'): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#lostDays.push({ days, done: resolve });
+      this.#wake?.();
+    });
+  }
+
+  /** Runs what needs the derived tables to stay as they are: nothing is counted meanwhile. */
+  whileStill<T>(work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(work);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
   }
 
   /**
@@ -121,10 +174,26 @@ export class RollupJob {
   }
 
   /** Counts everything that is stored, up to the oldest span that is not, in batches. Rejects with `EngineError`. */
-  async run(isEverything = false): Promise<void> {
+  run(isEverything = false): Promise<void> {
+    return this.#inTurn(() => this.#run(isEverything));
+  }
+
+  #countableUntil(): number {
     const { visibility, firstUnstored, lastArrival } = this.#options;
     const first = firstUnstored();
-    const until = first === null ? Math.max(lastArrival(), visibility.countedUntil, this.#storedBefore) : first - 1;
+    return first === null ? Math.max(lastArrival(), visibility.countedUntil, this.#storedBefore) : first - 1;
+  }
+
+  async #run(isEverything: boolean): Promise<void> {
+    const { visibility, firstUnstored } = this.#options;
+    const first = firstUnstored();
+    const until = this.#countableUntil();
+    for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
+      if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
+      await this.#rebuildDays(lost.days, visibility.countedUntil);
+      this.#lostDays.shift();
+      lost.done();
+    }
     if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
     for (const late of this.#late.filter(({ last }) => last <= until || first === null)) {
       await this.#rebuild(late);
@@ -181,7 +250,8 @@ export class RollupJob {
         clearTimeout(timer);
         resolve();
       };
-      if (this.#stopping.signal.aborted) this.#wake();
+      const isWanted = this.#lostDays.length > 0 && this.#told === '';
+      if (this.#stopping.signal.aborted || isWanted) this.#wake();
     });
     this.#wake = null;
   }
@@ -264,6 +334,24 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
       this.#pendingUntil = 0;
     });
     this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  /** Makes whole days anew out of the spans that arrived up to `until`. */
+  async #rebuildDays(days: readonly string[] | 'all', until: number): Promise<void> {
+    const { engine, visibility, log } = this.#options;
+    const concerned = days === 'all' ? await findDays(engine) : days;
+    log.info({ days: concerned }, 'rebuilding the derived tables of the days concerned');
+    await visibility.count(until, async () => {
+      await rebuildDays(engine, concerned, until, this.#limits.batchRowsMax);
+      await this.#note(until, 0);
+      this.#pendingUntil = 0;
+    });
+    this.#batches.inc({ outcome: 'rebuilt' });
+  }
+
+  async #holdsAnything(): Promise<boolean> {
+    const [[rows = 0] = []] = await numbers(this.#options.engine, 'SELECT count() FROM throughline.operation_15m');
+    return rows > 0;
   }
 
   async #restore(): Promise<void> {

@@ -57,11 +57,11 @@ export async function rebuildRollups(
 
 const REBUILD_SETTINGS = `max_threads = 1, ${BATCH_SETTINGS}`;
 
-function startsIn(hour: number): string {
+export function startsIn(hour: number): string {
   return `start_s >= toDateTime(${hour}) AND start_s < toDateTime(${hour + HOUR})`;
 }
 
-function fillSql({ table, columns, select }: Rollup, hour: number, slice: ArrivalSlice): string {
+export function fillSql({ table, columns, select }: Rollup, hour: number, slice: ArrivalSlice): string {
   const names = columns.join(', ');
   const source = `(SELECT * FROM throughline.spans WHERE ${startsIn(hour)} AND ${arrivedWithin(slice)})`;
   return `INSERT INTO throughline.${table} (${names})

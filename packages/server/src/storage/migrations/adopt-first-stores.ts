@@ -5,7 +5,7 @@ import { sqlString } from '../sql.ts';
 import { rows, type MigratedEngine } from './migration.ts';
 
 /** Where the spans of a store are that was made before there was a first release, until they have been moved. */
-const OLD_SPANS = 'spans_before_tenants';
+export const OLD_SPANS = 'spans_before_tenants';
 const OLD_COUNTS = 'counted_before_tenants';
 const OLD_TABLES = [
   'operation_quarters',
@@ -25,9 +25,7 @@ const HOUR = 3_600;
  * goes on from there.
  */
 export async function setFirstStoresAside(engine: MigratedEngine): Promise<void> {
-  const columns = await rows(engine, columnsOf('spans'));
-  const isOld = columns.length > 0 && !columns.some(([name]) => name === 'arrival');
-  if (!isOld) return;
+  if (!(await isFirstStore(engine))) return;
   for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS throughline.${table}_view`);
   for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS throughline.${table}`);
   await engine.command('DROP TABLE IF EXISTS throughline.schema_migrations');
@@ -35,6 +33,12 @@ export async function setFirstStoresAside(engine: MigratedEngine): Promise<void>
   if (counts.length > 0) await engine.command(`RENAME TABLE throughline.counted_minutes TO throughline.${OLD_COUNTS}`);
   // Last: as long as it has its old name, all of this is done again.
   await engine.command(`RENAME TABLE throughline.spans TO throughline.${OLD_SPANS}`);
+}
+
+/** Whether its spans are in a table of before the first release. */
+export async function isFirstStore(engine: MigratedEngine): Promise<boolean> {
+  const columns = await rows(engine, columnsOf('spans'));
+  return columns.length > 0 && !columns.some(([name]) => name === 'arrival');
 }
 
 /** Moves what has been set aside into the tables, a day at a time; a day that was interrupted begins again. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { capabilitiesOf, type Capabilities } from '../capabilities.ts';
 import { EngineError } from '../engine.ts';
 import { sqlString } from '../sql.ts';
-import { moveFirstStores, setFirstStoresAside } from './adopt-first-stores.ts';
+import { isFirstStore, moveFirstStores, OLD_SPANS, setFirstStoresAside } from './adopt-first-stores.ts';
 import { createTables } from './0001-tables.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
@@ -15,9 +15,15 @@ const CURRENT = capabilitiesOf('26.7');
 /**
  * Brings the store to the newest migration. One that was interrupted begins again.
  * Throws where the store has one that this program does not know, or knows otherwise: it must not write into it then.
+ * `beforeChange` runs before a store that holds spans is changed; it runs again where that was interrupted.
  */
-export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): Promise<void> {
+export async function migrate(
+  engine: MigratedEngine,
+  migrations = MIGRATIONS,
+  beforeChange: (engine: MigratedEngine) => Promise<void> = async () => {},
+): Promise<void> {
   const capabilities = await askCapabilities(engine);
+  if (await changesSpans(engine, migrations)) await beforeChange(engine);
   await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
   await setFirstStoresAside(engine);
   await createRecord(engine);
@@ -35,6 +41,22 @@ export async function migrate(engine: MigratedEngine, migrations = MIGRATIONS): 
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   }
   await moveFirstStores(engine);
+}
+
+/** Whether there are spans, and anything is to be done to their store. */
+async function changesSpans(engine: MigratedEngine, migrations: readonly Migration[]): Promise<boolean> {
+  const tables = (await rows(engine, `SELECT name FROM system.tables WHERE database = 'throughline'`)).map(
+    ([name]) => name,
+  );
+  const holders = tables.filter((name) => name === 'spans' || name === OLD_SPANS);
+  const counts = await Promise.all(
+    holders.map(async (name) => Number((await rows(engine, `SELECT count() FROM throughline.${name}`))[0]?.[0])),
+  );
+  if (counts.every((count) => count === 0)) return false;
+  if (holders.includes(OLD_SPANS) || !tables.includes('schema_migrations')) return true;
+  const applied = await rows(engine, 'SELECT DISTINCT number FROM throughline.schema_migrations');
+  const numbers = new Set(applied.map(([number]) => Number(number)));
+  return (await isFirstStore(engine)) || migrations.some((_, index) => !numbers.has(index + 1));
 }
 
 export async function askCapabilities(engine: MigratedEngine): Promise<Capabilities> {

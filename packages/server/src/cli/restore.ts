@@ -1,0 +1,40 @@
+import { resolve } from 'node:path';
+import { ConfigError } from '../config/setting.ts';
+import { restoreBackup } from '../maintenance/backup.ts';
+import { oneLine } from './one-line.ts';
+import { stopOnSignal } from './stop-signal.ts';
+import { readStoreOptions } from './store-options.ts';
+
+const USAGE = `Usage: throughline restore DIR [flags]
+
+Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, or not exist.
+
+  --json                  One line of JSON
+
+and the flags of throughline up, of which --data-dir says where the data directory goes.`;
+
+const INTERRUPTED = 130;
+
+/** `throughline restore`. Answers the exit code. */
+export async function runRestore(args: readonly string[]): Promise<number> {
+  const stop = stopOnSignal();
+  try {
+    const options = readStoreOptions('restore', 'the directory of a backup', args, process.env);
+    if (options === null) {
+      process.stdout.write(`${USAGE}\n`);
+      return 0;
+    }
+    const dataDirectory = resolve(options.config.dataDirectory);
+    const { createdAt, version, files } = await restoreBackup(resolve(options.directory), dataDirectory, stop);
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify({ dataDirectory, createdAt, version, files: files.length })}\n`
+        : `${files.length} files of ${createdAt} verified and restored to ${dataDirectory}; throughline up --data-dir ${dataDirectory} goes on from there\n`,
+    );
+    return 0;
+  } catch (error) {
+    if (stop.aborted) return INTERRUPTED;
+    process.stderr.write(`throughline: ${oneLine(error)}\n`);
+    return error instanceof ConfigError ? 2 : 1;
+  }
+}

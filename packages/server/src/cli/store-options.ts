@@ -1,0 +1,44 @@
+import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
+import { ConfigError } from '../config/setting.ts';
+import { ALL_SETTINGS } from '../config/settings.ts';
+
+export interface StoreOptions {
+  readonly config: Config;
+  /** The one argument that is no flag; '' for a command without one. */
+  readonly directory: string;
+  readonly json: boolean;
+}
+
+/** Of `check`, `backup` and `restore`: `takes` says what the argument is, where there is one. Null when help is asked for. Throws ConfigError. */
+export function readStoreOptions(
+  command: string,
+  takes: string | null,
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): StoreOptions | null {
+  if (args.includes('--help') || args.includes('-h')) return null;
+  const names: string[] = [];
+  const ofConfig: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] ?? '';
+    if (!arg.startsWith('-')) names.push(arg);
+    else if (arg !== '--json') {
+      ofConfig.push(arg);
+      const value = args[i + 1];
+      if (!arg.includes('=') && takesValue(arg) && value !== undefined) {
+        ofConfig.push(value);
+        i += 1;
+      }
+    }
+  }
+  const config = readConfig(ofConfig, env);
+  if (names.length !== (takes === null ? 0 : 1)) {
+    const accepted = takes === null ? 'only flags' : takes;
+    throw new ConfigError(`throughline ${command} was given ${names.length} arguments; accepted is ${accepted}`);
+  }
+  return { config, directory: names[0] ?? '', json: args.includes('--json') };
+}
+
+function takesValue(flag: string): boolean {
+  return flag === CONFIG_FLAG || ALL_SETTINGS.some((known) => known.flag === flag && known.value !== undefined);
+}

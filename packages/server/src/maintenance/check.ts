@@ -1,0 +1,30 @@
+import { join } from 'node:path';
+import { checkSpool, type SpoolReport } from '../ingest/spool-check.ts';
+import type { Engine } from '../storage/engine.ts';
+import { checkStore, type StoreCheckup, type StoreReport } from './check-store.ts';
+
+/** What `throughline check` has found. */
+export interface CheckReport extends StoreReport {
+  /** Nothing is damaged, lost or wrong. */
+  readonly ok: boolean;
+  readonly spool: SpoolReport;
+}
+
+/** Verifies the store and the spools of a data directory. Rejects with `EngineError`, or with the signal's reason. */
+export async function check(
+  engine: Pick<Engine, 'query'>,
+  dataDirectory: string,
+  checkup: StoreCheckup,
+): Promise<CheckReport> {
+  const spools = await Promise.all(
+    ['spool', join('counts', 'spool')].map((below) => checkSpool(join(dataDirectory, below), checkup.signal)),
+  );
+  const spool = {
+    blocks: spools.reduce((sum, { blocks }) => sum + blocks, 0),
+    damagedSegments: spools.flatMap(({ damagedSegments }) => damagedSegments),
+  };
+  const store = await checkStore(engine, checkup);
+  const { damagedParts, lostParts, wrongDays, notCompared } = store;
+  const findings = [damagedParts, lostParts, wrongDays, notCompared, spool.damagedSegments];
+  return { ok: findings.every(({ length }) => length === 0), ...store, spool };
+}

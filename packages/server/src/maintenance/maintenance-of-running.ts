@@ -1,0 +1,68 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Engine } from '../storage/engine.ts';
+import type { RollupJob } from '../storage/rollup-job.ts';
+import { check, type CheckReport } from './check.ts';
+import type { InsertGate } from './insert-gate.ts';
+import { RunningCheck, type CheckProgress } from './running-check.ts';
+import { takeSnapshot } from './snapshot.ts';
+
+export interface MaintenanceOptions {
+  /** Null where the store is not ours. */
+  readonly engine: Pick<Engine, 'query' | 'command'> | null;
+  readonly dataDirectory: string;
+  readonly gate: InsertGate;
+  /** Null until the store is open. */
+  readonly rollups: () => Pick<RollupJob, 'whileStill'> | null;
+}
+
+/** What `throughline check` and `throughline backup` ask of a collector that runs. */
+export class MaintenanceOfRunning {
+  readonly #options: MaintenanceOptions;
+  readonly #path: string;
+  readonly #checks: RunningCheck<CheckReport>;
+  #snapshot: Promise<unknown> = Promise.resolve();
+
+  constructor(options: MaintenanceOptions) {
+    this.#options = options;
+    this.#path = join(options.dataDirectory, 'snapshot');
+    // One that nobody has fetched.
+    rmSync(this.#path, { recursive: true, force: true });
+    this.#checks = new RunningCheck(async (signal) => {
+      const { engine, rollups, dataDirectory } = this.#options;
+      const still = rollups();
+      if (engine === null || still === null) throw new Error('the store is not open');
+      return check(engine, dataDirectory, { signal, whileStill: (work) => still.whileStill(work) });
+    });
+  }
+
+  check(name: string): CheckProgress<CheckReport> | { readonly state: 'impossible' } {
+    const { engine, rollups } = this.#options;
+    return engine === null || rollups() === null ? { state: 'impossible' } : this.#checks.ask(name);
+  }
+
+  /** One at a time. Rejects with what the engine or the file system says. */
+  async snapshot(): Promise<{ readonly path: string } | null> {
+    const { engine, dataDirectory, gate, rollups } = this.#options;
+    const still = rollups();
+    if (engine === null || still === null) return null;
+    const path = this.#path;
+    const taken = this.#snapshot.then(() =>
+      takeSnapshot({
+        engine,
+        dataDirectory,
+        path,
+        whileStill: (work) => still.whileStill(() => gate.whileHeld(work)),
+      }),
+    );
+    this.#snapshot = taken.catch(() => {});
+    await taken;
+    return { path };
+  }
+
+  /** Ends a check, and waits for a snapshot. */
+  async stop(): Promise<void> {
+    this.#checks.stop();
+    await this.#snapshot;
+  }
+}

@@ -1,0 +1,52 @@
+/** How a check that was asked for over the API goes on. */
+export type CheckProgress<R> =
+  | { readonly state: 'running' }
+  | { readonly state: 'done'; readonly report: R }
+  | { readonly state: 'failed'; readonly reason: string }
+  /** Another one runs. */
+  | { readonly state: 'busy' };
+
+/** Who asked has gone when nothing was heard for so long. */
+const ABANDONED_MS = 15_000;
+
+/** One check at a time, which lives as long as somebody asks how it goes on. */
+export class RunningCheck<R> {
+  readonly #run: (signal: AbortSignal) => Promise<R>;
+  #name: string | null = null;
+  #progress: CheckProgress<R> = { state: 'busy' };
+  #stop = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(run: (signal: AbortSignal) => Promise<R>) {
+    this.#run = run;
+  }
+
+  /** Begins the check of this name, or tells how it goes on. */
+  ask(name: string): CheckProgress<R> {
+    if (this.#name !== name) {
+      if (this.#name !== null && this.#progress.state === 'running') return { state: 'busy' };
+      this.#name = name;
+      this.#progress = { state: 'running' };
+      void this.#start(name);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.stop(), ABANDONED_MS).unref();
+    return this.#progress;
+  }
+
+  /** Ends a check that runs. */
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  async #start(name: string): Promise<void> {
+    this.#stop = new AbortController();
+    let progress: CheckProgress<R>;
+    try {
+      progress = { state: 'done', report: await this.#run(this.#stop.signal) };
+    } catch (error) {
+      progress = { state: 'failed', reason: error instanceof Error ? error.message : String(error) };
+    }
+    if (this.#name === name) this.#progress = progress;
+  }
+}

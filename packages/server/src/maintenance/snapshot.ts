@@ -1,0 +1,113 @@
+import { copyFile, cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Engine } from '../storage/engine.ts';
+import { rowsOf } from '../storage/lost-parts.ts';
+import { sqlIdentifier, sqlString } from '../storage/sql.ts';
+
+export interface SnapshotOptions {
+  readonly engine: Pick<Engine, 'query' | 'command'>;
+  /** Its spools are part of the snapshot. */
+  readonly dataDirectory: string;
+  /** Where the snapshot goes, on the same file system: a data directory of its own. What was there is removed. */
+  readonly path: string;
+  /** Runs work while nothing is inserted and nothing is added to the derived tables. */
+  readonly whileStill: (work: () => Promise<void>) => Promise<void>;
+}
+
+/** What of a data directory belongs to it wherever it is; the rest is of a process or of a machine. */
+export const KEPT = ['spool', 'counts', 'sampling', 'store-id', 'stored-days', 'last-arrival'] as const;
+/** The engine escapes other characters in the directory's name. */
+const FREEZE_NAME = 'throughline_snapshot';
+/** Larger files get a second name, smaller ones are copied. Only a segment that is being written grows, behind what its index says. */
+const COPIED_BYTES_MAX = 1024 * 1024;
+const INDEX = '.index';
+
+/**
+ * Keeps everything that was acknowledged before as a data directory of its own, within moments and without a copy of the store: parts never
+ * change, so that second names of their files are enough. A segment that is in the store as well is found there when it is loaded again.
+ */
+export async function takeSnapshot({ engine, dataDirectory, path, whileStill }: SnapshotOptions): Promise<void> {
+  const store = join(dataDirectory, 'store');
+  const shadow = join(store, 'shadow', FREEZE_NAME);
+  await rm(path, { recursive: true, force: true });
+  await rm(shadow, { recursive: true, force: true });
+  await mkdir(join(path, 'store', 'store'), { recursive: true, mode: 0o700 });
+  await whileStill(async () => {
+    // Before the store: what leaves the spool meanwhile has come there.
+    for (const name of KEPT) await keep(join(dataDirectory, name), join(path, name));
+    const tables = await rowsOf(
+      engine,
+      `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
+    );
+    for (const [table] of tables) {
+      // Their spans are in the spool.
+      if (String(table).startsWith('spans_fresh')) continue;
+      await engine.command(
+        `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
+      );
+    }
+    for (const [, uuid] of tables) await keepAround(store, String(uuid), join(path, 'store'));
+    await keepDefinitions(store, join(path, 'store'));
+  });
+  await moveInto(join(shadow, 'store'), join(path, 'store', 'store'));
+  await rm(shadow, { recursive: true, force: true });
+}
+
+/** Files beside the parts of a table: its format, mutations, and the tokens of what was inserted. */
+async function keepAround(store: string, uuid: string, into: string): Promise<void> {
+  const below = join('store', uuid.slice(0, 3), uuid);
+  await mkdir(join(into, below, 'detached'), { recursive: true, mode: 0o700 });
+  for (const entry of await readdir(join(store, below), { withFileTypes: true })) {
+    if (!entry.isFile() && entry.name !== 'deduplication_logs') continue;
+    await cp(join(store, below, entry.name), join(into, below, entry.name), { recursive: true });
+  }
+}
+
+/** The definitions of databases and tables, and the names under which the engine finds them. */
+async function keepDefinitions(store: string, into: string): Promise<void> {
+  for (const below of ['metadata', 'data']) {
+    await cp(join(store, below), join(into, below), { recursive: true, verbatimSymlinks: true });
+  }
+  for (const prefix of await readdir(join(store, 'store'))) {
+    for (const name of await readdir(join(store, 'store', prefix))) {
+      const directory = join('store', prefix, name);
+      for (const file of await readdir(join(store, directory))) {
+        if (!file.endsWith('.sql')) continue;
+        await mkdir(join(into, directory), { recursive: true, mode: 0o700 });
+        await copyFile(join(store, directory, file), join(into, directory, file));
+      }
+    }
+  }
+}
+
+/** Of what a process works on: files may grow, be replaced and go. */
+async function keep(from: string, to: string): Promise<void> {
+  const found = await stat(from).catch(() => null);
+  if (found === null) return;
+  if (!found.isDirectory()) {
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 });
+    // What is gone is in the store.
+    await (found.size > COPIED_BYTES_MAX ? link(from, to) : copyFile(from, to)).catch(ignoreMissing);
+    return;
+  }
+  await mkdir(to, { recursive: true, mode: 0o700 });
+  const names = await readdir(from);
+  // An index before its data, which is then at least as long as the index says.
+  const indexesFirst = names.toSorted((a, b) => Number(b.endsWith(INDEX)) - Number(a.endsWith(INDEX)));
+  for (const name of indexesFirst) await keep(join(from, name), join(to, name));
+}
+
+async function moveInto(from: string, to: string): Promise<void> {
+  for (const prefix of await readdir(from)) {
+    for (const table of await readdir(join(from, prefix))) {
+      await mkdir(join(to, prefix, table), { recursive: true, mode: 0o700 });
+      for (const part of await readdir(join(from, prefix, table))) {
+        await rename(join(from, prefix, table, part), join(to, prefix, table, part));
+      }
+    }
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+}

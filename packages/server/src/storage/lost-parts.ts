@@ -1,0 +1,123 @@
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Engine } from './engine.ts';
+
+/** A part of a table that stands in its directory `detached/` and is read by no question. */
+export interface LostPart {
+  readonly table: string;
+  /** Its name in `detached/`. */
+  readonly name: string;
+  /** The UTC day of its rows, such as `2026-11-23`; null for tables without days. */
+  readonly day: string | null;
+  /** Null where even their number cannot be read. */
+  readonly rows: number | null;
+  readonly bytes: number;
+  /** The engine's word for why; empty for a part that the collector, or a person, has set aside. */
+  readonly reason: string;
+}
+
+type Asked = Pick<Engine, 'query'>;
+
+const QUERY_TIMEOUT_MS = 60_000;
+/** Copies and leftovers whose rows are in parts that are in use. */
+/** What fresh spans lose is in the spool. */
+export const NOT_FRESH = "NOT startsWith(table, 'spans_fresh')";
+const NOT_LOST = ['ignored', 'clone', 'cloned', 'attaching', 'deleting', 'tmp-fetch', 'tmp'];
+
+/** Every part in `detached/` whose rows are not in parts that are in use. */
+export async function findLostParts(engine: Asked): Promise<LostPart[]> {
+  const found = await rowsOf(
+    engine,
+    `SELECT table, name, ifNull(partition_id, ''), bytes_on_disk, path, ifNull(reason, ''), ifNull(min_block_number, -1), ifNull(max_block_number, -1)
+FROM system.detached_parts WHERE database = 'throughline' AND ${NOT_FRESH} ORDER BY table, name`,
+  );
+  if (found.length === 0) return [];
+  const used = await rowsOf(
+    engine,
+    `SELECT table, partition_id, min_block_number, max_block_number, rows FROM system.parts WHERE database = 'throughline' AND active`,
+  );
+  const lost: LostPart[] = [];
+  for (const [table, name, partitionId, bytes, path, reason, first, last] of found) {
+    if (NOT_LOST.includes(String(reason))) continue;
+    const rows = await readCount(String(path));
+    // What it was merged from may still have been there, and is in use again then.
+    const inItsPlace = used
+      .filter(([ofTable, ofPartition]) => ofTable === table && ofPartition === partitionId)
+      .filter(([, , begin, end]) => Number(begin) >= Number(first) && Number(end) <= Number(last))
+      .reduce((sum, [, , , count]) => sum + Number(count), 0);
+    if (inItsPlace > 0 && (rows === null || inItsPlace >= rows)) continue;
+    lost.push({
+      table: String(table),
+      name: String(name),
+      day: dayOfPartition(String(partitionId)),
+      rows,
+      bytes: Number(bytes),
+      reason: String(reason),
+    });
+  }
+  return lost;
+}
+
+/** `20261123` is a day; `all` is not. */
+export function dayOfPartition(partitionId: string): string | null {
+  const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})$/.exec(partitionId) ?? [];
+  return year === undefined ? null : `${year}-${month}-${day}`;
+}
+
+/** Its own file says how many rows a part has. */
+async function readCount(path: string): Promise<number | null> {
+  const text = await readFile(join(path, 'count.txt'), 'utf8').catch(() => '');
+  return /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
+
+export async function rowsOf(engine: Asked, sql: string, timeoutMs = QUERY_TIMEOUT_MS): Promise<unknown[][]> {
+  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs });
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
+}
+
+/**
+ * The parts for which the derived tables have been made anew, as a small file: those that are not in it were lost since, or while they were
+ * made anew. Without the file that is done once more, which changes nothing.
+ */
+export class RepairedParts {
+  readonly #path: string;
+  #names: ReadonlySet<string>;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#names = read(path);
+  }
+
+  has({ table, name }: Pick<LostPart, 'table' | 'name'>): boolean {
+    return this.#names.has(`${table}/${name}`);
+  }
+
+  /** Remembers these and no others. Throws where the file cannot be written. */
+  note(parts: readonly Pick<LostPart, 'table' | 'name'>[]): void {
+    const names = new Set(parts.map(({ table, name }) => `${table}/${name}`));
+    if (names.size === this.#names.size && [...names].every((name) => this.#names.has(name))) return;
+    const file = openSync(`${this.#path}.new`, 'w', 0o600);
+    try {
+      writeSync(file, [...names].map((name) => `${name}\n`).join(''));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(`${this.#path}.new`, this.#path);
+    this.#names = names;
+  }
+}
+
+function read(path: string): ReadonlySet<string> {
+  try {
+    return new Set(
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((line) => line !== ''),
+    );
+  } catch {
+    return new Set();
+  }
+}

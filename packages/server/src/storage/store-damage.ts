@@ -1,0 +1,368 @@
+import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
+import { DAMAGE_LIMITS, type DamageLimits } from './damage-limits.ts';
+import { LOOKED_FOR, partNamedIn, signOfDamage, type NamedPart } from './damage-signs.ts';
+import type { Engine, QueryOptions } from './engine.ts';
+import { dayOfPartition, findLostParts, RepairedParts, rowsOf, type LostPart } from './lost-parts.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
+
+export interface StoreDamageOptions {
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<DamageLimits>;
+  /** The file that says for which parts the derived tables have been made anew. */
+  readonly repairedPath: string;
+}
+
+/** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
+export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
+
+type Asked = Pick<Engine, 'query' | 'command'>;
+
+/** Tables of which nothing is derived, and that are derived from nothing. */
+const ALONE: ReadonlySet<string> = new Set([
+  'counted_1m',
+  'counted_1h',
+  'schema_migrations',
+  'store_id',
+  'collector_leases',
+]);
+
+/**
+ * Keeps what is intact readable when files of the embedded store are damaged. A part that the engine cannot read, and that fails its own
+ * checksums, is set aside in the table's `detached/`, where it stays; the derived tables of its day are made anew out of the spans that are
+ * left, and what was asked is asked again. Parts that the engine has set aside by itself at its start are treated in the same way.
+ */
+export class StoreDamage {
+  readonly #options: StoreDamageOptions;
+  readonly #limits: DamageLimits;
+  readonly #limitCounter: LimitCounter;
+  readonly #repaired: RepairedParts;
+  readonly #stopping = new AbortController();
+  #lost: readonly LostPart[] = [];
+  #lostAtStart: readonly LostPart[] = [];
+  readonly #inRebuild = new Set<string>();
+  #unreadable: string | null = null;
+  #rebuild: RebuildDays | null = null;
+  /** One part is looked at at a time. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #rebuilding: Promise<unknown> = Promise.resolve();
+  #unnamedAgainAtMs = 0;
+  #errorsSeen = new Map<number, number>();
+
+  constructor(options: StoreDamageOptions) {
+    this.#options = options;
+    this.#limits = { ...DAMAGE_LIMITS, ...options.limits };
+    this.#limitCounter = new LimitCounter(options.registry);
+    this.#repaired = new RepairedParts(options.repairedPath);
+    const gauge = (name: string, help: string, value: (part: LostPart) => number): void => {
+      const metric: Gauge<'table' | 'day'> = new Gauge({
+        name,
+        help,
+        labelNames: ['table', 'day'],
+        registers: [options.registry],
+        collect: (): void => {
+          metric.reset();
+          for (const part of this.#lost) metric.inc({ table: part.table, day: part.day ?? '' }, value(part));
+        },
+      });
+    };
+    gauge('throughline_store_lost_parts', 'Damaged parts in detached/, by table and day', () => 1);
+    gauge(
+      'throughline_store_lost_rows',
+      'Rows of damaged parts in detached/, as far as known',
+      ({ rows }) => rows ?? 0,
+    );
+    gauge('throughline_store_lost_bytes', 'Bytes of damaged parts in detached/', ({ bytes }) => bytes);
+  }
+
+  /** Parts that no question reads, until they are removed from `detached/`. */
+  get lost(): readonly LostPart[] {
+    return this.#lost;
+  }
+
+  /** Why a damaged part has not been set aside, in words; null where there is none. */
+  get unreadable(): string | null {
+    return this.#unreadable;
+  }
+
+  /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
+  forQuestions<E extends Asked>(engine: E): E {
+    return this.#around(engine, (signal) => withSignal(this.#rebuilding, signal));
+  }
+
+  /** The same engine for what fills the tables, which cannot wait for the derived tables to be made anew. */
+  forWork<E extends Asked>(engine: E): E {
+    return this.#around(engine, () => Promise.resolve());
+  }
+
+  /**
+   * Names the parts that are lost, and the days whose derived tables have to be made anew; `all` where it is not known what has been
+   * counted. Call it before anything is counted.
+   */
+  async findAtStart(engine: Asked): Promise<readonly string[] | 'all'> {
+    await this.#look(engine);
+    this.#lostAtStart = this.#lost;
+    return daysOf(this.#toRebuild());
+  }
+
+  /** From now on lost parts have the derived tables made anew, and the engine is asked for damage that no question has met. */
+  start(engine: Asked, rebuild: RebuildDays): void {
+    this.#rebuild = rebuild;
+    this.#rebuildWhatIsLost();
+    void this.#lookAgainAndAgain(engine);
+  }
+
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  /** The derived tables of the days that `findAtStart` named agree with the spans that are left. */
+  noteRebuilt(): void {
+    this.#noteRepaired(this.#lostAtStart);
+  }
+
+  #noteRepaired(parts: readonly LostPart[]): void {
+    const now = new Set(parts.map(keyOf));
+    try {
+      this.#repaired.note(this.#lost.filter((part) => now.has(keyOf(part)) || this.#repaired.has(part)));
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error },
+        'noting repaired parts failed; their days are rebuilt again at the next start',
+      );
+    }
+  }
+
+  #around<E extends Asked>(engine: E, rebuilt: (signal?: AbortSignal) => Promise<void>): E {
+    const attempt = async <T>(sql: string, run: () => Promise<T>, signal?: AbortSignal): Promise<T> => {
+      for (let repeats = 0; ; repeats++) {
+        try {
+          return await run();
+        } catch (error) {
+          const sign = signOfDamage(error);
+          if (sign === null || repeats > this.#limits.partsSetAsideMax) throw error;
+          const isOutOfTheWay = await this.#inTurn(() => this.#heed(engine, sign, sql, (error as Error).message));
+          // An INSERT may have added a part of its rows: who asked knows what to do then.
+          if (!isOutOfTheWay || sql.startsWith('INSERT')) throw error;
+          await rebuilt(signal);
+        }
+      }
+    };
+    return new Proxy(engine, {
+      get: (target, key) => {
+        if (key === 'query') {
+          return (sql: string, options: QueryOptions) => attempt(sql, () => target.query(sql, options), options.signal);
+        }
+        if (key === 'command') return (sql: string) => attempt(sql, () => target.command(sql));
+        const value: unknown = Reflect.get(target, key, target);
+        return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+      },
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  /** True when the statement is worth repeating: what it met is out of the way, by us or by another before. Never rejects. */
+  async #heed(engine: Asked, sign: NamedPart | 'unnamed', sql: string, message: string): Promise<boolean> {
+    try {
+      if (sign !== 'unnamed') {
+        const [[table = ''] = []] = await rowsOf(
+          engine,
+          `SELECT name FROM system.tables WHERE database = 'throughline' AND uuid = ${sqlString(sign.tableUuid)}`,
+        );
+        return typeof table === 'string' && table !== '' && (await this.#setAside(engine, table, sign.part, message));
+      }
+      if (performance.now() < this.#unnamedAgainAtMs) return false;
+      this.#unnamedAgainAtMs = performance.now() + this.#limits.lookIntervalMs;
+      const tables = new Set([...sql.matchAll(/\bthroughline\.`?(\w+)/g)].map(([, table]) => sqlString(table ?? '')));
+      if (tables.size === 0) return false;
+      const parts = await rowsOf(
+        engine,
+        `SELECT table, name FROM system.parts WHERE database = 'throughline' AND active AND table IN (${[...tables].join(', ')})
+ORDER BY bytes_on_disk`,
+      );
+      let isAny = false;
+      const endMs = performance.now() + this.#limits.verifyTimeoutMs;
+      for (const [table, part] of parts) {
+        if (performance.now() > endMs) break;
+        isAny = (await this.#setAside(engine, String(table), String(part), null)) || isAny;
+      }
+      if (isAny) this.#unnamedAgainAtMs = 0;
+      return isAny;
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'looking for a damaged part failed');
+      return false;
+    }
+  }
+
+  /** `accusation`: what a failed statement said of the part. True when it is out of the way. */
+  async #setAside(engine: Asked, table: string, part: string, accusation: string | null): Promise<boolean> {
+    const { log } = this.#options;
+    const [found] = await rowsOf(
+      engine,
+      `SELECT partition_id, rows, bytes_on_disk FROM system.parts
+WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
+    );
+    if (found === undefined) return accusation !== null;
+    const reason = await verifyPart(engine, table, part, this.#limits.verifyTimeoutMs, accusation);
+    if (reason === null) return false;
+    const [partitionId, rows, bytes] = found;
+    const lost = {
+      table,
+      name: part,
+      day: dayOfPartition(String(partitionId)),
+      rows: Number(rows),
+      bytes: Number(bytes),
+      reason: '',
+    };
+    const { partsSetAsideMax } = this.#limits;
+    if (this.#lost.length >= partsSetAsideMax) {
+      const message = `part ${part} of table ${table} is damaged and stays in use: ${this.#lost.length} parts are in detached/ already (damage.partsSetAsideMax ${partsSetAsideMax})`;
+      if (this.#unreadable === null) log.error({ reason }, `${message}; check the disk, and restore a backup`);
+      this.#unreadable = message;
+      this.#limitCounter.reached('damage.partsSetAsideMax');
+      return false;
+    }
+    await engine.command(`ALTER TABLE throughline.${sqlIdentifier(table)} DETACH PART ${sqlString(part)}`);
+    if (isFresh(table)) {
+      log.warn(
+        { table, part, reason },
+        'a part of the fresh spans is damaged; its spans are found when their segment is stored',
+      );
+      return true;
+    }
+    // With what the engine keeps beside the part's own files.
+    const [kept] = (await findLostParts(engine)).filter((other) => keyOf(other) === keyOf(lost));
+    this.#lost = [...this.#lost, { ...lost, bytes: kept?.bytes ?? lost.bytes }];
+    tellLost(log, lost, reason);
+    this.#rebuildWhatIsLost();
+    return true;
+  }
+
+  /** Parts for which the derived tables have not been made anew, and are not being made. */
+  #toRebuild(): readonly LostPart[] {
+    return this.#lost.filter(
+      (part) => !ALONE.has(part.table) && !this.#repaired.has(part) && !this.#inRebuild.has(keyOf(part)),
+    );
+  }
+
+  #rebuildWhatIsLost(): void {
+    const parts = this.#toRebuild();
+    if (this.#rebuild === null || parts.length === 0) return;
+    for (const part of parts) this.#inRebuild.add(keyOf(part));
+    this.#rebuilding = Promise.all([this.#rebuilding, this.#rebuildFor(parts, this.#rebuild)]);
+  }
+
+  async #rebuildFor(parts: readonly LostPart[], rebuild: RebuildDays): Promise<void> {
+    await rebuild(daysOf(parts));
+    this.#noteRepaired(parts);
+    for (const part of parts) this.#inRebuild.delete(keyOf(part));
+  }
+
+  async #lookAgainAndAgain(engine: Asked): Promise<void> {
+    const { signal } = this.#stopping;
+    for (;;) {
+      await delay(this.#limits.lookIntervalMs, undefined, { signal, ref: false }).catch(() => {});
+      if (signal.aborted) return;
+      // An engine that is away is asked the next time.
+      await this.look(engine).catch(() => {});
+    }
+  }
+
+  /** Asks the engine for parts that it has set aside, and for merges that met damage. Rejects with `EngineError`. */
+  async look(engine: Asked): Promise<void> {
+    await this.#inTurn(() => this.#look(engine));
+    const errors = await rowsOf(
+      engine,
+      `SELECT code, value, last_error_message FROM system.errors WHERE code IN (${LOOKED_FOR.join(', ')})`,
+    );
+    for (const [code, count, message] of errors) {
+      if (this.#errorsSeen.get(Number(code)) === Number(count)) continue;
+      this.#errorsSeen.set(Number(code), Number(count));
+      const named = partNamedIn(String(message));
+      if (named !== null) await this.#inTurn(() => this.#heed(engine, named, '', String(message)));
+    }
+  }
+
+  async #look(engine: Asked): Promise<void> {
+    const known = new Set(this.#lost.map(keyOf));
+    const found = await findLostParts(engine);
+    const isFewer = found.length < this.#lost.length;
+    this.#lost = found;
+    for (const part of found) if (!known.has(keyOf(part))) tellLost(this.#options.log, part, part.reason);
+    if (isFewer) this.#unreadable = null;
+    this.#rebuildWhatIsLost();
+  }
+}
+
+/** Why the part is not what was written, by the engine's checksums; null where it is. Rejects with `EngineError`. */
+export async function verifyPart(
+  engine: Pick<Engine, 'query'>,
+  table: string,
+  part: string,
+  timeoutMs: number,
+  accusation: string | null = null,
+): Promise<string | null> {
+  try {
+    const [[, isSound, message] = []] = await rowsOf(
+      engine,
+      `CHECK TABLE throughline.${sqlIdentifier(table)} PART ${sqlString(part)} SETTINGS check_query_single_value_result = 0`,
+      timeoutMs,
+    );
+    return Number(isSound) === 1 ? null : firstLine(String(message));
+  } catch (error) {
+    // A large part takes long to verify; what named it and failed is believed then.
+    const isTooSlow = error instanceof Error && 'code' in error && error.code === 'timeout';
+    if (isTooSlow && accusation !== null) return firstLine(accusation);
+    throw error;
+  }
+}
+
+/** Made anew by each start, and emptied within seconds. */
+function isFresh(table: string): boolean {
+  return table.startsWith('spans_fresh');
+}
+
+function keyOf({ table, name }: LostPart): string {
+  return `${table}/${name}`;
+}
+
+/** What has been counted is noted in a table without days: without it nothing is known of any. */
+function daysOf(parts: readonly LostPart[]): readonly string[] | 'all' {
+  if (parts.some(({ day }) => day === null)) return 'all';
+  return [...new Set(parts.flatMap(({ day }) => day ?? []))];
+}
+
+function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reason: string): void {
+  log.error(
+    { table, part: name, day, rows, bytes, reason: firstLine(reason) },
+    'a part of the store is damaged and was moved to detached/; its rows are not found any more, derived tables are rebuilt',
+  );
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').slice(0, 500);
+}
+
+/** Resolves when the promise is done; rejects with the signal's reason as soon as it is aborted. */
+async function withSignal(done: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  const ended = new AbortController();
+  const left =
+    signal === undefined
+      ? []
+      : [once(signal, 'abort', { signal: ended.signal }).then(() => Promise.reject(signal.reason as Error))];
+  try {
+    await Promise.race([done, ...left.map((promise) => (promise.catch(() => {}), promise))]);
+  } finally {
+    ended.abort();
+  }
+}

@@ -1,0 +1,156 @@
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
+import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+import { auditStore, flipByte } from './support/store-files.ts';
+import { aRequest, postJson, spanIdOf } from './support/traces.ts';
+
+const SPANS_A_REQUEST = 20;
+const DAY_MS = 86_400_000;
+
+const directories: string[] = [];
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+function aPath(): string {
+  const directory = newDirectory();
+  rmSync(directory, { recursive: true });
+  directories.push(directory, `${directory}.restoring`);
+  return directory;
+}
+
+async function run(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const command = runCommand(args);
+  const { code } = await command.exited;
+  return { code, output: command.output() };
+}
+
+/** Sends requests for spans of several days; what was acknowledged is known by id. */
+class Sender {
+  readonly sent = new Set<string>();
+  readonly acknowledged = new Set<string>();
+  #next = 0;
+
+  async send(otlpUrl: string): Promise<void> {
+    const number = this.#next++;
+    const name = `request-${number}`;
+    const ids = Array.from({ length: SPANS_A_REQUEST }, (_, index) => spanIdOf(`${name}-${index}`));
+    for (const id of ids) this.sent.add(id);
+    const { ok } = await postJson(otlpUrl, aRequest(name, SPANS_A_REQUEST, 'shop', Date.now() - (number % 3) * DAY_MS));
+    if (ok) for (const id of ids) this.acknowledged.add(id);
+  }
+}
+
+/** Starts a collector on it, until everything is stored, and looks into the store then. */
+async function loadAndAudit(dataDirectory: string): ReturnType<typeof auditStore> {
+  const collector = await startCollector({ dataDirectory });
+  await eventually('everything is stored', () => isSpoolEmpty(collector), 30_000);
+  await collector.stop({ keepData: true });
+  // What was stored last is counted by a start.
+  await (await startCollector({ dataDirectory })).stop({ keepData: true });
+  return auditStore(dataDirectory);
+}
+
+describe('a backup', () => {
+  it('of a collector that runs has everything that was acknowledged before, once, when the disk is lost', async () => {
+    const dataDirectory = aPath();
+    const backup = aPath();
+    const collector = await startCollector({
+      dataDirectory,
+      env: { THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '300', THROUGHLINE_ROLLUPS_INTERVAL_MS: '200' },
+    });
+    const sender = new Sender();
+    const done = new AbortController();
+    const sending = (async (): Promise<void> => {
+      while (!done.signal.aborted) await sender.send(collector.otlpUrl);
+    })();
+    await eventually('much is acknowledged', () => sender.acknowledged.size > 2_000, 30_000);
+    const before = new Set(sender.acknowledged);
+    const { code, output } = await run('backup', backup, '--data-dir', dataDirectory, '--json');
+    expect(output + (code === 0 ? '' : collector.output())).toContain('"files"');
+    expect(code).toBe(0);
+    done.abort();
+    await sending;
+    expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
+    process.kill(collector.pid, 'SIGKILL');
+    await collector.stop();
+    expect(existsSync(dataDirectory)).toBe(false);
+
+    expect(await run('restore', backup, '--data-dir', dataDirectory)).toMatchObject({ code: 0 });
+    const { spanIds, rows, wrongTables } = await loadAndAudit(dataDirectory);
+    expect([...before].filter((id) => !spanIds.has(id))).toEqual([]);
+    expect([...spanIds].filter((id) => !sender.sent.has(id))).toEqual([]);
+    expect({ rows, wrongTables }).toEqual({ rows: spanIds.size, wrongTables: [] });
+  }, 120_000);
+
+  it('of a collector that is stopped has what waits in its spool as well', async () => {
+    const dataDirectory = aPath();
+    const backup = aPath();
+    const collector = await startCollector({ dataDirectory });
+    const sender = new Sender();
+    for (let request = 0; request < 6; request++) await sender.send(collector.otlpUrl);
+    process.kill(collector.pid, 'SIGKILL');
+    await collector.stop({ keepData: true });
+    expect(await run('backup', backup, '--data-dir', dataDirectory)).toMatchObject({ code: 0 });
+    rmSync(dataDirectory, { recursive: true });
+    expect(await run('restore', backup, '--data-dir', dataDirectory)).toMatchObject({ code: 0 });
+    const { spanIds, rows, wrongTables } = await loadAndAudit(dataDirectory);
+    expect([...spanIds].toSorted()).toEqual([...sender.acknowledged].toSorted());
+    expect({ rows, wrongTables }).toEqual({ rows: spanIds.size, wrongTables: [] });
+  }, 120_000);
+
+  it('is taken before a migration changes a store with spans, and kept until the next start', async () => {
+    const dataDirectory = aPath();
+    const first = await startCollector({ dataDirectory });
+    const sender = new Sender();
+    for (let request = 0; request < 6; request++) await sender.send(first.otlpUrl);
+    await first.stop({ keepData: true });
+    const { spanIds } = await loadAndAudit(dataDirectory);
+    expect(spanIds.size).toBe(sender.acknowledged.size);
+    const before = join(dataDirectory, 'before-migration');
+    expect(existsSync(before)).toBe(false);
+    {
+      await using store = await startEngine({}, join(dataDirectory, 'store'));
+      await store.engine.command('TRUNCATE TABLE throughline.schema_migrations');
+    }
+    await (await startCollector({ dataDirectory })).stop({ keepData: true });
+    const { spanIds: kept, wrongTables } = await auditStore(before);
+    expect([...kept].toSorted()).toEqual([...sender.acknowledged].toSorted());
+    expect(wrongTables).toEqual([]);
+    await (await startCollector({ dataDirectory })).stop({ keepData: true });
+    expect(existsSync(before)).toBe(false);
+  }, 120_000);
+
+  it('that is damaged, or incomplete, makes no data directory; nor does one go over another', async () => {
+    const dataDirectory = aPath();
+    const backup = aPath();
+    const restored = aPath();
+    const collector = await startCollector({ dataDirectory });
+    await new Sender().send(collector.otlpUrl);
+    await collector.stop({ keepData: true });
+    expect(await run('backup', backup, '--data-dir', dataDirectory)).toMatchObject({ code: 0 });
+    const again = await run('backup', backup, '--data-dir', dataDirectory);
+    expect(again).toMatchObject({ code: 1 });
+    expect(again.output).toContain('is not empty');
+    const over = await run('restore', backup, '--data-dir', dataDirectory);
+    expect(over).toMatchObject({ code: 1 });
+    expect(over.output).toContain('is not empty');
+
+    const { files } = JSON.parse(readFileSync(join(backup, 'manifest.json'), 'utf8')) as { files: { path: string }[] };
+    const harmed = files.find(({ path }) => path.endsWith('/data.bin'))?.path ?? '';
+    flipByte(join(backup, 'data', harmed));
+    const damaged = await run('restore', backup, '--data-dir', restored);
+    expect(damaged).toMatchObject({ code: 1 });
+    expect(damaged.output).toContain(`${harmed} of the backup is damaged`);
+    expect(existsSync(restored) || existsSync(`${restored}.restoring`)).toBe(false);
+
+    rmSync(join(backup, 'manifest.json'));
+    const incomplete = await run('restore', backup, '--data-dir', restored);
+    expect(incomplete).toMatchObject({ code: 1 });
+    expect(incomplete.output).toContain('incomplete');
+    expect(readdirSync(join(backup))).toEqual(['data']);
+  }, 120_000);
+});

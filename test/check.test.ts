@@ -1,0 +1,105 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
+import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+import { flipByte, partsOf } from './support/store-files.ts';
+import { aRequest, postJson } from './support/traces.ts';
+
+const START_MS = Math.floor(Date.now() / 86_400_000) * 86_400_000 - 43_200_000;
+const DAY = new Date(START_MS).toISOString().slice(0, 10);
+
+interface Report {
+  readonly ok: boolean;
+  readonly parts: number;
+  readonly damagedParts: readonly { table: string; part: string; day: string }[];
+  readonly wrongDays: readonly { table: string; day: string; found: number; expected: number }[];
+  readonly spool: { readonly blocks: number; readonly damagedSegments: readonly { damagedBlocks: number }[] };
+}
+
+const directories: string[] = [];
+afterEach(() => {
+  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+async function check(dataDirectory: string): Promise<{ code: number | null; report: Report }> {
+  const command = runCommand(['check', '--json', '--data-dir', dataDirectory]);
+  const { code } = await command.exited;
+  const line =
+    command
+      .output()
+      .split('\n')
+      .find((text) => text.startsWith('{"ok"')) ?? '';
+  if (line === '') throw new Error(command.output());
+  return { code, report: JSON.parse(line) as Report };
+}
+
+/** The directory of a collector that was stopped when everything was stored and counted. */
+async function aStoppedCollector(): Promise<string> {
+  const dataDirectory = newDirectory();
+  directories.push(dataDirectory);
+  const collector = await startCollector({ dataDirectory, env: { THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '50' } });
+  for (const request of [0, 1, 2]) {
+    const { ok } = await postJson(collector.otlpUrl, aRequest(`checked-${request}`, 30, 'shop', START_MS));
+    if (!ok) throw new Error('the collector took no spans');
+  }
+  await eventually('everything is stored', () => isSpoolEmpty(collector));
+  await collector.stop({ keepData: true });
+  await (await startCollector({ dataDirectory })).stop({ keepData: true });
+  return dataDirectory;
+}
+
+describe('throughline check', () => {
+  it('verifies the store of a collector that runs, and of one that is stopped', async () => {
+    const dataDirectory = await aStoppedCollector();
+    const stopped = await check(dataDirectory);
+    expect(stopped).toMatchObject({ code: 0, report: { ok: true, damagedParts: [], wrongDays: [] } });
+    expect(stopped.report.parts).toBeGreaterThan(5);
+    const collector = await startCollector({ dataDirectory });
+    expect((await postJson(collector.otlpUrl, aRequest('waits', 5))).status).toBe(200);
+    const running = await check(dataDirectory);
+    expect(running).toMatchObject({ code: 0, report: { ok: true, damagedParts: [], wrongDays: [] } });
+    expect(running.report.spool.blocks).toBeGreaterThan(0);
+    await collector.stop({ keepData: true });
+  }, 90_000);
+
+  it('finds a wrong byte that no question would meet, and days that were counted wrongly', async () => {
+    const dataDirectory = await aStoppedCollector();
+    {
+      await using store = await startEngine({}, join(dataDirectory, 'store'));
+      await store.engine.command(`ALTER TABLE throughline.request_1h DROP PARTITION '${DAY}'`);
+    }
+    const lock = join(dataDirectory, 'server.lock');
+    expect(existsSync(lock)).toBe(false);
+    const [part = ''] = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
+    flipByte(join(part, 'minmax_start_s.idx'));
+    const stopped = await check(dataDirectory);
+    expect(stopped.code).toBe(1);
+    expect(stopped.report.damagedParts).toMatchObject([{ table: 'spans', day: DAY }]);
+    expect(stopped.report.wrongDays).toEqual([{ table: 'request_1h', day: DAY, found: 0, expected: 90 }]);
+    expect(existsSync(lock)).toBe(false);
+    const words = runCommand(['check', '--data-dir', dataDirectory]);
+    expect(await words.exited).toMatchObject({ code: 1 });
+    expect(words.output()).toContain(`damaged: spans of ${DAY}, part `);
+    expect(words.output()).toContain(`wrong: request_1h of ${DAY} has 0, the spans say 90`);
+  }, 90_000);
+
+  it('verifies the blocks that wait in the spool, and says where no store is', async () => {
+    const dataDirectory = newDirectory();
+    directories.push(dataDirectory);
+    const collector = await startCollector({ dataDirectory });
+    expect((await postJson(collector.otlpUrl, aRequest('waits', 5))).status).toBe(200);
+    process.kill(collector.pid, 'SIGKILL');
+    await collector.stop({ keepData: true });
+    const spool = join(dataDirectory, 'spool');
+    const [segment = ''] = readdirSync(spool).filter((name) => name.endsWith('.native'));
+    flipByte(join(spool, segment));
+    const { code, report } = await check(dataDirectory);
+    expect(code).toBe(1);
+    expect(report.spool.damagedSegments).toMatchObject([{ damagedBlocks: 1 }]);
+    const nowhere = runCommand(['check', '--data-dir', join(dataDirectory, 'spool')]);
+    expect(await nowhere.exited).toMatchObject({ code: 1 });
+    expect(nowhere.output()).toContain('has no store');
+  }, 90_000);
+});

@@ -1,0 +1,217 @@
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isSpoolEmpty, newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
+import { eventually } from './support/processes.ts';
+import { auditStore, flipByte, halve, partsOf } from './support/store-files.ts';
+import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
+
+const DAY_MS = 86_400_000;
+const SPANS_A_DAY = 40;
+/** Noon, so that a day's spans stay in it. */
+const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2;
+const DAYS = [0, 1, 2].map((back) => ({ name: `day-${back}`, startMs: NOON - back * DAY_MS }));
+const HARMED = DAYS[1] ?? { name: '', startMs: 0 };
+const HARMED_DAY = new Date(HARMED.startMs).toISOString().slice(0, 10);
+const PARTITION = HARMED_DAY.replaceAll('-', '');
+
+/** A stopped collector's directory, with spans of three days that are stored and counted. */
+const intact = newDirectory();
+let directory = '';
+let collector: Collector | null = null;
+
+beforeAll(async () => {
+  const first = await startCollector({ dataDirectory: intact });
+  for (const { name, startMs } of DAYS) {
+    const { ok } = await postJson(first.otlpUrl, aRequest(name, SPANS_A_DAY, 'shop', startMs));
+    if (!ok) throw new Error('the collector took no spans');
+  }
+  await first.stop({ keepData: true });
+  // What was stored last is counted by the next start.
+  const second = await startCollector({ dataDirectory: intact });
+  await eventually('everything is stored', () => isSpoolEmpty(second));
+  await second.stop({ keepData: true });
+}, 60_000);
+afterAll(() => rmSync(intact, { recursive: true, force: true }));
+
+/** Starts a collector on a copy of the intact store that was harmed. */
+async function startHarmed(
+  harm: (dataDirectory: string) => void,
+  env: Record<string, string> = {},
+): Promise<Collector> {
+  directory = newDirectory();
+  cpSync(intact, directory, { recursive: true, verbatimSymlinks: true });
+  harm(directory);
+  collector = await startCollector({ dataDirectory: directory, env });
+  return collector;
+}
+
+/** The status of each trace by its id, by the day it is of. */
+async function statuses({ apiUrl }: Collector): Promise<Record<string, number[]>> {
+  const found: Record<string, number[]> = {};
+  for (const { name } of DAYS) {
+    const ids = Array.from({ length: SPANS_A_DAY }, (_, index) => traceIdOf(`${name}-${index}`));
+    const answers = await Promise.all(ids.map(async (id) => (await fetch(`${apiUrl}/api/v1/traces/${id}`)).status));
+    found[name] = [...new Set(answers)];
+  }
+  return found;
+}
+
+async function warningsOf({ apiUrl }: Collector): Promise<{ code: string; message: string }[]> {
+  const body = (await (await fetch(`${apiUrl}/readyz`)).json()) as { warnings: { code: string; message: string }[] };
+  return body.warnings;
+}
+
+async function spansOfServices({ apiUrl }: Collector): Promise<number> {
+  const body = (await (await fetch(`${apiUrl}/api/v1/services`)).json()) as { services: { spanCount: number }[] };
+  return body.services.reduce((sum, { spanCount }) => sum + spanCount, 0);
+}
+
+async function searched({ apiUrl }: Collector): Promise<number> {
+  const response = await fetch(`${apiUrl}/api/v1/traces?service=shop&tag=request%3D${HARMED.name}&limit=1000`);
+  expect(response.status).toBe(200);
+  return ((await response.json()) as { traces: unknown[] }).traces.length;
+}
+
+/** Stops the collector and holds what it has stored against what it acknowledged, by ids; `lost`: whose spans may be gone. */
+async function expectStored(lost: readonly string[]): Promise<void> {
+  await collector?.stop({ keepData: true });
+  collector = null;
+  const { spanIds, rows, wrongTables } = await auditStore(directory);
+  const kept = DAYS.filter(({ name }) => !lost.includes(name)).flatMap(({ name }) =>
+    Array.from({ length: SPANS_A_DAY }, (_, index) => spanIdOf(`${name}-${index}`)),
+  );
+  expect([...spanIds].toSorted()).toEqual(kept.toSorted());
+  expect({ rows, wrongTables }).toEqual({ rows: kept.length, wrongTables: [] });
+}
+
+async function cleanUp(): Promise<void> {
+  await collector?.stop({ keepData: true });
+  collector = null;
+  rmSync(directory, { recursive: true, force: true });
+}
+
+function dataFiles(dataDirectory: string, table: string): string[] {
+  const files = partsOf(dataDirectory, table, PARTITION).map((part) => join(part, 'data.bin'));
+  expect(files.length, `parts of ${table}`).toBeGreaterThan(0);
+  return files;
+}
+
+describe('a store that was damaged below the engine', () => {
+  it.for(['trace_times', 'operation_15m', 'request_1m', 'request_1h', 'attribute_values'])(
+    'answers everything when bytes of %s are wrong, and makes it anew',
+    { timeout: 60_000 },
+    async (table) => {
+      const running = await startHarmed((data) => dataFiles(data, table).forEach((file) => flipByte(file, 1)));
+      try {
+        for (const question of [
+          `series?step=3600&from=${HARMED.startMs - 7_200_000}000000&to=${HARMED.startMs + 7_200_000}000000`,
+          `series?step=60&from=${HARMED.startMs - 600_000}000000&to=${HARMED.startMs + 600_000}000000`,
+          'attributes',
+          'attributes/request/values',
+        ]) {
+          expect((await fetch(`${running.apiUrl}/api/v1/${question}`)).status, question).toBe(200);
+        }
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(await searched(running)).toBe(SPANS_A_DAY);
+        expect(await spansOfServices(running)).toBe(3 * SPANS_A_DAY);
+        await eventually('it is named', async () => (await warningsOf(running)).length > 0);
+        const [warning] = await warningsOf(running);
+        expect(warning?.code).toBe('store_parts_lost');
+        expect(warning?.message).toContain(`${table} of ${HARMED_DAY}`);
+        await expectStored([]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it(
+    'answers what is intact when spans are lost, names them, and counts them no more',
+    { timeout: 60_000 },
+    async () => {
+      const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
+      try {
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
+        expect(await searched(running)).toBe(0);
+        await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+        const [warning] = await warningsOf(running);
+        expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_A_DAY} rows, `);
+        const { problems } = (await (await fetch(`${running.apiUrl}/api/v1/system`)).json()) as { problems: string[] };
+        expect(problems).toContain(warning?.message);
+        const metrics = await (await fetch(`${running.apiUrl}/metrics`)).text();
+        expect(metrics).toContain(`throughline_store_lost_rows{table="spans",day="${HARMED_DAY}"} ${SPANS_A_DAY}`);
+        // Said once for each part, not once for each question.
+        expect(running.output().match(/moved to detached/g)?.length).toBe(partsOf(intact, 'spans', PARTITION).length);
+        // It is kept until a person has seen it, and told of as long as it is there.
+        await running.stop({ keepData: true });
+        collector = await startCollector({ dataDirectory: directory });
+        expect((await warningsOf(collector))[0]?.message).toBe(warning?.message);
+        await expectStored([HARMED.name]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it.for(['emptied', 'halved'])('names what a power failure has %s', { timeout: 60_000 }, async (how) => {
+    const harm = how === 'emptied' ? (file: string): void => truncateSync(file, 0) : halve;
+    const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => harm(file)));
+    try {
+      const [warning] = await warningsOf(running);
+      expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_A_DAY} rows, `);
+      expect(running.output()).toContain('moved to detached');
+      expect(await spansOfServices(running)).toBe(2 * SPANS_A_DAY);
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
+      await expectStored([HARMED.name]);
+    } finally {
+      await cleanUp();
+    }
+  });
+
+  it('makes a derived table anew of which a power failure took a part', { timeout: 60_000 }, async () => {
+    const running = await startHarmed((data) => {
+      for (const table of ['trace_times', 'request_1h', 'operation_15m', 'weight_15m', 'attribute_values'])
+        for (const part of partsOf(data, table, PARTITION)) truncateSync(join(part, 'data.bin'), 0);
+      // Without a trace in `detached/`, as if the directory had never reached the disk.
+      for (const part of partsOf(data, 'request_1m', PARTITION)) rmSync(part, { recursive: true });
+      for (const table of ['rollup_progress', 'store_id', 'schema_migrations'])
+        for (const part of partsOf(data, table, 'all')) truncateSync(join(part, 'data.bin'), 0);
+    });
+    try {
+      const [id, idBefore] = [directory, intact].map((path) => readFileSync(join(path, 'store-id'), 'utf8'));
+      expect(id).toBe(idBefore);
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+      await expectStored([]);
+    } finally {
+      await cleanUp();
+    }
+  });
+
+  it('sets aside no more parts than it may, and says so', { timeout: 60_000 }, async () => {
+    const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
+      THROUGHLINE_DAMAGE_PARTS_SET_ASIDE_MAX: '0',
+    });
+    try {
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [500], 'day-2': [200] });
+      expect((await warningsOf(running)).map(({ code }) => code)).toEqual(['store_damaged']);
+      expect(readdirSync(join(dirname(dataFiles(directory, 'spans')[0] ?? ''), '..', 'detached'))).toEqual([]);
+    } finally {
+      await cleanUp();
+    }
+  });
+
+  it('says which table cannot be opened by its definition', { timeout: 60_000 }, async () => {
+    directory = newDirectory();
+    try {
+      cpSync(intact, directory, { recursive: true, verbatimSymlinks: true });
+      truncateSync(join(directory, 'store', 'metadata', 'throughline', 'trace_times.sql'), 0);
+      const command = runCommand(['up', '--data-dir', directory, '--http-port', '0', '--otlp-http-port', '0']);
+      expect(await command.exited).toEqual({ code: 1, signal: null });
+      expect(command.output()).toContain('trace_times.sql');
+      expect(command.output()).toContain(`moving ${join(directory, 'store')} away starts afresh`);
+    } finally {
+      await cleanUp();
+    }
+  });
+});
