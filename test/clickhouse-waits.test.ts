@@ -97,8 +97,7 @@ const WAITED_FOR: [code: KnownCode, message: string][] = [
   [999, 'Session expired'],
 ];
 
-// More than the loader knows to wait for yet.
-it.fails('waits for what a server refuses for now', async () => {
+it('waits for what a server refuses for now', async () => {
   for (const [code, message] of WAITED_FOR) {
     server.faults.refuse = { code, message, of: (sql) => sql.startsWith('INSERT') };
     await send(`refused ${code}`);
