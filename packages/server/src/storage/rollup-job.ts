@@ -236,7 +236,8 @@ export class RollupJob {
     } catch (error) {
       this.#batches.inc({ outcome: 'failed' });
       const reason = error instanceof Error ? error.message : String(error);
-      if (this.#told === '')
+      // What a stop interrupts is added at the next start.
+      if (this.#told === '' && !this.#stopping.signal.aborted)
         this.#options.log.warn({ reason }, 'adding spans to the derived tables failed; will retry');
       this.#told = reason;
       return false;
