@@ -128,7 +128,9 @@ test('signals that are meant for the collector do not end the engine', async () 
 test('where the engine is not installed, the error says what to install', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-bare-'));
   writeFileSync(join(directory, 'package.json'), '{"type": "module"}');
-  copyFileSync(builtEngineProcess, join(directory, 'embedded-process.js'));
+  for (const name of ['embedded-process.js', 'unreadable-metadata.js']) {
+    copyFileSync(new URL(name, builtEngineProcess), join(directory, name));
+  }
   const engine = new EmbeddedEngine({
     directory: join(directory, 'store'),
     log: silentLog,
