@@ -98,7 +98,7 @@ test('an answer of too many rows is refused as too large, and counted', async ()
 test('a query that needs too much memory fails alone, and is counted', async () => {
   await using small = await startEngine({ queryMemoryBytesMax: 32 * 1024 * 1024 });
   const query = small.rows('SELECT length(groupArray(number)) FROM numbers(100000000)');
-  await expect(query).rejects.toMatchObject({ code: 'unavailable', clickhouseCode: 241 });
+  await expect(query).rejects.toMatchObject({ code: 'too_large', clickhouseCode: 241 });
   expect(await small.rows('SELECT 1')).toEqual([[1]]);
   expect(await small.registry.metrics()).toContain('throughline_engine_errors_total{code="memory"} 1');
 });

@@ -18,7 +18,7 @@ beforeAll(async () => {
   for (const day of [0, 1]) {
     await store.engine.command(`INSERT INTO throughline.spans
   (arrival, trace_id, span_id, parent_span_id, service, name, start_s, start_ns, duration_ns, attrs_k, attrs_v, attrs_t)
-SELECT 1, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),
+SELECT ${day + 1}, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),
   toFixedString('', 8), concat('service-', toString(number % 3)), 'operation', toDateTime(1795003200 + ${day * 86_400} + number, 'UTC') AS s,
   toInt64(toUnixTimestamp(s)) * 1000000000, number, ['k'], [toString(number)], [1] FROM numbers(${ROWS})`);
   }
@@ -51,7 +51,8 @@ const QUESTIONS = [
 const WITH_BOTH = [2 * ROWS, 2, (2 * ROWS) / 3];
 const WITH_ONE = WITH_BOTH.map((count) => count / 2);
 
-async function askHarmed(file: string, harm: (path: string) => void, isRunning: boolean): Promise<void> {
+async function askHarmed(file: string, how: string, isRunning: boolean): Promise<void> {
+  const harm = HARMS[how] ?? (() => {});
   const directory = mkdtempSync(join(tmpdir(), 'throughline-damage-'));
   try {
     cpSync(BASE, directory, { recursive: true, verbatimSymlinks: true });
@@ -75,14 +76,16 @@ async function askHarmed(file: string, harm: (path: string) => void, isRunning: 
         rows: file === 'count.txt' && !isRunning ? null : ROWS,
       });
     const isOfData = /^data\.|^skp_idx_trace_id|^primary\./.test(file);
-    expect(damage.lost.length).toBeGreaterThanOrEqual(isOfData ? 1 : 0);
+    // The engine refuses an index that is short at the start, and we make it anew.
+    const isMadeAnew = !isRunning && how !== 'turned a byte of' && !file.startsWith('data.');
+    expect(damage.lost.length).toBeGreaterThanOrEqual(isOfData && !isMadeAnew ? 1 : 0);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
 describe('StoreDamage', () => {
-  for (const [how, harm] of Object.entries(HARMS)) {
+  for (const how of Object.keys(HARMS)) {
     for (const isRunning of [false, true]) {
       const when = isRunning ? 'while the store is open' : 'while it was closed';
       it.skipIf(!isLong && how === 'removed')(
@@ -91,7 +94,7 @@ describe('StoreDamage', () => {
           expect(files.length).toBeGreaterThan(10);
           for (const file of files) {
             if (!isLong && !/^(?:data|primary|skp_idx_t|checksums|count|minmax|columns\.)/.test(file)) continue;
-            await askHarmed(file, harm, isRunning).catch((error: unknown) => {
+            await askHarmed(file, how, isRunning).catch((error: unknown) => {
               throw new Error(`${file}: ${String(error)}`, { cause: error });
             });
           }
