@@ -59,7 +59,16 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
   it('runs the collector in a directory of their group, without a home or a place for temporary files', () => {
     expect(ended).toEqual({ code: 0, signal: null });
     expect(output).not.toMatch(/WARN|ERROR|"level"/);
-    expect(readdirSync(shared).toSorted()).toEqual(['counts', 'sampling', 'spool', 'store']);
+    expect(readdirSync(shared).toSorted()).toEqual([
+      'collector-id',
+      'counts',
+      'fresh',
+      'sampling',
+      'spool',
+      'store',
+      'store-id',
+      'stored-days',
+    ]);
   });
 
   it('is told in one line when there is no home directory', async () => {
@@ -84,7 +93,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     );
   });
 
-  it.each(['counts', 'sampling', 'spool', 'store'])(
+  it.each(['collector-id', 'counts', 'fresh', 'sampling', 'spool', 'store', 'store-id', 'stored-days'])(
     'is told in one line what an earlier collector of another user left in the way: %s',
     async (room) => {
       const directory = join(root, `foreign-${room}`);
