@@ -92,6 +92,30 @@ describe('RollupJob', () => {
     expect(await wrongTables()).toEqual([]);
   });
 
+  it('counts a segment that is handed back while a batch is under way', async () => {
+    await storeSpans(3, 100);
+    const arrivals = { stored: 3, first: null as number | null };
+    const handBack = { isDone: false };
+    const job: RollupJob = jobOf(
+      {
+        query: (...asked) => store.engine.query(...asked),
+        command: async (sql) => {
+          if (!handBack.isDone && sql.includes('INTO throughline.operation_15m')) {
+            handBack.isDone = true;
+            await job.noteLate({ first: 2, last: 2 });
+            await storeSpans(2, 100);
+          }
+          await store.engine.command(sql);
+        },
+      },
+      arrivals,
+    );
+    await job.run(true);
+    expect(handBack.isDone).toBe(true);
+    await job.run(true);
+    expect(await wrongTables()).toEqual([]);
+  });
+
   it('counts at the start what an earlier process stored, also where nothing remembers the last arrival', async () => {
     await storeSpans(3, 100);
     const job = jobOf(store.engine, { stored: 0, first: null });

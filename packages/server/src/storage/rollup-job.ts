@@ -59,6 +59,8 @@ export class RollupJob {
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
   #version = 0;
+  /** The last arrival of a run that was begun: what is handed in behind it meanwhile may be counted in part, or not at all. */
+  #runsUntil = 0;
   /** The newest arrival of what an earlier process stored. */
   #storedBefore = 0;
   readonly #late: ArrivalRange[] = [];
@@ -154,7 +156,8 @@ export class RollupJob {
    * anew. Rejects with `EngineError`.
    */
   async noteLate(arrivals: ArrivalRange | null): Promise<void> {
-    if (arrivals === null || arrivals.first > this.#options.visibility.countedUntil) return;
+    const begun = Math.max(this.#options.visibility.countedUntil, this.#runsUntil);
+    if (arrivals === null || arrivals.first > begun) return;
     const { first, last } = arrivals;
     if (this.#late.some((late) => late.first === first && late.last === last)) return;
     await this.#noteLate(arrivals, last);
@@ -188,6 +191,7 @@ export class RollupJob {
     const { visibility, firstUnstored } = this.#options;
     const first = firstUnstored();
     const until = this.#countableUntil();
+    this.#runsUntil = Math.max(this.#runsUntil, until);
     for (let lost = this.#lostDays[0]; lost !== undefined; lost = this.#lostDays[0]) {
       if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
       await this.#rebuildDays(lost.days, visibility.countedUntil);
