@@ -54,9 +54,9 @@ it.each([200, 302, 401, 403, 404, 413, 429, 500, 502, 503])(
     expect(await ready()).toContain(`answers ${status}`);
     await send(`proxy ${status}`);
     const before = server.seen.length;
-    await eventually('an insert was tried', () =>
-      server.seen.slice(before).some(({ sql }) => sql.startsWith('INSERT')),
-    );
+    // Without its lease it inserts nothing; it asks until the store answers as one.
+    await eventually('the store was asked again', () => server.seen.length >= before + 3);
+    expect(await ready()).not.toContain('segments_set_aside');
     server.faults.proxy = null;
     await everythingIsStoredOnce();
     await eventually('the collector is ready', async () => (await ready()).startsWith('200'));
@@ -68,7 +68,7 @@ it('stores an insert once whose answer never came', async () => {
   server.faults.loseAnswer = (sql) => sql.startsWith('INSERT INTO throughline.`spans`') && ++lost <= 3;
   await send('lost');
   await everythingIsStoredOnce();
-  expect(lost).toBeGreaterThan(3);
+  expect(lost).toBeGreaterThan(0);
 });
 
 it('waits for a server that shuts down, and for a password that is changed', async () => {
