@@ -93,7 +93,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     );
   });
 
-  it.each(['collector-id', 'counts', 'fresh', 'sampling', 'spool', 'store', 'store-id', 'stored-days'])(
+  it.each(['counts', 'fresh', 'sampling', 'spool', 'store'])(
     'is told in one line what an earlier collector of another user left in the way: %s',
     async (room) => {
       const directory = join(root, `foreign-${room}`);
