@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { startEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
+import { countStored, startEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 import { auditStore } from './store-audit.ts';
 
 /** 300 spans of 60 traces: services, operations beyond the limits, errors, weights, requests and others, attributes of some. */
@@ -14,7 +14,6 @@ FROM numbers(300)`;
 
 it('finds nothing in a store whose tables agree with its spans', async () => {
   await using store = await startEngine();
-  expect(await auditStore(store)).toEqual([]);
   await store.engine.command(SPANS);
   expect(await auditStore(store)).toEqual([]);
 });
@@ -25,6 +24,7 @@ it.each([
 ])('names the tables that do not agree, for %s', async (what, statement) => {
   await using store = await startEngine();
   await store.engine.command(SPANS);
+  await countStored(store.engine);
   await store.engine.command(statement('2023-11-15'));
   const findings = await auditStore(store);
   const tables = findings.map((finding) => finding.split(':', 1)[0]);
