@@ -361,6 +361,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           log,
           registry,
           limits: limits.fresh,
+          read: (segment, offset, length) => spool.read(segment, offset, length),
           seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
         });
         await fresh.start(() => spool.openName);
