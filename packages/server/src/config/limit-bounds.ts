@@ -186,6 +186,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     queryThreads: [1, 256, 'Threads of one query', null],
     queryThreadMemoryBytes: [0, 64 * GIB, "Of the engine's memory, to be left for each thread of a query", null],
     mergeThreads: [1, 64, 'Threads that merge in the background', null],
+    unmapIntervalMs: [
+      0,
+      HOUR,
+      'How often engine and collector give back memory of program files that they do not use; 0 for never',
+      'throughline_engine_unmapped_bytes_total',
+    ],
     commandTimeoutMs: [
       SECOND,
       24 * HOUR,

@@ -70,7 +70,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
       runningQueries: () => this.#slots.taken,
       queuedQueries: () => this.#slots.queued,
-      usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0 },
+      usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0, unmappedBytes: 0 },
     });
   }
 
@@ -225,6 +225,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       directory,
       connectionArgs: connectionArgs(this.#limits),
       querySessions: this.#limits.concurrentQueries,
+      unmapIntervalMs: this.#limits.unmapIntervalMs,
     });
     this.#process = engine;
     if (engine.pid > 0) onProcess?.(engine.pid);
