@@ -358,7 +358,7 @@ export interface TracesQuery extends TimeRange {
   readonly status?: 'error' | 'ok' | 'unset' | undefined;
   readonly minDurationMs?: number | undefined;
   readonly maxDurationMs?: number | undefined;
-  /** Each `key=value`: an attribute of the span or of its resource. */
+  /** Each `key=value`: an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. */
   readonly tags?: readonly string[] | undefined;
   readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */

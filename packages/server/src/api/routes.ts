@@ -122,7 +122,7 @@ export function apiRoutes({
           {
             accepted: 'key=value with a key that is not empty',
             description:
-              'An attribute of the span or of its resource, whose value reads so as text; every one must hold',
+              'An attribute of the span, of its resource, of its scope or of one of its events, whose value, or an element of it, reads so as text; every one must hold',
             schema: { type: 'string' },
           },
           TAGS_MAX,

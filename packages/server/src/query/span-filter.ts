@@ -1,5 +1,5 @@
 import { StatusCode } from '@throughline/trace';
-import { ATTRIBUTE_HASHES } from '../storage/schema.ts';
+import { ATTRIBUTE_HASHES, SEARCHED_ATTRIBUTES } from '../storage/schema.ts';
 import { sqlString } from '../storage/sql.ts';
 
 type SpanStatus = 'error' | 'ok' | 'unset';
@@ -32,35 +32,41 @@ export function fieldConditions({ service, operation, status }: SpanFilter): str
   ];
 }
 
-/** Whose attributes are looked at: a span's own, its resource's, its scope's, and those of its events. */
-const PREFIXES = ['attrs', 'res', 'scope', 'ev'] as const;
-
-type Prefix = (typeof PREFIXES)[number];
-
 /** Lets the index of all attributes leave granules out; it is never computed. */
 export function attributeHint({ key, value }: Tag): string {
-  return `indexHint(has(${ATTRIBUTE_HASHES}, cityHash64(${sqlString(key)}, ${sqlString(value)})))`;
+  const written = JSON.stringify(value).slice(1, -1);
+  const texts = written === value ? [value] : [value, written];
+  const each = texts.map((text) => `has(${ATTRIBUTE_HASHES}, cityHash64(${sqlString(key)}, ${sqlString(text)}))`);
+  return `indexHint(${each.join(' OR ')})`;
 }
 
 /** The conditions on attributes, which are the bulk of a span. */
 export function tagConditions({ tags }: Pick<SpanFilter, 'tags'>): string[] {
-  return tags.map((tag) => `(${PREFIXES.map((prefix) => hasAttribute(prefix, tag)).join(' OR ')})`);
+  return tags.map((tag) => `(${SEARCHED_ATTRIBUTES.map((of) => hasAttribute(of, tag)).join(' OR ')})`);
 }
 
-function hasAttribute(prefix: Prefix, { key, value }: Tag): string {
+function hasAttribute(of: (typeof SEARCHED_ATTRIBUTES)[number], { key, value }: Tag): string {
   const [k, v] = [sqlString(key), sqlString(value)];
-  const whole = `arrayExists((k, v) -> k = ${k} AND v = ${v}, ${prefix}_k, ${prefix}_v)`;
-  if (prefix !== 'attrs') return whole;
-  return `${whole} OR has(attrs_t, 6) AND arrayExists((k, v, t) -> t = 6 AND k = ${k} AND (${elements('v', value)}), attrs_k, attrs_v, attrs_t)`;
+  return `arrayExists((k, v) -> k = ${k} AND v = ${v}, ${of}_k, ${of}_v) OR has(${of}_t, 6) AND arrayExists((k, v, t) -> t = 6 AND k = ${k} AND (${hasElement('v', value)}), ${of}_k, ${of}_v, ${of}_t)`;
 }
 
-/** Whether the OTLP JSON of an array has an element with this text. */
-function elements(array: string, value: string): string {
-  const texts = [
+/**
+ * Whether an array has an element with this text, by the OTLP JSON of it that we write ourselves: that of an element has a `{"`, which no
+ * text has there, and what is deeper than the array's own elements stands behind more brackets that are open.
+ */
+function hasElement(array: string, value: string): string {
+  const elements = [
     `{"stringValue":${JSON.stringify(value)}}`,
     ...(/^-?\d+$/.test(value) ? [`{"intValue":"${value}"}`] : []),
     ...(/^(?:true|false)$/.test(value) ? [`{"boolValue":${value}}`] : []),
     ...(/^-?[\d.]+(?:e[+-]?\d+)?$/.test(value) ? [`{"doubleValue":${value}}`] : []),
+    ...(/^(?:NaN|-?Infinity|-0)$/.test(value) ? [`{"doubleValue":"${value}"}`] : []),
   ];
-  return texts.map((text) => `position(${array}, ${sqlString(text)}) > 0`).join(' OR ');
+  return elements.map((element) => stands(sqlString(element), array)).join(' OR ');
+}
+
+function stands(element: string, array: string): string {
+  const bare = String.raw`replaceRegexpAll(part, '"(?:[^"\\\\]|\\\\.)*"', '')`;
+  const opened = `length(replaceAll(${bare}, ']', '')) - length(replaceAll(${bare}, '[', ''))`;
+  return `position(${array}, ${element}) > 0 AND has(arrayPopBack(arrayCumSum(arrayMap(part -> ${opened}, splitByString(${element}, CAST(${array} AS String))))), 1)`;
 }

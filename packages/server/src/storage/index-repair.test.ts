@@ -23,7 +23,7 @@ const FORMS = [
 
 describe.each(FORMS)('a %s part that the engine refuses at its start', (form, spans) => {
   const harms: readonly [string, (part: string) => void][] = [
-    ['an index file is empty', (part) => truncateSync(join(part, 'skp_idx_attribute_filter.idx'), 0)],
+    ['an index file is empty', (part) => truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0)],
     ['marks of an index are cut', (part) => half(join(part, fileLike(part, /^skp_idx_trace_id_filter\.c?mrk/)))],
     ['an index file is missing', (part) => rmSync(join(part, fileLike(part, /^skp_idx_arrival_range\.idx/)))],
     [
@@ -56,14 +56,14 @@ describe.each(FORMS)('a %s part that the engine refuses at its start', (form, sp
 
   test('stays aside when its data is damaged as well', async () => {
     const part = await storeOnePart(spans);
-    truncateSync(join(part, 'skp_idx_attribute_filter.idx'), 0);
+    truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
     half(join(part, form === 'compact' ? 'data.bin' : 'duration_ns.bin'));
     await expectAside(part);
   });
 
   test('stays aside when a file of its data is missing as well', async () => {
     const part = await storeOnePart(spans);
-    truncateSync(join(part, 'skp_idx_attribute_filter.idx'), 0);
+    truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
     rmSync(join(part, form === 'compact' ? 'data.bin' : 'duration_ns.bin'));
     await expectAside(part);
   });
@@ -74,7 +74,7 @@ test('a part that was detached by hand stays so, unless it is named', async () =
   const name = part.split('/').at(-1) ?? '';
   {
     await using store = await startEngine({}, storePath);
-    truncateSync(join(part, 'skp_idx_attribute_filter.idx'), 0);
+    truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
     await store.engine.command(`ALTER TABLE throughline.spans DETACH PART '${name}'`);
   }
   await using store = await startEngine({}, storePath);
@@ -86,7 +86,7 @@ test('a part that was detached by hand stays so, unless it is named', async () =
 
 test('nothing is doubled when the repair was interrupted behind the moment when the part was in use again', async () => {
   const part = await storeOnePart(300);
-  truncateSync(join(part, 'skp_idx_attribute_filter.idx'), 0);
+  truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
   const copy = join(directory, 'copy');
   cpSync(part, copy, { recursive: true });
   await (await startEngine({}, storePath)).engine.close();

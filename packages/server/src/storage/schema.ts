@@ -86,8 +86,31 @@ export const SPAN_COLUMNS = [
 /** What a span block holds of a span; when it came is told apart. */
 export const SPAN_FIELDS = SPAN_COLUMNS.filter(([name]) => name !== 'arrival');
 
+/** Whose attributes are looked at: a span's own, its resource's, its scope's, and those of its events. */
+export const SEARCHED_ATTRIBUTES = ['attrs', 'res', 'scope', 'ev'] as const;
+
 /**
- * A hash of each attribute's key and value, and of the key and each element of an array: the index `attribute_filter` is a filter over them,
- * and answers for nothing but this very text.
+ * Of a piece of an array's OTLP JSON behind a `{"`, such as `stringValue":"a"},`, the value without quotes. No text holds `{"` or a quote as
+ * they are written there. What is no text, number or bool, or deeper in the array, has a hash of its own as well, which does no harm.
  */
-export const ATTRIBUTE_HASHES = `arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), if(has(attrs_t, 6), arrayFlatten(arrayMap((k, v, t) -> if(t = 6, arrayMap(e -> cityHash64(k, if(JSONHas(e, 'stringValue'), JSONExtractString(e, 'stringValue'), if(JSONHas(e, 'intValue'), JSONExtractString(e, 'intValue'), if(JSONHas(e, 'boolValue'), JSONExtractRaw(e, 'boolValue'), JSONExtractRaw(e, 'doubleValue'))))), JSONExtractArrayRaw(v, 'values')), CAST([] AS Array(UInt64))), attrs_k, attrs_v, attrs_t)), CAST([] AS Array(UInt64))))`;
+const WRITTEN_VALUE = `if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, length(e) - position(reverse(e), '"') - position(e, ':') - 1), substring(e, position(e, ':') + 1, position(e, '}') - position(e, ':') - 1))`;
+
+function arraysOf(of: string, column: 'k' | 'v'): string {
+  return `arrayFilter((x, t) -> t = 6, ${of}_${column}, ${of}_t)`;
+}
+
+/**
+ * A hash of each attribute's key and value, and of the key and each element of an array, as it is written in JSON: the index `attribute_hashes` is a filter over them,
+ * and answers for nothing but the very text that the newest migration of it has.
+ */
+export const ATTRIBUTE_HASHES = attributeHashes();
+
+function attributeHashes(): string {
+  const whole = SEARCHED_ATTRIBUTES.map((of) => `arrayMap((k, v) -> cityHash64(k, v), ${of}_k, ${of}_v)`);
+  // Of those that are arrays alone: nothing is taken apart where there are none.
+  const elements = SEARCHED_ATTRIBUTES.map(
+    (of) =>
+      `arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, ${WRITTEN_VALUE}), splitByString('{"', CAST(v AS String))), ${arraysOf(of, 'k')}, ${arraysOf(of, 'v')}))`,
+  );
+  return `arrayConcat(${[...whole, ...elements].join(', ')})`;
+}

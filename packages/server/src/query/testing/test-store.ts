@@ -1,3 +1,4 @@
+import type { AnyValue } from '@throughline/trace';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,9 +38,15 @@ export interface StoredSpan {
   readonly traceState: string;
   readonly startNs: bigint;
   readonly durationNs: bigint;
-  readonly attributes: Readonly<Record<string, string>>;
-  readonly resource: Readonly<Record<string, string>>;
+  readonly attributes: StoredAttributes;
+  readonly resource: StoredAttributes;
+  readonly scope: StoredAttributes;
+  /** Those of its one event. */
+  readonly event: StoredAttributes;
 }
+
+/** A text, or the elements of an array. */
+export type StoredAttributes = Readonly<Record<string, string | readonly AnyValue[]>>;
 
 export const TEST_START_NS = 1_700_000_000_000_000_000n;
 
@@ -57,6 +64,8 @@ export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
     durationNs: 1_000_000n,
     attributes: {},
     resource: {},
+    scope: {},
+    event: {},
     ...overrides,
   };
 }
@@ -147,6 +156,16 @@ const INSERTED = [
   'res_k',
   'res_v',
   'res_t',
+  'scope_k',
+  'scope_v',
+  'scope_t',
+  'ev_ns',
+  'ev_name',
+  'ev_dropped',
+  'ev_attr_n',
+  'ev_k',
+  'ev_v',
+  'ev_t',
 ];
 
 function row(span: StoredSpan): string[] {
@@ -164,6 +183,12 @@ function row(span: StoredSpan): string[] {
     sqlInt64(span.durationNs),
     ...attributeArrays(span.attributes),
     ...attributeArrays(span.resource),
+    ...attributeArrays(span.scope),
+    `[${sqlInt64(span.startNs)}]`,
+    "CAST(['e'] AS Array(String))",
+    '[toUInt32(0)]',
+    `[toUInt32(${Object.keys(span.event).length})]`,
+    ...attributeArrays(span.event),
   ];
 }
 
@@ -171,11 +196,12 @@ function strings(values: readonly string[]): string {
   return `CAST([${values.map(sqlString).join(', ')}] AS Array(String))`;
 }
 
-function attributeArrays(attributes: Readonly<Record<string, string>>): string[] {
-  const types = Object.keys(attributes).map(() => AttributeType.string);
-  return [
-    strings(Object.keys(attributes)),
-    strings(Object.values(attributes)),
-    `CAST([${types.join(', ')}] AS Array(UInt8))`,
-  ];
+function attributeArrays(attributes: StoredAttributes): string[] {
+  const types = Object.values(attributes).map((value) =>
+    typeof value === 'string' ? AttributeType.string : AttributeType.array,
+  );
+  const texts = Object.values(attributes).map((value) =>
+    typeof value === 'string' ? value : JSON.stringify({ values: value }),
+  );
+  return [strings(Object.keys(attributes)), strings(texts), `CAST([${types.join(', ')}] AS Array(UInt8))`];
 }

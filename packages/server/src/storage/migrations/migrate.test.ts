@@ -261,7 +261,7 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
     const next = { name: 'next', statements: () => [] };
     await migrate(store.engine, [...MIGRATIONS, next]);
     await expect(migrate(store.engine)).rejects.toThrow(
-      'the store has schema 2, this Throughline knows up to 1: use the version that wrote it, or a newer one',
+      `the store has schema ${MIGRATIONS.length + 1}, this Throughline knows up to ${MIGRATIONS.length}: use the version that wrote it, or a newer one`,
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'tables', statements: () => ['SELECT 1'] };

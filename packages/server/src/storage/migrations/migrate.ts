@@ -4,10 +4,11 @@ import { EngineError } from '../engine.ts';
 import { sqlString } from '../sql.ts';
 import { isFirstStore, moveFirstStores, OLD_SPANS, setFirstStoresAside } from './adopt-first-stores.ts';
 import { createTables } from './0001-tables.ts';
+import { arrayElements } from './0002-array-elements.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createTables];
+export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');
