@@ -378,6 +378,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     traceSpansMax: [100, 10_000_000, 'Spans of one trace that are read', 'throughline_api_truncated_traces_total'],
     traceBytesMax: [MIB, 16 * GIB, 'Bytes of one trace that are read', 'throughline_api_truncated_traces_total'],
     searchWindowSpans: [1_000, 100_000_000, 'Search looks at so many of the newest spans first', null],
+    searchFarTracesMax: [
+      0,
+      1_000_000,
+      'Traces that reach into the range of a search from far away; of more, those that end last are found',
+      null,
+    ],
     headlinesMax: [0, 10_000_000, 'Headlines that are remembered', null],
     headlineConcurrency: [1, 64, 'Traces whose headline is computed at once', null],
   },

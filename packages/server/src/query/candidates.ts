@@ -2,9 +2,10 @@ import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { IN_TENANT, startSecond, where } from './rows.ts';
 import { SECOND_NS, type SearchWindow } from './search-windows.ts';
 import { attributeHint, fieldConditions, tagConditions } from './span-filter.ts';
-import type { SpanSource } from './span-sources.ts';
+import { STORED, type SpanSource } from './span-sources.ts';
 import type { TraceSearch } from './search.ts';
-import { SPAN_DURATION } from './trace-summary.ts';
+import { IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
+import { idIn, startsWithin, type Seconds } from './trace-times.ts';
 
 /** A trace with a span that matches. */
 export interface Candidate {
@@ -13,17 +14,22 @@ export interface Candidate {
   readonly matchUnixNano: bigint;
 }
 
+/** Only traces that have a span on the other side of this moment: one that starts no later, or one that lasts until then. */
+export interface Crossing {
+  readonly unixNano: bigint;
+  readonly reaches: 'before' | 'behind';
+}
+
 export interface CandidateQuestion {
   /** Of the starts of spans that match. */
   readonly window: SearchWindow;
-  /** Only spans of traces that reach from before this moment beyond it. */
-  readonly crossing: bigint | null;
+  readonly crossing: Crossing | null;
   /** Only candidates behind this one. */
   readonly after: Candidate | null;
   readonly limit: number;
 }
 
-/** How long before the range a span or trace may begin that reaches into it: as long as the range is, but within these. */
+/** How far outside the range matches are looked for window by window, of whatever trace: as far as the range is long, but within these. */
 export const LOOKBACK_MS_MIN = 3_600_000;
 export const LOOKBACK_MS_MAX = 86_400_000;
 const DAY_SECONDS = 86_400n;
@@ -55,19 +61,46 @@ export function candidatesSql(
   const matching = `SELECT trace_id FROM ${source.table}\n      ${where(early)}`;
   const late = [
     ...tagConditions(filter),
+    ...(crossing === null ? [] : [reachesAcross(crossing, live, window, matching)]),
     // Fresh spans are few, and what else there is of their traces stands elsewhere.
-    ...(isStored && crossing !== null ? [reachesAcross(crossing, source, live, window, matching)] : []),
     ...(isStored ? durationConditions(search, source, live, window, matching) : []),
   ];
-  // Attributes are read of what the small columns leave: on its own the engine reads all of a span that it looks at.
-  const conditions =
-    isStored && late.length > 0 ? `PREWHERE ${early.join('\n  AND ')}\n${where(late)}` : where([...early, ...late]);
   return `SELECT lower(hex(trace_id)), toString(max(start_ns) AS match)
 FROM ${source.table}
-${conditions}
+${smallColumnsFirst(isStored, early, late)}
 GROUP BY trace_id
 ${behind(after)}ORDER BY match DESC, trace_id
 LIMIT ${limit}`;
+}
+
+/** The newest matches of these traces, wherever they start: stored spans of them do so within these seconds. */
+export function matchesOfTracesSql(
+  { filter }: TraceSearch,
+  { table, conditions }: SpanSource,
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+  hasHints: boolean,
+): string {
+  const isStored = table === 'throughline.spans';
+  const early = [
+    ...conditions,
+    // Nothing of them is stored.
+    ...(isStored ? [within.length === 0 ? '0' : startsWithin(within)] : []),
+    idIn(traceIds),
+    ...fieldConditions(filter),
+    ...(isStored && hasHints ? filter.tags.map(attributeHint) : []),
+  ];
+  return `SELECT lower(hex(trace_id)), toString(max(start_ns))
+FROM ${table}
+${smallColumnsFirst(isStored, early, tagConditions(filter))}
+GROUP BY trace_id`;
+}
+
+/** Attributes are read of what the small columns leave: on its own the engine reads all of a span that it looks at. */
+function smallColumnsFirst(isStored: boolean, early: readonly string[], late: readonly string[]): string {
+  return isStored && late.length > 0
+    ? `PREWHERE ${early.join('\n  AND ')}\n${where(late)}`
+    : where([...early, ...late]);
 }
 
 function behind(after: Candidate | null): string {
@@ -76,31 +109,35 @@ function behind(after: Candidate | null): string {
   return `HAVING match < ${match} OR match = ${match} AND trace_id > ${sqlHex(after.traceId)}\n`;
 }
 
-/** A span of the trace lasts across the moment, or some start before and some behind it. */
+/** Its match is on one side of the moment. */
 function reachesAcross(
-  unixNano: bigint,
-  { table, conditions }: SpanSource,
+  { unixNano, reaches }: Crossing,
   live: readonly SpanSource[],
   window: SearchWindow,
   matching: string,
 ): string {
   const second = unixNano / SECOND_NS;
-  const within = [
+  const last = window.toUnixNano / SECOND_NS;
+  const rows = (having: string): string =>
+    wholeTraces(matching, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS, [having]);
+  if (reaches === 'before') {
+    return `trace_id IN (
+    ${rows(`min(toUInt32(first_s)) <= ${second}`)}${orLive(live, [`start_ns <= ${sqlInt64(unixNano)}`])}
+  )`;
+  }
+  const lastsUntil = `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`;
+  const lasting = [
+    ...STORED.conditions,
     timeCondition('start_s', '>=', second - DAY_SECONDS),
     timeCondition('start_s', '<=', second),
-    `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`,
+    lastsUntil,
     `start_ns < ${sqlInt64(unixNano)}`,
   ];
-  const last = window.toUnixNano / SECOND_NS;
-  const whole = wholeTraces(matching, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS, [
-    `min(toUInt32(first_s)) <= ${second}`,
-    `max(toUInt32(first_s) + length_s) >= ${second}`,
-  ]);
   return `trace_id IN (
-    SELECT trace_id FROM ${table}
-    ${where([...conditions, ...within])}
+    SELECT trace_id FROM ${STORED.table}
+    ${where(lasting)}
     UNION ALL
-    ${whole}${orLive(live)}
+    ${rows(`max(toUInt32(first_s) + length_s) >= ${second}`)}${orLive(live, [lastsUntil])}
   )`;
 }
 
@@ -129,11 +166,12 @@ function durationConditions(
   if (minDurationNs === null && maxDurationNs === null) return [];
   const first = window.fromUnixNano / SECOND_NS - NEAR_SECONDS;
   const last = window.toUnixNano / SECOND_NS + NEAR_SECONDS;
-  // The root's is a part of it.
+  // The root's is a part of the extent; of several roots the longest counts.
   const extent = `max(start_ns + ${SPAN_DURATION}) - min(start_ns)`;
+  const longest = `maxIf(${SPAN_DURATION}, ${IS_ROOT})`;
   const having = [
     ...(minDurationNs === null ? [] : [`${extent} >= ${sqlInt64(minDurationNs)}`]),
-    ...(maxDurationNs === null ? [] : [`${extent} <= ${sqlInt64(maxDurationNs)}`]),
+    ...(maxDurationNs === null ? [] : [`${longest} <= ${sqlInt64(maxDurationNs)}`]),
   ];
   const nearby = where([...conditions, timeCondition('start_s', '>=', first), timeCondition('start_s', '<=', last)]);
   const long = wholeTraces(
@@ -153,15 +191,16 @@ function durationConditions(
 }
 
 /** Of these traces not all may be known here. */
-function orLive(live: readonly SpanSource[]): string {
+function orLive(live: readonly SpanSource[], more: readonly string[] = []): string {
   const each = live.map(
-    ({ table, conditions }) => `\n    UNION ALL\n    SELECT trace_id FROM ${table}\n    ${where(conditions)}`,
+    ({ table, conditions }) =>
+      `\n    UNION ALL\n    SELECT trace_id FROM ${table}\n    ${where([...conditions, ...more])}`,
   );
   return each.join('');
 }
 
 /** A moment outside what a DateTime holds compares as the nearest that it does. */
-function timeCondition(column: string, comparison: '>=' | '<=', second: bigint): string {
+export function timeCondition(column: string, comparison: '>=' | '<=', second: bigint): string {
   const last = 0xffff_ffffn;
   const held = second < 0n ? 0n : second > last ? last : second;
   return `${column} ${comparison} toDateTime(toUInt32(${held}))`;

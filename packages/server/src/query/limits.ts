@@ -11,6 +11,11 @@ export interface QueryLimits {
    * A fifth of it where every span matches.
    */
   readonly searchWindowSpans: number;
+  /**
+   * Traces that reach into the range of a search, or have their root, from farther away than it looks window by window: of more, those that end
+   * last are looked at.
+   */
+  readonly searchFarTracesMax: number;
   /** Headlines that are remembered. */
   readonly headlinesMax: number;
   /** Traces whose headline is computed at the same time. */
@@ -22,6 +27,7 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   traceSpansMax: 100_000,
   traceBytesMax: 128 * 1024 * 1024,
   searchWindowSpans: 50_000,
+  searchFarTracesMax: 10_000,
   headlinesMax: 10_000,
   headlineConcurrency: 2,
 };

@@ -1,7 +1,8 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceSearch } from './search.ts';
-import { candidatesSql } from './candidates.ts';
+import { candidatesSql, matchesOfTracesSql } from './candidates.ts';
+import { farFromRootSql, longTracesSql } from './far-traces.ts';
 import { searchTraces } from './search.ts';
 import { STORED } from './span-sources.ts';
 import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
@@ -304,7 +305,20 @@ describe('candidatesSql', () => {
     const newest = candidatesSql(EVERYTHING, STORED, [], question, true);
     await expect(newest).toMatchFileSnapshot('snapshots/candidates-newest.sql');
     const after = { matchUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
-    const filtered = candidatesSql(search, STORED, [], { ...question, after, crossing: TEST_START_NS }, true);
+    const filtered = candidatesSql(
+      search,
+      STORED,
+      [],
+      { ...question, after, crossing: { unixNano: TEST_START_NS, reaches: 'behind' } },
+      true,
+    );
     await expect(filtered).toMatchFileSnapshot('snapshots/candidates-filtered.sql');
+    const range = { first: 1_700_000_000, last: 1_700_000_059 };
+    await expect(longTracesSql(range, 10_000)).toMatchFileSnapshot('snapshots/long-traces.sql');
+    const farFromRoot = farFromRootSql([], range, { before: 3_600, behind: 3_600 }, 10_000);
+    await expect(farFromRoot).toMatchFileSnapshot('snapshots/far-from-root.sql');
+    const traceIds = ['ab'.repeat(16)];
+    const matches = matchesOfTracesSql(search, STORED, traceIds, [range], false);
+    await expect(matches).toMatchFileSnapshot('snapshots/matches-of-traces.sql');
   });
 });

@@ -8,7 +8,7 @@ import { TraceFinder, type FoundTrace } from './trace-finder.ts';
 
 /**
  * Where a trace stands in the order of search, newest first, then by trace id: at its root's start, or at its earliest span's where no root
- * has arrived; and not behind the newest span that matches, which the clock of its root may say.
+ * has arrived. Where the clock of the root is ahead of that of the newest span that matches, it stands there, unless the trace is known to be long.
  */
 export interface TracePosition {
   readonly startTimeUnixNano: bigint;
@@ -16,13 +16,13 @@ export interface TracePosition {
   readonly traceId: string;
 }
 
-/** A trace is found when one span matches the filter and overlaps the range, and the trace itself has a duration that is asked for. */
+/** A trace is found when it overlaps the range, one of its spans matches the filter, wherever that is, and its duration is asked for. */
 export interface TraceSearch {
   readonly filter: SpanFilter;
   readonly range: TimeRange;
   /** Fulfilled by the root's duration, or by that from the first start to the last end. */
   readonly minDurationNs: bigint | null;
-  /** Neither is longer. */
+  /** The root's is not longer; that from the first start to the last end, where no root has arrived. */
   readonly maxDurationNs: bigint | null;
   readonly limit: number;
   /** Only traces behind this one in the order of search. */

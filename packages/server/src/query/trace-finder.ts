@@ -1,15 +1,17 @@
 import type { SpanView } from '../storage/span-visibility.ts';
 import {
   candidatesSql,
+  matchesOfTracesSql,
   LOOKBACK_MS_MAX,
   LOOKBACK_MS_MIN,
   type Candidate,
   type CandidateQuestion,
 } from './candidates.ts';
-import { queryRows, type QueryContext } from './rows.ts';
+import { findFarTraces, stretchesOfTraces } from './far-traces.ts';
+import { queryRows, type JsonRow, type QueryContext } from './rows.ts';
 import { SECOND_NS, searchWindows, type StoredExtent } from './search-windows.ts';
 import { matchesAll } from './span-filter.ts';
-import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
+import { querySources, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import type { TracePosition, TraceSearch } from './search.ts';
 import { findTraceSummaries, type StoredTraceSummary, type SummarisedTrace } from './trace-summary.ts';
 import type { Seconds } from './trace-times.ts';
@@ -53,11 +55,13 @@ export class TraceFinder {
     const { range, after, filter } = this.#search;
     this.#batch = wanted;
     const fromUnixNano = range.fromUnixNano ?? 0n;
+    await this.#lookFar();
+    await this.#lookBehind();
     let newest = range.toUnixNano;
     if (after !== null && !this.#isLive(after.startTimeUnixNano)) {
       // Behind the last page's end are also traces of which a span after it matches.
       const window = { fromUnixNano: after.startTimeUnixNano + 1n, toUnixNano: range.toUnixNano ?? LAST_NS };
-      await this.#lookThrough({ window, crossing: after.startTimeUnixNano }, null);
+      await this.#lookThrough({ window, crossing: { unixNano: after.startTimeUnixNano, reaches: 'before' } }, null);
       newest = smaller(after.startTimeUnixNano, range.toUnixNano);
     }
     const windowSpans = this.#context.limits.searchWindowSpans / (matchesAll(filter) ? UNFILTERED_SHARE : 1);
@@ -75,9 +79,43 @@ export class TraceFinder {
       const lookbackNs = this.#lookbackNs(fromUnixNano);
       const before = smaller(fromUnixNano - 1n, range.toUnixNano);
       const window = { fromUnixNano: larger(0n, fromUnixNano - lookbackNs), toUnixNano: before };
-      await this.#lookThrough({ window, crossing: fromUnixNano }, null);
+      await this.#lookThrough({ window, crossing: { unixNano: fromUnixNano, reaches: 'behind' } }, null);
     }
     return this.#inOrder(wanted);
+  }
+
+  /**
+   * Traces of which a span far from the range matches, and their matches wherever they are: whatever they have, it is known before the
+   * windows are looked through. Where the range is open, all that a page's end cuts off.
+   */
+  async #lookFar(): Promise<void> {
+    const { range, after, filter } = this.#search;
+    const isOpen = range.fromUnixNano === null && range.toUnixNano === null;
+    if (isOpen && after === null) return;
+    const cut = after?.startTimeUnixNano ?? null;
+    const within = isOpen ? { fromUnixNano: cut, toUnixNano: cut } : range;
+    const around = {
+      before: isOpen ? 0 : Number(this.#lookbackNs(range.fromUnixNano ?? 0n) / SECOND_NS),
+      behind: LOOKBACK_MS_MIN / 1_000,
+    };
+    const traceIds = await findFarTraces(this.#context, this.#view, within, around, !isOpen && !matchesAll(filter));
+    const hasHints = this.#context.engine.hasAttributeFilter;
+    for (let first = 0; first < traceIds.length; first += CANDIDATES_MAX) {
+      const some = traceIds.slice(first, first + CANDIDATES_MAX);
+      const seconds = await stretchesOfTraces(this.#context, this.#view, some);
+      const rows = await querySources(this.#context, this.#view, (source) =>
+        matchesOfTracesSql(this.#search, source, some, seconds, hasHints),
+      );
+      await this.#summarise(newestOf(rows.map(candidateOf)), isOpen ? 'match' : 'start', () => null);
+    }
+  }
+
+  /** Matches behind the range, of traces that are in it: their places may be anywhere in it. */
+  async #lookBehind(): Promise<void> {
+    const { toUnixNano } = this.#search.range;
+    if (toUnixNano === null || toUnixNano >= BigInt(this.#extent.lastSecond + 1) * SECOND_NS) return;
+    const window = { fromUnixNano: toUnixNano + 1n, toUnixNano: toUnixNano + BigInt(LOOKBACK_MS_MIN) * MS_NS };
+    await this.#lookThrough({ window, crossing: { unixNano: toUnixNano, reaches: 'before' } }, null);
   }
 
   /** As long as the range, within bounds: what began before it costs no more than what began in it. */
@@ -105,7 +143,7 @@ export class TraceFinder {
     for (;;) {
       const batch = wanted === null ? CANDIDATES_MAX : this.#batch;
       const candidates = await this.#candidates({ window, crossing, after, limit: batch });
-      await this.#summarise(candidates);
+      await this.#summarise(candidates, 'match', startsOf);
       after = candidates.at(-1) ?? null;
       if (after === null || candidates.length < batch) return;
       if (wanted !== null && this.#settled(after.matchUnixNano + 1n) >= wanted) return;
@@ -120,21 +158,15 @@ export class TraceFinder {
         source.table === 'throughline.spans' ? this.#ask(source, question) : this.#askFresh(source, question),
       ),
     );
-    const newest = new Map<string, bigint>();
-    for (const { traceId, matchUnixNano: match } of answers.flat()) {
-      if ((newest.get(traceId) ?? -1n) < match) newest.set(traceId, match);
-    }
-    const candidates = Array.from(newest, ([traceId, matchUnixNano]) => ({ traceId, matchUnixNano }));
-    candidates.sort(compareCandidates);
     // Where one source has more, nothing is known of the others behind its last one.
-    return candidates.slice(0, limit);
+    return newestOf(answers.flat()).slice(0, limit);
   }
 
   async #ask(source: SpanSource, question: CandidateQuestion): Promise<Candidate[]> {
     const hasHints = this.#context.engine.hasAttributeFilter;
     const sql = candidatesSql(this.#search, source, uncountedSources(this.#view), question, hasHints);
     const rows = await queryRows(this.#context, sql);
-    return rows.map((row) => ({ traceId: row.text(0), matchUnixNano: row.bigint(1) }));
+    return rows.map(candidateOf);
   }
 
   /** All of them are asked for at once where they are few: every window would look at every fresh span again. */
@@ -156,29 +188,38 @@ export class TraceFinder {
     );
   }
 
-  async #summarise(candidates: readonly Candidate[]): Promise<void> {
+  /**
+   * Places at its root's start, as it is shown, what is known to be all that has matches far away; and all else not before its newest match.
+   * `probablyWithin`: in which seconds the traces probably start.
+   */
+  async #summarise(
+    candidates: readonly Candidate[],
+    place: 'start' | 'match',
+    probablyWithin: (candidates: readonly Candidate[]) => Seconds | null,
+  ): Promise<void> {
     const unseen = candidates.filter(({ traceId }) => !this.#seen.has(traceId));
     for (const { traceId } of unseen) this.#seen.add(traceId);
     const traceIds = unseen.map(({ traceId }) => traceId);
-    const summaries = await findTraceSummaries(this.#context, this.#view, traceIds, startsOf(unseen));
+    const summaries = await findTraceSummaries(this.#context, this.#view, traceIds, probablyWithin(unseen));
     for (const { traceId, matchUnixNano } of unseen) {
       const summarised = summaries.get(traceId);
       if (summarised === undefined || !this.#isAskedFor(summarised)) continue;
       const { trace } = summarised;
-      const startTimeUnixNano = smaller(BigInt(trace.startTimeUnixNano), matchUnixNano);
+      const start = BigInt(trace.startTimeUnixNano);
+      const startTimeUnixNano = place === 'start' ? start : smaller(start, matchUnixNano);
       const position = { startTimeUnixNano, traceId };
       if (this.#search.after === null || isBehind(position, this.#search.after)) this.#found.push({ trace, position });
     }
   }
 
-  #isAskedFor({ trace, lastEndNs }: SummarisedTrace): boolean {
+  #isAskedFor({ trace, lastEndNs, firstStartNs }: SummarisedTrace): boolean {
     const { minDurationNs, maxDurationNs, range } = this.#search;
-    // The root's duration is a part of it.
-    const extentNs = BigInt(trace.extentNs);
     return (
-      (minDurationNs === null || extentNs >= minDurationNs) &&
-      (maxDurationNs === null || extentNs <= maxDurationNs) &&
-      lastEndNs >= (range.fromUnixNano ?? 0n)
+      // The root's duration is a part of the extent. A clock that is off makes that longer than anything took.
+      (minDurationNs === null || BigInt(trace.extentNs) >= minDurationNs) &&
+      (maxDurationNs === null || BigInt(trace.durationNs) <= maxDurationNs) &&
+      lastEndNs >= (range.fromUnixNano ?? 0n) &&
+      firstStartNs <= (range.toUnixNano ?? LAST_NS)
     );
   }
 
@@ -190,6 +231,19 @@ export class TraceFinder {
   #inOrder(wanted: number): FoundTrace[] {
     return this.#found.toSorted((a, b) => (isBehind(b.position, a.position) ? -1 : 1)).slice(0, wanted);
   }
+}
+
+function candidateOf(row: JsonRow): Candidate {
+  return { traceId: row.text(0), matchUnixNano: row.bigint(1) };
+}
+
+/** Each trace once, in their order. */
+function newestOf(candidates: readonly Candidate[]): Candidate[] {
+  const newest = new Map<string, bigint>();
+  for (const { traceId, matchUnixNano: match } of candidates) {
+    if ((newest.get(traceId) ?? -1n) < match) newest.set(traceId, match);
+  }
+  return Array.from(newest, ([traceId, matchUnixNano]) => ({ traceId, matchUnixNano })).toSorted(compareCandidates);
 }
 
 /** When the spans of candidates, which stand in the order of their matches, probably start: some began before. */

@@ -12,6 +12,8 @@ export interface SummarisedTrace {
   readonly trace: StoredTraceSummary;
   /** The end of the span that ends last, in nanoseconds since the epoch. */
   readonly lastEndNs: bigint;
+  /** The start of the span that starts first, by whatever clock. */
+  readonly firstStartNs: bigint;
 }
 
 /**
@@ -137,7 +139,7 @@ function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): Summar
       .map(({ service, spanCount, errorCount }) => ({ name: service, spanCount, errorCount }))
       .toSorted((a, b) => b.spanCount - a.spanCount || (a.name < b.name ? -1 : 1)),
   };
-  return { trace, lastEndNs };
+  return { trace, lastEndNs, firstStartNs: firstNs };
 }
 
 function placeOf({ first, service }: ServiceOfTrace): string {

@@ -1,7 +1,7 @@
 import { arrivalSlices } from './arrival-slices.ts';
 import type { Engine } from './engine.ts';
 import { rowsOf } from './lost-parts.ts';
-import { fillSql, ROLLUPS, startsIn } from './rollup-rebuild.ts';
+import { fillDay, fillSql, ROLLUPS, startsIn } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 import { dayOf, startOfDayMs } from './utc-day.ts';
@@ -30,6 +30,7 @@ export async function rebuildDays(
           await engine.command(fillSql(rollup, hour, slice));
         }
       }
+      await fillDay(engine, rollup, start);
     };
     for (const rollup of ROLLUPS) {
       if (rollup.isIdempotent === true) await replace(engine, rollup, day, () => fill(rollup));

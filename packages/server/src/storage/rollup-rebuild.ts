@@ -3,12 +3,13 @@ import { arrivalSlices, arrivedWithin, type ArrivalSlice } from './arrival-slice
 import { ATTRIBUTE_VALUES } from './attribute-values.ts';
 import { deleteRows } from './delete-rows.ts';
 import type { Engine } from './engine.ts';
-import { OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
+import { LONG_TRACES, OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
 import { WEIGHT_15M } from './weights.ts';
 
 /** Every table that is derived from `spans`. `trace_times` is first: the others are right without it, and by it spans are found. */
 export const ROLLUPS: readonly Rollup[] = [
   TRACE_TIMES,
+  LONG_TRACES,
   OPERATION_15M,
   REQUEST_1M,
   REQUEST_1H,
@@ -51,6 +52,7 @@ export async function rebuildRollups(
           for (const slice of await slicesOf(hour)) await engine.command(fillSql(rollup, hour, slice));
         }
       }
+      await fillDay(engine, rollup, day);
     }
   }
 }
@@ -66,6 +68,18 @@ export function fillSql({ table, columns, select }: Rollup, hour: number, slice:
   const source = `(SELECT * FROM throughline.spans WHERE ${startsIn(hour)} AND ${arrivedWithin(slice)})`;
   return `INSERT INTO throughline.${table} (${names})
 SELECT ${names} FROM (\n${select(source, slice.spans)}\n) SETTINGS ${REBUILD_SETTINGS}`;
+}
+
+/** Adds what the hours of this day (the second of its begin) do not show one by one. */
+export async function fillDay(
+  engine: Pick<Engine, 'command'>,
+  { table, columns, ofDay }: Rollup,
+  day: number,
+): Promise<void> {
+  if (ofDay === undefined) return;
+  const names = columns.join(', ');
+  await engine.command(`INSERT INTO throughline.${table} (${names})
+SELECT ${names} FROM (\n${ofDay(day)}\n) SETTINGS ${REBUILD_SETTINGS}`);
 }
 
 function timeWithin({ time, stepSeconds }: Rollup, begin: number, end: number): string {

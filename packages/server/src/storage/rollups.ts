@@ -13,6 +13,8 @@ export interface Rollup {
   readonly isIdempotent?: boolean;
   /** `source`: a table, or a subquery in parentheses, with the columns of `spans`; it has about `spans` rows. */
   readonly select: (source: string, spans: number) => string;
+  /** What of a day (the second of its begin) that has been made anew hour by hour only the days around it show, out of `trace_times`. */
+  readonly ofDay?: (begin: number) => string;
 }
 
 /** The service and the operation that stand for those beyond the limits. */
@@ -59,18 +61,51 @@ FROM ${source}
 GROUP BY tenant, time, service_name, operation`,
 };
 
-/** Where the spans of a trace stand: from when to when they start. */
+/** Where the spans of a trace stand: from when to when they start, and whether its root was among them. */
 export const TRACE_TIMES: Rollup = {
   table: 'trace_times',
-  columns: ['tenant', 'trace_id', 'first_s', 'length_s'],
+  columns: ['tenant', 'trace_id', 'first_s', 'length_s', 'has_root'],
   time: 'first_s',
   stepSeconds: 86_400,
   isIdempotent: true,
   select: (
     source,
-  ) => `SELECT tenant, trace_id, min(start_s) AS first_s, toUInt32(max(start_s) - min(start_s)) AS length_s
+  ) => `SELECT tenant, trace_id, min(start_s) AS first_s, toUInt32(max(start_s) - min(start_s)) AS length_s,
+  max(parent_span_id = unhex('0000000000000000')) AS has_root
 FROM ${source}
 GROUP BY tenant, trace_id, toDate(start_s)`,
+};
+
+/** From its first start to its last end, a trace of `long_traces` lasts at least so long. */
+export const LONG_TRACE_SECONDS = 3_600;
+/** Of traces that lasted longer a rebuild of a day finds those that a span lasts. */
+const REBUILT_DAYS = 7;
+
+/**
+ * Traces of which what came together lasts long: a workflow, or clocks that disagree. A row for each day on which spans of it start, so that it
+ * is known as long as any of them is.
+ */
+export const LONG_TRACES: Rollup = {
+  table: 'long_traces',
+  columns: ['tenant', 'trace_id', 'day', 'begin_s', 'end_s'],
+  time: 'day',
+  stepSeconds: 86_400,
+  isIdempotent: true,
+  select: (source) => `SELECT tenant, trace_id, arrayJoin(days) AS day, begin_s, end_s
+FROM (
+  SELECT tenant, trace_id, groupUniqArray(toDate(start_s)) AS days, min(start_s) AS begin_s,
+    toDateTime(toUInt32(least(greatest(intDiv(max(start_ns + greatest(duration_ns, 0)), 1000000000), 0), 4294967295)), 'UTC') AS end_s
+  FROM ${source}
+  GROUP BY tenant, trace_id
+  HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SECONDS}
+)`,
+  ofDay: (begin) => `SELECT tenant, trace_id, toDate(toUInt16(${begin / 86_400})) AS day, min(first_s) AS begin_s,
+  toDateTime(max(toUInt32(first_s) + length_s), 'UTC') AS end_s
+FROM throughline.trace_times
+WHERE first_s >= toDateTime(${begin - REBUILT_DAYS * 86_400}) AND first_s < toDateTime(${begin + (REBUILT_DAYS + 1) * 86_400})
+GROUP BY tenant, trace_id
+HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SECONDS}
+  AND max(toDate(first_s) = toDate(toUInt16(${begin / 86_400}))) = 1`,
 };
 
 /** The requests of each time of `seconds`, by operation, outcome and duration. */

@@ -5,6 +5,7 @@
 export const TABLES = [
   'operation_15m',
   'trace_times',
+  'long_traces',
   'request_1m',
   'request_1h',
   'weight_15m',

@@ -16,6 +16,35 @@ export const EVERYTHING: TraceSearch = {
   after: null,
 };
 
+/** Traces some of which last for hours or days, or have spans of a service whose clock is as far from the others'. */
+export function farSpans(traces: number): StoredSpan[] {
+  const random = fc.sample(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { numRuns: 30 * traces, seed: 9 });
+  let next = 0;
+  const below = (bound: number): number => (random[next++] ?? 0) % bound;
+  const second = 1_000_000_000n;
+  const minute = 60n * second;
+  const far = [-2n * 1_440n, -1_500n, -130n, -50n, -1n, 0n, 0n, 0n, 50n, 130n, 1_430n, 3_000n];
+  return Array.from({ length: traces }, (_, t) => {
+    const start = TEST_START_NS + BigInt(below(360)) * minute + BigInt(below(3));
+    const rooted = below(5) > 0;
+    const isOdd = below(3) === 0;
+    return Array.from({ length: 1 + below(4) }, (_unused, s) => {
+      const isFar = isOdd && below(2) === 0;
+      return aStoredSpan({
+        traceId: idOf(t * 7919 + 1),
+        spanId: idOf(s + 1, 16),
+        parentSpanId: rooted && s === 0 ? idOf(0, 16) : idOf(1 + below(6), 16),
+        service: isFar ? 'phone' : below(2) === 0 ? 'a' : 'b',
+        name: below(2) === 0 ? 'x' : 'y',
+        statusCode: below(3),
+        startNs: start + BigInt(below(4)) * second + (isFar ? (far[below(far.length)] ?? 0n) * minute : 0n),
+        durationNs: isOdd && below(4) === 0 ? BigInt(below(2_000)) * minute : BigInt(below(5)) * second,
+        attributes: { k: String(1 + below(3)) },
+      });
+    });
+  }).flat();
+}
+
 /** Traces of 1 to 6 spans over some minutes: some start together, some have no root or several, some last long. */
 export function randomSpans(seconds: number): StoredSpan[] {
   const random = fc.sample(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { numRuns: 12_000, seed: 42 });
@@ -52,7 +81,9 @@ function longest(roots: readonly StoredSpan[]): StoredSpan | undefined {
   )[0];
 }
 
-/** The definition of search, written as plainly as can be. */
+const LOOKED_BEHIND_NS = 3_600_000_000_000n;
+
+/** The definition of search, written as plainly as can be, where the spans of each trace came together. */
 export function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): string[] {
   const { service, operation, status, tags } = search.filter;
   const { fromUnixNano, toUnixNano } = search.range;
@@ -64,22 +95,28 @@ export function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): 
     const root = longest(all.filter(({ parentSpanId }) => /^0+$/.test(parentSpanId)));
     const matches = all.filter(
       (span) =>
-        (toUnixNano === null || span.startNs <= toUnixNano) &&
         (service === null || span.service === service) &&
         (operation === null || span.name === operation) &&
         (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
         tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
     );
-    const newest = matches.map(({ startNs }) => startNs).reduce((a, b) => (b > a ? b : a), -1n);
+    const newest = matches
+      .map(({ startNs }) => startNs)
+      .filter((startNs) => startNs <= (toUnixNano ?? startNs) + LOOKED_BEHIND_NS)
+      .reduce((a, b) => (b > a ? b : a), -1n);
     const shown = root?.startNs ?? first;
-    return { traceId, end, extent: end - first, matches, place: shown < newest ? shown : newest };
+    const isRanged = fromUnixNano !== null || toUnixNano !== null;
+    const isLong = end / 1_000_000_000n - first / 1_000_000_000n >= 3_600n;
+    const place = (isRanged && isLong) || shown < newest ? shown : newest;
+    return { traceId, first, end, duration: root?.durationNs ?? end - first, matches, place };
   })
     .filter(
-      ({ matches, end, extent }) =>
+      ({ matches, first, end, duration }) =>
         matches.length > 0 &&
+        first <= (toUnixNano ?? first) &&
         end >= (fromUnixNano ?? end) &&
-        extent >= (search.minDurationNs ?? extent) &&
-        extent <= (search.maxDurationNs ?? extent),
+        end - first >= (search.minDurationNs ?? 0n) &&
+        duration <= (search.maxDurationNs ?? duration),
     )
     .toSorted((a, b) => (a.place === b.place ? (a.traceId < b.traceId ? -1 : 1) : a.place > b.place ? -1 : 1))
     .map(({ traceId }) => traceId);

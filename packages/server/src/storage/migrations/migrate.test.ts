@@ -221,7 +221,7 @@ describe('migrate', () => {
   it('makes tables without indexes where a server knows none', () => {
     for (const version of ['18.16.1', '19.4.1']) {
       for (const statement of MIGRATIONS.flatMap((migration) => migration.statements(capabilitiesOf(version)))) {
-        expect(statement).not.toMatch(/\n +INDEX|,\n\)/);
+        expect(typeof statement === 'string' ? statement : statement.definition).not.toMatch(/\n +INDEX|,\n\)/);
       }
     }
   });
@@ -241,6 +241,7 @@ ORDER BY name`);
       'attribute_values',
       'counted_1h',
       'counted_1m',
+      'long_traces',
       'operation_15m',
       'request_1h',
       'request_1m',

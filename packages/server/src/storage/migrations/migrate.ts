@@ -5,10 +5,11 @@ import { sqlString } from '../sql.ts';
 import { isFirstStore, moveFirstStores, OLD_SPANS, setFirstStoresAside } from './adopt-first-stores.ts';
 import { createTables } from './0001-tables.ts';
 import { arrayElements } from './0002-array-elements.ts';
+import { longTraces } from './0003-long-traces.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements];
+export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');

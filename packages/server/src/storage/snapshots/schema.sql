@@ -41,6 +41,17 @@ PARTITION BY toDate(time)
 ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
 SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
 
+CREATE TABLE throughline.long_traces (
+  `tenant` LowCardinality(String),
+  `trace_id` FixedString(16),
+  `day` Date,
+  `begin_s` DateTime('UTC'),
+  `end_s` DateTime('UTC'))
+ENGINE = ReplacingMergeTree
+PARTITION BY day
+ORDER BY (tenant, end_s, trace_id, begin_s)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192
+
 CREATE TABLE throughline.operation_15m (
   `tenant` LowCardinality(String),
   `time` DateTime('UTC'),
@@ -169,7 +180,8 @@ CREATE TABLE throughline.trace_times (
   `tenant` LowCardinality(String),
   `trace_id` FixedString(16) CODEC(NONE),
   `first_s` DateTime('UTC') CODEC(ZSTD(1)),
-  `length_s` UInt32 CODEC(ZSTD(1)))
+  `length_s` UInt32 CODEC(ZSTD(1)),
+  `has_root` UInt8 DEFAULT 1 CODEC(ZSTD(1)))
 ENGINE = MergeTree
 PARTITION BY toDate(first_s)
 ORDER BY (tenant, trace_id)
