@@ -177,8 +177,8 @@ export interface TraceSummary {
 
 /**
  * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
- * newest start first. Service, operation, status and every tag hold for one and the same span; the durations and
- * the times for the trace.
+ * newest first, by the root's start, or that of the earliest span where no root has arrived. Service, operation, status and
+ * every tag hold for one and the same span; the trace overlaps the range, wherever that span is.
  */
 export interface TracesResponse {
   readonly traces: readonly TraceSummary[];

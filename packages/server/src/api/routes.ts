@@ -111,13 +111,13 @@ export function apiRoutes({
       path: '/api/v1/traces',
       summary:
         'Search, newest first. Service, operation, status and every tag hold for one and the same span; ' +
-        'durations and times for the trace',
+        'durations and times for the trace, of which any span may match',
       parameters: {
         service: anyText('service.name of the span'),
         operation: spanName('Name of the span'),
         status: oneOf(['error', 'ok', 'unset'], 'Status of the span'),
-        minDurationMs: milliseconds('The trace took at least so long'),
-        maxDurationMs: milliseconds('The trace took at most so long'),
+        minDurationMs: milliseconds('From its first start to its last end the trace took at least so long'),
+        maxDurationMs: milliseconds('The root took at most so long; without a root, the whole trace'),
         tag: repeated(
           {
             accepted: 'key=value with a key that is not empty',
@@ -128,8 +128,8 @@ export function apiRoutes({
           TAGS_MAX,
           parseTag,
         ),
-        from: time('The trace starts at or after'),
-        to: time('The trace starts at or before'),
+        from: time('The trace overlaps the range that begins here: a span of it ends then or later'),
+        to: time('The trace overlaps the range that ends here: a span of it starts then or earlier'),
         limit: integer({ least: 1, most: TRACES_MAX, otherwise: TRACES_DEFAULT }, 'Traces in one answer'),
         cursor: optional(
           {

@@ -55,8 +55,12 @@ export class TraceFinder {
     const { range, after, filter } = this.#search;
     this.#batch = wanted;
     const fromUnixNano = range.fromUnixNano ?? 0n;
+    // Asked at once, and looked at one behind the other: what is far has its place by itself.
+    const behind = this.#behind();
+    const firstBehind = behind === null ? null : this.#candidates({ ...behind, after: null, limit: CANDIDATES_MAX });
+    firstBehind?.catch(() => {});
     await this.#lookFar();
-    await this.#lookBehind();
+    if (behind !== null) await this.#lookThrough(behind, null, firstBehind);
     let newest = range.toUnixNano;
     if (after !== null && !this.#isLive(after.startTimeUnixNano)) {
       // Behind the last page's end are also traces of which a span after it matches.
@@ -111,11 +115,11 @@ export class TraceFinder {
   }
 
   /** Matches behind the range, of traces that are in it: their places may be anywhere in it. */
-  async #lookBehind(): Promise<void> {
+  #behind(): Pick<CandidateQuestion, 'window' | 'crossing'> | null {
     const { toUnixNano } = this.#search.range;
-    if (toUnixNano === null || toUnixNano >= BigInt(this.#extent.lastSecond + 1) * SECOND_NS) return;
+    if (toUnixNano === null || toUnixNano >= BigInt(this.#extent.lastSecond + 1) * SECOND_NS) return null;
     const window = { fromUnixNano: toUnixNano + 1n, toUnixNano: toUnixNano + BigInt(LOOKBACK_MS_MIN) * MS_NS };
-    await this.#lookThrough({ window, crossing: { unixNano: toUnixNano, reaches: 'before' } }, null);
+    return { window, crossing: { unixNano: toUnixNano, reaches: 'before' } };
   }
 
   /** As long as the range, within bounds: what began before it costs no more than what began in it. */
@@ -138,11 +142,14 @@ export class TraceFinder {
   async #lookThrough(
     { window, crossing }: Pick<CandidateQuestion, 'window' | 'crossing'>,
     wanted: number | null,
+    first: Promise<Candidate[]> | null = null,
   ): Promise<void> {
     let after: Candidate | null = null;
+    let asked = first;
     for (;;) {
       const batch = wanted === null ? CANDIDATES_MAX : this.#batch;
-      const candidates = await this.#candidates({ window, crossing, after, limit: batch });
+      const candidates: Candidate[] = await (asked ?? this.#candidates({ window, crossing, after, limit: batch }));
+      asked = null;
       await this.#summarise(candidates, 'match', startsOf);
       after = candidates.at(-1) ?? null;
       if (after === null || candidates.length < batch) return;
