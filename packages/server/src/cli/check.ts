@@ -11,7 +11,7 @@ import { CommandError } from './command-error.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { apiOfRunning, askRunning } from './running-collector.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline check [flags]
@@ -24,8 +24,6 @@ collector that runs on the data directory does it itself; otherwise the store is
 and the flags of throughline up, of which --data-dir says where the store is.`;
 
 const POLL_MS = 500;
-/** Exit code of a command that was interrupted. */
-const INTERRUPTED = 130;
 
 /** `throughline check`. Answers the exit code. */
 export async function runCheck(args: readonly string[]): Promise<number> {
@@ -46,7 +44,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : inWords(report));
     return report.ok ? 0 : 1;
   } catch (error) {
-    if (stop.aborted) return INTERRUPTED;
+    if (stop.aborted) return sayInterrupted('the check has no result');
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }

@@ -30,6 +30,7 @@ export async function checkStopped(config: Config, log: Logger, signal: AbortSig
         ),
     });
     try {
+      signal.throwIfAborted();
       await engine.start();
       return await check(engine, directory.path, { signal, whileStill: (work) => work() });
     } finally {
