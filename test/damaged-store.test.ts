@@ -1,5 +1,5 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
@@ -148,6 +148,52 @@ describe('a store that was damaged below the engine', () => {
         collector = await startCollector({ dataDirectory: directory });
         expect((await warningsOf(collector))[0]?.message).toBe(warning?.message);
         await expectStored([HARMED.name]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it.for(['skp_idx_trace_id_filter.idx', 'primary.cidx'])(
+    'loses nothing when bytes of %s are wrong in the parts of a day',
+    { timeout: 60_000 },
+    async (file) => {
+      const running = await startHarmed((data) => {
+        for (const part of partsOf(data, 'spans', PARTITION)) flipByte(join(part, file));
+      });
+      try {
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(await searched(running)).toBe(SPANS_A_DAY);
+        expect(await spansOfServices(running)).toBe(3 * SPANS_A_DAY);
+        expect(await warningsOf(running)).toEqual([]);
+        expect(running.output()).toContain('is in use again, and has new indexes');
+        expect(running.output()).not.toContain('moved to detached');
+        await expectStored([]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it(
+    'finds lost spans again, and counts them, when a later start can repair their part',
+    { timeout: 60_000 },
+    async () => {
+      const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
+      try {
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
+        await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+        await running.stop({ keepData: true });
+        // As a disk that reads again after it was plugged in anew.
+        for (const part of partsOf(intact, 'spans', PARTITION)) {
+          const detached = join(part, '..', 'detached', basename(part)).replace(intact, directory);
+          flipByte(join(detached, 'data.bin'));
+        }
+        collector = await startCollector({ dataDirectory: directory });
+        expect(await statuses(collector)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(await spansOfServices(collector)).toBe(3 * SPANS_A_DAY);
+        expect(await warningsOf(collector)).toEqual([]);
+        await expectStored([]);
       } finally {
         await cleanUp();
       }

@@ -220,6 +220,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       registry,
       limits: limits.damage,
       repairedPath: join(dataDirectory.path, 'repaired-parts'),
+      damagedPath: join(dataDirectory.path, 'damaged-parts'),
     });
     const engine =
       urls === 'embedded'
