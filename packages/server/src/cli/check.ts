@@ -60,9 +60,21 @@ async function checkRunning(config: Config, signal: AbortSignal): Promise<CheckR
   }
 }
 
-function inWords({ ok, parts, damagedParts, lostParts, wrongDays, notCompared, spool }: CheckReport): string {
+function inWords({
+  ok,
+  parts,
+  damagedParts,
+  unreadableParts,
+  lostParts,
+  wrongDays,
+  notCompared,
+  spool,
+}: CheckReport): string {
   const lines = [
     ...damagedParts.map(({ table, part, day, reason }) => `damaged: ${named(table, day)}, part ${part}: ${reason}`),
+    ...unreadableParts.map(
+      ({ table, part, day, reason }) => `not read: ${named(table, day)}, part ${part}: the disk fails: ${reason}`,
+    ),
     ...lostParts.map(
       ({ table, name, day, rows, bytes }) =>
         `lost: ${named(table, day)}, part ${name} in detached/, ${rows ?? 'an unknown number of'} rows, ${bytes} bytes`,

@@ -3,7 +3,7 @@ import { EngineError } from '../storage/engine.ts';
 import { dayOfPartition, findLostParts, NOT_FRESH, rowsOf, type LostPart } from '../storage/lost-parts.ts';
 import { IS_REQUEST } from '../storage/rollups.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
-import { verifyPart } from '../storage/store-damage.ts';
+import { verifyPart } from '../storage/verify-part.ts';
 
 type Asked = Pick<Engine, 'query'>;
 
@@ -11,6 +11,8 @@ export interface StoreReport {
   /** Parts that were verified. */
   readonly parts: number;
   readonly damagedParts: readonly DamagedPart[];
+  /** Parts that the disk fails to read: whether they are damaged is not known. */
+  readonly unreadableParts: readonly DamagedPart[];
   /** Parts that are in `detached/` already. */
   readonly lostParts: readonly LostPart[];
   /** Days of derived tables that do not hold what the spans say. */
@@ -50,7 +52,7 @@ const SPANS_AT_ONCE = 5_000_000;
 /** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing. */
 export async function checkStore(engine: Asked, { whileStill, signal }: StoreCheckup): Promise<StoreReport> {
   const cancelled: Asked = { query: (sql, options) => engine.query(sql, { ...options, signal }) };
-  const { parts, damagedParts } = await checkParts(cancelled);
+  const { parts, damagedParts, unreadableParts } = await checkParts(cancelled);
   const lostParts = await findLostParts(cancelled);
   const days = await rowsOf(
     cancelled,
@@ -68,12 +70,15 @@ GROUP BY partition ORDER BY partition`,
       notCompared.push({ day: String(day), reason: firstLine(error) });
     }
   }
-  return { parts, damagedParts, lostParts, wrongDays, notCompared };
+  return { parts, damagedParts, unreadableParts, lostParts, wrongDays, notCompared };
 }
 
-async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts: DamagedPart[] }> {
+async function checkParts(
+  engine: Asked,
+): Promise<{ parts: number; damagedParts: DamagedPart[]; unreadableParts: DamagedPart[] }> {
   const verified = new Set<string>();
   const damagedParts: DamagedPart[] = [];
+  const unreadableParts: DamagedPart[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = await rowsOf(
       engine,
@@ -83,10 +88,11 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
     if (left.length === 0) break;
     for (const [table, name, partitionId] of left) {
       try {
-        const reason = await verifyPart(engine, String(table), String(name), STATEMENT_TIMEOUT_MS);
-        if (reason !== null) {
+        const verdict = await verifyPart(engine, String(table), String(name), { timeoutMs: STATEMENT_TIMEOUT_MS });
+        if (verdict.kind !== 'sound') {
           const day = dayOfPartition(String(partitionId));
-          damagedParts.push({ table: String(table), part: String(name), day, reason });
+          const found = verdict.kind === 'damaged' ? damagedParts : unreadableParts;
+          found.push({ table: String(table), part: String(name), day, reason: verdict.reason });
         }
         verified.add(`${String(table)}/${String(name)}`);
       } catch (error) {
@@ -95,7 +101,7 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
       }
     }
   }
-  return { parts: verified.size, damagedParts };
+  return { parts: verified.size, damagedParts, unreadableParts };
 }
 
 async function compareDay(engine: Asked, day: string, storedSpans: number): Promise<WrongDay[]> {

@@ -4,6 +4,10 @@ import type { Logger } from 'pino';
 import { rows, type MigratedEngine } from './migrations/migration.ts';
 import { findShortParts } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
+import { findReadError } from './verify-part.ts';
+
+/** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
+const READ_TIMEOUT_MS = 20_000;
 
 /** Filled and looked at in private, before its part goes into `spans`. */
 const REPAIR_TABLE = 'throughline.spans_repair';
@@ -77,7 +81,13 @@ export class IndexRepair {
       );
       return true;
     } catch (error) {
-      this.#log.error({ ...told, err: error }, 'a part in detached/ could not be repaired; it stays there');
+      const readError = await findReadError(part.path, READ_TIMEOUT_MS);
+      this.#log.error(
+        { ...told, err: error, ...(readError !== null && { readError }) },
+        readError === null
+          ? 'a part in detached/ could not be repaired; it stays there'
+          : 'the disk fails to read a part in detached/; it stays there, and the next start tries again',
+      );
       return false;
     } finally {
       await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`).catch(() => {});

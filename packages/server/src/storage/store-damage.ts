@@ -18,6 +18,7 @@ import {
   type PartName,
 } from './lost-parts.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
+import { findReadError, firstLine, verifyPart } from './verify-part.ts';
 
 export interface StoreDamageOptions {
   readonly log: Logger;
@@ -27,6 +28,13 @@ export interface StoreDamageOptions {
   readonly repairedPath: string;
   /** The file that names the parts that were set aside here: what can be repaired of them is used again. */
   readonly damagedPath: string;
+}
+
+interface UnreadPart extends PartName {
+  readonly day: string | null;
+  readonly path: string;
+  /** What the disk said. */
+  readonly reason: string;
 }
 
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
@@ -63,6 +71,7 @@ export class StoreDamage {
   #mendedAtStart: readonly PartName[] = [];
   readonly #inRebuild = new Set<string>();
   #unreadable: string | null = null;
+  readonly #unread = new Map<string, UnreadPart>();
   #rebuild: RebuildDays | null = null;
   /** One part is looked at at a time. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -105,6 +114,15 @@ export class StoreDamage {
   /** Why a damaged part has not been set aside, in words; null where there is none. */
   get unreadable(): string | null {
     return this.#unreadable;
+  }
+
+  /** Which parts the disk fails to read, in words; null where it reads all that was asked for. They stay in use: nothing says that they are damaged. */
+  get unread(): string | null {
+    const parts = [...this.#unread.values()];
+    const [first] = parts;
+    if (first === undefined) return null;
+    const named = parts.map(({ table, name, day }) => `part ${name} of ${table}${day === null ? '' : ` of ${day}`}`);
+    return `the disk fails to read ${named.join(', ')} (${first.reason}); what asks for them fails, and they are left as they are: check the disk`;
   }
 
   /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
@@ -238,13 +256,18 @@ ORDER BY bytes_on_disk`,
     const { log } = this.#options;
     const [found] = await rowsOf(
       engine,
-      `SELECT partition_id, rows, bytes_on_disk FROM system.parts
+      `SELECT partition_id, rows, bytes_on_disk, path FROM system.parts
 WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
     );
     if (found === undefined) return accusation !== null;
-    const reason = await verifyPart(engine, table, part, this.#limits.verifyTimeoutMs, accusation);
-    if (reason === null) return false;
-    const [partitionId, rows, bytes] = found;
+    const [partitionId, rows, bytes, path] = found;
+    const verdict = await verifyPart(engine, table, part, { timeoutMs: this.#limits.verifyTimeoutMs, accusation });
+    if (verdict.kind === 'sound') return false;
+    const { reason } = verdict;
+    if (verdict.kind === 'unreadable') {
+      this.#noteUnreadable({ table, name: part, day: dayOfPartition(String(partitionId)), path: String(path), reason });
+      return false;
+    }
     const lost = {
       table,
       name: part,
@@ -277,6 +300,33 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     tellLost(log, lost, reason);
     this.#rebuildWhatIsLost();
     return true;
+  }
+
+  #noteUnreadable(part: UnreadPart): void {
+    const { table, name, day, reason } = part;
+    if (!this.#unread.has(keyOf(part))) {
+      this.#options.log.error(
+        { table, part: name, day, reason },
+        'the disk fails to read a part of the store; it is left as it is, and what asks for it fails',
+      );
+    }
+    this.#unread.set(keyOf(part), part);
+  }
+
+  /** Whether they can be read by now, or are in use no more. */
+  async #lookAtUnread(engine: Asked): Promise<void> {
+    for (const [key, { table, name, path }] of this.#unread) {
+      const [used] = await rowsOf(
+        engine,
+        `SELECT 1 FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(name)} AND active`,
+      );
+      if (used !== undefined && (await findReadError(path, this.#limits.verifyTimeoutMs)) !== null) continue;
+      this.#unread.delete(key);
+      this.#options.log.warn(
+        { table, part: name },
+        'a part that the disk failed to read can be read again, or is gone',
+      );
+    }
   }
 
   /** Before it is: whatever becomes of us then, the next start goes on. */
@@ -338,6 +388,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
   /** Asks the engine for parts that it has set aside, and for merges that met damage. Rejects with `EngineError`. */
   async look(engine: Asked): Promise<void> {
     await this.#inTurn(() => this.#look(engine));
+    await this.#inTurn(() => this.#lookAtUnread(engine));
     const errors = await rowsOf(
       engine,
       `SELECT code, value, last_error_message FROM system.errors WHERE code IN (${LOOKED_FOR.join(', ')})`,
@@ -370,29 +421,6 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
   }
 }
 
-/** Why the part is not what was written, by the engine's checksums; null where it is. Rejects with `EngineError`. */
-export async function verifyPart(
-  engine: Pick<Engine, 'query'>,
-  table: string,
-  part: string,
-  timeoutMs: number,
-  accusation: string | null = null,
-): Promise<string | null> {
-  try {
-    const [[, isSound, message] = []] = await rowsOf(
-      engine,
-      `CHECK TABLE throughline.${sqlIdentifier(table)} PART ${sqlString(part)} SETTINGS check_query_single_value_result = 0`,
-      timeoutMs,
-    );
-    return Number(isSound) === 1 ? null : firstLine(String(message));
-  } catch (error) {
-    // A large part takes long to verify; what named it and failed is believed then.
-    const isTooSlow = error instanceof Error && 'code' in error && error.code === 'timeout';
-    if (isTooSlow && accusation !== null) return firstLine(accusation);
-    throw error;
-  }
-}
-
 /** Made anew by each start, and emptied within seconds. */
 function isFresh(table: string): boolean {
   return table.startsWith('spans_fresh');
@@ -413,10 +441,6 @@ function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reas
     { table, part: name, day, rows, bytes, reason: firstLine(reason) },
     'a part of the store is damaged and was moved to detached/; its rows are not found any more, derived tables are rebuilt',
   );
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n', 1)[0] ?? '').slice(0, 500);
 }
 
 /** Resolves when the promise is done; rejects with the signal's reason as soon as it is aborted. */
