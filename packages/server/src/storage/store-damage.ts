@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
@@ -35,6 +36,11 @@ interface UnreadPart extends PartName {
   readonly path: string;
   /** What the disk said. */
   readonly reason: string;
+}
+
+/** Where a collector keeps the files in its data directory. */
+export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 'repairedPath' | 'damagedPath'> {
+  return { repairedPath: join(dataDirectory, 'repaired-parts'), damagedPath: join(dataDirectory, 'damaged-parts') };
 }
 
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
@@ -352,6 +358,21 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     this.#mended = [...this.#mended, part];
     this.#rebuildWhatIsLost();
     return true;
+  }
+
+  /**
+   * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree with what is there then,
+   * where they are made anew at all. Answers those that are in use again. Rejects with `EngineError`.
+   */
+  async mend(engine: Asked, parts: readonly PartName[]): Promise<readonly PartName[]> {
+    const repaired: PartName[] = [];
+    for (const part of parts) {
+      const isOutOfTheWay = await this.#inTurn(() => this.#setAside(engine, part.table, part.name, null));
+      const isLost = this.#lost.some((lost) => keyOf(lost) === keyOf(part));
+      if (isOutOfTheWay && !isLost) repaired.push(part);
+    }
+    await this.#rebuilding;
+    return repaired;
   }
 
   /** Parts for which the derived tables have not been made anew, and are not being made. */
