@@ -266,7 +266,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     holdMs: [
       0,
       720 * HOUR,
-      'So long they must have been too old without a break, and so must every day after a jump of the clock',
+      'So long they must have been too old without a break, and so must every day after a jump of the clock, or while the newest two days stand apart',
       'throughline_retention_held_days',
     ],
   },

@@ -6,7 +6,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import { DAMAGE_LIMITS, type DamageLimits } from './damage-limits.ts';
 import { LOOKED_FOR, partNamedIn, signOfDamage, type NamedPart } from './damage-signs.ts';
-import type { Engine, QueryOptions } from './engine.ts';
+import type { Engine, EngineError, QueryOptions, SpanRecovery } from './engine.ts';
 import type { RepairsIndexes } from './index-repair.ts';
 import {
   dayOfPart,
@@ -46,7 +46,10 @@ export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 're
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
 export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
 
-type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes>;
+type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes & SpanRecovery>;
+
+/** What the comparison of a segment in doubt reads of the store. */
+const COMPARISON = 'SELECT FROM throughline.spans';
 
 /** Tables of which nothing is derived, and that are derived from nothing. */
 const ALONE: ReadonlySet<string> = new Set([
@@ -136,7 +139,10 @@ export class StoreDamage {
     return this.#around(engine, (signal) => withSignal(this.#rebuilding, signal));
   }
 
-  /** The same engine for what fills the tables, which cannot wait for the derived tables to be made anew. */
+  /**
+   * The same engine for what fills the tables, which cannot wait for the derived tables to be made anew. `insertMissingSpans` reads them as
+   * well: it is begun anew when a damaged part is out of the way, and inserts what that held of its segment.
+   */
   forWork<E extends Asked>(engine: E): E {
     return this.#around(engine, () => Promise.resolve());
   }
@@ -198,7 +204,9 @@ export class StoreDamage {
           return await run();
         } catch (error) {
           const sign = signOfDamage(error);
-          if (sign === null || repeats > this.#limits.partsSetAsideMax) throw error;
+          // It reads a file of the spool as well: what names no part may have been met there.
+          const isOfSegment = sql === COMPARISON && sign === 'unnamed' && !(error as EngineError).isAboutStore;
+          if (sign === null || isOfSegment || repeats > this.#limits.partsSetAsideMax) throw error;
           const isOutOfTheWay = await this.#inTurn(() => this.#heed(engine, sign, sql, (error as Error).message));
           // An INSERT may have added a part of its rows: who asked knows what to do then.
           if (!isOutOfTheWay || sql.startsWith('INSERT')) throw error;
@@ -212,6 +220,10 @@ export class StoreDamage {
           return (sql: string, options: QueryOptions) => attempt(sql, () => target.query(sql, options), options.signal);
         }
         if (key === 'command') return (sql: string) => attempt(sql, () => target.command(sql));
+        if (key === 'insertMissingSpans' && target.insertMissingSpans !== undefined) {
+          const compare = target.insertMissingSpans.bind(target);
+          return (...given: Parameters<typeof compare>) => attempt(COMPARISON, () => compare(...given));
+        }
         const value: unknown = Reflect.get(target, key, target);
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
