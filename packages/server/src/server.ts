@@ -275,6 +275,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
         damage,
+        damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });

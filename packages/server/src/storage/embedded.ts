@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { StoreDefinitions } from './definitions/store-definitions.ts';
 import { createDirectory } from './durable-directory.ts';
 import {
   EngineError,
@@ -48,6 +49,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #metrics: EngineMetrics;
   readonly #slots: QuerySlots;
   readonly #repair: IndexRepair;
+  readonly #definitions: StoreDefinitions;
   readonly #closing = new AbortController();
   #process: EngineProcess | null = null;
   #check: PartCheck | null = null;
@@ -62,6 +64,13 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
     this.#restartDelayMs = this.#limits.restartDelayMs;
     this.#repair = new IndexRepair(options.log);
+    this.#definitions = new StoreDefinitions({
+      store: options.directory,
+      log: options.log,
+      registry: options.registry,
+      startScratch: (directory) => this.#startProcess(directory, 1),
+      signal: this.#closing.signal,
+    });
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
     const limitCounter = new LimitCounter(options.registry);
     const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
@@ -76,6 +85,11 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
 
   get state(): EngineState {
     return this.#state;
+  }
+
+  /** Definitions of tables that were damaged and have been put back, as they are kept until a person has removed them. */
+  get damagedDefinitions(): readonly string[] {
+    return this.#definitions.damaged;
   }
 
   async start(): Promise<void> {
@@ -105,6 +119,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
 
   async command(sql: string): Promise<void> {
     await this.#command(this.#ready(), sql);
+    if (StoreDefinitions.areChangedBy(sql)) await this.#definitions.note();
   }
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
@@ -220,13 +235,11 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
 
   /** One life of the process: ready when it resolves; supervised from then on. */
   async #open(): Promise<void> {
-    const { directory, log, processPath, onProcess } = this.#options;
-    const engine = new EngineProcess(processPath ?? new URL('./embedded-process.js', import.meta.url), {
-      directory,
-      connectionArgs: connectionArgs(this.#limits),
-      querySessions: this.#limits.concurrentQueries,
-    });
-    this.#process = engine;
+    const { directory, log, onProcess } = this.#options;
+    // Merges begin with the tables.
+    await this.#definitions.check();
+    if (this.#closing.signal.aborted) return;
+    const engine = this.#startProcess(directory, this.#limits.concurrentQueries);
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
       await engine.open();
@@ -236,6 +249,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
       await migrate(opened, undefined, this.#options.beforeMigration);
+      await this.#definitions.note();
       await this.#repair.repair(direct);
       this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
       await this.#check.start();
@@ -255,6 +269,16 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       clearInterval(watch);
       return this.#restart(reason, performance.now() - readyAt);
     });
+  }
+
+  #startProcess(directory: string, querySessions: number): EngineProcess {
+    // The one that `close` ends.
+    this.#process = new EngineProcess(this.#options.processPath ?? new URL('./embedded-process.js', import.meta.url), {
+      directory,
+      connectionArgs: connectionArgs(this.#limits),
+      querySessions,
+    });
+    return this.#process;
   }
 
   /** Questions are counted, not time: where we did not run ourselves, an engine is not late. */
