@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
-import { flipByte, partsOf } from './support/store-files.ts';
+import { auditStore, flipByte, partsOf } from './support/store-files.ts';
 import { aRequest, postJson } from './support/traces.ts';
 
 const START_MS = Math.floor(Date.now() / 86_400_000) * 86_400_000 - 43_200_000;
@@ -13,6 +13,7 @@ const DAY = new Date(START_MS).toISOString().slice(0, 10);
 interface Report {
   readonly ok: boolean;
   readonly parts: number;
+  readonly repairedParts: readonly { table: string; part: string; day: string }[];
   readonly damagedParts: readonly { table: string; part: string; day: string }[];
   readonly wrongDays: readonly { table: string; day: string; found: number; expected: number }[];
   readonly spool: { readonly blocks: number; readonly damagedSegments: readonly { damagedBlocks: number }[] };
@@ -23,8 +24,8 @@ afterEach(() => {
   for (const directory of directories.splice(0)) rmSync(directory, { recursive: true, force: true });
 });
 
-async function check(dataDirectory: string): Promise<{ code: number | null; report: Report }> {
-  const command = runCommand(['check', '--json', '--data-dir', dataDirectory]);
+async function check(dataDirectory: string, ...flags: string[]): Promise<{ code: number | null; report: Report }> {
+  const command = runCommand(['check', '--json', ...flags, '--data-dir', dataDirectory]);
   const { code } = await command.exited;
   const line =
     command
@@ -84,6 +85,30 @@ describe('throughline check', () => {
     expect(words.output()).toContain(`damaged: spans of ${DAY}, part `);
     expect(words.output()).toContain(`wrong: request_1h of ${DAY} has 0, the spans say 90`);
   }, 90_000);
+
+  it.for(['runs', 'is stopped'])(
+    'repairs what it finds, if it is asked to, in the store of a collector that %s',
+    { timeout: 90_000 },
+    async (how) => {
+      const dataDirectory = await aStoppedCollector();
+      const harmed = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
+      for (const part of harmed) flipByte(join(part, 'minmax_start_s.idx'));
+      const collector = how === 'runs' ? await startCollector({ dataDirectory }) : null;
+      // Nothing is changed without being asked.
+      expect(await check(dataDirectory)).toMatchObject({ code: 1, report: { repairedParts: [] } });
+      expect(partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''))).toEqual(harmed);
+      const { code, report } = await check(dataDirectory, '--repair');
+      expect(report).toMatchObject({ ok: true, damagedParts: [], wrongDays: [] });
+      expect(report.repairedParts.map(({ table, day }) => `${table} ${day}`)).toEqual(harmed.map(() => `spans ${DAY}`));
+      expect(code).toBe(0);
+      expect(await check(dataDirectory)).toMatchObject({ code: 0, report: { ok: true, repairedParts: [] } });
+      await collector?.stop({ keepData: true });
+      // The next start counts the day anew where nobody did.
+      await (await startCollector({ dataDirectory })).stop({ keepData: true });
+      const { rows, wrongTables } = await auditStore(dataDirectory);
+      expect({ rows, wrongTables }).toEqual({ rows: 90, wrongTables: [] });
+    },
+  );
 
   it('verifies the blocks that wait in the spool, and says where no store is', async () => {
     const dataDirectory = newDirectory();

@@ -129,7 +129,7 @@ test('damaged parts are told by table and day, the spans first, as long as they 
     part('spans', '2026-11-24', null),
     part('rollup_progress', null, 1),
   ];
-  expect(readiness({ ...GOOD, damage: { lost, unreadable: 'part all_1_1_0 …' } })).toEqual({
+  expect(readiness({ ...GOOD, damage: { lost, unreadable: 'part all_1_1_0 …', unread: 'the disk …' } })).toEqual({
     problems: [],
     warnings: [
       {
@@ -140,6 +140,7 @@ test('damaged parts are told by table and day, the spans first, as long as they 
           'rollup_progress (1 rows, 100 bytes)',
       },
       { code: 'store_damaged', message: 'part all_1_1_0 …' },
+      { code: 'store_unread', message: 'the disk …' },
     ],
   });
 });

@@ -21,8 +21,12 @@ export interface Findings {
   readonly lostLease: string | null;
   readonly heldDays: string | null;
   readonly clockDoubt: string | null;
-  /** Parts of the store that are damaged and read by nobody, and why one is still in use; of the embedded store alone. */
-  readonly damage?: { readonly lost: readonly LostPart[]; readonly unreadable: string | null };
+  /** Parts of the store that are damaged and read by nobody, why one is still in use, and which the disk fails to read; of the embedded store alone. */
+  readonly damage?: {
+    readonly lost: readonly LostPart[];
+    readonly unreadable: string | null;
+    readonly unread: string | null;
+  };
   /** Definitions of tables that were damaged and put back; of the embedded store alone. */
   readonly damagedDefinitions?: readonly string[];
   readonly isStopping: boolean;
@@ -70,6 +74,7 @@ export function readiness(findings: Findings): Readiness {
   if (clockDoubt !== null) warnings.push({ code: 'clock_doubtful', message: clockDoubt });
   warnings.push(...damaged(damage?.lost ?? []), ...putBack(damagedDefinitions ?? []));
   if (typeof damage?.unreadable === 'string') warnings.push({ code: 'store_damaged', message: damage.unreadable });
+  if (typeof damage?.unread === 'string') warnings.push({ code: 'store_unread', message: damage.unread });
   if (isWithoutGrpc) {
     const message = 'spans are not taken over OTLP/gRPC: another program has its port';
     warnings.push({ code: 'otlp_grpc_off', message });

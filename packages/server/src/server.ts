@@ -48,7 +48,7 @@ import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
-import { StoreDamage } from './storage/store-damage.ts';
+import { damageFiles, StoreDamage } from './storage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
@@ -219,7 +219,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       registry,
       limits: limits.damage,
-      repairedPath: join(dataDirectory.path, 'repaired-parts'),
+      ...damageFiles(dataDirectory.path),
     });
     const engine =
       urls === 'embedded'
@@ -296,6 +296,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       engine: isOwnStore ? engine : null,
       dataDirectory: dataDirectory.path,
       gate,
+      mend: (parts) => damage.mend(engine, parts),
       rollups: () => (isOpen ? job : null),
     });
     stops.maintenance = () => maintenance.stop();
@@ -362,6 +363,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           log,
           registry,
           limits: limits.fresh,
+          read: (segment, offset, length) => spool.read(segment, offset, length),
           seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
         });
         await fresh.start(() => spool.openName);

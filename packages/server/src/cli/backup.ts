@@ -3,13 +3,13 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { writeBackup, type Manifest } from '../maintenance/backup.ts';
+import { isThereAndEmpty, writeBackup, type Manifest } from '../maintenance/backup.ts';
 import { openUnlessTaken } from '../maintenance/check-stopped.ts';
 import { CommandError } from './command-error.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { apiOfRunning, askRunning } from './running-collector.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]
@@ -21,11 +21,19 @@ is in the backup are spans, counts and sampling settings, not the settings of th
 
 and the flags of throughline up, of which --data-dir says what is copied.`;
 
-const INTERRUPTED = 130;
+/** Whoever is interrupted waits so long for a snapshot that was asked for, to remove it. */
+const SNAPSHOT_WAIT_MS = 5_000;
 
 /** `throughline backup`. Answers the exit code. */
 export async function runBackup(args: readonly string[]): Promise<number> {
-  const stop = stopOnSignal();
+  let temporary: readonly string[] = [];
+  const left = (): string => {
+    const paths = temporary.filter((path) => existsSync(path));
+    return paths.length === 0
+      ? 'nothing of the backup is left'
+      : `no backup: remove what is left in ${paths.join(' and ')}`;
+  };
+  const stop = stopOnSignal(() => void sayInterrupted(left()));
   try {
     const options = readStoreOptions('backup', 'the directory that the backup goes into', args, process.env);
     if (options === null) {
@@ -39,6 +47,9 @@ export async function runBackup(args: readonly string[]): Promise<number> {
         `${config.dataDirectory} has no store; name the collector's data directory with --data-dir`,
       );
     }
+    // Before a snapshot is taken, and before what is in it could be taken for ours.
+    await isThereAndEmpty(directory);
+    temporary = [join(directory, 'data'), join(config.dataDirectory, 'snapshot')];
     const { version, schema, createdAt, files } = await backUp(config, directory, stop);
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     process.stdout.write(
@@ -48,7 +59,7 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (stop.aborted) return INTERRUPTED;
+    if (stop.aborted) return sayInterrupted(left());
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }
@@ -63,10 +74,23 @@ async function backUp(config: Config, directory: string, signal: AbortSignal): P
       await stopped.release();
     }
   }
-  const { path } = (await askRunning(`${apiOfRunning(config)}/api/v1/snapshot`, 'PUT', signal)) as { path: string };
+  const path = await takeSnapshot(`${apiOfRunning(config)}/api/v1/snapshot`, signal);
   try {
+    signal.throwIfAborted();
     return await writeBackup(path, directory, signal);
   } finally {
     await rm(path, { recursive: true, force: true });
+  }
+}
+
+/** The collector takes it to its end, whether somebody waits for it or not. */
+async function takeSnapshot(url: string, signal: AbortSignal): Promise<string> {
+  const leaving = new AbortController();
+  const leave = (): void => void setTimeout(() => leaving.abort(), SNAPSHOT_WAIT_MS).unref();
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    return ((await askRunning(url, 'PUT', leaving.signal)) as { path: string }).path;
+  } finally {
+    signal.removeEventListener('abort', leave);
   }
 }

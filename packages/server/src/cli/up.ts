@@ -7,6 +7,7 @@ import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
 import { abortOnFatalError } from './fatal-errors.ts';
+import { FilePages, loadUnmap } from '../file-pages.ts';
 import { growHeapWithBodies } from './heap.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
@@ -42,6 +43,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
     const ended = new Promise<void>((resolve) => end.addEventListener('abort', () => resolve()));
     server = await startServer(config, log);
     process.stdout.write(startMessage(config, server));
+    await unmapFiles(config.limits.engine.unmapIntervalMs);
     if (!end.aborted) await Promise.race([server.ready, ended]);
     if (!end.aborted) {
       process.stdout.write(`  ${paint('green', 'Ready')} after ${Math.round(performance.now() - startedMs)} ms\n`);
@@ -54,6 +56,11 @@ export async function runUp(args: readonly string[]): Promise<number> {
   } finally {
     await server?.close();
   }
+}
+
+async function unmapFiles(intervalMs: number): Promise<void> {
+  const unmap = intervalMs === 0 ? null : await loadUnmap();
+  if (unmap !== null) new FilePages({ intervalMs, unmap }).start();
 }
 
 const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.otherwise()} is taken by another program (${SETTINGS.otlpGrpcPort.flag})`;

@@ -90,6 +90,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_spool_sealed_segments_total',
     ],
     segmentRowsMax: [1_000, 4_000_000, '… or has so many spans', 'throughline_spool_sealed_segments_total'],
+    segmentRowsCalm: [
+      1_000,
+      4_000_000,
+      '… or so many while no segment waits for the store: memory of an insert goes by its spans',
+      'throughline_spool_sealed_segments_total',
+    ],
     segmentAgeMs: [
       0,
       MINUTE,
@@ -121,7 +127,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     publishMs: [
       0,
       10 * SECOND,
-      'Spans can be found so long after they were acknowledged',
+      'While somebody asks, spans can be found so long after they were acknowledged',
       'throughline_fresh_inserts_total{outcome="done"}',
     ],
     rowsPerInsertMax: [
@@ -130,6 +136,13 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'Spans in that time; of more, a segment is handed to the store instead',
       'throughline_spool_sealed_segments_total{because="age"}',
     ],
+    watchedMs: [
+      0,
+      HOUR,
+      'Somebody is taken to ask for so long after a question; after that the next one makes spans findable',
+      'throughline_fresh_inserts_total{outcome="done"}',
+    ],
+    waitMs: [0, MINUTE, '… and waits so long for it at most'],
   },
   loader: {
     retryDelayMs: [
@@ -173,6 +186,12 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     queryThreads: [1, 256, 'Threads of one query', null],
     queryThreadMemoryBytes: [0, 64 * GIB, "Of the engine's memory, to be left for each thread of a query", null],
     mergeThreads: [1, 64, 'Threads that merge in the background', null],
+    unmapIntervalMs: [
+      0,
+      HOUR,
+      'How often engine and collector give back memory of program files that they do not use; 0 for never',
+      'throughline_engine_unmapped_bytes_total',
+    ],
     commandTimeoutMs: [
       SECOND,
       24 * HOUR,
@@ -273,9 +292,10 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     intervalMs: [
       10,
       HOUR,
-      'Stored spans are added to the derived tables after this time',
+      'While somebody asks, stored spans are added to the derived tables after this time',
       'throughline_rollup_batches_total{outcome="added"}',
     ],
+    unaskedIntervalMs: [SECOND, HOUR, '… and while nobody does, after this', 'throughline_rollup_batches_total'],
     rowsMax: [1_000, 100_000_000, '… or as soon as so many wait', 'throughline_rollup_batches_total{outcome="added"}'],
     batchRowsMax: [
       1_000,

@@ -8,6 +8,7 @@ import type { FreshTables } from '../storage/engine.ts';
 import { SpanVisibility, type SpanView } from '../storage/span-visibility.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { FreshSpans } from './fresh-spans.ts';
+import type { FreshLimits } from './limits.ts';
 import type { Segment } from './segment-recovery.ts';
 import type { DurableBlock } from './spool.ts';
 
@@ -15,18 +16,24 @@ let directory: string;
 let visibility: SpanVisibility;
 let sealed: [segment: string, ageMs: number][];
 let nowMs: number;
+let registry: Registry;
+let reads: [segment: string, offset: number, length: number][];
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'throughline-fresh-'));
   visibility = new SpanVisibility();
   sealed = [];
   nowMs = 0;
+  registry = new Registry();
+  reads = [];
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 /** What the tables were asked for, in order; `fail` makes the next insert fail. */
-function tablesOf(
-  count: number,
-): FreshTables & { readonly asked: string[]; fail: boolean; readonly lengths: number[] } {
+function tablesOf(count: number): { -readonly [K in keyof FreshTables]: FreshTables[K] } & {
+  readonly asked: string[];
+  fail: boolean;
+  readonly lengths: number[];
+} {
   const tables = {
     count,
     asked: [] as string[],
@@ -47,14 +54,18 @@ function tablesOf(
   return tables;
 }
 
-async function started(tables: FreshTables): Promise<FreshSpans> {
+async function started(tables: FreshTables, limits: Partial<FreshLimits> = {}): Promise<FreshSpans> {
   const fresh = new FreshSpans({
     directory: join(directory, 'fresh'),
     tables,
     visibility,
     log,
-    registry: new Registry(),
-    limits: { publishMs: 1, rowsPerInsertMax: 100 },
+    registry,
+    limits: { publishMs: 1, rowsPerInsertMax: 100, watchedMs: 1_000, waitMs: 50, ...limits },
+    read: (name, offset, length) => {
+      reads.push([name, offset, length]);
+      return Promise.resolve(new Uint8Array(length));
+    },
     seal: (segment, ageMs) => sealed.push([segment, ageMs]),
     now: () => nowMs,
   });
@@ -63,12 +74,17 @@ async function started(tables: FreshTables): Promise<FreshSpans> {
 }
 
 const block = (segment: string, arrival: number, rows = 10): DurableBlock => ({
-  native: Uint8Array.of(arrival),
+  segment,
+  offset: arrival * 100,
+  length: 100,
   rows,
   arrival,
-  segment,
 });
 /** As a question sees it that is answered at once. */
+async function ask(): Promise<SpanView['fresh']> {
+  await visibility.published();
+  return seen();
+}
 function seen(): SpanView['fresh'] {
   const view = visibility.view();
   view.release();
@@ -77,9 +93,110 @@ function seen(): SpanView['fresh'] {
 const segment = (name: string): Segment => ({ name }) as Segment;
 
 describe('FreshSpans', () => {
+  it('publishes nothing while nobody asks, and everything of before with the first question', async () => {
+    const tables = tablesOf(3);
+    const fresh = await started(tables);
+    fresh.take(block('a', 5));
+    fresh.take(block('a', 6));
+    fresh.take(block('b', 7));
+    await delay(20);
+    expect(tables.asked).toEqual([]);
+    expect(await ask()).toEqual([
+      { first: 5, last: 6 },
+      { first: 7, last: 7 },
+    ]);
+    expect(tables.asked).toEqual(['insert 0', 'insert 1']);
+    expect(reads).toEqual([
+      ['a', 500, 200],
+      ['b', 700, 100],
+    ]);
+    await fresh.close();
+  });
+
+  it('publishes every publishMs after a question, until nobody has asked for watchedMs', async () => {
+    const tables = tablesOf(3);
+    const fresh = await started(tables);
+    await ask();
+    fresh.take(block('a', 5));
+    await eventually(() => seen().length === 1);
+    nowMs += 1_001;
+    fresh.take(block('a', 6));
+    await delay(20);
+    expect(seen()).toEqual([{ first: 5, last: 5 }]);
+    expect(await ask()).toEqual([{ first: 5, last: 6 }]);
+    await fresh.close();
+  });
+
+  it('inserts no more rows at once than one insert takes', async () => {
+    const tables = tablesOf(3);
+    const fresh = await started(tables);
+    for (const arrival of [1, 2, 3, 4, 5]) {
+      fresh.take(block('a', arrival, 40));
+      nowMs += 100;
+    }
+    expect(await ask()).toEqual([{ first: 1, last: 5 }]);
+    expect(reads.map(([, , length]) => length)).toEqual([200, 200, 100]);
+    await fresh.close();
+  });
+
+  it('leaves a table alone that was never filled', async () => {
+    const tables = tablesOf(1);
+    const fresh = await started(tables);
+    fresh.take(block('a', 1));
+    fresh.stored(segment('a'));
+    await delay(5);
+    expect(fresh.publishes('b')).toBe(true);
+    expect(tables.asked).toEqual([]);
+    await fresh.close();
+  });
+
+  it('lets a question wait no longer than waitMs, and says how often it was too short', async () => {
+    const tables = tablesOf(1);
+    const finish: (() => void)[] = [];
+    tables.insert = () => new Promise((resolve) => finish.push(resolve));
+    const fresh = await started(tables);
+    fresh.take(block('a', 1));
+    expect(await ask()).toEqual([]);
+    const limits = await registry.getSingleMetric('throughline_limit_reached_total')?.get();
+    expect(limits?.values).toMatchObject([{ labels: { limit: 'fresh.waitMs' }, value: 1 }]);
+    finish[0]?.();
+    await eventually(() => seen().length === 1);
+    await fresh.close();
+  });
+
+  it('finds what was acknowledged before a question, even where an earlier publication is under way', async () => {
+    const tables = tablesOf(1);
+    const finish: (() => void)[] = [];
+    tables.insert = () => new Promise((resolve) => finish.push(resolve));
+    const fresh = await started(tables, { waitMs: 10_000 });
+    await ask();
+    fresh.take(block('a', 1));
+    await eventually(() => finish.length === 1);
+    nowMs += 2_000;
+    fresh.take(block('a', 2));
+    const asked = ask();
+    finish[0]?.();
+    await eventually(() => finish.length === 2);
+    finish[1]?.();
+    expect(await asked).toEqual([{ first: 1, last: 2 }]);
+    await fresh.close();
+  });
+
+  it('hands spans to the store that came too fast to be published for a first question', async () => {
+    const tables = tablesOf(2);
+    const fresh = await started(tables);
+    fresh.take(block('a', 1, 90));
+    fresh.take(block('a', 2, 90));
+    expect(await ask()).toEqual([]);
+    expect(sealed).toEqual([['a', 1]]);
+    expect(fresh.publishes('b')).toBe(false);
+    await fresh.close();
+  });
+
   it('makes the blocks of a segment findable until it is stored', async () => {
     const tables = tablesOf(2);
     const fresh = await started(tables);
+    await ask();
     expect(fresh.publishes('a')).toBe(true);
     fresh.take(block('a', 5));
     fresh.take(block('a', 6));
@@ -97,6 +214,7 @@ describe('FreshSpans', () => {
   it('publishes no segment of which blocks are missing, whatever happens to others', async () => {
     const tables = tablesOf(1);
     const fresh = await started(tables);
+    await ask();
     fresh.take(block('a', 1));
     expect(fresh.publishes('b')).toBe(false);
     fresh.take(block('b', 2));
@@ -112,6 +230,7 @@ describe('FreshSpans', () => {
   it('clears a table when the questions that may read it have been answered, and uses it again', async () => {
     const tables = tablesOf(1);
     const fresh = await started(tables);
+    await ask();
     fresh.take(block('a', 1));
     await eventually(() => seen().length === 1);
     const question = visibility.view();
@@ -129,6 +248,7 @@ describe('FreshSpans', () => {
   it('hands a segment to the store whose blocks cannot be published, and none of it is read as fresh', async () => {
     const tables = tablesOf(2);
     const fresh = await started(tables);
+    await ask();
     fresh.take(block('a', 1));
     await eventually(() => seen().length === 1);
     tables.fail = true;
@@ -145,6 +265,7 @@ describe('FreshSpans', () => {
   it('leaves more spans than are worth it to the store, and tries again later', async () => {
     const tables = tablesOf(2);
     const fresh = await started(tables);
+    await ask();
     fresh.take(block('a', 1, 60));
     fresh.take(block('a', 2, 60));
     expect(sealed).toEqual([['a', 1]]);
@@ -157,6 +278,7 @@ describe('FreshSpans', () => {
   it('hands everything to the store when the engine has started anew', async () => {
     const tables = tablesOf(2);
     const fresh = await started(tables);
+    await ask();
     fresh.take(block('a', 1));
     await eventually(() => seen().length === 1);
     fresh.take(block('b', 2));

@@ -1,7 +1,9 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
+import { LimitCounter } from '../limit-counter.ts';
 import type { FreshTables } from '../storage/engine.ts';
 import type { ArrivalRange, SpanVisibility } from '../storage/span-visibility.ts';
 import { FRESH_LIMITS, type FreshLimits } from './limits.ts';
@@ -16,14 +18,25 @@ export interface FreshSpansOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<FreshLimits>;
+  /** Reads what is durable of a segment. Rejects where the segment has been removed. */
+  readonly read: (segment: string, offset: number, length: number) => Promise<Uint8Array>;
   /** Hands a segment to the store when it is so old, since its spans cannot be found before. */
   readonly seal: (segment: string, ageMs: number) => void;
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number;
 }
 
-/** After more spans than are worth it, nothing is published for so long: they are copied for it. */
+/** After more spans than are worth it, nothing is published for so long. */
 const BUSY_MS = 2_000;
+
+/** Blocks of a segment that follow each other in its file. */
+interface Stretch {
+  readonly offset: number;
+  length: number;
+  rows: number;
+  readonly first: number;
+  last: number;
+}
 
 /** A segment of the spool whose spans can be found before they are stored. */
 interface Published {
@@ -31,20 +44,25 @@ interface Published {
   readonly table: number;
   /** What can be found; null before the first block of it can. */
   range: ArrivalRange | null;
-  rows: number;
-  blocks: DurableBlock[];
+  /** What cannot be found yet; none has more rows than one insert takes, except for a single block. */
+  pending: Stretch[];
   pendingRows: number;
+  pendingSinceMs: number;
+  /** Whether the table may hold anything. */
+  isFilled: boolean;
 }
 
 /**
  * Makes spans findable that are durable in the spool and not stored yet, by tables that are cheap to fill: an insert into `spans` costs
- * more, however few they are, so that is done seldom and with many. A table belongs to one segment at a time. Whatever goes wrong here
- * delays spans, and loses none: the segment is sealed, and stored.
+ * more, however few they are, so that is done seldom and with many. It is done when somebody asks, and every `publishMs` for a while
+ * after that: what nobody asks for is not published at all. A table belongs to one segment at a time. Whatever goes wrong here delays spans, and loses none:
+ * the segment is sealed, and stored.
  */
 export class FreshSpans {
   readonly #options: FreshSpansOptions;
   readonly #limits: FreshLimits;
   readonly #inserts: Counter<'outcome'>;
+  readonly #limitCounter: LimitCounter;
   /** By segment, in the order of their arrival. */
   readonly #published = new Map<string, Published>();
   readonly #free: number[];
@@ -52,9 +70,13 @@ export class FreshSpans {
   #newest = '';
   #timer: NodeJS.Timeout | null = null;
   #publishing: Promise<void> | null = null;
+  /** What the first question after a while waits for, and those that come meanwhile. */
+  #firstLook: Promise<void> | null = null;
   #fileNumber = 0;
   #isOpen = false;
   #busyUntilMs = -Infinity;
+  /** Until then somebody is taken to look on. */
+  #watchedUntilMs = -Infinity;
   readonly #now: () => number;
 
   constructor(options: FreshSpansOptions) {
@@ -62,6 +84,7 @@ export class FreshSpans {
     this.#limits = { ...FRESH_LIMITS, ...options.limits };
     this.#now = options.now ?? (() => performance.now());
     this.#free = Array.from({ length: options.tables.count }, (_, table) => table);
+    this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: 'throughline_fresh_inserts_total',
       help: 'Inserts that made spans findable before they were stored, by outcome',
@@ -78,6 +101,7 @@ export class FreshSpans {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     this.#newest = open() ?? this.#newest;
     this.#isOpen = true;
+    this.#options.visibility.publishBy(() => this.#publishForQuestion());
   }
 
   /** Whether the spans of this segment, which has just been begun or goes on, are found before they are stored: then it may grow. */
@@ -85,18 +109,25 @@ export class FreshSpans {
     return (this.#published.get(segment) ?? this.#begin(segment)) !== null;
   }
 
-  /** Takes a copy of the block. */
-  take(block: DurableBlock): void {
-    const published = this.#published.get(block.segment) ?? this.#begin(block.segment);
+  /** Only where the block stands is kept: the spool has its bytes. */
+  take({ segment, offset, length, rows, arrival }: DurableBlock): void {
+    const published = this.#published.get(segment) ?? this.#begin(segment);
     if (published === null) return;
-    if (published.pendingRows + block.rows > this.#limits.rowsPerInsertMax) {
-      this.#busyUntilMs = this.#now() + BUSY_MS;
-      this.#giveUp(published, this.#limits.publishMs);
+    const { rowsPerInsertMax, publishMs } = this.#limits;
+    const isWatched = this.#now() < this.#watchedUntilMs;
+    if (isWatched && published.pendingRows + rows > rowsPerInsertMax) {
+      this.#giveUpAsBusy(published);
       return;
     }
-    published.blocks.push({ ...block, native: Uint8Array.from(block.native) });
-    published.pendingRows += block.rows;
-    this.#schedule();
+    if (published.pendingRows === 0) published.pendingSinceMs = this.#now();
+    published.pendingRows += rows;
+    const stretch = published.pending.at(-1);
+    if (stretch !== undefined && stretch.rows + rows <= rowsPerInsertMax) {
+      stretch.length += length;
+      stretch.rows += rows;
+      stretch.last = arrival;
+    } else published.pending.push({ offset, length, rows, first: arrival, last: arrival });
+    if (isWatched) this.#schedule(publishMs);
   }
 
   /** Its spans are in `spans`, where they are found from now on, or have been set aside. */
@@ -105,7 +136,7 @@ export class FreshSpans {
     if (published === undefined) return;
     this.#published.delete(name);
     this.#tell();
-    void this.#clear(published.table);
+    void this.#clear(published);
   }
 
   /** The engine's process has been started anew, and nothing is in its memory. */
@@ -116,7 +147,7 @@ export class FreshSpans {
   /** Publishes nothing more; what is not stored is stored by the loader. */
   async close(): Promise<void> {
     this.#isOpen = false;
-    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#cancelTimer();
     await this.#publishing;
   }
 
@@ -126,59 +157,136 @@ export class FreshSpans {
     this.#newest = segment;
     const table = !this.#isOpen || this.#now() < this.#busyUntilMs ? undefined : this.#free.shift();
     if (table === undefined) return null;
-    const published: Published = { segment, table, range: null, rows: 0, blocks: [], pendingRows: 0 };
+    const published: Published = {
+      segment,
+      table,
+      range: null,
+      pending: [],
+      pendingRows: 0,
+      pendingSinceMs: 0,
+      isFilled: false,
+    };
     this.#published.set(segment, published);
     return published;
   }
 
   #giveUp(published: Published, ageMs = 0): void {
-    const { segment, table } = published;
+    const { segment } = published;
     if (this.#published.get(segment) !== published) return;
     this.#published.delete(segment);
     this.#tell();
     this.#options.seal(segment, ageMs);
-    void this.#clear(table);
+    void this.#clear(published);
   }
 
-  #schedule(): void {
+  #giveUpAsBusy(published: Published): void {
+    this.#busyUntilMs = this.#now() + BUSY_MS;
+    this.#giveUp(published, this.#limits.publishMs);
+  }
+
+  /**
+   * The first question after a while waits until everything can be found that was acknowledged before it; those behind it find
+   * what is `publishMs` old. Never rejects.
+   */
+  async #publishForQuestion(): Promise<void> {
+    const { watchedMs, rowsPerInsertMax, publishMs } = this.#limits;
+    const now = this.#now();
+    const isWatched = now < this.#watchedUntilMs;
+    this.#watchedUntilMs = now + watchedMs;
+    if (!this.#isOpen || isWatched) return this.#wait(this.#firstLook);
+    for (const published of this.#published.values()) {
+      const { pendingRows, pendingSinceMs } = published;
+      const isFast = pendingRows * publishMs > rowsPerInsertMax * (now - pendingSinceMs);
+      if (pendingRows > rowsPerInsertMax && isFast) this.#giveUpAsBusy(published);
+    }
+    this.#firstLook = this.#publishAfterAll().finally(() => {
+      this.#firstLook = null;
+    });
+    await this.#wait(this.#firstLook);
+  }
+
+  async #wait(look: Promise<void> | null): Promise<void> {
+    if (look === null) return;
+    const done = new AbortController();
+    const { waitMs } = this.#limits;
+    const isLate = await Promise.race([
+      look.then(() => false),
+      delay(waitMs, true, { ref: false, signal: done.signal }).catch(() => false),
+    ]);
+    done.abort();
+    if (isLate) this.#limitCounter.reached('fresh.waitMs');
+  }
+
+  async #publishAfterAll(): Promise<void> {
+    await this.#publishing;
+    this.#cancelTimer();
+    await this.#publishNow();
+  }
+
+  #schedule(afterMs: number): void {
     if (this.#timer !== null || this.#publishing !== null) return;
     this.#timer = setTimeout(() => {
       this.#timer = null;
-      this.#publishing = this.#publish().finally(() => {
-        this.#publishing = null;
-        if ([...this.#published.values()].some(({ blocks }) => blocks.length > 0)) this.#schedule();
-      });
-    }, this.#limits.publishMs);
+      void this.#publishNow();
+    }, afterMs);
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  #publishNow(): Promise<void> {
+    this.#publishing = this.#publish().finally(() => {
+      this.#publishing = null;
+      const isMore = [...this.#published.values()].some(({ pendingRows }) => pendingRows > 0);
+      if (isMore && this.#now() < this.#watchedUntilMs) this.#schedule(this.#limits.publishMs);
+    });
+    return this.#publishing;
   }
 
   /** Oldest first, so that what can be found of a segment has no gap. */
   async #publish(): Promise<void> {
-    for (const published of this.#published.values()) {
-      const { blocks } = published;
-      if (blocks.length === 0) continue;
-      published.blocks = [];
+    const all = [...this.#published.values()].map((published) => {
+      const { pending } = published;
+      published.pending = [];
       published.pendingRows = 0;
-      try {
-        await this.#insert(published.table, blocks);
-        this.#inserts.inc({ outcome: 'done' });
-      } catch (error) {
-        this.#inserts.inc({ outcome: 'failed' });
-        this.#options.log.debug({ err: error }, 'making fresh spans findable failed; they are stored instead');
-        this.#giveUp(published);
-        continue;
+      return { published, pending };
+    });
+    for (const { published, pending } of all) {
+      for (const stretch of pending) {
+        // Stored meanwhile, or given up.
+        if (this.#published.get(published.segment) !== published) break;
+        if (!(await this.#publishStretch(published, stretch))) break;
       }
-      const [first, last] = [blocks[0]?.arrival ?? 0, blocks.at(-1)?.arrival ?? 0];
-      published.range = { first: published.range?.first ?? first, last };
-      published.rows += blocks.reduce((sum, { rows }) => sum + rows, 0);
-      this.#tell();
     }
   }
 
-  async #insert(table: number, blocks: readonly DurableBlock[]): Promise<void> {
-    const path = join(this.#options.directory, `${this.#fileNumber++}.native`);
+  async #publishStretch(published: Published, stretch: Stretch): Promise<boolean> {
     try {
-      await writeFile(path, Buffer.concat(blocks.map(({ native }) => native)), { mode: 0o600 });
-      await this.#options.tables.insert(table, path);
+      await this.#insert(published, stretch);
+      this.#inserts.inc({ outcome: 'done' });
+    } catch (error) {
+      if (this.#published.get(published.segment) !== published) return false;
+      this.#inserts.inc({ outcome: 'failed' });
+      this.#options.log.debug({ err: error }, 'making fresh spans findable failed; they are stored instead');
+      this.#giveUp(published);
+      return false;
+    }
+    const { first, last } = stretch;
+    published.range = { first: published.range?.first ?? first, last };
+    this.#tell();
+    return true;
+  }
+
+  async #insert(published: Published, { offset, length }: Stretch): Promise<void> {
+    const { directory, read, tables } = this.#options;
+    const native = await read(published.segment, offset, length);
+    const path = join(directory, `${this.#fileNumber++}.native`);
+    published.isFilled = true;
+    try {
+      await writeFile(path, native, { mode: 0o600 });
+      await tables.insert(published.table, path);
     } finally {
       await rm(path, { force: true });
     }
@@ -189,12 +297,13 @@ export class FreshSpans {
   }
 
   /** A table is used again when nobody reads it any more. */
-  async #clear(table: number): Promise<void> {
+  async #clear(published: Published): Promise<void> {
     const { visibility, tables, log } = this.#options;
+    const { table } = published;
     try {
       await this.#publishing;
       await visibility.released();
-      await tables.clear(table);
+      if (published.isFilled) await tables.clear(table);
     } catch (error) {
       // An engine that has gone has cleared it. What is left otherwise is in no range that questions look for.
       log.debug({ err: error }, 'clearing a table of fresh spans failed');

@@ -57,6 +57,8 @@ export interface SpoolLimits {
   /** A segment is sealed when it has reached it. */
   readonly segmentBytesMax: number;
   readonly segmentRowsMax: number;
+  /** … or this, where no sealed segment waits: the memory of an insert goes by its rows, and larger ones pay for a busy store alone. */
+  readonly segmentRowsCalm: number;
   /** … or this long after its first block, where no sealed segment waits for the engine. */
   readonly segmentAgeMs: number;
   /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
@@ -74,6 +76,7 @@ export interface SpoolLimits {
 export const SPOOL_LIMITS: SpoolLimits = {
   segmentBytesMax: 48 * 1024 * 1024,
   segmentRowsMax: 150_000,
+  segmentRowsCalm: 50_000,
   segmentAgeMs: 10_000,
   backlogBytesMax: 2 * 1024 * 1024 * 1024,
   diskReserveBytes: 256 * 1024 * 1024,
@@ -107,13 +110,19 @@ export const LOADER_LIMITS: LoaderLimits = {
 };
 
 export interface FreshLimits {
-  /** Spans can be found this long after they were acknowledged, and what the engine needs for it. */
+  /** While somebody asks, spans can be found this long after they were acknowledged, and what the engine needs for it. */
   readonly publishMs: number;
   /** Where more spans come in that time, they are stored at once instead. */
   readonly rowsPerInsertMax: number;
+  /** Somebody is taken to ask for so long after a question. Later nothing is published until the next question, which waits for it … */
+  readonly watchedMs: number;
+  /** … so long at most. */
+  readonly waitMs: number;
 }
 
 export const FRESH_LIMITS: FreshLimits = {
   publishMs: 400,
   rowsPerInsertMax: 40_000,
+  watchedMs: 10_000,
+  waitMs: 2_000,
 };

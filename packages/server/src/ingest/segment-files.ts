@@ -33,6 +33,27 @@ export async function listSegments(directory: string): Promise<string[]> {
     .toSorted();
 }
 
+/** Rejects where the file is not there or ends before. */
+export async function readSegment(
+  directory: string,
+  name: string,
+  offset: number,
+  length: number,
+): Promise<Uint8Array> {
+  const file = await open(join(directory, name + DATA_SUFFIX));
+  try {
+    const bytes = Buffer.allocUnsafe(length);
+    for (let read = 0; read < length;) {
+      const { bytesRead } = await file.read(bytes, read, length - read, offset + read);
+      if (bytesRead === 0) throw new Error(`segment ${name} ends before ${offset + length} bytes`);
+      read += bytesRead;
+    }
+    return bytes;
+  } finally {
+    await file.close();
+  }
+}
+
 /** The last one of these in whose files anything stands: behind it may be one that was created for what comes next. */
 export async function newestSegment(directory: string, names: readonly string[]): Promise<string | undefined> {
   for (const name of names.toReversed()) {

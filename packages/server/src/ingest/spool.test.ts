@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
 import type { Segment } from './segment-recovery.ts';
-import { Spool } from './spool.ts';
+import { Spool, type DurableBlock, type SpoolOptions } from './spool.ts';
 import type { SpoolLimits } from './limits.ts';
 
 let directory: string;
@@ -26,8 +26,9 @@ afterEach(async () => {
 
 const NEVER = 3_600_000;
 
-async function openSpool(limits: Partial<SpoolLimits> = {}): Promise<Spool> {
-  const spool = new Spool({ directory, log, registry: new Registry(), limits: { segmentAgeMs: NEVER, ...limits } });
+async function openSpool(limits: Partial<SpoolLimits> = {}, more: Partial<SpoolOptions> = {}): Promise<Spool> {
+  const registry = new Registry();
+  const spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: NEVER, ...limits }, ...more });
   opened.push(spool);
   await spool.open();
   return spool;
@@ -93,6 +94,36 @@ test('a segment is sealed by its age while nothing else waits', async () => {
   expect(spool.status.backlogSegments).toBe(2);
   if (segment !== null) await spool.release(segment);
   expect((await spool.nextSealed(AbortSignal.timeout(5_000)))?.rows).toBe(2);
+});
+
+test('a segment is sealed with fewer rows while no other waits for the store', async () => {
+  const spool = await openSpool({ segmentRowsCalm: 2, segmentRowsMax: 4 });
+  await appendAll(spool, ['1', '2', '3', '4', '5']);
+  const first = await spool.nextSealed(new AbortController().signal);
+  expect(first?.rows).toBe(2);
+  // The store has the first one: the next grows on.
+  expect(spool.sealed).toHaveLength(1);
+  if (first !== null) await spool.release(first);
+  await appendAll(spool, ['6']);
+  expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(4);
+});
+
+test('what is durable of a segment can be read until it is released', async () => {
+  const places: DurableBlock[] = [];
+  const spool = await openSpool({ segmentRowsMax: 3 }, { onDurable: (durable) => places.push(durable) });
+  const seconds = { first: 1, last: 2 };
+  for (const content of ['1', 'two', '3']) await spool.append(block(content), 1, { arrival: 1, seconds });
+  const texts = await Promise.all(
+    places.map(async ({ segment, offset, length }) =>
+      Buffer.from(await spool.read(segment, offset, length)).toString(),
+    ),
+  );
+  expect(texts).toEqual(['<1>', '<two>', '<3>']);
+  const segment = places[0]?.segment ?? '';
+  await expect(spool.read(segment, 0, 1_000)).rejects.toThrow('ends before');
+  const sealed = await spool.nextSealed(new AbortController().signal);
+  if (sealed !== null) await spool.release(sealed);
+  await expect(spool.read(segment, 0, 3)).rejects.toThrow('ENOENT');
 });
 
 test('a loader that asks while the spool is being closed is given what was open', async () => {

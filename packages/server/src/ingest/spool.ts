@@ -5,7 +5,7 @@ import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { type BlockFacts, OpenSegment } from './open-segment.ts';
 import { DAMAGED_SUFFIX, noteReason, setAside, takeRetries } from './rejected-segments.ts';
-import { listRejected, listSegments, newestSegment, removeSegment } from './segment-files.ts';
+import { listRejected, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
 import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
 import { RemovalSync } from './removal-sync.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
@@ -24,17 +24,18 @@ export interface SpoolOptions {
   readonly metrics?: string;
   /** How long after its first block a segment of this name is sealed, in milliseconds; `segmentAgeMs` by default. */
   readonly sealAfterMs?: (segment: string) => number;
-  /** Told every block that is durable, before `append` resolves; its bytes are somebody else's afterwards. */
+  /** Told every block that is durable, before `append` resolves. */
   readonly onDurable?: (block: DurableBlock) => void;
 }
 
 /** A block that survives the death of any process. */
 export interface DurableBlock {
-  readonly native: Uint8Array;
+  /** The segment that holds it, and where in its file. */
+  readonly segment: string;
+  readonly offset: number;
+  readonly length: number;
   readonly rows: number;
   readonly arrival: number;
-  /** The segment that holds it. */
-  readonly segment: string;
 }
 
 export interface SpoolStatus {
@@ -150,6 +151,11 @@ export class Spool {
   /** The segment that blocks are appended to; null while none is. */
   get openName(): string | null {
     return this.#open?.name ?? null;
+  }
+
+  /** Bytes of a segment's blocks that are durable. Rejects where the segment has been removed. */
+  read(segment: string, offset: number, length: number): Promise<Uint8Array> {
+    return readSegment(this.#options.directory, segment, offset, length);
   }
 
   /** Seals the segment when it is so old, if it is still open. */
@@ -281,8 +287,9 @@ export class Spool {
       if (this.isBacklogFull) this.#tellFull(true);
       this.#metrics.bytes.inc(block.length);
       if (facts !== undefined) {
-        const { name: segment } = this.#open;
-        this.#options.onDurable?.({ native: block, rows, arrival: facts.arrival, segment });
+        const { name: segment, bytes } = this.#open;
+        const { length } = block;
+        this.#options.onDurable?.({ segment, offset: bytes - length, length, rows, arrival: facts.arrival });
       }
       const full = this.#fullBecause(this.#open);
       if (full !== null) await this.#seal(full);
@@ -373,8 +380,10 @@ export class Spool {
   }
 
   #fullBecause({ bytes, rows }: Pick<OpenSegment, 'bytes' | 'rows'>): SealReason | null {
-    if (bytes >= this.#limits.segmentBytesMax) return 'bytes';
-    return rows >= this.#limits.segmentRowsMax ? 'rows' : null;
+    const { segmentBytesMax, segmentRowsMax, segmentRowsCalm } = this.#limits;
+    if (bytes >= segmentBytesMax) return 'bytes';
+    const isCalm = this.#sealed.length === 0;
+    return rows >= (isCalm ? Math.min(segmentRowsCalm, segmentRowsMax) : segmentRowsMax) ? 'rows' : null;
   }
 
   /** A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a second. */

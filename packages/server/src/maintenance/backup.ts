@@ -35,11 +35,37 @@ const LEFT_OUT = /(?:^|\/)(?:detached\/.+|tmp_[^/]+\/.*|delete_tmp_[^/]+\/.*)$|^
 
 /**
  * Copies a data directory that nobody changes (a snapshot, or one that is not in use) into a new directory. The manifest is written last: a
- * backup without one is incomplete. Rejects with `BackupError`, or with the signal's reason.
+ * backup without one is incomplete. Rejects with `BackupError`, or with the signal's reason; nothing of the backup is left then.
  */
 export async function writeBackup(from: string, directory: string, signal: AbortSignal): Promise<Manifest> {
-  const found = await readdir(directory).catch(() => []);
-  if (found.length > 0) throw new BackupError(`${directory} is not empty; name a new directory`);
+  const withDirectory = !(await isThereAndEmpty(directory));
+  try {
+    return await copyInto(directory, from, signal);
+  } catch (error) {
+    await removeBackup(directory, { withDirectory });
+    throw error;
+  }
+}
+
+/** False where there is no such directory. Rejects with `BackupError` where it holds anything. */
+export async function isThereAndEmpty(directory: string): Promise<boolean> {
+  const found = await readdir(directory).catch(() => null);
+  if (found !== null && found.length > 0) throw new BackupError(`${directory} is not empty; name a new directory`);
+  return found !== null;
+}
+
+/** What `writeBackup` has made so far, the file that tells of it first. */
+async function removeBackup(directory: string, { withDirectory }: { readonly withDirectory: boolean }): Promise<void> {
+  try {
+    await rm(join(directory, MANIFEST), { force: true });
+    await rm(join(directory, DATA), { recursive: true, force: true });
+    if (withDirectory) await rmdir(directory);
+  } catch {
+    // What cannot be removed has no manifest, and is no backup.
+  }
+}
+
+async function copyInto(directory: string, from: string, signal: AbortSignal): Promise<Manifest> {
   await mkdir(join(directory, DATA), { recursive: true, mode: 0o700 });
   const { files, links, folders } = await listFiles(from);
   for (const folder of folders) await mkdir(join(directory, DATA, folder), { recursive: true, mode: 0o700 });
@@ -57,6 +83,7 @@ export async function writeBackup(from: string, directory: string, signal: Abort
     links,
   };
   for (const folder of [...folders.toReversed(), '.']) await syncDirectory(join(directory, DATA, folder));
+  signal.throwIfAborted();
   await replaceFile(join(directory, MANIFEST), `${JSON.stringify(manifest)}\n`);
   return manifest;
 }

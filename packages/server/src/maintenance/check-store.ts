@@ -1,16 +1,29 @@
 import type { Engine } from '../storage/engine.ts';
 import { EngineError } from '../storage/engine.ts';
-import { dayOfPartition, findLostParts, NOT_FRESH, rowsOf, type LostPart } from '../storage/lost-parts.ts';
+import {
+  dayOfPartition,
+  findLostParts,
+  keyOf,
+  NOT_FRESH,
+  rowsOf,
+  type LostPart,
+  type PartName,
+} from '../storage/lost-parts.ts';
 import { IS_REQUEST } from '../storage/rollups.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
-import { verifyPart } from '../storage/store-damage.ts';
+import { verifyPart } from '../storage/verify-part.ts';
 
 type Asked = Pick<Engine, 'query'>;
 
 export interface StoreReport {
   /** Parts that were verified. */
   readonly parts: number;
+  /** Those that are still in use. */
   readonly damagedParts: readonly DamagedPart[];
+  /** Parts that were damaged, and are in use again; where that was asked for. */
+  readonly repairedParts: readonly DamagedPart[];
+  /** Parts that the disk fails to read: whether they are damaged is not known. */
+  readonly unreadableParts: readonly DamagedPart[];
   /** Parts that are in `detached/` already. */
   readonly lostParts: readonly LostPart[];
   /** Days of derived tables that do not hold what the spans say. */
@@ -38,6 +51,8 @@ export interface StoreCheckup {
   /** Runs work while nothing is added to the derived tables. */
   readonly whileStill: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
+  /** Sets these aside, repairs what can be, and answers that; null where nothing is to be changed. */
+  readonly mend: ((parts: readonly PartName[]) => Promise<readonly PartName[]>) | null;
 }
 
 const STATEMENT_TIMEOUT_MS = 3_600_000;
@@ -47,10 +62,11 @@ const NO_SUCH_PART = 232;
 /** Ids of so many spans are told apart at a time. */
 const SPANS_AT_ONCE = 5_000_000;
 
-/** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing. */
-export async function checkStore(engine: Asked, { whileStill, signal }: StoreCheckup): Promise<StoreReport> {
+/** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing but by `mend`. */
+export async function checkStore(engine: Asked, { whileStill, signal, mend }: StoreCheckup): Promise<StoreReport> {
   const cancelled: Asked = { query: (sql, options) => engine.query(sql, { ...options, signal }) };
-  const { parts, damagedParts } = await checkParts(cancelled);
+  const { parts, damagedParts: found, unreadableParts } = await checkParts(cancelled);
+  const { repairedParts, damagedParts } = await mendFound(cancelled, found, mend);
   const lostParts = await findLostParts(cancelled);
   const days = await rowsOf(
     cancelled,
@@ -68,12 +84,31 @@ GROUP BY partition ORDER BY partition`,
       notCompared.push({ day: String(day), reason: firstLine(error) });
     }
   }
-  return { parts, damagedParts, lostParts, wrongDays, notCompared };
+  return { parts, damagedParts, repairedParts, unreadableParts, lostParts, wrongDays, notCompared };
 }
 
-async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts: DamagedPart[] }> {
+async function mendFound(
+  engine: Asked,
+  found: readonly DamagedPart[],
+  mend: StoreCheckup['mend'],
+): Promise<{ repairedParts: readonly DamagedPart[]; damagedParts: readonly DamagedPart[] }> {
+  if (mend === null || found.length === 0) return { repairedParts: [], damagedParts: found };
+  const repaired = await mend(found.map(({ table, part: name }) => ({ table, name })));
+  const again = new Set(repaired.map(keyOf));
+  const lost = new Set((await findLostParts(engine)).map(keyOf));
+  const key = ({ table, part: name }: DamagedPart): string => keyOf({ table, name });
+  return {
+    repairedParts: found.filter((part) => again.has(key(part))),
+    damagedParts: found.filter((part) => !again.has(key(part)) && !lost.has(key(part))),
+  };
+}
+
+async function checkParts(
+  engine: Asked,
+): Promise<{ parts: number; damagedParts: DamagedPart[]; unreadableParts: DamagedPart[] }> {
   const verified = new Set<string>();
   const damagedParts: DamagedPart[] = [];
+  const unreadableParts: DamagedPart[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = await rowsOf(
       engine,
@@ -83,10 +118,11 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
     if (left.length === 0) break;
     for (const [table, name, partitionId] of left) {
       try {
-        const reason = await verifyPart(engine, String(table), String(name), STATEMENT_TIMEOUT_MS);
-        if (reason !== null) {
+        const verdict = await verifyPart(engine, String(table), String(name), { timeoutMs: STATEMENT_TIMEOUT_MS });
+        if (verdict.kind !== 'sound') {
           const day = dayOfPartition(String(partitionId));
-          damagedParts.push({ table: String(table), part: String(name), day, reason });
+          const found = verdict.kind === 'damaged' ? damagedParts : unreadableParts;
+          found.push({ table: String(table), part: String(name), day, reason: verdict.reason });
         }
         verified.add(`${String(table)}/${String(name)}`);
       } catch (error) {
@@ -95,7 +131,7 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
       }
     }
   }
-  return { parts: verified.size, damagedParts };
+  return { parts: verified.size, damagedParts, unreadableParts };
 }
 
 async function compareDay(engine: Asked, day: string, storedSpans: number): Promise<WrongDay[]> {

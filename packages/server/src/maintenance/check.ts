@@ -24,7 +24,7 @@ export async function check(
     damagedSegments: spools.flatMap(({ damagedSegments }) => damagedSegments),
   };
   const store = await checkStore(engine, checkup);
-  const { damagedParts, lostParts, wrongDays, notCompared } = store;
-  const findings = [damagedParts, lostParts, wrongDays, notCompared, spool.damagedSegments];
+  const { damagedParts, unreadableParts, lostParts, wrongDays, notCompared } = store;
+  const findings = [damagedParts, unreadableParts, lostParts, wrongDays, notCompared, spool.damagedSegments];
   return { ok: findings.every(({ length }) => length === 0), ...store, spool };
 }

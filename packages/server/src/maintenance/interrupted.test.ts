@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -25,11 +25,24 @@ function aDataDirectory(): string {
   return path;
 }
 
-test('a backup that was stopped is incomplete, and is said to be', async () => {
+test('a backup that was stopped leaves nothing behind, and can be made again', async () => {
+  const data = aDataDirectory();
   const backup = join(directory, 'backup');
-  await expect(writeBackup(aDataDirectory(), backup, stopped)).rejects.toThrow('stopped');
-  expect(existsSync(join(backup, 'manifest.json'))).toBe(false);
+  await expect(writeBackup(data, backup, stopped)).rejects.toThrow('stopped');
+  expect(readdirSync(directory)).toEqual(['data']);
+  mkdirSync(backup);
+  await expect(writeBackup(data, backup, stopped)).rejects.toThrow('stopped');
+  expect(readdirSync(backup)).toEqual([]);
   await expect(restoreBackup(backup, join(directory, 'restored'), going)).rejects.toThrow('incomplete');
+  await writeBackup(data, backup, going);
+  await restoreBackup(backup, join(directory, 'restored'), going);
+});
+
+test('a backup that finds something in its way leaves it', async () => {
+  const backup = join(directory, 'backup');
+  mkdirSync(join(backup, 'data'), { recursive: true });
+  await expect(writeBackup(aDataDirectory(), backup, going)).rejects.toThrow('is not empty');
+  expect(readdirSync(backup)).toEqual(['data']);
 });
 
 test('a restore that was stopped leaves nothing behind, and can be done again', async () => {

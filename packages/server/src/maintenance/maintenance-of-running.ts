@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
 import type { RollupJob } from '../storage/rollup-job.ts';
 import { check, type CheckReport } from './check.ts';
+import type { StoreCheckup } from './check-store.ts';
 import type { InsertGate } from './insert-gate.ts';
 import { RunningCheck, type CheckProgress } from './running-check.ts';
 import { takeSnapshot } from './snapshot.ts';
@@ -12,6 +13,8 @@ export interface MaintenanceOptions {
   readonly engine: Pick<Engine, 'query' | 'command'> | null;
   readonly dataDirectory: string;
   readonly gate: InsertGate;
+  /** Sets damaged parts aside, repairs what can be, and answers that. */
+  readonly mend: NonNullable<StoreCheckup['mend']>;
   /** Null until the store is open. */
   readonly rollups: () => Pick<RollupJob, 'whileStill'> | null;
 }
@@ -28,17 +31,18 @@ export class MaintenanceOfRunning {
     this.#path = join(options.dataDirectory, 'snapshot');
     // One that nobody has fetched.
     rmSync(this.#path, { recursive: true, force: true });
-    this.#checks = new RunningCheck(async (signal) => {
-      const { engine, rollups, dataDirectory } = this.#options;
+    this.#checks = new RunningCheck(async (signal, repairs) => {
+      const { engine, rollups, dataDirectory, mend } = this.#options;
       const still = rollups();
       if (engine === null || still === null) throw new Error('the store is not open');
-      return check(engine, dataDirectory, { signal, whileStill: (work) => still.whileStill(work) });
+      const whileStill = <T>(work: () => Promise<T>): Promise<T> => still.whileStill(work);
+      return check(engine, dataDirectory, { signal, whileStill, mend: repairs ? mend : null });
     });
   }
 
-  check(name: string): CheckProgress<CheckReport> | { readonly state: 'impossible' } {
+  check(name: string, repairs: boolean): CheckProgress<CheckReport> | { readonly state: 'impossible' } {
     const { engine, rollups } = this.#options;
-    return engine === null || rollups() === null ? { state: 'impossible' } : this.#checks.ask(name);
+    return engine === null || rollups() === null ? { state: 'impossible' } : this.#checks.ask(name, repairs);
   }
 
   /** One at a time. Rejects with what the engine or the file system says. */

@@ -21,7 +21,9 @@ export const IN_TENANT = "tenant = ''";
 
 /** Asks with one view of where spans are, whatever is stored meanwhile. */
 export async function withView<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
-  const view = (context.visibility ?? ALL_COUNTED).view();
+  const { visibility = ALL_COUNTED } = context;
+  await unlessAborted(visibility.published(), context.signal);
+  const view = visibility.view();
   try {
     return await ask(view);
   } finally {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SpanView, Visibility } from '../storage/span-visibility.ts';
+import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import type { QueryContext } from './rows.ts';
 import { searchTraces } from './search.ts';
 import { findSeries } from './series.ts';
@@ -60,7 +60,7 @@ describe('questions while spans move from the fresh tables to the store and into
       release: () => {},
       ...view,
     };
-    const visibility: Visibility = { version: 0, settled: () => Promise.resolve(), view: () => whole };
+    const visibility: Visibility = { ...ALL_COUNTED, view: () => whole };
     return { ...store.context, visibility };
   };
   /** What the views below see, and the spans of each. */

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type * as Chdb from 'chdb';
 import type { Session } from 'chdb';
+import { FilePages, loadUnmap } from '../file-pages.ts';
 import { explainUnopened } from './unreadable-metadata.ts';
 import type { EngineArguments, EngineReply, EngineRequest, SessionKind } from './embedded-protocol.ts';
 
@@ -15,7 +16,9 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 
-const { directory, connectionArgs, querySessions } = JSON.parse(process.argv[2] ?? '') as EngineArguments;
+const { directory, connectionArgs, querySessions, unmapIntervalMs } = JSON.parse(
+  process.argv[2] ?? '',
+) as EngineArguments;
 
 /** Ends statements of the others. */
 let controlSession: Session | null = null;
@@ -57,6 +60,16 @@ async function open(): Promise<void> {
     else void run(request, openSession);
   });
   reply({ kind: 'opened' });
+  await unmapFiles();
+}
+
+let filePages: FilePages | null = null;
+
+async function unmapFiles(): Promise<void> {
+  const unmap = unmapIntervalMs === 0 ? null : await loadUnmap();
+  if (unmap === null) return;
+  filePages = new FilePages({ intervalMs: unmapIntervalMs, unmap });
+  filePages.start();
 }
 
 async function run(request: EngineRequest & { kind: 'run' }, openSession: () => Session): Promise<void> {
@@ -114,7 +127,8 @@ function commentOf(id: number): string {
 
 function pong(): EngineReply {
   const { user, system } = process.cpuUsage();
-  return { kind: 'pong', residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6 };
+  const unmappedBytes = filePages?.unmappedBytes ?? 0;
+  return { kind: 'pong', residentBytes: process.memoryUsage.rss(), cpuSeconds: (user + system) / 1e6, unmappedBytes };
 }
 
 function close(): void {

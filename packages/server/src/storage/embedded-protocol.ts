@@ -5,6 +5,8 @@ export interface EngineArguments {
   readonly directory: string;
   readonly connectionArgs: readonly string[];
   readonly querySessions: number;
+  /** See `FilePages`. */
+  readonly unmapIntervalMs: number;
 }
 
 /** Inserts have a session of their own, so that no query and no change to the tables stands in their way. */
@@ -29,7 +31,12 @@ export type EngineRequest =
 
 export type EngineReply =
   | { readonly kind: 'opened' }
-  | { readonly kind: 'pong'; readonly residentBytes: number; readonly cpuSeconds: number }
+  | {
+      readonly kind: 'pong';
+      readonly residentBytes: number;
+      readonly cpuSeconds: number;
+      readonly unmappedBytes: number;
+    }
   | { readonly kind: 'failed'; readonly code: 'not_installed' | 'unavailable'; readonly message: string }
   | { readonly kind: 'done'; readonly id: number; readonly bytes: Uint8Array }
   /** `clickhouseCode` is the engine's own number for the error, 0 where it gave none. */

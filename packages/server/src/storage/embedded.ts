@@ -17,7 +17,7 @@ import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
-import { IndexRepair } from './index-repair.ts';
+import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
 import { QuerySlots } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
@@ -39,11 +39,11 @@ export interface EmbeddedEngineOptions {
   /** Runs before the schema of a store that holds spans is changed. */
   readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
   /** What the statements that open the store run through, where parts of it may be damaged. */
-  readonly aroundDamage?: (engine: MigratedEngine) => MigratedEngine;
+  readonly aroundDamage?: (engine: MigratedEngine & RepairsIndexes) => MigratedEngine;
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
-export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
+export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, RepairsIndexes {
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
@@ -79,7 +79,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
       runningQueries: () => this.#slots.taken,
       queuedQueries: () => this.#slots.queued,
-      usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0 },
+      usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0, unmappedBytes: 0 },
     });
   }
 
@@ -168,6 +168,10 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     return names;
   }
 
+  async repairIndexes(setAside: readonly string[]): Promise<readonly string[]> {
+    return await this.#inInsertTurn(() => this.#repair.repair(this, setAside));
+  }
+
   async insertPlainFile(table: string, path: string): Promise<void> {
     this.#ready();
     const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
@@ -243,9 +247,11 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
       await engine.open();
-      const direct: MigratedEngine = {
+      const direct: MigratedEngine & RepairsIndexes = {
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
+        // Nothing is inserted before the store is open.
+        repairIndexes: (setAside) => this.#repair.repair(direct, setAside),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
       await migrate(opened, undefined, this.#options.beforeMigration);
@@ -277,6 +283,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       directory,
       connectionArgs: connectionArgs(this.#limits),
       querySessions,
+      unmapIntervalMs: this.#limits.unmapIntervalMs,
     });
     return this.#process;
   }

@@ -17,6 +17,8 @@ export interface EngineLimits {
   readonly queryThreadMemoryBytes: number;
   /** Threads that merge parts in the background. */
   readonly mergeThreads: number;
+  /** How often the engine, and the collector, give back what they have in memory of their program files and do not use; 0 for never. */
+  readonly unmapIntervalMs: number;
   /** How long one statement of `command` may take. */
   readonly commandTimeoutMs: number;
   /** How long an insert may take before the engine is taken for stuck and started again. */
@@ -46,6 +48,7 @@ export const ENGINE_LIMITS: EngineLimits = {
   queryThreads: 2,
   queryThreadMemoryBytes: 64 * 1024 * 1024,
   mergeThreads: 2,
+  unmapIntervalMs: 5_000,
   commandTimeoutMs: 120_000,
   insertTimeoutMs: 300_000,
   pingIntervalMs: 1_000,

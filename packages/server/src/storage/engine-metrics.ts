@@ -68,6 +68,16 @@ export class EngineMetrics {
         },
       });
       registry.registerMetric(cpu);
+      const unmapped = new Counter({
+        name: 'throughline_engine_unmapped_bytes_total',
+        help: 'Memory of program files that the process that the engine runs in now has given back',
+        registers: [],
+        collect() {
+          this.reset();
+          this.inc(usage().unmappedBytes);
+        },
+      });
+      registry.registerMetric(unmapped);
     }
 
     function gauge(name: string, help: string, value: () => number): void {

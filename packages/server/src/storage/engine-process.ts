@@ -23,6 +23,8 @@ export interface Statement {
 export interface EngineUsage {
   readonly residentBytes: number;
   readonly cpuSeconds: number;
+  /** By `FilePages`. */
+  readonly unmappedBytes: number;
 }
 
 /** One life of the engine's process, seen from the collector: it opens once, answers statements and ends once. */
@@ -38,7 +40,7 @@ export class EngineProcess {
   #endedBy: string | null = null;
   #killedBecause = "the engine's process ended by";
   #unansweredPings = 0;
-  #usage: EngineUsage = { residentBytes: 0, cpuSeconds: 0 };
+  #usage: EngineUsage = { residentBytes: 0, cpuSeconds: 0, unmappedBytes: 0 };
 
   constructor(processPath: URL, engineArguments: EngineArguments) {
     this.#child = fork(processPath, [JSON.stringify(engineArguments)], {
@@ -143,7 +145,8 @@ export class EngineProcess {
   #receive(reply: EngineReply): void {
     this.#unansweredPings = 0;
     if (reply.kind === 'pong') {
-      this.#usage = { residentBytes: reply.residentBytes, cpuSeconds: reply.cpuSeconds };
+      const { residentBytes, cpuSeconds, unmappedBytes } = reply;
+      this.#usage = { residentBytes, cpuSeconds, unmappedBytes };
       return;
     }
     const id = reply.kind === 'opened' || reply.kind === 'failed' ? 0 : reply.id;

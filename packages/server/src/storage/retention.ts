@@ -58,6 +58,8 @@ export class Retention {
   readonly #bytes: Gauge;
   readonly #stopping = new AbortController();
   #heldBecause: string | null = null;
+  /** At the last look: then the next one begins with what costs least. */
+  #wasEmpty = false;
   #running: Promise<void> = Promise.resolve();
 
   /** Throws a `RangeError` for settings that make no sense. */
@@ -133,8 +135,10 @@ export class Retention {
   /** Looks once, and answers how many days it found. Rejects with `EngineError` where the engine is away. */
   async run(): Promise<number> {
     const { engine, onStoredDays } = this.#options;
+    if (this.#wasEmpty && (await findStoredDays(engine, null)).length === 0) return 0;
     const disks = await findDisks(engine);
     const days = await findStoredDays(engine, disks);
+    this.#wasEmpty = days.length === 0;
     const all = days.map(({ day }) => day);
     const ofSpans = days.filter(({ spans }) => spans > 0).map(({ day }) => day);
     onStoredDays?.(ofSpans);

@@ -1,10 +1,11 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Engine } from './engine.ts';
 import { RollupJob } from './rollup-job.ts';
 import { SpanVisibility } from './span-visibility.ts';
 import { ROLLUP_AUDITS } from './testing/rollup-audit.ts';
-import { silentLog as log, startEngine, type StartedEngine } from './testing/start-engine.ts';
+import { eventually, silentLog as log, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 let store: StartedEngine;
 beforeEach(async () => void (store = await startEngine()));
@@ -49,6 +50,30 @@ async function wrongTables(): Promise<string[]> {
 }
 
 describe('RollupJob', () => {
+  it('lets small batches wait while nobody asks, and counts them soon after a question', async () => {
+    const visibility = new SpanVisibility();
+    const arrivals = { stored: 0, first: null };
+    const job = new RollupJob({
+      engine: store.engine,
+      visibility,
+      log,
+      registry: new Registry(),
+      firstUnstored: () => arrivals.first,
+      lastArrival: () => arrivals.stored,
+      limits: { intervalMs: 5, unaskedIntervalMs: 1_000_000 },
+    });
+    await job.start();
+    await storeSpans(1, 100);
+    arrivals.stored = 1;
+    visibility.stored({ arrivals: { first: 1, last: 1 }, seconds: { first: 1795000000, last: 1795080000 }, rows: 100 });
+    await delay(100);
+    expect(visibility.countedUntil).toBe(0);
+    await visibility.published();
+    await eventually(() => visibility.countedUntil === 1);
+    expect(await wrongTables()).toEqual([]);
+    await job.stop(1_000);
+  });
+
   it('adds every span once to every derived table, batch by batch', async () => {
     const arrivals = { stored: 0, first: null };
     const job = jobOf(store.engine, arrivals);

@@ -67,6 +67,9 @@ export class RollupJob {
   #told = '';
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Asked by the last look, and for how long there has been something to count and no question. */
+  #questions = 0;
+  #unaskedMs = 0;
   #lostDays: { readonly days: readonly string[] | 'all'; readonly done: () => void }[] = [];
 
   constructor(options: RollupJobOptions) {
@@ -226,8 +229,22 @@ export class RollupJob {
     for (;;) {
       await this.#wait(waitMs);
       if (signal.aborted) return;
-      waitMs = (await this.#attempt(false)) ? intervalMs : retryMs;
+      if (this.#told === '' && this.#mayWaitLonger()) waitMs = intervalMs;
+      else waitMs = (await this.#attempt(false)) ? intervalMs : retryMs;
     }
+  }
+
+  /** A batch costs much the same however small it is, and saves something to those who ask only. */
+  #mayWaitLonger(): boolean {
+    const { intervalMs, unaskedIntervalMs, rowsMax } = this.#limits;
+    const { questions, uncountedRows } = this.#options.visibility;
+    const isAsked = questions !== this.#questions;
+    this.#questions = questions;
+    this.#unaskedMs = isAsked || uncountedRows === 0 ? 0 : this.#unaskedMs + intervalMs;
+    const mayWait = !isAsked && this.#lostDays.length === 0 && uncountedRows < rowsMax;
+    if (mayWait && this.#unaskedMs < unaskedIntervalMs) return true;
+    this.#unaskedMs = 0;
+    return false;
   }
 
   /** False where it failed, which is logged. */

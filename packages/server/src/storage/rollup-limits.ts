@@ -14,8 +14,10 @@ export const ROLLUP_LIMITS: RollupLimits = {
 };
 
 export interface RollupJobLimits {
-  /** Spans that are stored are counted after this … */
+  /** While somebody asks, spans that are stored are counted after this … */
   readonly intervalMs: number;
+  /** … while nobody does, after this … */
+  readonly unaskedIntervalMs: number;
   /** … or as soon as so many wait. */
   readonly rowsMax: number;
   /** One statement counts so many at most, unless one block alone has more: its memory and its time go by them. */
@@ -26,6 +28,7 @@ export interface RollupJobLimits {
 
 export const ROLLUP_JOB_LIMITS: RollupJobLimits = {
   intervalMs: 5_000,
+  unaskedIntervalMs: 30_000,
   rowsMax: 600_000,
   batchRowsMax: 500_000,
   retryMs: 1_000,

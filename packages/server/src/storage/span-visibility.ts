@@ -47,15 +47,24 @@ const NO_VIEW: SpanView = { fresh: [], uncounted: null, version: 0, release: () 
 export interface Visibility {
   /** Of the derived tables; see `SpanView`. */
   readonly version: number;
+  /** Resolves when a view finds what has been acknowledged, or what can be had of it soon. Never rejects. */
+  published(): Promise<void>;
   view(): SpanView;
   /** Resolves when nothing is being added to the derived tables. */
   settled(): Promise<void>;
 }
 
 /** Everything is stored and counted. */
-export const ALL_COUNTED: Visibility = { version: 0, view: () => NO_VIEW, settled: () => Promise.resolve() };
+export const ALL_COUNTED: Visibility = {
+  version: 0,
+  published: () => Promise.resolve(),
+  view: () => NO_VIEW,
+  settled: () => Promise.resolve(),
+};
 
 export class SpanVisibility implements Visibility {
+  #publish: () => Promise<void> = () => Promise.resolve();
+  #questions = 0;
   #fresh: readonly ArrivalRange[] = [];
   #stored: readonly Batch[] = [];
   #countedUntil = 0;
@@ -76,6 +85,21 @@ export class SpanVisibility implements Visibility {
 
   get countedUntil(): number {
     return this.#countedUntil;
+  }
+
+  /** `publish` makes findable what has been acknowledged; it is called before each view that a question takes. It must not reject. */
+  publishBy(publish: () => Promise<void>): void {
+    this.#publish = publish;
+  }
+
+  /** How many have been asked. */
+  get questions(): number {
+    return this.#questions;
+  }
+
+  published(): Promise<void> {
+    this.#questions += 1;
+    return this.#publish();
   }
 
   view(): SpanView {

@@ -45,10 +45,7 @@ export interface Disks {
 }
 
 export async function findDisks(engine: Asked): Promise<Disks | null> {
-  const [[known] = [0]] = await rowsOf(
-    engine,
-    `SELECT count() FROM system.tables WHERE database = 'system' AND name = 'storage_policies'`,
-  );
+  const [[known] = [0]] = await rowsOf(engine, 'EXISTS TABLE system.storage_policies');
   if (Number(known) === 0) return null;
   const found = (await rowsOf(engine, DISKS_SQL)).map(([name, free]) => [String(name), Number(free)] as const);
   const ending = found.filter(([, free]) => free < ENDLESS_BYTES);

@@ -215,6 +215,7 @@ export class StoreDefinitions {
   ): Promise<string | null> {
     const isFirstStore = SINCE_FIRST_RELEASE.every((table) => !found.has(pathOfTable(table)));
     const uuid = uuidOf(text);
+    if (text === '') return 'it is empty, or the disk fails to read it';
     if (uuid === null) return 'it does not begin as the engine writes it';
     const expected = uuidOf(copy ?? '') ?? linked;
     if (expected !== null && uuid !== expected && (await this.#files.hasDirectory(expected))) {

@@ -185,7 +185,12 @@ SELECT unhex(repeat('07', 16)), unhex(repeat('07', 8)), unhex(repeat('00', 8)), 
 
   it('is brought up to date by a start of the collector', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'throughline-first-landing-'));
-    const old = new EngineProcess(builtEngineProcess, { directory, connectionArgs: [], querySessions: 1 });
+    const old = new EngineProcess(builtEngineProcess, {
+      directory,
+      connectionArgs: [],
+      querySessions: 1,
+      unmapIntervalMs: 0,
+    });
     await old.open();
     const run = (session: 'command' | 'query', sql: string, format: string): Promise<Uint8Array> =>
       old.run({ session, sql, format, timeoutMs: 0 });
