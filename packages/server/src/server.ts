@@ -295,6 +295,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const maintenance = new MaintenanceOfRunning({
       engine: isOwnStore ? engine : null,
       dataDirectory: dataDirectory.path,
+      log,
       gate,
       mend: (parts) => damage.mend(engine, parts),
       rollups: () => (isOpen ? job : null),

@@ -38,6 +38,8 @@ export interface EmbeddedEngineOptions {
   readonly onProcess?: (pid: number) => void;
   /** Runs before the schema of a store that holds spans is changed. */
   readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
+  /** Opens the store of another start and leaves it as it is: the schema, what is damaged, and what a start makes anew. Nothing is merged. */
+  readonly isForReading?: boolean;
   /** What the statements that open the store run through, where parts of it may be damaged. */
   readonly aroundDamage?: (engine: MigratedEngine & RepairsIndexes) => MigratedEngine;
 }
@@ -254,12 +256,8 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
         repairIndexes: (setAside) => this.#repair.repair(direct, setAside),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
-      await migrate(opened, undefined, this.#options.beforeMigration);
-      await this.#definitions.note();
-      await this.#repair.repair(direct);
-      this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
-      await this.#check.start();
-      await createFreshTables(opened);
+      if (this.#options.isForReading === true) await opened.command('SYSTEM STOP MERGES');
+      else await this.#prepare(engine, opened, direct);
     } catch (error) {
       engine.kill();
       await engine.ended;
@@ -275,6 +273,20 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       clearInterval(watch);
       return this.#restart(reason, performance.now() - readyAt);
     });
+  }
+
+  /** What every start does before anything is asked. */
+  async #prepare(
+    engine: EngineProcess,
+    opened: MigratedEngine,
+    direct: MigratedEngine & RepairsIndexes,
+  ): Promise<void> {
+    await migrate(opened, undefined, this.#options.beforeMigration);
+    await this.#definitions.note();
+    await this.#repair.repair(direct);
+    this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
+    await this.#check.start();
+    await createFreshTables(opened);
   }
 
   #startProcess(directory: string, querySessions: number): EngineProcess {

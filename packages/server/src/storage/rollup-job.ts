@@ -34,9 +34,10 @@ interface Batch {
 const QUERY_TIMEOUT_MS = 60_000;
 /** So long a batch waits for the questions that are being answered. */
 const ANSWER_MS_MAX = 1_000;
-const COLLECTOR = 'collector';
+/** Whose row of `rollup_progress` says what has been counted. */
+export const COLLECTOR = 'collector';
 /** Begins the names of segments that are stored behind what is counted. */
-const LATE = 'late ';
+export const LATE = 'late ';
 const HOUR = 3_600;
 /** ClickHouse refuses an insert of more than 100 partitions, which are days. */
 const STATEMENT_SECONDS = 64 * 86_400;

@@ -7,6 +7,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { replaceFile } from '../../durable-file.ts';
 import { createDirectory } from '../durable-directory.ts';
 import { EngineError } from '../engine.ts';
+import { pathOfCopy } from './changed-definitions.ts';
 import {
   DATABASE,
   databaseText,
@@ -55,7 +56,7 @@ export class StoreDefinitions {
     this.#options = options;
     this.#directory = join(options.store, 'definitions');
     this.#files = new DefinitionFiles(options.store);
-    this.#noted = new NotedDefinitions(join(this.#directory, 'copy'), options.log);
+    this.#noted = new NotedDefinitions(pathOfCopy(options.store), options.log);
     const metric = new Gauge({
       name: 'throughline_store_damaged_definitions',
       help: 'Definitions of tables that were damaged and put back, kept in definitions/damaged',
