@@ -47,7 +47,7 @@ const rooms: Record<string, readonly string[]> = {
   counts: ['ingest', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
   sampling: ['durable-file.ts', 'without-passwords.ts'],
-  storage: ['limit-counter.ts'],
+  storage: ['durable-file.ts', 'limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: [
     'receivers',

@@ -1,5 +1,6 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
@@ -15,7 +16,9 @@ interface Report {
   readonly parts: number;
   readonly repairedParts: readonly { table: string; part: string; day: string }[];
   readonly damagedParts: readonly { table: string; part: string; day: string }[];
-  readonly wrongDays: readonly { table: string; day: string; found: number; expected: number }[];
+  readonly damagedDefinitions: readonly string[];
+  readonly rebuiltDays: readonly string[];
+  readonly wrongDays: readonly { table: string; day: string; of: string; found: number; expected: number }[];
   readonly spool: { readonly blocks: number; readonly damagedSegments: readonly { damagedBlocks: number }[] };
 }
 
@@ -78,7 +81,7 @@ describe('throughline check', () => {
     const stopped = await check(dataDirectory);
     expect(stopped.code).toBe(1);
     expect(stopped.report.damagedParts).toMatchObject([{ table: 'spans', day: DAY }]);
-    expect(stopped.report.wrongDays).toEqual([{ table: 'request_1h', day: DAY, found: 0, expected: 90 }]);
+    expect(stopped.report.wrongDays).toEqual([{ table: 'request_1h', day: DAY, of: 'spans', found: 0, expected: 90 }]);
     expect(existsSync(lock)).toBe(false);
     const words = runCommand(['check', '--data-dir', dataDirectory]);
     expect(await words.exited).toMatchObject({ code: 1 });
@@ -127,4 +130,70 @@ describe('throughline check', () => {
     expect(await nowhere.exited).toMatchObject({ code: 1 });
     expect(nowhere.output()).toContain('has no store');
   }, 90_000);
+
+  it('finds every derived table that is wrong, and rebuilds its day when it is asked to', async () => {
+    const dataDirectory = await aStoppedCollector();
+    const harm = async (): Promise<void> => {
+      await using store = await startEngine({}, join(dataDirectory, 'store'));
+      await store.engine.command('TRUNCATE TABLE throughline.attribute_values');
+      await store.engine.command(
+        'ALTER TABLE throughline.operation_15m UPDATE errors = errors + 7 WHERE 1 SETTINGS mutations_sync = 1',
+      );
+      await store.engine.command(
+        'ALTER TABLE throughline.trace_times UPDATE length_s = length_s + 1 WHERE 1 SETTINGS mutations_sync = 1',
+      );
+    };
+    await harm();
+    const found = await check(dataDirectory);
+    expect(found.code).toBe(1);
+    expect(found.report.wrongDays.map(({ table, of }) => `${table}: ${of}`).toSorted()).toEqual([
+      expect.stringMatching(/^attribute_values: weight of /),
+      'operation_15m: errors',
+      'trace_times: ends',
+    ]);
+    const words = runCommand(['check', '--data-dir', dataDirectory]);
+    await words.exited;
+    expect(words.output()).toContain('"throughline check --repair"');
+    const repaired = { code: 0, report: { ok: true, wrongDays: [], rebuiltDays: [DAY] } };
+    expect(await check(dataDirectory, '--repair')).toMatchObject(repaired);
+    await harm();
+    const collector = await startCollector({ dataDirectory });
+    expect(await check(dataDirectory, '--repair')).toMatchObject(repaired);
+    expect(await check(dataDirectory)).toMatchObject({ code: 0, report: { ok: true, rebuiltDays: [] } });
+    await collector.stop({ keepData: true });
+  }, 120_000);
+
+  it('changes nothing in the store of a collector that is stopped, whatever is damaged', async () => {
+    const dataDirectory = await aStoppedCollector();
+    const [part = ''] = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
+    flipByte(join(part, 'columns.txt'));
+    for (const record of partsOf(dataDirectory, 'schema_migrations', 'all')) flipByte(join(record, 'data.bin'));
+    const definition = join(dataDirectory, 'store', 'metadata', 'throughline', 'spans.sql');
+    writeFileSync(definition, readFileSync(definition, 'utf8').replace('`name`', '`namd`'));
+    const before = filesIn(dataDirectory);
+    const { code, report } = await check(dataDirectory);
+    expect(code).toBe(1);
+    expect(report.damagedParts.map(({ table }) => table).toSorted()).toEqual(['schema_migrations', 'spans']);
+    expect(report.damagedParts.find(({ table }) => table === 'spans')?.part).toBe(basename(part));
+    expect(report.damagedDefinitions).toEqual([expect.stringMatching(/^spans\.sql\./)]);
+    expect(filesIn(dataDirectory)).toEqual(before);
+    const words = runCommand(['check', '--data-dir', dataDirectory]);
+    await words.exited;
+    expect(words.output()).not.toContain('"level"');
+    expect(words.output()).toContain('damaged: the definition spans.sql.');
+    expect(filesIn(dataDirectory)).toEqual(before);
+  }, 90_000);
 });
+
+/** What every file holds, by its path. */
+function filesIn(directory: string): Record<string, string> {
+  const found = readdirSync(directory, { recursive: true, withFileTypes: true, encoding: 'utf8' });
+  return Object.fromEntries(
+    found
+      .filter((entry) => entry.isFile())
+      .map((entry) => {
+        const path = join(entry.parentPath, entry.name);
+        return [path, createHash('sha256').update(readFileSync(path)).digest('hex')];
+      }),
+  );
+}

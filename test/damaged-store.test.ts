@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
@@ -304,6 +304,26 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
+  it('puts the definition of a table back in which one bit has turned', { timeout: 60_000 }, async () => {
+    const definition = join('store', 'metadata', 'throughline', 'spans.sql');
+    const running = await startHarmed((data) => {
+      const text = readFileSync(join(data, definition), 'utf8');
+      writeFileSync(join(data, definition), text.replace('`name`', '`namd`'));
+    });
+    try {
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+      const [warning] = await warningsOf(running);
+      expect(warning?.code).toBe('store_definitions_damaged');
+      expect(warning?.message).toContain('store/definitions/damaged: spans.sql.');
+      expect(running.output()).toContain('metadata/throughline/spans.sql');
+      const metrics = await (await fetch(`${running.apiUrl}/metrics`)).text();
+      expect(metrics).toContain('throughline_store_damaged_definitions 1');
+      await expectStored([]);
+    } finally {
+      await cleanUp();
+    }
+  });
+
   it('sets aside no more parts than it may, and says so', { timeout: 60_000 }, async () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
       THROUGHLINE_DAMAGE_PARTS_SET_ASIDE_MAX: '0',
@@ -317,14 +337,15 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('says which table cannot be opened by its definition', { timeout: 60_000 }, async () => {
+  it('says which table cannot be opened by its definition, where that is not known', { timeout: 60_000 }, async () => {
     directory = newDirectory();
     try {
       cpSync(intact, directory, { recursive: true, verbatimSymlinks: true });
       truncateSync(join(directory, 'store', 'metadata', 'throughline', 'trace_times.sql'), 0);
+      rmSync(join(directory, 'store', 'definitions', 'copy'));
       const command = runCommand(['up', '--data-dir', directory, '--http-port', '0', '--otlp-http-port', '0']);
       expect(await command.exited).toEqual({ code: 1, signal: null });
-      expect(command.output()).toContain('trace_times.sql');
+      expect(command.output()).toContain('the definition metadata/throughline/trace_times.sql is damaged');
       expect(command.output()).toContain(`moving ${join(directory, 'store')} away starts afresh`);
     } finally {
       await cleanUp();

@@ -41,6 +41,13 @@ test('what keeps it from its work is a problem, in words', () => {
   ]);
 });
 
+test('a definition that was put back is a warning until what was found is gone', () => {
+  const { problems, warnings } = readiness({ ...GOOD, damagedDefinitions: ['spans.sql.0a1b2c3d'] });
+  expect(problems).toEqual([]);
+  expect(warnings.map(({ code }) => code)).toEqual(['store_definitions_damaged']);
+  expect(warnings[0]?.message).toContain('spans.sql.0a1b2c3d');
+});
+
 test('what is wrong is told without the password of a store', () => {
   const engine = { kind: 'down', reason: 'http://ann:s3cret@store:8123 cannot be reached' } as const;
   expect(readiness({ ...GOOD, engine }).problems).toEqual([

@@ -275,6 +275,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
         damage,
+        damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
@@ -294,6 +295,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const maintenance = new MaintenanceOfRunning({
       engine: isOwnStore ? engine : null,
       dataDirectory: dataDirectory.path,
+      log,
       gate,
       mend: (parts) => damage.mend(engine, parts),
       rollups: () => (isOpen ? job : null),

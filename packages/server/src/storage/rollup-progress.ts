@@ -19,12 +19,42 @@ export interface Progress {
   readonly isNoted: boolean;
 }
 
+/** Whose row of `rollup_progress` says what has been counted. */
 const COLLECTOR = 'collector';
 /** Begins the names of segments that are stored behind what is counted. */
 const LATE = 'late ';
 /** Begins the names of days that are being made anew. */
 const DAY = 'day ';
 const EVERY_DAY = 'all';
+
+/** What is noted now. Rejects with `EngineError`. */
+export async function readProgress(engine: Pick<Engine, 'query'>): Promise<Progress & { readonly version: number }> {
+  const rows = await rowsOf(
+    engine,
+    `SELECT collector, toString(max(version)), toString(argMax(counted_until, version)), toString(argMax(pending_until, version))
+FROM throughline.rollup_progress GROUP BY collector`,
+  );
+  const latest = rows.map(([name, version, counted, pending]) => ({
+    name: String(name),
+    version: Number(version),
+    counted: Number(counted),
+    pending: Number(pending),
+  }));
+  const own = latest.find(({ name }) => name === COLLECTOR);
+  const pending = latest.filter((row) => row.pending > 0);
+  const late = pending
+    .filter(({ name }) => name.startsWith(LATE))
+    .map((row) => ({ first: row.counted + 1, last: row.pending }));
+  const days = pending.filter(({ name }) => name.startsWith(DAY)).map(({ name }) => name.slice(DAY.length));
+  return {
+    version: Math.max(0, ...latest.map(({ version }) => version)),
+    countedUntil: own?.counted ?? 0,
+    pendingUntil: own?.pending ?? 0,
+    late,
+    days: days.includes(EVERY_DAY) ? 'all' : days.toSorted(),
+    isNoted: rows.length > 0,
+  };
+}
 
 /** What the job that fills the derived tables has done and is about to do, durably: the table `rollup_progress`. Rejects with `EngineError`. */
 export class RollupProgress {
@@ -37,31 +67,9 @@ export class RollupProgress {
 
   /** Call it before anything is noted. */
   async restore(): Promise<Progress> {
-    const rows = await rowsOf(
-      this.#engine,
-      `SELECT collector, toString(max(version)), toString(argMax(counted_until, version)), toString(argMax(pending_until, version))
-FROM throughline.rollup_progress GROUP BY collector`,
-    );
-    const latest = rows.map(([name, version, counted, pending]) => ({
-      name: String(name),
-      version: Number(version),
-      counted: Number(counted),
-      pending: Number(pending),
-    }));
-    this.#version = Math.max(0, ...latest.map(({ version }) => version));
-    const own = latest.find(({ name }) => name === COLLECTOR);
-    const pending = latest.filter((row) => row.pending > 0);
-    const late = pending
-      .filter(({ name }) => name.startsWith(LATE))
-      .map((row) => ({ first: row.counted + 1, last: row.pending }));
-    const days = pending.filter(({ name }) => name.startsWith(DAY)).map(({ name }) => name.slice(DAY.length));
-    return {
-      countedUntil: own?.counted ?? 0,
-      pendingUntil: own?.pending ?? 0,
-      late,
-      days: days.includes(EVERY_DAY) ? 'all' : days.toSorted(),
-      isNoted: rows.length > 0,
-    };
+    const { version, ...progress } = await readProgress(this.#engine);
+    this.#version = version;
+    return progress;
   }
 
   /** `pendingUntil`: the end of a batch that begins; 0 when it is counted. */
