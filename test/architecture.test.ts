@@ -37,7 +37,7 @@ const rooms: Record<string, readonly string[]> = {
     'version.ts',
   ],
   // Works on all of a data directory: check, snapshot, backup.
-  maintenance: ['config', 'ingest', 'storage', 'durable-file.ts', 'version.ts'],
+  maintenance: ['ingest', 'storage', 'durable-file.ts', 'limit-counter.ts', 'version.ts'],
   'readiness.ts': ['api', 'ingest', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   'system.ts': ['api', 'ingest', 'query', 'storage'],
@@ -52,6 +52,7 @@ const rooms: Record<string, readonly string[]> = {
   config: [
     'receivers',
     'api',
+    'maintenance',
     'ingest',
     'counts',
     'sampling',

@@ -297,6 +297,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       gate,
       mend: (parts) => damage.mend(engine, parts),
       rollups: () => (isOpen ? job : null),
+      log,
+      registry,
+      limits: limits.maintenance,
     });
     stops.maintenance = () => maintenance.stop();
     const routes = [

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { ConfigError } from '../config/setting.ts';
-import { restoreBackup } from '../maintenance/backup.ts';
+import { restoreBackup } from '../maintenance/restore.ts';
 import { oneLine } from './one-line.ts';
 import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';

@@ -1,8 +1,9 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import type { Config } from '../config/config.ts';
+import type { DamageLimits } from '../storage/damage-limits.ts';
 import { DataDirectoryError, openDataDirectory } from '../storage/data-directory.ts';
 import { EngineError } from '../storage/engine.ts';
+import type { EngineLimits } from '../storage/engine-limits.ts';
 import { EmbeddedEngine } from '../storage/embedded.ts';
 import type { PartName } from '../storage/lost-parts.ts';
 import { damageFiles, StoreDamage } from '../storage/store-damage.ts';
@@ -14,12 +15,18 @@ export interface CheckOptions {
   readonly repairs: boolean;
 }
 
+/** What of a configuration is asked for here. */
+export interface OfStopped {
+  readonly dataDirectory: string;
+  readonly limits: { readonly engine: EngineLimits; readonly damage: DamageLimits };
+}
+
 /**
  * Opens the store of a collector that is stopped, and verifies it. Null where a collector has the data directory. Rejects with `EngineError`,
  * or with the signal's reason.
  */
 export async function checkStopped(
-  config: Config,
+  config: OfStopped,
   log: Logger,
   { signal, repairs }: CheckOptions,
 ): Promise<CheckReport | null> {
@@ -65,7 +72,7 @@ function whileStill<T>(work: () => Promise<T>): Promise<T> {
 
 /** The data directory under its lock; null where a collector has it. */
 export async function openUnlessTaken(
-  config: Pick<Config, 'dataDirectory'>,
+  config: Pick<OfStopped, 'dataDirectory'>,
   log: Logger,
 ): Promise<Awaited<ReturnType<typeof openDataDirectory>> | null> {
   try {

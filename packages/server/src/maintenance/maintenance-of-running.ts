@@ -1,12 +1,15 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import type { Engine } from '../storage/engine.ts';
 import type { RollupJob } from '../storage/rollup-job.ts';
 import { check, type CheckReport } from './check.ts';
 import type { StoreCheckup } from './check-store.ts';
 import type { InsertGate } from './insert-gate.ts';
+import type { MaintenanceLimits } from './limits.ts';
 import { RunningCheck, type CheckProgress } from './running-check.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { Snapshots, type SnapshotInUse, type TakenSnapshot } from './snapshots.ts';
 
 export interface MaintenanceOptions {
   /** Null where the store is not ours. */
@@ -17,56 +20,74 @@ export interface MaintenanceOptions {
   readonly mend: NonNullable<StoreCheckup['mend']>;
   /** Null until the store is open. */
   readonly rollups: () => Pick<RollupJob, 'whileStill'> | null;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<MaintenanceLimits>;
 }
 
 /** What `throughline check` and `throughline backup` ask of a collector that runs. */
 export class MaintenanceOfRunning {
   readonly #options: MaintenanceOptions;
-  readonly #path: string;
   readonly #checks: RunningCheck<CheckReport>;
-  #snapshot: Promise<unknown> = Promise.resolve();
+  readonly #snapshots: Snapshots;
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
-    this.#path = join(options.dataDirectory, 'snapshot');
-    // One that nobody has fetched.
-    rmSync(this.#path, { recursive: true, force: true });
+    const { dataDirectory, log, registry, limits } = options;
+    this.#snapshots = new Snapshots({
+      directory: join(dataDirectory, 'snapshot'),
+      take: (path, signal) => this.#take(path, signal),
+      log,
+      registry,
+      ...(limits !== undefined && { limits }),
+    });
     this.#checks = new RunningCheck(async (signal, repairs) => {
-      const { engine, rollups, dataDirectory, mend } = this.#options;
-      const still = rollups();
-      if (engine === null || still === null) throw new Error('the store is not open');
+      const { engine, still } = this.#open();
       const whileStill = <T>(work: () => Promise<T>): Promise<T> => still.whileStill(work);
-      return check(engine, dataDirectory, { signal, whileStill, mend: repairs ? mend : null });
+      return check(engine, dataDirectory, { signal, whileStill, mend: repairs ? options.mend : null });
     });
   }
 
   check(name: string, repairs: boolean): CheckProgress<CheckReport> | { readonly state: 'impossible' } {
-    const { engine, rollups } = this.#options;
-    return engine === null || rollups() === null ? { state: 'impossible' } : this.#checks.ask(name, repairs);
+    return this.#isOpen ? this.#checks.ask(name, repairs) : { state: 'impossible' };
   }
 
-  /** One at a time. Rejects with what the engine or the file system says. */
-  async snapshot(): Promise<{ readonly path: string } | null> {
-    const { engine, dataDirectory, gate, rollups } = this.#options;
-    const still = rollups();
-    if (engine === null || still === null) return null;
-    const path = this.#path;
-    const taken = this.#snapshot.then(() =>
-      takeSnapshot({
-        engine,
-        dataDirectory,
-        path,
-        whileStill: (work) => still.whileStill(() => gate.whileHeld(work)),
-      }),
-    );
-    this.#snapshot = taken.catch(() => {});
-    await taken;
-    return { path };
+  /** One at a time. Null where it is not possible. Rejects with what the engine or the file system says, or with the signal's reason. */
+  async snapshot(signal: AbortSignal): Promise<TakenSnapshot | SnapshotInUse | null> {
+    return this.#isOpen ? this.#snapshots.take(signal) : null;
   }
 
-  /** Ends a check, and waits for a snapshot. */
+  /** False where there is no such snapshot any more. */
+  keepSnapshot(token: string): boolean {
+    return this.#snapshots.keep(token);
+  }
+
+  /** The same. */
+  releaseSnapshot(token: string): Promise<boolean> {
+    return this.#snapshots.release(token);
+  }
+
+  /** Ends a check, and removes a snapshot. */
   async stop(): Promise<void> {
     this.#checks.stop();
-    await this.#snapshot;
+    await this.#snapshots.stop();
+  }
+
+  get #isOpen(): boolean {
+    return this.#options.engine !== null && this.#options.rollups() !== null;
+  }
+
+  #open(): { engine: Pick<Engine, 'query' | 'command'>; still: Pick<RollupJob, 'whileStill'> } {
+    const { engine, rollups } = this.#options;
+    const still = rollups();
+    if (engine === null || still === null) throw new Error('the store is not open');
+    return { engine, still };
+  }
+
+  async #take(path: string, signal: AbortSignal): Promise<void> {
+    const { dataDirectory, gate } = this.#options;
+    const { engine, still } = this.#open();
+    const whileStill = (work: () => Promise<void>): Promise<void> => still.whileStill(() => gate.whileHeld(work));
+    await takeSnapshot({ engine, dataDirectory, path, whileStill, signal });
   }
 }
