@@ -44,6 +44,32 @@ class Sender {
   }
 }
 
+/** Tells of an operation a message, each of them called once. */
+class Counting {
+  readonly noted = new Set<string>();
+  #next = 0;
+
+  async tell(otlpUrl: string): Promise<void> {
+    const name = `operation-${this.#next++}`;
+    const durations = { offset: 160, counts: [1] };
+    const recent = { started: 0, decided: 0, requests: 0, errors: 0 };
+    const totals = [{ name, status: 0, requests: 1, durationSumNs: 1e6, durations }];
+    const operations = [{ name: 'GET', kind: 1, recent, totals }];
+    const body = JSON.stringify({ version: 1, service: 'shop', instance: 'i1', windowMs: 1_000, operations });
+    const answer = await fetch(`${otlpUrl}/v1/sampling`, { method: 'POST', body });
+    const { totalsNoted = true } = (await answer.json()) as { totalsNoted?: boolean };
+    if (answer.ok && totalsNoted) this.noted.add(name);
+  }
+}
+
+/** The operations that a table of exact counts has, and those that it has counted other than once. */
+async function auditCounts(dataDirectory: string, table: string): Promise<{ once: Set<string>; wrong: unknown[] }> {
+  await using store = await startEngine({}, join(dataDirectory, 'store'));
+  const rows = await store.rows(`SELECT operation, sum(requests) FROM throughline.${table} GROUP BY 1`);
+  const wrong = rows.filter(([, requests]) => Number(requests) !== 1);
+  return { once: new Set(rows.filter((row) => !wrong.includes(row)).map(([name]) => String(name))), wrong };
+}
+
 /** Starts a collector on it, until everything is stored, and looks into the store then. */
 async function loadAndAudit(dataDirectory: string): ReturnType<typeof auditStore> {
   const collector = await startCollector({ dataDirectory });
@@ -60,15 +86,24 @@ describe('a backup', () => {
     const backup = aPath();
     const collector = await startCollector({
       dataDirectory,
-      env: { THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '300', THROUGHLINE_ROLLUPS_INTERVAL_MS: '200' },
+      env: {
+        THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '300',
+        THROUGHLINE_ROLLUPS_INTERVAL_MS: '200',
+        THROUGHLINE_COUNTS_SEGMENT_AGE_MS: '50',
+        THROUGHLINE_ROLLUPS_OPERATIONS_PER_SERVICE_MAX: '100000',
+      },
     });
     const sender = new Sender();
     const done = new AbortController();
-    const sending = (async (): Promise<void> => {
-      while (!done.signal.aborted) await sender.send(collector.otlpUrl);
-    })();
+    const counting = new Counting();
+    const sending = Promise.all(
+      [sender.send.bind(sender), counting.tell.bind(counting)].map(async (next) => {
+        while (!done.signal.aborted) await next(collector.otlpUrl);
+      }),
+    );
     await eventually('much is acknowledged', () => sender.acknowledged.size > 2_000, 30_000);
     const before = new Set(sender.acknowledged);
+    const noted = new Set(counting.noted);
     const { code, output } = await run('backup', backup, '--data-dir', dataDirectory, '--json');
     expect(output + (code === 0 ? '' : collector.output())).toContain('"files"');
     expect(code).toBe(0);
@@ -84,6 +119,11 @@ describe('a backup', () => {
     expect([...before].filter((id) => !spanIds.has(id))).toEqual([]);
     expect([...spanIds].filter((id) => !sender.sent.has(id))).toEqual([]);
     expect({ rows, wrongTables }).toEqual({ rows: spanIds.size, wrongTables: [] });
+    for (const table of ['counted_1m', 'counted_1h']) {
+      const { once, wrong } = await auditCounts(dataDirectory, table);
+      expect([table, wrong]).toEqual([table, []]);
+      expect([table, [...noted].filter((name) => !once.has(name))]).toEqual([table, []]);
+    }
   }, 120_000);
 
   it('of a collector that is stopped has what waits in its spool as well', async () => {

@@ -296,6 +296,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       dataDirectory: dataDirectory.path,
       gate,
       mend: (parts) => damage.mend(engine, parts),
+      counts,
       rollups: () => (isOpen ? job : null),
       log,
       registry,

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Engine } from '../storage/engine.ts';
-import type { RollupJob } from '../storage/rollup-job.ts';
 import { check, type CheckReport } from './check.ts';
 import type { StoreCheckup } from './check-store.ts';
 import type { InsertGate } from './insert-gate.ts';
@@ -11,6 +10,11 @@ import { RunningCheck, type CheckProgress } from './running-check.ts';
 import { takeSnapshot } from './snapshot.ts';
 import { Snapshots, type SnapshotInUse, type TakenSnapshot } from './snapshots.ts';
 
+/** Runs work while what it is responsible for stays as it is. */
+export interface StandsStill {
+  whileStill<T>(work: () => Promise<T>): Promise<T>;
+}
+
 export interface MaintenanceOptions {
   /** Null where the store is not ours. */
   readonly engine: Pick<Engine, 'query' | 'command'> | null;
@@ -18,8 +22,9 @@ export interface MaintenanceOptions {
   readonly gate: InsertGate;
   /** Sets damaged parts aside, repairs what can be, and answers that. */
   readonly mend: NonNullable<StoreCheckup['mend']>;
+  readonly counts: StandsStill;
   /** Null until the store is open. */
-  readonly rollups: () => Pick<RollupJob, 'whileStill'> | null;
+  readonly rollups: () => StandsStill | null;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<MaintenanceLimits>;
@@ -77,7 +82,7 @@ export class MaintenanceOfRunning {
     return this.#options.engine !== null && this.#options.rollups() !== null;
   }
 
-  #open(): { engine: Pick<Engine, 'query' | 'command'>; still: Pick<RollupJob, 'whileStill'> } {
+  #open(): { engine: Pick<Engine, 'query' | 'command'>; still: StandsStill } {
     const { engine, rollups } = this.#options;
     const still = rollups();
     if (engine === null || still === null) throw new Error('the store is not open');
@@ -85,9 +90,10 @@ export class MaintenanceOfRunning {
   }
 
   async #take(path: string, signal: AbortSignal): Promise<void> {
-    const { dataDirectory, gate } = this.#options;
+    const { dataDirectory, counts, gate } = this.#options;
     const { engine, still } = this.#open();
-    const whileStill = (work: () => Promise<void>): Promise<void> => still.whileStill(() => gate.whileHeld(work));
+    const whileStill = (work: () => Promise<void>): Promise<void> =>
+      still.whileStill(() => counts.whileStill(() => gate.whileHeld(work)));
     await takeSnapshot({ engine, dataDirectory, path, whileStill, signal });
   }
 }
