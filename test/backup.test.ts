@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEngine } from '../packages/server/src/storage/testing/start-engine.ts';
-import { isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
+import { commandPath, isSpoolEmpty, newDirectory, runCommand, startCollector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';
 import { auditStore, flipByte } from './support/store-files.ts';
 import { aRequest, postJson, spanIdOf } from './support/traces.ts';
@@ -18,7 +20,7 @@ afterEach(() => {
 function aPath(): string {
   const directory = newDirectory();
   rmSync(directory, { recursive: true });
-  directories.push(directory, `${directory}.restoring`);
+  directories.push(directory);
   return directory;
 }
 
@@ -80,6 +82,19 @@ async function loadAndAudit(dataDirectory: string): ReturnType<typeof auditStore
   return auditStore(dataDirectory);
 }
 
+/** Runs a script with mounts of its own, which end with it. Its arguments are `$1`, …. */
+function runWithMounts(script: string, ...args: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync('unshare', ['--mount', 'sh', '-ec', script, 'sh', ...args], {
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'] },
+  });
+  return { status, output: `${stdout}${stderr}` };
+}
+
+/** Only root may, and not in every container. */
+const canMount =
+  process.platform === 'linux' && runWithMounts('mount -t tmpfs -o size=1m tmpfs "$1"', tmpdir()).status === 0;
+
 describe('a backup', () => {
   it('of a collector that runs has everything that was acknowledged before, once, when the disk is lost', async () => {
     const dataDirectory = aPath();
@@ -124,7 +139,7 @@ describe('a backup', () => {
       expect([table, wrong]).toEqual([table, []]);
       expect([table, [...noted].filter((name) => !once.has(name))]).toEqual([table, []]);
     }
-  }, 120_000);
+  }, 240_000);
 
   it('of a collector that is stopped has what waits in its spool as well', async () => {
     const dataDirectory = aPath();
@@ -164,6 +179,33 @@ describe('a backup', () => {
     expect(existsSync(before)).toBe(false);
   }, 120_000);
 
+  it.runIf(canMount)(
+    'is restored onto a new disk in the place of the lost one, which may be all that can be written',
+    async () => {
+      const dataDirectory = aPath();
+      const backup = aPath();
+      const root = newDirectory();
+      directories.push(root);
+      const collector = await startCollector({ dataDirectory });
+      await new Sender().send(collector.otlpUrl);
+      await collector.stop({ keepData: true });
+      expect(await run('backup', backup, '--data-dir', dataDirectory)).toMatchObject({ code: 0 });
+      const script = `mount -t tmpfs -o size=1m tmpfs "$1"
+mkdir "$1/data"
+mount -t tmpfs -o size=300m tmpfs "$1/data"
+mkdir -m 700 "$1/data/lost+found"
+mount -o remount,ro "$1"
+"$2" "$3" restore "$4" --data-dir "$1/data"
+"$2" "$3" check --data-dir "$1/data"
+ls "$1/data"`;
+      const restored = runWithMounts(script, root, process.execPath, commandPath, backup);
+      expect(restored.output).toContain('all is well');
+      expect(restored.output).toContain('lost+found');
+      expect(restored.status).toBe(0);
+    },
+    120_000,
+  );
+
   it('that is damaged, or incomplete, makes no data directory; nor does one go over another', async () => {
     const dataDirectory = aPath();
     const backup = aPath();
@@ -185,7 +227,7 @@ describe('a backup', () => {
     const damaged = await run('restore', backup, '--data-dir', restored);
     expect(damaged).toMatchObject({ code: 1 });
     expect(damaged.output).toContain(`${harmed} of the backup is damaged`);
-    expect(existsSync(restored) || existsSync(`${restored}.restoring`)).toBe(false);
+    expect(existsSync(restored)).toBe(false);
 
     rmSync(join(backup, 'manifest.json'));
     const incomplete = await run('restore', backup, '--data-dir', restored);

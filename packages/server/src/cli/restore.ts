@@ -7,7 +7,8 @@ import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
-Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, or not exist.
+Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, as a new disk
+is, or not exist.
 
   --json                  One line of JSON
 
