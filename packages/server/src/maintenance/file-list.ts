@@ -53,8 +53,8 @@ export function missingOfStore(files: readonly { readonly path: string }[]): str
 }
 
 /** Writes down what a snapshot consists of, the last of its files. */
-export async function writeSnapshotList(snapshot: string): Promise<void> {
-  await replaceFile(join(snapshot, SNAPSHOT_LIST), `${JSON.stringify(await listFiles(snapshot))}\n`);
+export async function writeSnapshotList(snapshot: string, list: FileList): Promise<void> {
+  await replaceFile(join(snapshot, SNAPSHOT_LIST), `${JSON.stringify(list)}\n`);
 }
 
 /** Rejects with Node's error where the snapshot is not complete, or is gone. */

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
 import { rowsOf } from '../storage/lost-parts.ts';
 import { sqlIdentifier, sqlString } from '../storage/sql.ts';
-import { KEPT, writeSnapshotList } from './file-list.ts';
+import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
+import { copyOrder, cutSegments } from './segment-end.ts';
 
 export interface SnapshotOptions {
   readonly engine: Pick<Engine, 'query' | 'command'>;
@@ -21,7 +22,6 @@ export interface SnapshotOptions {
 const FREEZE_NAME = 'throughline_snapshot';
 /** Larger files get a second name, smaller ones are copied. Only a segment that is being written grows, behind what its index says. */
 const COPIED_BYTES_MAX = 1024 * 1024;
-const INDEX = '.index';
 
 /**
  * Keeps everything that was acknowledged before as a data directory of its own, within moments and without a copy of the store: parts never
@@ -39,7 +39,7 @@ export async function takeSnapshot(options: SnapshotOptions): Promise<void> {
     await mkdir(join(path, 'store', 'store'), { recursive: true, mode: 0o700 });
     await whileStill(() => keepAll(options));
     await moveInto(join(shadow, 'store'), join(path, 'store', 'store'));
-    await writeSnapshotList(path);
+    await writeSnapshotList(path, await cutSegments(path, await listFiles(path)));
     signal?.throwIfAborted();
   } catch (error) {
     await rm(path, { recursive: true, force: true });
@@ -109,9 +109,7 @@ async function keep(from: string, to: string): Promise<void> {
   }
   await mkdir(to, { recursive: true, mode: 0o700 });
   const names = await readdir(from);
-  // An index before its data, which is then at least as long as the index says.
-  const indexesFirst = names.toSorted((a, b) => Number(b.endsWith(INDEX)) - Number(a.endsWith(INDEX)));
-  for (const name of indexesFirst) await keep(join(from, name), join(to, name));
+  for (const name of copyOrder(names)) await keep(join(from, name), join(to, name));
 }
 
 async function moveInto(from: string, to: string): Promise<void> {
