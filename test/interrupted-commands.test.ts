@@ -71,6 +71,80 @@ async function expectWholeBackup(): Promise<void> {
   expect(existsSync(join(backup, 'manifest.json'))).toBe(true);
 }
 
+describe('a backup of a collector that runs', () => {
+  it('is refused in one line while another one is made, and disturbs it in nothing', async () => {
+    const endless = makeEndless('sampling');
+    const first = inTerminal('backup', backup, '--data-dir', dataDirectory);
+    await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
+    // It need not fill the disk meanwhile.
+    process.kill(first.pid, 'SIGSTOP');
+    const snapshots = readdirSync(join(dataDirectory, 'snapshot'));
+    const second = runCommand(['backup', `${backup}-second`, '--data-dir', dataDirectory]);
+    expect(await second.exited).toMatchObject({ code: 1 });
+    expect(saidBy(second)).toEqual([expect.stringMatching(/^throughline: .*another backup has a snapshot since /)]);
+    expect(existsSync(`${backup}-second`)).toBe(false);
+    expect(readdirSync(join(dataDirectory, 'snapshot'))).toEqual(snapshots);
+    process.kill(first.pid, 'SIGCONT');
+    await pressCtrlC(first);
+    rmSync(join(dataDirectory, endless));
+    await expectWholeBackup();
+  });
+
+  it('that is started again meanwhile is none, and says so in one line', async () => {
+    const endless = makeEndless('sampling');
+    const command = runCommand(['backup', backup, '--data-dir', dataDirectory]);
+    await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
+    process.kill(command.pid, 'SIGSTOP');
+    process.kill(collector?.pid ?? 0, 'SIGKILL');
+    await stopCollector();
+    collector = await startCollector({ dataDirectory });
+    expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
+    // What is being copied is the same file under another name.
+    truncateSync(join(dataDirectory, endless), 0);
+    process.kill(command.pid, 'SIGCONT');
+    expect(await command.exited).toMatchObject({ code: 1 });
+    expect(saidBy(command)).toEqual([
+      expect.stringMatching(/^throughline: there is no backup, as its snapshot is gone: /),
+    ]);
+    expect(existsSync(backup)).toBe(false);
+    await expectWholeBackup();
+  });
+
+  it('leaves no snapshot where it was killed', async () => {
+    await stopCollector();
+    const env = { THROUGHLINE_MAINTENANCE_SNAPSHOT_IDLE_MS: '1000' };
+    collector = await startCollector({ dataDirectory, env });
+    const endless = makeEndless('sampling');
+    const command = runCommand(['backup', backup, '--data-dir', dataDirectory]);
+    await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
+    expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(true);
+    process.kill(command.pid, 'SIGKILL');
+    await command.exited;
+    await eventually('the snapshot is removed', () => !existsSync(join(dataDirectory, 'snapshot')));
+    const metrics = await (await fetch(`${collector.apiUrl}/metrics`)).text();
+    expect(metrics).toContain('throughline_snapshots_total{outcome="abandoned"} 1');
+    expect(metrics).toContain('throughline_limit_reached_total{limit="maintenance.snapshotIdleMs"} 1');
+  });
+
+  it('goes on for longer than a snapshot of which nothing is heard', async () => {
+    await stopCollector();
+    const env = { THROUGHLINE_MAINTENANCE_SNAPSHOT_IDLE_MS: '1000' };
+    collector = await startCollector({ dataDirectory, env });
+    const endless = makeEndless('sampling');
+    const command = runCommand(['backup', backup, '--data-dir', dataDirectory]);
+    await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
+    const { apiUrl } = collector;
+    const kept = /^throughline_api_requests_total\{.*snapshot\/\{token\}.*\} (\d+)$/m;
+    await eventually('it was heard of for more than that', async () => {
+      const [, times = '0'] = kept.exec(await (await fetch(`${apiUrl}/metrics`)).text()) ?? [];
+      return Number(times) > 5;
+    });
+    expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(true);
+    process.kill(command.pid, 'SIGKILL');
+    await command.exited;
+  });
+});
+
 describe('Ctrl-C', () => {
   it('in the middle of a backup of a collector that is stopped leaves nothing of it', async () => {
     await stopCollector();

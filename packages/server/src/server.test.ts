@@ -321,6 +321,7 @@ describe('a collector with the embedded store', () => {
       '/api/v1/system',
       '/api/v1/check',
       '/api/v1/snapshot',
+      '/api/v1/snapshot/{token}',
       '/healthz',
       '/readyz',
       '/metrics',

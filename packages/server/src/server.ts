@@ -27,6 +27,7 @@ import { findStoreFacts } from './query/store-facts.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { BeforeMigration } from './maintenance/before-migration.ts';
+import { bytesHeldBySnapshots } from './maintenance/held-bytes.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
 import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
 import { readiness } from './readiness.ts';
@@ -259,6 +260,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       retentionDays,
       retentionDiskShare,
       limits: limits.retention,
+      ...(isOwnStore && { heldBytes: () => bytesHeldBySnapshots(dataDirectory.path) }),
       onStoredDays: (days) => {
         time.noteStored(days);
         notedDays.note(days);
@@ -298,7 +300,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       gate,
       mend: (parts) => damage.mend(engine, parts),
+      counts,
       rollups: () => (isOpen ? job : null),
+      registry,
+      limits: limits.maintenance,
     });
     stops.maintenance = () => maintenance.stop();
     const routes = [

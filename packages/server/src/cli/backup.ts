@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { isThereAndEmpty, writeBackup, type Manifest } from '../maintenance/backup.ts';
+import { isThereAndEmpty, writeBackup } from '../maintenance/backup.ts';
 import { openUnlessTaken } from '../maintenance/check-stopped.ts';
+import { listFiles, readSnapshotList } from '../maintenance/file-list.ts';
+import type { Manifest } from '../maintenance/manifest.ts';
 import { CommandError } from './command-error.ts';
+import { LeasedSnapshot } from './leased-snapshot.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
-import { apiOfRunning, askRunning } from './running-collector.ts';
+import { apiOfRunning } from './running-collector.ts';
 import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
@@ -21,12 +23,9 @@ is in the backup are spans, counts and sampling settings, not the settings of th
 
 and the flags of throughline up, of which --data-dir says what is copied.`;
 
-/** Whoever is interrupted waits so long for a snapshot that was asked for, to remove it. */
-const SNAPSHOT_WAIT_MS = 5_000;
-
 /** `throughline backup`. Answers the exit code. */
 export async function runBackup(args: readonly string[]): Promise<number> {
-  let temporary: readonly string[] = [];
+  const temporary: string[] = [];
   const left = (): string => {
     const paths = temporary.filter((path) => existsSync(path));
     return paths.length === 0
@@ -49,8 +48,9 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     }
     // Before a snapshot is taken, and before what is in it could be taken for ours.
     await isThereAndEmpty(directory);
-    temporary = [join(directory, 'data'), join(config.dataDirectory, 'snapshot')];
-    const { version, schema, createdAt, files } = await backUp(config, directory, stop);
+    temporary.push(join(directory, 'data'));
+    const manifest = await backUp(config, directory, stop, (path) => void temporary.push(path));
+    const { version, schema, createdAt, files } = manifest;
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     process.stdout.write(
       json
@@ -65,32 +65,33 @@ export async function runBackup(args: readonly string[]): Promise<number> {
   }
 }
 
-async function backUp(config: Config, directory: string, signal: AbortSignal): Promise<Manifest> {
+async function backUp(
+  config: Config,
+  directory: string,
+  signal: AbortSignal,
+  onSnapshot: (path: string) => void,
+): Promise<Manifest> {
   const stopped = await openUnlessTaken(config, createLog(config));
   if (stopped !== null) {
     try {
-      return await writeBackup(stopped.path, directory, signal);
+      const { path } = stopped;
+      return await writeBackup({ path, list: await listFiles(path) }, directory, signal);
     } finally {
       await stopped.release();
     }
   }
-  const path = await takeSnapshot(`${apiOfRunning(config)}/api/v1/snapshot`, signal);
+  const snapshot = await LeasedSnapshot.take(apiOfRunning(config), signal);
   try {
+    const { path } = snapshot;
+    onSnapshot(path);
     signal.throwIfAborted();
-    return await writeBackup(path, directory, signal);
+    const list = await readSnapshotList(path);
+    return await writeBackup({ path, list, confirm: () => snapshot.confirm() }, directory, signal);
+  } catch (error) {
+    // Files that are missing have a reason.
+    if (!signal.aborted) await snapshot.confirm();
+    throw error;
   } finally {
-    await rm(path, { recursive: true, force: true });
-  }
-}
-
-/** The collector takes it to its end, whether somebody waits for it or not. */
-async function takeSnapshot(url: string, signal: AbortSignal): Promise<string> {
-  const leaving = new AbortController();
-  const leave = (): void => void setTimeout(() => leaving.abort(), SNAPSHOT_WAIT_MS).unref();
-  signal.addEventListener('abort', leave, { once: true });
-  try {
-    return ((await askRunning(url, 'PUT', leaving.signal)) as { path: string }).path;
-  } finally {
-    signal.removeEventListener('abort', leave);
+    await snapshot.release();
   }
 }

@@ -1,13 +1,14 @@
 import { resolve } from 'node:path';
 import { ConfigError } from '../config/setting.ts';
-import { restoreBackup } from '../maintenance/backup.ts';
+import { restoreBackup } from '../maintenance/restore.ts';
 import { oneLine } from './one-line.ts';
 import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
-Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, or not exist.
+Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, as a new disk
+is, or not exist.
 
   --json                  One line of JSON
 

@@ -368,6 +368,9 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_counts_snapshots_total',
     ],
   },
+  maintenance: {
+    snapshotIdleMs: [SECOND, HOUR, 'A snapshot of whose backup nothing is heard for so long is removed'],
+  },
   query: {
     queryTimeoutMs: [
       100,

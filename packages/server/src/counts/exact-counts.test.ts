@@ -150,6 +150,51 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await counts.drain(5_000);
   });
 
+  it('stand still between two segments: none is begun, and the totals stay, while messages are noted', async () => {
+    const counts = await opened({ limits: { journalSegmentsMax: 1 } });
+    const events: string[] = [];
+    let end: (() => void) | undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    counts.start({
+      ...engineOf(store),
+      insertPlainFile: async (table, path) => {
+        events.push(table);
+        // Minutes are there, hours not yet.
+        if (table === 'counted_1h') await ended;
+        await store.engine.insertPlainFile(table, path);
+      },
+    });
+    await counts.take(told(5), true);
+    await eventually(() => events.includes('counted_1h'));
+    const path = join(directory, 'counts');
+    const seen = (): string[][] => [readdirSync(path), readdirSync(join(path, 'journal'))];
+    const first = counts.whileStill(async () => {
+      events.push('still');
+      const before = seen();
+      expect(await stored()).toEqual([['shop', 'GET /cart', 5]]);
+      expect(await store.rows('SELECT sum(requests) FROM throughline.counted_1h')).toEqual([[5]]);
+      // More than one segment, each older than it may become.
+      for (const requests of [6, 7]) {
+        expect(await counts.take(told(requests), true)).toEqual({ kind: 'noted' });
+        const { backlogSegments } = counts.status;
+        await eventually(() => counts.status.backlogSegments > backlogSegments || counts.status.backlogAgeMs > 20);
+      }
+      expect(seen()).toEqual(before);
+      events.push('done');
+    });
+    const second = counts.whileStill(() => Promise.resolve(events.push('still again')));
+    end?.();
+    await Promise.all([first, second]);
+    expect(events.slice(0, 5)).toEqual(['counted_1m', 'counted_1h', 'still', 'done', 'still again']);
+    await eventually(isStored(7));
+    await eventually(() => existsSync(join(path, 'totals.json')));
+    await expect(counts.whileStill(() => Promise.reject(new Error('no snapshot')))).rejects.toThrow('no snapshot');
+    await counts.take(told(8), true);
+    await eventually(isStored(8));
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
   it('are whole until a while ago, a longer one for a service that tells seldom, or is silent', async () => {
     let nowMs = NOW_MS;
     const counts = await opened({ now: () => nowMs, limits: { segmentAgeMs: 60_000, settleMs: 25_000 } });

@@ -3,14 +3,16 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import type { Config } from '../config/config.ts';
+import type { DamageLimits } from '../storage/damage-limits.ts';
 import { DataDirectoryError, openDataDirectory } from '../storage/data-directory.ts';
 import { EngineError } from '../storage/engine.ts';
+import type { EngineLimits } from '../storage/engine-limits.ts';
 import { EmbeddedEngine } from '../storage/embedded.ts';
 import { signOfDamage } from '../storage/damage-signs.ts';
 import { rowsOf, type LostPart, type PartName } from '../storage/lost-parts.ts';
 import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { rebuildDays } from '../storage/rebuild-days.ts';
+import type { RollupJobLimits } from '../storage/rollup-limits.ts';
 import { damageFiles, StoreDamage } from '../storage/store-damage.ts';
 import { check, type CheckReport } from './check.ts';
 import { findProgress } from './compare-day.ts';
@@ -22,12 +24,18 @@ export interface CheckOptions {
   readonly repairs: boolean;
 }
 
+/** What of a configuration is asked for here. */
+export interface OfStopped {
+  readonly dataDirectory: string;
+  readonly limits: { readonly engine: EngineLimits; readonly damage: DamageLimits; readonly rollups: RollupJobLimits };
+}
+
 /**
  * Opens the store of a collector that is stopped, and verifies it. Nothing is changed unless it repairs. Null where a collector has the data directory. Rejects with `EngineError`,
  * or with the signal's reason.
  */
 export async function checkStopped(
-  config: Config,
+  config: OfStopped,
   log: Logger,
   { signal, repairs }: CheckOptions,
 ): Promise<CheckReport | null> {
@@ -46,7 +54,7 @@ type OpenDirectory = Awaited<ReturnType<typeof openDataDirectory>>;
 
 /** The engine moves parts, merges and makes tables anew as soon as it has a store open: it gets one that shares nothing but files that never change. */
 async function checkCopy(
-  config: Config,
+  config: OfStopped,
   log: Logger,
   directory: OpenDirectory,
   signal: AbortSignal,
@@ -118,7 +126,7 @@ function ofEarlierVersion(): EngineError {
 }
 
 async function checkAndRepair(
-  config: Config,
+  config: OfStopped,
   log: Logger,
   directory: OpenDirectory,
   signal: AbortSignal,
@@ -167,7 +175,7 @@ function whileStill<T>(work: () => Promise<T>): Promise<T> {
 
 /** The data directory under its lock; null where a collector has it. */
 export async function openUnlessTaken(
-  config: Pick<Config, 'dataDirectory'>,
+  config: Pick<OfStopped, 'dataDirectory'>,
   log: Logger,
 ): Promise<Awaited<ReturnType<typeof openDataDirectory>> | null> {
   try {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -31,6 +31,9 @@ export interface DataDirectory {
   release(): Promise<void>;
 }
 
+/** A backup is restored in it; it goes when everything is in its place. */
+export const RESTORING_FOLDER = 'restoring';
+
 /** What the holder tells about itself. Whether it lives, its socket says: process ids mean nothing to other containers. */
 interface Lock {
   readonly socket: string;
@@ -60,6 +63,12 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
   if (holder === null) throw unusable(directory, 'the start time of our own process cannot be read');
   const lockPath = join(directory, 'server.lock');
   const { claim, stale } = await take(lockPath, directory);
+  // Not before: a restore that begins now sees our claim.
+  if (existsSync(join(directory, RESTORING_FOLDER))) {
+    await claim.release();
+    const why = `it holds a restore that has not ended, in ${RESTORING_FOLDER}/: wait for it, or empty the directory and restore again`;
+    throw unusable(directory, why);
+  }
   const leftover = stale?.engine;
   // Until it has ended: whoever comes after us ends it, where we could not.
   let lock: Lock = { holder, socket: claim.socket, ...(leftover !== undefined && { engine: leftover }) };
