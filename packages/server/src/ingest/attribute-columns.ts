@@ -124,8 +124,13 @@ export class AttributeColumns {
   /** Drops the attribute whose key has been appended and whose value is beyond the limit with this key. */
   dropOpen(limit: string): void {
     this.keys.indexes.length -= 1;
+    this.drop(limit);
+  }
+
+  /** Counts an attribute of the open thing that is not appended, by the key of a limit or as a part that is unusable. */
+  drop(loss: string): void {
     this.#dropped += 1;
-    this.#losses.add(limit);
+    this.#losses.add(loss);
   }
 
   /** Ends the attributes of one thing: drops those beyond the limit, and answers how many of it were dropped in all. */
