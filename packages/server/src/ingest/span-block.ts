@@ -1,5 +1,5 @@
 import { LAST_SECOND, type Seconds } from '../storage/span-visibility.ts';
-import { AttributeColumns, cutEnd } from './attribute-columns.ts';
+import { AttributeColumns, limitedEnd } from './attribute-columns.ts';
 import { EventColumns, LinkColumns } from './event-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
@@ -22,6 +22,7 @@ const LINK_BYTES = 48;
 
 const DAY_SECONDS = 86_400;
 const TIME_LOW_MAX = 0xffff_ffff;
+const COMMA = 0x2c;
 
 /** Bytes of a resource or a scope beside its attributes. */
 const SHARED_BYTES = 64;
@@ -256,7 +257,7 @@ export class SpanBlock {
     } else if (this.links.openCount >= this.#limits.linksPerSpanMax) {
       this.links.attributes.discard();
       this.#droppedLinks += 1;
-    } else this.links.add(source, link);
+    } else this.links.add(source, link, this.#traceStateEnd(source, link.traceStateStart, link.traceStateEnd));
   }
 
   /**
@@ -278,7 +279,9 @@ export class SpanBlock {
     const messageStart = span.statusMessageStart;
     const messageEnd = this.#textEnd(source, messageStart, span.statusMessageEnd);
     if (this.statusMessages.text(source, messageStart, messageEnd)) this.losses.add(REPAIRED_TEXTS);
-    if (this.traceStates.text(source, span.traceStateStart, span.traceStateEnd)) this.losses.add(REPAIRED_TEXTS);
+    const stateStart = span.traceStateStart;
+    const stateEnd = this.#traceStateEnd(source, stateStart, span.traceStateEnd);
+    if (this.traceStates.text(source, stateStart, stateEnd)) this.losses.add(REPAIRED_TEXTS);
     this.startSeconds.push(seconds);
     this.startNs.push(span.startLow);
     this.startNs.push(span.startHigh);
@@ -368,10 +371,16 @@ export class SpanBlock {
 
   /** Where a name or a message ends that is cut to the limit. */
   #textEnd(source: Uint8Array, start: number, end: number): number {
-    const { valueBytesMax } = this.#limits;
-    if (end - start <= valueBytesMax) return end;
+    return limitedEnd(source, start, end, this.#limits.valueBytesMax, this.losses);
+  }
+
+  /** Where a trace state ends that is cut to the limit: between two members, since a part of one may say something else. */
+  #traceStateEnd(source: Uint8Array, start: number, end: number): number {
+    if (end - start <= this.#limits.valueBytesMax) return end;
     this.losses.add('ingest.valueBytesMax');
-    return cutEnd(source, start, valueBytesMax);
+    let at = start + this.#limits.valueBytesMax;
+    while (at > start && source[at] !== COMMA) at -= 1;
+    return at;
   }
 
   #checkLimits(seconds: number): SpanRefusal | null {
