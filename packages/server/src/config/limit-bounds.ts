@@ -49,7 +49,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     callsPerConnectionMax: [1, 1_000_000, 'Calls at once on a connection; the sender waits by itself', null],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
     watchersMax: [0, 1_000_000, 'Health watchers at once; one more is answered RESOURCE_EXHAUSTED'],
-    headerBytesMax: [KIB, MIB, 'Headers of a call; HTTP/2 refuses larger ones', null],
+    headerBytesMax: [
+      KIB,
+      MIB,
+      'Headers of a call; HTTP/2 refuses larger ones, or they are answered RESOURCE_EXHAUSTED',
+    ],
     streamWindowBytes: [64 * KIB, GIB, 'What a call may send before it is read', null],
     connectionWindowBytes: [64 * KIB, GIB, 'What the calls of a connection may send before they are read', null],
     requestTimeoutMs: [SECOND, HOUR, 'For a whole message; a slower sender is answered DEADLINE_EXCEEDED and cut off'],
