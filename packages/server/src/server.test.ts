@@ -345,11 +345,15 @@ describe('a collector with the embedded store', () => {
 
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
-    const changed = await fetch(`${server.uiUrl}/api/v1/sampling/settings`, {
-      method: 'PUT',
-      body: JSON.stringify(settings),
-    });
-    expect(changed.status).toBe(200);
+    const put = async (type: string): Promise<number> => {
+      const url = `${server.uiUrl}/api/v1/sampling/settings`;
+      const headers = { 'content-type': type };
+      return (await fetch(url, { method: 'PUT', headers, body: JSON.stringify(settings) })).status;
+    };
+    expect(await put('text/plain')).toBe(415);
+    // What curl names by itself.
+    expect(await put('application/x-www-form-urlencoded')).toBe(200);
+    expect(await put('application/json; charset=utf-8')).toBe(200);
     const recent = { started: 5_000, decided: 5_000, requests: 5_000, errors: 0 };
     const told = await fetch(`${server.otlpHttpUrl}/v1/sampling`, {
       method: 'POST',

@@ -24,6 +24,7 @@ import type { Segment } from './ingest/segment-recovery.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
+import { TraceReader } from './query/trace-reader.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { BeforeMigration } from './maintenance/before-migration.ts';
@@ -306,10 +307,12 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       limits: limits.maintenance,
     });
     stops.maintenance = () => maintenance.stop();
+    const traceReader = new TraceReader({ registry, limits: limits.query });
     const routes = [
       ...apiRoutes({
         query,
-        headlines: new Headlines(limits.query),
+        traceReader,
+        headlines: new Headlines(limits.query, traceReader),
         samplingReasonOf: (span) => reasonFor(sampling.controller, span),
         countedUntil: () => counts.countedUntil(),
         registry,
@@ -331,7 +334,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       limits: limits.http,
     });
     const uiAddress = await listen(api, config, 'httpPort');
-    stops.api = () => api.close(limits.http.closeTimeoutMs);
+    stops.api = () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close());
     dataDirectory.notePorts({
       ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
       'OTLP/HTTP': otlpHttpAddress.port,

@@ -12,10 +12,9 @@ import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search.ts';
 import type { CountedUntil } from '../query/series.ts';
 import { findOperations, findServices } from '../query/services.ts';
-import { storyOf } from '../query/story.ts';
-import type { StoredTrace } from '../query/trace.ts';
-import { samplingOf, type ReasonOf } from '../query/trace-sampling.ts';
-import { findTrace } from '../query/trace.ts';
+import type { TraceReader } from '../query/trace-reader.ts';
+import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
+import type { OfTrace, TraceAnswers, TraceQuestion } from '../query/trace-work.ts';
 import { json, otlpJson } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -37,6 +36,7 @@ import { seriesRoute } from './series-routes.ts';
 
 export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
+  readonly traceReader: TraceReader;
   readonly headlines: Headlines;
   readonly endpoints: EndpointsResponse;
   /** What applications are told now of a span's operation. */
@@ -54,6 +54,7 @@ const HEADLINE_IDS_MAX = 100;
 /** The questions under `/api/v1/`. */
 export function apiRoutes({
   query,
+  traceReader,
   headlines,
   endpoints,
   samplingReasonOf,
@@ -65,8 +66,14 @@ export function apiRoutes({
     help: 'Traces that were answered in part, because they have more spans or bytes than are read',
     registers: [registry],
   });
-  const traceAt = async (signal: AbortSignal, given: string | undefined): Promise<StoredTrace> => {
-    const trace = await storedTrace(context(signal), given);
+  const ask = async <Q extends TraceQuestion>(
+    question: Q,
+    signal: AbortSignal,
+    given: string | undefined,
+  ): Promise<OfTrace<TraceAnswers[Q]>> => {
+    const traceId = readTraceId(given);
+    const trace = await traceReader.ask(context(signal), traceId, question);
+    if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
     if (trace.truncated) truncatedTraces.inc();
     return trace;
   };
@@ -178,8 +185,8 @@ export function apiRoutes({
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(signal, path['traceId']);
-        return otlpJson(trace.data, truncatedHeader(trace));
+        const trace = await ask('otlp', signal, path['traceId']);
+        return otlpJson(trace.answer, truncatedHeader(trace));
       },
     }),
     route({
@@ -190,8 +197,8 @@ export function apiRoutes({
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(signal, path['traceId']);
-        return { ...json(storyOf(trace)), headers: truncatedHeader(trace) };
+        const trace = await ask('story', signal, path['traceId']);
+        return { ...json(trace.answer), headers: truncatedHeader(trace) };
       },
     }),
     route({
@@ -206,8 +213,8 @@ export function apiRoutes({
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(signal, path['traceId']);
-        return { ...json(samplingOf(trace.data, samplingReasonOf)), headers: truncatedHeader(trace) };
+        const trace = await ask('sampling', signal, path['traceId']);
+        return { ...json(withReasons(trace.answer, samplingReasonOf)), headers: truncatedHeader(trace) };
       },
     }),
   ];
@@ -225,17 +232,13 @@ function parseTag(given: string): { key: string; value: string } | undefined {
   return end < 1 ? undefined : { key: given.slice(0, end), value: given.slice(end + 1) };
 }
 
-async function storedTrace(context: QueryContext, given = ''): Promise<StoredTrace> {
+function readTraceId(given = ''): string {
   const traceId = parseTraceId(given);
-  if (traceId === null) {
-    const shown = JSON.stringify(given.slice(0, 100));
-    throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
-  }
-  const trace = await findTrace(context, traceId);
-  if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
-  return trace;
+  if (traceId !== null) return traceId;
+  const shown = JSON.stringify(given.slice(0, 100));
+  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
 }
 
-function truncatedHeader({ truncated, storedSpanCount }: StoredTrace): Record<string, string> {
+function truncatedHeader({ truncated, storedSpanCount }: OfTrace<unknown>): Record<string, string> {
   return truncated ? { [SPANS_IN_TRACE_HEADER]: String(storedSpanCount) } : {};
 }
