@@ -1,5 +1,6 @@
 import { formatDuration } from '@throughline/trace';
 import { useId, useState, type ReactNode } from 'react';
+import { basePath } from '../api/base-path.ts';
 import button from '../parts/button.module.css';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { countOf } from '../parts/count-text.ts';
@@ -80,7 +81,7 @@ export function TraceHeader({ model, addresses, onLight, onJump, onReload }: Tra
         </IconButton>
         <a
           className={button['button']}
-          href={`/api/v1/traces/${model.traceId}`}
+          href={`${basePath}/api/v1/traces/${model.traceId}`}
           download={`trace-${model.traceId}.json`}
           title="The trace as OTLP JSON"
         >
