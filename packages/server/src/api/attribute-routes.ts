@@ -24,7 +24,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       path: '/api/v1/attributes',
       summary:
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
-        'some of the spans, and keys of more than 256 bytes are left out',
+        'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are left out',
       parameters,
       answers: { description: 'Keys, the most frequent first', schema: attributesSchema.json },
       asksStore: true,
