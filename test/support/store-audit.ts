@@ -26,7 +26,7 @@ interface Comparison {
   readonly expected: string;
 }
 
-const OPERATION = `toString(multiIf(rollup_other > 1, '(other)', service)) AS s, toString(multiIf(rollup_other > 0, '(other)', name)) AS o`;
+const OPERATION = String.raw`toString(multiIf(rollup_other > 1 OR length(service) > 4096, '\xff', service)) AS s, toString(multiIf(rollup_other > 0 OR length(service) > 4096 OR length(name) > 4096, '\xff', name)) AS o`;
 /** Of a batch with more spans only about so many are looked at for attributes: of more a weight is not known exactly. */
 const SAMPLED_WHOLE = 8_192;
 const IS_ERROR = 'status_code = 2';

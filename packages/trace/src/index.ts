@@ -18,4 +18,4 @@ export {
 } from './story.ts';
 export { type Trace, traceFromOtlp } from './trace.ts';
 export { parseTraceId, TRACE_ID_ACCEPTED } from './trace-id.ts';
-export { OTHER_NAME, UI_PAGES } from './ui-pages.ts';
+export { UI_PAGES } from './ui-pages.ts';

@@ -83,7 +83,7 @@ export function apiRoutes({
       path: '/api/v1/services',
       summary:
         'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
-        'operations beyond the limits of rollups are counted as (other)',
+        'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, which isOthers tells',
       parameters: spanRange,
       answers: { description: 'Services by name', schema: servicesSchema.json },
       asksStore: true,

@@ -47,9 +47,9 @@ WHERE type BETWEEN 1 AND 4 AND key != '' GROUP BY 1, 2 ORDER BY 1, 2`,
 ];
 
 function service(): string {
-  return `if(rollup_other = 2, '(other)', toString(service))`;
+  return String.raw`if(rollup_other = 2 OR length(service) > 4096, '\xff', toString(service))`;
 }
 
 function operation(): string {
-  return `if(rollup_other >= 1, '(other)', toString(name))`;
+  return String.raw`if(rollup_other >= 1 OR length(service) > 4096 OR length(name) > 4096, '\xff', toString(name))`;
 }
