@@ -73,7 +73,7 @@ export interface OperationSummary {
   readonly errorRateInterval: ErrorRateInterval | null;
 }
 
-/** `GET /api/v1/services/{service}/operations?from&to` */
+/** `GET /api/v1/services/{service}/operations?from&to`, or `/api/v1/operations?service&from&to`, which can name any */
 export interface OperationsResponse {
   readonly operations: readonly OperationSummary[];
 }
@@ -151,7 +151,7 @@ export interface AttributeValueSummary {
   readonly estimatedSpanCount: number;
 }
 
-/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`: the most frequent first. */
+/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`, or `/api/v1/attribute-values?key&…`, which can name any: the most frequent first. */
 export interface AttributeValuesResponse {
   readonly values: readonly AttributeValueSummary[];
 }
@@ -371,7 +371,7 @@ export interface TracesQuery extends TimeRange {
   readonly status?: 'error' | 'ok' | 'unset' | undefined;
   readonly minDurationMs?: number | undefined;
   readonly maxDurationMs?: number | undefined;
-  /** Each `key=value`: an attribute of the span or of its resource. */
+  /** Each an attribute of the span or of its resource, as `writeTag` writes it. */
   readonly tags?: readonly string[] | undefined;
   readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */
