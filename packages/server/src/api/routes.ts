@@ -1,4 +1,4 @@
-import { parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
+import { parseTag, parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -15,10 +15,22 @@ import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
 import type { OfTrace, TraceAnswers, TraceQuestion } from '../query/trace-work.ts';
-import { json, otlpJson } from './answer.ts';
+import { json, otlpJson, type Answer } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { anyText, integer, milliseconds, oneOf, optional, repeated, spanName, time, traceIds } from './parameters.ts';
+import {
+  anyText,
+  integer,
+  milliseconds,
+  oneOf,
+  optional,
+  repeated,
+  requiredName,
+  spanName,
+  time,
+  traceIds,
+  type ParameterValues,
+} from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -78,6 +90,15 @@ export function apiRoutes({
     return trace;
   };
   const context = (signal: AbortSignal): QueryContext => ({ ...query, signal });
+  const operationsOf = async (
+    service: string,
+    { from, to }: ParameterValues<typeof spanRange>,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
+    const range = { fromUnixNano: from, toUnixNano: to };
+    const operations = await findOperations(context(signal), service, range);
+    return json({ operations } satisfies OperationsResponse);
+  };
   return [
     route({
       path: '/api/v1/endpoints',
@@ -90,7 +111,7 @@ export function apiRoutes({
       path: '/api/v1/services',
       summary:
         'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
-        'operations beyond the limits of rollups are counted as (other)',
+        'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, which isOthers tells',
       parameters: spanRange,
       answers: { description: 'Services by name', schema: servicesSchema.json },
       asksStore: true,
@@ -106,11 +127,15 @@ export function apiRoutes({
       pathParameters: { service: 'The name of the service, percent-encoded' },
       answers: { description: 'Operations by name', schema: operationsSchema.json },
       asksStore: true,
-      answer: async ({ path: { service = '' }, query: { from, to }, signal }) => {
-        const range = { fromUnixNano: from, toUnixNano: to };
-        const operations = await findOperations(context(signal), service, range);
-        return json({ operations } satisfies OperationsResponse);
-      },
+      answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
+    }),
+    route({
+      path: '/api/v1/operations',
+      summary: 'The same, of a service that no path can name either, such as `..`',
+      parameters: { service: requiredName('The name of the service'), ...spanRange },
+      answers: { description: 'Operations by name', schema: operationsSchema.json },
+      asksStore: true,
+      answer: ({ query: { service, ...range }, signal }) => operationsOf(service, range, signal),
     }),
     seriesRoute(context, Date.now, countedUntil),
     ...attributeRoutes(context),
@@ -127,13 +152,14 @@ export function apiRoutes({
         maxDurationMs: milliseconds('The trace took at most so long'),
         tag: repeated(
           {
-            accepted: 'key=value with a key that is not empty',
+            accepted: String.raw`key=value, where \= stands for an equals sign of the key and \\ for its backslash before one of these`,
             description:
-              'An attribute of the span or of its resource, whose value reads so as text; every one must hold',
+              'An attribute of the span or of its resource, whose value reads so as text; every one must hold. The key ends at the first ' +
+              String.raw`= without a backslash before it: a\=b=c asks for c of a=b`,
             schema: { type: 'string' },
           },
           TAGS_MAX,
-          parseTag,
+          (given) => parseTag(given) ?? undefined,
         ),
         from: time('The trace starts at or after'),
         to: time('The trace starts at or before'),
@@ -225,12 +251,6 @@ const spanRange = { from: time('Spans that start at or after'), to: time('Spans 
 const tracePath = { traceId: TRACE_ID_ACCEPTED };
 
 const traceProblems = { 404: 'trace_not_found: no span of the trace is stored' };
-
-/** The key ends at the first `=`; the value may hold more of them, and may be empty. */
-function parseTag(given: string): { key: string; value: string } | undefined {
-  const end = given.indexOf('=');
-  return end < 1 ? undefined : { key: given.slice(0, end), value: given.slice(end + 1) };
-}
 
 function readTraceId(given = ''): string {
   const traceId = parseTraceId(given);

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EngineError } from '../storage/engine.ts';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import type { EngineOfCounts } from './counted-inserts.ts';
+import { readName, selectName } from '../storage/rollup-names.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
 import type { CountsMessage } from './totals.ts';
 
@@ -67,8 +68,13 @@ const engineOf = ({ engine }: StartedEngine): EngineOfCounts => ({
   checkInsertEnded: () => engine.checkInsertEnded(),
 });
 
-const stored = async (): Promise<unknown[][]> =>
-  store.rows('SELECT service_name, operation, sum(requests) FROM throughline.counted_1m GROUP BY 1, 2 ORDER BY 1, 2');
+const stored = async (): Promise<unknown[][]> => {
+  const names = `${selectName('service_name')} AS service, ${selectName('operation')} AS name`;
+  const rows = await store.rows(
+    `SELECT ${names}, sum(requests) FROM throughline.counted_1m GROUP BY service, name ORDER BY service, name`,
+  );
+  return rows.map(([service, name, requests]) => [readName(String(service)), readName(String(name)), requests]);
+};
 const isStored = (requests: number) => async (): Promise<boolean> =>
   (await stored()).reduce((sum, [, , count]) => sum + Number(count), 0) === requests;
 
@@ -234,16 +240,19 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
   });
 
   it('keep apart no more names than the rollups do', async () => {
-    const counts = await opened({ rollupLimits: { servicesMax: 1, operationsPerServiceMax: 1 } });
+    const counts = await opened({ rollupLimits: { servicesMax: 2, operationsPerServiceMax: 1 } });
     counts.start(store.engine);
     const [total] = told(1).totals;
     const other = { ...total, name: 'GET /other' } as CountsMessage['totals'][number];
     await counts.take(told(1, { totals: total === undefined ? [] : [total, other] }), true);
+    await counts.take(told(3, { service: '(other)' }), true);
     await counts.take(told(5, { service: 'made-up' }), true);
-    await eventually(isStored(7));
+    await counts.take(told(7, { service: 'x'.repeat(4_097) }), true);
+    await eventually(isStored(17));
     expect(await stored()).toEqual([
-      ['(other)', '(other)', 5],
-      ['shop', '(other)', 1],
+      [null, null, 12],
+      ['(other)', 'GET /cart', 3],
+      ['shop', null, 1],
       ['shop', 'GET /cart', 1],
     ]);
     await counts.close();

@@ -8,7 +8,7 @@ import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-boun
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { createDirectory } from '../storage/durable-directory.ts';
-import { OTHER } from '../storage/rollups.ts';
+import { isName, type RollupName } from '../storage/rollup-names.ts';
 import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';
 import { CountedMinutes } from './counted-minutes.ts';
 import { countedUntil } from './counted-until.ts';
@@ -118,7 +118,7 @@ export class ExactCounts {
    * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before the
    * store is asked.
    */
-  countedUntil(): (service: string) => number {
+  countedUntil(): (service: RollupName) => number {
     const nowMs = this.#now();
     const { segmentAgeMs, settleMs } = this.#limits;
     const storedMs = nowMs - Math.max(segmentAgeMs, this.status.backlogAgeMs);
@@ -339,14 +339,15 @@ export class ExactCounts {
     this.#work();
   }
 
-  #named(service: string, operation: string): readonly [service: string, operation: string] {
+  #named(service: string, operation: string): readonly [service: RollupName, operation: RollupName] {
+    if (!isName(service)) return [null, null];
     switch (this.#bounds.countsAs(service, operation)) {
       case CountsAs.otherService:
-        return [OTHER, OTHER];
+        return [null, null];
       case CountsAs.otherOperation:
-        return [service, OTHER];
+        return [service, null];
       default:
-        return [service, operation];
+        return [service, isName(operation) ? operation : null];
     }
   }
 

@@ -58,6 +58,7 @@ describe.each([SMALL_DAY, LARGE_DAY])('a day with spans (%s)', (day) => {
     ['weight_15m', 'excess of requests', 'UPDATE request_excess = 0 WHERE of_service = 0'],
     ['attribute_values', 'weight of few', "DELETE WHERE key = 'few'"],
     ['attribute_values', 'weight of few', "UPDATE weight = weight * 30 WHERE key = 'few'"],
+    ['attribute_values', 'weight of the values of few', "DELETE WHERE key = 'few' AND key_slot < 4096"],
     ['trace_times', 'ends', 'UPDATE length_s = length_s + 1 WHERE 1'],
   ])('disagrees in %s over the %s', async (table, of, change) => {
     await store.engine.command(`ALTER TABLE throughline.${table} ${change} SETTINGS mutations_sync = 1`);

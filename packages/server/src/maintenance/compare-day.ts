@@ -1,10 +1,20 @@
 import type { Engine } from '../storage/engine.ts';
 import { rowsOf } from '../storage/lost-parts.ts';
-import { KEY_SLOTS, LOOKED_AT, VALUES_PER_BATCH, WITH_COMPLETED } from '../storage/attribute-values.ts';
+import {
+  COUNTS_A_KEY,
+  IS_COMPLETED,
+  LOOKED_AT,
+  SECOND_SLOT_OF_KEY,
+  SLOT_OF_KEY,
+  SLOT_OF_VALUES,
+  VALUES_PER_BATCH,
+  WITH_ATTRIBUTES,
+} from '../storage/attribute-values.ts';
 import { readProgress } from '../storage/rollup-progress.ts';
 import { ROLLUP_JOB_LIMITS } from '../storage/rollup-limits.ts';
 import { BATCH_SETTINGS } from '../storage/rollup-rebuild.ts';
-import { BUCKETS_PER_OCTAVE, IS_REQUEST, OPERATION_NAME, SERVICE_NAME, startOf } from '../storage/rollups.ts';
+import { OPERATION_NAME, SERVICE_NAME } from '../storage/rollup-names.ts';
+import { BUCKETS_PER_OCTAVE, IS_REQUEST, startOf } from '../storage/rollups.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
 import { IS_UNKNOWN } from '../storage/weights.ts';
 
@@ -63,7 +73,8 @@ export async function compareDay(engine: Asked, day: string, storedSpans: number
   }
   for (const ofService of [1, 0] as const)
     compare('weight_15m', await askSums(engine, ...ofWeights(day, ofService)), said);
-  wrong.push(...(await attributes(engine, day, ofDay)));
+  const ofKeys = await attributes(engine, day, ofDay, OF_KEYS);
+  wrong.push(...(ofKeys.length > 0 ? ofKeys : await attributes(engine, day, ofDay, OF_VALUES)));
   return wrong;
 }
 
@@ -182,11 +193,32 @@ async function traceTimes(engine: Asked, day: string, ofDay: string, storedSpans
   ];
 }
 
+/** What a row of `attribute_values` counts: a key as such, or one of its values. */
+const OF_KEYS = {
+  slot: `(${SLOT_OF_KEY}) * 65536 + ${SECOND_SLOT_OF_KEY}`,
+  storedSlot: 'key_slot * 65536 + value_slot',
+  isCounted: '1',
+  isStored: COUNTS_A_KEY,
+  of: 'weight of',
+} as const;
+const OF_VALUES = {
+  slot: SLOT_OF_VALUES,
+  storedSlot: 'key_slot',
+  isCounted: IS_COMPLETED,
+  isStored: `NOT (${COUNTS_A_KEY})`,
+  of: 'weight of the values of',
+} as const;
+
 /**
  * By slots, in which keys may meet. Of a batch with many spans only a part was looked at, so that the weights of a day are estimates unless
  * every batch was small; of keys that few spans have it is then not known whether they should be there.
  */
-async function attributes(engine: Asked, day: string, ofDay: string): Promise<WrongDay[]> {
+async function attributes(
+  engine: Asked,
+  day: string,
+  ofDay: string,
+  what: typeof OF_KEYS | typeof OF_VALUES,
+): Promise<WrongDay[]> {
   const [[ofAll = 0, ofThisDay = 0] = []] = await rowsOf(
     engine,
     `SELECT (SELECT count() FROM throughline.spans), count() FROM throughline.spans WHERE ${ofDay}`,
@@ -196,25 +228,27 @@ async function attributes(engine: Asked, day: string, ofDay: string): Promise<Wr
   const oneIn = Math.max(1, Math.ceil(Number(ofThisDay) / LOOKED_AT));
   const expected = await rowsOf(
     engine,
-    `SELECT toUInt16(cityHash64(toString(key_)) % ${KEY_SLOTS}) AS slot, any(toString(key_)), sum(sampling_weight) * ${oneIn}, count(), uniqExact(toString(value_))
+    `SELECT toUInt32(${what.slot}) AS slot, any(key), sum(sampling_weight) * ${oneIn}, count(), uniqExact(text)
+FROM (SELECT sampling_weight, toString(key_) AS key, toString(text_) AS text
 FROM (SELECT * FROM throughline.spans WHERE ${ofDay} AND cityHash64(span_id) % ${oneIn} = 0)
-${WITH_COMPLETED} GROUP BY slot SETTINGS ${BATCH_SETTINGS}`,
+${WITH_ATTRIBUTES} AND ${what.isCounted}) GROUP BY slot SETTINGS ${BATCH_SETTINGS}`,
     STATEMENT_TIMEOUT_MS,
   );
   const rows = await rowsOf(
     engine,
-    `SELECT key_slot, sum(weight) FROM throughline.attribute_values WHERE day = toDate(${sqlString(day)}) GROUP BY key_slot`,
+    `SELECT toUInt32(${what.storedSlot}) AS slot, sum(weight) FROM throughline.attribute_values
+WHERE day = toDate(${sqlString(day)}) AND ${what.isStored} GROUP BY slot`,
     STATEMENT_TIMEOUT_MS,
   );
   const found = new Map(rows.map(([slot, weight]) => [Number(slot), Number(weight)]));
   for (const [slot, key, weight, lookedAt, values] of expected) {
     const [has, should] = [found.get(Number(slot)) ?? 0, Number(weight)];
-    const isComplete = Number(values) <= VALUES_KEPT;
+    const isComplete = what === OF_KEYS || Number(values) <= VALUES_KEPT;
     const isKnown = Number(lookedAt) >= ESTIMATED_FROM && Number(lookedAt) * oneIn >= ESTIMATED_FROM * leftOut;
     const [least, most] = leftOut <= 1 ? [should, should] : [should / ESTIMATE_FACTOR, should * ESTIMATE_FACTOR];
     const isRight = (leftOut > 1 && !isKnown) || isSame(has, should) || (has <= most && (has >= least || !isComplete));
     if (isRight) continue;
-    return [{ day, table: 'attribute_values', of: `weight of ${String(key)}`, found: has, expected: should }];
+    return [{ day, table: 'attribute_values', of: `${what.of} ${String(key)}`, found: has, expected: should }];
   }
   return [];
 }

@@ -1,4 +1,5 @@
-import { IS_REQUEST, OPERATION_NAME, SERVICE_NAME, startOf, type Rollup } from './rollups.ts';
+import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
+import { IS_REQUEST, startOf, type Rollup } from './rollups.ts';
 
 /**
  * Spans of which it is not known for how many they stand: without a threshold, from an SDK that states one wherever it knows

@@ -39,6 +39,8 @@ export interface StoredSpan {
   readonly durationNs: bigint;
   readonly attributes: Readonly<Record<string, string>>;
   readonly resource: Readonly<Record<string, string>>;
+  /** 1: its operation is beyond the limits of the rollups; 2: its service is. */
+  readonly rollupOther: 0 | 1 | 2;
 }
 
 export const TEST_START_NS = 1_700_000_000_000_000_000n;
@@ -57,6 +59,7 @@ export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
     durationNs: 1_000_000n,
     attributes: {},
     resource: {},
+    rollupOther: 0,
     ...overrides,
   };
 }
@@ -147,6 +150,7 @@ const INSERTED = [
   'res_k',
   'res_v',
   'res_t',
+  'rollup_other',
 ];
 
 function row(span: StoredSpan): string[] {
@@ -164,6 +168,7 @@ function row(span: StoredSpan): string[] {
     sqlInt64(span.durationNs),
     ...attributeArrays(span.attributes),
     ...attributeArrays(span.resource),
+    `toUInt8(${span.rollupOther})`,
   ];
 }
 
