@@ -28,6 +28,9 @@ const unit = (name: string) => ({
 
 export default defineConfig({
   test: {
+    // Each file of `test/` starts servers of its own, and waits for them most of the time: two cores carry two files. Without this
+    // they would be given one.
+    maxWorkers: 2,
     projects: [
       unit('trace'),
       unit('sdk'),
@@ -42,8 +45,6 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 300_000,
           expect,
-          // Each file starts servers of its own; two cores carry one at a time.
-          fileParallelism: false,
         },
       },
     ],

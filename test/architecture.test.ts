@@ -19,7 +19,16 @@ const packages: Record<string, readonly string[]> = {
  */
 const rooms: Record<string, readonly string[]> = {
   // Of `ingest` what it says of a spool's files, for whoever looks after them.
-  cli: ['server.ts', 'config', 'ingest', 'maintenance', 'version.ts', 'closest.ts', 'without-passwords.ts'],
+  cli: [
+    'server.ts',
+    'config',
+    'ingest',
+    'maintenance',
+    'version.ts',
+    'closest.ts',
+    'file-pages.ts',
+    'without-passwords.ts',
+  ],
   'server.ts': [
     'maintenance',
     'receivers',
@@ -37,7 +46,7 @@ const rooms: Record<string, readonly string[]> = {
     'version.ts',
   ],
   // Works on all of a data directory: check, snapshot, backup.
-  maintenance: ['config', 'ingest', 'storage', 'durable-file.ts', 'version.ts'],
+  maintenance: ['ingest', 'storage', 'durable-file.ts', 'limit-counter.ts', 'version.ts'],
   'readiness.ts': ['api', 'ingest', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   'system.ts': ['api', 'ingest', 'query', 'storage'],
@@ -47,11 +56,12 @@ const rooms: Record<string, readonly string[]> = {
   counts: ['ingest', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
   sampling: ['durable-file.ts', 'without-passwords.ts'],
-  storage: ['limit-counter.ts'],
+  storage: ['durable-file.ts', 'file-pages.ts', 'limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: [
     'receivers',
     'api',
+    'maintenance',
     'ingest',
     'counts',
     'sampling',
@@ -62,6 +72,7 @@ const rooms: Record<string, readonly string[]> = {
   ],
   'client-error.ts': [],
   'durable-file.ts': [],
+  'file-pages.ts': [],
   'closest.ts': [],
   'host-check.ts': [],
   'limit-counter.ts': [],

@@ -1,20 +1,39 @@
+import { readFile } from 'node:fs/promises';
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { chromiumPath, openBrowser, type Browser } from './support/chromium.ts';
 import { startCollector, type Collector } from './support/collector.ts';
 import { startPrefixProxy, type PrefixProxy } from './support/prefix-proxy.ts';
 import { eventually } from './support/processes.ts';
-import { aRequest, postJson, traceIdOf } from './support/traces.ts';
+import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const PREFIX = '/ops/tracing';
 const TRACE_ID = traceIdOf('behind-0');
+const OTHER_TRACE_ID = 'fedcba98'.repeat(4);
+
+/** Of everything on the page that leads or loads anything, as the browser resolves it. */
+function addressesOf(page: Page): Promise<string[]> {
+  return page
+    .locator('[href], [src], [action], [formaction], [poster]')
+    .evaluateAll((elements) =>
+      elements.flatMap((element) =>
+        ['href', 'src', 'action', 'formaction', 'poster'].flatMap((name) =>
+          element.hasAttribute(name) ? [new URL(element.getAttribute(name) ?? '', document.baseURI).href] : [],
+        ),
+      ),
+    );
+}
 
 describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => {
   let collector: Collector;
   let browser: Browser;
   beforeAll(async () => {
     collector = await startCollector({ args: ['--http-base-path', PREFIX] });
-    await postJson(collector.otlpUrl, aRequest('behind', 1, 'shop'));
+    const links = [{ traceId: OTHER_TRACE_ID, spanId: '12'.repeat(8) }];
+    await postJson(
+      collector.otlpUrl,
+      aRequest('behind', 1, 'shop').replace('"attributes":[{"key":"request"', `"links":${JSON.stringify(links)},$&`),
+    );
     await eventually('the trace is stored', async () => {
       return (await fetch(`${collector.apiUrl}/api/v1/traces/${TRACE_ID}`)).status === 200;
     });
@@ -102,6 +121,37 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         await box.press('Enter');
         await page.getByRole('treegrid').waitFor();
         expect(path()).toBe(`${PREFIX}/trace/${TRACE_ID}`);
+      });
+
+      it('has no address outside of the prefix, on any page', async () => {
+        // What is not found is a message of the browser, too.
+        const own = await browser.context.newPage();
+        const asked: string[] = [];
+        own.on('request', (request) => asked.push(request.url()));
+        for (const [address, shown] of [
+          ['/services', own.getByRole('link', { name: 'shop' })],
+          ['/explore?service=shop', own.getByRole('link', { name: /shop operation/ })],
+          ['/explore?service=none', own.getByRole('heading', { name: 'No trace matches these filters' })],
+          [`/trace/${TRACE_ID}?span=${spanIdOf('behind-0')}`, own.getByRole('link', { name: /^fedcba/ })],
+          [`/trace/${OTHER_TRACE_ID}`, own.getByRole('link', { name: 'Newest traces' })],
+          ['/system', own.getByRole('heading', { name: 'Collector' })],
+          ['/no/such/page', own.getByRole('main').getByRole('link', { name: 'Services' })],
+        ] as const) {
+          await own.goto(proxy.url + address);
+          await shown.first().waitFor();
+          const all = [...asked.splice(0), ...(await addressesOf(own))];
+          expect(all.filter((one) => !one.startsWith(`${proxy.url}/`))).toEqual([]);
+        }
+        await own.close();
+      });
+
+      it('hands out what a trace is downloaded from', async () => {
+        await page.goto(`${proxy.url}/trace/${TRACE_ID}`);
+        const [download] = await Promise.all([
+          page.waitForEvent('download'),
+          page.getByRole('link', { name: 'JSON' }).click(),
+        ]);
+        expect(await readFile(await download.path(), 'utf8')).toContain(TRACE_ID);
       });
 
       it('asks for nothing beside the prefix, and misses nothing behind it', () => {

@@ -1,7 +1,8 @@
-import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isSpoolEmpty, newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
+import { canInjectFaults, FaultInjection } from './support/fault-injection.ts';
 import { eventually } from './support/processes.ts';
 import { auditStore, flipByte, halve, partsOf } from './support/store-files.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
@@ -154,6 +155,121 @@ describe('a store that was damaged below the engine', () => {
     },
   );
 
+  it.for(['skp_idx_trace_id_filter.idx', 'primary.cidx'])(
+    'loses nothing when bytes of %s are wrong in the parts of a day',
+    { timeout: 60_000 },
+    async (file) => {
+      const running = await startHarmed((data) => {
+        for (const part of partsOf(data, 'spans', PARTITION)) flipByte(join(part, file));
+      });
+      try {
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(await searched(running)).toBe(SPANS_A_DAY);
+        expect(await spansOfServices(running)).toBe(3 * SPANS_A_DAY);
+        expect(await warningsOf(running)).toEqual([]);
+        expect(running.output()).toContain('is in use again, and has new indexes');
+        expect(running.output()).not.toContain('moved to detached');
+        await expectStored([]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it(
+    'finds lost spans again, and counts them, when a later start can repair their part',
+    { timeout: 60_000 },
+    async () => {
+      const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
+      try {
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
+        await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+        await running.stop({ keepData: true });
+        // As a disk that reads again after it was plugged in anew.
+        for (const part of partsOf(intact, 'spans', PARTITION)) {
+          const detached = join(part, '..', 'detached', basename(part)).replace(intact, directory);
+          flipByte(join(detached, 'data.bin'));
+        }
+        collector = await startCollector({ dataDirectory: directory });
+        expect(await statuses(collector)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(await spansOfServices(collector)).toBe(3 * SPANS_A_DAY);
+        expect(await warningsOf(collector)).toEqual([]);
+        await expectStored([]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it.skipIf(!canInjectFaults)(
+    'takes a part that the disk fails to read for neither good nor damaged, and names it until it can be read',
+    { timeout: 120_000 },
+    async () => {
+      const faults = new FaultInjection();
+      const running = await startHarmed(() => {}, { ...faults.env, THROUGHLINE_DAMAGE_LOOK_INTERVAL_MS: '200' });
+      const parts = partsOf(directory, 'spans', PARTITION);
+      try {
+        faults.plan(
+          parts.map((part) => ({
+            process: 'any',
+            kind: 'read',
+            pattern: `${part}/*`,
+            times: 1_000_000,
+            action: 'fail EIO',
+          })),
+        );
+        const asked = await statuses(running);
+        expect(asked).toMatchObject({ 'day-0': [200], 'day-2': [200] });
+        expect(asked['day-1']).not.toContain(404);
+        const [warning] = await warningsOf(running);
+        expect(warning?.code).toBe('store_unread');
+        expect(warning?.message).toContain(`part ${basename(parts[0] ?? '')} of spans of ${HARMED_DAY}`);
+        expect(warning?.message).toContain('EIO');
+        expect(running.output().match(/the disk fails to read a part of the store/g)).toHaveLength(parts.length);
+        const check = runCommand(['check', '--data-dir', directory]);
+        expect(await check.exited).toMatchObject({ code: 1 });
+        expect(check.output()).toContain(`not read: spans of ${HARMED_DAY}, part `);
+        expect(check.output()).not.toContain('damaged: ');
+        faults.plan([]);
+        await eventually('it is read again', async () => (await warningsOf(running)).length === 0);
+        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(partsOf(directory, 'spans', PARTITION)).toEqual(parts);
+        await expectStored([]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
+  it.skipIf(!canInjectFaults)(
+    'keeps what the disk fails to read at a start, and uses it again when it can be read',
+    { timeout: 120_000 },
+    async () => {
+      const faults = new FaultInjection();
+      directory = newDirectory();
+      cpSync(intact, directory, { recursive: true, verbatimSymlinks: true });
+      const [part = ''] = partsOf(directory, 'spans', PARTITION);
+      faults.plan([
+        { process: 'any', kind: 'read', pattern: `*${basename(part)}*`, times: 1_000_000, action: 'fail EIO' },
+      ]);
+      try {
+        collector = await startCollector({ dataDirectory: directory, env: faults.env });
+        await statuses(collector);
+        const codes = (await warningsOf(collector)).map(({ code }) => code);
+        expect(codes.filter((code) => code === 'store_parts_lost' || code === 'store_unread')).toHaveLength(1);
+        expect(collector.output()).toContain('the disk fails to read a part');
+        await collector.stop({ keepData: true });
+        faults.plan([]);
+        collector = await startCollector({ dataDirectory: directory });
+        expect(await statuses(collector)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+        expect(await warningsOf(collector)).toEqual([]);
+        await expectStored([]);
+      } finally {
+        await cleanUp();
+      }
+    },
+  );
+
   it.for(['emptied', 'halved'])('names what a power failure has %s', { timeout: 60_000 }, async (how) => {
     const harm = how === 'emptied' ? (file: string): void => truncateSync(file, 0) : halve;
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => harm(file)));
@@ -188,6 +304,26 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
+  it('puts the definition of a table back in which one bit has turned', { timeout: 60_000 }, async () => {
+    const definition = join('store', 'metadata', 'throughline', 'spans.sql');
+    const running = await startHarmed((data) => {
+      const text = readFileSync(join(data, definition), 'utf8');
+      writeFileSync(join(data, definition), text.replace('`name`', '`namd`'));
+    });
+    try {
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+      const [warning] = await warningsOf(running);
+      expect(warning?.code).toBe('store_definitions_damaged');
+      expect(warning?.message).toContain('store/definitions/damaged: spans.sql.');
+      expect(running.output()).toContain('metadata/throughline/spans.sql');
+      const metrics = await (await fetch(`${running.apiUrl}/metrics`)).text();
+      expect(metrics).toContain('throughline_store_damaged_definitions 1');
+      await expectStored([]);
+    } finally {
+      await cleanUp();
+    }
+  });
+
   it('sets aside no more parts than it may, and says so', { timeout: 60_000 }, async () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
       THROUGHLINE_DAMAGE_PARTS_SET_ASIDE_MAX: '0',
@@ -201,14 +337,15 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('says which table cannot be opened by its definition', { timeout: 60_000 }, async () => {
+  it('says which table cannot be opened by its definition, where that is not known', { timeout: 60_000 }, async () => {
     directory = newDirectory();
     try {
       cpSync(intact, directory, { recursive: true, verbatimSymlinks: true });
       truncateSync(join(directory, 'store', 'metadata', 'throughline', 'trace_times.sql'), 0);
+      rmSync(join(directory, 'store', 'definitions', 'copy'));
       const command = runCommand(['up', '--data-dir', directory, '--http-port', '0', '--otlp-http-port', '0']);
       expect(await command.exited).toEqual({ code: 1, signal: null });
-      expect(command.output()).toContain('trace_times.sql');
+      expect(command.output()).toContain('the definition metadata/throughline/trace_times.sql is damaged');
       expect(command.output()).toContain(`moving ${join(directory, 'store')} away starts afresh`);
     } finally {
       await cleanUp();

@@ -1,5 +1,5 @@
 import type { ServicesResponse } from '@throughline/trace';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seriousBarriers } from './support/barriers.ts';
 import { chromiumPath, openBrowser, type Browser } from './support/chromium.ts';
@@ -16,9 +16,11 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
   let page: Page;
   let url: string;
   beforeAll(async () => {
-    collector = await startCollector({ args: ['--rollups-services-max', '2', '--allowed-hosts', NAME] });
+    collector = await startCollector({ args: ['--rollups-services-max', '3', '--allowed-hosts', NAME] });
     await send('first', 'alpha');
     await send('unnamed', 'beta', { name: '' });
+    await send('parentheses', 'beta', { name: '(no name)' });
+    await send('real', '(other)', { name: '(other)', status: { code: 2 } });
     await send('third', 'gamma', { name: 'of the third' });
     await send('long', 'alpha', {
       attributes: [attribute('fits', 'f'.repeat(15_000)), attribute('long', 'l'.repeat(20_000))],
@@ -45,37 +47,83 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
 
   const results = async (): Promise<string[]> => {
     await page.getByRole('status').filter({ hasText: 'newest first' }).waitFor();
-    const links = await page.locator('ol > li a').all();
-    return Promise.all(links.map(async (link) => (await link.getAttribute('href')) ?? ''));
+    // At once: while another answer comes, the list changes.
+    return page.locator('ol > li a').evaluateAll((links) => links.map((link) => link.getAttribute('href') ?? ''));
   };
 
   it('tells the rest of the services from a service, in the table and among the choices', async () => {
     const { services } = (await (await fetch(`${collector.apiUrl}/api/v1/services`)).json()) as ServicesResponse;
-    expect(services.map(({ name }) => name)).toEqual(['(other)', 'alpha', 'beta']);
+    expect(services.map(({ name, isOthers }) => [name, isOthers])).toEqual([
+      ['(other)', false],
+      ['alpha', false],
+      ['beta', false],
+      ['(other)', true],
+    ]);
     await page.goto(`${url}/services`);
-    const rest = page.getByRole('row', { name: /services beyond the collector’s limit/ });
+    const rest = page.getByRole('row', { name: /services not counted by name/ });
     await rest.waitFor();
     expect(await rest.getByRole('link').count()).toBe(0);
     await rest.click();
     expect(new URL(page.url()).pathname).toBe('/services');
     await page.goto(`${url}/explore`);
-    const choice = page.getByLabel('Service').getByRole('option', { name: /names beyond the collector’s limit/ });
+    const choice = page.getByLabel('Service').getByRole('option', { name: /not counted by name/ });
     expect(await choice.isDisabled()).toBe(true);
+    expect(await styleOf(choice)).toBe('italic');
     // What is behind it is found by its name.
     await page.goto(`${url}/explore?service=gamma`);
-    expect(await results()).toEqual([`/trace/${traceIdOf('third-0')}`]);
+    await expect.poll(results).toEqual([`/trace/${traceIdOf('third-0')}`]);
     expect(await seriousBarriers(page)).toEqual([]);
+  });
+
+  it('leads to a service, and to an operation, whose name reads like the rest', async () => {
+    const real = `/trace/${traceIdOf('real-0')}`;
+    await page.goto(`${url}/services`);
+    await page.getByRole('link', { name: '(other)', exact: true }).click();
+    await expect.poll(results).toEqual([real]);
+    await page.getByLabel('Operation').selectOption({ label: '(other)' });
+    await expect.poll(() => new URL(page.url()).searchParams.get('operation')).toBe('(other)');
+    await expect.poll(results).toEqual([real]);
+    await page.goto(`${url}/services`);
+    await page.getByRole('link', { name: '1', exact: true }).click();
+    expect(new URL(page.url()).searchParams.get('service')).toBe('(other)');
+    await expect.poll(results).toEqual([real]);
+  });
+
+  it('shows a span without a name in another way than one that is called so', async () => {
+    for (const [name, style] of [
+      ['unnamed', 'italic'],
+      ['parentheses', 'normal'],
+    ] as const) {
+      await page.goto(`${url}/trace/${traceIdOf(`${name}-0`)}`);
+      await page.getByRole('treegrid').waitFor();
+      const [inHeader, inRow] = [page.getByRole('heading', { level: 1 }), page.getByRole('gridcell').first()];
+      expect(await Promise.all([inHeader, inRow].map((place) => styleOf(place.getByText('(no name)'))))).toEqual([
+        style,
+        style,
+      ]);
+      await page.goto(`${url}/explore?operation=${name === 'unnamed' ? '' : '(no name)'}`);
+      await expect.poll(results).toEqual([`/trace/${traceIdOf(`${name}-0`)}`]);
+      expect(await styleOf(page.locator('ol > li').getByText('(no name)').last())).toBe(style);
+    }
   });
 
   it('asks for the operation without a name, which is another question than for any', async () => {
     await page.goto(`${url}/explore?service=beta`);
-    await page.getByLabel('Operation').selectOption({ label: '(no name)' });
+    const operations = page.getByLabel('Operation');
+    await expect
+      .poll(() => operations.getByRole('option').allTextContents())
+      .toEqual(['Any operation', '(no name)', '(no name)']);
+    await operations.selectOption('name:(no name)');
+    expect(await styleOf(operations)).toBe('normal');
+    await expect.poll(results).toEqual([`/trace/${traceIdOf('parentheses-0')}`]);
+    await operations.selectOption(await operations.locator('optgroup option').getAttribute('value'));
+    expect(await styleOf(operations)).toBe('italic');
     await expect.poll(() => new URL(page.url()).search).toBe('?service=beta&operation=');
-    expect(await results()).toEqual([`/trace/${traceIdOf('unnamed-0')}`]);
+    await expect.poll(results).toEqual([`/trace/${traceIdOf('unnamed-0')}`]);
     await page.goto(`${url}/explore?operation=`);
-    expect(await results()).toEqual([`/trace/${traceIdOf('unnamed-0')}`]);
+    await expect.poll(results).toEqual([`/trace/${traceIdOf('unnamed-0')}`]);
     await page.goto(`${url}/explore`);
-    expect(await results()).toHaveLength(4);
+    await expect.poll(results).toHaveLength(6);
   });
 
   it('offers to find a value that can be asked for, and no longer one', async () => {
@@ -88,10 +136,10 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
     await panel.getByText('l'.repeat(100)).waitFor();
     expect(await panel.getByRole('link', { name: /^Find traces with long=/ }).count()).toBe(0);
     await panel.getByRole('link', { name: /^Find traces with fits=/ }).click();
-    expect(await results()).toEqual([`/trace/${traceIdOf('long-0')}`]);
+    await expect.poll(results).toEqual([`/trace/${traceIdOf('long-0')}`]);
     const again = await page.reload();
     expect(again?.status()).toBe(200);
-    expect(await results()).toHaveLength(1);
+    await expect.poll(results).toHaveLength(1);
   });
 
   it('has a page that says what is wrong with an address that is too long', async () => {
@@ -134,6 +182,10 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
     }
   });
 });
+
+function styleOf(shown: Locator): Promise<string> {
+  return shown.evaluate((element) => getComputedStyle(element).fontStyle);
+}
 
 function attribute(key: string, stringValue: string): object {
   return { key, value: { stringValue } };

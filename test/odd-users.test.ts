@@ -39,6 +39,8 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     mkdirSync(shared);
     chownSync(shared, 0, NOBODY_KNOWS);
     chmodSync(shared, 0o2775);
+    // As on a disk of its own.
+    mkdirSync(join(shared, 'lost+found'), { mode: 0o700 });
     const readOnly = join(root, 'read-only');
     mkdirSync(readOnly, { mode: 0o555 });
     const command = up(shared, { unset: ['HOME'] }, { TMPDIR: readOnly, HOME: '' });
@@ -63,6 +65,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
       'collector-id',
       'counts',
       'fresh',
+      'lost+found',
       'sampling',
       'spool',
       'store',

@@ -173,6 +173,78 @@ describe('bodies in parts of one byte', () => {
   });
 });
 
+describe('calls that never end', () => {
+  let collector: Collector;
+  let before: number;
+  beforeAll(async () => {
+    collector = await startCollector();
+    before = residentBytes(collector.pid);
+  });
+  afterAll(() => collector.stop());
+
+  const CONNECTIONS = 200;
+  const CALLS_EACH = 100;
+
+  /** As many calls on each connection, all of them left open; what they send is the same. */
+  async function openCalls(headers: Buffer, data: readonly Buffer[]): Promise<Socket[]> {
+    const sockets: Socket[] = [];
+    for (let opened = 0; opened < CONNECTIONS; opened++) {
+      const socket = await openGrpc(collector);
+      sockets.push(socket);
+      for (let id = 1; id < 2 * CALLS_EACH; id += 2) {
+        socket.write(frame(1, 4, id, headers));
+        for (const payload of data) socket.write(frame(0, 0, id, payload));
+      }
+      if (socket.writableLength > 0) await once(socket, 'drain');
+    }
+    return sockets;
+  }
+
+  it('cost what the metric says while each has sent a part of what it announces', async () => {
+    const watch = new Watch(collector);
+    const first = Buffer.alloc(16 * 1024);
+    first.writeUInt32BE(15 * MIB, 1);
+    const other = Buffer.alloc(16 * 1024);
+    const sockets = await openCalls(CALL_HEADERS, [first, other, other, other]);
+    await eventually('every call has been looked at', async () => {
+      const refused = await metric(collector, 'throughline_limit_reached_total{limit="receivers.bytesInFlightMax"}');
+      return refused > (CONNECTIONS * CALLS_EACH) / 2;
+    });
+    const { peakBytes, peakInFlight } = await watch.stop();
+    for (const socket of sockets) socket.destroy();
+    expect(peakInFlight).toBeLessThanOrEqual(64 * MIB);
+    expect(peakBytes - before).toBeLessThan(GROWTH_BYTES_MAX);
+    await expectAtRest(collector, 'after-open-calls');
+    expect(residentBytes(collector.pid) - before).toBeLessThan(GROWTH_BYTES_MAX);
+  });
+
+  it('hold no headers, and what they hold is in the metric', async () => {
+    const watch = new Watch(collector);
+    const large = literal('x-large', 'a'.repeat(120));
+    const headers = Buffer.concat([CALL_HEADERS, ...Array.from({ length: 45 }, () => large)]);
+    const sockets = await openCalls(headers, []);
+    await eventually('as many calls run as may', async () => {
+      return (await metric(collector, 'throughline_limit_reached_total{limit="otlpGrpc.callsMax"}')) > 0;
+    });
+    const oversized = await openGrpc(collector);
+    oversized.write(frame(1, 4, 1, Buffer.concat([headers, ...Array.from({ length: 40 }, () => large)])));
+    await eventually(
+      'headers beyond the limit are refused, of a sender that has not confirmed our settings',
+      async () => {
+        return (await metric(collector, 'throughline_limit_reached_total{limit="otlpGrpc.headerBytesMax"}')) === 1;
+      },
+    );
+    oversized.destroy();
+    const { peakBytes, peakInFlight } = await watch.stop();
+    for (const socket of sockets) socket.destroy();
+    // 4,096 calls with 7 KB of headers each, or what 64 MiB hold of them while they are answered.
+    expect(peakInFlight).toBeGreaterThan(30 * MIB);
+    expect(peakInFlight).toBeLessThanOrEqual(64 * MIB);
+    expect(peakBytes - before).toBeLessThan(GROWTH_BYTES_MAX);
+    await expectAtRest(collector, 'after-open-headers');
+  });
+});
+
 const BOMB_BYTES = 64 * MIB;
 const bombs = new Map<string, Buffer>();
 

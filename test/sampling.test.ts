@@ -164,7 +164,11 @@ describe('two services whose load rises a hundredfold, and then fails in 5 of 10
     collector = await startCollector({ env });
     const settings = { tracesPerSecond: 20, errorTracesPerSecond: 40 };
     const body = JSON.stringify(settings);
-    const answer = await fetch(`${collector.apiUrl}/api/v1/sampling/settings`, { method: 'PUT', body });
+    const answer = await fetch(`${collector.apiUrl}/api/v1/sampling/settings`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     if (answer.status !== 200) throw new Error(await answer.text());
     services = ['front', 'back'].map((name) => new SurgingService(name, collector.otlpUrl));
   });

@@ -26,7 +26,11 @@ describe.skipIf(!chromiumPath)('the page of services while their load rises a hu
     page = await browser.context.newPage();
     collector = await startCollector();
     const body = JSON.stringify({ tracesPerSecond: 20 });
-    const answer = await fetch(`${collector.apiUrl}/api/v1/sampling/settings`, { method: 'PUT', body });
+    const answer = await fetch(`${collector.apiUrl}/api/v1/sampling/settings`, {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body,
+    });
     if (answer.status !== 200) throw new Error(await answer.text());
     services = ['front', 'back'].map((name) => new SurgingService(name, collector.otlpUrl));
   });

@@ -6,6 +6,7 @@ import {
   linkSync,
   mkdirSync,
   openSync,
+  readSync,
   renameSync,
   rmdirSync,
   unlinkSync,
@@ -28,6 +29,7 @@ function withFile(path, flags, use) {
 const DO = {
   write: (path, text) => withFile(path, 'w', (file) => writeSync(file, text)),
   append: (path, text) => withFile(path, 'a', (file) => writeSync(file, text)),
+  read: (path) => withFile(path, 'r', (file) => readSync(file, Buffer.alloc(1))),
   truncate: (path, length) => withFile(path, 'r+', (file) => ftruncateSync(file, length)),
   sync: (path) => withFile(path, 'r', (file) => fsyncSync(file)),
   rename: (from, to) => renameSync(at(from), at(to)),

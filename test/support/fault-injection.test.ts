@@ -50,6 +50,7 @@ describe.skipIf(!canInjectFaults)('the library for faults', () => {
     ['open with O_CREAT', ['write', 'new', 'x'], 'create', '*/new'],
     ['write', ['append', 'there', 'x'], 'write', '*/there'],
     ['ftruncate', ['truncate', 'there', 0], 'truncate', '*/there'],
+    ['read', ['read', 'there'], 'read', '*/there'],
     ['link', ['link', 'there', 'new'], 'link', '*/new'],
     ['mkdir', ['mkdir', 'new'], 'mkdir', '*/new'],
   ])('stands in the way of %s', (_, step, kind, pattern) => {

@@ -27,7 +27,7 @@ export interface FaultRule {
 }
 
 export type FaultyProcess = 'collector' | 'engine';
-export type FaultKind = 'rename' | 'write' | 'sync' | 'unlink' | 'create' | 'truncate' | 'link' | 'mkdir';
+export type FaultKind = 'rename' | 'read' | 'write' | 'sync' | 'unlink' | 'create' | 'truncate' | 'link' | 'mkdir';
 export type Casualty = 'self' | 'parent' | 'both';
 export type FaultAction =
   | 'count'

@@ -26,7 +26,7 @@ interface Comparison {
   readonly expected: string;
 }
 
-const OPERATION = `toString(multiIf(rollup_other > 1, '(other)', service)) AS s, toString(multiIf(rollup_other > 0, '(other)', name)) AS o`;
+const OPERATION = String.raw`toString(multiIf(rollup_other > 1 OR length(service) > 4096, '\xff', service)) AS s, toString(multiIf(rollup_other > 0 OR length(service) > 4096 OR length(name) > 4096, '\xff', name)) AS o`;
 /** Of a batch with more spans only about so many are looked at for attributes: of more a weight is not known exactly. */
 const SAMPLED_WHOLE = 8_192;
 const IS_ERROR = 'status_code = 2';
@@ -90,7 +90,7 @@ const COMPARISONS: readonly Comparison[] = [
     // Of a key that few spans of a day with many have, only that some do.
     table: 'attribute_values',
     derived: `SELECT day, key, if(e.is_estimated AND abs(d.w - e.w) < 6 * sqrt(32 * e.w), e.w, d.w) AS weight
-  FROM (SELECT day, key, ${rounded('sum(weight)')} AS w FROM throughline.attribute_values GROUP BY day, key) AS d
+  FROM (SELECT day, key, ${rounded('sum(weight)')} AS w FROM throughline.attribute_values WHERE key_slot >= 4096 GROUP BY day, key) AS d
   LEFT JOIN (${attributeKeys()}) AS e USING (day, key) WHERE NOT (e.is_estimated AND e.w < ${SAMPLED_WHOLE})`,
     expected: `SELECT day, key, w AS weight FROM (${attributeKeys()}) WHERE NOT (is_estimated AND w < ${SAMPLED_WHOLE})`,
   },
@@ -103,13 +103,12 @@ const COMPARISONS: readonly Comparison[] = [
   },
 ];
 
-/** Texts, bools, ints and doubles, of spans and their resources. */
+/** Of spans and their resources, whatever their values are. */
 function attributeKeys(): string {
   return `SELECT day, key, w, day IN (SELECT toDate(start_s) FROM throughline.spans GROUP BY 1 HAVING count() > ${SAMPLED_WHOLE}) AS is_estimated
   FROM (
     SELECT toDate(start_s) AS day, toString(k) AS key, ${rounded('sum(sampling_weight)')} AS w FROM throughline.spans
-    ARRAY JOIN arrayConcat(attrs_k, res_k) AS k, arrayConcat(attrs_v, arrayMap(v -> toString(v), res_v)) AS v, arrayConcat(attrs_t, res_t) AS type
-    WHERE type BETWEEN 1 AND 4 AND length(v) <= 256 AND length(k) <= 256 GROUP BY day, key
+    ARRAY JOIN arrayConcat(attrs_k, res_k) AS k WHERE length(k) BETWEEN 1 AND 256 GROUP BY day, key
   )`;
 }
 

@@ -1,4 +1,4 @@
-import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 export interface ClientErrorOptions {
@@ -55,6 +55,13 @@ export function answerClientErrors(server: Server, { headerBytesMax, answer }: C
     socket.end(body, () => socket.destroy());
   });
 }
+
+/** HTTP/1.1 demands that a request names its host; a server that does not let Node refuse it asks here. */
+export function isHostMissing({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
+  return headers.host === undefined && httpVersionMajor === 1 && httpVersionMinor >= 1;
+}
+
+export const HOST_MISSING = 'the request has no Host header, which HTTP/1.1 demands';
 
 function statusOf(code = ''): number {
   const statuses: Readonly<Record<string, number>> = {

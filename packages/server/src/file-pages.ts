@@ -12,8 +12,10 @@ export interface FileMapping {
 /** Unmaps the pages between two addresses; false where the system refuses. */
 export type Unmap = (start: bigint, bytes: bigint) => boolean;
 
-/** Below this a look costs more than it gives. */
+/** Below this a mapping is not worth a call. */
 const RESIDENT_BYTES_MIN = 256 * 1024;
+/** What must have come back before it is unmapped again: to read `smaps` and to fault pages in costs milliseconds. */
+const GROWTH_BYTES_MIN = 24 * 1024 * 1024;
 const MADV_DONTNEED = 4;
 const HEADER = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) +(.*)$/;
 const FIELD = /^(Rss|Anonymous|Private_Dirty): +(\d+) kB$/;
@@ -53,6 +55,8 @@ export interface FilePagesOptions {
   readonly unmap: Unmap;
   /** `/proc/self/smaps` by default. */
   readonly readSmaps?: () => string;
+  /** Bytes of files that are resident; `/proc/self/status` tells by default. */
+  readonly residentBytes?: () => number;
 }
 
 /**
@@ -62,6 +66,9 @@ export interface FilePagesOptions {
 export class FilePages {
   readonly #options: FilePagesOptions;
   readonly #readSmaps: () => string;
+  readonly #residentBytes: () => number;
+  /** Resident when it last unmapped anything. */
+  #leftBytes = 0;
   /** Of the look before: what has just been mapped may still be written to, by the loader of a library. */
   #seen = new Set<string>();
   #unmappedBytes = 0;
@@ -70,6 +77,7 @@ export class FilePages {
   constructor(options: FilePagesOptions) {
     this.#options = options;
     this.#readSmaps = options.readSmaps ?? (() => readFileSync('/proc/self/smaps', 'latin1'));
+    this.#residentBytes = options.residentBytes ?? residentFileBytes;
   }
 
   /** Since the start. */
@@ -92,17 +100,26 @@ export class FilePages {
   /** Unmaps what was mapped in the same way at the look before. Never throws: a system that does not tell of its pages keeps them. */
   look(): void {
     const seen = new Set<string>();
+    let hasUnmapped = false;
     try {
+      if (this.#residentBytes() - this.#leftBytes < GROWTH_BYTES_MIN) return;
       for (const { start, end, path, residentBytes } of cleanMappings(this.#readSmaps())) {
         const key = `${start}-${end} ${path}`;
         seen.add(key);
-        if (this.#seen.has(key) && this.#options.unmap(start, end - start)) this.#unmappedBytes += residentBytes;
+        if (!this.#seen.has(key) || !this.#options.unmap(start, end - start)) continue;
+        this.#unmappedBytes += residentBytes;
+        hasUnmapped = true;
       }
+      if (hasUnmapped) this.#leftBytes = this.#residentBytes();
     } catch {
       this.stop();
     }
     this.#seen = seen;
   }
+}
+
+function residentFileBytes(): number {
+  return Number(/^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? 0) * 1024;
 }
 
 /** Null where there is no such system call, or nothing to call it with: koffi is optional, and Linux alone tells of its pages. */

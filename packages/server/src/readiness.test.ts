@@ -41,6 +41,13 @@ test('what keeps it from its work is a problem, in words', () => {
   ]);
 });
 
+test('a definition that was put back is a warning until what was found is gone', () => {
+  const { problems, warnings } = readiness({ ...GOOD, damagedDefinitions: ['spans.sql.0a1b2c3d'] });
+  expect(problems).toEqual([]);
+  expect(warnings.map(({ code }) => code)).toEqual(['store_definitions_damaged']);
+  expect(warnings[0]?.message).toContain('spans.sql.0a1b2c3d');
+});
+
 test('what is wrong is told without the password of a store', () => {
   const engine = { kind: 'down', reason: 'http://ann:s3cret@store:8123 cannot be reached' } as const;
   expect(readiness({ ...GOOD, engine }).problems).toEqual([
@@ -122,7 +129,7 @@ test('damaged parts are told by table and day, the spans first, as long as they 
     part('spans', '2026-11-24', null),
     part('rollup_progress', null, 1),
   ];
-  expect(readiness({ ...GOOD, damage: { lost, unreadable: 'part all_1_1_0 …' } })).toEqual({
+  expect(readiness({ ...GOOD, damage: { lost, unreadable: 'part all_1_1_0 …', unread: 'the disk …' } })).toEqual({
     problems: [],
     warnings: [
       {
@@ -133,6 +140,7 @@ test('damaged parts are told by table and day, the spans first, as long as they 
           'rollup_progress (1 rows, 100 bytes)',
       },
       { code: 'store_damaged', message: 'part all_1_1_0 …' },
+      { code: 'store_unread', message: 'the disk …' },
     ],
   });
 });

@@ -21,19 +21,25 @@ export interface Findings {
   readonly lostLease: string | null;
   readonly heldDays: string | null;
   readonly clockDoubt: string | null;
-  /** Parts of the store that are damaged and read by nobody, and why one is still in use; of the embedded store alone. */
-  readonly damage?: { readonly lost: readonly LostPart[]; readonly unreadable: string | null };
+  /** Parts of the store that are damaged and read by nobody, why one is still in use, and which the disk fails to read; of the embedded store alone. */
+  readonly damage?: {
+    readonly lost: readonly LostPart[];
+    readonly unreadable: string | null;
+    readonly unread: string | null;
+  };
+  /** Definitions of tables that were damaged and put back; of the embedded store alone. */
+  readonly damagedDefinitions?: readonly string[];
   readonly isStopping: boolean;
   readonly isWithoutGrpc: boolean;
 }
 
-/** Segments that were set aside are named up to this many. */
-const SEGMENTS_NAMED = 10;
+/** Of what was set aside so many are named. */
+const NAMED_MAX = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
 export function readiness(findings: Findings): Readiness {
   const { engine, spool, loader, counts, countsLoader, lostLease, heldDays, clockDoubt } = findings;
-  const { damage, isStopping, isWithoutGrpc } = findings;
+  const { damage, damagedDefinitions, isStopping, isWithoutGrpc } = findings;
   const problems: ReadinessFinding[] = [];
   if (isStopping) problems.push({ code: 'stopping', message: 'the collector is stopping' });
   if (engine.kind === 'down') problems.push({ code: 'engine_down', message: engine.reason });
@@ -66,8 +72,9 @@ export function readiness(findings: Findings): Readiness {
   }
   if (heldDays !== null) warnings.push({ code: 'days_held', message: heldDays });
   if (clockDoubt !== null) warnings.push({ code: 'clock_doubtful', message: clockDoubt });
-  warnings.push(...damaged(damage?.lost ?? []));
+  warnings.push(...damaged(damage?.lost ?? []), ...putBack(damagedDefinitions ?? []));
   if (typeof damage?.unreadable === 'string') warnings.push({ code: 'store_damaged', message: damage.unreadable });
+  if (typeof damage?.unread === 'string') warnings.push({ code: 'store_unread', message: damage.unread });
   if (isWithoutGrpc) {
     const message = 'spans are not taken over OTLP/gRPC: another program has its port';
     warnings.push({ code: 'otlp_grpc_off', message });
@@ -118,16 +125,23 @@ function damaged(lost: readonly LostPart[]): ReadinessFinding[] {
       const count = isUnknown ? (rows === 0 ? 'an unknown number of rows' : `${rows} rows and more`) : `${rows} rows`;
       return `${of} (${count}, ${bytes} bytes)`;
     });
-  const more = told.length - SEGMENTS_NAMED;
-  const named = told.slice(0, SEGMENTS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
-  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named}`;
+  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named(told)}`;
   return [{ code: 'store_parts_lost', message }];
+}
+
+function putBack(definitions: readonly string[]): ReadinessFinding[] {
+  if (definitions.length === 0) return [];
+  const message = `${definitions.length} definitions of tables were damaged and have been put back; check the disk. What was found is kept in store/definitions/damaged: ${named(definitions)}`;
+  return [{ code: 'store_definitions_damaged', message }];
+}
+
+function named(names: readonly string[]): string {
+  const more = names.length - NAMED_MAX;
+  return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function setAside(segments: readonly string[], directory: string): ReadinessFinding[] {
   if (segments.length === 0) return [];
-  const more = segments.length - SEGMENTS_NAMED;
-  const named = segments.slice(0, SEGMENTS_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
-  const message = `${segments.length} segments that were damaged, or that the store rejected, are kept in ${directory}: ${named}; throughline spool list says why, throughline spool retry loads them again`;
+  const message = `${segments.length} segments that were damaged, or that the store rejected, are kept in ${directory}: ${named(segments)}; throughline spool list says why, throughline spool retry loads them again`;
   return [{ code: 'segments_set_aside', message }];
 }

@@ -308,9 +308,11 @@ describe('a collector with the embedded store', () => {
       '/api/v1/endpoints',
       '/api/v1/services',
       '/api/v1/services/{service}/operations',
+      '/api/v1/operations',
       '/api/v1/series',
       '/api/v1/attributes',
       '/api/v1/attributes/{key}/values',
+      '/api/v1/attribute-values',
       '/api/v1/traces',
       '/api/v1/headlines',
       '/api/v1/traces/{traceId}',
@@ -321,6 +323,7 @@ describe('a collector with the embedded store', () => {
       '/api/v1/system',
       '/api/v1/check',
       '/api/v1/snapshot',
+      '/api/v1/snapshot/{token}',
       '/healthz',
       '/readyz',
       '/metrics',
@@ -344,11 +347,15 @@ describe('a collector with the embedded store', () => {
 
   it('says what is sampled and why, and how it is itself', async () => {
     const settings = { tracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
-    const changed = await fetch(`${server.uiUrl}/api/v1/sampling/settings`, {
-      method: 'PUT',
-      body: JSON.stringify(settings),
-    });
-    expect(changed.status).toBe(200);
+    const put = async (type: string): Promise<number> => {
+      const url = `${server.uiUrl}/api/v1/sampling/settings`;
+      const headers = { 'content-type': type };
+      return (await fetch(url, { method: 'PUT', headers, body: JSON.stringify(settings) })).status;
+    };
+    expect(await put('text/plain')).toBe(415);
+    // What curl names by itself.
+    expect(await put('application/x-www-form-urlencoded')).toBe(200);
+    expect(await put('application/json; charset=utf-8')).toBe(200);
     const recent = { started: 5_000, decided: 5_000, requests: 5_000, errors: 0 };
     const told = await fetch(`${server.otlpHttpUrl}/v1/sampling`, {
       method: 'POST',

@@ -24,9 +24,11 @@ import type { Segment } from './ingest/segment-recovery.ts';
 import { Spool } from './ingest/spool.ts';
 import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
+import { TraceReader } from './query/trace-reader.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { BeforeMigration } from './maintenance/before-migration.ts';
+import { bytesHeldBySnapshots } from './maintenance/held-bytes.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
 import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
 import { readiness } from './readiness.ts';
@@ -48,7 +50,7 @@ import { NotedDays } from './storage/noted-days.ts';
 import { Retention } from './storage/retention.ts';
 import { RollupJob } from './storage/rollup-job.ts';
 import { SpanVisibility, type ArrivalRange, type Batch } from './storage/span-visibility.ts';
-import { StoreDamage } from './storage/store-damage.ts';
+import { damageFiles, StoreDamage } from './storage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
@@ -219,7 +221,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       registry,
       limits: limits.damage,
-      repairedPath: join(dataDirectory.path, 'repaired-parts'),
+      ...damageFiles(dataDirectory.path),
     });
     const engine =
       urls === 'embedded'
@@ -259,6 +261,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       retentionDays,
       retentionDiskShare,
       limits: limits.retention,
+      ...(isOwnStore && { heldBytes: () => bytesHeldBySnapshots(dataDirectory.path) }),
       onStoredDays: (days) => {
         time.noteStored(days);
         notedDays.note(days);
@@ -275,6 +278,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         heldDays: retention.heldBecause,
         clockDoubt: time.doubt,
         damage,
+        damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
         isStopping: closing !== null,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
@@ -294,14 +298,21 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const maintenance = new MaintenanceOfRunning({
       engine: isOwnStore ? engine : null,
       dataDirectory: dataDirectory.path,
+      log,
       gate,
+      mend: (parts) => damage.mend(engine, parts),
+      counts,
       rollups: () => (isOpen ? job : null),
+      registry,
+      limits: limits.maintenance,
     });
     stops.maintenance = () => maintenance.stop();
+    const traceReader = new TraceReader({ registry, limits: limits.query });
     const routes = [
       ...apiRoutes({
         query,
-        headlines: new Headlines(limits.query),
+        traceReader,
+        headlines: new Headlines(limits.query, traceReader),
         samplingReasonOf: (span) => reasonFor(sampling.controller, span),
         countedUntil: () => counts.countedUntil(),
         registry,
@@ -323,7 +334,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       limits: limits.http,
     });
     const uiAddress = await listen(api, config, 'httpPort');
-    stops.api = () => api.close(limits.http.closeTimeoutMs);
+    stops.api = () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close());
     dataDirectory.notePorts({
       ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
       'OTLP/HTTP': otlpHttpAddress.port,

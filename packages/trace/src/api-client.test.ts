@@ -22,6 +22,8 @@ describe('ApiClient', () => {
     const client = new ApiClient('http://127.0.0.1:4319/', { fetch });
     await client.services({ from: '1', to: '2' });
     await client.operations('a/b', {});
+    await client.operations('..', {});
+    await client.attributeValues('..', { prefix: 'a' });
     await client.traces({ service: 'web', status: 'error', minDurationMs: 1.5, tags: ['a=b=c', 'd=&'], limit: 5 });
     await client.headlines(['aa', 'bb']);
     await client.trace('aa');
@@ -32,7 +34,9 @@ describe('ApiClient', () => {
     await client.system();
     expect(urls.map((url) => url.replace('http://127.0.0.1:4319/api/v1', ''))).toEqual([
       '/services?from=1&to=2',
-      '/services/a%2Fb/operations',
+      '/operations?service=a%2Fb',
+      '/operations?service=..',
+      '/attribute-values?key=..&prefix=a',
       '/traces?service=web&status=error&minDurationMs=1.5&limit=5&tag=a%3Db%3Dc&tag=d%3D%26',
       '/headlines?ids=aa%2Cbb',
       '/traces/aa',

@@ -68,8 +68,8 @@ export class ApiClient {
   }
 
   operations(service: string, range: TimeRange = {}, options?: RequestOptions): Promise<OperationsResponse> {
-    const path = `/services/${encodeURIComponent(service)}/operations`;
-    return this.#get(path, { from: range.from, to: range.to }, options);
+    // A browser takes a service called `..` for a step up in the path, however it is encoded.
+    return this.#get('/operations', { service, from: range.from, to: range.to }, options);
   }
 
   traces(query: TracesQuery = {}, options?: RequestOptions): Promise<TracesResponse> {
@@ -90,7 +90,7 @@ export class ApiClient {
     query: AttributesQuery = {},
     options?: RequestOptions,
   ): Promise<AttributeValuesResponse> {
-    return this.#get(`/attributes/${encodeURIComponent(key)}/values`, { ...query }, options);
+    return this.#get('/attribute-values', { key, ...query }, options);
   }
 
   headlines(traceIds: readonly string[], options?: RequestOptions): Promise<HeadlinesResponse> {

@@ -28,8 +28,16 @@ export interface Estimate {
 /** Shares of 0 to 1 between which the share of errors lies in 95 of 100 cases (Wilson); the same twice where it is exact. */
 export type ErrorRateInterval = readonly [low: number, high: number];
 
+/**
+ * The name that is answered where one stands for all services, or operations, that are not counted by theirs. A name that reads so may be
+ * real: `isOthers` tells.
+ */
+export const OTHER_NAME = '(other)';
+
 export interface ServiceSummary {
   readonly name: string;
+  /** Whether it stands for all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be asked for. */
+  readonly isOthers: boolean;
   /** Stored rows. */
   readonly spanCount: number;
   /** Stored rows with status ERROR. */
@@ -52,7 +60,10 @@ export interface ServicesResponse {
 }
 
 export interface OperationSummary {
+  /** May be empty. */
   readonly name: string;
+  /** As of a service. */
+  readonly isOthers: boolean;
   readonly spanCount: number;
   readonly errorCount: number;
   /** Σ sampling weight, as of a service. */
@@ -62,7 +73,7 @@ export interface OperationSummary {
   readonly errorRateInterval: ErrorRateInterval | null;
 }
 
-/** `GET /api/v1/services/{service}/operations?from&to` */
+/** `GET /api/v1/services/{service}/operations?from&to`, or `/api/v1/operations?service&from&to`, which can name any */
 export interface OperationsResponse {
   readonly operations: readonly OperationSummary[];
 }
@@ -75,6 +86,8 @@ export interface RequestSeries {
   readonly service: string;
   /** Null in a series of a whole service. */
   readonly operation: string | null;
+  /** Whether it is that of all services, or of all operations of the service, that are not counted by their names; null where it is of none. */
+  readonly othersOf: 'services' | 'operations' | null;
   /**
    * What answered for rate, errors and durations: `counters` where a step or more is told by the SDKs' exact counters, which
    * count before anything is sampled. Steps that end in the last half minute or so, or later, are told by spans: counts of them may still
@@ -138,7 +151,7 @@ export interface AttributeValueSummary {
   readonly estimatedSpanCount: number;
 }
 
-/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`: the most frequent first. */
+/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`, or `/api/v1/attribute-values?key&…`, which can name any: the most frequent first. */
 export interface AttributeValuesResponse {
   readonly values: readonly AttributeValueSummary[];
 }
@@ -358,7 +371,7 @@ export interface TracesQuery extends TimeRange {
   readonly status?: 'error' | 'ok' | 'unset' | undefined;
   readonly minDurationMs?: number | undefined;
   readonly maxDurationMs?: number | undefined;
-  /** Each `key=value`: an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. */
+  /** Each an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. As `writeTag` writes it. */
   readonly tags?: readonly string[] | undefined;
   readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */

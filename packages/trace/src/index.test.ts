@@ -18,8 +18,10 @@ test('the package exports these names', () => {
     'findAttribute',
     'formatDuration',
     'inferredDependency',
+    'parseTag',
     'parseTraceId',
     'tellStory',
     'traceFromOtlp',
+    'writeTag',
   ]);
 });

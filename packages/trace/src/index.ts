@@ -17,5 +17,6 @@ export {
   tellStory,
 } from './story.ts';
 export { type Trace, traceFromOtlp } from './trace.ts';
+export { parseTag, writeTag, type Tag } from './tag.ts';
 export { parseTraceId, TRACE_ID_ACCEPTED } from './trace-id.ts';
-export { OTHER_NAME, UI_PAGES } from './ui-pages.ts';
+export { UI_PAGES } from './ui-pages.ts';

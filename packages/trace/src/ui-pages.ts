@@ -6,6 +6,3 @@ export const UI_PAGES = {
   trace: '/trace/:traceId',
   system: '/system',
 } as const;
-
-/** The name under which rollups count the services, or the operations, that are too many to be counted by name. */
-export const OTHER_NAME = '(other)';

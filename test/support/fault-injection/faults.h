@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-enum kind { RENAME, WRITE, SYNC, UNLINK, CREATE, TRUNCATE, LINK, MKDIR, KINDS };
+enum kind { RENAME, WRITE, SYNC, UNLINK, CREATE, TRUNCATE, LINK, MKDIR, READ, KINDS };
 
 struct verdict {
   /* 0, or what the call fails with. */

@@ -54,7 +54,8 @@ struct state {
   } rules[RULES_MAX];
 };
 
-static const char *KIND_NAMES[KINDS] = {"rename", "write", "sync", "unlink", "create", "truncate", "link", "mkdir"};
+static const char *KIND_NAMES[KINDS] = {"rename", "write", "sync", "unlink", "create", "truncate", "link", "mkdir",
+                                        "read"};
 static const char *ACTION_NAMES[] = {"count", "fail", "short", "delay", "kill-before", "kill-after"};
 static const char *WHO_NAMES[] = {"nobody", "self", "parent", "both"};
 
@@ -108,7 +109,7 @@ static void read_plan(void) {
   int file = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
   rule_count = 0;
   if (file < 0) return;
-  ssize_t length = read(file, text, sizeof text - 1);
+  ssize_t length = syscall(SYS_read, file, text, sizeof text - 1);
   close(file);
   text[length < 0 ? 0 : length] = 0;
   char *rest = NULL;

@@ -1,8 +1,8 @@
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
 import type { QueryContext } from '../query/rows.ts';
-import { json } from './answer.ts';
-import { anyText, integer, time } from './parameters.ts';
+import { json, type Answer } from './answer.ts';
+import { anyText, integer, requiredName, time, type ParameterValues } from './parameters.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
 import { attributesSchema, attributeValuesSchema } from './schemas.ts';
@@ -17,14 +17,28 @@ const parameters = {
   limit: integer({ least: 1, most: COMPLETIONS_MAX, otherwise: COMPLETIONS_DEFAULT }, 'In one answer'),
 };
 
+const valuesAnswer = {
+  description: 'Values, the most frequent first; none for a key that is not known',
+  schema: attributeValuesSchema.json,
+};
+
 /** What completes a search while it is typed. */
 export function attributeRoutes(context: (signal: AbortSignal) => QueryContext): Route[] {
+  const valuesOf = async (
+    key: string,
+    { prefix, from, to, limit }: ParameterValues<typeof parameters>,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
+    const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
+    const values = await findAttributeValues(context(signal), key, question);
+    return json({ values } satisfies AttributeValuesResponse);
+  };
   return [
     route({
       path: '/api/v1/attributes',
       summary:
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
-        'some of the spans, and keys of more than 256 bytes are left out',
+        'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are left out',
       parameters,
       answers: { description: 'Keys, the most frequent first', schema: attributesSchema.json },
       asksStore: true,
@@ -41,16 +55,17 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are left out',
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
-      answers: {
-        description: 'Values, the most frequent first; none for a key that is not known',
-        schema: attributeValuesSchema.json,
-      },
+      answers: valuesAnswer,
       asksStore: true,
-      answer: async ({ path: { key = '' }, query: { prefix, from, to, limit }, signal }) => {
-        const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-        const values = await findAttributeValues(context(signal), key, question);
-        return json({ values } satisfies AttributeValuesResponse);
-      },
+      answer: ({ path: { key = '' }, query, signal }) => valuesOf(key, query, signal),
+    }),
+    route({
+      path: '/api/v1/attribute-values',
+      summary: 'The same, of a key that no path can name either, such as `..`',
+      parameters: { key: requiredName('The key'), ...parameters },
+      answers: valuesAnswer,
+      asksStore: true,
+      answer: ({ query: { key, ...query }, signal }) => valuesOf(key, query, signal),
     }),
   ];
 }

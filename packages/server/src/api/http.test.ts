@@ -107,6 +107,15 @@ describe('ApiServer', () => {
     expect((await get('/api/v1/things//parts')).status).toBe(404);
   });
 
+  it('answers a request of HTTP/1.1 without a Host header with a reason', async () => {
+    const { port } = await serve([]);
+    const socket = connect(port, '127.0.0.1');
+    socket.write('GET /api/v1/x HTTP/1.1\r\nConnection: close\r\n\r\n');
+    const [head = '', body = ''] = (await buffer(socket)).toString('utf8').split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1.1 400 /);
+    expect(JSON.parse(body)).toMatchObject({ error: { code: 'host_missing' } });
+  });
+
   it('answers HEAD with the headers of GET and no body', async () => {
     const { get } = await serve([aRoute('/api/v1/x', () => 'hello')]);
     const head = await get('/api/v1/x', { method: 'HEAD' });

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors } from '../client-error.ts';
+import { answerClientErrors, HOST_MISSING, isHostMissing } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
@@ -70,6 +70,8 @@ export class ApiServer {
         requestTimeout: requestTimeoutMs,
         headersTimeout: requestTimeoutMs,
         maxHeaderSize: headerBytesMax * HEADERS_READ,
+        // We answer those that name none, so that they learn why.
+        requireHostHeader: false,
       },
       (request, response) => void this.#serve(request, response),
     );
@@ -160,6 +162,7 @@ export class ApiServer {
   }
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
+    if (isHostMissing(request)) throw new Problem(400, 'host_missing', HOST_MISSING);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');
     const { matches, page } = await this.#resolve(pathname, headers);

@@ -2,57 +2,125 @@ import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
 import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
-import { anyObject, object, text } from './schema.ts';
+import { anyObject, number, object, text } from './schema.ts';
 
 export interface Maintenance {
-  /** Begins a check of this name, or tells how it goes on. */
-  check(name: string): { readonly state: 'running' | 'done' | 'failed' | 'busy' | 'impossible' };
-  /** Takes a snapshot in the place of an earlier one; the path is the same each time. Null where that is not possible. */
-  snapshot(): Promise<{ readonly path: string } | null>;
+  /** Begins a check of this name, which repairs what is damaged or changes nothing, or tells how it goes on. */
+  check(name: string, repairs: boolean): { readonly state: 'running' | 'done' | 'failed' | 'busy' | 'impossible' };
+  /** Takes a snapshot, unless another one is in use; null where that is not possible. */
+  snapshot(signal: AbortSignal): Promise<SnapshotAnswer | { readonly kind: 'in_use'; readonly sinceMs: number } | null>;
+  /** False where it is gone. */
+  keepSnapshot(token: string): boolean;
+  releaseSnapshot(token: string): Promise<boolean>;
+}
+
+interface SnapshotAnswer {
+  readonly kind: 'taken';
+  readonly path: string;
+  readonly token: string;
+  readonly idleMs: number;
 }
 
 const progressSchema = anyObject<{ readonly state: string }>(
   ['state'],
   'state: running, done (with report) or failed (with reason)',
 );
+const TOKEN = { token: 'What the answer to PUT /api/v1/snapshot names' };
+const GONE = { 404: 'snapshot_gone: it was removed' };
 
 /** For `throughline check` and `throughline backup`, which work through a collector that runs. */
 export function maintenanceRoutes(maintenance: Maintenance): Route[] {
   return [
+    checkRoute(maintenance, 'GET'),
+    checkRoute(maintenance, 'PUT'),
     route({
-      path: '/api/v1/check',
-      summary: 'Verifies the store by its checksums: begins it, and tells how it goes on when it is asked again',
-      parameters: { run: anyText('A name for the check, the same each time; it ends when nobody asks for 15 s') },
-      answers: { description: 'How it goes on; the report is there when it is done', schema: progressSchema.json },
-      problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
+      method: 'PUT',
+      path: '/api/v1/snapshot',
+      summary: 'Takes a snapshot of everything acknowledged, below the data directory; one at a time',
+      answers: {
+        description:
+          'A data directory, on the disk of the collector, its token, and after how long without a word it is removed',
+        schema: object<{ readonly path: string; readonly token: string; readonly idleMs: number }>({
+          path: text(),
+          token: text(),
+          idleMs: number(),
+        }).json,
+      },
+      problems: { 409: 'snapshot_in_use: of another backup; not_possible: the store is not embedded, or is not open' },
       asksStore: false,
-      answer: ({ query: { run } }) => {
-        const progress = maintenance.check(run ?? 'api');
-        if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check runs');
-        if (progress.state === 'impossible') throw notPossible();
-        return json(progress);
+      answer: async ({ signal }) => {
+        const taken = await maintenance.snapshot(signal);
+        if (taken === null) throw notPossible();
+        if (taken.kind === 'in_use') throw inUse(taken.sinceMs);
+        const { path, token, idleMs } = taken;
+        return json({ path, token, idleMs });
       },
     }),
     route({
       method: 'PUT',
-      path: '/api/v1/snapshot',
-      summary:
-        'Takes a snapshot of everything acknowledged, below the data directory and in the place of an earlier one',
-      answers: {
-        description: 'A data directory, on the disk of the collector',
-        schema: object<{ readonly path: string }>({ path: text() }).json,
-      },
-      problems: { 409: 'not_possible: the store is not embedded, or is not open' },
+      path: '/api/v1/snapshot/{token}',
+      summary: 'Keeps a snapshot for as long again',
+      pathParameters: TOKEN,
+      answers: { description: 'It is there', schema: anyObject([], 'Nothing').json },
+      problems: GONE,
       asksStore: false,
-      answer: async () => {
-        const taken = await maintenance.snapshot();
-        if (taken === null) throw notPossible();
-        return json(taken);
+      answer: ({ path: { token = '' } }) => {
+        if (!maintenance.keepSnapshot(token)) throw gone();
+        return json({});
+      },
+    }),
+    route({
+      method: 'DELETE',
+      path: '/api/v1/snapshot/{token}',
+      summary: 'Removes a snapshot',
+      pathParameters: TOKEN,
+      answers: { description: 'It is gone', schema: anyObject([], 'Nothing').json },
+      problems: GONE,
+      asksStore: false,
+      answer: async ({ path: { token = '' } }) => {
+        if (!(await maintenance.releaseSnapshot(token))) throw gone();
+        return json({});
       },
     }),
   ];
 }
 
+/** With PUT it repairs what it finds. */
+function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
+  const repairs = method === 'PUT';
+  const does = repairs
+    ? 'Verifies the store by its checksums, sets damaged parts aside and repairs what can be'
+    : 'Verifies the store by its checksums';
+  return route({
+    method,
+    path: '/api/v1/check',
+    summary: `${does}: begins it, and tells how it goes on when it is asked again`,
+    parameters: { run: anyText('A name for the check, the same each time; it ends when nobody asks for 15 s') },
+    answers: { description: 'How it goes on; the report is there when it is done', schema: progressSchema.json },
+    problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
+    asksStore: false,
+    answer: ({ query: { run } }) => {
+      const progress = maintenance.check(run ?? 'api', repairs);
+      if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check runs');
+      if (progress.state === 'impossible') throw notPossible();
+      return json(progress);
+    },
+  });
+}
+
 function notPossible(): Problem {
   return new Problem(409, 'not_possible', 'the store of this collector is not embedded, or is not open yet');
+}
+
+function inUse(sinceMs: number): Problem {
+  const since = new Date(sinceMs).toISOString();
+  return new Problem(
+    409,
+    'snapshot_in_use',
+    `another backup has a snapshot since ${since}; try again when it has ended`,
+  );
+}
+
+function gone(): Problem {
+  return new Problem(404, 'snapshot_gone', 'the snapshot was removed');
 }

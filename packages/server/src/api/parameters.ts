@@ -114,6 +114,19 @@ export function spanName(description: string): Parameter<string | null> {
   return { ...anyText(description), accepted: 'a name, which may be empty', mayBeEmpty: true };
 }
 
+/** A name that must be given, and may be empty. */
+export function requiredName(description: string): Parameter<string> {
+  return {
+    accepted: 'a name, which may be empty',
+    description,
+    schema: { type: 'string' },
+    repeatable: false,
+    required: true,
+    mayBeEmpty: true,
+    read: ([name]) => name,
+  };
+}
+
 export function oneOf<const T extends string>(values: readonly T[], description: string): Parameter<T | null> {
   return optional(
     { accepted: `one of ${values.join(', ')}`, description, schema: { type: 'string', enum: values } },

@@ -1,8 +1,20 @@
 import type { IncomingMessage } from 'node:http';
 import { Problem } from './problem.ts';
 
-/** The body of a request, as it was sent. Throws a 413 beyond `bytesMax`, and a 415 where it is compressed. */
+/** JSON, and what curl names where it is given nothing but the body. */
+const ACCEPTED_TYPES = /^application\/(?:json|x-www-form-urlencoded)[ \t]*(?:;|$)/i;
+
+/** The JSON of a request, as it was sent. Throws a 413 beyond `bytesMax`, and a 415 where it is compressed, or says that it is something else. */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
+  const type = request.headers['content-type'];
+  if (type !== undefined && !ACCEPTED_TYPES.test(type)) {
+    const shown = JSON.stringify(type.slice(0, 100));
+    throw new Problem(
+      415,
+      'unsupported_content_type',
+      `the content type is ${shown}; accepted is application/json, or none`,
+    );
+  }
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') {
     throw new Problem(415, 'unsupported_encoding', 'the body is compressed; accepted is one that is not');

@@ -7,7 +7,7 @@ import type { JsonSchema } from './schema.ts';
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
 export interface Route {
   /** GET answers HEAD as well. */
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'DELETE';
   /** Segments in braces are parameters: `/api/v1/traces/{traceId}`. */
   readonly path: string;
   readonly summary: string;

@@ -1,4 +1,4 @@
-import { parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
+import { parseTag, parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
@@ -12,14 +12,25 @@ import type { QueryContext } from '../query/rows.ts';
 import { searchTraces } from '../query/search.ts';
 import type { CountedUntil } from '../query/series.ts';
 import { findOperations, findServices } from '../query/services.ts';
-import { storyOf } from '../query/story.ts';
-import type { StoredTrace } from '../query/trace.ts';
-import { samplingOf, type ReasonOf } from '../query/trace-sampling.ts';
-import { findTrace } from '../query/trace.ts';
-import { json, otlpJson } from './answer.ts';
+import type { TraceReader } from '../query/trace-reader.ts';
+import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
+import type { OfTrace, TraceAnswers, TraceQuestion } from '../query/trace-work.ts';
+import { json, otlpJson, type Answer } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
-import { anyText, integer, milliseconds, oneOf, optional, repeated, spanName, time, traceIds } from './parameters.ts';
+import {
+  anyText,
+  integer,
+  milliseconds,
+  oneOf,
+  optional,
+  repeated,
+  requiredName,
+  spanName,
+  time,
+  traceIds,
+  type ParameterValues,
+} from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -37,6 +48,7 @@ import { seriesRoute } from './series-routes.ts';
 
 export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
+  readonly traceReader: TraceReader;
   readonly headlines: Headlines;
   readonly endpoints: EndpointsResponse;
   /** What applications are told now of a span's operation. */
@@ -54,6 +66,7 @@ const HEADLINE_IDS_MAX = 100;
 /** The questions under `/api/v1/`. */
 export function apiRoutes({
   query,
+  traceReader,
   headlines,
   endpoints,
   samplingReasonOf,
@@ -65,12 +78,27 @@ export function apiRoutes({
     help: 'Traces that were answered in part, because they have more spans or bytes than are read',
     registers: [registry],
   });
-  const traceAt = async (signal: AbortSignal, given: string | undefined): Promise<StoredTrace> => {
-    const trace = await storedTrace(context(signal), given);
+  const ask = async <Q extends TraceQuestion>(
+    question: Q,
+    signal: AbortSignal,
+    given: string | undefined,
+  ): Promise<OfTrace<TraceAnswers[Q]>> => {
+    const traceId = readTraceId(given);
+    const trace = await traceReader.ask(context(signal), traceId, question);
+    if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
     if (trace.truncated) truncatedTraces.inc();
     return trace;
   };
   const context = (signal: AbortSignal): QueryContext => ({ ...query, signal });
+  const operationsOf = async (
+    service: string,
+    { from, to }: ParameterValues<typeof spanRange>,
+    signal: AbortSignal,
+  ): Promise<Answer> => {
+    const range = { fromUnixNano: from, toUnixNano: to };
+    const operations = await findOperations(context(signal), service, range);
+    return json({ operations } satisfies OperationsResponse);
+  };
   return [
     route({
       path: '/api/v1/endpoints',
@@ -83,7 +111,7 @@ export function apiRoutes({
       path: '/api/v1/services',
       summary:
         'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
-        'operations beyond the limits of rollups are counted as (other)',
+        'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, which isOthers tells',
       parameters: spanRange,
       answers: { description: 'Services by name', schema: servicesSchema.json },
       asksStore: true,
@@ -99,11 +127,15 @@ export function apiRoutes({
       pathParameters: { service: 'The name of the service, percent-encoded' },
       answers: { description: 'Operations by name', schema: operationsSchema.json },
       asksStore: true,
-      answer: async ({ path: { service = '' }, query: { from, to }, signal }) => {
-        const range = { fromUnixNano: from, toUnixNano: to };
-        const operations = await findOperations(context(signal), service, range);
-        return json({ operations } satisfies OperationsResponse);
-      },
+      answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
+    }),
+    route({
+      path: '/api/v1/operations',
+      summary: 'The same, of a service that no path can name either, such as `..`',
+      parameters: { service: requiredName('The name of the service'), ...spanRange },
+      answers: { description: 'Operations by name', schema: operationsSchema.json },
+      asksStore: true,
+      answer: ({ query: { service, ...range }, signal }) => operationsOf(service, range, signal),
     }),
     seriesRoute(context, Date.now, countedUntil),
     ...attributeRoutes(context),
@@ -120,13 +152,14 @@ export function apiRoutes({
         maxDurationMs: milliseconds('The root took at most so long; without a root, the whole trace'),
         tag: repeated(
           {
-            accepted: 'key=value with a key that is not empty',
+            accepted: String.raw`key=value, where \= stands for an equals sign of the key and \\ for its backslash before one of these`,
             description:
-              'An attribute of the span, of its resource, of its scope or of one of its events, whose value, or an element of it, reads so as text; every one must hold',
+              'An attribute of the span, of its resource, of its scope or of one of its events, whose value, or an element of it, reads so as text; every one must hold. The key ends at the first ' +
+              String.raw`= without a backslash before it: a\=b=c asks for c of a=b`,
             schema: { type: 'string' },
           },
           TAGS_MAX,
-          parseTag,
+          (given) => parseTag(given) ?? undefined,
         ),
         from: time('The trace overlaps the range that begins here: a span of it ends then or later'),
         to: time('The trace overlaps the range that ends here: a span of it starts then or earlier'),
@@ -178,8 +211,8 @@ export function apiRoutes({
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(signal, path['traceId']);
-        return otlpJson(trace.data, truncatedHeader(trace));
+        const trace = await ask('otlp', signal, path['traceId']);
+        return otlpJson(trace.answer, truncatedHeader(trace));
       },
     }),
     route({
@@ -190,8 +223,8 @@ export function apiRoutes({
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(signal, path['traceId']);
-        return { ...json(storyOf(trace)), headers: truncatedHeader(trace) };
+        const trace = await ask('story', signal, path['traceId']);
+        return { ...json(trace.answer), headers: truncatedHeader(trace) };
       },
     }),
     route({
@@ -206,8 +239,8 @@ export function apiRoutes({
       problems: traceProblems,
       asksStore: true,
       answer: async ({ path, signal }) => {
-        const trace = await traceAt(signal, path['traceId']);
-        return { ...json(samplingOf(trace.data, samplingReasonOf)), headers: truncatedHeader(trace) };
+        const trace = await ask('sampling', signal, path['traceId']);
+        return { ...json(withReasons(trace.answer, samplingReasonOf)), headers: truncatedHeader(trace) };
       },
     }),
   ];
@@ -219,23 +252,13 @@ const tracePath = { traceId: TRACE_ID_ACCEPTED };
 
 const traceProblems = { 404: 'trace_not_found: no span of the trace is stored' };
 
-/** The key ends at the first `=`; the value may hold more of them, and may be empty. */
-function parseTag(given: string): { key: string; value: string } | undefined {
-  const end = given.indexOf('=');
-  return end < 1 ? undefined : { key: given.slice(0, end), value: given.slice(end + 1) };
-}
-
-async function storedTrace(context: QueryContext, given = ''): Promise<StoredTrace> {
+function readTraceId(given = ''): string {
   const traceId = parseTraceId(given);
-  if (traceId === null) {
-    const shown = JSON.stringify(given.slice(0, 100));
-    throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
-  }
-  const trace = await findTrace(context, traceId);
-  if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
-  return trace;
+  if (traceId !== null) return traceId;
+  const shown = JSON.stringify(given.slice(0, 100));
+  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
 }
 
-function truncatedHeader({ truncated, storedSpanCount }: StoredTrace): Record<string, string> {
+function truncatedHeader({ truncated, storedSpanCount }: OfTrace<unknown>): Record<string, string> {
   return truncated ? { [SPANS_IN_TRACE_HEADER]: String(storedSpanCount) } : {};
 }

@@ -36,6 +36,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
       summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
       answers: { description: 'The settings as they are now', schema: samplingSettingsSchema.json },
       problems: {
+        415: 'unsupported_content_type, unsupported_encoding: the body is not JSON, or compressed',
         413: `body_too_large: more than ${bytesMax} bytes`,
         500: 'not_written: the data directory cannot be written; nothing was changed',
       },

@@ -65,10 +65,15 @@ const counts = {
   errorRateInterval,
 };
 
+const isOthers = flag(
+  'Stands for all that are not counted by their names: too many, or too long. A name may be `(other)`, too',
+);
+
 export const servicesSchema = object<ServicesResponse>({
   services: list(
     object<ServiceSummary>({
       name: text(),
+      isOthers,
       ...counts,
       operationCount: count(),
       firstSeenUnixNano: decimal(),
@@ -79,7 +84,7 @@ export const servicesSchema = object<ServicesResponse>({
 });
 
 export const operationsSchema = object<OperationsResponse>({
-  operations: list(object<OperationSummary>({ name: text(), ...counts }), 'By name'),
+  operations: list(object<OperationSummary>({ name: text('May be empty'), isOthers, ...counts }), 'By name'),
 });
 
 const numbers = list(number());
@@ -92,6 +97,7 @@ export const seriesSchema = object<SeriesResponse>({
     object<RequestSeries>({
       service: text(),
       operation: nullable(text()),
+      othersOf: nullable(oneOfTexts(['services', 'operations'])),
       source: oneOfTexts(['spans', 'counters']),
       estimate,
       errorRateInterval,

@@ -69,9 +69,13 @@ function isLarge(body: Answer['body']): boolean {
   return Buffer.byteLength(body) >= COMPRESSED_BYTES_MIN;
 }
 
-function* chunks(pieces: Iterable<string>): Generator<string> {
+function* chunks(pieces: Iterable<string | Uint8Array>): Generator<string | Uint8Array> {
   let chunk = '';
   for (const piece of pieces) {
+    if (typeof piece !== 'string') {
+      yield piece;
+      continue;
+    }
     chunk += piece;
     if (chunk.length < CHUNK_CHARACTERS) continue;
     yield chunk;

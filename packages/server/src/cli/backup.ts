@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { writeBackup, type Manifest } from '../maintenance/backup.ts';
+import { isThereAndEmpty, writeBackup } from '../maintenance/backup.ts';
 import { openUnlessTaken } from '../maintenance/check-stopped.ts';
+import { listFiles, readSnapshotList } from '../maintenance/file-list.ts';
+import type { Manifest } from '../maintenance/manifest.ts';
 import { CommandError } from './command-error.ts';
+import { LeasedSnapshot } from './leased-snapshot.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
-import { apiOfRunning, askRunning } from './running-collector.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { apiOfRunning } from './running-collector.ts';
+import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]
@@ -21,11 +23,16 @@ is in the backup are spans, counts and sampling settings, not the settings of th
 
 and the flags of throughline up, of which --data-dir says what is copied.`;
 
-const INTERRUPTED = 130;
-
 /** `throughline backup`. Answers the exit code. */
 export async function runBackup(args: readonly string[]): Promise<number> {
-  const stop = stopOnSignal();
+  const temporary: string[] = [];
+  const left = (): string => {
+    const paths = temporary.filter((path) => existsSync(path));
+    return paths.length === 0
+      ? 'nothing of the backup is left'
+      : `no backup: remove what is left in ${paths.join(' and ')}`;
+  };
+  const stop = stopOnSignal(() => void sayInterrupted(left()));
   try {
     const options = readStoreOptions('backup', 'the directory that the backup goes into', args, process.env);
     if (options === null) {
@@ -39,7 +46,11 @@ export async function runBackup(args: readonly string[]): Promise<number> {
         `${config.dataDirectory} has no store; name the collector's data directory with --data-dir`,
       );
     }
-    const { version, schema, createdAt, files } = await backUp(config, directory, stop);
+    // Before a snapshot is taken, and before what is in it could be taken for ours.
+    await isThereAndEmpty(directory);
+    temporary.push(join(directory, 'data'));
+    const manifest = await backUp(config, directory, stop, (path) => void temporary.push(path));
+    const { version, schema, createdAt, files } = manifest;
     const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     process.stdout.write(
       json
@@ -48,25 +59,39 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (stop.aborted) return INTERRUPTED;
+    if (stop.aborted) return sayInterrupted(left());
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }
 }
 
-async function backUp(config: Config, directory: string, signal: AbortSignal): Promise<Manifest> {
+async function backUp(
+  config: Config,
+  directory: string,
+  signal: AbortSignal,
+  onSnapshot: (path: string) => void,
+): Promise<Manifest> {
   const stopped = await openUnlessTaken(config, createLog(config));
   if (stopped !== null) {
     try {
-      return await writeBackup(stopped.path, directory, signal);
+      const { path } = stopped;
+      return await writeBackup({ path, list: await listFiles(path) }, directory, signal);
     } finally {
       await stopped.release();
     }
   }
-  const { path } = (await askRunning(`${apiOfRunning(config)}/api/v1/snapshot`, 'PUT', signal)) as { path: string };
+  const snapshot = await LeasedSnapshot.take(apiOfRunning(config), signal);
   try {
-    return await writeBackup(path, directory, signal);
+    const { path } = snapshot;
+    onSnapshot(path);
+    signal.throwIfAborted();
+    const list = await readSnapshotList(path);
+    return await writeBackup({ path, list, confirm: () => snapshot.confirm() }, directory, signal);
+  } catch (error) {
+    // Files that are missing have a reason.
+    if (!signal.aborted) await snapshot.confirm();
+    throw error;
   } finally {
-    await rm(path, { recursive: true, force: true });
+    await snapshot.release();
   }
 }

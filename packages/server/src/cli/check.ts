@@ -5,33 +5,37 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '../config/setting.ts';
 import type { Config } from '../config/config.ts';
 import type { CheckReport } from '../maintenance/check.ts';
-import { checkStopped } from '../maintenance/check-stopped.ts';
+import { checkStopped, type CheckOptions } from '../maintenance/check-stopped.ts';
 import type { CheckProgress } from '../maintenance/running-check.ts';
 import { CommandError } from './command-error.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { apiOfRunning, askRunning } from './running-collector.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline check [flags]
 
-Verifies the embedded store by its checksums, the derived tables by the spans, and the blocks that wait in the spool. Changes nothing. A
-collector that runs on the data directory does it itself; otherwise the store is opened for it. Exit code 0 when all is well, 1 when not.
+Verifies the embedded store by its checksums, the derived tables by the spans, and the blocks that wait in the spool. Changes nothing without
+--repair. A collector that runs on the data directory does it itself; otherwise the store is opened for it. Exit code 0 when all is well, in the
+end, 1 when not.
 
+  --repair                Sets damaged parts aside, uses those again of which nothing but indexes is damaged, and rebuilds derived
+                          tables that do not agree with the spans
   --json                  One line of JSON
 
 and the flags of throughline up, of which --data-dir says where the store is.`;
 
 const POLL_MS = 500;
-/** Exit code of a command that was interrupted. */
-const INTERRUPTED = 130;
+const REPAIR_FLAG = '--repair';
 
 /** `throughline check`. Answers the exit code. */
 export async function runCheck(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal();
   try {
-    const options = readStoreOptions('check', null, args, process.env);
+    const repairs = args.includes(REPAIR_FLAG);
+    const ofStore = args.filter((arg) => arg !== REPAIR_FLAG);
+    const options = readStoreOptions('check', null, ofStore, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;
@@ -42,43 +46,88 @@ export async function runCheck(args: readonly string[]): Promise<number> {
         `${config.dataDirectory} has no store; name the collector's data directory with --data-dir`,
       );
     }
-    const report = (await checkStopped(config, createLog(config), stop)) ?? (await checkRunning(config, stop));
-    process.stdout.write(json ? `${JSON.stringify(report)}\n` : inWords(report));
+    // What is found is in the report.
+    const log = createLog({ ...config, logLevel: 'silent' });
+    const checking = { signal: stop, repairs };
+    const report = (await checkStopped(config, log, checking)) ?? (await checkRunning(config, checking));
+    process.stdout.write(json ? `${JSON.stringify(report)}\n` : inWords(report, repairs));
     return report.ok ? 0 : 1;
   } catch (error) {
-    if (stop.aborted) return INTERRUPTED;
+    if (stop.aborted) return sayInterrupted('the check has no result');
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }
 }
 
-async function checkRunning(config: Config, signal: AbortSignal): Promise<CheckReport> {
+async function checkRunning(config: Config, { signal, repairs }: CheckOptions): Promise<CheckReport> {
   const url = `${apiOfRunning(config)}/api/v1/check?run=${randomUUID()}`;
   for (;;) {
-    const progress = (await askRunning(url, 'GET', signal)) as CheckProgress<CheckReport>;
+    const progress = (await askRunning(url, repairs ? 'PUT' : 'GET', signal)) as CheckProgress<CheckReport>;
     if (progress.state === 'done') return progress.report;
     if (progress.state === 'failed') throw new CommandError(`the check failed: ${progress.reason}`);
     await delay(POLL_MS, undefined, { signal });
   }
 }
 
-function inWords({ ok, parts, damagedParts, lostParts, wrongDays, notCompared, spool }: CheckReport): string {
+function inWords(report: CheckReport, repairs: boolean): string {
+  const {
+    ok,
+    parts,
+    damagedParts,
+    damagedDefinitions,
+    repairedParts,
+    unreadableParts,
+    lostParts,
+    wrongDays,
+    rebuiltDays,
+    notCompared,
+    spool,
+  } = report;
   const lines = [
+    ...damagedDefinitions.map((name) => `damaged: the definition ${name}; the next start of the engine puts it back`),
     ...damagedParts.map(({ table, part, day, reason }) => `damaged: ${named(table, day)}, part ${part}: ${reason}`),
+    ...repairedParts.map(
+      ({ table, part, day, reason }) => `repaired, and in use again: ${named(table, day)}, part ${part}: ${reason}`,
+    ),
+    ...unreadableParts.map(
+      ({ table, part, day, reason }) => `not read: ${named(table, day)}, part ${part}: the disk fails: ${reason}`,
+    ),
     ...lostParts.map(
       ({ table, name, day, rows, bytes }) =>
         `lost: ${named(table, day)}, part ${name} in detached/, ${rows ?? 'an unknown number of'} rows, ${bytes} bytes`,
     ),
     ...wrongDays.map(
-      ({ table, day, found, expected }) => `wrong: ${named(table, day)} has ${found}, the spans say ${expected}`,
+      ({ table, day, of, found, expected }) =>
+        `wrong: ${named(table, day)} has ${found}, the spans say ${expected} (${of})`,
     ),
+    ...rebuiltDays.map((day) => `rebuilt: derived tables of ${day}, which did not agree with the spans`),
     ...notCompared.map(({ day, reason }) => `not compared: derived tables of ${day}: ${reason}`),
     ...spool.damagedSegments.map(
       ({ segment, damagedBlocks }) => `damaged: spool segment ${segment}, ${damagedBlocks} blocks`,
     ),
     `${parts} parts and ${spool.blocks} blocks of the spool verified: ${ok ? 'all is well' : 'see above'}`,
+    ...advice(report, repairs),
   ];
   return lines.map((line) => `${line}\n`).join('');
+}
+
+/** What to do about what was found. */
+function advice(report: CheckReport, repairs: boolean): string[] {
+  const { damagedParts, wrongDays, lostParts, unreadableParts, spool } = report;
+  const isMendable = damagedParts.length + wrongDays.length > 0;
+  return [
+    ...(isMendable && !repairs
+      ? ['"throughline check --repair" sets damaged parts aside, repairs what can be, and rebuilds derived tables']
+      : []),
+    ...(isMendable && repairs ? ['what is still damaged or wrong comes with a backup: "throughline restore"'] : []),
+    ...(unreadableParts.length > 0 ? ['check the disk'] : []),
+    ...(lostParts.length > 0
+      ? ['what is lost comes with a backup ("throughline restore"), or is removed from detached/ to be named no more']
+      : []),
+    ...(spool.damagedSegments.length > 0
+      ? ['the collector loads the other blocks of a damaged segment; "throughline spool list" tells what it kept']
+      : []),
+  ];
 }
 
 function named(table: string, day: string | null): string {

@@ -1,19 +1,18 @@
 import { resolve } from 'node:path';
 import { ConfigError } from '../config/setting.ts';
-import { restoreBackup } from '../maintenance/backup.ts';
+import { restoreBackup } from '../maintenance/restore.ts';
 import { oneLine } from './one-line.ts';
-import { stopOnSignal } from './stop-signal.ts';
+import { sayInterrupted, stopOnSignal } from './stop-signal.ts';
 import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
-Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, or not exist.
+Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, as a new disk
+is, or not exist.
 
   --json                  One line of JSON
 
 and the flags of throughline up, of which --data-dir says where the data directory goes.`;
-
-const INTERRUPTED = 130;
 
 /** `throughline restore`. Answers the exit code. */
 export async function runRestore(args: readonly string[]): Promise<number> {
@@ -33,7 +32,7 @@ export async function runRestore(args: readonly string[]): Promise<number> {
     );
     return 0;
   } catch (error) {
-    if (stop.aborted) return INTERRUPTED;
+    if (stop.aborted) return sayInterrupted('nothing was restored, and nothing is left of it');
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }

@@ -16,15 +16,32 @@ export function apiOfRunning({ dataDirectory, host, basePath }: Config): string 
     // It is starting or stopping.
   }
   if (typeof port !== 'number') {
-    throw new CommandError(`the collector on ${dataDirectory} is starting or stopping; try again in a moment`);
+    throw new CommandError(
+      `the collector on ${dataDirectory} is starting or stopping, or another command has it; try again in a moment`,
+    );
   }
   // Where it listens on every address, it does on this machine's own as well.
   const own = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return `http://${isIPv6(own) ? `[${own}]` : own}:${port}${basePath}`;
 }
 
+/** The collector has answered, and with no answer to the question. */
+class RefusedByCollector extends CommandError {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(`the collector answered ${status}: ${message}`);
+    this.status = status;
+  }
+}
+
+/** Whether the error is an answer of the collector with this status. */
+export function isAnswer(error: unknown, status: number): boolean {
+  return error instanceof RefusedByCollector && error.status === status;
+}
+
 /** Asks it. Throws `CommandError` with its own words where it says no. */
-export async function askRunning(url: string, method: 'GET' | 'PUT', signal: AbortSignal): Promise<unknown> {
+export async function askRunning(url: string, method: 'GET' | 'PUT' | 'DELETE', signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, { method, signal }).catch((error: unknown) => {
     signal.throwIfAborted();
     throw new CommandError(`the collector does not answer at ${url}: ${String(error)}`);
@@ -37,5 +54,5 @@ export async function askRunning(url: string, method: 'GET' | 'PUT', signal: Abo
   } catch {
     // Not ours.
   }
-  throw new CommandError(`the collector answered ${response.status}: ${message}`);
+  throw new RefusedByCollector(response.status, message);
 }

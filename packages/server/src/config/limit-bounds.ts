@@ -49,7 +49,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     callsPerConnectionMax: [1, 1_000_000, 'Calls at once on a connection; the sender waits by itself', null],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
     watchersMax: [0, 1_000_000, 'Health watchers at once; one more is answered RESOURCE_EXHAUSTED'],
-    headerBytesMax: [KIB, MIB, 'Headers of a call; HTTP/2 refuses larger ones', null],
+    headerBytesMax: [
+      KIB,
+      MIB,
+      'Headers of a call; HTTP/2 refuses larger ones, or they are answered RESOURCE_EXHAUSTED',
+    ],
     streamWindowBytes: [64 * KIB, GIB, 'What a call may send before it is read', null],
     connectionWindowBytes: [64 * KIB, GIB, 'What the calls of a connection may send before they are read', null],
     requestTimeoutMs: [SECOND, HOUR, 'For a whole message; a slower sender is answered DEADLINE_EXCEEDED and cut off'],
@@ -266,7 +270,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     holdMs: [
       0,
       720 * HOUR,
-      'So long they must have been too old without a break, and so must every day after a jump of the clock',
+      'So long they must have been too old without a break, and so must every day after a jump of the clock, or while the newest two days stand apart',
       'throughline_retention_held_days',
     ],
   },
@@ -368,6 +372,9 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_counts_snapshots_total',
     ],
   },
+  maintenance: {
+    snapshotIdleMs: [SECOND, HOUR, 'A snapshot of whose backup nothing is heard for so long is removed'],
+  },
   query: {
     queryTimeoutMs: [
       100,
@@ -377,6 +384,25 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     ],
     traceSpansMax: [100, 10_000_000, 'Spans of one trace that are read', 'throughline_api_truncated_traces_total'],
     traceBytesMax: [MIB, 16 * GIB, 'Bytes of one trace that are read', 'throughline_api_truncated_traces_total'],
+    traceInlineBytesMax: [
+      0,
+      GIB,
+      'A trace with more is worked on in a thread of its own, so that nobody else waits for it',
+      'throughline_large_trace_questions_total',
+    ],
+    traceHeapBytesMax: [
+      64 * MIB,
+      64 * GIB,
+      'Memory of that thread; a trace that needs more is answered 422',
+      'throughline_large_trace_questions_total{outcome="too_large"}',
+    ],
+    traceThreadIdleMs: [SECOND, 24 * HOUR, 'That thread ends when it has had nothing to do for so long', null],
+    largeAnswersMax: [
+      0,
+      100_000,
+      'Stories of such traces, and why they were kept, that are remembered',
+      'throughline_large_trace_questions_total{outcome="shared"}',
+    ],
     searchWindowSpans: [1_000, 100_000_000, 'Search looks at so many of the newest spans first', null],
     searchFarTracesMax: [
       0,

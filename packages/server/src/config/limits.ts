@@ -10,6 +10,7 @@ import {
   type LoaderLimits,
   type SpoolLimits,
 } from '../ingest/limits.ts';
+import { MAINTENANCE_LIMITS, type MaintenanceLimits } from '../maintenance/limits.ts';
 import { DEFAULT_QUERY_LIMITS, type QueryLimits } from '../query/limits.ts';
 import {
   OTLP_GRPC_LIMITS,
@@ -44,6 +45,7 @@ export interface Limits {
   readonly rollups: RollupLimits & RollupJobLimits;
   readonly sampling: SamplingLimits;
   readonly counts: CountsLimits;
+  readonly maintenance: MaintenanceLimits;
   readonly query: QueryLimits;
   /** Of the UI and the API. */
   readonly http: ApiLimits;
@@ -64,6 +66,7 @@ const DEFAULTS: Limits = {
   rollups: { ...ROLLUP_LIMITS, ...ROLLUP_JOB_LIMITS },
   sampling: SAMPLING_LIMITS,
   counts: COUNTS_LIMITS,
+  maintenance: MAINTENANCE_LIMITS,
   query: DEFAULT_QUERY_LIMITS,
   http: API_LIMITS,
 };

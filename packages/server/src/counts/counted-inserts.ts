@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Engine, PlainInserts } from '../storage/engine.ts';
-import { sqlIdentifier, sqlString, sqlUInt64 } from '../storage/sql.ts';
+import { sqlName } from '../storage/rollup-names.ts';
+import { sqlIdentifier, sqlUInt64 } from '../storage/sql.ts';
 import type { CountedPart, CountedRow, CountedTable } from './counted-minutes.ts';
 import { writeNativeRows } from './native-rows.ts';
 import { NotedInserts, type NotedPart, type PartName } from './noted-inserts.ts';
@@ -101,8 +102,8 @@ async function requestsOf(
   const selects = looks.map(
     ({ table, row }, index) => `SELECT toUInt32(${index}) AS part, toString(sum(requests)) AS had
 FROM throughline.${sqlIdentifier(table)}
-WHERE tenant = '' AND time = toDateTime(${sqlUInt64(row.time)}) AND service_name = ${sqlString(row.service)}
-  AND operation = ${sqlString(row.operation)} AND kind = ${row.kind} AND status = ${row.status} AND bucket = ${row.bucket}`,
+WHERE tenant = '' AND time = toDateTime(${sqlUInt64(row.time)}) AND service_name = ${sqlName(row.service)}
+  AND operation = ${sqlName(row.operation)} AND kind = ${row.kind} AND status = ${row.status} AND bucket = ${row.bucket}`,
   );
   const answer = await engine.query(selects.join('\nUNION ALL\n'), {
     format: 'JSONCompactEachRow',

@@ -1,3 +1,4 @@
+import type { RollupName } from '../storage/rollup-names.ts';
 import type { Total } from './total.ts';
 import type { CountsRecord } from './totals.ts';
 
@@ -12,8 +13,8 @@ export type CountedTable = keyof typeof STEPS;
 export interface CountedRow {
   /** When it begins, in seconds since the epoch. */
   readonly time: number;
-  readonly service: string;
-  readonly operation: string;
+  readonly service: RollupName;
+  readonly operation: RollupName;
   readonly kind: number;
   readonly status: number;
   readonly bucket: number;
@@ -36,9 +37,9 @@ export interface CountedPart {
  */
 export class CountedMinutes {
   readonly #parts = new Map<string, CountedPart & { readonly rows: Map<string, CountedRow> }>();
-  readonly #nameOf: (service: string, operation: string) => readonly [service: string, operation: string];
+  readonly #nameOf: (service: string, operation: string) => readonly [service: RollupName, operation: RollupName];
 
-  constructor(nameOf: (service: string, operation: string) => readonly [service: string, operation: string]) {
+  constructor(nameOf: (service: string, operation: string) => readonly [service: RollupName, operation: RollupName]) {
     this.#nameOf = nameOf;
   }
 

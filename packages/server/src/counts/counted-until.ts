@@ -1,4 +1,4 @@
-import { OTHER } from '../storage/rollups.ts';
+import type { RollupName } from '../storage/rollup-names.ts';
 
 /** A process, as far as what it tells shows. */
 export interface HeardProcess {
@@ -35,7 +35,7 @@ const WINDOWS_BETWEEN = 2;
 export function countedUntil(
   processes: Iterable<HeardProcess>,
   { nowMs, storedMs, listeningMs, settleMs }: CountedUntilOptions,
-): (service: string) => number {
+): (service: RollupName) => number {
   const settledMs = storedMs - settleMs;
   const heldBack = new Map<string, number>();
   let first = settledMs;
@@ -47,5 +47,5 @@ export function countedUntil(
     heldBack.set(service, untilMs);
     first = Math.min(first, untilMs);
   }
-  return (service) => (service === OTHER ? first : (heldBack.get(service) ?? settledMs));
+  return (service) => (service === null ? first : (heldBack.get(service) ?? settledMs));
 }

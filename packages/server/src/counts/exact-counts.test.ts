@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { EngineError } from '../storage/engine.ts';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import type { EngineOfCounts } from './counted-inserts.ts';
+import { readName, selectName } from '../storage/rollup-names.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
 import type { CountsMessage } from './totals.ts';
 
@@ -67,8 +68,13 @@ const engineOf = ({ engine }: StartedEngine): EngineOfCounts => ({
   checkInsertEnded: () => engine.checkInsertEnded(),
 });
 
-const stored = async (): Promise<unknown[][]> =>
-  store.rows('SELECT service_name, operation, sum(requests) FROM throughline.counted_1m GROUP BY 1, 2 ORDER BY 1, 2');
+const stored = async (): Promise<unknown[][]> => {
+  const names = `${selectName('service_name')} AS service, ${selectName('operation')} AS name`;
+  const rows = await store.rows(
+    `SELECT ${names}, sum(requests) FROM throughline.counted_1m GROUP BY service, name ORDER BY service, name`,
+  );
+  return rows.map(([service, name, requests]) => [readName(String(service)), readName(String(name)), requests]);
+};
 const isStored = (requests: number) => async (): Promise<boolean> =>
   (await stored()).reduce((sum, [, , count]) => sum + Number(count), 0) === requests;
 
@@ -150,6 +156,51 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await counts.drain(5_000);
   });
 
+  it('stand still between two segments: none is begun, and the totals stay, while messages are noted', async () => {
+    const counts = await opened({ limits: { journalSegmentsMax: 1 } });
+    const events: string[] = [];
+    let end: (() => void) | undefined;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    counts.start({
+      ...engineOf(store),
+      insertPlainFile: async (table, path) => {
+        events.push(table);
+        // Minutes are there, hours not yet.
+        if (table === 'counted_1h') await ended;
+        await store.engine.insertPlainFile(table, path);
+      },
+    });
+    await counts.take(told(5), true);
+    await eventually(() => events.includes('counted_1h'));
+    const path = join(directory, 'counts');
+    const seen = (): string[][] => [readdirSync(path), readdirSync(join(path, 'journal'))];
+    const first = counts.whileStill(async () => {
+      events.push('still');
+      const before = seen();
+      expect(await stored()).toEqual([['shop', 'GET /cart', 5]]);
+      expect(await store.rows('SELECT sum(requests) FROM throughline.counted_1h')).toEqual([[5]]);
+      // More than one segment, each older than it may become.
+      for (const requests of [6, 7]) {
+        expect(await counts.take(told(requests), true)).toEqual({ kind: 'noted' });
+        const { backlogSegments } = counts.status;
+        await eventually(() => counts.status.backlogSegments > backlogSegments || counts.status.backlogAgeMs > 20);
+      }
+      expect(seen()).toEqual(before);
+      events.push('done');
+    });
+    const second = counts.whileStill(() => Promise.resolve(events.push('still again')));
+    end?.();
+    await Promise.all([first, second]);
+    expect(events.slice(0, 5)).toEqual(['counted_1m', 'counted_1h', 'still', 'done', 'still again']);
+    await eventually(isStored(7));
+    await eventually(() => existsSync(join(path, 'totals.json')));
+    await expect(counts.whileStill(() => Promise.reject(new Error('no snapshot')))).rejects.toThrow('no snapshot');
+    await counts.take(told(8), true);
+    await eventually(isStored(8));
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
   it('are whole until a while ago, a longer one for a service that tells seldom, or is silent', async () => {
     let nowMs = NOW_MS;
     const counts = await opened({ now: () => nowMs, limits: { segmentAgeMs: 60_000, settleMs: 25_000 } });
@@ -189,16 +240,19 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
   });
 
   it('keep apart no more names than the rollups do', async () => {
-    const counts = await opened({ rollupLimits: { servicesMax: 1, operationsPerServiceMax: 1 } });
+    const counts = await opened({ rollupLimits: { servicesMax: 2, operationsPerServiceMax: 1 } });
     counts.start(store.engine);
     const [total] = told(1).totals;
     const other = { ...total, name: 'GET /other' } as CountsMessage['totals'][number];
     await counts.take(told(1, { totals: total === undefined ? [] : [total, other] }), true);
+    await counts.take(told(3, { service: '(other)' }), true);
     await counts.take(told(5, { service: 'made-up' }), true);
-    await eventually(isStored(7));
+    await counts.take(told(7, { service: 'x'.repeat(4_097) }), true);
+    await eventually(isStored(17));
     expect(await stored()).toEqual([
-      ['(other)', '(other)', 5],
-      ['shop', '(other)', 1],
+      [null, null, 12],
+      ['(other)', 'GET /cart', 3],
+      ['shop', null, 1],
       ['shop', 'GET /cart', 1],
     ]);
     await counts.close();

@@ -8,7 +8,7 @@ import { CountsAs, RollupBounds, type RollupLimits } from '../ingest/rollup-boun
 import { Spool, type SpoolStatus } from '../ingest/spool.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { createDirectory } from '../storage/durable-directory.ts';
-import { OTHER } from '../storage/rollups.ts';
+import { isName, type RollupName } from '../storage/rollup-names.ts';
 import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';
 import { CountedMinutes } from './counted-minutes.ts';
 import { countedUntil } from './counted-until.ts';
@@ -72,6 +72,11 @@ export class ExactCounts {
   #isChanged = false;
   #isClosed = false;
   #running: Promise<void> | null = null;
+  /** Resolves when whoever needs the files and tables as they are is done; null while nobody does. */
+  #still: Promise<unknown> | null = null;
+  /** Of a segment, and of a piece of the totals: what must not be seen half done. */
+  #inserting: Promise<unknown> | null = null;
+  #writing: Promise<unknown> | null = null;
 
   constructor(options: ExactCountsOptions) {
     const { directory, log, registry, limits, rollupLimits } = options;
@@ -113,7 +118,7 @@ export class ExactCounts {
    * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before the
    * store is asked.
    */
-  countedUntil(): (service: string) => number {
+  countedUntil(): (service: RollupName) => number {
     const nowMs = this.#now();
     const { segmentAgeMs, settleMs } = this.#limits;
     const storedMs = nowMs - Math.max(segmentAgeMs, this.status.backlogAgeMs);
@@ -145,7 +150,7 @@ export class ExactCounts {
     const { log, registry, loaderLimits } = this.#options;
     this.#loader = new Loader({
       spool: this.#spool,
-      engine: { insertNativeFile: (_table, path, name) => this.#insert(engine, path, name) },
+      engine: { insertNativeFile: (_table, path, name) => this.#insertUnlessStill(engine, path, name) },
       log,
       registry,
       table: 'counted_1m',
@@ -169,12 +174,34 @@ export class ExactCounts {
     });
   }
 
+  /**
+   * Runs what needs the store, the notes on inserts, the journal and the totals on the disk to say the same: a segment that is being inserted
+   * is inserted to its end before, and the next one waits. Messages are noted meanwhile. One at a time, in the order of the calls.
+   */
+  async whileStill<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#still;
+    const done = (async (): Promise<T> => {
+      await before;
+      await Promise.allSettled([this.#inserting, this.#writing]);
+      return work();
+    })();
+    const still = done.catch(() => {});
+    this.#still = still;
+    try {
+      return await done;
+    } finally {
+      if (this.#still === still) this.#still = null;
+      if (!this.#isClosed) this.#work();
+    }
+  }
+
   /** Takes nothing after it, and writes the totals down; what is noted waits for `drain`, or the next start. */
   async close(): Promise<void> {
     await this.#settle();
     await this.#spool.close();
     this.#isSnapshotDue ||= this.#isChanged;
     this.#isClosed = true;
+    // Where they have to stay as they are, the journal tells the next start.
     this.#work();
     await this.#settle();
   }
@@ -191,7 +218,7 @@ export class ExactCounts {
   }
 
   get #hasWork(): boolean {
-    return this.#waiting.length > 0 || this.#snapshot !== null || this.#isSnapshotDue;
+    return this.#waiting.length > 0 || (this.#still === null && (this.#snapshot !== null || this.#isSnapshotDue));
   }
 
   #work(): void {
@@ -203,7 +230,11 @@ export class ExactCounts {
     while (this.#hasWork) {
       const batch = this.#waiting.splice(0);
       if (batch.length > 0) await this.#note(batch);
-      await this.#goOnWithSnapshot();
+      if (this.#still !== null) continue;
+      const writing = this.#goOnWithSnapshot();
+      this.#writing = writing;
+      await writing;
+      this.#writing = null;
     }
     // In the same turn as the last look: whoever comes next starts a new run.
     this.#running = null;
@@ -277,6 +308,17 @@ export class ExactCounts {
     }
   }
 
+  async #insertUnlessStill(engine: EngineOfCounts, path: string, name: string): Promise<void> {
+    while (this.#still !== null) await this.#still;
+    const inserting = this.#insert(engine, path, name);
+    this.#inserting = inserting;
+    try {
+      await inserting;
+    } finally {
+      this.#inserting = null;
+    }
+  }
+
   /** A segment is lines of records; the engine gets what they sum up to. */
   async #insert(engine: EngineOfCounts, path: string, name: string): Promise<void> {
     this.#bounds.beginBlock();
@@ -297,14 +339,15 @@ export class ExactCounts {
     this.#work();
   }
 
-  #named(service: string, operation: string): readonly [service: string, operation: string] {
+  #named(service: string, operation: string): readonly [service: RollupName, operation: RollupName] {
+    if (!isName(service)) return [null, null];
     switch (this.#bounds.countsAs(service, operation)) {
       case CountsAs.otherService:
-        return [OTHER, OTHER];
+        return [null, null];
       case CountsAs.otherOperation:
-        return [service, OTHER];
+        return [service, null];
       default:
-        return [service, operation];
+        return [service, isName(operation) ? operation : null];
     }
   }
 

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { ByteBuffer } from '../ingest/growable.ts';
 import { COUNTED_COLUMNS } from '../storage/counted.ts';
+import { OTHERS_BYTES, type RollupName } from '../storage/rollup-names.ts';
 import type { CountedRow } from './counted-minutes.ts';
 
 type ColumnName = (typeof COUNTED_COLUMNS)[number][0];
@@ -25,8 +26,8 @@ export async function writeNativeRows(path: string, rows: Iterable<CountedRow>):
 
 function nativeRows(rows: readonly CountedRow[]): Uint8Array {
   const out = new ByteBuffer();
-  const text = (value: string): void => {
-    const bytes = Buffer.from(value, 'utf8');
+  const text = (value: RollupName): void => {
+    const bytes = value === null ? OTHERS_BYTES : Buffer.from(value, 'utf8');
     out.string(bytes, 0, bytes.length);
   };
   const writers: Record<ColumnName, (row: CountedRow) => void> = {

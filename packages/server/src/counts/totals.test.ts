@@ -35,7 +35,7 @@ const saved = (totals: Totals): string => [...totals.save()].join('');
 
 function countedMinutes(
   records: Iterable<CountsRecord>,
-  nameOf: (service: string, operation: string) => readonly [service: string, operation: string],
+  nameOf: (service: string, operation: string) => readonly [service: string, operation: string | null],
 ): CountedRow[] {
   const minutes = new CountedMinutes(nameOf);
   for (const record of records) minutes.add(record);
@@ -400,12 +400,12 @@ describe('countedMinutes', () => {
   it('sums processes up, leaves out what other collectors count, and names operations as it is told', () => {
     const rows = countedMinutes([aRecord(), aRecord({ instance: 'i2' }), aRecord({ isCounted: false })], (service) => [
       service,
-      '(other)',
+      null,
     ]);
     expect(rows.map(({ time, operation, bucket, requests }) => [time, operation, bucket, requests])).toEqual([
-      [60, '(other)', 160, 2],
-      [60, '(other)', 161, 4],
-      [60, '(other)', 162, 6],
+      [60, null, 160, 2],
+      [60, null, 161, 4],
+      [60, null, 162, 6],
     ]);
     expect(rows.reduce((sum, { durationSumNs }) => sum + durationSumNs, 0)).toBeCloseTo(1_200, 6);
   });

@@ -50,7 +50,7 @@ export class AttributeColumns {
   }
 
   key(source: Uint8Array, start: number, end: number): void {
-    this.keys.append(source, start, end);
+    this.keys.append(source, start, end - start > this.#valueBytesMax ? this.#cut(source, start) : end);
   }
 
   empty(): void {
@@ -124,8 +124,13 @@ export class AttributeColumns {
   /** Drops the attribute whose key has been appended and whose value is beyond the limit with this key. */
   dropOpen(limit: string): void {
     this.keys.indexes.length -= 1;
+    this.drop(limit);
+  }
+
+  /** Counts an attribute of the open thing that is not appended, by the key of a limit or as a part that is unusable. */
+  drop(loss: string): void {
     this.#dropped += 1;
-    this.#losses.add(limit);
+    this.#losses.add(loss);
   }
 
   /** Ends the attributes of one thing: drops those beyond the limit, and answers how many of it were dropped in all. */
@@ -233,8 +238,15 @@ export class AttributeColumns {
   }
 }
 
+/** Where a text ends that is cut to `bytesMax`, which is counted, if it is longer. */
+export function limitedEnd(source: Uint8Array, start: number, end: number, bytesMax: number, losses: Losses): number {
+  if (end - start <= bytesMax) return end;
+  losses.add('ingest.valueBytesMax');
+  return cutEnd(source, start, bytesMax);
+}
+
 /** Where at most `bytesMax` bytes of a UTF-8 text end, between two characters. */
-export function cutEnd(source: Uint8Array, start: number, bytesMax: number): number {
+function cutEnd(source: Uint8Array, start: number, bytesMax: number): number {
   let end = start + bytesMax;
   for (let step = 0; step < 3 && ((source[end] as number) & 0xc0) === 0x80; step++) end -= 1;
   return end;

@@ -127,10 +127,10 @@ export class LinkColumns {
   }
 
   /** Ids are 16 and 8 bytes long. */
-  add(source: Uint8Array, link: LinkFields): void {
+  add(source: Uint8Array, link: LinkFields, traceStateEnd: number): void {
     this.traceIds.copy(source, link.traceIdStart, link.traceIdEnd);
     this.spanIds.copy(source, link.spanIdStart, link.spanIdEnd);
-    const isRepaired = this.traceStates.text(source, link.traceStateStart, link.traceStateEnd);
+    const isRepaired = this.traceStates.text(source, link.traceStateStart, traceStateEnd);
     if (isRepaired) this.#losses.add(REPAIRED_TEXTS);
     this.flags.push(link.flags);
     this.dropped.push(link.droppedAttributesCount + this.attributes.settle());

@@ -1,5 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { COMMIT_FAILURES, type CommitFailure } from './group-commit.ts';
+import { BAD_PARTS } from './losses.ts';
 import { REFUSAL_CODES } from './result.ts';
 
 /** Where something failed that should not have. */
@@ -11,6 +12,7 @@ export class IngestMetrics {
   readonly accepted: Counter;
   readonly rejected: Counter<'reason'>;
   readonly repairedTexts: Counter;
+  readonly badParts: Counter<'part'>;
   readonly failures: Counter<'kind'>;
 
   constructor(registry: Registry, readOtherSpans: () => number) {
@@ -42,6 +44,13 @@ export class IngestMetrics {
       help: 'Texts of accepted spans that were not in UTF-8; each broken part became U+FFFD',
       registers,
     });
+    this.badParts = new Counter({
+      name: 'throughline_bad_parts_total',
+      help: 'Unusable parts of requests that were left out or replaced, while the rest was kept, by part',
+      labelNames: ['part'],
+      registers,
+    });
+    for (const part of BAD_PARTS) this.badParts.inc({ part }, 0);
     this.failures = new Counter({
       name: 'throughline_ingest_failures_total',
       help: 'Unexpected errors on the way of requests to the disk, by where they occurred; the log has a line for each',

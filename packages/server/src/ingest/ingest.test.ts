@@ -65,7 +65,6 @@ test('spans with bad ids or times are refused one by one and counted by reason',
       aSpan({ traceId: '00'.repeat(16) }),
       aSpan({ traceId: 'ab' }),
       aSpan({ spanId: '' }),
-      aSpan({ parentSpanId: 'abcd' }),
       aSpan({ startNs: 0n }),
       aSpan({ startNs: 2n ** 32n * 1_000_000_000n }),
     ]) {
@@ -75,13 +74,36 @@ test('spans with bad ids or times are refused one by one and counted by reason',
   expect(result).toEqual({
     kind: 'stored',
     acceptedSpans: 1,
-    rejectedSpans: 6,
-    message: '6 spans were refused, the first because: trace id is all zero',
+    rejectedSpans: 5,
+    message: '5 spans were refused, the first because: trace id is all zero',
   });
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_rejected_spans_total{reason="trace_id"} 2');
   expect(metrics).toContain('throughline_rejected_spans_total{reason="start_time"} 2');
   expect(metrics).toContain('throughline_accepted_spans_total 1');
+});
+
+test('a part of a span that cannot be kept is counted, and the sender told', async () => {
+  const ingest = anIngest();
+  const spans = [aSpan({ parentSpanId: 'abcd' }), aSpan(), aSpan({ parentSpanId: 'ab'.repeat(16) })];
+  const results = await Promise.all([
+    ingest.decode((block, refusals) => {
+      for (const span of spans) appendSpan(block, refusals, span);
+    }),
+    ingest.decode((block) => block.losses.addBad('field', 'resourceSpans[0]: expected an object, found null')),
+  ]);
+  const message = '2 invalid parent span ids were left out (parent_span_id)';
+  expect(results[0]).toEqual({ kind: 'stored', acceptedSpans: 3, rejectedSpans: 0, message });
+  expect(results[1]).toEqual({
+    kind: 'stored',
+    acceptedSpans: 0,
+    rejectedSpans: 0,
+    message: '1 invalid fields were left out (field); the first: resourceSpans[0]: expected an object, found null',
+  });
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('throughline_bad_parts_total{part="parent_span_id"} 2');
+  expect(metrics).toContain('throughline_bad_parts_total{part="field"} 1');
+  expect(metrics).toContain('throughline_bad_parts_total{part="link"} 0');
 });
 
 test('a request of which every span is refused is answered and writes nothing', async () => {

@@ -7,6 +7,7 @@ import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
 import { GroupCommit } from './group-commit.ts';
 import { IngestMetrics, type IngestFailure } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
+import { isBadPart } from './losses.ts';
 import type { writeNativeBlock } from './native-block.ts';
 import { RecentRequests } from './recent-requests.ts';
 import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
@@ -245,7 +246,8 @@ export class Ingest {
       this.#metrics.rejected.inc({ reason }, count);
     }
     for (const [limit, count] of refused.limits) this.#limitCounter.reached(limit, count);
-    const warning = rows > 0 ? message : '';
+    // Of spans that were all refused nobody misses a part.
+    const warning = rows > 0 || refused.total === 0 ? message : '';
     if (warning !== '') this.#countLosses(losses);
     const words = [refused.message, warning].filter((part) => part !== '').join('; ');
     return { kind: 'stored', acceptedSpans: rows, rejectedSpans: refused.total, message: words };
@@ -254,6 +256,7 @@ export class Ingest {
   #countLosses(losses: ReadonlyMap<string, number>): void {
     for (const [what, count] of losses) {
       if (what === REPAIRED_TEXTS) this.#metrics.repairedTexts.inc(count);
+      else if (isBadPart(what)) this.#metrics.badParts.inc({ part: what }, count);
       else this.#limitCounter.reached(what, count);
     }
   }

@@ -1,23 +1,49 @@
 import { REPAIRED_TEXTS } from './utf8.ts';
 
+/** What may be unusable of a span that is kept, and is then left out or replaced; labels of a metric. */
+export const BAD_PARTS = ['attribute', 'event', 'link', 'parent_span_id', 'end_time', 'event_time', 'field'] as const;
+
+export type BadPart = (typeof BAD_PARTS)[number];
+
+export function isBadPart(key: string): key is BadPart {
+  return (BAD_PARTS as readonly string[]).includes(key);
+}
+
 /**
- * What was left out of a request's spans while they were kept, by the key of the limit that they were beyond, and how many
- * texts were repaired, by `REPAIRED_TEXTS`.
+ * What was left out of a request's spans while they were kept: by the key of the limit that it was beyond, or by the part that
+ * was unusable, and how many texts were repaired, by `REPAIRED_TEXTS`.
  */
 export class Losses {
   readonly counts = new Map<string, number>();
+  #problem = '';
 
-  add(limit: string, count = 1): void {
-    this.counts.set(limit, (this.counts.get(limit) ?? 0) + count);
+  add(key: string, count = 1): void {
+    this.counts.set(key, (this.counts.get(key) ?? 0) + count);
+  }
+
+  /** `problem`: where it stands and what is wrong; of several the first one is told. */
+  addBad(part: BadPart, problem = ''): void {
+    this.add(part);
+    this.explain(problem);
+  }
+
+  /** Says what is wrong with a part that is counted elsewhere. */
+  explain(problem: string): void {
+    if (this.#problem === '') this.#problem = problem;
   }
 
   clear(): void {
     if (this.counts.size > 0) this.counts.clear();
+    this.#problem = '';
   }
 
-  /** For the sender; '' where nothing was left out. */
+  /** For the sender; '' where nothing was left out. The order is not that in which it was found, so that it is the same for every encoding. */
   get message(): string {
-    return [...this.counts].map(([limit, count]) => `${count} ${WHAT[limit] ?? 'things'} (${limit})`).join(', ');
+    const losses = KEYS.filter((key) => this.counts.has(key)).map(
+      (key) => `${this.counts.get(key)} ${WHAT[key]} (${key})`,
+    );
+    const first = losses.length > 0 && this.#problem !== '' ? `; the first: ${this.#problem}` : '';
+    return losses.join(', ') + first;
   }
 }
 
@@ -28,4 +54,14 @@ const WHAT: Readonly<Record<string, string>> = {
   'ingest.valueBytesMax': 'texts that are too long were cut or dropped',
   'ingest.eventsPerSpanMax': 'events were dropped',
   'ingest.linksPerSpanMax': 'links were dropped',
+  ...({
+    attribute: 'attributes without a valid key and value were dropped',
+    event: 'events that are no objects were dropped',
+    link: 'links without valid ids were dropped',
+    parent_span_id: 'invalid parent span ids were left out',
+    end_time: 'invalid end times were replaced by the nearest valid one',
+    event_time: "events' invalid times were replaced by the nearest valid one",
+    field: 'invalid fields were left out',
+  } satisfies Record<BadPart, string>),
 };
+const KEYS = Object.keys(WHAT);

@@ -5,6 +5,7 @@ import { LAST_SECOND, type ArrivalRange, type Seconds } from '../storage/span-vi
 import { DATA_SUFFIX, INDEX_SUFFIX, removeSegment, syncDirectory } from './segment-files.ts';
 import { encodeRecord, RECORD_BYTES } from './segment-index.ts';
 import type { Segment } from './segment-recovery.ts';
+import { countEmptySectors } from './torn-tail.ts';
 
 /** What is known of a block of spans: when it came, and in which seconds its spans start. */
 export interface BlockFacts {
@@ -59,6 +60,7 @@ export class OpenSegment {
       length: block.length,
       checksum: crc32(block),
       committedAtS: Math.floor(Date.now() / 1_000),
+      emptySectors: countEmptySectors(block, this.bytes),
     });
     const writes = await Promise.allSettled([
       writeDurably(this.#data, block, this.bytes),

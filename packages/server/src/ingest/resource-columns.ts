@@ -1,5 +1,5 @@
 import { AttributeType } from '../storage/schema.ts';
-import { AttributeColumns } from './attribute-columns.ts';
+import { AttributeColumns, limitedEnd } from './attribute-columns.ts';
 import { Uint32Buffer } from './growable.ts';
 import type { BlockLimits } from './limits.ts';
 import type { Losses } from './losses.ts';
@@ -20,10 +20,14 @@ export class ResourceColumns {
   readonly services: LowCardinalityColumn;
   /** Where each resource's values begin and end in `attributes.values`. */
   readonly valueEnds = new Uint32Buffer();
+  readonly #valueBytesMax: number;
+  readonly #losses: Losses;
   /** Distinct schema URLs before the last one was added. */
   #urlsBefore = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
+    this.#valueBytesMax = limits.valueBytesMax;
+    this.#losses = losses;
     this.attributes = new AttributeColumns(seed, limits, losses);
     this.schemaUrls = new LowCardinalityColumn(seed, losses);
     this.entityRefs = new LowCardinalityColumn(seed, losses);
@@ -55,14 +59,21 @@ export class ResourceColumns {
     this.valueEnds.push(this.attributes.values.length);
     this.dropped.push(dropped);
     this.#urlsBefore = this.schemaUrls.entryCount;
-    this.schemaUrls.append(source, schemaUrlStart, schemaUrlEnd);
+    this.schemaUrls.append(source, schemaUrlStart, this.#textEnd(source, schemaUrlStart, schemaUrlEnd));
     const entities = Buffer.from(entityRefs);
-    this.entityRefs.append(entities, 0, entities.length);
+    // A part of it would be no list.
+    const isTooLong = entities.length > this.#valueBytesMax;
+    if (isTooLong) this.#losses.add('ingest.valueBytesMax');
+    this.entityRefs.append(entities, 0, isTooLong ? 0 : entities.length);
   }
 
   /** Gives the last resource the schema URL that stood behind its scopes. */
   replaceSchemaUrl(source: Uint8Array, start: number, end: number): void {
-    replaceLast(this.schemaUrls, this.#urlsBefore, source, start, end);
+    replaceLast(this.schemaUrls, this.#urlsBefore, source, start, this.#textEnd(source, start, end));
+  }
+
+  #textEnd(source: Uint8Array, start: number, end: number): number {
+    return limitedEnd(source, start, end, this.#valueBytesMax, this.#losses);
   }
 
   save(marks: Marks): void {
@@ -117,10 +128,14 @@ export class ScopeColumns {
   readonly versions: LowCardinalityColumn;
   readonly schemaUrls: LowCardinalityColumn;
   readonly valueEnds = new Uint32Buffer();
+  readonly #valueBytesMax: number;
+  readonly #losses: Losses;
   /** Distinct schema URLs before the last one was added. */
   #urlsBefore = 0;
 
   constructor(seed: number, limits: BlockLimits, losses: Losses) {
+    this.#valueBytesMax = limits.valueBytesMax;
+    this.#losses = losses;
     this.attributes = new AttributeColumns(seed, limits, losses);
     this.names = new LowCardinalityColumn(seed, losses);
     this.versions = new LowCardinalityColumn(seed, losses);
@@ -140,15 +155,20 @@ export class ScopeColumns {
     this.dropped.push(scope.droppedAttributesCount + this.attributes.settle());
     this.attributes.endRow();
     this.valueEnds.push(this.attributes.values.length);
-    this.names.append(source, scope.nameStart, scope.nameEnd);
-    this.versions.append(source, scope.versionStart, scope.versionEnd);
+    this.names.append(source, scope.nameStart, this.#textEnd(source, scope.nameStart, scope.nameEnd));
+    this.versions.append(source, scope.versionStart, this.#textEnd(source, scope.versionStart, scope.versionEnd));
     this.#urlsBefore = this.schemaUrls.entryCount;
-    this.schemaUrls.append(source, scope.schemaUrlStart, scope.schemaUrlEnd);
+    const urlEnd = this.#textEnd(source, scope.schemaUrlStart, scope.schemaUrlEnd);
+    this.schemaUrls.append(source, scope.schemaUrlStart, urlEnd);
   }
 
   /** Gives the last scope the schema URL that stood behind its spans. */
   replaceSchemaUrl(source: Uint8Array, start: number, end: number): void {
-    replaceLast(this.schemaUrls, this.#urlsBefore, source, start, end);
+    replaceLast(this.schemaUrls, this.#urlsBefore, source, start, this.#textEnd(source, start, end));
+  }
+
+  #textEnd(source: Uint8Array, start: number, end: number): number {
+    return limitedEnd(source, start, end, this.#valueBytesMax, this.#losses);
   }
 
   save(marks: Marks): void {

@@ -35,18 +35,7 @@ export class RequestTooLargeError extends Error {
 }
 
 /** Reasons to refuse one span; labels of a metric. */
-export const REFUSAL_CODES = [
-  'trace_id',
-  'span_id',
-  'parent_span_id',
-  'link',
-  'start_time',
-  'end_time',
-  'event_time',
-  'too_old',
-  'in_future',
-  'limit',
-] as const;
+export const REFUSAL_CODES = ['trace_id', 'span_id', 'start_time', 'too_old', 'in_future', 'limit'] as const;
 
 /** Why one span of an otherwise good request is not stored. */
 export interface SpanRefusal {

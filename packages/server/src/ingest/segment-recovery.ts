@@ -5,6 +5,7 @@ import { LAST_SECOND, type ArrivalRange, type Batch } from '../storage/span-visi
 import { ARRIVAL_BYTES, readBlockArrival } from './block-arrival.ts';
 import { DATA_SUFFIX, INDEX_SUFFIX, keepAsFound, removeSegment, replaceSegment } from './segment-files.ts';
 import { decodeRecords, encodeRecord, RECORD_BYTES, type BlockRecord } from './segment-index.ts';
+import { isTornBlock, isTornRecord } from './torn-tail.ts';
 
 /** A segment that the engine may be given: a whole number of good blocks. */
 export interface Segment extends Batch {
@@ -20,9 +21,9 @@ export interface Segment extends Batch {
 export interface Recovery {
   /** Null where no good block was left; the files are gone then. */
   readonly segment: Segment | null;
-  /** The last block of the newest segment, where not all of it reached the disk: it was never acknowledged. 0 or 1. */
+  /** The last block of the newest segment, where its files are too short, or zeros, because it never reached the disk. 0 or 1. */
   readonly tornBlocks: number;
-  /** Blocks that were acknowledged and are damaged. The segment as it was found is kept in `rejected/`. */
+  /** Blocks that are damaged and may have been acknowledged. The segment as it was found is kept in `rejected/`. */
   readonly damagedBlocks: number;
 }
 
@@ -58,7 +59,8 @@ export async function recoverSegment(
     }
     const end = endOf(slots);
     // Only the last block can have been on its way. When the power failed, its files may have their length and not their bytes.
-    const tornBlocks = mayBeTorn && blocksMax === Infinity && !isLastGood ? 1 : 0;
+    const isTorn = mayBeTorn && blocksMax === Infinity && !isLastGood && (await isLastTorn(data, index, slots));
+    const tornBlocks = isTorn ? 1 : 0;
     const recordsAreLost = index === null ? size > 0 : !mayBeTorn && end !== null && end < size;
     const damagedBlocks = slots.length - good.length - tornBlocks + (recordsAreLost ? 1 : 0);
     if (damagedBlocks > 0) await keepAsFound(directory, name);
@@ -110,6 +112,19 @@ async function readIndex(path: string): Promise<Buffer | null> {
   }
 }
 
+/** Whether what is wrong with the last block tells that it never reached the disk; otherwise it may have been acknowledged. */
+async function isLastTorn(
+  data: FileHandle,
+  index: Buffer | null,
+  slots: readonly (BlockRecord | null)[],
+): Promise<boolean> {
+  const last = slots.at(-1);
+  if (last === undefined || index === null) return false;
+  if (last === null)
+    return isTornRecord(index.subarray((slots.length - 1) * RECORD_BYTES, slots.length * RECORD_BYTES));
+  return isTornBlock(await readBlock(data, last), last.offset, last.length, last.emptySectors ?? null);
+}
+
 async function isGood(data: FileHandle, record: BlockRecord, size: number): Promise<boolean> {
   if (record.offset + record.length > size) return false;
   return crc32(await readBlock(data, record)) === record.checksum;
@@ -138,7 +153,8 @@ async function takeOut(directory: string, name: string, data: FileHandle, good: 
   }
   let offset = 0;
   const records = good.map((record) => {
-    const moved = encodeRecord({ ...record, offset });
+    // Its sectors are others there; and a segment that was repaired is not torn.
+    const moved = encodeRecord({ ...record, offset, emptySectors: null });
     offset += record.length;
     return moved;
   });

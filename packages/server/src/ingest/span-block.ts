@@ -1,15 +1,15 @@
 import { LAST_SECOND, type Seconds } from '../storage/span-visibility.ts';
-import { AttributeColumns, cutEnd } from './attribute-columns.ts';
+import { AttributeColumns, limitedEnd } from './attribute-columns.ts';
 import { EventColumns, LinkColumns } from './event-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
-import { Losses } from './losses.ts';
+import { Losses, type BadPart } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 import { Marks } from './marks.ts';
 import { RequestTooLargeError, type SpanRefusal } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
-import { beyond, checkEvent, checkLink, checkSpan, startsTooEarly, startsTooLate } from './span-check.ts';
+import { beyond, checkSpan, isLink, startsTooEarly, startsTooLate, TIME_HIGH_MAX } from './span-check.ts';
 import { secondsOf } from './time.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
@@ -21,6 +21,8 @@ const EVENT_BYTES = 24;
 const LINK_BYTES = 48;
 
 const DAY_SECONDS = 86_400;
+const TIME_LOW_MAX = 0xffff_ffff;
+const COMMA = 0x2c;
 
 /** Bytes of a resource or a scope beside its attributes. */
 const SHARED_BYTES = 64;
@@ -67,14 +69,16 @@ export class SpanBlock {
   #requestRows = 0;
   #earliestSecond = 0;
   #latestSecond = Number.POSITIVE_INFINITY;
+  /** Events and links of the open span that are beyond its limit, and those that are none. */
   #droppedEvents = 0;
   #droppedLinks = 0;
+  #badEvents = 0;
+  #badLinks = 0;
   #replicatedBytes = 0;
   /** What the last resource and the last scope take in each row. */
   #sharedRowBytes = 0;
   /** Bytes of everything but spans and their attributes, when it was last summed up. */
   #otherBytes = 0;
-  #itemProblem: SpanRefusal | null = null;
   /** Whether the open span has events or links. */
   #hasItems = false;
 
@@ -204,12 +208,11 @@ export class SpanBlock {
   }
 
   beginSpan(): void {
-    this.#itemProblem = null;
     this.#hasItems = false;
-    this.#droppedEvents = this.#droppedLinks = 0;
+    this.#droppedEvents = this.#droppedLinks = this.#badEvents = this.#badLinks = 0;
   }
 
-  /** Its attributes have been appended to `events.attributes` before. */
+  /** Its attributes have been appended to `events.attributes` before. A time that is too late is replaced by the last one. */
   addEvent(
     source: Uint8Array,
     nameStart: number,
@@ -219,59 +222,79 @@ export class SpanBlock {
     droppedAttributesCount: number,
   ): void {
     this.#hasItems = true;
-    this.#itemProblem ??= checkEvent(timeHigh);
     if (this.events.openCount >= this.#limits.eventsPerSpanMax) {
       this.events.attributes.discard();
       this.#droppedEvents += 1;
       return;
     }
     const shownEnd = this.#textEnd(source, nameStart, nameEnd);
-    this.events.add(source, nameStart, shownEnd, timeLow, timeHigh, droppedAttributesCount);
+    if (timeHigh <= TIME_HIGH_MAX) {
+      this.events.add(source, nameStart, shownEnd, timeLow, timeHigh, droppedAttributesCount);
+      return;
+    }
+    this.losses.addBad('event_time');
+    this.events.add(source, nameStart, shownEnd, TIME_LOW_MAX, TIME_HIGH_MAX, droppedAttributesCount);
   }
 
-  /** Its attributes have been appended to `links.attributes` before. */
+  /** Counts an event of the open span of which there is nothing to keep. */
+  dropEvent(): void {
+    this.#hasItems = true;
+    this.#badEvents += 1;
+  }
+
+  /** The same for a link. */
+  dropLink(): void {
+    this.#hasItems = true;
+    this.#badLinks += 1;
+  }
+
+  /** Its attributes have been appended to `links.attributes` before. A link without ids is dropped and counted. */
   addLink(source: Uint8Array, link: LinkFields): void {
     this.#hasItems = true;
-    this.#itemProblem ??= checkLink(link);
-    if (this.links.openCount >= this.#limits.linksPerSpanMax) {
+    if (!isLink(link)) {
+      this.links.attributes.discard();
+      this.#badLinks += 1;
+    } else if (this.links.openCount >= this.#limits.linksPerSpanMax) {
       this.links.attributes.discard();
       this.#droppedLinks += 1;
-    } else if (this.#itemProblem === null) this.links.add(source, link);
+    } else this.links.add(source, link, this.#traceStateEnd(source, link.traceStateStart, link.traceStateEnd));
   }
 
   /**
-   * Completes the span, which belongs to the resource and the scope that were added last. Answers null, or the reason
-   * why this one span is refused and nothing is kept of it. Throws `RequestTooLargeError`.
+   * Completes the span, which belongs to the resource and the scope that were added last. Of an invalid parent id or end `losses`
+   * tell, and `span` has what is stored instead of that end. Answers null, or the reason why this one span is refused and nothing
+   * is kept of it. Throws `RequestTooLargeError`.
    */
   endSpan(span: SpanFields): SpanRefusal | null {
     const seconds = secondsOf(span.startLow, span.startHigh);
-    const problem = checkSpan(span, seconds) ?? this.#itemProblem ?? this.#checkLimits(seconds);
+    const problem = checkSpan(span, seconds) ?? this.#checkLimits(seconds);
     if (problem !== null) return this.#abandonSpan(problem);
     const { source } = span;
     this.traceIds.copy(source, span.traceIdStart, span.traceIdEnd);
     this.spanIds.copy(source, span.spanIdStart, span.spanIdEnd);
-    if (span.parentSpanIdStart === span.parentSpanIdEnd) this.parentSpanIds.zeros(8);
-    else this.parentSpanIds.copy(source, span.parentSpanIdStart, span.parentSpanIdEnd);
+    this.#addParent(span);
     this.names.append(source, span.nameStart, this.#textEnd(source, span.nameStart, span.nameEnd));
     this.kinds.byte(span.kind);
     this.statusCodes.byte(span.statusCode);
     const messageStart = span.statusMessageStart;
     const messageEnd = this.#textEnd(source, messageStart, span.statusMessageEnd);
     if (this.statusMessages.text(source, messageStart, messageEnd)) this.losses.add(REPAIRED_TEXTS);
-    if (this.traceStates.text(source, span.traceStateStart, span.traceStateEnd)) this.losses.add(REPAIRED_TEXTS);
+    const stateStart = span.traceStateStart;
+    const stateEnd = this.#traceStateEnd(source, stateStart, span.traceStateEnd);
+    if (this.traceStates.text(source, stateStart, stateEnd)) this.losses.add(REPAIRED_TEXTS);
     this.startSeconds.push(seconds);
     this.startNs.push(span.startLow);
     this.startNs.push(span.startHigh);
+    if (span.endHigh > TIME_HIGH_MAX) this.#replaceEnd(span);
     // Words are taken modulo 2^32, which is what the difference wants.
     const borrow = span.endLow < span.startLow ? 1 : 0;
     this.durationNs.push(span.endLow - span.startLow);
     this.durationNs.push(span.endHigh - span.startHigh - borrow);
     this.flags.push(span.flags);
     this.droppedAttributes.push(span.droppedAttributesCount + this.attributes.settle());
-    this.droppedEvents.push(span.droppedEventsCount + this.#droppedEvents);
-    this.droppedLinks.push(span.droppedLinksCount + this.#droppedLinks);
-    if (this.#droppedEvents > 0) this.losses.add('ingest.eventsPerSpanMax', this.#droppedEvents);
-    if (this.#droppedLinks > 0) this.losses.add('ingest.linksPerSpanMax', this.#droppedLinks);
+    this.droppedEvents.push(span.droppedEventsCount + this.#droppedEvents + this.#badEvents);
+    this.droppedLinks.push(span.droppedLinksCount + this.#droppedLinks + this.#badLinks);
+    if (this.#hasItems) this.#countDroppedItems();
     this.resourceOf.push(this.resources.lastRow);
     this.scopeOf.push(this.scopes.lastRow);
     this.attributes.endRow();
@@ -281,6 +304,30 @@ export class SpanBlock {
     if (this.#hasItems) this.#checkAllRequestBytes();
     else this.#checkRequestBytes();
     return null;
+  }
+
+  #replaceEnd(span: SpanFields): void {
+    this.losses.addBad('end_time');
+    span.endLow = TIME_LOW_MAX;
+    span.endHigh = TIME_HIGH_MAX;
+  }
+
+  #countDroppedItems(): void {
+    if (this.#droppedEvents > 0) this.losses.add('ingest.eventsPerSpanMax', this.#droppedEvents);
+    if (this.#droppedLinks > 0) this.losses.add('ingest.linksPerSpanMax', this.#droppedLinks);
+    if (this.#badEvents > 0) this.losses.add('event' satisfies BadPart, this.#badEvents);
+    if (this.#badLinks > 0) this.losses.add('link' satisfies BadPart, this.#badLinks);
+  }
+
+  /** A span whose parent id is none has no parent: it is a root, or one of several. */
+  #addParent(span: SpanFields): void {
+    const length = span.parentSpanIdEnd - span.parentSpanIdStart;
+    if (length === 8) {
+      this.parentSpanIds.copy(span.source, span.parentSpanIdStart, span.parentSpanIdEnd);
+      return;
+    }
+    this.parentSpanIds.zeros(8);
+    if (length !== 0) this.losses.addBad('parent_span_id');
   }
 
   /** Refusing a span costs time as well, so it counts as a row. Throws `RequestTooLargeError`. */
@@ -324,10 +371,16 @@ export class SpanBlock {
 
   /** Where a name or a message ends that is cut to the limit. */
   #textEnd(source: Uint8Array, start: number, end: number): number {
-    const { valueBytesMax } = this.#limits;
-    if (end - start <= valueBytesMax) return end;
+    return limitedEnd(source, start, end, this.#limits.valueBytesMax, this.losses);
+  }
+
+  /** Where a trace state ends that is cut to the limit: between two members, since a part of one may say something else. */
+  #traceStateEnd(source: Uint8Array, start: number, end: number): number {
+    if (end - start <= this.#limits.valueBytesMax) return end;
     this.losses.add('ingest.valueBytesMax');
-    return cutEnd(source, start, valueBytesMax);
+    let at = start + this.#limits.valueBytesMax;
+    while (at > start && source[at] !== COMMA) at -= 1;
+    return at;
   }
 
   #checkLimits(seconds: number): SpanRefusal | null {

@@ -4,36 +4,26 @@ import type { LinkFields, SpanFields } from './span-fields.ts';
 /** The largest second that the store's DateTime holds is 2^32 − 1, in the year 2106. */
 const SECONDS_MAX = 0xffff_ffff;
 
+/** The store and the API hold times as signed 64-bit nanoseconds, which end in the year 2262: the high word of the last. */
+export const TIME_HIGH_MAX = 0x7fff_ffff;
+
 /**
  * Null, or why the span cannot be stored. Ids as the OTLP specification demands them; a start time of 0 is protobuf's
- * way of saying that there is none, and such a span would stand outside of every time that anybody looks at.
+ * way of saying that there is none, and such a span would stand outside of every time that anybody looks at. An id that ends
+ * before it begins was no hexadecimal text. Whatever else is wrong costs a part of the span, and not the span.
  */
 export function checkSpan(span: SpanFields, startSeconds: number): SpanRefusal | null {
   const { source } = span;
   return (
     checkId('trace_id', 'trace id', source, span.traceIdStart, span.traceIdEnd, 16) ??
     checkId('span_id', 'span id', source, span.spanIdStart, span.spanIdEnd, 8) ??
-    checkParent(span.parentSpanIdEnd - span.parentSpanIdStart) ??
-    checkStart(span, startSeconds) ??
-    checkTime('end_time', 'end time', span.endHigh)
+    checkStart(span, startSeconds)
   );
 }
 
-export function checkLink(link: LinkFields): SpanRefusal | null {
-  return (
-    checkLength('link', "a link's trace id", link.traceIdEnd - link.traceIdStart, 16) ??
-    checkLength('link', "a link's span id", link.spanIdEnd - link.spanIdStart, 8)
-  );
-}
-
-/** Null, or why the span cannot be stored that has an event at this time. */
-export function checkEvent(timeHigh: number): SpanRefusal | null {
-  return checkTime('event_time', "an event's time", timeHigh);
-}
-
-/** The store and the API hold times as signed 64-bit nanoseconds, which end in the year 2262. */
-function checkTime(code: SpanRefusal['code'], name: string, high: number): SpanRefusal | null {
-  return high < 0x8000_0000 ? null : { code, message: `${name} is after the year 2262` };
+/** Whether the link has ids, which may be zero: an SDK may link to an invalid context for the link's attributes. */
+export function isLink(link: LinkFields): boolean {
+  return link.traceIdEnd - link.traceIdStart === 16 && link.spanIdEnd - link.spanIdStart === 8;
 }
 
 function checkId(
@@ -44,24 +34,18 @@ function checkId(
   end: number,
   bytes: number,
 ): SpanRefusal | null {
-  const problem = checkLength(code, name, end - start, bytes);
-  if (problem !== null) return problem;
+  const length = end - start;
+  if (length < 0) return { code, message: `${name} is not ${bytes * 2} hexadecimal digits` };
+  if (length !== bytes) return { code, message: `${name} has ${length} bytes instead of ${bytes}` };
   for (let index = start; index < end; index++) {
     if (source[index] !== 0) return null;
   }
   return { code, message: `${name} is all zero` };
 }
 
-function checkLength(code: SpanRefusal['code'], name: string, length: number, bytes: number): SpanRefusal | null {
-  return length === bytes ? null : { code, message: `${name} has ${length} bytes instead of ${bytes}` };
-}
-
-function checkParent(length: number): SpanRefusal | null {
-  return length === 0 ? null : checkLength('parent_span_id', 'parent span id', length, 8);
-}
-
 function checkStart(span: SpanFields, seconds: number): SpanRefusal | null {
-  if (span.startLow === 0 && span.startHigh === 0) return { code: 'start_time', message: 'start time is missing' };
+  if (span.startLow === 0 && span.startHigh === 0)
+    return { code: 'start_time', message: 'start time is missing or no number' };
   return seconds > SECONDS_MAX ? { code: 'start_time', message: 'start time is after the year 2106' } : null;
 }
 

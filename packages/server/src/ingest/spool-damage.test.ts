@@ -46,7 +46,7 @@ const without = (lost: number): number[] => blocks.filter((number) => number !==
 
 /**
  * Damages one segment's files in one of the ways in which disks and crashes do it. In the newest segment the last block
- * may have been on its way when the process died: then nobody waits for it.
+ * may have been on its way when the process died: where it never reached the disk, nobody waits for it.
  */
 function damage(random: Seeded, path: string, starts: readonly number[], isNewest: boolean): Damage {
   const data = `${path}.native`;
@@ -56,16 +56,16 @@ function damage(random: Seeded, path: string, starts: readonly number[], isNewes
   const end = starts.at(number + 1) ?? 0;
   const last = BLOCKS_PER_SEGMENT - 1;
   const mayBeTorn = isNewest && number === last;
-  switch (random.below(7)) {
+  switch (random.below(9)) {
     case 0: {
       // The first and the last byte of a block are the ones that an off-by-one forgets.
       flip(data, random.pick([start, end - 1, start + random.below(end - start)]), random);
-      return { kind: 'a flipped bit in a block', intact: without(number), isNamed: !mayBeTorn };
+      return { kind: 'a flipped bit in a block', intact: without(number), isNamed: true };
     }
     case 1: {
       const field = random.pick([0, 4, 8, 15, 16, 20, 24, 28, RECORD_BYTES - 1]);
       flip(index, number * RECORD_BYTES + field, random);
-      return { kind: 'a flipped bit in a record', intact: without(number), isNamed: !mayBeTorn };
+      return { kind: 'a flipped bit in a record', intact: without(number), isNamed: true };
     }
     case 2: {
       truncateSync(data, start + random.below(end - start));
@@ -81,10 +81,22 @@ function damage(random: Seeded, path: string, starts: readonly number[], isNewes
     case 5:
       writeFileSync(data, Buffer.alloc(1 + random.below(40), random.below(256)), { flag: 'a' });
       return { kind: 'a torn block behind the last', intact: blocks, isNamed: !isNewest };
+    case 6: {
+      clear(data, start, end);
+      return { kind: 'zeros in the place of a block', intact: without(number), isNamed: !mayBeTorn };
+    }
+    case 7: {
+      clear(index, number * RECORD_BYTES, (number + 1) * RECORD_BYTES);
+      return { kind: 'zeros in the place of a record', intact: without(number), isNamed: !mayBeTorn };
+    }
     default:
       writeFileSync(index, Buffer.alloc(1 + random.below(RECORD_BYTES - 1), random.below(256)), { flag: 'a' });
       return { kind: 'a torn record behind the last', intact: blocks, isNamed: false };
   }
+}
+
+function clear(path: string, from: number, to: number): void {
+  writeFileSync(path, readFileSync(path).fill(0, from, to));
 }
 
 function flip(path: string, at: number, random: Seeded): void {
@@ -126,7 +138,7 @@ test(`of damaged segments every intact block is handed over, in order, and the r
     expect(after.status.rejectedSegments, words).toEqual(kept.map((file) => file.replace('.native', '')));
     await Promise.all(opened.splice(0).map((each) => each.close()));
   }
-  expect(seen.size).toBe(8);
+  expect(seen.size).toBe(10);
 });
 
 async function textOf(spool: Spool): Promise<string> {

@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
+import { Seeded } from './testing/seeded.ts';
 import type { Segment } from './segment-recovery.ts';
 import { Spool, type DurableBlock, type SpoolOptions } from './spool.ts';
 import type { SpoolLimits } from './limits.ts';
@@ -165,7 +166,6 @@ test('a tail that was never acknowledged is cut off, wherever the write was torn
 
 test.each([
   ['the block is there by its length alone', '.native', 6, 9],
-  ['a part of the block is not there', '.native', 7, 8],
   ['its record is there by its length alone', '.index', 2 * RECORD_BYTES, 3 * RECORD_BYTES],
 ])('a block that a power failure kept from the disk is a torn tail: %s', async (_, suffix, from, to) => {
   const spool = await openSpool();
@@ -175,6 +175,64 @@ test.each([
   const after = await reopened();
   expect(after.status.rejectedSegments).toEqual([]);
   expect((await takeAll(after)).text).toBe('<1><2>');
+});
+
+/** Of a segment with one good block before it, a block of this text. */
+async function appendBehindAnother(text: string): Promise<string> {
+  const spool = await openSpool();
+  await appendAll(spool, ['1']);
+  expect(await spool.append(Buffer.from(text, 'latin1'), 1)).toEqual({ kind: 'durable' });
+  return onlyFile('.native');
+}
+
+const SECTOR = 512;
+/** Sectors as they may be: of text, of zeros, and both. */
+const SECTORS = [
+  'x'.repeat(SECTOR),
+  '\0'.repeat(SECTOR),
+  `${'\0'.repeat(SECTOR - 1)}y`,
+  '\0'.repeat(2 * SECTOR),
+  'z'.repeat(9),
+];
+
+test.each([
+  ['its first sector', 3, SECTOR],
+  ['a sector in between', SECTOR, 2 * SECTOR],
+  ['one that has zeros for the most part', 2 * SECTOR, 4 * SECTOR],
+  ['its end', 5 * SECTOR, 6 * SECTOR],
+])(
+  'a block of which a sector never reached the disk is a torn tail, also where it holds zeros: %s',
+  async (_, from, to) => {
+    const file = await appendBehindAnother(SECTORS.join(''));
+    const whole = readFileSync(file);
+    writeFileSync(file, readFileSync(file).fill(0, from, Math.min(to, whole.length)));
+    const after = await reopened();
+    expect(after.status.rejectedSegments).toEqual([]);
+    expect((await takeAll(after)).text).toBe('<1>');
+  },
+);
+
+test('a last block whose bytes reached the disk and were changed there is kept as it was found, and named', async () => {
+  const random = new Seeded(17);
+  for (let round = 0; round < 30; round++) {
+    rmSync(directory, { recursive: true });
+    const text = SECTORS.join('');
+    const file = await appendBehindAnother(text);
+    const suffix = random.pick(['.native', '.index']);
+    const path = file.replace('.native', suffix);
+    const damaged = readFileSync(path);
+    const [from, to] = suffix === '.index' ? [RECORD_BYTES, 2 * RECORD_BYTES] : [3, 3 + text.length];
+    const at = random.pick([from, to - 1, from + random.below(to - from)]);
+    damaged[at] = (damaged[at] ?? 0) ^ random.pick([1 << random.below(8), 0xff]);
+    writeFileSync(path, damaged);
+    const after = await reopened();
+    const words = `round ${round}: ${suffix} ${at}`;
+    expect(after.status.rejectedSegments, words).toHaveLength(1);
+    const [name = ''] = after.status.rejectedSegments;
+    expect(readFileSync(join(directory, 'rejected', name + suffix)), words).toEqual(damaged);
+    expect((await takeAll(after)).text, words).toBe('<1>');
+    await after.close();
+  }
 });
 
 test('of a segment that is not the newest, no block is missing without a word', async () => {

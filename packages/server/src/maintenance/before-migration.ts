@@ -26,6 +26,8 @@ export class BeforeMigration {
     this.#isOfThisStart = true;
     if (existsSync(this.#path)) return;
     const path = `${this.#path}.new`;
+    // Of a start that was killed.
+    await rm(path, { recursive: true, force: true });
     await takeSnapshot({ engine, dataDirectory: this.#dataDirectory, path, whileStill: (work) => work() });
     await rename(path, this.#path);
     this.#log.warn(

@@ -1,20 +1,36 @@
 import type { Engine } from '../storage/engine.ts';
 import { EngineError } from '../storage/engine.ts';
-import { dayOfPartition, findLostParts, NOT_FRESH, rowsOf, type LostPart } from '../storage/lost-parts.ts';
-import { IS_REQUEST } from '../storage/rollups.ts';
-import { sqlString, sqlUInt64 } from '../storage/sql.ts';
-import { verifyPart } from '../storage/store-damage.ts';
+import {
+  dayOfPartition,
+  findLostParts,
+  keyOf,
+  NOT_FRESH,
+  rowsOf,
+  type LostPart,
+  type PartName,
+} from '../storage/lost-parts.ts';
+import { ROLLUPS } from '../storage/rollup-rebuild.ts';
+import { sqlString } from '../storage/sql.ts';
+import { verifyPart } from '../storage/verify-part.ts';
+import { compareDay, type WrongDay } from './compare-day.ts';
 
 type Asked = Pick<Engine, 'query'>;
 
 export interface StoreReport {
   /** Parts that were verified. */
   readonly parts: number;
+  /** Those that are still in use. */
   readonly damagedParts: readonly DamagedPart[];
+  /** Parts that were damaged, and are in use again; where that was asked for. */
+  readonly repairedParts: readonly DamagedPart[];
+  /** Parts that the disk fails to read: whether they are damaged is not known. */
+  readonly unreadableParts: readonly DamagedPart[];
   /** Parts that are in `detached/` already. */
   readonly lostParts: readonly LostPart[];
   /** Days of derived tables that do not hold what the spans say. */
   readonly wrongDays: readonly WrongDay[];
+  /** Days whose derived tables were wrong and have been made anew; where that was asked for. */
+  readonly rebuiltDays: readonly string[];
   /** Days that could not be compared, and why. */
   readonly notCompared: readonly { readonly day: string; readonly reason: string }[];
 }
@@ -26,54 +42,104 @@ interface DamagedPart {
   readonly reason: string;
 }
 
-interface WrongDay {
-  readonly day: string;
-  readonly table: string;
-  /** What the table has counted, and what it should have. */
-  readonly found: number;
-  readonly expected: number;
-}
-
 export interface StoreCheckup {
   /** Runs work while nothing is added to the derived tables. */
   readonly whileStill: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
+  /** Sets these aside, repairs what can be, and answers that; null where nothing is to be changed. */
+  readonly mend: ((parts: readonly PartName[]) => Promise<readonly PartName[]>) | null;
+  /** Makes the derived tables of these days anew; null where nothing is to be changed. */
+  readonly rebuild: ((days: readonly string[]) => Promise<void>) | null;
 }
 
 const STATEMENT_TIMEOUT_MS = 3_600_000;
 /** Parts that are merged meanwhile are looked for again. */
 const ROUNDS_MAX = 3;
 const NO_SUCH_PART = 232;
-/** Ids of so many spans are told apart at a time. */
-const SPANS_AT_ONCE = 5_000_000;
 
-/** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing. */
-export async function checkStore(engine: Asked, { whileStill, signal }: StoreCheckup): Promise<StoreReport> {
+/** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing but by `mend` and `rebuild`. */
+export async function checkStore(engine: Asked, checkup: StoreCheckup): Promise<StoreReport> {
+  const { signal, mend, rebuild } = checkup;
   const cancelled: Asked = { query: (sql, options) => engine.query(sql, { ...options, signal }) };
-  const { parts, damagedParts } = await checkParts(cancelled);
+  const { parts, damagedParts: found, unreadableParts } = await checkParts(cancelled);
+  const { repairedParts, damagedParts } = await mendFound(cancelled, found, mend);
   const lostParts = await findLostParts(cancelled);
-  const days = await rowsOf(
+  const compared = await compareDays(cancelled, await daysIn(cancelled), checkup);
+  const verified = { parts, damagedParts, repairedParts, unreadableParts, lostParts };
+  const wrong = [...new Set(compared.wrongDays.map(({ day }) => day))];
+  if (rebuild === null || wrong.length === 0) return { ...verified, ...compared, rebuiltDays: [] };
+  await rebuild(wrong);
+  signal.throwIfAborted();
+  const again = await compareDays(
     cancelled,
-    `SELECT partition, sumIf(rows, table = 'spans') FROM system.parts
-WHERE database = 'throughline' AND active AND table IN ('spans', 'trace_times', 'operation_15m', 'request_1m', 'request_1h')
-GROUP BY partition ORDER BY partition`,
+    (await daysIn(cancelled)).filter(({ day }) => wrong.includes(day)),
+    checkup,
   );
-  const wrongDays: WrongDay[] = [];
-  const notCompared: { day: string; reason: string }[] = [];
-  for (const [day, spans] of days) {
-    try {
-      wrongDays.push(...(await whileStill(() => compareDay(cancelled, String(day), Number(spans)))));
-    } catch (error) {
-      signal.throwIfAborted();
-      notCompared.push({ day: String(day), reason: firstLine(error) });
-    }
-  }
-  return { parts, damagedParts, lostParts, wrongDays, notCompared };
+  const isRebuilt = (day: string): boolean =>
+    ![...again.wrongDays, ...again.notCompared].some((other) => other.day === day);
+  return {
+    ...verified,
+    wrongDays: again.wrongDays,
+    rebuiltDays: wrong.filter(isRebuilt),
+    notCompared: [...compared.notCompared, ...again.notCompared],
+  };
 }
 
-async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts: DamagedPart[] }> {
+interface StoredDay {
+  readonly day: string;
+  readonly spans: number;
+}
+
+async function daysIn(engine: Asked): Promise<StoredDay[]> {
+  const tables = ['spans', ...ROLLUPS.map(({ table }) => table)].map(sqlString).join(', ');
+  const found = await rowsOf(
+    engine,
+    `SELECT partition, sumIf(rows, table = 'spans') FROM system.parts
+WHERE database = 'throughline' AND active AND table IN (${tables}) GROUP BY partition ORDER BY partition`,
+  );
+  return found.map(([day, spans]) => ({ day: String(day), spans: Number(spans) }));
+}
+
+async function compareDays(
+  engine: Asked,
+  days: readonly StoredDay[],
+  { whileStill, signal }: StoreCheckup,
+): Promise<Pick<StoreReport, 'wrongDays' | 'notCompared'>> {
+  const wrongDays: WrongDay[] = [];
+  const notCompared: { day: string; reason: string }[] = [];
+  for (const { day, spans } of days) {
+    try {
+      wrongDays.push(...(await whileStill(() => compareDay(engine, day, spans))));
+    } catch (error) {
+      signal.throwIfAborted();
+      notCompared.push({ day, reason: firstLine(error) });
+    }
+  }
+  return { wrongDays, notCompared };
+}
+
+async function mendFound(
+  engine: Asked,
+  found: readonly DamagedPart[],
+  mend: StoreCheckup['mend'],
+): Promise<{ repairedParts: readonly DamagedPart[]; damagedParts: readonly DamagedPart[] }> {
+  if (mend === null || found.length === 0) return { repairedParts: [], damagedParts: found };
+  const repaired = await mend(found.map(({ table, part: name }) => ({ table, name })));
+  const again = new Set(repaired.map(keyOf));
+  const lost = new Set((await findLostParts(engine)).map(keyOf));
+  const key = ({ table, part: name }: DamagedPart): string => keyOf({ table, name });
+  return {
+    repairedParts: found.filter((part) => again.has(key(part))),
+    damagedParts: found.filter((part) => !again.has(key(part)) && !lost.has(key(part))),
+  };
+}
+
+async function checkParts(
+  engine: Asked,
+): Promise<{ parts: number; damagedParts: DamagedPart[]; unreadableParts: DamagedPart[] }> {
   const verified = new Set<string>();
   const damagedParts: DamagedPart[] = [];
+  const unreadableParts: DamagedPart[] = [];
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = await rowsOf(
       engine,
@@ -83,10 +149,11 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
     if (left.length === 0) break;
     for (const [table, name, partitionId] of left) {
       try {
-        const reason = await verifyPart(engine, String(table), String(name), STATEMENT_TIMEOUT_MS);
-        if (reason !== null) {
+        const verdict = await verifyPart(engine, String(table), String(name), { timeoutMs: STATEMENT_TIMEOUT_MS });
+        if (verdict.kind !== 'sound') {
           const day = dayOfPartition(String(partitionId));
-          damagedParts.push({ table: String(table), part: String(name), day, reason });
+          const found = verdict.kind === 'damaged' ? damagedParts : unreadableParts;
+          found.push({ table: String(table), part: String(name), day, reason: verdict.reason });
         }
         verified.add(`${String(table)}/${String(name)}`);
       } catch (error) {
@@ -95,51 +162,7 @@ async function checkParts(engine: Asked): Promise<{ parts: number; damagedParts:
       }
     }
   }
-  return { parts: verified.size, damagedParts };
-}
-
-async function compareDay(engine: Asked, day: string, storedSpans: number): Promise<WrongDay[]> {
-  const [[counted, pending] = [0, 0]] = await rowsOf(
-    engine,
-    'SELECT argMax(counted_until, version), argMax(pending_until, version) FROM throughline.rollup_progress',
-  );
-  if (Number(pending) > 0) throw new Error('the derived tables are being filled; start the collector and check again');
-  const ofDay = `toDate(start_s) = toDate(${sqlString(day)}) AND arrival <= ${sqlUInt64(Number(counted))}`;
-  const [[spans = 0, requests = 0] = []] = await rowsOf(
-    engine,
-    `SELECT count(), countIf(${IS_REQUEST}) FROM throughline.spans WHERE ${ofDay}`,
-    STATEMENT_TIMEOUT_MS,
-  );
-  const traces = await countDistinct(engine, 'spans', ofDay, storedSpans);
-  const found = async (table: string, expected: unknown): Promise<WrongDay[]> => {
-    const [[sum = 0] = []] = await rowsOf(
-      engine,
-      `SELECT sum(spans) FROM throughline.${table} WHERE toDate(time) = toDate(${sqlString(day)})`,
-    );
-    return Number(sum) === Number(expected) ? [] : [{ day, table, found: Number(sum), expected: Number(expected) }];
-  };
-  const times = await countDistinct(engine, 'trace_times', `toDate(first_s) = toDate(${sqlString(day)})`, storedSpans);
-  return [
-    ...(times === traces ? [] : [{ day, table: 'trace_times', found: times, expected: traces }]),
-    ...(await found('operation_15m', spans)),
-    ...(await found('request_1m', requests)),
-    ...(await found('request_1h', requests)),
-  ];
-}
-
-/** Traces, counted exactly in as many steps as keep the memory of each bounded. */
-async function countDistinct(engine: Asked, table: string, where: string, rows: number): Promise<number> {
-  const steps = Math.max(1, Math.ceil(rows / SPANS_AT_ONCE));
-  let traces = 0;
-  for (let step = 0; step < steps; step++) {
-    const [[count = 0] = []] = await rowsOf(
-      engine,
-      `SELECT uniqExact(trace_id) FROM throughline.${table} WHERE ${where} AND cityHash64(trace_id) % ${steps} = ${step}`,
-      STATEMENT_TIMEOUT_MS,
-    );
-    traces += Number(count);
-  }
-  return traces;
+  return { parts: verified.size, damagedParts, unreadableParts };
 }
 
 function firstLine(error: unknown): string {

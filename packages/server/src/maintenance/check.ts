@@ -8,13 +8,19 @@ export interface CheckReport extends StoreReport {
   /** Nothing is damaged, lost or wrong. */
   readonly ok: boolean;
   readonly spool: SpoolReport;
+  /** Definitions of tables that are not what the engine has written; its next start puts them back. */
+  readonly damagedDefinitions: readonly string[];
+}
+
+export interface Checkup extends StoreCheckup {
+  readonly findDamagedDefinitions: () => Promise<readonly string[]>;
 }
 
 /** Verifies the store and the spools of a data directory. Rejects with `EngineError`, or with the signal's reason. */
 export async function check(
   engine: Pick<Engine, 'query'>,
   dataDirectory: string,
-  checkup: StoreCheckup,
+  checkup: Checkup,
 ): Promise<CheckReport> {
   const spools = await Promise.all(
     ['spool', join('counts', 'spool')].map((below) => checkSpool(join(dataDirectory, below), checkup.signal)),
@@ -24,7 +30,16 @@ export async function check(
     damagedSegments: spools.flatMap(({ damagedSegments }) => damagedSegments),
   };
   const store = await checkStore(engine, checkup);
-  const { damagedParts, lostParts, wrongDays, notCompared } = store;
-  const findings = [damagedParts, lostParts, wrongDays, notCompared, spool.damagedSegments];
-  return { ok: findings.every(({ length }) => length === 0), ...store, spool };
+  const { damagedParts, unreadableParts, lostParts, wrongDays, notCompared } = store;
+  const damagedDefinitions = await checkup.findDamagedDefinitions();
+  const findings = [
+    damagedDefinitions,
+    damagedParts,
+    unreadableParts,
+    lostParts,
+    wrongDays,
+    notCompared,
+    spool.damagedSegments,
+  ];
+  return { ok: findings.every(({ length }) => length === 0), ...store, spool, damagedDefinitions };
 }

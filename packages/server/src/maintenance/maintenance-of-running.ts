@@ -1,68 +1,122 @@
+import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import type { Engine } from '../storage/engine.ts';
+import { findChangedDefinitions } from '../storage/definitions/changed-definitions.ts';
 import type { RollupJob } from '../storage/rollup-job.ts';
+import { CHECKED_COPY } from './linked-store.ts';
 import { check, type CheckReport } from './check.ts';
+import type { StoreCheckup } from './check-store.ts';
 import type { InsertGate } from './insert-gate.ts';
+import type { MaintenanceLimits } from './limits.ts';
 import { RunningCheck, type CheckProgress } from './running-check.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { Snapshots, type SnapshotInUse, type TakenSnapshot } from './snapshots.ts';
+
+/** Runs work while what it is responsible for stays as it is. */
+export interface StandsStill {
+  whileStill<T>(work: () => Promise<T>): Promise<T>;
+}
 
 export interface MaintenanceOptions {
   /** Null where the store is not ours. */
   readonly engine: Pick<Engine, 'query' | 'command'> | null;
   readonly dataDirectory: string;
   readonly gate: InsertGate;
+  /** Sets damaged parts aside, repairs what can be, and answers that. */
+  readonly mend: NonNullable<StoreCheckup['mend']>;
+  readonly counts: StandsStill;
   /** Null until the store is open. */
-  readonly rollups: () => Pick<RollupJob, 'whileStill'> | null;
+  readonly rollups: () => (StandsStill & Pick<RollupJob, 'rebuildDays'>) | null;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<MaintenanceLimits>;
 }
 
 /** What `throughline check` and `throughline backup` ask of a collector that runs. */
 export class MaintenanceOfRunning {
   readonly #options: MaintenanceOptions;
-  readonly #path: string;
   readonly #checks: RunningCheck<CheckReport>;
-  #snapshot: Promise<unknown> = Promise.resolve();
+  readonly #snapshots: Snapshots;
 
   constructor(options: MaintenanceOptions) {
     this.#options = options;
-    this.#path = join(options.dataDirectory, 'snapshot');
-    // One that nobody has fetched.
-    rmSync(this.#path, { recursive: true, force: true });
-    this.#checks = new RunningCheck(async (signal) => {
-      const { engine, rollups, dataDirectory } = this.#options;
-      const still = rollups();
-      if (engine === null || still === null) throw new Error('the store is not open');
-      return check(engine, dataDirectory, { signal, whileStill: (work) => still.whileStill(work) });
+    const { dataDirectory, log, registry, limits } = options;
+    rmSync(join(dataDirectory, CHECKED_COPY), { recursive: true, force: true });
+    this.#snapshots = new Snapshots({
+      directory: join(dataDirectory, 'snapshot'),
+      take: (path, signal) => this.#take(path, signal),
+      log,
+      registry,
+      ...(limits !== undefined && { limits }),
+    });
+    this.#checks = new RunningCheck(async (signal, repairs) => {
+      const { engine, still } = this.#open();
+      const whileStill = <T>(work: () => Promise<T>): Promise<T> => still.whileStill(work);
+      // It goes on for as long as the collector runs: whoever asked need not wait.
+      const rebuild = (days: readonly string[]): Promise<void> => unlessAborted(still.rebuildDays(days), signal);
+      const changes = repairs ? { mend: options.mend, rebuild } : { mend: null, rebuild: null };
+      const findDamagedDefinitions = (): Promise<readonly string[]> =>
+        findChangedDefinitions(join(dataDirectory, 'store'), log);
+      return check(engine, dataDirectory, { signal, whileStill, findDamagedDefinitions, ...changes });
     });
   }
 
-  check(name: string): CheckProgress<CheckReport> | { readonly state: 'impossible' } {
-    const { engine, rollups } = this.#options;
-    return engine === null || rollups() === null ? { state: 'impossible' } : this.#checks.ask(name);
+  check(name: string, repairs: boolean): CheckProgress<CheckReport> | { readonly state: 'impossible' } {
+    return this.#isOpen ? this.#checks.ask(name, repairs) : { state: 'impossible' };
   }
 
-  /** One at a time. Rejects with what the engine or the file system says. */
-  async snapshot(): Promise<{ readonly path: string } | null> {
-    const { engine, dataDirectory, gate, rollups } = this.#options;
-    const still = rollups();
-    if (engine === null || still === null) return null;
-    const path = this.#path;
-    const taken = this.#snapshot.then(() =>
-      takeSnapshot({
-        engine,
-        dataDirectory,
-        path,
-        whileStill: (work) => still.whileStill(() => gate.whileHeld(work)),
-      }),
-    );
-    this.#snapshot = taken.catch(() => {});
-    await taken;
-    return { path };
+  /** One at a time. Null where it is not possible. Rejects with what the engine or the file system says, or with the signal's reason. */
+  async snapshot(signal: AbortSignal): Promise<TakenSnapshot | SnapshotInUse | null> {
+    return this.#isOpen ? this.#snapshots.take(signal) : null;
   }
 
-  /** Ends a check, and waits for a snapshot. */
+  /** False where there is no such snapshot any more. */
+  keepSnapshot(token: string): boolean {
+    return this.#snapshots.keep(token);
+  }
+
+  /** The same. */
+  releaseSnapshot(token: string): Promise<boolean> {
+    return this.#snapshots.release(token);
+  }
+
+  /** Ends a check, and removes a snapshot. */
   async stop(): Promise<void> {
     this.#checks.stop();
-    await this.#snapshot;
+    await this.#snapshots.stop();
+  }
+
+  get #isOpen(): boolean {
+    return this.#options.engine !== null && this.#options.rollups() !== null;
+  }
+
+  #open(): { engine: Pick<Engine, 'query' | 'command'>; still: StandsStill & Pick<RollupJob, 'rebuildDays'> } {
+    const { engine, rollups } = this.#options;
+    const still = rollups();
+    if (engine === null || still === null) throw new Error('the store is not open');
+    return { engine, still };
+  }
+
+  async #take(path: string, signal: AbortSignal): Promise<void> {
+    const { dataDirectory, counts, gate } = this.#options;
+    const { engine, still } = this.#open();
+    const whileStill = (work: () => Promise<void>): Promise<void> =>
+      still.whileStill(() => counts.whileStill(() => gate.whileHeld(work)));
+    await takeSnapshot({ engine, dataDirectory, path, whileStill, signal });
+  }
+}
+
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  const ended = new AbortController();
+  const left = once(signal, 'abort', { signal: ended.signal }).then(() => signal.throwIfAborted());
+  left.catch(() => {});
+  try {
+    signal.throwIfAborted();
+    await Promise.race([work, left]);
+  } finally {
+    ended.abort();
   }
 }

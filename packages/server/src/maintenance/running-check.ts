@@ -11,23 +11,23 @@ const ABANDONED_MS = 15_000;
 
 /** One check at a time, which lives as long as somebody asks how it goes on. */
 export class RunningCheck<R> {
-  readonly #run: (signal: AbortSignal) => Promise<R>;
+  readonly #run: (signal: AbortSignal, repairs: boolean) => Promise<R>;
   #name: string | null = null;
   #progress: CheckProgress<R> = { state: 'busy' };
   #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(run: (signal: AbortSignal) => Promise<R>) {
+  constructor(run: (signal: AbortSignal, repairs: boolean) => Promise<R>) {
     this.#run = run;
   }
 
-  /** Begins the check of this name, or tells how it goes on. */
-  ask(name: string): CheckProgress<R> {
+  /** Begins the check of this name, which repairs or does not, or tells how it goes on. */
+  ask(name: string, repairs = false): CheckProgress<R> {
     if (this.#name !== name) {
       if (this.#name !== null && this.#progress.state === 'running') return { state: 'busy' };
       this.#name = name;
       this.#progress = { state: 'running' };
-      void this.#start(name);
+      void this.#start(name, repairs);
     }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.stop(), ABANDONED_MS).unref();
@@ -39,11 +39,11 @@ export class RunningCheck<R> {
     this.#stop.abort();
   }
 
-  async #start(name: string): Promise<void> {
+  async #start(name: string, repairs: boolean): Promise<void> {
     this.#stop = new AbortController();
     let progress: CheckProgress<R>;
     try {
-      progress = { state: 'done', report: await this.#run(this.#stop.signal) };
+      progress = { state: 'done', report: await this.#run(this.#stop.signal, repairs) };
     } catch (error) {
       progress = { state: 'failed', reason: error instanceof Error ? error.message : String(error) };
     }

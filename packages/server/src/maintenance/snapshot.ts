@@ -3,54 +3,71 @@ import { dirname, join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
 import { rowsOf } from '../storage/lost-parts.ts';
 import { sqlIdentifier, sqlString } from '../storage/sql.ts';
+import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
+import { copyOrder, cutSegments } from './segment-end.ts';
 
 export interface SnapshotOptions {
   readonly engine: Pick<Engine, 'query' | 'command'>;
   /** Its spools are part of the snapshot. */
   readonly dataDirectory: string;
-  /** Where the snapshot goes, on the same file system: a data directory of its own. What was there is removed. */
+  /** Where the snapshot goes, on the same file system: a data directory of its own. Nothing may be there. */
   readonly path: string;
   /** Runs work while nothing is inserted and nothing is added to the derived tables. */
   readonly whileStill: (work: () => Promise<void>) => Promise<void>;
+  /** Nobody wants it any more. */
+  readonly signal?: AbortSignal;
 }
 
-/** What of a data directory belongs to it wherever it is; the rest is of a process or of a machine. */
-export const KEPT = ['spool', 'counts', 'sampling', 'store-id', 'stored-days', 'last-arrival'] as const;
 /** The engine escapes other characters in the directory's name. */
 const FREEZE_NAME = 'throughline_snapshot';
 /** Larger files get a second name, smaller ones are copied. Only a segment that is being written grows, behind what its index says. */
 const COPIED_BYTES_MAX = 1024 * 1024;
-const INDEX = '.index';
 
 /**
  * Keeps everything that was acknowledged before as a data directory of its own, within moments and without a copy of the store: parts never
- * change, so that second names of their files are enough. A segment that is in the store as well is found there when it is loaded again.
+ * change, so that second names of their files are enough. A segment that is in the store as well is found there when it is loaded again. The
+ * list of its files is written last. One call at a time. Rejects with `EngineError`, with what the file system says or with the signal's
+ * reason, and leaves nothing then.
  */
-export async function takeSnapshot({ engine, dataDirectory, path, whileStill }: SnapshotOptions): Promise<void> {
+export async function takeSnapshot(options: SnapshotOptions): Promise<void> {
+  const { dataDirectory, path, whileStill, signal } = options;
+  const shadow = join(dataDirectory, 'store', 'shadow', FREEZE_NAME);
+  // Of one that was killed.
+  await rm(shadow, { recursive: true, force: true });
+  await mkdir(path, { mode: 0o700 });
+  try {
+    await mkdir(join(path, 'store', 'store'), { recursive: true, mode: 0o700 });
+    await whileStill(() => keepAll(options));
+    await moveInto(join(shadow, 'store'), join(path, 'store', 'store'));
+    await writeSnapshotList(path, await cutSegments(path, await listFiles(path)));
+    signal?.throwIfAborted();
+  } catch (error) {
+    await rm(path, { recursive: true, force: true });
+    throw error;
+  } finally {
+    await rm(shadow, { recursive: true, force: true });
+  }
+}
+
+async function keepAll({ engine, dataDirectory, path, signal }: SnapshotOptions): Promise<void> {
   const store = join(dataDirectory, 'store');
-  const shadow = join(store, 'shadow', FREEZE_NAME);
-  await rm(path, { recursive: true, force: true });
-  await rm(shadow, { recursive: true, force: true });
-  await mkdir(join(path, 'store', 'store'), { recursive: true, mode: 0o700 });
-  await whileStill(async () => {
-    // Before the store: what leaves the spool meanwhile has come there.
-    for (const name of KEPT) await keep(join(dataDirectory, name), join(path, name));
-    const tables = await rowsOf(
-      engine,
-      `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
+  signal?.throwIfAborted();
+  // Before the store: what leaves the spool meanwhile has come there.
+  for (const name of KEPT) await keep(join(dataDirectory, name), join(path, name));
+  const tables = await rowsOf(
+    engine,
+    `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
+  );
+  for (const [table] of tables) {
+    // Their spans are in the spool.
+    if (String(table).startsWith('spans_fresh')) continue;
+    signal?.throwIfAborted();
+    await engine.command(
+      `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
     );
-    for (const [table] of tables) {
-      // Their spans are in the spool.
-      if (String(table).startsWith('spans_fresh')) continue;
-      await engine.command(
-        `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
-      );
-    }
-    for (const [, uuid] of tables) await keepAround(store, String(uuid), join(path, 'store'));
-    await keepDefinitions(store, join(path, 'store'));
-  });
-  await moveInto(join(shadow, 'store'), join(path, 'store', 'store'));
-  await rm(shadow, { recursive: true, force: true });
+  }
+  for (const [, uuid] of tables) await keepAround(store, String(uuid), join(path, 'store'));
+  await keepDefinitions(store, join(path, 'store'));
 }
 
 /** Files beside the parts of a table: its format, mutations, and the tokens of what was inserted. */
@@ -92,9 +109,7 @@ async function keep(from: string, to: string): Promise<void> {
   }
   await mkdir(to, { recursive: true, mode: 0o700 });
   const names = await readdir(from);
-  // An index before its data, which is then at least as long as the index says.
-  const indexesFirst = names.toSorted((a, b) => Number(b.endsWith(INDEX)) - Number(a.endsWith(INDEX)));
-  for (const name of indexesFirst) await keep(join(from, name), join(to, name));
+  for (const name of copyOrder(names)) await keep(join(from, name), join(to, name));
 }
 
 async function moveInto(from: string, to: string): Promise<void> {

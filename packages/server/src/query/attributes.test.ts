@@ -26,6 +26,7 @@ describe('what completes a search', () => {
     expect(await findAttributeKeys(store.context, ALL)).toEqual([
       { key: 'http.method', estimatedSpanCount: 3 },
       { key: 'region', estimatedSpanCount: 2 },
+      { key: 'long', estimatedSpanCount: 1 },
     ]);
     expect(await findAttributeKeys(store.context, { ...ALL, prefix: 're' })).toMatchObject([{ key: 'region' }]);
     expect(await findAttributeKeys(store.context, { ...ALL, prefix: "'" })).toEqual([]);
@@ -53,6 +54,48 @@ describe('what completes a search', () => {
     const question = { prefix: "it's", range: { fromUnixNano: TEST_START_NS, toUnixNano: NEXT_DAY }, limit: 5 };
     await expect(attributeKeysSql(question)).toMatchFileSnapshot('snapshots/attribute-keys.sql');
     await expect(attributeValuesSql("o'k", question)).toMatchFileSnapshot('snapshots/attribute-values.sql');
+  });
+});
+
+/** A third of them are too long to complete anything. */
+function valueAt(index: number): string {
+  return index % 3 === 0 ? 'x'.repeat(300) : `value ${index}`;
+}
+
+describe('the count of a key', () => {
+  const spans = Array.from({ length: 3_000 }, (_, index) =>
+    aStoredSpan({
+      spanId: (index + 1).toString(16).padStart(16, '0'),
+      attributes: {
+        every: valueAt(index),
+        ...(index % 2 === 0 ? { half: 'x' } : {}),
+        ...(index === 0 ? { '': 'x' } : {}),
+      },
+    }),
+  );
+
+  it('is that of all spans that have it, however many values it has and however long', async () => {
+    await using store = await openTestStore();
+    await store.store(spans);
+    expect(await findAttributeKeys(store.context, ALL)).toEqual([
+      { key: 'every', estimatedSpanCount: 3_000 },
+      { key: 'half', estimatedSpanCount: 1_500 },
+    ]);
+    const values = await findAttributeValues(store.context, 'every', { ...ALL, limit: 10_000 });
+    // Of a thousand in 65,536 slots some share one.
+    expect(values.length).toBeGreaterThan(950);
+    expect(values.filter(({ value }) => !/^value \d+$/.test(value))).toEqual([]);
+  });
+
+  it('is its own, where two thousand keys come together', async () => {
+    await using store = await openTestStore();
+    const keys = Array.from({ length: 2_000 }, (_, index) => `key.${index}`);
+    await store.store([aStoredSpan({ attributes: Object.fromEntries(keys.map((key) => [key, 'x'])) })]);
+    await store.context.engine.command('OPTIMIZE TABLE throughline.attribute_values FINAL');
+    const found = await findAttributeKeys(store.context, { ...ALL, limit: 10_000 });
+    // Of two thousand in a million slots, one or two may fall into a taken one.
+    expect(found.length).toBeGreaterThan(1_990);
+    expect(found.filter(({ estimatedSpanCount }) => estimatedSpanCount === 1).length).toBeGreaterThan(1_990);
   });
 });
 

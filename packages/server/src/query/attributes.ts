@@ -1,5 +1,5 @@
 import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace';
-import { KEY_SLOTS } from '../storage/attribute-values.ts';
+import { COUNTS_A_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { IN_TENANT, queryRows, where } from './rows.ts';
@@ -34,14 +34,14 @@ export async function findAttributeValues(
 export function attributeKeysSql({ prefix, range, limit }: AttributeQuestion): string {
   return `SELECT key, sum(weight) AS n
 FROM throughline.attribute_values
-${where([IN_TENANT, ...days(range), ...beginsWith('key', prefix)])}
+${where([IN_TENANT, ...days(range), COUNTS_A_KEY, ...beginsWith('key', prefix)])}
 GROUP BY key
 ORDER BY n DESC, key
 LIMIT ${limit}`;
 }
 
 export function attributeValuesSql(key: string, { prefix, range, limit }: AttributeQuestion): string {
-  const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${KEY_SLOTS}`, `key = ${sqlString(key)}`];
+  const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${VALUES_KEY_SLOTS}`, `key = ${sqlString(key)}`];
   return `SELECT value, sum(weight) AS n
 FROM throughline.attribute_values
 ${where([IN_TENANT, ...days(range), ...ofKey, ...beginsWith('value', prefix)])}

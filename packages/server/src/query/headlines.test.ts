@@ -1,10 +1,14 @@
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sqlHex } from '../storage/sql.ts';
 import { Headlines } from './headlines.ts';
+import { DEFAULT_QUERY_LIMITS } from './limits.ts';
 import { EngineError, type QueryContext } from './rows.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';
+import { TraceReader } from './trace-reader.ts';
 
+const traces = new TraceReader({ registry: new Registry(), limits: DEFAULT_QUERY_LIMITS });
 const ids = Array.from({ length: 5 }, (_, i) => `${i + 1}`.repeat(32));
 
 describe('Headlines', () => {
@@ -16,7 +20,7 @@ describe('Headlines', () => {
   afterAll(() => store.close());
 
   it('computes the headlines of stored traces and leaves out the others', async () => {
-    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 });
+    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 }, traces);
     const [first = ''] = ids;
     const computed = await headlines.compute(store.context, [first, 'f'.repeat(32)]);
     expect(Object.keys(computed)).toEqual([first]);
@@ -25,7 +29,7 @@ describe('Headlines', () => {
   });
 
   it('has none for a trace that has grown since, until it is computed again', async () => {
-    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 });
+    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 }, traces);
     const traceId = 'a'.repeat(32);
     await store.store([aStoredSpan({ traceId })]);
     await headlines.compute(store.context, [traceId]);
@@ -37,7 +41,7 @@ describe('Headlines', () => {
   });
 
   it('leaves out a trace that cannot be read, and rejects where none can', async () => {
-    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 });
+    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 }, traces);
     const [broken = '', whole = ''] = ids;
     const context = refusing(store.context, broken);
     expect(Object.keys(await headlines.compute(context, [broken, whole]))).toEqual([whole]);
@@ -45,7 +49,7 @@ describe('Headlines', () => {
   });
 
   it('forgets the headline that was not asked for the longest', async () => {
-    const headlines = new Headlines({ headlinesMax: 3, headlineConcurrency: 1 });
+    const headlines = new Headlines({ headlinesMax: 3, headlineConcurrency: 1 }, traces);
     await headlines.compute(store.context, ids.slice(0, 3));
     const [oldest, second] = ids.slice(0, 3).filter((traceId) => headlines.get(traceId, 1) !== null);
     headlines.get(oldest ?? '', 1);
@@ -56,7 +60,7 @@ describe('Headlines', () => {
   });
 
   it('reads no more traces at a time than it may, over all requests', async () => {
-    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 });
+    const headlines = new Headlines({ headlinesMax: 10, headlineConcurrency: 2 }, traces);
     let running = 0;
     let most = 0;
     const counting: QueryContext = {

@@ -1,7 +1,6 @@
 import type { QueryLimits } from './limits.ts';
 import type { QueryContext } from './rows.ts';
-import { storyOf } from './story.ts';
-import { findTrace } from './trace.ts';
+import type { TraceReader } from './trace-reader.ts';
 import { findSpanCounts } from './trace-summary.ts';
 import { Turns } from './turns.ts';
 
@@ -15,7 +14,13 @@ export class Headlines {
   readonly #known = new Map<string, { readonly spanCount: number; readonly headline: string }>();
   readonly #turns: Turns;
 
-  constructor({ headlinesMax, headlineConcurrency }: Pick<QueryLimits, 'headlinesMax' | 'headlineConcurrency'>) {
+  readonly #traces: TraceReader;
+
+  constructor(
+    { headlinesMax, headlineConcurrency }: Pick<QueryLimits, 'headlinesMax' | 'headlineConcurrency'>,
+    traces: TraceReader,
+  ) {
+    this.#traces = traces;
     this.#headlinesMax = headlinesMax;
     // Who waits here is bounded by the requests that the API lets in, times the ids that one may name.
     this.#turns = new Turns({ concurrent: headlineConcurrency, waitingMax: Number.POSITIVE_INFINITY });
@@ -61,9 +66,9 @@ export class Headlines {
       // Another request may have computed it while this one waited.
       const known = this.get(traceId, spanCount);
       if (known !== null) return known;
-      const trace = await findTrace(context, traceId);
-      if (trace === null) return null;
-      const { headline } = storyOf(trace);
+      const story = await this.#traces.ask(context, traceId, 'story');
+      if (story === null) return null;
+      const { headline } = story.answer;
       this.#remember(traceId, spanCount, headline);
       return headline;
     });

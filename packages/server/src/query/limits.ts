@@ -6,6 +6,14 @@ export interface QueryLimits {
   readonly traceSpansMax: number;
   /** Of a trace whose spans hold more than this, as they are stored, the first ones by start time are read. */
   readonly traceBytesMax: number;
+  /** A larger trace, as it is stored, is worked on in a thread of its own. */
+  readonly traceInlineBytesMax: number;
+  /** Memory of that thread; a trace that needs more is not answered. */
+  readonly traceHeapBytesMax: number;
+  /** That thread ends when it has had nothing to do for so long. */
+  readonly traceThreadIdleMs: number;
+  /** Stories of such traces, and why they were kept, that are remembered. */
+  readonly largeAnswersMax: number;
   /**
    * Search looks first at a span of time that holds about so many spans, and at longer ones while the page is not full.
    * A fifth of it where every span matches.
@@ -26,6 +34,10 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   queryTimeoutMs: 15_000,
   traceSpansMax: 100_000,
   traceBytesMax: 128 * 1024 * 1024,
+  traceInlineBytesMax: 512 * 1024,
+  traceHeapBytesMax: 1024 * 1024 * 1024,
+  traceThreadIdleMs: 30_000,
+  largeAnswersMax: 64,
   searchWindowSpans: 50_000,
   searchFarTracesMax: 10_000,
   headlinesMax: 10_000,

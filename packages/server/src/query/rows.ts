@@ -45,14 +45,14 @@ export async function withRollups<T>(context: QueryContext, ask: (view: SpanView
 }
 
 /** To make hours anew may take longer than an answer has, or its reader waits. Rejects with the signal's reason. */
-async function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const settled = new AbortController();
   const left = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: settled.signal });
   });
   try {
-    await Promise.race([promise, left]);
+    return await Promise.race([promise, left]);
   } finally {
     settled.abort();
   }

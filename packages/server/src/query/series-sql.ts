@@ -1,4 +1,5 @@
-import { BUCKETS_PER_OCTAVE, IS_REQUEST, OPERATION_NAME, SERVICE_NAME } from '../storage/rollups.ts';
+import { OPERATION_NAME, SERVICE_NAME, selectName, sqlName, type RollupName } from '../storage/rollup-names.ts';
+import { BUCKETS_PER_OCTAVE, IS_REQUEST } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { TimeRange } from './rows.ts';
@@ -18,9 +19,11 @@ export interface SeriesQuestion {
   readonly seriesMax: number;
 }
 
+const NAMES = `${selectName('service_name')}, ${selectName('grouped')}`;
+
 /** One more than is answered tells whether there are more. */
 export function seriesNamesSql(view: SpanView, question: SeriesQuestion): string {
-  return `SELECT service_name, grouped
+  return `SELECT ${NAMES}
 FROM (${unionOf(view, question, null, ['service_name', 'grouped'], namesOf)})
 GROUP BY service_name, grouped
 ORDER BY greatest(sum(w), toFloat64(sum(c))) DESC, service_name, grouped
@@ -31,10 +34,10 @@ LIMIT ${question.seriesMax + 1}`;
 export function seriesSql(
   view: SpanView,
   question: SeriesQuestion,
-  names: readonly (readonly [service: string, operation: string])[] | null,
+  names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
   rowsMax: number,
 ): string {
-  return `SELECT service_name, grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
+  return `SELECT ${NAMES}, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
   sum(c), sum(c_errors), sumForEach(c_q)
 FROM (${unionOf(view, question, names, ['service_name', 'grouped', 'slot'], stepsOf)})
 GROUP BY service_name, grouped, slot
@@ -87,7 +90,7 @@ function namesOf({ rows, weight }: RequestTable): string {
 function unionOf(
   view: SpanView,
   question: SeriesQuestion,
-  names: readonly (readonly [service: string, operation: string])[] | null,
+  names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
   keys: readonly ('service_name' | 'grouped' | 'slot')[],
   values: (table: RequestTable) => string,
 ): string {
@@ -150,15 +153,13 @@ function oneOf(selects: readonly string[]): string {
 
 function named(
   { service, operation, groupBy }: SeriesQuestion,
-  names: readonly (readonly [service: string, operation: string])[] | null,
+  names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
 ): string[] {
   const pairs = groupBy === 'operation' ? '(service_name, operation)' : "(service_name, '')";
   return [
     ...(service === null ? [] : [`service_name = ${sqlString(service)}`]),
     ...(operation === null ? [] : [`operation = ${sqlString(operation)}`]),
-    ...(names === null
-      ? []
-      : [`${pairs} IN (${names.map((pair) => `(${pair.map(sqlString).join(', ')})`).join(', ')})`]),
+    ...(names === null ? [] : [`${pairs} IN (${names.map((pair) => `(${pair.map(sqlName).join(', ')})`).join(', ')})`]),
   ];
 }
 

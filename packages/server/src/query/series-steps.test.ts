@@ -26,7 +26,7 @@ function answered(minutes: readonly Minute[], wholeMinutes: number, variance = 0
   const rows = minutes.map(({ rows: stored = 0, weight = stored, counted = 0, countedErrors = 0 }, index) => {
     const buckets = [100, 100, 100];
     const spans = [stored, 0, weight, 0, buckets];
-    return new JsonRow(['web', '', HOUR + index * 60, ...spans, counted, countedErrors, buckets]);
+    return new JsonRow(['=web', '=', HOUR + index * 60, ...spans, counted, countedErrors, buckets]);
   });
   const question = { service: 'web', operation: null, groupBy: 'service', seriesMax: 1, stepSeconds: 60 } as const;
   const range = { fromSecond: HOUR, toSecond: HOUR + MINUTES * 60 };

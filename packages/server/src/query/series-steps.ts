@@ -1,4 +1,5 @@
-import type { Estimate, RequestSeries } from '@throughline/trace';
+import { OTHER_NAME, type Estimate, type RequestSeries } from '@throughline/trace';
+import { readName, type RollupName } from '../storage/rollup-names.ts';
 import { BUCKETS_PER_OCTAVE } from '../storage/rollups.ts';
 import { effectiveNumber, errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import type { JsonRow } from './rows.ts';
@@ -15,9 +16,12 @@ export function seriesFrom(
   weights: Weights,
   countedUntilMs: number,
 ): RequestSeries {
-  const service = rows[0]?.text(0) ?? '';
-  const grouped = rows[0]?.text(1) ?? '';
-  const series = empty(service, question.groupBy === 'operation' ? grouped : null, pointsOf(question));
+  const service = readName(rows[0]?.text(0) ?? '');
+  const grouped = readName(rows[0]?.text(1) ?? '');
+  const series = {
+    ...empty(pointsOf(question)),
+    ...namesOf(service, question.groupBy === 'operation' ? grouped : undefined),
+  };
   const weigh: Weigh = (spans, weight) => weights.of(service, question.operation ?? grouped, spans, weight);
   const steps = rows.map((row) => stepOf(row, question, weigh, countedUntilMs));
   const hasUnseen = tellOfMore(steps, weigh);
@@ -149,12 +153,22 @@ function sum(values: readonly number[]): number {
 
 type Steps = ReturnType<typeof empty>;
 
-function empty(service: string, operation: string | null, points: number) {
+/** `operation` is undefined in a series of a whole service. */
+function namesOf(
+  service: RollupName,
+  operation: RollupName | undefined,
+): Pick<RequestSeries, 'service' | 'operation' | 'othersOf'> {
+  return {
+    service: service ?? OTHER_NAME,
+    operation: operation === undefined ? null : (operation ?? OTHER_NAME),
+    othersOf: service === null ? 'services' : operation === null ? 'operations' : null,
+  };
+}
+
+function empty(points: number) {
   const zeros = (): number[] => Array.from({ length: points }, () => 0);
   const nulls = (): (string | null)[] => Array.from({ length: points }, () => null);
   return {
-    service,
-    operation,
     source: 'spans' as RequestSeries['source'],
     requestCount: zeros(),
     errorCount: zeros(),

@@ -124,7 +124,7 @@ const counted = (service: string, operation: string, status: number, requests: n
 /** The counts of `web` are whole until a second of the hour, those of the others for all of it. */
 const until =
   (second: number) =>
-  (service: string): number =>
+  (service: string | null): number =>
     (HOUR + (service === 'web' ? second : 3_600)) * 1000;
 
 const kept = (service: string, count: number, second: number, traceState: string) =>

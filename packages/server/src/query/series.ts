@@ -1,4 +1,5 @@
 import type { RequestSeries } from '@throughline/trace';
+import { readName, type RollupName } from '../storage/rollup-names.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { type JsonRow, type QueryContext, queryRows, withRollups } from './rows.ts';
 import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
@@ -12,7 +13,7 @@ export interface SeriesAnswer {
 }
 
 /** Until when the exact counts of a service are whole, in milliseconds since the epoch. */
-export type CountedUntil = (service: string) => number;
+export type CountedUntil = (service: RollupName) => number;
 
 /**
  * Steps without a request have counts of 0 and null for each percentile. Of a step that ends after `countedUntil` counts may be
@@ -47,7 +48,7 @@ async function findSeriesIn(
   if (all.length === rowsMax) {
     const names = await queryRows(context, seriesNamesSql(view, question));
     if (names.length > seriesMax) {
-      const shown = names.slice(0, seriesMax).map((row) => [row.text(0), row.text(1)] as const);
+      const shown = names.slice(0, seriesMax).map((row) => [readName(row.text(0)), readName(row.text(1))] as const);
       const rows = await queryRows(context, seriesSql(view, question, shown, rowsMax));
       return { series: seriesOf(question, rows, weights, countedUntil), truncated: true };
     }
@@ -71,8 +72,7 @@ function seriesOf(
     else own.push(row);
   }
   return Array.from(byName.values(), (own) => {
-    const service = own[0]?.text(0) ?? '';
-    return seriesFrom(question, own, weights, countedUntil(service));
+    return seriesFrom(question, own, weights, countedUntil(readName(own[0]?.text(0) ?? '')));
   })
     .map((series) => ({ series, total: series.estimatedRequestCount.reduce((sum, count) => sum + count, 0) }))
     .toSorted((a, b) => b.total - a.total || compare(a.series, b.series))

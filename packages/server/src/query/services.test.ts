@@ -44,6 +44,7 @@ describe('services and operations', () => {
     expect(await findServices(store.context, ALWAYS)).toEqual([
       {
         name: "o'brien",
+        isOthers: false,
         spanCount: 1,
         errorCount: 0,
         estimatedSpanCount: 1,
@@ -56,6 +57,7 @@ describe('services and operations', () => {
       },
       {
         name: 'web',
+        isOthers: false,
         spanCount: 3,
         errorCount: 1,
         estimatedSpanCount: 6,

@@ -1,5 +1,5 @@
-import type { OperationSummary, ServiceSummary } from '@throughline/trace';
-import { OPERATION_NAME, OTHER, SERVICE_NAME } from '../storage/rollups.ts';
+import { OTHER_NAME, type OperationSummary, type ServiceSummary } from '@throughline/trace';
+import { OPERATION_NAME, readName, SERVICE_NAME, selectName } from '../storage/rollup-names.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import { errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
@@ -10,8 +10,8 @@ import { spanSources, uncountedSources, type SpanSource } from './span-sources.t
 import { findWeights } from './weights.ts';
 
 /**
- * Every service with spans that start in the range, by name; exact to the nanosecond. Services and operations beyond the
- * limits of the rollups are counted as `(other)`.
+ * Every service with spans that start in the range, by name; exact to the nanosecond. Last, as one, those that are not counted by
+ * their names: beyond the limits of the rollups, or too long.
  */
 export async function findServices(context: QueryContext, range: TimeRange): Promise<ServiceSummary[]> {
   const [rows, weights] = await withRollups(context, (view) =>
@@ -21,12 +21,12 @@ export async function findServices(context: QueryContext, range: TimeRange): Pro
     ]),
   );
   return rows.map((row) => ({
-    name: row.text(0),
+    ...namedIn(row),
     spanCount: row.number(1),
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row, weights.of(row.text(0), '', row.number(1), row.number(3))),
+    ...worthOf(row, weights.of(readName(row.text(0)), '', row.number(1), row.number(3))),
     operationCount: row.number(5),
     firstSeenUnixNano: row.text(6),
     lastSeenUnixNano: row.text(7),
@@ -46,13 +46,18 @@ export async function findOperations(
     ]),
   );
   return rows.map((row) => ({
-    name: row.text(0),
+    ...namedIn(row),
     spanCount: row.number(1),
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row, weights.of(service, row.text(0), row.number(1), row.number(3))),
+    ...worthOf(row, weights.of(service, readName(row.text(0)), row.number(1), row.number(3))),
   }));
+}
+
+function namedIn(row: JsonRow): Pick<OperationSummary, 'name' | 'isOthers'> {
+  const name = readName(row.text(0));
+  return { name: name ?? OTHER_NAME, isOthers: name === null };
 }
 
 function worthOf(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
@@ -60,7 +65,7 @@ function worthOf(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estima
 }
 
 export function servicesSql(view: SpanView, range: TimeRange): string {
-  return `SELECT service_name, sum(n), sum(n_errors), sum(w), sum(w_errors), uniqExact(operation),
+  return `SELECT ${selectName('service_name')}, sum(n), sum(n_errors), sum(w), sum(w_errors), uniqExact(operation),
   toString(min(first)), toString(max(last))
 FROM (${operationCounts(view, range, null)})
 GROUP BY service_name
@@ -68,19 +73,13 @@ ORDER BY service_name`;
 }
 
 export function operationsSql(view: SpanView, service: string, range: TimeRange): string {
-  return `SELECT operation, sum(n), sum(n_errors), sum(w), sum(w_errors)
+  return `SELECT ${selectName('operation')}, sum(n), sum(n_errors), sum(w), sum(w_errors)
 FROM (${operationCounts(view, range, service)})
 GROUP BY operation
 ORDER BY operation`;
 }
 
 const QUARTER_SECONDS = 900;
-
-/** For the primary key; what it counts as in the end depends on the limits of the rollups. */
-function mayCountAs(service: string): string {
-  const named = `service = ${sqlString(service)}`;
-  return service === OTHER ? `(${named} OR rollup_other >= 2)` : named;
-}
 
 /** A row for each service and operation, or several that add up. */
 function operationCounts(view: SpanView, range: TimeRange, service: string | null): string {
@@ -95,7 +94,7 @@ function operationCounts(view: SpanView, range: TimeRange, service: string | nul
   SELECT ${SERVICE_NAME}, ${OPERATION_NAME} AS operation, count() AS n, countIf(status_code = 2) AS n_errors,
     sum(sampling_weight) AS w, sumIf(sampling_weight, status_code = 2) AS w_errors, min(start_ns) AS first, max(start_ns) AS last
   FROM ${table}
-  ${where([...ofSource, ...(service === null ? [] : [mayCountAs(service)]), ...conditions])}
+  ${where([...ofSource, ...(service === null ? [] : [`service = ${sqlString(service)}`]), ...conditions])}
   GROUP BY service_name, operation${service === null ? '' : `\n  HAVING service_name = ${sqlString(service)}`}`;
   return `${[
     ...(rollup === null ? [] : [fromRollup(rollup)]),

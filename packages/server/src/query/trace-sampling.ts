@@ -7,12 +7,25 @@ export interface DecidingSpan {
   readonly name: string;
   /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
   readonly kind: number;
-  /** As text; undefined where it has none. */
+  /** As text; undefined where it has none, and for attributes that no rule asks for. */
   attribute(key: string): string | undefined;
 }
 
 /** What applications are told of the operation of a span now; null where nothing is known of it. */
 export type ReasonOf = (span: DecidingSpan) => TraceSamplingDecision['reason'];
+
+/** What rules of sampling ask of a span. */
+const DECIDING_ATTRIBUTES = ['http.request.method', 'http.route', 'url.path'];
+
+interface DecidingFacts extends Omit<TraceSamplingDecision, 'reason'> {
+  readonly kind: number;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** All that a trace's own spans tell of why it was kept, as plain data. */
+export interface TraceSamplingFacts extends Omit<TraceSamplingResponse, 'decisions'> {
+  readonly decisions: readonly DecidingFacts[];
+}
 
 /** Of a trace in which more spans decided, the first ones are answered. */
 const DECISIONS_MAX = 100;
@@ -22,12 +35,28 @@ const DECISIONS_MAX = 100;
  * raised the threshold where its own is higher than its parent's: then fewer traces reach what is below it.
  */
 export function samplingOf(data: TracesData, reasonOf: ReasonOf): TraceSamplingResponse {
+  return withReasons(samplingFactsOf(data), reasonOf);
+}
+
+/** Adds what applications are told now. */
+export function withReasons({ decisions, ...whole }: TraceSamplingFacts, reasonOf: ReasonOf): TraceSamplingResponse {
+  return {
+    ...whole,
+    decisions: decisions.map(({ kind, attributes, text, ...decision }) => {
+      const attribute = (key: string): string | undefined => attributes[key];
+      const { service, operation: name } = decision;
+      return { ...decision, reason: reasonOf({ service, name, kind, attribute }), text };
+    }),
+  };
+}
+
+export function samplingFactsOf(data: TracesData): TraceSamplingFacts {
   const trace = traceFromOtlp(data);
   const thresholds = Array.from({ length: trace.spanCount }, (_, index) =>
     thresholdIn(trace.source(index).span.traceState),
   );
   const isStated = thresholds.some((threshold) => threshold !== '');
-  const decisions: TraceSamplingDecision[] = [];
+  const decisions: DecidingFacts[] = [];
   let isUnknown = false;
   let isEstimated = false;
   for (const [index, threshold] of thresholds.entries()) {
@@ -36,7 +65,7 @@ export function samplingOf(data: TracesData, reasonOf: ReasonOf): TraceSamplingR
     isEstimated ||= threshold !== '' && probabilityOf(threshold) < 1;
     const parent = trace.parentIndex[index] ?? -1;
     if (decisions.length < DECISIONS_MAX && decides(threshold, parent < 0 ? undefined : thresholds[parent])) {
-      decisions.push(decisionOf(trace, index, { threshold, isWithout, isRaised: parent >= 0 }, reasonOf));
+      decisions.push(decisionOf(trace, index, { threshold, isWithout, isRaised: parent >= 0 }));
     }
   }
   const rootThreshold = thresholds[trace.rootIndex] ?? '';
@@ -64,19 +93,15 @@ interface Decision {
   readonly isRaised: boolean;
 }
 
-function decisionOf(
-  trace: Trace,
-  index: number,
-  { threshold, isWithout, isRaised }: Decision,
-  reasonOf: ReasonOf,
-): TraceSamplingDecision {
+function decisionOf(trace: Trace, index: number, { threshold, isWithout, isRaised }: Decision): DecidingFacts {
   const service = trace.services[trace.serviceIndex[index] ?? 0] ?? '';
   const name = trace.names[index] ?? '';
   const { span } = trace.source(index);
-  const attribute = (key: string): string | undefined => {
+  const attributes: Record<string, string> = {};
+  for (const key of DECIDING_ATTRIBUTES) {
     const value = findAttribute(span.attributes, key);
-    return value === undefined ? undefined : attributeText(value);
-  };
+    if (value !== undefined) attributes[key] = attributeText(value);
+  }
   const probability = threshold === '' ? (isWithout ? null : 1) : probabilityOf(threshold);
   return {
     service,
@@ -85,7 +110,8 @@ function decisionOf(
     threshold,
     probability,
     // OTLP has a kind before the first one of the API.
-    reason: reasonOf({ service, name, kind: Math.max(0, (trace.kind[index] ?? 0) - 1), attribute }),
+    kind: Math.max(0, (trace.kind[index] ?? 0) - 1),
+    attributes,
     text: textOf(service, name, threshold, probability, isRaised),
   };
 }

@@ -6,7 +6,7 @@ import { STORED } from './span-sources.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { storyOf } from './story.ts';
-import { findTrace, spanSizesSql, type StoredTrace, traceSql } from './trace.ts';
+import { findTrace, rowCountSql, spanSizesSql, type StoredTrace, traceSql } from './trace.ts';
 
 const strings = (list: readonly string[]): string => `[${list.map(sqlString).join(', ')}]`;
 
@@ -231,6 +231,7 @@ describe('the SQL of one trace', () => {
   });
 
   it('reads as written here', async () => {
+    await expect(rowCountSql(STORED, 'ab'.repeat(16), within)).toMatchFileSnapshot('snapshots/trace-rows.sql');
     await expect(traceSql(STORED, 'ab'.repeat(16), within, 100_001)).toMatchFileSnapshot('snapshots/trace.sql');
   });
 });

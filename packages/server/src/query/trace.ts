@@ -1,6 +1,5 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
 import { SPAN_FIELDS } from '../storage/schema.ts';
-import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { attributeColumns, rowAttributes } from './any-value.ts';
 import type { NativeBlock } from './native-columns.ts';
@@ -25,19 +24,53 @@ export interface StoredTrace {
   readonly truncated: boolean;
 }
 
-/** Reads one trace, `traceId` in hex. Null when no span of it has come. */
-export function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
-  return withView(context, (view) => findTraceIn(context, view, traceId));
+/** The rows of a trace as the engine answers them: Native, in no order. */
+export interface TraceRows {
+  readonly answers: readonly Uint8Array[];
+  /** More rows than this, in the order of start and span id, are left out. */
+  readonly rowsMax: number;
+  /** The rows that are stored of it. */
+  readonly storedSpanCount: number;
 }
 
-async function findTraceIn(context: QueryContext, view: SpanView, traceId: string): Promise<StoredTrace | null> {
-  // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.
-  const within = await secondsOfTraces(context, view, [traceId]);
-  const sources = spanSources(view).filter(({ table }) => table !== 'throughline.spans' || within.length > 0);
-  if (sources.length === 0) return null;
-  const { rows, storedSpanCount } = await readRows(context, sources, traceId, within);
-  // Retention may have been faster.
-  if (rows.length === 0) return null;
+/** Reads one trace, `traceId` in hex. Null when no span of it has come. */
+export async function findTrace(context: QueryContext, traceId: string): Promise<StoredTrace | null> {
+  const rows = await findTraceRows(context, traceId);
+  return rows === null ? null : assembleTrace(rows);
+}
+
+/**
+ * Asks for the rows of one trace; null when no span of it has come. Where as many are stored as are known already, those are `as_known`,
+ * and are not read.
+ */
+export function findTraceRows(context: QueryContext, traceId: string): Promise<TraceRows | null>;
+export function findTraceRows(
+  context: QueryContext,
+  traceId: string,
+  knownSpanCount: number | null,
+): Promise<TraceRows | 'as_known' | null>;
+export function findTraceRows(
+  context: QueryContext,
+  traceId: string,
+  knownSpanCount: number | null = null,
+): Promise<TraceRows | 'as_known' | null> {
+  return withView(context, async (view) => {
+    // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.
+    const within = await secondsOfTraces(context, view, [traceId]);
+    const sources = spanSources(view).filter(({ table }) => table !== 'throughline.spans' || within.length > 0);
+    if (sources.length === 0) return null;
+    if (knownSpanCount !== null && (await countRows(context, sources, traceId, within)) === knownSpanCount) {
+      return 'as_known';
+    }
+    const rows = await readRows(context, sources, traceId, within);
+    // Retention may have been faster.
+    return rows.storedSpanCount === 0 ? null : rows;
+  });
+}
+
+/** Takes a time that is proportional to the bytes: some 20 ms a megabyte. */
+export function assembleTrace({ answers, rowsMax, storedSpanCount }: TraceRows): StoredTrace {
+  const rows = rowsOf(answers.flatMap((answer) => readNative(answer))).slice(0, rowsMax);
   const once = withoutRepeats(rows);
   return {
     data: groupSpans(once),
@@ -53,15 +86,19 @@ async function readRows(
   sources: readonly SpanSource[],
   traceId: string,
   within: readonly Seconds[],
-): Promise<{ rows: Row[]; storedSpanCount: number }> {
-  const { traceSpansMax, traceBytesMax } = context.limits;
+): Promise<TraceRows> {
+  const { traceSpansMax, traceBytesMax, traceInlineBytesMax } = context.limits;
   try {
     const answers = await readSources(context, sources, (source) =>
       traceSql(source, traceId, within, traceSpansMax + 1),
     );
-    const bytes = answers.reduce((sum, answer) => sum + answer.length, 0);
-    const rows = bytes > traceBytesMax ? null : rowsOf(answers.flatMap((answer) => readNative(answer)));
-    if (rows !== null && rows.length <= traceSpansMax) return { rows, storedSpanCount: rows.length };
+    const bytes = bytesOf(answers);
+    if (bytes <= traceBytesMax) {
+      // To count the rows of a large answer takes the event loop longer than the engine.
+      const storedSpanCount =
+        bytes <= traceInlineBytesMax ? rowCountOf(answers) : await countRows(context, sources, traceId, within);
+      if (storedSpanCount <= traceSpansMax) return { answers, rowsMax: traceSpansMax, storedSpanCount };
+    }
   } catch (error) {
     // Spans of many megabytes may take more memory than a query gets. Whether it was that is measured below.
     if (!(error instanceof EngineError) || error.code === 'timeout') throw error;
@@ -72,8 +109,25 @@ async function readRows(
   const answers = await readSources(context, sources, (source) =>
     traceSql(source, traceId, within, fitting, sizes[fitting - 1]),
   );
-  const rows = rowsOf(answers.flatMap((answer) => readNative(answer)));
-  return { rows: rows.slice(0, fitting), storedSpanCount: sizes.length };
+  return { answers, rowsMax: fitting, storedSpanCount: sizes.length };
+}
+
+export function bytesOf(answers: readonly Uint8Array[]): number {
+  return answers.reduce((sum, { length }) => sum + length, 0);
+}
+
+function rowCountOf(answers: readonly Uint8Array[]): number {
+  return answers.flatMap((answer) => readNative(answer)).reduce((sum, { rowCount }) => sum + rowCount, 0);
+}
+
+async function countRows(
+  context: QueryContext,
+  sources: readonly SpanSource[],
+  traceId: string,
+  within: readonly Seconds[],
+): Promise<number> {
+  const rows = await Promise.all(sources.map((source) => queryRows(context, rowCountSql(source, traceId, within))));
+  return rows.flat().reduce((sum, row) => sum + row.number(0), 0);
 }
 
 function readSources(
@@ -115,6 +169,13 @@ function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
 /** The bytes of each span of a trace. Not in order: the engine would sort the spans before it measures them. */
 export function spanSizesSql({ table, conditions }: SpanSource, traceId: string, within: readonly Seconds[]): string {
   return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
+FROM ${table}
+${where([...conditions, ...ofTracesIn(table, [traceId], within)])}`;
+}
+
+/** How many rows of a trace are stored. */
+export function rowCountSql({ table, conditions }: SpanSource, traceId: string, within: readonly Seconds[]): string {
+  return `SELECT count()
 FROM ${table}
 ${where([...conditions, ...ofTracesIn(table, [traceId], within)])}`;
 }

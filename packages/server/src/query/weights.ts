@@ -1,3 +1,4 @@
+import { readName, selectName, type RollupName } from '../storage/rollup-names.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { Weighed } from './estimate.ts';
 import { IN_TENANT, queryRows, where, type QueryContext, type TimeRange } from './rows.ts';
@@ -25,7 +26,7 @@ export class Weights {
   }
 
   /** Of so many stored rows with this Σ weight. `operation` is '' for a service as a whole. */
-  of(service: string, operation: string, rows: number, weight: number): Weighed {
+  of(service: RollupName, operation: RollupName, rows: number, weight: number): Weighed {
     const { excess, variance, unknown } = this.#byName.get(keyOf(service, operation)) ?? NONE;
     return { count: weight, variance: excess > 0 ? (Math.max(0, weight - rows) * variance) / excess : 0, unknown };
   }
@@ -38,7 +39,7 @@ export async function findWeights(context: QueryContext, question: WeightsQuesti
   return new Weights(
     new Map(
       rows.map((row) => [
-        keyOf(row.text(0), row.text(1)),
+        keyOf(readName(row.text(0)), readName(row.text(1))),
         { excess: row.number(2), variance: row.number(3), unknown: row.number(4) },
       ]),
     ),
@@ -47,7 +48,7 @@ export async function findWeights(context: QueryContext, question: WeightsQuesti
 
 export function weightsSql({ range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuestion): string {
   const prefix = of === 'requests' ? 'request_' : '';
-  return `SELECT service_name, operation, sum(${prefix}excess), sum(${prefix}variance), sum(unknown${of === 'requests' ? '_requests' : ''})
+  return `SELECT ${selectName('service_name')}, ${selectName('operation')}, sum(${prefix}excess), sum(${prefix}variance), sum(unknown${of === 'requests' ? '_requests' : ''})
 FROM throughline.weight_15m
 ${where([
   IN_TENANT,
@@ -65,6 +66,6 @@ function quarterOf(unixNano: bigint): string {
   return `toDateTime(toUInt32(${second < 0n ? 0n : second > 0xffff_ffffn ? 0xffff_ffffn : second}))`;
 }
 
-function keyOf(service: string, operation: string): string {
+function keyOf(service: RollupName, operation: RollupName): string {
   return JSON.stringify([service, operation]);
 }

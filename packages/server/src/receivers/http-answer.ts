@@ -43,9 +43,21 @@ export function status(
   return { status: httpStatus, body: encodeStatus(encoding, code, message), headers };
 }
 
-/** Null for a content type that is not OTLP's. */
+/** Null for a content type that is not OTLP's. One that a proxy has repeated is still the one. */
 export function requestEncoding(request: IncomingMessage): OtlpEncoding | null {
-  const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
+  const types = (request.headers['content-type'] ?? '').split(',').map((type) => mediaType(type));
+  const [type] = types;
+  if (types.some((other) => other !== type)) return null;
   if (type === CONTENT_TYPES.protobuf || type === 'application/protobuf') return 'protobuf';
   return type === CONTENT_TYPES.json ? 'json' : null;
+}
+
+function mediaType(contentType: string): string | undefined {
+  return contentType.split(';', 1)[0]?.trim().toLowerCase();
+}
+
+/** The charset that a content type names, where it is another one than JSON's; null otherwise. */
+export function foreignCharset(contentType = ''): string | null {
+  const charset = /;\s*charset\s*=\s*"?([^\s;",]*)/i.exec(contentType)?.[1] ?? '';
+  return /^(?:utf-?8|us-ascii|)$/i.test(charset) ? null : charset;
 }

@@ -92,5 +92,7 @@ export function inflate(
 
 function malformed(format: ZlibFormat, cause: unknown): BodyError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new BodyError(400, `the body is not valid ${format}: ${reason}`, { cause });
+  // Raw or not: senders know it by one name.
+  const name = format === 'gzip' ? 'gzip' : 'deflate';
+  return new BodyError(400, `the body is not valid ${name}: ${reason}`, { cause });
 }

@@ -1,5 +1,5 @@
 import type { AttributeColumns } from '../ingest/attribute-columns.ts';
-import { appendJsonValue, ValueTooDeepError } from './any-value.ts';
+import { appendJsonValue, ValueTooDeepError, type JsonAnyValue } from './any-value.ts';
 import { readAnyValue } from './json-any-value.ts';
 import { isString, type JsonObject } from './json-object.ts';
 import type { TextSource } from './text-source.ts';
@@ -50,16 +50,20 @@ export function appendUsualAttribute(item: unknown, attributes: AttributeColumns
   return true;
 }
 
-/** Appends any KeyValue, or drops it where it is nested too deeply. Throws `MalformedRequestError`. */
+/** Appends any KeyValue, or drops it where it is nested too deeply. Throws `MalformedRequestError`, and has appended nothing. */
 export function appendAttribute(attribute: JsonObject, attributes: AttributeColumns, text: TextSource): void {
-  appendKey(attribute.string('key'), attributes, text);
+  const key = attribute.string('key');
   const value = attribute.object('value');
+  let read: JsonAnyValue = {};
   try {
-    appendJsonValue(attributes, value === null ? {} : readAnyValue(value, attributes.valueDepthMax));
+    if (value !== null) read = readAnyValue(value, attributes.valueDepthMax);
   } catch (error) {
     if (!(error instanceof ValueTooDeepError)) throw error;
-    attributes.dropOpen('ingest.valueDepthMax');
+    attributes.drop('ingest.valueDepthMax');
+    return;
   }
+  appendKey(key, attributes, text);
+  appendJsonValue(attributes, read);
 }
 
 function appendKey(key: string, attributes: AttributeColumns, text: TextSource): void {

@@ -84,10 +84,40 @@ test('a large body is answered as a small one, refusals and warnings included', 
   expect(metrics).toContain('throughline_limit_reached_total{limit="ingest.attributesMax"} 4');
 });
 
+test('a bad part costs a large body what it costs a small one', async () => {
+  await start();
+  const many = Array.from({ length: 1_000 }, () => aSpan());
+  const answers: unknown[] = [];
+  for (const spans of [[], many]) {
+    const odd = [aSpan({ kind: 'no', links: [{}] }), aSpan({ traceId: 'no' }), aSpan({ attributes: [null] })];
+    const answer = await send(request(...odd, ...spans));
+    answers.push([answer.status, await answer.json()]);
+  }
+  const errorMessage = [
+    '1 span was refused: trace id is not 32 hexadecimal digits',
+    '1 attributes without a valid key and value were dropped (attribute), 1 links without valid ids were dropped (link), ',
+  ].join('; ');
+  const partialSuccess = {
+    rejectedSpans: '1',
+    errorMessage: expect.stringMatching(
+      `^${errorMessage.replaceAll(/[()[\]]/g, String.raw`\$&`)}1 invalid fields were left out \\(field\\); the first: resourceSpans\\[0\\].*spans\\[0\\].kind`,
+    ) as string,
+  };
+  expect(answers).toEqual([
+    [200, { partialSuccess }],
+    [200, { partialSuccess }],
+  ]);
+  const metrics = await registry.metrics();
+  for (const part of ['attribute', 'link', 'field']) {
+    expect(metrics).toContain(`throughline_bad_parts_total{part="${part}"} 2`);
+  }
+});
+
 test('a malformed large body is answered 400 with the place of the mistake', async () => {
   await start();
-  const answer = await send(request(...Array.from({ length: 1_000 }, () => aSpan()), aSpan({ kind: 'no' })));
-  const message = expect.stringContaining('spans[1000].kind: expected an integer') as string;
+  const body = request(...Array.from({ length: 1_000 }, () => aSpan()));
+  const answer = await send(`${body.slice(0, -2)}!${body.slice(-2)}`);
+  const message = expect.stringMatching(/^malformed JSON: .*position/) as string;
   expect([answer.status, await answer.json()]).toEqual([400, { code: 3, message }]);
   expect((await send(request(aSpan()))).status).toBe(200);
 });

@@ -2,27 +2,36 @@ import { randomUUID } from 'node:crypto';
 import { MalformedRequestError } from '../ingest/result.ts';
 import type { TextSource } from './text-source.ts';
 
+/** Told where a member of a wrong shape stands, what was expected, and what was found. */
+export type OnBad = (problem: string) => void;
+
+/** A range of no bytes that ends before it begins: what is there is no hexadecimal text. */
+const NOT_HEX: [start: number, end: number] = [0, -1];
+
 /**
- * A JSON object that is read as a protobuf message: absent and null members have protobuf's default, members of a
- * wrong shape throw `MalformedRequestError` with the member's path. Member names are given in camelCase and found in
- * snake_case as well.
+ * A JSON object that is read as a protobuf message: absent and null members have protobuf's default. So have members of a
+ * wrong shape, which `onBad` is told of; without it they throw `MalformedRequestError` with the member's path. Member names are
+ * given in camelCase and found in snake_case as well.
  */
 export class JsonObject {
   readonly #members: Readonly<Record<string, unknown>>;
   readonly #owner: JsonObject | null;
   readonly #name: string;
   readonly #index: number;
+  readonly #onBad: OnBad | null;
   #snakeCase: boolean | undefined;
 
-  /** The member `name` of `owner`, or an item of that member. `owner` is null for the request itself. */
-  constructor(value: unknown, owner: JsonObject | null = null, name = '', index = -1) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      fail(memberPath(owner, name, index), 'an object', value);
-    }
-    this.#members = value as Record<string, unknown>;
+  /**
+   * The member `name` of `owner`, or an item of that member. `owner` is null for the request itself. Throws
+   * `MalformedRequestError` for what is no object.
+   */
+  constructor(value: unknown, owner: JsonObject | null = null, name = '', index = -1, onBad: OnBad | null = null) {
+    if (!isObject(value)) fail(memberPath(owner, name, index), 'an object', value);
+    this.#members = value;
     this.#owner = owner;
     this.#name = name;
     this.#index = index;
+    this.#onBad = onBad;
   }
 
   /** Put together only where it is asked for: there are many objects and few mistakes. */
@@ -38,24 +47,33 @@ export class JsonObject {
   /** Null where it is absent. */
   object(name: string): JsonObject | null {
     const value = this.get(name);
-    return value === null ? null : new JsonObject(value, this, name);
+    if (value === null) return null;
+    if (isObject(value)) return new JsonObject(value, this, name, -1, this.#onBad);
+    return this.#bad(name, 'an object', value, null);
   }
 
-  /** One after the other, so that few of them exist at a time. */
-  *objects(name: string): Generator<JsonObject, void, undefined> {
+  /**
+   * One after the other, so that few of them exist at a time; `onBadItem` is told of items that are none, and the items tell
+   * `onBad` what is wrong with them.
+   */
+  *objects(name: string, onBadItem = this.#onBad, onBad = this.#onBad): Generator<JsonObject, void, undefined> {
     const items = this.array(name);
-    for (let index = 0; index < items.length; index++) yield this.item(name, index, items[index]);
+    for (let index = 0; index < items.length; index++) {
+      const item = items[index];
+      if (isObject(item) || onBadItem === null) yield new JsonObject(item, this, name, index, onBad);
+      else onBadItem(problemOf(memberPath(this, name, index), 'an object', item));
+    }
   }
 
   /** Lone surrogates, which UTF-8 cannot hold, are U+FFFD. */
   string(name: string): string {
     const value = this.get(name) ?? '';
-    return isString(value) ? value.toWellFormed() : this.fail(name, 'a string', value);
+    return isString(value) ? value.toWellFormed() : this.#bad(name, 'a string', value, '');
   }
 
   strings(name: string): string[] {
-    return this.array(name).map((item, index) => {
-      return isString(item) ? item.toWellFormed() : fail(memberPath(this, name, index), 'a string', item);
+    return this.array(name).flatMap((item, index) => {
+      return isString(item) ? [item.toWellFormed()] : this.#bad(`${name}[${index}]`, 'a string', item, []);
     });
   }
 
@@ -64,38 +82,44 @@ export class JsonObject {
     return unmarked(this.get(name));
   }
 
-  /** Where the bytes stand in `text` that the member gives in hexadecimal. */
+  /**
+   * Where the bytes stand in `text` that the member gives in hexadecimal; a range that ends before it begins where it is
+   * another text or none, which `onBad` is not told of.
+   */
   hex(name: string, text: TextSource): [start: number, end: number] {
-    const digits = this.string(name);
-    return text.addHex(digits) ?? this.fail(name, 'hexadecimal digits', digits);
+    const digits = this.get(name) ?? '';
+    return (isString(digits) ? text.addHex(digits) : null) ?? NOT_HEX;
   }
 
   uint32(name: string): number {
     const value = this.#integer(name);
-    return value >= 0n && value <= 0xffff_ffffn ? Number(value) : this.fail(name, 'an unsigned 32-bit integer', value);
+    if (value !== null && value >= 0n && value <= 0xffff_ffffn) return Number(value);
+    return this.#bad(name, 'an unsigned 32-bit integer', this.get(name), 0);
   }
 
-  /** Its two words. */
-  uint64(name: string): [low: number, high: number] {
+  /** Its two words; the largest ones for an integer that is beyond them. */
+  uint64(name: string, onBad: OnBad | null = this.#onBad): [low: number, high: number] {
     const given = unmarked(this.get(name));
     if (typeof given === 'string' && given.length <= SAFE_UINT64_DIGITS && /^\d+$/.test(given)) return wordsOf(given);
     const value = this.#integer(name);
-    if (BigInt.asUintN(64, value) !== value) this.fail(name, 'an unsigned 64-bit integer', value);
+    if (value === null || value < 0n) return this.#bad(name, 'an unsigned 64-bit integer', given, [0, 0], onBad);
+    if (BigInt.asUintN(64, value) !== value) return [0xffff_ffff, 0xffff_ffff];
     return [Number(value & 0xffff_ffffn), Number(value >> 32n)];
   }
 
   /** Its decimal. */
   int64(name: string): string {
     const value = this.#integer(name);
-    return BigInt.asIntN(64, value) === value ? String(value) : this.fail(name, 'a signed 64-bit integer', value);
+    if (value !== null && BigInt.asIntN(64, value) === value) return String(value);
+    return this.#bad(name, 'a signed 64-bit integer', this.get(name), '0');
   }
 
-  /** The position in `names`, or any integer that is given instead. */
-  enumeration(name: string, names: readonly string[]): number {
+  /** The position in `names`, or an integer from 0 to `max` that is given instead. */
+  enumeration(name: string, names: readonly string[], max: number): number {
     const value = this.get(name) ?? 0;
-    if (typeof value === 'number' && Number.isInteger(value)) return value;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max) return value;
     const index = typeof value === 'string' ? names.indexOf(value) : -1;
-    return index >= 0 ? index : this.fail(name, `an integer or one of ${names.join(', ')}`, value);
+    return index >= 0 ? index : this.#bad(name, `an integer of 0 to ${max} or one of ${names.join(', ')}`, value, 0);
   }
 
   /** Null where it is absent. A long integer is marked: see `number`. */
@@ -109,13 +133,20 @@ export class JsonObject {
     return fail(memberPath(this, name, -1), expected, found);
   }
 
+  /** Answers `otherwise` where there is somebody to tell. */
+  #bad<T>(name: string, expected: string, found: unknown, otherwise: T, onBad = this.#onBad): T {
+    if (onBad === null) return this.fail(name, expected, found);
+    onBad(problemOf(memberPath(this, name, -1), expected, found));
+    return otherwise;
+  }
+
   /** The items as they are. */
   array(name: string): readonly unknown[] {
     const value = this.get(name) ?? [];
-    return Array.isArray(value) ? value : this.fail(name, 'an array', value);
+    return Array.isArray(value) ? value : this.#bad(name, 'an array', value, []);
   }
 
-  /** An item of that array as an object. */
+  /** An item of that array as an object that throws for what is of a wrong shape, the item itself included. */
   item(name: string, index: number, value: unknown): JsonObject {
     return new JsonObject(value, this, name, index);
   }
@@ -128,12 +159,19 @@ export class JsonObject {
     return this.#snakeCase;
   }
 
-  #integer(name: string): bigint {
+  /** Null for what is none. */
+  #integer(name: string): bigint | null {
     const value = unmarked(this.get(name)) ?? 0;
     if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
-    if (typeof value === 'string' && /^-?[0-9]{1,20}$/.test(value)) return BigInt(value);
-    return this.fail(name, 'an integer', value);
+    return typeof value === 'string' && INTEGER.test(value) ? BigInt(value) : null;
   }
+}
+
+/** With more digits than any that is taken for what it says. */
+const INTEGER = /^-?[0-9]{1,40}$/;
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** So many digits are below 2^64. */
@@ -267,13 +305,15 @@ function snakeCase(name: string): string {
 const FOUND_LENGTH_MAX = 60;
 
 function fail(path: string, expected: string, found: unknown): never {
-  throw new MalformedRequestError(
-    `${path === '' ? 'the request' : path}: expected ${expected}, found ${describe(found)}`,
-  );
+  throw new MalformedRequestError(problemOf(path, expected, found));
+}
+
+function problemOf(path: string, expected: string, found: unknown): string {
+  return `${path === '' ? 'the request' : path}: expected ${expected}, found ${describe(found)}`;
 }
 
 function describe(found: unknown): string {
-  if (unmarked(found) !== found) return String(unmarked(found));
+  if (unmarked(found) !== found) return String(unmarked(found)).slice(0, FOUND_LENGTH_MAX);
   if (typeof found === 'string') return JSON.stringify(found.slice(0, FOUND_LENGTH_MAX));
   if (Array.isArray(found)) return 'an array';
   return typeof found === 'object' && found !== null ? 'an object' : String(found);

@@ -4,7 +4,7 @@ import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
 import { walkAttributes } from './json-attribute-walker.ts';
 import { giveUp, type JsonCursor } from './json-cursor.ts';
 import { MemberNames } from './member-names.ts';
-import { emptyLink, SPAN_KINDS, STATUS_CODES, storedEnumeration } from './otlp-fields.ts';
+import { emptyLink, ENUMERATION_MAX, SPAN_KINDS, STATUS_CODES } from './otlp-fields.ts';
 import type { TextSource } from './text-source.ts';
 
 const QUOTE = 0x22;
@@ -85,18 +85,13 @@ export class JsonSpanWalker {
         case 10:
           span.droppedAttributesCount = cursor.uint32();
           break;
-        case EVENTS:
-          // The first thing that is wrong is told of, events before links.
-          if (cursor.enterArray()) {
-            if ((seen & (1 << LINKS)) !== 0) giveUp();
-            do this.#walkEvent();
-            while (cursor.nextItem());
-          }
+        case 11:
+          for (let next = cursor.enterArray(); next; next = cursor.nextItem()) this.#walkEvent();
           break;
         case 12:
           span.droppedEventsCount = cursor.uint32();
           break;
-        case LINKS:
+        case 13:
           for (let next = cursor.enterArray(); next; next = cursor.nextItem()) this.#walkLink();
           break;
         case 14:
@@ -224,8 +219,6 @@ const SPAN_MEMBERS = new MemberNames([
   'droppedLinksCount',
   'status',
 ]);
-const EVENTS = 11;
-const LINKS = 13;
 const STATUS_MEMBERS = new MemberNames(['message', 'code']);
 const EVENT_MEMBERS = new MemberNames(['timeUnixNano', 'name', 'attributes', 'droppedAttributesCount']);
 const LINK_MEMBERS = new MemberNames([
@@ -268,7 +261,10 @@ function walkHex(cursor: JsonCursor, text: TextSource): number {
 }
 
 function walkEnumeration(cursor: JsonCursor, names: MemberNames): number {
-  if (cursor.peek() !== QUOTE) return storedEnumeration(cursor.uint32());
+  if (cursor.peek() !== QUOTE) {
+    const number = cursor.uint32();
+    return number <= ENUMERATION_MAX ? number : giveUp();
+  }
   cursor.string();
   const value = names.find(cursor.bytes, cursor.start, cursor.end);
   return value >= 0 ? value : giveUp();

@@ -80,6 +80,7 @@ export interface OtlpGrpcLimits {
   readonly connectionsMax: number;
   /** Health watchers at once. */
   readonly watchersMax: number;
+  /** As HTTP/2 counts them; gRPC's own libraries take as many. */
   readonly headerBytesMax: number;
   /** What a call may send before we have read it … */
   readonly streamWindowBytes: number;
@@ -99,10 +100,10 @@ export const OTLP_GRPC_LIMITS: OtlpGrpcLimits = {
   messageBytesMax: 16 * 1024 * 1024,
   decompressedBytesMax: 16 * 1024 * 1024,
   callsMax: 4_096,
-  callsPerConnectionMax: 256,
+  callsPerConnectionMax: 100,
   connectionsMax: 4_096,
   watchersMax: 256,
-  headerBytesMax: 16 * 1024,
+  headerBytesMax: 8 * 1024,
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 4 * 1024 * 1024,
   requestTimeoutMs: 30_000,

@@ -37,8 +37,8 @@ const protobufCorpus = corpus.map((request) => encodeOtlp(request));
 const jsonCorpus = corpus.map((request) => JSON.stringify(request));
 
 const judges = {
-  protobuf: new PayloadJudge({ decode: decodeOtlp, read: readProtobuf, isStrict: true }),
-  json: new PayloadJudge({ decode: decodeOtlpJson, read: readJson, isStrict: false }),
+  protobuf: new PayloadJudge({ decode: decodeOtlp, read: readProtobuf }),
+  json: new PayloadJudge({ decode: decodeOtlpJson, read: readJson }),
 };
 const mutators = {
   protobuf: new ProtobufMutator(new Seeded(SEED), protobufCorpus),
@@ -63,7 +63,6 @@ for (const format of ['protobuf', 'json'] as const) {
     const judge = new PayloadJudge({
       decode: format === 'json' ? decodeOtlpJson : decodeOtlp,
       read: format === 'json' ? readJson : readProtobuf,
-      isStrict: true,
     });
     for (const payload of format === 'json' ? jsonCorpus : protobufCorpus) judge.take(Buffer.from(payload));
     judge.flush();

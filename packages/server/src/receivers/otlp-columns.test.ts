@@ -7,6 +7,7 @@ import { Refusals } from '../ingest/ingest.ts';
 import { writeNativeBlock } from '../ingest/native-block.ts';
 import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
+import { selectName } from '../storage/rollup-names.ts';
 import { countStored, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
@@ -160,11 +161,11 @@ test('an operation beyond the bounds of the rollups is counted as another one, a
   await storedRows((native) => writeNativeBlock(block, native, bounds, Date.now() * 1_000 - 1_000_000));
   await countStored(store.engine);
   expect(bounds.otherSpans).toBe(2);
-  const counted = 'SELECT operation, sum(spans) FROM throughline.operation_15m GROUP BY operation ORDER BY operation';
+  const counted = `SELECT ${selectName('operation')} AS name, sum(spans) FROM throughline.operation_15m GROUP BY name ORDER BY name`;
   expect(await store.rows(counted)).toEqual([
-    ['(other)', 2],
-    ['one', 2],
-    ['two', 1],
+    ['', 2],
+    ['=one', 2],
+    ['=two', 1],
   ]);
   expect(await store.rows('SELECT name FROM throughline.spans ORDER BY name')).toEqual(
     ['four', 'one', 'one', 'three', 'two'].map((name) => [name]),

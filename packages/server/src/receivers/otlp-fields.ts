@@ -24,13 +24,8 @@ export function entityRef(schemaUrl: string, type: string, idKeys: string[], des
   return ref;
 }
 
-/**
- * An enum as its column holds it, 0 to 255; a number beyond is one that no version of OTLP has given a meaning, and
- * becomes 0, "unspecified".
- */
-export function storedEnumeration(value: number): number {
-  return value >= 0 && value <= 0xff ? value : 0;
-}
+/** An enum's column holds 0 to this; a number beyond is one that no version of OTLP has given a meaning. */
+export const ENUMERATION_MAX = 0xff;
 
 export function emptyScope() {
   return {

@@ -8,7 +8,7 @@ import { LimitCounter } from '../limit-counter.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { BodyMemory, type Body, type Deadline } from './body.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
-import type { ByteBudget } from './byte-budget.ts';
+import type { ByteBudget, Reservation } from './byte-budget.ts';
 import { COMPRESSIONS, compressionOf, type Compression } from './compression.ts';
 import { countProtobufRecords } from './count-records.ts';
 import type { Decompressor } from './decompressor.ts';
@@ -20,7 +20,7 @@ import { decodeOtlp } from './otlp-decoder.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
 import { encodeSuccess, StatusCode } from './otlp-response.ts';
 import type { OtherSignals } from './other-signals.ts';
-import { signalOfMethod, TRACE_SERVICE, TRACES_METHOD, type Signal } from './signals.ts';
+import { SIGNAL_METHODS, signalOfMethod, TRACE_SERVICE, TRACES_METHOD, type Signal } from './signals.ts';
 
 export interface OtlpGrpcReceiverOptions {
   readonly ingest: Ingest;
@@ -32,6 +32,11 @@ export interface OtlpGrpcReceiverOptions {
   readonly registry: Registry;
   readonly limits?: Partial<OtlpGrpcLimits>;
 }
+
+const METHODS: readonly string[] = [...SIGNAL_METHODS, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH];
+
+/** What a call that runs takes beside its message and its headers: stream, promises, listeners, timers. */
+const CALL_BYTES = 4 * 1024;
 
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
@@ -91,7 +96,7 @@ export class OtlpGrpcReceiver {
     this.#server.on('session', (session) => this.#welcome(session));
     this.#server.on('stream', (stream, headers) => {
       // Nothing that goes wrong with one call is to end the process.
-      this.#handle(stream, headers).catch((error: unknown) => {
+      this.#handle(stream, readHead(headers)).catch((error: unknown) => {
         this.#count('FAILED');
         this.#log.error({ err: error }, 'answering an OTLP/gRPC call failed; its stream is closed');
         stream.destroy();
@@ -141,17 +146,23 @@ export class OtlpGrpcReceiver {
     session.on('error', (error) => this.#log.debug({ err: error }, 'OTLP/gRPC connection'));
   }
 
-  async #handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+  async #handle(stream: ServerHttp2Stream, head: CallHead): Promise<void> {
     // Told by the stream's end as well, which is what we look at.
     stream.on('error', () => {});
-    if (!isGrpc(headers)) {
+    if (!head.isGrpc) {
       stream.respond({ ':status': 415 }, { endStream: true });
       stopReading(stream);
       return;
     }
+    const reservation = this.#budget.reserve();
     this.#calls += 1;
+    // Until its stream has ended: one whose answer is not taken holds memory as well.
+    stream.once('close', () => {
+      this.#calls -= 1;
+      reservation.release();
+    });
     try {
-      await this.#call(stream, headers);
+      await this.#call(stream, head, reservation);
     } catch (error) {
       if (error instanceof GrpcError) this.#end(stream, error.status);
       else if (error instanceof BodyError) this.#end(stream, this.#bodyStatus(error));
@@ -161,7 +172,6 @@ export class OtlpGrpcReceiver {
         this.#end(stream, { code: StatusCode.internal, message: 'internal error' });
       }
     } finally {
-      this.#calls -= 1;
       this.#cutUnlessTaken(stream);
     }
   }
@@ -177,22 +187,30 @@ export class OtlpGrpcReceiver {
     stream.once('close', () => clearTimeout(timer));
   }
 
-  async #call(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-    const path = headers[':path'] ?? '';
-    const signal = signalOfMethod(path);
-    if (signal === null && path !== HEALTH_CHECK_PATH && path !== HEALTH_WATCH_PATH) {
+  async #call(
+    stream: ServerHttp2Stream,
+    { method, encoding, headerBytes }: CallHead,
+    held: Reservation,
+  ): Promise<void> {
+    if (method instanceof GrpcError) throw method;
+    const { headerBytesMax } = this.#limits;
+    if (headerBytes > headerBytesMax) {
+      // HTTP/2 holds a sender to it that has confirmed our settings, and no other.
+      this.#limitCounter.reached('otlpGrpc.headerBytesMax');
       throw new GrpcError(
-        StatusCode.unimplemented,
-        `there is no method ${path.slice(0, 200)}; traces go to ${TRACES_METHOD}`,
+        StatusCode.resourceExhausted,
+        `the headers take ${headerBytes} bytes; at most ${headerBytesMax} are taken`,
       );
     }
+    const signal = signalOfMethod(method);
     if (this.#calls > this.#limits.callsMax) {
       this.#limitCounter.reached('otlpGrpc.callsMax');
       return this.#end(stream, this.#busy('too many calls are running'));
     }
     const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
-    const encoding = messageEncoding(headers);
+    if (encoding instanceof GrpcError) throw encoding;
+    held.take(CALL_BYTES + headerBytes);
     const body = await readMessage(stream, {
       encoding,
       bytesMax: this.#limits.messageBytesMax,
@@ -202,7 +220,7 @@ export class OtlpGrpcReceiver {
       deadline: this.#deadline,
     });
     try {
-      if (path === HEALTH_WATCH_PATH) this.#health.watch(body.takeOwn(), stream);
+      if (method === HEALTH_WATCH_PATH) this.#health.watch(body.takeOwn(), stream);
       else if (signal === null) respond(stream, this.#health.check(body.takeOwn()));
       else {
         this.#metrics.bodyBytes.inc(body.length);
@@ -293,12 +311,48 @@ function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
   stream.end(framed(message));
 }
 
-/** Tells the sender of an answered call that nobody reads what is left of it. */
+/** Tells the sender of an answered call that nobody reads what is left of it. What has arrived of it is thrown away. */
 function stopReading(stream: ServerHttp2Stream): void {
+  // A stream with something left to read does not end: it would hold that, up to its window, for as long as its connection.
+  stream.resume();
   // In a turn of its own: the frame that ends a stream overtakes, and with it drops, an answer that is still to be written.
   setImmediate(() => {
     if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
   });
+}
+
+/** What a call needs of its headers. They are let go at once: a running call would hold all of them. */
+interface CallHead {
+  readonly isGrpc: boolean;
+  /** Its path, or why there is no such method. */
+  readonly method: string | GrpcError;
+  readonly encoding: Compression | 'identity' | GrpcError;
+  /** As HTTP/2 counts them. */
+  readonly headerBytes: number;
+}
+
+function readHead(headers: IncomingHttpHeaders): CallHead {
+  const path = headers[':path'] ?? '';
+  // One of our own texts, which does not hold the sender's.
+  const method = METHODS.find((known) => known === path);
+  return {
+    isGrpc: isGrpc(headers),
+    method:
+      method ??
+      new GrpcError(
+        StatusCode.unimplemented,
+        `there is no method ${path.slice(0, 200)}; traces go to ${TRACES_METHOD}`,
+      ),
+    encoding: messageEncoding(headers),
+    headerBytes: sizeOf(headers),
+  };
+}
+
+/** The size of a header list, by RFC 9113, 6.5.2, where those that came several times are one. */
+function sizeOf(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const name in headers) bytes += name.length + String(headers[name]).length + 32;
+  return bytes;
 }
 
 function isGrpc(headers: IncomingHttpHeaders): boolean {
@@ -307,12 +361,12 @@ function isGrpc(headers: IncomingHttpHeaders): boolean {
   return headers[':method'] === 'POST' && /^application\/grpc(?:\+proto)?(?:;|$)/i.test(type);
 }
 
-/** Throws `GrpcError` for one that is not supported. */
-function messageEncoding(headers: IncomingHttpHeaders): Compression | 'identity' {
+/** The error for one that is not supported. */
+function messageEncoding(headers: IncomingHttpHeaders): Compression | 'identity' | GrpcError {
   const encoding = headers['grpc-encoding'] ?? 'identity';
   if (encoding === 'identity') return encoding;
   const known = compressionOf(String(encoding));
   if (known !== undefined) return known;
   const message = `the message encoding is ${String(encoding).slice(0, 100)}; ${ACCEPTED_ENCODINGS} are accepted`;
-  throw new GrpcError(StatusCode.unimplemented, message);
+  return new GrpcError(StatusCode.unimplemented, message);
 }

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type AddressInfo } from 'node:net';
-import { request as httpRequest, Agent } from 'node:http';
+import { request as httpRequest, Agent, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
@@ -12,7 +12,8 @@ import { Spool } from '../ingest/spool.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
-import type { HostPolicy } from './strangers.ts';
+import { CorsPolicy } from './cors.ts';
+import { LOOPBACK_ONLY, Strangers, type HostPolicy } from './strangers.ts';
 import type { JsonRoute } from './json-routes.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from './limits.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
@@ -57,7 +58,7 @@ type Bounds = Partial<OtlpHttpLimits & ReceiverLimits>;
 
 async function start(limits: Bounds = {}, corsOrigins: string[] = [], hosts?: HostPolicy): Promise<void> {
   registry = new Registry();
-  spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
+  spool = new Spool({ directory, log, registry, limits: { segmentRowsCalm: 150_000, segmentAgeMs: 3_600_000 } });
   await spool.open();
   const shared = sharedByReceivers(registry, limits);
   ({ budget } = shared);
@@ -406,10 +407,15 @@ test('a preflight is answered as browsers’ exporters need it, sendBeacon and p
 
 test.each<[string, HostPolicy | undefined, [Record<string, string>, number][]]>([
   [
-    'on the loopback interface every request must name us',
+    'on the loopback interface all must that a page may have sent',
     undefined,
     [
-      [{ host: 'evil.example:4318' }, 403],
+      [{ host: 'traces.network.example:4318' }, 200],
+      [{ host: 'evil.example', 'user-agent': 'Mozilla/5.0 (X11)' }, 403],
+      [{ host: 'evil.example', cookie: 'a=b' }, 403],
+      [{ host: 'evil.example', 'sec-fetch-mode': 'cors' }, 403],
+      [{ host: 'evil.example:4318', origin: 'http://evil.example:4318' }, 403],
+      [{ host: 'evil.example', origin: 'null' }, 403],
       [{ host: 'evil.example', origin: 'http://localhost' }, 403],
       [{ host: '127.0.0.1:4318' }, 200],
       [{ host: '[::1]:4318' }, 200],
@@ -432,6 +438,56 @@ test.each<[string, HostPolicy | undefined, [Record<string, string>, number][]]>(
   const statuses = [];
   for (const [headers] of requests) statuses.push((await send(JSON_BODY, { ...json, ...headers })).status);
   expect(statuses).toEqual(requests.map(([, status]) => status));
+});
+
+test.each([
+  ['GET', 403],
+  ['POST', undefined],
+])('a %s under a foreign name is answered %s where nothing tells of a page', (method, status) => {
+  const strangers = new Strangers(new CorsPolicy([]), LOOPBACK_ONLY);
+  // A page may call itself what it likes.
+  const asking = { method, headers: { host: 'evil.example', 'user-agent': 'curl/8' } } as unknown as IncomingMessage;
+  expect(strangers.refuse(asking, 'json')?.status).toBe(status);
+});
+
+test.each([
+  ['HTTP/1.1', 400],
+  ['HTTP/1.0', 200],
+])('a request of %s without a Host header is answered %i, in words', async (version, status) => {
+  const socket = connect(address.port, '127.0.0.1');
+  socket.end(
+    `POST /v1/traces ${version}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+  );
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket as AsyncIterable<Buffer>) chunks.push(chunk);
+  const [head = '', body = ''] = Buffer.concat(chunks).toString('utf8').split('\r\n\r\n');
+  expect(head).toContain(` ${status} `);
+  const refused = { code: 3, message: 'the request has no Host header, which HTTP/1.1 demands' };
+  expect(JSON.parse(body)).toEqual(status === 400 ? refused : {});
+});
+
+test('what stands in lists of encodings and types is read as it is meant', async () => {
+  const zipped = gzipSync(JSON_BODY);
+  for (const encoding of ['identity, gzip', 'gzip, identity', 'GZIP,', 'gzip']) {
+    expect((await send(zipped, { ...json, 'content-encoding': encoding })).status).toBe(200);
+  }
+  expect((await send(JSON_BODY, { ...json, 'content-encoding': 'identity, identity' })).status).toBe(200);
+  expect((await send(zipped, { ...json, 'content-encoding': 'gzip, gzip' })).status).toBe(415);
+  for (const type of ['application/json, application/json', 'application/json; charset="UTF-8"']) {
+    expect((await send(JSON_BODY, { 'content-type': type })).status).toBe(200);
+  }
+  expect((await send(JSON_BODY, { 'content-type': 'application/json, text/plain' })).status).toBe(415);
+  const utf16 = await send(JSON_BODY, { 'content-type': 'application/json; charset=UTF-16' });
+  expect([utf16.status, isJson(utf16)]).toEqual([
+    415,
+    { code: 3, message: 'the charset is UTF-16; JSON is taken in UTF-8' },
+  ]);
+  for (const body of [Buffer.from('no deflate'), deflateSync(JSON_BODY).subarray(0, 8)]) {
+    const answer = await send(body, { ...json, 'content-encoding': 'deflate' });
+    expect(isJson(answer)).toMatchObject({
+      message: expect.stringMatching(/^the body is not valid deflate: /) as string,
+    });
+  }
 });
 
 test('a port that is taken is an error with its code', async () => {

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors } from '../client-error.ts';
+import { answerClientErrors, HOST_MISSING, isHostMissing } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
@@ -13,7 +13,7 @@ import { CorsPolicy } from './cors.ts';
 import { countJsonRecords, countProtobufRecords } from './count-records.ts';
 import type { Decompressor } from './decompressor.ts';
 import { answerAndDiscard } from './discard.ts';
-import { busy, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
+import { busy, foreignCharset, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
 import { JsonDecoder } from './json-decoder.ts';
 import { JsonRoutes, type JsonRoute } from './json-routes.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
@@ -118,6 +118,8 @@ export class OtlpHttpReceiver {
       headersTimeout: this.#limits.headersTimeoutMs,
       maxHeaderSize: this.#limits.headerBytesMax,
       keepAliveTimeout: this.#limits.keepAliveTimeoutMs,
+      // We answer those that name none, so that they learn why.
+      requireHostHeader: false,
       connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
     });
     this.#server.maxConnections = this.#limits.connectionsMax;
@@ -182,10 +184,12 @@ export class OtlpHttpReceiver {
     const origin = request.headers.origin;
     let answer: HttpAnswer;
     try {
-      answer = this.#routes.has(request)
-        ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
-        : (this.#refuse(request, encoding, signal) ??
-          (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
+      answer = isHostMissing(request)
+        ? status(400, StatusCode.invalidArgument, HOST_MISSING, encoding ?? 'json')
+        : this.#routes.has(request)
+          ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
+          : (this.#refuse(request, encoding, signal) ??
+            (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
       if (error instanceof SenderGoneError || (request.destroyed && !request.complete)) {
@@ -238,6 +242,11 @@ export class OtlpHttpReceiver {
     if (encoding === null) {
       const found = headers['content-type'] ?? 'none';
       const message = `the content type is ${found}; ${Object.values(CONTENT_TYPES).join(' and ')} are accepted`;
+      return status(415, StatusCode.invalidArgument, message, answerIn);
+    }
+    const charset = encoding === 'json' ? foreignCharset(headers['content-type']) : null;
+    if (charset !== null) {
+      const message = `the charset is ${charset.slice(0, 100)}; JSON is taken in UTF-8`;
       return status(415, StatusCode.invalidArgument, message, answerIn);
     }
     if (bodyEncoding(headers['content-encoding']) === null) {

@@ -1,15 +1,17 @@
 import type { AttributeColumns } from '../ingest/attribute-columns.ts';
 import type { Refusals } from '../ingest/ingest.ts';
+import type { BadPart } from '../ingest/losses.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields } from '../ingest/span-fields.ts';
+import { MalformedRequestError } from '../ingest/result.ts';
 import { appendAttribute, appendUsualAttribute } from './json-attribute.ts';
-import type { JsonObject } from './json-object.ts';
-import { emptyLink, emptyScope, entityRef, SPAN_KINDS, STATUS_CODES, storedEnumeration } from './otlp-fields.ts';
+import type { JsonObject, OnBad } from './json-object.ts';
+import { emptyLink, emptyScope, entityRef, ENUMERATION_MAX, SPAN_KINDS, STATUS_CODES } from './otlp-fields.ts';
 import { TextSource } from './text-source.ts';
 
 /**
- * Appends the spans of a request that has been parsed. Says what is wrong in it, and takes all that `walkOtlpJson` leaves.
- * Throws as `decodeOtlpJson`.
+ * Appends the spans of a request that has been parsed, and takes all that `walkOtlpJson` leaves. A part of a wrong shape is left out,
+ * and the block's losses say where it stands and what is wrong with it. Throws as `decodeOtlpJson`.
  */
 export function decodeJsonTree(request: JsonObject, block: SpanBlock, refusals: Refusals): void {
   new OtlpJsonDecoder(block, refusals).decodeRequest(request);
@@ -23,6 +25,20 @@ class OtlpJsonDecoder {
   readonly #text = new TextSource();
   /** Holds one attribute's key and value. */
   readonly #attributeText = new TextSource();
+  readonly #badField: OnBad = (problem) => this.#block.losses.addBad('field', problem);
+  readonly #badEndTime: OnBad = (problem) => this.#block.losses.addBad('end_time', problem);
+  readonly #badEventTime: OnBad = (problem) => this.#block.losses.addBad('event_time', problem);
+  readonly #badEvent: OnBad = (problem) => {
+    this.#block.dropEvent();
+    this.#block.losses.explain(problem);
+  };
+  readonly #badLink: OnBad = (problem) => {
+    this.#block.dropLink();
+    this.#block.losses.explain(problem);
+  };
+  /** A span is refused for it. */
+  readonly #badSpan: OnBad = (problem) => this.#refusals.add({ code: 'trace_id', message: problem });
+  readonly #badStartTime: OnBad = () => {};
 
   constructor(block: SpanBlock, refusals: Refusals) {
     this.#block = block;
@@ -30,7 +46,9 @@ class OtlpJsonDecoder {
   }
 
   decodeRequest(request: JsonObject): void {
-    for (const resourceSpans of request.objects('resourceSpans')) this.#decodeResourceSpans(resourceSpans);
+    for (const resourceSpans of request.objects('resourceSpans', this.#badField, this.#badField)) {
+      this.#decodeResourceSpans(resourceSpans);
+    }
   }
 
   #decodeResourceSpans(resourceSpans: JsonObject): void {
@@ -61,7 +79,7 @@ class OtlpJsonDecoder {
     }
     [fields.schemaUrlStart, fields.schemaUrlEnd] = text.add(scopeSpans.string('schemaUrl'));
     this.#block.addScope(text.bytes, fields);
-    for (const span of scopeSpans.objects('spans')) this.#decodeSpan(span);
+    for (const span of scopeSpans.objects('spans', this.#badSpan)) this.#decodeSpan(span);
   }
 
   #decodeSpan(span: JsonObject): void {
@@ -76,9 +94,9 @@ class OtlpJsonDecoder {
     [fields.parentSpanIdStart, fields.parentSpanIdEnd] = span.hex('parentSpanId', text);
     [fields.traceStateStart, fields.traceStateEnd] = text.add(span.string('traceState'));
     [fields.nameStart, fields.nameEnd] = text.add(span.string('name'));
-    fields.kind = storedEnumeration(span.enumeration('kind', SPAN_KINDS));
-    [fields.startLow, fields.startHigh] = span.uint64('startTimeUnixNano');
-    [fields.endLow, fields.endHigh] = span.uint64('endTimeUnixNano');
+    fields.kind = span.enumeration('kind', SPAN_KINDS, ENUMERATION_MAX);
+    [fields.startLow, fields.startHigh] = span.uint64('startTimeUnixNano', this.#badStartTime);
+    [fields.endLow, fields.endHigh] = span.uint64('endTimeUnixNano', this.#badEndTime);
     fields.flags = span.uint32('flags');
     fields.droppedAttributesCount = span.uint32('droppedAttributesCount');
     fields.droppedEventsCount = span.uint32('droppedEventsCount');
@@ -86,11 +104,11 @@ class OtlpJsonDecoder {
     const status = span.object('status');
     if (status !== null) {
       [fields.statusMessageStart, fields.statusMessageEnd] = text.add(status.string('message'));
-      fields.statusCode = storedEnumeration(status.enumeration('code', STATUS_CODES));
+      fields.statusCode = status.enumeration('code', STATUS_CODES, ENUMERATION_MAX);
     }
     this.#decodeAttributes(span, block.attributes);
-    for (const event of span.objects('events')) this.#decodeEvent(event);
-    for (const link of span.objects('links')) this.#decodeLink(link);
+    for (const event of span.objects('events', this.#badEvent)) this.#decodeEvent(event);
+    for (const link of span.objects('links', this.#badLink)) this.#decodeLink(link);
     // It may have grown, and moved, with the strings.
     fields.source = text.bytes;
     const refusal = block.endSpan(fields);
@@ -100,7 +118,7 @@ class OtlpJsonDecoder {
   #decodeEvent(event: JsonObject): void {
     this.#decodeAttributes(event, this.#block.events.attributes);
     const [nameStart, nameEnd] = this.#text.add(event.string('name'));
-    const [low, high] = event.uint64('timeUnixNano');
+    const [low, high] = event.uint64('timeUnixNano', this.#badEventTime);
     this.#block.addEvent(this.#text.bytes, nameStart, nameEnd, low, high, event.uint32('droppedAttributesCount'));
   }
 
@@ -118,10 +136,26 @@ class OtlpJsonDecoder {
 
   #decodeAttributes(owner: JsonObject, attributes: AttributeColumns): void {
     const text = this.#attributeText;
-    const items = owner.array('attributes');
+    const items = owner.get('attributes') ?? [];
+    if (!Array.isArray(items)) {
+      this.#appendOrDrop(attributes, () => owner.fail('attributes', 'an array', items));
+      return;
+    }
     for (let index = 0; index < items.length; index++) {
-      if (appendUsualAttribute(items[index], attributes, text)) continue;
-      appendAttribute(owner.item('attributes', index, items[index]), attributes, text);
+      const item: unknown = items[index];
+      if (appendUsualAttribute(item, attributes, text)) continue;
+      this.#appendOrDrop(attributes, () => appendAttribute(owner.item('attributes', index, item), attributes, text));
+    }
+  }
+
+  /** Drops the attribute that `append` finds a mistake in. */
+  #appendOrDrop(attributes: AttributeColumns, append: () => void): void {
+    try {
+      append();
+    } catch (error) {
+      if (!(error instanceof MalformedRequestError)) throw error;
+      attributes.drop('attribute' satisfies BadPart);
+      this.#block.losses.explain(error.message);
     }
   }
 }

@@ -8,10 +8,12 @@ import type { Decompressor } from './decompressor.ts';
 
 export type BodyEncoding = 'identity' | Compression;
 
-/** Null for an encoding that is not supported. */
-export function bodyEncoding(header: string | undefined): BodyEncoding | null {
-  const encoding = (header ?? '').trim().toLowerCase();
-  return encoding === '' || encoding === 'identity' ? 'identity' : (compressionOf(encoding) ?? null);
+/** Null for an encoding that is not supported, and for several on top of each other; `identity` is none. */
+export function bodyEncoding(header = ''): BodyEncoding | null {
+  const names = header.split(',').map((name) => name.trim().toLowerCase());
+  const [encoding, ...others] = names.filter((name) => name !== '' && name !== 'identity');
+  if (encoding === undefined) return 'identity';
+  return others.length > 0 ? null : (compressionOf(encoding) ?? null);
 }
 
 export interface ReadOptions {

@@ -34,6 +34,9 @@ const METHODS: ReadonlyMap<string, Signal> = new Map([
   ['/opentelemetry.proto.collector.logs.v1.LogsService/Export', 'logs'],
 ]);
 
+/** The gRPC methods of all signals. */
+export const SIGNAL_METHODS: readonly string[] = [...METHODS.keys()];
+
 /** The signal that a gRPC method takes; null for another method. */
 export function signalOfMethod(path: string): Signal | null {
   return METHODS.get(path) ?? null;

@@ -2,7 +2,7 @@ import type { Refusals } from '../ingest/ingest.ts';
 import type { SpanBlock } from '../ingest/span-block.ts';
 import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
 import { appendUsualAttribute, decodeAttribute } from './attribute-decoder.ts';
-import { emptyLink, storedEnumeration } from './otlp-fields.ts';
+import { emptyLink, ENUMERATION_MAX } from './otlp-fields.ts';
 import { decodeMessage, type ProtobufReader } from './protobuf-reader.ts';
 
 /** Decodes spans of a request, one after the other, into the block's columns. Cases are tags, as in `OtlpDecoder`. */
@@ -153,7 +153,7 @@ export class SpanDecoder {
           continue;
         case 0x30:
           if (byte >= 0x80) break;
-          span.kind = storedEnumeration(byte);
+          span.kind = byte;
           at = start;
           continue;
         case 0x39:
@@ -259,9 +259,12 @@ export class SpanDecoder {
     this.#block.addLink(reader.bytes, link);
   }
 
+  /** 0, "unspecified", for a number that the column does not hold. */
   #enumeration(): number {
     const reader = this.#reader;
     reader.varint();
-    return storedEnumeration(reader.high === 0 ? reader.low : -1);
+    if (reader.high === 0 && reader.low <= ENUMERATION_MAX) return reader.low;
+    this.#block.losses.addBad('field');
+    return 0;
   }
 }

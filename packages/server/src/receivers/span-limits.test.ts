@@ -67,6 +67,11 @@ function rowsOf(block: SpanBlock, request: Parameters<typeof encodeOtlp>[0], enc
     numbers(block.names.indexes).map((entry) => block.names.entry(entry).toString()),
     numbers(block.events.names.indexes).map((entry) => block.events.names.entry(entry).toString()),
     Buffer.from(block.statusMessages.content()).toString(),
+    [block.traceStates, block.links.traceStates].map((column) => Buffer.from(column.content()).toString()),
+    [block.resources.attributes, block.scopes.attributes].map(attributesOf),
+    [block.resources.schemaUrls, block.scopes.schemaUrls, block.scopes.names, block.scopes.versions].map((column) =>
+      numbers(column.indexes).map((entry) => column.entry(entry).toString()),
+    ),
   ];
 }
 
@@ -140,4 +145,50 @@ test('texts and bytes that are too long are cut between characters, arrays and m
     events: [event({ name: cut })],
   };
   expectStored(sent, stored, { 'ingest.valueBytesMax': 6 }, limits);
+});
+
+test('a trace state that is too long is cut between two members, of which a part would say something else', () => {
+  const limits = { ...BLOCK_LIMITS, valueBytesMax: 128 };
+  const member = 'ot=th:8abcdef';
+  const ids = { traceId: 'ab'.repeat(16), spanId: 'cd'.repeat(8) };
+  const exact = `${'a=b,'.repeat(28)}${'x'.repeat(16)}`;
+  const sent = {
+    ...GOOD,
+    traceState: `${'a=b,'.repeat(30)}${member}`,
+    links: [
+      { ...ids, traceState: `${exact},${member}` },
+      { ...ids, traceState: exact },
+      { ...ids, traceState: 'x'.repeat(129) },
+    ],
+  };
+  const stored = {
+    ...GOOD,
+    traceState: 'a=b,'.repeat(30).slice(0, -1),
+    links: [
+      { ...ids, traceState: exact },
+      { ...ids, traceState: exact },
+      { ...ids, traceState: '' },
+    ],
+  };
+  expectStored(sent, stored, { 'ingest.valueBytesMax': 3 }, limits);
+});
+
+/** With this text wherever a request has a key or the name of a resource's or scope's. */
+const named = (name: string, type: string): TracesData => {
+  const attributes = [{ key: name, value: { intValue: '1' } }];
+  const entityRefs = type === '' ? [] : [{ type }];
+  const span = { ...GOOD, attributes };
+  const scopeSpans = [{ scope: { name, version: name, attributes }, spans: [span], schemaUrl: name }];
+  return { resourceSpans: [{ resource: { attributes, entityRefs }, scopeSpans, schemaUrl: name }] };
+};
+
+test('keys, and what resources and scopes are called, are cut as names are', () => {
+  const limits = { ...BLOCK_LIMITS, valueBytesMax: 128 };
+  const expected = rowsOf(new SpanBlock(7), named('x'.repeat(128), ''), 'json');
+  for (const encoding of ['json', 'protobuf'] as const) {
+    const block = new SpanBlock(7, limits);
+    expect(rowsOf(block, named('x'.repeat(129), 'x'.repeat(129)), encoding)).toEqual(expected);
+    expect(block.resources.entityRefs.entry(block.resources.entityRefs.indexes.at(0))).toHaveLength(0);
+    expect(Object.fromEntries(block.losses.counts)).toEqual({ 'ingest.valueBytesMax': 8 });
+  }
 });

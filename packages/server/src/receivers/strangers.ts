@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { mayBeRebound } from '../host-check.ts';
 import type { CorsPolicy } from './cors.ts';
 import { status, type HttpAnswer } from './http-answer.ts';
@@ -7,7 +7,7 @@ import { StatusCode, type OtlpEncoding } from './otlp-response.ts';
 /** The names under which a request may reach the receiver: a page can give its own name our address. */
 export interface HostPolicy {
   readonly names: ReadonlySet<string>;
-  /** Whether every request is asked, or only those of browsers: senders on other machines know us by any name. */
+  /** Whether all are asked that could come from a page, or only those that say so: senders on other machines know us by any name. */
   readonly isStrict: boolean;
 }
 
@@ -24,11 +24,12 @@ export class Strangers {
   }
 
   /** Null for a request that may be looked at. */
-  refuse({ headers }: IncomingMessage, answerIn: OtlpEncoding): HttpAnswer | null {
+  refuse({ method, headers }: IncomingMessage, answerIn: OtlpEncoding): HttpAnswer | null {
     const { origin } = headers;
     const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
     const { host = '' } = headers;
-    if ((isBrowser || this.#hosts.isStrict) && mayBeRebound(host, this.#hosts.names)) {
+    const isToldByName = isBrowser || (this.#hosts.isStrict && !isProgram(method, headers));
+    if (isToldByName && mayBeRebound(host, this.#hosts.names)) {
       const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
       return status(403, StatusCode.permissionDenied, message, answerIn);
     }
@@ -42,4 +43,16 @@ export class Strangers {
     }
     return null;
   }
+}
+
+/**
+ * Whether no page can have sent it. Every browser names the origin of what a page posts, to its own host as well; old ones that did not
+ * are known by what else they send. A GET to its own host may tell nothing on plain http, and a page may choose its User-Agent.
+ */
+function isProgram(
+  method: string | undefined,
+  { origin, cookie, 'user-agent': agent = '', ...others }: IncomingHttpHeaders,
+): boolean {
+  const saysSo = origin !== undefined || Object.keys(others).some((name) => name.startsWith('sec-fetch-'));
+  return method === 'POST' && !saysSo && cookie === undefined && !agent.startsWith('Mozilla/');
 }

@@ -60,6 +60,36 @@ it('what would take half of the store, or many days, waits until the clock has s
   }
 });
 
+it.each([
+  ['one day', [22]],
+  ['two days, as around midnight', [22, 23]],
+])(
+  '%s of spans far behind all others, which a wrong clock at the start agrees with, drop nothing at once',
+  (_, ahead) => {
+    const last = ahead.at(-1) ?? 0;
+    const old = daysAt(...range(-10, last - 31));
+    expect(old.length).toBeLessThanOrEqual(RETENTION_LIMITS.daysAtOnceMax);
+    const days = stored(...range(-10, 0), ...ahead);
+    const clock = (elapsedMs: number) => at(last * DAY_MS + elapsedMs, elapsedMs);
+    // Each process waits for itself: the clock may be set before the next one starts.
+    for (let starts = 0; starts < 2; starts++) {
+      const rule = ruleOf();
+      expect(rule.look(days, clock(1_000))).toMatchObject({ due: [], held: old });
+      expect(rule.look(days, clock(HOUR_MS))).toMatchObject({ due: [], held: old });
+      expect(rule.look(days, clock(HOUR_MS + 1_000))).toMatchObject({ due: old, held: [] });
+    }
+    // Set right within the hour, it has made nothing old.
+    const rule = ruleOf();
+    rule.look(days, clock(1_000));
+    expect(rule.look(days, at(0, 2_000))).toMatchObject({ due: [], held: [] });
+  },
+);
+
+it('spans of three days behind a gap are no surprise: what is too old goes at once', () => {
+  const days = stored(...range(-33, -10), -2, -1, 0);
+  expect(ruleOf().look(days, at(0)).due).toEqual(daysAt(-33, -32, -31));
+});
+
 it('the hour begins anew when the clock is right in between', () => {
   const rule = ruleOf();
   const days = stored(...range(-30, 0), 40);

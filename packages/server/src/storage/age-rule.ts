@@ -34,11 +34,14 @@ export interface AgeVerdict {
 
 /** Less than this is no jump: it changes nothing that spans an hour ahead would not. */
 const JUMP_MS = 3_600_000;
+/** What a clock that was wrong from the start on has brought in its first minutes: a day, or two around midnight. */
+const LEAP_DAYS_MAX = 2;
 
 /**
  * Says which days are too old. Age counts from the newest stored day that is not in the future, and never from the clock
  * alone: a store that takes nothing in keeps what it has, and a clock that is ahead makes nothing old. Where clock and spans are
- * wrong together, only time tells: what would take much at once, and everything after a jump, waits for `holdMs`.
+ * wrong together, only time tells: what would take much at once, everything after a jump, and everything while the newest days stand apart
+ * from those before them, waits for `holdMs`. The last is what a process sees whose clock was wrong before it started.
  */
 export class AgeRule {
   readonly #options: AgeRuleOptions;
@@ -58,13 +61,16 @@ export class AgeRule {
       this.#jumpedAtMs = elapsedMs;
       this.#dueSince.clear();
     }
-    const reference = newestDay(ofSpans.length > 0 ? ofSpans : all, dayOf(nowMs));
+    const known = ofSpans.length > 0 ? ofSpans : all;
+    const reference = newestDay(known, dayOf(nowMs));
     const firstKept = reference === undefined ? '' : plusDays(reference, -retentionDays);
     const old = all.filter((day) => day < firstKept);
     for (const day of this.#dueSince.keys()) if (!old.includes(day)) this.#dueSince.delete(day);
     for (const day of old) if (!this.#dueSince.has(day)) this.#dueSince.set(day, elapsedMs);
     const isMuch = old.length > daysAtOnceMax || (old.length > 0 && old.length * 2 >= all.length);
-    if (!isMuch && elapsedMs - this.#jumpedAtMs >= holdMs) return { due: old, held: [], heldMs: 0, jumpMs };
+    const isSudden = reference !== undefined && hasLeapt(known, reference);
+    if (!isMuch && !isSudden && elapsedMs - this.#jumpedAtMs >= holdMs)
+      return { due: old, held: [], heldMs: 0, jumpMs };
     const heldMsOf = (day: string): number => holdMs - (elapsedMs - (this.#dueSince.get(day) ?? elapsedMs));
     const held = old.filter((day) => heldMsOf(day) > 0);
     return {
@@ -82,4 +88,14 @@ export class AgeRule {
     this.#offsetMs = offsetMs;
     return jumpMs;
   }
+}
+
+/** Whether the days that end with this one are few, and others were stored before a gap. */
+function hasLeapt(days: readonly string[], newest: string): boolean {
+  const stored = new Set(days);
+  for (let back = 1; back <= LEAP_DAYS_MAX; back++) {
+    const day = plusDays(newest, -back);
+    if (!stored.has(day)) return days.some((other) => other < day);
+  }
+  return false;
 }

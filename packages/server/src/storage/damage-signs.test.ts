@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { signOfDamage } from './damage-signs.ts';
+import { isReadFailure, signOfDamage } from './damage-signs.ts';
 import { EngineError } from './engine.ts';
 
 const failed = (clickhouseCode: number, message: string): EngineError =>
@@ -17,6 +17,14 @@ test('a part that a failed statement names is suspected, whatever the code', () 
   expect(signOfDamage(failed(33, `(while reading from part ${path}/ in table throughline.spans)`))).toEqual(PART);
   const all = `/data/store/store/401/${UUID}/all_1_12_2_14/data.bin`;
   expect(signOfDamage(failed(246, all))).toEqual({ tableUuid: UUID, part: 'all_1_12_2_14' });
+});
+
+test('a read that failed is looked into, and told from damage', () => {
+  const message = `Cannot read from file /store/401/${UUID}/20231114_1_1_0/data.bin: , errno: 5, strerror: Input/output error`;
+  expect(signOfDamage(failed(74, message))).toEqual(PART);
+  expect(signOfDamage(failed(76, message))).toEqual(PART);
+  expect(signOfDamage(failed(76, `Cannot open /store/401/${UUID}/20231114_1_1_0/data.bin: , errno: 24`))).toBeNull();
+  expect([message, 'Checksum does not match'].map(isReadFailure)).toEqual([true, false]);
 });
 
 test('a code of damage without a part may be any; other errors are none, and those that pass never are', () => {

@@ -15,13 +15,21 @@ export interface NamedPart {
  */
 const DAMAGE_CODES: ReadonlySet<number> = new Set([3, 27, 32, 33, 40, 117, 128, 131, 226, 228, 246, 271]);
 
-/** Errors that pass, whatever they name: time (159), a cancelled query (394), memory (241), disk space (243), descriptors (74–76, 202, 252). */
-const PASSING_CODES: ReadonlySet<number> = new Set([74, 75, 76, 159, 202, 241, 243, 252, 394]);
+/** A read that failed; the engine counts it, and takes it for the end of the file then. */
+const READ_FAILED = 74;
 
-/** What a failed statement says about damage: the part it names, `'unnamed'` where it may be any, or null where it is no sign of damage. */
+/** Errors that pass, whatever they name: time (159), a cancelled query (394), memory (241), disk space (243), descriptors (75, 76, 202, 252). */
+const PASSING_CODES: ReadonlySet<number> = new Set([75, 76, 159, 202, 241, 243, 252, 394]);
+
+/** Whether the text tells of a disk that fails to read: that is no damage, and not known to be none. */
+export function isReadFailure(text: string): boolean {
+  return /CANNOT_READ_FROM_FILE_DESCRIPTOR|Cannot read from file |errno: 5\b|Input\/output error/.test(text);
+}
+
+/** What a failed statement says about damage, or a disk that fails to read: the part it names, `'unnamed'` where it may be any, or null where it is no sign of damage. */
 export function signOfDamage(error: unknown): NamedPart | 'unnamed' | null {
   if (!(error instanceof EngineError) || error.clickhouseCode === 0) return null;
-  if (PASSING_CODES.has(error.clickhouseCode)) return null;
+  if (PASSING_CODES.has(error.clickhouseCode) && !isReadFailure(error.message)) return null;
   return partNamedIn(error.message) ?? (DAMAGE_CODES.has(error.clickhouseCode) ? 'unnamed' : null);
 }
 
@@ -33,4 +41,4 @@ export function partNamedIn(text: string): NamedPart | null {
 }
 
 /** The codes that are asked for in `system.errors`. */
-export const LOOKED_FOR: readonly number[] = [...DAMAGE_CODES, 107, 1001];
+export const LOOKED_FOR: readonly number[] = [...DAMAGE_CODES, READ_FAILED, 107, 1001];

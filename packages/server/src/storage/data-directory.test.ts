@@ -1,13 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FailingRename } from '../ingest/testing/failing-rename.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { identifyProcess, isRunning } from './process-identity.ts';
-import { silentLog as log } from './testing/start-engine.ts';
+import { eventually, silentLog as log } from './testing/start-engine.ts';
 
 let parent: string;
 beforeEach(() => {
@@ -98,6 +99,51 @@ test('ends the engine that a killed collector left behind, and nobody else', asy
   expect(identity !== null && isRunning(identity)).toBe(true);
   bystander.kill();
 });
+
+/** A process whose first thread has ended, as one that is being killed, while another one lives: a zombie with open files. */
+const HALF_ENDED = `#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void *live(void *seconds) { return sleep(60), seconds; }
+int main(void) {
+  pthread_t thread;
+  pthread_create(&thread, 0, live, 0);
+  syscall(SYS_exit, 0);
+}`;
+
+test.skipIf(!FailingRename.isPossible())(
+  'an engine runs, with the store open, until its last thread has ended; a start waits for it, but not for ever',
+  async () => {
+    const program = join(parent, 'half-ended');
+    execFileSync('cc', ['-pthread', '-x', 'c', '-o', program, '-'], { input: HALF_ENDED });
+    const child = spawn(program, { stdio: 'ignore' });
+    const ended = once(child, 'exit');
+    const pid = child.pid ?? 0;
+    const engine = identifyProcess(pid);
+    await eventually(() => readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') Z '));
+    expect(engine !== null && isRunning(engine)).toBe(true);
+
+    const path = join(parent, 'data');
+    const lockPath = join(path, 'server.lock');
+    const killed = { holder: { pid: 2 ** 22 + 1, startTime: '1' }, engine };
+    mkdirSync(path);
+    writeFileSync(lockPath, JSON.stringify(killed));
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    const error = await openDataDirectory(path, { log, engineEndTimeoutMs: 50 }).catch((reason: unknown) => reason);
+    expect(kill).toHaveBeenCalledWith(pid, 'SIGKILL');
+    kill.mockRestore();
+    expect(error).toMatchObject({ code: 'data_directory_unusable' });
+    expect(String(error)).toContain(`process id ${pid}`);
+    expect(String(error)).toContain('try again in a moment');
+    // Whoever comes next ends it again.
+    expect(readLock(path)).toMatchObject({ engine });
+    const directory = await openDataDirectory(path, { log });
+    expect(engine !== null && isRunning(engine)).toBe(false);
+    expect(readLock(path)).not.toHaveProperty('engine');
+    await directory.release();
+    await ended;
+  },
+);
 
 test.each([
   ['below a file', 'file/data', 'a part of its path is not a directory'],

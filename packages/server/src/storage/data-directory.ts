@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -31,6 +31,9 @@ export interface DataDirectory {
   release(): Promise<void>;
 }
 
+/** A backup is restored in it; it goes when everything is in its place. */
+export const RESTORING_FOLDER = 'restoring';
+
 /** What the holder tells about itself. Whether it lives, its socket says: process ids mean nothing to other containers. */
 interface Lock {
   readonly socket: string;
@@ -39,11 +42,17 @@ interface Lock {
   readonly ports?: Readonly<Record<string, number>>;
 }
 
-/** How long a leftover engine may take to go after SIGKILL. */
-const ENGINE_END_TIMEOUT_MS = 5_000;
+export interface DataDirectoryOptions {
+  readonly log: Logger;
+  /** How long the engine of a collector that was killed may take to go; it has the store open until then. */
+  readonly engineEndTimeoutMs?: number;
+}
+
+/** A write that the disk is busy with ends before its process does. */
+const ENGINE_END_TIMEOUT_MS = 10_000;
 
 /** Creates the directory (not its parents) where it is missing and takes its lock. Throws `DataDirectoryError`. */
-export async function openDataDirectory(path: string, options: { readonly log: Logger }): Promise<DataDirectory> {
+export async function openDataDirectory(path: string, options: DataDirectoryOptions): Promise<DataDirectory> {
   const directory = resolve(path);
   // The engine reads a file's name as a pattern and has no escape for it.
   if (/[*?{}]/.test(directory)) throw unusable(directory, 'its path holds one of the characters * ? { }');
@@ -54,7 +63,15 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   if (holder === null) throw unusable(directory, 'the start time of our own process cannot be read');
   const lockPath = join(directory, 'server.lock');
   const { claim, stale } = await take(lockPath, directory);
-  let lock: Lock = { holder, socket: claim.socket };
+  // Not before: a restore that begins now sees our claim.
+  if (existsSync(join(directory, RESTORING_FOLDER))) {
+    await claim.release();
+    const why = `it holds a restore that has not ended, in ${RESTORING_FOLDER}/: wait for it, or empty the directory and restore again`;
+    throw unusable(directory, why);
+  }
+  const leftover = stale?.engine;
+  // Until it has ended: whoever comes after us ends it, where we could not.
+  let lock: Lock = { holder, socket: claim.socket, ...(leftover !== undefined && { engine: leftover }) };
   const note = (change: Partial<Lock>): void => {
     lock = { ...lock, ...change };
     writeLock(lockPath, lock);
@@ -70,10 +87,14 @@ export async function openDataDirectory(path: string, options: { readonly log: L
   try {
     removeUnfinished(directory);
     note({});
-    if (stale?.engine !== undefined) await endEngine(stale.engine, options.log);
+    if (leftover !== undefined) {
+      await endEngine(leftover, directory, options);
+      lock = { holder, socket: claim.socket };
+      note({});
+    }
   } catch (error) {
     await claim.release();
-    throw unusable(directory, explain(error), error);
+    throw error instanceof DataDirectoryError ? error : unusable(directory, explain(error), error);
   }
   return {
     path: directory,
@@ -136,12 +157,30 @@ async function take(lockPath: string, directory: string): Promise<{ claim: Direc
   return { claim, stale: found };
 }
 
-async function endEngine(engine: ProcessIdentity, log: Logger): Promise<void> {
+/** Resolves when nothing of it has the store open any more. */
+async function endEngine(
+  engine: ProcessIdentity,
+  directory: string,
+  { log, engineEndTimeoutMs = ENGINE_END_TIMEOUT_MS }: DataDirectoryOptions,
+): Promise<void> {
   if (!isRunning(engine)) return;
   log.warn({ pid: engine.pid }, 'ending the engine that a killed collector left behind');
-  process.kill(engine.pid, 'SIGKILL');
-  const deadline = performance.now() + ENGINE_END_TIMEOUT_MS;
-  while (isRunning(engine) && performance.now() < deadline) await delay(10);
+  try {
+    process.kill(engine.pid, 'SIGKILL');
+  } catch (error) {
+    // It has gone by itself meanwhile.
+    if (errorCode(error) !== 'ESRCH') throw error;
+  }
+  const deadline = performance.now() + engineEndTimeoutMs;
+  while (isRunning(engine)) {
+    if (performance.now() > deadline) {
+      throw new DataDirectoryError(
+        'data_directory_unusable',
+        `the data directory ${directory} cannot be used yet: the engine of a collector that was killed (process id ${engine.pid}) has its store open ${engineEndTimeoutMs} ms after it was ended, as on a disk that is slow to answer; try again in a moment`,
+      );
+    }
+    await delay(10);
+  }
 }
 
 /** Null where there is none, and for a text that is no lock, as a power failure can leave it. */

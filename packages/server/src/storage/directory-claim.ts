@@ -18,6 +18,11 @@ const WITHDRAWAL_DELAY_MS = 25;
 
 const SOCKET_NAME = /^collector-[0-9a-f]{16}\.sock$/;
 
+/** Whether a file of a directory is, or was, such a socket. */
+export function isSocketName(name: string): boolean {
+  return SOCKET_NAME.test(name);
+}
+
 /**
  * Claims a directory among all processes of this machine's kernel, in whichever container: process ids mean nothing
  * across containers, but a socket in a file system accepts connections exactly as long as its process lives. Everybody

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -128,14 +128,15 @@ test('signals that are meant for the collector do not end the engine', async () 
 test('where the engine is not installed, the error says what to install', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'throughline-bare-'));
   writeFileSync(join(directory, 'package.json'), '{"type": "module"}');
-  for (const name of ['embedded-process.js', 'unreadable-metadata.js']) {
-    copyFileSync(new URL(name, builtEngineProcess), join(directory, name));
+  mkdirSync(join(directory, 'storage'));
+  for (const name of ['storage/embedded-process.js', 'storage/unreadable-metadata.js', 'file-pages.js']) {
+    copyFileSync(new URL(`../${name}`, builtEngineProcess), join(directory, name));
   }
   const engine = new EmbeddedEngine({
     directory: join(directory, 'store'),
     log: silentLog,
     registry: new Registry(),
-    processPath: pathToFileURL(join(directory, 'embedded-process.js')),
+    processPath: pathToFileURL(join(directory, 'storage/embedded-process.js')),
   });
   const error: unknown = await engine.start().catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'not_installed' });

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { StoreDefinitions } from './definitions/store-definitions.ts';
 import { createDirectory } from './durable-directory.ts';
 import {
   EngineError,
@@ -16,7 +17,7 @@ import { ENGINE_LIMITS, type EngineLimits } from './engine-limits.ts';
 import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
-import { IndexRepair } from './index-repair.ts';
+import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
 import { QuerySlots } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
@@ -37,17 +38,20 @@ export interface EmbeddedEngineOptions {
   readonly onProcess?: (pid: number) => void;
   /** Runs before the schema of a store that holds spans is changed. */
   readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
+  /** Opens the store of another start and leaves it as it is: the schema, what is damaged, and what a start makes anew. Nothing is merged. */
+  readonly isForReading?: boolean;
   /** What the statements that open the store run through, where parts of it may be damaged. */
-  readonly aroundDamage?: (engine: MigratedEngine) => MigratedEngine;
+  readonly aroundDamage?: (engine: MigratedEngine & RepairsIndexes) => MigratedEngine;
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
-export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
+export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, RepairsIndexes {
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
   readonly #slots: QuerySlots;
   readonly #repair: IndexRepair;
+  readonly #definitions: StoreDefinitions;
   readonly #closing = new AbortController();
   #process: EngineProcess | null = null;
   #check: PartCheck | null = null;
@@ -62,6 +66,13 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
     this.#restartDelayMs = this.#limits.restartDelayMs;
     this.#repair = new IndexRepair(options.log);
+    this.#definitions = new StoreDefinitions({
+      store: options.directory,
+      log: options.log,
+      registry: options.registry,
+      startScratch: (directory) => this.#startProcess(directory, 1),
+      signal: this.#closing.signal,
+    });
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
     const limitCounter = new LimitCounter(options.registry);
     const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
@@ -76,6 +87,11 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
 
   get state(): EngineState {
     return this.#state;
+  }
+
+  /** Definitions of tables that were damaged and have been put back, as they are kept until a person has removed them. */
+  get damagedDefinitions(): readonly string[] {
+    return this.#definitions.damaged;
   }
 
   async start(): Promise<void> {
@@ -105,6 +121,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts {
 
   async command(sql: string): Promise<void> {
     await this.#command(this.#ready(), sql);
+    if (StoreDefinitions.areChangedBy(sql)) await this.#definitions.note();
   }
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
@@ -151,6 +168,10 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
       await this.#command(engine, `ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
     }
     return names;
+  }
+
+  async repairIndexes(setAside: readonly string[]): Promise<readonly string[]> {
+    return await this.#inInsertTurn(() => this.#repair.repair(this, setAside));
   }
 
   async insertPlainFile(table: string, path: string): Promise<void> {
@@ -220,27 +241,23 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
 
   /** One life of the process: ready when it resolves; supervised from then on. */
   async #open(): Promise<void> {
-    const { directory, log, processPath, onProcess } = this.#options;
-    const engine = new EngineProcess(processPath ?? new URL('./embedded-process.js', import.meta.url), {
-      directory,
-      connectionArgs: connectionArgs(this.#limits),
-      querySessions: this.#limits.concurrentQueries,
-      unmapIntervalMs: this.#limits.unmapIntervalMs,
-    });
-    this.#process = engine;
+    const { directory, log, onProcess } = this.#options;
+    // Merges begin with the tables.
+    await this.#definitions.check();
+    if (this.#closing.signal.aborted) return;
+    const engine = this.#startProcess(directory, this.#limits.concurrentQueries);
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
       await engine.open();
-      const direct: MigratedEngine = {
+      const direct: MigratedEngine & RepairsIndexes = {
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
+        // Nothing is inserted before the store is open.
+        repairIndexes: (setAside) => this.#repair.repair(direct, setAside),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
-      await migrate(opened, undefined, this.#options.beforeMigration);
-      await this.#repair.repair(direct);
-      this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
-      await this.#check.start();
-      await createFreshTables(opened);
+      if (this.#options.isForReading === true) await opened.command('SYSTEM STOP MERGES');
+      else await this.#prepare(engine, opened, direct);
     } catch (error) {
       engine.kill();
       await engine.ended;
@@ -256,6 +273,31 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       clearInterval(watch);
       return this.#restart(reason, performance.now() - readyAt);
     });
+  }
+
+  /** What every start does before anything is asked. */
+  async #prepare(
+    engine: EngineProcess,
+    opened: MigratedEngine,
+    direct: MigratedEngine & RepairsIndexes,
+  ): Promise<void> {
+    await migrate(opened, undefined, this.#options.beforeMigration);
+    await this.#definitions.note();
+    await this.#repair.repair(direct);
+    this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
+    await this.#check.start();
+    await createFreshTables(opened);
+  }
+
+  #startProcess(directory: string, querySessions: number): EngineProcess {
+    // The one that `close` ends.
+    this.#process = new EngineProcess(this.#options.processPath ?? new URL('./embedded-process.js', import.meta.url), {
+      directory,
+      connectionArgs: connectionArgs(this.#limits),
+      querySessions,
+      unmapIntervalMs: this.#limits.unmapIntervalMs,
+    });
+    return this.#process;
   }
 
   /** Questions are counted, not time: where we did not run ourselves, an engine is not late. */

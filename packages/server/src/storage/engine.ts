@@ -77,6 +77,8 @@ export class EngineError extends Error {
   readonly clickhouseCode: number;
   /** True when it is certain that the store has not seen the statement. */
   readonly isUnseen: boolean;
+  /** True when it is known that the store's own files were at fault, and not what a statement brought. */
+  readonly isAboutStore: boolean;
 
   constructor(
     code: EngineError['code'],
@@ -84,12 +86,18 @@ export class EngineError extends Error {
     {
       clickhouseCode = 0,
       isUnseen = false,
+      isAboutStore = false,
       ...options
-    }: ErrorOptions & { readonly clickhouseCode?: number; readonly isUnseen?: boolean } = {},
+    }: ErrorOptions & {
+      readonly clickhouseCode?: number;
+      readonly isUnseen?: boolean;
+      readonly isAboutStore?: boolean;
+    } = {},
   ) {
     super(message, options);
     this.code = code;
     this.clickhouseCode = clickhouseCode;
     this.isUnseen = isUnseen;
+    this.isAboutStore = isAboutStore;
   }
 }

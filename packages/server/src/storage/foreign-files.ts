@@ -1,6 +1,9 @@
 import { accessSync, constants, lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 
+/** Of the file system of a disk, for root alone: a disk with nothing else on it is empty. */
+export const LOST_AND_FOUND = 'lost+found';
+
 /** Deeper lie the parts of tables, which are made by whoever made what is above them. */
 const DEPTH = 3;
 const ENTRIES_MAX = 10_000;
@@ -21,7 +24,8 @@ export function foreignFile(directory: string): string | null {
     const why = notUsable(path, stats);
     if (why !== null) return why;
     if (stats.isDirectory() && depth < DEPTH) {
-      for (const name of namesIn(path)) waiting.push({ path: join(path, name), depth: depth + 1 });
+      const names = namesIn(path).filter((name) => depth > 0 || name !== LOST_AND_FOUND);
+      for (const name of names) waiting.push({ path: join(path, name), depth: depth + 1 });
     }
   }
   return null;

@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -84,6 +84,27 @@ test('a part that was detached by hand stays so, unless it is named', async () =
   expect(await detached(store)).toEqual([]);
 });
 
+test.each([
+  ['the range of its times is wrong', 'minmax_start_s.idx', flip],
+  ['the range of its times is empty', 'minmax_start_s.idx', (path: string): void => truncateSync(path, 0)],
+  ['its day is wrong', 'partition.dat', flip],
+  ['its primary index is wrong', 'primary.cidx', flip],
+])('a part is found by its times again when %s', async (_, file, harm) => {
+  const part = await storeOnePart(300);
+  const name = part.split('/').at(-1) ?? '';
+  await using store = await startEngine({}, storePath);
+  harm(join(part, file));
+  await store.engine.command(`ALTER TABLE throughline.spans DETACH PART '${name}'`);
+  expect(await store.engine.repairIndexes([name])).toEqual([name]);
+  await store.engine.close();
+  await using again = await startEngine({}, storePath);
+  expect(
+    await again.rows(IDS.replace('ORDER BY', "WHERE start_s = toDateTime(1795000000) AND service = 'shop' ORDER BY")),
+  ).toEqual(numbers(300));
+  expect(await again.rows('CHECK TABLE throughline.spans SETTINGS check_query_single_value_result = 1')).toEqual([[1]]);
+  expect(await detached(again)).toEqual([]);
+});
+
 test('nothing is doubled when the repair was interrupted behind the moment when the part was in use again', async () => {
   const part = await storeOnePart(300);
   truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
@@ -159,6 +180,13 @@ function numbers(to: number): unknown[][] {
 
 function half(path: string): void {
   truncateSync(path, statSync(path).size >> 1);
+}
+
+function flip(path: string): void {
+  const bytes = readFileSync(path);
+  const at = bytes.length >> 1;
+  bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+  writeFileSync(path, bytes);
 }
 
 function fileNames(part: string): Set<string> {

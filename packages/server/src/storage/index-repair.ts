@@ -1,15 +1,25 @@
-import { link, mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { rows, type MigratedEngine } from './migrations/migration.ts';
 import { findShortParts } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
+import { findReadError } from './verify-part.ts';
+
+/** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
+const READ_TIMEOUT_MS = 20_000;
 
 /** Filled and looked at in private, before its part goes into `spans`. */
 const REPAIR_TABLE = 'throughline.spans_repair';
 
 /** What a part can do without: the engine makes its list of checksums anew when it attaches one without. */
 const LEFT_OUT = /^(?:skp_idx_.*|checksums\.txt)$/;
+
+/** The value of the partition's key, a day, and the first and the last time of the part's spans; without checksums of their own. */
+const PARTITION_FILE = 'partition.dat';
+const RANGE_FILE = 'minmax_start_s.idx';
+const RANGE_BYTES = 8;
+const DAY_SECONDS = 86_400;
 
 interface BrokenPart {
   /** In `detached/`. */
@@ -20,10 +30,17 @@ interface BrokenPart {
   readonly partition: string;
 }
 
+/** An engine that can use parts of `spans` again of which nothing but indexes is damaged. */
+export interface RepairsIndexes {
+  /** `setAside`: names in `detached/`. Answers those of them that are in use again; never rejects. Nothing is inserted meanwhile. */
+  repairIndexes(setAside: readonly string[]): Promise<readonly string[]>;
+}
+
 /**
- * Repairs parts of `spans` that the engine has set aside at its start, where nothing but files of their skip indexes is bad. A copy
- * without these is attached to a table of its own, read from end to end, given new indexes, and moved to `spans`. Only then does the part
- * leave `detached/`. An interrupted repair begins again at the next start, and stores nothing twice.
+ * Repairs parts of `spans` in `detached/` where nothing but files of their indexes is bad: skip indexes, the primary index, the range of
+ * times. A copy without the skip indexes is attached to a table of its own, read from end to end, given new ones, and moved to `spans`; where
+ * one of the others is bad, its spans are inserted anew. Only then does the part leave `detached/`. An interrupted repair begins again at the
+ * next start, and stores nothing twice.
  *
  * For one life of the collector: a part that cannot be repaired is tried once. Nothing else may insert meanwhile.
  */
@@ -36,22 +53,24 @@ export class IndexRepair {
   }
 
   /**
-   * `setAside`: names of others in `detached/`, which were detached because of their indexes. Never rejects: what is not repaired stays where
-   * it is, and the log says why.
+   * Repairs what the engine has set aside at its start, and `setAside`: names of others in `detached/`, which may have been detached because of
+   * their indexes. Answers the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
    */
-  async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<void> {
+  async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<readonly string[]> {
+    const repaired: string[] = [];
     try {
       for (const part of await findBroken(engine, setAside)) {
         if (this.#tried.has(part.name)) continue;
         this.#tried.add(part.name);
-        await this.#repairPart(engine, part);
+        if (await this.#repairPart(engine, part)) repaired.push(part.name);
       }
     } catch (error) {
       this.#log.error({ err: error }, 'looking for parts with damaged indexes failed; the next start looks again');
     }
+    return repaired;
   }
 
-  async #repairPart(engine: MigratedEngine, part: BrokenPart): Promise<void> {
+  async #repairPart(engine: MigratedEngine, part: BrokenPart): Promise<boolean> {
     const told = { table: 'spans', part: part.name };
     try {
       const { spans, added } = await restore(engine, part);
@@ -60,11 +79,16 @@ export class IndexRepair {
         { ...told, spans, added },
         'index files of a part were damaged; the part was read from end to end, is in use again, and has new indexes',
       );
+      return true;
     } catch (error) {
+      const readError = await findReadError(part.path, READ_TIMEOUT_MS);
       this.#log.error(
-        { ...told, err: error },
-        'a part that the engine has set aside could not be repaired; it stays in detached/',
+        { ...told, err: error, ...(readError !== null && { readError }) },
+        readError === null
+          ? 'a part in detached/ could not be repaired; it stays there'
+          : 'the disk fails to read a part in detached/; it stays there, and the next start tries again',
       );
+      return false;
     } finally {
       await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`).catch(() => {});
     }
@@ -101,22 +125,23 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
     `SELECT data_paths FROM system.tables WHERE database = 'throughline' AND name = 'spans_repair'`,
   )) as string[][][];
   if (directory === undefined) throw new Error('the table for the repair has no directory');
-  await linkFiles(part.path, join(directory, 'detached', part.partName));
+  await linkFiles(part, join(directory, 'detached', part.partName));
   await engine.command(`ALTER TABLE ${REPAIR_TABLE} ATTACH PART ${sqlString(part.partName)}`);
 
   const expected = Number(await readFile(join(part.path, 'count.txt'), 'utf8'));
-  const [[spans] = []] = await rows(
+  const [[spans, , first, last] = []] = await rows(
     engine,
-    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))) FROM ${REPAIR_TABLE}`,
+    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${REPAIR_TABLE}`,
   );
   if (Number(spans) !== expected) throw new Error(`${String(spans)} of its ${expected} spans can be read`);
+  const isRangeIntact = await hasRange(engine, Number(first), Number(last));
   await makeIndexes(engine);
-  const isKeyIntact = (await countByKey(engine)) === expected;
+  const isKeyIntact = isRangeIntact && (await countByKey(engine)) === expected;
 
   // Each span keeps the time when it came: what was inserted again after the part was set aside has the same.
   const inStore = `throughline.spans WHERE arrival IN (SELECT arrival FROM ${REPAIR_TABLE})`;
   const [[shared] = []] = await rows(engine, `SELECT count() FROM ${inStore}`);
-  // With a bad primary index its spans are written anew.
+  // With a bad primary index, or range of times, its spans are written anew.
   if (Number(shared) === 0 && isKeyIntact) {
     await engine.command(
       `ALTER TABLE ${REPAIR_TABLE} MOVE PARTITION ID ${sqlString(part.partition)} TO TABLE throughline.spans`,
@@ -137,6 +162,16 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   return { spans: expected, added: Number(added) };
 }
 
+/** The range of times by which a part is left out has no checksum of its own: a wrong one hides spans without a word. */
+async function hasRange(engine: MigratedEngine, first: number, last: number): Promise<boolean> {
+  const ranges = await rows(
+    engine,
+    `SELECT toUInt32(min_time), toUInt32(max_time) FROM system.parts
+WHERE database = 'throughline' AND table = 'spans_repair' AND active`,
+  );
+  return ranges.every(([begin, end]) => Number(begin) === first && Number(end) === last);
+}
+
 /** Reading everything does not look at the primary index, which is loaded when it is needed. */
 async function countByKey(engine: MigratedEngine): Promise<number | null> {
   try {
@@ -150,13 +185,32 @@ async function countByKey(engine: MigratedEngine): Promise<number | null> {
   }
 }
 
-async function linkFiles(from: string, to: string): Promise<void> {
+async function linkFiles({ path: from, partition }: BrokenPart, to: string): Promise<void> {
   await mkdir(to);
   for (const entry of await readdir(from, { withFileTypes: true })) {
-    if (LEFT_OUT.test(entry.name)) continue;
+    if (LEFT_OUT.test(entry.name) || entry.name === PARTITION_FILE) continue;
     if (entry.isDirectory()) throw new Error(`it has a directory, ${entry.name}`);
     await link(join(from, entry.name), join(to, entry.name));
   }
+  // The name of the part says the day, too.
+  const day = secondsOfDay(partition);
+  const key = Buffer.alloc(2);
+  key.writeUInt16LE(day / DAY_SECONDS);
+  await writeFile(join(to, PARTITION_FILE), key);
+  const range = await readFile(join(to, RANGE_FILE)).catch(() => null);
+  if (range?.length === RANGE_BYTES) return;
+  // All of the day is found to be wrong, or it is right.
+  const whole = Buffer.alloc(RANGE_BYTES);
+  whole.writeUInt32LE(day);
+  whole.writeUInt32LE(day + DAY_SECONDS - 1, 4);
+  await rm(join(to, RANGE_FILE), { force: true });
+  await writeFile(join(to, RANGE_FILE), whole);
+}
+
+/** When a partition such as `20261123` begins. */
+function secondsOfDay(partition: string): number {
+  const [, year, month, day] = /^(\d{4})(\d{2})(\d{2})$/.exec(partition) ?? [];
+  return Date.UTC(Number(year), Number(month) - 1, Number(day)) / 1_000;
 }
 
 /** A part without them would be searched from end to end until a merge takes it, and a large one is never merged again. */

@@ -1,3 +1,4 @@
+import { partNamedIn } from './damage-signs.ts';
 import { EngineError } from './engine.ts';
 
 /**
@@ -10,9 +11,16 @@ const DATA_ERRORS = new Set([
   6, 8, 9, 10, 16, 20, 26, 27, 32, 33, 38, 41, 44, 50, 53, 62, 69, 70, 72, 117, 128, 131, 190, 228, 248, 321, 349, 467,
 ]);
 
-/** Whether a failed insert may be the fault of what was inserted. Everything else is the store's, and passes or is mended. */
+/**
+ * Whether a failed insert may be the fault of what was inserted. Everything else is the store's, and passes or is mended: also what has the
+ * code of a data error where the store was read, which the comparison of a segment in doubt does.
+ */
 export function isDataError(error: unknown): boolean {
-  return error instanceof EngineError && DATA_ERRORS.has(error.clickhouseCode);
+  return error instanceof EngineError && DATA_ERRORS.has(error.clickhouseCode) && !isAboutStore(error);
+}
+
+function isAboutStore(error: EngineError): boolean {
+  return error.isAboutStore || partNamedIn(error.message) !== null;
 }
 
 const LOGIN = 'check the user and the password of --store';
@@ -56,6 +64,8 @@ export function insertAdvice(error: unknown): string {
   const known = ADVICE[clickhouseCode];
   if (known !== undefined) return known;
   if (message.includes('No space left on device')) return ADVICE[243] ?? '';
+  if (isAboutStore(error))
+    return 'a part of the store is damaged or cannot be read: see /readyz and throughline check; the segment waits until it is out of the way';
   if (isDataError(error)) return 'see throughline spool list; it is moved to rejected/ once the store has taken others';
   const status = Number(/ answers (\d{3})/.exec(message)?.[1] ?? 0);
   return HTTP_ADVICE[status] ?? 'check the log and the state of the store';

@@ -77,11 +77,17 @@ export async function rowsOf(engine: Asked, sql: string, timeoutMs = QUERY_TIMEO
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
 }
 
-/**
- * The parts for which the derived tables have been made anew, as a small file: those that are not in it were lost since, or while they were
- * made anew. Without the file that is done once more, which changes nothing.
- */
-export class RepairedParts {
+/** The UTC day of a part of a table by days, by its name in `detached/`, such as `broken-on-start_20261123_1_14_2`; null for others. */
+export function dayOfPart(name: string): string | null {
+  const [, partitionId = ''] = /(?:^|_)(\d{8})_\d+_\d+_\d+/.exec(name) ?? [];
+  return dayOfPartition(partitionId);
+}
+
+/** A table and the name of one of its parts in `detached/`. */
+export type PartName = Pick<LostPart, 'table' | 'name'>;
+
+/** Names of parts as a small file, which may be lost: what is not in it is done once more, which changes nothing. */
+export class NotedParts {
   readonly #path: string;
   #names: ReadonlySet<string>;
 
@@ -90,13 +96,20 @@ export class RepairedParts {
     this.#names = read(path);
   }
 
-  has({ table, name }: Pick<LostPart, 'table' | 'name'>): boolean {
-    return this.#names.has(`${table}/${name}`);
+  get all(): readonly PartName[] {
+    return [...this.#names].map((noted) => {
+      const [table = '', name = ''] = noted.split('/');
+      return { table, name };
+    });
+  }
+
+  has(part: PartName): boolean {
+    return this.#names.has(keyOf(part));
   }
 
   /** Remembers these and no others. Throws where the file cannot be written. */
-  note(parts: readonly Pick<LostPart, 'table' | 'name'>[]): void {
-    const names = new Set(parts.map(({ table, name }) => `${table}/${name}`));
+  note(parts: readonly PartName[]): void {
+    const names = new Set(parts.map(keyOf));
     if (names.size === this.#names.size && [...names].every((name) => this.#names.has(name))) return;
     const file = openSync(`${this.#path}.new`, 'w', 0o600);
     try {
@@ -108,6 +121,11 @@ export class RepairedParts {
     renameSync(`${this.#path}.new`, this.#path);
     this.#names = names;
   }
+}
+
+/** One for each part, however it is known. */
+export function keyOf({ table, name }: PartName): string {
+  return `${table}/${name}`;
 }
 
 function read(path: string): ReadonlySet<string> {

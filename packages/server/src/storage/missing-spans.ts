@@ -1,5 +1,7 @@
+import { signOfDamage } from './damage-signs.ts';
 import { EngineError } from './engine.ts';
 import { insertTarget } from './insert.ts';
+import { isDataError } from './insert-failure.ts';
 import { SPAN_COLUMNS } from './schema.ts';
 
 /** What of a segment is missing in the store is found out, and mended, by these statements. */
@@ -27,6 +29,8 @@ const IDENTITY = identity();
  * compared by everything that was sent, so that what another segment holds as well is not taken for this one, unless it is the same
  * span, sent twice. Safe to repeat, as soon as the earlier insert has ended; not while it runs.
  *
+ * Rejects with an `EngineError` that is about the store where this cannot be read and the segment can.
+ *
  * `source`: a table expression with the segment's rows.
  */
 export async function insertMissingSpans(source: string, statements: SegmentStatements): Promise<number> {
@@ -47,8 +51,26 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
 export const SPAN_STRUCTURE = SPAN_COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ');
 
 async function count(source: string, statements: SegmentStatements): Promise<[spans: number, missing: number]> {
-  const line = await statements.select(`SELECT toUInt32(count()), toUInt32(sum(${isMissing(source)})) FROM ${source}`);
+  const sql = `SELECT toUInt32(count()), toUInt32(sum(${isMissing(source)})) FROM ${source}`;
+  const line = await statements.select(sql).catch(async (error: unknown) => {
+    const mayBeEither = isDataError(error) || signOfDamage(error) === 'unnamed';
+    throw mayBeEither && (await isReadable(source, statements)) ? aboutStore(error) : error;
+  });
   return JSON.parse(Buffer.from(line).toString('utf8')) as [number, number];
+}
+
+/** Whether everything that the comparison reads of the segment can be read: it reads the store as well. */
+async function isReadable(source: string, statements: SegmentStatements): Promise<boolean> {
+  return await statements.select(`SELECT toUInt32(count()) FROM ${source} WHERE NOT ignore(${IDENTITY})`).then(
+    () => true,
+    () => false,
+  );
+}
+
+function aboutStore(error: unknown): unknown {
+  if (!(error instanceof EngineError)) return error;
+  const { code, message, clickhouseCode, isUnseen } = error;
+  return new EngineError(code, message, { clickhouseCode, isUnseen, isAboutStore: true, cause: error });
 }
 
 function isMissing(source: string): string {

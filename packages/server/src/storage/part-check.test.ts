@@ -45,6 +45,15 @@ test('a part whose files are gone, as behind a merge, is none that is short', as
   expect(await check.findShort()).toEqual([]);
 });
 
+test('a part whose files the disk does not tell of is taken for neither whole nor short', async () => {
+  const parts = [['20261123_1_1_0', '/dev/null/20261123_1_1_0', 100, 1]];
+  const check = new PartCheck((sql) => Promise.resolve(sql.includes('max(max_block_number)') ? [[0]] : parts));
+  await check.start();
+  await expect(check.findShort()).rejects.toThrow('ENOTDIR');
+  // It is looked at again the next time.
+  await expect(check.findShort()).rejects.toThrow('ENOTDIR');
+});
+
 /** Where the part is. */
 async function insert(store: StartedEngine, spans: number, token: string): Promise<string> {
   const path = join(store.directory, `${token}.native`);

@@ -18,7 +18,10 @@ export function isRunning(identity: ProcessIdentity): boolean {
   return identifyProcess(identity.pid)?.startTime === identity.startTime;
 }
 
-/** `/proc/<pid>/stat`, proc(5): the command stands in parentheses and may hold any character. */
+/**
+ * `/proc/<pid>/stat`, proc(5): the command stands in parentheses and may hold any character. A process that is being killed is a zombie as
+ * soon as its first thread has ended; as long as another one has not, its files are open and locked.
+ */
 function startTimeFromProc(pid: number): string | null {
   let stat: string;
   try {
@@ -27,7 +30,7 @@ function startTimeFromProc(pid: number): string | null {
     return null;
   }
   const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const isDead = state === 'Z' || state === 'X';
+  const isDead = state === 'X' || (state === 'Z' && Number(rest[16]) <= 1);
   return isDead ? null : (rest[18] ?? null);
 }
 

@@ -1,10 +1,11 @@
-import { arrivalSlices } from './arrival-slices.ts';
+import { ATTRIBUTE_VALUES } from './attribute-values.ts';
+import { arrivalSlices, type ArrivalSlice } from './arrival-slices.ts';
 import type { Engine } from './engine.ts';
-import { rowsOf } from './lost-parts.ts';
+import { dayOfPartition, rowsOf } from './lost-parts.ts';
 import { fillDay, fillSql, ROLLUPS, startsIn } from './rollup-rebuild.ts';
-import type { Rollup } from './rollups.ts';
+import { IS_REQUEST, type Rollup } from './rollups.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
-import { dayOf, startOfDayMs } from './utc-day.ts';
+import { startOfDayMs } from './utc-day.ts';
 
 type Asked = Pick<Engine, 'query' | 'command'>;
 
@@ -23,13 +24,13 @@ export async function rebuildDays(
 ): Promise<void> {
   for (const day of days) {
     const start = startOfDayMs(day) / 1_000;
-    const hours = Array.from({ length: DAY / HOUR }, (_, hour) => start + hour * HOUR);
+    const steps: { readonly hour: number; readonly slice: ArrivalSlice }[] = [];
+    for (let hour = start; hour < start + DAY; hour += HOUR) {
+      for (const slice of await arrivalSlices(engine, startsIn(hour), { after: -1, until }, batchRowsMax))
+        steps.push({ hour, slice });
+    }
     const fill = async (rollup: Rollup): Promise<void> => {
-      for (const hour of hours) {
-        for (const slice of await arrivalSlices(engine, startsIn(hour), { after: -1, until }, batchRowsMax)) {
-          await engine.command(fillSql(rollup, hour, slice));
-        }
-      }
+      for (const { hour, slice } of steps) await engine.command(fillSql(rollup, hour, slice));
       await fillDay(engine, rollup, start);
     };
     for (const rollup of ROLLUPS) {
@@ -70,36 +71,80 @@ export async function findDays(engine: Pick<Engine, 'query'>): Promise<string[]>
   return found.map(([day]) => String(day));
 }
 
+/** Of float sums in another order. */
+const ROUNDING = 1e-6;
+/** Of a day without attributes so many spans are looked at for one. */
+const LOOKED_AT = 8_192;
+
 /**
- * The days (`YYYY-MM-DD`) of which `operation_15m` has counted another number of spans than are stored. The numbers of rows are compared
- * first, which reads no span.
+ * The days (`YYYY-MM-DD`) of which the derived tables do not agree with the spans that arrived up to `until`, or with each other. What that
+ * costs goes by what is derived, and not by the spans: these are read only where the numbers of rows differ, or a table has nothing of a day.
+ * - `operation_15m` holds as many spans as are stored.
+ * - Both tables of requests hold as many, of the same weight, and some where there are any.
+ * - `weight_15m` holds what is missing between the number and the weight of spans, and of requests.
+ * - `trace_times` and `attribute_values` hold something where there is something. How much, only all spans would tell.
  */
 export async function findDaysThatDisagree(engine: Pick<Engine, 'query'>, until: number): Promise<string[]> {
-  const byDay = `toUInt32(toDate(partition)) AS day, sum(rows) FROM system.parts
-WHERE database = 'throughline' AND active AND table = 'spans' GROUP BY day`;
-  const stored = new Map((await numbers(engine, `SELECT ${byDay}`)).map(([day = 0, rows = 0]) => [day, rows]));
-  const counted = new Map(
-    (
-      await numbers(
-        engine,
-        'SELECT toUInt32(toDate(time)) AS day, sum(spans) FROM throughline.operation_15m GROUP BY day',
-      )
-    ).map(([day = 0, spans = 0]) => [day, spans]),
+  const stored = await rowsByDay(engine, 'spans');
+  const operations = await sumsByDay(engine, 'operation_15m', 'sum(spans), sum(weight)');
+  const minutes = await sumsByDay(engine, 'request_1m', 'sum(spans), sum(weight)');
+  const hours = await sumsByDay(engine, 'request_1h', 'sum(spans), sum(weight)');
+  const weights = await sumsByDay(
+    engine,
+    'weight_15m',
+    `sumIf(excess, of_service = 1), sumIf(excess, of_service = 0),
+  sumIf(request_excess, of_service = 1), sumIf(request_excess, of_service = 0)`,
   );
+  const traces = await rowsByDay(engine, 'trace_times');
+  const attributes = await rowsByDay(engine, 'attribute_values');
+  const all = [stored, operations, minutes, hours, weights, traces, attributes].flatMap((table) => [...table.keys()]);
+
+  const disagrees = async (day: string): Promise<boolean> => {
+    const [spans = 0, weight = 0] = operations.get(day) ?? [];
+    const ofDay = `toDate(start_s) = toDate(${sqlString(day)}) AND arrival <= ${sqlUInt64(until)}`;
+    if (spans !== (stored.get(day) ?? 0) && spans !== (await countOf(engine, `throughline.spans WHERE ${ofDay}`)))
+      return true;
+    const [requests = 0, requestWeight = 0] = hours.get(day) ?? [];
+    const [requestsByMinute = 0, weightByMinute = 0] = minutes.get(day) ?? [];
+    if (requests !== requestsByMinute || !isAbout(weightByMinute, requestWeight, requestWeight)) return true;
+    const [ofServices = 0, ofOperations = 0, requestsOfServices = 0, requestsOfOperations = 0] = weights.get(day) ?? [];
+    for (const excess of [ofServices, ofOperations]) if (!isAbout(excess, weight - spans, weight)) return true;
+    for (const excess of [requestsOfServices, requestsOfOperations])
+      if (!isAbout(excess, requestWeight - requests, requestWeight)) return true;
+    const [hasTraces, hasAttributes] = [traces.has(day), attributes.has(day)];
+    if (spans === 0) return requests > 0 || hasTraces || hasAttributes;
+    if (!hasTraces) return true;
+    const source = `(SELECT * FROM throughline.spans WHERE ${ofDay} LIMIT ${LOOKED_AT})`;
+    if (!hasAttributes && (await countOf(engine, `(${ATTRIBUTE_VALUES.select(source, LOOKED_AT)})`)) > 0) return true;
+    const aRequest = `(SELECT 1 FROM throughline.spans WHERE ${ofDay} AND (${IS_REQUEST}) LIMIT 1)`;
+    return requests === 0 && (await countOf(engine, aRequest)) > 0;
+  };
   const wrong: string[] = [];
-  for (const day of new Set([...stored.keys(), ...counted.keys()])) {
-    const spans = counted.get(day) ?? 0;
-    if (spans === (stored.get(day) ?? 0)) continue;
-    const [[exact = 0] = []] = await numbers(
-      engine,
-      `SELECT count() FROM throughline.spans
-WHERE toDate(start_s) = toDate(toUInt16(${day})) AND arrival <= ${sqlUInt64(until)}`,
-    );
-    if (exact !== spans) wrong.push(dayOf(day * DAY * 1_000));
-  }
-  return wrong;
+  for (const day of new Set(all)) if (await disagrees(day)) wrong.push(day);
+  return wrong.toSorted();
 }
 
-async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
-  return (await rowsOf(engine, sql)).map((row) => row.map(Number));
+function isAbout(found: number, expected: number, of: number): boolean {
+  return Math.abs(found - expected) <= ROUNDING * Math.max(1, of);
+}
+
+/** As the parts' own files say, without those that have none. */
+async function rowsByDay(engine: Pick<Engine, 'query'>, table: string): Promise<Map<string, number>> {
+  const found = await rowsOf(
+    engine,
+    `SELECT partition, toString(sum(rows)) FROM system.parts
+WHERE database = 'throughline' AND active AND table = ${sqlString(table)} GROUP BY partition HAVING sum(rows) > 0`,
+  );
+  return new Map(found.map(([day, rows]) => [String(day), Number(rows)]));
+}
+
+/** By the parts' names, so that no time is read. */
+async function sumsByDay(engine: Pick<Engine, 'query'>, table: string, sums: string): Promise<Map<string, number[]>> {
+  const found = await rowsOf(engine, `SELECT _partition_id, ${sums} FROM throughline.${table} GROUP BY _partition_id`);
+  return new Map(found.map(([id, ...values]) => [dayOfPartition(String(id)) ?? '', values.map(Number)]));
+}
+
+async function countOf(engine: Pick<Engine, 'query'>, from: string): Promise<number> {
+  const [[count = 0] = []] = await rowsOf(engine, `SELECT count() FROM ${from}`);
+  return Number(count);
 }

@@ -55,15 +55,22 @@ WHERE database = 'throughline' AND active AND table != 'schema_migrations' GROUP
 }
 
 test('days are dropped from all tables when every moment of them is too long ago', async () => {
-  await using store = await storeOf([-31, -8, -7, -6, 0, 1]);
+  await using store = await storeOf([-31, -8, -7, -6, -2, -1, 0, 1]);
   let now = NOON_S * 1000;
   const [retention, registry] = retentionOf(store, { retentionDays: 7, retentionDiskShare: 1, now: () => now });
   await retention.run();
-  expect(await daysOf(store)).toEqual(['2026-11-03', '2026-11-04', '2026-11-10', '2026-11-11']);
+  expect(await daysOf(store)).toEqual([
+    '2026-11-03',
+    '2026-11-04',
+    '2026-11-08',
+    '2026-11-09',
+    '2026-11-10',
+    '2026-11-11',
+  ]);
   await retention.run();
   now += DAY_S * 1000;
   await retention.run();
-  expect(await daysOf(store)).toEqual(['2026-11-04', '2026-11-10', '2026-11-11']);
+  expect(await daysOf(store)).toEqual(['2026-11-04', '2026-11-08', '2026-11-09', '2026-11-10', '2026-11-11']);
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_retention_dropped_days_total{reason="age"} 3');
   expect(metrics).toContain('throughline_retention_dropped_spans_total{reason="age"} 3000');
@@ -210,7 +217,7 @@ SELECT toDateTime(${NOON_S - 5 * DAY_S}), randomPrintableASCII(1000) FROM number
 });
 
 test('a day that the engine takes for too large to be dropped by mistake is dropped', async () => {
-  await using store = await storeOf([-9, -1, 0]);
+  await using store = await storeOf([-9, -2, -1, 0]);
   const { engine } = store;
   const [retention, registry] = retentionOf(store, {
     retentionDays: 7,
@@ -222,7 +229,7 @@ test('a day that the engine takes for too large to be dropped by mistake is drop
     },
   });
   await retention.run();
-  expect(await daysOf(store)).toEqual(['2026-11-09', '2026-11-10']);
+  expect(await daysOf(store)).toEqual(['2026-11-08', '2026-11-09', '2026-11-10']);
   expect(await registry.metrics()).toContain('throughline_retention_dropped_spans_total{reason="age"} 1000');
 });
 

@@ -36,6 +36,8 @@ export interface RetentionOptions extends Partial<RetentionSettings> {
   readonly elapsed?: () => number;
   /** Free bytes where the store is; null where nobody can tell. What the engine says of its tables' disks by default. */
   readonly freeBytes?: () => Promise<number | null>;
+  /** Bytes on the same disk that are held for a while, and are free then: of files that the store has dropped already. None by default. */
+  readonly heldBytes?: () => Promise<number>;
   /** Hears of the days of the stored spans, the oldest first, at every look. */
   readonly onStoredDays?: (days: readonly string[]) => void;
 }
@@ -56,6 +58,7 @@ export class Retention {
   readonly #heldDays: Gauge;
   readonly #jumps: Counter;
   readonly #bytes: Gauge;
+  readonly #heldBytes: Gauge;
   readonly #stopping = new AbortController();
   #heldBecause: string | null = null;
   /** At the last look: then the next one begins with what costs least. */
@@ -99,6 +102,11 @@ export class Retention {
     this.#bytes = new Gauge({
       name: 'throughline_store_bytes',
       help: 'Bytes of the store on disk, as of the last look of the retention',
+      registers,
+    });
+    this.#heldBytes = new Gauge({
+      name: 'throughline_snapshot_held_bytes',
+      help: 'Bytes that are free when the snapshots of backups and migrations go, as of the last look of the retention',
       registers,
     });
   }
@@ -176,14 +184,16 @@ export class Retention {
   }
 
   async #makeRoom(droppable: readonly StoredDay[], disks: Disks | null): Promise<void> {
-    const { engine, retentionDiskShare, log } = this.#options;
+    const { engine, retentionDiskShare, log, heldBytes } = this.#options;
     const { storedBytes, usedBytes, takenBytes, freeBytes } = await findRoom(engine, disks);
+    const held = (await heldBytes?.()) ?? 0;
     this.#bytes.set(storedBytes);
+    this.#heldBytes.set(held);
     if (retentionDiskShare === 1) return;
     const free = this.#options.freeBytes === undefined ? freeBytes : await this.#options.freeBytes();
     if (free === null) return;
-    // Dropped parts are deleted a little later: until then they count to what is free.
-    const bytesMax = retentionDiskShare * (takenBytes + free);
+    // Dropped parts are deleted a little later, and those in a snapshot with it: until then they count to what is free.
+    const bytesMax = retentionDiskShare * (takenBytes + held + free);
     let bytes = usedBytes;
     for (const day of droppable) {
       if (bytes <= bytesMax) return;

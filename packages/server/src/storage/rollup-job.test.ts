@@ -187,6 +187,114 @@ describe('RollupJob', () => {
     }
   }, 240_000);
 
+  it.each<[string, readonly string[] | 'all', string]>([
+    ['of which one table lacks everything', [], 'ALTER TABLE throughline.operation_15m DROP PARTITION'],
+    ['that was named as damaged', ['2026-11-19'], 'ALTER TABLE throughline.request_1h DROP PARTITION'],
+    ['of a store of which nothing is known', 'all', 'ALTER TABLE throughline.weight_15m DROP PARTITION'],
+  ])(
+    'makes a day %s anew, whichever statement of that is the last of the process',
+    async (_, damaged, harm) => {
+      await storeSpans(1, 300);
+      const arrivals = { stored: 1, first: null };
+      await jobOf(store.engine, arrivals).run(true);
+      const harmADay = (): Promise<void> => store.engine.command(`${harm} '2026-11-19'`);
+      await harmADay();
+      let commands = 0;
+      const counting = jobOf(
+        {
+          query: (...asked) => store.engine.query(...asked),
+          command: (sql) => (commands++, store.engine.command(sql)),
+        },
+        arrivals,
+      );
+      await counting.start(damaged);
+      await counting.stop(1_000);
+      expect(await wrongTables()).toEqual([]);
+      expect(commands).toBeGreaterThan(10);
+      const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
+      for (let last = 0; last < commands; last += isLong ? 1 : 7) {
+        for (const isCarriedOut of [false, true]) {
+          await harmADay();
+          let left = last;
+          const killed = jobOf(
+            {
+              query: (...asked) => store.engine.query(...asked),
+              command: async (sql) => {
+                if (left-- > 0) return store.engine.command(sql);
+                if (isCarriedOut && left === -1) await store.engine.command(sql);
+                throw new Error('killed');
+              },
+            },
+            arrivals,
+          );
+          await killed.start(damaged);
+          await killed.stop(1_000);
+          // What was named as damaged is named until it is known to be mended; what disagrees is found once.
+          const next = jobOf(store.engine, arrivals);
+          await next.start(damaged);
+          await next.stop(1_000);
+          expect(await wrongTables(), `${last} ${isCarriedOut}`).toEqual([]);
+        }
+      }
+    },
+    240_000,
+  );
+
+  it('goes on with days that were being made anew in a process that names none, and then forgets them', async () => {
+    await storeSpans(1, 300);
+    const arrivals = { stored: 1, first: null };
+    await jobOf(store.engine, arrivals).run(true);
+    const killed = jobOf(
+      {
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) =>
+          sql.includes('INTO throughline.attribute_values')
+            ? Promise.reject(new Error('killed'))
+            : store.engine.command(sql),
+      },
+      arrivals,
+    );
+    await killed.start();
+    void killed.rebuildDays(['2026-11-19']);
+    await expect.poll(wrongTables).toContain('attribute_values');
+    await killed.stop(1_000);
+    for (const commandsAtMost of [Infinity, 0]) {
+      let commands = 0;
+      const next = jobOf(
+        {
+          query: (...asked) => store.engine.query(...asked),
+          command: (sql) => (commands++, store.engine.command(sql)),
+        },
+        arrivals,
+      );
+      await next.start();
+      await next.stop(1_000);
+      expect(await wrongTables()).toEqual([]);
+      expect(commands).toBeLessThanOrEqual(commandsAtMost);
+    }
+  });
+
+  it('makes every day anew again where it ended while it did so because nothing was known, and did not note that', async () => {
+    await storeSpans(1, 300);
+    const arrivals = { stored: 1, first: null };
+    await jobOf(store.engine, arrivals).run(true);
+    await store.engine.command('TRUNCATE TABLE throughline.rollup_progress');
+    const killed = jobOf(
+      {
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) =>
+          sql.includes('INTO throughline.request_1h') ? Promise.reject(new Error('killed')) : store.engine.command(sql),
+      },
+      arrivals,
+    );
+    await killed.start([]);
+    await killed.stop(1_000);
+    const next = jobOf(store.engine, arrivals);
+    await next.start([]);
+    await next.stop(1_000);
+    expect(await wrongTables()).toEqual([]);
+  });
+
   it('adds spans of hundreds of days at once', async () => {
     await store.engine.command(`INSERT INTO throughline.spans (arrival, trace_id, span_id, start_s, start_ns)
 SELECT 1, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),

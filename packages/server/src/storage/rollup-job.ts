@@ -6,10 +6,10 @@ import { signOfDamage } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
 import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
+import { RollupProgress } from './rollup-progress.ts';
 import { BATCH_SETTINGS, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
-import { sqlString, sqlUInt64 } from './sql.ts';
 
 export interface RollupJobOptions {
   readonly engine: Pick<Engine, 'query' | 'command'>;
@@ -34,9 +34,6 @@ interface Batch {
 const QUERY_TIMEOUT_MS = 60_000;
 /** So long a batch waits for the questions that are being answered. */
 const ANSWER_MS_MAX = 1_000;
-const COLLECTOR = 'collector';
-/** Begins the names of segments that are stored behind what is counted. */
-const LATE = 'late ';
 const HOUR = 3_600;
 /** ClickHouse refuses an insert of more than 100 partitions, which are days. */
 const STATEMENT_SECONDS = 64 * 86_400;
@@ -45,12 +42,13 @@ const DAMAGED_AT_START_MAX = 20;
 
 /**
  * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival: each span once. What
- * is about to be counted is noted before. A batch of which it is not known whether all of it was added is not added again; the hours that it
- * touches are made anew out of the spans.
+ * is about to be counted, or made anew, is noted before. A batch of which it is not known whether all of it was added is not added again; the
+ * hours that it touches are made anew out of the spans.
  */
 export class RollupJob {
   readonly #options: RollupJobOptions;
   readonly #limits: RollupJobLimits;
+  readonly #progress: RollupProgress;
   readonly #batches: Counter<'outcome'>;
   readonly #seconds: Histogram;
   readonly #stopping = new AbortController();
@@ -58,7 +56,8 @@ export class RollupJob {
   #wake: (() => void) | null = null;
   /** The end of a batch that was begun, and may have been added in part. */
   #pendingUntil = 0;
-  #version = 0;
+  /** Whether an earlier process noted anything. */
+  #isNoted = false;
   /** The last arrival of a run that was begun: what is handed in behind it meanwhile may be counted in part, or not at all. */
   #runsUntil = 0;
   /** The newest arrival of what an earlier process stored. */
@@ -75,6 +74,7 @@ export class RollupJob {
   constructor(options: RollupJobOptions) {
     this.#options = options;
     this.#limits = { ...ROLLUP_JOB_LIMITS, ...options.limits };
+    this.#progress = new RollupProgress(options.engine);
     const registers = [options.registry];
     this.#batches = new Counter({
       name: 'throughline_rollup_batches_total',
@@ -102,34 +102,37 @@ export class RollupJob {
   /**
    * Counts what an earlier process stored and did not count. Call it before questions are answered.
    * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or `all` where it is not
-   * known what has been counted. Days that have counted another number of spans than are stored are then found as well.
+   * known what has been counted. Days of which the derived tables do not agree with the spans, or with each other, are then found as well.
    */
   async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
-    await this.#restore();
+    const begun = await this.#restore();
     await this.#noticeStored();
+    if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
     // Questions add what is not counted: what fails here is no reason not to answer them.
-    const isDone = (damaged === null || (await this.#mend(damaged))) && (await this.#attempt(true));
+    const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
+    const isDone = isMended && (await this.#attempt(true));
     this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
   }
 
   /** Makes anew what was damaged while nothing ran. False where it failed; it is then done again. */
   async #mend(damaged: readonly string[] | 'all'): Promise<boolean> {
-    const isUnknown = damaged === 'all' || (this.#version === 0 && (await this.#holdsAnything()));
-    if (isUnknown) this.#pendingUntil = 0;
+    const isUnknown = damaged === 'all' || (!this.#isNoted && (await this.#holdsAnything()));
+    const named = new Set(isUnknown ? [] : damaged);
     for (let parts = 0; ; parts++) {
       try {
-        if (isUnknown) await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
-        else await this.run(true);
+        if (isUnknown) {
+          this.#pendingUntil = 0;
+          await this.#inTurn(() => this.#rebuildDays('all', this.#countableUntil()));
+        } else await this.run(true);
         const until = this.#options.visibility.countedUntil;
-        const days = new Set(isUnknown ? [] : damaged);
-        for (const day of await findDaysThatDisagree(this.#options.engine, until)) days.add(day);
-        if (days.size > 0) await this.#inTurn(() => this.#rebuildDays([...days], until));
+        for (const day of await findDaysThatDisagree(this.#options.engine, until)) named.add(day);
+        if (named.size > 0) await this.#inTurn(() => this.#rebuildDays([...named], until));
         return true;
       } catch (error) {
         // The part has been set aside, if it could be.
         if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
         this.#options.log.warn({ err: error }, 'rebuilding derived tables failed; will retry');
-        this.#lostDays.push({ days: damaged, done: () => {} });
+        this.#lostDays.push({ days: isUnknown ? 'all' : [...named], done: () => {} });
         return false;
       }
     }
@@ -163,7 +166,7 @@ export class RollupJob {
     if (arrivals === null || arrivals.first > begun) return;
     const { first, last } = arrivals;
     if (this.#late.some((late) => late.first === first && late.last === last)) return;
-    await this.#noteLate(arrivals, last);
+    await this.#progress.noteLate(arrivals, false);
     this.#late.push({ first, last });
   }
 
@@ -204,7 +207,7 @@ export class RollupJob {
     if (this.#pendingUntil > 0) await this.#rebuild({ first: visibility.countedUntil + 1, last: this.#pendingUntil });
     for (const late of this.#late.filter(({ last }) => last <= until || first === null)) {
       await this.#rebuild(late);
-      await this.#noteLate(late, 0);
+      await this.#progress.noteLate(late, true);
       this.#late.splice(this.#late.indexOf(late), 1);
     }
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
@@ -282,7 +285,7 @@ export class RollupJob {
     const { engine, visibility } = this.#options;
     const all = await this.#batchOf(visibility.countedUntil, until);
     if (all === null) {
-      await visibility.count(until, () => this.#note(until, 0));
+      await visibility.count(until, () => this.#progress.note(until, 0));
       return;
     }
     const { batchRowsMax } = this.#limits;
@@ -291,13 +294,13 @@ export class RollupJob {
       if (first !== undefined && first.until < until) return this.#add(first.until);
     }
     const sources = all.wheres.map((where) => `(SELECT * FROM throughline.spans WHERE ${where})`);
-    await this.#note(visibility.countedUntil, until);
+    await this.#progress.note(visibility.countedUntil, until);
     this.#pendingUntil = until;
     await visibility.count(until, async () => {
       for (const rollup of ROLLUPS) {
         for (const source of sources) await this.#insert(rollup, source, all.spans);
       }
-      await this.#note(until, 0);
+      await this.#progress.note(until, 0);
       this.#pendingUntil = 0;
     });
     this.#batches.inc({ outcome: 'added' });
@@ -352,22 +355,24 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     const all = hours.map(([hour]) => Number(hour));
     await visibility.count(until, async () => {
       await rebuildRollups(engine, all, until, this.#limits.batchRowsMax);
-      await this.#note(until, 0);
+      await this.#progress.note(until, 0);
       this.#pendingUntil = 0;
     });
     this.#batches.inc({ outcome: 'rebuilt' });
   }
 
-  /** Makes whole days anew out of the spans that arrived up to `until`. */
+  /** Makes whole days anew out of the spans that arrived up to `until`. What ends in between, the next start does again. */
   async #rebuildDays(days: readonly string[] | 'all', until: number): Promise<void> {
     const { engine, visibility, log } = this.#options;
     const concerned = days === 'all' ? await findDays(engine) : days;
     log.info({ days: concerned }, 'rebuilding the derived tables of the days concerned');
+    await this.#progress.noteDays(days, visibility.countedUntil, false);
     await visibility.count(until, async () => {
       await rebuildDays(engine, concerned, until, this.#limits.batchRowsMax);
-      await this.#note(until, 0);
+      await this.#progress.note(until, 0);
       this.#pendingUntil = 0;
     });
+    await this.#progress.noteDays(days, until, true);
     this.#batches.inc({ outcome: 'rebuilt' });
   }
 
@@ -376,39 +381,19 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     return rows > 0;
   }
 
-  async #restore(): Promise<void> {
-    const [[version, counted, pending] = [0, 0, 0]] = await numbers(
-      this.#options.engine,
-      `SELECT max(version), argMaxIf(counted_until, version, collector = ${sqlString(COLLECTOR)}),
-  argMaxIf(pending_until, version, collector = ${sqlString(COLLECTOR)})
-FROM throughline.rollup_progress`,
-    );
-    this.#version = version ?? 0;
-    this.#pendingUntil = pending ?? 0;
-    this.#options.visibility.startAt(counted ?? 0);
-    const late = await numbers(
-      this.#options.engine,
-      `SELECT argMax(counted_until, version), argMax(pending_until, version) AS last
-FROM throughline.rollup_progress WHERE startsWith(collector, ${sqlString(LATE)}) GROUP BY collector HAVING last > 0`,
-    );
-    for (const [before = 0, last = 0] of late) this.#late.push({ first: before + 1, last });
+  /** Answers the days that were being made anew. */
+  async #restore(): Promise<readonly string[] | 'all'> {
+    const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
+    this.#isNoted = isNoted;
+    this.#pendingUntil = pendingUntil;
+    this.#options.visibility.startAt(countedUntil);
+    this.#late.push(...late);
+    return days;
   }
+}
 
-  /** `pendingUntil`: the last arrival, or 0 when it is counted. A row of its own for each segment. */
-  async #noteLate({ first, last }: ArrivalRange, pendingUntil: number): Promise<void> {
-    this.#version += 1;
-    const name = `${LATE}${first}-${last}`;
-    await this.#options.engine
-      .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
-SELECT ${sqlString(name)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(first - 1)}, ${sqlUInt64(pendingUntil)}`);
-  }
-
-  async #note(countedUntil: number, pendingUntil: number): Promise<void> {
-    this.#version += 1;
-    await this.#options.engine
-      .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
-SELECT ${sqlString(COLLECTOR)}, ${sqlUInt64(this.#version)}, ${sqlUInt64(countedUntil)}, ${sqlUInt64(pendingUntil)}`);
-  }
+function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): readonly string[] | 'all' {
+  return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])];
 }
 
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {

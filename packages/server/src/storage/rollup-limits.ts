@@ -1,4 +1,4 @@
-/** How many names the rollups keep apart in a day; what comes beyond them is counted as `(other)`. */
+/** How many names the rollups keep apart in a day; what comes beyond them is counted as one. */
 export interface RollupLimits {
   readonly servicesMax: number;
   /** Operations of one service. */

@@ -1,3 +1,5 @@
+import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
+
 /**
  * A table that is derived from `spans`: the rollup job adds what has arrived, and a day or an hour of it can be made anew. Rows of one
  * partition (a UTC day) come from spans of the same partition, so that both leave the store together.
@@ -17,15 +19,9 @@ export interface Rollup {
   readonly ofDay?: (begin: number) => string;
 }
 
-/** The service and the operation that stand for those beyond the limits. */
-export const OTHER = '(other)';
-
 /** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 % (2^(1/16) − 1). */
 export const BUCKETS_PER_OCTAVE = 8;
 
-// Old servers make a plain string of the condition's result, and do not take it for a dictionary's column.
-export const SERVICE_NAME = `CAST(if(rollup_other >= 2, toLowCardinality('${OTHER}'), service) AS LowCardinality(String)) AS service_name`;
-export const OPERATION_NAME = `CAST(if(rollup_other >= 1, toLowCardinality('${OTHER}'), name) AS LowCardinality(String))`;
 const OPERATION = `${OPERATION_NAME} AS operation`;
 
 /** Spans that answer a request: SERVER, CONSUMER, a root, or a span whose parent is known to be remote. */

@@ -90,25 +90,8 @@ export const SPAN_FIELDS = SPAN_COLUMNS.filter(([name]) => name !== 'arrival');
 export const SEARCHED_ATTRIBUTES = ['attrs', 'res', 'scope', 'ev'] as const;
 
 /**
- * Of a piece of an array's OTLP JSON behind a `{"`, such as `stringValue":"a"},`, the value without quotes. No text holds `{"` or a quote as
- * they are written there. What is no text, number or bool, or deeper in the array, has a hash of its own as well, which does no harm.
+ * A hash of each attribute's key and value, and of the key and each element of an array: the index `attribute_hashes` is a filter over them, and
+ * answers for nothing but the very text that the newest migration of it has. The engine finds an index by the names of functions and columns: it does
+ * not where the text has a literal or a CAST. What needs these is in the column `element_hashes`, empty where there are no arrays.
  */
-const WRITTEN_VALUE = `if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, length(e) - position(reverse(e), '"') - position(e, ':') - 1), substring(e, position(e, ':') + 1, position(e, '}') - position(e, ':') - 1))`;
-
-/**
- * A hash of each attribute's key and value, and of the key and each element of an array, as it is written in JSON: the index `attribute_hashes` is a filter over them,
- * and answers for nothing but the very text that the newest migration of it has.
- */
-export const ATTRIBUTE_HASHES = attributeHashes();
-
-function attributeHashes(): string {
-  const [keys, types] = [columnsTogether('k'), columnsTogether('t')];
-  const values = 'arrayConcat(attrs_v, CAST(res_v AS Array(String)), scope_v, ev_v)';
-  // Of all together: the engine takes longer to analyse each function more. Of arrays alone, so that nothing is cut where there are none.
-  const arrays = [keys, values].map((of) => `arrayFilter((x, t) -> t = 6, ${of}, ${types})`).join(', ');
-  return `arrayConcat(arrayMap((k, v) -> cityHash64(k, v), ${keys}, ${values}), arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, ${WRITTEN_VALUE}), splitByString('{"', v)), ${arrays})))`;
-}
-
-function columnsTogether(column: 'k' | 't'): string {
-  return `arrayConcat(${SEARCHED_ATTRIBUTES.map((of) => `${of}_${column}`).join(', ')})`;
-}
+export const ATTRIBUTE_HASHES = `arrayConcat(${SEARCHED_ATTRIBUTES.map((of) => `arrayMap((k, v) -> cityHash64(k, v), ${of}_k, ${of}_v)`).join(', ')}, element_hashes)`;

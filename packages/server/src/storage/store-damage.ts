@@ -1,26 +1,55 @@
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Gauge, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import { DAMAGE_LIMITS, type DamageLimits } from './damage-limits.ts';
 import { LOOKED_FOR, partNamedIn, signOfDamage, type NamedPart } from './damage-signs.ts';
-import type { Engine, QueryOptions } from './engine.ts';
-import { dayOfPartition, findLostParts, RepairedParts, rowsOf, type LostPart } from './lost-parts.ts';
+import type { Engine, EngineError, QueryOptions, SpanRecovery } from './engine.ts';
+import type { RepairsIndexes } from './index-repair.ts';
+import {
+  dayOfPart,
+  dayOfPartition,
+  findLostParts,
+  keyOf,
+  NotedParts,
+  rowsOf,
+  type LostPart,
+  type PartName,
+} from './lost-parts.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
+import { findReadError, firstLine, verifyPart } from './verify-part.ts';
 
 export interface StoreDamageOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<DamageLimits>;
-  /** The file that says for which parts the derived tables have been made anew. */
+  /** The file that says for which lost parts the derived tables have been made anew. */
   readonly repairedPath: string;
+  /** The file that names the parts that were set aside here: what can be repaired of them is used again. */
+  readonly damagedPath: string;
+}
+
+interface UnreadPart extends PartName {
+  readonly day: string | null;
+  readonly path: string;
+  /** What the disk said. */
+  readonly reason: string;
+}
+
+/** Where a collector keeps the files in its data directory. */
+export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 'repairedPath' | 'damagedPath'> {
+  return { repairedPath: join(dataDirectory, 'repaired-parts'), damagedPath: join(dataDirectory, 'damaged-parts') };
 }
 
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
 export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
 
-type Asked = Pick<Engine, 'query' | 'command'>;
+type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes & SpanRecovery>;
+
+/** What the comparison of a segment in doubt reads of the store. */
+const COMPARISON = 'SELECT FROM throughline.spans';
 
 /** Tables of which nothing is derived, and that are derived from nothing. */
 const ALONE: ReadonlySet<string> = new Set([
@@ -33,19 +62,25 @@ const ALONE: ReadonlySet<string> = new Set([
 
 /**
  * Keeps what is intact readable when files of the embedded store are damaged. A part that the engine cannot read, and that fails its own
- * checksums, is set aside in the table's `detached/`, where it stays; the derived tables of its day are made anew out of the spans that are
- * left, and what was asked is asked again. Parts that the engine has set aside by itself at its start are treated in the same way.
+ * checksums, is set aside in the table's `detached/`. One of `spans` of which nothing but indexes is damaged is repaired and used again; any
+ * other is lost, and stays there. The derived tables of its day are made anew out of the spans that are there, and what was asked is asked
+ * again. Parts that the engine has set aside by itself at its start are treated in the same way.
  */
 export class StoreDamage {
   readonly #options: StoreDamageOptions;
   readonly #limits: DamageLimits;
   readonly #limitCounter: LimitCounter;
-  readonly #repaired: RepairedParts;
+  readonly #repaired: NotedParts;
+  readonly #damaged: NotedParts;
   readonly #stopping = new AbortController();
   #lost: readonly LostPart[] = [];
   #lostAtStart: readonly LostPart[] = [];
+  /** Parts that are in use again, or gone, and whose day has to be made anew: something may have been counted without them. */
+  #mended: readonly PartName[] = [];
+  #mendedAtStart: readonly PartName[] = [];
   readonly #inRebuild = new Set<string>();
   #unreadable: string | null = null;
+  readonly #unread = new Map<string, UnreadPart>();
   #rebuild: RebuildDays | null = null;
   /** One part is looked at at a time. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -57,7 +92,8 @@ export class StoreDamage {
     this.#options = options;
     this.#limits = { ...DAMAGE_LIMITS, ...options.limits };
     this.#limitCounter = new LimitCounter(options.registry);
-    this.#repaired = new RepairedParts(options.repairedPath);
+    this.#repaired = new NotedParts(options.repairedPath);
+    this.#damaged = new NotedParts(options.damagedPath);
     const gauge = (name: string, help: string, value: (part: LostPart) => number): void => {
       const metric: Gauge<'table' | 'day'> = new Gauge({
         name,
@@ -89,24 +125,43 @@ export class StoreDamage {
     return this.#unreadable;
   }
 
+  /** Which parts the disk fails to read, in words; null where it reads all that was asked for. They stay in use: nothing says that they are damaged. */
+  get unread(): string | null {
+    const parts = [...this.#unread.values()];
+    const [first] = parts;
+    if (first === undefined) return null;
+    const named = parts.map(({ table, name, day }) => `part ${name} of ${table}${day === null ? '' : ` of ${day}`}`);
+    return `the disk fails to read ${named.join(', ')} (${first.reason}); what asks for them fails, and they are left as they are: check the disk`;
+  }
+
   /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
   forQuestions<E extends Asked>(engine: E): E {
     return this.#around(engine, (signal) => withSignal(this.#rebuilding, signal));
   }
 
-  /** The same engine for what fills the tables, which cannot wait for the derived tables to be made anew. */
+  /**
+   * The same engine for what fills the tables, which cannot wait for the derived tables to be made anew. `insertMissingSpans` reads them as
+   * well: it is begun anew when a damaged part is out of the way, and inserts what that held of its segment.
+   */
   forWork<E extends Asked>(engine: E): E {
     return this.#around(engine, () => Promise.resolve());
   }
 
   /**
-   * Names the parts that are lost, and the days whose derived tables have to be made anew; `all` where it is not known what has been
-   * counted. Call it before anything is counted.
+   * Tries again to repair what was set aside, names the parts that are lost, and the days whose derived tables have to be made anew; `all`
+   * where it is not known what has been counted. Call it before anything is counted.
    */
   async findAtStart(engine: Asked): Promise<readonly string[] | 'all'> {
+    const before = [...this.#damaged.all, ...this.#repaired.all].filter(({ table }) => table === 'spans');
+    const inDetached = new Set((await findLostParts(engine)).map(keyOf));
+    const setAside = this.#damaged.all.filter((part) => part.table === 'spans' && inDetached.has(keyOf(part)));
+    if (setAside.length > 0) await engine.repairIndexes?.(setAside.map(({ name }) => name));
     await this.#look(engine);
+    const lost = new Set(this.#lost.map(keyOf));
+    this.#mended = [...this.#mended, ...before.filter((part) => !lost.has(keyOf(part)))];
     this.#lostAtStart = this.#lost;
-    return daysOf(this.#toRebuild());
+    this.#mendedAtStart = this.#mended;
+    return daysOf([...this.#toRebuild(), ...this.#mended.map(withDay)]);
   }
 
   /** From now on lost parts have the derived tables made anew, and the engine is asked for damage that no question has met. */
@@ -122,13 +177,18 @@ export class StoreDamage {
 
   /** The derived tables of the days that `findAtStart` named agree with the spans that are left. */
   noteRebuilt(): void {
-    this.#noteRepaired(this.#lostAtStart);
+    this.#noteRepaired(this.#lostAtStart, this.#mendedAtStart);
   }
 
-  #noteRepaired(parts: readonly LostPart[]): void {
-    const now = new Set(parts.map(keyOf));
+  /** The derived tables agree with what is there without the `lost` ones, and with those that were mended. */
+  #noteRepaired(lost: readonly PartName[], mended: readonly PartName[]): void {
+    const now = new Set(lost.map(keyOf));
+    const done = new Set(mended);
+    this.#mended = this.#mended.filter((part) => !done.has(part));
+    const gone = new Set(mended.map(keyOf));
     try {
       this.#repaired.note(this.#lost.filter((part) => now.has(keyOf(part)) || this.#repaired.has(part)));
+      this.#damaged.note(this.#damaged.all.filter((part) => !gone.has(keyOf(part))));
     } catch (error) {
       this.#options.log.warn(
         { err: error },
@@ -144,7 +204,9 @@ export class StoreDamage {
           return await run();
         } catch (error) {
           const sign = signOfDamage(error);
-          if (sign === null || repeats > this.#limits.partsSetAsideMax) throw error;
+          // It reads a file of the spool as well: what names no part may have been met there.
+          const isOfSegment = sql === COMPARISON && sign === 'unnamed' && !(error as EngineError).isAboutStore;
+          if (sign === null || isOfSegment || repeats > this.#limits.partsSetAsideMax) throw error;
           const isOutOfTheWay = await this.#inTurn(() => this.#heed(engine, sign, sql, (error as Error).message));
           // An INSERT may have added a part of its rows: who asked knows what to do then.
           if (!isOutOfTheWay || sql.startsWith('INSERT')) throw error;
@@ -158,6 +220,10 @@ export class StoreDamage {
           return (sql: string, options: QueryOptions) => attempt(sql, () => target.query(sql, options), options.signal);
         }
         if (key === 'command') return (sql: string) => attempt(sql, () => target.command(sql));
+        if (key === 'insertMissingSpans' && target.insertMissingSpans !== undefined) {
+          const compare = target.insertMissingSpans.bind(target);
+          return (...given: Parameters<typeof compare>) => attempt(COMPARISON, () => compare(...given));
+        }
         const value: unknown = Reflect.get(target, key, target);
         return typeof value === 'function' ? (value.bind(target) as unknown) : value;
       },
@@ -208,13 +274,18 @@ ORDER BY bytes_on_disk`,
     const { log } = this.#options;
     const [found] = await rowsOf(
       engine,
-      `SELECT partition_id, rows, bytes_on_disk FROM system.parts
+      `SELECT partition_id, rows, bytes_on_disk, path FROM system.parts
 WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
     );
     if (found === undefined) return accusation !== null;
-    const reason = await verifyPart(engine, table, part, this.#limits.verifyTimeoutMs, accusation);
-    if (reason === null) return false;
-    const [partitionId, rows, bytes] = found;
+    const [partitionId, rows, bytes, path] = found;
+    const verdict = await verifyPart(engine, table, part, { timeoutMs: this.#limits.verifyTimeoutMs, accusation });
+    if (verdict.kind === 'sound') return false;
+    const { reason } = verdict;
+    if (verdict.kind === 'unreadable') {
+      this.#noteUnreadable({ table, name: part, day: dayOfPartition(String(partitionId)), path: String(path), reason });
+      return false;
+    }
     const lost = {
       table,
       name: part,
@@ -231,7 +302,9 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
       this.#limitCounter.reached('damage.partsSetAsideMax');
       return false;
     }
+    if (table === 'spans') this.#noteSetAside(lost);
     await engine.command(`ALTER TABLE throughline.${sqlIdentifier(table)} DETACH PART ${sqlString(part)}`);
+    if (table === 'spans' && (await this.#repair(engine, lost, reason))) return true;
     if (isFresh(table)) {
       log.warn(
         { table, part, reason },
@@ -247,6 +320,73 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     return true;
   }
 
+  #noteUnreadable(part: UnreadPart): void {
+    const { table, name, day, reason } = part;
+    if (!this.#unread.has(keyOf(part))) {
+      this.#options.log.error(
+        { table, part: name, day, reason },
+        'the disk fails to read a part of the store; it is left as it is, and what asks for it fails',
+      );
+    }
+    this.#unread.set(keyOf(part), part);
+  }
+
+  /** Whether they can be read by now, or are in use no more. */
+  async #lookAtUnread(engine: Asked): Promise<void> {
+    for (const [key, { table, name, path }] of this.#unread) {
+      const [used] = await rowsOf(
+        engine,
+        `SELECT 1 FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(name)} AND active`,
+      );
+      if (used !== undefined && (await findReadError(path, this.#limits.verifyTimeoutMs)) !== null) continue;
+      this.#unread.delete(key);
+      this.#options.log.warn(
+        { table, part: name },
+        'a part that the disk failed to read can be read again, or is gone',
+      );
+    }
+  }
+
+  /** Before it is: whatever becomes of us then, the next start goes on. */
+  #noteSetAside(part: PartName): void {
+    try {
+      this.#damaged.note([...this.#damaged.all, part]);
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error },
+        'noting a damaged part failed; if it cannot be repaired now it stays aside',
+      );
+    }
+  }
+
+  /** True when the part is in use again. Its spans were not to be found for a while, in which others may have been counted. */
+  async #repair(engine: Asked, part: PartName, reason: string): Promise<boolean> {
+    this.#options.log.warn(
+      { table: part.table, part: part.name, reason },
+      'a part of the store is damaged; if nothing but its indexes is, it is repaired',
+    );
+    const repaired = (await engine.repairIndexes?.([part.name])) ?? [];
+    if (!repaired.includes(part.name)) return false;
+    this.#mended = [...this.#mended, part];
+    this.#rebuildWhatIsLost();
+    return true;
+  }
+
+  /**
+   * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree with what is there then,
+   * where they are made anew at all. Answers those that are in use again. Rejects with `EngineError`.
+   */
+  async mend(engine: Asked, parts: readonly PartName[]): Promise<readonly PartName[]> {
+    const repaired: PartName[] = [];
+    for (const part of parts) {
+      const isOutOfTheWay = await this.#inTurn(() => this.#setAside(engine, part.table, part.name, null));
+      const isLost = this.#lost.some((lost) => keyOf(lost) === keyOf(part));
+      if (isOutOfTheWay && !isLost) repaired.push(part);
+    }
+    await this.#rebuilding;
+    return repaired;
+  }
+
   /** Parts for which the derived tables have not been made anew, and are not being made. */
   #toRebuild(): readonly LostPart[] {
     return this.#lost.filter(
@@ -255,16 +395,17 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
   }
 
   #rebuildWhatIsLost(): void {
-    const parts = this.#toRebuild();
-    if (this.#rebuild === null || parts.length === 0) return;
-    for (const part of parts) this.#inRebuild.add(keyOf(part));
-    this.#rebuilding = Promise.all([this.#rebuilding, this.#rebuildFor(parts, this.#rebuild)]);
+    const lost = this.#toRebuild();
+    const mended = this.#mended.filter((part) => !this.#inRebuild.has(keyOf(part)));
+    if (this.#rebuild === null || lost.length + mended.length === 0) return;
+    for (const part of [...lost, ...mended]) this.#inRebuild.add(keyOf(part));
+    this.#rebuilding = Promise.all([this.#rebuilding, this.#rebuildFor(lost, mended, this.#rebuild)]);
   }
 
-  async #rebuildFor(parts: readonly LostPart[], rebuild: RebuildDays): Promise<void> {
-    await rebuild(daysOf(parts));
-    this.#noteRepaired(parts);
-    for (const part of parts) this.#inRebuild.delete(keyOf(part));
+  async #rebuildFor(lost: readonly LostPart[], mended: readonly PartName[], rebuild: RebuildDays): Promise<void> {
+    await rebuild(daysOf([...lost, ...mended.map(withDay)]));
+    this.#noteRepaired(lost, mended);
+    for (const part of [...lost, ...mended]) this.#inRebuild.delete(keyOf(part));
   }
 
   async #lookAgainAndAgain(engine: Asked): Promise<void> {
@@ -280,6 +421,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
   /** Asks the engine for parts that it has set aside, and for merges that met damage. Rejects with `EngineError`. */
   async look(engine: Asked): Promise<void> {
     await this.#inTurn(() => this.#look(engine));
+    await this.#inTurn(() => this.#lookAtUnread(engine));
     const errors = await rowsOf(
       engine,
       `SELECT code, value, last_error_message FROM system.errors WHERE code IN (${LOOKED_FOR.join(', ')})`,
@@ -295,34 +437,20 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
   async #look(engine: Asked): Promise<void> {
     const known = new Set(this.#lost.map(keyOf));
     const found = await findLostParts(engine);
-    const isFewer = found.length < this.#lost.length;
+    const lostBefore = this.#lost;
+    const isFewer = found.length < lostBefore.length;
     this.#lost = found;
     for (const part of found) if (!known.has(keyOf(part))) tellLost(this.#options.log, part, part.reason);
-    if (isFewer) this.#unreadable = null;
+    if (isFewer) {
+      this.#unreadable = null;
+      // Somebody has removed them.
+      const left = new Set(found.map(keyOf));
+      this.#noteRepaired(
+        [],
+        lostBefore.filter((part) => !left.has(keyOf(part))),
+      );
+    }
     this.#rebuildWhatIsLost();
-  }
-}
-
-/** Why the part is not what was written, by the engine's checksums; null where it is. Rejects with `EngineError`. */
-export async function verifyPart(
-  engine: Pick<Engine, 'query'>,
-  table: string,
-  part: string,
-  timeoutMs: number,
-  accusation: string | null = null,
-): Promise<string | null> {
-  try {
-    const [[, isSound, message] = []] = await rowsOf(
-      engine,
-      `CHECK TABLE throughline.${sqlIdentifier(table)} PART ${sqlString(part)} SETTINGS check_query_single_value_result = 0`,
-      timeoutMs,
-    );
-    return Number(isSound) === 1 ? null : firstLine(String(message));
-  } catch (error) {
-    // A large part takes long to verify; what named it and failed is believed then.
-    const isTooSlow = error instanceof Error && 'code' in error && error.code === 'timeout';
-    if (isTooSlow && accusation !== null) return firstLine(accusation);
-    throw error;
   }
 }
 
@@ -331,12 +459,12 @@ function isFresh(table: string): boolean {
   return table.startsWith('spans_fresh');
 }
 
-function keyOf({ table, name }: LostPart): string {
-  return `${table}/${name}`;
+function withDay({ table, name }: PartName): Pick<LostPart, 'table' | 'name' | 'day'> {
+  return { table, name, day: dayOfPart(name) };
 }
 
 /** What has been counted is noted in a table without days: without it nothing is known of any. */
-function daysOf(parts: readonly LostPart[]): readonly string[] | 'all' {
+function daysOf(parts: readonly Pick<LostPart, 'day'>[]): readonly string[] | 'all' {
   if (parts.some(({ day }) => day === null)) return 'all';
   return [...new Set(parts.flatMap(({ day }) => day ?? []))];
 }
@@ -346,10 +474,6 @@ function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reas
     { table, part: name, day, rows, bytes, reason: firstLine(reason) },
     'a part of the store is damaged and was moved to detached/; its rows are not found any more, derived tables are rebuilt',
   );
-}
-
-function firstLine(text: string): string {
-  return (text.split('\n', 1)[0] ?? '').slice(0, 500);
 }
 
 /** Resolves when the promise is done; rejects with the signal's reason as soon as it is aborted. */

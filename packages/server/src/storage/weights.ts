@@ -1,10 +1,11 @@
-import { IS_REQUEST, OPERATION_NAME, SERVICE_NAME, startOf, type Rollup } from './rollups.ts';
+import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
+import { IS_REQUEST, startOf, type Rollup } from './rollups.ts';
 
 /**
  * Spans of which it is not known for how many they stand: without a threshold, from an SDK that states one wherever it knows
  * it. Those of other SDKs count 1: who samples without saying so cannot be told from who keeps everything.
  */
-const IS_UNKNOWN = `(sampling_th = '' AND arrayElement(res_v, indexOf(res_k, 'telemetry.sdk.name')) = 'throughline')`;
+export const IS_UNKNOWN = `(sampling_th = '' AND arrayElement(res_v, indexOf(res_k, 'telemetry.sdk.name')) = 'throughline')`;
 
 /** A service's own row has no operation. */
 function named(operation: string): string {

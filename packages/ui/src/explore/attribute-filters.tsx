@@ -1,11 +1,12 @@
+import { writeTag, type Tag } from '@throughline/trace';
 import { useId, useState, type SyntheticEvent } from 'react';
 import { Icon } from '../parts/icon.tsx';
-import { canBeAsked, parseAttributeFilter, type AttributeFilter } from './explore-state.ts';
+import { canBeAsked, parseAttributeFilter } from './explore-state.ts';
 import styles from '../parts/field.module.css';
 
 interface AttributeFiltersProps {
-  readonly filters: readonly AttributeFilter[];
-  readonly onChange: (filters: readonly AttributeFilter[]) => void;
+  readonly filters: readonly Tag[];
+  readonly onChange: (filters: readonly Tag[]) => void;
 }
 
 /** `key=value` chips, all of which must hold for one span. */
@@ -26,14 +27,14 @@ export function AttributeFilters({ filters, onChange }: AttributeFiltersProps) {
   return (
     <div className={styles['chips']}>
       {filters.map((filter) => (
-        <span key={`${filter.key}=${filter.value}`} className={styles['chip']}>
-          <span className={styles['chipText']} title={`${filter.key}=${filter.value}`}>
+        <span key={writeTag(filter)} className={styles['chip']}>
+          <span className={styles['chipText']} title={writeTag(filter)}>
             <span className={styles['chipKey']}>{filter.key}</span>={filter.value}
           </span>
           <button
             type="button"
             className={styles['remove']}
-            aria-label={`Remove ${filter.key}=${filter.value}`}
+            aria-label={`Remove ${writeTag(filter)}`}
             onClick={() => onChange(filters.filter((other) => other !== filter))}
           >
             <Icon name="close" size={12} />
@@ -64,7 +65,7 @@ export function AttributeFilters({ filters, onChange }: AttributeFiltersProps) {
   );
 }
 
-function problemOf(filter: AttributeFilter | null): string | null {
+function problemOf(filter: Tag | null): string | null {
   if (filter === null) return 'Write a key, an equals sign and a value, such as http.route=/pay';
   return canBeAsked(filter) ? null : 'This is too long to be asked for';
 }

@@ -28,7 +28,7 @@ const state: fc.Arbitrary<ExploreState> = fc.record({
   maxDurationNs: durationOrNull,
   attributes: fc.array(
     fc.record({
-      key: fc.string({ minLength: 1, unit: 'grapheme' }).filter((key) => !key.includes('=')),
+      key: fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: fc.constantFrom('=', '\\', 'a') })),
       value: fc.string({ unit: 'grapheme' }),
     }),
     { maxLength: 4 },
@@ -56,6 +56,7 @@ describe('the state of the search', () => {
 
   it('ends the key of an attribute at the first equals sign', () => {
     expect(parseAttributeFilter('db.query.text=a = b')).toEqual({ key: 'db.query.text', value: 'a = b' });
+    expect(parseAttributeFilter(String.raw`a\=b=c`)).toEqual({ key: 'a=b', value: 'c' });
     expect(parseAttributeFilter('=value')).toBeNull();
   });
 });

@@ -1,13 +1,8 @@
+import { parseTag, writeTag, type Tag } from '@throughline/trace';
 import { parseDurationText, writeDurationText } from '../time/duration-text.ts';
 import { defaultTimeRange, isLastRange, type TimeRange } from './time-range.ts';
 
 export type StatusFilter = 'error' | 'ok' | 'unset';
-
-export interface AttributeFilter {
-  /** Without `=`, which ends the key in a URL. */
-  readonly key: string;
-  readonly value: string;
-}
 
 /** Everything that decides what the search shows; it lives in the URL and nowhere else. */
 export interface ExploreState {
@@ -16,7 +11,7 @@ export interface ExploreState {
   readonly status: StatusFilter | null;
   readonly minDurationNs: number | null;
   readonly maxDurationNs: number | null;
-  readonly attributes: readonly AttributeFilter[];
+  readonly attributes: readonly Tag[];
   readonly time: TimeRange;
 }
 
@@ -34,15 +29,14 @@ export const emptyExploreState: ExploreState = {
 const ASKED_CHARACTERS_MAX = 16_384;
 
 /** Whether a filter is short enough to be asked. */
-export function canBeAsked({ key, value }: AttributeFilter): boolean {
-  return new URLSearchParams({ tag: `${key}=${value}` }).toString().length <= ASKED_CHARACTERS_MAX;
+export function canBeAsked(tag: Tag): boolean {
+  return new URLSearchParams({ tag: writeTag(tag) }).toString().length <= ASKED_CHARACTERS_MAX;
 }
 
-/** Reads `key=value`; the key ends at the first `=`. Null without a key or without `=`. */
-export function parseAttributeFilter(text: string): AttributeFilter | null {
-  const equals = text.indexOf('=');
-  if (equals < 1) return null;
-  return { key: text.slice(0, equals), value: text.slice(equals + 1) };
+/** Reads a tag that somebody typed: one without a key is a slip. Null without a key or without `=`. */
+export function parseAttributeFilter(text: string): Tag | null {
+  const tag = parseTag(text);
+  return tag === null || tag.key === '' ? null : tag;
 }
 
 /** Reads a query string; what it does not understand falls back to the empty state's value. */
@@ -56,7 +50,7 @@ export function readExploreState(search: string): ExploreState {
     status: status === 'error' || status === 'ok' || status === 'unset' ? status : null,
     minDurationNs: parseDurationText(params.get('min') ?? ''),
     maxDurationNs: parseDurationText(params.get('max') ?? ''),
-    attributes: params.getAll('tag').flatMap((text) => parseAttributeFilter(text) ?? []),
+    attributes: params.getAll('tag').flatMap((text) => parseTag(text) ?? []),
     time: readTimeRange(params),
   };
 }
@@ -69,7 +63,7 @@ export function writeExploreState(state: ExploreState): string {
   if (state.status !== null) params.set('status', state.status);
   if (state.minDurationNs !== null) params.set('min', writeDurationText(state.minDurationNs));
   if (state.maxDurationNs !== null) params.set('max', writeDurationText(state.maxDurationNs));
-  for (const { key, value } of state.attributes) params.append('tag', `${key}=${value}`);
+  for (const tag of state.attributes) params.append('tag', writeTag(tag));
   writeTimeRange(state.time, params);
   return params.toString();
 }

@@ -1,3 +1,4 @@
+import type { OperationSummary } from '@throughline/trace';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { api } from '../api/api.ts';
@@ -31,7 +32,7 @@ const statuses = [
 ] as const;
 
 export function FilterBar({ state, onChange, onRefresh, busy, live }: FilterBarProps) {
-  const services = useServices({ follow: live }).data?.services.map(({ name }) => name) ?? [];
+  const services = useServices({ follow: live }).data?.services ?? [];
   const operations = useOperations(state.service, live);
   const setStatus = (value: StatusFilter | 'any'): void => onChange({ status: value === 'any' ? null : value });
   return (
@@ -40,7 +41,7 @@ export function FilterBar({ state, onChange, onRefresh, busy, live }: FilterBarP
         <NameSelect
           label="Service"
           any="Any service"
-          names={services}
+          {...choicesOf(services)}
           value={state.service}
           onChange={(service) => onChange({ service, operation: null })}
         />
@@ -49,7 +50,7 @@ export function FilterBar({ state, onChange, onRefresh, busy, live }: FilterBarP
         <NameSelect
           label="Operation"
           any={state.service === null ? 'Choose a service first' : 'Any operation'}
-          names={operations}
+          {...choicesOf(operations)}
           value={state.operation}
           disabled={state.service === null && state.operation === null}
           onChange={(operation) => onChange({ operation })}
@@ -108,12 +109,20 @@ function Field({ label, wide = false, children }: FieldProps) {
   );
 }
 
-function useOperations(service: string | null, live: boolean): readonly string[] {
+/** What can be chosen by its name, and whether there is more. */
+function choicesOf(listed: readonly Pick<OperationSummary, 'name' | 'isOthers'>[]) {
+  return {
+    names: listed.flatMap(({ name, isOthers }) => (isOthers ? [] : [name])),
+    hasOthers: listed.some(({ isOthers }) => isOthers),
+  };
+}
+
+function useOperations(service: string | null, live: boolean): readonly OperationSummary[] {
   const { data } = useQuery({
     queryKey: ['operations', service],
     queryFn: () => (service === null ? { operations: [] } : api.operations(service)),
     enabled: service !== null,
     refetchInterval: live ? operationsIntervalMs : false,
   });
-  return service === null ? [] : (data?.operations.map(({ name }) => name) ?? []);
+  return service === null ? [] : (data?.operations ?? []);
 }

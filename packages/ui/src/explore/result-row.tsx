@@ -3,6 +3,7 @@ import { Link } from 'wouter';
 import { countOf } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { OperationName } from '../parts/operation-name.tsx';
 import { Skeleton } from '../parts/skeleton.tsx';
 import { ServiceName } from '../services/service-name.tsx';
 import { unixMs } from '../time/moment-text.ts';
@@ -22,7 +23,6 @@ interface ResultRowProps {
 const shownServices = 5;
 
 export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRowProps) {
-  const root = `${trace.rootService} ${trace.rootOperation}`;
   const share = slowestNs === 0 ? 0 : Number(trace.durationNs) / slowestNs;
   // A collector of before tells no extent: that is NaN, and says nothing.
   const total = totalText(Number(trace.durationNs), Number(trace.extentNs));
@@ -31,7 +31,11 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
     <li className={styles['row']}>
       <div className={styles['main']}>
         <Link className={styles['headline']} href={`/trace/${trace.traceId}`}>
-          {headline ?? root}
+          {headline ?? (
+            <>
+              {trace.rootService} <OperationName name={trace.rootOperation} />
+            </>
+          )}
           {headline === undefined ? (
             <span className={styles['coming']}>
               <Skeleton width="180px" />
@@ -42,7 +46,7 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
           <span className={styles['root']}>
             <ServiceName name={trace.rootService} slots={slots} />
             <span className={styles['operation']}>
-              {trace.rootOperation === '' ? '(no name)' : trace.rootOperation}
+              <OperationName name={trace.rootOperation} />
             </span>
           </span>
           {trace.hasRoot ? null : (

@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import type { TracesQuery } from '@throughline/trace';
+import { writeTag, type TracesQuery } from '@throughline/trace';
 import { api } from '../api/api.ts';
 import type { ExploreState } from './explore-state.ts';
 import { timeBounds } from './time-range.ts';
@@ -45,7 +45,7 @@ function tracesQuery(
     ...(state.status !== null && { status: state.status }),
     ...(state.minDurationNs !== null && { minDurationMs: state.minDurationNs / 1e6 }),
     ...(state.maxDurationNs !== null && { maxDurationMs: state.maxDurationNs / 1e6 }),
-    ...(state.attributes.length > 0 && { tags: state.attributes.map(({ key, value }) => `${key}=${value}`) }),
+    ...(state.attributes.length > 0 && { tags: state.attributes.map(writeTag) }),
     ...(bounds.fromMs !== undefined && { from: new Date(bounds.fromMs).toISOString() }),
     ...(bounds.toMs !== undefined && { to: new Date(bounds.toMs).toISOString() }),
     ...(cursor !== null && { cursor }),

@@ -1,4 +1,3 @@
-import { OTHER_NAME } from '@throughline/trace';
 import styles from './field.module.css';
 
 interface NameSelectProps {
@@ -6,15 +5,25 @@ interface NameSelectProps {
   /** The text of the choice that does not filter. */
   readonly any: string;
   readonly names: readonly string[];
+  /** Whether there are some that are not listed by their names. */
+  readonly hasOthers?: boolean;
   readonly value: string | null;
   readonly disabled?: boolean;
   readonly onChange: (name: string | null) => void;
 }
 
-export function NameSelect({ label, any, names, value, disabled = false, onChange }: NameSelectProps) {
+export function NameSelect({
+  label,
+  any,
+  names,
+  hasOthers = false,
+  value,
+  disabled = false,
+  onChange,
+}: NameSelectProps) {
   // A link may name what is not stored (yet): it stays visible as what it is, a filter.
-  const known = names.filter((name) => name !== OTHER_NAME);
-  const listed = [...new Set(value === null ? known : [...known, value])].toSorted();
+  const listed = [...new Set(value === null ? names : [...names, value])].toSorted();
+  const hasUnnamed = listed.includes('');
   return (
     <select
       className={styles['select']}
@@ -22,22 +31,31 @@ export function NameSelect({ label, any, names, value, disabled = false, onChang
       value={value === null ? ANY : optionOf(value)}
       disabled={disabled}
       data-set={value !== null}
+      data-unnamed={value === ''}
       onChange={({ target }) => onChange(target.value === ANY ? null : target.value.slice(NAMED.length))}
     >
       <option value={ANY}>{any}</option>
-      {listed.map((name) => (
-        <option key={name} value={optionOf(name)}>
-          {name === '' ? '(no name)' : name}
-        </option>
-      ))}
-      {names.includes(OTHER_NAME) && value !== OTHER_NAME ? (
-        <option
-          disabled
-          value={OTHERS}
-          title="Spans keep their names: one that is in the address is found all the same"
-        >
-          (other): names beyond the collector’s limit
-        </option>
+      {listed
+        .filter((name) => name !== '')
+        .map((name) => (
+          <option key={name} value={optionOf(name)}>
+            {name}
+          </option>
+        ))}
+      {hasUnnamed || hasOthers ? (
+        // A name may read like either of these: what is in the group is none.
+        <optgroup label="Not a name">
+          {hasUnnamed ? <option value={optionOf('')}>(no name)</option> : null}
+          {hasOthers ? (
+            <option
+              disabled
+              value={OTHERS}
+              title="Spans keep their names: one that is in the address is found all the same"
+            >
+              (other): those not counted by name
+            </option>
+          ) : null}
+        </optgroup>
       ) : null}
     </select>
   );

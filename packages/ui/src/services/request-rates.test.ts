@@ -9,6 +9,7 @@ function aSeries(counts: readonly number[], weight: number): RequestSeries {
   return {
     service: 'web',
     operation: null,
+    othersOf: null,
     source: 'spans',
     estimate: { basis: 'estimated', relativeError: 0.1 },
     errorRateInterval: null,

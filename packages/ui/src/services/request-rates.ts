@@ -11,13 +11,21 @@ export interface RequestRate {
   readonly perStep: readonly number[];
 }
 
-/** The rates of services by name; one that is not in the answer had no request. `nowMs`: when it was answered. */
-export function requestRates(answer: SeriesResponse, nowMs: number): ReadonlyMap<string, RequestRate> {
+/**
+ * The rates of services by name, and under null that of those that are not counted by theirs; one that is not in the answer had no
+ * request. `nowMs`: when it was answered.
+ */
+export function requestRates(answer: SeriesResponse, nowMs: number): ReadonlyMap<string | null, RequestRate> {
   const { stepSeconds, points } = answer;
   const sinceFirst = nowMs / 1_000 - Number(BigInt(answer.fromUnixNano) / 1_000_000n) / 1_000;
   // The last step is not over; a clock of the viewer that is wrong makes no more difference than it.
   const seconds = Math.min(points * stepSeconds, Math.max((points - 1) * stepSeconds, 1, sinceFirst));
-  return new Map(answer.series.map((series) => [series.service, { ...rateOf(series), seconds, untilMs: nowMs }]));
+  return new Map(
+    answer.series.map((series) => [
+      series.othersOf === 'services' ? null : series.service,
+      { ...rateOf(series), seconds, untilMs: nowMs },
+    ]),
+  );
 }
 
 /** What has been known for less than this may still be a single burst. */

@@ -1,4 +1,4 @@
-import { OTHER_NAME, type ServiceSummary } from '@throughline/trace';
+import type { ServiceSummary } from '@throughline/trace';
 import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
@@ -22,9 +22,11 @@ import { useServiceSlots } from './use-service-slots.ts';
 /** Services with the largest share of failed spans first, then by name. */
 export function ServicesTable({ services }: { readonly services: readonly ServiceSummary[] }) {
   const nowMs = useNow(5_000);
-  const names = useMemo(() => services.map((service) => service.name), [services]);
+  const names = useMemo(() => services.flatMap(({ name, isOthers }) => (isOthers ? [] : [name])), [services]);
   const slots = useServiceSlots(names);
-  const sorted = services.toSorted((a, b) => errorShare(b) - errorShare(a) || (a.name < b.name ? -1 : 1));
+  const sorted = services.toSorted(
+    (a, b) => errorShare(b) - errorShare(a) || Number(a.isOthers) - Number(b.isOthers) || (a.name < b.name ? -1 : 1),
+  );
   const rates = useRequestRates();
   const isExact = services.every(({ estimate }) => estimate.basis === 'exact');
   return (
@@ -65,9 +67,9 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
         <tbody>
           {sorted.map((service) => (
             <ServiceRow
-              key={service.name}
+              key={`${service.isOthers ? 'others' : 'name'} ${service.name}`}
               service={service}
-              rate={rates.rateOf(service.name)}
+              rate={rates.rateOf(service)}
               isLoading={rates.isLoading}
               slots={slots}
               nowMs={nowMs}
@@ -92,8 +94,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
   const lastSeenMs = unixMs(service.lastSeenUnixNano);
   const range: Partial<ExploreState> = nowMs - lastSeenMs > lastRanges['24h'] ? { time: { kind: 'all' } } : {};
   const href = exploreHref({ ...range, service: service.name });
-  const isOthers = service.name === OTHER_NAME;
-  const { estimate } = service;
+  const { estimate, isOthers } = service;
   const spans = { stored: service.spanCount, estimated: service.estimatedSpanCount, estimate };
   const errors = { stored: service.errorCount, estimated: service.estimatedErrorCount, estimate };
   const share = errorShare(service);
@@ -102,12 +103,16 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
   return (
     <tr
       className={isOthers ? undefined : styles['row']}
-      title={isOthers ? 'Their spans keep their names: a search for one of them finds it' : undefined}
+      title={
+        isOthers
+          ? 'There are too many names, or theirs are too long. Spans keep them: a search for one of them finds it'
+          : undefined
+      }
       onClick={isOthers ? undefined : () => navigate(href)}
     >
       <th scope="row" className={styles['service']}>
         {isOthers ? (
-          <span className={styles['none']}>(other): services beyond the collector’s limit of names</span>
+          <span className={styles['others']}>(other): services not counted by name</span>
         ) : (
           <Link href={href} onClick={(event) => event.stopPropagation()}>
             <ServiceName name={service.name} slots={slots} />

@@ -1,3 +1,4 @@
+import type { ServiceSummary } from '@throughline/trace';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api } from '../api/api.ts';
@@ -14,7 +15,7 @@ const seriesMax = 1_000;
 interface RequestRates {
   readonly isLoading: boolean;
   /** Null where the service had no request, undefined where that is not known. */
-  readonly rateOf: (service: string) => RequestRate | null | undefined;
+  readonly rateOf: (service: Pick<ServiceSummary, 'name' | 'isOthers'>) => RequestRate | null | undefined;
   /** Whether each of them is an exact one. */
   readonly areExact: boolean;
 }
@@ -32,7 +33,8 @@ export function useRequestRates(): RequestRates {
   const rates = useMemo(() => data && requestRates(data, dataUpdatedAt), [data, dataUpdatedAt]);
   return {
     isLoading: isPending,
-    rateOf: (service) => rates?.get(service) ?? (data?.truncated === false ? null : undefined),
+    rateOf: ({ name, isOthers }) =>
+      rates?.get(isOthers ? null : name) ?? (data?.truncated === false ? null : undefined),
     areExact: [...(rates?.values() ?? [])].every(({ count }) => count.estimate.basis === 'exact'),
   };
 }

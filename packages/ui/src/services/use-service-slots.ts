@@ -9,7 +9,8 @@ import { useServices } from './use-services.ts';
 export function useServiceSlots(names: readonly string[]): ReadonlyMap<string, number> {
   const stored = useServices().data?.services;
   return useMemo(() => {
-    const known = (stored ?? []).toSorted(
+    const named = (stored ?? []).filter(({ isOthers }) => !isOthers);
+    const known = named.toSorted(
       (a, b) => Number(BigInt(a.firstSeenUnixNano) - BigInt(b.firstSeenUnixNano)) || (a.name < b.name ? -1 : 1),
     );
     return assignSlots([...known.map(({ name }) => name), ...names.toSorted()]);

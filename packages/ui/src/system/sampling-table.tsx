@@ -5,6 +5,7 @@ import page from '../parts/page.module.css';
 import { keptText, probabilityText } from '../parts/probability-text.ts';
 import table from '../parts/table.module.css';
 import { useNow } from '../parts/use-now.ts';
+import { OperationName } from '../parts/operation-name.tsx';
 import { ServiceName } from '../services/service-name.tsx';
 import { lengthText } from '../time/length-text.ts';
 import { absoluteText, unixMs } from '../time/moment-text.ts';
@@ -69,7 +70,10 @@ function OperationCells({ operation }: { readonly operation: SampledOperation })
   return (
     <>
       <th scope="row" className={styles['operation']}>
-        <span>{operation.name}</span> <span className={styles['kind']}>{kinds[operation.kind] ?? ''}</span>
+        <span>
+          <OperationName name={operation.name} />
+        </span>{' '}
+        <span className={styles['kind']}>{kinds[operation.kind] ?? ''}</span>
       </th>
       <td className={styles['kept']}>
         <strong>{keptText(probability)}</strong>{' '}

@@ -1,10 +1,12 @@
 import { formatDuration } from '@throughline/trace';
 import { useId, useState, type ReactNode } from 'react';
+import { basePath } from '../api/base-path.ts';
 import button from '../parts/button.module.css';
 import { CopyButton } from '../parts/copy-button.tsx';
 import { countOf } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
 import { IconButton } from '../parts/icon-button.tsx';
+import { OperationName } from '../parts/operation-name.tsx';
 import { absoluteText, relativeText, unixMs } from '../time/moment-text.ts';
 import { totalText } from '../time/total-text.ts';
 import { useNow } from '../parts/use-now.ts';
@@ -36,7 +38,7 @@ export function TraceHeader({ model, addresses, onLight, onJump, onReload }: Tra
     <header className={styles['header']}>
       <h1 className={styles['root']}>
         <span className={styles['service']}>{model.services[model.serviceIndex[rootIndex] ?? 0]}</span>{' '}
-        {model.names[rootIndex]}
+        <OperationName name={model.names[rootIndex] ?? ''} />
       </h1>
       <dl className={styles['facts']}>
         <Fact name="Duration" strong>
@@ -80,7 +82,7 @@ export function TraceHeader({ model, addresses, onLight, onJump, onReload }: Tra
         </IconButton>
         <a
           className={button['button']}
-          href={`/api/v1/traces/${model.traceId}`}
+          href={`${basePath}/api/v1/traces/${model.traceId}`}
           download={`trace-${model.traceId}.json`}
           title="The trace as OTLP JSON"
         >

@@ -1,4 +1,4 @@
-SELECT service_name, grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
+SELECT if(service_name = '\xff', '', concat('=', toString(service_name))), if(grouped = '\xff', '', concat('=', toString(grouped))), slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
   sum(c), sum(c_errors), sumForEach(c_q)
 FROM (
     SELECT service_name AS service_name, operation AS grouped, intDiv(toUInt32(time), 60) * 60 AS slot,
@@ -12,7 +12,7 @@ FROM (
   AND time >= toDateTime(1700002800)
   AND time < toDateTime(1700006400)
       UNION ALL
-      SELECT CAST(if(rollup_other >= 2, toLowCardinality('(other)'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1, toLowCardinality('(other)'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
+      SELECT CAST(if(rollup_other >= 2 OR length(service) > 4096, toLowCardinality('\xff'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1 OR greatest(length(service), length(name)) > 4096, toLowCardinality('\xff'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
         toUInt16(floor(log2(greatest(duration_ns, 1)) * 8)) AS bucket, toUInt64(1) AS spans, sampling_weight AS weight
       FROM throughline.spans
       WHERE tenant = ''
@@ -26,7 +26,7 @@ FROM (
   AND start_ns <= toInt64(1700006399999999999)
   AND (kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)
       UNION ALL
-      SELECT CAST(if(rollup_other >= 2, toLowCardinality('(other)'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1, toLowCardinality('(other)'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
+      SELECT CAST(if(rollup_other >= 2 OR length(service) > 4096, toLowCardinality('\xff'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1 OR greatest(length(service), length(name)) > 4096, toLowCardinality('\xff'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
         toUInt16(floor(log2(greatest(duration_ns, 1)) * 8)) AS bucket, toUInt64(1) AS spans, sampling_weight AS weight
       FROM throughline.spans_fresh
       WHERE tenant = ''

@@ -1,4 +1,4 @@
-SELECT service_name, grouped
+SELECT if(service_name = '\xff', '', concat('=', toString(service_name))), if(grouped = '\xff', '', concat('=', toString(grouped)))
 FROM (
     SELECT service_name AS service_name, '' AS grouped,
       sum(weight) AS w, toUInt64(0) AS c

@@ -1,4 +1,4 @@
-SELECT service_name, grouped, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
+SELECT if(service_name = '\xff', '', concat('=', toString(service_name))), if(grouped = '\xff', '', concat('=', toString(grouped))), slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
   sum(c), sum(c_errors), sumForEach(c_q)
 FROM (
     SELECT service_name AS service_name, '' AS grouped, intDiv(toUInt32(time), 10) * 10 AS slot,
@@ -6,7 +6,7 @@ FROM (
       quantilesExactWeighted(0.5, 0.9, 0.99)(bucket, toUInt64(round(weight * 8))) AS q,
       toUInt64(0) AS c, toUInt64(0) AS c_errors, arrayResize([toUInt16(0)], 3) AS c_q
     FROM (
-      SELECT CAST(if(rollup_other >= 2, toLowCardinality('(other)'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1, toLowCardinality('(other)'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
+      SELECT CAST(if(rollup_other >= 2 OR length(service) > 4096, toLowCardinality('\xff'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1 OR greatest(length(service), length(name)) > 4096, toLowCardinality('\xff'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
         toUInt16(floor(log2(greatest(duration_ns, 1)) * 8)) AS bucket, toUInt64(1) AS spans, sampling_weight AS weight
       FROM throughline.spans
       WHERE tenant = ''
@@ -17,7 +17,7 @@ FROM (
   AND start_ns <= toInt64(1700006399999999999)
   AND (kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)
       UNION ALL
-      SELECT CAST(if(rollup_other >= 2, toLowCardinality('(other)'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1, toLowCardinality('(other)'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
+      SELECT CAST(if(rollup_other >= 2 OR length(service) > 4096, toLowCardinality('\xff'), service) AS LowCardinality(String)) AS service_name, CAST(if(rollup_other >= 1 OR greatest(length(service), length(name)) > 4096, toLowCardinality('\xff'), name) AS LowCardinality(String)) AS operation, start_s AS time, status_code = 2 AS is_error,
         toUInt16(floor(log2(greatest(duration_ns, 1)) * 8)) AS bucket, toUInt64(1) AS spans, sampling_weight AS weight
       FROM throughline.spans_fresh
       WHERE tenant = ''

@@ -1,4 +1,4 @@
-SELECT service_name, operation, sum(request_excess), sum(request_variance), sum(unknown_requests)
+SELECT if(service_name = '\xff', '', concat('=', toString(service_name))), if(operation = '\xff', '', concat('=', toString(operation))), sum(request_excess), sum(request_variance), sum(unknown_requests)
 FROM throughline.weight_15m
 WHERE tenant = ''
   AND of_service = 0

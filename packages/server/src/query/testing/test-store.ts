@@ -43,6 +43,8 @@ export interface StoredSpan {
   readonly scope: StoredAttributes;
   /** Those of its one event. */
   readonly event: StoredAttributes;
+  /** 1: its operation is beyond the limits of the rollups; 2: its service is. */
+  readonly rollupOther: 0 | 1 | 2;
 }
 
 /** A text, or the elements of an array. */
@@ -66,6 +68,7 @@ export function aStoredSpan(overrides: Partial<StoredSpan> = {}): StoredSpan {
     resource: {},
     scope: {},
     event: {},
+    rollupOther: 0,
     ...overrides,
   };
 }
@@ -166,6 +169,7 @@ const INSERTED = [
   'ev_k',
   'ev_v',
   'ev_t',
+  'rollup_other',
 ];
 
 function row(span: StoredSpan): string[] {
@@ -189,6 +193,7 @@ function row(span: StoredSpan): string[] {
     '[toUInt32(0)]',
     `[toUInt32(${Object.keys(span.event).length})]`,
     ...attributeArrays(span.event),
+    `toUInt8(${span.rollupOther})`,
   ];
 }
 

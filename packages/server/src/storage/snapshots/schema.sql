@@ -167,10 +167,11 @@ CREATE TABLE throughline.spans (
   `sampling_th` LowCardinality(String) DEFAULT extract(trace_state, '(?:^|,)[ \\t]*ot=(?:[^,;]*;)*th:([0-9a-f]{1,14})(?:[,;]|[ \\t]*$)'),
   `sampling_weight` Float64 DEFAULT if(sampling_th = '', toFloat64(1), 72057594037927936 / (72057594037927936 - reinterpretAsUInt64(reverse(unhex(concat('00', substring(concat(toString(sampling_th), '00000000000000'), 1, 14))))))) CODEC(ZSTD(1)),
   `rollup_other` UInt8 DEFAULT 0 CODEC(ZSTD(1)),
+  `element_hashes` Array(UInt64) MATERIALIZED arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, ((length(e) - position(reverse(e), '"')) - position(e, ':')) - 1), substring(e, position(e, ':') + 1, (position(e, '}') - position(e, ':')) - 1))), splitByString('{"', v)), arrayFilter((x, t) -> (t = 6), arrayConcat(attrs_k, res_k, scope_k, ev_k), arrayConcat(attrs_t, res_t, scope_t, ev_t)), arrayFilter((x, t) -> (t = 6), arrayConcat(attrs_v, CAST(res_v, 'Array(String)'), scope_v, ev_v), arrayConcat(attrs_t, res_t, scope_t, ev_t)))) CODEC(ZSTD(1)),
   INDEX trace_id_filter trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX end_range start_ns + greatest(duration_ns, 0) TYPE minmax GRANULARITY 1,
   INDEX arrival_range arrival TYPE minmax GRANULARITY 8,
-  INDEX attribute_hashes arrayConcat(arrayMap((k, v) -> cityHash64(k, v), arrayConcat(attrs_k, res_k, scope_k, ev_k), arrayConcat(attrs_v, CAST(res_v, 'Array(String)'), scope_v, ev_v)), arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, ((length(e) - position(reverse(e), '"')) - position(e, ':')) - 1), substring(e, position(e, ':') + 1, (position(e, '}') - position(e, ':')) - 1))), splitByString('{"', v)), arrayFilter((x, t) -> (t = 6), arrayConcat(attrs_k, res_k, scope_k, ev_k), arrayConcat(attrs_t, res_t, scope_t, ev_t)), arrayFilter((x, t) -> (t = 6), arrayConcat(attrs_v, CAST(res_v, 'Array(String)'), scope_v, ev_v), arrayConcat(attrs_t, res_t, scope_t, ev_t))))) TYPE bloom_filter(0.0025) GRANULARITY 1)
+  INDEX attribute_hashes arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), element_hashes) TYPE bloom_filter(0.0025) GRANULARITY 1)
 ENGINE = MergeTree
 PARTITION BY toDate(start_s)
 ORDER BY (tenant, service, start_s)

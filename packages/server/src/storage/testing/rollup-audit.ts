@@ -30,20 +30,26 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
     spans: `SELECT toUnixTimestamp(toStartOfFifteenMinutes(start_s)), ${service()}, round(sum(sampling_weight) - count(), 3) AS excess
 FROM throughline.spans WHERE sampling_weight != 1 GROUP BY 1, 2 ORDER BY 1, 2`,
   },
+  // Exact where a batch is small enough to be looked at as a whole.
   {
-    // Exact where a batch is small enough to be looked at as a whole.
-    name: 'attribute_values',
-    table: `SELECT toString(day), key, round(sum(weight), 3) FROM throughline.attribute_values GROUP BY 1, 2 ORDER BY 1, 2`,
+    name: 'attribute_values, keys',
+    table: `SELECT toString(day), key, round(sum(weight), 3) FROM throughline.attribute_values WHERE key_slot >= 4096 GROUP BY 1, 2 ORDER BY 1, 2`,
+    spans: `SELECT toString(toDate(start_s)) AS day, key, round(sum(sampling_weight), 3)
+FROM throughline.spans ARRAY JOIN arrayConcat(attrs_k, res_k) AS key WHERE length(key) BETWEEN 1 AND 256 GROUP BY 1, 2 ORDER BY 1, 2`,
+  },
+  {
+    name: 'attribute_values, values',
+    table: `SELECT toString(day), key, round(sum(weight), 3) FROM throughline.attribute_values WHERE key_slot < 4096 GROUP BY 1, 2 ORDER BY 1, 2`,
     spans: `SELECT toString(toDate(start_s)) AS day, key, round(sum(sampling_weight), 3)
 FROM throughline.spans ARRAY JOIN arrayConcat(attrs_k, res_k) AS key, arrayConcat(attrs_t, res_t) AS type
-WHERE type BETWEEN 1 AND 4 GROUP BY 1, 2 ORDER BY 1, 2`,
+WHERE type BETWEEN 1 AND 4 AND key != '' GROUP BY 1, 2 ORDER BY 1, 2`,
   },
 ];
 
 function service(): string {
-  return `if(rollup_other = 2, '(other)', toString(service))`;
+  return String.raw`if(rollup_other = 2 OR length(service) > 4096, '\xff', toString(service))`;
 }
 
 function operation(): string {
-  return `if(rollup_other >= 1, '(other)', toString(name))`;
+  return String.raw`if(rollup_other >= 1 OR length(service) > 4096 OR length(name) > 4096, '\xff', toString(name))`;
 }

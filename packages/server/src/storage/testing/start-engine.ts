@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { EmbeddedEngine } from '../embedded.ts';
 import type { Engine } from '../engine.ts';
@@ -26,14 +26,18 @@ export interface StartedEngine {
 }
 
 /** A real engine on an empty store in a temporary directory, or on the one that is given. */
-export async function startEngine(limits: Partial<EngineLimits> = {}, existing?: string): Promise<StartedEngine> {
+export async function startEngine(
+  limits: Partial<EngineLimits> = {},
+  existing?: string,
+  log: Logger = silentLog,
+): Promise<StartedEngine> {
   if (!existsSync(builtEngineProcess)) throw new Error('run "npx tsc -b packages/server" first');
   const directory = existing ?? (await mkdtemp(join(tmpdir(), 'throughline-store-')));
   const registry = new Registry();
   const pids: number[] = [];
   const engine = new EmbeddedEngine({
     directory,
-    log: silentLog,
+    log,
     registry,
     limits,
     processPath: builtEngineProcess,

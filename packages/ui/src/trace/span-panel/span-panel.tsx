@@ -2,6 +2,7 @@ import { formatDuration } from '@throughline/trace';
 import button from '../../parts/button.module.css';
 import { IconButton } from '../../parts/icon-button.tsx';
 import { Icon } from '../../parts/icon.tsx';
+import { OperationName } from '../../parts/operation-name.tsx';
 import { Skeleton } from '../../parts/skeleton.tsx';
 import { overflowText } from '../model/overflow.ts';
 import { selfNs } from '../model/self-time.ts';
@@ -40,7 +41,9 @@ export function SpanPanel({ model, addresses, session, index, colours, onSelect,
             <span className={styles['pip']} style={{ background: colours[service] }} />
             {model.services[service]}
           </p>
-          <h2 className={styles['name']}>{model.names[index]}</h2>
+          <h2 className={styles['name']}>
+            <OperationName name={model.names[index] ?? ''} />
+          </h2>
         </div>
         <IconButton label="Close the span" onClick={onClose}>
           <Icon name="close" />
@@ -125,7 +128,7 @@ function Parent({ model, index, parentSpanId, onSelect }: ParentProps) {
       <button type="button" className={`${button['button']} ${styles['parent']}`} onClick={() => onSelect(parent)}>
         <Icon name="up" size={14} />
         <span className={styles['parentName']}>
-          {model.services[model.serviceIndex[parent] ?? 0]} {model.names[parent]}
+          {model.services[model.serviceIndex[parent] ?? 0]} <OperationName name={model.names[parent] ?? ''} />
         </span>
       </button>
     );

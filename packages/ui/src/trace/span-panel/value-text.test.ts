@@ -17,7 +17,7 @@ describe('an attribute value in the panel', () => {
 
   it('can be searched for where a URL can name it', () => {
     expect(isSearchable('http.route', { stringValue: '/pay' })).toBe(true);
-    expect(isSearchable('a=b', { stringValue: 'x' })).toBe(false);
+    expect(isSearchable('a=b', { stringValue: 'x' })).toBe(true);
     expect(isSearchable('list', { arrayValue: {} })).toBe(false);
     expect(isSearchable('db.query.text', { stringValue: 'x'.repeat(16_000) })).toBe(true);
     expect(isSearchable('db.query.text', { stringValue: 'x'.repeat(17_000) })).toBe(false);

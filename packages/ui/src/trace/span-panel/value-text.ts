@@ -19,12 +19,10 @@ export function valueText(value: AnyValue): string {
   return valueType(value) === 'empty' ? '(empty)' : attributeText(value);
 }
 
-/** Whether the search can ask for `key=value`: the key must not hold the `=` that ends it, and an address ends somewhere. */
+/** Whether the search can ask for it: values that people compare, as far as an address goes. */
 export function isSearchable(key: string, value: AnyValue): boolean {
   const type = valueType(value);
   return (
-    key !== '' &&
-    !key.includes('=') &&
     (type === 'string' || type === 'boolean' || type === 'integer' || type === 'double') &&
     canBeAsked({ key, value: valueText(value) })
   );

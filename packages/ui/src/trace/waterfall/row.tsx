@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import { countText } from '../../parts/count-text.ts';
 import { Icon } from '../../parts/icon.tsx';
+import { OperationName } from '../../parts/operation-name.tsx';
 import { Lane } from './lane.tsx';
 import type { Emphasis, RowContext } from './row-state.ts';
 import { rowPx } from './geometry.ts';
@@ -60,7 +61,7 @@ export const Row = memo(function Row({ context, index, place, folded, active, se
           </span>
         ) : null}
         <span className={styles['operation']} data-error={error} title={model.names[index]}>
-          {model.names[index]}
+          <OperationName name={model.names[index] ?? ''} />
         </span>
         {shared === '' ? null : <span className={styles['spoken']}>, {shared}</span>}
         {folded ? <span className={styles['inside']}>+{countText(inside)}</span> : null}

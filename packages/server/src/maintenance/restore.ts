@@ -1,0 +1,113 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { syncDirectory } from '../durable-file.ts';
+import { RESTORING_FOLDER } from '../storage/data-directory.ts';
+import { isSocketName } from '../storage/directory-claim.ts';
+import { createDirectory } from '../storage/durable-directory.ts';
+import { LOST_AND_FOUND } from '../storage/foreign-files.ts';
+import { copyHashed } from './copy-hashed.ts';
+import { BackupError, DATA, MANIFEST, readManifest, type Manifest } from './manifest.ts';
+
+/**
+ * Makes a data directory out of a backup, in a directory that is empty (as a new disk is) or does not exist, and touches nothing beside it.
+ * No collector starts on it before every file has been verified and is durable. Rejects with `BackupError`, or with the signal's reason;
+ * nothing is left behind then.
+ */
+export async function restoreBackup(directory: string, dataDirectory: string, signal: AbortSignal): Promise<Manifest> {
+  const manifest = await readManifest(directory);
+  const target = resolve(dataDirectory);
+  const missing = missingFolders(target);
+  try {
+    await createDirectory(target);
+    await inRestoringFolder(target, async (restoring) => {
+      await copyInto(restoring, directory, manifest, signal);
+      await moveUp(restoring, target);
+    });
+  } catch (error) {
+    for (const folder of missing) await rmdir(folder).catch(() => {});
+    if (error instanceof BackupError || signal.aborted) throw error;
+    throw new BackupError(`restoring to ${target} failed: ${String(error)}`);
+  }
+  return manifest;
+}
+
+/** The innermost first. */
+function missingFolders(target: string): readonly string[] {
+  const missing: string[] = [];
+  for (let path = target; !existsSync(path); path = dirname(path)) missing.push(path);
+  return missing;
+}
+
+/** While the folder is there, no collector starts on the target, and nobody else restores into it. */
+async function inRestoringFolder(target: string, work: (restoring: string) => Promise<void>): Promise<void> {
+  const restoring = join(target, RESTORING_FOLDER);
+  await expectEmpty(target);
+  await mkdir(restoring, { mode: 0o700 }).catch((error: unknown) => {
+    throw isCode(error, 'EEXIST') ? unfinished(target) : error;
+  });
+  try {
+    // A collector that has looked before it was there has left its mark before.
+    await expectEmpty(target, [RESTORING_FOLDER]);
+    await work(restoring);
+  } catch (error) {
+    await rm(restoring, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function expectEmpty(target: string, known: readonly string[] = []): Promise<void> {
+  const found = (await readdir(target)).filter((name) => name !== LOST_AND_FOUND && !known.includes(name));
+  if (found.includes(RESTORING_FOLDER)) throw unfinished(target);
+  if (found.length === 0) return;
+  throw new BackupError(`${target} is not empty: it holds ${found[0]}; a backup is restored into an empty directory`);
+}
+
+function unfinished(target: string): BackupError {
+  return new BackupError(
+    `${target} holds a restore that has not ended, in ${RESTORING_FOLDER}/; if none runs, it was killed: empty ${target}, and restore again`,
+  );
+}
+
+async function copyInto(restoring: string, directory: string, manifest: Manifest, signal: AbortSignal): Promise<void> {
+  for (const folder of manifest.folders) await mkdir(join(restoring, folder), { recursive: true, mode: 0o700 });
+  for (const { path, bytes, sha256 } of manifest.files) {
+    const copied = await copyHashed(join(directory, DATA, path), join(restoring, path), { signal }).catch(
+      (error: unknown) => {
+        signal.throwIfAborted();
+        throw new BackupError(`${path} of the backup cannot be copied: ${String(error)}`);
+      },
+    );
+    if (copied.bytes !== bytes || copied.sha256 !== sha256) {
+      throw new BackupError(`${path} of the backup is damaged: its checksum is not the one in ${MANIFEST}`);
+    }
+  }
+  for (const { path, target } of manifest.links) await symlink(target, join(restoring, path));
+  for (const folder of [...manifest.folders.toReversed(), '.']) await syncDirectory(join(restoring, folder));
+  signal.throwIfAborted();
+}
+
+/** Whenever it is killed, the folder that says so is still there. */
+async function moveUp(restoring: string, target: string): Promise<void> {
+  const names = await readdir(restoring);
+  // Those of collectors that came meanwhile, and were refused.
+  const sockets = (await readdir(target)).filter((name) => isSocketName(name));
+  await expectEmpty(target, [RESTORING_FOLDER, ...sockets]);
+  const moved: string[] = [];
+  try {
+    for (const name of names) {
+      await rename(join(restoring, name), join(target, name));
+      moved.push(name);
+    }
+    await syncDirectory(target);
+    await rmdir(restoring);
+    await syncDirectory(target);
+  } catch (error) {
+    for (const name of moved) await rm(join(target, name), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

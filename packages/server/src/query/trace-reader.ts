@@ -1,0 +1,136 @@
+import { Counter, type Registry } from 'prom-client';
+import { EngineError, type QueryContext, unlessAborted } from './rows.ts';
+import type { QueryLimits } from './limits.ts';
+import { bytesOf, findTraceRows, type TraceRows } from './trace.ts';
+import { TraceThread } from './trace-thread.ts';
+import { answerOf, type OfTrace, type TraceAnswers, type TraceQuestion } from './trace-work.ts';
+
+export interface TraceReaderOptions {
+  readonly registry: Registry;
+  readonly limits: Pick<
+    QueryLimits,
+    'traceInlineBytesMax' | 'traceHeapBytesMax' | 'traceThreadIdleMs' | 'largeAnswersMax'
+  >;
+  /** The built `trace-worker.js`. */
+  readonly workerPath?: URL;
+}
+
+/** An answer that is being made for everybody who asks, or is remembered. */
+interface Shared {
+  readonly storedSpanCount: number;
+  readonly answer: Promise<OfTrace<TraceAnswers[TraceQuestion]>>;
+  /** Ends the work when the last asker has left. */
+  readonly abandon: AbortController;
+  askers: number;
+  isDone: boolean;
+}
+
+/**
+ * Reads one trace and answers about it. What is made of a small one is made at once; a large one, which would hold up every sender for
+ * seconds, has a thread of its own, and those who ask the same of it at the same time share one answer.
+ */
+export class TraceReader {
+  readonly #limits: TraceReaderOptions['limits'];
+  readonly #thread: TraceThread;
+  readonly #questions: Counter<'outcome'>;
+  /** By question and trace, in the order of use, the least recent first. */
+  readonly #shared = new Map<string, Shared>();
+
+  constructor({ registry, limits, workerPath }: TraceReaderOptions) {
+    this.#limits = limits;
+    this.#thread = new TraceThread({
+      heapBytesMax: limits.traceHeapBytesMax,
+      idleMs: limits.traceThreadIdleMs,
+      workerPath,
+    });
+    this.#questions = new Counter({
+      name: 'throughline_large_trace_questions_total',
+      help: 'Questions about large traces, by outcome; shared ones had the answer of another',
+      labelNames: ['outcome'],
+      registers: [registry],
+    });
+    for (const outcome of ['answered', 'shared', 'too_large', 'failed', 'left']) this.#questions.inc({ outcome }, 0);
+  }
+
+  /**
+   * Null where no span of the trace is stored. Rejects as questions to the engine do, and with `EngineError` `too_large` for a
+   * trace that needs more memory than its thread has.
+   */
+  async ask<Q extends TraceQuestion>(
+    context: QueryContext,
+    traceId: string,
+    question: Q,
+  ): Promise<OfTrace<TraceAnswers[Q]> | null> {
+    const key = `${question} ${traceId}`;
+    const known = this.#shared.get(key) ?? null;
+    const rows = await findTraceRows(context, traceId, known?.storedSpanCount ?? null);
+    if (rows === null) return null;
+    if (known !== null && rows === 'as_known' && !known.abandon.signal.aborted) {
+      return this.#join(key, known, context.signal) as Promise<OfTrace<TraceAnswers[Q]>>;
+    }
+    // Whoever began has left meanwhile.
+    if (rows === 'as_known') return this.ask(context, traceId, question);
+    if (bytesOf(rows.answers) <= this.#limits.traceInlineBytesMax) return answerOf(question, rows);
+    const other = this.#shared.get(key);
+    const isSame = other?.storedSpanCount === rows.storedSpanCount && !other.abandon.signal.aborted;
+    const shared = isSame ? other : this.#begin(key, question, rows);
+    return this.#join(key, shared, context.signal) as Promise<OfTrace<TraceAnswers[Q]>>;
+  }
+
+  /** Ends the thread; questions that wait for it fail. */
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+
+  #begin(key: string, question: TraceQuestion, rows: TraceRows): Shared {
+    const abandon = new AbortController();
+    const answer = this.#thread.answer(question, rows, abandon.signal);
+    const shared: Shared = { storedSpanCount: rows.storedSpanCount, answer, abandon, askers: 0, isDone: false };
+    this.#shared.set(key, shared);
+    void this.#follow(key, question, shared);
+    return shared;
+  }
+
+  /** Never rejects: those who ask learn of a failure. */
+  async #follow(key: string, question: TraceQuestion, shared: Shared): Promise<void> {
+    const { answer, abandon } = shared;
+    try {
+      await answer;
+      shared.isDone = true;
+      this.#questions.inc({ outcome: 'answered' });
+    } catch (error) {
+      this.#questions.inc({ outcome: outcomeOf(error, abandon.signal) });
+    }
+    // A whole trace is not kept.
+    if (shared.isDone && question !== 'otlp') return;
+    if (this.#shared.get(key) === shared) this.#shared.delete(key);
+  }
+
+  async #join(key: string, shared: Shared, signal: AbortSignal): Promise<OfTrace<TraceAnswers[TraceQuestion]>> {
+    if (this.#shared.get(key) === shared) {
+      this.#shared.delete(key);
+      this.#shared.set(key, shared);
+    }
+    if (shared.askers > 0 || shared.isDone) this.#questions.inc({ outcome: 'shared' });
+    shared.askers += 1;
+    try {
+      return await unlessAborted(shared.answer, signal);
+    } finally {
+      shared.askers -= 1;
+      if (shared.isDone) this.#evict();
+      else if (shared.askers === 0) shared.abandon.abort(signal.reason);
+    }
+  }
+
+  #evict(): void {
+    for (const [key, { askers }] of this.#shared) {
+      if (this.#shared.size <= this.#limits.largeAnswersMax) return;
+      if (askers === 0) this.#shared.delete(key);
+    }
+  }
+}
+
+function outcomeOf(error: unknown, signal: AbortSignal): string {
+  if (signal.aborted) return 'left';
+  return error instanceof EngineError && error.code === 'too_large' ? 'too_large' : 'failed';
+}

@@ -1,0 +1,162 @@
+import type { BigIntStats } from 'node:fs';
+import { lstat, open, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { createDirectory, syncDirectory } from '../durable-directory.ts';
+
+/** A file in which the engine says what a table, or the database, is. */
+export interface Definition {
+  readonly text: string;
+  /** The engine replaces a definition that it changes by a new file; what changes within the same file is damage. */
+  readonly inode: bigint;
+}
+
+export const DATABASE = 'metadata/throughline.sql';
+const TABLES = 'metadata/throughline';
+const DATABASE_TEXT = /^ATTACH DATABASE _ UUID '([0-9a-f-]{36})'\nENGINE = Atomic\n?$/;
+const TABLE_BEGIN = /^ATTACH [A-Z ]+ _ UUID '([0-9a-f-]{36})'/;
+
+/** A character a byte, so that no two texts are read as the same. */
+const ENCODING = 'latin1';
+
+/** As the engine is told it. */
+export function statementOf(text: string): string {
+  return Buffer.from(text, ENCODING).toString('utf8');
+}
+
+/** Tables that each start makes anew, empty: what they hold is elsewhere. */
+const DISPOSABLE = /^spans_(?:fresh(?:_\d)?|repair)\.sql$/;
+
+/** `metadata/throughline/spans.sql`: what messages and notes call the definition of the table. */
+export function pathOfTable(table: string): string {
+  return `${TABLES}/${table}.sql`;
+}
+
+export function tableOf(path: string): string {
+  return basename(path, '.sql');
+}
+
+/** What identifies the table's data; null where the text does not begin as the engine writes it. */
+export function uuidOf(text: string): string | null {
+  return TABLE_BEGIN.exec(text)?.[1] ?? null;
+}
+
+export function uuidOfDatabase(text: string): string | null {
+  return DATABASE_TEXT.exec(text)?.[1] ?? null;
+}
+
+export function databaseText(uuid: string): string {
+  return `ATTACH DATABASE _ UUID '${uuid}'\nENGINE = Atomic\n`;
+}
+
+/** The definitions of a store, on its disk. Where the tables' are follows from the database's. */
+export class DefinitionFiles {
+  readonly #store: string;
+
+  constructor(store: string) {
+    this.#store = store;
+  }
+
+  /** Null where there is none. */
+  async readDatabase(): Promise<Definition | null> {
+    return await readDefinition(join(this.#store, DATABASE));
+  }
+
+  /** By `metadata/throughline/….sql`, without the tables that each start makes anew. */
+  async readTables(database: string): Promise<Map<string, Definition>> {
+    const directory = this.#directoryOf(database);
+    const found = new Map<string, Definition>();
+    for (const name of await namesIn(directory)) {
+      if (!name.endsWith('.sql') || DISPOSABLE.test(name)) continue;
+      const definition = await readDefinition(join(directory, name));
+      if (definition !== null) found.set(`${TABLES}/${name}`, definition);
+    }
+    return found;
+  }
+
+  /** Whether there are tables, or were, in the database of this id. */
+  async hasTables(database: string): Promise<boolean> {
+    return (await namesIn(this.#directoryOf(database))).length > 0;
+  }
+
+  /** Of a database or table of this id. */
+  async hasDirectory(uuid: string): Promise<boolean> {
+    return (await lstatOrNull(this.#directoryOf(uuid))) !== null;
+  }
+
+  /** What the links beside the definitions say, which the engine makes for those who look at the directory. */
+  async linkedDatabase(): Promise<string | null> {
+    return await linkedUuid(join(this.#store, TABLES));
+  }
+
+  async linkedTable(table: string): Promise<string | null> {
+    return await linkedUuid(join(this.#store, 'data', 'throughline', table));
+  }
+
+  /** Takes the tables away that are made anew, before the engine meets a definition of one that it cannot read. */
+  async removeDisposable(database: string): Promise<void> {
+    const directory = this.#directoryOf(database);
+    const names = (await namesIn(directory)).filter((name) => DISPOSABLE.test(name));
+    if (names.length === 0) return;
+    const links = join(this.#store, 'data', 'throughline');
+    const targets = await Promise.all((await namesIn(links)).map((name) => linkedUuid(join(links, name))));
+    for (const name of names) {
+      const text = (await readDefinition(join(directory, name)))?.text ?? '';
+      const uuid = await this.linkedTable(tableOf(name));
+      // Its data goes only where nothing says that it is another table's.
+      const isItsOwn = uuid !== null && uuid === uuidOf(text) && targets.filter((other) => other === uuid).length === 1;
+      await rm(join(directory, name), { force: true });
+      await rm(join(links, tableOf(name)), { force: true });
+      if (isItsOwn) await rm(this.#directoryOf(uuid), { recursive: true, force: true });
+    }
+  }
+
+  /** Puts this text in the place of what is there, durably. `beside`: a directory on the same file system. */
+  async replace(path: string, text: string, database: string, beside: string): Promise<Definition> {
+    // The engine refuses a directory with files that it does not know.
+    const temporary = join(beside, 'restoring');
+    const target =
+      path === DATABASE ? join(this.#store, DATABASE) : join(this.#directoryOf(database), `${tableOf(path)}.sql`);
+    await createDirectory(dirname(target));
+    const file = await open(temporary, 'w', 0o600);
+    try {
+      await file.writeFile(text, ENCODING);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+    await syncDirectory(dirname(target));
+    return { text, inode: (await lstat(target, { bigint: true })).ino };
+  }
+
+  #directoryOf(uuid: string): string {
+    return join(this.#store, 'store', uuid.slice(0, 3), uuid);
+  }
+}
+
+async function readDefinition(path: string): Promise<Definition | null> {
+  const stats = await lstatOrNull(path);
+  if (stats === null) return null;
+  try {
+    return { text: await readFile(path, ENCODING), inode: stats.ino };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    // What the disk does not give back is as good as damaged.
+    if (code === 'EIO') return { text: '', inode: stats.ino };
+    throw error;
+  }
+}
+
+async function lstatOrNull(path: string): Promise<BigIntStats | null> {
+  return await lstat(path, { bigint: true }).catch(() => null);
+}
+
+async function namesIn(directory: string): Promise<string[]> {
+  return await readdir(directory).catch(() => []);
+}
+
+async function linkedUuid(path: string): Promise<string | null> {
+  const name = basename(await readlink(path).catch(() => ''));
+  return /^[0-9a-f-]{36}$/.test(name) ? name : null;
+}

@@ -1,0 +1,313 @@
+import { createHash } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { Logger } from 'pino';
+import { Gauge, type Registry } from 'prom-client';
+import { replaceFile } from '../../durable-file.ts';
+import { createDirectory } from '../durable-directory.ts';
+import { EngineError } from '../engine.ts';
+import { pathOfCopy } from './changed-definitions.ts';
+import {
+  DATABASE,
+  databaseText,
+  DefinitionFiles,
+  pathOfTable,
+  tableOf,
+  uuidOf,
+  uuidOfDatabase,
+  type Definition,
+} from './definition-files.ts';
+import { NotedDefinitions, type DefinitionTexts } from './noted-definitions.ts';
+import { ScratchStore, type StartScratch } from './scratch-store.ts';
+
+export interface StoreDefinitionsOptions {
+  /** The store's own directory. */
+  readonly store: string;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly startScratch: StartScratch;
+  /** The store is no longer wanted. */
+  readonly signal: AbortSignal;
+}
+
+/** Tables without which a store is none of this program's, or of before its first release. */
+const SINCE_FIRST_RELEASE = ['operation_15m', 'request_1m', 'weight_15m', 'counted_1m', 'rollup_progress'];
+/** Damaged definitions that are kept; beyond it they are only told of. */
+const KEPT_MAX = 100;
+const DDL =
+  /^\s*(?:CREATE|DROP|RENAME|EXCHANGE|ATTACH|DETACH|UNDROP)\s|^\s*ALTER\s+TABLE\s+\S+\s+(?:ADD|MODIFY|RENAME|COMMENT|RESET|DROP\s+(?:COLUMN|INDEX|CONSTRAINT|PROJECTION|STATISTICS))\s/i;
+
+/**
+ * Sees to it that the engine never opens a table by a damaged definition, which has no checksum of its own: with a column of another name the
+ * table opens, and its merges drop what they do not find in it. A copy of each definition is kept beside the store, and compared before the engine
+ * is started. What is damaged is put back as it was; what was altered by hand, and still has all that is relied upon, is accepted.
+ */
+export class StoreDefinitions {
+  readonly #options: StoreDefinitionsOptions;
+  readonly #files: DefinitionFiles;
+  readonly #noted: NotedDefinitions;
+  readonly #directory: string;
+  /** What the engine has opened, or null where it was not looked at. */
+  #checked: Map<string, Definition> | null = null;
+  #lastNote: Promise<unknown> = Promise.resolve();
+
+  constructor(options: StoreDefinitionsOptions) {
+    this.#options = options;
+    this.#directory = join(options.store, 'definitions');
+    this.#files = new DefinitionFiles(options.store);
+    this.#noted = new NotedDefinitions(pathOfCopy(options.store), options.log);
+    const metric = new Gauge({
+      name: 'throughline_store_damaged_definitions',
+      help: 'Definitions of tables that were damaged and put back, kept in definitions/damaged',
+      registers: [options.registry],
+      collect: (): void => metric.set(this.damaged.length),
+    });
+  }
+
+  /** Definitions that were damaged and have been put back, as they are kept in `definitions/damaged` until that is emptied. */
+  get damaged(): readonly string[] {
+    try {
+      return readdirSync(join(this.#directory, 'damaged')).toSorted();
+    } catch {
+      return [];
+    }
+  }
+
+  /**
+   * Call it while no engine has the store open, and before one opens it. Rejects with `EngineError`, which names the file, where a definition is
+   * damaged and not known.
+   */
+  async check(): Promise<void> {
+    this.#checked = null;
+    await this.#removeScratch();
+    const noted = await this.#noted.read();
+    const database = await this.#checkDatabase(noted);
+    if (database === null) {
+      this.#checked = new Map();
+      return;
+    }
+    await this.#files.removeDisposable(database);
+    const found = await this.#files.readTables(database);
+    const unsure = [...new Set([...found.keys(), ...(noted?.keys() ?? [])])].filter(
+      (path) => path !== DATABASE && (found.get(path)?.text !== noted?.get(path) || noted === null),
+    );
+    if (unsure.length > 0) {
+      const scratch = await this.#openScratch();
+      if (scratch === null) return;
+      try {
+        for (const path of unsure) await this.#checkTable(scratch, path, found, noted, database);
+      } finally {
+        await scratch.close();
+      }
+    }
+    this.#checked = found;
+  }
+
+  /** Keeps a copy of what the engine has written since. Call it when tables were made or altered. Never rejects. */
+  async note(): Promise<void> {
+    this.#lastNote = this.#lastNote.then(() => this.#note());
+    await this.#lastNote;
+  }
+
+  /** Whether the statement makes the engine write definitions. */
+  static areChangedBy(sql: string): boolean {
+    return DDL.test(sql);
+  }
+
+  async #note(): Promise<void> {
+    const checked = this.#checked;
+    // What was not looked at is not taken for what it should be.
+    if (checked === null) return;
+    try {
+      const current = new Map<string, Definition>();
+      const database = await this.#files.readDatabase();
+      if (database !== null) {
+        current.set(DATABASE, database);
+        const tables = await this.#files.readTables(uuidOfDatabase(database.text) ?? '');
+        for (const [path, definition] of tables) {
+          const before = checked.get(path);
+          current.set(path, before?.inode === definition.inode ? before : definition);
+        }
+      }
+      const texts = new Map(Array.from(current, ([path, { text }]) => [path, text]));
+      if (!isSame(texts, await this.#noted.read())) {
+        await createDirectory(this.#directory);
+        await this.#noted.write(texts);
+      }
+      current.delete(DATABASE);
+      this.#checked = current;
+    } catch (error) {
+      this.#options.log.warn(
+        { err: error },
+        'keeping a copy of the table definitions failed; it is tried again at the next start',
+      );
+    }
+  }
+
+  /** Answers the id of the database; null where there is none yet. */
+  async #checkDatabase(noted: DefinitionTexts | null): Promise<string | null> {
+    const found = (await this.#files.readDatabase())?.text ?? null;
+    const foundId = uuidOfDatabase(found ?? '');
+    const known = noted?.get(DATABASE) ?? (await this.#linkedDatabase());
+    const knownId = uuidOfDatabase(known ?? '');
+    const isKnownThere = knownId !== null && (await this.#files.hasTables(knownId));
+    if (known === null || !isKnownThere || found?.trimEnd() === known.trimEnd()) {
+      if (found === null) return null;
+      if (foundId === null) throw this.#refusal(DATABASE, 'it does not begin as the engine writes it');
+      return foundId;
+    }
+    if (noted === null && foundId !== null && (await this.#files.hasTables(foundId))) {
+      throw this.#refusal(DATABASE, `it names ${foundId}, and the link beside it ${knownId}, which has tables as well`);
+    }
+    await this.#putBack(DATABASE, found, known, knownId, 'it is not what the engine has written');
+    return knownId;
+  }
+
+  async #linkedDatabase(): Promise<string | null> {
+    const uuid = await this.#files.linkedDatabase();
+    return uuid === null ? null : databaseText(uuid);
+  }
+
+  async #checkTable(
+    scratch: ScratchStore,
+    path: string,
+    found: Map<string, Definition>,
+    noted: DefinitionTexts | null,
+    database: string,
+  ): Promise<void> {
+    const { log } = this.#options;
+    const text = found.get(path)?.text;
+    const copy = noted?.get(path);
+    if (text === undefined) {
+      // Dropped by a person, or by a migration that was interrupted.
+      if (copy === undefined || !scratch.makes(path)) return;
+      found.set(path, await this.#putBack(path, null, copy, database, 'it is missing'));
+      return;
+    }
+    const linked = await this.#files.linkedTable(tableOf(path));
+    const made = scratch.textFor(path, uuidOf(copy ?? '') ?? linked ?? uuidOf(text) ?? '');
+    if (text === made) return;
+    const fault = await this.#findFault(scratch, path, text, copy, linked, found);
+    if (fault === null) {
+      if (copy !== undefined) {
+        log.warn(
+          { path },
+          'the definition of a table was altered by another program; it has what is needed, and is used',
+        );
+      }
+      return;
+    }
+    const known = copy ?? (made !== null && differInOneByte(text, made) ? made : null);
+    if (known !== null) {
+      found.set(path, await this.#putBack(path, text, known, database, fault));
+      return;
+    }
+    throw this.#refusal(path, fault, await this.#keepExpected(path, made));
+  }
+
+  async #findFault(
+    scratch: ScratchStore,
+    path: string,
+    text: string,
+    copy: string | undefined,
+    linked: string | null,
+    found: ReadonlyMap<string, Definition>,
+  ): Promise<string | null> {
+    const isFirstStore = SINCE_FIRST_RELEASE.every((table) => !found.has(pathOfTable(table)));
+    const uuid = uuidOf(text);
+    if (text === '') return 'it is empty, or the disk fails to read it';
+    if (uuid === null) return 'it does not begin as the engine writes it';
+    const expected = uuidOf(copy ?? '') ?? linked;
+    if (expected !== null && uuid !== expected && (await this.#files.hasDirectory(expected))) {
+      return `it names the data of ${uuid} instead of ${expected}`;
+    }
+    // Nobody alters a table by one byte that still fits: bits of disks turn so.
+    if (copy !== undefined && differInOneByte(text, copy)) return 'one byte of it is not what the engine has written';
+    return await scratch.findFault(isFirstStore ? '' : tableOf(path), text);
+  }
+
+  /** What is damaged is kept aside, under a name that the same damage has again. */
+  async #putBack(
+    path: string,
+    found: string | null,
+    known: string,
+    database: string,
+    fault: string,
+  ): Promise<Definition> {
+    const damaged = join(this.#directory, 'damaged');
+    try {
+      await createDirectory(damaged);
+      const content = Buffer.from(found ?? '', 'latin1');
+      const kept = `${basename(path)}.${createHash('sha256').update(content).digest('hex').slice(0, 8)}`;
+      if ((await readdir(damaged)).length < KEPT_MAX) await replaceFile(join(damaged, kept), content);
+      const definition = await this.#files.replace(path, known, database, this.#directory);
+      this.#options.log.error(
+        { path, reason: fault, kept: join(damaged, kept) },
+        'the definition of a table was damaged, and was put back as it was; check the disk',
+      );
+      return definition;
+    } catch (error) {
+      const what = error instanceof Error ? error.message : String(error);
+      throw this.#refusal(path, `${fault}, and it could not be put back: ${what}`);
+    }
+  }
+
+  /** Where only a person can know whether the table was altered. */
+  async #keepExpected(path: string, text: string | null): Promise<string | null> {
+    if (text === null) return null;
+    const expected = join(this.#directory, 'expected');
+    const file = join(expected, basename(path));
+    try {
+      await createDirectory(expected);
+      await writeFile(file, text, 'latin1');
+      return file;
+    } catch {
+      return null;
+    }
+  }
+
+  #refusal(path: string, fault: string, expected: string | null = null): EngineError {
+    const { store } = this.#options;
+    const instead =
+      expected === null ? '' : `unless the table was altered by hand, put ${expected} in its place; else `;
+    return new EngineError(
+      'unavailable',
+      `the store ${store} cannot be opened: the definition ${path} is damaged: ${fault}; ${instead}restore a backup with "throughline restore", or moving ${store} away starts afresh`,
+    );
+  }
+
+  /** Null where it cannot be started, for want of room for one: the store may open all the same. */
+  async #openScratch(): Promise<ScratchStore | null> {
+    try {
+      await createDirectory(this.#directory);
+      return await ScratchStore.open(this.#directory, this.#options.startScratch);
+    } catch (error) {
+      const isNotInstalled = error instanceof EngineError && error.code === 'not_installed';
+      if (isNotInstalled || this.#options.signal.aborted) throw error;
+      this.#options.log.warn(
+        { err: error },
+        'the table definitions could not be checked; the store is opened as it is',
+      );
+      return null;
+    }
+  }
+
+  /** What a killed process has left. */
+  async #removeScratch(): Promise<void> {
+    for (const name of await readdir(this.#directory).catch(() => [])) {
+      if (name.startsWith('scratch-')) await rm(join(this.#directory, name), { recursive: true, force: true });
+    }
+  }
+}
+
+function isSame(texts: DefinitionTexts, others: DefinitionTexts | null): boolean {
+  return others?.size === texts.size && [...texts].every(([path, text]) => others.get(path) === text);
+}
+
+function differInOneByte(text: string, other: string): boolean {
+  if (text.length !== other.length) return false;
+  let differing = 0;
+  for (let index = 0; index < text.length; index++) if (text[index] !== other[index]) differing++;
+  return differing === 1;
+}
