@@ -114,7 +114,9 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     const [, url = '', body = ''] = /^curl -X PUT (\S+) -d '([^']+)'$/.exec(command) ?? [];
     expect(url).toBe(`${collector.apiUrl}/api/v1/sampling/settings`);
     const changed = body.replace('"tracesPerSecond": 10', '"tracesPerSecond": 20');
-    expect((await fetch(url, { method: 'PUT', body: changed })).status).toBe(200);
+    // As curl sends it.
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    expect((await fetch(url, { method: 'PUT', body: changed, headers })).status).toBe(200);
     await expect.poll(() => row.innerText(), { timeout: 20_000 }).toContain('1 in 20');
     await page.getByText('20 traces a second', { exact: true }).waitFor();
   });

@@ -80,7 +80,9 @@ describe.each([SMALL_DAY, LARGE_DAY])('a day with spans (%s)', (day) => {
 it('agrees when it was made anew', async () => {
   for (const { table } of ROLLUPS) await store.engine.command(`TRUNCATE TABLE throughline.${table}`);
   const { counted } = await findProgress(store.engine);
-  expect(await compare(SMALL_DAY)).toHaveLength(ROLLUPS.length);
+  // What is in long_traces depends on which spans came together.
+  const tables = ROLLUPS.map(({ table }) => table).filter((table) => table !== 'long_traces');
+  expect((await compare(SMALL_DAY)).map(({ table }) => table).toSorted()).toEqual(tables.toSorted());
   await rebuildDays(store.engine, [SMALL_DAY], counted, 1_000_000);
   expect(await compare(SMALL_DAY)).toEqual([]);
 });
