@@ -47,8 +47,13 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
   throw new EngineError('unavailable', `${missingAfter} of ${spans} spans are missing after they were inserted`);
 }
 
-/** Types as a table function or `CREATE TABLE` wants them. */
-export const SPAN_STRUCTURE = SPAN_COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ');
+/**
+ * Types as a table function or `CREATE TABLE` wants them. Times are in UTC, as those of `spans` are: a server in another zone looks for a set of times of its own
+ * zone in the partitions of the days that these are there, and finds nothing in the hours in which it is yesterday, or tomorrow.
+ */
+export const SPAN_STRUCTURE = SPAN_COLUMNS.map(
+  ([name, type]) => `${name} ${type === 'DateTime' ? "DateTime('UTC')" : type}`,
+).join(', ');
 
 async function count(source: string, statements: SegmentStatements): Promise<[spans: number, missing: number]> {
   const sql = `SELECT toUInt32(count()), toUInt32(sum(${isMissing(source)})) FROM ${source}`;
