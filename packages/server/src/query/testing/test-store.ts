@@ -172,6 +172,14 @@ const INSERTED = [
   'rollup_other',
 ];
 
+/** One event, or none where it has no attributes. */
+function eventColumns({ startNs, event }: StoredSpan): string[] {
+  const count = Object.keys(event).length;
+  const columns = [sqlInt64(startNs), "'e'", 'toUInt32(0)', `toUInt32(${count})`];
+  const types = ['Int64', 'String', 'UInt32', 'UInt32'];
+  return columns.map((value, index) => `CAST([${count === 0 ? '' : value}] AS Array(${types[index]}))`);
+}
+
 function row(span: StoredSpan): string[] {
   return [
     sqlHex(span.traceId),
@@ -188,10 +196,7 @@ function row(span: StoredSpan): string[] {
     ...attributeArrays(span.attributes),
     ...attributeArrays(span.resource),
     ...attributeArrays(span.scope),
-    `[${sqlInt64(span.startNs)}]`,
-    "CAST(['e'] AS Array(String))",
-    '[toUInt32(0)]',
-    `[toUInt32(${Object.keys(span.event).length})]`,
+    ...eventColumns(span),
     ...attributeArrays(span.event),
     `toUInt8(${span.rollupOther})`,
   ];
