@@ -38,6 +38,9 @@ const ready = async (): Promise<string> => {
   return `${response.status} ${await response.text()}`;
 };
 
+const hasEmptySpool = async (): Promise<boolean> =>
+  (await (await fetch(`${collector.apiUrl}/metrics`)).text()).includes('throughline_spool_backlog_segments 0\n');
+
 async function everythingIsStoredOnce(timeoutMs?: number): Promise<void> {
   const count = `SELECT uniqExact(span_id) FROM throughline.spans`;
   const stored = async (): Promise<boolean> => Number((await server.rows(count))[0]?.[0]) >= sent.size;
@@ -70,9 +73,7 @@ it.each([2, 14])('stores an insert once whose answer never came, of spans of %i 
   let lost = 0;
   server.faults.loseAnswer = (sql) => sql.startsWith('INSERT INTO throughline.`spans`') && ++lost <= 3;
   await send(`lost at ${hour}`, (Math.floor(Date.now() / DAY_MS) - 1) * DAY_MS + hour * HOUR_MS);
-  const isDone = async (): Promise<boolean> =>
-    (await (await fetch(`${collector.apiUrl}/metrics`)).text()).includes('throughline_spool_backlog_segments 0\n');
-  await eventually('the segment is let go', isDone);
+  await eventually('the segment is let go', hasEmptySpool);
   expect(lost).toBeGreaterThan(0);
   await everythingIsStoredOnce();
 });
