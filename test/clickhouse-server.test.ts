@@ -160,6 +160,7 @@ describe.skipIf(program === undefined)(`a ClickHouse 18.16 server as the store${
       'collector_leases',
       'counted_1h',
       'counted_1m',
+      'long_traces',
       'operation_15m',
       'request_1h',
       'request_1m',
