@@ -174,7 +174,9 @@ describe('throughline check', () => {
     const before = filesIn(dataDirectory);
     const { code, report } = await check(dataDirectory);
     expect(code).toBe(1);
-    expect(report.damagedParts.map(({ table }) => table).toSorted()).toEqual(['schema_migrations', 'spans']);
+    // A part for each migration.
+    const tables = new Set(report.damagedParts.map(({ table }) => table));
+    expect([...tables].toSorted()).toEqual(['schema_migrations', 'spans']);
     expect(report.damagedParts.find(({ table }) => table === 'spans')?.part).toBe(basename(part));
     expect(report.damagedDefinitions).toEqual([expect.stringMatching(/^spans\.sql\./)]);
     expect(filesIn(dataDirectory)).toEqual(before);
