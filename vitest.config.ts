@@ -20,8 +20,8 @@ const unit = (name: string) => ({
     setupFiles,
     root: source(name),
     include: ['src/**/*.test.{ts,tsx}'],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect,
   },
 });
