@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SpanVisibility } from '../storage/span-visibility.ts';
 import { attributeKeysSql, attributeValuesSql, findAttributeKeys, findAttributeValues } from './attributes.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
@@ -41,6 +42,13 @@ describe('what completes a search', () => {
     expect(await findAttributeValues(store.context, 'http.method', { ...ALL, prefix: 'P' })).toHaveLength(1);
     expect(await findAttributeValues(store.context, 'long', ALL)).toEqual([]);
     expect(await findAttributeValues(store.context, 'none', ALL)).toEqual([]);
+  });
+
+  it('is asked for as everything is, so that what came lately is counted soon', async () => {
+    const visibility = new SpanVisibility();
+    await findAttributeKeys({ ...store.context, visibility }, ALL);
+    await findAttributeValues({ ...store.context, visibility }, 'region', ALL);
+    expect(visibility.questions).toBe(2);
   });
 
   it('leaves out days outside of the range', async () => {

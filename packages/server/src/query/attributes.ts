@@ -2,9 +2,12 @@ import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/tr
 import { COUNTS_A_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
-import { IN_TENANT, queryRows, where } from './rows.ts';
+import { IN_TENANT, queryRows, where, withView } from './rows.ts';
 
-/** What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is looked at. */
+/**
+ * What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is looked at. A question has
+ * spans counted soon that are not counted yet; it does not find them itself.
+ */
 export interface AttributeQuestion {
   /** What keys or values begin with; '' for all. */
   readonly prefix: string;
@@ -17,7 +20,7 @@ export async function findAttributeKeys(
   context: QueryContext,
   question: AttributeQuestion,
 ): Promise<AttributeKeySummary[]> {
-  const rows = await queryRows(context, attributeKeysSql(question));
+  const rows = await withView(context, () => queryRows(context, attributeKeysSql(question)));
   return rows.map((row) => ({ key: row.text(0), estimatedSpanCount: row.number(1) }));
 }
 
@@ -27,7 +30,7 @@ export async function findAttributeValues(
   key: string,
   question: AttributeQuestion,
 ): Promise<AttributeValueSummary[]> {
-  const rows = await queryRows(context, attributeValuesSql(key, question));
+  const rows = await withView(context, () => queryRows(context, attributeValuesSql(key, question)));
   return rows.map((row) => ({ value: row.text(0), estimatedSpanCount: row.number(1) }));
 }
 
