@@ -75,6 +75,7 @@ describe('two services that sample as the collector says', () => {
     const settings = { tracesPerSecond: 5, errorTracesPerSecond: 20, rules: [{ name: 'probe', probability: 0 }] };
     const answer = await fetch(`${collector.apiUrl}/api/v1/sampling/settings`, {
       method: 'PUT',
+      headers: { 'content-type': 'application/json' },
       body: JSON.stringify(settings),
     });
     if (answer.status !== 200) throw new Error(await answer.text());
