@@ -1,10 +1,10 @@
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { IN_TENANT, startSecond, where } from './rows.ts';
 import { SECOND_NS, type SearchWindow } from './search-windows.ts';
-import { attributeHint, fieldConditions, tagConditions } from './span-filter.ts';
-import { STORED, type SpanSource } from './span-sources.ts';
+import { attributeHint, fieldConditions, looseTagConditions, matchesAll, tagConditions } from './span-filter.ts';
+import { SPAN_DURATION, STORED, type SpanSource } from './span-sources.ts';
 import type { TraceSearch } from './search.ts';
-import { IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
+import { IS_ROOT } from './trace-summary.ts';
 import { idIn, startsWithin, type Seconds } from './trace-times.ts';
 
 /** A trace with a span that matches. */
@@ -27,6 +27,10 @@ export interface CandidateQuestion {
   /** Only candidates behind this one. */
   readonly after: Candidate | null;
   readonly limit: number;
+  /** Leaves out traces that the search's bounds of the duration refuse. It costs a look at all spans of the window. */
+  readonly byDuration: boolean;
+  /** What is deep in an array counts as its element as well; each row tells whether that may have made a difference. */
+  readonly isLoose: boolean;
 }
 
 /** How far outside the range matches are looked for window by window, of whatever trace: as far as the range is long, but within these. */
@@ -44,7 +48,7 @@ export function candidatesSql(
   search: TraceSearch,
   source: SpanSource,
   live: readonly SpanSource[],
-  { window, crossing, after, limit }: CandidateQuestion,
+  { window, crossing, after, limit, byDuration, isLoose }: CandidateQuestion,
   hasHints: boolean,
 ): string {
   const isStored = source.table === 'throughline.spans';
@@ -58,14 +62,16 @@ export function candidatesSql(
     ...fieldConditions(filter),
     ...(isStored && hasHints ? filter.tags.map(attributeHint) : []),
   ];
-  const matching = `SELECT trace_id FROM ${source.table}\n      ${where(early)}`;
+  const loose = isLoose && hasHints ? looseTagConditions(filter) : null;
+  const ofTags = loose?.conditions ?? tagConditions(filter, hasHints);
+  const matching = `SELECT trace_id FROM ${source.table}\n      ${smallColumnsFirst(isStored, early, ofTags)}`;
   const late = [
-    ...tagConditions(filter),
+    ...ofTags,
     ...(crossing === null ? [] : [reachesAcross(crossing, live, window, matching)]),
     // Fresh spans are few, and what else there is of their traces stands elsewhere.
-    ...(isStored ? durationConditions(search, source, live, window, matching) : []),
+    ...(isStored && byDuration ? durationConditions(search, source, live, window, matching) : []),
   ];
-  return `SELECT lower(hex(trace_id)), toString(max(start_ns) AS match)
+  return `SELECT lower(hex(trace_id)), toString(max(start_ns) AS match), max(${loose?.doubtful ?? '0'})
 FROM ${source.table}
 ${smallColumnsFirst(isStored, early, late)}
 GROUP BY trace_id
@@ -92,7 +98,7 @@ export function matchesOfTracesSql(
   ];
   return `SELECT lower(hex(trace_id)), toString(max(start_ns))
 FROM ${table}
-${smallColumnsFirst(isStored, early, tagConditions(filter))}
+${smallColumnsFirst(isStored, early, tagConditions(filter, hasHints))}
 GROUP BY trace_id`;
 }
 
@@ -157,7 +163,7 @@ function wholeTraces(matching: string, first: bigint, last: bigint, having: read
 
 /** Keeps every trace that may fit: a part of a trace is not longer than the whole. Summaries decide. */
 function durationConditions(
-  { minDurationNs, maxDurationNs }: TraceSearch,
+  { filter, minDurationNs, maxDurationNs }: TraceSearch,
   { table, conditions }: SpanSource,
   live: readonly SpanSource[],
   window: SearchWindow,
@@ -173,7 +179,12 @@ function durationConditions(
     ...(minDurationNs === null ? [] : [`${extent} >= ${sqlInt64(minDurationNs)}`]),
     ...(maxDurationNs === null ? [] : [`${longest} <= ${sqlInt64(maxDurationNs)}`]),
   ];
-  const nearby = where([...conditions, timeCondition('start_s', '>=', first), timeCondition('start_s', '<=', last)]);
+  const nearby = where([
+    ...conditions,
+    timeCondition('start_s', '>=', first),
+    timeCondition('start_s', '<=', last),
+    ...(matchesAll(filter) ? [] : [`trace_id IN (\n      ${matching}\n    )`]),
+  ]);
   const long = wholeTraces(
     matching,
     window.fromUnixNano / SECOND_NS - DAY_SECONDS,

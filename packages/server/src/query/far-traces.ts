@@ -3,8 +3,8 @@ import type { SpanView } from '../storage/span-visibility.ts';
 import { timeCondition } from './candidates.ts';
 import { IN_TENANT, queryRows, where, type QueryContext, type TimeRange } from './rows.ts';
 import { SECOND_NS } from './search-windows.ts';
-import { uncountedSources, type SpanSource } from './span-sources.ts';
-import { IS_ROOT, SPAN_DURATION } from './trace-summary.ts';
+import { SPAN_DURATION, uncountedSources, type SpanSource } from './span-sources.ts';
+import { IS_ROOT } from './trace-summary.ts';
 import { idIn, LAST_SECOND, type Seconds } from './trace-times.ts';
 
 /** How far before and behind a range roots are looked for, in seconds: those of other traces are far from it. */

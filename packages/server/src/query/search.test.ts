@@ -250,6 +250,70 @@ describe('searchTraces', () => {
     expect(traces.map(({ traceId }) => traceId)).toEqual([idOf(0xe1)]);
   });
 
+  it('looks at durations first where it refuses most traces that match, and at matches first where it refuses few', async () => {
+    const spans = Array.from({ length: 2_000 }, (_, i) =>
+      aStoredSpan({
+        traceId: `dd${idOf(i, 30)}`,
+        service: 'durations',
+        startNs: TEST_START_NS + BigInt(i) * 50_000_000n,
+        durationNs: i % 400 === 399 ? 9_000_000_000n : BigInt(i % 2) * 5_000_000n,
+      }),
+    );
+    await store.store(spans);
+    const filter = { ...EVERYTHING.filter, service: 'durations' };
+    const find = async (minDurationNs: bigint): Promise<{ found: string[]; statements: string[] }> => {
+      const statements: string[] = [];
+      const query: typeof store.context.engine.query = (sql, options) => {
+        statements.push(sql);
+        return store.context.engine.query(sql, options);
+      };
+      const engine = Object.assign(Object.create(store.context.engine) as typeof store.context.engine, { query });
+      const { traces } = await searchTraces({ ...store.context, engine }, { ...EVERYTHING, filter, minDurationNs });
+      return { found: traces.map(({ traceId }) => traceId), statements };
+    };
+    const expected = (least: bigint): string[] =>
+      spans
+        .filter(({ durationNs }) => durationNs >= least)
+        .toReversed()
+        .slice(0, 20)
+        .map(({ traceId }) => traceId);
+    const ofDurations = 'HAVING max(start_ns';
+    const rare = await find(1_000_000_000n);
+    expect(rare.found).toEqual(expected(1_000_000_000n));
+    expect(rare.found).toHaveLength(5);
+    expect(rare.statements.some((sql) => sql.includes(ofDurations))).toBe(true);
+    const frequent = await find(1_000_000n);
+    expect(frequent.found).toEqual(expected(1_000_000n));
+    expect(frequent.statements.filter((sql) => sql.includes(ofDurations))).toEqual([]);
+  });
+
+  it('summarises large traces as it does small ones', async () => {
+    const numbers = 'SELECT number FROM numbers(6000)';
+    const at = `toInt64(${TEST_START_NS}) + number * 1000`;
+    await store.context.engine.command(`INSERT INTO throughline.spans
+      (arrival, trace_id, span_id, parent_span_id, service, name, status_code, start_s, start_ns, duration_ns)
+SELECT 1, toFixedString(unhex('${idOf(0xb16)}'), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),
+  toFixedString(unhex(if(number = 0, '${'0'.repeat(16)}', '${idOf(1, 16)}')), 8), if(number % 3 = 0, 'huge', 'other'), 'n',
+  if(number % 10 = 0, 2, 0), toDateTime(intDiv(${at}, 1000000000), 'UTC'), ${at}, 1000000 FROM (${numbers})`);
+    await store.count();
+    const filter = { ...EVERYTHING.filter, service: 'huge' };
+    const { traces } = await searchTraces(store.context, { ...EVERYTHING, filter });
+    expect(traces).toMatchObject([
+      {
+        traceId: idOf(0xb16),
+        rootService: 'huge',
+        durationNs: '1000000',
+        extentNs: String(5_999 * 1_000 + 1_000_000),
+        spanCount: 6_000,
+        errorCount: 600,
+        services: [
+          { name: 'other', spanCount: 4_000 },
+          { name: 'huge', spanCount: 2_000 },
+        ],
+      },
+    ]);
+  });
+
   it('takes hostile values as values', async () => {
     const hostile = [
       "'",
@@ -301,7 +365,7 @@ describe('candidatesSql', () => {
     } as const;
     const search = { ...EVERYTHING, filter, minDurationNs: 5_000_000n, maxDurationNs: 9_000_000n };
     const window = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 59_999_999_999n };
-    const question = { window, crossing: null, after: null, limit: 21 };
+    const question = { window, crossing: null, after: null, limit: 21, byDuration: true, isLoose: true };
     const newest = candidatesSql(EVERYTHING, STORED, [], question, true);
     await expect(newest).toMatchFileSnapshot('snapshots/candidates-newest.sql');
     const after = { matchUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
@@ -309,7 +373,7 @@ describe('candidatesSql', () => {
       search,
       STORED,
       [],
-      { ...question, after, crossing: { unixNano: TEST_START_NS, reaches: 'behind' } },
+      { ...question, after, crossing: { unixNano: TEST_START_NS, reaches: 'behind' }, isLoose: false },
       true,
     );
     await expect(filtered).toMatchFileSnapshot('snapshots/candidates-filtered.sql');

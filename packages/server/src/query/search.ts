@@ -3,7 +3,7 @@ import type { QueryContext, TimeRange } from './rows.ts';
 import { withView } from './rows.ts';
 import { storedExtent } from './search-windows.ts';
 import { matchesAll, type SpanFilter } from './span-filter.ts';
-import type { StoredTraceSummary } from './trace-summary.ts';
+import type { StoredTraceSummary } from './service-of-trace.ts';
 import { TraceFinder, type FoundTrace } from './trace-finder.ts';
 
 /**

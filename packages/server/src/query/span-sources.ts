@@ -50,3 +50,6 @@ function arrivedIn(ranges: readonly ArrivalRange[]): string {
   const each = ranges.map(({ first, last }) => `arrival >= ${sqlUInt64(first)} AND arrival <= ${sqlUInt64(last)}`);
   return `(${each.join(' OR ')})`;
 }
+
+/** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
+export const SPAN_DURATION = 'greatest(duration_ns, 0)';

@@ -13,13 +13,16 @@ import { SECOND_NS, searchWindows, type StoredExtent } from './search-windows.ts
 import { matchesAll } from './span-filter.ts';
 import { querySources, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import type { TracePosition, TraceSearch } from './search.ts';
-import { findTraceSummaries, type StoredTraceSummary, type SummarisedTrace } from './trace-summary.ts';
+import type { StoredTraceSummary, SummarisedTrace } from './service-of-trace.ts';
+import { findTraceSummaries } from './trace-summary.ts';
 import type { Seconds } from './trace-times.ts';
 
 export interface FoundTrace {
   readonly trace: StoredTraceSummary;
   readonly position: TracePosition;
 }
+
+type Asked = Omit<CandidateQuestion, 'isLoose'>;
 
 /** Where every span matches, the first window holds only one in so many of `searchWindowSpans`. */
 const UNFILTERED_SHARE = 5;
@@ -28,6 +31,9 @@ const CANDIDATES_MAX = 2_000;
 /** Most traces have no span that starts later than so long after them. */
 const USUAL_TRACE_SECONDS = 10;
 const MS_NS = 1_000_000n;
+/** Of so many traces or more fewer than one in so many had the duration that is asked for: from then on the engine looks at durations first. */
+const REFUSED_SAMPLE = 16;
+const REFUSED_SHARE = 8;
 
 /**
  * Finds the first traces in the order of search. Spans that match are looked for in windows of time that grow, the newest first;
@@ -42,6 +48,9 @@ export class TraceFinder {
   readonly #found: FoundTrace[] = [];
   readonly #seen = new Set<string>();
   #batch = 0;
+  /** In the order of their matches; summarised together, when they may fill the page. */
+  #pending: Candidate[] = [];
+  #summarised = 0;
   #ofFresh: Promise<Candidate[] | null> | null = null;
 
   constructor(context: QueryContext, view: SpanView, extent: StoredExtent, search: TraceSearch) {
@@ -57,7 +66,8 @@ export class TraceFinder {
     const fromUnixNano = range.fromUnixNano ?? 0n;
     // Asked at once, and looked at one behind the other: what is far has its place by itself.
     const behind = this.#behind();
-    const firstBehind = behind === null ? null : this.#candidates({ ...behind, after: null, limit: CANDIDATES_MAX });
+    const firstBehind =
+      behind === null ? null : this.#candidates({ ...behind, after: null, limit: CANDIDATES_MAX, byDuration: true });
     firstBehind?.catch(() => {});
     await this.#lookFar();
     if (behind !== null) await this.#lookThrough(behind, null, firstBehind);
@@ -73,12 +83,13 @@ export class TraceFinder {
       this.#extent,
       { fromUnixNano: range.fromUnixNano, toUnixNano: newest },
       windowSpans,
-      () => this.#found.length > 0,
+      () => this.#found.length + this.#pending.length > 0,
     );
     for (const window of windows) {
       await this.#lookThrough({ window, crossing: null }, wanted);
       if (this.#settled(window.fromUnixNano) >= wanted) return this.#inOrder(wanted);
     }
+    await this.#summarisePending();
     if (fromUnixNano > 0n) {
       const lookbackNs = this.#lookbackNs(fromUnixNano);
       const before = smaller(fromUnixNano - 1n, range.toUnixNano);
@@ -138,7 +149,10 @@ export class TraceFinder {
     return unixNano >= BigInt(first - USUAL_TRACE_SECONDS) * SECOND_NS;
   }
 
-  /** Stops before the end of the window when so many traces are settled; never where `wanted` is null. */
+  /**
+   * Stops before the end of the window when so many traces are settled; never where `wanted` is null. Candidates that cannot fill the page yet
+   * are left to be summarised with those of the next window.
+   */
   async #lookThrough(
     { window, crossing }: Pick<CandidateQuestion, 'window' | 'crossing'>,
     wanted: number | null,
@@ -147,18 +161,35 @@ export class TraceFinder {
     let after: Candidate | null = null;
     let asked = first;
     for (;;) {
-      const batch = wanted === null ? CANDIDATES_MAX : this.#batch;
-      const candidates: Candidate[] = await (asked ?? this.#candidates({ window, crossing, after, limit: batch }));
+      const limit = wanted === null ? CANDIDATES_MAX : this.#batch;
+      const byDuration = wanted === null || this.#refusesMost();
+      const question = { window, crossing, after, limit, byDuration };
+      const candidates: Candidate[] = await (asked ?? this.#candidates(question));
       asked = null;
-      await this.#summarise(candidates, 'match', startsOf);
       after = candidates.at(-1) ?? null;
-      if (after === null || candidates.length < batch) return;
+      this.#pending.push(...candidates);
+      const isLast = after === null || candidates.length < limit;
+      if (!isLast || wanted === null || this.#found.length + this.#pending.length >= wanted) {
+        await this.#summarisePending();
+      }
+      if (after === null || isLast) return;
       if (wanted !== null && this.#settled(after.matchUnixNano + 1n) >= wanted) return;
-      this.#batch = Math.min(batch * 2, CANDIDATES_MAX);
+      this.#batch = Math.min(limit * 2, CANDIDATES_MAX);
     }
   }
 
-  async #candidates(question: CandidateQuestion): Promise<Candidate[]> {
+  async #summarisePending(): Promise<void> {
+    const pending = newestOf(this.#pending);
+    this.#pending = [];
+    await this.#summarise(pending, 'match', startsOf);
+  }
+
+  /** Whether few of the traces that match have the duration that is asked for. */
+  #refusesMost(): boolean {
+    return this.#summarised >= REFUSED_SAMPLE && this.#found.length * REFUSED_SHARE < this.#summarised;
+  }
+
+  async #candidates(question: Asked): Promise<Candidate[]> {
     const { limit } = question;
     const answers = await Promise.all(
       spanSources(this.#view).map((source) =>
@@ -169,22 +200,32 @@ export class TraceFinder {
     return newestOf(answers.flat()).slice(0, limit);
   }
 
-  async #ask(source: SpanSource, question: CandidateQuestion): Promise<Candidate[]> {
+  /** Exactly where it is not known that it makes no difference. */
+  async #ask(source: SpanSource, question: Asked): Promise<Candidate[]> {
+    const loose = await this.#rows(source, { ...question, isLoose: true });
+    const isDoubtful = loose.some((row) => row.number(2) > 0);
+    return (isDoubtful ? await this.#rows(source, { ...question, isLoose: false }) : loose).map(candidateOf);
+  }
+
+  #rows(source: SpanSource, question: CandidateQuestion): Promise<JsonRow[]> {
     const hasHints = this.#context.engine.hasAttributeFilter;
     const sql = candidatesSql(this.#search, source, uncountedSources(this.#view), question, hasHints);
-    const rows = await queryRows(this.#context, sql);
-    return rows.map(candidateOf);
+    return queryRows(this.#context, sql);
   }
 
   /** All of them are asked for at once where they are few: every window would look at every fresh span again. */
-  async #askFresh(source: SpanSource, question: CandidateQuestion): Promise<Candidate[]> {
+  async #askFresh(source: SpanSource, question: Asked): Promise<Candidate[]> {
     const { window, after, crossing } = question;
     if (this.#search.after !== null || crossing !== null) return this.#ask(source, question);
     const { fromUnixNano, toUnixNano } = this.#search.range;
     const whole = { fromUnixNano: fromUnixNano ?? 0n, toUnixNano: toUnixNano ?? LAST_NS };
-    this.#ofFresh ??= this.#ask(source, { window: whole, crossing: null, after: null, limit: CANDIDATES_MAX }).then(
-      (candidates) => (candidates.length < CANDIDATES_MAX ? candidates : null),
-    );
+    this.#ofFresh ??= this.#ask(source, {
+      window: whole,
+      crossing: null,
+      after: null,
+      limit: CANDIDATES_MAX,
+      byDuration: false,
+    }).then((candidates) => (candidates.length < CANDIDATES_MAX ? candidates : null));
     const all = await this.#ofFresh;
     if (all === null) return this.#ask(source, question);
     return all.filter(
@@ -206,6 +247,7 @@ export class TraceFinder {
   ): Promise<void> {
     const unseen = candidates.filter(({ traceId }) => !this.#seen.has(traceId));
     for (const { traceId } of unseen) this.#seen.add(traceId);
+    this.#summarised += unseen.length;
     const traceIds = unseen.map(({ traceId }) => traceId);
     const summaries = await findTraceSummaries(this.#context, this.#view, traceIds, probablyWithin(unseen));
     for (const { traceId, matchUnixNano } of unseen) {

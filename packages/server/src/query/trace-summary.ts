@@ -1,20 +1,21 @@
-import type { TraceSummary } from '@throughline/trace';
 import type { Seconds, SpanView } from '../storage/span-visibility.ts';
 import { sqlHex } from '../storage/sql.ts';
+import { summariesOfFew } from './few-spans.ts';
 import { where, withView, type JsonRow, type QueryContext } from './rows.ts';
-import { querySources, type SpanSource } from './span-sources.ts';
+import {
+  addService,
+  NUMBER_DIGITS,
+  summariesOfServices,
+  type ServiceOfTrace,
+  type SummarisedTrace,
+} from './service-of-trace.ts';
+import { querySources, SPAN_DURATION, type SpanSource } from './span-sources.ts';
 import { allWithin, idIn, ofTracesWithin, secondsOfTraces } from './trace-times.ts';
 
-/** A summary of all stored spans of a trace; its headline is another matter. */
-export type StoredTraceSummary = Omit<TraceSummary, 'headline'>;
-
-export interface SummarisedTrace {
-  readonly trace: StoredTraceSummary;
-  /** The end of the span that ends last, in nanoseconds since the epoch. */
-  readonly lastEndNs: bigint;
-  /** The start of the span that starts first, by whatever clock. */
-  readonly firstStartNs: bigint;
-}
+/** Of no more traces and spans the rows are summarised here … */
+const FEW_TRACES = 64;
+/** … and by the engine where there are more. */
+const FEW_SPANS = 4_000;
 
 /**
  * By trace id; an id of which nothing is known has no entry. Where it is told within which seconds the spans of the traces
@@ -27,33 +28,28 @@ export async function findTraceSummaries(
   probably: Seconds | null = null,
 ): Promise<Map<string, SummarisedTrace>> {
   if (traceIds.length === 0) return new Map();
-  const summariesWithin = (within: readonly Seconds[]): Promise<JsonRow[]> =>
-    querySources(context, view, (source) => traceSummariesSql(source, traceIds, within));
+  const summariesWithin = (within: readonly Seconds[]): Promise<Map<string, SummarisedTrace>> =>
+    summariesOfTraces(context, view, traceIds, within);
   if (probably !== null) {
     const within = view.uncounted === null ? [probably] : [probably, view.uncounted.seconds];
-    const [rows, isAll] = await Promise.all([summariesWithin(within), allWithin(context, traceIds, within)]);
-    if (isAll) return summariesOf(rows);
+    const [summaries, isAll] = await Promise.all([summariesWithin(within), allWithin(context, traceIds, within)]);
+    if (isAll) return summaries;
   }
-  return summariesOf(await summariesWithin(await secondsOfTraces(context, view, traceIds)));
+  return summariesWithin(await secondsOfTraces(context, view, traceIds));
 }
 
-/** The spans of one trace and one service. A position sorts as (start, id) does; '' where there is no root. */
-export interface ServiceOfTrace {
-  readonly service: string;
-  readonly spanCount: number;
-  readonly errorCount: number;
-  readonly lastEndNs: bigint;
-  readonly first: { readonly position: string; readonly name: string };
-  readonly root: Root | null;
-}
-
-/** Of several, the longest one stands for the trace; among those, the one that started first, then the one with the lowest id. */
-export interface Root {
-  readonly durationNs: bigint;
-  readonly startNs: bigint;
-  /** Hex. */
-  readonly spanId: string;
-  readonly name: string;
+async function summariesOfTraces(
+  context: QueryContext,
+  view: SpanView,
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): Promise<Map<string, SummarisedTrace>> {
+  if (traceIds.length <= FEW_TRACES) {
+    const conditionsOf = ({ table }: SpanSource): string[] => ofTracesIn(table, traceIds, within);
+    const summaries = await summariesOfFew(context, view, conditionsOf, FEW_SPANS);
+    if (summaries !== null) return summaries;
+  }
+  return summariesOf(await querySources(context, view, (source) => traceSummariesSql(source, traceIds, within)));
 }
 
 function summariesOf(rows: readonly JsonRow[]): Map<string, SummarisedTrace> {
@@ -82,86 +78,13 @@ function serviceOf(row: JsonRow): ServiceOfTrace {
   };
 }
 
-export function addService(
-  traces: Map<string, Map<string, ServiceOfTrace>>,
-  traceId: string,
-  service: ServiceOfTrace,
-): void {
-  const services = traces.get(traceId) ?? new Map<string, ServiceOfTrace>();
-  traces.set(traceId, services);
-  const known = services.get(service.service);
-  services.set(service.service, known === undefined ? service : together(known, service));
-}
-
-export function summariesOfServices(
-  traces: ReadonlyMap<string, ReadonlyMap<string, ServiceOfTrace>>,
-): Map<string, SummarisedTrace> {
-  return new Map(Array.from(traces, ([traceId, services]) => [traceId, summaryOf(traceId, [...services.values()])]));
-}
-
-function together(a: ServiceOfTrace, b: ServiceOfTrace): ServiceOfTrace {
-  return {
-    service: a.service,
-    spanCount: a.spanCount + b.spanCount,
-    errorCount: a.errorCount + b.errorCount,
-    lastEndNs: b.lastEndNs > a.lastEndNs ? b.lastEndNs : a.lastEndNs,
-    first: b.first.position < a.first.position ? b.first : a.first,
-    root: longer(a.root, b.root),
-  };
-}
-
-function longer(a: Root | null, b: Root | null): Root | null {
-  if (a === null || b === null) return a ?? b;
-  if (a.durationNs !== b.durationNs) return a.durationNs > b.durationNs ? a : b;
-  if (a.startNs !== b.startNs) return a.startNs < b.startNs ? a : b;
-  return a.spanId <= b.spanId ? a : b;
-}
-
-function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): SummarisedTrace {
-  const first = services.reduce((a, b) => (placeOf(b) < placeOf(a) ? b : a));
-  const root = services.reduce<Root | null>((longest, service) => longer(longest, service.root), null);
-  const rooted = services.find((service) => service.root !== null && service.root === root);
-  const firstNs = BigInt(`0x${first.first.position.slice(0, NUMBER_DIGITS)}`);
-  const lastEndNs = services.reduce((last, { lastEndNs: end }) => (end > last ? end : last), 0n);
-  const extentNs = lastEndNs - firstNs;
-  const trace = {
-    traceId,
-    rootService: (rooted ?? first).service,
-    rootOperation: root === null ? first.first.name : root.name,
-    hasRoot: root !== null,
-    // One clock that is off must not say when the trace was: its root's does.
-    startTimeUnixNano: String(root === null ? firstNs : root.startNs),
-    durationNs: String(root === null ? extentNs : root.durationNs),
-    extentNs: String(extentNs),
-    spanCount: sum(services, 'spanCount'),
-    errorCount: sum(services, 'errorCount'),
-    services: services
-      .map(({ service, spanCount, errorCount }) => ({ name: service, spanCount, errorCount }))
-      .toSorted((a, b) => b.spanCount - a.spanCount || (a.name < b.name ? -1 : 1)),
-  };
-  return { trace, lastEndNs, firstStartNs: firstNs };
-}
-
-function placeOf({ first, service }: ServiceOfTrace): string {
-  return `${first.position} ${service}`;
-}
-
-function sum(services: readonly ServiceOfTrace[], count: 'spanCount' | 'errorCount'): number {
-  return services.reduce((total, service) => total + service[count], 0);
-}
-
 /** A root is a span without a parent. Spans with equal starts are told apart by their id, so that an answer is stable. */
 export const IS_ROOT = `parent_span_id = ${sqlHex('0'.repeat(16))}`;
-
-/** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
-export const SPAN_DURATION = 'greatest(duration_ns, 0)';
 
 /** A 64-bit number as text that sorts as it does. Starts and durations are not negative. */
 function sortable(number: string): string {
   return `substring(concat('000000000000000', hex(toUInt64(${number}))), -${NUMBER_DIGITS})`;
 }
-
-export const NUMBER_DIGITS = 16;
 
 /** Text that sorts as (start, id) does, because old servers take no tuple for an extreme. */
 const POSITION = `concat(${sortable('start_ns')}, hex(span_id))`;

@@ -1,4 +1,4 @@
-SELECT lower(hex(trace_id)), toString(max(start_ns) AS match)
+SELECT lower(hex(trace_id)), toString(max(start_ns) AS match), max(0)
 FROM throughline.spans
 WHERE tenant = ''
   AND start_s >= toDateTime(toInt64(1700000000))

@@ -16,7 +16,7 @@ export const arrayElements: Migration = {
             definition: `Array(UInt64) MATERIALIZED ${ELEMENT_HASHES} CODEC(ZSTD(1))`,
           },
           'ALTER TABLE throughline.spans DROP INDEX IF EXISTS attribute_filter',
-          `ALTER TABLE throughline.spans ADD INDEX IF NOT EXISTS attribute_hashes ${HASHES} TYPE bloom_filter(0.0025) GRANULARITY 1`,
+          `ALTER TABLE throughline.spans ADD INDEX IF NOT EXISTS attribute_hashes ${HASHES} TYPE bloom_filter(0.0005) GRANULARITY 4`,
         ]
       : [],
 };

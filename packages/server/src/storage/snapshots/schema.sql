@@ -171,7 +171,7 @@ CREATE TABLE throughline.spans (
   INDEX trace_id_filter trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX end_range start_ns + greatest(duration_ns, 0) TYPE minmax GRANULARITY 1,
   INDEX arrival_range arrival TYPE minmax GRANULARITY 8,
-  INDEX attribute_hashes arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), element_hashes) TYPE bloom_filter(0.0025) GRANULARITY 1)
+  INDEX attribute_hashes arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), element_hashes) TYPE bloom_filter(0.0005) GRANULARITY 4)
 ENGINE = MergeTree
 PARTITION BY toDate(start_s)
 ORDER BY (tenant, service, start_s)
