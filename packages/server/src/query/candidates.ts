@@ -124,11 +124,9 @@ function reachesAcross(
 ): string {
   const second = unixNano / SECOND_NS;
   const last = window.toUnixNano / SECOND_NS;
-  const rows = (having: string): string =>
-    wholeTraces(matching, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS, [having]);
   if (reaches === 'before') {
     return `trace_id IN (
-    ${rows(`min(toUInt32(first_s)) <= ${second}`)}${orLive(live, [`start_ns <= ${sqlInt64(unixNano)}`])}
+    ${rowsOf(matching, second - DAY_SECONDS, second)}${orLive(live, [`start_ns <= ${sqlInt64(unixNano)}`])}
   )`;
   }
   const lastsUntil = `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`;
@@ -139,16 +137,17 @@ function reachesAcross(
     lastsUntil,
     `start_ns < ${sqlInt64(unixNano)}`,
   ];
+  const rows = rowsOf(matching, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS);
   return `trace_id IN (
     SELECT trace_id FROM ${STORED.table}
     ${where(lasting)}
     UNION ALL
-    ${rows(`max(toUInt32(first_s) + length_s) >= ${second}`)}${orLive(live, [lastsUntil])}
+    ${rows} AND toUInt32(first_s) + length_s >= ${second}${orLive(live, [lastsUntil])}
   )`;
 }
 
-/** Traces with a match, by all that `trace_times` has of them in these seconds: a row for each batch and day that their spans came in. */
-function wholeTraces(matching: string, first: bigint, last: bigint, having: readonly string[]): string {
+/** What `trace_times` has of traces with a match, in these seconds: a row for each batch and day that their spans came in. */
+function rowsOf(matching: string, first: bigint, last: bigint): string {
   const rows = [
     IN_TENANT,
     timeCondition('first_s', '>=', first),
@@ -156,9 +155,7 @@ function wholeTraces(matching: string, first: bigint, last: bigint, having: read
     `trace_id IN (\n      ${matching}\n    )`,
   ];
   return `SELECT trace_id FROM throughline.trace_times
-    ${where(rows)}
-    GROUP BY trace_id
-    HAVING ${having.join(' AND ')}`;
+    ${where(rows)}`;
 }
 
 /** Keeps every trace that may fit: a part of a trace is not longer than the whole. Summaries decide. */
@@ -185,12 +182,13 @@ function durationConditions(
     timeCondition('start_s', '<=', last),
     ...(matchesAll(filter) ? [] : [`trace_id IN (\n      ${matching}\n    )`]),
   ]);
-  const long = wholeTraces(
-    matching,
-    window.fromUnixNano / SECOND_NS - DAY_SECONDS,
-    window.toUnixNano / SECOND_NS + DAY_SECONDS,
-    [`max(toUInt32(first_s) + length_s) - min(toUInt32(first_s)) >= ${NEAR_SECONDS - 1n}`],
-  );
+  const around = {
+    first: window.fromUnixNano / SECOND_NS - DAY_SECONDS,
+    last: window.toUnixNano / SECOND_NS + DAY_SECONDS,
+  };
+  const long = `${rowsOf(matching, around.first, around.last)}
+    GROUP BY trace_id
+    HAVING max(toUInt32(first_s) + length_s) - min(toUInt32(first_s)) >= ${NEAR_SECONDS - 1n}`;
   return [
     `trace_id IN (
     SELECT trace_id FROM ${table}

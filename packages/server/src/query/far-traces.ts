@@ -18,9 +18,9 @@ const DAY_SECONDS = 86_400;
 const STRETCHES_MAX = 32;
 
 /**
- * Traces that are in the range, and may have matches so far from it that no window looks there: those that last long, by `long_traces`, and,
- * where `isFiltered`, those with spans in the range and the root, and others of its spans, far away. No more than `tracesMax` of each, those
- * that end last. Some may have neither.
+ * Traces that are in the range, and may have matches so far from it that no window looks there: those that last long, and, where `isFiltered`,
+ * those with spans in the range and the root, and others of its spans, far away. No more than `searchFarTracesMax` of each, those that end last. Some
+ * may have neither.
  */
 export async function findFarTraces(
   context: QueryContext,
@@ -29,16 +29,26 @@ export async function findFarTraces(
   around: Surroundings,
   isFiltered: boolean,
 ): Promise<string[]> {
+  const { searchFarTracesMax } = context.limits;
+  const fromRoot = farFromRootSql(uncountedSources(view), secondsOf(range), around, searchFarTracesMax);
+  const [long, far] = await Promise.all([
+    findLongTraces(context, view, range),
+    isFiltered ? queryRows(context, fromRoot) : [],
+  ]);
+  return [...new Set([...long, ...far.map((row) => row.text(0))])];
+}
+
+/** Traces that are in the range and last long, by `long_traces`: those that end last, and no more than `searchFarTracesMax`. */
+export async function findLongTraces(context: QueryContext, view: SpanView, range: TimeRange): Promise<string[]> {
   const within = secondsOf(range);
   const live = uncountedSources(view);
   const limit = context.limits.searchFarTracesMax;
   const statements = [
     longTracesSql(within, limit),
     ...(live.length === 0 ? [] : [longLiveTracesSql(live, within, limit)]),
-    ...(isFiltered ? [farFromRootSql(live, within, around, limit)] : []),
   ];
   const found = await Promise.all(statements.map((sql) => queryRows(context, sql)));
-  return [...new Set(found.flat().map((row) => row.text(0)))];
+  return found.flat().map((row) => row.text(0));
 }
 
 function heldSecond(unixNano: bigint): number {

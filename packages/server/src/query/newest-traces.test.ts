@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newestTraces } from './newest-traces.ts';
 import { ALL_COUNTED } from '../storage/span-visibility.ts';
 import type { TimeRange } from './rows.ts';
-import { storedExtent } from './search-windows.ts';
+import { extentOf, storedExtent } from './search-windows.ts';
 import { findTraceSummaries } from './trace-summary.ts';
 import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS, type StoredSpan, type TestStore } from './testing/test-store.ts';
@@ -25,6 +25,23 @@ function tracesOf(count: number, secondsApart: number): StoredSpan[] {
   );
 }
 
+/** A trace every two seconds: of some a span starts, or a root, far behind the others. */
+function mostlyTidy(count: number): StoredSpan[] {
+  return Array.from({ length: count }, (_, i) => {
+    const traceId = idOf((i * 7919) % 100_003);
+    const parentSpanId = idOf(1, 16);
+    return [
+      aStoredSpan({ traceId, spanId: parentSpanId, startNs: at(BigInt(i * 2 + (i % 41 === 0 ? 30 : 0))) }),
+      aStoredSpan({ traceId, spanId: idOf(2, 16), parentSpanId, startNs: at(BigInt(i * 2 + (i % 3))) }),
+      aStoredSpan({ traceId, spanId: idOf(3, 16), parentSpanId, startNs: at(BigInt(i * 2 + (i % 37 === 0 ? 40 : 1))) }),
+    ];
+  }).flat();
+}
+
+function at(seconds: bigint): bigint {
+  return TEST_START_NS + seconds * SECOND_NS;
+}
+
 describe('newestTraces', () => {
   let store: TestStore;
   const spans = randomSpans(600);
@@ -37,7 +54,10 @@ describe('newestTraces', () => {
   it('answers what a plain look at all spans finds, or that it does not know', async () => {
     let known = 0;
     let unknown = 0;
-    const range = fc.record({ fromUnixNano: fc.option(aMoment(600)), toUnixNano: fc.constantFrom(null, LATER) });
+    const range = fc.record({
+      fromUnixNano: fc.option(aMoment(600)),
+      toUnixNano: fc.constantFrom(null, LATER),
+    });
     await fc.assert(
       fc.asyncProperty(range, fc.integer({ min: 1, max: 60 }), async (asked, wanted) => {
         const found = await newest(store, asked, wanted);
@@ -56,8 +76,51 @@ describe('newestTraces', () => {
     expect([known > 40, unknown > 20]).toEqual([true, true]);
   });
 
-  it('does not know where traces stand whose range ends before the newest spans', async () => {
-    expect(await newest(store, { ...ALWAYS, toUnixNano: TEST_START_NS + SECOND_NS }, 3)).toBeNull();
+  it('answers the same of a range that ends before what is stored, where few traces are odd', async () => {
+    await using other = await openTestStore();
+    const tidy = mostlyTidy(300);
+    await other.store(tidy);
+    let known = 0;
+    let unknown = 0;
+    await fc.assert(
+      fc.asyncProperty(aMoment(600), fc.integer({ min: 1, max: 20 }), async (toUnixNano, wanted) => {
+        const asked = { fromUnixNano: TEST_START_NS, toUnixNano };
+        const found = await newest(other, asked, wanted);
+        if (found === null) {
+          unknown += 1;
+          return;
+        }
+        known += 1;
+        const expected = plainSearch(tidy, { ...EVERYTHING, range: asked }).slice(0, wanted);
+        expect(found.map(({ traceId }) => traceId)).toEqual(expected);
+      }),
+      { numRuns: 150, seed: 12 },
+    );
+    expect([known > 20, unknown > 20]).toEqual([true, true]);
+  });
+
+  it('knows the newest of a range that ends long before the newest spans', async () => {
+    await using other = await openTestStore();
+    await other.store(tracesOf(300, 10));
+    const ended = { ...ALWAYS, toUnixNano: TEST_START_NS + 1_005n * SECOND_NS };
+    expect(await newest(other, ended, 2)).toMatchObject([{ traceId: idOf(101) }, { traceId: idOf(100) }]);
+  });
+
+  it.each([
+    ['goes on for longer than it looks behind the range', 1_000n, 1_003n, 1_010n],
+    ['has a root behind the range', 1_001n, 1_000n, 1_000n],
+    ['has a root far behind the range', 1_400n, 1_000n, 1_000n],
+    ['has spans on both sides of the range, and lasts for an hour', 4_000n, 400n, 400n],
+  ])('does not know the newest of a range where a trace %s', async (_case, root, start, last) => {
+    await using other = await openTestStore();
+    const parentSpanId = idOf(1, 16);
+    await other.store([
+      ...tracesOf(300, 10),
+      aStoredSpan({ traceId: idOf(999), spanId: parentSpanId, startNs: at(root) }),
+      aStoredSpan({ traceId: idOf(999), spanId: idOf(2, 16), parentSpanId, startNs: at(start) }),
+      aStoredSpan({ traceId: idOf(999), spanId: idOf(3, 16), parentSpanId, startNs: at(last) }),
+    ]);
+    expect(await newest(other, { fromUnixNano: at(800n), toUnixNano: at(1_000n) }, 2)).toBeNull();
   });
 
   it('does not know the newest where one of them began before the seconds that it looks at', async () => {
@@ -66,14 +129,16 @@ describe('newestTraces', () => {
     expect(await newest(other, ALWAYS, 1)).toMatchObject([{ traceId: idOf(300) }]);
     const startNs = TEST_START_NS + 3_000n * SECOND_NS;
     await other.store([aStoredSpan({ traceId: idOf(1), spanId: idOf(9, 16), startNs })]);
-    const seconds = { firstSecond: Number(TEST_START_NS / SECOND_NS), lastSecond: Number(startNs / SECOND_NS) };
-    const extent = { spanCount: 301, ...seconds };
+    const extent = extentOf([
+      { spans: 301, first: Number(TEST_START_NS / SECOND_NS), last: Number(startNs / SECOND_NS) },
+    ]);
     expect(await newestTraces(other.context, ALL_COUNTED.view(), extent, ALWAYS, 1)).toBeNull();
   });
 
   it('leaves seconds with very many spans to the search for candidates', async () => {
     const view = ALL_COUNTED.view();
-    const extent = { ...(await storedExtent(store.context, view)), spanCount: 10 ** 9 };
+    const { firstSecond: first, lastSecond: last } = await storedExtent(store.context, view);
+    const extent = extentOf([{ spans: 10 ** 9, first, last }]);
     expect(await newestTraces(store.context, view, extent, ALWAYS, 1)).toBeNull();
   });
 });

@@ -1,20 +1,23 @@
 import type { SpanView } from '../storage/span-visibility.ts';
+import { findLongTraces } from './far-traces.ts';
 import { summariesOfFew } from './few-spans.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import type { StoredExtent } from './search-windows.ts';
-import { searchWindows, SECOND_NS, type SearchWindow } from './search-windows.ts';
-import type { StoredTraceSummary, SummarisedTrace } from './service-of-trace.ts';
+import { searchWindows, SECOND_NS, spansASecond, type SearchWindow } from './search-windows.ts';
+import type { StoredTraceSummary } from './service-of-trace.ts';
 import { findTraceSummaries } from './trace-summary.ts';
-import { allWithin, LAST_SECOND } from './trace-times.ts';
+import { allWithin, LAST_SECOND, startsWithin, type Seconds } from './trace-times.ts';
 
 /** Spans that are looked at for each trace that is wanted, and again where these were too few: most traces have fewer. */
 const SPANS_A_TRACE = [25, 100] as const;
 /** Where there are more than so many for each trace that is wanted, candidates are found for less. */
 const SPANS_A_TRACE_MAX = 200;
+/** Of traces that start at the end of the range the spans of so many seconds behind it are looked at. */
+const SECONDS_BEHIND = 2;
 
 /**
- * The newest traces of all, newest start first, by a statement that reads whatever started last. Null where that does not
- * tell: the range ends before what is stored, too few traces started in those seconds, or one of them began earlier.
+ * The newest traces of all, newest start first, by a statement that reads whatever started last in the range. Null where that does not
+ * tell: too few traces started in those seconds, one of them began earlier or goes on for longer, or one that is in the range starts behind it.
  */
 export async function newestTraces(
   context: QueryContext,
@@ -23,53 +26,75 @@ export async function newestTraces(
   range: TimeRange,
   wanted: number,
 ): Promise<StoredTraceSummary[] | null> {
-  const lastNs = BigInt(extent.lastSecond + 1) * SECOND_NS;
-  if (range.toUnixNano !== null && range.toUnixNano < lastNs) return null;
-  const spansASecond = extent.spanCount / (extent.lastSecond - extent.firstSecond + 1);
-  if (spansASecond > wanted * SPANS_A_TRACE_MAX) return null;
+  const { toUnixNano } = range;
+  const isEnded = toUnixNano !== null && toUnixNano < BigInt(extent.lastSecond + 1) * SECOND_NS;
+  const aSecond = spansASecond(extent, toUnixNano);
+  const spansMax = wanted * SPANS_A_TRACE_MAX;
+  if (aSecond * (isEnded ? SECONDS_BEHIND : 1) > spansMax) return null;
+  const last = isEnded ? Math.min(Number(toUnixNano / SECOND_NS) + SECONDS_BEHIND, LAST_SECOND) : LAST_SECOND;
+  const limit = spansMax + (isEnded ? Math.ceil(aSecond * SECONDS_BEHIND) : 0);
+  const long = isEnded ? findLongTraces(context, view, range) : Promise.resolve([]);
+  long.catch(() => {});
   for (const spansATrace of SPANS_A_TRACE) {
     const [window] = searchWindows(extent, range, wanted * spansATrace, () => false);
-    const newest = window === undefined ? null : await newestWithin(context, view, window, range, wanted);
-    if (newest !== null) return newest;
+    if (window === undefined) return null;
+    const first = Number(window.fromUnixNano / SECOND_NS);
+    const newest = await newestWithin(context, view, { window, seconds: { first, last }, range }, wanted, limit);
+    // Those have their place by themselves, which may be behind the range.
+    if (newest !== null) return (await long).length > 0 ? null : newest;
   }
   return null;
+}
+
+interface Newest {
+  readonly window: SearchWindow;
+  /** The spans that are looked at start in these. */
+  readonly seconds: Seconds;
+  readonly range: TimeRange;
 }
 
 async function newestWithin(
   context: QueryContext,
   view: SpanView,
-  window: SearchWindow,
-  range: TimeRange,
+  { window, seconds, range }: Newest,
   wanted: number,
+  spansMax: number,
 ): Promise<StoredTraceSummary[] | null> {
-  const first = Number(window.fromUnixNano / SECOND_NS);
-  const summaries = await summariesSince(context, view, first, wanted * SPANS_A_TRACE_MAX);
+  const summaries = await summariesOfFew(context, view, () => [startsWithin([seconds])], spansMax);
   if (summaries === null) return null;
-  const traces = Array.from(summaries.values(), ({ trace }) => ({ trace, startNs: BigInt(trace.startTimeUnixNano) }))
-    .filter(({ startNs }) => startNs >= window.fromUnixNano && startNs <= window.toUnixNano)
+  const all = Array.from(summaries.values(), ({ trace, firstStartNs }) => ({
+    trace,
+    firstStartNs,
+    startNs: BigInt(trace.startTimeUnixNano),
+  }));
+  const { toUnixNano } = window;
+  if (all.some(({ startNs, firstStartNs }) => startNs > toUnixNano && firstStartNs <= toUnixNano)) return null;
+  const traces = all
+    .filter(({ startNs }) => startNs >= window.fromUnixNano && startNs <= toUnixNano)
     .toSorted((a, b) => Number(b.startNs - a.startNs) || (a.trace.traceId < b.trace.traceId ? -1 : 1))
     .map(({ trace }) => trace);
   // Whatever is older than this window is older than all that is stored.
   const isWhole = range.fromUnixNano === null && window.fromUnixNano === 0n;
   if (traces.length < wanted && !isWhole) return null;
   const newest = traces.slice(0, wanted);
-  if (first === 0 || newest.length === 0) return newest;
+  if ((seconds.first === 0 && seconds.last === LAST_SECOND) || newest.length === 0) return newest;
   const ids = newest.map(({ traceId }) => traceId);
-  if (!(await allWithin(context, ids, [{ first, last: LAST_SECOND }]))) return null;
+  // The root of these may start behind what was looked at.
+  const unrooted =
+    seconds.last === LAST_SECOND
+      ? []
+      : all.filter(({ trace, firstStartNs }) => !trace.hasRoot && firstStartNs <= toUnixNano);
+  const doubtful = unrooted.map(({ trace }) => trace.traceId).filter((traceId) => !ids.includes(traceId));
+  const [isWithin, endsWithin] = await Promise.all([
+    allWithin(context, ids, [seconds]),
+    doubtful.length === 0 || allWithin(context, doubtful, [{ first: 0, last: seconds.last }]),
+  ]);
+  if (!isWithin || !endsWithin) return null;
   if (view.uncounted === null && view.fresh.length === 0) return newest;
-  // Where spans are not counted yet, nothing else says whether one of these began earlier.
-  const whole = await findTraceSummaries(context, view, ids, { first, last: LAST_SECOND });
-  const isAll = newest.every((trace) => whole.get(trace.traceId)?.trace.startTimeUnixNano === trace.startTimeUnixNano);
+  // Where spans are not counted yet, nothing else says whether one of these began earlier, or goes on.
+  const whole = await findTraceSummaries(context, view, [...ids, ...doubtful], seconds);
+  const isAll =
+    newest.every((trace) => whole.get(trace.traceId)?.trace.startTimeUnixNano === trace.startTimeUnixNano) &&
+    doubtful.every((traceId) => BigInt(whole.get(traceId)?.trace.startTimeUnixNano ?? 0) <= toUnixNano);
   return isAll ? newest.flatMap(({ traceId }) => whole.get(traceId)?.trace ?? []) : null;
-}
-
-/** Of every trace with spans that start at this second or later, over these spans; null where there are more than `spansMax`. */
-function summariesSince(
-  context: QueryContext,
-  view: SpanView,
-  first: number,
-  spansMax: number,
-): Promise<Map<string, SummarisedTrace> | null> {
-  const since = [`start_s >= toDateTime(toUInt32(${first}))`];
-  return summariesOfFew(context, view, () => since, spansMax);
 }

@@ -6,10 +6,18 @@ import type { SpanSource } from './span-sources.ts';
 
 /** What the store holds, from the metadata of its parts. */
 export interface StoredExtent {
-  readonly spanCount: number;
-  /** Seconds since the epoch of the earliest and the latest start. */
+  /** Seconds since the epoch of the earliest and the latest start; 0 where nothing is stored. */
   readonly firstSecond: number;
   readonly lastSecond: number;
+  /** The newest first. Days on which no span starts are left out. */
+  readonly days: readonly StoredDay[];
+}
+
+/** The spans that start on one UTC day, and the seconds of the earliest and the latest start. */
+export interface StoredDay {
+  readonly spans: number;
+  readonly first: number;
+  readonly last: number;
 }
 
 /** Both ends are included. */
@@ -26,9 +34,10 @@ export const SECOND_NS = 1_000_000_000n;
 const LAST_NS = 2n ** 63n - 1n;
 
 export function extentSql({ table, conditions }: SpanSource): string {
-  return `SELECT count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
+  return `SELECT toDate(start_s) AS day, count(), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s))
 FROM ${table}
-${where(conditions)}`;
+${where(conditions)}
+GROUP BY day`;
 }
 
 /** The extent is asked for again when the last answer is older. It guides how long windows are, not what is found. */
@@ -46,17 +55,41 @@ export async function storedExtent(
   // It is a guide: the metadata of all that is stored is enough, and what is hidden of it meanwhile does not matter.
   const sources = view.fresh.length === 0 ? [ALL_STORED] : [ALL_STORED, ALL_FRESH];
   const found = (await Promise.all(sources.map((source) => queryRows(context, extentSql(source))))).flat();
-  const some = found.filter((row) => row.number(0) > 0);
-  const extent =
-    some.length === 0
-      ? { spanCount: 0, firstSecond: 0, lastSecond: 0 }
-      : {
-          spanCount: some.reduce((sum, row) => sum + row.number(0), 0),
-          firstSecond: Math.min(...some.map((row) => row.number(1))),
-          lastSecond: Math.max(...some.map((row) => row.number(2))),
-        };
+  const days = new Map<string, StoredDay>();
+  for (const row of found) {
+    const day = { spans: row.number(1), first: row.number(2), last: row.number(3) };
+    const known = days.get(row.text(0));
+    days.set(row.text(0), known === undefined ? day : together(known, day));
+  }
+  const extent = extentOf([...days.values()]);
   lastExtents.set(context.engine, { extent, askedAtMs });
   return extent;
+}
+
+export function extentOf(days: readonly StoredDay[]): StoredExtent {
+  const newestFirst = days.toSorted((a, b) => b.first - a.first);
+  return {
+    firstSecond: newestFirst.at(-1)?.first ?? 0,
+    lastSecond: newestFirst[0]?.last ?? 0,
+    days: newestFirst,
+  };
+}
+
+function together(a: StoredDay, b: StoredDay): StoredDay {
+  return { spans: a.spans + b.spans, first: Math.min(a.first, b.first), last: Math.max(a.last, b.last) };
+}
+
+/** Whether a span starts in this time, as far as days tell. */
+export function mayStartIn({ days }: StoredExtent, { fromUnixNano, toUnixNano }: SearchWindow): boolean {
+  return days.some(
+    ({ first, last }) => BigInt(first) * SECOND_NS <= toUnixNano && BigInt(last + 1) * SECOND_NS > fromUnixNano,
+  );
+}
+
+/** Of the day of this moment, or of the newest before it. */
+export function spansASecond({ days }: StoredExtent, unixNano: bigint | null): number {
+  const day = days.find(({ first }) => unixNano === null || BigInt(first) * SECOND_NS <= unixNano);
+  return day === undefined ? 0 : day.spans / (day.last - day.first + 1);
 }
 
 const ALL_STORED: SpanSource = { table: 'throughline.spans', conditions: [] };
@@ -64,8 +97,8 @@ const ALL_FRESH: SpanSource = { table: 'throughline.spans_fresh', conditions: []
 
 /**
  * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has been
- * stored since the extent was asked for. Each is longer than the one before, so a rare match costs little more than one
- * look at everything, and a frequent one costs next to nothing. Where spans are even in time, the first window holds
+ * stored since the extent was asked for. Each has more spans than the one before, so a rare match costs little more than one
+ * look at everything, and a frequent one costs next to nothing. Where the spans of a day are even in time, the first window holds
  * `firstWindowSpans`.
  */
 export function* searchWindows(
@@ -75,18 +108,30 @@ export function* searchWindows(
   hasMatches: () => boolean,
 ): Generator<SearchWindow> {
   const oldest = range.fromUnixNano ?? 0n;
-  const firstStored = BigInt(extent.firstSecond) * SECOND_NS;
   let to = smaller(LAST_NS, range.toUnixNano);
-  const seconds = extent.lastSecond - extent.firstSecond + 1;
-  let width = Math.max(1, Math.ceil((seconds * firstWindowSpans) / Math.max(1, extent.spanCount)));
+  let spans = firstWindowSpans;
   while (to >= oldest) {
-    const newestStored = smaller(BigInt(extent.lastSecond + 1) * SECOND_NS - 1n, to);
-    const from = newestStored - (newestStored % SECOND_NS) - BigInt(width - 1) * SECOND_NS;
-    const window = { fromUnixNano: from <= firstStored ? oldest : larger(oldest, from), toUnixNano: to };
+    const from = secondBefore(extent, to, spans);
+    const window = { fromUnixNano: from === null ? oldest : larger(oldest, from), toUnixNano: to };
     yield window;
     to = window.fromUnixNano - 1n;
-    width *= hasMatches() ? GROWTH : GROWTH_WITHOUT_MATCH;
+    spans *= hasMatches() ? GROWTH : GROWTH_WITHOUT_MATCH;
   }
+}
+
+/** The begin of the second from which on about so many spans start, until then; null where there are fewer. */
+function secondBefore({ days }: StoredExtent, toUnixNano: bigint, spans: number): bigint | null {
+  const to = Number(toUnixNano / SECOND_NS);
+  let left = spans;
+  for (const { spans: ofDay, first, last } of days) {
+    if (first > to) continue;
+    const newest = Math.min(last, to);
+    const aSecond = ofDay / (last - first + 1);
+    const seconds = Math.max(1, Math.ceil(left / aSecond));
+    if (newest - seconds + 1 > first) return BigInt(newest - seconds + 1) * SECOND_NS;
+    left -= (newest - first + 1) * aSecond;
+  }
+  return null;
 }
 
 function larger(a: bigint, b: bigint): bigint {

@@ -9,7 +9,7 @@ import {
 } from './candidates.ts';
 import { findFarTraces, stretchesOfTraces } from './far-traces.ts';
 import { queryRows, type JsonRow, type QueryContext } from './rows.ts';
-import { SECOND_NS, searchWindows, type StoredExtent } from './search-windows.ts';
+import { mayStartIn, SECOND_NS, searchWindows, type SearchWindow, type StoredExtent } from './search-windows.ts';
 import { matchesAll } from './span-filter.ts';
 import { querySources, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import type { TracePosition, TraceSearch } from './search.ts';
@@ -24,8 +24,19 @@ export interface FoundTrace {
 
 type Asked = Omit<CandidateQuestion, 'isLoose'>;
 
+/** Where matches are looked for. */
+type Part = Pick<CandidateQuestion, 'window' | 'crossing'>;
+
+/** The first candidates of a part have been asked for. */
+interface Begun {
+  readonly part: Part;
+  readonly asked: { readonly limit: number; readonly candidates: Promise<Candidate[]> };
+}
+
 /** Where every span matches, the first window holds only one in so many of `searchWindowSpans`. */
 const UNFILTERED_SHARE = 5;
+/** So many more candidates than traces that are wanted: a trace is settled when candidates behind it are known. */
+const BATCH_SPARE = 0.5;
 /** Candidates that one statement answers at most. */
 const CANDIDATES_MAX = 2_000;
 /** Most traces have no span that starts later than so long after them. */
@@ -62,41 +73,50 @@ export class TraceFinder {
 
   async find(wanted: number): Promise<FoundTrace[]> {
     const { range, after, filter } = this.#search;
-    this.#batch = wanted;
+    this.#batch = wanted + Math.ceil(wanted * BATCH_SPARE);
     const fromUnixNano = range.fromUnixNano ?? 0n;
-    // Asked at once, and looked at one behind the other: what is far has its place by itself.
-    const behind = this.#behind();
-    const firstBehind =
-      behind === null ? null : this.#candidates({ ...behind, after: null, limit: CANDIDATES_MAX, byDuration: true });
-    firstBehind?.catch(() => {});
-    await this.#lookFar();
-    if (behind !== null) await this.#lookThrough(behind, null, firstBehind);
-    let newest = range.toUnixNano;
-    if (after !== null && !this.#isLive(after.startTimeUnixNano)) {
-      // Behind the last page's end are also traces of which a span after it matches.
-      const window = { fromUnixNano: after.startTimeUnixNano + 1n, toUnixNano: range.toUnixNano ?? LAST_NS };
-      await this.#lookThrough({ window, crossing: { unixNano: after.startTimeUnixNano, reaches: 'before' } }, null);
-      newest = smaller(after.startTimeUnixNano, range.toUnixNano);
-    }
+    const cut = after === null || this.#isLive(after.startTimeUnixNano) ? null : after.startTimeUnixNano;
     const windowSpans = this.#context.limits.searchWindowSpans / (matchesAll(filter) ? UNFILTERED_SHARE : 1);
     const windows = searchWindows(
       this.#extent,
-      { fromUnixNano: range.fromUnixNano, toUnixNano: newest },
+      { fromUnixNano: range.fromUnixNano, toUnixNano: smaller(cut ?? LAST_NS, range.toUnixNano) },
       windowSpans,
       () => this.#found.length + this.#pending.length > 0,
     );
+    const { value: first } = windows.next();
+    // Asked at once, and looked at one behind the other: what is far has its place by itself.
+    const behind = this.#begin(this.#behind());
+    const newest = this.#begin(first === undefined ? null : { window: first, crossing: null }, this.#batch);
+    await this.#lookFar();
+    if (behind !== null) await this.#lookThrough(behind.part, null, behind.asked);
+    if (cut !== null) {
+      // Behind the last page's end are also traces of which a span after it matches.
+      const window = { fromUnixNano: cut + 1n, toUnixNano: range.toUnixNano ?? LAST_NS };
+      await this.#lookThrough({ window, crossing: { unixNano: cut, reaches: 'before' } }, null);
+    }
+    if (newest !== null) {
+      await this.#lookThrough(newest.part, wanted, newest.asked);
+      if (this.#settled(newest.part.window.fromUnixNano) >= wanted) return this.#inOrder(wanted);
+    }
+    // Where nothing has been found yet, the page is hardly ever full.
+    const hasNone = this.#found.length + this.#pending.length === 0;
+    const before = hasNone ? this.#begin(this.#before(fromUnixNano)) : null;
     for (const window of windows) {
       await this.#lookThrough({ window, crossing: null }, wanted);
       if (this.#settled(window.fromUnixNano) >= wanted) return this.#inOrder(wanted);
     }
     await this.#summarisePending();
-    if (fromUnixNano > 0n) {
-      const lookbackNs = this.#lookbackNs(fromUnixNano);
-      const before = smaller(fromUnixNano - 1n, range.toUnixNano);
-      const window = { fromUnixNano: larger(0n, fromUnixNano - lookbackNs), toUnixNano: before };
-      await this.#lookThrough({ window, crossing: { unixNano: fromUnixNano, reaches: 'behind' } }, null);
-    }
+    const last = before ?? this.#begin(this.#before(fromUnixNano));
+    if (last !== null) await this.#lookThrough(last.part, null, last.asked);
     return this.#inOrder(wanted);
+  }
+
+  /** Asks for what comes first, and lets it wait. */
+  #begin(part: Part | null, limit = CANDIDATES_MAX): Begun | null {
+    if (part === null) return null;
+    const asked = this.#candidates({ ...part, after: null, limit, byDuration: false });
+    asked.catch(() => {});
+    return { part, asked: { limit, candidates: asked } };
   }
 
   /**
@@ -125,12 +145,23 @@ export class TraceFinder {
     }
   }
 
-  /** Matches behind the range, of traces that are in it: their places may be anywhere in it. */
-  #behind(): Pick<CandidateQuestion, 'window' | 'crossing'> | null {
-    const { toUnixNano } = this.#search.range;
-    if (toUnixNano === null || toUnixNano >= BigInt(this.#extent.lastSecond + 1) * SECOND_NS) return null;
+  /** Matches behind the range, of traces that are in it: their places may be anywhere in it. Where all spans match, those in it do. */
+  #behind(): Part | null {
+    const { range, filter } = this.#search;
+    const { toUnixNano } = range;
+    if (toUnixNano === null || matchesAll(filter)) return null;
     const window = { fromUnixNano: toUnixNano + 1n, toUnixNano: toUnixNano + BigInt(LOOKBACK_MS_MIN) * MS_NS };
-    return { window, crossing: { unixNano: toUnixNano, reaches: 'before' } };
+    return mayStartIn(this.#extent, window) ? { window, crossing: { unixNano: toUnixNano, reaches: 'before' } } : null;
+  }
+
+  /** Matches before the range, of traces that last until then. */
+  #before(fromUnixNano: bigint): Part | null {
+    if (fromUnixNano === 0n) return null;
+    const first = larger(0n, fromUnixNano - this.#lookbackNs(fromUnixNano));
+    const window = { fromUnixNano: first, toUnixNano: smaller(fromUnixNano - 1n, this.#search.range.toUnixNano) };
+    return mayStartIn(this.#extent, window)
+      ? { window, crossing: { unixNano: fromUnixNano, reaches: 'behind' } }
+      : null;
   }
 
   /** As long as the range, within bounds: what began before it costs no more than what began in it. */
@@ -153,19 +184,15 @@ export class TraceFinder {
    * Stops before the end of the window when so many traces are settled; never where `wanted` is null. Candidates that cannot fill the page yet
    * are left to be summarised with those of the next window.
    */
-  async #lookThrough(
-    { window, crossing }: Pick<CandidateQuestion, 'window' | 'crossing'>,
-    wanted: number | null,
-    first: Promise<Candidate[]> | null = null,
-  ): Promise<void> {
+  async #lookThrough(part: Part, wanted: number | null, asked: Begun['asked'] | null = null): Promise<void> {
     let after: Candidate | null = null;
-    let asked = first;
+    let next = asked;
     for (;;) {
-      const limit = wanted === null ? CANDIDATES_MAX : this.#batch;
-      const byDuration = wanted === null || this.#refusesMost();
-      const question = { window, crossing, after, limit, byDuration };
-      const candidates: Candidate[] = await (asked ?? this.#candidates(question));
-      asked = null;
+      const limit: number = next?.limit ?? (wanted === null ? CANDIDATES_MAX : this.#batch);
+      const window = this.#within(part.window, wanted);
+      const question = { ...part, window, after, limit, byDuration: this.#refusesMost() };
+      const candidates: Candidate[] = await (next?.candidates ?? this.#candidates(question));
+      next = null;
       after = candidates.at(-1) ?? null;
       this.#pending.push(...candidates);
       const isLast = after === null || candidates.length < limit;
@@ -173,9 +200,17 @@ export class TraceFinder {
         await this.#summarisePending();
       }
       if (after === null || isLast) return;
-      if (wanted !== null && this.#settled(after.matchUnixNano + 1n) >= wanted) return;
+      if (wanted === null) continue;
+      if (this.#settled(after.matchUnixNano + 1n) >= wanted) return;
       this.#batch = Math.min(limit * 2, CANDIDATES_MAX);
     }
+  }
+
+  /** Of a window what may come before the last trace that is wanted: no trace stands before its newest match. */
+  #within(window: SearchWindow, wanted: number | null): SearchWindow {
+    const last = wanted === null || this.#found.length < wanted ? undefined : this.#inOrder(wanted).at(-1);
+    if (last === undefined) return window;
+    return { ...window, fromUnixNano: larger(window.fromUnixNano, last.position.startTimeUnixNano) };
   }
 
   async #summarisePending(): Promise<void> {

@@ -34,9 +34,7 @@ WHERE (arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', attrs_k, attrs_v) 
   AND status_code = 2
   AND indexHint(has(arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), element_hashes), cityHash64('http.route', '/=\\')) OR has(arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), element_hashes), cityHash64('http.route', '/=\\\\')))
 WHERE (arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', attrs_k, attrs_v) OR arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', res_k, res_v) OR arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', scope_k, scope_v) OR arrayExists((k, v) -> k = 'http.route' AND v = '/=\\', ev_k, ev_v) OR has(element_hashes, cityHash64('http.route', '/=\\\\')) AND arrayExists((k, v, t) -> t = 6 AND k = 'http.route' AND (position(v, '{"stringValue":"/=\\\\"}') > 0 AND has(arrayPopBack(arrayCumSum(arrayMap(part -> length(replaceAll(replaceRegexpAll(part, '"(?:[^"\\\\]|\\\\.)*"', ''), ']', '')) - length(replaceAll(replaceRegexpAll(part, '"(?:[^"\\\\]|\\\\.)*"', ''), '[', '')), splitByString('{"stringValue":"/=\\\\"}', v)))), 1)), arrayConcat(CAST(attrs_k AS Array(String)), CAST(res_k AS Array(String)), CAST(scope_k AS Array(String)), CAST(ev_k AS Array(String))), arrayConcat(CAST(attrs_v AS Array(String)), CAST(res_v AS Array(String)), CAST(scope_v AS Array(String)), CAST(ev_v AS Array(String))), arrayConcat(attrs_t, res_t, scope_t, ev_t)))
-    )
-    GROUP BY trace_id
-    HAVING max(toUInt32(first_s) + length_s) >= 1700000000
+    ) AND toUInt32(first_s) + length_s >= 1700000000
   )
   AND trace_id IN (
     SELECT trace_id FROM throughline.spans

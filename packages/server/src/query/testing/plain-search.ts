@@ -100,9 +100,12 @@ export function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): 
         (status === null || span.statusCode === { unset: 0, ok: 1, error: 2 }[status]) &&
         tags.every(({ key, value }) => span.attributes[key] === value || span.resource[key] === value),
     );
+    // Where every span matches, those in the range are enough.
+    const lookedBehindNs =
+      service === null && operation === null && status === null && tags.length === 0 ? 0n : LOOKED_BEHIND_NS;
     const newest = matches
       .map(({ startNs }) => startNs)
-      .filter((startNs) => startNs <= (toUnixNano ?? startNs) + LOOKED_BEHIND_NS)
+      .filter((startNs) => startNs <= (toUnixNano ?? startNs) + lookedBehindNs)
       .reduce((a, b) => (b > a ? b : a), -1n);
     const shown = root?.startNs ?? first;
     const isRanged = fromUnixNano !== null || toUnixNano !== null;
