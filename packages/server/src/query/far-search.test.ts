@@ -50,7 +50,11 @@ async function seeing(
     uncounted:
       uncounted.length === 0
         ? null
-        : { countedUntil: arrival, seconds: { first: Math.min(...seconds), last: Math.max(...seconds) } },
+        : {
+            countedUntil: arrival,
+            seconds: { first: Math.min(...seconds), last: Math.max(...seconds) },
+            hasLate: false,
+          },
     version: 0,
     release: () => {},
   };

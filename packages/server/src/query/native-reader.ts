@@ -33,6 +33,16 @@ export function readNative(bytes: Uint8Array): NativeBlock[] {
   return blocks;
 }
 
+/** A column of that many default values, of any type that is read here; a LowCardinality column as one of its plain type. */
+export function defaultColumn(type: string, rowCount: number): NativeColumn {
+  const [, kind, inner] = /^(Array|LowCardinality|FixedString)\((.*)\)$/.exec(type) ?? [];
+  if (kind === 'Array') return new ArrayColumn(defaultColumn(inner ?? '', 0), new Float64Array(rowCount));
+  if (kind === 'LowCardinality') return defaultColumn(inner ?? '', rowCount);
+  const zeros = new Cursor(Buffer.alloc(kind === 'FixedString' ? Number(inner) * rowCount : 8 * rowCount));
+  if (kind === 'FixedString') return readFixedStrings(zeros, Number(inner), rowCount);
+  return type === 'String' ? readStrings(zeros, rowCount) : readNumbers(zeros, type, rowCount);
+}
+
 function readColumn(cursor: Cursor, type: string, rowCount: number): NativeColumn {
   const array = /^Array\((.*)\)$/.exec(type);
   if (array?.[1] !== undefined) return readArray(cursor, array[1], rowCount);

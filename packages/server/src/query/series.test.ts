@@ -114,7 +114,7 @@ describe('findSeries', () => {
 const LIVE: SpanView = {
   ...ALL_COUNTED.view(),
   fresh: [{ first: 7, last: 9 }],
-  uncounted: { countedUntil: 3, seconds: { first: HOUR, last: HOUR + 60 } },
+  uncounted: { countedUntil: 3, seconds: { first: HOUR, last: HOUR + 60 }, hasLate: false },
 };
 
 /** In the first minute of the hour, with durations in the bucket of 1 ms. */

@@ -29,7 +29,15 @@ export async function querySources(
   return (await Promise.all(spanSources(view).map((source) => queryRows(context, sqlOf(source))))).flat();
 }
 
-/** The spans that are not in the derived tables yet. */
+/** The stored spans that are in the derived tables. */
+export function countedSource(view: SpanView): SpanSource {
+  const stored = spanSources(view).find(({ table }) => table === 'throughline.spans') ?? STORED;
+  if (view.uncounted === null) return stored;
+  const counted = `arrival <= ${sqlUInt64(view.uncounted.countedUntil)}`;
+  return { ...stored, conditions: [...stored.conditions, counted] };
+}
+
+/** The spans that are not in the derived tables yet; of those that are late only what is fresh. */
 export function uncountedSources(view: SpanView): SpanSource[] {
   const { uncounted } = view;
   return spanSources(view).flatMap((source) => {

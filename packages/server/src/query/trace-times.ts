@@ -13,9 +13,29 @@ export async function secondsOfTraces(
   view: SpanView,
   traceIds: readonly string[],
 ): Promise<Seconds[]> {
+  return secondsOf(view, await timesOfTraces(context, traceIds));
+}
+
+export function secondsOf(view: SpanView, counted: TraceTimes | null): Seconds[] {
+  return joined([
+    ...(counted === null ? [] : [counted.seconds]),
+    ...(view.uncounted === null ? [] : [view.uncounted.seconds]),
+  ]);
+}
+
+/** Of counted spans. */
+export interface TraceTimes {
+  /** In which they start. */
+  readonly seconds: Seconds;
+  /** The groups of rare columns that they have something in; see `storage/rare-columns.ts`. */
+  readonly rare: number;
+}
+
+/** Null where none is counted. */
+export async function timesOfTraces(context: QueryContext, traceIds: readonly string[]): Promise<TraceTimes | null> {
   const [row] = await queryRows(context, traceTimesSql(traceIds));
-  const counted = row === undefined || row.number(0) === 0 ? [] : [{ first: row.number(1), last: row.number(2) }];
-  return joined([...counted, ...(view.uncounted === null ? [] : [view.uncounted.seconds])]);
+  if (row === undefined || row.number(0) === 0) return null;
+  return { seconds: { first: row.number(1), last: row.number(2) }, rare: row.number(3) };
 }
 
 /** Whether every stored span of these traces starts within these seconds. */
@@ -24,9 +44,10 @@ export async function allWithin(
   traceIds: readonly string[],
   within: readonly Seconds[],
 ): Promise<boolean> {
-  const [row] = await queryRows(context, traceTimesSql(traceIds));
-  if (row === undefined || row.number(0) === 0) return true;
-  return within.some(({ first, last }) => row.number(1) >= first && row.number(2) <= last);
+  const counted = await timesOfTraces(context, traceIds);
+  if (counted === null) return true;
+  const { seconds } = counted;
+  return within.some(({ first, last }) => seconds.first >= first && seconds.last <= last);
 }
 
 /** Those of the spans of these traces that start within these seconds, as conditions. */
@@ -46,7 +67,7 @@ export function idIn(traceIds: readonly string[]): string {
 }
 
 export function traceTimesSql(traceIds: readonly string[]): string {
-  return `SELECT count(), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s))
+  return `SELECT count(), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s)), groupBitOr(rare)
 FROM throughline.trace_times
 WHERE ${IN_TENANT} AND ${idIn(traceIds)}`;
 }

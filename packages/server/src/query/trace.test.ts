@@ -224,14 +224,15 @@ describe('findTrace', () => {
 });
 
 describe('the SQL of one trace', () => {
-  const within = [{ first: 1_700_000_000, last: 1_700_000_010 }];
+  const part = { source: STORED, within: [{ first: 1_700_000_000, last: 1_700_000_010 }], empty: new Set<string>() };
+  const traceId = 'ab'.repeat(16);
 
   it('measures spans as written here', async () => {
-    await expect(spanSizesSql(STORED, 'ab'.repeat(16), within)).toMatchFileSnapshot('snapshots/span-sizes.sql');
+    await expect(spanSizesSql(part, traceId)).toMatchFileSnapshot('snapshots/span-sizes.sql');
   });
 
   it('reads as written here', async () => {
-    await expect(rowCountSql(STORED, 'ab'.repeat(16), within)).toMatchFileSnapshot('snapshots/trace-rows.sql');
-    await expect(traceSql(STORED, 'ab'.repeat(16), within, 100_001)).toMatchFileSnapshot('snapshots/trace.sql');
+    await expect(rowCountSql(part, traceId)).toMatchFileSnapshot('snapshots/trace-rows.sql');
+    await expect(traceSql(part, traceId, 100_001)).toMatchFileSnapshot('snapshots/trace.sql');
   });
 });

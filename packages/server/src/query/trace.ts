@@ -1,15 +1,17 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
+import { emptyColumns } from '../storage/rare-columns.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
+import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { attributeColumns, rowAttributes } from './any-value.ts';
-import type { NativeBlock } from './native-columns.ts';
-import { readNative } from './native-reader.ts';
+import { NativeBlock } from './native-columns.ts';
+import { defaultColumn, readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
 import { EngineError, queryBytes, queryRows, where, withView } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
-import { spanSources, type SpanSource } from './span-sources.ts';
+import { countedSource, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import { ofTracesIn } from './trace-summary.ts';
-import { secondsOfTraces, type Seconds } from './trace-times.ts';
+import { secondsOf, timesOfTraces, type Seconds, type TraceTimes } from './trace-times.ts';
 
 export interface StoredTrace {
   /** Spans by start time within their scope; resources and scopes by their first span. */
@@ -56,21 +58,43 @@ export function findTraceRows(
 ): Promise<TraceRows | 'as_known' | null> {
   return withView(context, async (view) => {
     // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.
-    const within = await secondsOfTraces(context, view, [traceId]);
-    const sources = spanSources(view).filter(({ table }) => table !== 'throughline.spans' || within.length > 0);
-    if (sources.length === 0) return null;
-    if (knownSpanCount !== null && (await countRows(context, sources, traceId, within)) === knownSpanCount) {
-      return 'as_known';
-    }
-    const rows = await readRows(context, sources, traceId, within);
+    const parts = partsOf(view, await timesOfTraces(context, [traceId]));
+    if (parts.length === 0) return null;
+    if (knownSpanCount !== null && (await countRows(context, parts, traceId)) === knownSpanCount) return 'as_known';
+    const rows = await readRows(context, parts, traceId);
     // Retention may have been faster.
     return rows.storedSpanCount === 0 ? null : rows;
   });
 }
 
+/** Where spans of a trace are, each of them in one part. */
+export interface TracePart {
+  readonly source: SpanSource;
+  /** The seconds in which they start; of those that are fresh nothing is known. */
+  readonly within: readonly Seconds[];
+  /** Columns in which they have nothing. */
+  readonly empty: ReadonlySet<string>;
+}
+
+const NOTHING_KNOWN: ReadonlySet<string> = new Set();
+
+function partsOf(view: SpanView, counted: TraceTimes | null): TracePart[] {
+  if (view.uncounted?.hasLate === true) {
+    const within = secondsOf(view, counted);
+    return spanSources(view).map((source) => ({ source, within, empty: NOTHING_KNOWN }));
+  }
+  const uncounted = view.uncounted === null ? [] : [view.uncounted.seconds];
+  return [
+    ...(counted === null
+      ? []
+      : [{ source: countedSource(view), within: [counted.seconds], empty: emptyColumns(counted.rare) }]),
+    ...uncountedSources(view).map((source) => ({ source, within: uncounted, empty: NOTHING_KNOWN })),
+  ];
+}
+
 /** Takes a time that is proportional to the bytes: some 20 ms a megabyte. */
 export function assembleTrace({ answers, rowsMax, storedSpanCount }: TraceRows): StoredTrace {
-  const rows = rowsOf(answers.flatMap((answer) => readNative(answer))).slice(0, rowsMax);
+  const rows = rowsOf(answers.flatMap((answer) => readNative(answer).map(withAllColumns))).slice(0, rowsMax);
   const once = withoutRepeats(rows);
   return {
     data: groupSpans(once),
@@ -81,22 +105,15 @@ export function assembleTrace({ answers, rowsMax, storedSpanCount }: TraceRows):
   };
 }
 
-async function readRows(
-  context: QueryContext,
-  sources: readonly SpanSource[],
-  traceId: string,
-  within: readonly Seconds[],
-): Promise<TraceRows> {
+async function readRows(context: QueryContext, parts: readonly TracePart[], traceId: string): Promise<TraceRows> {
   const { traceSpansMax, traceBytesMax, traceInlineBytesMax } = context.limits;
   try {
-    const answers = await readSources(context, sources, (source) =>
-      traceSql(source, traceId, within, traceSpansMax + 1),
-    );
+    const answers = await readParts(context, parts, (part) => traceSql(part, traceId, traceSpansMax + 1));
     const bytes = bytesOf(answers);
     if (bytes <= traceBytesMax) {
       // To count the rows of a large answer takes the event loop longer than the engine.
       const storedSpanCount =
-        bytes <= traceInlineBytesMax ? rowCountOf(answers) : await countRows(context, sources, traceId, within);
+        bytes <= traceInlineBytesMax ? rowCountOf(answers) : await countRows(context, parts, traceId);
       if (storedSpanCount <= traceSpansMax) return { answers, rowsMax: traceSpansMax, storedSpanCount };
     }
   } catch (error) {
@@ -104,11 +121,9 @@ async function readRows(
     if (!(error instanceof EngineError) || error.code === 'timeout') throw error;
   }
   // Spans are measured first only where there are too many to be read at once: it is a second look at all of them.
-  const sizes = await findSpanSizes(context, sources, traceId, within);
+  const sizes = await findSpanSizes(context, parts, traceId);
   const fitting = Math.min(traceSpansMax, Math.max(1, countWithin(sizes, traceBytesMax)));
-  const answers = await readSources(context, sources, (source) =>
-    traceSql(source, traceId, within, fitting, sizes[fitting - 1]),
-  );
+  const answers = await readParts(context, parts, (part) => traceSql(part, traceId, fitting, sizes[fitting - 1]));
   return { answers, rowsMax: fitting, storedSpanCount: sizes.length };
 }
 
@@ -120,22 +135,17 @@ function rowCountOf(answers: readonly Uint8Array[]): number {
   return answers.flatMap((answer) => readNative(answer)).reduce((sum, { rowCount }) => sum + rowCount, 0);
 }
 
-async function countRows(
-  context: QueryContext,
-  sources: readonly SpanSource[],
-  traceId: string,
-  within: readonly Seconds[],
-): Promise<number> {
-  const rows = await Promise.all(sources.map((source) => queryRows(context, rowCountSql(source, traceId, within))));
+async function countRows(context: QueryContext, parts: readonly TracePart[], traceId: string): Promise<number> {
+  const rows = await Promise.all(parts.map((part) => queryRows(context, rowCountSql(part, traceId))));
   return rows.flat().reduce((sum, row) => sum + row.number(0), 0);
 }
 
-function readSources(
+function readParts(
   context: QueryContext,
-  sources: readonly SpanSource[],
-  sqlOf: (source: SpanSource) => string,
+  parts: readonly TracePart[],
+  sqlOf: (part: TracePart) => string,
 ): Promise<Uint8Array[]> {
-  return Promise.all(sources.map((source) => queryBytes(context, sqlOf(source), 'Native')));
+  return Promise.all(parts.map((part) => queryBytes(context, sqlOf(part), 'Native')));
 }
 
 /** Where a span stands among those of its trace, and the bytes of its row. */
@@ -146,13 +156,8 @@ interface SpanSize {
   readonly bytes: number;
 }
 
-async function findSpanSizes(
-  context: QueryContext,
-  sources: readonly SpanSource[],
-  traceId: string,
-  within: readonly Seconds[],
-): Promise<SpanSize[]> {
-  const rows = await Promise.all(sources.map((source) => queryRows(context, spanSizesSql(source, traceId, within))));
+async function findSpanSizes(context: QueryContext, parts: readonly TracePart[], traceId: string): Promise<SpanSize[]> {
+  const rows = await Promise.all(parts.map((part) => queryRows(context, spanSizesSql(part, traceId))));
   return rows
     .flat()
     .map((row) => ({ startNs: row.bigint(0), spanId: row.text(1), bytes: row.number(2) }))
@@ -167,31 +172,35 @@ function countWithin(sizes: readonly SpanSize[], bytesMax: number): number {
 }
 
 /** The bytes of each span of a trace. Not in order: the engine would sort the spans before it measures them. */
-export function spanSizesSql({ table, conditions }: SpanSource, traceId: string, within: readonly Seconds[]): string {
+export function spanSizesSql(part: TracePart, traceId: string): string {
   return `SELECT toString(start_ns), lower(hex(span_id)), byteSize(${READ_COLUMNS_STORED.join(', ')})
-FROM ${table}
-${where([...conditions, ...ofTracesIn(table, [traceId], within)])}`;
+FROM ${part.source.table}
+${where(conditionsOf(part, traceId))}`;
 }
 
 /** How many rows of a trace are stored. */
-export function rowCountSql({ table, conditions }: SpanSource, traceId: string, within: readonly Seconds[]): string {
+export function rowCountSql(part: TracePart, traceId: string): string {
   return `SELECT count()
-FROM ${table}
-${where([...conditions, ...ofTracesIn(table, [traceId], within)])}`;
+FROM ${part.source.table}
+${where(conditionsOf(part, traceId))}`;
+}
+
+function conditionsOf({ source, within }: TracePart, traceId: string): string[] {
+  return [...source.conditions, ...ofTracesIn(source.table, [traceId], within)];
 }
 
 /** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */
 export function traceSql(
-  { table, conditions }: SpanSource,
+  part: TracePart,
   traceId: string,
-  within: readonly Seconds[],
   rowsMax: number,
   last?: Pick<SpanSize, 'startNs' | 'spanId'>,
 ): string {
   const upTo = last === undefined ? [] : [`(start_ns, span_id) <= (${sqlInt64(last.startNs)}, ${sqlHex(last.spanId)})`];
-  return `SELECT ${READ_COLUMNS.join(', ')}
-FROM ${table}
-${where([...conditions, ...ofTracesIn(table, [traceId], within), ...upTo])}
+  const columns = READ.filter(([name]) => !part.empty.has(name)).map(([name]) => READ_COLUMNS.get(name));
+  return `SELECT ${columns.join(', ')}
+FROM ${part.source.table}
+${where([...conditionsOf(part, traceId), ...upTo])}
 LIMIT ${rowsMax}`;
 }
 
@@ -201,10 +210,18 @@ const READ = SPAN_FIELDS.filter(([name]) => name !== 'start_s' && name !== 'roll
 const READ_COLUMNS_STORED = READ.map(([name]) => name);
 
 /** Dictionaries are cast to plain values for the Native reader. */
-const READ_COLUMNS = READ.map(([name, type]) => {
-  const plain = type.replace(/LowCardinality\((.*?)\)/, '$1');
-  return plain === type ? name : `CAST(${name} AS ${plain}) AS ${name}`;
-});
+const READ_COLUMNS = new Map<string, string>(
+  READ.map(([name, type]) => {
+    const plain = type.replace(/LowCardinality\((.*?)\)/, '$1');
+    return [name, plain === type ? name : `CAST(${name} AS ${plain}) AS ${name}`];
+  }),
+);
+
+/** With those that were not read, in one order: a span and its repeat may stand in different parts. */
+function withAllColumns({ rowCount, columns }: NativeBlock): NativeBlock {
+  const all = READ.map(([name, type]) => [name, columns.get(name) ?? defaultColumn(type, rowCount)] as const);
+  return new NativeBlock(rowCount, new Map(all));
+}
 
 interface Row {
   readonly block: NativeBlock;

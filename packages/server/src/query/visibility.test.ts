@@ -55,7 +55,11 @@ describe('questions while spans move from the fresh tables to the store and into
   const seen = (view: Partial<SpanView>): QueryContext => {
     const whole: SpanView = {
       fresh: [{ first: lastCounted + 2, last: lastCounted + 3 }],
-      uncounted: { countedUntil: lastCounted, seconds: { first: FIRST_SECOND, last: FIRST_SECOND + 1_000 } },
+      uncounted: {
+        countedUntil: lastCounted,
+        seconds: { first: FIRST_SECOND, last: FIRST_SECOND + 1_000 },
+        hasLate: false,
+      },
       version: 0,
       release: () => {},
       ...view,

@@ -1,3 +1,4 @@
+import { RARE } from './rare-columns.ts';
 import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
 
 /**
@@ -57,17 +58,17 @@ FROM ${source}
 GROUP BY tenant, time, service_name, operation`,
 };
 
-/** Where the spans of a trace stand: from when to when they start, and whether its root was among them. */
+/** Where the spans of a trace stand: from when to when they start, whether its root was among them, and which rare columns they need. */
 export const TRACE_TIMES: Rollup = {
   table: 'trace_times',
-  columns: ['tenant', 'trace_id', 'first_s', 'length_s', 'has_root'],
+  columns: ['tenant', 'trace_id', 'first_s', 'length_s', 'has_root', 'rare'],
   time: 'first_s',
   stepSeconds: 86_400,
   isIdempotent: true,
   select: (
     source,
   ) => `SELECT tenant, trace_id, min(start_s) AS first_s, toUInt32(max(start_s) - min(start_s)) AS length_s,
-  max(parent_span_id = unhex('0000000000000000')) AS has_root
+  max(parent_span_id = unhex('0000000000000000')) AS has_root, groupBitOr(${RARE}) AS rare
 FROM ${source}
 GROUP BY tenant, trace_id, toDate(start_s)`,
 };

@@ -39,6 +39,8 @@ export interface Uncounted {
   /** Spans that arrived later are not in the derived tables. */
   readonly countedUntil: number;
   readonly seconds: Seconds;
+  /** Some that arrived earlier may not be in them either: they were stored late, or nobody knows when they came. */
+  readonly hasLate: boolean;
 }
 
 const NO_VIEW: SpanView = { fresh: [], uncounted: null, version: 0, release: () => {} };
@@ -107,12 +109,17 @@ export class SpanVisibility implements Visibility {
     this.#open.add(question);
     return {
       fresh: this.#fresh,
-      uncounted:
-        this.#stored.length === 0
-          ? null
-          : { countedUntil: this.#countedUntil, seconds: span(this.#stored.map(({ seconds }) => seconds)) },
+      uncounted: this.#stored.length === 0 ? null : this.#uncounted(),
       version: this.#version,
       release: () => this.#release(question),
+    };
+  }
+
+  #uncounted(): Uncounted {
+    return {
+      countedUntil: this.#countedUntil,
+      seconds: span(this.#stored.map(({ seconds }) => seconds)),
+      hasLate: this.#stored.some(({ arrivals }) => arrivals === null || arrivals.first <= this.#countedUntil),
     };
   }
 

@@ -1,3 +1,3 @@
-SELECT count(), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s))
+SELECT count(), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s)), groupBitOr(rare)
 FROM throughline.trace_times
 WHERE tenant = '' AND trace_id IN ('\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab\xab', '\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd\xcd')

@@ -6,10 +6,11 @@ import { isFirstStore, moveFirstStores, OLD_SPANS, setFirstStoresAside } from '.
 import { createTables } from './0001-tables.ts';
 import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
+import { rareColumns } from './0004-rare-columns.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces];
+export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces, rareColumns];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');

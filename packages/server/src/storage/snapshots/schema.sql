@@ -182,7 +182,8 @@ CREATE TABLE throughline.trace_times (
   `trace_id` FixedString(16) CODEC(NONE),
   `first_s` DateTime('UTC') CODEC(ZSTD(1)),
   `length_s` UInt32 CODEC(ZSTD(1)),
-  `has_root` UInt8 DEFAULT 1 CODEC(ZSTD(1)))
+  `has_root` UInt8 DEFAULT 1 CODEC(ZSTD(1)),
+  `rare` UInt8 DEFAULT 255 CODEC(ZSTD(1)))
 ENGINE = MergeTree
 PARTITION BY toDate(first_s)
 ORDER BY (tenant, trace_id)
