@@ -60,6 +60,23 @@ describe.skipIf(!canInjectFaults)('a file of an index that is not written with i
   });
 });
 
+describe.skipIf(!canInjectFaults)('a file that describes a part, and is not written with it', () => {
+  it.each(
+    ['checksums', 'columns', 'columns_substreams', 'count', 'default_compression_codec', 'metadata_version'].flatMap(
+      (file) => [[`${file}.txt`, 1] as const, [`${file}.txt`, 4] as const],
+    ),
+  )('costs no span when the engine is started again: %s × %i', async (file, times) => {
+    const faulty = new FaultyCollector();
+    await faulty.start();
+    const pattern = `${faulty.newPartsOf('spans')}/${file}`;
+    faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action: 'fail EIO' }]);
+    await faulty.send();
+    await expect.poll(() => faulty.faults.applied(), { timeout: 30_000 }).toBeGreaterThan(0);
+    await faulty.settle();
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+});
+
 describe.skipIf(!canInjectFaults)('a file of an index that is not written with a merge', () => {
   it('costs no span when the engine is started again, and what was merged is gone', async () => {
     const faulty = new FaultyCollector();

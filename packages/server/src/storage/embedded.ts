@@ -153,12 +153,12 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     });
   }
 
-  /** Where an index could not be written, the insert is one in doubt. */
+  /** Where a file of the part could not be written, the insert is one in doubt. */
   async #checkStored(engine: EngineProcess): Promise<void> {
     const dropped = await this.#dropShort(engine);
     if (dropped.length === 0) return;
     const names = dropped.join(', ');
-    throw new EngineError('unavailable', `index files of ${names} could not be written; its spans are inserted again`);
+    throw new EngineError('unavailable', `files of ${names} could not be written; its spans are inserted again`);
   }
 
   /** What the next start would refuse goes at once, while its segment is still there. Answers the names of the parts. */

@@ -223,5 +223,5 @@ async function makeIndexes(engine: MigratedEngine): Promise<void> {
   await engine.command(`ALTER TABLE ${REPAIR_TABLE} ${actions.join(', ')} SETTINGS mutations_sync = 1`);
   const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
   const [short] = await findShortParts(select, 'spans_repair');
-  if (short !== undefined) throw new Error(`${short.missingBytes} bytes of its new indexes could not be written`);
+  if (short !== undefined) throw new Error(`its new indexes could not be written: ${short.fault}`);
 }

@@ -1,22 +1,29 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Answers a SELECT with its rows. */
 export type SelectRows = (sql: string) => Promise<unknown[][]>;
 
-/** A part that is in use, and whose index files are not as long as the engine has written them. */
+/** A part that is in use, and whose files are not what the engine has written. */
 export interface ShortPart {
   readonly name: string;
-  readonly missingBytes: number;
+  readonly fault: string;
 }
 
-const INDEX_FILE = /^skp_idx_/;
+/** Not in the engine's list of a part's files, nor in their sum. Without the last two it starts all the same. */
+const UNLISTED: readonly string[] = [
+  'columns.txt',
+  'columns_substreams.txt',
+  'metadata_version.txt',
+  'checksums.txt',
+  'default_compression_codec.txt',
+];
 
 /**
- * Looks at what the engine has stored of an insert into `spans`. It answers that an insert succeeded when the file of a skip index could
- * not be written, and refuses the part, with all of its spans, at its next start. A write that failed leaves the file shorter than the
- * engine believes it to be, so that the sizes tell it: for a hundredth of what the engine's own check costs, which reads the part.
- * Merges need no look: what they leave is repaired at the start.
+ * Looks at what the engine has stored of an insert into `spans`. It answers that an insert succeeded when the file of a skip index, or one that
+ * describes the part, could not be written, and refuses the part, with all of its spans, at its next start. A write that failed leaves the file
+ * shorter than the engine believes it to be, so that the sizes tell it, and of texts that are in no list what they say of themselves: for a
+ * small part of what the engine's own check costs, which reads the part. Merges need no look: what they leave is repaired at the start.
  */
 export class PartCheck {
   readonly #select: SelectRows;
@@ -59,27 +66,57 @@ export async function findShortParts(select: SelectRows, table: 'spans' | 'spans
   return await shortOf(await select(`${PARTS} AND table = '${table}'`));
 }
 
-const PARTS = `SELECT name, path, secondary_indices_compressed_bytes + secondary_indices_marks_bytes, min_block_number
+const PARTS = `SELECT name, path, bytes_on_disk, min_block_number
 FROM system.parts WHERE database = 'throughline' AND active`;
 
 async function shortOf(parts: readonly unknown[][]): Promise<ShortPart[]> {
   const short: ShortPart[] = [];
   for (const [name, path, bytes] of parts) {
-    const found = await indexBytes(String(path));
-    // One that a merge has replaced meanwhile is gone, and its indexes with it: they were made anew.
-    if (found !== null && found < Number(bytes))
-      short.push({ name: String(name), missingBytes: Number(bytes) - found });
+    const fault = await faultOf(String(path), Number(bytes));
+    if (fault !== null) short.push({ name: String(name), fault });
   }
   return short;
 }
 
-async function indexBytes(path: string): Promise<number | null> {
+async function faultOf(path: string, listedBytes: number): Promise<string | null> {
   try {
-    const names = (await readdir(path)).filter((name) => INDEX_FILE.test(name));
-    const sizes = await Promise.all(names.map(async (name) => (await stat(join(path, name))).size));
-    return sizes.reduce((sum, size) => sum + size, 0);
+    const names = await readdir(path);
+    const listed = names.filter((name) => !UNLISTED.includes(name));
+    const sizes = await Promise.all(listed.map(async (name) => (await stat(join(path, name))).size));
+    const missing = listedBytes - sizes.reduce((sum, size) => sum + size, 0);
+    if (missing > 0) return `${missing} bytes of its files are missing`;
+    for (const [name, isWhole] of Object.entries(TEXTS)) {
+      if (names.includes(name) && !isWhole(await readFile(join(path, name), 'latin1'))) return `${name} is not whole`;
+    }
+    return null;
   } catch (error) {
+    // One that a merge has replaced meanwhile is gone, and its files with it: they were made anew.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
+}
+
+const TEXTS: Readonly<Record<string, (text: string) => boolean>> = {
+  'metadata_version.txt': (text) => text !== '',
+  'columns.txt': (text) => {
+    const [, columns] = /^columns format version: 1\n(\d+) columns:\n/.exec(text) ?? [];
+    return columns === undefined ? isOfAnotherVersion(text) : linesIn(text) === 2 + Number(columns);
+  },
+  'columns_substreams.txt': (text) => {
+    const [, columns] = /^columns substreams version: 1\n(\d+) columns:\n/.exec(text) ?? [];
+    if (columns === undefined) return isOfAnotherVersion(text);
+    const streams = [...text.matchAll(/^(\d+) substreams for column /gm)].map(([, count]) => Number(count));
+    const lines = streams.reduce((sum, count) => sum + count, 2 + streams.length);
+    return streams.length === Number(columns) && linesIn(text) === lines;
+  },
+};
+
+/** Of an engine that writes it differently nothing is known but that it writes something. */
+function isOfAnotherVersion(text: string): boolean {
+  return /^columns [a-z]+ version: (?!1\n)\d+\n/.test(text);
+}
+
+/** Those that end. */
+function linesIn(text: string): number {
+  return text.split('\n').length - 1 - (text.endsWith('\n') ? 0 : 1);
 }
