@@ -107,7 +107,11 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
         const kind = random.pick<FaultKind>(['sync', 'create', 'rename', 'mkdir']);
         const first = 1 + random.below({ sync: 40, create: 120, rename: 40, mkdir: 70 }[kind as 'sync']);
         faults.plan([{ process: 'engine', kind, pattern: `${root}/*`, first, action: 'kill-before both' }]);
-        await expect(startCollector({ dataDirectory, env: faults.env })).rejects.toThrow('ended before it was ready');
+        const early = await startCollector({ dataDirectory, env: faults.env }).catch((error: unknown) => {
+          if (!String(error).includes('ended before it was ready')) throw error;
+        });
+        // A start that takes fewer such calls is over when the power fails.
+        if (early !== undefined) process.kill(early.pid, 'SIGKILL');
         await eventually('its engine has ended', () => usersOf(dataDirectory).length === 0);
         disk.cut(random, modelOf);
         faults.plan([]);
