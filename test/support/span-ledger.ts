@@ -95,30 +95,53 @@ export interface Audit {
 
 export const NOTHING_WRONG = { lost: [], twice: [], inPart: [], refusedButStored: [], unknown: [], rollups: [] };
 
-/** One trace a request: the trace id is its number, a span's id its number and the span's. */
+/**
+ * One trace a request: the trace id is its number, a span's id its number and the span's. Every third has no root, and three of four last longer
+ * than an hour: by their starts, by one span, or by a start and the end of another.
+ */
 function aNumberedRequest(number: number, spans: number): string {
-  const nowNs = `${Date.now()}000000`;
+  const nowMs = Date.now();
   const id = number.toString(16).padStart(8, '0');
+  const spanId = (index: number): string => id + (index + 1).toString(16).padStart(8, '0');
+  const minutes = MINUTES[number % MINUTES.length] ?? [];
   return JSON.stringify({
     resourceSpans: [
       {
         resource: { attributes: [{ key: 'service.name', value: { stringValue: SERVICE } }] },
         scopeSpans: [
           {
-            spans: Array.from({ length: spans }, (_, index) => ({
-              traceId: id.padStart(32, '0'),
-              spanId: id + (index + 1).toString(16).padStart(8, '0'),
-              name: 'operation',
-              startTimeUnixNano: nowNs,
-              endTimeUnixNano: nowNs,
-              attributes: [{ key: 'request', value: { intValue: String(number) } }],
-            })),
+            spans: Array.from({ length: spans }, (_, index) => {
+              const [from, to] = minutes[index] ?? [0, 0];
+              // Of those without a root nothing has the id that their first span is below.
+              const parentSpanId = index > 0 ? spanId(0) : number % 3 === 0 ? spanId(spans) : '';
+              return {
+                traceId: id.padStart(32, '0'),
+                spanId: spanId(index),
+                parentSpanId,
+                name: 'operation',
+                kind: 1 + (index % 2),
+                startTimeUnixNano: `${nowMs + from * 60_000}000000`,
+                endTimeUnixNano: `${nowMs + to * 60_000}000000`,
+                attributes: [{ key: 'request', value: { intValue: String(number) } }],
+              };
+            }),
           },
         ],
       },
     ],
   });
 }
+
+/** From when to when the first spans of a request last, from the moment on when it is sent; all others are at that moment. */
+const MINUTES: readonly (readonly (readonly [number, number])[])[] = [
+  [],
+  [[-70, -70]],
+  [[-70, 0]],
+  [
+    [-40, -40],
+    [0, 30],
+  ],
+];
 
 interface StoredRequest {
   readonly spans: number;

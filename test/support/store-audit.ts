@@ -1,3 +1,7 @@
+import {
+  MISSING_LONG_TRACES,
+  UNFOUNDED_LONG_TRACES,
+} from '../../packages/server/src/storage/testing/long-traces-audit.ts';
 import { countStored, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 
 /**
@@ -8,12 +12,15 @@ export async function auditStore(store: StartedEngine): Promise<string[]> {
   // What a collector does at its start, before it answers.
   await countStored(store.engine);
   const findings: string[] = [];
-  for (const comparison of COMPARISONS) {
-    const missing = await difference(store, comparison.expected, comparison.derived);
-    const unfounded = await difference(store, comparison.derived, comparison.expected);
-    if (missing === '' && unfounded === '') continue;
-    findings.push(`${comparison.table}: missing ${missing || 'nothing'}; without spans ${unfounded || 'nothing'}`);
+  const compare = async (table: string, missingSql: string, unfoundedSql: string): Promise<void> => {
+    const [missing, unfounded] = [await rowsIn(store, missingSql), await rowsIn(store, unfoundedSql)];
+    if (missing === '' && unfounded === '') return;
+    findings.push(`${table}: missing ${missing || 'nothing'}; without spans ${unfounded || 'nothing'}`);
+  };
+  for (const { table, expected, derived } of COMPARISONS) {
+    await compare(table, difference(expected, derived), difference(derived, expected));
   }
+  await compare('long_traces', MISSING_LONG_TRACES, UNFOUNDED_LONG_TRACES);
   return findings;
 }
 
@@ -81,10 +88,10 @@ const COMPARISONS: readonly Comparison[] = [
   },
   {
     table: 'trace_times',
-    derived: `SELECT hex(trace_id) AS id, toDate(first_s) AS day, toUInt32(min(first_s)) AS first, max(toUInt32(first_s) + length_s) AS last
+    derived: `SELECT hex(trace_id) AS id, toDate(first_s) AS day, toUInt32(min(first_s)) AS first, max(toUInt32(first_s) + length_s) AS last, max(has_root) AS root
   FROM throughline.trace_times GROUP BY id, day`,
-    expected: `SELECT hex(trace_id) AS id, toDate(start_s) AS day, toUInt32(min(start_s)) AS first, max(toUInt32(start_s)) AS last
-  FROM throughline.spans GROUP BY id, day`,
+    expected: `SELECT hex(trace_id) AS id, toDate(start_s) AS day, toUInt32(min(start_s)) AS first, max(toUInt32(start_s)) AS last,
+  max(hex(parent_span_id) = '0000000000000000') AS root FROM throughline.spans GROUP BY id, day`,
   },
   {
     // Of a key that few spans of a day with many have, only that some do.
@@ -112,12 +119,14 @@ function attributeKeys(): string {
   )`;
 }
 
-/** How many rows only the first has, and some of them; '' where there are none. */
-async function difference(store: StartedEngine, first: string, second: string): Promise<string> {
-  const rows = await store.rows(
-    `SELECT count() OVER () AS rows, * FROM (SELECT * FROM (${first}) EXCEPT SELECT * FROM (${second})) LIMIT 3`,
-    60_000,
-  );
+/** The rows that only the first has. */
+function difference(first: string, second: string): string {
+  return `SELECT * FROM (${first}) EXCEPT SELECT * FROM (${second})`;
+}
+
+/** How many rows a statement answers, and some of them; '' where there are none. */
+async function rowsIn(store: StartedEngine, sql: string): Promise<string> {
+  const rows = await store.rows(`SELECT count() OVER () AS rows, * FROM (${sql}) LIMIT 3`, 60_000);
   if (rows.length === 0) return '';
   return `${String(rows[0]?.[0])} rows, such as ${rows.map((row) => JSON.stringify(row.slice(1))).join(' ')}`;
 }

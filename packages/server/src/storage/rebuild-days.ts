@@ -29,17 +29,24 @@ export async function rebuildDays(
       for (const slice of await arrivalSlices(engine, startsIn(hour), { after: -1, until }, batchRowsMax))
         steps.push({ hour, slice });
     }
-    const fill = async (rollup: Rollup): Promise<void> => {
-      for (const { hour, slice } of steps) await engine.command(fillSql(rollup, hour, slice));
-      await fillDay(engine, rollup, start);
-    };
     for (const rollup of ROLLUPS) {
-      if (rollup.isIdempotent === true) await replace(engine, rollup, day, () => fill(rollup));
+      if (rollup.ofDay !== undefined) continue;
+      const fill = async (): Promise<void> => {
+        for (const { hour, slice } of steps) await engine.command(fillSql(rollup, hour, slice));
+      };
+      if (rollup.isIdempotent === true) await replace(engine, rollup, day, fill);
       else {
         await engine.command(`ALTER TABLE throughline.${rollup.table} DROP PARTITION ${sqlString(day)}`);
-        await fill(rollup);
+        await fill();
       }
     }
+  }
+  // By what has been made anew of the days around it as well.
+  for (const rollup of ROLLUPS) {
+    const { ofDay } = rollup;
+    if (ofDay === undefined) continue;
+    for (const day of days)
+      await replace(engine, rollup, day, () => fillDay(engine, rollup, ofDay(startOfDayMs(day) / 1_000)));
   }
 }
 

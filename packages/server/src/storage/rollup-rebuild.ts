@@ -39,20 +39,19 @@ export async function rebuildRollups(
     return known;
   };
   const days = [...new Set(hours.map((hour) => Math.floor(hour / DAY) * DAY))];
-  for (const day of days) {
-    for (const rollup of ROLLUPS) {
-      const step = Math.max(rollup.stepSeconds, HOUR);
-      const ofDay = hours.filter((hour) => hour >= day && hour < day + DAY);
-      const begins = new Set(ofDay.map((hour) => Math.floor(hour / step) * step));
-      for (const begin of begins) {
-        if (rollup.isIdempotent !== true)
-          await deleteRows(engine, rollup.table, timeWithin(rollup, begin, begin + step));
-        // Hour by hour and slice by slice, which bounds what a statement takes.
-        for (let hour = begin; hour < begin + step; hour += HOUR) {
-          for (const slice of await slicesOf(hour)) await engine.command(fillSql(rollup, hour, slice));
-        }
+  for (const rollup of ROLLUPS) {
+    if (rollup.ofDay !== undefined) {
+      for (const day of days) await fillDay(engine, rollup, rollup.ofDay(day));
+      continue;
+    }
+    const step = Math.max(rollup.stepSeconds, HOUR);
+    const begins = new Set(hours.map((hour) => Math.floor(hour / step) * step));
+    for (const begin of begins) {
+      if (rollup.isIdempotent !== true) await deleteRows(engine, rollup.table, timeWithin(rollup, begin, begin + step));
+      // Hour by hour and slice by slice, which bounds what a statement takes.
+      for (let hour = begin; hour < begin + step; hour += HOUR) {
+        for (const slice of await slicesOf(hour)) await engine.command(fillSql(rollup, hour, slice));
       }
-      await fillDay(engine, rollup, day);
     }
   }
 }
@@ -70,16 +69,15 @@ export function fillSql({ table, columns, select }: Rollup, hour: number, slice:
 SELECT ${names} FROM (\n${select(source, slice.spans)}\n) SETTINGS ${REBUILD_SETTINGS}`;
 }
 
-/** Adds what the hours of this day (the second of its begin) do not show one by one. */
+/** `ofDay`: what the rollup says of a day as a whole. */
 export async function fillDay(
   engine: Pick<Engine, 'command'>,
-  { table, columns, ofDay }: Rollup,
-  day: number,
+  { table, columns }: Rollup,
+  ofDay: string,
 ): Promise<void> {
-  if (ofDay === undefined) return;
   const names = columns.join(', ');
   await engine.command(`INSERT INTO throughline.${table} (${names})
-SELECT ${names} FROM (\n${ofDay(day)}\n) SETTINGS ${REBUILD_SETTINGS}`);
+SELECT ${names} FROM (\n${ofDay}\n) SETTINGS ${REBUILD_SETTINGS}`);
 }
 
 function timeWithin({ time, stepSeconds }: Rollup, begin: number, end: number): string {

@@ -16,7 +16,7 @@ export interface Rollup {
   readonly isIdempotent?: boolean;
   /** `source`: a table, or a subquery in parentheses, with the columns of `spans`; it has about `spans` rows. */
   readonly select: (source: string, spans: number) => string;
-  /** What of a day (the second of its begin) that has been made anew hour by hour only the days around it show, out of `trace_times`. */
+  /** Makes a day (the second of its begin) anew at once, where its hours would not show it: out of `trace_times`, made anew before, and spans. */
   readonly ofDay?: (begin: number) => string;
 }
 
@@ -27,6 +27,8 @@ const OPERATION = `${OPERATION_NAME} AS operation`;
 
 /** Spans that answer a request: SERVER, CONSUMER, a root, or a span whose parent is known to be remote. */
 export const IS_REQUEST = `(kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)`;
+
+const DAY_SECONDS = 86_400;
 
 /** Counted from the epoch, whatever the server's time zone is. */
 export function startOf(seconds: number, column: string): string {
@@ -75,8 +77,10 @@ GROUP BY tenant, trace_id, toDate(start_s)`,
 
 /** From its first start to its last end, a trace of `long_traces` lasts at least so long. */
 export const LONG_TRACE_SECONDS = 3_600;
-/** Of traces that lasted longer a rebuild of a day finds those that a span lasts. */
+/** Of a trace whose spans start further apart a rebuild of a day finds what is within so many days. */
 const REBUILT_DAYS = 7;
+
+const END_S = 'toUInt32(least(greatest(intDiv(start_ns + greatest(duration_ns, 0), 1000000000), 0), 4294967295))';
 
 /**
  * Traces of which what came together lasts long: a workflow, or clocks that disagree. A row for each day on which spans of it start, so that it
@@ -90,20 +94,42 @@ export const LONG_TRACES: Rollup = {
   isIdempotent: true,
   select: (source) => `SELECT tenant, trace_id, arrayJoin(days) AS day, begin_s, end_s
 FROM (
-  SELECT tenant, trace_id, groupUniqArray(toDate(start_s)) AS days, min(start_s) AS begin_s,
-    toDateTime(toUInt32(least(greatest(intDiv(max(start_ns + greatest(duration_ns, 0)), 1000000000), 0), 4294967295)), 'UTC') AS end_s
+  SELECT tenant, trace_id, groupUniqArray(toDate(start_s)) AS days, min(start_s) AS begin_s, toDateTime(max(${END_S}), 'UTC') AS end_s
   FROM ${source}
   GROUP BY tenant, trace_id
   HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SECONDS}
 )`,
-  ofDay: (begin) => `SELECT tenant, trace_id, toDate(toUInt16(${begin / 86_400})) AS day, min(first_s) AS begin_s,
-  toDateTime(max(toUInt32(first_s) + length_s), 'UTC') AS end_s
-FROM throughline.trace_times
-WHERE first_s >= toDateTime(${begin - REBUILT_DAYS * 86_400}) AND first_s < toDateTime(${begin + (REBUILT_DAYS + 1) * 86_400})
+  ofDay: (
+    begin,
+  ) => `SELECT tenant, trace_id, toDate(toUInt16(${begin / DAY_SECONDS})) AS day, min(first) AS begin_s, toDateTime(max(last), 'UTC') AS end_s
+FROM (
+  SELECT tenant, trace_id, first_s AS first, toUInt32(first_s) + length_s AS last FROM throughline.trace_times
+  WHERE ${startsWithin('first_s', begin - REBUILT_DAYS * DAY_SECONDS, begin + (REBUILT_DAYS + 1) * DAY_SECONDS)}
+  UNION ALL
+  ${endsAround(begin)}
+)
 GROUP BY tenant, trace_id
 HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SECONDS}
-  AND max(toDate(first_s) = toDate(toUInt16(${begin / 86_400}))) = 1`,
+  AND max(toDate(first) = toDate(toUInt16(${begin / DAY_SECONDS}))) = 1`,
 };
+
+/**
+ * Of spans whose ends may be what makes a trace of a day a long one, though its starts are less than that apart: whoever lasts half as long, and
+ * the spans of traces whose starts are half as far apart.
+ */
+function endsAround(begin: number): string {
+  const half = LONG_TRACE_SECONDS / 2;
+  return `SELECT tenant, trace_id, start_s AS first, ${END_S} AS last FROM throughline.spans
+  WHERE ${startsWithin('start_s', begin - LONG_TRACE_SECONDS, begin + DAY_SECONDS + LONG_TRACE_SECONDS)}
+    AND (duration_ns >= ${half}000000000 OR (tenant, trace_id) IN (
+      SELECT tenant, trace_id FROM throughline.trace_times
+      WHERE ${startsWithin('first_s', begin - DAY_SECONDS, begin + 2 * DAY_SECONDS)}
+      GROUP BY tenant, trace_id HAVING max(toUInt32(first_s) + length_s) - toUInt32(min(first_s)) >= ${half}))`;
+}
+
+function startsWithin(column: string, begin: number, end: number): string {
+  return `${column} >= toDateTime(${Math.max(0, begin)}) AND ${column} <= toDateTime(${Math.min(end - 1, 4_294_967_295)})`;
+}
 
 /** The requests of each time of `seconds`, by operation, outcome and duration. */
 function requests(table: string, seconds: number): Rollup {

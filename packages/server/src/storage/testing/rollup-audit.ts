@@ -1,3 +1,5 @@
+import { MISSING_LONG_TRACES, UNFOUNDED_LONG_TRACES } from './long-traces-audit.ts';
+
 /**
  * What the derived tables must hold, computed from `spans` by other means than those that fill them: no hash, no rollup's own expression. A
  * pair of statements that answer the same rows when all that is stored has been counted.
@@ -21,8 +23,15 @@ GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
   })),
   {
     name: 'trace_times',
-    table: `SELECT hex(trace_id), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s)) FROM throughline.trace_times GROUP BY 1 ORDER BY 1`,
-    spans: `SELECT hex(trace_id), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s)) FROM throughline.spans GROUP BY 1 ORDER BY 1`,
+    table: `SELECT hex(trace_id), toDate(first_s), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s)), max(has_root)
+FROM throughline.trace_times GROUP BY 1, 2 ORDER BY 1, 2`,
+    spans: `SELECT hex(trace_id), toDate(start_s), toUnixTimestamp(min(start_s)), toUnixTimestamp(max(start_s)), max(hex(parent_span_id) = '0000000000000000')
+FROM throughline.spans GROUP BY 1, 2 ORDER BY 1, 2`,
+  },
+  {
+    name: 'long_traces',
+    table: `${MISSING_LONG_TRACES} UNION ALL ${UNFOUNDED_LONG_TRACES}`,
+    spans: 'SELECT 1 WHERE 0',
   },
   {
     name: 'weight_15m',
