@@ -25,6 +25,7 @@ import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { PartCheck, rowsIn } from './part-check.ts';
 import { sqlString } from './sql.ts';
+import { removeTornMutations } from './torn-mutations.ts';
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -244,6 +245,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     const { directory, log, onProcess } = this.#options;
     // Merges begin with the tables.
     await this.#definitions.check();
+    await removeTornMutations(directory, log);
     if (this.#closing.signal.aborted) return;
     const engine = this.#startProcess(directory, this.#limits.concurrentQueries);
     if (engine.pid > 0) onProcess?.(engine.pid);
