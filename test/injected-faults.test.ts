@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { TABLES } from '../packages/server/src/storage/tables.ts';
 import { canInjectFaults } from './support/fault-injection.ts';
 import type { Casualty, FaultAction, FaultKind, FaultRule } from './support/fault-injection.ts';
 import { FaultyCollector } from './support/faulty-collector.ts';
@@ -161,6 +162,21 @@ describe.skipIf(!canInjectFaults)(
     }
   },
 );
+
+describe.skipIf(!canInjectFaults)('a definition that is not written when its table is made', () => {
+  it.each([...TABLES])('keeps no later start from making it: %s', async (table) => {
+    const faulty = new FaultyCollector();
+    const pattern = `*/${table}.sql.tmp`;
+    faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+    await faulty.tryToStart();
+    expect(faulty.faults.applied()).toBe(1);
+    faulty.faults.plan([]);
+    await faulty.ensureStarted();
+    await faulty.send();
+    await faulty.settle();
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+});
 
 describe.skipIf(!canInjectFaults)(`faults while a store is made, ${STARTS} times`, () => {
   it('keep no later start from making it', { timeout: 60_000 + STARTS * 60_000 }, async () => {

@@ -207,6 +207,22 @@ describe('without a copy', () => {
     await expectWhole(await open(directory));
   });
 
+  it('an empty definition is made anew where the table never held anything', async () => {
+    directory = await mkdtemp(join(tmpdir(), 'throughline-store-'));
+    await (await open(directory)).engine.close();
+    const whole = await textOf(SPANS);
+    await withoutCopy();
+    await writeFile(join(directory, SPANS), '');
+    await (await open(directory)).engine.close();
+    expect(await textOf(SPANS)).toBe(whole);
+  });
+
+  it('an empty definition of a table with spans keeps the store closed', async () => {
+    await harmed(SPANS, () => '');
+    await withoutCopy();
+    await expect(startEngine({}, directory)).rejects.toThrow(`the definition ${SPANS} is damaged: it is empty`);
+  });
+
   it('a definition of somebody else’s table that cannot be read is named', async () => {
     await copied();
     const before = await open(directory);

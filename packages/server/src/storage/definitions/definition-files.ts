@@ -15,6 +15,9 @@ const TABLES = 'metadata/throughline';
 const DATABASE_TEXT = /^ATTACH DATABASE _ UUID '([0-9a-f-]{36})'\nENGINE = Atomic\n?$/;
 const TABLE_BEGIN = /^ATTACH [A-Z ]+ _ UUID '([0-9a-f-]{36})'/;
 
+/** What a table of the engine has from its begin on. */
+const NO_PARTS: readonly string[] = ['detached', 'deduplication_logs'];
+
 /** A character a byte, so that no two texts are read as the same. */
 const ENCODING = 'latin1';
 
@@ -81,6 +84,21 @@ export class DefinitionFiles {
   /** Of a database or table of this id. */
   async hasDirectory(uuid: string): Promise<boolean> {
     return (await lstatOrNull(this.#directoryOf(uuid))) !== null;
+  }
+
+  /** Whether the table of this id has its directory, and never had anything in it. */
+  async isUnusedTable(uuid: string): Promise<boolean> {
+    const directory = this.#directoryOf(uuid);
+    try {
+      const entries = await readdir(directory, { withFileTypes: true });
+      const parts = entries.filter((entry) => entry.isDirectory() && !NO_PARTS.includes(entry.name));
+      const setAside = await readdir(join(directory, 'detached'));
+      const logs = join(directory, 'deduplication_logs');
+      const inserts = await Promise.all((await namesIn(logs)).map((name) => lstat(join(logs, name))));
+      return parts.length === 0 && setAside.length === 0 && inserts.every(({ size }) => size === 0);
+    } catch {
+      return false;
+    }
   }
 
   /** What the links beside the definitions say, which the engine makes for those who look at the directory. */

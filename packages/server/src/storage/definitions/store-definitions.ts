@@ -104,10 +104,14 @@ export class StoreDefinitions {
     this.#checked = found;
   }
 
-  /** Keeps a copy of what the engine has written since. Call it when tables were made or altered. Never rejects. */
+  /**
+   * Keeps a copy of what the engine has written since. Call it when tables were made or altered. Rejects, with `EngineError`, only where the
+   * engine has not written one as a whole, which it does not say: with that definition the store could not be opened again.
+   */
   async note(): Promise<void> {
-    this.#lastNote = this.#lastNote.then(() => this.#note());
-    await this.#lastNote;
+    const noted = this.#lastNote.then(() => this.#note());
+    this.#lastNote = noted.catch(() => {});
+    await noted;
   }
 
   /** Whether the statement makes the engine write definitions. */
@@ -130,6 +134,9 @@ export class StoreDefinitions {
           current.set(path, before?.inode === definition.inode ? before : definition);
         }
       }
+      for (const [path, { text }] of current) {
+        if (path !== DATABASE && !isWritten(text)) throw this.#unwritten(path);
+      }
       const texts = new Map(Array.from(current, ([path, { text }]) => [path, text]));
       if (!isSame(texts, await this.#noted.read())) {
         await createDirectory(this.#directory);
@@ -138,6 +145,7 @@ export class StoreDefinitions {
       current.delete(DATABASE);
       this.#checked = current;
     } catch (error) {
+      if (error instanceof EngineError) throw error;
       this.#options.log.warn(
         { err: error },
         'keeping a copy of the table definitions failed; it is tried again at the next start',
@@ -198,12 +206,18 @@ export class StoreDefinitions {
       }
       return;
     }
-    const known = copy ?? (made !== null && differInOneByte(text, made) ? made : null);
+    const isKnown = made !== null && (differInOneByte(text, made) || (await this.#isOfUnfinishedTable(text, linked)));
+    const known = copy ?? (isKnown ? made : null);
     if (known !== null) {
       found.set(path, await this.#putBack(path, text, known, database, fault));
       return;
     }
     throw this.#refusal(path, fault, await this.#keepExpected(path, made));
+  }
+
+  /** The engine goes on where it cannot write the definition of a table that it makes. Nobody has altered one that never held anything. */
+  async #isOfUnfinishedTable(text: string, uuid: string | null): Promise<boolean> {
+    return text === '' && uuid !== null && (await this.#files.isUnusedTable(uuid));
   }
 
   async #findFault(
@@ -267,6 +281,12 @@ export class StoreDefinitions {
     }
   }
 
+  #unwritten(path: string): EngineError {
+    const { store } = this.#options;
+    const message = `the definition ${path} of the store ${store} could not be written; check the room on the disk, and start again`;
+    return new EngineError('unavailable', message);
+  }
+
   #refusal(path: string, fault: string, expected: string | null = null): EngineError {
     const { store } = this.#options;
     const instead =
@@ -310,4 +330,9 @@ function differInOneByte(text: string, other: string): boolean {
   let differing = 0;
   for (let index = 0; index < text.length; index++) if (text[index] !== other[index]) differing++;
   return differing === 1;
+}
+
+/** Whether the engine has come to its end. */
+function isWritten(text: string): boolean {
+  return uuidOf(text) !== null && text.endsWith('\n');
 }
