@@ -85,6 +85,7 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
     for (const env of [{}, ahead]) {
       const second = anAttempt(aDirectory(), server.url, env);
       expect(await second.exited).toMatchObject({ code: 1 });
+      expect(second.output()).not.toContain('UI and API');
       const lines = second
         .output()
         .split('\n')

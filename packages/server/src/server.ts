@@ -65,6 +65,8 @@ export interface RunningServer {
   readonly otlpGrpcUrl: string | null;
   /** Resolves when the store is open; rejects with one clear message when it cannot be opened. */
   readonly ready: Promise<void>;
+  /** Resolves when the store is not refused: it is ours, or away and waited for. Rejects as `ready` does. */
+  readonly admitted: Promise<void>;
   /** Stops in order and keeps what was acknowledged. May be called at any time and more than once; never rejects. */
   close(): Promise<void>;
 }
@@ -217,6 +219,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     registerLease(registry, lease);
     stops.lease = () => lease.release().finally(() => leasing.abort());
     const beforeMigration = new BeforeMigration(dataDirectory.path, log);
+    const admission = new AbortController();
     const damage = new StoreDamage({
       log,
       registry,
@@ -245,6 +248,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
             limits: limits.cluster,
             lease: storeLease,
             check: new StoreCheck(storeCheck),
+            onAway: () => admission.abort(),
           });
     const isOwnStore = urls === 'embedded';
     const gate = new InsertGate();
@@ -347,6 +351,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       if (closing !== null) return;
       const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
       if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
+      admission.abort();
       const rollups = new RollupJob({
         engine: writable,
         visibility,
@@ -407,18 +412,25 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const ready = open();
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
     ready.catch(() => {});
+    const admitted = Promise.race([aborted(admission.signal), ready]);
+    admitted.catch(() => {});
 
     return {
       uiUrl: urlOf(config.host, uiAddress) + config.basePath,
       otlpHttpUrl: urlOf(config.host, otlpHttpAddress),
       otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
       ready,
+      admitted,
       close,
     };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** A segment of a version without arrivals gets the time at which it is stored. */

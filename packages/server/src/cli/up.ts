@@ -42,7 +42,9 @@ export async function runUp(args: readonly string[]): Promise<number> {
     const end = AbortSignal.any([stop, fatal]);
     const ended = new Promise<void>((resolve) => end.addEventListener('abort', () => resolve()));
     server = await startServer(config, log);
-    process.stdout.write(startMessage(config, server));
+    // Nobody is to send spans to a collector that is about to end.
+    if (!end.aborted) await Promise.race([server.admitted, ended]);
+    if (!end.aborted) process.stdout.write(startMessage(config, server));
     await unmapFiles(config.limits.engine.unmapIntervalMs);
     if (!end.aborted) await Promise.race([server.ready, ended]);
     if (!end.aborted) {

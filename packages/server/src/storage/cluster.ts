@@ -34,6 +34,8 @@ export interface ClusterEngineOptions {
   readonly lease?: StoreLease;
   /** Tells the store that is meant from others; without it, each URL is believed. */
   readonly check?: StoreCheck;
+  /** Called when no server can be used at the start, and one is waited for. */
+  readonly onAway?: () => void;
 }
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
@@ -91,6 +93,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         if (!(error instanceof EngineError) || !passes(error)) throw error;
         this.#options.check?.giveUp(this.#servers);
         this.#becomes(error.message);
+        this.#options.onAway?.();
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
       }
     }
