@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { isThereAndEmpty, writeBackup } from '../maintenance/backup.ts';
+import { expectEmptyOrNone, writeBackup } from '../maintenance/backup.ts';
 import { openUnlessTaken } from '../maintenance/check-stopped.ts';
 import { listFiles, readSnapshotList } from '../maintenance/file-list.ts';
+import { isWithin } from '../maintenance/is-within.ts';
 import type { Manifest } from '../maintenance/manifest.ts';
 import { CommandError } from './command-error.ts';
 import { LeasedSnapshot } from './leased-snapshot.ts';
@@ -46,8 +47,13 @@ export async function runBackup(args: readonly string[]): Promise<number> {
         `${config.dataDirectory} has no store; name the collector's data directory with --data-dir`,
       );
     }
+    if (isWithin(directory, config.dataDirectory)) {
+      throw new CommandError(
+        `${directory} lies in the data directory ${config.dataDirectory}, and would be lost with it; name a directory elsewhere, best on another disk`,
+      );
+    }
     // Before a snapshot is taken, and before what is in it could be taken for ours.
-    await isThereAndEmpty(directory);
+    await expectEmptyOrNone(directory);
     temporary.push(join(directory, 'data'));
     const manifest = await backUp(config, directory, stop, (path) => void temporary.push(path));
     const { version, schema, createdAt, files } = manifest;

@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -107,6 +107,18 @@ describe('throughline up', () => {
       expect(ended.stderr).toMatch(/^throughline: [^\n]+\n$/);
       expect(ended.stderr).toContain(message);
     }
+  });
+
+  it('makes no backup that would be lost with the data directory, or in the folder that one is in by chance', async () => {
+    await mkdir(join(directory, 'stopped', 'store'), { recursive: true });
+    const dataDirectory = join(directory, 'stopped');
+    const inside = await run('backup', join(dataDirectory, 'store', 'backup'), '--data-dir', dataDirectory).ended;
+    expect(inside).toMatchObject({ code: 1, stdout: '' });
+    expect(inside.stderr).toContain(`lies in the data directory ${dataDirectory}`);
+    expect(await readdir(join(dataDirectory, 'store'))).toEqual([]);
+    const unset = await run('backup', '', '--data-dir', dataDirectory).ended;
+    expect(unset).toMatchObject({ code: 2, stdout: '' });
+    expect(unset.stderr).toContain('was given ""; accepted is the directory that the backup goes into');
   });
 
   it.skipIf(process.getuid?.() === 0)('names a data directory that it may not write', async () => {

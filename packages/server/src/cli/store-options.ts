@@ -36,6 +36,8 @@ export function readStoreOptions(
     const accepted = takes === null ? 'only flags' : takes;
     throw new ConfigError(`throughline ${command} was given ${names.length} arguments; accepted is ${accepted}`);
   }
+  // As of a variable that is not set: it would be taken for the folder that the command runs in.
+  if (names[0] === '') throw new ConfigError(`throughline ${command} was given ""; accepted is ${takes}`);
   return { config, directory: names[0] ?? '', json: args.includes('--json') };
 }
 

@@ -42,6 +42,27 @@ test('a backup that was stopped leaves nothing behind, and can be made again', a
   await restoreBackup(backup, join(directory, 'restored'), going);
 });
 
+// There is no such file system elsewhere: below /proc the kernel says that a folder which is there is not.
+test.runIf(process.platform === 'linux')('a backup into a place where none can be made is refused', async () => {
+  await expect(writeBackup(await aDataDirectory(), '/proc/backup', going)).rejects.toThrow(
+    'the directory /proc/backup cannot be used for a backup: Error: ENOENT',
+  );
+});
+
+test('a backup that was stopped takes the folders with it that it has made', async () => {
+  await expect(writeBackup(await aDataDirectory(), join(directory, 'new', 'er', 'backup'), stopped)).rejects.toThrow(
+    'stopped',
+  );
+  expect(readdirSync(directory)).toEqual(['data']);
+});
+
+test('a backup is not restored into itself', async () => {
+  const backup = join(directory, 'backup');
+  await writeBackup(await aDataDirectory(), backup, going);
+  await expect(restoreBackup(backup, join(backup, 'restored'), going)).rejects.toThrow('lies in the backup');
+  expect(readdirSync(backup).toSorted()).toEqual(['data', 'manifest.json']);
+});
+
 test('a backup that finds something in its way leaves it', async () => {
   const backup = join(directory, 'backup');
   mkdirSync(join(backup, 'data'), { recursive: true });

@@ -1,6 +1,7 @@
 import { mkdir, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile, syncDirectory } from '../durable-file.ts';
+import { createDirectory, missingFolders } from '../storage/durable-directory.ts';
 import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { VERSION } from '../version.ts';
 import { copyHashed, type CopiedFile } from './copy-hashed.ts';
@@ -22,40 +23,50 @@ export interface BackupSource {
  * with what `confirm` rejects with, or with the signal's reason; nothing of the backup is left then.
  */
 export async function writeBackup(source: BackupSource, directory: string, signal: AbortSignal): Promise<Manifest> {
-  const missing = missingOfStore(source.list.files);
-  if (missing !== null) {
+  const missingFile = missingOfStore(source.list.files);
+  if (missingFile !== null) {
     throw new BackupError(
-      `${source.path} has no whole store: ${missing} is missing; has a collector been started on it?`,
+      `${source.path} has no whole store: ${missingFile} is missing; has a collector been started on it?`,
     );
   }
-  const withDirectory = !(await isThereAndEmpty(directory));
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  // Fails where another one has begun here meanwhile: what is removed below is ours.
-  await mkdir(join(directory, DATA), { mode: 0o700 });
+  await expectEmptyOrNone(directory);
+  const missing = missingFolders(directory);
+  try {
+    await createDirectory(directory);
+    // Fails where another one has begun here meanwhile: what is removed below is ours.
+    await mkdir(join(directory, DATA), { mode: 0o700 });
+  } catch (error) {
+    await removeFolders(missing);
+    throw new BackupError(`the directory ${directory} cannot be used for a backup: ${String(error)}`);
+  }
   try {
     return await copyInto(directory, source, signal);
   } catch (error) {
-    await removeBackup(directory, { withDirectory });
+    await removeBackup(directory, missing);
     throw error;
   }
 }
 
-/** False where there is no such directory. Rejects with `BackupError` where it holds anything. */
-export async function isThereAndEmpty(directory: string): Promise<boolean> {
-  const found = await readdir(directory).catch(() => null);
-  if (found !== null && found.length > 0) throw new BackupError(`${directory} is not empty; name a new directory`);
-  return found !== null;
+/** Rejects with `BackupError` where the directory holds anything. */
+export async function expectEmptyOrNone(directory: string): Promise<void> {
+  const found = await readdir(directory).catch(() => []);
+  if (found.length > 0) throw new BackupError(`${directory} is not empty; name a new directory`);
 }
 
 /** What `writeBackup` has made so far, the file that tells of it first. */
-async function removeBackup(directory: string, { withDirectory }: { readonly withDirectory: boolean }): Promise<void> {
+async function removeBackup(directory: string, missing: readonly string[]): Promise<void> {
   try {
     await rm(join(directory, MANIFEST), { force: true });
     await rm(join(directory, DATA), { recursive: true, force: true });
-    if (withDirectory) await rmdir(directory);
   } catch {
     // What cannot be removed has no manifest, and is no backup.
   }
+  await removeFolders(missing);
+}
+
+/** Those that are empty, the innermost first. */
+async function removeFolders(folders: readonly string[]): Promise<void> {
+  for (const folder of folders) await rmdir(folder).catch(() => {});
 }
 
 async function copyInto(

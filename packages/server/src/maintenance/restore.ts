@@ -1,12 +1,12 @@
-import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { syncDirectory } from '../durable-file.ts';
 import { RESTORING_FOLDER } from '../storage/data-directory.ts';
 import { isSocketName } from '../storage/directory-claim.ts';
-import { createDirectory } from '../storage/durable-directory.ts';
+import { createDirectory, missingFolders } from '../storage/durable-directory.ts';
 import { LOST_AND_FOUND } from '../storage/foreign-files.ts';
 import { copyHashed } from './copy-hashed.ts';
+import { isWithin } from './is-within.ts';
 import { BackupError, DATA, MANIFEST, readManifest, type Manifest } from './manifest.ts';
 
 /**
@@ -17,6 +17,9 @@ import { BackupError, DATA, MANIFEST, readManifest, type Manifest } from './mani
 export async function restoreBackup(directory: string, dataDirectory: string, signal: AbortSignal): Promise<Manifest> {
   const manifest = await readManifest(directory);
   const target = resolve(dataDirectory);
+  if (isWithin(target, directory)) {
+    throw new BackupError(`${target} lies in the backup ${directory}; a backup is restored into a directory elsewhere`);
+  }
   const missing = missingFolders(target);
   try {
     await createDirectory(target);
@@ -30,13 +33,6 @@ export async function restoreBackup(directory: string, dataDirectory: string, si
     throw new BackupError(`restoring to ${target} failed: ${String(error)}`);
   }
   return manifest;
-}
-
-/** The innermost first. */
-function missingFolders(target: string): readonly string[] {
-  const missing: string[] = [];
-  for (let path = target; !existsSync(path); path = dirname(path)) missing.push(path);
-  return missing;
 }
 
 /** While the folder is there, no collector starts on the target, and nobody else restores into it. */

@@ -7,8 +7,7 @@ import { dirname, resolve } from 'node:path';
  * Nothing happens to one that is there. Rejects with Node's error.
  */
 export async function createDirectory(directory: string): Promise<void> {
-  const missing: string[] = [];
-  for (let path = resolve(directory); !existsSync(path); path = dirname(path)) missing.push(path);
+  const missing = missingFolders(directory);
   // Not `recursive`: where the kernel refuses a folder as ENOENT, as below /proc, Node 20 tries for ever.
   for (const path of missing.toReversed()) {
     await mkdir(path, { mode: 0o700 }).catch(unless('EEXIST'));
@@ -16,6 +15,13 @@ export async function createDirectory(directory: string): Promise<void> {
   }
   // Whoever created it may have died before this.
   if (missing.length === 0) await syncName(resolve(directory));
+}
+
+/** The directory and those of its parents that are not there, the innermost first. */
+export function missingFolders(directory: string): readonly string[] {
+  const missing: string[] = [];
+  for (let path = resolve(directory); !existsSync(path); path = dirname(path)) missing.push(path);
+  return missing;
 }
 
 /** Resolves when the names in the directory are on the disk: files that were created are there, those that were removed gone. */
