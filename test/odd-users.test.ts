@@ -77,9 +77,14 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
   it('is told in one line when there is no home directory', async () => {
     const command = runCommand(['up'], FREE_PORTS, { uid: NOBODY_KNOWS, unset: ['HOME'] });
     expect(await command.exited).toEqual({ code: 2, signal: null });
-    expect(command.output()).toBe(
-      'throughline: there is no home directory to keep traces in; accepted is a directory with --data-dir or THROUGHLINE_DATA_DIR\n',
-    );
+    const refusal =
+      'throughline: there is no home directory to keep traces in; accepted is a directory with --data-dir or THROUGHLINE_DATA_DIR\n';
+    expect(command.output()).toBe(refusal);
+    for (const HOME of ['', '.']) {
+      const odd = runCommand(['up'], { ...FREE_PORTS, HOME });
+      expect(await odd.exited).toEqual({ code: 2, signal: null });
+      expect(odd.output()).toBe(refusal);
+    }
     const help = runCommand(['up', '--help'], {}, { uid: NOBODY_KNOWS, unset: ['HOME'] });
     expect(await help.exited).toEqual({ code: 0, signal: null });
   });
@@ -110,6 +115,22 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
       expect(existsSync(join(directory, 'server.lock'))).toBe(false);
     },
   );
+
+  it.each([
+    ['check', '--data-dir', 'of-root'],
+    ['spool', 'list', '--data-dir', 'of-root'],
+    ['backup', 'new', '--data-dir', 'of-root'],
+    ['restore', 'of-root', '--data-dir', 'new'],
+  ])('is told that permission is denied, and not that nothing is there: %s', async (...args) => {
+    const ofRoot = join(root, 'of-root');
+    mkdirSync(join(ofRoot, 'store'), { recursive: true });
+    chmodSync(ofRoot, 0o700);
+    const named = args.map((arg) => (arg === 'of-root' || arg === 'new' ? join(root, arg) : arg));
+    const refusal = await refusalOf(runCommand(named, {}, { uid: NOBODY_KNOWS }));
+    expect(refusal).toContain('permission denied');
+    expect(refusal).not.toMatch(/ no (?:store|spool|backup|manifest)/);
+    expect(refusal).toContain(ofRoot);
+  });
 
   it.skipIf(!canMount)('is told in one line when the file system is read-only', async () => {
     const mounted = [

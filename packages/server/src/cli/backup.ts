@@ -9,6 +9,7 @@ import { isWithin } from '../maintenance/is-within.ts';
 import type { Manifest } from '../maintenance/manifest.ts';
 import { CommandError } from './command-error.ts';
 import { LeasedSnapshot } from './leased-snapshot.ts';
+import { expectFolder } from './expect-folder.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { apiOfRunning } from './running-collector.ts';
@@ -42,11 +43,7 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     }
     const { config, json } = options;
     const directory = resolve(options.directory);
-    if (!existsSync(join(config.dataDirectory, 'store'))) {
-      throw new CommandError(
-        `${config.dataDirectory} has no store; name the collector's data directory with --data-dir`,
-      );
-    }
+    expectFolder(config.dataDirectory, 'store');
     if (isWithin(directory, config.dataDirectory)) {
       throw new CommandError(
         `${directory} lies in the data directory ${config.dataDirectory}, and would be lost with it; name a directory elsewhere, best on another disk`,

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ConfigError } from '../config/setting.ts';
 import type { Config } from '../config/config.ts';
@@ -8,6 +6,7 @@ import type { CheckReport } from '../maintenance/check.ts';
 import { checkStopped, type CheckOptions } from '../maintenance/check-stopped.ts';
 import type { CheckProgress } from '../maintenance/running-check.ts';
 import { CommandError } from './command-error.ts';
+import { expectFolder } from './expect-folder.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { apiOfRunning, askRunning } from './running-collector.ts';
@@ -41,11 +40,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
       return 0;
     }
     const { config, json } = options;
-    if (!existsSync(join(config.dataDirectory, 'store'))) {
-      throw new CommandError(
-        `${config.dataDirectory} has no store; name the collector's data directory with --data-dir`,
-      );
-    }
+    expectFolder(config.dataDirectory, 'store');
     // What is found is in the report.
     const log = createLog({ ...config, logLevel: 'silent' });
     const checking = { signal: stop, repairs };

@@ -1,17 +1,13 @@
-import { createWriteStream, existsSync } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from '../config/setting.ts';
 import { requestRetry } from '../ingest/rejected-segments.ts';
 import { listSpool, readSegment, type SpooledSegment } from '../ingest/spool-contents.ts';
+import { CommandError } from './command-error.ts';
+import { expectFolder } from './expect-folder.ts';
 import { oneLine } from './one-line.ts';
 import { readSpoolOptions, SPOOL_USAGE, type SpoolOptions } from './spool-options.ts';
-
-/** What is in the way of the command, for the person who called it. */
-class SpoolError extends Error {
-  override readonly name = 'SpoolError';
-  readonly code = 'spool_unusable';
-}
 
 interface HeldSegment extends SpooledSegment {
   readonly holds: 'spans' | 'exact counts';
@@ -43,9 +39,7 @@ async function findSegments(dataDirectory: string): Promise<HeldSegment[]> {
     { holds: 'spans', directory: join(dataDirectory, 'spool') },
     { holds: 'exact counts', directory: join(dataDirectory, 'counts', 'spool') },
   ] as const;
-  if (!existsSync(spools[0].directory)) {
-    throw new SpoolError(`${dataDirectory} has no spool; name the collector's data directory with --data-dir`);
-  }
+  expectFolder(dataDirectory, 'spool');
   const found = await Promise.all(
     spools.map(async ({ holds, directory }) =>
       (await listSpool(directory)).map((segment) => ({ ...segment, holds, directory })),
@@ -100,14 +94,14 @@ async function retry(segments: readonly HeldSegment[], { names, all }: SpoolOpti
 async function exportSegment(segments: readonly HeldSegment[], { names, output }: SpoolOptions): Promise<void> {
   const { directory, name } = find(segments, names[0] ?? '', 'segment');
   const blocks = await readSegment(directory, name);
-  if (blocks === null) throw new SpoolError(`segment ${name} has left the spool meanwhile: the store has it`);
+  if (blocks === null) throw new CommandError(`segment ${name} has left the spool meanwhile: the store has it`);
   if (output === null) {
     await pipeline(blocks, process.stdout, { end: false });
     return;
   }
   const file = createWriteStream(output, { flags: 'wx', mode: 0o600 });
   await pipeline(blocks, file).catch((error: unknown) => {
-    throw new SpoolError(`writing ${output} failed: ${oneLine(error)}`);
+    throw new CommandError(`writing ${output} failed: ${oneLine(error)}`);
   });
   process.stdout.write(`${file.bytesWritten} bytes of segment ${name} written to ${output}\n`);
 }
@@ -115,5 +109,5 @@ async function exportSegment(segments: readonly HeldSegment[], { names, output }
 function find(segments: readonly HeldSegment[], name: string, what: string): HeldSegment {
   const found = segments.find((segment) => segment.name === name);
   if (found !== undefined) return found;
-  throw new SpoolError(`no ${what} has the name ${JSON.stringify(name)}; throughline spool list shows them`);
+  throw new CommandError(`no ${what} has the name ${JSON.stringify(name)}; throughline spool list shows them`);
 }

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { LIMIT_SETTINGS } from './limits.ts';
 import { quantity, setting, type Setting, type SettingText } from './setting.ts';
 
@@ -234,10 +234,14 @@ function isPercentEncoded(text: string): boolean {
   }
 }
 
-/** '' where there is no home: neither a variable nor an entry of the user, as often in a container. */
+/**
+ * '' where there is no home: neither a variable nor an entry of the user, as often in a container. One that is empty would be the folder that
+ * the command runs in, another one each time.
+ */
 function homeDataDirectory(): string {
   try {
-    return join(homedir(), '.throughline');
+    const home = homedir();
+    return isAbsolute(home) ? join(home, '.throughline') : '';
   } catch {
     return '';
   }

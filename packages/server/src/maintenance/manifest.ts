@@ -30,8 +30,12 @@ export const DATA = 'data';
 /** Rejects with `BackupError` where nothing can be restored by it. */
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, MANIFEST);
-  const text = await readFile(path, 'utf8').catch(() => null);
-  if (text === null) throw new BackupError(`${directory} has no ${MANIFEST}: it is no backup, or an incomplete one`);
+  const text = await readFile(path, 'utf8').catch(({ code }: NodeJS.ErrnoException) => {
+    if (code === 'ENOENT' || code === 'ENOTDIR') {
+      throw new BackupError(`${directory} has no ${MANIFEST}: it is no backup, or an incomplete one`);
+    }
+    throw new BackupError(`${path} cannot be read: ${code === 'EACCES' ? 'permission denied' : code}`);
+  });
   const manifest = parse(text);
   if (manifest === null) throw new BackupError(`${path} is damaged`);
   if (manifest.format !== 1 || manifest.schema > MIGRATIONS.length) {
