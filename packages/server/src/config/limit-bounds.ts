@@ -278,7 +278,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     servicesMax: [
       1,
       1_000_000,
-      'Services that the rollups keep apart; the others are counted as (other)',
+      'Services that the rollups keep apart; the others are counted as one, which has no name',
       'throughline_rollup_other_spans_total',
     ],
     operationsPerServiceMax: [

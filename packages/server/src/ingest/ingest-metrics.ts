@@ -24,7 +24,7 @@ export class IngestMetrics {
     });
     const otherSpans: Counter = new Counter({
       name: 'throughline_rollup_other_spans_total',
-      help: 'Spans that were counted as (other), because the day has too many services or operations',
+      help: 'Spans that are not counted by their names, because the day has too many services or operations',
       registers: [],
       collect: (): void => {
         otherSpans.reset();

@@ -89,7 +89,6 @@ test('an insert sends the file with its token, and user and password in one head
   expect(sql).toMatch(/^INSERT INTO throughline\.`spans` \(arrival, trace_id, .*\) FORMAT Native$/);
   expect(Object.fromEntries(parameters)).toMatchObject({
     insert_deduplication_token: 'segment-1',
-    deduplicate_blocks_in_dependent_materialized_views: '1',
     min_insert_block_size_rows: '4000000',
   });
   expect(headers).toMatchObject({
@@ -98,6 +97,8 @@ test('an insert sends the file with its token, and user and password in one head
   });
   expect(Object.keys(headers).filter((name) => name.startsWith('x-clickhouse'))).toEqual([]);
   expect(parameters.toString()).not.toContain('secret');
+  // No view is filled by an insert.
+  expect(parameters.toString()).not.toContain('view');
   rmSync(directory, { recursive: true, force: true });
 });
 

@@ -26,6 +26,5 @@ export const TOKEN_SETTINGS: Readonly<Record<string, number>> = {
   max_insert_threads: 1,
   max_partitions_per_insert_block: 0,
   insert_deduplicate: 1,
-  deduplicate_blocks_in_dependent_materialized_views: 1,
   async_insert: 0,
 };
