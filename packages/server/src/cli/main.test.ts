@@ -53,6 +53,20 @@ describe('throughline', () => {
     expect(await run('--version').ended).toMatchObject({ code: 0, stdout: `${VERSION}\n` });
   });
 
+  it('hides the password of a store that stands where a command should', async () => {
+    const { code, stderr } = await run('--store=http://ann:s3cret@host:8123').ended;
+    expect(code).toBe(2);
+    expect(stderr).toContain('"--store=http://ann:***@host:8123" is not a command');
+  });
+
+  it.each([['check'], ['backup', 'new'], ['restore', 'backup']])('has no %s of a store elsewhere', async (...args) => {
+    const { code, stdout, stderr } = await run(...args, '--store', 'http://ann:s3cret@host:8123').ended;
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toBe(
+      `throughline: throughline ${args[0]} works on the embedded store, and --store names another; a ClickHouse server has CHECK TABLE, BACKUP and RESTORE of its own\n`,
+    );
+  });
+
   it('names the command that was meant', async () => {
     const { code, stderr } = await run('upp').ended;
     expect(code).toBe(2);

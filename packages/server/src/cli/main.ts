@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { closest } from '../closest.ts';
 import { VERSION } from '../version.ts';
+import { withoutPasswords } from '../without-passwords.ts';
 
 /** Exit code of a command that was called wrongly. */
 const USAGE_ERROR = 2;
@@ -57,7 +58,8 @@ async function main([name, ...args]: string[]): Promise<number> {
   if (Object.hasOwn(COMMANDS, name)) return (await COMMANDS[name]?.run(args)) ?? 0;
   const meant = closest(name, Object.keys(COMMANDS));
   const hint = meant === null ? 'throughline --help lists the commands' : `did you mean ${meant}?`;
-  process.stderr.write(`throughline: ${JSON.stringify(name)} is not a command; ${hint}\n`);
+  // Whoever forgets the command may have given the store's password behind it.
+  process.stderr.write(`throughline: ${JSON.stringify(withoutPasswords(name))} is not a command; ${hint}\n`);
   return USAGE_ERROR;
 }
 

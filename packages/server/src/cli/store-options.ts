@@ -36,6 +36,11 @@ export function readStoreOptions(
     const accepted = takes === null ? 'only flags' : takes;
     throw new ConfigError(`throughline ${command} was given ${names.length} arguments; accepted is ${accepted}`);
   }
+  if (config.store !== 'embedded') {
+    throw new ConfigError(
+      `throughline ${command} works on the embedded store, and ${config.sources.get('store')} names another; a ClickHouse server has CHECK TABLE, BACKUP and RESTORE of its own`,
+    );
+  }
   // As of a variable that is not set: it would be taken for the folder that the command runs in.
   if (names[0] === '') throw new ConfigError(`throughline ${command} was given ""; accepted is ${takes}`);
   return { config, directory: names[0] ?? '', json: args.includes('--json') };
