@@ -113,6 +113,24 @@ describe('throughline check', () => {
     },
   );
 
+  it.each([
+    ['of a newer version', "99, now(), 'newer'"],
+    ['with another text under a number', "1, now() + 60, 'another'"],
+  ])('does not say of a schema %s, which no collector opens, that all is well', async (_, row) => {
+    const dataDirectory = await aStoppedCollector();
+    {
+      await using store = await startEngine({}, join(dataDirectory, 'store'));
+      await store.engine.command(
+        `INSERT INTO throughline.schema_migrations (number, applied_at, checksum) SELECT ${row}`,
+      );
+    }
+    const command = runCommand(['check', '--data-dir', dataDirectory]);
+    expect(await command.exited).toMatchObject({ code: 1 });
+    expect(command.output()).toBe(
+      'throughline: the store has a schema that this Throughline does not know: check it with the version that wrote it\n',
+    );
+  });
+
   it('verifies the blocks that wait in the spool, and says where no store is', async () => {
     const dataDirectory = newDirectory();
     directories.push(dataDirectory);

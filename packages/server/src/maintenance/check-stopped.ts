@@ -10,7 +10,7 @@ import type { EngineLimits } from '../storage/engine-limits.ts';
 import { EmbeddedEngine } from '../storage/embedded.ts';
 import { signOfDamage } from '../storage/damage-signs.ts';
 import { rowsOf, type LostPart, type PartName } from '../storage/lost-parts.ts';
-import { MIGRATIONS } from '../storage/migrations/migrate.ts';
+import { checksumOf, MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { rebuildDays } from '../storage/rebuild-days.ts';
 import type { RollupJobLimits } from '../storage/rollup-limits.ts';
 import { damageFiles, StoreDamage } from '../storage/store-damage.ts';
@@ -75,7 +75,7 @@ async function checkCopy(
     try {
       signal.throwIfAborted();
       await engine.start();
-      await refuseEarlier(engine);
+      await refuseOtherSchema(engine);
       const findDamagedDefinitions = (): Promise<readonly string[]> => Promise.resolve(engine.damagedDefinitions);
       const unchanged = { signal, whileStill, mend: null, rebuild: null };
       const report = await check(engine, directory.path, { ...unchanged, findDamagedDefinitions });
@@ -107,15 +107,27 @@ function withoutTheCopy(report: CheckReport, store: string): CheckReport {
   };
 }
 
-/** A record that is damaged is found as a part. */
-async function refuseEarlier(engine: EmbeddedEngine): Promise<void> {
-  const [[schema] = []] = await rowsOf(engine, 'SELECT max(number) FROM throughline.schema_migrations').catch(
-    (error: unknown) => {
-      if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'refused')) throw error;
-      return [[MIGRATIONS.length]];
-    },
-  );
-  if (Number(schema) < MIGRATIONS.length) throw ofEarlierVersion();
+/** What a collector would refuse, or change. A record that is damaged is found as a part. */
+async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
+  const record = 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at';
+  const rows = await rowsOf(engine, record).catch((error: unknown) => {
+    if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'refused')) throw error;
+    return null;
+  });
+  if (rows === null) return;
+  const checksums = new Map(rows.map(([number, checksum]) => [Number(number), String(checksum)]));
+  if (![...checksums].every(isKnown)) {
+    throw new EngineError(
+      'refused',
+      'the store has a schema that this Throughline does not know: check it with the version that wrote it',
+    );
+  }
+  if (Math.max(0, ...checksums.keys()) < MIGRATIONS.length) throw ofEarlierVersion();
+}
+
+function isKnown([number, checksum]: readonly [number, string]): boolean {
+  const migration = MIGRATIONS[number - 1];
+  return migration !== undefined && (checksum === '' || checksum === checksumOf(migration));
 }
 
 function ofEarlierVersion(): EngineError {
