@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openDataDirectory } from '../storage/data-directory.ts';
+import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { writeBackup, type BackupSource } from './backup.ts';
 import { openUnlessTaken } from './check-stopped.ts';
 import { listFiles } from './file-list.ts';
+import { BackupError, manifestText, readManifest, type Manifest } from './manifest.ts';
 import { restoreBackup } from './restore.ts';
 
 let directory = '';
@@ -98,7 +100,7 @@ test('a manifest that names files elsewhere is not followed', async () => {
   const backup = join(directory, 'backup');
   const { files, ...manifest } = await writeBackup(await aDataDirectory(), backup, going);
   const outside = files.map((file) => ({ ...file, path: '../outside' }));
-  writeFileSync(join(backup, 'manifest.json'), JSON.stringify({ ...manifest, files: outside }));
+  writeFileSync(join(backup, 'manifest.json'), manifestText({ ...manifest, files: outside }));
   await expect(restoreBackup(backup, join(directory, 'restored'), going)).rejects.toThrow('outside of the backup');
   expect(readdirSync(directory).toSorted()).toEqual(['backup', 'data']);
 });
@@ -128,12 +130,29 @@ test('a manifest that names no store, or nothing, restores nothing', async () =>
     ],
     [{ ...manifest, files: manifest.files.filter(({ path }) => !path.endsWith('spans.sql')) }, 'the table spans'],
     [{ format: 1 }, 'is damaged'],
-    [null, 'is damaged'],
+    [{ ...manifest, schema: MIGRATIONS.length + 1 }, 'was made by Throughline'],
   ] as const) {
-    writeFileSync(join(backup, 'manifest.json'), JSON.stringify(text));
+    writeFileSync(join(backup, 'manifest.json'), manifestText(text as Manifest));
     await expect(restoreBackup(backup, join(directory, 'restored'), going)).rejects.toThrow(words);
   }
   expect(readdirSync(directory).toSorted()).toEqual(['backup', 'data']);
+});
+
+test('a wrong byte anywhere in a manifest restores nothing', async () => {
+  const backup = join(directory, 'backup');
+  await writeBackup(await aDataDirectory(), backup, going);
+  const path = join(backup, 'manifest.json');
+  const good = readFileSync(path);
+  for (const bit of [1, 2, 32]) {
+    for (const at of good.keys()) {
+      const harmed = Buffer.from(good);
+      harmed.writeUInt8(good.readUInt8(at) ^ bit, at);
+      writeFileSync(path, harmed);
+      await expect(readManifest(backup), `bit ${bit} of byte ${at}`).rejects.toThrow(BackupError);
+    }
+  }
+  writeFileSync(path, good);
+  await restoreBackup(backup, join(directory, 'restored'), going);
 });
 
 test('of a file that grows as much is copied as was listed; one that has become shorter makes no backup', async () => {

@@ -6,7 +6,7 @@ import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { VERSION } from '../version.ts';
 import { copyHashed, type CopiedFile } from './copy-hashed.ts';
 import { missingOfStore, type FileList } from './file-list.ts';
-import { BackupError, DATA, MANIFEST, type Manifest } from './manifest.ts';
+import { BackupError, DATA, MANIFEST, manifestText, type Manifest } from './manifest.ts';
 
 /** What is backed up. */
 export interface BackupSource {
@@ -93,6 +93,6 @@ async function copyInto(
   for (const folder of [...folders.toReversed(), '.']) await syncDirectory(join(directory, DATA, folder));
   await confirm?.();
   signal.throwIfAborted();
-  await replaceFile(join(directory, MANIFEST), `${JSON.stringify(manifest)}\n`);
+  await replaceFile(join(directory, MANIFEST), manifestText(manifest));
   return manifest;
 }

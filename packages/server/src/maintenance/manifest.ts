@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MIGRATIONS } from '../storage/migrations/migrate.ts';
@@ -37,7 +38,7 @@ export async function readManifest(directory: string): Promise<Manifest> {
     throw new BackupError(`${path} cannot be read: ${code === 'EACCES' ? 'permission denied' : code}`);
   });
   const manifest = parse(text);
-  if (manifest === null) throw new BackupError(`${path} is damaged`);
+  if (manifest === null || (manifest.format === 1 && !isWhole(text))) throw new BackupError(`${path} is damaged`);
   if (manifest.format !== 1 || manifest.schema > MIGRATIONS.length) {
     throw new BackupError(
       `the backup was made by Throughline ${manifest.version}; restore it with that one or a newer one`,
@@ -60,4 +61,19 @@ function parse(text: string): Manifest | null {
   } catch {
     return null;
   }
+}
+
+/** With a checksum of its own: a wrong byte in the name of a folder, or in what a link leads to, is met by no other. */
+export function manifestText(manifest: Manifest): string {
+  const text = JSON.stringify(manifest);
+  return `${text.slice(0, -1)},"sha256":"${sha256(text)}"}\n`;
+}
+
+function isWhole(text: string): boolean {
+  const [, members = '', checksum] = /^(.+),"sha256":"([0-9a-f]{64})"\}\n$/.exec(text) ?? [];
+  return sha256(`${members}}`) === checksum;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
