@@ -2,6 +2,7 @@ import {
   MISSING_LONG_TRACES,
   UNFOUNDED_LONG_TRACES,
 } from '../../packages/server/src/storage/testing/long-traces-audit.ts';
+import { RARE_OF_SPANS } from '../../packages/server/src/storage/testing/rollup-audit.ts';
 import { countStored, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 
 /**
@@ -88,10 +89,10 @@ const COMPARISONS: readonly Comparison[] = [
   },
   {
     table: 'trace_times',
-    derived: `SELECT hex(trace_id) AS id, toDate(first_s) AS day, toUInt32(min(first_s)) AS first, max(toUInt32(first_s) + length_s) AS last, max(has_root) AS root
+    derived: `SELECT hex(trace_id) AS id, toDate(first_s) AS day, toUInt32(min(first_s)) AS first, max(toUInt32(first_s) + length_s) AS last, max(has_root) AS root, toUInt64(groupBitOr(rare)) AS rare
   FROM throughline.trace_times GROUP BY id, day`,
     expected: `SELECT hex(trace_id) AS id, toDate(start_s) AS day, toUInt32(min(start_s)) AS first, max(toUInt32(start_s)) AS last,
-  max(hex(parent_span_id) = '0000000000000000') AS root FROM throughline.spans GROUP BY id, day`,
+  max(hex(parent_span_id) = '0000000000000000') AS root, toUInt64(${RARE_OF_SPANS}) AS rare FROM throughline.spans GROUP BY id, day`,
   },
   {
     // Of a key that few spans of a day with many have, only that some do.
