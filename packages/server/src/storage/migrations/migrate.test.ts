@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { capabilitiesOf } from '../capabilities.ts';
 import { EngineProcess } from '../engine-process.ts';
 import { builtEngineProcess, countStored, startEngine, type StartedEngine } from '../testing/start-engine.ts';
@@ -266,9 +266,15 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'tables', statements: () => ['SELECT 1'] };
-    await expect(migrate(store.engine, [edited, ...others, next])).rejects.toThrow(
+    const beforeChange = vi.fn<() => Promise<void>>();
+    await store.engine.command(
+      `INSERT INTO throughline.spans (trace_id, start_s) SELECT unhex('${'ab'.repeat(16)}'), toDateTime(1700000000)`,
+    );
+    const more = { name: 'more', statements: () => [] };
+    await expect(migrate(store.engine, [edited, ...others, next, more], beforeChange)).rejects.toThrow(
       "the store's schema 1 (tables) is not the one that this Throughline knows under this number",
     );
+    expect(beforeChange).not.toHaveBeenCalled();
   });
 });
 

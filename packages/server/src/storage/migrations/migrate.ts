@@ -26,16 +26,13 @@ export async function migrate(
   beforeChange: (engine: MigratedEngine) => Promise<void> = async () => {},
 ): Promise<void> {
   const capabilities = await askCapabilities(engine);
+  // Nothing is done to a store that is then refused, nor is a snapshot made of it.
+  if (await hasRecord(engine)) refuseUnknown(await appliedMigrations(engine), migrations);
   if (await changesSpans(engine, migrations)) await beforeChange(engine);
   await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
   await setFirstStoresAside(engine);
   await createRecord(engine);
-  const applied = new Map(
-    (await rows(engine, 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at')).map(
-      ([number, checksum]) => [Number(number), String(checksum)],
-    ),
-  );
-  refuseUnknown(applied, migrations);
+  const applied = await appliedMigrations(engine);
   for (const [index, migration] of migrations.entries()) {
     const number = index + 1;
     if (applied.has(number)) continue;
@@ -44,6 +41,21 @@ export async function migrate(
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   }
   await moveFirstStores(engine);
+}
+
+/** That of a store of before the first migration of today counts others. */
+async function hasRecord(engine: MigratedEngine): Promise<boolean> {
+  const columns = await rows(
+    engine,
+    `SELECT name FROM system.columns WHERE database = 'throughline' AND table = 'schema_migrations' AND name = 'checksum'`,
+  );
+  return columns.length > 0 && !(await isFirstStore(engine));
+}
+
+/** The checksums by number. */
+async function appliedMigrations(engine: MigratedEngine): Promise<Map<number, string>> {
+  const sql = 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at';
+  return new Map((await rows(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
 }
 
 /** Whether there are spans, and anything is to be done to their store. */
