@@ -46,6 +46,7 @@ describe('parseTraceId', () => {
     [id.toUpperCase(), id],
     [`  ${id}\n`, id],
     [short, padded],
+    [short.slice(2), `${'0'.repeat(18)}${short.slice(2)}`],
     [`0x${short}`, padded],
     ['0xabc', 'abc'.padStart(32, '0')],
     ['366c1005-0cab-a074-8f5e-80ad659a9fed', '366c10050caba0748f5e80ad659a9fed'],

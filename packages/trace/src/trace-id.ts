@@ -1,7 +1,7 @@
 /**
  * Reads a trace id in any of the forms that people have, as 32 lower-case hexadecimal digits; null for what is none, or only
  * zeros. Blanks around it and the case of its digits do not matter. The forms:
- * 16 to 32 digits (64-bit ids are filled with zeros on the left), behind `0x` also fewer; a UUID with dashes; X-Ray's
+ * 14 to 32 digits (they are filled with zeros on the left: 64-bit ids, and those of Jaeger's clients, which leave leading zeros out), behind `0x` also fewer; a UUID with dashes; X-Ray's
  * `1-5759e988-bd862e3fe1be46a994272793`, alone or as `Root=` in its header; and the headers `traceparent`, `b3` and
  * `uber-trace-id`, whole.
  */
@@ -26,7 +26,8 @@ const TEXT_CHARACTERS_MAX = 1_000;
 
 /** The digits are what the groups hold, one behind the other. */
 const FORMS: readonly RegExp[] = [
-  /^([0-9a-f]{16,32})$/,
+  // One of 64 bits in 4,096 has fewer: so few digits may be anything.
+  /^([0-9a-f]{14,32})$/,
   /^0x([0-9a-f]{1,32})$/,
   /^(?:urn:uuid:|\{)?([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\}?$/,
   /^(?:x-amzn-trace-id: ?)?(?:root=)?1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?$/,

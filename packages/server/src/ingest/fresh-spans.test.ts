@@ -290,4 +290,25 @@ describe('FreshSpans', () => {
     ]);
     await fresh.close();
   });
+
+  it('lets questions wait for what could be found before the engine died, and for a while only', async () => {
+    const fresh = await started(tablesOf(4), { waitMs: 60_000 });
+    await ask();
+    fresh.take(block('a', 1));
+    await eventually(() => seen().length === 1);
+    fresh.take(block('b', 2));
+    fresh.reset();
+    let answered = 0;
+    const asked = [ask(), ask()].map((question) => question.then(() => (answered += 1)));
+    fresh.stored(segment('a'));
+    await delay(20);
+    expect(answered).toBe(0);
+    fresh.stored(segment('b'));
+    await Promise.all(asked);
+    fresh.take(block('c', 3));
+    fresh.reset();
+    nowMs += 10_000;
+    await ask();
+    await fresh.close();
+  });
 });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,6 +30,9 @@ export interface FreshSpansOptions {
 /** After more spans than are worth it, nothing is published for so long. */
 const BUSY_MS = 2_000;
 
+/** A store that takes no inserts must not slow every question: for so long after the engine was started anew they wait for what could be found before. */
+const LOST_MS = 10_000;
+
 /** Blocks of a segment that follow each other in its file. */
 interface Stretch {
   readonly offset: number;
@@ -52,6 +56,12 @@ interface Published {
   isFilled: boolean;
 }
 
+/** What questions wait for, until then. */
+interface Lost {
+  readonly untilMs: number;
+  readonly stored: AbortController;
+}
+
 /**
  * Makes spans findable that are durable in the spool and not stored yet, by tables that are cheap to fill: an insert into `spans` costs
  * more, however few they are, so that is done seldom and with many. It is done when somebody asks, and every `publishMs` for a while
@@ -72,6 +82,8 @@ export class FreshSpans {
   #publishing: Promise<void> | null = null;
   /** What the first question after a while waits for, and those that come meanwhile. */
   #firstLook: Promise<void> | null = null;
+  /** Segments whose spans could be found until the engine died. */
+  readonly #lost = new Map<string, Lost>();
   #fileNumber = 0;
   #isOpen = false;
   #busyUntilMs = -Infinity;
@@ -132,6 +144,8 @@ export class FreshSpans {
 
   /** Its spans are in `spans`, where they are found from now on, or have been set aside. */
   stored({ name }: Segment): void {
+    this.#lost.get(name)?.stored.abort();
+    this.#lost.delete(name);
     const published = this.#published.get(name);
     if (published === undefined) return;
     this.#published.delete(name);
@@ -141,7 +155,13 @@ export class FreshSpans {
 
   /** The engine's process has been started anew, and nothing is in its memory. */
   reset(): void {
-    for (const published of this.#published.values()) this.#giveUp(published);
+    for (const published of this.#published.values()) {
+      const { segment, range, pendingRows } = published;
+      if (range !== null || pendingRows > 0) {
+        this.#lost.set(segment, { untilMs: this.#now() + LOST_MS, stored: new AbortController() });
+      }
+      this.#giveUp(published);
+    }
   }
 
   /** Publishes nothing more; what is not stored is stored by the loader. */
@@ -189,6 +209,7 @@ export class FreshSpans {
    * what is `publishMs` old. Never rejects.
    */
   async #publishForQuestion(): Promise<void> {
+    await this.#wait(this.#foundAgain());
     const { watchedMs, rowsPerInsertMax, publishMs } = this.#limits;
     const now = this.#now();
     const isWatched = now < this.#watchedUntilMs;
@@ -205,7 +226,17 @@ export class FreshSpans {
     await this.#wait(this.#firstLook);
   }
 
-  async #wait(look: Promise<void> | null): Promise<void> {
+  /** Resolves when what the engine's death has hidden is stored; null where there is nothing to wait for. */
+  #foundAgain(): Promise<unknown> | null {
+    for (const [segment, { untilMs }] of this.#lost) {
+      if (this.#now() >= untilMs) this.#lost.delete(segment);
+    }
+    return this.#lost.size === 0
+      ? null
+      : Promise.all(Array.from(this.#lost.values(), ({ stored }) => once(stored.signal, 'abort')));
+  }
+
+  async #wait(look: Promise<unknown> | null): Promise<void> {
     if (look === null) return;
     const done = new AbortController();
     const { waitMs } = this.#limits;
