@@ -10,7 +10,7 @@ import {
 import { findFarTraces, stretchesOfTraces } from './far-traces.ts';
 import { queryRows, type JsonRow, type QueryContext } from './rows.ts';
 import { mayStartIn, SECOND_NS, searchWindows, type SearchWindow, type StoredExtent } from './search-windows.ts';
-import { matchesAll } from './span-filter.ts';
+import { matchesAll, type SpanFilter } from './span-filter.ts';
 import { querySources, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import type { TracePosition, TraceSearch } from './search.ts';
 import type { StoredTraceSummary, SummarisedTrace } from './service-of-trace.ts';
@@ -33,8 +33,10 @@ interface Begun {
   readonly asked: { readonly limit: number; readonly candidates: Promise<Candidate[]> };
 }
 
-/** Where every span matches, the first window holds only one in so many of `searchWindowSpans`. */
-const UNFILTERED_SHARE = 5;
+/** Where every span matches, the first window holds so much of `searchWindowSpans` … */
+const UNFILTERED_SHARE = 1 / 5;
+/** … and where a service is asked for, whose spans stand side by side in the store, so many times as much. */
+const SERVICE_SHARE = 8;
 /** So many more candidates than traces that are wanted: a trace is settled when candidates behind it are known. */
 const BATCH_SPARE = 0.5;
 /** Candidates that one statement answers at most. */
@@ -76,17 +78,20 @@ export class TraceFinder {
     this.#batch = wanted + Math.ceil(wanted * BATCH_SPARE);
     const fromUnixNano = range.fromUnixNano ?? 0n;
     const cut = after === null || this.#isLive(after.startTimeUnixNano) ? null : after.startTimeUnixNano;
-    const windowSpans = this.#context.limits.searchWindowSpans / (matchesAll(filter) ? UNFILTERED_SHARE : 1);
     const windows = searchWindows(
       this.#extent,
       { fromUnixNano: range.fromUnixNano, toUnixNano: smaller(cut ?? LAST_NS, range.toUnixNano) },
-      windowSpans,
+      this.#context.limits.searchWindowSpans * windowShare(filter),
       () => this.#found.length + this.#pending.length > 0,
     );
-    const { value: first } = windows.next();
     // Asked at once, and looked at one behind the other: what is far has its place by itself.
     const behind = this.#begin(this.#behind());
-    const newest = this.#begin(first === undefined ? null : { window: first, crossing: null }, this.#batch);
+    const newest = this.#beginNext(windows, wanted);
+    // What is rare is in none of the first spans: then everything is asked for, while what is far is looked for.
+    const second = newest?.asked.candidates.then(
+      ({ length }) => (length === 0 ? this.#beginNext(windows, wanted) : null),
+      () => null,
+    );
     await this.#lookFar();
     if (behind !== null) await this.#lookThrough(behind.part, null, behind.asked);
     if (cut !== null) {
@@ -101,14 +106,25 @@ export class TraceFinder {
     // Where nothing has been found yet, the page is hardly ever full.
     const hasNone = this.#found.length + this.#pending.length === 0;
     const before = hasNone ? this.#begin(this.#before(fromUnixNano)) : null;
-    for (const window of windows) {
-      await this.#lookThrough({ window, crossing: null }, wanted);
-      if (this.#settled(window.fromUnixNano) >= wanted) return this.#inOrder(wanted);
+    for (
+      let next = (await second) ?? this.#beginNext(windows, wanted);
+      next !== null;
+      next = this.#beginNext(windows, wanted)
+    ) {
+      await this.#lookThrough(next.part, wanted, next.asked);
+      if (this.#settled(next.part.window.fromUnixNano) >= wanted) return this.#inOrder(wanted);
     }
     await this.#summarisePending();
     const last = before ?? this.#begin(this.#before(fromUnixNano));
     if (last !== null) await this.#lookThrough(last.part, null, last.asked);
     return this.#inOrder(wanted);
+  }
+
+  /** Null behind the last one. */
+  #beginNext(windows: Iterator<SearchWindow, void>, wanted: number): Begun | null {
+    const { value: window } = windows.next();
+    const part = window === undefined ? null : { window: this.#within(window, wanted), crossing: null };
+    return this.#begin(part, this.#batch);
   }
 
   /** Asks for what comes first, and lets it wait. */
@@ -315,6 +331,11 @@ export class TraceFinder {
   #inOrder(wanted: number): FoundTrace[] {
     return this.#found.toSorted((a, b) => (isBehind(b.position, a.position) ? -1 : 1)).slice(0, wanted);
   }
+}
+
+function windowShare(filter: SpanFilter): number {
+  if (matchesAll(filter)) return UNFILTERED_SHARE;
+  return filter.service === null ? 1 : SERVICE_SHARE;
 }
 
 function candidateOf(row: JsonRow): Candidate {
