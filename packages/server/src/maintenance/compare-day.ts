@@ -14,7 +14,8 @@ import { readProgress } from '../storage/rollup-progress.ts';
 import { ROLLUP_JOB_LIMITS } from '../storage/rollup-limits.ts';
 import { BATCH_SETTINGS } from '../storage/rollup-rebuild.ts';
 import { OPERATION_NAME, SERVICE_NAME } from '../storage/rollup-names.ts';
-import { BUCKETS_PER_OCTAVE, IS_REQUEST, startOf } from '../storage/rollups.ts';
+import { BUCKETS_PER_OCTAVE, IS_REQUEST, LONG_TRACE_SECONDS, startOf } from '../storage/rollups.ts';
+import { RARE } from '../storage/rare-columns.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
 import { IS_UNKNOWN } from '../storage/weights.ts';
 
@@ -59,6 +60,14 @@ export async function compareDay(engine: Asked, day: string, storedSpans: number
     wrong.push({ day, table, of, found: found[of] ?? 0, expected: expected[of] ?? 0 });
   };
   compare('trace_times', ...(await traceTimes(engine, day, ofDay, storedSpans)));
+  compare('trace_times', ...(await unnoted(engine, day, ofDay, storedSpans)));
+  compare(
+    'long_traces',
+    await askSums(engine, { 'traces that are missing': 'uniqExact(trace_id)' }, unnotedLong(day, ofDay)),
+    {
+      'traces that are missing': 0,
+    },
+  );
   compare('operation_15m', await askSums(engine, ...ofOperations(day)), said);
   for (const [table, seconds] of [
     ['request_1m', 60],
@@ -93,6 +102,7 @@ function hashOf(...columns: readonly string[]): string {
   return `cityHash64(${columns.join(', ')}) % 65521`;
 }
 
+const IS_ROOT = "parent_span_id = unhex('0000000000000000')";
 const SPANS_BY_OPERATION = 'spans by operation';
 
 /** Everything that is said of spans one by one, in one reading. */
@@ -169,7 +179,7 @@ function ofWeights(day: string, ofService: 0 | 1): [Terms, string] {
 
 /** From when to when the spans of each trace start, in as many steps as keep the memory of each bounded. */
 async function traceTimes(engine: Asked, day: string, ofDay: string, storedSpans: number): Promise<[Sums, Sums]> {
-  const steps = Math.max(1, Math.ceil(storedSpans / SPANS_AT_ONCE));
+  const steps = stepsOf(storedSpans);
   const ask = async (columns: string, from: string): Promise<Sums> => {
     const sums: Record<string, number> = {};
     for (let step = 0; step < steps; step++) {
@@ -191,6 +201,44 @@ async function traceTimes(engine: Asked, day: string, ofDay: string, storedSpans
     ),
     await ask('toUInt64(min(start_s)) AS first, toUInt64(max(start_s)) AS last', `throughline.spans WHERE ${ofDay}`),
   ];
+}
+
+function stepsOf(storedSpans: number): number {
+  return Math.max(1, Math.ceil(storedSpans / SPANS_AT_ONCE));
+}
+
+/**
+ * Traces whose root is stored, or whose spans have something in rare columns, and of which `trace_times` does not say so: they are read without it.
+ * It may say more: what was counted before these were noted counts as having everything.
+ */
+async function unnoted(engine: Asked, day: string, ofDay: string, storedSpans: number): Promise<[Sums, Sums]> {
+  const steps = stepsOf(storedSpans);
+  const of = 'traces with a root or rare columns that are not noted';
+  let traces = 0;
+  for (let step = 0; step < steps; step++) {
+    const ofStep = `cityHash64(trace_id) % ${steps} = ${step}`;
+    const sums = await askSums(
+      engine,
+      { [of]: 'countIf(bitAnd(had, bitNot(noted)) != 0)' },
+      `(
+  SELECT trace_id, groupBitOr(has) AS had, groupBitOr(note) AS noted FROM (
+    SELECT trace_id, toUInt16(${IS_ROOT}) + 2 * toUInt16(${RARE}) AS has, toUInt16(0) AS note
+    FROM throughline.spans WHERE ${ofDay} AND ${ofStep}
+    UNION ALL
+    SELECT trace_id, toUInt16(0) AS has, toUInt16(has_root) + 2 * toUInt16(rare) AS note
+    FROM throughline.trace_times WHERE ${isOn('first_s', day)} AND ${ofStep}
+  ) GROUP BY trace_id
+) SETTINGS ${BATCH_SETTINGS}`,
+    );
+    traces += sums[of] ?? 0;
+  }
+  return [{ [of]: traces }, { [of]: 0 }];
+}
+
+/** Traces with a span that lasts as long as a long trace, and not among those of the day. */
+function unnotedLong(day: string, ofDay: string): string {
+  return `throughline.spans WHERE ${ofDay} AND duration_ns >= ${LONG_TRACE_SECONDS}000000000
+  AND (tenant, trace_id) NOT IN (SELECT tenant, trace_id FROM throughline.long_traces WHERE day = toDate(${sqlString(day)}))`;
 }
 
 /** What a row of `attribute_values` counts: a key as such, or one of its values. */
