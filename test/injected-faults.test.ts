@@ -128,6 +128,34 @@ describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to
   });
 });
 
+describe.skipIf(!canInjectFaults)('a file that describes a part of exact counts, and is not written with it', () => {
+  it.each([
+    ['counted_1m', 1],
+    ['counted_1h', 1],
+    // The repeat meets it as well, and the repeat of that.
+    ['counted_1m', 3],
+    ['counted_1h', 3],
+  ])('costs no request when the engine is started again: %s × %i', async (table, times) => {
+    const faulty = new FaultyCollector();
+    const args = ['--counts-segment-age-ms', '50'];
+    await faulty.start(args);
+    await faulty.tell('shop', 100);
+    await expect.poll(() => faulty.counted('shop')).toBe(100);
+    const pattern = `${faulty.newPartsOf(table)}/columns.txt`;
+    faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action: 'fail EIO' }]);
+    await faulty.tell('shop', 107);
+    await expect.poll(() => faulty.faults.applied()).toBe(times);
+    await faulty.settle();
+    await expect.poll(() => faulty.counted('shop')).toBe(107);
+    // The start would refuse what is not whole.
+    await faulty.inStore(() => Promise.resolve());
+    await faulty.start(args);
+    await faulty.tell('shop', 110);
+    await expect.poll(() => faulty.counted('shop')).toBe(110);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+});
+
 describe.skipIf(!canInjectFaults)(
   `faults at ${STORES * FAULTS_A_STORE} calls of the file system by collector and engine`,
   () => {

@@ -23,8 +23,8 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
-import { PartCheck, rowsIn } from './part-check.ts';
-import { sqlString } from './sql.ts';
+import { CHECKED_TABLES, PartCheck, rowsIn } from './part-check.ts';
+import { sqlIdentifier, sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';
 
 export interface EmbeddedEngineOptions {
@@ -55,7 +55,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
   readonly #definitions: StoreDefinitions;
   readonly #closing = new AbortController();
   #process: EngineProcess | null = null;
-  #check: PartCheck | null = null;
+  #checks: ReadonlyMap<string, PartCheck> = new Map();
   #state: EngineState = { kind: 'starting' };
   #lastInsert: Promise<unknown> = Promise.resolve();
   #lastFresh: Promise<unknown> = Promise.resolve();
@@ -132,7 +132,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     await this.#inInsertTurn(async () => {
       const engine = this.#ready();
       await this.#insert(engine, sql);
-      if (table === 'spans') await this.#checkStored(engine);
+      await this.#checkStored(engine, table);
     });
   }
 
@@ -143,30 +143,33 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     return await this.#inInsertTurn(async () => {
       const engine = this.#ready();
       // A question that meets a bad index fails, and so would the count of what is missing.
-      await this.#dropShort(engine);
+      await this.#dropShort(engine, 'spans');
       return await insertMissingSpans(source, {
         select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
         insert: async (sql) => {
           await this.#insert(engine, `${sql}\nSETTINGS ${PLAIN_SETTINGS}`);
-          await this.#checkStored(engine);
+          await this.#checkStored(engine, 'spans');
         },
       });
     });
   }
 
   /** Where a file of the part could not be written, the insert is one in doubt. */
-  async #checkStored(engine: EngineProcess): Promise<void> {
-    const dropped = await this.#dropShort(engine);
+  async #checkStored(engine: EngineProcess, table: string): Promise<void> {
+    const dropped = await this.#dropShort(engine, table);
     if (dropped.length === 0) return;
     const names = dropped.join(', ');
-    throw new EngineError('unavailable', `files of ${names} could not be written; its spans are inserted again`);
+    throw new EngineError(
+      'unavailable',
+      `files of ${names} of ${table} could not be written; its rows are inserted again`,
+    );
   }
 
   /** What the next start would refuse goes at once, while its segment is still there. Answers the names of the parts. */
-  async #dropShort(engine: EngineProcess): Promise<string[]> {
-    const names = ((await this.#check?.findShort()) ?? []).map(({ name }) => name);
+  async #dropShort(engine: EngineProcess, table: string): Promise<string[]> {
+    const names = ((await this.#checks.get(table)?.findShort()) ?? []).map(({ name }) => name);
     for (const name of names) {
-      await this.#command(engine, `ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
+      await this.#command(engine, `ALTER TABLE throughline.${sqlIdentifier(table)} DROP PART ${sqlString(name)}`);
     }
     return names;
   }
@@ -178,11 +181,23 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   async insertPlainFile(table: string, path: string): Promise<void> {
     this.#ready();
     const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
-    await this.#inInsertTurn(() => this.#insert(this.#ready(), sql));
+    await this.#inInsertTurn(async () => {
+      const engine = this.#ready();
+      await this.#insert(engine, sql);
+      await this.#checkStored(engine, table);
+    });
   }
 
-  /** It has ended when the engine has answered it, and with its process; whoever asks has waited for either. */
-  async checkInsertEnded(): Promise<void> {}
+  /**
+   * It has ended when the engine has answered it, and with its process; whoever asks has waited for either. The look at its parts may have failed,
+   * or what it found could not be dropped: what the next start would refuse must not be taken for stored.
+   */
+  async checkInsertEnded(): Promise<void> {
+    await this.#inInsertTurn(async () => {
+      const engine = this.#ready();
+      for (const table of this.#checks.keys()) if (table !== 'spans') await this.#dropShort(engine, table);
+    });
+  }
 
   /** Spans and exact counts have a loader each, and the engine one session to insert with. */
   async #inInsertTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -286,8 +301,10 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     await migrate(opened, undefined, this.#options.beforeMigration);
     await this.#definitions.note();
     await this.#repair.repair(direct);
-    this.#check = new PartCheck(async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow')));
-    await this.#check.start();
+    const select = async (sql: string): Promise<unknown[][]> =>
+      rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
+    this.#checks = new Map(CHECKED_TABLES.map((table) => [table, new PartCheck(select, table)]));
+    for (const check of this.#checks.values()) await check.start();
     await createFreshTables(opened);
   }
 

@@ -19,33 +19,42 @@ const UNLISTED: readonly string[] = [
   'default_compression_codec.txt',
 ];
 
+/** Tables whose rows are nowhere else when they have been inserted. */
+export const CHECKED_TABLES = ['spans', 'counted_1m', 'counted_1h'] as const;
+export type CheckedTable = (typeof CHECKED_TABLES)[number];
+
 /**
- * Looks at what the engine has stored of an insert into `spans`. It answers that an insert succeeded when the file of a skip index, or one that
- * describes the part, could not be written, and refuses the part, with all of its spans, at its next start. A write that failed leaves the file
+ * Looks at what the engine has stored of an insert into the table. It answers that an insert succeeded when the file of a skip index, or one that
+ * describes the part, could not be written, and refuses the part, with all of its rows, at its next start. A write that failed leaves the file
  * shorter than the engine believes it to be, so that the sizes tell it, and of texts that are in no list what they say of themselves: for a
- * small part of what the engine's own check costs, which reads the part. Merges need no look: what they leave is repaired at the start.
+ * small part of what the engine's own check costs, which reads the part. Merges are not looked at: nobody could insert again what they hold.
  */
 export class PartCheck {
   readonly #select: SelectRows;
+  readonly #table: CheckedTable;
   /** Parts up to this one are not looked at. Numbers may be given again after a start of the engine, so that it is a check for one life of it. */
   #checkedBlock = -1;
 
-  constructor(select: SelectRows) {
+  constructor(select: SelectRows, table: CheckedTable) {
     this.#select = select;
+    this.#table = table;
   }
 
   /** Call it before anything is inserted: what is there already is in no segment any more, and the engine has looked at it itself. */
   async start(): Promise<void> {
     const [[block] = []] = await this.#select(
-      "SELECT max(max_block_number) FROM system.parts WHERE database = 'throughline' AND table = 'spans'",
+      `SELECT max(max_block_number) FROM system.parts WHERE database = 'throughline' AND table = '${this.#table}'`,
     );
     this.#checkedBlock = Math.max(-1, Number(block));
   }
 
-  /** Parts of inserts since the last call that found none. Rejects with the engine's error, or the disk's. */
+  /**
+   * Parts of inserts since the last call that found none: those of one block, since an insert that sums up makes parts of level 1, as a merge does.
+   * Rejects with the engine's error, or the disk's.
+   */
   async findShort(): Promise<ShortPart[]> {
     const parts = await this.#select(
-      `${PARTS} AND table = 'spans' AND level = 0 AND min_block_number > ${this.#checkedBlock}`,
+      `${PARTS} AND table = '${this.#table}' AND min_block_number = max_block_number AND min_block_number > ${this.#checkedBlock}`,
     );
     const short = await shortOf(parts);
     if (short.length === 0) {
