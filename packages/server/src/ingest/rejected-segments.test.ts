@@ -69,7 +69,9 @@ test('a segment that is to be loaded again is taken by the collector that runs, 
   const first = await openSpool();
   const names = [await reject(first), await reject(first)];
   expect(await requestRetry(directory, names[0] ?? '')).toBe(true);
-  await eventually(() => first.sealed.some(({ name }) => name === names[0]));
+  await eventually(
+    () => first.sealed.some(({ name }) => name === names[0]) && first.status.rejectedSegments.length === 1,
+  );
   expect(first.status).toMatchObject({ rejectedSegments: [names[1]], backlogBytes: 11 });
   expect(first.sealed[0]).toMatchObject({ rows: 3, mayBeStored: true });
   await first.close();
