@@ -1,6 +1,8 @@
 import { rmSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { damageFiles, StoreDamage } from '../packages/server/src/storage/store-damage.ts';
+import { silentLog, type StartedEngine } from '../packages/server/src/storage/testing/start-engine.ts';
 import { TABLES } from '../packages/server/src/storage/tables.ts';
 import { canInjectFaults } from './support/fault-injection.ts';
 import type { Casualty, FaultAction, FaultKind, FaultRule } from './support/fault-injection.ts';
@@ -99,6 +101,106 @@ describe.skipIf(!canInjectFaults)('a file of an index that is not written with a
     // As some minutes later.
     for (const path of merged) rmSync(String(path), { recursive: true });
     await faulty.start();
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+});
+
+describe.skipIf(!canInjectFaults)('a file of a part that is not written with a merge', () => {
+  it.each<[string, string, FaultAction]>([
+    ['spans', 'data.bin', 'fail ENOSPC'],
+    ['spans', 'columns.txt', 'fail EIO'],
+    ['spans', 'skp_idx_*', 'fail ENOSPC'],
+    ['counted_1h', 'data.bin', 'fail ENOSPC'],
+    ['counted_1h', 'columns.txt', 'fail EIO'],
+  ])('costs nothing when what was merged is gone: %s, %s, %s', async (table, file, action) => {
+    const { faulty, args } = await startWithTwoParts();
+    await faulty.inStore(async (store) => {
+      faulty.faults.plan([
+        { process: 'engine', kind: 'write', pattern: `${faulty.partsOf(table)}/tmp_merge_*/${file}`, action },
+      ]);
+      await optimize(store, table);
+      expect(faulty.faults.applied()).toBe(1);
+      await expect.poll(() => shortMerges(store), { timeout: 30_000 }).toEqual({ taken_back: 1, lost: 0 });
+      await expect.poll(() => store.engine.state.kind, { timeout: 30_000 }).toBe('ready');
+      expect(await store.rows(DETACHED)).toEqual([]);
+      await removeOutdated(store);
+    }, LOOKS_SOON);
+    await faulty.start(args);
+    await faulty.tell('shop', 110);
+    await expect.poll(() => faulty.counted('shop')).toBe(110);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+
+  it('costs nothing, however often it happens, and what is merged behind it stays', async () => {
+    const { faulty, args } = await startWithTwoParts();
+    const times = 3;
+    await faulty.inStore(
+      async (store) => {
+        faulty.faults.plan(
+          ['spans', 'counted_1h'].map((table) => ({
+            process: 'engine',
+            kind: 'write',
+            pattern: `${faulty.partsOf(table)}/tmp_merge_*/data.bin`,
+            times,
+            action: 'fail ENOSPC',
+          })),
+        );
+        // While merges pause it is refused.
+        const mergeAll = async (): Promise<void> => {
+          for (const table of ['spans', 'counted_1h']) await optimize(store, table);
+        };
+        const takenBack = async (): Promise<number> => {
+          await mergeAll();
+          return faulty.faults.applied(0) + faulty.faults.applied(1);
+        };
+        await expect.poll(takenBack, { timeout: 60_000 }).toBe(2 * times);
+        await expect.poll(async () => (await shortMerges(store)).taken_back, { timeout: 30_000 }).toBe(2 * times);
+        const merged = async (): Promise<unknown> => {
+          await mergeAll();
+          return await store.rows(PARTS_IN_USE).catch(() => null);
+        };
+        await expect.poll(merged, { timeout: 60_000 }).toEqual([
+          ['counted_1h', 1],
+          ['spans', 1],
+        ]);
+        expect(await shortMerges(store)).toEqual({ taken_back: 2 * times, lost: 0 });
+        await removeOutdated(store);
+      },
+      { ...LOOKS_SOON, mergePauseMs: 10, mergePauseMsMax: 50 },
+    );
+    await faulty.start(args);
+    await faulty.tell('shop', 110);
+    await expect.poll(() => faulty.counted('shop')).toBe(110);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+
+  it('costs nothing where a question meets it before it is looked at', async () => {
+    const { faulty, args } = await startWithTwoParts();
+    await faulty.inStore(
+      async (store) => {
+        const pattern = `${faulty.partsOf('spans')}/tmp_merge_*/data.bin`;
+        faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+        await optimize(store, 'spans');
+        expect(faulty.faults.applied()).toBe(1);
+        const damage = new StoreDamage({
+          ...damageFiles(faulty.dataDirectory),
+          log: silentLog,
+          registry: store.registry,
+        });
+        const answer = await damage
+          .forQuestions(store.engine)
+          .query('SELECT count(), sum(ignore(*)) FROM throughline.spans', {
+            format: 'JSONCompactEachRow',
+            timeoutMs: 60_000,
+          });
+        expect(new TextDecoder().decode(answer).trim()).toBe('[80, 0]');
+        expect(damage.lost).toEqual([]);
+        expect(await shortMerges(store)).toEqual({ taken_back: 1, lost: 0 });
+        await removeOutdated(store);
+      },
+      { mergeLookIntervalMs: 600_000 },
+    );
+    await faulty.start(args);
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
 });
@@ -206,6 +308,28 @@ describe.skipIf(!canInjectFaults)('a definition that is not written when its tab
   });
 });
 
+describe.skipIf(!canInjectFaults)(
+  'a definition that is not written when how long replaced parts stay is altered',
+  () => {
+    it.each(['spans', 'counted_1h'])('costs nothing, and keeps no later start from it: %s', async (table) => {
+      const faulty = new FaultyCollector();
+      await faulty.start();
+      await faulty.send();
+      await faulty.settle();
+      await faulty.inStore(() => Promise.resolve());
+      const pattern = `*/${table}.sql.tmp`;
+      faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+      await faulty.tryToStart(['--engine-replaced-parts-ms', '30s']);
+      expect(faulty.faults.applied()).toBe(1);
+      faulty.faults.plan([]);
+      await faulty.ensureStarted();
+      await faulty.send();
+      await faulty.settle();
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    });
+  },
+);
+
 describe.skipIf(!canInjectFaults)(`faults while a store is made, ${STARTS} times`, () => {
   it('keep no later start from making it', { timeout: 60_000 + STARTS * 60_000 }, async () => {
     const random = new Seeded(SEED);
@@ -239,6 +363,42 @@ describe.skipIf(!canInjectFaults)(`faults while a store is made, ${STARTS} times
     }
   });
 });
+
+/** Two parts of each table, and 107 requests of `shop`. */
+async function startWithTwoParts(): Promise<{ readonly faulty: FaultyCollector; readonly args: readonly string[] }> {
+  const faulty = new FaultyCollector();
+  const args = ['--counts-segment-age-ms', '50'];
+  await faulty.start(args);
+  for (const told of [100, 107]) {
+    await faulty.send();
+    await faulty.tell('shop', told);
+    await expect.poll(() => faulty.counted('shop')).toBe(told);
+    await faulty.settle();
+  }
+  return { faulty, args };
+}
+
+const LOOKS_SOON = { mergeLookIntervalMs: 50 };
+
+/** Merges may pause, and the engine may be started again before it has answered. */
+async function optimize(store: StartedEngine, table: string): Promise<void> {
+  await store.engine.command(`OPTIMIZE TABLE throughline.${table} FINAL`).catch(() => {});
+}
+
+async function shortMerges({ registry }: StartedEngine): Promise<Readonly<Record<string, number>>> {
+  const { values = [] } = (await registry.getSingleMetric('throughline_engine_short_merges_total')?.get()) ?? {};
+  return Object.fromEntries(values.map(({ labels, value }) => [labels['outcome'], value]));
+}
+
+/** As some minutes later. */
+async function removeOutdated(store: StartedEngine): Promise<void> {
+  const outdated = await store.rows(`SELECT path FROM system.parts WHERE database = 'throughline' AND NOT active`);
+  for (const [path] of outdated) rmSync(String(path), { recursive: true, force: true });
+}
+
+const DETACHED = "SELECT table, name FROM system.detached_parts WHERE database = 'throughline'";
+const PARTS_IN_USE = `SELECT table, toUInt32(count()) FROM system.parts
+WHERE database = 'throughline' AND table IN ('spans', 'counted_1h') AND active GROUP BY table ORDER BY table`;
 
 const OUTDATED = "SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND NOT active";
 

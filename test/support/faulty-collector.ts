@@ -1,6 +1,7 @@
 import { readlinkSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { SeriesResponse } from '../../packages/trace/src/api-types.ts';
+import type { EngineLimits } from '../../packages/server/src/storage/engine-limits.ts';
 import { startEngine, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './collector.ts';
 import { FaultInjection, type FaultRule } from './fault-injection.ts';
@@ -30,8 +31,8 @@ export class FaultyCollector {
   }
 
   /** Starts it under a plan, which may be more than it can bear. */
-  async tryToStart(): Promise<void> {
-    await this.start().catch((error: unknown) => {
+  async tryToStart(args: readonly string[] = []): Promise<void> {
+    await this.start(args).catch((error: unknown) => {
       if (!String(error).includes('ended before it was ready')) throw error;
     });
   }
@@ -58,12 +59,12 @@ export class FaultyCollector {
   }
 
   /** Stops it, and works with its store under the plan of faults. It is started again by whoever calls. */
-  async inStore<T>(work: (store: StartedEngine) => Promise<T>): Promise<T> {
+  async inStore<T>(work: (store: StartedEngine) => Promise<T>, limits: Partial<EngineLimits> = {}): Promise<T> {
     await this.#running.stop({ keepData: true });
     const before = { ...process.env };
     Object.assign(process.env, this.faults.env);
     try {
-      await using store = await startEngine({}, join(this.dataDirectory, 'store'));
+      await using store = await startEngine(limits, join(this.dataDirectory, 'store'));
       return await work(store);
     } finally {
       for (const name of Object.keys(this.faults.env)) delete process.env[name];

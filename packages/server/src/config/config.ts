@@ -108,6 +108,8 @@ const ORDERED = [
   ['engine.queryMemoryBytesMax', 'engine.memoryBytesMax'],
   ['engine.unansweredPingsDown', 'engine.unansweredPingsMax'],
   ['engine.restartDelayMs', 'engine.restartDelayMsMax'],
+  ['engine.mergeLookIntervalMs', 'engine.replacedPartsMs'],
+  ['engine.mergePauseMs', 'engine.mergePauseMsMax'],
   ['cluster.leaseRenewMs', 'cluster.leaseMs'],
 ] as const;
 

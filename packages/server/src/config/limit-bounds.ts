@@ -190,6 +190,25 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     queryThreads: [1, 256, 'Threads of one query', null],
     queryThreadMemoryBytes: [0, 64 * GIB, "Of the engine's memory, to be left for each thread of a query", null],
     mergeThreads: [1, 64, 'Threads that merge in the background', null],
+    mergeLookIntervalMs: [
+      10,
+      10 * MINUTE,
+      'How often new parts that merges have made of spans and exact counts are looked at',
+      'throughline_engine_short_merges_total',
+    ],
+    replacedPartsMs: [
+      SECOND,
+      HOUR,
+      '… and how long what they replaced stays at least, to take their place where a write has failed',
+      'throughline_engine_short_merges_total',
+    ],
+    mergePauseMs: [
+      10,
+      HOUR,
+      'Behind a merge that was not written whole others wait so long, twice as long whenever it happens soon again',
+      'throughline_engine_short_merges_total',
+    ],
+    mergePauseMsMax: [10, HOUR, '… up to this', 'throughline_engine_short_merges_total'],
     unmapIntervalMs: [
       0,
       HOUR,

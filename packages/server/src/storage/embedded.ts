@@ -21,9 +21,10 @@ import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
 import { QuerySlots } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
+import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
-import { CHECKED_TABLES, PartCheck, rowsIn } from './part-check.ts';
+import { CHECKED_TABLES, PartCheck, rowsIn, type SelectRows } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';
 
@@ -46,12 +47,13 @@ export interface EmbeddedEngineOptions {
 }
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
-export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, RepairsIndexes {
+export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, RepairsIndexes, TakesBackMerges {
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
   readonly #slots: QuerySlots;
   readonly #repair: IndexRepair;
+  readonly #merges: MergeWatch;
   readonly #definitions: StoreDefinitions;
   readonly #closing = new AbortController();
   #process: EngineProcess | null = null;
@@ -61,17 +63,21 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
   #lastFresh: Promise<unknown> = Promise.resolve();
   #lastCommand: Promise<unknown> = Promise.resolve();
   #restartDelayMs: number;
+  #isLookingAtMerges = false;
+  #hasMissedMerges = false;
 
   constructor(options: EmbeddedEngineOptions) {
     this.#options = options;
     this.#limits = { ...ENGINE_LIMITS, ...options.limits };
     this.#restartDelayMs = this.#limits.restartDelayMs;
     this.#repair = new IndexRepair(options.log);
+    this.#merges = new MergeWatch({ log: options.log, registry: options.registry, limits: this.#limits });
     this.#definitions = new StoreDefinitions({
       store: options.directory,
       log: options.log,
       registry: options.registry,
       startScratch: (directory) => this.#startProcess(directory, 1),
+      adaptTables: (engine) => this.#merges.keepReplaced(engine),
       signal: this.#closing.signal,
     });
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
@@ -262,6 +268,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     await this.#definitions.check();
     await removeTornMutations(directory, log);
     if (this.#closing.signal.aborted) return;
+    const startedAtMs = Date.now();
     const engine = this.#startProcess(directory, this.#limits.concurrentQueries);
     if (engine.pid > 0) onProcess?.(engine.pid);
     try {
@@ -274,7 +281,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
       if (this.#options.isForReading === true) await opened.command('SYSTEM STOP MERGES');
-      else await this.#prepare(engine, opened, direct);
+      else await this.#prepare(engine, opened, direct, startedAtMs);
     } catch (error) {
       engine.kill();
       await engine.ended;
@@ -286,8 +293,13 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     const readyAt = performance.now();
     log.debug({ pid: engine.pid }, 'engine ready');
     const watch = setInterval(() => this.#watch(engine), this.#limits.pingIntervalMs).unref();
+    const lookAtMerges =
+      this.#options.isForReading === true
+        ? undefined
+        : setInterval(() => void this.#lookAtMerges(engine), this.#limits.mergeLookIntervalMs).unref();
     void engine.ended.then((reason) => {
       clearInterval(watch);
+      clearInterval(lookAtMerges);
       return this.#restart(reason, performance.now() - readyAt);
     });
   }
@@ -297,12 +309,14 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     engine: EngineProcess,
     opened: MigratedEngine,
     direct: MigratedEngine & RepairsIndexes,
+    startedAtMs: number,
   ): Promise<void> {
+    const select: SelectRows = async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
+    await this.#merges.open(select, direct.command, startedAtMs);
     await migrate(opened, undefined, this.#options.beforeMigration);
+    await this.#merges.keepReplaced(direct);
     await this.#definitions.note();
     await this.#repair.repair(direct);
-    const select = async (sql: string): Promise<unknown[][]> =>
-      rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
     this.#checks = new Map(CHECKED_TABLES.map((table) => [table, new PartCheck(select, table)]));
     for (const check of this.#checks.values()) await check.start();
     await createFreshTables(opened);
@@ -331,6 +345,47 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     this.#state = isDown ? { kind: 'down', reason } : { kind: 'ready' };
     if (unansweredPings >= unansweredPingsMax) engine.kill(reason);
     else engine.ping();
+  }
+
+  /** In the turn of inserts: none is in doubt where the engine is started again. */
+  async #lookAtMerges(engine: EngineProcess): Promise<void> {
+    if (this.#isLookingAtMerges) return;
+    this.#isLookingAtMerges = true;
+    try {
+      await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.look((sql) => this.#command(engine, sql))));
+      this.#hasMissedMerges = false;
+    } catch (error) {
+      // An engine that is away merges nothing.
+      if (this.#state.kind !== 'ready' || this.#hasMissedMerges) return;
+      this.#hasMissedMerges = true;
+      this.#options.log.warn({ err: error }, 'looking at what merges have written failed; it is tried again');
+    } finally {
+      this.#isLookingAtMerges = false;
+    }
+  }
+
+  async takeBackMerge(table: string, part: string): Promise<boolean> {
+    try {
+      if (!(await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.lookAt(table, part))))) return false;
+      const endMs = performance.now() + this.#limits.commandTimeoutMs;
+      while (this.#state.kind !== 'ready' && !this.#closing.signal.aborted && performance.now() < endMs) {
+        await delay(this.#limits.restartDelayMs);
+      }
+      return this.#state.kind === 'ready';
+    } catch (error) {
+      this.#options.log.warn({ err: error, table, part }, 'looking at what a merge has written failed');
+      return false;
+    }
+  }
+
+  /** Whether there was a reason. */
+  async #restartFor(look: () => Promise<string | null>): Promise<boolean> {
+    const engine = this.#ready();
+    const reason = await look();
+    if (reason === null) return false;
+    engine.kill(reason);
+    await engine.ended;
+    return true;
   }
 
   async #restart(reason: string, uptimeMs: number): Promise<void> {

@@ -17,6 +17,14 @@ export interface EngineLimits {
   readonly queryThreadMemoryBytes: number;
   /** Threads that merge parts in the background. */
   readonly mergeThreads: number;
+  /** How often new parts that merges have made are looked at … */
+  readonly mergeLookIntervalMs: number;
+  /** … and how long those that they replaced stay, to take their place where a write has failed. */
+  readonly replacedPartsMs: number;
+  /** Behind a merge that was not written whole others wait for this, and for twice the time whenever it happens soon again … */
+  readonly mergePauseMs: number;
+  /** … up to this. */
+  readonly mergePauseMsMax: number;
   /** How often the engine, and the collector, give back what they have in memory of their program files and do not use; 0 for never. */
   readonly unmapIntervalMs: number;
   /** How long one statement of `command` may take. */
@@ -48,6 +56,10 @@ export const ENGINE_LIMITS: EngineLimits = {
   queryThreads: 2,
   queryThreadMemoryBytes: 64 * 1024 * 1024,
   mergeThreads: 2,
+  mergeLookIntervalMs: 10_000,
+  replacedPartsMs: 60_000,
+  mergePauseMs: 10_000,
+  mergePauseMsMax: 120_000,
   unmapIntervalMs: 5_000,
   commandTimeoutMs: 120_000,
   insertTimeoutMs: 300_000,

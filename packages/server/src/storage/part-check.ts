@@ -27,7 +27,7 @@ export type CheckedTable = (typeof CHECKED_TABLES)[number];
  * Looks at what the engine has stored of an insert into the table. It answers that an insert succeeded when the file of a skip index, or one that
  * describes the part, could not be written, and refuses the part, with all of its rows, at its next start. A write that failed leaves the file
  * shorter than the engine believes it to be, so that the sizes tell it, and of texts that are in no list what they say of themselves: for a
- * small part of what the engine's own check costs, which reads the part. Merges are not looked at: nobody could insert again what they hold.
+ * small part of what the engine's own check costs, which reads the part. Nobody could insert again what merges hold: see `MergeCheck`.
  */
 export class PartCheck {
   readonly #select: SelectRows;
@@ -87,7 +87,8 @@ async function shortOf(parts: readonly unknown[][]): Promise<ShortPart[]> {
   return short;
 }
 
-async function faultOf(path: string, listedBytes: number): Promise<string | null> {
+/** What of a part's files is not as the engine has written it; null where all is, or where they are gone. Rejects with the disk's error. */
+export async function faultOf(path: string, listedBytes: number): Promise<string | null> {
   try {
     const names = await readdir(path);
     const listed = names.filter((name) => !UNLISTED.includes(name));

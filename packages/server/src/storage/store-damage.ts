@@ -8,6 +8,7 @@ import { DAMAGE_LIMITS, type DamageLimits } from './damage-limits.ts';
 import { LOOKED_FOR, partNamedIn, signOfDamage, type NamedPart } from './damage-signs.ts';
 import type { Engine, EngineError, QueryOptions, SpanRecovery } from './engine.ts';
 import type { RepairsIndexes } from './index-repair.ts';
+import type { TakesBackMerges } from './merge-watch.ts';
 import {
   dayOfPart,
   dayOfPartition,
@@ -46,7 +47,7 @@ export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 're
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
 export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
 
-type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes & SpanRecovery>;
+type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes & SpanRecovery & TakesBackMerges>;
 
 /** What the comparison of a segment in doubt reads of the store. */
 const COMPARISON = 'SELECT FROM throughline.spans';
@@ -286,6 +287,8 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
       this.#noteUnreadable({ table, name: part, day: dayOfPartition(String(partitionId)), path: String(path), reason });
       return false;
     }
+    // What it replaced would never be used again once it is detached.
+    if ((await engine.takeBackMerge?.(table, part)) === true) return true;
     const lost = {
       table,
       name: part,

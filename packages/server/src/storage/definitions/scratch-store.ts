@@ -10,6 +10,9 @@ import { DefinitionFiles, statementOf, uuidOfDatabase } from './definition-files
 /** Starts the engine on the directory; it is empty. */
 export type StartScratch = (directory: string) => EngineProcess;
 
+/** What a start alters of the tables that the migrations have made. */
+export type AdaptTables = (engine: MigratedEngine) => Promise<void>;
+
 /** What is relied upon of a table, by what it is of: its columns with their types, its indexes, its engine, its keys. */
 type Shape = ReadonlyMap<string, string>;
 
@@ -45,7 +48,7 @@ export class ScratchStore {
   }
 
   /** `parent`: where its directory goes. Rejects with `EngineError`, or with what the file system says. */
-  static async open(parent: string, start: StartScratch): Promise<ScratchStore> {
+  static async open(parent: string, start: StartScratch, adapt: AdaptTables): Promise<ScratchStore> {
     const directory = await mkdtemp(join(parent, 'scratch-'));
     const process = start(directory);
     try {
@@ -68,6 +71,7 @@ export class ScratchStore {
         },
       };
       await migrate(watched);
+      await adapt(watched);
       await ensureStoreId(watched);
       const files = new DefinitionFiles(directory);
       const database = uuidOfDatabase((await files.readDatabase())?.text ?? '') ?? '';

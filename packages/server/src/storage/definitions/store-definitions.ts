@@ -19,7 +19,7 @@ import {
   type Definition,
 } from './definition-files.ts';
 import { NotedDefinitions, type DefinitionTexts } from './noted-definitions.ts';
-import { ScratchStore, type StartScratch } from './scratch-store.ts';
+import { ScratchStore, type AdaptTables, type StartScratch } from './scratch-store.ts';
 
 export interface StoreDefinitionsOptions {
   /** The store's own directory. */
@@ -27,6 +27,7 @@ export interface StoreDefinitionsOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly startScratch: StartScratch;
+  readonly adaptTables: AdaptTables;
   /** The store is no longer wanted. */
   readonly signal: AbortSignal;
 }
@@ -301,7 +302,7 @@ export class StoreDefinitions {
   async #openScratch(): Promise<ScratchStore | null> {
     try {
       await createDirectory(this.#directory);
-      return await ScratchStore.open(this.#directory, this.#options.startScratch);
+      return await ScratchStore.open(this.#directory, this.#options.startScratch, this.#options.adaptTables);
     } catch (error) {
       const isNotInstalled = error instanceof EngineError && error.code === 'not_installed';
       if (isNotInstalled || this.#options.signal.aborted) throw error;

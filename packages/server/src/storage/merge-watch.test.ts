@@ -1,0 +1,76 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { MergeWatch } from './merge-watch.ts';
+import { startEngine } from './testing/start-engine.ts';
+
+test('what merges of spans and counts replace stays for its time, whatever it was before', async () => {
+  await using store = await startEngine({ replacedPartsMs: 60_000 });
+  const lifetimes = `SELECT name, extract(engine_full, 'old_parts_lifetime = (\\\\d+, max_cleanup_delay_period = \\\\d+)') AS seconds FROM system.tables
+WHERE database = 'throughline' AND seconds != '' ORDER BY name`;
+  expect(await store.rows(lifetimes)).toEqual(onAll('60'));
+  await store.engine.close();
+  await using later = await startEngine({ replacedPartsMs: 1_500 }, store.directory);
+  expect(await later.rows(lifetimes)).toEqual(onAll('2'));
+});
+
+test('merges pause behind one that was not written whole, longer each time, and begin again', async () => {
+  const fake = aStore({ outdatedRows: 10 });
+  const pauses: unknown[] = [];
+  for (let life = 0; life < 5; life++) {
+    await fake.watch.open(fake.select, fake.command, 0);
+    const reason = await fake.watch.look(fake.command);
+    expect(reason).toBe('part 20261123_1_2_1 of spans was not written whole by a merge');
+    pauses.push(fake.told.at(-1)?.['pauseMs']);
+  }
+  expect(pauses).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
+  expect(fake.commands).toEqual(Array.from({ length: 4 }, () => STOPPED).flat());
+  const short = aStore({ outdatedRows: 10, pauseMs: 0 });
+  await short.watch.open(short.select, short.command, 0);
+  await short.watch.look(short.command);
+  await short.watch.open(short.select, short.command, 0);
+  short.parts.length = 0;
+  expect(await short.watch.look(short.command)).toBe(null);
+  expect(await short.watch.look(short.command)).toBe(null);
+  expect(short.commands).toEqual([...STOPPED, ...STOPPED.map((sql) => sql.replace('STOP', 'START'))]);
+});
+
+test('a merged part that nothing can take the place of is left in use, and told of once', async () => {
+  const fake = aStore({ outdatedRows: 9 });
+  await fake.watch.open(fake.select, fake.command, 0);
+  expect(await fake.watch.look(fake.command)).toBe(null);
+  expect(await fake.watch.look(fake.command)).toBe(null);
+  expect(await fake.watch.lookAt('spans', '20261123_1_2_1')).toBe(null);
+  expect(fake.told).toMatchObject([{ table: 'spans', part: '20261123_1_2_1', day: '2026-11-23', rows: 10 }]);
+  expect(fake.commands).toEqual([]);
+  expect(await fake.registry.metrics()).toContain('throughline_engine_short_merges_total{outcome="lost"} 1');
+});
+
+const onAll = (seconds: string): string[][] =>
+  ['counted_1h', 'counted_1m', 'spans'].map((name) => [name, `${seconds}, max_cleanup_delay_period = 30`]);
+
+const STOPPED = ['spans', 'counted_1m', 'counted_1h'].map((table) => `SYSTEM STOP MERGES throughline.${table}`);
+
+/** A store with one merged part of ten rows, which is short, and what it replaced; it never gets better. */
+function aStore({ outdatedRows, pauseMs = 10_000 }: { readonly outdatedRows: number; readonly pauseMs?: number }) {
+  const path = join(mkdtempSync(join(tmpdir(), 'throughline-merge-')), '20261123_1_2_1');
+  mkdirSync(path);
+  writeFileSync(join(path, 'data.bin'), 'short');
+  const told: Record<string, unknown>[] = [];
+  const commands: string[] = [];
+  const registry = new Registry();
+  const log = pino({}, { write: (line) => void told.push(JSON.parse(line) as Record<string, unknown>) });
+  const limits = { replacedPartsMs: 60_000, mergePauseMs: pauseMs, mergePauseMsMax: 6 * pauseMs };
+  const watch = new MergeWatch({ log, registry, limits });
+  const parts: unknown[][] = [['spans', '20261123_1_2_1', path, 100, 10, '20261123', 1, 2]];
+  const select = (sql: string): Promise<unknown[][]> => {
+    if (sql.includes('Outdated')) return Promise.resolve([[1, 2, outdatedRows]]);
+    if (sql.includes('detached_parts')) return Promise.resolve([]);
+    return Promise.resolve(sql.includes('modification_time') ? [] : parts);
+  };
+  const command = (sql: string): Promise<void> => Promise.resolve(void commands.push(sql));
+  return { watch, select, command, told, commands, registry, parts };
+}

@@ -1,0 +1,154 @@
+import { rm } from 'node:fs/promises';
+import type { Logger } from 'pino';
+import { Counter, type Registry } from 'prom-client';
+import type { EngineLimits } from './engine-limits.ts';
+import { dayOfPartition, rowsOf } from './lost-parts.ts';
+import { isReplacedInUse, MergeCheck, type ShortMerge } from './merge-check.ts';
+import type { MigratedEngine } from './migrations/migration.ts';
+import { CHECKED_TABLES, type SelectRows } from './part-check.ts';
+import { sqlString } from './sql.ts';
+
+/** An engine that can put the parts that a merge replaced in the place of what it made. */
+export interface TakesBackMerges {
+  /**
+   * For a part that failed its checksums: starts the engine again where it was not written whole and what it replaced is still there. True when
+   * that is in use again. Never rejects.
+   */
+  takeBackMerge(table: string, part: string): Promise<boolean>;
+}
+
+export interface MergeWatchOptions {
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits: Pick<EngineLimits, 'replacedPartsMs' | 'mergePauseMs' | 'mergePauseMsMax'>;
+}
+
+/** The engine looks for what may go every 30 to 40 s, and where it found little, as while that has to stay, up to every five minutes. */
+const CLEANUP_SECONDS = 30;
+
+type Command = (sql: string) => Promise<void>;
+
+/**
+ * Sees to it that a merge that was not written whole costs nothing: while what it has replaced is still there, the engine is to be started again,
+ * and takes that. Merges of these tables pause then, longer each time, so that a disk that stays full does not have the engine started again and
+ * again. For the life of the collector; nothing is inserted while it is called.
+ */
+export class MergeWatch {
+  readonly #options: MergeWatchOptions;
+  readonly #merges: Counter<'outcome'>;
+  #check: MergeCheck | null = null;
+  /** For which the engine is being started again. */
+  #short: readonly ShortMerge[] = [];
+  #pauseMs = 0;
+  #pausedUntilMs: number | null = null;
+  #lastShortMs = 0;
+
+  constructor(options: MergeWatchOptions) {
+    this.#options = options;
+    this.#merges = new Counter({
+      name: 'throughline_engine_short_merges_total',
+      help: 'Merged parts that were not written whole: taken_back where what they replaced is in use again, or lost',
+      labelNames: ['outcome'],
+      registers: [options.registry],
+    });
+    for (const outcome of ['taken_back', 'lost']) this.#merges.inc({ outcome }, 0);
+  }
+
+  /** Call it first when the engine has opened the store: it merges already. `startedAtMs`: before it was started. */
+  async open(select: SelectRows, command: Command, startedAtMs: number): Promise<void> {
+    if (this.#pausedUntilMs !== null) {
+      for (const table of CHECKED_TABLES) await command(`SYSTEM STOP MERGES throughline.${table}`);
+    }
+    const check = new MergeCheck(select);
+    await check.start(startedAtMs);
+    this.#check = check;
+    for (const part of this.#short) {
+      await this.#settle(select, part);
+      this.#short = this.#short.filter((other) => other !== part);
+    }
+  }
+
+  /** Sees to it that what merges replace stays for `replacedPartsMs`. A table keeps it. */
+  async keepReplaced(engine: MigratedEngine): Promise<void> {
+    const settings = [
+      `old_parts_lifetime = ${Math.ceil(this.#options.limits.replacedPartsMs / 1_000)}`,
+      `max_cleanup_delay_period = ${CLEANUP_SECONDS}`,
+    ];
+    const tables = await rowsOf(
+      engine,
+      `SELECT name, engine_full FROM system.tables WHERE database = 'throughline' AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
+    );
+    for (const [table, text] of tables) {
+      const has = ` ${String(text)},`;
+      if (settings.every((setting) => has.includes(` ${setting},`))) continue;
+      await engine.command(`ALTER TABLE throughline.${String(table)} MODIFY SETTING ${settings.join(', ')}`);
+    }
+  }
+
+  /** Why the engine is to be started again; null where there is no reason. Rejects with the engine's error, or the disk's. */
+  async look(command: Command): Promise<string | null> {
+    if (this.#pausedUntilMs !== null && performance.now() >= this.#pausedUntilMs) {
+      for (const table of CHECKED_TABLES) await command(`SYSTEM START MERGES throughline.${table}`);
+      this.#pausedUntilMs = null;
+    }
+    return this.#heed((await this.#check?.findShort()) ?? []);
+  }
+
+  /** The same for one part. */
+  async lookAt(table: string, name: string): Promise<string | null> {
+    const part = (await this.#check?.look(table, name)) ?? null;
+    // Without what it replaced nothing is gained.
+    return part === null || part.replaced.length === 0 ? null : this.#heed([part]);
+  }
+
+  #heed(short: readonly ShortMerge[]): string | null {
+    const { log, limits } = this.#options;
+    for (const part of short.filter(({ replaced }) => replaced.length === 0)) {
+      this.#merges.inc({ outcome: 'lost' });
+      log.error(
+        told(part),
+        'a merged part was not written whole, and what it replaced is gone; the next start of the engine sets it aside',
+      );
+    }
+    this.#short = short.filter(({ replaced }) => replaced.length > 0);
+    const [first] = this.#short;
+    if (first === undefined) return null;
+    const nowMs = performance.now();
+    const isSoonAgain = this.#pauseMs > 0 && nowMs - this.#lastShortMs < 2 * limits.mergePauseMsMax;
+    this.#pauseMs = isSoonAgain ? Math.min(2 * this.#pauseMs, limits.mergePauseMsMax) : limits.mergePauseMs;
+    this.#pausedUntilMs = nowMs + this.#pauseMs;
+    this.#lastShortMs = nowMs;
+    for (const part of this.#short) {
+      log.warn(
+        { ...told(part), pauseMs: this.#pauseMs },
+        'a merged part was not written whole; the engine is started again, takes what it replaced, and merges later',
+      );
+    }
+    return `part ${first.name} of ${first.table} was not written whole by a merge`;
+  }
+
+  /** What the engine has set aside is of no use when its rows are in use, and would be told of as lost once their day is dropped. */
+  async #settle(select: SelectRows, part: ShortMerge): Promise<void> {
+    const { log } = this.#options;
+    const detached = await select(
+      `SELECT name, path FROM system.detached_parts WHERE database = 'throughline' AND table = ${sqlString(part.table)}`,
+    );
+    const setAside = new RegExp(`^broken-on-start_${part.name}(?:_try\\d+)?$`);
+    const found = detached.filter(([name]) => setAside.test(String(name)));
+    if (found.length === 0 || !(await isReplacedInUse(select, part))) {
+      this.#merges.inc({ outcome: 'lost' });
+      log.error(told(part), 'the engine did not take what a merge replaced');
+      return;
+    }
+    this.#merges.inc({ outcome: 'taken_back' });
+    for (const [, path] of found) {
+      await rm(String(path), { recursive: true }).catch((error: unknown) => {
+        log.warn({ ...told(part), err: error }, 'what a merge has not written whole could not be removed');
+      });
+    }
+  }
+}
+
+function told({ table, name, partition, rows, fault }: ShortMerge): object {
+  return { table, part: name, day: dayOfPartition(partition), rows, fault };
+}
