@@ -50,23 +50,6 @@ describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (
   });
 });
 
-test('the engine is asked when names in the directories of the tables have changed, and not before', async () => {
-  await using store = await startEngine();
-  await merged(store, 'spans');
-  let asked = 0;
-  const check = new MergeCheck((sql) => {
-    asked += 1;
-    return store.rows(sql);
-  });
-  await check.start(0);
-  await check.findShort();
-  const before = asked;
-  await check.findShort();
-  expect(asked).toBe(before);
-  truncateSync(join(await merged(store, 'counted_1h'), 'columns.txt'), 0);
-  expect(await check.findShort()).toMatchObject([{ table: 'counted_1h' }]);
-});
-
 test('of a wide part that was merged column by column a column is missed as well', async () => {
   await using store = await startEngine();
   for (const number of [1, 2]) {

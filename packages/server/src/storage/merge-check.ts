@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { CHECKED_TABLES, faultOf, type CheckedTable, type SelectRows, type ShortPart } from './part-check.ts';
 import { sqlString } from './sql.ts';
 
@@ -28,10 +27,6 @@ const MERGED = `database = 'throughline' AND table IN (${CHECKED_TABLES.map(sqlS
 export class MergeCheck {
   readonly #select: SelectRows;
   #looked: ReadonlySet<string> = new Set();
-  /** Of the tables; empty where they are not known. */
-  #directories: readonly string[] = [];
-  /** When names in them had changed last before the last look. */
-  #changedNs: readonly bigint[] = [];
 
   constructor(select: SelectRows) {
     this.#select = select;
@@ -47,9 +42,6 @@ export class MergeCheck {
 
   /** Those that were not looked at before. Rejects with the engine's error, or the disk's; what is new is looked at again then. */
   async findShort(): Promise<ShortMerge[]> {
-    // A statement costs an engine that has nothing to do twenty times what it costs another: its program is read from the disk again.
-    const changedNs = await this.#changes();
-    if (changedNs.length > 0 && changedNs.every((ns, index) => ns === this.#changedNs[index])) return [];
     const short: ShortMerge[] = [];
     const looked = new Set<string>();
     const parts = await this.#select(
@@ -64,23 +56,7 @@ export class MergeCheck {
       if (found !== null) short.push(found);
     }
     this.#looked = looked;
-    this.#changedNs = changedNs;
     return short;
-  }
-
-  /** When names in the directories of the tables have changed last; empty where that cannot be told. */
-  async #changes(): Promise<bigint[]> {
-    try {
-      if (this.#directories.length === 0) {
-        const tables = await this.#select(
-          `SELECT arrayJoin(data_paths) FROM system.tables WHERE database = 'throughline' AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
-        );
-        this.#directories = tables.map(([path]) => String(path));
-      }
-      return await Promise.all(this.#directories.map(async (path) => (await stat(path, { bigint: true })).mtimeNs));
-    } catch {
-      return [];
-    }
   }
 
   /** The same for one of them, whether it was looked at or not. */
