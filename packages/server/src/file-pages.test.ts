@@ -1,5 +1,5 @@
 import { assert, property, string } from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { cleanMappings, FilePages, loadUnmap } from './file-pages.ts';
 
 const mapping = (header: string, fields: Record<string, number>): string =>
@@ -74,6 +74,31 @@ describe('FilePages', () => {
     pages.start();
     pages.look();
     expect(pages.unmappedBytes).toBe(0);
+  });
+
+  it('asks again behind a look that failed, and no more behind many', () => {
+    vi.useFakeTimers();
+    let looks = 0;
+    let failing = 1;
+    let resident = 0;
+    const pages = new FilePages({
+      intervalMs: 1_000,
+      unmap: () => true,
+      readSmaps: () => {
+        looks += 1;
+        if (failing-- > 0) throw new Error('not now');
+        return mapping(TEXT, clean);
+      },
+      residentBytes: () => (resident += 100_000_000),
+    });
+    pages.start();
+    vi.advanceTimersByTime(3_000);
+    expect(looks).toBe(4);
+    expect(pages.unmappedBytes).toBeGreaterThan(0);
+    failing = 1_000;
+    vi.advanceTimersByTime(60_000);
+    expect(looks).toBe(14);
+    vi.useRealTimers();
   });
 
   it.runIf(process.platform === 'linux')(

@@ -16,6 +16,8 @@ export type Unmap = (start: bigint, bytes: bigint) => boolean;
 const RESIDENT_BYTES_MIN = 256 * 1024;
 /** What must have come back before it is unmapped again: to read `smaps` and to fault pages in costs milliseconds. */
 const GROWTH_BYTES_MIN = 24 * 1024 * 1024;
+/** So many failed looks in a row are the last. */
+const FAILURES_MAX = 10;
 const MADV_DONTNEED = 4;
 const HEADER = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) +(.*)$/;
 const FIELD = /^(Rss|Anonymous|Private_Dirty): +(\d+) kB$/;
@@ -72,6 +74,8 @@ export class FilePages {
   /** Of the look before: what has just been mapped may still be written to, by the loader of a library. */
   #seen = new Set<string>();
   #unmappedBytes = 0;
+  /** Looks that failed, one behind the other. */
+  #failures = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(options: FilePagesOptions) {
@@ -97,7 +101,10 @@ export class FilePages {
     this.#timer = null;
   }
 
-  /** Unmaps what was mapped in the same way at the look before. Never throws: a system that does not tell of its pages keeps them. */
+  /**
+   * Unmaps what was mapped in the same way at the look before. Never throws: a system that does not tell of its pages keeps them, and is asked again
+   * a few times.
+   */
   look(): void {
     const seen = new Set<string>();
     let hasUnmapped = false;
@@ -111,8 +118,10 @@ export class FilePages {
         hasUnmapped = true;
       }
       if (hasUnmapped) this.#leftBytes = this.#residentBytes();
+      this.#failures = 0;
     } catch {
-      this.stop();
+      this.#failures += 1;
+      if (this.#failures >= FAILURES_MAX) this.stop();
     }
     this.#seen = seen;
   }
