@@ -20,43 +20,79 @@ export interface LostPart {
 type Asked = Pick<Engine, 'query'>;
 
 const QUERY_TIMEOUT_MS = 60_000;
-/** Copies and leftovers whose rows are in parts that are in use. */
 /** What fresh spans lose is in the spool. */
 export const NOT_FRESH = "NOT startsWith(table, 'spans_fresh')";
+/** Copies and leftovers whose rows are in parts that are in use. */
 const NOT_LOST = ['ignored', 'clone', 'cloned', 'attaching', 'deleting', 'tmp-fetch', 'tmp'];
+
+/** A part of `detached/` that was merged from others, which are in use again. */
+export interface ReplacedPart {
+  readonly table: string;
+  /** Its name in `detached/`. */
+  readonly name: string;
+  readonly path: string;
+}
 
 /** Every part in `detached/` whose rows are not in parts that are in use. */
 export async function findLostParts(engine: Asked): Promise<LostPart[]> {
-  const found = await rowsOf(
-    engine,
+  return (await findDetached((sql) => rowsOf(engine, sql))).lost;
+}
+
+/**
+ * What is in `detached/`: parts whose rows are in no part that is in use, and those whose rows certainly are, because all of what they were merged
+ * from is. Of a part whose number of rows cannot be read neither is known.
+ */
+export async function findDetached(
+  select: (sql: string) => Promise<unknown[][]>,
+): Promise<{ readonly lost: LostPart[]; readonly replaced: ReplacedPart[] }> {
+  const found = await select(
     `SELECT table, name, ifNull(partition_id, ''), bytes_on_disk, path, ifNull(reason, ''), ifNull(min_block_number, -1), ifNull(max_block_number, -1)
 FROM system.detached_parts WHERE database = 'throughline' AND ${NOT_FRESH} ORDER BY table, name`,
   );
-  if (found.length === 0) return [];
-  const used = await rowsOf(
-    engine,
-    `SELECT table, partition_id, min_block_number, max_block_number, rows FROM system.parts WHERE database = 'throughline' AND active`,
-  );
   const lost: LostPart[] = [];
+  const replaced: ReplacedPart[] = [];
+  if (found.length === 0) return { lost, replaced };
+  const kept = await select(
+    `SELECT table, partition_id, min_block_number, max_block_number, rows, active FROM system.parts WHERE database = 'throughline'
+ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`,
+  );
   for (const [table, name, partitionId, bytes, path, reason, first, last] of found) {
     if (NOT_LOST.includes(String(reason))) continue;
+    const part = { table: String(table), name: String(name) };
     const rows = await readCount(String(path));
     // What it was merged from may still have been there, and is in use again then.
-    const inItsPlace = used
-      .filter(([ofTable, ofPartition]) => ofTable === table && ofPartition === partitionId)
-      .filter(([, , begin, end]) => Number(begin) >= Number(first) && Number(end) <= Number(last))
-      .reduce((sum, [, , , count]) => sum + Number(count), 0);
-    if (inItsPlace > 0 && (rows === null || inItsPlace >= rows)) continue;
+    const within = lastGeneration(
+      kept
+        .filter(([ofTable, ofPartition]) => ofTable === table && ofPartition === partitionId)
+        // Since the start that may have been merged again, into a part that holds more than it did.
+        .filter(([, , , , , isActive]) => Number(isActive) === 1 || reason === 'broken-on-start')
+        .map(([, , begin, end, count]) => ({ first: Number(begin), last: Number(end), rows: Number(count) }))
+        .filter((blocks) => blocks.first >= Number(first) && blocks.last <= Number(last)),
+    );
+    const inItsPlace = within.reduce((sum, blocks) => sum + blocks.rows, 0);
+    if (inItsPlace > 0 && rows === null) continue;
+    // A merge that sums up makes fewer rows, so that their number alone does not tell that all of them are there.
+    const isWhole = table === 'spans' || (within[0]?.first === Number(first) && within.at(-1)?.last === Number(last));
+    if (rows !== null && inItsPlace >= rows && isWhole) {
+      replaced.push({ ...part, path: String(path) });
+      continue;
+    }
     lost.push({
-      table: String(table),
-      name: String(name),
+      ...part,
       day: dayOfPartition(String(partitionId)),
       rows,
       bytes: Number(bytes),
       reason: String(reason),
     });
   }
-  return lost;
+  return { lost, replaced };
+}
+
+/** Of parts in the order of their first block, the longest first, those that hold all the others. */
+export function lastGeneration<T extends { readonly first: number; readonly last: number }>(parts: readonly T[]): T[] {
+  const last: T[] = [];
+  for (const part of parts) if (part.first > (last.at(-1)?.last ?? -1)) last.push(part);
+  return last;
 }
 
 /** `20261123` is a day; `all` is not. */

@@ -2,12 +2,13 @@ import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { MergeCheck } from './merge-check.ts';
-import { startEngine, type StartedEngine } from './testing/start-engine.ts';
+import { insertPart, mergedPart, pathsInUse } from './testing/merged-parts.ts';
+import { startEngine } from './testing/start-engine.ts';
 
 describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (table) => {
-  test('every file is missed that is shorter than it was written, and what it replaced is told', async () => {
+  test('every file is missed that is shorter than it was written, and it is told whether what it replaced is there', async () => {
     await using store = await startEngine();
-    const path = await merged(store, table);
+    const path = await mergedPart(store, table);
     const check = new MergeCheck((sql) => store.rows(sql));
     const name = path.split('/').at(-1);
     // The engine makes these anew.
@@ -18,10 +19,7 @@ describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (
       for (const left of new Set([content.length - 1, 0])) {
         if (left < 0 || left === content.length) continue;
         truncateSync(join(path, file), left);
-        // A migration has taken a number of `spans`.
-        const numbers = table === 'spans' ? [2, 3] : [1, 2];
-        const replaced = numbers.map((number) => ({ first: number, last: number }));
-        const found = { table, name, partition: '20261118', replaced };
+        const found = { table, name, partition: '20261118', canBeTakenBack: true };
         expect(await check.look(table, String(name)), `${file}, ${left}`).toMatchObject(found);
         // One that is looked at for the first time.
         const [first, ...others] = await new MergeCheck((sql) => store.rows(sql)).findShort();
@@ -35,7 +33,7 @@ describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (
 
   test('one look is enough, and none is for what was there when the engine started', async () => {
     await using store = await startEngine();
-    const path = await merged(store, table);
+    const path = await mergedPart(store, table);
     const before = new MergeCheck((sql) => store.rows(sql));
     await before.start(Date.now() + 60_000);
     const check = new MergeCheck((sql) => store.rows(sql));
@@ -50,6 +48,27 @@ describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (
   });
 });
 
+test('the engine is asked twice when names in the directories of the tables have changed, and not before they change again', async () => {
+  await using store = await startEngine();
+  await mergedPart(store, 'spans');
+  let asked = 0;
+  const check = new MergeCheck((sql) => {
+    asked += sql.includes('bytes_on_disk') ? 1 : 0;
+    return store.rows(sql);
+  });
+  await check.start(0);
+  for (const times of [1, 2, 2, 2]) {
+    await check.findShort();
+    expect(asked).toBe(times);
+  }
+  truncateSync(join(await mergedPart(store, 'counted_1h'), 'columns.txt'), 0);
+  expect(await check.findShort()).toMatchObject([{ table: 'counted_1h' }]);
+  for (const times of [4, 4]) {
+    await check.findShort();
+    expect(asked).toBe(times);
+  }
+});
+
 test('of a wide part that was merged column by column a column is missed as well', async () => {
   await using store = await startEngine();
   for (const number of [1, 2]) {
@@ -57,7 +76,7 @@ test('of a wide part that was merged column by column a column is missed as well
 SELECT reinterpretAsFixedString(number * ${number}), toDateTime(1795000000), repeat(hex(sipHash128(number)), 10) FROM numbers(150000)`);
   }
   await store.engine.command('OPTIMIZE TABLE throughline.spans FINAL');
-  const [[path] = []] = await store.rows(IN_USE('spans'));
+  const [[path] = []] = await store.rows(pathsInUse('spans'));
   expect(readdirSync(String(path))).toContain('status_message.bin');
   expect(await new MergeCheck((sql) => store.rows(sql)).findShort()).toEqual([]);
   truncateSync(join(String(path), 'status_message.bin'), 1);
@@ -66,23 +85,23 @@ SELECT reinterpretAsFixedString(number * ${number}), toDateTime(1795000000), rep
 
 test('a mutated part is looked at as well', async () => {
   await using store = await startEngine();
-  await insert(store, 'spans', 1);
+  await insertPart(store, 'spans', 1);
   await store.engine.command(
     `ALTER TABLE throughline.spans UPDATE status_message = 'changed' WHERE 1 SETTINGS mutations_sync = 1`,
   );
-  const [[path] = []] = await store.rows(IN_USE('spans'));
+  const [[path] = []] = await store.rows(pathsInUse('spans'));
   truncateSync(join(String(path), 'columns.txt'), 0);
-  const replaced = [{ first: 2, last: 2 }];
-  expect(await new MergeCheck((sql) => store.rows(sql)).findShort()).toMatchObject([{ table: 'spans', replaced }]);
+  const found = { table: 'spans', canBeTakenBack: true };
+  expect(await new MergeCheck((sql) => store.rows(sql)).findShort()).toMatchObject([found]);
 });
 
 test('inserts are not looked at, nor what is gone', async () => {
   await using store = await startEngine();
   await store.engine.command('SYSTEM STOP MERGES throughline.counted_1m');
-  await insert(store, 'counted_1m', 1);
-  const [[inserted] = []] = await store.rows(IN_USE('counted_1m'));
+  await insertPart(store, 'counted_1m', 1);
+  const [[inserted] = []] = await store.rows(pathsInUse('counted_1m'));
   truncateSync(join(String(inserted), 'columns.txt'), 0);
-  rmSync(await merged(store, 'spans'), { recursive: true });
+  rmSync(await mergedPart(store, 'spans'), { recursive: true });
   expect(await new MergeCheck((sql) => store.rows(sql)).findShort()).toEqual([]);
 });
 
@@ -92,23 +111,3 @@ test('what the disk does not tell of is looked at again', async () => {
   await expect(check.findShort()).rejects.toThrow('ENOTDIR');
   await expect(check.findShort()).rejects.toThrow('ENOTDIR');
 });
-
-/** Of two inserts; where it is. */
-async function merged(store: StartedEngine, table: string): Promise<string> {
-  await insert(store, table, 1);
-  await insert(store, table, 2);
-  await store.engine.command(`OPTIMIZE TABLE throughline.${table} FINAL`);
-  const [[path] = []] = await store.rows(IN_USE(table));
-  return String(path).replace(/\/$/, '');
-}
-
-const IN_USE = (table: string): string =>
-  `SELECT path FROM system.parts WHERE database = 'throughline' AND table = '${table}' AND active`;
-
-async function insert({ engine }: StartedEngine, table: string, number: number): Promise<void> {
-  await engine.command(
-    table === 'spans'
-      ? `INSERT INTO throughline.spans (span_id, start_s) SELECT reinterpretAsFixedString(toUInt64(${number})), toDateTime(1795000000) FROM numbers(100)`
-      : `INSERT INTO throughline.${table} (time, operation, requests) SELECT toDateTime(1795000000), toString(number), 1 FROM numbers(100)`,
-  );
-}

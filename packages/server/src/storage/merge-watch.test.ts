@@ -1,10 +1,12 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
+import { findLostParts } from './lost-parts.ts';
 import { MergeWatch } from './merge-watch.ts';
+import { insertPart, killEngine, mergedPart, shortMerges } from './testing/merged-parts.ts';
 import { startEngine } from './testing/start-engine.ts';
 
 test('what merges of spans and counts replace stays for its time, whatever it was before', async () => {
@@ -36,6 +38,38 @@ test('merges pause behind one that was not written whole, longer each time, and 
   expect(await short.watch.look(short.command)).toBe(null);
   expect(await short.watch.look(short.command)).toBe(null);
   expect(short.commands).toEqual([...STOPPED, ...STOPPED.map((sql) => sql.replace('STOP', 'START'))]);
+});
+
+test('what the engine has taken back by itself is not told of as lost, however it is merged later', async () => {
+  await using store = await startEngine({ mergeLookIntervalMs: 600_000, restartDelayMs: 10 });
+  for (const table of ['spans', 'counted_1h']) {
+    truncateSync(join(await mergedPart(store, table), 'data.bin'), 1);
+  }
+  await killEngine(store);
+  for (const table of ['spans', 'counted_1h']) {
+    expect(await store.rows(`SELECT toUInt32(count()) FROM throughline.${table}`)).toEqual([[200]]);
+    await insertPart(store, table, 3);
+    await store.engine.command(`OPTIMIZE TABLE throughline.${table} FINAL`);
+  }
+  expect(await findLostParts(store.engine)).toEqual([]);
+  expect(await store.rows("SELECT name FROM system.detached_parts WHERE database = 'throughline'")).toEqual([]);
+  expect(await shortMerges(store)).toEqual({ taken_back: 2, lost: 0 });
+});
+
+test('a part that is not whole stays where it is as long as not all that it replaced is in use', async () => {
+  await using store = await startEngine({ mergeLookIntervalMs: 600_000, restartDelayMs: 10 });
+  const path = await mergedPart(store, 'counted_1h');
+  truncateSync(join(path, 'data.bin'), 1);
+  // It holds 100 rows of the same keys, and so does each that it replaced.
+  const [[half] = []] = await store.rows(
+    `SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'counted_1h' AND NOT active ORDER BY min_block_number LIMIT 1`,
+  );
+  rmSync(String(half), { recursive: true });
+  await killEngine(store);
+  expect(await findLostParts(store.engine)).toMatchObject([
+    { table: 'counted_1h', name: `broken-on-start_${basename(path)}`, day: '2026-11-18', rows: 100 },
+  ]);
+  expect(await shortMerges(store)).toEqual({ taken_back: 0, lost: 0 });
 });
 
 test('a merged part that nothing can take the place of is left in use, and told of once', async () => {

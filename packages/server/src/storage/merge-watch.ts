@@ -2,8 +2,8 @@ import { rm } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
 import type { EngineLimits } from './engine-limits.ts';
-import { dayOfPartition, rowsOf } from './lost-parts.ts';
-import { isReplacedInUse, MergeCheck, type ShortMerge } from './merge-check.ts';
+import { dayOfPartition, findDetached, rowsOf } from './lost-parts.ts';
+import { MergeCheck, type ShortMerge } from './merge-check.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { CHECKED_TABLES, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
@@ -62,10 +62,7 @@ export class MergeWatch {
     const check = new MergeCheck(select);
     await check.start(startedAtMs);
     this.#check = check;
-    for (const part of this.#short) {
-      await this.#settle(select, part);
-      this.#short = this.#short.filter((other) => other !== part);
-    }
+    await this.#settle(select);
   }
 
   /** Sees to it that what merges replace stays for `replacedPartsMs`. A table keeps it. */
@@ -98,19 +95,19 @@ export class MergeWatch {
   async lookAt(table: string, name: string): Promise<string | null> {
     const part = (await this.#check?.look(table, name)) ?? null;
     // Without what it replaced nothing is gained.
-    return part === null || part.replaced.length === 0 ? null : this.#heed([part]);
+    return part?.canBeTakenBack !== true ? null : this.#heed([part]);
   }
 
   #heed(short: readonly ShortMerge[]): string | null {
     const { log, limits } = this.#options;
-    for (const part of short.filter(({ replaced }) => replaced.length === 0)) {
+    for (const part of short.filter(({ canBeTakenBack }) => !canBeTakenBack)) {
       this.#merges.inc({ outcome: 'lost' });
       log.error(
         told(part),
         'a merged part was not written whole, and what it replaced is gone; the next start of the engine sets it aside',
       );
     }
-    this.#short = short.filter(({ replaced }) => replaced.length > 0);
+    this.#short = short.filter(({ canBeTakenBack }) => canBeTakenBack);
     const [first] = this.#short;
     if (first === undefined) return null;
     const nowMs = performance.now();
@@ -127,25 +124,29 @@ export class MergeWatch {
     return `part ${first.name} of ${first.table} was not written whole by a merge`;
   }
 
-  /** What the engine has set aside is of no use when its rows are in use, and would be told of as lost once their day is dropped. */
-  async #settle(select: SelectRows, part: ShortMerge): Promise<void> {
+  /**
+   * What the engine has set aside is of no use when its rows are in use. It would be told of as lost when these are merged again, or dropped with their
+   * day. An engine that ended before we looked leaves such parts as well.
+   */
+  async #settle(select: SelectRows): Promise<void> {
     const { log } = this.#options;
-    const detached = await select(
-      `SELECT name, path FROM system.detached_parts WHERE database = 'throughline' AND table = ${sqlString(part.table)}`,
-    );
-    const setAside = new RegExp(`^broken-on-start_${part.name}(?:_try\\d+)?$`);
-    const found = detached.filter(([name]) => setAside.test(String(name)));
-    if (found.length === 0 || !(await isReplacedInUse(select, part))) {
-      this.#merges.inc({ outcome: 'lost' });
-      log.error(told(part), 'the engine did not take what a merge replaced');
-      return;
-    }
-    this.#merges.inc({ outcome: 'taken_back' });
-    for (const [, path] of found) {
-      await rm(String(path), { recursive: true }).catch((error: unknown) => {
-        log.warn({ ...told(part), err: error }, 'what a merge has not written whole could not be removed');
+    for (const { table, name, path } of (await findDetached(select)).replaced) {
+      const merged = /^broken-on-start_(.+?)(?:_try\d+)?$/.exec(name)?.[1];
+      if (merged === undefined || !CHECKED_TABLES.some((checked) => checked === table)) continue;
+      const isKnown = this.#short.some((part) => part.table === table && part.name === merged);
+      if (!isKnown)
+        log.warn({ table, part: merged }, 'a merged part was not whole; the engine has taken what it replaced');
+      this.#short = this.#short.filter((part) => part.table !== table || part.name !== merged);
+      this.#merges.inc({ outcome: 'taken_back' });
+      await rm(path, { recursive: true }).catch((error: unknown) => {
+        log.warn({ table, part: merged, err: error }, 'what a merge has not written whole could not be removed');
       });
     }
+    for (const part of this.#short) {
+      this.#merges.inc({ outcome: 'lost' });
+      log.error(told(part), 'the engine did not take what a merge replaced');
+    }
+    this.#short = [];
   }
 }
 
