@@ -67,7 +67,9 @@ export function candidatesSql(
   const matching = `SELECT trace_id FROM ${source.table}\n      ${smallColumnsFirst(isStored, early, ofTags)}`;
   const late = [
     ...ofTags,
-    ...(crossing === null ? [] : [reachesAcross(crossing, live, window, matching)]),
+    ...(crossing === null
+      ? []
+      : [`trace_id IN (\n    ${acrossSql(crossing, live, window, `trace_id IN (\n      ${matching}\n    )`)}\n  )`]),
     // Fresh spans are few, and what else there is of their traces stands elsewhere.
     ...(isStored && byDuration ? durationConditions(search, source, live, window, matching) : []),
   ];
@@ -115,45 +117,53 @@ function behind(after: Candidate | null): string {
   return `HAVING match < ${match} OR match = ${match} AND trace_id > ${sqlHex(after.traceId)}\n`;
 }
 
-/** Its match is on one side of the moment. */
-function reachesAcross(
+/** Which of these traces have a span on the other side of the moment than their match in the window. */
+export function tracesAcrossSql(
+  crossing: Crossing,
+  live: readonly SpanSource[],
+  window: SearchWindow,
+  traceIds: readonly string[],
+): string {
+  const among = idIn(traceIds);
+  return `SELECT DISTINCT lower(hex(trace_id))
+FROM (
+    ${acrossSql(crossing, live, window, among, [among])}
+)`;
+}
+
+/** Traces, of those `among`, with a span on the other side of the moment than the window; of others as well where `more` does not leave them out. */
+function acrossSql(
   { unixNano, reaches }: Crossing,
   live: readonly SpanSource[],
   window: SearchWindow,
-  matching: string,
+  among: string,
+  more: readonly string[] = [],
 ): string {
   const second = unixNano / SECOND_NS;
   const last = window.toUnixNano / SECOND_NS;
   if (reaches === 'before') {
-    return `trace_id IN (
-    ${rowsOf(matching, second - DAY_SECONDS, second)}${orLive(live, [`start_ns <= ${sqlInt64(unixNano)}`])}
-  )`;
+    const before = [...more, `start_ns <= ${sqlInt64(unixNano)}`];
+    return `${rowsOf(among, second - DAY_SECONDS, second)}${orLive(live, before)}`;
   }
   const lastsUntil = `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`;
   const lasting = [
     ...STORED.conditions,
+    ...more,
     timeCondition('start_s', '>=', second - DAY_SECONDS),
     timeCondition('start_s', '<=', second),
     lastsUntil,
     `start_ns < ${sqlInt64(unixNano)}`,
   ];
-  const rows = rowsOf(matching, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS);
-  return `trace_id IN (
-    SELECT trace_id FROM ${STORED.table}
+  const rows = rowsOf(among, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS);
+  return `SELECT trace_id FROM ${STORED.table}
     ${where(lasting)}
     UNION ALL
-    ${rows} AND toUInt32(first_s) + length_s >= ${second}${orLive(live, [lastsUntil])}
-  )`;
+    ${rows} AND toUInt32(first_s) + length_s >= ${second}${orLive(live, [...more, lastsUntil])}`;
 }
 
-/** What `trace_times` has of traces with a match, in these seconds: a row for each batch and day that their spans came in. */
-function rowsOf(matching: string, first: bigint, last: bigint): string {
-  const rows = [
-    IN_TENANT,
-    timeCondition('first_s', '>=', first),
-    timeCondition('first_s', '<=', last),
-    `trace_id IN (\n      ${matching}\n    )`,
-  ];
+/** What `trace_times` has of traces in these seconds: a row for each batch and day that their spans came in. */
+function rowsOf(among: string, first: bigint, last: bigint): string {
+  const rows = [IN_TENANT, timeCondition('first_s', '>=', first), timeCondition('first_s', '<=', last), among];
   return `SELECT trace_id FROM throughline.trace_times
     ${where(rows)}`;
 }
@@ -167,6 +177,7 @@ function durationConditions(
   matching: string,
 ): string[] {
   if (minDurationNs === null && maxDurationNs === null) return [];
+  const among = `trace_id IN (\n      ${matching}\n    )`;
   const first = window.fromUnixNano / SECOND_NS - NEAR_SECONDS;
   const last = window.toUnixNano / SECOND_NS + NEAR_SECONDS;
   // The root's is a part of the extent; of several roots the longest counts.
@@ -180,13 +191,13 @@ function durationConditions(
     ...conditions,
     timeCondition('start_s', '>=', first),
     timeCondition('start_s', '<=', last),
-    ...(matchesAll(filter) ? [] : [`trace_id IN (\n      ${matching}\n    )`]),
+    ...(matchesAll(filter) ? [] : [among]),
   ]);
   const around = {
     first: window.fromUnixNano / SECOND_NS - DAY_SECONDS,
     last: window.toUnixNano / SECOND_NS + DAY_SECONDS,
   };
-  const long = `${rowsOf(matching, around.first, around.last)}
+  const long = `${rowsOf(among, around.first, around.last)}
     GROUP BY trace_id
     HAVING max(toUInt32(first_s) + length_s) - min(toUInt32(first_s)) >= ${NEAR_SECONDS - 1n}`;
   return [

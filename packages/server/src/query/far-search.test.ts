@@ -147,6 +147,46 @@ describe('a search of a range', () => {
     });
   });
 
+  describe('of which the one span with the attribute is beyond its end, or before its begin', () => {
+    const range = { fromUnixNano: minutesAgo(90n), toUnixNano: minutesAgo(60n) };
+    const marked = { k: '1' };
+    /** A root and its child, which has the attribute. */
+    const trace = (n: number, root: Partial<StoredSpan>, child: Partial<StoredSpan>): StoredSpan[] => [
+      aStoredSpan({ traceId: idOf(n), ...root }),
+      aStoredSpan({ traceId: idOf(n), spanId: idOf(9, 16), parentSpanId: idOf(2, 16), attributes: marked, ...child }),
+    ];
+    const spans = [
+      ...trace(1, { startNs: minutesAgo(61n) }, { startNs: minutesAgo(50n) }),
+      ...trace(2, { startNs: minutesAgo(60n) + 1n }, { startNs: minutesAgo(50n) }),
+      ...trace(3, { startNs: minutesAgo(110n), durationNs: 25n * MINUTE }, { startNs: minutesAgo(105n) }),
+      ...trace(4, { startNs: minutesAgo(110n), durationNs: 15n * MINUTE }, { startNs: minutesAgo(105n) }),
+      ...trace(5, { startNs: minutesAgo(110n) }, { startNs: minutesAgo(105n), durationNs: 25n * MINUTE }),
+    ];
+    const search = { ...EVERYTHING, filter: { ...EVERYTHING.filter, tags: [{ key: 'k', value: '1' }] }, range };
+
+    it.each([
+      ['counted', 0],
+      ['uncounted', 0],
+      ['fresh', 0],
+      // More than one statement answers.
+      ['counted', 2_001],
+      ['uncounted', 2_001],
+    ])('finds it where it overlaps the range, %s, beside %i others there', async (state, others) => {
+      await using own = await openTestStore();
+      const all = [
+        ...spans,
+        ...Array.from({ length: others }, (_, n) =>
+          aStoredSpan({ traceId: idOf(1_000 + n), startNs: minutesAgo(40n) + BigInt(n), attributes: marked }),
+        ),
+      ];
+      const of = (wanted: string): StoredSpan[] => (state === wanted ? all : []);
+      const context = await seeing(own, of('counted'), of('uncounted'), of('fresh'));
+      const found = await allPages(context, { ...search, limit: 2 });
+      expect(found).toEqual([1, 3, 5].map((n) => idOf(n)));
+      expect(found).toEqual(plainSearch(all, search));
+    });
+  });
+
   describe('of a phone whose clock is off', () => {
     const clocks = [-2n * 1_440n, 50n, 300n];
     const traces = clocks.map((minutes, index) => {

@@ -2,10 +2,12 @@ import type { SpanView } from '../storage/span-visibility.ts';
 import {
   candidatesSql,
   matchesOfTracesSql,
+  tracesAcrossSql,
   LOOKBACK_MS_MAX,
   LOOKBACK_MS_MIN,
   type Candidate,
   type CandidateQuestion,
+  type Crossing,
 } from './candidates.ts';
 import { findFarTraces, stretchesOfTraces } from './far-traces.ts';
 import { queryRows, type JsonRow, type QueryContext } from './rows.ts';
@@ -241,14 +243,34 @@ export class TraceFinder {
   }
 
   async #candidates(question: Asked): Promise<Candidate[]> {
-    const { limit } = question;
+    const { crossing, after, limit } = question;
+    // An attribute that is asked for is mostly rare. To look across for whatever matches takes the engine as long again, when nothing does as well.
+    if (crossing !== null && after === null && this.#search.filter.tags.length > 0) {
+      const all = await this.#ofSources({ ...question, crossing: null }, false);
+      if (all.length < limit) return await this.#across(all, crossing, question.window);
+    }
+    return await this.#ofSources(question, crossing === null);
+  }
+
+  async #ofSources(question: Asked, isInRange: boolean): Promise<Candidate[]> {
     const answers = await Promise.all(
       spanSources(this.#view).map((source) =>
-        source.table === 'throughline.spans' ? this.#ask(source, question) : this.#askFresh(source, question),
+        isInRange && source.table !== 'throughline.spans'
+          ? this.#askFresh(source, question)
+          : this.#ask(source, question),
       ),
     );
     // Where one source has more, nothing is known of the others behind its last one.
-    return newestOf(answers.flat()).slice(0, limit);
+    return newestOf(answers.flat()).slice(0, question.limit);
+  }
+
+  /** Those that have a span on the other side of the moment. */
+  async #across(candidates: readonly Candidate[], crossing: Crossing, window: SearchWindow): Promise<Candidate[]> {
+    if (candidates.length === 0) return [];
+    const traceIds = candidates.map(({ traceId }) => traceId);
+    const sql = tracesAcrossSql(crossing, uncountedSources(this.#view), window, traceIds);
+    const across = new Set((await queryRows(this.#context, sql)).map((row) => row.text(0)));
+    return candidates.filter(({ traceId }) => across.has(traceId));
   }
 
   /** Exactly where it is not known that it makes no difference. */
@@ -266,8 +288,8 @@ export class TraceFinder {
 
   /** All of them are asked for at once where they are few: every window would look at every fresh span again. */
   async #askFresh(source: SpanSource, question: Asked): Promise<Candidate[]> {
-    const { window, after, crossing } = question;
-    if (this.#search.after !== null || crossing !== null) return this.#ask(source, question);
+    const { window, after } = question;
+    if (this.#search.after !== null) return this.#ask(source, question);
     const { fromUnixNano, toUnixNano } = this.#search.range;
     const whole = { fromUnixNano: fromUnixNano ?? 0n, toUnixNano: toUnixNano ?? LAST_NS };
     this.#ofFresh ??= this.#ask(source, {
