@@ -170,11 +170,12 @@ export interface TraceService {
 
 export interface TraceSummary {
   readonly traceId: string;
-  /** Service and name of the root span; of the earliest span where no root has arrived. */
+  /** Service and name of the root span; where no root has arrived, of the earliest span whose parent has not either. */
   readonly rootService: string;
   readonly rootOperation: string;
   /** False while no span without a parent has arrived. */
   readonly hasRoot: boolean;
+  /** Of the same span. */
   readonly startTimeUnixNano: string;
   /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
   readonly durationNs: string;
@@ -190,7 +191,7 @@ export interface TraceSummary {
 
 /**
  * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
- * newest first, by the root's start, or that of the earliest span where no root has arrived. Service, operation, status and
+ * newest first, by the root's start, or that of the earliest span whose parent has not arrived, where no root has. Service, operation, status and
  * every tag hold for one and the same span; the trace overlaps the range, wherever that span is.
  */
 export interface TracesResponse {

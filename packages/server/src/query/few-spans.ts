@@ -5,10 +5,14 @@ import { readNative } from './native-reader.ts';
 import { queryBytes, where, type QueryContext } from './rows.ts';
 import {
   addService,
+  earlierTop,
   NUMBER_DIGITS,
+  shownByTop,
+  spanIdOf,
   summariesOfServices,
   type ServiceOfTrace,
   type SummarisedTrace,
+  type TopSpan,
 } from './service-of-trace.ts';
 import { NO_PARENT } from './span-reader.ts';
 import { SPAN_DURATION, spanSources, type SpanSource } from './span-sources.ts';
@@ -40,7 +44,27 @@ export async function summariesOfFew(
       addService(traces, traceId, span);
     }
   }
-  return summariesOfServices(traces);
+  const summaries = summariesOfServices(traces);
+  const rootless = new Set([...summaries].filter(([, { trace }]) => !trace.hasRoot).map(([traceId]) => traceId));
+  for (const [traceId, top] of rootless.size === 0 ? [] : topsOf(blocks, rootless)) {
+    const summarised = summaries.get(traceId);
+    if (summarised !== undefined) summaries.set(traceId, shownByTop(summarised, top));
+  }
+  return summaries;
+}
+
+/** The top span of each of these traces that has one. */
+function topsOf(blocks: readonly NativeBlock[], traceIds: ReadonlySet<string>): Map<string, TopSpan> {
+  const tops = new Map<string, TopSpan>();
+  const spans = blocks.flatMap((block) => [...spansOf(block)]).filter(([traceId]) => traceIds.has(traceId));
+  const known = new Set(spans.map(([traceId, { first }]) => traceId + spanIdOf(first.position)));
+  for (const [traceId, { service, first }, , parentSpanId] of spans) {
+    if (known.has(traceId + parentSpanId)) continue;
+    const top = { position: first.position, service, name: first.name };
+    const other = tops.get(traceId);
+    tops.set(traceId, other === undefined ? top : earlierTop(other, top));
+  }
+  return tops;
 }
 
 /** The plain columns of a summary. */
@@ -53,7 +77,9 @@ LIMIT ${spansMax}`;
 }
 
 /** Each span as if it were the only one of its trace. */
-function* spansOf(block: NativeBlock): Generator<[traceId: string, span: ServiceOfTrace, key: string]> {
+function* spansOf(
+  block: NativeBlock,
+): Generator<[traceId: string, span: ServiceOfTrace, key: string, parentSpanId: string]> {
   const traceId = block.strings('trace_id');
   const spanId = block.strings('span_id');
   const parentSpanId = block.strings('parent_span_id');
@@ -67,7 +93,8 @@ function* spansOf(block: NativeBlock): Generator<[traceId: string, span: Service
     const duration = durationNs.at(row);
     const position = startNs.at(row).toString(16).padStart(NUMBER_DIGITS, '0') + spanId.hex(row);
     const name = operation.text(row);
-    const isRoot = parentSpanId.hex(row) === NO_PARENT;
+    const parent = parentSpanId.hex(row);
+    const isRoot = parent === NO_PARENT;
     yield [
       traceId.hex(row),
       {
@@ -78,7 +105,8 @@ function* spansOf(block: NativeBlock): Generator<[traceId: string, span: Service
         first: { position, name },
         root: isRoot ? { durationNs: duration, startNs: startNs.at(row), spanId: spanId.hex(row), name } : null,
       },
-      [traceId.hex(row), position, kind.at(row), name, parentSpanId.hex(row), duration, statusCode.at(row)].join(),
+      [traceId.hex(row), position, kind.at(row), name, parent, duration, statusCode.at(row)].join(),
+      parent,
     ];
   }
 }

@@ -30,6 +30,34 @@ export interface Root {
   readonly name: string;
 }
 
+/** The earliest span of a trace whose parent is not known: what it called may have been done by another clock. */
+export interface TopSpan {
+  readonly position: string;
+  readonly service: string;
+  readonly name: string;
+}
+
+/** A trace of which no root is known is shown as its top span says. */
+export function shownByTop(summarised: SummarisedTrace, { position, service, name }: TopSpan): SummarisedTrace {
+  const startTimeUnixNano = String(startOf(position));
+  const trace = { ...summarised.trace, rootService: service, rootOperation: name, startTimeUnixNano };
+  return { ...summarised, trace };
+}
+
+/** Of two of one trace, the one that started first. */
+export function earlierTop(a: TopSpan, b: TopSpan): TopSpan {
+  return `${b.position} ${b.service}` < `${a.position} ${a.service}` ? b : a;
+}
+
+/** Hex. */
+export function spanIdOf(position: string): string {
+  return position.slice(NUMBER_DIGITS);
+}
+
+function startOf(position: string): bigint {
+  return BigInt(`0x${position.slice(0, NUMBER_DIGITS)}`);
+}
+
 /** Hex digits of a 64-bit number in a position. */
 export const NUMBER_DIGITS = 16;
 
@@ -72,7 +100,7 @@ function summaryOf(traceId: string, services: readonly ServiceOfTrace[]): Summar
   const first = services.reduce((a, b) => (placeOf(b) < placeOf(a) ? b : a));
   const root = services.reduce<Root | null>((longest, service) => longer(longest, service.root), null);
   const rooted = services.find((service) => service.root !== null && service.root === root);
-  const firstNs = BigInt(`0x${first.first.position.slice(0, NUMBER_DIGITS)}`);
+  const firstNs = startOf(first.first.position);
   const lastEndNs = services.reduce((last, { lastEndNs: end }) => (end > last ? end : last), 0n);
   const extentNs = lastEndNs - firstNs;
   const trace = {

@@ -9,7 +9,7 @@ import { prng } from './testing/prng.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { weightsSql } from './weights.ts';
-import { spanCountsSql, traceSummariesSql } from './trace-summary.ts';
+import { spanCountsSql, topSpansSql, traceSummariesSql } from './trace-summary.ts';
 import { traceTimesSql } from './trace-times.ts';
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
@@ -176,6 +176,7 @@ describe('the SQL of the smaller questions', () => {
       { first: 1_700_000_100, last: 1_700_000_110 },
     ];
     await expect(traceSummariesSql(STORED, ids, within)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
+    await expect(topSpansSql(STORED, [STORED], ids, within)).toMatchFileSnapshot('snapshots/top-spans.sql');
     await expect(plainSpansSql(STORED, ['start_s >= toDateTime(toUInt32(1700000000))'], 100)).toMatchFileSnapshot(
       'snapshots/few-spans.sql',
     );

@@ -4,12 +4,15 @@ import { summariesOfFew } from './few-spans.ts';
 import { where, withView, type JsonRow, type QueryContext } from './rows.ts';
 import {
   addService,
+  earlierTop,
   NUMBER_DIGITS,
+  shownByTop,
   summariesOfServices,
   type ServiceOfTrace,
   type SummarisedTrace,
+  type TopSpan,
 } from './service-of-trace.ts';
-import { querySources, SPAN_DURATION, type SpanSource } from './span-sources.ts';
+import { querySources, SPAN_DURATION, spanSources, type SpanSource } from './span-sources.ts';
 import { allWithin, idIn, ofTracesWithin, secondsOfTraces } from './trace-times.ts';
 
 /** Of no more traces and spans the rows are summarised here … */
@@ -49,7 +52,53 @@ async function summariesOfTraces(
     const summaries = await summariesOfFew(context, view, conditionsOf, FEW_SPANS);
     if (summaries !== null) return summaries;
   }
-  return summariesOf(await querySources(context, view, (source) => traceSummariesSql(source, traceIds, within)));
+  const rows = await querySources(context, view, (source) => traceSummariesSql(source, traceIds, within));
+  const summaries = summariesOf(rows);
+  const rootless = [...summaries].filter(([, { trace }]) => !trace.hasRoot).map(([traceId]) => traceId);
+  for (const [traceId, top] of await topsOf(context, view, rootless, within)) {
+    const summarised = summaries.get(traceId);
+    if (summarised !== undefined) summaries.set(traceId, shownByTop(summarised, top));
+  }
+  return summaries;
+}
+
+/** The top span of each of these traces that has one. */
+async function topsOf(
+  context: QueryContext,
+  view: SpanView,
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): Promise<Map<string, TopSpan>> {
+  const tops = new Map<string, TopSpan>();
+  if (traceIds.length === 0) return tops;
+  const sources = spanSources(view);
+  for (const row of await querySources(context, view, (source) => topSpansSql(source, sources, traceIds, within))) {
+    const traceId = row.text(0);
+    const top = { position: row.text(1).toLowerCase(), service: row.text(2), name: row.text(3) };
+    const other = tops.get(traceId);
+    tops.set(traceId, other === undefined ? top : earlierTop(other, top));
+  }
+  return tops;
+}
+
+/** The earliest span of each of these traces whose parent is in none of the sources. */
+export function topSpansSql(
+  source: SpanSource,
+  all: readonly SpanSource[],
+  traceIds: readonly string[],
+  within: readonly Seconds[],
+): string {
+  const found = ({ table, conditions }: SpanSource): string =>
+    where([...conditions, ...ofTracesIn(table, traceIds, within)]);
+  const known = all.map((each) => `SELECT trace_id, span_id FROM ${each.table}\n  ${found(each)}`);
+  return `WITH ${POSITION} AS position
+SELECT lower(hex(trace_id)), min(position), argMin(toString(service), position), argMin(toString(name), position)
+FROM ${source.table}
+${found(source)}
+  AND (trace_id, parent_span_id) NOT IN (
+  ${known.join('\n  UNION ALL\n  ')}
+)
+GROUP BY trace_id`;
 }
 
 function summariesOf(rows: readonly JsonRow[]): Map<string, SummarisedTrace> {

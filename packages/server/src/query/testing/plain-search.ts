@@ -107,7 +107,9 @@ export function plainSearch(spans: readonly StoredSpan[], search: TraceSearch): 
       .map(({ startNs }) => startNs)
       .filter((startNs) => startNs <= (toUnixNano ?? startNs) + lookedBehindNs)
       .reduce((a, b) => (b > a ? b : a), -1n);
-    const shown = root?.startNs ?? first;
+    const ids = new Set(all.map(({ spanId }) => spanId));
+    const tops = all.filter(({ parentSpanId }) => !ids.has(parentSpanId)).map(({ startNs }) => startNs);
+    const shown = root?.startNs ?? tops.toSorted((a, b) => (a < b ? -1 : 1))[0] ?? first;
     const isRanged = fromUnixNano !== null || toUnixNano !== null;
     const isLong = end / 1_000_000_000n - first / 1_000_000_000n >= 3_600n;
     const place = (isRanged && isLong) || shown < newest ? shown : newest;
