@@ -19,6 +19,8 @@ export interface SpoolOptions {
 
 const ACTIONS = ['list', 'retry', 'export'] as const;
 
+const OWN_FLAGS = ['--json', '--all', '--output', '--help'];
+
 export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
   list                    Show the segments that wait for the store, and those that were rejected or found damaged, with the reason
@@ -57,7 +59,7 @@ export function readSpoolOptions(
     }
   }
   // A mistyped flag is said first: what stands behind it may look like a name.
-  const config = readConfig(ofConfig, env);
+  const config = readConfig(ofConfig, env, { name: 'spool', flags: OWN_FLAGS });
   checkNames(action, names, own.has('--all'));
   if (own.get('--output') === '')
     throw new ConfigError('--output was given without a value; accepted is the path of a file');

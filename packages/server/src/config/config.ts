@@ -19,9 +19,21 @@ export interface Config extends Settings {
 export const CONFIG_FLAG = '--config';
 export const CONFIG_ENV = 'THROUGHLINE_CONFIG';
 
+/** The command that settings are read for, as its messages name it, and what it has besides them. */
+export interface Command {
+  /** Behind `throughline`: `up`. */
+  readonly name: string;
+  /** Its own flags, which it has taken out of the arguments. */
+  readonly flags: readonly string[];
+}
+
 /** Flags win over the environment, it over the file, and that over the defaults. Throws ConfigError. */
-export function readConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
-  const flags = readFlags(args);
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  command: Command = { name: 'up', flags: [] },
+): Config {
+  const flags = readFlags(args, command);
   const path = flags.get(CONFIG_FLAG) ?? env[CONFIG_ENV] ?? '';
   const file = path === '' ? new Map<string, Given>() : readConfigFile(path, ALL_SETTINGS);
   const values = new Map<string, unknown>();
@@ -61,7 +73,7 @@ function parse(setting: Setting, { text, source }: Given): unknown {
 }
 
 /** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
-function readFlags(args: readonly string[]): Map<string, string> {
+function readFlags(args: readonly string[], command: Command): Map<string, string> {
   const flags = new Map<string, string>();
   const known = new Map<string, Pick<Setting, 'value' | 'accepted'>>([
     ...ALL_SETTINGS.map((setting) => [setting.flag, setting] as const),
@@ -72,7 +84,7 @@ function readFlags(args: readonly string[]): Map<string, string> {
     if (name === '') throw new ConfigError(`${JSON.stringify(args[i])} was given; accepted are only flags`);
     const setting = known.get(name);
     // A dash that is missing makes the value a part of the name.
-    if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()]);
+    if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()], command);
     if (setting.value === undefined) {
       flags.set(name, inline ?? 'true');
       continue;
@@ -86,10 +98,12 @@ function readFlags(args: readonly string[]): Map<string, string> {
   return flags;
 }
 
-function unknownFlag(name: string, known: readonly string[]): ConfigError {
-  const meant = closest(name, known);
-  const hint = meant === null ? 'throughline up --help lists them' : `did you mean ${meant}?`;
-  return new ConfigError(`${name} is not a flag of throughline up; ${hint}`);
+function unknownFlag(name: string, known: readonly string[], { name: command, flags }: Command): ConfigError {
+  // What the command has taken out stood alone.
+  if (flags.includes(name)) return new ConfigError(`${name} was given a value; accepted is ${name} alone`);
+  const meant = closest(name, [...flags, ...known]);
+  const hint = meant === null ? `throughline ${command} --help lists them` : `did you mean ${meant}?`;
+  return new ConfigError(`${name} is not a flag of throughline ${command}; ${hint}`);
 }
 
 const LISTENERS = [
