@@ -112,32 +112,66 @@ const LISTENERS = [
   ['httpPort', 'the UI'],
 ] as const;
 
-/** The first must not be greater than the second, or nothing would ever be taken. */
-const ORDERED = [
-  ['otlpHttp.bodyBytesMax', 'receivers.bytesInFlightMax'],
-  ['otlpHttp.decompressedBytesMax', 'receivers.bytesInFlightMax'],
-  ['otlpGrpc.messageBytesMax', 'receivers.bytesInFlightMax'],
-  ['otlpGrpc.decompressedBytesMax', 'receivers.bytesInFlightMax'],
-  ['loader.retryDelayMs', 'loader.retryDelayMsMax'],
-  ['engine.queryMemoryBytesMax', 'engine.memoryBytesMax'],
-  ['engine.unansweredPingsDown', 'engine.unansweredPingsMax'],
-  ['engine.restartDelayMs', 'engine.restartDelayMsMax'],
-  ['engine.mergeLookIntervalMs', 'engine.replacedPartsMs'],
-  ['engine.mergePauseMs', 'engine.mergePauseMsMax'],
-  ['cluster.leaseRenewMs', 'cluster.leaseMs'],
-] as const;
+interface Order {
+  readonly less: string;
+  readonly more: string;
+  /** So many times the first must fit into the second; once by default. */
+  readonly times?: number;
+  /** Why it must, where one of the names does not say it. */
+  readonly why?: string;
+  /** The store that it is a rule of; of both by default. */
+  readonly store?: 'embedded' | 'cluster';
+}
 
-function checkOrder({ values, sources }: Config): void {
-  for (const pair of ORDERED) {
-    const [less, more] = pair.map((key) => Number(values.get(key)));
-    if ((less ?? 0) <= (more ?? 0)) continue;
-    const [lessShown, moreShown] = pair.map((key) => {
+/** What an insert takes of a segment's bytes: the columns as they are read, and twice as much again while one of them grows. */
+const INSERT_MEMORY_TIMES = 4;
+const IS_INSERTED = 'a segment is inserted as a whole';
+const IS_ONE_ANSWER = 'a trace is read as one answer';
+
+/** Where the first is greater, nothing would ever be taken, or something would fail that is within its own limit. */
+const ORDERED: readonly Order[] = [
+  { less: 'otlpHttp.bodyBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'otlpHttp.decompressedBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'otlpGrpc.messageBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'otlpGrpc.decompressedBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'loader.retryDelayMs', more: 'loader.retryDelayMsMax' },
+  { less: 'engine.queryMemoryBytesMax', more: 'engine.memoryBytesMax' },
+  { less: 'engine.unansweredPingsDown', more: 'engine.unansweredPingsMax' },
+  { less: 'engine.restartDelayMs', more: 'engine.restartDelayMsMax' },
+  { less: 'engine.mergeLookIntervalMs', more: 'engine.replacedPartsMs' },
+  { less: 'engine.mergePauseMs', more: 'engine.mergePauseMsMax' },
+  { less: 'cluster.leaseRenewMs', more: 'cluster.leaseMs' },
+  ...(['embedded', 'cluster'] as const).flatMap((store) => {
+    const group = store === 'embedded' ? 'engine' : 'cluster';
+    return [
+      { less: 'query.traceBytesMax', more: `${group}.resultBytesMax`, why: IS_ONE_ANSWER, store },
+      {
+        less: 'spool.segmentBytesMax',
+        more: `${group}.queryMemoryBytesMax`,
+        times: INSERT_MEMORY_TIMES,
+        why: IS_INSERTED,
+        store,
+      },
+    ];
+  }),
+];
+
+function checkOrder({ values, sources, store }: Config): void {
+  for (const { less, more, times = 1, why, store: only } of ORDERED) {
+    if (only !== undefined && (only === 'embedded') !== (store === 'embedded')) continue;
+    if (Number(values.get(less)) * times <= Number(values.get(more))) continue;
+    const [lessShown, moreShown] = [less, more].map((key) => {
       const setting = ALL_SETTINGS.find((candidate) => candidate.key === key) as Setting;
       return `${key}, ${show(setting, values.get(key))} (${sources.get(key)})`;
     });
-    throw new ConfigError(`${lessShown}, was given greater than ${moreShown}; accepted is at most as much`);
+    const [given, accepted] =
+      times === 1 ? ['greater than', 'as much'] : [`greater than a ${PARTS[times]} of`, `a ${PARTS[times]}`];
+    const because = why === undefined ? '' : `, since ${why}`;
+    throw new ConfigError(`${lessShown}, was given ${given} ${moreShown}; accepted is at most ${accepted}${because}`);
   }
 }
+
+const PARTS: Readonly<Record<number, string>> = { [INSERT_MEMORY_TIMES]: 'quarter' };
 
 function checkTogether(config: Config): void {
   checkOrder(config);

@@ -10,6 +10,9 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
+/** What the insert of a segment of 48 MiB takes: with 128 MiB it failed, and what was acknowledged waited for ever. */
+const INSERT_MEMORY_BYTES = 192 * MIB;
+
 const REFUSED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="refused"}';
 
 /** The compiler holds that no limit of a room is forgotten here. */
@@ -167,9 +170,9 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
   engine: {
     memoryBytesMax: [256 * MIB, 1024 * GIB, "The engine's memory", 'throughline_engine_errors_total{code="memory"}'],
     queryMemoryBytesMax: [
-      16 * MIB,
+      INSERT_MEMORY_BYTES,
       1024 * GIB,
-      'Memory of one query; one that needs more fails',
+      'Memory of one query or insert; one that needs more fails',
       'throughline_engine_errors_total{code="memory"}',
     ],
     resultBytesMax: [
@@ -251,9 +254,9 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
   },
   cluster: {
     queryMemoryBytesMax: [
-      16 * MIB,
+      INSERT_MEMORY_BYTES,
       1024 * GIB,
-      'Memory of one query on a ClickHouse server; one that needs more fails',
+      'Memory of one query or insert on a ClickHouse server; one that needs more fails',
       'throughline_engine_errors_total{code="memory"}',
     ],
     resultBytesMax: [
