@@ -40,6 +40,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     headerBytesMax: [KIB, MIB, "A request's line and headers; more are answered 431"],
     keepAliveTimeoutMs: [SECOND, HOUR, 'A connection without a request is closed after it', null],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
+    pipelinedRequestsMax: [
+      0,
+      10_000,
+      'Requests that wait for an earlier answer on their connection; with one more theirs is closed',
+    ],
     discardBytesMax: [0, 16 * GIB, 'What is read of a refused body before its connection is cut'],
     discardTimeoutMs: [0, HOUR, '… and for how long'],
     closeTimeoutMs: [0, MINUTE, 'For requests that are still arriving when the collector stops', null],
@@ -444,6 +449,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     streamedAnswersMax: [1, 100_000, 'Large answers that are sent at once; one more is answered 503'],
     sendTimeoutMs: [SECOND, HOUR, 'For a client to take a large answer; a slower one is cut off'],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
+    pipelinedRequestsMax: [
+      0,
+      10_000,
+      'Requests that wait for an earlier answer on their connection; with one more theirs is closed',
+    ],
     closeTimeoutMs: [0, HOUR, 'For running questions when the collector stops', null],
     retryAfterMs: [
       SECOND,
