@@ -37,6 +37,13 @@ async function untilServed(count: number): Promise<void> {
   while (served.length < count) await nextTurn();
 }
 
+/** Resolves when the first request that was served has lost its connection. */
+async function endOfFirst(): Promise<void> {
+  const [first] = served;
+  if (first === undefined) throw new Error('nothing was served');
+  await once(first.response, 'close');
+}
+
 test('a request is served when the one before has been answered, and each gets its own answer', async () => {
   let answers = '';
   socket.on('data', (bytes: Buffer) => (answers += bytes.toString('latin1')));
@@ -69,7 +76,7 @@ test('a connection with one more than may wait is closed, once, and nothing more
 test('what waits on a connection that ends is not served', async () => {
   ask('/a', '/b');
   await untilServed(1);
-  const closed = once(served[0]?.response as ServerResponse, 'close');
+  const closed = endOfFirst();
   socket.destroy();
   await closed;
   for (let turn = 0; turn < 10; turn++) await nextTurn();
@@ -84,7 +91,7 @@ test('those that wait are counted over all connections, and no more when theirs 
   other.write('GET /e HTTP/1.1\r\nHost: a\r\n\r\nGET /f HTTP/1.1\r\nHost: a\r\n\r\n');
   await once(other, 'close');
   expect(cuts).toBe(1);
-  const closed = once(served[0]?.response as ServerResponse, 'close');
+  const closed = endOfFirst();
   socket.destroy();
   await closed;
   socket = connect((server.address() as AddressInfo).port, '127.0.0.1');

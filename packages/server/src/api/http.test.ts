@@ -457,11 +457,11 @@ describe('ApiServer', () => {
     const collected = new Registry();
     const metrics = vi.spyOn(collected, 'metrics');
     const { get } = await serve(healthRoutes({ registry: collected, readiness: nothing }));
-    let release = (): void => {};
-    metrics.mockReturnValueOnce(new Promise((resolve) => (release = () => resolve('all of them'))));
+    let release: ((text: string) => void) | undefined;
+    metrics.mockReturnValueOnce(new Promise((resolve) => (release = resolve)));
     const asked = [get('/metrics'), get('/metrics'), get('/metrics')];
     await get('/healthz');
-    release();
+    release?.('all of them');
     for (const answer of await Promise.all(asked)) expect(answer.body).toBe('all of them');
     expect(metrics).toHaveBeenCalledTimes(1);
     await get('/metrics');
