@@ -1,5 +1,5 @@
 import { closest } from '../closest.ts';
-import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
+import { CONFIG_FLAG, readConfig, shownText, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { ALL_SETTINGS } from '../config/settings.ts';
 
@@ -80,7 +80,7 @@ function isAction(action: string): action is SpoolOptions['action'] {
 function unknownAction(action: string): ConfigError {
   const meant = closest(action, ACTIONS);
   const hint = meant === null ? `accepted are ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
-  const given = action === '' ? 'no action was given' : `${JSON.stringify(action)} is not an action`;
+  const given = action === '' ? 'no action was given' : `${JSON.stringify(shownText(action))} is not an action`;
   return new ConfigError(`${given} to throughline spool; ${hint}`);
 }
 
@@ -95,7 +95,9 @@ function takesValue(flag: string): boolean {
 
 function checkNames(action: SpoolOptions['action'], names: readonly string[], all: boolean): void {
   if (action === 'list' && names.length > 0) {
-    throw new ConfigError(`throughline spool list was given ${JSON.stringify(names[0])}; accepted are only flags`);
+    throw new ConfigError(
+      `throughline spool list was given ${JSON.stringify(shownText(names[0] ?? ''))}; accepted are only flags`,
+    );
   }
   if (action === 'retry' && names.length > 0 === all) {
     throw new ConfigError('throughline spool retry accepts either the names of segments, or --all');

@@ -63,3 +63,15 @@ test('what is no flag is repeated, with what is accepted', () => {
     'throughline backup was given "a" and "b"; accepted is a directory',
   );
 });
+
+test('an argument that looks like a login is not repeated', () => {
+  for (const read of [
+    () => readStoreOptions(CHECK, null, ['user:s3cret@host'], {}),
+    () => readStoreOptions(BACKUP, 'a directory', ['a', 'user:s3cret@host:8123'], {}),
+    () => readSpoolOptions(['list', 'user:s3cret@host'], {}),
+    () => readSpoolOptions(['user:s3cret@host'], {}),
+  ]) {
+    expect(messageOf(read)).toContain('"***"');
+    expect(messageOf(read)).not.toContain('s3cret');
+  }
+});

@@ -1,4 +1,4 @@
-import { CONFIG_FLAG, readConfig, type Command, type Config } from '../config/config.ts';
+import { CONFIG_FLAG, readConfig, shownText, type Command, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { ALL_SETTINGS } from '../config/settings.ts';
 
@@ -36,7 +36,7 @@ export function readStoreOptions(
   }
   const config = readConfig(ofConfig, env, { name: command, flags: [...flags, '--json', '--help'] });
   if (names.length !== (takes === null ? 0 : 1)) {
-    const given = names.length === 0 ? 'nothing' : names.map((name) => JSON.stringify(name)).join(' and ');
+    const given = names.length === 0 ? 'nothing' : names.map((name) => JSON.stringify(shownText(name))).join(' and ');
     const accepted = takes === null ? 'are only flags' : `is ${takes}`;
     throw new ConfigError(`throughline ${command} was given ${given}; accepted ${accepted}`);
   }

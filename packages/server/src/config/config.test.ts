@@ -311,6 +311,10 @@ describe('secrets', () => {
       messageOf([url]),
       messageOf(['--log-level', url]),
       messageOf(['--config', writeFile(`${url}: 1\n`)]),
+      messageOf(['--host', `user:${PASSWORD}@host`]),
+      messageOf(['--log-level', `//user:${PASSWORD}@host:8123`]),
+      messageOf([`user:${PASSWORD}@host:8123`]),
+      messageOf(['--config', writeFile(`host: user:${PASSWORD}@host\n`)]),
     ];
     for (const message of messages) {
       expect(message).not.toBe('accepted');

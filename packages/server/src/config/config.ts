@@ -67,9 +67,15 @@ function givenFor(
 function parse(setting: Setting, { text, source }: Given): unknown {
   const value = setting.parse(text);
   if (value !== undefined) return value;
-  const shown = setting.isSecret === true ? '***' : text.length <= 100 ? text : `${text.slice(0, 100)}…`;
+  const shown = setting.isSecret === true ? '***' : shownText(text);
   const name = source.startsWith('-') || source === setting.env ? source : `${source}: ${setting.key}`;
   throw new ConfigError(`${name} was given as ${JSON.stringify(shown)}; accepted is ${setting.accepted}`);
+}
+
+/** What was given, for a message. The URL of a store may stand where it does not belong, and without its scheme. */
+export function shownText(text: string): string {
+  if (/:[^@]*@/.test(text)) return '***';
+  return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }
 
 /** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
@@ -81,7 +87,8 @@ function readFlags(args: readonly string[], command: Command): Map<string, strin
   ]);
   for (let i = 0; i < args.length; i++) {
     const [, name = '', , inline] = /^(--[^=]+|-[^-].*)(=(.*))?$/s.exec(args[i] ?? '') ?? [];
-    if (name === '') throw new ConfigError(`${JSON.stringify(args[i])} was given; accepted are only flags`);
+    if (name === '')
+      throw new ConfigError(`${JSON.stringify(shownText(args[i] ?? ''))} was given; accepted are only flags`);
     const setting = known.get(name);
     // A dash that is missing makes the value a part of the name.
     if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()], command);
