@@ -1,7 +1,8 @@
 import { closest } from '../closest.ts';
-import { CONFIG_FLAG, readConfig, shownText, type Config } from '../config/config.ts';
+import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { ALL_SETTINGS } from '../config/settings.ts';
+import { shownText } from '../without-passwords.ts';
 
 export interface SpoolOptions {
   readonly action: (typeof ACTIONS)[number];

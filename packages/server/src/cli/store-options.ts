@@ -1,6 +1,7 @@
-import { CONFIG_FLAG, readConfig, shownText, type Command, type Config } from '../config/config.ts';
+import { CONFIG_FLAG, readConfig, type Command, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { ALL_SETTINGS } from '../config/settings.ts';
+import { shownText } from '../without-passwords.ts';
 
 export interface StoreOptions {
   readonly config: Config;

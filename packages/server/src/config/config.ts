@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
+import { shownText } from '../without-passwords.ts';
 import { readConfigFile, type Given } from './file.ts';
 import { limitsFrom, type Limits } from './limits.ts';
 import { ConfigError, show, type Setting } from './setting.ts';
@@ -70,12 +71,6 @@ function parse(setting: Setting, { text, source }: Given): unknown {
   const shown = setting.isSecret === true ? '***' : shownText(text);
   const name = source.startsWith('-') || source === setting.env ? source : `${source}: ${setting.key}`;
   throw new ConfigError(`${name} was given as ${JSON.stringify(shown)}; accepted is ${setting.accepted}`);
-}
-
-/** What was given, for a message. The URL of a store may stand where it does not belong, and without its scheme. */
-export function shownText(text: string): string {
-  if (/:[^@]*@/.test(text)) return '***';
-  return text.length <= 100 ? text : `${text.slice(0, 100)}…`;
 }
 
 /** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
