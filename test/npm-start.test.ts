@@ -33,7 +33,11 @@ describe('npm start', () => {
     npm.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
     npm.stderr.setEncoding('utf8').on('data', (text: string) => (output += text));
     const ended = new Promise((resolve) => npm.once('close', resolve));
-    onTestFinished(() => rmSync(dataDirectory, { recursive: true, force: true }));
+    onTestFinished(async () => {
+      endGroup(npm.pid ?? 0);
+      await ended;
+      rmSync(dataDirectory, { recursive: true, force: true });
+    });
 
     await eventually('it is ready', () => /Ready after \d+ ms/.test(output) || (npm.exitCode !== null && fail(output)));
     expect(output).not.toMatch(/Installing|Building/);
@@ -47,6 +51,15 @@ describe('npm start', () => {
     await eventually('every process has ended', () => !below.some((pid) => isAlive(pid)));
   });
 });
+
+/** Whatever has failed: a collector that is left would run for ever. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended, as it should.
+  }
+}
 
 function fail(output: string): never {
   throw new Error(`npm start ended:\n${output}`);

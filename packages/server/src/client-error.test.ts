@@ -40,6 +40,7 @@ async function send(bytes: string | Uint8Array): Promise<string> {
 
 test.each([
   ['TLS', Buffer.from('16030100010100', 'hex'), 400, 'use http:// instead of https://'],
+  ['HTTP/2, as gRPC', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 400, 'OTLP/gRPC has a port of its own'],
   ['a length that is no number', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n', 400, 'Content-Length'],
   ['a huge path', `GET /${'a'.repeat(100_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 431, 'take more than 8192 bytes'],
   ['a head that does not end', 'GET / HTTP/1.1\r\n', 408, 'did not arrive in time'],

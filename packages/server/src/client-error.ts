@@ -61,6 +61,15 @@ export function isHostMissing({ headers, httpVersionMajor, httpVersionMinor }: I
   return headers.host === undefined && httpVersionMajor === 1 && httpVersionMinor >= 1;
 }
 
+/**
+ * The codings of a transfer of which Node takes off the last alone, such as `gzip, chunked`; null where there is none. Where the last is not
+ * `chunked`, Node refuses the request.
+ */
+export function foreignTransferCoding({ headers }: IncomingMessage): string | null {
+  const codings = headers['transfer-encoding'];
+  return codings !== undefined && /,\s*chunked\s*$/i.test(codings) ? codings.slice(0, 100) : null;
+}
+
 export const HOST_MISSING = 'the request has no Host header, which HTTP/1.1 demands';
 
 function statusOf(code = ''): number {
@@ -75,9 +84,15 @@ function statusOf(code = ''): number {
 /** The first bytes of a TLS handshake: its record type and the protocol's major version. */
 const TLS_HANDSHAKE = [0x16, 0x03];
 
+/** What HTTP/2 begins with, and so gRPC. */
+const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2');
+
 function explain({ code, reason, message, rawPacket }: ClientError, headerBytesMax: number): string {
   if (TLS_HANDSHAKE.every((byte, index) => rawPacket?.[index] === byte)) {
     return 'this port speaks HTTP without TLS; use http:// instead of https://';
+  }
+  if (rawPacket !== undefined && HTTP2_PREFACE.every((byte, index) => rawPacket[index] === byte)) {
+    return 'this port speaks HTTP/1.1 and no HTTP/2; OTLP/gRPC has a port of its own, 4317 by default';
   }
   if (code === 'HPE_HEADER_OVERFLOW') return `the request's line and headers take more than ${headerBytesMax} bytes`;
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'the request did not arrive in time';

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { withoutPasswords } from './without-passwords.ts';
+import { shownText, withoutPasswords } from './without-passwords.ts';
 
 describe('withoutPasswords', () => {
   it.each([
@@ -31,5 +31,17 @@ describe('withoutPasswords', () => {
   it('reads a text of many colons in time that grows with it alone', () => {
     const text = 'http://a:'.repeat(20_000);
     expect(withoutPasswords(text)).toBe(text);
+  });
+});
+
+describe('shownText', () => {
+  it.each([
+    ['--store=http://u:s3cret@h', '--store=http://u:***@h'],
+    ['u:s3cret@h:8123', '***'],
+    ['--store=u:s3cret@h', '***'],
+    ['me@host:8123', 'me@host:8123'],
+    ['x'.repeat(101), `${'x'.repeat(100)}…`],
+  ])('makes of %j %j', (text, expected) => {
+    expect(shownText(text)).toBe(expected);
   });
 });

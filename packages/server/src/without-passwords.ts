@@ -14,3 +14,12 @@ function hidden(part: string, index: number): string {
   const at = part.lastIndexOf('@');
   return index === 0 || colon === -1 || at < colon ? part : `${part.slice(0, colon)}:***${part.slice(at)}`;
 }
+
+/** What a person has given, for a message: a URL may stand where none belongs, and without its scheme. */
+export function shownText(text: string): string {
+  const shown = withoutPasswords(text);
+  if (shown === text && /:[^@]*@/.test(text)) return '***';
+  return shown.length <= SHOWN_LENGTH_MAX ? shown : `${shown.slice(0, SHOWN_LENGTH_MAX)}…`;
+}
+
+const SHOWN_LENGTH_MAX = 100;

@@ -25,6 +25,12 @@ export interface HealthRoutesOptions {
 
 /** `/healthz`, `/readyz` and `/metrics`: they answer whatever the store does. */
 export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Route[] {
+  // Who asks at the same time shares an answer: to collect one takes the event loop a millisecond and more.
+  let collecting: Promise<string> | null = null;
+  const collect = (): Promise<string> =>
+    (collecting ??= registry.metrics().finally(() => {
+      collecting = null;
+    }));
   return [
     route({
       path: '/healthz',
@@ -55,7 +61,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       isForProbes: true,
       // prom-client writes what the format calls NaN in its own way.
       answer: async () => {
-        const body = (await registry.metrics()).replace(/ Nan$/gm, ' NaN');
+        const body = (await collect()).replace(/ Nan$/gm, ' NaN');
         return { status: 200, contentType: registry.contentType, body };
       },
     }),

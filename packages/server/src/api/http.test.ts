@@ -107,6 +107,23 @@ describe('ApiServer', () => {
     expect((await get('/api/v1/things//parts')).status).toBe(404);
   });
 
+  it('takes a target that is a whole URL, whose host is the one that counts', async () => {
+    const { port, registry } = await serve([
+      aRoute('/api/v1/x', () => 1),
+      ...healthRoutes({ registry: new Registry(), readiness: nothing }),
+    ]);
+    const asked = (target: string, host: string): Promise<string> =>
+      plainly(port, `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    expect(await asked(`http://localhost:${port}/api/v1/x?a=1`, 'localhost')).toMatch(/^HTTP\/1.1 400/);
+    expect(await asked(`HTTP://localhost/api/v1/x`, 'localhost')).toMatch(/^HTTP\/1.1 200/);
+    expect(await asked('http://box/api/v1/x', 'evil.example')).toMatch(/^HTTP\/1.1 200/);
+    expect(await asked('http://evil.example/api/v1/x', 'localhost')).toContain('host_not_allowed');
+    expect(await asked('http://user@evil.example/api/v1/x', 'localhost')).toContain('host_not_allowed');
+    expect(await asked('http://localhost', 'localhost')).not.toContain('http://localhost');
+    expect(await asked('http://anything.example/healthz', 'localhost')).toMatch(/^HTTP\/1.1 200/);
+    expect(await registry.metrics()).toContain('throughline_api_requests_total{route="/api/v1/x",status="200"} 2');
+  });
+
   it('answers a request of HTTP/1.1 without a Host header with a reason', async () => {
     const { port } = await serve([]);
     const socket = connect(port, '127.0.0.1');
@@ -410,6 +427,45 @@ describe('ApiServer', () => {
     await metricReaches(registry, 'throughline_api_questions_running', 0);
     expect(left?.aborted).toBe(true);
     expect(asked).toBe(1);
+  });
+
+  it('works on one request of a connection at a time, and closes one that sends many without waiting', async () => {
+    let [running, most] = [0, 0];
+    const slow = aRoute('/api/v1/slow', async () => {
+      most = Math.max(most, (running += 1));
+      await nextTurn();
+      running -= 1;
+      return {};
+    });
+    const { port, registry, get } = await serve([slow], { pipelinedRequestsMax: 3 });
+    const line = 'GET /api/v1/slow HTTP/1.1\r\nHost: localhost\r\n';
+    const answers = await plainly(port, `${line}\r\n`.repeat(3) + `${line}Connection: close\r\n\r\n`);
+    expect(answers.match(/HTTP\/1.1 200/g)).toHaveLength(4);
+    expect(most).toBe(1);
+    // In one packet, as an attacker sends them: what is beyond the limit never begins.
+    const cut = connect(port, '127.0.0.1');
+    cut.on('error', () => {});
+    cut.resume();
+    cut.write(`${line}\r\n`.repeat(1_000));
+    await once(cut, 'close');
+    expect(most).toBe(1);
+    expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="http.pipelinedRequestsMax"} 1');
+    expect((await get('/api/v1/slow')).status).toBe(200);
+  });
+
+  it('collects its metrics once for all who ask at the same time', async () => {
+    const collected = new Registry();
+    const metrics = vi.spyOn(collected, 'metrics');
+    const { get } = await serve(healthRoutes({ registry: collected, readiness: nothing }));
+    let release: ((text: string) => void) | undefined;
+    metrics.mockReturnValueOnce(new Promise((resolve) => (release = resolve)));
+    const asked = [get('/metrics'), get('/metrics'), get('/metrics')];
+    await get('/healthz');
+    release?.('all of them');
+    for (const answer of await Promise.all(asked)) expect(answer.body).toBe('all of them');
+    expect(metrics).toHaveBeenCalledTimes(1);
+    await get('/metrics');
+    expect(metrics).toHaveBeenCalledTimes(2);
   });
 
   it('counts requests by route and status, never by what the client wrote', async () => {

@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { answerClientErrors, HOST_MISSING, isHostMissing } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
+import { toOriginForm } from '../origin-form.ts';
+import { RequestsInTurn } from '../requests-in-turn.ts';
 import { Turns, TurnsTakenError } from '../query/turns.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
@@ -61,25 +63,24 @@ export class ApiServer {
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
-    const { connectionsMax, headerBytesMax } = this.#limits;
+    const { connectionsMax, headerBytesMax, pipelinedRequestsMax } = this.#limits;
     this.#turns = new Turns({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
     this.#metrics = new ApiMetrics(registry, this.#turns);
     this.#limitCounter = new LimitCounter(registry);
-    this.#server = createServer(
-      {
-        requestTimeout: requestTimeoutMs,
-        headersTimeout: requestTimeoutMs,
-        maxHeaderSize: headerBytesMax * HEADERS_READ,
-        // We answer those that name none, so that they learn why.
-        requireHostHeader: false,
-      },
-      (request, response) => void this.#serve(request, response),
-    );
-    // As curl asks before it sends a body that is not small.
-    this.#server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-      response.writeContinue();
-      void this.#serve(request, response);
+    this.#server = createServer({
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: requestTimeoutMs,
+      maxHeaderSize: headerBytesMax * HEADERS_READ,
+      // We answer those that name none, so that they learn why.
+      requireHostHeader: false,
     });
+    const requests = new RequestsInTurn((request, response) => void this.#serve(request, response), {
+      waitingMax: pipelinedRequestsMax,
+      onCut: () => this.#limitCounter.reached('http.pipelinedRequestsMax'),
+    });
+    this.#server.on('request', (request, response) => requests.take(request, response));
+    // As curl asks before it sends a body that is not small.
+    this.#server.on('checkContinue', (request, response) => requests.take(request, response));
     this.#server.maxConnections = connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
     answerClientErrors(this.#server, {
@@ -121,6 +122,7 @@ export class ApiServer {
       if (!response.writableFinished) left.abort(new ClientLeft());
     });
     let label = 'none';
+    if (request.headers.expect !== undefined) response.writeContinue();
     try {
       const answer = await this.#answer(request, left.signal, (path) => (label = path));
       await this.#send(response, answer, left.signal);
@@ -163,6 +165,7 @@ export class ApiServer {
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
     if (isHostMissing(request)) throw new Problem(400, 'host_missing', HOST_MISSING);
+    toOriginForm(request);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');
     const { matches, page } = await this.#resolve(pathname, headers);

@@ -8,6 +8,8 @@ export interface ApiLimits {
   /** A request that has not arrived whole by then is cut off. */
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Requests that wait for the answer to the one before on their connection; the connection of one more is closed. */
+  readonly pipelinedRequestsMax: number;
   /** A request's line and headers; more are answered 431. */
   readonly headerBytesMax: number;
   /** Answers in pieces, which hold a whole trace, that are sent at the same time; one more is answered 503. */
@@ -26,6 +28,7 @@ export const API_LIMITS: ApiLimits = {
   answerTimeoutMs: 30_000,
   requestTimeoutMs: 15_000,
   connectionsMax: 512,
+  pipelinedRequestsMax: 64,
   headerBytesMax: 64 * 1024,
   streamedAnswersMax: 16,
   sendTimeoutMs: 60_000,

@@ -36,7 +36,12 @@ export async function runBackup(args: readonly string[]): Promise<number> {
   };
   const stop = stopOnSignal(() => void sayInterrupted(left()));
   try {
-    const options = readStoreOptions('backup', 'the directory that the backup goes into', args, process.env);
+    const options = readStoreOptions(
+      { name: 'backup', flags: [] },
+      'the directory that the backup goes into',
+      args,
+      process.env,
+    );
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;

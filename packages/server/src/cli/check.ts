@@ -34,7 +34,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
   try {
     const repairs = args.includes(REPAIR_FLAG);
     const ofStore = args.filter((arg) => arg !== REPAIR_FLAG);
-    const options = readStoreOptions('check', null, ofStore, process.env);
+    const options = readStoreOptions({ name: 'check', flags: [REPAIR_FLAG] }, null, ofStore, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;

@@ -1,8 +1,6 @@
 import { parseArgs } from 'node:util';
-import { closest } from '../closest.ts';
-import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
+import { readConfig, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { ALL_SETTINGS } from '../config/settings.ts';
 
 export interface DemoOptions {
   /** Where the collector is looked for, and started when none is there. */
@@ -47,10 +45,7 @@ export function readDemoOptions(
   for (const token of tokens) {
     if (token.kind !== 'option') continue;
     if (token.name === 'help') return null;
-    if (!Object.hasOwn(FLAGS, token.name)) {
-      refuseMistyped(token.rawName);
-      continue;
-    }
+    if (!Object.hasOwn(FLAGS, token.name)) continue;
     own.set(token.name, token.value);
     ownPlaces.add(token.index);
     if (token.value !== undefined && !token.inlineValue) ownPlaces.add(token.index + 1);
@@ -59,6 +54,7 @@ export function readDemoOptions(
     config: readConfig(
       args.filter((_, place) => !ownPlaces.has(place)),
       env,
+      { name: 'demo', flags: [...Object.keys(FLAGS).map((name) => `--${name}`), '--help'] },
     ),
     exit: own.has('exit'),
     json: own.has('json'),
@@ -75,17 +71,6 @@ const FLAGS = {
   'shop-port': { type: 'string' },
   'load-seconds': { type: 'string' },
 } as const;
-
-/** A flag that is neither ours nor the collector's is reported by `readConfig`, which knows nothing of ours. */
-function refuseMistyped(flag: string): void {
-  if (flag === CONFIG_FLAG || ALL_SETTINGS.some((setting) => setting.flag === flag)) return;
-  const meant = closest(
-    flag,
-    Object.keys(FLAGS).map((name) => `--${name}`),
-  );
-  if (meant === null) return;
-  throw new ConfigError(`${flag} is not a flag of throughline demo; did you mean ${meant}?`);
-}
 
 function wholeNumber(flag: string, text: string | undefined, min: number, max: number): number {
   if (text !== undefined && /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { closest } from '../closest.ts';
 import { VERSION } from '../version.ts';
-import { withoutPasswords } from '../without-passwords.ts';
+import { shownText } from '../without-passwords.ts';
 
 /** Exit code of a command that was called wrongly. */
 const USAGE_ERROR = 2;
@@ -59,7 +59,7 @@ async function main([name, ...args]: string[]): Promise<number> {
   const meant = closest(name, Object.keys(COMMANDS));
   const hint = meant === null ? 'throughline --help lists the commands' : `did you mean ${meant}?`;
   // Whoever forgets the command may have given the store's password behind it.
-  process.stderr.write(`throughline: ${JSON.stringify(withoutPasswords(name))} is not a command; ${hint}\n`);
+  process.stderr.write(`throughline: ${JSON.stringify(shownText(name))} is not a command; ${hint}\n`);
   return USAGE_ERROR;
 }
 

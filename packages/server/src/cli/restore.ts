@@ -18,7 +18,7 @@ and the flags of throughline up, of which --data-dir says where the data directo
 export async function runRestore(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal();
   try {
-    const options = readStoreOptions('restore', 'the directory of a backup', args, process.env);
+    const options = readStoreOptions({ name: 'restore', flags: [] }, 'the directory of a backup', args, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;

@@ -2,6 +2,7 @@ import { closest } from '../closest.ts';
 import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { ALL_SETTINGS } from '../config/settings.ts';
+import { shownText } from '../without-passwords.ts';
 
 export interface SpoolOptions {
   readonly action: (typeof ACTIONS)[number];
@@ -18,6 +19,8 @@ export interface SpoolOptions {
 }
 
 const ACTIONS = ['list', 'retry', 'export'] as const;
+
+const OWN_FLAGS = ['--json', '--all', '--output', '--help'];
 
 export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
@@ -57,7 +60,7 @@ export function readSpoolOptions(
     }
   }
   // A mistyped flag is said first: what stands behind it may look like a name.
-  const config = readConfig(ofConfig, env);
+  const config = readConfig(ofConfig, env, { name: 'spool', flags: OWN_FLAGS });
   checkNames(action, names, own.has('--all'));
   if (own.get('--output') === '')
     throw new ConfigError('--output was given without a value; accepted is the path of a file');
@@ -78,7 +81,7 @@ function isAction(action: string): action is SpoolOptions['action'] {
 function unknownAction(action: string): ConfigError {
   const meant = closest(action, ACTIONS);
   const hint = meant === null ? `accepted are ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
-  const given = action === '' ? 'no action was given' : `${JSON.stringify(action)} is not an action`;
+  const given = action === '' ? 'no action was given' : `${JSON.stringify(shownText(action))} is not an action`;
   return new ConfigError(`${given} to throughline spool; ${hint}`);
 }
 
@@ -93,7 +96,9 @@ function takesValue(flag: string): boolean {
 
 function checkNames(action: SpoolOptions['action'], names: readonly string[], all: boolean): void {
   if (action === 'list' && names.length > 0) {
-    throw new ConfigError(`throughline spool list was given ${JSON.stringify(names[0])}; accepted are only flags`);
+    throw new ConfigError(
+      `throughline spool list was given ${JSON.stringify(shownText(names[0] ?? ''))}; accepted are only flags`,
+    );
   }
   if (action === 'retry' && names.length > 0 === all) {
     throw new ConfigError('throughline spool retry accepts either the names of segments, or --all');

@@ -1,6 +1,7 @@
-import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
+import { CONFIG_FLAG, readConfig, type Command, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
 import { ALL_SETTINGS } from '../config/settings.ts';
+import { shownText } from '../without-passwords.ts';
 
 export interface StoreOptions {
   readonly config: Config;
@@ -9,9 +10,12 @@ export interface StoreOptions {
   readonly json: boolean;
 }
 
-/** Of `check`, `backup` and `restore`: `takes` says what the argument is, where there is one. Null when help is asked for. Throws ConfigError. */
+/**
+ * Of `check`, `backup` and `restore`, which have taken their own flags: `takes` says what the argument is, where there is one. Null when help is
+ * asked for. Throws ConfigError.
+ */
 export function readStoreOptions(
-  command: string,
+  { name: command, flags }: Command,
   takes: string | null,
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -31,10 +35,11 @@ export function readStoreOptions(
       }
     }
   }
-  const config = readConfig(ofConfig, env);
+  const config = readConfig(ofConfig, env, { name: command, flags: [...flags, '--json', '--help'] });
   if (names.length !== (takes === null ? 0 : 1)) {
-    const accepted = takes === null ? 'only flags' : takes;
-    throw new ConfigError(`throughline ${command} was given ${names.length} arguments; accepted is ${accepted}`);
+    const given = names.length === 0 ? 'nothing' : names.map((name) => JSON.stringify(shownText(name))).join(' and ');
+    const accepted = takes === null ? 'are only flags' : `is ${takes}`;
+    throw new ConfigError(`throughline ${command} was given ${given}; accepted ${accepted}`);
   }
   if (config.store !== 'embedded') {
     throw new ConfigError(

@@ -31,6 +31,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
     const config = readConfig(
       args.filter((arg) => arg !== PRINT_FLAG),
       process.env,
+      { name: 'up', flags: [PRINT_FLAG, '--help'] },
     );
     if (args.includes(PRINT_FLAG)) {
       process.stdout.write(configText(config));

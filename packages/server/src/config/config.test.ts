@@ -184,6 +184,38 @@ describe('readConfig', () => {
     );
   });
 
+  it('refuses a memory of queries that no segment could be inserted with, and larger segments than that', () => {
+    for (const flag of ['--engine-query-memory-bytes-max', '--cluster-query-memory-bytes-max']) {
+      expect(messageOf([flag, '128MiB'])).toContain('from 192MiB to 1TiB');
+      expect(messageOf([flag, '192MiB'])).toBe('accepted');
+    }
+    expect(messageOf(['--spool-segment-bytes-max', '256MiB'])).toBe(
+      'spool.segmentBytesMax, 256MiB (--spool-segment-bytes-max), was given greater than a quarter of ' +
+        'engine.queryMemoryBytesMax, 640MiB (default); accepted is at most a quarter, since a segment is inserted as a whole',
+    );
+    expect(messageOf(['--spool-segment-bytes-max', '256MiB', '--store', 'http://a'])).toBe('accepted');
+    expect(
+      messageOf([
+        '--cluster-query-memory-bytes-max',
+        '192MiB',
+        '--spool-segment-bytes-max',
+        '49MiB',
+        '--store',
+        'http://a',
+      ]),
+    ).toContain('cluster.queryMemoryBytesMax');
+  });
+
+  it('refuses traces that are larger than the answer that they are read in', () => {
+    expect(messageOf(['--query-trace-bytes-max', '512MiB'])).toBe(
+      'query.traceBytesMax, 512MiB (--query-trace-bytes-max), was given greater than engine.resultBytesMax, 256MiB ' +
+        '(default); accepted is at most as much, since a trace is read as one answer',
+    );
+    expect(messageOf(['--query-trace-bytes-max', '512MiB', '--engine-result-bytes-max', '512MiB'])).toBe('accepted');
+    expect(messageOf(['--cluster-result-bytes-max', '64MiB'])).toBe('accepted');
+    expect(messageOf(['--cluster-result-bytes-max', '64MiB', '--store', 'http://a'])).toContain('query.traceBytesMax');
+  });
+
   it('prints settings that can be read again', () => {
     const config = readConfig(['--otlp-http-cors-origins', 'https://a.example,*', '--http-port', '0'], {});
     const text = configText(config);
@@ -279,6 +311,10 @@ describe('secrets', () => {
       messageOf([url]),
       messageOf(['--log-level', url]),
       messageOf(['--config', writeFile(`${url}: 1\n`)]),
+      messageOf(['--host', `user:${PASSWORD}@host`]),
+      messageOf(['--log-level', `//user:${PASSWORD}@host:8123`]),
+      messageOf([`user:${PASSWORD}@host:8123`]),
+      messageOf(['--config', writeFile(`host: user:${PASSWORD}@host\n`)]),
     ];
     for (const message of messages) {
       expect(message).not.toBe('accepted');

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
+import { shownText } from '../without-passwords.ts';
 import { readConfigFile, type Given } from './file.ts';
 import { limitsFrom, type Limits } from './limits.ts';
 import { ConfigError, show, type Setting } from './setting.ts';
@@ -19,9 +20,21 @@ export interface Config extends Settings {
 export const CONFIG_FLAG = '--config';
 export const CONFIG_ENV = 'THROUGHLINE_CONFIG';
 
+/** The command that settings are read for, as its messages name it, and what it has besides them. */
+export interface Command {
+  /** Behind `throughline`: `up`. */
+  readonly name: string;
+  /** Its own flags, which it has taken out of the arguments. */
+  readonly flags: readonly string[];
+}
+
 /** Flags win over the environment, it over the file, and that over the defaults. Throws ConfigError. */
-export function readConfig(args: readonly string[], env: Readonly<Record<string, string | undefined>>): Config {
-  const flags = readFlags(args);
+export function readConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+  command: Command = { name: 'up', flags: [] },
+): Config {
+  const flags = readFlags(args, command);
   const path = flags.get(CONFIG_FLAG) ?? env[CONFIG_ENV] ?? '';
   const file = path === '' ? new Map<string, Given>() : readConfigFile(path, ALL_SETTINGS);
   const values = new Map<string, unknown>();
@@ -55,13 +68,13 @@ function givenFor(
 function parse(setting: Setting, { text, source }: Given): unknown {
   const value = setting.parse(text);
   if (value !== undefined) return value;
-  const shown = setting.isSecret === true ? '***' : text.length <= 100 ? text : `${text.slice(0, 100)}…`;
+  const shown = setting.isSecret === true ? '***' : shownText(text);
   const name = source.startsWith('-') || source === setting.env ? source : `${source}: ${setting.key}`;
   throw new ConfigError(`${name} was given as ${JSON.stringify(shown)}; accepted is ${setting.accepted}`);
 }
 
 /** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
-function readFlags(args: readonly string[]): Map<string, string> {
+function readFlags(args: readonly string[], command: Command): Map<string, string> {
   const flags = new Map<string, string>();
   const known = new Map<string, Pick<Setting, 'value' | 'accepted'>>([
     ...ALL_SETTINGS.map((setting) => [setting.flag, setting] as const),
@@ -69,10 +82,11 @@ function readFlags(args: readonly string[]): Map<string, string> {
   ]);
   for (let i = 0; i < args.length; i++) {
     const [, name = '', , inline] = /^(--[^=]+|-[^-].*)(=(.*))?$/s.exec(args[i] ?? '') ?? [];
-    if (name === '') throw new ConfigError(`${JSON.stringify(args[i])} was given; accepted are only flags`);
+    if (name === '')
+      throw new ConfigError(`${JSON.stringify(shownText(args[i] ?? ''))} was given; accepted are only flags`);
     const setting = known.get(name);
     // A dash that is missing makes the value a part of the name.
-    if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()]);
+    if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()], command);
     if (setting.value === undefined) {
       flags.set(name, inline ?? 'true');
       continue;
@@ -86,10 +100,12 @@ function readFlags(args: readonly string[]): Map<string, string> {
   return flags;
 }
 
-function unknownFlag(name: string, known: readonly string[]): ConfigError {
-  const meant = closest(name, known);
-  const hint = meant === null ? 'throughline up --help lists them' : `did you mean ${meant}?`;
-  return new ConfigError(`${name} is not a flag of throughline up; ${hint}`);
+function unknownFlag(name: string, known: readonly string[], { name: command, flags }: Command): ConfigError {
+  // What the command has taken out stood alone.
+  if (flags.includes(name)) return new ConfigError(`${name} was given a value; accepted is ${name} alone`);
+  const meant = closest(name, [...flags, ...known]);
+  const hint = meant === null ? `throughline ${command} --help lists them` : `did you mean ${meant}?`;
+  return new ConfigError(`${name} is not a flag of throughline ${command}; ${hint}`);
 }
 
 const LISTENERS = [
@@ -98,32 +114,66 @@ const LISTENERS = [
   ['httpPort', 'the UI'],
 ] as const;
 
-/** The first must not be greater than the second, or nothing would ever be taken. */
-const ORDERED = [
-  ['otlpHttp.bodyBytesMax', 'receivers.bytesInFlightMax'],
-  ['otlpHttp.decompressedBytesMax', 'receivers.bytesInFlightMax'],
-  ['otlpGrpc.messageBytesMax', 'receivers.bytesInFlightMax'],
-  ['otlpGrpc.decompressedBytesMax', 'receivers.bytesInFlightMax'],
-  ['loader.retryDelayMs', 'loader.retryDelayMsMax'],
-  ['engine.queryMemoryBytesMax', 'engine.memoryBytesMax'],
-  ['engine.unansweredPingsDown', 'engine.unansweredPingsMax'],
-  ['engine.restartDelayMs', 'engine.restartDelayMsMax'],
-  ['engine.mergeLookIntervalMs', 'engine.replacedPartsMs'],
-  ['engine.mergePauseMs', 'engine.mergePauseMsMax'],
-  ['cluster.leaseRenewMs', 'cluster.leaseMs'],
-] as const;
+interface Order {
+  readonly less: string;
+  readonly more: string;
+  /** So many times the first must fit into the second; once by default. */
+  readonly times?: number;
+  /** Why it must, where one of the names does not say it. */
+  readonly why?: string;
+  /** The store that it is a rule of; of both by default. */
+  readonly store?: 'embedded' | 'cluster';
+}
 
-function checkOrder({ values, sources }: Config): void {
-  for (const pair of ORDERED) {
-    const [less, more] = pair.map((key) => Number(values.get(key)));
-    if ((less ?? 0) <= (more ?? 0)) continue;
-    const [lessShown, moreShown] = pair.map((key) => {
+/** What an insert takes of a segment's bytes: the columns as they are read, and twice as much again while one of them grows. */
+const INSERT_MEMORY_TIMES = 4;
+const IS_INSERTED = 'a segment is inserted as a whole';
+const IS_ONE_ANSWER = 'a trace is read as one answer';
+
+/** Where the first is greater, nothing would ever be taken, or something would fail that is within its own limit. */
+const ORDERED: readonly Order[] = [
+  { less: 'otlpHttp.bodyBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'otlpHttp.decompressedBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'otlpGrpc.messageBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'otlpGrpc.decompressedBytesMax', more: 'receivers.bytesInFlightMax' },
+  { less: 'loader.retryDelayMs', more: 'loader.retryDelayMsMax' },
+  { less: 'engine.queryMemoryBytesMax', more: 'engine.memoryBytesMax' },
+  { less: 'engine.unansweredPingsDown', more: 'engine.unansweredPingsMax' },
+  { less: 'engine.restartDelayMs', more: 'engine.restartDelayMsMax' },
+  { less: 'engine.mergeLookIntervalMs', more: 'engine.replacedPartsMs' },
+  { less: 'engine.mergePauseMs', more: 'engine.mergePauseMsMax' },
+  { less: 'cluster.leaseRenewMs', more: 'cluster.leaseMs' },
+  ...(['embedded', 'cluster'] as const).flatMap((store) => {
+    const group = store === 'embedded' ? 'engine' : 'cluster';
+    return [
+      { less: 'query.traceBytesMax', more: `${group}.resultBytesMax`, why: IS_ONE_ANSWER, store },
+      {
+        less: 'spool.segmentBytesMax',
+        more: `${group}.queryMemoryBytesMax`,
+        times: INSERT_MEMORY_TIMES,
+        why: IS_INSERTED,
+        store,
+      },
+    ];
+  }),
+];
+
+function checkOrder({ values, sources, store }: Config): void {
+  for (const { less, more, times = 1, why, store: only } of ORDERED) {
+    if (only !== undefined && (only === 'embedded') !== (store === 'embedded')) continue;
+    if (Number(values.get(less)) * times <= Number(values.get(more))) continue;
+    const [lessShown, moreShown] = [less, more].map((key) => {
       const setting = ALL_SETTINGS.find((candidate) => candidate.key === key) as Setting;
       return `${key}, ${show(setting, values.get(key))} (${sources.get(key)})`;
     });
-    throw new ConfigError(`${lessShown}, was given greater than ${moreShown}; accepted is at most as much`);
+    const [given, accepted] =
+      times === 1 ? ['greater than', 'as much'] : [`greater than a ${PARTS[times]} of`, `a ${PARTS[times]}`];
+    const because = why === undefined ? '' : `, since ${why}`;
+    throw new ConfigError(`${lessShown}, was given ${given} ${moreShown}; accepted is at most ${accepted}${because}`);
   }
 }
+
+const PARTS: Readonly<Record<number, string>> = { [INSERT_MEMORY_TIMES]: 'quarter' };
 
 function checkTogether(config: Config): void {
   checkOrder(config);

@@ -10,6 +10,9 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
+/** What the insert of a segment of 48 MiB takes: with 128 MiB it failed, and what was acknowledged waited for ever. */
+const INSERT_MEMORY_BYTES = 192 * MIB;
+
 const REFUSED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="refused"}';
 
 /** The compiler holds that no limit of a room is forgotten here. */
@@ -37,6 +40,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     headerBytesMax: [KIB, MIB, "A request's line and headers; more are answered 431"],
     keepAliveTimeoutMs: [SECOND, HOUR, 'A connection without a request is closed after it', null],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
+    pipelinedRequestsMax: [
+      0,
+      10_000,
+      'Requests that wait for an earlier answer on their connection; with one more theirs is closed',
+    ],
     discardBytesMax: [0, 16 * GIB, 'What is read of a refused body before its connection is cut'],
     discardTimeoutMs: [0, HOUR, '… and for how long'],
     closeTimeoutMs: [0, MINUTE, 'For requests that are still arriving when the collector stops', null],
@@ -167,9 +175,9 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
   engine: {
     memoryBytesMax: [256 * MIB, 1024 * GIB, "The engine's memory", 'throughline_engine_errors_total{code="memory"}'],
     queryMemoryBytesMax: [
-      16 * MIB,
+      INSERT_MEMORY_BYTES,
       1024 * GIB,
-      'Memory of one query; one that needs more fails',
+      'Memory of one query or insert; one that needs more fails',
       'throughline_engine_errors_total{code="memory"}',
     ],
     resultBytesMax: [
@@ -251,9 +259,9 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
   },
   cluster: {
     queryMemoryBytesMax: [
-      16 * MIB,
+      INSERT_MEMORY_BYTES,
       1024 * GIB,
-      'Memory of one query on a ClickHouse server; one that needs more fails',
+      'Memory of one query or insert on a ClickHouse server; one that needs more fails',
       'throughline_engine_errors_total{code="memory"}',
     ],
     resultBytesMax: [
@@ -441,6 +449,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     streamedAnswersMax: [1, 100_000, 'Large answers that are sent at once; one more is answered 503'],
     sendTimeoutMs: [SECOND, HOUR, 'For a client to take a large answer; a slower one is cut off'],
     connectionsMax: [1, 1_000_000, 'Connections at once; one more is closed'],
+    pipelinedRequestsMax: [
+      0,
+      10_000,
+      'Requests that wait for an earlier answer on their connection; with one more theirs is closed',
+    ],
     closeTimeoutMs: [0, HOUR, 'For running questions when the collector stops', null],
     retryAfterMs: [
       SECOND,

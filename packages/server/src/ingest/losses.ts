@@ -1,7 +1,16 @@
 import { REPAIRED_TEXTS } from './utf8.ts';
 
 /** What may be unusable of a span that is kept, and is then left out or replaced; labels of a metric. */
-export const BAD_PARTS = ['attribute', 'event', 'link', 'parent_span_id', 'end_time', 'event_time', 'field'] as const;
+export const BAD_PARTS = [
+  'attribute',
+  'event',
+  'link',
+  'parent_span_id',
+  'end_time',
+  'event_time',
+  'field',
+  'unknown_member',
+] as const;
 
 export type BadPart = (typeof BAD_PARTS)[number];
 
@@ -62,6 +71,7 @@ const WHAT: Readonly<Record<string, string>> = {
     end_time: 'invalid end times were replaced by the nearest valid one',
     event_time: "events' invalid times were replaced by the nearest valid one",
     field: 'invalid fields were left out',
+    unknown_member: 'objects without spans have members that OTLP/JSON does not know',
   } satisfies Record<BadPart, string>),
 };
 const KEYS = Object.keys(WHAT);

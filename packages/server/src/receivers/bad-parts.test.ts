@@ -452,3 +452,57 @@ test.each(['[]', 'null', '"a"', '{"resourceSpans":{}}', '{"resourceSpans":[', ''
     expect(decode).toThrow(MalformedRequestError);
   },
 );
+
+/** What both ways of JSON make of a request. */
+function jsonOutcomeOf(request: unknown): Outcome {
+  const body = Buffer.from(JSON.stringify(request));
+  const outcome = outcomeOf((block, refusals) => decodeOtlpJson(body, block, refusals));
+  expect(outcome).toEqual(outcomeOf((block, refusals) => decodeJsonTree(parseJson(body), block, refusals)));
+  return outcome;
+}
+const RESOURCE = { attributes: [KEPT] };
+
+test.each<[string, unknown, string]>([
+  [
+    'the records of another signal',
+    { resourceLogs: [{}] },
+    'the request: expected "resourceSpans", found "resourceLogs"',
+  ],
+  ['spans alone', { spans: [GOOD] }, 'the request: expected "resourceSpans", found "spans"'],
+  ['names in another case', { ResourceSpans: [] }, 'the request: expected "resourceSpans", found "ResourceSpans"'],
+  [
+    'the name that scopes had before 2022',
+    { resourceSpans: [{ resource: RESOURCE, schemaUrl: '', instrumentationLibrarySpans: [{ spans: [GOOD] }] }] },
+    'resourceSpans[0]: expected "scopeSpans", found "instrumentationLibrarySpans"',
+  ],
+  [
+    'spans of no scope, the second of two resources',
+    { resource_spans: [{ scope_spans: [{ spans: [] }] }, { spans: [GOOD] }] },
+    'resourceSpans[1]: expected "scopeSpans", found "spans"',
+  ],
+  [
+    'a list of another name in a scope',
+    { resourceSpans: [{ scopeSpans: [{ scope: {}, schema_url: 'a', span: [GOOD] }] }] },
+    'resourceSpans[0].scopeSpans[0]: expected "spans", found "span"',
+  ],
+])('%s where spans should be: the sender is told which name OTLP/JSON has', (_, request, problem) => {
+  expect(jsonOutcomeOf(request)).toMatchObject({
+    rows: [],
+    losses: { unknown_member: 1 },
+    message: `1 objects without spans have members that OTLP/JSON does not know (unknown_member); the first: ${problem}`,
+  });
+});
+
+test.each<[string, unknown]>([
+  ['nothing', {}],
+  ['an empty list', { resourceSpans: [], sentAt: 1 }],
+  ['null', { resourceSpans: null, sentAt: 1 }],
+  ['a resource without scopes', { resourceSpans: [{ resource: RESOURCE, schemaUrl: 'a' }] }],
+  ['members beside spans', { a: 1, resourceSpans: [{ b: 1, scopeSpans: [{ c: 1, spans: [{ ...GOOD, d: 1 }] }] }] }],
+  [
+    'names in snake case',
+    { resource_spans: [{ resource: RESOURCE, scope_spans: [{ schema_url: 'a', spans: [GOOD] }] }] },
+  ],
+])('%s is no reason to tell', (_, request) => {
+  expect(jsonOutcomeOf(request)).toMatchObject({ losses: {}, message: '' });
+});

@@ -129,6 +129,20 @@ export class JsonObject {
     return this.#hasSnakeCase() ? (this.#members[snakeCase(name)] ?? null) : null;
   }
 
+  /**
+   * What is wrong where the object has no member `wanted`, and one that none of `known` is: a list under a name of another format, say. Null
+   * otherwise.
+   */
+  unknownInsteadOf(wanted: string, known: readonly string[]): string | null {
+    const isThere = (name: string): boolean => Object.hasOwn(this.#members, name);
+    if (isThere(wanted) || isThere(snakeCase(wanted))) return null;
+    for (const name in this.#members) {
+      if (known.some((other) => name === other || name === snakeCase(other))) continue;
+      return problemOf(this.path, JSON.stringify(wanted), name);
+    }
+    return null;
+  }
+
   fail(name: string, expected: string, found: unknown): never {
     return fail(memberPath(this, name, -1), expected, found);
   }

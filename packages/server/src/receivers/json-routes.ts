@@ -5,6 +5,7 @@ import type { ByteBudget } from './byte-budget.ts';
 import type { Decompressor } from './decompressor.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode } from './otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from './request-body.ts';
+import { usualPath } from './usual-path.ts';
 
 /** A path beside those for spans, that takes and answers JSON. */
 export interface JsonRoute {
@@ -52,14 +53,15 @@ export class JsonRoutes {
 
   /** Whether the path is one of ours. */
   has({ url = '' }: IncomingMessage): boolean {
-    return this.#routes.some(
-      ({ path }) => url.startsWith(path) && (url.length === path.length || url[path.length] === '?'),
-    );
+    const asked = usualPath(url);
+    return this.#routes.some(({ path }) => path === asked);
   }
 
   /** For a sender that may ask. Rejects with Node's own error when the connection breaks. */
   async answer(request: IncomingMessage, response: ServerResponse): Promise<EncodedAnswer> {
-    const [path = '', query = ''] = (request.url ?? '').split('?', 2);
+    const { url = '' } = request;
+    const path = usualPath(url);
+    const query = url.includes('?') ? url.slice(url.indexOf('?')) : '';
     const atPath = this.#routes.filter((route) => route.path === path);
     const route = atPath.find(({ method }) => method === request.method);
     if (route === undefined) {

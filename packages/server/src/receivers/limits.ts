@@ -41,6 +41,8 @@ export interface OtlpHttpLimits {
   /** A connection without a request is closed after it. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Requests that wait for the answer to the one before on their connection; the connection of one more is closed. */
+  readonly pipelinedRequestsMax: number;
   /** What is read of a refused body, so that its sender sees the answer, before the connection is cut. */
   readonly discardBytesMax: number;
   readonly discardTimeoutMs: number;
@@ -62,6 +64,7 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   headerBytesMax: 16 * 1024,
   keepAliveTimeoutMs: 65_000,
   connectionsMax: 4_096,
+  pipelinedRequestsMax: 64,
   discardBytesMax: 32 * 1024 * 1024,
   discardTimeoutMs: 5_000,
   closeTimeoutMs: 1_500,

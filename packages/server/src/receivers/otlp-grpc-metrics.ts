@@ -3,6 +3,7 @@ import { Counter, type Registry } from 'prom-client';
 export class OtlpGrpcMetrics {
   readonly requests: Counter<'outcome'>;
   readonly bodyBytes: Counter;
+  readonly foreignConnections: Counter;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -15,6 +16,11 @@ export class OtlpGrpcMetrics {
     this.bodyBytes = new Counter({
       name: 'throughline_otlp_grpc_body_bytes_total',
       help: 'Bytes of messages, decompressed',
+      registers,
+    });
+    this.foreignConnections = new Counter({
+      name: 'throughline_otlp_grpc_foreign_connections_total',
+      help: 'Connections that do not begin as HTTP/2 without TLS does: of OTLP/HTTP or TLS, sent to the wrong port',
       registers,
     });
   }

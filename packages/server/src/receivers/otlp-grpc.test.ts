@@ -9,7 +9,7 @@ import { compress as compressZstd, init as initZstd } from '@bokuweb/zstd-wasm';
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../ingest/spool.ts';
 import type { SpoolLimits } from '../ingest/limits.ts';
@@ -405,6 +405,28 @@ it('bytes that are no HTTP/2 end their connection and no other', async () => {
     await new Promise((resolve) => socket.on('close', resolve));
   }
   expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
+});
+
+it('names HTTP/1.1 and TLS on its port in the log, once, and counts them; a probe that only connects is neither', async () => {
+  const warn = vi.spyOn(log, 'warn');
+  const foreign = [
+    'POST /v1/traces HTTP/1.1\r\nHost: a\r\n\r\n',
+    '\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\u00fc\u0003\u0003'.padEnd(64, 'x'),
+  ];
+  for (const bytes of ['', ...foreign]) {
+    const socket = connectSocket(address.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.end(Buffer.from(bytes, 'latin1'));
+    socket.resume();
+    await new Promise((resolve) => socket.on('close', resolve));
+  }
+  await eventually(async () =>
+    (await registry.metrics()).includes('throughline_otlp_grpc_foreign_connections_total 2'),
+  );
+  const lines = warn.mock.calls.map((given) => given.map(String).join(' ')).filter((line) => line.includes('4318'));
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toContain('OTLP/HTTP has a port of its own');
+  warn.mockRestore();
 });
 
 it('closing answers what is running and frees the port', async () => {

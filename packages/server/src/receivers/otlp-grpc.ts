@@ -38,6 +38,9 @@ const METHODS: readonly string[] = [...SIGNAL_METHODS, HEALTH_CHECK_PATH, HEALTH
 /** What a call that runs takes beside its message and its headers: stream, promises, listeners, timers. */
 const CALL_BYTES = 4 * 1024;
 
+/** nghttp2's error for a connection that begins with something else than HTTP/2 does. */
+const BAD_CLIENT_MAGIC = -903;
+
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
 /**
@@ -60,6 +63,7 @@ export class OtlpGrpcReceiver {
   readonly #deadline: Deadline;
   #calls = 0;
   #isClosing = false;
+  #isForeignTold = false;
 
   constructor({ ingest, budget, decompressor, otherSignals, log, registry, limits }: OtlpGrpcReceiverOptions) {
     this.#ingest = ingest;
@@ -143,7 +147,21 @@ export class OtlpGrpcReceiver {
     });
     session.on('close', () => this.#sessions.delete(session));
     // Broken frames: the connection has ended with them, and only its sender can do something about it.
-    session.on('error', (error) => this.#log.debug({ err: error }, 'OTLP/gRPC connection'));
+    session.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.errno === BAD_CLIENT_MAGIC) this.#tellForeign();
+      this.#log.debug({ err: error }, 'OTLP/gRPC connection');
+    });
+  }
+
+  /** Its sender reads frames of HTTP/2 where it waits for an answer, and cannot know what is wrong. */
+  #tellForeign(): void {
+    this.#metrics.foreignConnections.inc();
+    if (this.#isForeignTold) return;
+    this.#isForeignTold = true;
+    this.#log.warn(
+      'a connection to the port of OTLP/gRPC speaks HTTP/1.1 or TLS: OTLP/HTTP has a port of its own, 4318 by default, and neither takes TLS. ' +
+        'Those that follow are counted by throughline_otlp_grpc_foreign_connections_total',
+    );
   }
 
   async #handle(stream: ServerHttp2Stream, head: CallHead): Promise<void> {

@@ -287,13 +287,13 @@ function gzipSyncOfZeros(): Buffer {
 }
 
 test('beyond the bytes in flight the answer is 503 with Retry-After, before the body is read', async () => {
-  await restart({ bytesInFlightMax: 3_000 });
+  await restart({ bytesInFlightMax: 12_000 });
   const others = budget.reserve();
-  others.take(1_500);
+  others.take(10_500);
   const answer = await send(Buffer.alloc(2_000), protobuf);
   expect(answer).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
   others.release();
-  expect((await send(Buffer.alloc(4_000), protobuf)).status, 'no repeat would help').toBe(413);
+  expect((await send(Buffer.alloc(13_000), protobuf)).status, 'no repeat would help').toBe(413);
   expect((await send(PROTOBUF, protobuf)).status).toBe(200);
   expect(await registry.metrics()).toContain('throughline_receiver_bytes_in_flight 0');
 });
@@ -500,13 +500,13 @@ test('a port that is taken is an error with its code', async () => {
 test('a route of another room is answered 503 with Retry-After as spans are', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const shared = sharedByReceivers(other, { bytesInFlightMax: 3_000 });
+  const shared = sharedByReceivers(other, { bytesInFlightMax: 12_000 });
   const route = { method: 'POST', path: '/v1/other', bodyBytesMax: 2_000, handle: () => ({ status: 200, body: {} }) };
   const second = new OtlpHttpReceiver({ ingest, ...shared, routes: [route as JsonRoute] });
   const { port } = await second.start('127.0.0.1', 0);
   const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
   const others = shared.budget.reserve();
-  others.take(2_500);
+  others.take(11_500);
   const answer = await post();
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
   expect(await answer.json()).toMatchObject({ code: 14 });
@@ -532,6 +532,89 @@ test('an answer that cannot be written closes its connection, is counted, and en
   expect((await fetch(`http://127.0.0.1:${port}/v1/traces`)).status).toBe(405);
   await second.close();
 });
+
+test('a target that is a whole URL, and slashes too many, reach every path', async () => {
+  const route = {
+    method: 'GET' as const,
+    path: '/v1/sampling',
+    bodyBytesMax: 0,
+    handle: ({ query }: { query: URLSearchParams }) => ({ status: 200, body: { service: query.get('service') } }),
+  };
+  const other = new Registry();
+  const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
+  const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other), routes: [route] });
+  const { port } = await second.start('127.0.0.1', 0);
+  for (const target of [
+    'http://box/v1/sampling?service=a?b',
+    '/v1/sampling/?service=a?b',
+    '//v1/sampling?service=a?b',
+  ]) {
+    expect(await plainly(port, `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`)).toContain(
+      '{"service":"a?b"}',
+    );
+  }
+  const post = (target: string): Promise<string> =>
+    plainly(
+      port,
+      `POST ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+  for (const target of ['http://box:4318/v1/traces', 'HTTPS://box//v1/traces/?a=b']) {
+    expect(await post(target)).toMatch(/^HTTP\/1.1 200/);
+  }
+  // The URL's host is the one that counts: a page cannot choose it, and one that is a page's own gives it away.
+  const asPage = 'Origin: http://localhost';
+  expect(await post(`http://evil.example/v1/traces HTTP/1.1\r\n${asPage}\r\nX: `)).toMatch(/^HTTP\/1.1 403/);
+  await second.close();
+});
+
+test('a transfer encoding that is left on the body is refused with what is accepted', async () => {
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-protobuf\r\n`;
+  const body = gzipSync(PROTOBUF);
+  const chunk = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from('\r\n0\r\n\r\n')]);
+  const answer = await plainly(address.port, `${head}Transfer-Encoding: gzip, chunked\r\n\r\n`, chunk);
+  expect(answer).toMatch(/^HTTP\/1.1 501/);
+  expect(answer).toContain('the transfer encoding is gzip, chunked; chunked is accepted');
+  expect(await plainly(address.port, `${head}Transfer-Encoding: gzip\r\n\r\n`, body)).toMatch(/^HTTP\/1.1 400/);
+  const usual = `${head}Content-Encoding: gzip\r\nTransfer-Encoding: Chunked\r\n\r\n`;
+  expect(await plainly(address.port, usual, chunk)).toMatch(/^HTTP\/1.1 200/);
+});
+
+test('a request that waits for its body counts with what its headers hold', async () => {
+  const socket = connect(address.port, '127.0.0.1');
+  const headers = Array.from({ length: 1_500 }, (_, index) => `${index.toString(36)}:\r\n`).join('');
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${PROTOBUF.length}\r\n`;
+  socket.write(`${head}${headers}\r\n`);
+  // Node hands over a thousand of them, and was seen to hold some 95 bytes for each.
+  await eventually(async () => budget.taken > 1_000 * 95);
+  const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
+  socket.write(PROTOBUF);
+  expect(String(await answer)).toMatch(/^HTTP\/1.1 200/);
+  socket.destroy();
+  await eventually(async () => budget.taken === 0);
+});
+
+test('a connection that sends many requests without waiting for answers is closed', async () => {
+  await restart({ pipelinedRequestsMax: 3 });
+  const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${PROTOBUF.length}\r\n`;
+  const one = Buffer.concat([Buffer.from(`${head}\r\n`), PROTOBUF]);
+  const last = Buffer.concat([Buffer.from(`${head}Connection: close\r\n\r\n`), PROTOBUF]);
+  const answers = await plainly(address.port, Buffer.concat([one, one, one, last]));
+  expect(answers.match(/HTTP\/1.1 200/g)).toHaveLength(4);
+  await plainly(address.port, Buffer.concat(Array<Uint8Array>(200).fill(Buffer.concat([one, Buffer.from('\r\n')]))));
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('throughline_limit_reached_total{limit="otlpHttp.pipelinedRequestsMax"} 1');
+  expect(Number(/requests_total\{outcome="200"\} (\d+)/.exec(metrics)?.[1])).toBeLessThanOrEqual(5);
+});
+
+/** Everything that comes back until the connection is closed. */
+function plainly(port: number, ...written: (string | Uint8Array)[]): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  let received = '';
+  socket.setEncoding('latin1').on('data', (data: string) => (received += data));
+  socket.on('error', () => {});
+  for (const bytes of written) socket.write(bytes);
+  return new Promise((resolve) => socket.on('close', () => resolve(received)));
+}
 
 test('closing answers what is running, ends its connection and frees the port', async () => {
   const socket = connect(address.port, '127.0.0.1');

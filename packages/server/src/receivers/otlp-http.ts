@@ -2,10 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, HOST_MISSING, isHostMissing } from '../client-error.ts';
+import { answerClientErrors, foreignTransferCoding, HOST_MISSING, isHostMissing } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
+import { toOriginForm } from '../origin-form.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
+import { RequestsInTurn } from '../requests-in-turn.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { COMPRESSIONS } from './compression.ts';
@@ -134,9 +136,13 @@ export class OtlpHttpReceiver {
         response.destroy();
       });
     };
-    this.#server.on('request', handle);
+    const requests = new RequestsInTurn(handle, {
+      waitingMax: this.#limits.pipelinedRequestsMax,
+      onCut: () => this.#limitCounter.reached('otlpHttp.pipelinedRequestsMax'),
+    });
+    this.#server.on('request', (request, response) => requests.take(request, response));
     // Whoever asks before sending the body learns of a refusal before sending it.
-    this.#server.on('checkContinue', handle);
+    this.#server.on('checkContinue', (request, response) => requests.take(request, response));
     answerClientErrors(this.#server, {
       headerBytesMax: this.#limits.headerBytesMax,
       answer: (httpStatus, why, isInHeaders) => {
@@ -179,14 +185,16 @@ export class OtlpHttpReceiver {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const hasNoHost = isHostMissing(request);
+    toOriginForm(request);
     const encoding = requestEncoding(request);
     const signal = signalOfTarget(request.url ?? '');
     const origin = request.headers.origin;
     let answer: HttpAnswer;
     try {
-      answer = isHostMissing(request)
+      answer = hasNoHost
         ? status(400, StatusCode.invalidArgument, HOST_MISSING, encoding ?? 'json')
-        : this.#routes.has(request)
+        : signal === null && this.#routes.has(request)
           ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
           : (this.#refuse(request, encoding, signal) ??
             (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
@@ -254,6 +262,11 @@ export class OtlpHttpReceiver {
       return status(415, StatusCode.invalidArgument, message, answerIn, {
         'accept-encoding': ACCEPTED_ENCODINGS,
       });
+    }
+    const coding = foreignTransferCoding(request);
+    if (coding !== null) {
+      const message = `the transfer encoding is ${coding}; chunked is accepted, and ${ACCEPTED_ENCODINGS} as the content encoding`;
+      return status(501, StatusCode.unimplemented, message, answerIn);
     }
     const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     return busyBecause === null ? null : busy(busyBecause, this.#limits.retryAfterMs, answerIn);

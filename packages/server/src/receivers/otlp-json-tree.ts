@@ -46,12 +46,20 @@ class OtlpJsonDecoder {
   }
 
   decodeRequest(request: JsonObject): void {
+    this.#tellUnknown(request, 'resourceSpans', []);
     for (const resourceSpans of request.objects('resourceSpans', this.#badField, this.#badField)) {
       this.#decodeResourceSpans(resourceSpans);
     }
   }
 
+  /** Protobuf's readers skip members that they do not know; where spans should be, that would lose all of them without a word. */
+  #tellUnknown(object: JsonObject, wanted: string, known: readonly string[]): void {
+    const problem = object.unknownInsteadOf(wanted, known);
+    if (problem !== null) this.#block.losses.addBad('unknown_member', problem);
+  }
+
   #decodeResourceSpans(resourceSpans: JsonObject): void {
+    this.#tellUnknown(resourceSpans, 'scopeSpans', ['resource', 'schemaUrl']);
     const resource = resourceSpans.object('resource');
     let dropped = 0;
     let entityRefs = '';
@@ -67,6 +75,7 @@ class OtlpJsonDecoder {
   }
 
   #decodeScopeSpans(scopeSpans: JsonObject): void {
+    this.#tellUnknown(scopeSpans, 'spans', ['scope', 'schemaUrl']);
     const fields = emptyScope();
     const text = this.#text;
     const scope = scopeSpans.object('scope');

@@ -49,14 +49,17 @@ class OtlpJsonWalker {
   walkRequest(): void {
     const cursor = this.#cursor;
     let seen = 0;
+    let hasUnknown = false;
     for (let more = cursor.enterObject(); more; more = cursor.nextMember()) {
       const member = REQUEST_MEMBERS.find(cursor.bytes, cursor.start, cursor.end);
       seen = seenOnce(seen, member);
+      hasUnknown ||= member < 0;
       if (cursor.isNull()) continue;
       if (member < 0) skipUnknown(cursor);
       else for (let next = cursor.enterArray(); next; next = cursor.nextItem()) this.#walkResourceSpans();
     }
     if (cursor.peek() !== 0 || cursor.at < cursor.bytes.length) giveUp();
+    if (hasUnknown && (seen & RESOURCE_SPANS) === 0) giveUp();
   }
 
   /** The resource has to stand before its spans; its schema URL, which serializers put last, need not. */
@@ -66,12 +69,14 @@ class OtlpJsonWalker {
     const text = this.#text;
     let [seen, urlStart, urlEnd] = [0, 0, 0];
     let isAdded = false;
+    let hasUnknown = false;
     this.#entityRefs = '';
     this.#dropped = 0;
     text.clear();
     for (let more = cursor.enterObject(); more; more = cursor.nextMember()) {
       const member = RESOURCE_SPANS_MEMBERS.find(cursor.bytes, cursor.start, cursor.end);
       seen = seenOnce(seen, member);
+      hasUnknown ||= member < 0;
       if (cursor.isNull()) continue;
       switch (member) {
         case 0:
@@ -93,6 +98,7 @@ class OtlpJsonWalker {
           skipUnknown(cursor);
       }
     }
+    if (hasUnknown && (seen & SCOPE_SPANS) === 0) giveUp();
     if (!isAdded) block.addResource(text.bytes, urlStart, urlEnd, this.#dropped, this.#entityRefs);
   }
 
@@ -130,10 +136,12 @@ class OtlpJsonWalker {
     const scope = emptyScope();
     let seen = 0;
     let isAdded = false;
+    let hasUnknown = false;
     text.clear();
     for (let more = cursor.enterObject(); more; more = cursor.nextMember()) {
       const member = SCOPE_SPANS_MEMBERS.find(cursor.bytes, cursor.start, cursor.end);
       seen = seenOnce(seen, member);
+      hasUnknown ||= member < 0;
       if (cursor.isNull()) continue;
       switch (member) {
         case 0:
@@ -155,6 +163,7 @@ class OtlpJsonWalker {
           skipUnknown(cursor);
       }
     }
+    if (hasUnknown && (seen & SPANS) === 0) giveUp();
     if (!isAdded) block.addScope(text.bytes, scope);
   }
 
@@ -194,3 +203,8 @@ const RESOURCE_SPANS_MEMBERS = new MemberNames(['resource', 'scopeSpans', 'schem
 const RESOURCE_MEMBERS = new MemberNames(['attributes', 'droppedAttributesCount', 'entityRefs']);
 const SCOPE_SPANS_MEMBERS = new MemberNames(['scope', 'spans', 'schemaUrl']);
 const SCOPE_MEMBERS = new MemberNames(['name', 'version', 'attributes', 'droppedAttributesCount']);
+
+/** The bits of those that lead to spans. */
+const RESOURCE_SPANS = 1 << 0;
+const SCOPE_SPANS = 1 << 1;
+const SPANS = 1 << 1;

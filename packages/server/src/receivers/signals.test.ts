@@ -13,9 +13,6 @@ test.each([
   ['/v1/traces/v1/logs/', 'logs'],
   ['/v1/metrics', 'metrics'],
   ['/v1/logs', 'logs'],
-  // As a client sends it that believes in a proxy.
-  ['http://collector.example:4318/v1/traces', 'traces'],
-  ['HTTPS://collector.example//v1/logs', 'logs'],
   ['/', null],
   ['', null],
   ['*', null],

@@ -1,3 +1,5 @@
+import { usualPath } from './usual-path.ts';
+
 /** What OTLP's exporters send. Traces are stored. */
 export type Signal = 'traces' | OtherSignal;
 
@@ -10,18 +12,12 @@ export const TRACES_PATH = '/v1/traces';
 const PATHS = /^(?:\/v1\/(?:traces|metrics|logs))?\/v1\/(traces|metrics|logs)$/;
 
 /**
- * The signal that a request's target is for, as senders write it in practice: with a slash behind it, or twice where an
- * endpoint that ends in one is joined with a path that begins with one, or with the whole URL as proxies send it. Null for
- * any other; a prefix is none of ours, since a proxy that adds one takes it off again.
+ * The signal that a request's target is for, as senders write it in practice. Null for any other; a prefix is none of ours, since a proxy
+ * that adds one takes it off again.
  */
 export function signalOfTarget(target: string): Signal | null {
-  const path = target.split('?', 1)[0] ?? '';
-  if (path === TRACES_PATH) return 'traces';
-  const usual = path
-    .replace(/^https?:\/\/[^/]*/i, '')
-    .replaceAll(/\/{2,}/g, '/')
-    .replace(/\/$/, '');
-  return (PATHS.exec(usual)?.[1] as Signal | undefined) ?? null;
+  if (target === TRACES_PATH) return 'traces';
+  return (PATHS.exec(usualPath(target))?.[1] as Signal | undefined) ?? null;
 }
 
 export const TRACE_SERVICE = 'opentelemetry.proto.collector.trace.v1.TraceService';
