@@ -56,10 +56,28 @@ export function answerClientErrors(server: Server, { headerBytesMax, answer }: C
   });
 }
 
-/** HTTP/1.1 demands that a request names its host; a server that does not let Node refuse it asks here. */
-export function isHostMissing({ headers, httpVersionMajor, httpVersionMinor }: IncomingMessage): boolean {
-  return headers.host === undefined && httpVersionMajor === 1 && httpVersionMinor >= 1;
+/**
+ * What is wrong with the name of the host that HTTP/1.1 demands of a request (RFC 9112, section 3.2), null where nothing is: a server that does not
+ * let Node refuse it asks here.
+ */
+export function hostProblem({
+  headers,
+  rawHeaders,
+  httpVersionMajor,
+  httpVersionMinor,
+}: IncomingMessage): string | null {
+  if (headers.host === undefined) return httpVersionMajor === 1 && httpVersionMinor >= 1 ? HOST_MISSING : null;
+  let lines = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at])) lines += 1;
+  return lines > 1 ? TWO_HOSTS : null;
 }
+
+function isHost(name = ''): boolean {
+  return name.length === 4 && name.toLowerCase() === 'host';
+}
+
+const HOST_MISSING = 'the request has no Host header, which HTTP/1.1 demands';
+const TWO_HOSTS = 'the request has more than one Host header; HTTP/1.1 takes one';
 
 /**
  * The codings of a transfer of which Node takes off the last alone, such as `gzip, chunked`; null where there is none. Where the last is not
@@ -69,8 +87,6 @@ export function foreignTransferCoding({ headers }: IncomingMessage): string | nu
   const codings = headers['transfer-encoding'];
   return codings !== undefined && /,\s*chunked\s*$/i.test(codings) ? codings.slice(0, 100) : null;
 }
-
-export const HOST_MISSING = 'the request has no Host header, which HTTP/1.1 demands';
 
 function statusOf(code = ''): number {
   const statuses: Readonly<Record<string, number>> = {

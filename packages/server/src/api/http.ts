@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, HOST_MISSING, isHostMissing } from '../client-error.ts';
+import { answerClientErrors, hostProblem } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../origin-form.ts';
 import { RequestsInTurn } from '../requests-in-turn.ts';
@@ -164,7 +164,10 @@ export class ApiServer {
   }
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
-    if (isHostMissing(request)) throw new Problem(400, 'host_missing', HOST_MISSING);
+    const ofHost = hostProblem(request);
+    if (ofHost !== null) {
+      throw new Problem(400, request.headers.host === undefined ? 'host_missing' : 'hosts_many', ofHost);
+    }
     toOriginForm(request);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');

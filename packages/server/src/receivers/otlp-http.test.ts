@@ -466,6 +466,13 @@ test.each([
   expect(JSON.parse(body)).toEqual(status === 400 ? refused : {});
 });
 
+test('a request with two Host headers is answered 400, whatever they say', async () => {
+  const head = 'POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nhOST: localhost\r\nConnection: close\r\n';
+  const answer = await plainly(address.port, `${head}Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`);
+  expect(answer).toContain(' 400 ');
+  expect(answer).toContain('more than one Host header');
+});
+
 test('what stands in lists of encodings and types is read as it is meant', async () => {
   const zipped = gzipSync(JSON_BODY);
   for (const encoding of ['identity, gzip', 'gzip, identity', 'GZIP,', 'gzip']) {

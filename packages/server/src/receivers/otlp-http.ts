@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, foreignTransferCoding, HOST_MISSING, isHostMissing } from '../client-error.ts';
+import { answerClientErrors, foreignTransferCoding, hostProblem } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../origin-form.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -185,19 +185,20 @@ export class OtlpHttpReceiver {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const hasNoHost = isHostMissing(request);
+    const ofHost = hostProblem(request);
     toOriginForm(request);
     const encoding = requestEncoding(request);
     const signal = signalOfTarget(request.url ?? '');
     const origin = request.headers.origin;
     let answer: HttpAnswer;
     try {
-      answer = hasNoHost
-        ? status(400, StatusCode.invalidArgument, HOST_MISSING, encoding ?? 'json')
-        : signal === null && this.#routes.has(request)
-          ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
-          : (this.#refuse(request, encoding, signal) ??
-            (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
+      answer =
+        ofHost !== null
+          ? status(400, StatusCode.invalidArgument, ofHost, encoding ?? 'json')
+          : signal === null && this.#routes.has(request)
+            ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
+            : (this.#refuse(request, encoding, signal) ??
+              (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
       if (error instanceof SenderGoneError || (request.destroyed && !request.complete)) {
