@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { rmSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
 import { damageFiles, StoreDamage } from '../packages/server/src/storage/store-damage.ts';
@@ -79,6 +80,35 @@ describe.skipIf(!canInjectFaults)('a file that describes a part, and is not writ
     await faulty.settle();
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
+});
+
+describe.skipIf(!canInjectFaults)('a file that is not written when a damaged part is repaired', () => {
+  it.each(['columns.txt', 'count.txt', 'skp_idx_*'])(
+    'costs no span when the engine is started again: %s',
+    async (file) => {
+      const faulty = new FaultyCollector();
+      await faulty.start();
+      await faulty.send();
+      await faulty.settle();
+      await faulty.inStore(async (store) => {
+        const [[path, name] = []] = await store.rows(PART_OF_SPANS);
+        // Its spans are written anew then.
+        truncateSync(join(String(path), 'minmax_start_s.idx'), 0);
+        await store.engine.command(`ALTER TABLE throughline.spans DETACH PART '${String(name)}'`);
+        const pattern = `${faulty.newPartsOf('spans')}/${file}`;
+        faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+        expect(await store.engine.repairIndexes([String(name)])).toEqual([]);
+        expect(faulty.faults.applied()).toBe(1);
+        expect(await store.rows(PART_OF_SPANS)).toEqual([]);
+      });
+      await faulty.inStore(async (store) => {
+        const [[name] = []] = await store.rows(DETACHED.replace('table, ', ''));
+        expect(await store.engine.repairIndexes([String(name)])).toEqual([name]);
+      });
+      await faulty.start();
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    },
+  );
 });
 
 describe.skipIf(!canInjectFaults)('a file of an index that is not written with a merge', () => {
@@ -445,6 +475,8 @@ const DETACHED = "SELECT table, name FROM system.detached_parts WHERE database =
 const PARTS_IN_USE = `SELECT table, toUInt32(count()) FROM system.parts
 WHERE database = 'throughline' AND table IN ('spans', 'counted_1h') AND active GROUP BY table ORDER BY table`;
 
+const PART_OF_SPANS =
+  "SELECT path, name FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active";
 const OUTDATED = "SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND NOT active";
 
 /** Rules that count the calls of every kind. */
