@@ -1,10 +1,15 @@
-import { rmSync, truncateSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { EngineProcess } from '../packages/server/src/storage/engine-process.ts';
 import { damageFiles, StoreDamage } from '../packages/server/src/storage/store-damage.ts';
 import { shortMerges } from '../packages/server/src/storage/testing/merged-parts.ts';
-import { silentLog, type StartedEngine } from '../packages/server/src/storage/testing/start-engine.ts';
+import {
+  builtEngineProcess,
+  silentLog,
+  type StartedEngine,
+} from '../packages/server/src/storage/testing/start-engine.ts';
 import { TABLES } from '../packages/server/src/storage/tables.ts';
 import { canInjectFaults } from './support/fault-injection.ts';
 import type { Casualty, FaultAction, FaultKind, FaultRule } from './support/fault-injection.ts';
@@ -372,6 +377,31 @@ describe.skipIf(!canInjectFaults)(
   },
 );
 
+describe.skipIf(!canInjectFaults)(
+  'a file that is not written when the spans of a store of before the first release are moved',
+  () => {
+    it.each(['columns.txt', 'count.txt'])('costs no span, and the next start moves them: %s', async (file) => {
+      const faulty = new FaultyCollector();
+      await makeFirstStore(join(faulty.dataDirectory, 'store'));
+      const pattern = `*/tmp_insert_20261118_*/${file}`;
+      faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+      await faulty.tryToStart();
+      expect(faulty.faults.applied()).toBe(1);
+      faulty.faults.plan([]);
+      await faulty.ensureStarted();
+      const spans = 'SELECT toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans';
+      for (let start = 0; start < 2; start++) {
+        await faulty.inStore(async (store) => {
+          expect(await store.rows(spans)).toEqual([[600, 600]]);
+          expect(await store.rows(DETACHED)).toEqual([]);
+        });
+        await faulty.start();
+      }
+      expect(await faulty.end()).toMatchObject({ rollups: [] });
+    });
+  },
+);
+
 describe.skipIf(!canInjectFaults)('a lock that cannot be written while the collector starts', () => {
   it('is written as soon as that can be done, so that commands find the collector', async () => {
     const faulty = new FaultyCollector();
@@ -442,6 +472,28 @@ async function startWithTwoParts(): Promise<{ readonly faulty: FaultyCollector; 
     await faulty.settle();
   }
   return { faulty, args };
+}
+
+/** As the first landing left it, with 600 spans of 2026-11-18. */
+async function makeFirstStore(directory: string): Promise<void> {
+  mkdirSync(directory);
+  const engine = new EngineProcess(builtEngineProcess, {
+    directory,
+    connectionArgs: [],
+    querySessions: 1,
+    unmapIntervalMs: 0,
+  });
+  await engine.open();
+  const schema = new URL('../packages/server/src/storage/testing/first-landing.sql', import.meta.url);
+  const statements = readFileSync(schema, 'utf8').split(';\n');
+  const insert = `INSERT INTO throughline.spans (trace_id, span_id, service, name, start_s, start_ns, duration_ns)
+SELECT reinterpretAsFixedString(toUInt128(1 + intDiv(number, 8))), reinterpretAsFixedString(toUInt64(1 + number)), 'shop', 'GET /',
+  toDateTime(1795000000), 1795000000000000000 + number, 1000 FROM numbers(600)`;
+  for (const sql of [...statements, insert].filter((statement) => statement.trim() !== '')) {
+    await engine.run({ session: 'command', sql, format: 'Null', timeoutMs: 0 });
+  }
+  engine.close();
+  await engine.ended;
 }
 
 const LOOKS_SOON = { mergeLookIntervalMs: 50 };
