@@ -2,12 +2,14 @@ import { mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { takeSnapshot } from '../packages/server/src/maintenance/snapshot.ts';
 import { EngineProcess } from '../packages/server/src/storage/engine-process.ts';
 import { damageFiles, StoreDamage } from '../packages/server/src/storage/store-damage.ts';
 import { shortMerges } from '../packages/server/src/storage/testing/merged-parts.ts';
 import {
   builtEngineProcess,
   silentLog,
+  startEngine,
   type StartedEngine,
 } from '../packages/server/src/storage/testing/start-engine.ts';
 import { TABLES } from '../packages/server/src/storage/tables.ts';
@@ -220,6 +222,35 @@ describe.skipIf(!canInjectFaults)('a file of a part that is not written with a m
     await expect.poll(() => faulty.counted('shop')).toBe(110);
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
+
+  it.each(['data.bin', 'columns.txt'])(
+    'costs a snapshot nothing that is taken before it is looked at: %s',
+    async (file) => {
+      const { faulty, args } = await startWithTwoParts();
+      const path = `${faulty.dataDirectory}-snapshot`;
+      await faulty.inStore(
+        async (store) => {
+          const pattern = `${faulty.partsOf('spans')}/tmp_merge_*/${file}`;
+          faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+          await optimize(store, 'spans');
+          expect(faulty.faults.applied()).toBe(1);
+          const { engine } = store;
+          const { dataDirectory } = faulty;
+          await takeSnapshot({ engine, dataDirectory, path, whileStill: (work) => work() });
+          expect(await shortMerges(store)).toEqual({ taken_back: 1, lost: 0 });
+        },
+        { mergeLookIntervalMs: 600_000 },
+      );
+      {
+        await using kept = await startEngine({}, join(path, 'store'));
+        expect(await kept.rows('SELECT toUInt32(count()) FROM throughline.spans')).toEqual([[80]]);
+        expect(await kept.rows(DETACHED)).toEqual([]);
+      }
+      rmSync(path, { recursive: true });
+      await faulty.start(args);
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    },
+  );
 
   it('costs nothing where a question meets it before it is looked at', async () => {
     const { faulty, args } = await startWithTwoParts();
