@@ -223,6 +223,25 @@ describe.skipIf(!canInjectFaults)('a file of a part that is not written with a m
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
 
+  it.each(['spans', 'counted_1m', 'counted_1h'])('is synced before what was merged is removed: %s', async (table) => {
+    const { faulty, args } = await startWithTwoParts();
+    await faulty.inStore(async (store) => {
+      const files = ['data.bin', 'columns.txt'];
+      faulty.faults.plan(
+        files.map((file) => ({
+          process: 'engine',
+          kind: 'sync',
+          pattern: `${faulty.partsOf(table)}/*/${file}`,
+          action: 'count',
+        })),
+      );
+      await optimize(store, table);
+      expect(files.map((_, index) => faulty.faults.seen(index))).toEqual([1, 1]);
+    });
+    await faulty.start(args);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
+
   it.each(['data.bin', 'columns.txt'])(
     'costs a snapshot nothing that is taken before it is looked at: %s',
     async (file) => {

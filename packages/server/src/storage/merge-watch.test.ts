@@ -11,7 +11,7 @@ import { startEngine } from './testing/start-engine.ts';
 
 test('what merges of spans and counts replace stays for its time, whatever it was before', async () => {
   await using store = await startEngine({ replacedPartsMs: 60_000 });
-  const lifetimes = `SELECT name, extract(engine_full, 'old_parts_lifetime = (\\\\d+, max_cleanup_delay_period = \\\\d+)') AS seconds FROM system.tables
+  const lifetimes = `SELECT name, extract(engine_full, 'old_parts_lifetime = (\\\\d+, max_cleanup_delay_period = \\\\d+, min_rows_to_fsync_after_merge = \\\\d+)') AS seconds FROM system.tables
 WHERE database = 'throughline' AND seconds != '' ORDER BY name`;
   expect(await store.rows(lifetimes)).toEqual(onAll('60'));
   await store.engine.close();
@@ -109,7 +109,10 @@ test('a merged part that nothing can take the place of is left in use, and told 
 });
 
 const onAll = (seconds: string): string[][] =>
-  ['counted_1h', 'counted_1m', 'spans'].map((name) => [name, `${seconds}, max_cleanup_delay_period = 30`]);
+  ['counted_1h', 'counted_1m', 'spans'].map((name) => [
+    name,
+    `${seconds}, max_cleanup_delay_period = 30, min_rows_to_fsync_after_merge = 1`,
+  ]);
 
 const STOPPED = ['spans', 'counted_1m', 'counted_1h'].map((table) => `SYSTEM STOP MERGES throughline.${table}`);
 
