@@ -2,8 +2,10 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { CHECKED_TABLES } from '../packages/server/src/storage/part-check.ts';
 import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.ts';
 import { canInjectFaults, FaultInjection, type FaultKind, type FaultRule } from './support/fault-injection.ts';
+import { FaultyCollector } from './support/faulty-collector.ts';
 import { descendantsOf, eventually, isAlive, usersOf } from './support/processes.ts';
 import { RecordedDisk, type DiskModel } from './support/recorded-disk.ts';
 import { SpoolMachine } from './support/spool-machine.ts';
@@ -127,6 +129,41 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
       }
     },
   );
+
+  // The engine removes nothing within half a minute; test/injected-faults.test.ts looks at the syncs alone.
+  it.runIf(IS_LONG)('has what a merge has made, when what it replaced is removed', { timeout: 300_000 }, async () => {
+    // With this one nothing survives that was not synced.
+    const random = new Seeded(20_261_128);
+    const faulty = new FaultyCollector();
+    const disk = new RecordedDisk(faulty.dataDirectory, faulty.faults);
+    const args = ['--counts-segment-age-ms', '50'];
+    await faulty.start(args);
+    for (const told of [100, 107]) {
+      await faulty.send();
+      await faulty.tell('shop', told);
+      await expect.poll(() => faulty.counted('shop')).toBe(told);
+      await faulty.settle();
+    }
+    // The engine removes it: what another process does is not recorded.
+    await faulty.inStore(
+      async (store) => {
+        for (const table of CHECKED_TABLES) await store.engine.command(`OPTIMIZE TABLE throughline.${table} FINAL`);
+        const left = `SELECT toUInt32(count()) FROM system.parts WHERE database = 'throughline' AND table IN ('${CHECKED_TABLES.join("', '")}') AND NOT active`;
+        await expect.poll(() => store.rows(left), { timeout: 120_000 }).toEqual([[0]]);
+      },
+      { replacedPartsMs: 1_000 },
+    );
+    // Whatever is synced later keeps the removal, as names are kept in their order.
+    await faulty.start(args);
+    await faulty.send();
+    await faulty.settle();
+    await faulty.inStore(() => Promise.resolve());
+    disk.cut(random, (path) => (path.startsWith('store') ? 'ordered' : 'posix'));
+    await faulty.start(args);
+    await faulty.tell('shop', 110);
+    await expect.poll(() => faulty.counted('shop')).toBe(110);
+    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+  });
 
   for (let number = 1; number <= STORES; number++) {
     it(

@@ -64,6 +64,11 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       otlpGrpcUrl: `http://127.0.0.1:${ports['OTLP/gRPC']}`,
     };
     return (await fetch(`${found.apiUrl}/readyz`)).status === 200 ? found : undefined;
+  }).catch(async (error: unknown) => {
+    // Nobody else could end it, and what it said tells why.
+    if (isAlive(command.pid)) process.kill(command.pid, 'SIGKILL');
+    await command.exited;
+    throw new Error(`the collector was not ready in time:\n${command.output()}`, { cause: error });
   });
   if (addresses === null) throw new Error(`the collector ended before it was ready:\n${command.output()}`);
   const { apiUrl, otlpUrl, otlpGrpcUrl } = addresses;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -289,6 +290,25 @@ describe('FreshSpans', () => {
       ['b', 0],
     ]);
     await fresh.close();
+  });
+
+  it('waits no longer for an engine that hangs than it is told to when it is closed, and asks it nothing more', async () => {
+    const tables = tablesOf(2);
+    const hanging = new AbortController();
+    const ended = once(hanging.signal, 'abort');
+    const insert = tables.insert;
+    tables.insert = async (table, path) => {
+      await insert(table, path);
+      await ended;
+    };
+    const fresh = await started(tables, { waitMs: 1 });
+    fresh.take(block('a', 1));
+    fresh.take(block('b', 2));
+    expect(await ask()).toEqual([]);
+    await fresh.close(1);
+    hanging.abort();
+    await fresh.close(60_000);
+    expect(tables.asked).toEqual(['insert 0']);
   });
 
   it('lets questions wait for what could be found before the engine died, and for a while only', async () => {

@@ -33,6 +33,9 @@ const BUSY_MS = 2_000;
 /** A store that takes no inserts must not slow every question: for so long after the engine was started anew they wait for what could be found before. */
 const LOST_MS = 10_000;
 
+/** How long an insert may take to end when the collector stops; the next start stores its spans. */
+const STOP_TIMEOUT_MS = 500;
+
 /** Blocks of a segment that follow each other in its file. */
 interface Stretch {
   readonly offset: number;
@@ -164,11 +167,14 @@ export class FreshSpans {
     }
   }
 
-  /** Publishes nothing more; what is not stored is stored by the loader. */
-  async close(): Promise<void> {
+  /** Publishes nothing more; what is not stored is stored by the loader. An insert that does not end in time is left to the engine, which may hang. */
+  async close(timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
     this.#isOpen = false;
     this.#cancelTimer();
-    await this.#publishing;
+    const ended = new AbortController();
+    const late = delay(timeoutMs, undefined, { signal: ended.signal }).catch(() => {});
+    await Promise.race([this.#publishing, late]);
+    ended.abort();
   }
 
   #begin(segment: string): Published | null {
@@ -287,7 +293,7 @@ export class FreshSpans {
     for (const { published, pending } of all) {
       for (const stretch of pending) {
         // Stored meanwhile, or given up.
-        if (this.#published.get(published.segment) !== published) break;
+        if (!this.#isOpen || this.#published.get(published.segment) !== published) break;
         if (!(await this.#publishStretch(published, stretch))) break;
       }
     }

@@ -267,15 +267,18 @@ test('a stored segment whose files cannot be removed is not inserted again', asy
 
 test('a segment whose file somebody has removed is counted as lost, and holds up nobody', async () => {
   const engine = new JudgingEngine(() => null);
-  const loader = new Loader({ spool, engine, log, registry, limits });
+  const rejected: string[] = [];
+  const loader = new Loader({ spool, engine, log, registry, limits, onRejected: ({ name }) => rejected.push(name) });
   await seal('1');
   await eventually(() => spool.sealed.length === 1);
-  rmSync(spool.sealed[0]?.path ?? '');
+  const [gone] = spool.sealed;
+  rmSync(gone?.path ?? '');
   loader.start();
   await seal('2');
   await eventually(() => engine.stored.includes('2'));
   await eventually(() => spool.status.backlogSegments === 0);
   expect(await registry.metrics()).toContain('throughline_loader_inserts_total{outcome="gone"} 1');
+  expect(rejected).toEqual([gone?.name]);
   await spool.close();
   expect(await loader.drain(1_000)).toBe(true);
 });

@@ -28,7 +28,7 @@ export interface LoaderOptions {
   readonly onStoring?: (segment: Segment) => Promise<void>;
   /** Called when the engine has taken a segment, before it leaves the spool. */
   readonly onStored?: (segment: Segment) => void;
-  /** Called when a segment has been set aside: it is not in the store. */
+  /** Called when a segment has been set aside, or somebody has removed it: it is not in the store, and nobody will put it there. */
   readonly onRejected?: (segment: Segment) => void;
 }
 
@@ -292,6 +292,8 @@ export class Loader {
     );
     this.#inserts.inc({ outcome: 'gone' });
     await spool.release(segment);
+    // Fresh spans would keep a table for it until the engine is started again.
+    this.#options.onRejected?.(segment);
     this.#forget(name);
     return true;
   }

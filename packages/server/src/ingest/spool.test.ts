@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
@@ -497,6 +497,26 @@ test('what was acknowledged before a write failed is loaded, even where the disk
   vi.restoreAllMocks();
   if (segment !== null) await spool.release(segment);
   expect(spool.status).toMatchObject({ backlogSegments: 0, backlogBytes: 0 });
+});
+
+test('a block that is found damaged when a write to its segment has failed is named', async () => {
+  const lines: unknown[] = [];
+  const registry = new Registry();
+  const listening = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const spool = await openSpool({ writeRetryMs: 10 }, { log: listening, registry });
+  await appendAll(spool, ['1', '2']);
+  const name = basename(onlyFile('.native'), '.native');
+  writeFileSync(onlyFile('.native'), '<1>x2>');
+  const handle = await open(directory);
+  const fileMethods = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  vi.spyOn(fileMethods, 'datasync').mockRejectedValueOnce(Object.assign(new Error('EIO: i/o error'), { code: 'EIO' }));
+  expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
+  vi.restoreAllMocks();
+  expect(readFileSync(onlyFile('.native'), 'latin1')).toBe('<1>');
+  expect(lines).toContainEqual(expect.objectContaining({ level: 50, segment: name, damagedBlocks: 1 }));
+  expect(spool.status.rejectedSegments).toEqual([`${name}.damaged`]);
+  expect(await registry.metrics()).toContain('throughline_spool_damaged_blocks_total 1');
 });
 
 test.skipIf(!canMount)(

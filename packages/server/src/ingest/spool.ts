@@ -214,13 +214,17 @@ export class Spool {
     const { segment, tornBlocks, damagedBlocks } = found;
     if (tornBlocks > 0)
       log.warn({ segment: name }, 'dropped a block that had not reached the disk when the process ended');
-    if (damagedBlocks > 0) {
-      this.#metrics.damagedBlocks.inc(damagedBlocks);
-      log.error({ segment: name, damagedBlocks }, 'spool segment is damaged; its good blocks are kept');
-      const reason = `${damagedBlocks} damaged blocks; the good ones were kept for the store`;
-      await noteReason(directory, `${name}${DAMAGED_SUFFIX}`, reason).catch(() => {});
-    }
+    if (damagedBlocks > 0) await this.#tellDamaged(name, damagedBlocks);
     if (segment !== null) this.#addSealed(segment);
+  }
+
+  /** Of blocks that may have been acknowledged. */
+  async #tellDamaged(name: string, damagedBlocks: number): Promise<void> {
+    const { directory, log } = this.#options;
+    this.#metrics.damagedBlocks.inc(damagedBlocks);
+    log.error({ segment: name, damagedBlocks }, 'spool segment is damaged; its good blocks are kept');
+    const reason = `${damagedBlocks} damaged blocks; the good ones were kept for the store`;
+    await noteReason(directory, `${name}${DAMAGED_SUFFIX}`, reason).catch(() => {});
   }
 
   /** Takes rejected segments back that somebody wants to be loaded again, and sees what is still rejected. Never rejects. */
@@ -481,7 +485,7 @@ export class Spool {
     this.#recoverTimer = null;
     for (let open = this.#givenUp[0]; open !== undefined; open = this.#givenUp[0]) {
       try {
-        const { segment } = await recoverSegment(directory, open.name, {
+        const { segment, damagedBlocks } = await recoverSegment(directory, open.name, {
           mayBeTorn: true,
           blocksMax: open.blocks,
           mayBeStored: false,
@@ -490,6 +494,10 @@ export class Spool {
         if (segment !== null) this.#addSealed(segment);
         this.#givenUp.shift();
         this.#wakeLoader?.();
+        if (damagedBlocks > 0) {
+          await this.#tellDamaged(open.name, damagedBlocks);
+          this.#rejected = await listRejected(directory).catch(() => this.#rejected);
+        }
       } catch (error) {
         if (this.#toldGivenUp !== open.name) {
           log.error({ err: error, segment: open.name }, 'recovering a spool segment failed; will retry');

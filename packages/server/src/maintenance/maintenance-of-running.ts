@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Engine } from '../storage/engine.ts';
 import { findChangedDefinitions } from '../storage/definitions/changed-definitions.ts';
+import type { TakesBackMerges } from '../storage/merge-watch.ts';
 import type { RollupJob } from '../storage/rollup-job.ts';
 import { CHECKED_COPY } from './linked-store.ts';
 import { check, type CheckReport } from './check.ts';
@@ -22,7 +23,7 @@ export interface StandsStill {
 
 export interface MaintenanceOptions {
   /** Null where the store is not ours. */
-  readonly engine: Pick<Engine, 'query' | 'command'> | null;
+  readonly engine: (Pick<Engine, 'query' | 'command'> & Partial<TakesBackMerges>) | null;
   readonly dataDirectory: string;
   readonly gate: InsertGate;
   /** Sets damaged parts aside, repairs what can be, and answers that. */
@@ -93,7 +94,10 @@ export class MaintenanceOfRunning {
     return this.#options.engine !== null && this.#options.rollups() !== null;
   }
 
-  #open(): { engine: Pick<Engine, 'query' | 'command'>; still: StandsStill & Pick<RollupJob, 'rebuildDays'> } {
+  #open(): {
+    engine: Pick<Engine, 'query' | 'command'> & Partial<TakesBackMerges>;
+    still: StandsStill & Pick<RollupJob, 'rebuildDays'>;
+  } {
     const { engine, rollups } = this.#options;
     const still = rollups();
     if (engine === null || still === null) throw new Error('the store is not open');

@@ -2,12 +2,14 @@ import { copyFile, cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/pr
 import { dirname, join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
 import { rowsOf } from '../storage/lost-parts.ts';
+import type { TakesBackMerges } from '../storage/merge-watch.ts';
+import { CHECKED_TABLES, faultOf } from '../storage/part-check.ts';
 import { sqlIdentifier, sqlString } from '../storage/sql.ts';
 import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
 import { copyOrder, cutSegments } from './segment-end.ts';
 
 export interface SnapshotOptions {
-  readonly engine: Pick<Engine, 'query' | 'command'>;
+  readonly engine: Pick<Engine, 'query' | 'command'> & Partial<TakesBackMerges>;
   /** Its spools are part of the snapshot. */
   readonly dataDirectory: string;
   /** Where the snapshot goes, on the same file system: a data directory of its own. Nothing may be there. */
@@ -22,6 +24,8 @@ export interface SnapshotOptions {
 const FREEZE_NAME = 'throughline_snapshot';
 /** Larger files get a second name, smaller ones are copied. Only a segment that is being written grows, behind what its index says. */
 const COPIED_BYTES_MAX = 1024 * 1024;
+/** How often what merges have not written whole may be taken back for one snapshot; merges pause behind each time. */
+const FREEZES_MAX = 3;
 
 /**
  * Keeps everything that was acknowledged before as a data directory of its own, within moments and without a copy of the store: parts never
@@ -54,20 +58,52 @@ async function keepAll({ engine, dataDirectory, path, signal }: SnapshotOptions)
   signal?.throwIfAborted();
   // Before the store: what leaves the spool meanwhile has come there.
   for (const name of KEPT) await keep(join(dataDirectory, name), join(path, name));
-  const tables = await rowsOf(
-    engine,
-    `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
-  );
-  for (const [table] of tables) {
-    // Their spans are in the spool.
-    if (String(table).startsWith('spans_fresh')) continue;
-    signal?.throwIfAborted();
-    await engine.command(
-      `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
+  const shadow = join(store, 'shadow', FREEZE_NAME);
+  let tables: readonly unknown[][] = [];
+  for (let freezes = 1; ; freezes++) {
+    // Each start of the engine makes some of them anew.
+    tables = await rowsOf(
+      engine,
+      `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
     );
+    for (const [table] of tables) {
+      // Their spans are in the spool.
+      if (String(table).startsWith('spans_fresh')) continue;
+      signal?.throwIfAborted();
+      await engine.command(
+        `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
+      );
+    }
+    if (freezes === FREEZES_MAX || !(await takeBackMerges(engine, tables, shadow))) break;
+    await rm(shadow, { recursive: true });
   }
   for (const [, uuid] of tables) await keepAround(store, String(uuid), join(path, 'store'));
   await keepDefinitions(store, join(path, 'store'));
+}
+
+/**
+ * A part that a merge has not written whole is refused where the snapshot is opened, and what it replaced is not in it. Nobody may have looked at it
+ * yet. True where that is in use again.
+ */
+async function takeBackMerges(
+  engine: SnapshotOptions['engine'],
+  tables: readonly unknown[][],
+  shadow: string,
+): Promise<boolean> {
+  let isAny = false;
+  for (const table of CHECKED_TABLES) {
+    const uuid = String(tables.find(([name]) => name === table)?.[1]);
+    const frozen = new Set(await readdir(join(shadow, 'store', uuid.slice(0, 3), uuid)).catch(() => []));
+    const parts = await rowsOf(
+      engine,
+      `SELECT name, path, bytes_on_disk FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(table)}`,
+    );
+    for (const [name, path, bytes] of parts) {
+      if (!frozen.has(String(name)) || (await faultOf(String(path), Number(bytes))) === null) continue;
+      isAny = (await engine.takeBackMerge?.(table, String(name))) === true || isAny;
+    }
+  }
+  return isAny;
 }
 
 /** Files beside the parts of a table: its format, mutations, and the tokens of what was inserted. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FailingRename } from '../ingest/testing/failing-rename.ts';
@@ -57,21 +58,38 @@ test.each([
   expect(readdirSync(parent)).toEqual([]);
 });
 
-test('a lock that cannot be written is a line in the log, and no reason to fail', async () => {
+test('a lock that cannot be written is a line in the log, and is written as soon as that can be done', async () => {
   const path = join(parent, 'data');
-  const warnings: unknown[] = [];
-  const listening = pino({}, { write: (line: string) => warnings.push(JSON.parse(line)) });
-  const directory = await openDataDirectory(path, { log: listening });
+  const lines: unknown[] = [];
+  const listening = pino({}, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const directory = await openDataDirectory(path, { log: listening, lockRepeatMs: 1 });
   rmSync(join(path, 'server.lock'));
   // Nothing is renamed over a directory.
   mkdirSync(join(path, 'server.lock'));
   directory.noteEngine(process.pid);
   directory.notePorts({ api: 4319 });
-  expect(warnings).toHaveLength(2);
-  expect(warnings[0]).toMatchObject({ level: 40, msg: expect.stringContaining('server.lock failed') as unknown });
+  expect(lines).toMatchObject([{ level: 40, msg: expect.stringContaining('server.lock failed') as unknown }]);
   expect(readdirSync(path).filter((name) => name.startsWith('server.lock.'))).toEqual([]);
   rmSync(join(path, 'server.lock'), { recursive: true });
+  const self = identifyProcess(process.pid);
+  await expect
+    .poll(() => (readdirSync(path).includes('server.lock') ? readLock(path) : null))
+    .toMatchObject({ holder: self, engine: self, ports: { api: 4319 } });
+  expect(lines.slice(1)).toMatchObject([{ level: 30, msg: expect.stringContaining('is written now') as unknown }]);
   await directory.release();
+  expect(readdirSync(path)).toEqual([]);
+});
+
+test('a lock that cannot be written is not written any more when the directory is released', async () => {
+  const path = join(parent, 'data');
+  const directory = await openDataDirectory(path, { log, lockRepeatMs: 1 });
+  rmSync(join(path, 'server.lock'));
+  mkdirSync(join(path, 'server.lock'));
+  directory.notePorts({ api: 4319 });
+  rmSync(join(path, 'server.lock'), { recursive: true });
+  await directory.release();
+  await delay(5);
+  expect(readdirSync(path)).toEqual([]);
 });
 
 test('what a process that was killed had not finished writing is removed', async () => {

@@ -24,7 +24,10 @@ export interface DataDirectory {
   readonly path: string;
   readonly spoolPath: string;
   readonly storePath: string;
-  /** Writes the engine's process into the lock, so that a later start can end it when we were killed. Where that fails, the log says so. */
+  /**
+   * Writes the engine's process into the lock, so that a later start can end it when we were killed. Where that fails, the log says so, and it is
+   * tried again until it is written.
+   */
   noteEngine(pid: number): void;
   /** Writes the ports that we listen on into the lock, for the message to a second collector. */
   notePorts(ports: Readonly<Record<string, number>>): void;
@@ -46,10 +49,13 @@ export interface DataDirectoryOptions {
   readonly log: Logger;
   /** How long the engine of a collector that was killed may take to go; it has the store open until then. */
   readonly engineEndTimeoutMs?: number;
+  /** When a lock that could not be written is written again. */
+  readonly lockRepeatMs?: number;
 }
 
 /** A write that the disk is busy with ends before its process does. */
 const ENGINE_END_TIMEOUT_MS = 10_000;
+const LOCK_REPEAT_MS = 1_000;
 
 /** Creates the directory (not its parents) where it is missing and takes its lock. Throws `DataDirectoryError`. */
 export async function openDataDirectory(path: string, options: DataDirectoryOptions): Promise<DataDirectory> {
@@ -76,12 +82,23 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
     lock = { ...lock, ...change };
     writeLock(lockPath, lock);
   };
+  let repeat: NodeJS.Timeout | undefined;
   const tryToNote = (change: Partial<Lock>): void => {
+    const isRepeated = repeat !== undefined;
+    clearTimeout(repeat);
+    repeat = undefined;
     try {
       note(change);
+      if (isRepeated) options.log.info(`${lockPath} is written now`);
     } catch (error) {
-      // On a full disk, say. An engine ends by itself with its collector; the lock is for those that hang.
-      options.log.warn({ err: error }, `writing ${lockPath} failed`);
+      // On a full disk, say. Commands find the collector by it, and the next start finds an engine that hangs.
+      if (!isRepeated) {
+        options.log.warn(
+          { err: error },
+          `writing ${lockPath} failed; until it is written, commands such as backup do not find this collector`,
+        );
+      }
+      repeat = setTimeout(() => tryToNote({}), options.lockRepeatMs ?? LOCK_REPEAT_MS).unref();
     }
   };
   try {
@@ -106,6 +123,7 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
     },
     notePorts: (ports) => tryToNote({ ports }),
     release: async () => {
+      clearTimeout(repeat);
       rmSync(lockPath, { force: true });
       await claim.release();
     },

@@ -24,7 +24,7 @@ import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
-import { CHECKED_TABLES, PartCheck, rowsIn, type SelectRows } from './part-check.ts';
+import { CHECKED_TABLES, findShortParts, PartCheck, rowsIn, type SelectRows } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';
 
@@ -278,6 +278,17 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
         command: (sql) => this.#command(engine, sql),
         // Nothing is inserted before the store is open.
         repairIndexes: (setAside) => this.#repair.repair(direct, setAside),
+        expectWhole: async (table) => {
+          const select: SelectRows = async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
+          const short = await findShortParts(select, table);
+          // The next start would set them aside, and tell of rows as lost that are where they were.
+          for (const { name } of short) {
+            await this.#command(engine, `ALTER TABLE throughline.${table} DROP PART ${sqlString(name)}`);
+          }
+          const [first] = short;
+          if (first === undefined) return;
+          throw new EngineError('unavailable', `part ${first.name} of ${table} could not be written: ${first.fault}`);
+        },
       };
       const opened = this.#options.aroundDamage?.(direct) ?? direct;
       if (this.#options.isForReading === true) await opened.command('SYSTEM STOP MERGES');

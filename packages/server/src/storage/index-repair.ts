@@ -153,13 +153,29 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   const [[added] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
   if (Number(added) > 0) {
     const names = given.join(', ');
-    await engine.command(
+    await addWhole(
+      engine,
       `INSERT INTO throughline.spans (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
     );
     const [[left] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
     if (Number(left) > 0) throw new Error(`${String(left)} of its spans are missing after they were inserted`);
   }
   return { spans: expected, added: Number(added) };
+}
+
+/** The engine says nothing where a file of a part cannot be written, and refuses the part at its next start: the one in `detached/` would be gone then. */
+async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
+  const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
+  const before = new Set(
+    (await select(`SELECT name FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`)).map(
+      ([name]) => name,
+    ),
+  );
+  await engine.command(insert);
+  const short = (await findShortParts(select, 'spans')).filter(({ name }) => !before.has(name));
+  for (const { name } of short) await engine.command(`ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
+  const [first] = short;
+  if (first !== undefined) throw new Error(`what was added of it could not be written: ${first.fault}`);
 }
 
 /** The range of times by which a part is left out has no checksum of its own: a wrong one hides spans without a word. */

@@ -1,5 +1,5 @@
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from './engine.ts';
 
@@ -40,7 +40,8 @@ export async function findLostParts(engine: Asked): Promise<LostPart[]> {
 
 /**
  * What is in `detached/`: parts whose rows are in no part that is in use, and those whose rows certainly are, because all of what they were merged
- * from is. Of a part whose number of rows cannot be read neither is known.
+ * from is. Of a part whose number of rows cannot be read neither is known. Numbers of blocks alone tell nothing: the engine gives those of a part
+ * that it has set aside to what is inserted next.
  */
 export async function findDetached(
   select: (sql: string) => Promise<unknown[][]>,
@@ -53,7 +54,7 @@ FROM system.detached_parts WHERE database = 'throughline' AND ${NOT_FRESH} ORDER
   const replaced: ReplacedPart[] = [];
   if (found.length === 0) return { lost, replaced };
   const kept = await select(
-    `SELECT table, partition_id, min_block_number, max_block_number, rows, active FROM system.parts WHERE database = 'throughline'
+    `SELECT table, partition_id, min_block_number, max_block_number, rows, active, path FROM system.parts WHERE database = 'throughline'
 ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`,
   );
   for (const [table, name, partitionId, bytes, path, reason, first, last] of found) {
@@ -61,19 +62,24 @@ ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`
     const part = { table: String(table), name: String(name) };
     const rows = await readCount(String(path));
     // What it was merged from may still have been there, and is in use again then.
-    const within = lastGeneration(
-      kept
-        .filter(([ofTable, ofPartition]) => ofTable === table && ofPartition === partitionId)
-        // Since the start that may have been merged again, into a part that holds more than it did.
-        .filter(([, , , , , isActive]) => Number(isActive) === 1 || reason === 'broken-on-start')
-        .map(([, , begin, end, count]) => ({ first: Number(begin), last: Number(end), rows: Number(count) }))
-        .filter((blocks) => blocks.first >= Number(first) && blocks.last <= Number(last)),
-    );
+    const inRange = kept
+      .filter(([ofTable, ofPartition]) => ofTable === table && ofPartition === partitionId)
+      // Since the start that may have been merged again, into a part that holds more than it did.
+      .filter(([, , , , , isActive]) => Number(isActive) === 1 || reason === 'broken-on-start')
+      .map(([, , begin, end, count, , itsPath]) => ({
+        first: Number(begin),
+        last: Number(end),
+        rows: Number(count),
+        path: String(itsPath),
+      }))
+      .filter((blocks) => blocks.first >= Number(first) && blocks.last <= Number(last));
+    const within = lastGeneration(await olderThan(inRange, String(path)));
     const inItsPlace = within.reduce((sum, blocks) => sum + blocks.rows, 0);
-    if (inItsPlace > 0 && rows === null) continue;
     // A merge that sums up makes fewer rows, so that their number alone does not tell that all of them are there.
-    const isWhole = table === 'spans' || (within[0]?.first === Number(first) && within.at(-1)?.last === Number(last));
-    if (rows !== null && inItsPlace >= rows && isWhole) {
+    const hasBothEnds = within[0]?.first === Number(first) && within.at(-1)?.last === Number(last);
+    // Their number cannot be read, and what it was merged from may be there: neither is certain.
+    if (rows === null && hasBothEnds) continue;
+    if (rows !== null && inItsPlace >= rows && (table === 'spans' || hasBothEnds)) {
       replaced.push({ ...part, path: String(path) });
       continue;
     }
@@ -86,6 +92,28 @@ ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`
     });
   }
   return { lost, replaced };
+}
+
+/** Those whose files were written when the part's were: what it was merged from, and nothing that came later. */
+async function olderThan<T extends { readonly path: string }>(parts: readonly T[], path: string): Promise<T[]> {
+  if (parts.length === 0) return [];
+  const written = await lastWriteNs(path);
+  const times = await Promise.all(parts.map(async (part) => await lastWriteNs(part.path)));
+  return parts.filter((_, at) => {
+    const time = times[at] ?? null;
+    return written !== null && time !== null && time <= written;
+  });
+}
+
+/** When one of a part's files was written last; null where that cannot be told. The engine gives the directory the time of its last move. */
+async function lastWriteNs(directory: string): Promise<bigint | null> {
+  try {
+    const names = await readdir(directory);
+    const files = await Promise.all(names.map(async (name) => await stat(join(directory, name), { bigint: true })));
+    return files.reduce((last: bigint | null, { mtimeNs }) => (last === null || mtimeNs > last ? mtimeNs : last), null);
+  } catch {
+    return null;
+  }
 }
 
 /** Of parts in the order of their first block, the longest first, those that hold all the others. */

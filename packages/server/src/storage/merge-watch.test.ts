@@ -11,7 +11,7 @@ import { startEngine } from './testing/start-engine.ts';
 
 test('what merges of spans and counts replace stays for its time, whatever it was before', async () => {
   await using store = await startEngine({ replacedPartsMs: 60_000 });
-  const lifetimes = `SELECT name, extract(engine_full, 'old_parts_lifetime = (\\\\d+, max_cleanup_delay_period = \\\\d+)') AS seconds FROM system.tables
+  const lifetimes = `SELECT name, extract(engine_full, 'old_parts_lifetime = (\\\\d+, max_cleanup_delay_period = \\\\d+, min_rows_to_fsync_after_merge = \\\\d+)') AS seconds FROM system.tables
 WHERE database = 'throughline' AND seconds != '' ORDER BY name`;
   expect(await store.rows(lifetimes)).toEqual(onAll('60'));
   await store.engine.close();
@@ -72,6 +72,31 @@ test('a part that is not whole stays where it is as long as not all that it repl
   expect(await shortMerges(store)).toEqual({ taken_back: 0, lost: 0 });
 });
 
+test.each(['spans', 'counted_1h'])(
+  'a part of %s that is lost stays where it is, and told of, when its numbers are given to what is inserted later',
+  async (table) => {
+    await using store = await startEngine({ mergeLookIntervalMs: 600_000, restartDelayMs: 10 });
+    const path = await mergedPart(store, table);
+    truncateSync(join(path, 'data.bin'), 1);
+    const replaced = await store.rows(
+      `SELECT path FROM system.parts WHERE database = 'throughline' AND table = '${table}' AND NOT active`,
+    );
+    for (const [old] of replaced) rmSync(String(old), { recursive: true });
+    await killEngine(store);
+    const lost = [{ table, name: `broken-on-start_${basename(path)}` }];
+    expect(await findLostParts(store.engine)).toMatchObject(lost);
+    for (const number of [3, 4]) await insertPart(store, table, number);
+    const blocks = `SELECT toUInt32(min(min_block_number)), toUInt32(max(max_block_number)) FROM system.parts
+WHERE database = 'throughline' AND table = '${table}' AND active`;
+    const [, first, last] = /_(\d+)_(\d+)_\d+$/.exec(path) ?? [];
+    expect(await store.rows(blocks)).toEqual([[Number(first), Number(last)]]);
+    expect(await findLostParts(store.engine)).toMatchObject(lost);
+    await killEngine(store);
+    expect(await findLostParts(store.engine)).toMatchObject(lost);
+    expect(await shortMerges(store)).toEqual({ taken_back: 0, lost: 0 });
+  },
+);
+
 test('a merged part that nothing can take the place of is left in use, and told of once', async () => {
   const fake = aStore({ outdatedRows: 9 });
   await fake.watch.open(fake.select, fake.command, 0);
@@ -84,7 +109,10 @@ test('a merged part that nothing can take the place of is left in use, and told 
 });
 
 const onAll = (seconds: string): string[][] =>
-  ['counted_1h', 'counted_1m', 'spans'].map((name) => [name, `${seconds}, max_cleanup_delay_period = 30`]);
+  ['counted_1h', 'counted_1m', 'spans'].map((name) => [
+    name,
+    `${seconds}, max_cleanup_delay_period = 30, min_rows_to_fsync_after_merge = 1`,
+  ]);
 
 const STOPPED = ['spans', 'counted_1m', 'counted_1h'].map((table) => `SYSTEM STOP MERGES throughline.${table}`);
 

@@ -65,11 +65,13 @@ export class MergeWatch {
     await this.#settle(select);
   }
 
-  /** Sees to it that what merges replace stays for `replacedPartsMs`. A table keeps it. */
+  /** Sees to it that what merges replace stays for `replacedPartsMs`, and that what they make is on the disk by then. A table keeps it. */
   async keepReplaced(engine: MigratedEngine): Promise<void> {
     const settings = [
       `old_parts_lifetime = ${Math.ceil(this.#options.limits.replacedPartsMs / 1_000)}`,
       `max_cleanup_delay_period = ${CLEANUP_SECONDS}`,
+      // What was synced is removed for it.
+      'min_rows_to_fsync_after_merge = 1',
     ];
     const tables = await rowsOf(
       engine,

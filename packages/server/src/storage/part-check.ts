@@ -71,7 +71,7 @@ export function rowsIn(answer: Uint8Array): unknown[][] {
 }
 
 /** The same for every part of a table, whatever has made it. */
-export async function findShortParts(select: SelectRows, table: 'spans' | 'spans_repair'): Promise<ShortPart[]> {
+export async function findShortParts(select: SelectRows, table: CheckedTable | 'spans_repair'): Promise<ShortPart[]> {
   return await shortOf(await select(`${PARTS} AND table = '${table}'`));
 }
 

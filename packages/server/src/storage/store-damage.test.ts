@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { StoreDamage } from './store-damage.ts';
+import { EngineError, type Engine } from './engine.ts';
+import { damageFiles, StoreDamage } from './store-damage.ts';
 import { silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
@@ -56,6 +57,27 @@ const WITH_ONE = WITH_BOTH.map((count) => count / 2);
 /** Of them a part can do without, or has them from elsewhere. */
 const REPAIRABLE = /^(?:skp_idx_|primary\.|checksums\.txt|minmax_|partition\.dat)/;
 const DAY = '2026-11-18';
+
+it('a question whose asker leaves while the part that it met is verified ends at once', async () => {
+  const met = new EngineError('refused', 'Checksum: /store/0ab/0abcdef0-0000-4000-8000-000000000000/20261118_1_1_0/', {
+    clickhouseCode: 40,
+  });
+  const left = new AbortController();
+  const engine: Pick<Engine, 'query' | 'command'> = {
+    command: () => Promise.resolve(),
+    query: (sql) => {
+      if (sql === QUESTIONS[0]) return Promise.reject(met);
+      left.abort(new Error('left'));
+      // As a large part that is read from end to end.
+      return new Promise(() => {});
+    },
+  };
+  const damage = new StoreDamage({ log: silentLog, registry: new Registry(), ...damageFiles(BASE) });
+  const question = damage
+    .forQuestions(engine)
+    .query(QUESTIONS[0] ?? '', { format: 'Native', timeoutMs: 1, signal: left.signal });
+  await expect(question).rejects.toThrow('left');
+});
 
 interface Harmed {
   readonly directory: string;

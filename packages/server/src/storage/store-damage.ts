@@ -137,7 +137,7 @@ export class StoreDamage {
 
   /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
   forQuestions<E extends Asked>(engine: E): E {
-    return this.#around(engine, (signal) => withSignal(this.#rebuilding, signal));
+    return this.#around(engine, async (signal) => void (await withSignal(this.#rebuilding, signal)));
   }
 
   /**
@@ -208,7 +208,9 @@ export class StoreDamage {
           // It reads a file of the spool as well: what names no part may have been met there.
           const isOfSegment = sql === COMPARISON && sign === 'unnamed' && !(error as EngineError).isAboutStore;
           if (sign === null || isOfSegment || repeats > this.#limits.partsSetAsideMax) throw error;
-          const isOutOfTheWay = await this.#inTurn(() => this.#heed(engine, sign, sql, (error as Error).message));
+          const look = this.#inTurn(() => this.#heed(engine, sign, sql, (error as Error).message));
+          // It goes on for whoever meets the part next, also where nobody waits for this answer any more.
+          const isOutOfTheWay = await withSignal(look, signal);
           // An INSERT may have added a part of its rows: who asked knows what to do then.
           if (!isOutOfTheWay || sql.startsWith('INSERT')) throw error;
           await rebuilt(signal);
@@ -480,7 +482,7 @@ function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reas
 }
 
 /** Resolves when the promise is done; rejects with the signal's reason as soon as it is aborted. */
-async function withSignal(done: Promise<unknown>, signal?: AbortSignal): Promise<void> {
+async function withSignal<T>(done: Promise<T>, signal?: AbortSignal): Promise<T> {
   signal?.throwIfAborted();
   const ended = new AbortController();
   const left =
@@ -488,7 +490,7 @@ async function withSignal(done: Promise<unknown>, signal?: AbortSignal): Promise
       ? []
       : [once(signal, 'abort', { signal: ended.signal }).then(() => Promise.reject(signal.reason as Error))];
   try {
-    await Promise.race([done, ...left.map((promise) => (promise.catch(() => {}), promise))]);
+    return await Promise.race([done, ...left.map((promise) => (promise.catch(() => {}), promise))]);
   } finally {
     ended.abort();
   }

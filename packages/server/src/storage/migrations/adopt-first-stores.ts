@@ -60,7 +60,7 @@ export async function moveFirstStores(engine: MigratedEngine): Promise<void> {
 async function moveDays(
   engine: MigratedEngine,
   from: string,
-  to: string,
+  to: 'spans' | 'counted_1m',
   columns: readonly string[],
   time: string,
   into: string,
@@ -91,6 +91,8 @@ SETTINGS max_threads = 1`);
       if (to === 'counted_1m') await fillHour(engine, hour);
     }
     if (to === 'spans') await rebuildRollups(engine, seconds, ARRIVAL);
+    await engine.expectWhole?.(to);
+    if (to === 'counted_1m') await engine.expectWhole?.('counted_1h');
     await engine.command(`ALTER TABLE throughline.${from} DROP PARTITION ${partition}`);
   }
 }

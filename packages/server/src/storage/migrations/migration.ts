@@ -1,5 +1,6 @@
 import type { Capabilities } from '../capabilities.ts';
 import type { Engine } from '../engine.ts';
+import type { CheckedTable } from '../part-check.ts';
 import { sqlString } from '../sql.ts';
 
 /**
@@ -19,7 +20,13 @@ export interface NewColumn {
   readonly definition: string;
 }
 
-export type MigratedEngine = Pick<Engine, 'query' | 'command'>;
+export interface MigratedEngine extends Pick<Engine, 'query' | 'command'> {
+  /**
+   * Rejects where a part of the table is not what the engine has written, which it does not say of an insert, and drops it: call it before what was
+   * inserted is removed from where it was. Missing where nobody can look at the store's files.
+   */
+  expectWhole?(table: CheckedTable): Promise<void>;
+}
 
 /** A statement over the metadata takes milliseconds; the limit is for a machine that is busy. */
 const QUERY_TIMEOUT_MS = 60_000;
