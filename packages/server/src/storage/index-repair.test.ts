@@ -118,6 +118,21 @@ test('nothing is doubled when the repair was interrupted behind the moment when 
   expect(await detached(store)).toEqual([]);
 });
 
+test('a part is repaired whose name another one had that was', async () => {
+  const part = await storeOnePart(300);
+  truncateSync(join(part, 'skp_idx_attribute_hashes.idx'), 0);
+  const copy = join(directory, 'copy');
+  cpSync(part, copy, { recursive: true });
+  await using store = await startEngine({}, storePath);
+  const name = `broken-on-start_${part.split('/').at(-1)}`;
+  for (let time = 0; time < 2; time++) {
+    cpSync(copy, join(part, '..', 'detached', name), { recursive: true });
+    expect(await store.engine.repairIndexes([name])).toEqual([name]);
+  }
+  expect(await store.rows(IDS)).toEqual(numbers(300));
+  expect(await detached(store)).toEqual([]);
+});
+
 test('only what is missing is added when some of its spans came in again', async () => {
   const part = await storeOnePart(300);
   const copy = join(directory, 'copy');

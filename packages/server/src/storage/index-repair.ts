@@ -62,7 +62,10 @@ export class IndexRepair {
       for (const part of await findBroken(engine, setAside)) {
         if (this.#tried.has(part.name)) continue;
         this.#tried.add(part.name);
-        if (await this.#repairPart(engine, part)) repaired.push(part.name);
+        if (!(await this.#repairPart(engine, part))) continue;
+        repaired.push(part.name);
+        // Its name may come again: the engine gives numbers of blocks that are free.
+        this.#tried.delete(part.name);
       }
     } catch (error) {
       this.#log.error({ err: error }, 'looking for parts with damaged indexes failed; the next start looks again');
