@@ -8,7 +8,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -18,6 +18,7 @@ import { measureDecode } from './ingest/decode.mjs';
 import { measureFloor } from './ingest/engine-floor.mjs';
 import { atLeast, atMost, judge } from './ingest/goals.mjs';
 import { holdLowRate } from './ingest/low-rate.mjs';
+import { describeMachine } from './ingest/machine.mjs';
 import { RequestTemplate, SPANS_A_REQUEST } from './ingest/payload.mjs';
 import { send } from './ingest/senders.mjs';
 import { findable, isFound, settled, stored } from './ingest/settled.mjs';
@@ -285,12 +286,7 @@ function resultsOf(rounds) {
 
 function keep(rounds) {
   if (values.json === undefined) return;
-  const machine = {
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    date: new Date().toISOString(),
-  };
+  const machine = rounds[0].machine;
   const seconds = { seconds: SECONDS, lowSeconds: LOW_SECONDS, idleSeconds: IDLE_SECONDS };
   const kept = { machine, ...seconds, results: resultsOf(rounds), rounds };
   writeFileSync(values.json, `${JSON.stringify(kept, null, 2)}\n`);
@@ -307,8 +303,9 @@ try {
     // What the round before has written is not to wait for the disk together with this one.
     execFileSync('sync');
     const directory = mkdtempSync(join(root, 'round-'));
+    const machine = await describeMachine();
     const { figures, stores } = await measure(directory);
-    rounds.push(figures);
+    rounds.push({ machine, ...figures });
     storesOfRounds.push(stores);
     keep(rounds);
   }

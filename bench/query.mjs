@@ -7,13 +7,14 @@
  * With `--data` the stores stay there, and the next run with it asks them again without loading them; on another day it should not.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cpuOf, memoryBytes, startCollector } from './ingest/collector.mjs';
 import { countStored } from './ingest/count.mjs';
 import { atMost, judge } from './ingest/goals.mjs';
+import { describeMachine } from './ingest/machine.mjs';
 import { startSender } from './ingest/senders.mjs';
 import { settled } from './ingest/settled.mjs';
 import { round } from './ingest/statistics.mjs';
@@ -197,6 +198,7 @@ if (only !== undefined && !WAYS.includes(only)) {
 }
 const root = values.data ?? mkdtempSync(join(tmpdir(), 'throughline-bench-'));
 mkdirSync(root, { recursive: true });
+const machine = await describeMachine();
 const results = [];
 const loads = {};
 const details = {};
@@ -223,12 +225,6 @@ try {
 console.table(results);
 console.log(JSON.stringify({ load: loads, details }, null, 1));
 if (values.json !== undefined) {
-  const machine = {
-    node: process.version,
-    cpu: cpus()[0]?.model,
-    cores: cpus().length,
-    date: new Date().toISOString(),
-  };
   const kept = { machine, loadAverage: loadavg(), results, load: loads, details };
   writeFileSync(values.json, `${JSON.stringify(kept, null, 2)}\n`);
 }
