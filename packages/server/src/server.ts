@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { healthRoutes, type Readiness } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
@@ -27,6 +27,7 @@ import { findStoreFacts } from './query/store-facts.ts';
 import { TraceReader } from './query/trace-reader.ts';
 import { LimitCounter } from './limit-counter.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+import { collectProcessMetrics } from './process-metrics.ts';
 import { BeforeMigration } from './maintenance/before-migration.ts';
 import { bytesHeldBySnapshots } from './maintenance/held-bytes.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
@@ -119,7 +120,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
   };
   try {
     const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
+    collectProcessMetrics(registry);
     new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
     const { limits } = config;
     const urls = storeUrls(config);

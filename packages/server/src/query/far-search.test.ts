@@ -62,6 +62,10 @@ async function seeing(
   return { ...store.context, visibility };
 }
 
+function ofTrace(n: number, span: Partial<StoredSpan>): StoredSpan {
+  return aStoredSpan({ traceId: idOf(n + 1), ...span });
+}
+
 describe('a search of a range', () => {
   it('finds every trace that overlaps it, wherever its matches are, in order, whatever has been counted', async () => {
     await using store = await openTestStore();
@@ -239,27 +243,30 @@ describe('a search of a range', () => {
     it.each([1, 70])('shows %i whose root has not arrived at the earliest span whose parent has not', async (count) => {
       await using own = await openTestStore();
       const startOf = (n: number): bigint => minutesAgo(30n) + BigInt(n);
-      const of = (n: number, span: Partial<StoredSpan>): StoredSpan => aStoredSpan({ traceId: idOf(n + 1), ...span });
       const numbers = Array.from({ length: count }, (_, n) => n);
       const lost = idOf(99, 16);
       const tops = numbers.map((n) =>
-        of(n, { spanId: idOf(1, 16), parentSpanId: lost, service: 'server', name: 'top', startNs: startOf(n) }),
+        ofTrace(n, { spanId: idOf(1, 16), parentSpanId: lost, service: 'server', name: 'top', startNs: startOf(n) }),
       );
       const beside = numbers.map((n) =>
-        of(n, { spanId: idOf(2, 16), parentSpanId: lost, service: 'other', startNs: startOf(n) + 1n }),
+        ofTrace(n, { spanId: idOf(2, 16), parentSpanId: lost, service: 'other', startNs: startOf(n) + 1n }),
       );
       const phones = numbers.map((n) =>
-        of(n, { spanId: idOf(3, 16), parentSpanId: idOf(1, 16), service: 'phone', startNs: minutesAgo(2n * 1_440n) }),
+        ofTrace(n, {
+          spanId: idOf(3, 16),
+          parentSpanId: idOf(1, 16),
+          service: 'phone',
+          startNs: minutesAgo(2n * 1_440n),
+        }),
       );
       const context = await seeing(own, phones, beside, tops);
       const range = { fromUnixNano: minutesAgo(60n), toUnixNano: NOW };
       const filter = { ...EVERYTHING.filter, service: 'phone' };
-      const { traces } = await searchTraces(context, { ...EVERYTHING, filter, range, limit: 100 });
-      expect(traces.map(({ startTimeUnixNano }) => BigInt(startTimeUnixNano))).toEqual(
-        numbers.map(startOf).toReversed(),
-      );
+      const page = await searchTraces(context, { ...EVERYTHING, filter, range, limit: 100 });
+      const starts = page.traces.map(({ startTimeUnixNano }) => BigInt(startTimeUnixNano));
+      expect(starts).toEqual(numbers.map(startOf).toReversed());
       const shown = { rootService: 'server', rootOperation: 'top', hasRoot: false, spanCount: 3 };
-      expect(traces).toMatchObject(numbers.map(() => shown));
+      expect(page.traces).toMatchObject(numbers.map(() => shown));
     });
 
     it('finds it when the two were counted one after the other', async () => {
