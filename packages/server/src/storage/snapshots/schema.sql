@@ -24,7 +24,7 @@ CREATE TABLE throughline.counted_1h (
 ENGINE = SummingMergeTree((requests, duration_sum_ns))
 PARTITION BY toDate(time)
 ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, old_parts_lifetime = 60, max_cleanup_delay_period = 30
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, old_parts_lifetime = 60, max_cleanup_delay_period = 30, min_rows_to_fsync_after_merge = 1
 
 CREATE TABLE throughline.counted_1m (
   `tenant` LowCardinality(String) DEFAULT '',
@@ -39,7 +39,7 @@ CREATE TABLE throughline.counted_1m (
 ENGINE = SummingMergeTree((requests, duration_sum_ns))
 PARTITION BY toDate(time)
 ORDER BY (tenant, time, service_name, operation, kind, status, bucket)
-SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, old_parts_lifetime = 60, max_cleanup_delay_period = 30
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1, index_granularity = 8192, old_parts_lifetime = 60, max_cleanup_delay_period = 30, min_rows_to_fsync_after_merge = 1
 
 CREATE TABLE throughline.long_traces (
   `tenant` LowCardinality(String),
@@ -175,7 +175,7 @@ CREATE TABLE throughline.spans (
 ENGINE = MergeTree
 PARTITION BY toDate(start_s)
 ORDER BY (tenant, service, start_s)
-SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, string_serialization_version = 'single_stream', merge_selector_base = 8, min_bytes_for_wide_part = 33554432, min_columns_to_activate_adaptive_write_buffer = 1, max_compress_block_size = 262144, old_parts_lifetime = 60, max_cleanup_delay_period = 30
+SETTINGS index_granularity = 1024, non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, string_serialization_version = 'single_stream', merge_selector_base = 8, min_bytes_for_wide_part = 33554432, min_columns_to_activate_adaptive_write_buffer = 1, max_compress_block_size = 262144, old_parts_lifetime = 60, max_cleanup_delay_period = 30, min_rows_to_fsync_after_merge = 1
 
 CREATE TABLE throughline.trace_times (
   `tenant` LowCardinality(String),
