@@ -28,9 +28,9 @@ const unit = (name: string) => ({
 
 export default defineConfig({
   test: {
-    // Each file of `test/` starts servers of its own, and waits for them most of the time: two cores carry two files. Without this
+    // Files wait for servers and engines of their own almost half of the time: two cores carry three. Without this
     // they would be given one.
-    maxWorkers: 2,
+    maxWorkers: 3,
     projects: [
       unit('trace'),
       unit('sdk'),
