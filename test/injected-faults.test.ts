@@ -394,11 +394,7 @@ describe.skipIf(!canInjectFaults)('a definition that is not written when its tab
   it.each([...TABLES])('keeps no later start from making it: %s', async (table) => {
     const faulty = new FaultyCollector();
     const pattern = `*/${table}.sql.tmp`;
-    faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
-    await faulty.tryToStart();
-    expect(faulty.faults.applied()).toBe(1);
-    faulty.faults.plan([]);
-    await faulty.ensureStarted();
+    await failWriteAtStart(faulty, pattern);
     await faulty.send();
     await faulty.settle();
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
@@ -415,11 +411,7 @@ describe.skipIf(!canInjectFaults)(
       await faulty.settle();
       await faulty.inStore(() => Promise.resolve());
       const pattern = `*/${table}.sql.tmp`;
-      faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
-      await faulty.tryToStart(['--engine-replaced-parts-ms', '30s']);
-      expect(faulty.faults.applied()).toBe(1);
-      faulty.faults.plan([]);
-      await faulty.ensureStarted();
+      await failWriteAtStart(faulty, pattern, ['--engine-replaced-parts-ms', '30s']);
       await faulty.send();
       await faulty.settle();
       expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
@@ -434,11 +426,7 @@ describe.skipIf(!canInjectFaults)(
       const faulty = new FaultyCollector();
       await makeFirstStore(join(faulty.dataDirectory, 'store'));
       const pattern = `*/tmp_insert_20261118_*/${file}`;
-      faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
-      await faulty.tryToStart();
-      expect(faulty.faults.applied()).toBe(1);
-      faulty.faults.plan([]);
-      await faulty.ensureStarted();
+      await failWriteAtStart(faulty, pattern);
       const spans = 'SELECT toUInt32(count()), toUInt32(uniqExact(span_id)) FROM throughline.spans';
       for (let start = 0; start < 2; start++) {
         await faulty.inStore(async (store) => {
@@ -510,17 +498,21 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   return () => (result ??= work());
 }
 
-/** Two parts of each table, and 107 requests of `shop`. */
+/** The engine cannot write such a file once while it starts. It is started again where that was more than it could bear. */
+async function failWriteAtStart(faulty: FaultyCollector, pattern: string, args: readonly string[] = []): Promise<void> {
+  faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, action: 'fail ENOSPC' }]);
+  await faulty.tryToStart(args);
+  expect(faulty.faults.applied()).toBe(1);
+  faulty.faults.plan([]);
+  await faulty.ensureStarted();
+}
+
+/** See `storeTwoParts`. */
 async function startWithTwoParts(): Promise<{ readonly faulty: FaultyCollector; readonly args: readonly string[] }> {
   const faulty = new FaultyCollector();
   const args = ['--counts-segment-age-ms', '50'];
   await faulty.start(args);
-  for (const told of [100, 107]) {
-    await faulty.send();
-    await faulty.tell('shop', told);
-    await expect.poll(() => faulty.counted('shop')).toBe(told);
-    await faulty.settle();
-  }
+  await faulty.storeTwoParts();
   return { faulty, args };
 }
 

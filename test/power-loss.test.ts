@@ -138,12 +138,7 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
     const disk = new RecordedDisk(faulty.dataDirectory, faulty.faults);
     const args = ['--counts-segment-age-ms', '50'];
     await faulty.start(args);
-    for (const told of [100, 107]) {
-      await faulty.send();
-      await faulty.tell('shop', told);
-      await expect.poll(() => faulty.counted('shop')).toBe(told);
-      await faulty.settle();
-    }
+    await faulty.storeTwoParts();
     // The engine removes it: what another process does is not recorded.
     await faulty.inStore(
       async (store) => {

@@ -94,6 +94,16 @@ export class FaultyCollector {
     await answer.arrayBuffer();
   }
 
+  /** Two parts of each table, and 107 requests of `shop`. Its counts are to be stored soon: see `--counts-segment-age-ms`. */
+  async storeTwoParts(): Promise<void> {
+    for (const told of [100, 107]) {
+      await this.send();
+      await this.tell('shop', told);
+      await eventually('it is counted', async () => (await this.counted('shop')) === told);
+      await this.settle();
+    }
+  }
+
   send(): Promise<number> {
     return this.ledger.send(this.#running.otlpUrl);
   }

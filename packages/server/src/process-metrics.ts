@@ -29,16 +29,16 @@ export function collectProcessMetrics(registry: Registry): void {
   for (const [name, [what, seconds]] of Object.entries(LAGS)) {
     const metric = `nodejs_eventloop_lag_${name}_seconds`;
     registry.removeSingleMetric(metric);
-    // oxlint-disable-next-line no-new
-    new Gauge({
+    const gauge = new Gauge({
       name: metric,
       help: `${what} by which the event loop was late for a timer since these metrics were read last`,
-      registers: [registry],
+      registers: [],
       collect() {
         this.set(histogram.count === 0 ? 0 : Math.max(0, seconds(histogram)));
         // They are read in the order in which they were registered.
         if (name === names.at(-1)) histogram.reset();
       },
     });
+    registry.registerMetric(gauge);
   }
 }

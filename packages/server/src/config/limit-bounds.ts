@@ -43,7 +43,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     pipelinedRequestsMax: [
       0,
       10_000,
-      'Requests that wait for an earlier answer on their connection; with one more theirs is closed',
+      'Requests of all connections that wait for an earlier answer on theirs; with one more theirs is closed',
     ],
     discardBytesMax: [0, 16 * GIB, 'What is read of a refused body before its connection is cut'],
     discardTimeoutMs: [0, HOUR, '… and for how long'],
@@ -452,7 +452,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     pipelinedRequestsMax: [
       0,
       10_000,
-      'Requests that wait for an earlier answer on their connection; with one more theirs is closed',
+      'Requests of all connections that wait for an earlier answer on theirs; with one more theirs is closed',
     ],
     closeTimeoutMs: [0, HOUR, 'For running questions when the collector stops', null],
     retryAfterMs: [

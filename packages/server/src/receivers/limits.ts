@@ -41,7 +41,7 @@ export interface OtlpHttpLimits {
   /** A connection without a request is closed after it. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
-  /** Requests that wait for the answer to the one before on their connection; the connection of one more is closed. */
+  /** Requests that wait for the answer to the one before on their connection, over all connections; that of one more is closed. */
   readonly pipelinedRequestsMax: number;
   /** What is read of a refused body, so that its sender sees the answer, before the connection is cut. */
   readonly discardBytesMax: number;
