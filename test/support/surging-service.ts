@@ -6,6 +6,12 @@ export const SURGE = 100 * CALM;
 /** Spans a second that each process may record, whatever the collector says. */
 export const LIMIT = 200;
 
+/**
+ * Requests that a busy machine kept from arriving do not all arrive at once when it has time again: what few of such a wave are kept say
+ * little of how many there were.
+ */
+const LATE_MS_MAX = 100;
+
 /** A service whose traces are a request and a query, and that knows how many there were. */
 export class SurgingService {
   readonly name: string;
@@ -39,7 +45,7 @@ export class SurgingService {
 
   #work(): void {
     const nowMs = performance.now();
-    this.#due += ((nowMs - this.#atMs) / 1000) * this.perSecond;
+    this.#due += (Math.min(LATE_MS_MAX, nowMs - this.#atMs) / 1000) * this.perSecond;
     this.#atMs = nowMs;
     for (; this.#due >= 1; this.#due--) {
       const request = this.tracer.startSpan('buy', { root: true });

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
@@ -123,6 +123,34 @@ const aMessage = (service: string, totals: readonly Total[]): CountsMessage => (
   totals,
 });
 
+/**
+ * A copy of one moment: what the pool's threads do meanwhile, a rename say, may fall amid it, and then it is taken again. They come to rest,
+ * as nobody gives them more to do.
+ */
+function copyAsItIs(from: string, to: string): void {
+  for (;;) {
+    const before = listed(from);
+    try {
+      cpSync(from, to, { recursive: true });
+      if (listed(from) === before && listed(to, false) === listed(from, false)) return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    rmSync(to, { recursive: true, force: true });
+  }
+}
+
+/** Names and sizes, and the times of changes. */
+function listed(path: string, hasTimes = true): string {
+  const lines = readdirSync(path, { recursive: true, encoding: 'utf8' })
+    .toSorted()
+    .map((name) => {
+      const stat = statSync(join(path, name), { throwIfNoEntry: false });
+      return [name, stat?.isFile() ? stat.size : null, hasTimes ? stat?.ctimeMs : null].join(' ');
+    });
+  return lines.join('\n');
+}
+
 describe('totals that are written down', () => {
   it('lose and double no request, killed at any moment of it', async () => {
     const PROCESSES = 10;
@@ -148,7 +176,7 @@ describe('totals that are written down', () => {
       // What a killed process leaves: its files as they are, and whatever the store had taken by then.
       const path = join(directory, `image-${message}`);
       const isBeingWritten = existsSync(join(directory, 'counts/totals.json.temporary'));
-      cpSync(join(directory, 'counts'), path, { recursive: true });
+      copyAsItIs(join(directory, 'counts'), path);
       images.push({ path, stored: new Map(stored), isBeingWritten });
     }
     await counts.close();
