@@ -102,7 +102,7 @@ const SENT: TracesData = {
 const log = pino({ level: 'silent' });
 const options = {
   engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url),
-  jsonWorkerPath: new URL('../dist/receivers/json-worker.js', import.meta.url),
+  bodyWorkerPath: new URL('../dist/receivers/body-worker.js', import.meta.url),
 };
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {

@@ -33,6 +33,7 @@ import { bytesHeldBySnapshots } from './maintenance/held-bytes.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
 import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
 import { readiness } from './readiness.ts';
+import { BodyDecoder } from './receivers/body-decoder.ts';
 import { ByteBudget } from './receivers/byte-budget.ts';
 import { Decompressor } from './receivers/decompressor.ts';
 import { OtherSignals } from './receivers/other-signals.ts';
@@ -77,8 +78,8 @@ export interface ServerOptions {
   readonly uiDirectory?: string;
   /** The built program of the engine's process; the one that is shipped by default. */
   readonly engineProcessPath?: URL;
-  /** The built program of the thread that decodes large JSON bodies; the one that is shipped by default. */
-  readonly jsonWorkerPath?: URL;
+  /** The built program of the thread that decodes large bodies; the one that is shipped by default. */
+  readonly bodyWorkerPath?: URL;
 }
 
 /**
@@ -150,20 +151,29 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
     time.noteStored(notedDays.days);
     // Spans are taken from here on, even while the store is not open: the spool keeps them.
+    const ingest = new Ingest({
+      spool,
+      arrivals,
+      registry,
+      log,
+      limits: limits.ingest,
+      rollupLimits: limits.rollups,
+      retentionDays,
+      present: () => time.present,
+    });
+    const otherSignals = new OtherSignals({ log, registry });
     const receiving = {
-      ingest: new Ingest({
-        spool,
-        arrivals,
-        registry,
-        log,
-        limits: limits.ingest,
-        rollupLimits: limits.rollups,
-        retentionDays,
-        present: () => time.present,
-      }),
+      ingest,
       budget: new ByteBudget({ registry, bytesMax: limits.receivers.bytesInFlightMax }),
       decompressor: new Decompressor({ registry, limits: limits.receivers }),
-      otherSignals: new OtherSignals({ log, registry }),
+      decoder: new BodyDecoder({
+        ingest,
+        otherSignals,
+        registry,
+        limits: limits.receivers,
+        ...(options.bodyWorkerPath !== undefined && { workerPath: options.bodyWorkerPath }),
+      }),
+      otherSignals,
       log,
       registry,
     };
@@ -194,13 +204,16 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       limits: limits.otlpHttp,
       corsOrigins: config.corsOrigins,
       hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
-      ...(options.jsonWorkerPath !== undefined && { jsonWorkerPath: options.jsonWorkerPath }),
     });
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
     stops.otlpHttp = () => otlpHttp.close();
     const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
-    stops.otlpGrpc = () => otlpGrpc.close().then(() => receiving.decompressor.close());
+    stops.otlpGrpc = async () => {
+      await otlpGrpc.close();
+      await receiving.decompressor.close();
+      await receiving.decoder.close();
+    };
 
     const storeCheck = {
       noted: new NotedId(join(dataDirectory.path, 'store-id')),
@@ -291,7 +304,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       version: VERSION,
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
       retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
-      ingest: () => receiving.ingest.status,
+      ingest: () => ingest.status,
       limitsReached: () => limitCounter.hits(),
       engineState: () => engine.state,
       spool: () => spool.status,

@@ -20,7 +20,7 @@ export class AttributeColumns {
   readonly ends = new Uint32Buffer();
   /** Levels of arrays and maps that a value may have. */
   readonly valueDepthMax: number;
-  readonly #valueBytesMax: number;
+  readonly valueBytesMax: number;
   readonly #attributesMax: number;
   readonly #losses: Losses;
   /** Up to where attributes belong to things that are complete. */
@@ -35,7 +35,7 @@ export class AttributeColumns {
   constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS, losses = new Losses()) {
     this.keys = new LowCardinalityColumn(seed, losses);
     this.valueDepthMax = limits.valueDepthMax;
-    this.#valueBytesMax = limits.valueBytesMax;
+    this.valueBytesMax = limits.valueBytesMax;
     this.#attributesMax = limits.attributesMax;
     this.#losses = losses;
   }
@@ -50,7 +50,7 @@ export class AttributeColumns {
   }
 
   key(source: Uint8Array, start: number, end: number): void {
-    this.keys.append(source, start, end - start > this.#valueBytesMax ? this.#cut(source, start) : end);
+    this.keys.append(source, start, end - start > this.valueBytesMax ? this.#cut(source, start) : end);
   }
 
   empty(): void {
@@ -60,7 +60,7 @@ export class AttributeColumns {
 
   string(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.string);
-    const stop = end - start > this.#valueBytesMax ? this.#cut(source, start) : end;
+    const stop = end - start > this.valueBytesMax ? this.#cut(source, start) : end;
     if (this.values.text(source, start, stop)) this.#losses.add(REPAIRED_TEXTS);
   }
 
@@ -72,9 +72,9 @@ export class AttributeColumns {
 
   bytes(source: Uint8Array, start: number, end: number): void {
     this.types.byte(AttributeType.bytes);
-    const isTooLong = end - start > this.#valueBytesMax;
+    const isTooLong = end - start > this.valueBytesMax;
     if (isTooLong) this.#losses.add('ingest.valueBytesMax');
-    this.values.string(source, start, isTooLong ? start + this.#valueBytesMax : end);
+    this.values.string(source, start, isTooLong ? start + this.valueBytesMax : end);
   }
 
   bool(value: boolean): void {
@@ -151,7 +151,7 @@ export class AttributeColumns {
   /** Where a text ends that is cut to the limit, between two characters. */
   #cut(source: Uint8Array, start: number): number {
     this.#losses.add('ingest.valueBytesMax');
-    return cutEnd(source, start, this.#valueBytesMax);
+    return cutEnd(source, start, this.valueBytesMax);
   }
 
   #dropExcess(excess: number): number {
@@ -221,7 +221,7 @@ export class AttributeColumns {
   #json(type: number, json: string): void {
     const bytes = Buffer.from(json);
     // A part of it would be no value.
-    if (bytes.length > this.#valueBytesMax) {
+    if (bytes.length > this.valueBytesMax) {
       this.dropOpen('ingest.valueBytesMax');
       return;
     }

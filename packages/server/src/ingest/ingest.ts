@@ -10,7 +10,13 @@ import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts'
 import { isBadPart } from './losses.ts';
 import type { writeNativeBlock } from './native-block.ts';
 import { RecentRequests } from './recent-requests.ts';
-import { MalformedRequestError, RequestTooLargeError, type IngestResult, type SpanRefusal } from './result.ts';
+import {
+  MalformedRequestError,
+  RequestTooLargeError,
+  TooLongHereError,
+  type IngestResult,
+  type SpanRefusal,
+} from './result.ts';
 import { RollupBounds, type RollupLimits } from './rollup-bounds.ts';
 import type { SpanBlock } from './span-block.ts';
 import type { Spool } from './spool.ts';
@@ -88,7 +94,7 @@ export class Refusals {
   }
 }
 
-/** Appends a request's spans. Throws `MalformedRequestError` or `RequestTooLargeError`. */
+/** Appends a request's spans. Throws `MalformedRequestError`, `RequestTooLargeError` or `TooLongHereError`. */
 export type Decode = (block: SpanBlock, refusals: Refusals) => void;
 
 /** What receivers call: takes requests in and makes them durable. */
@@ -185,7 +191,7 @@ export class Ingest {
     return this.#recentRequests.once(parts, take);
   }
 
-  /** Runs the decoder at once and resolves when its spans are durable. */
+  /** Runs the decoder at once and resolves when its spans are durable. Rejects with its `TooLongHereError`; then nothing is kept. */
   async decode(decode: Decode): Promise<IngestResult> {
     const busyBecause = this.admit();
     if (busyBecause !== null) return this.#busy(busyBecause);
@@ -201,6 +207,7 @@ export class Ingest {
       if (error instanceof MalformedRequestError) return { kind: 'malformed', message: error.message };
       if (error instanceof RequestTooLargeError)
         return { kind: 'tooLarge', limit: error.limit, message: error.message };
+      if (error instanceof TooLongHereError) throw error;
       this.#fail('decode', error, 'could not decode a request; it was answered with an internal error');
       return FAILED;
     }

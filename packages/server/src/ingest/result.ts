@@ -34,6 +34,11 @@ export class RequestTooLargeError extends Error {
   }
 }
 
+/** Thrown by a decoder: the request takes so long that it is to be decoded elsewhere. */
+export class TooLongHereError extends Error {
+  override readonly name = 'TooLongHereError';
+}
+
 /** Reasons to refuse one span; labels of a metric. */
 export const REFUSAL_CODES = ['trace_id', 'span_id', 'start_time', 'too_old', 'in_future', 'limit'] as const;
 

@@ -97,6 +97,7 @@ function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
     if (tag === KEY_TAG) key = reader.text();
     else if (tag === VALUE_TAG) {
       reader.range();
+      reader.countMessage();
       values.push(bufferOf(reader));
     } else reader.skip(tag);
   }

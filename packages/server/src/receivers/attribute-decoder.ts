@@ -102,6 +102,7 @@ function decodeAttributeOrDrop(reader: ProtobufReader, attributes: AttributeColu
 
 /** The value may stand before its key, and in several pieces. Throws `ValueTooDeepError` behind the key. */
 function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
+  const { at: begin } = reader;
   let keyStart = 0;
   let keyStop = 0;
   let valueStart = 0;
@@ -115,8 +116,15 @@ function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns
       keyStop = reader.stop;
     } else if (tag === VALUE_TAG) {
       reader.range();
-      if (pieces !== null) pieces.push(bufferOf(reader));
-      else if (valueStop > 0) {
+      if (pieces !== null) {
+        reader.countMessage();
+        pieces.push(bufferOf(reader));
+      } else if (valueStop > 0) {
+        if (reader.end - begin > attributes.valueBytesMax) {
+          attributes.drop('ingest.valueBytesMax');
+          reader.at = reader.end;
+          return;
+        }
         pieces = [bufferOf({ bytes: reader.bytes, start: valueStart, stop: valueStop }), bufferOf(reader)];
       }
       valueStart = reader.start;
@@ -169,6 +177,12 @@ function decodeValue(reader: ProtobufReader, attributes: AttributeColumns): void
       if (reader.at !== reader.end) break;
       attributes.bytes(reader.bytes, reader.start, reader.stop);
       return;
+  }
+  // Objects are made of it, which take fifty times as much memory as an empty element takes bytes; its text is longer than it is.
+  if (reader.end - begin > attributes.valueBytesMax) {
+    attributes.dropOpen('ingest.valueBytesMax');
+    reader.at = reader.end;
+    return;
   }
   reader.at = begin;
   appendJsonValue(attributes, decodeAnyValue(reader, attributes.valueDepthMax));

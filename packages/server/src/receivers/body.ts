@@ -35,6 +35,17 @@ export class Body {
     return bytes;
   }
 
+  /** Takes it for `read`; where that throws, nothing is taken. */
+  read<T>(memory: BodyMemory, read: (bytes: Uint8Array) => T): T {
+    const parts = this.#parts;
+    try {
+      return read(this.take(memory));
+    } catch (error) {
+      this.#parts = parts;
+      throw error;
+    }
+  }
+
   /** Copies its bytes to where the caller has room for them. */
   takeInto(target: Uint8Array): void {
     copyParts(this.#parts, target);

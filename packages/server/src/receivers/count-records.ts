@@ -15,10 +15,10 @@ const PROTOBUF_PATHS: Readonly<Record<OtherSignal, readonly (readonly number[])[
 
 /**
  * How many data points or log records a protobuf request has. Their fields are read over, and not what is in them. Throws
- * `MalformedRequestError`.
+ * `MalformedRequestError`, and `TooLongHereError` as `decodeOtlp` does.
  */
-export function countProtobufRecords(bytes: Uint8Array, signal: OtherSignal): number {
-  const reader = new ProtobufReader(bytes);
+export function countProtobufRecords(bytes: Uint8Array, signal: OtherSignal, messagesMax?: number): number {
+  const reader = new ProtobufReader(bytes, messagesMax);
   const path = PROTOBUF_PATHS[signal];
   let records = 0;
   const read = (level: number): void => {

@@ -61,9 +61,9 @@ it('a request that the collector can never store is answered with an error that 
       writeNativeBlock(block, out, bounds, arrival);
     },
   });
-  const shared = sharedByReceivers(registry);
-  const http = new OtlpHttpReceiver({ ingest, ...shared });
-  const grpc = new OtlpGrpcReceiver({ ingest, ...shared });
+  const shared = sharedByReceivers(ingest, registry);
+  const http = new OtlpHttpReceiver(shared);
+  const grpc = new OtlpGrpcReceiver(shared);
   const httpAddress = await http.start('127.0.0.1', 0);
   const grpcAddress = await grpc.start('127.0.0.1', 0);
   const client = new Client(`127.0.0.1:${grpcAddress.port}`, credentials.createInsecure());

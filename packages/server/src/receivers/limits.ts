@@ -8,6 +8,14 @@ export interface ReceiverLimits {
   readonly decompressionsWaitingMax: number;
   /** The thread that decompresses such bodies of zstd ends when it has had nothing to do for so long. */
   readonly zstdThreadIdleMs: number;
+  /** A protobuf body that is larger is decoded beside the event loop, so that others need not wait for it … */
+  readonly protobufInlineBytesMax: number;
+  /** … and so is one with more messages: spans, events, links, attributes that are no short ones, what is in arrays. */
+  readonly protobufInlineMessagesMax: number;
+  /** The thread that decodes such bodies, and large ones of JSON, ends when it has had nothing to do for so long. */
+  readonly decoderThreadIdleMs: number;
+  /** Memory that decoding such a body may take; beyond it the request is refused. */
+  readonly decoderHeapBytesMax: number;
 }
 
 export const RECEIVER_LIMITS: ReceiverLimits = {
@@ -15,6 +23,10 @@ export const RECEIVER_LIMITS: ReceiverLimits = {
   decompressionsMax: 2,
   decompressionsWaitingMax: 256,
   zstdThreadIdleMs: 30_000,
+  protobufInlineBytesMax: 4 * 1024 * 1024,
+  protobufInlineMessagesMax: 100_000,
+  decoderThreadIdleMs: 30_000,
+  decoderHeapBytesMax: 512 * 1024 * 1024,
 };
 
 export interface OtlpHttpLimits {
@@ -29,10 +41,6 @@ export interface OtlpHttpLimits {
   readonly jsonObjectsMax: number;
   /** A JSON body that is larger is decoded beside the event loop, so that others need not wait for it. */
   readonly jsonInlineBytesMax: number;
-  /** The thread that decodes such bodies ends when it has had nothing to do for so long. */
-  readonly jsonThreadIdleMs: number;
-  /** Memory that decoding such a body may take; beyond it the request is answered 413. */
-  readonly jsonHeapBytesMax: number;
   /** A request that has not arrived whole by then is answered 408 and cut off. */
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
@@ -57,8 +65,6 @@ export const OTLP_HTTP_LIMITS: OtlpHttpLimits = {
   decompressedBytesMax: 16 * 1024 * 1024,
   jsonObjectsMax: 1_000_000,
   jsonInlineBytesMax: 64 * 1024,
-  jsonThreadIdleMs: 30_000,
-  jsonHeapBytesMax: 512 * 1024 * 1024,
   requestTimeoutMs: 30_000,
   headersTimeoutMs: 10_000,
   headerBytesMax: 16 * 1024,

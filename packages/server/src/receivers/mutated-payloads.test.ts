@@ -27,7 +27,8 @@ const { PayloadJudge } = await import('./testing/payload-judge.ts');
 const { decodeOtlp } = await import('./otlp-decoder.ts');
 const { decodeOtlpJson } = await import('./otlp-json.ts');
 const { readMessage } = await import('./grpc-message.ts');
-const { sharedByReceivers } = await import('./testing/shared-by-receivers.ts');
+const { ByteBudget } = await import('./byte-budget.ts');
+const { Decompressor } = await import('./decompressor.ts');
 const { BodyMemory } = await import('./body.ts');
 const { BodyError } = await import('./body-error.ts');
 const { GrpcError } = await import('./grpc-status.ts');
@@ -120,7 +121,10 @@ function mutatedFrame(random: Seeded): {
 
 const frames = { payloads: 0, messages: 0, refused: 0 };
 const frameRandom = new Seeded(SEED + 2);
-const { budget, decompressor } = sharedByReceivers(new Registry());
+const registry = new Registry();
+const budget = new ByteBudget({ registry });
+const zstdWorkerPath = new URL('../../dist/receivers/zstd-worker.js', import.meta.url);
+const decompressor = new Decompressor({ registry, zstdWorkerPath });
 const memory = new BodyMemory();
 
 async function takeFrame(): Promise<void> {

@@ -18,7 +18,7 @@ import { Spool } from '../ingest/spool.ts';
 import { OtherSignals } from './other-signals.ts';
 import { OtlpGrpcReceiver } from './otlp-grpc.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
-import { sharedByReceivers } from './testing/shared-by-receivers.ts';
+import { decoderFor, sharedByReceivers } from './testing/shared-by-receivers.ts';
 
 const POINTS = 15;
 const RECORDS = 7;
@@ -100,10 +100,11 @@ beforeAll(async () => {
   await spool.open();
   const ingest = new Ingest({ spool, registry });
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(line) });
-  shared = { ...sharedByReceivers(new Registry()), registry, log, otherSignals: new OtherSignals({ log, registry }) };
-  const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
-  http = new OtlpHttpReceiver({ ingest, ...shared, jsonWorkerPath });
-  grpc = new OtlpGrpcReceiver({ ingest, ...shared });
+  const otherSignals = new OtherSignals({ log, registry });
+  const others = sharedByReceivers(ingest, new Registry());
+  shared = { ...others, registry, log, otherSignals, decoder: decoderFor(ingest, { otherSignals, registry }) };
+  http = new OtlpHttpReceiver(shared);
+  grpc = new OtlpGrpcReceiver(shared);
   url = `http://127.0.0.1:${(await http.start('127.0.0.1', 0)).port}`;
   const { port } = await grpc.start('127.0.0.1', 0);
   client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());

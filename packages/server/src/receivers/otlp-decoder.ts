@@ -15,17 +15,18 @@ import { SpanDecoder } from './span-decoder.ts';
  * that are no UTF-8 with U+FFFD. Fields may come in any order
  * and unknown ones are skipped; of a repeated single field the last one holds.
  *
- * Throws `MalformedRequestError`, whose message says where, and `RequestTooLargeError`.
+ * Throws `MalformedRequestError`, whose message says where, `RequestTooLargeError`, and `TooLongHereError` beyond `messagesMax`
+ * (`ProtobufReader`).
  */
-export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, refusals: Refusals): void {
+export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, refusals: Refusals, messagesMax?: number): void {
   try {
     try {
-      new OtlpDecoder(bytes, block, refusals, true).decodeRequest();
+      new OtlpDecoder(new ProtobufReader(bytes, messagesMax), block, refusals, true).decodeRequest();
     } catch (error) {
       if (!(error instanceof UnusualOrderError)) throw error;
       block.restart();
       refusals.clear();
-      new OtlpDecoder(bytes, block, refusals, false).decodeRequest();
+      new OtlpDecoder(new ProtobufReader(bytes, messagesMax), block, refusals, false).decodeRequest();
     }
   } catch (error) {
     if (!(error instanceof MalformedProtobufError)) throw error;
@@ -55,9 +56,9 @@ class OtlpDecoder {
    * `isInOrder`: resources and scopes stand before what they hold, as everybody writes them, and each message is read once. Throws
    * `UnusualOrderError` where that is not so. A schema URL may stand behind.
    */
-  constructor(bytes: Uint8Array, block: SpanBlock, refusals: Refusals, isInOrder: boolean) {
+  constructor(reader: ProtobufReader, block: SpanBlock, refusals: Refusals, isInOrder: boolean) {
     this.#isInOrder = isInOrder;
-    this.#reader = new ProtobufReader(bytes);
+    this.#reader = reader;
     this.#block = block;
     this.#spans = new SpanDecoder(this.#reader, block, refusals);
   }
@@ -124,8 +125,13 @@ class OtlpDecoder {
       const tag = reader.tag();
       if (tag === 0x0a) decodeMessage(reader, () => decodeAttribute(reader, attributes));
       else if (tag === 0x10) dropped = reader.uint32();
-      else if (tag === 0x1a) decodeMessage(reader, () => entityRefs.push(this.#decodeEntityRef()));
-      else reader.skip(tag);
+      else if (tag === 0x1a) {
+        decodeMessage(reader, () => {
+          const ref = this.#decodeEntityRef();
+          // As text so many are too long already, and are dropped.
+          if (entityRefs.length <= attributes.valueBytesMax / 2) entityRefs.push(ref);
+        });
+      } else reader.skip(tag);
     }
     return dropped;
   }

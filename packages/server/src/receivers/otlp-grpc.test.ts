@@ -59,13 +59,10 @@ async function start({ bytesInFlightMax, spoolLimits, ...limits }: Bounds = {}):
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000, ...spoolLimits } });
   await spool.open();
-  const shared = sharedByReceivers(registry, bytesInFlightMax === undefined ? {} : { bytesInFlightMax });
+  const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
+  const shared = sharedByReceivers(ingest, registry, bytesInFlightMax === undefined ? {} : { bytesInFlightMax });
   ({ budget } = shared);
-  receiver = new OtlpGrpcReceiver({
-    ingest: new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 }),
-    ...shared,
-    limits,
-  });
+  receiver = new OtlpGrpcReceiver({ ...shared, limits });
   address = await receiver.start('127.0.0.1', 0);
   client = new Client(`127.0.0.1:${address.port}`, credentials.createInsecure());
   session = connect(`http://127.0.0.1:${address.port}`);
@@ -449,6 +446,15 @@ it('closing answers what is running and frees the port', async () => {
 it('a port that is taken is an error with its code', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpGrpcReceiver({ ingest, ...sharedByReceivers(other) });
+  const second = new OtlpGrpcReceiver({ ...sharedByReceivers(ingest, other) });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+it('a message of very many small things is decoded in the thread', async () => {
+  await call(MESSAGE);
+  expect(await registry.metrics()).toContain('throughline_body_decoder_bodies_total{outcome="decoded"} 0');
+  await call(Buffer.concat([MESSAGE, Buffer.alloc(2 * 100_001, Buffer.from([0x0a, 0]))]));
+  const metrics = await registry.metrics();
+  expect(metrics).toContain('throughline_body_decoder_bodies_total{outcome="decoded"} 1');
+  expect(metrics).toContain('throughline_accepted_spans_total 2');
 });

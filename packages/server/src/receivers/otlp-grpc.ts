@@ -6,20 +6,18 @@ import type { Registry } from 'prom-client';
 import type { Ingest } from '../ingest/ingest.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import type { IngestResult } from '../ingest/result.ts';
-import { BodyMemory, type Body, type Deadline } from './body.ts';
+import { BodyMemory, type Deadline } from './body.ts';
+import type { BodyDecoder } from './body-decoder.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
 import type { ByteBudget, Reservation } from './byte-budget.ts';
 import { COMPRESSIONS, compressionOf, type Compression } from './compression.ts';
-import { countProtobufRecords } from './count-records.ts';
 import type { Decompressor } from './decompressor.ts';
 import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
 import { framed, readMessage } from './grpc-message.ts';
 import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
 import { OTLP_GRPC_LIMITS, type OtlpGrpcLimits } from './limits.ts';
-import { decodeOtlp } from './otlp-decoder.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
 import { encodeSuccess, StatusCode } from './otlp-response.ts';
-import type { OtherSignals } from './other-signals.ts';
 import { SIGNAL_METHODS, signalOfMethod, TRACE_SERVICE, TRACES_METHOD, type Signal } from './signals.ts';
 
 export interface OtlpGrpcReceiverOptions {
@@ -27,7 +25,7 @@ export interface OtlpGrpcReceiverOptions {
   /** Shared by all receivers; beyond it the answer is RESOURCE_EXHAUSTED. */
   readonly budget: ByteBudget;
   readonly decompressor: Decompressor;
-  readonly otherSignals: OtherSignals;
+  readonly decoder: BodyDecoder;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<OtlpGrpcLimits>;
@@ -51,7 +49,7 @@ export class OtlpGrpcReceiver {
   readonly #ingest: Ingest;
   readonly #budget: ByteBudget;
   readonly #decompressor: Decompressor;
-  readonly #otherSignals: OtherSignals;
+  readonly #decoder: BodyDecoder;
   readonly #log: Logger;
   readonly #limits: OtlpGrpcLimits;
   readonly #metrics: OtlpGrpcMetrics;
@@ -65,11 +63,11 @@ export class OtlpGrpcReceiver {
   #isClosing = false;
   #isForeignTold = false;
 
-  constructor({ ingest, budget, decompressor, otherSignals, log, registry, limits }: OtlpGrpcReceiverOptions) {
+  constructor({ ingest, budget, decompressor, decoder, log, registry, limits }: OtlpGrpcReceiverOptions) {
     this.#ingest = ingest;
     this.#budget = budget;
     this.#decompressor = decompressor;
-    this.#otherSignals = otherSignals;
+    this.#decoder = decoder;
     this.#log = log;
     this.#limits = { ...OTLP_GRPC_LIMITS, ...limits };
     this.#metrics = new OtlpGrpcMetrics(registry);
@@ -242,21 +240,13 @@ export class OtlpGrpcReceiver {
       else if (signal === null) respond(stream, this.#health.check(body.takeOwn()));
       else {
         this.#metrics.bodyBytes.inc(body.length);
-        const take = (): Promise<IngestResult> => this.#decode(body, signal);
+        const take = (): Promise<IngestResult> => this.#decoder.takeProtobuf(body, signal, this.#bodyMemory);
         const result = signal === 'traces' ? await this.#ingest.once(body.parts, take) : await take();
         this.#answer(stream, result, signal);
       }
     } finally {
       body.release();
     }
-  }
-
-  /** The body is taken in the same turn as it is decoded. */
-  async #decode(body: Body, signal: Signal): Promise<IngestResult> {
-    const memory = this.#bodyMemory;
-    return signal === 'traces'
-      ? this.#ingest.decode((block, refusals) => decodeOtlp(body.take(memory), block, refusals))
-      : this.#otherSignals.take(signal, () => countProtobufRecords(body.take(memory), signal));
   }
 
   #answer(stream: ServerHttp2Stream, result: IngestResult, signal: Signal): void {

@@ -60,16 +60,13 @@ async function start(limits: Bounds = {}, corsOrigins: string[] = [], hosts?: Ho
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentRowsCalm: 150_000, segmentAgeMs: 3_600_000 } });
   await spool.open();
-  const shared = sharedByReceivers(registry, limits);
-  ({ budget } = shared);
   const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
-  const jsonWorkerPath = new URL('../../dist/receivers/json-worker.js', import.meta.url);
+  const shared = sharedByReceivers(ingest, registry, limits);
+  ({ budget } = shared);
   receiver = new OtlpHttpReceiver({
-    ingest,
     ...shared,
     limits,
     corsOrigins,
-    jsonWorkerPath,
     ...(hosts !== undefined && { hosts }),
   });
   address = await receiver.start('127.0.0.1', 0);
@@ -500,16 +497,16 @@ test('what stands in lists of encodings and types is read as it is meant', async
 test('a port that is taken is an error with its code', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other) });
+  const second = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, other) });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
 test('a route of another room is answered 503 with Retry-After as spans are', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const shared = sharedByReceivers(other, { bytesInFlightMax: 12_000 });
+  const shared = sharedByReceivers(ingest, other, { bytesInFlightMax: 12_000 });
   const route = { method: 'POST', path: '/v1/other', bodyBytesMax: 2_000, handle: () => ({ status: 200, body: {} }) };
-  const second = new OtlpHttpReceiver({ ingest, ...shared, routes: [route as JsonRoute] });
+  const second = new OtlpHttpReceiver({ ...shared, routes: [route as JsonRoute] });
   const { port } = await second.start('127.0.0.1', 0);
   const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
   const others = shared.budget.reserve();
@@ -532,7 +529,7 @@ test('an answer that cannot be written closes its connection, is counted, and en
     bodyBytesMax: 0,
     handle: () => ({ status: 99, body: {} }),
   } as const;
-  const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other), routes: [route] });
+  const second = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
   await expect(fetch(`http://127.0.0.1:${port}/v1/broken`)).rejects.toThrow('fetch failed');
   expect(await other.metrics()).toContain('throughline_otlp_http_requests_total{outcome="failed"} 1');
@@ -549,7 +546,7 @@ test('a target that is a whole URL, and slashes too many, reach every path', asy
   };
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(other), routes: [route] });
+  const second = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
   for (const target of [
     'http://box/v1/sampling?service=a?b',

@@ -8,19 +8,18 @@ import { toOriginForm } from '../origin-form.ts';
 import type { Ingest } from '../ingest/ingest.ts';
 import type { IngestResult } from '../ingest/result.ts';
 import { RequestsInTurn } from '../requests-in-turn.ts';
+import type { BodyDecoder } from './body-decoder.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { COMPRESSIONS } from './compression.ts';
 import { CorsPolicy } from './cors.ts';
-import { countJsonRecords, countProtobufRecords } from './count-records.ts';
+import { countJsonRecords } from './count-records.ts';
 import type { Decompressor } from './decompressor.ts';
 import { answerAndDiscard } from './discard.ts';
 import { busy, foreignCharset, requestEncoding, status, toAnswer, type HttpAnswer } from './http-answer.ts';
-import { JsonDecoder } from './json-decoder.ts';
 import { JsonRoutes, type JsonRoute } from './json-routes.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from './limits.ts';
 import { OtlpHttpMetrics } from './otlp-http-metrics.ts';
-import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode, type OtlpEncoding } from './otlp-response.ts';
 import type { OtherSignals } from './other-signals.ts';
@@ -34,6 +33,7 @@ export interface OtlpHttpReceiverOptions {
   /** Shared by all receivers; beyond it the answer is 503. */
   readonly budget: ByteBudget;
   readonly decompressor: Decompressor;
+  readonly decoder: BodyDecoder;
   readonly otherSignals: OtherSignals;
   readonly log: Logger;
   readonly registry: Registry;
@@ -44,8 +44,6 @@ export interface OtlpHttpReceiverOptions {
   readonly hosts?: HostPolicy;
   /** Paths of other rooms on the same port. */
   readonly routes?: readonly JsonRoute[];
-  /** The built program of the thread that decodes large JSON bodies. */
-  readonly jsonWorkerPath?: URL;
 }
 
 const ACCEPTED_ENCODINGS = [...COMPRESSIONS, 'identity'].join(', ');
@@ -73,47 +71,30 @@ export class OtlpHttpReceiver {
   readonly #cors: CorsPolicy;
   readonly #budget: ByteBudget;
   readonly #decompressor: Decompressor;
+  readonly #decoder: BodyDecoder;
   readonly #otherSignals: OtherSignals;
   readonly #metrics: OtlpHttpMetrics;
   readonly #limitCounter: LimitCounter;
   readonly #strangers: Strangers;
-  readonly #json: JsonDecoder;
   readonly #routes: JsonRoutes;
   readonly #bodyMemory = new BodyMemory();
   readonly #server: Server;
   #isClosing = false;
 
   constructor(options: OtlpHttpReceiverOptions) {
-    const {
-      ingest,
-      budget,
-      decompressor,
-      otherSignals,
-      log,
-      registry,
-      limits,
-      corsOrigins,
-      hosts,
-      jsonWorkerPath,
-      routes,
-    } = options;
+    const { ingest, budget, decompressor, decoder, otherSignals, log, registry, limits, corsOrigins, hosts, routes } =
+      options;
     this.#ingest = ingest;
     this.#log = log;
     this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
     this.#cors = new CorsPolicy(corsOrigins ?? []);
     this.#budget = budget;
     this.#decompressor = decompressor;
+    this.#decoder = decoder;
     this.#otherSignals = otherSignals;
     this.#metrics = new OtlpHttpMetrics(registry);
     this.#limitCounter = new LimitCounter(registry);
     this.#strangers = new Strangers(this.#cors, hosts ?? LOOPBACK_ONLY);
-    this.#json = new JsonDecoder({
-      limits: this.#limits,
-      blockLimits: ingest.limits,
-      rollupLimits: ingest.rollupLimits,
-      registry,
-      ...(jsonWorkerPath !== undefined && { workerPath: jsonWorkerPath }),
-    });
     this.#routes = new JsonRoutes(routes ?? [], { budget, decompressor, retryAfterMs: this.#limits.retryAfterMs });
     this.#server = createServer({
       requestTimeout: this.#limits.requestTimeoutMs,
@@ -171,9 +152,9 @@ export class OtlpHttpReceiver {
   }
 
   /** Refuses new connections and resolves when the running requests have been answered. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#isClosing = true;
-    await new Promise<void>((resolve) => {
+    return new Promise<void>((resolve) => {
       const timer = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeTimeoutMs);
       this.#server.close(() => {
         clearTimeout(timer);
@@ -181,7 +162,6 @@ export class OtlpHttpReceiver {
       });
       this.#server.closeIdleConnections();
     });
-    await this.#json.close();
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -311,34 +291,12 @@ export class OtlpHttpReceiver {
 
   /** The body is taken in the same turn as it is decoded. */
   async #decode(body: Body, encoding: OtlpEncoding, signal: Signal): Promise<IngestResult> {
-    const { jsonObjectsMax, jsonInlineBytesMax } = this.#limits;
-    if (encoding === 'json' && body.length > jsonInlineBytesMax) return this.#decodeBeside(body, signal);
     const memory = this.#bodyMemory;
-    if (signal !== 'traces') {
-      return this.#otherSignals.take(signal, () => {
-        const bytes = body.take(memory);
-        return encoding === 'protobuf'
-          ? countProtobufRecords(bytes, signal)
-          : countJsonRecords(bytes, signal, jsonObjectsMax);
-      });
-    }
-    return this.#ingest.decode((block, refusals) => {
-      if (encoding === 'protobuf') decodeOtlp(body.take(memory), block, refusals);
-      else decodeOtlpJson(body.take(memory), block, refusals, jsonObjectsMax);
-    });
-  }
-
-  async #decodeBeside(body: Body, signal: Signal): Promise<IngestResult> {
-    const outcome = await this.#json.decode(body, signal, this.#ingest.startWindow);
-    switch (outcome.kind) {
-      case 'decoded':
-        return this.#ingest.append(outcome.spans);
-      case 'counted':
-        return this.#otherSignals.take(outcome.signal, () => outcome.records);
-      case 'failed':
-        throw new Error(`a JSON body could not be decoded: ${outcome.message}`);
-      default:
-        return outcome;
-    }
+    if (encoding === 'protobuf') return this.#decoder.takeProtobuf(body, signal, memory);
+    const { jsonObjectsMax: objectsMax, jsonInlineBytesMax } = this.#limits;
+    if (body.length > jsonInlineBytesMax) return this.#decoder.takeBeside(body, { encoding, signal, objectsMax });
+    return signal === 'traces'
+      ? this.#ingest.decode((block, refusals) => decodeOtlpJson(body.take(memory), block, refusals, objectsMax))
+      : this.#otherSignals.take(signal, () => countJsonRecords(body.take(memory), signal, objectsMax));
   }
 }

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { MalformedRequestError } from '../ingest/result.ts';
+import { MalformedRequestError, TooLongHereError } from '../ingest/result.ts';
 
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
 
@@ -7,6 +7,9 @@ const WIRE_TYPE_NAMES = ['varint', '64-bit', 'length-delimited', 'group', 'end o
 
 /** Nested groups that are skipped; protobuf's own parsers stop at 100. */
 const GROUP_DEPTH_MAX = 100;
+
+/** More messages than any bytes that Node holds can have. */
+const ANY_NUMBER = 2 ** 30 - 1;
 
 /** The bytes are no protobuf of the expected message. `offset` is where reading stopped. */
 export class MalformedProtobufError extends MalformedRequestError {
@@ -38,9 +41,14 @@ export class ProtobufReader {
   /** Of `bytes`. */
   readonly view: DataView;
 
-  constructor(bytes: Uint8Array) {
+  /** How many more messages may be read. */
+  messagesLeft: number;
+
+  /** Throws `TooLongHereError` when it comes to one message more than so many, those in others included. */
+  constructor(bytes: Uint8Array, messagesMax = ANY_NUMBER) {
     this.bytes = bytes;
     this.end = bytes.length;
+    this.messagesLeft = messagesMax;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
@@ -137,8 +145,9 @@ export class ProtobufReader {
     this.at = stop;
   }
 
-  /** The string that `range` reads; what is no UTF-8 in it is U+FFFD. */
+  /** The string that `range` reads, which is as much work as a message; what is no UTF-8 in it is U+FFFD. */
   text(): string {
+    this.countMessage();
     this.range();
     const { bytes, start, stop } = this;
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, stop - start);
@@ -146,8 +155,14 @@ export class ProtobufReader {
     return text.toString('utf8');
   }
 
+  /** Throws `TooLongHereError` beyond those that may be read. */
+  countMessage(): void {
+    if (--this.messagesLeft < 0) throw new TooLongHereError();
+  }
+
   /** Begins to read a message that stands inside of the one that is read now. Answers what `leave` wants. */
   enter(start: number, stop: number): number {
+    this.countMessage();
     const outerEnd = this.end;
     this.at = start;
     this.end = stop;

@@ -192,3 +192,21 @@ test('keys, and what resources and scopes are called, are cut as names are', () 
     expect(Object.fromEntries(block.losses.counts)).toEqual({ 'ingest.valueBytesMax': 8 });
   }
 });
+
+test('an array or a map that is longer than a value may be is dropped before what is in it is read', () => {
+  const valueBytesMax = 1_000;
+  const many = { values: Array.from({ length: 1_000 }, () => ({})) };
+  const long = { key: 'long', value: { arrayValue: many } };
+  const kept = { key: 'kept', value: { stringValue: 'v' } };
+  const array = encodeOtlp(aRequest({ ...GOOD, attributes: [long, kept] }));
+  for (const tag of [0x2a, 0x32]) {
+    const body = Buffer.from(array);
+    body[array.indexOf(Buffer.from([0x2a]), array.indexOf('long'))] = tag;
+    const block = new SpanBlock(7, { ...BLOCK_LIMITS, valueBytesMax });
+    block.mark();
+    // The messages around it, each of which would be too many with a few of its elements.
+    decodeOtlp(body, block, new Refusals(), 12);
+    expect([numbers(block.droppedAttributes), block.attributes.count]).toEqual([[1, 0], 1]);
+    expect(Object.fromEntries(block.losses.counts)).toEqual({ 'ingest.valueBytesMax': 1 });
+  }
+});

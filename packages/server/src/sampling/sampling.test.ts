@@ -35,7 +35,7 @@ class Collector {
     const { registry } = this;
     await this.#spool.open();
     const ingest = new Ingest({ spool: this.#spool, registry });
-    this.#receiver = new OtlpHttpReceiver({ ingest, ...sharedByReceivers(registry), routes: this.sampling.routes });
+    this.#receiver = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, registry), routes: this.sampling.routes });
     const { port } = await this.#receiver.start('127.0.0.1', 0);
     this.url = `http://127.0.0.1:${port}`;
     return this;

@@ -1,13 +1,17 @@
 import type { Registry } from 'prom-client';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
+import type { Ingest } from '../../ingest/ingest.ts';
+import { BodyDecoder, type BodyDecoderOptions } from '../body-decoder.ts';
 import { ByteBudget } from '../byte-budget.ts';
 import { Decompressor } from '../decompressor.ts';
 import type { ReceiverLimits } from '../limits.ts';
 import { OtherSignals } from '../other-signals.ts';
 
-/** What `server.ts` makes for all receivers; the thread is the built one. */
-export function sharedByReceivers(registry: Registry, limits: Partial<ReceiverLimits> = {}) {
+/** What `server.ts` makes for all receivers; the threads are the built ones. */
+export function sharedByReceivers(ingest: Ingest, registry: Registry, limits: Partial<ReceiverLimits> = {}) {
+  const otherSignals = new OtherSignals({ log, registry });
   return {
+    ingest,
     budget: new ByteBudget({
       registry,
       ...(limits.bytesInFlightMax !== undefined && { bytesMax: limits.bytesInFlightMax }),
@@ -17,8 +21,18 @@ export function sharedByReceivers(registry: Registry, limits: Partial<ReceiverLi
       limits,
       zstdWorkerPath: new URL('../../../dist/receivers/zstd-worker.js', import.meta.url),
     }),
-    otherSignals: new OtherSignals({ log, registry }),
+    decoder: decoderFor(ingest, { otherSignals, registry, limits }),
+    otherSignals,
     log,
     registry,
   };
+}
+
+/** With the thread that is built. */
+export function decoderFor(ingest: Ingest, options: Omit<BodyDecoderOptions, 'ingest'>): BodyDecoder {
+  return new BodyDecoder({
+    ingest,
+    ...options,
+    workerPath: new URL('../../../dist/receivers/body-worker.js', import.meta.url),
+  });
 }

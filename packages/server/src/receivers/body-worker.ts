@@ -1,4 +1,4 @@
-/** The thread that decodes large JSON bodies: one request at a time, from its bytes to Native bytes. */
+/** The thread that decodes large bodies: one request at a time, from its bytes to Native bytes. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ByteBuffer } from '../ingest/growable.ts';
 import { Refusals } from '../ingest/ingest.ts';
@@ -6,30 +6,36 @@ import { writeNativeBlock } from '../ingest/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
 import { RollupBounds } from '../ingest/rollup-bounds.ts';
 import { SpanBlock } from '../ingest/span-block.ts';
-import { countJsonRecords } from './count-records.ts';
-import type { JsonAnswer, JsonJob, JsonOutcome, JsonThreadData } from './json-protocol.ts';
+import type { BodyAnswer, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
+import { countJsonRecords, countProtobufRecords } from './count-records.ts';
+import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 
-const { limits, rollupLimits, objectsMax, seed } = workerData as JsonThreadData;
+const { limits, rollupLimits, seed } = workerData as BodyThreadData;
 const block = new SpanBlock(seed, limits);
 /** Apart from those of the thread that takes the other requests: together they tell twice as many names apart at most. */
 const bounds = new RollupBounds(rollupLimits);
 
-parentPort?.on('message', (job: JsonJob) => {
+parentPort?.on('message', (job: BodyJob) => {
   const outcome = decode(job);
   const native = outcome.kind === 'decoded' ? [outcome.spans.native.buffer as ArrayBuffer] : [];
   const { memory } = job;
-  parentPort?.postMessage({ outcome, memory } satisfies JsonAnswer, [memory, ...native]);
+  parentPort?.postMessage({ outcome, memory } satisfies BodyAnswer, [memory, ...native]);
 });
 
-function decode({ memory, length, signal, earliestSecond, latestSecond }: JsonJob): JsonOutcome {
+function decode({ memory, length, encoding, signal, objectsMax, earliestSecond, latestSecond }: BodyJob): BodyOutcome {
   const refusals = new Refusals();
   const body = new Uint8Array(memory, 0, length);
   block.clear();
   block.mark(earliestSecond, latestSecond);
   try {
-    if (signal !== 'traces') return { kind: 'counted', signal, records: countJsonRecords(body, signal, objectsMax) };
-    decodeOtlpJson(body, block, refusals, objectsMax);
+    if (signal !== 'traces') {
+      const isJson = encoding === 'json';
+      const records = isJson ? countJsonRecords(body, signal, objectsMax) : countProtobufRecords(body, signal);
+      return { kind: 'counted', signal, records };
+    }
+    if (encoding === 'json') decodeOtlpJson(body, block, refusals, objectsMax);
+    else decodeOtlp(body, block, refusals);
   } catch (error) {
     if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', limit: error.limit, message: error.message };
     const message = error instanceof Error ? error.message : String(error);
