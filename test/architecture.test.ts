@@ -94,7 +94,8 @@ const rooms: Record<string, readonly string[]> = {
   'limit-counter.ts': [],
   'origin-form.ts': [],
   'process-metrics.ts': [],
-  'requests-in-turn.ts': [],
+  'parts-in-turn.ts': [],
+  'requests-in-turn.ts': ['parts-in-turn.ts'],
   'version.ts': [],
   'without-passwords.ts': [],
 };

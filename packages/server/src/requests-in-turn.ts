@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { PartsInTurn } from './parts-in-turn.ts';
 
 export interface RequestsInTurnOptions {
   /** Requests that wait for the answer to the one before, over all connections; the connection of one more is closed. */
@@ -13,13 +14,14 @@ type Serve = (request: IncomingMessage, response: ServerResponse) => void;
 /**
  * Serves the requests of a connection one after the other. Node hands over at once what a client sends without waiting for answers, thousands
  * in one read of the socket: work and memory that no limit on connections bounds. Of such a request nothing is done before its turn, so that it has
- * a connection for its answer, and learns when that ends.
+ * a connection for its answer, and learns when that ends. Bodies in small chunks are read by turns (`PartsInTurn`).
  */
 export class RequestsInTurn {
   readonly #options: RequestsInTurnOptions;
   readonly #serve: Serve;
   /** What waits, of each connection that has a request to answer; null behind one too many. */
   readonly #waiting = new WeakMap<Socket, (() => void)[] | null>();
+  readonly #parts = new PartsInTurn();
   #waitingCount = 0;
 
   constructor(serve: Serve, options: RequestsInTurnOptions) {
@@ -48,6 +50,7 @@ export class RequestsInTurn {
 
   #begin(socket: Socket, request: IncomingMessage, response: ServerResponse): void {
     response.once('close', () => this.#end(socket));
+    this.#parts.watch(request);
     this.#serve(request, response);
   }
 
