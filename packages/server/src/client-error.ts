@@ -26,7 +26,7 @@ interface ClientError extends Error {
  */
 export function answerClientErrors(server: Server, { headerBytesMax, answer }: ClientErrorOptions): void {
   const responses = new WeakMap<Duplex, ServerResponse>();
-  for (const event of ['request', 'checkContinue']) {
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) {
     server.prependListener(event, ({ socket }: { socket: Duplex }, response: ServerResponse) => {
       responses.set(socket, response);
     });
@@ -86,6 +86,11 @@ const TWO_HOSTS = 'the request has more than one Host header; HTTP/1.1 takes one
 export function foreignTransferCoding({ headers }: IncomingMessage): string | null {
   const codings = headers['transfer-encoding'];
   return codings !== undefined && /,\s*chunked\s*$/i.test(codings) ? codings.slice(0, 100) : null;
+}
+
+/** What a request expects that is not `100-continue` (RFC 9110, section 10.1.1); null where it is that, or nothing. */
+export function foreignExpectation({ headers: { expect } }: IncomingMessage): string | null {
+  return expect === undefined || /^100-continue$/i.test(expect) ? null : expect.slice(0, 100);
 }
 
 function statusOf(code = ''): number {

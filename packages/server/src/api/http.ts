@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, hostProblem } from '../client-error.ts';
+import { answerClientErrors, foreignExpectation, hostProblem } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../origin-form.ts';
 import { RequestsInTurn } from '../requests-in-turn.ts';
@@ -81,6 +81,7 @@ export class ApiServer {
     this.#server.on('request', (request, response) => requests.take(request, response));
     // As curl asks before it sends a body that is not small.
     this.#server.on('checkContinue', (request, response) => requests.take(request, response));
+    this.#server.on('checkExpectation', (request, response) => requests.take(request, response));
     this.#server.maxConnections = connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
     answerClientErrors(this.#server, {
@@ -122,7 +123,7 @@ export class ApiServer {
       if (!response.writableFinished) left.abort(new ClientLeft());
     });
     let label = 'none';
-    if (request.headers.expect !== undefined) response.writeContinue();
+    if (request.headers.expect !== undefined && foreignExpectation(request) === null) response.writeContinue();
     try {
       const answer = await this.#answer(request, left.signal, (path) => (label = path));
       await this.#send(response, answer, left.signal);
@@ -167,6 +168,11 @@ export class ApiServer {
     const ofHost = hostProblem(request);
     if (ofHost !== null) {
       throw new Problem(400, request.headers.host === undefined ? 'host_missing' : 'hosts_many', ofHost);
+    }
+    const expectation = foreignExpectation(request);
+    if (expectation !== null) {
+      const message = `the request expects ${expectation}; 100-continue is accepted`;
+      throw new Problem(417, 'expectation_failed', message);
     }
     toOriginForm(request);
     const { method = '', headers } = request;

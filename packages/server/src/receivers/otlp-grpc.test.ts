@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect, type ClientHttp2Session } from 'node:http2';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { connect as connectSocket } from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync, gzipSync } from 'node:zlib';
@@ -118,6 +119,14 @@ function send(bytes: Uint8Array, headers: Record<string, string> = {}, { end = t
       te: 'trailers',
       ...headers,
     });
+    if (end) stream.end(bytes);
+    else stream.write(bytes);
+    answerOf(stream).then(resolve, reject);
+  });
+}
+
+function answerOf(stream: ClientHttp2Stream): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
     let head: Record<string, string | string[] | number | undefined> = {};
     const chunks: Buffer[] = [];
     stream.on('response', (received) => (head = { ...received }));
@@ -133,8 +142,6 @@ function send(bytes: Uint8Array, headers: Record<string, string> = {}, { end = t
         body: Buffer.concat(chunks),
       });
     });
-    if (end) stream.end(bytes);
-    else stream.write(bytes);
   });
 }
 
@@ -457,4 +464,79 @@ it('a message of very many small things is decoded in the thread', async () => {
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_body_decoder_bodies_total{outcome="decoded"} 1');
   expect(metrics).toContain('throughline_accepted_spans_total 2');
+});
+
+/** What a connection answers to these pieces, until it is closed or a frame of HTTP/2 comes. */
+const speak = (...pieces: string[]): Promise<string> =>
+  new Promise((resolve) => {
+    const socket = connectSocket(address.port, '127.0.0.1');
+    let received = '';
+    socket.on('error', () => {});
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      received += text;
+      // A frame of settings, which HTTP/2 begins with.
+      if (received.startsWith('\0\0')) socket.destroy();
+    });
+    socket.on('close', () => resolve(received));
+    void (async () => {
+      for (const piece of pieces) {
+        socket.write(piece, 'latin1');
+        for (let turn = 0; turn < 20; turn++) await nextTurn();
+      }
+    })();
+  });
+
+it('answers HTTP/1.1 on its port in HTTP/1.1, with where that is spoken, and takes HTTP/2 that begins in pieces', async () => {
+  const answers = await Promise.all([
+    speak('POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}'),
+    speak('P', 'RI', ' nothing', 'more'),
+    speak('P', 'RI * HTTP/2.0\r\n', '\r\nSM\r\n\r\n', '\0\0\0\u0004\0\0\0\0\0'),
+  ]);
+  expect(answers.slice(0, 2)).toEqual(
+    Array(2).fill(expect.stringMatching(/^HTTP\/1\.1 400 [^]*4318 by default"\}\n$/)),
+  );
+  expect(answers[2]?.startsWith('\0\0')).toBe(true);
+  expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
+});
+
+/** Of HTTP/2. */
+const frame = (type: number, flags: number, stream: number, content: Buffer): Buffer =>
+  Buffer.concat([Buffer.from([0, content.length >> 8, content.length & 255, type, flags, 0, 0, 0, stream]), content]);
+
+/** Those that calls have ended with. */
+const outcomes = async (): Promise<string[]> =>
+  (await registry.metrics()).match(/(?<=otlp_grpc_requests_total\{outcome=")[^"]+(?="\} [1-9])/g) ?? [];
+
+it('refuses a message in frames of a few bytes once it has come in very many', async () => {
+  const fields = {
+    ':method': 'POST',
+    ':scheme': 'http',
+    ':path': EXPORT,
+    ':authority': 'a',
+    'content-type': 'application/grpc',
+  };
+  // Literals without a table, as no library writes them.
+  const head = Object.entries(fields).flatMap(([name, value]) => [
+    Buffer.from([0, name.length]),
+    Buffer.from(name),
+    Buffer.from([value.length]),
+    Buffer.from(value),
+  ]);
+  const message = framed(Buffer.alloc(12_000, Buffer.from([0x0a, 0])));
+  const socket = connectSocket(address.port, '127.0.0.1');
+  socket.on('error', () => {}).resume();
+  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))]));
+  for (const [stream, bytes, outcome] of [
+    [1, 16, ['OK']],
+    [3, 8, ['OK', 'INVALID_ARGUMENT']],
+  ] as const) {
+    socket.write(frame(1, 4, stream, Buffer.concat(head)));
+    const frames: Buffer[] = [];
+    for (let at = 0; at < message.length; at += bytes)
+      frames.push(frame(0, 0, stream, message.subarray(at, at + bytes)));
+    socket.write(Buffer.concat([...frames, frame(0, 1, stream, Buffer.alloc(0))]));
+    await eventually(async () => (await outcomes()).length === outcome.length);
+    expect((await outcomes()).toSorted()).toEqual(outcome.toSorted());
+  }
+  socket.destroy();
 });

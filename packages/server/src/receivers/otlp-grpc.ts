@@ -1,6 +1,6 @@
 import { constants, createServer } from 'node:http2';
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -15,6 +15,7 @@ import type { Decompressor } from './decompressor.ts';
 import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
 import { framed, readMessage } from './grpc-message.ts';
 import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
+import { answerForeign, readBeginning } from './http2-preface.ts';
 import { OTLP_GRPC_LIMITS, type OtlpGrpcLimits } from './limits.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
 import { encodeSuccess, StatusCode } from './otlp-response.ts';
@@ -36,9 +37,6 @@ const METHODS: readonly string[] = [...SIGNAL_METHODS, HEALTH_CHECK_PATH, HEALTH
 /** What a call that runs takes beside its message and its headers: stream, promises, listeners, timers. */
 const CALL_BYTES = 4 * 1024;
 
-/** nghttp2's error for a connection that begins with something else than HTTP/2 does. */
-const BAD_CLIENT_MAGIC = -903;
-
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
 /**
@@ -56,7 +54,10 @@ export class OtlpGrpcReceiver {
   readonly #limitCounter: LimitCounter;
   readonly #health: GrpcHealth;
   readonly #bodyMemory = new BodyMemory();
-  readonly #server: Http2Server;
+  readonly #server: Server;
+  readonly #http2: Http2Server;
+  /** Connections of which it is not known yet whether they speak HTTP/2. */
+  readonly #unknown = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #deadline: Deadline;
   #calls = 0;
@@ -85,7 +86,7 @@ export class OtlpGrpcReceiver {
         return new GrpcError(StatusCode.deadlineExceeded, 'the message did not arrive in time');
       },
     };
-    this.#server = createServer({
+    this.#http2 = createServer({
       settings: {
         maxConcurrentStreams: this.#limits.callsPerConnectionMax,
         initialWindowSize: this.#limits.streamWindowBytes,
@@ -93,10 +94,11 @@ export class OtlpGrpcReceiver {
         enablePush: false,
       },
     });
+    this.#server = createNetServer((socket) => this.#begin(socket));
     this.#server.maxConnections = this.#limits.connectionsMax;
     this.#server.on('drop', () => this.#limitCounter.reached('otlpGrpc.connectionsMax'));
-    this.#server.on('session', (session) => this.#welcome(session));
-    this.#server.on('stream', (stream, headers) => {
+    this.#http2.on('session', (session) => this.#welcome(session));
+    this.#http2.on('stream', (stream, headers) => {
       // Nothing that goes wrong with one call is to end the process.
       this.#handle(stream, readHead(headers)).catch((error: unknown) => {
         this.#count('FAILED');
@@ -133,6 +135,31 @@ export class OtlpGrpcReceiver {
       });
       // Says GOAWAY: what is running is finished, what comes later goes elsewhere.
       for (const session of this.#sessions) session.close();
+      for (const socket of this.#unknown) socket.destroy();
+    });
+  }
+
+  /** Looks at how a connection begins before HTTP/2 answers it, in frames that nobody else can read. */
+  #begin(socket: Socket): void {
+    this.#unknown.add(socket);
+    const end = (): void => {
+      this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
+      socket.destroy();
+    };
+    const timer = setTimeout(end, this.#limits.requestTimeoutMs).unref();
+    const forget = (): void => {
+      clearTimeout(timer);
+      this.#unknown.delete(socket);
+    };
+    socket.once('close', forget);
+    readBeginning(socket, (isHttp2) => {
+      socket.off('close', forget);
+      forget();
+      if (isHttp2) this.#http2.emit('connection', socket);
+      else {
+        this.#tellForeign();
+        answerForeign(socket);
+      }
     });
   }
 
@@ -145,13 +172,9 @@ export class OtlpGrpcReceiver {
     });
     session.on('close', () => this.#sessions.delete(session));
     // Broken frames: the connection has ended with them, and only its sender can do something about it.
-    session.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.errno === BAD_CLIENT_MAGIC) this.#tellForeign();
-      this.#log.debug({ err: error }, 'OTLP/gRPC connection');
-    });
+    session.on('error', (error) => this.#log.debug({ err: error }, 'OTLP/gRPC connection'));
   }
 
-  /** Its sender reads frames of HTTP/2 where it waits for an answer, and cannot know what is wrong. */
   #tellForeign(): void {
     this.#metrics.foreignConnections.inc();
     if (this.#isForeignTold) return;

@@ -316,6 +316,21 @@ test('whoever waits for "100 Continue" learns of a refusal before sending', asyn
   expect(answers).toEqual([['HTTP/1.1 100 Continue', 'HTTP/1.1 200 OK'], ['HTTP/1.1 413 Payload Too Large']]);
 });
 
+test('who expects what is not known is told so', async () => {
+  for (const path of ['/v1/traces', '/v1/metrics', '/nothing']) {
+    const answer = await new Promise<string>((resolve) => {
+      const socket = connect(address.port, '127.0.0.1');
+      let received = '';
+      socket.setEncoding('latin1').on('data', (data: string) => (received += data));
+      socket.on('close', () => resolve(received));
+      socket.write(
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: nonsense\r\n\r\n`,
+      );
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 417 [^]*the expectation is nonsense; 100-continue is accepted/);
+  }
+});
+
 test('a sender that is too slow is cut off, and one that goes away leaves nothing behind', async () => {
   await restart({ requestTimeoutMs: 300, headersTimeoutMs: 200 });
   const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 1000\r\n\r\nabc`;

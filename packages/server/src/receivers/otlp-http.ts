@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, foreignTransferCoding, hostProblem } from '../client-error.ts';
+import { answerClientErrors, foreignExpectation, foreignTransferCoding, hostProblem } from '../client-error.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../origin-form.ts';
 import type { Ingest } from '../ingest/ingest.ts';
@@ -124,6 +124,7 @@ export class OtlpHttpReceiver {
     this.#server.on('request', (request, response) => requests.take(request, response));
     // Whoever asks before sending the body learns of a refusal before sending it.
     this.#server.on('checkContinue', (request, response) => requests.take(request, response));
+    this.#server.on('checkExpectation', (request, response) => requests.take(request, response));
     answerClientErrors(this.#server, {
       headerBytesMax: this.#limits.headerBytesMax,
       answer: (httpStatus, why, isInHeaders) => {
@@ -166,6 +167,7 @@ export class OtlpHttpReceiver {
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const ofHost = hostProblem(request);
+    const expectation = foreignExpectation(request);
     toOriginForm(request);
     const encoding = requestEncoding(request);
     const signal = signalOfTarget(request.url ?? '');
@@ -175,10 +177,17 @@ export class OtlpHttpReceiver {
       answer =
         ofHost !== null
           ? status(400, StatusCode.invalidArgument, ofHost, encoding ?? 'json')
-          : signal === null && this.#routes.has(request)
-            ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
-            : (this.#refuse(request, encoding, signal) ??
-              (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
+          : expectation !== null
+            ? status(
+                417,
+                StatusCode.unimplemented,
+                `the expectation is ${expectation}; 100-continue is accepted`,
+                encoding ?? 'json',
+              )
+            : signal === null && this.#routes.has(request)
+              ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
+              : (this.#refuse(request, encoding, signal) ??
+                (await this.#take(request, response, encoding ?? 'json', signal ?? 'traces')));
     } catch (error) {
       // The sender has gone, and with it the reason to answer.
       if (error instanceof SenderGoneError || (request.destroyed && !request.complete)) {
