@@ -232,7 +232,7 @@ export class ApiServer {
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
     // One question may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
-    return this.#turns.run(signal, async () => route.handle({ path, query, body, signal }));
+    return this.#turns.run(signal, async () => route.handle({ path, query, body, signal }), route.path);
   }
 
   async #body({ bodyLimit }: Route, request: IncomingMessage): Promise<Uint8Array> {
