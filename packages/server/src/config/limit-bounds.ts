@@ -449,7 +449,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
   },
   http: {
     concurrentQuestions: [1, 64, 'Questions at once; more wait', 'throughline_api_questions_waiting'],
-    waitingQuestionsMax: [0, 100_000, 'Questions that wait; one more is answered 503'],
+    waitingQuestionsMax: [
+      0,
+      100_000,
+      'Questions that wait; with one more, one of the path with most of them is answered 503',
+    ],
     answerTimeoutMs: [100, HOUR, 'For an answer; then its statements are cancelled and it is answered 504'],
     requestTimeoutMs: [SECOND, HOUR, 'For a whole request; a slower client is answered 408 and cut off'],
     headerBytesMax: [KIB, MIB, "A request's line and headers; more are answered 431"],
