@@ -159,6 +159,7 @@ test.for([
   ['a day forwards', 86_400_000],
   ['a day back', -86_400_000],
   ['forty years back', -40 * 365 * 86_400_000],
+  ['beyond the year 2106', 100 * 365 * 86_400_000],
 ] as const)('a clock that jumps %s neither holds a segment back nor breaks its order', async ([, jumpMs]) => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const spool = await openSpool({ segmentAgeMs: 20 });
