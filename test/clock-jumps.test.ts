@@ -65,6 +65,30 @@ it('a clock that is two hours behind refuses the spans of the present one by one
   await collector.stop();
 });
 
+it('a clock without a battery, which begins in 1970, refuses nothing, and that is said', async () => {
+  const collector = await startWithJumpingClock(newDirectory(), [DAY_MS - Date.now()]);
+  await expectFindable(collector, 'present');
+  expect(await warnings(collector)).toEqual(['clock_doubtful']);
+  await collector.stop();
+});
+
+/** No day of the store is far enough ahead of the clock to tell. */
+it('a start with a clock that is some hours behind takes the spans of the present, and says so', async () => {
+  const dataDirectory = newDirectory();
+  for (const [hours, expected] of [
+    [0, []],
+    [-23, ['clock_doubtful']],
+    [0, []],
+  ] as const) {
+    const collector = await startWithJumpingClock(dataDirectory, [hours * 60 * MINUTE_MS]);
+    await expectFindable(collector, `behind ${hours}`);
+    await eventually('everything is stored', () => isSpoolEmpty(collector));
+    expect(await warnings(collector)).toEqual(expected);
+    await collector.stop({ keepData: true });
+  }
+  rmSync(dataDirectory, { recursive: true });
+});
+
 /** The clock of the collector is wrong from its start on, ahead and behind by more than spans are kept. */
 it('a start with a wrong clock drops nothing, and takes the spans of the present', async () => {
   const dataDirectory = newDirectory();

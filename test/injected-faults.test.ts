@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
@@ -88,6 +88,33 @@ describe.skipIf(!canInjectFaults)('a file that describes a part, and is not writ
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
 });
+
+describe.skipIf(!canInjectFaults)(
+  'a part of which a file that describes it was not written, and the engine was killed before anybody looked',
+  () => {
+    it.each(['columns.txt', 'columns_substreams.txt', 'count.txt', 'metadata_version.txt'])(
+      'is in use again, and not told of as lost: %s',
+      async (file) => {
+        const faulty = new FaultyCollector();
+        await faulty.start();
+        // One that is written in the same way.
+        for (let requests = 0; requests < 4; requests++) await faulty.send();
+        await faulty.settle();
+        const parts = faulty.newPartsOf('spans');
+        faulty.faults.plan([
+          { process: 'engine', kind: 'write', pattern: `${parts}/${file}`, action: 'fail EIO' },
+          { process: 'engine', kind: 'rename', pattern: parts, action: 'kill-after self' },
+        ]);
+        for (let requests = 0; requests < 4; requests++) await faulty.send();
+        await expect.poll(() => faulty.faults.applied(1), { timeout: 30_000 }).toBe(1);
+        faulty.faults.plan([]);
+        await faulty.settle();
+        expect(readdirSync(join(faulty.dataDirectory, 'store/data/throughline/spans/detached'))).toEqual([]);
+        expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+      },
+    );
+  },
+);
 
 describe.skipIf(!canInjectFaults)('a file that is not written when a damaged part is repaired', () => {
   it.each(['columns.txt', 'count.txt', 'skp_idx_*'])(

@@ -3,7 +3,9 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { Client, credentials } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import type { TracesData } from '../packages/trace/src/otlp.ts';
 import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './support/collector.ts';
+import { canInjectFaults, FaultInjection } from './support/fault-injection.ts';
 import { NumberedRequest } from './support/numbered-request.ts';
 import { eventually } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
@@ -22,13 +24,13 @@ async function post({ otlpUrl }: Collector, body: Uint8Array, headers: Record<st
   return `${response.status} ${Buffer.from(await response.arrayBuffer()).toString('hex')}`;
 }
 
-/** Sends the whole request and leaves before an answer can come. */
-function postAndLeave({ otlpUrl }: Collector, body: Uint8Array): Promise<void> {
+/** Sends the whole request, or so many bytes of its body, and leaves before an answer can come. */
+function postAndLeave({ otlpUrl }: Collector, body: Uint8Array, bytes = body.length): Promise<void> {
   const { port, host } = new URL(otlpUrl);
   const head = `POST /v1/traces HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/x-protobuf\r\ncontent-length: ${body.length}\r\n\r\n`;
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), '127.0.0.1', () => {
-      socket.write(Buffer.concat([Buffer.from(head), body]), () => socket.destroySoon());
+      socket.write(Buffer.concat([Buffer.from(head), body.subarray(0, bytes)]), () => socket.destroySoon());
     });
     socket.on('error', reject).on('close', () => resolve());
   });
@@ -122,5 +124,80 @@ describe('a request that is sent again', () => {
     const audit = await ledger.audit(dataDirectory);
     expect(audit).toMatchObject({ ...NOTHING_WRONG, inPart: [1_000_001], unknown: [1_000_001] });
     rmSync(dataDirectory, { recursive: true });
+  });
+
+  it.skipIf(!canInjectFaults)(
+    'is stored once when its segment has been stored meanwhile, its first connection was cut, or its first try was refused',
+    async () => {
+      const dataDirectory = newDirectory();
+      const faults = new FaultInjection();
+      const collector = await startCollector({
+        dataDirectory,
+        env: faults.env,
+        args: ['--spool-segment-age-ms', '300ms'],
+      });
+      const ledger = new SpanLedger(SPANS_PER_REQUEST);
+      const request = new NumberedRequest(SPANS_PER_REQUEST);
+      const stampAndPost = (send: (bytes: Buffer) => Promise<void>): Promise<boolean> =>
+        ledger.enter(async (number) => {
+          request.stamp(number);
+          await send(Buffer.from(request.bytes));
+          return true;
+        });
+      const acknowledged = async (bytes: Buffer): Promise<void> =>
+        expect(await post(collector, bytes, PROTOBUF)).toBe('200 ');
+      await stampAndPost(async (bytes) => {
+        await acknowledged(bytes);
+        await eventually('its segment is stored, and gone', () => isSpoolEmpty(collector));
+        await acknowledged(bytes);
+      });
+      await stampAndPost(async (bytes) => {
+        await postAndLeave(collector, bytes, bytes.length - 1);
+        await acknowledged(bytes);
+        await acknowledged(bytes);
+      });
+      await stampAndPost(async (bytes) => {
+        faults.plan([{ process: 'collector', kind: 'write', pattern: '*/spool/*.native', action: 'fail ENOSPC' }]);
+        const answers = await Promise.all([1, 2, 3].map(() => post(collector, bytes, PROTOBUF)));
+        for (const answer of answers) expect(answer).toMatch(/^503 /);
+        faults.plan([]);
+        await eventually('it is taken', async () => (await post(collector, bytes, PROTOBUF)) === '200 ');
+        await acknowledged(bytes);
+      });
+      expect(await metric(collector, 'throughline_repeated_requests_total')).toBe(3);
+      await eventually('everything is stored', () => isSpoolEmpty(collector));
+      await collector.stop({ keepData: true });
+      expect(await ledger.audit(dataDirectory)).toMatchObject(NOTHING_WRONG);
+      rmSync(dataDirectory, { recursive: true });
+      rmSync(faults.directory, { recursive: true });
+    },
+  );
+
+  it('counts once in the list and in its trace where the collector was killed before it could be stored', async () => {
+    const dataDirectory = newDirectory();
+    const number = 7;
+    const request = new NumberedRequest(SPANS_PER_REQUEST);
+    request.stamp(number);
+    const first = await startCollector({ dataDirectory });
+    expect(await post(first, request.bytes, PROTOBUF)).toBe('200 ');
+    process.kill(first.pid, 'SIGKILL');
+    await first.exited;
+    const collector = await startCollector({ dataDirectory });
+    expect(await post(collector, request.bytes, PROTOBUF)).toBe('200 ');
+    const shown = async (): Promise<unknown> => {
+      const list = await fetch(`${collector.apiUrl}/api/v1/traces?service=ledger`);
+      const { traces } = (await list.json()) as { traces: { spanCount: number }[] };
+      const trace = await fetch(`${collector.apiUrl}/api/v1/traces/${number.toString(16).padStart(32, '0')}`);
+      const { resourceSpans } = (await trace.json()) as TracesData;
+      const spans = resourceSpans?.flatMap(
+        ({ scopeSpans }) => scopeSpans?.flatMap(({ spans: own }) => own ?? []) ?? [],
+      );
+      return [traces.map(({ spanCount }) => spanCount), spans?.length];
+    };
+    const once = [[SPANS_PER_REQUEST], SPANS_PER_REQUEST];
+    expect(await shown()).toEqual(once);
+    await eventually('both are stored', () => isSpoolEmpty(collector));
+    expect(await shown()).toEqual(once);
+    await collector.stop();
   });
 });

@@ -147,7 +147,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     stops.spool = () => spool.close();
 
     const { retentionDays, retentionDiskShare } = config;
-    const time = new KnownTime({ retentionDays });
+    const time = new KnownTime({ retentionDays, lastArrivalMs: arrivals.last / 1_000 });
     const notedDays = new NotedDays(join(dataDirectory.path, 'stored-days'), log);
     time.noteStored(notedDays.days);
     // Spans are taken from here on, even while the store is not open: the spool keeps them.

@@ -105,6 +105,17 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await counts.drain(5_000);
   });
 
+  it('of a clock beyond the last second of the tables fall to that, and not to 1970', async () => {
+    const counts = await opened({ now: () => Date.UTC(2107, 0, 1) });
+    counts.start(store.engine);
+    expect(await counts.take(told(10), true)).toEqual({ kind: 'noted' });
+    const hours = 'SELECT toUInt32(time), sum(requests) FROM throughline.counted_1h GROUP BY time';
+    const last = 0xffff_ffff - (0xffff_ffff % 3_600);
+    await eventually(async () => JSON.stringify(await store.rows(hours)) === JSON.stringify([[last, 10]]));
+    await counts.close();
+    await counts.drain(5_000);
+  });
+
   it('are stored once, wherever the collector was killed', async () => {
     // Noted, and never handed over.
     const first = await opened();

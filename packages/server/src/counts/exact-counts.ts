@@ -39,6 +39,9 @@ export type TakeResult = { readonly kind: 'noted' | 'left' } | { readonly kind: 
 /** A segment is read into memory whole. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 
+/** The last second of the tables: a later clock is wrong, and must not count in 1970. */
+const LATEST_MS = 0xffff_ffff * 1_000;
+
 interface Waiting {
   readonly message: CountsMessage;
   readonly isCounted: boolean;
@@ -82,7 +85,8 @@ export class ExactCounts {
     const { directory, log, registry, limits, rollupLimits } = options;
     this.#options = options;
     this.#limits = { ...COUNTS_LIMITS, ...limits };
-    this.#now = options.now ?? Date.now;
+    const { now = Date.now } = options;
+    this.#now = () => Math.min(now(), LATEST_MS);
     this.#listeningMs = this.#now();
     this.#totals = new Totals(this.#limits);
     this.#totalsPath = join(directory, 'totals.json');

@@ -14,6 +14,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { requestRetry } from './rejected-segments.ts';
+import { checkSpool } from './spool-check.ts';
 import { listSpool, readSegment } from './spool-contents.ts';
 import { Spool } from './spool.ts';
 
@@ -128,4 +129,41 @@ test('a request that was interrupted between its files loses neither', async () 
   await eventually(() => spool.sealed.length === 1);
   expect(spool.sealed[0]).toMatchObject({ name, rows: 3 });
   expect(readdirSync(join(directory, 'rejected', 'retry'))).toEqual([]);
+});
+
+test('a move that was interrupted before the last file was gone looks like no damage', async () => {
+  const spool = await openSpool();
+  const name = await reject(spool);
+  await spool.close();
+  const rejected = join(directory, 'rejected');
+  const index = readFileSync(join(rejected, `${name}.index`));
+  // On its way out of the spool, and on its way back.
+  writeFileSync(join(directory, `${name}.index`), index);
+  const first = await openSpool();
+  expect(first.status).toMatchObject({ backlogSegments: 0, rejectedSegments: [name] });
+  await first.close();
+  expect(await requestRetry(directory, name)).toBe(true);
+  writeFileSync(join(directory, `${name}.index`), index);
+  const second = await openSpool();
+  expect(second.sealed).toMatchObject([{ name, rows: 3 }]);
+  expect(second.status.rejectedSegments).toEqual([]);
+});
+
+test('what is left of a segment whose data is gone can be listed, with the reason, and asked for again', async () => {
+  const spool = await openSpool();
+  for (const block of ['one', 'two', 'three']) await spool.append(Buffer.from(block), 1);
+  await spool.close();
+  const [{ name, path } = { name: '', path: '' }] = spool.sealed;
+  rmSync(path);
+  expect((await checkSpool(directory, new AbortController().signal)).damagedSegments).toEqual([
+    { segment: name, damagedBlocks: 3 },
+  ]);
+  const next = await openSpool();
+  expect(next.sealed).toEqual([]);
+  const damaged = { name: `${name}.damaged`, state: 'rejected', rows: 3, bytes: 0 };
+  expect(await listSpool(directory)).toMatchObject([damaged]);
+  expect((await listSpool(directory))[0]?.reason).toContain('3 damaged blocks');
+  expect(await requestRetry(directory, damaged.name)).toBe(true);
+  await eventually(async () => (await listSpool(directory))[0]?.state === 'rejected');
+  expect(next.sealed).toEqual([]);
 });

@@ -1,6 +1,6 @@
 import { chown, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, syncDirectory } from './segment-files.ts';
+import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, removeSegment, syncDirectory } from './segment-files.ts';
 
 /** Segments that are to be loaded again wait here until the collector takes them, which may not run at all now. */
 export const RETRY_DIRECTORY = join(REJECTED_DIRECTORY, 'retry');
@@ -64,15 +64,42 @@ export async function* takeRetries(directory: string, isHeld: (name: string) => 
   }
 }
 
-/** Names of the segments in a directory, which may be missing; the oldest first. */
-export async function namesIn(directory: string): Promise<string[]> {
+/**
+ * Names of segments of the spool whose data is gone while their index says that blocks were written: somebody has removed it, or the disk has
+ * lost it. Each gets data without a byte, to be treated as any other that is damaged.
+ */
+export async function findWithoutData(directory: string): Promise<string[]> {
+  const whole = new Set(await namesIn(directory));
+  const lost: string[] = [];
+  for (const name of await namesIn(directory, INDEX_SUFFIX)) {
+    if (whole.has(name)) continue;
+    const { size } = await stat(join(directory, name + INDEX_SUFFIX));
+    // Whoever moved it from one place to the other was interrupted.
+    const others = [
+      join(REJECTED_DIRECTORY, name),
+      join(RETRY_DIRECTORY, name),
+      join(RETRY_DIRECTORY, name + DAMAGED_SUFFIX),
+    ];
+    const isElsewhere = await Promise.all(others.map((other) => exists(join(directory, other + DATA_SUFFIX))));
+    if (size === 0 || isElsewhere.includes(true)) {
+      await removeSegment(directory, name);
+      continue;
+    }
+    await writeFile(join(directory, name + DATA_SUFFIX), '', { mode: 0o600 });
+    lost.push(name);
+  }
+  return lost;
+}
+
+/** Names of the segments in a directory, which may be missing, by their files of one kind; the oldest first. */
+export async function namesIn(directory: string, suffix = DATA_SUFFIX): Promise<string[]> {
   const files = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
   return files
-    .filter((file) => file.endsWith(DATA_SUFFIX))
-    .map((file) => file.slice(0, -DATA_SUFFIX.length))
+    .filter((file) => file.endsWith(suffix))
+    .map((file) => file.slice(0, -suffix.length))
     .toSorted();
 }
 

@@ -12,19 +12,21 @@ const REPAIRED_DATA_SUFFIX = '.repaired';
 /** Its presence says that the repair is complete and only has to take the place of the original. */
 const REPAIRED_INDEX_SUFFIX = '.repaired-index';
 const TEMPORARY_SUFFIX = '.temporary';
+/** An index of this name says that nothing in the segment is needed any more: what is left of it is being removed. */
+const REMOVED_SUFFIX = '.removed';
 export const REJECTED_DIRECTORY = 'rejected';
 
-/** Names of the segments in the directory, oldest first. Completes repairs that a crash has interrupted. */
+/** Names of the segments in the directory, oldest first. Completes repairs and removals that a crash has interrupted. */
 export async function listSegments(directory: string): Promise<string[]> {
   const files = await readdir(directory);
   for (const file of files) {
     if (file.endsWith(REPAIRED_INDEX_SUFFIX)) await takeRepair(directory, stem(file, REPAIRED_INDEX_SUFFIX));
+    if (file.endsWith(REMOVED_SUFFIX)) await removeSegment(directory, stem(file, REMOVED_SUFFIX));
   }
   const left = await readdir(directory);
   for (const file of left) {
-    const isOrphanIndex = file.endsWith(INDEX_SUFFIX) && !left.includes(stem(file, INDEX_SUFFIX) + DATA_SUFFIX);
     const isUnfinished = file.endsWith(REPAIRED_DATA_SUFFIX) || file.endsWith(TEMPORARY_SUFFIX);
-    if (isOrphanIndex || isUnfinished) await rm(join(directory, file), { force: true });
+    if (isUnfinished) await rm(join(directory, file), { force: true });
   }
   // Names begin with a sequence number of fixed width.
   return left
@@ -66,12 +68,14 @@ export async function newestSegment(directory: string, names: readonly string[])
 }
 
 /**
- * The data first: an index without data is nothing, data without an index would look damaged. Not durable before the directory is
- * synced.
+ * Data without an index, and an index without data, would look damaged: where the process dies meanwhile, the next start goes on. Not
+ * durable before the directory is synced.
  */
 export async function removeSegment(directory: string, name: string): Promise<void> {
-  await rm(join(directory, name + DATA_SUFFIX), { force: true });
-  await rm(join(directory, name + INDEX_SUFFIX), { force: true });
+  // It may be gone, or the disk too full for another name: all the same, the segment goes.
+  await rename(join(directory, name + INDEX_SUFFIX), join(directory, name + REMOVED_SUFFIX)).catch(() => {});
+  for (const suffix of [DATA_SUFFIX, INDEX_SUFFIX, REMOVED_SUFFIX])
+    await rm(join(directory, name + suffix), { force: true });
 }
 
 /** Puts other contents in the place of a segment's, at once or not at all, however often the process dies meanwhile. */

@@ -34,7 +34,8 @@ export function encodeRecord(record: BlockRecord): Buffer {
   bytes.writeUInt16LE(Math.min((record.emptySectors ?? -1) + 1, EMPTY_SECTORS_MAX + 1), 14);
   bytes.writeUInt32LE(record.length, 16);
   bytes.writeUInt32LE(record.checksum, 20);
-  bytes.writeUInt32LE(record.committedAtS ?? 0, 24);
+  // A clock beyond the year 2106 is wrong, and no reason to take nothing.
+  bytes.writeUInt32LE(Math.min(record.committedAtS ?? 0, 0xffff_ffff), 24);
   bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28);
   return bytes;
 }

@@ -34,6 +34,8 @@ export interface RecoveryOptions {
   readonly blocksMax?: number;
   /** As `Segment.mayBeStored`. */
   readonly mayBeStored: boolean;
+  /** Told before anything is changed: whatever becomes of the process then, the next one finds nothing damaged any more, or the same. */
+  readonly onDamage: (damagedBlocks: number) => Promise<void>;
 }
 
 /**
@@ -43,7 +45,7 @@ export interface RecoveryOptions {
 export async function recoverSegment(
   directory: string,
   name: string,
-  { mayBeTorn, blocksMax = Infinity, mayBeStored }: RecoveryOptions,
+  { mayBeTorn, blocksMax = Infinity, mayBeStored, onDamage }: RecoveryOptions,
 ): Promise<Recovery> {
   const path = join(directory, name + DATA_SUFFIX);
   const data = await open(path, 'r+');
@@ -63,7 +65,10 @@ export async function recoverSegment(
     const tornBlocks = isTorn ? 1 : 0;
     const recordsAreLost = index === null ? size > 0 : !mayBeTorn && end !== null && end < size;
     const damagedBlocks = slots.length - good.length - tornBlocks + (recordsAreLost ? 1 : 0);
-    if (damagedBlocks > 0) await keepAsFound(directory, name);
+    if (damagedBlocks > 0) {
+      await keepAsFound(directory, name);
+      await onDamage(damagedBlocks);
+    }
     if (good.length === 0) {
       await removeSegment(directory, name);
       return { segment: null, tornBlocks, damagedBlocks };

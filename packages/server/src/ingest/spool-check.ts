@@ -1,9 +1,9 @@
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { namesIn } from './rejected-segments.ts';
 import { DATA_SUFFIX, INDEX_SUFFIX } from './segment-files.ts';
-import { decodeRecords } from './segment-index.ts';
+import { decodeRecords, RECORD_BYTES } from './segment-index.ts';
 
 export interface SpoolReport {
   /** Blocks that wait for the store. */
@@ -15,12 +15,17 @@ export interface SpoolReport {
 export async function checkSpool(directory: string, signal: AbortSignal): Promise<SpoolReport> {
   let blocks = 0;
   const damagedSegments: { segment: string; damagedBlocks: number }[] = [];
-  for (const segment of await namesIn(directory)) {
+  for (const segment of new Set([...(await namesIn(directory)), ...(await namesIn(directory, INDEX_SUFFIX))])) {
     // The index first: what is appended meanwhile is not in it.
-    const index = await readFile(join(directory, segment + INDEX_SUFFIX)).catch(() => null);
+    const indexPath = join(directory, segment + INDEX_SUFFIX);
+    const index = await readFile(indexPath).catch(() => null);
     const file = await open(join(directory, segment + DATA_SUFFIX), 'r').catch(() => null);
     if (index === null || file === null) {
       await file?.close();
+      // Of one that leaves the spool the index goes first.
+      const left = (await stat(indexPath).catch(() => null))?.size ?? 0;
+      const damagedBlocks = Math.floor(left / RECORD_BYTES);
+      if (file === null && damagedBlocks > 0) damagedSegments.push({ segment, damagedBlocks });
       continue;
     }
     try {

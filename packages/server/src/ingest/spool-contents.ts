@@ -30,9 +30,9 @@ export async function listSpool(directory: string): Promise<SpooledSegment[]> {
   for (const [state, below] of PLACES) {
     for (const name of await namesIn(join(directory, below))) {
       const file = await stat(join(directory, below, name + DATA_SUFFIX)).catch(() => null);
-      // The collector has taken it meanwhile, or has created it for what comes next.
-      if (file === null || file.size === 0) continue;
       const records = await readIndex(join(directory, below, name + INDEX_SUFFIX));
+      // The collector has taken it meanwhile, or has created it for what comes next.
+      if (file === null || (file.size === 0 && records.length === 0)) continue;
       const firstS = records[0]?.committedAtS ?? 0;
       segments.push({
         name,

@@ -56,7 +56,7 @@ function damage(random: Seeded, path: string, starts: readonly number[], isNewes
   const end = starts.at(number + 1) ?? 0;
   const last = BLOCKS_PER_SEGMENT - 1;
   const mayBeTorn = isNewest && number === last;
-  switch (random.below(9)) {
+  switch (random.below(10)) {
     case 0: {
       // The first and the last byte of a block are the ones that an off-by-one forgets.
       flip(data, random.pick([start, end - 1, start + random.below(end - start)]), random);
@@ -79,13 +79,16 @@ function damage(random: Seeded, path: string, starts: readonly number[], isNewes
       rmSync(index);
       return { kind: 'a sidecar that is gone', intact: [], isNamed: true };
     case 5:
+      rmSync(data);
+      return { kind: 'a segment without its data', intact: [], isNamed: true };
+    case 6:
       writeFileSync(data, Buffer.alloc(1 + random.below(40), random.below(256)), { flag: 'a' });
       return { kind: 'a torn block behind the last', intact: blocks, isNamed: !isNewest };
-    case 6: {
+    case 7: {
       clear(data, start, end);
       return { kind: 'zeros in the place of a block', intact: without(number), isNamed: !mayBeTorn };
     }
-    case 7: {
+    case 8: {
       clear(index, number * RECORD_BYTES, (number + 1) * RECORD_BYTES);
       return { kind: 'zeros in the place of a record', intact: without(number), isNamed: !mayBeTorn };
     }
@@ -138,7 +141,7 @@ test(`of damaged segments every intact block is handed over, in order, and the r
     expect(after.status.rejectedSegments, words).toEqual(kept.map((file) => file.replace('.native', '')));
     await Promise.all(opened.splice(0).map((each) => each.close()));
   }
-  expect(seen.size).toBe(10);
+  expect(seen.size).toBe(11);
 });
 
 async function textOf(spool: Spool): Promise<string> {
@@ -156,6 +159,7 @@ test.for([
   ['a day forwards', 86_400_000],
   ['a day back', -86_400_000],
   ['forty years back', -40 * 365 * 86_400_000],
+  ['beyond the year 2106', 100 * 365 * 86_400_000],
 ] as const)('a clock that jumps %s neither holds a segment back nor breaks its order', async ([, jumpMs]) => {
   vi.useFakeTimers({ toFake: ['Date'] });
   const spool = await openSpool({ segmentAgeMs: 20 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
 import { Seeded } from './testing/seeded.ts';
-import type { Segment } from './segment-recovery.ts';
+import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { Spool, type DurableBlock, type SpoolOptions } from './spool.ts';
 import type { SpoolLimits } from './limits.ts';
 
@@ -329,6 +329,37 @@ test('files that hold nothing leave nothing', async () => {
   const { segments } = await takeAll(await openSpool());
   expect(segments).toEqual([]);
   expect(readdirSync(directory)).toEqual(['rejected']);
+});
+
+test('a removal that was interrupted is completed, and looks like no damage', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1', '2']);
+  const [data, index] = [onlyFile('.native'), onlyFile('.index')];
+  const removed = index.replace('.index', '.removed');
+  const bytes = readFileSync(data);
+  renameSync(index, removed);
+  for (const isDataLeft of [true, false]) {
+    if (!isDataLeft) writeFileSync(removed, bytes);
+    const after = await reopened();
+    expect(after.status).toMatchObject({ backlogSegments: 0, rejectedSegments: [] });
+    await after.close();
+    expect(readdirSync(directory)).toEqual(['rejected']);
+  }
+});
+
+test('damage is told before it is repaired: whoever dies between the two is followed by one who finds it again', async () => {
+  const spool = await openSpool();
+  await appendAll(spool, ['1', '2', '3']);
+  const data = onlyFile('.native');
+  writeFileSync(data, Buffer.from('<1>X2><3>'));
+  const onDamage = vi.fn<(blocks: number) => Promise<void>>().mockRejectedValueOnce(new Error('killed'));
+  const options = { mayBeTorn: false, mayBeStored: true, onDamage };
+  await expect(recoverSegment(directory, basename(data, '.native'), options)).rejects.toThrow('killed');
+  expect(readFileSync(data, 'latin1')).toBe('<1>X2><3>');
+  const error = vi.fn<(facts: object, words: string) => void>();
+  const after = await openSpool({}, { log: Object.assign(pino({ level: 'silent' }), { error }) });
+  expect(error).toHaveBeenCalledWith(expect.objectContaining({ damagedBlocks: 1 }), expect.any(String));
+  expect((await takeAll(after)).text).toBe('<1><3>');
 });
 
 test('a repair that was interrupted after its last write is completed', async () => {

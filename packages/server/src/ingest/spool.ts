@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import { DiskReserve, diskSpace, type DiskSpace } from './disk-reserve.ts';
 import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { type BlockFacts, OpenSegment } from './open-segment.ts';
-import { DAMAGED_SUFFIX, noteReason, setAside, takeRetries } from './rejected-segments.ts';
+import { DAMAGED_SUFFIX, findWithoutData, noteReason, setAside, takeRetries } from './rejected-segments.ts';
 import { listRejected, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
 import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
 import { RemovalSync } from './removal-sync.ts';
@@ -196,8 +196,11 @@ export class Spool {
     const { directory } = this.#options;
     await createDirectory(directory);
     const names = await listSegments(directory);
-    const newest = await newestSegment(directory, names);
-    for (const name of names) await this.#recover(name, name === newest);
+    const withoutData = await findWithoutData(directory);
+    const all = [...names, ...withoutData].toSorted();
+    const newest = await newestSegment(directory, all);
+    // Files are there, durably, before anything is written to them: one that is gone is not torn.
+    for (const name of all) await this.#recover(name, name === newest && !withoutData.includes(name));
     await this.#lookForRetries();
     const numbers = [...this.#sealed.map(({ name }) => name), ...this.#rejected].map((name) => parseInt(name, 10) || 0);
     this.#nextNumber = Math.max(0, ...numbers) + 1;
@@ -210,11 +213,10 @@ export class Spool {
 
   async #recover(name: string, mayBeTorn: boolean): Promise<void> {
     const { directory, log } = this.#options;
-    const found = await recoverSegment(directory, name, { mayBeTorn, mayBeStored: true });
-    const { segment, tornBlocks, damagedBlocks } = found;
+    const onDamage = (blocks: number): Promise<void> => this.#tellDamaged(name, blocks);
+    const { segment, tornBlocks } = await recoverSegment(directory, name, { mayBeTorn, mayBeStored: true, onDamage });
     if (tornBlocks > 0)
       log.warn({ segment: name }, 'dropped a block that had not reached the disk when the process ended');
-    if (damagedBlocks > 0) await this.#tellDamaged(name, damagedBlocks);
     if (segment !== null) this.#addSealed(segment);
   }
 
@@ -489,15 +491,15 @@ export class Spool {
           mayBeTorn: true,
           blocksMax: open.blocks,
           mayBeStored: false,
+          onDamage: async (blocks) => {
+            if (this.#toldGivenUp !== open.name) await this.#tellDamaged(open.name, blocks);
+          },
         });
         this.#backlogBytes -= open.bytes;
         if (segment !== null) this.#addSealed(segment);
         this.#givenUp.shift();
         this.#wakeLoader?.();
-        if (damagedBlocks > 0) {
-          await this.#tellDamaged(open.name, damagedBlocks);
-          this.#rejected = await listRejected(directory).catch(() => this.#rejected);
-        }
+        if (damagedBlocks > 0) this.#rejected = await listRejected(directory).catch(() => this.#rejected);
       } catch (error) {
         if (this.#toldGivenUp !== open.name) {
           log.error({ err: error, segment: open.name }, 'recovering a spool segment failed; will retry');

@@ -175,13 +175,13 @@ describe('the SQL of the smaller questions', () => {
       { first: 1_700_000_000, last: 1_700_000_010 },
       { first: 1_700_000_100, last: 1_700_000_110 },
     ];
-    await expect(traceSummariesSql(STORED, ids, within)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
+    await expect(traceSummariesSql([STORED], ids, within)).toMatchFileSnapshot('snapshots/trace-summaries.sql');
     await expect(topSpansSql(STORED, [STORED], ids, within)).toMatchFileSnapshot('snapshots/top-spans.sql');
     await expect(plainSpansSql(STORED, ['start_s >= toDateTime(toUInt32(1700000000))'], 100)).toMatchFileSnapshot(
       'snapshots/few-spans.sql',
     );
     await expect(traceTimesSql(ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
     await expect(extentSql(STORED)).toMatchFileSnapshot('snapshots/stored-extent.sql');
-    await expect(spanCountsSql(STORED, ids, within)).toMatchFileSnapshot('snapshots/span-counts.sql');
+    await expect(spanCountsSql([STORED], ids, within)).toMatchFileSnapshot('snapshots/span-counts.sql');
   });
 });

@@ -1,7 +1,7 @@
 import type { Seconds, SpanView } from '../storage/span-visibility.ts';
 import { sqlHex } from '../storage/sql.ts';
 import { summariesOfFew } from './few-spans.ts';
-import { where, withView, type JsonRow, type QueryContext } from './rows.ts';
+import { queryRows, where, withView, type JsonRow, type QueryContext } from './rows.ts';
 import {
   addService,
   earlierTop,
@@ -52,7 +52,7 @@ async function summariesOfTraces(
     const summaries = await summariesOfFew(context, view, conditionsOf, FEW_SPANS);
     if (summaries !== null) return summaries;
   }
-  const rows = await querySources(context, view, (source) => traceSummariesSql(source, traceIds, within));
+  const rows = await queryRows(context, traceSummariesSql(spanSources(view), traceIds, within));
   const summaries = summariesOf(rows);
   const rootless = [...summaries].filter(([, { trace }]) => !trace.hasRoot).map(([traceId]) => traceId);
   for (const [traceId, top] of await topsOf(context, view, rootless, within)) {
@@ -164,11 +164,10 @@ export function ofTracesIn(
 
 /** A row for each trace and service: maps of services would take the engine longer than all the rest. */
 export function traceSummariesSql(
-  { table, conditions }: SpanSource,
+  sources: readonly SpanSource[],
   traceIds: readonly string[],
   within: readonly Seconds[],
 ): string {
-  const found = ofTracesIn(table, traceIds, within);
   return `WITH
   ${POSITION} AS position,
   ${LENGTH} AS length,
@@ -176,8 +175,7 @@ export function traceSummariesSql(
 SELECT lower(hex(trace_id)), toString(service), uniqExact(${ONCE}), uniqExactIf(${ONCE}, status_code = 2), toString(max(start_ns + ${SPAN_DURATION})),
   min(position), argMin(toString(name), position),
   maxIf(length, is_root), argMaxIf(toString(name), length, is_root)
-FROM ${table}
-${where([...conditions, ...found])}
+${fromAll(sources, traceIds, within)}
 GROUP BY trace_id, service`;
 }
 
@@ -186,22 +184,29 @@ export async function findSpanCounts(context: QueryContext, traceIds: readonly s
   if (traceIds.length === 0) return new Map();
   return withView(context, async (view) => {
     const within = await secondsOfTraces(context, view, traceIds);
-    const counts = new Map<string, number>();
-    for (const row of await querySources(context, view, (source) => spanCountsSql(source, traceIds, within))) {
-      counts.set(row.text(0), (counts.get(row.text(0)) ?? 0) + row.number(1));
-    }
-    return counts;
+    const rows = await queryRows(context, spanCountsSql(spanSources(view), traceIds, within));
+    return new Map(rows.map((row) => [row.text(0), row.number(1)]));
   });
 }
 
 export function spanCountsSql(
-  { table, conditions }: SpanSource,
+  sources: readonly SpanSource[],
   traceIds: readonly string[],
   within: readonly Seconds[],
 ): string {
-  const found = ofTracesIn(table, traceIds, within);
   return `SELECT lower(hex(trace_id)), uniqExact(${ONCE})
-FROM ${table}
-${where([...conditions, ...found])}
+${fromAll(sources, traceIds, within)}
 GROUP BY trace_id`;
 }
+
+/** The spans of these traces in all sources together: of what came again one may be stored while the other is fresh. */
+function fromAll(sources: readonly SpanSource[], traceIds: readonly string[], within: readonly Seconds[]): string {
+  const each = sources.map(
+    ({ table, conditions }) => `FROM ${table}\n${where([...conditions, ...ofTracesIn(table, traceIds, within)])}`,
+  );
+  return each.length === 1
+    ? each.join('')
+    : `FROM (\n${each.map((from) => SUMMARISED + from).join('\nUNION ALL\n')}\n)`;
+}
+
+const SUMMARISED = 'SELECT trace_id, span_id, parent_span_id, service, name, kind, status_code, start_ns, duration_ns ';

@@ -41,6 +41,8 @@ describe('questions while spans move from the fresh tables to the store and into
     for (const [arrival, spans] of [
       [lastCounted + 2, moving],
       [lastCounted + 3, fresh],
+      // An exporter has sent again what was stored before a restart.
+      [lastCounted + 4, counted],
     ] as const) {
       const path = join(directory, `${arrival}.native`);
       writeFileSync(path, await store.native(spans, arrival));
@@ -139,6 +141,22 @@ describe('questions while spans move from the fresh tables to the store and into
       for (const traceId of ids.slice(0, 20)) {
         expect((await findTrace(context, traceId))?.spanCount, name).toBe(sizeOf(spans, traceId));
       }
+    }
+  });
+
+  it('count a span once that came again and is fresh', async () => {
+    const context = seen({ fresh: [{ first: lastCounted + 2, last: lastCounted + 4 }] });
+    const spans = [...counted, ...uncounted, ...moving, ...fresh];
+    const sizes = (ids: readonly string[]): [string, number][] =>
+      ids.map((traceId) => [traceId, sizeOf(spans, traceId)]);
+    const ids = [...new Set(spans.map(({ traceId }) => traceId))];
+    expect(await findSpanCounts(context, ids)).toEqual(new Map(sizes(ids)));
+    // So few are summarised here, and so many by the engine.
+    for (const limit of [50, 1_000]) {
+      const { traces } = await searchTraces(context, { ...EVERYTHING, limit });
+      expect(traces.map(({ traceId, spanCount }) => [traceId, spanCount])).toEqual(
+        sizes(traces.map(({ traceId }) => traceId)),
+      );
     }
   });
 

@@ -34,6 +34,9 @@ describe.each(FORMS)('a %s part that the engine refuses at its start', (form, sp
           .forEach((name) => half(join(part, name))),
     ],
     ['the list of checksums is empty', (part) => truncateSync(join(part, 'checksums.txt'), 0)],
+    ['columns.txt is empty', (part) => truncateSync(join(part, 'columns.txt'), 0)],
+    ['count.txt is empty', (part) => truncateSync(join(part, 'count.txt'), 0)],
+    ['metadata_version.txt is empty', (part) => truncateSync(join(part, 'metadata_version.txt'), 0)],
   ];
   test.each(harms)('is in use again, with its indexes, when %s', async (_, harm) => {
     const part = await storeOnePart(spans);

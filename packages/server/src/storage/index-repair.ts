@@ -2,7 +2,7 @@ import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { rows, type MigratedEngine } from './migrations/migration.ts';
-import { findShortParts } from './part-check.ts';
+import { findShortParts, TEXTS } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { findReadError } from './verify-part.ts';
 
@@ -14,6 +14,10 @@ const REPAIR_TABLE = 'throughline.spans_repair';
 
 /** What a part can do without: the engine makes its list of checksums anew when it attaches one without. */
 const LEFT_OUT = /^(?:skp_idx_.*|checksums\.txt)$/;
+
+const COUNT_FILE = 'count.txt';
+/** Says how each column is written, and how many rows of it. */
+const SERIALIZATION_FILE = 'serialization.json';
 
 /** The value of the partition's key, a day, and the first and the last time of the part's spans; without checksums of their own. */
 const PARTITION_FILE = 'partition.dat';
@@ -38,7 +42,7 @@ export interface RepairsIndexes {
 
 /**
  * Repairs parts of `spans` in `detached/` where nothing but files of their indexes is bad: skip indexes, the primary index, the range of
- * times. A copy without the skip indexes is attached to a table of its own, read from end to end, given new ones, and moved to `spans`; where
+ * times; or where texts that describe the part were not written with it, and others say the same. A copy without the skip indexes is attached to a table of its own, read from end to end, given new ones, and moved to `spans`; where
  * one of the others is bad, its spans are inserted anew. Only then does the part leave `detached/`. An interrupted repair begins again at the
  * next start, and stores nothing twice.
  *
@@ -128,10 +132,12 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
     `SELECT data_paths FROM system.tables WHERE database = 'throughline' AND name = 'spans_repair'`,
   )) as string[][][];
   if (directory === undefined) throw new Error('the table for the repair has no directory');
-  await linkFiles(part, join(directory, 'detached', part.partName));
+  const copy = join(directory, 'detached', part.partName);
+  await linkFiles(part, copy);
+  await mendTexts(engine, part.path, copy);
+  const expected = Number(await readFile(join(copy, COUNT_FILE), 'utf8'));
   await engine.command(`ALTER TABLE ${REPAIR_TABLE} ATTACH PART ${sqlString(part.partName)}`);
 
-  const expected = Number(await readFile(join(part.path, 'count.txt'), 'utf8'));
   const [[spans, , first, last] = []] = await rows(
     engine,
     `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${REPAIR_TABLE}`,
@@ -224,6 +230,82 @@ async function linkFiles({ path: from, partition }: BrokenPart, to: string): Pro
   whole.writeUInt32LE(day + DAY_SECONDS - 1, 4);
   await rm(join(to, RANGE_FILE), { force: true });
   await writeFile(join(to, RANGE_FILE), whole);
+}
+
+/** Writes texts anew that the engine could not write with the part: it had said that all was well, and refuses the part at its start. */
+async function mendTexts(engine: MigratedEngine, from: string, to: string): Promise<void> {
+  const anew: Readonly<Record<string, () => Promise<string>>> = {
+    // It is needed for the next one.
+    'columns_substreams.txt': async () => await substreamsOfAnother(engine, from),
+    'columns.txt': async () => await columnsBySubstreams(engine, to),
+    'metadata_version.txt': () => Promise.resolve('0'),
+    [COUNT_FILE]: async () => await countBySerialization(from),
+  };
+  for (const [name, make] of Object.entries(anew)) {
+    const path = join(to, name);
+    const isWhole = TEXTS[name] ?? ((text: string): boolean => /^\d+$/.test(text));
+    const text = await readFile(path, 'latin1').catch(() => null);
+    if (text === null || isWhole(text)) continue;
+    const made = await make();
+    // Not into the file that the part has as well.
+    await rm(path);
+    await writeFile(path, made);
+  }
+}
+
+/** The streams of a column follow from its type and from how it is written: those of any part in use with the same columns, written so. */
+async function substreamsOfAnother(engine: MigratedEngine, path: string): Promise<string> {
+  const alike = await writtenHow(path);
+  const others = await rows(
+    engine,
+    `SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`,
+  );
+  for (const [other] of others) {
+    if ((await writtenHow(String(other)).catch(() => '')) !== alike) continue;
+    const text = await readFile(join(String(other), 'columns_substreams.txt'), 'latin1').catch(() => '');
+    if (TEXTS['columns_substreams.txt']?.(text) === true) return text;
+  }
+  throw new Error('its columns_substreams.txt is not whole, and no other part has the same');
+}
+
+async function writtenHow(path: string): Promise<string> {
+  const [columns, { columns: written }] = await Promise.all([
+    readFile(join(path, 'columns.txt'), 'latin1'),
+    readSerialization(path),
+  ]);
+  return JSON.stringify([columns, written.map(({ name, kind }) => [name, kind])]);
+}
+
+async function columnsBySubstreams(engine: MigratedEngine, path: string): Promise<string> {
+  const text = await readFile(join(path, 'columns_substreams.txt'), 'latin1');
+  const names = [...text.matchAll(/^\d+ substreams for column `(\w+)`:$/gm)].map(([, name]) => name ?? '');
+  const types = new Map(
+    await rows(engine, `SELECT name, type FROM system.columns WHERE database = 'throughline' AND table = 'spans'`).then(
+      (found) => found.map(([name, type]) => [String(name), String(type)] as const),
+    ),
+  );
+  const lines = names.map((name) => {
+    const type = types.get(name);
+    if (type === undefined) throw new Error(`its columns.txt is not whole, and there is no column ${name} any more`);
+    return `\`${name}\` ${type}\n`;
+  });
+  if (lines.length === 0) throw new Error('its columns.txt is not whole, and nothing else names its columns');
+  return `columns format version: 1\n${lines.length} columns:\n${lines.join('')}`;
+}
+
+async function countBySerialization(path: string): Promise<string> {
+  const counts = new Set((await readSerialization(path)).columns.map(({ num_rows: count }) => count));
+  const [count] = counts;
+  if (count === undefined || counts.size > 1) throw new Error('its count.txt is not whole, and nothing else says it');
+  return String(count);
+}
+
+interface Serialization {
+  readonly columns: readonly { readonly name: string; readonly kind: string; readonly num_rows: number }[];
+}
+
+async function readSerialization(path: string): Promise<Serialization> {
+  return JSON.parse(await readFile(join(path, SERIALIZATION_FILE), 'utf8')) as Serialization;
 }
 
 /** When a partition such as `20261123` begins. */

@@ -54,3 +54,35 @@ it('a clock that was behind at the start as well, and that is said', () => {
   clock.elapsedMs = HOUR_MS;
   expect(clock.time.doubt).toBe(null);
 });
+
+it('a clock that has gone back over a stop is as one that jumps, and that is said', () => {
+  const hoursBehind = (hours: number, elapsedMs = 0): KnownTime => {
+    let passedMs = 0;
+    const now = (): number => NOON_MS + passedMs;
+    const lastArrivalMs = NOON_MS + hours * HOUR_MS;
+    const time = new KnownTime({ retentionDays: 30, lastArrivalMs, now, elapsed: () => passedMs });
+    passedMs = elapsedMs;
+    return time;
+  };
+  const behind = hoursBehind(26, HOUR_MS);
+  // The newest stored day is not far enough ahead to tell.
+  behind.noteStored(['2026-11-11']);
+  expect(behind.present).toEqual({ earliestMs: NOON_MS + HOUR_MS, latestMs: NOON_MS + 27 * HOUR_MS });
+  expect(behind.doubt).toBe(
+    "spans came until 2026-11-11T14:00:00.000Z, and this machine's clock says 2026-11-10T13:00:00.000Z: one of them is wrong, check the clock; spans as late as 2026-11-11 are taken meanwhile",
+  );
+  // The clock is right again, or it was wrong before.
+  expect(hoursBehind(26, 26 * HOUR_MS).doubt).toBe(null);
+  for (const hours of [0.9, 31 * 24]) {
+    const time = hoursBehind(hours);
+    expect([time.present.latestMs, time.doubt]).toEqual([NOON_MS, null]);
+  }
+});
+
+it('a clock that says a time before this program was made is wrong, whatever is stored', () => {
+  const time = new KnownTime({ retentionDays: 30, now: () => 86_400_000, elapsed: () => 0 });
+  expect(time.present.latestMs).toBeGreaterThan(Date.parse('2100-01-01'));
+  expect(time.doubt).toBe(
+    "this machine's clock says 1970-01-02T00:00:00.000Z, when this program was not made yet: check the clock; spans of any later time are taken meanwhile",
+  );
+});

@@ -2,6 +2,8 @@ import { DAY_MS, dayOf, newestDay, startOfDayMs } from './utc-day.ts';
 
 export interface KnownTimeOptions {
   readonly retentionDays: number;
+  /** What the clock said when the last spans came before this start; 0 where none did. */
+  readonly lastArrivalMs?: number;
   /** Milliseconds since the epoch, as the machine has it: it may jump. */
   readonly now?: () => number;
   /** Milliseconds of a clock that never jumps, from any beginning. */
@@ -16,28 +18,43 @@ export interface Present {
 
 /** Less than this is no jump: spans may be an hour ahead. */
 const JUMP_MS = 3_600_000;
+/** Before this program was made it cannot run: clocks without a battery begin in 1970. */
+const MADE_MS = Date.UTC(2026, 0, 1);
+/** The last second of the store. */
+const LATEST_MS = 0xffff_ffff * 1_000;
 /** A clock that has jumped is believed alone when it has stayed so for so long. */
 const BELIEVED_MS = DAY_MS;
 
 /**
  * What speaks for another time than the machine's clock says, so that the door does not turn away what is of the present:
- * the clock before it jumped, and the days of the spans that are stored. A span that is taken too easily costs a little room; one that is
+ * the clock before it jumped, also over a stop, and the days of the spans that are stored. A span that is taken too easily costs a little room; one that is
  * refused is lost.
  */
 export class KnownTime {
   readonly #retentionMs: number;
   readonly #now: () => number;
   readonly #elapsed: () => number;
+  /** Where the clock has gone back since. */
+  readonly #lastArrivalMs: number | null;
   #offsetMs: number;
   #jumpedAtMs: number | null = null;
   /** Of spans, the oldest first. */
   #storedDays: readonly string[] = [];
 
-  constructor({ retentionDays, now = Date.now, elapsed = () => performance.now() }: KnownTimeOptions) {
+  constructor({
+    retentionDays,
+    lastArrivalMs = 0,
+    now = Date.now,
+    elapsed = () => performance.now(),
+  }: KnownTimeOptions) {
     this.#retentionMs = retentionDays * DAY_MS;
     this.#now = now;
     this.#elapsed = elapsed;
-    this.#offsetMs = now() - elapsed();
+    const nowMs = now();
+    const backMs = lastArrivalMs - nowMs;
+    // By more than that it is told by the stored days alone: a clock that was years ahead once must not count for ever.
+    this.#lastArrivalMs = backMs >= JUMP_MS && backMs <= this.#retentionMs ? lastArrivalMs : null;
+    this.#offsetMs = (this.#lastArrivalMs ?? nowMs) - elapsed();
   }
 
   /** The days of the spans that are stored, as `YYYY-MM-DD`, the oldest first. */
@@ -53,17 +70,26 @@ export class KnownTime {
     return {
       earliestMs: Math.min(nowMs, steadyMs, newestMs),
       // How long nothing was stored, nobody knows: as wide as the time that spans are kept.
-      latestMs: Math.max(nowMs, steadyMs, aheadMs === null ? nowMs : aheadMs + this.#retentionMs),
+      latestMs: isBeforeUs(nowMs)
+        ? LATEST_MS
+        : Math.max(nowMs, steadyMs, aheadMs === null ? nowMs : aheadMs + this.#retentionMs),
     };
   }
 
-  /** For people, while spans are stored that the clock takes for those of another day to come; null otherwise. */
+  /** For people, while the clock says less than what is known to be over; null otherwise. */
   get doubt(): string | null {
     const nowMs = this.#now();
-    const aheadMs = this.#aheadOf(nowMs);
-    if (aheadMs === null) return null;
-    const day = this.#storedDays.at(-1);
-    return `the store has spans of ${day}, and this machine's clock says ${new Date(nowMs).toISOString()}: one of them is wrong, check the clock; spans as late as ${dayOf(this.present.latestMs)} are taken meanwhile`;
+    const clock = `this machine's clock says ${new Date(nowMs).toISOString()}`;
+    if (isBeforeUs(nowMs)) {
+      return `${clock}, when this program was not made yet: check the clock; spans of any later time are taken meanwhile`;
+    }
+    const lastMs = this.#lastArrivalMs;
+    const isBack = lastMs !== null && lastMs - nowMs >= JUMP_MS;
+    if (!isBack && this.#aheadOf(nowMs) === null) return null;
+    const known = isBack
+      ? `spans came until ${new Date(lastMs).toISOString()}`
+      : `the store has spans of ${this.#storedDays.at(-1)}`;
+    return `${known}, and ${clock}: one of them is wrong, check the clock; spans as late as ${dayOf(this.present.latestMs)} are taken meanwhile`;
   }
 
   /** What the clock would say had it not jumped. */
@@ -86,6 +112,10 @@ export class KnownTime {
     const day = this.#storedDays.at(-1);
     return day !== undefined && startOfDayMs(day) > nowMs + DAY_MS ? startOfDayMs(day) + DAY_MS : null;
   }
+}
+
+function isBeforeUs(nowMs: number): boolean {
+  return nowMs < MADE_MS;
 }
 
 function endOf(day: string | undefined): number | undefined {

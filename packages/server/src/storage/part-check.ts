@@ -106,7 +106,8 @@ export async function faultOf(path: string, listedBytes: number): Promise<string
   }
 }
 
-const TEXTS: Readonly<Record<string, (text: string) => boolean>> = {
+/** Those of the files that describe a part which tell by themselves whether they are whole. */
+export const TEXTS: Readonly<Record<string, (text: string) => boolean>> = {
   'metadata_version.txt': (text) => text !== '',
   'columns.txt': (text) => {
     const [, columns] = /^columns format version: 1\n(\d+) columns:\n/.exec(text) ?? [];
