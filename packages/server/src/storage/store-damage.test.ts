@@ -31,7 +31,7 @@ SELECT ${day + 1}, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), 
     .slice(BASE.length + 1)
     .replace(/\/$/, '');
   files = readdirSync(join(BASE, part)).toSorted();
-}, 30_000);
+});
 afterAll(() => rmSync(BASE, { recursive: true, force: true }));
 
 const HARMS: Readonly<Record<string, (path: string) => void>> = {
@@ -169,7 +169,6 @@ describe('StoreDamage', () => {
             });
           }
         },
-        120_000,
       );
     }
   }
@@ -243,5 +242,5 @@ describe('StoreDamage', () => {
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
-  }, 30_000);
+  });
 });
