@@ -9,7 +9,7 @@ import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/p
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 
-/** Some pages of the largest, and a moment that many of them share; one a page costs a second for 50 of them. */
+/** Several pages of the largest, and a moment that a quarter of them shares; each page costs the engine a dozen statements. */
 const TRACES = 100;
 
 /** Answers the trace ids of all pages together. */
