@@ -66,7 +66,7 @@ describe('throughline check', () => {
     expect(running).toMatchObject({ code: 0, report: { ok: true, damagedParts: [], wrongDays: [] } });
     expect(running.report.spool.blocks).toBeGreaterThan(0);
     await collector.stop({ keepData: true });
-  }, 90_000);
+  });
 
   it('finds a wrong byte that no question would meet, and days that were counted wrongly', async () => {
     const dataDirectory = await aStoppedCollector();
@@ -87,11 +87,10 @@ describe('throughline check', () => {
     expect(await words.exited).toMatchObject({ code: 1 });
     expect(words.output()).toContain(`damaged: spans of ${DAY}, part `);
     expect(words.output()).toContain(`wrong: request_1h of ${DAY} has 0, the spans say 90`);
-  }, 90_000);
+  });
 
   it.for(['runs', 'is stopped'])(
     'repairs what it finds, if it is asked to, in the store of a collector that %s',
-    { timeout: 90_000 },
     async (how) => {
       const dataDirectory = await aStoppedCollector();
       const harmed = partsOf(dataDirectory, 'spans', DAY.replaceAll('-', ''));
@@ -147,7 +146,7 @@ describe('throughline check', () => {
     const nowhere = runCommand(['check', '--data-dir', join(dataDirectory, 'spool')]);
     expect(await nowhere.exited).toMatchObject({ code: 1 });
     expect(nowhere.output()).toContain('has no store');
-  }, 90_000);
+  });
 
   it('finds every derived table that is wrong, and rebuilds its day when it is asked to', async () => {
     const dataDirectory = await aStoppedCollector();
@@ -180,7 +179,7 @@ describe('throughline check', () => {
     expect(await check(dataDirectory, '--repair')).toMatchObject(repaired);
     expect(await check(dataDirectory)).toMatchObject({ code: 0, report: { ok: true, rebuiltDays: [] } });
     await collector.stop({ keepData: true });
-  }, 120_000);
+  });
 
   it('changes nothing in the store of a collector that is stopped, whatever is damaged', async () => {
     const dataDirectory = await aStoppedCollector();
@@ -203,7 +202,7 @@ describe('throughline check', () => {
     expect(words.output()).not.toContain('"level"');
     expect(words.output()).toContain('damaged: the definition spans.sql.');
     expect(filesIn(dataDirectory)).toEqual(before);
-  }, 90_000);
+  });
 });
 
 /** What every file holds, by its path. */

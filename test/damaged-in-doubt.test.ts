@@ -31,7 +31,6 @@ it.each([
   ['what one of its blocks holds', 30],
 ])(
   'a segment in doubt is stored where the part that it is compared with is damaged, and not taken for the reason: a wrong byte in %s',
-  { timeout: 120_000 },
   async (_, within) => {
     const startMs = Date.now() - 60_000;
     const requestOf = (): string => aRequest('shared', SPANS, 'shop', startMs);

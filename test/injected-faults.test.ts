@@ -66,7 +66,7 @@ describe.skipIf(!canInjectFaults)('a file of an index that is not written with i
     const pattern = `${faulty.newPartsOf('spans')}/skp_idx_*`;
     faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action }]);
     await faulty.send();
-    await expect.poll(() => faulty.faults.applied(), { timeout: 30_000 }).toBe(times);
+    await expect.poll(() => faulty.faults.applied()).toBe(times);
     await faulty.settle();
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
@@ -83,7 +83,7 @@ describe.skipIf(!canInjectFaults)('a file that describes a part, and is not writ
     const pattern = `${faulty.newPartsOf('spans')}/${file}`;
     faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action: 'fail EIO' }]);
     await faulty.send();
-    await expect.poll(() => faulty.faults.applied(), { timeout: 30_000 }).toBeGreaterThan(0);
+    await expect.poll(() => faulty.faults.applied()).toBeGreaterThan(0);
     await faulty.settle();
     expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
   });
@@ -185,8 +185,8 @@ describe.skipIf(!canInjectFaults)('a file of a part that is not written with a m
       ]);
       await optimize(store, table);
       expect(faulty.faults.applied()).toBe(1);
-      await expect.poll(() => shortMerges(store), { timeout: 30_000 }).toEqual({ taken_back: 1, lost: 0 });
-      await expect.poll(() => store.engine.state.kind, { timeout: 30_000 }).toBe('ready');
+      await expect.poll(() => shortMerges(store)).toEqual({ taken_back: 1, lost: 0 });
+      await expect.poll(() => store.engine.state.kind).toBe('ready');
       expect(await store.rows(DETACHED)).toEqual([]);
       await removeOutdated(store);
     }, LOOKS_SOON);
@@ -219,7 +219,7 @@ describe.skipIf(!canInjectFaults)('a file of a part that is not written with a m
           await mergeAll();
           return faulty.faults.applied(0) + faulty.faults.applied(1);
         };
-        await expect.poll(failed, { timeout: 60_000 }).toBe(2 * times);
+        await expect.poll(failed).toBe(2 * times);
         const merged = async (): Promise<unknown> => {
           await mergeAll();
           return await store.rows(PARTS_IN_USE).catch(() => null);
@@ -491,7 +491,7 @@ describe.skipIf(!canInjectFaults)(`faults while a store is made, ${STARTS} times
     return seen;
   });
   for (let number = 1; number <= STARTS; number++) {
-    it(`keep no later start from making it, start ${number} of ${STARTS}`, { timeout: 180_000 }, async () => {
+    it(`keep no later start from making it, start ${number} of ${STARTS}`, async () => {
       // Of its own, so that one case can be repeated without the others.
       const random = new Seeded(SEED + number);
       const { rule, calls } = random.pick(await possible());

@@ -20,7 +20,7 @@ describe('a ClickHouse server as the store', () => {
     const { log, registry } = await openTestSpool(join(directory, 'unused'));
     engine = new ClusterEngine({ urls: [server.urlOf('default', 'secret')], log, registry });
     await engine.start();
-  }, 60_000);
+  });
   afterAll(async () => {
     await engine?.close();
     await server?.stop();
@@ -55,5 +55,5 @@ describe('a ClickHouse server as the store', () => {
     expect(stored.map(([id]) => id)).toEqual(spanIds);
     // The copy of the segment has served its purpose.
     expect(await server.rows("SELECT name FROM system.tables WHERE name LIKE 'in_doubt%'")).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -117,7 +117,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     // As curl sends it.
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
     expect((await fetch(url, { method: 'PUT', body: changed, headers })).status).toBe(200);
-    await expect.poll(() => row.innerText(), { timeout: 20_000 }).toContain('1 in 20');
+    await expect.poll(() => row.innerText()).toContain('1 in 20');
     await page.getByText('20 traces a second', { exact: true }).waitFor();
   });
 

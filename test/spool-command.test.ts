@@ -48,7 +48,7 @@ describe('throughline spool', () => {
     await spool.append(Buffer.from(bad), 1);
     await spool.close();
     collector = await startCollector({ dataDirectory });
-  }, 60_000);
+  });
   afterAll(() => collector.stop());
 
   it('shows what waits and what was rejected, with the reason', async () => {
@@ -127,5 +127,5 @@ describe('throughline spool', () => {
     collector = await startCollector({ dataDirectory });
     // It is as bad as it was, and waits for others to be stored.
     expect(await list()).toMatchObject([{ name, state: 'waiting' }]);
-  }, 60_000);
+  });
 });

@@ -69,7 +69,7 @@ describe.skipIf(!chromiumPath)('the page of services while their load rises a hu
       const { services: stored } = await ask<ServicesResponse>('/services');
       expect(stored.find((service) => service.name === name)?.spanCount).toBeLessThan(done);
     }
-  }, 120_000);
+  });
 
   const rowOf = (name: string) => page.getByRole('row').filter({ has: page.getByText(name, { exact: true }) });
 

@@ -8,4 +8,4 @@ it('never loses nor mixes up the trace of requests that share and pipeline 50 co
   const child = runChild('context-load.ts', String(REQUESTS), '50');
   const counted = JSON.parse(await child.line()) as unknown;
   expect(counted).toMatchObject({ answered: REQUESTS, leaked: 0, lost: 0, outside: 'none', live: 0 });
-}, 300_000);
+});

@@ -126,7 +126,7 @@ const statusOf = async (server: RunningServer, path: string): Promise<number> =>
 
 async function findable(server: RunningServer, traceId: string): Promise<void> {
   await vi.waitFor(async () => expect(await statusOf(server, `/api/v1/traces/${traceId}`)).toBe(200), {
-    timeout: 5_000,
+    timeout: 60_000,
     interval: 20,
   });
 }
@@ -449,7 +449,8 @@ describe('a collector with the embedded store', () => {
     expect((await send(server, late)).status).toBe(200);
     const begin = performance.now();
     await server.close();
-    expect(performance.now() - begin).toBeLessThan(6_000);
+    // Far less than the engine would hang, on a machine that is busy as well.
+    expect(performance.now() - begin).toBeLessThan(60_000);
     server = await start(directory);
     await server.ready;
     await findable(server, traceId);

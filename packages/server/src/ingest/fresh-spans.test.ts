@@ -62,7 +62,7 @@ async function started(tables: FreshTables, limits: Partial<FreshLimits> = {}): 
     visibility,
     log,
     registry,
-    limits: { publishMs: 1, rowsPerInsertMax: 100, watchedMs: 1_000, waitMs: 50, ...limits },
+    limits: { publishMs: 1, rowsPerInsertMax: 100, watchedMs: 1_000, waitMs: 60_000, ...limits },
     read: (name, offset, length) => {
       reads.push([name, offset, length]);
       return Promise.resolve(new Uint8Array(length));
@@ -155,7 +155,7 @@ describe('FreshSpans', () => {
     const tables = tablesOf(1);
     const finish: (() => void)[] = [];
     tables.insert = () => new Promise((resolve) => finish.push(resolve));
-    const fresh = await started(tables);
+    const fresh = await started(tables, { waitMs: 50 });
     fresh.take(block('a', 1));
     expect(await ask()).toEqual([]);
     const limits = await registry.getSingleMetric('throughline_limit_reached_total')?.get();

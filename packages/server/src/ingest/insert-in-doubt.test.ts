@@ -32,23 +32,19 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
 
   describe('a segment whose insert did not end well', () => {
     const orders: readonly RenameOrder[] = ['enospc', 'kill-before', 'kill-after'];
-    test.each(orders)(
-      'is stored once, with all of its days, when %s hits the rename of a part',
-      async (order) => {
-        await using store = await startedEngine();
-        for (const [round, failing] of [0, 1, 2].entries()) {
-          const spans = spansOf([2, 0, 1], 1 + round * 300);
-          const path = await new Path().open();
-          await path.acknowledge(spans);
-          await path.close();
-          rename.order(order, await partOf(store, failing));
-          expect(await path.load(store)).toBe(true);
-          expect(rename.isCarriedOut).toBe(true);
-        }
-        expect(await storedIds(store)).toEqual(idsOf(spansOf([0, 1, 2, 3, 4, 5, 6, 7, 8])));
-      },
-      60_000,
-    );
+    test.each(orders)('is stored once, with all of its days, when %s hits the rename of a part', async (order) => {
+      await using store = await startedEngine();
+      for (const [round, failing] of [0, 1, 2].entries()) {
+        const spans = spansOf([2, 0, 1], 1 + round * 300);
+        const path = await new Path().open();
+        await path.acknowledge(spans);
+        await path.close();
+        rename.order(order, await partOf(store, failing));
+        expect(await path.load(store)).toBe(true);
+        expect(rename.isCarriedOut).toBe(true);
+      }
+      expect(await storedIds(store)).toEqual(idsOf(spansOf([0, 1, 2, 3, 4, 5, 6, 7, 8])));
+    });
 
     test('is not taken for stored because an earlier request had some of its spans, and these are not doubled', async () => {
       await using store = await startedEngine();
@@ -65,7 +61,7 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
       rename.order('enospc', await partOf(store, 0));
       expect(await path.load(store)).toBe(true);
       expect(await storedIds(store)).toEqual(idsOf(sentTwice, others));
-    }, 60_000);
+    });
 
     test('keeps spans that share an id and differ', async () => {
       await using store = await startedEngine();
@@ -81,7 +77,7 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
       rename.order('kill-before', await partOf(store, 0));
       expect(await path.load(store)).toBe(true);
       expect(await store.rows('SELECT name FROM throughline.spans ORDER BY name')).toEqual([['client'], ['server']]);
-    }, 60_000);
+    });
   });
 
   describe('a segment that a collector left behind', () => {
@@ -94,7 +90,7 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
       expect(await next.load(store)).toBe(true);
       expect(await storedIds(store)).toEqual(idsOf(spans));
       expect(await next.missingSpans()).toBe(0);
-    }, 60_000);
+    });
 
     test('is stored once where both died between one day and the next', async () => {
       await using store = await startedEngine();
@@ -108,7 +104,7 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
       await next.close();
       expect(await next.load(store)).toBe(true);
       expect(await storedIds(store)).toEqual(idsOf(spans));
-    }, 60_000);
+    });
 
     test('is stored once, even when the store has forgotten its token', async () => {
       await using store = await startedEngine();
@@ -124,7 +120,7 @@ describe.skipIf(!FailingRename.isPossible())('with an engine that fails to order
       await next.close();
       expect(await next.load(store)).toBe(true);
       expect(await storedIds(store)).toEqual(idsOf(spans));
-    }, 60_000);
+    });
   });
 });
 

@@ -19,7 +19,7 @@ beforeAll(async () => {
   for (const { table } of ROLLUPS) {
     await store.engine.command(`CREATE TABLE ${kept(table)} ENGINE = Memory AS SELECT * FROM throughline.${table}`);
   }
-}, 60_000);
+});
 afterAll(() => store[Symbol.asyncDispose]());
 
 /** Traces of three spans each, some of them sampled, failed, or requests, with an attribute of few values and one of many. */

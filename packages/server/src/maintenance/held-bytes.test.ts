@@ -79,4 +79,4 @@ SELECT toFixedString('', 16), toFixedString(toString(number), 8), randomPrintabl
     await nothingIsReplaced(store);
   }
   expect(await registry.metrics()).toMatch(/^throughline_snapshot_held_bytes [1-9]\d{5,}$/m);
-}, 120_000);
+});

@@ -84,12 +84,12 @@ test('a snapshot of which nothing is heard is removed, and counted', async () =>
   vi.advanceTimersByTime(1);
   expect(lender.keep(token)).toBe(false);
   vi.useRealTimers();
-  await vi.waitFor(() => expect(existsSync(directory)).toBe(false));
+  await expect.poll(() => existsSync(directory)).toBe(false);
   expect(await outcomes()).toMatchObject({ taken: 1, released: 0, abandoned: 1 });
   expect(await registry.getSingleMetricAsString('throughline_limit_reached_total')).toContain(
     'limit="maintenance.snapshotIdleMs"} 1',
   );
-  await vi.waitFor(async () => expect((await lender.take(going)).kind).toBe('taken'));
+  await expect.poll(async () => (await lender.take(going)).kind).toBe('taken');
 });
 
 test('nothing is left of a snapshot that failed, or that nobody waited for to the end', async () => {

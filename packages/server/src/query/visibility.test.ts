@@ -110,7 +110,7 @@ describe('questions while spans move from the fresh tables to the store and into
         length: fc.integer({ min: 1, max: 300 }),
         minDurationNs: fc.option(fc.bigInt(0n, 4_000_000_000n)),
       }),
-      { numRuns: 12, seed: 5 },
+      { numRuns: 8, seed: 5 },
     );
     for (const [name, context, spans] of views()) {
       for (const { service, status, value, second, length, minDurationNs } of questions) {

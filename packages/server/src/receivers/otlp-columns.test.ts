@@ -67,7 +67,7 @@ test('every field of OTLP, sent as protobuf or as JSON, comes out of the store a
     }),
     { numRuns: 40, seed: 42 },
   );
-}, 120_000);
+});
 
 test('a file of many blocks is one insert, which the store takes once however often it is repeated', async () => {
   const block = new SpanBlock(7);

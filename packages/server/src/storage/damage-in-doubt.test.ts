@@ -38,7 +38,7 @@ beforeAll(async () => {
     `SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`,
   );
   part = String(path).slice(STORE.length + 1);
-}, 60_000);
+});
 afterAll(() => rmSync(BASE, { recursive: true, force: true }));
 
 interface Harmed {
@@ -113,7 +113,7 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
       }
     }
     expect(setAside).toBeGreaterThan(0);
-  }, 240_000);
+  });
 
   it('waits where the part cannot be set aside, and is not taken for the reason', async () => {
     const at = (blocksOf(join(STORE, part, 'data.bin'))[3] ?? 0) + 18;
@@ -126,7 +126,7 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
     expect(error).toBeInstanceOf(EngineError);
     expect(isDataError(error)).toBe(false);
     expect(none.unreadable).toContain('stays in use');
-  }, 60_000);
+  });
 
   it('a segment that cannot be read itself is the reason, and no part is looked at for it', async () => {
     await using harmed = await openHarmed(() => {});
@@ -154,5 +154,5 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
     expect(checks).toBe(0);
     expect(damage.lost).toEqual([]);
     expect(readdirSync(BASE)).toContain('short.native');
-  }, 60_000);
+  });
 });

@@ -39,7 +39,7 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       const sql = `SELECT ${sqlString(hostile)} AS text, toUInt8(7) AS number`;
       expect(await rows(opened, sql)).toEqual([[hostile, 7]]);
       const native = Buffer.from(
-        await opened.engine.query('SELECT toUInt8(7) AS n', { format: 'Native', timeoutMs: 5_000 }),
+        await opened.engine.query('SELECT toUInt8(7) AS n', { format: 'Native', timeoutMs: 60_000 }),
       );
       // One column, one row, its name, its type, its value; and no row at all.
       expect(native).toEqual(Buffer.from('\x01\x01\x01n\x05UInt8\x07', 'latin1'));

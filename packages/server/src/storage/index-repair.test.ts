@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { join, relative } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { IndexRepair } from './index-repair.ts';
 import { silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
@@ -165,16 +165,31 @@ async function expectAside(part: string): Promise<void> {
   expect(await store.rows('EXISTS TABLE throughline.spans_repair')).toEqual([[0]]);
 }
 
-/** Where it is; the engine is closed. */
+/** A copy of a store of one part, at `storePath`. Resolves with where the part is. */
 async function storeOnePart(spans: number): Promise<string> {
-  await using store = await startEngine({}, storePath);
-  await insert(store, spans);
-  const [[path] = [], ...others] = await store.rows(
-    "SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active",
-  );
-  expect(others).toEqual([]);
-  await store.engine.close();
-  return String(path).replace(/\/$/, '');
+  const name = await (intact.get(spans) ?? makeIntact(spans));
+  cpSync(join(intactPath, String(spans)), storePath, { recursive: true, verbatimSymlinks: true });
+  return join(storePath, name);
+}
+
+/** Stores of one part by their numbers of spans, each made once: where the part is in them. */
+const intact = new Map<number, Promise<string>>();
+const intactPath = mkdtempSync(join(tmpdir(), 'throughline-repair-'));
+afterAll(() => rmSync(intactPath, { recursive: true, force: true }));
+
+function makeIntact(spans: number): Promise<string> {
+  const made = (async (): Promise<string> => {
+    const path = join(intactPath, String(spans));
+    await using store = await startEngine({}, path);
+    await insert(store, spans);
+    const [[part] = [], ...others] = await store.rows(
+      "SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active",
+    );
+    expect(others).toEqual([]);
+    return relative(path, String(part));
+  })();
+  intact.set(spans, made);
+  return made;
 }
 
 /** Spans with the ids 1 to `spans`, and always the same arrivals. */

@@ -5,9 +5,12 @@ import { MergeCheck } from './merge-check.ts';
 import { insertPart, mergedPart, pathsInUse } from './testing/merged-parts.ts';
 import { startEngine } from './testing/start-engine.ts';
 
+/** The engine takes a short merge back by itself when it looks, every 10 s, and a busy machine may take longer here. */
+const NO_LOOKS = { mergeLookIntervalMs: 3_600_000 };
+
 describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (table) => {
   test('every file is missed that is shorter than it was written, and it is told whether what it replaced is there', async () => {
-    await using store = await startEngine();
+    await using store = await startEngine(NO_LOOKS);
     const path = await mergedPart(store, table);
     const check = new MergeCheck((sql) => store.rows(sql));
     const name = path.split('/').at(-1);
@@ -32,7 +35,7 @@ describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (
   });
 
   test('one look is enough, and none is for what was there when the engine started', async () => {
-    await using store = await startEngine();
+    await using store = await startEngine(NO_LOOKS);
     const path = await mergedPart(store, table);
     const before = new MergeCheck((sql) => store.rows(sql));
     await before.start(Date.now() + 60_000);
@@ -49,7 +52,7 @@ describe.each(['spans', 'counted_1m', 'counted_1h'])('of a merged part of %s', (
 });
 
 test('the engine is asked twice when names in the directories of the tables have changed, and not before they change again', async () => {
-  await using store = await startEngine();
+  await using store = await startEngine(NO_LOOKS);
   await mergedPart(store, 'spans');
   let asked = 0;
   const check = new MergeCheck((sql) => {
@@ -70,7 +73,7 @@ test('the engine is asked twice when names in the directories of the tables have
 });
 
 test('of a wide part that was merged column by column a column is missed as well', async () => {
-  await using store = await startEngine();
+  await using store = await startEngine(NO_LOOKS);
   for (const number of [1, 2]) {
     await store.engine.command(`INSERT INTO throughline.spans (span_id, start_s, status_message)
 SELECT reinterpretAsFixedString(number * ${number}), toDateTime(1795000000), repeat(hex(sipHash128(number)), 10) FROM numbers(150000)`);
@@ -84,7 +87,7 @@ SELECT reinterpretAsFixedString(number * ${number}), toDateTime(1795000000), rep
 });
 
 test('a mutated part is looked at as well', async () => {
-  await using store = await startEngine();
+  await using store = await startEngine(NO_LOOKS);
   await insertPart(store, 'spans', 1);
   await store.engine.command(
     `ALTER TABLE throughline.spans UPDATE status_message = 'changed' WHERE 1 SETTINGS mutations_sync = 1`,
@@ -96,7 +99,7 @@ test('a mutated part is looked at as well', async () => {
 });
 
 test('inserts are not looked at, nor what is gone', async () => {
-  await using store = await startEngine();
+  await using store = await startEngine(NO_LOOKS);
   await store.engine.command('SYSTEM STOP MERGES throughline.counted_1m');
   await insertPart(store, 'counted_1m', 1);
   const [[inserted] = []] = await store.rows(pathsInUse('counted_1m'));

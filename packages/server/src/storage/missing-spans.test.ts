@@ -51,4 +51,4 @@ test('of any spans those that are stored are known again, and the others are ins
     expect(await count()).toBe(spans);
   });
   await fc.assert(property, { numRuns: 15 });
-}, 120_000);
+});

@@ -46,11 +46,11 @@ export function farSpans(traces: number): StoredSpan[] {
 }
 
 /** Traces of 1 to 6 spans over some minutes: some start together, some have no root or several, some last long. */
-export function randomSpans(seconds: number): StoredSpan[] {
+export function randomSpans(seconds: number, traces = 300): StoredSpan[] {
   const random = fc.sample(fc.integer({ min: 0, max: 2 ** 31 - 1 }), { numRuns: 12_000, seed: 42 });
   let next = 0;
   const below = (bound: number): number => (random[next++] ?? 0) % bound;
-  return Array.from({ length: 300 }, (_, t) => {
+  return Array.from({ length: traces }, (_, t) => {
     const second = below(4) === 0 ? 77 : below(seconds);
     const start = TEST_START_NS + BigInt(second) * 1_000_000_000n + BigInt(below(3));
     const rooted = below(4) > 0;

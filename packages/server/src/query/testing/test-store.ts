@@ -1,5 +1,5 @@
 import type { AnyValue } from '@throughline/trace';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -8,7 +8,7 @@ import { EmbeddedEngine } from '../../storage/embedded.ts';
 import { RollupJob } from '../../storage/rollup-job.ts';
 import { SpanVisibility } from '../../storage/span-visibility.ts';
 import { AttributeType } from '../../storage/schema.ts';
-import { sqlHex, sqlInt64, sqlString } from '../../storage/sql.ts';
+import { sqlString } from '../../storage/sql.ts';
 import { DEFAULT_QUERY_LIMITS } from '../limits.ts';
 import type { QueryContext } from '../rows.ts';
 
@@ -93,11 +93,20 @@ export async function openTestStore(): Promise<TestStore> {
     firstUnstored: () => null,
     lastArrival: () => arrival,
   });
-  const put = async (spans: readonly StoredSpan[], arrivedAt: number): Promise<void> => {
-    for (const rows of statements(spans, arrivedAt)) {
-      await engine.command(`INSERT INTO throughline.spans (arrival, ${INSERTED.join(', ')}) ${rows}`);
-    }
+  let files = 0;
+  // A file, since a statement with as many values costs the engine milliseconds a span.
+  const selecting = async <T>(
+    spans: readonly StoredSpan[],
+    arrivedAt: number,
+    use: (sql: string) => Promise<T>,
+  ): Promise<T> => {
+    files += 1;
+    const path = join(directory, `spans-of-the-test-${files}.jsonl`);
+    await writeFile(path, spans.map((span) => `${lineOf(span, arrivedAt)}\n`).join(''));
+    return await use(`SELECT ${SELECTED} FROM file(${sqlString(path)}, 'JSONCompactEachRow', ${sqlString(STRUCTURE)})`);
   };
+  const put = (spans: readonly StoredSpan[], arrivedAt: number): Promise<void> =>
+    selecting(spans, arrivedAt, (rows) => engine.command(`INSERT INTO throughline.spans (${INSERTED}) ${rows}`));
   const close = async (): Promise<void> => {
     await engine.close();
     await rm(directory, { recursive: true, force: true });
@@ -111,13 +120,8 @@ export async function openTestStore(): Promise<TestStore> {
       return arrival;
     },
     put,
-    native: async (spans, arrivedAt) => {
-      const chunks: Uint8Array[] = [];
-      for (const rows of statements(spans, arrivedAt)) {
-        chunks.push(await engine.query(rows, { format: 'Native', timeoutMs: 20_000 }));
-      }
-      return Buffer.concat(chunks);
-    },
+    native: (spans, arrivedAt) =>
+      selecting(spans, arrivedAt, (rows) => engine.query(rows, { format: 'Native', timeoutMs: 20_000 })),
     count: async () => {
       // What was inserted without an arrival has the engine's time.
       arrival = Math.max(arrival, Date.now() * 1_000);
@@ -128,90 +132,79 @@ export async function openTestStore(): Promise<TestStore> {
   };
 }
 
-/** The engine refuses a statement of more than 256 KiB. */
-function statements(spans: readonly StoredSpan[], arrival: number): string[] {
-  return Array.from({ length: Math.ceil(spans.length / 200) }, (_, part) =>
-    spans
-      .slice(part * 200, (part + 1) * 200)
-      .map((span) => {
-        const values = row(span).map((value, index) => `${value} AS ${INSERTED[index] ?? ''}`);
-        return `SELECT toUInt64(${arrival}) AS arrival, ${values.join(', ')}`;
-      })
-      .join(' UNION ALL '),
-  );
-}
-
-const INSERTED = [
-  'trace_id',
-  'span_id',
-  'parent_span_id',
-  'service',
-  'name',
-  'kind',
-  'status_code',
-  'trace_state',
-  'start_s',
-  'start_ns',
-  'duration_ns',
-  'attrs_k',
-  'attrs_v',
-  'attrs_t',
-  'res_k',
-  'res_v',
-  'res_t',
-  'scope_k',
-  'scope_v',
-  'scope_t',
-  'ev_ns',
-  'ev_name',
-  'ev_dropped',
-  'ev_attr_n',
-  'ev_k',
-  'ev_v',
-  'ev_t',
-  'rollup_other',
+/** The columns that are inserted, by what they have in the file of a test's spans, and as what. */
+const COLUMNS: readonly (readonly [name: string, type: string, value?: string])[] = [
+  ['arrival', 'UInt64'],
+  ['trace_id', 'String', 'unhex(trace_id)'],
+  ['span_id', 'String', 'unhex(span_id)'],
+  ['parent_span_id', 'String', 'unhex(parent_span_id)'],
+  ['service', 'String'],
+  ['name', 'String'],
+  ['kind', 'UInt8'],
+  ['status_code', 'UInt8'],
+  ['trace_state', 'String'],
+  ['start_s', 'Int64', 'toDateTime(start_s)'],
+  ['start_ns', 'Int64'],
+  ['duration_ns', 'Int64'],
+  ['attrs_k', 'Array(String)'],
+  ['attrs_v', 'Array(String)'],
+  ['attrs_t', 'Array(UInt8)'],
+  ['res_k', 'Array(String)'],
+  ['res_v', 'Array(String)'],
+  ['res_t', 'Array(UInt8)'],
+  ['scope_k', 'Array(String)'],
+  ['scope_v', 'Array(String)'],
+  ['scope_t', 'Array(UInt8)'],
+  ['ev_ns', 'Array(Int64)'],
+  ['ev_name', 'Array(String)'],
+  ['ev_dropped', 'Array(UInt32)'],
+  ['ev_attr_n', 'Array(UInt32)'],
+  ['ev_k', 'Array(String)'],
+  ['ev_v', 'Array(String)'],
+  ['ev_t', 'Array(UInt8)'],
+  ['rollup_other', 'UInt8'],
 ];
+const INSERTED = COLUMNS.map(([name]) => name).join(', ');
+const SELECTED = COLUMNS.map(([name, , value]) => (value === undefined ? name : `${value} AS ${name}`)).join(', ');
+const STRUCTURE = COLUMNS.map(([name, type]) => `${name} ${type}`).join(', ');
 
-/** One event, or none where it has no attributes. */
-function eventColumns({ startNs, event }: StoredSpan): string[] {
-  const count = Object.keys(event).length;
-  const columns = [sqlInt64(startNs), "'e'", 'toUInt32(0)', `toUInt32(${count})`];
-  const types = ['Int64', 'String', 'UInt32', 'UInt32'];
-  return columns.map((value, index) => `CAST([${count === 0 ? '' : value}] AS Array(${types[index]}))`);
-}
-
-function row(span: StoredSpan): string[] {
-  return [
-    sqlHex(span.traceId),
-    sqlHex(span.spanId),
-    sqlHex(span.parentSpanId),
-    sqlString(span.service),
-    sqlString(span.name),
-    `toUInt8(${span.kind})`,
-    `toUInt8(${span.statusCode})`,
-    sqlString(span.traceState),
-    `toDateTime(${span.startNs / 1_000_000_000n})`,
-    sqlInt64(span.startNs),
-    sqlInt64(span.durationNs),
+/** A line of the file. */
+function lineOf(span: StoredSpan, arrival: number): string {
+  const { startNs, event } = span;
+  const attributesOfEvent = Object.keys(event).length;
+  // One event, or none where it has no attributes.
+  const ofEvent = <T>(value: T): T[] => (attributesOfEvent === 0 ? [] : [value]);
+  const values: unknown[] = [
+    arrival,
+    span.traceId,
+    span.spanId,
+    span.parentSpanId,
+    span.service,
+    span.name,
+    span.kind,
+    span.statusCode,
+    span.traceState,
+    String(startNs / 1_000_000_000n),
+    String(startNs),
+    String(span.durationNs),
     ...attributeArrays(span.attributes),
     ...attributeArrays(span.resource),
     ...attributeArrays(span.scope),
-    ...eventColumns(span),
-    ...attributeArrays(span.event),
-    `toUInt8(${span.rollupOther})`,
+    ofEvent(String(startNs)),
+    ofEvent('e'),
+    ofEvent(0),
+    ofEvent(attributesOfEvent),
+    ...attributeArrays(event),
+    span.rollupOther,
   ];
+  return JSON.stringify(values);
 }
 
-function strings(values: readonly string[]): string {
-  return `CAST([${values.map(sqlString).join(', ')}] AS Array(String))`;
-}
-
-function attributeArrays(attributes: StoredAttributes): string[] {
-  const types = Object.values(attributes).map((value) =>
-    typeof value === 'string' ? AttributeType.string : AttributeType.array,
-  );
-  const texts = Object.values(attributes).map((value) =>
-    typeof value === 'string' ? value : JSON.stringify({ values: value }),
-  );
-  return [strings(Object.keys(attributes)), strings(texts), `CAST([${types.join(', ')}] AS Array(UInt8))`];
+function attributeArrays(attributes: StoredAttributes): [keys: string[], values: string[], types: number[]] {
+  const values = Object.values(attributes);
+  return [
+    Object.keys(attributes),
+    values.map((value) => (typeof value === 'string' ? value : JSON.stringify({ values: value }))),
+    values.map((value) => (typeof value === 'string' ? AttributeType.string : AttributeType.array)),
+  ];
 }

@@ -161,7 +161,7 @@ describe('a damaged definition', () => {
     await change(SPANS, inColumn('name'));
     process.kill(store.pids.at(-1) ?? 0, 'SIGKILL');
     await expect.poll(() => store.pids.length).toBe(2);
-    await expect.poll(() => store.engine.state.kind, { timeout: 10_000 }).toBe('ready');
+    await expect.poll(() => store.engine.state.kind).toBe('ready');
     await expectWhole(store);
     expect(store.engine.damagedDefinitions).toHaveLength(1);
   });
