@@ -432,6 +432,20 @@ describe('a collector with the embedded store', () => {
     expect(await get(server, `/api/v1/traces/${TRACE_ID}`)).toEqual(SENT);
   });
 
+  it('finds a trace by its id as soon as it is acknowledged, however often somebody looks', async () => {
+    const statuses: number[] = [];
+    for (let number = 0; number < 20; number++) {
+      const traceId = String(number).padStart(32, 'a');
+      const sent = structuredClone(SENT);
+      for (const { scopeSpans } of sent.resourceSpans) {
+        for (const { spans } of scopeSpans) for (const span of spans) span.traceId = traceId;
+      }
+      expect((await send(server, sent)).status).toBe(200);
+      statuses.push(await statusOf(server, `/api/v1/traces/${traceId}`));
+    }
+    expect(statuses).toEqual(statuses.map(() => 200));
+  });
+
   it('says what is wrong with what is not even a request, on each port in its own form', async () => {
     const message: unknown = expect.stringContaining('Content-Length');
     expect(await answerToNonsense(server.otlpHttpUrl)).toEqual({ code: 3, message });

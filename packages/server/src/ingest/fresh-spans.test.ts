@@ -128,6 +128,41 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
+  it('lets who misses something wait for what is pending, and for nothing where nothing is', async () => {
+    const tables = tablesOf(3);
+    const fresh = await started(tables);
+    await ask();
+    expect(await visibility.pendingPublished()).toBe(false);
+    fresh.take(block('a', 5));
+    fresh.take(block('b', 6));
+    const both = [visibility.pendingPublished(), visibility.pendingPublished()];
+    expect(seen()).toEqual([]);
+    expect(await Promise.all(both)).toEqual([true, true]);
+    expect(seen()).toHaveLength(2);
+    expect(tables.asked).toHaveLength(2);
+    expect(await visibility.pendingPublished()).toBe(false);
+    await fresh.close();
+    fresh.take(block('a', 7));
+    expect(await visibility.pendingPublished()).toBe(false);
+  });
+
+  it('lets who misses something wait for an insert that has begun, and not for ever for what was given up', async () => {
+    const tables = tablesOf(1);
+    const finish: (() => void)[] = [];
+    tables.insert = () => new Promise((resolve) => finish.push(resolve));
+    const fresh = await started(tables);
+    await visibility.published();
+    fresh.take(block('a', 1));
+    await eventually(() => finish.length === 1);
+    const waiting = visibility.pendingPublished();
+    fresh.take(block('a', 2));
+    const behind = visibility.pendingPublished();
+    fresh.stored(segment('a'));
+    finish[0]?.();
+    expect(await Promise.all([waiting, behind])).toEqual([true, true]);
+    await fresh.close();
+  });
+
   it('inserts no more rows at once than one insert takes', async () => {
     const tables = tablesOf(3);
     const fresh = await started(tables);

@@ -83,6 +83,8 @@ export class FreshSpans {
   #newest = '';
   #timer: NodeJS.Timeout | null = null;
   #publishing: Promise<void> | null = null;
+  /** Of those who wait for what is pending now. */
+  #next: AbortController | null = null;
   /** What the first question after a while waits for, and those that come meanwhile. */
   #firstLook: Promise<void> | null = null;
   /** Segments whose spans could be found until the engine died. */
@@ -116,7 +118,10 @@ export class FreshSpans {
     await mkdir(directory, { recursive: true, mode: 0o700 });
     this.#newest = open() ?? this.#newest;
     this.#isOpen = true;
-    this.#options.visibility.publishBy(() => this.#publishForQuestion());
+    this.#options.visibility.publishBy(
+      () => this.#publishForQuestion(),
+      () => this.#pendingPublished(),
+    );
   }
 
   /** Whether the spans of this segment, which has just been begun or goes on, are found before they are stored: then it may grow. */
@@ -171,6 +176,7 @@ export class FreshSpans {
   async close(timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
     this.#isOpen = false;
     this.#cancelTimer();
+    this.#next?.abort();
     const ended = new AbortController();
     const late = delay(timeoutMs, undefined, { signal: ended.signal }).catch(() => {});
     await Promise.race([this.#publishing, late]);
@@ -232,6 +238,27 @@ export class FreshSpans {
     await this.#wait(this.#firstLook);
   }
 
+  /**
+   * Resolves to whether more can be found than when it was called: a question that missed something waits for what is pending, which costs nothing
+   * more, however many miss something.
+   */
+  async #pendingPublished(): Promise<boolean> {
+    if (!this.#isOpen) return false;
+    if (this.#hasPending()) {
+      this.#next ??= new AbortController();
+      this.#schedule(this.#limits.publishMs);
+      await this.#wait(once(this.#next.signal, 'abort'));
+      return true;
+    }
+    const publishing = this.#publishing;
+    await this.#wait(publishing);
+    return publishing !== null;
+  }
+
+  #hasPending(): boolean {
+    return [...this.#published.values()].some(({ pendingRows }) => pendingRows > 0);
+  }
+
   /** Resolves when what the engine's death has hidden is stored; null where there is nothing to wait for. */
   #foundAgain(): Promise<unknown> | null {
     for (const [segment, { untilMs }] of this.#lost) {
@@ -276,14 +303,16 @@ export class FreshSpans {
   #publishNow(): Promise<void> {
     this.#publishing = this.#publish().finally(() => {
       this.#publishing = null;
-      const isMore = [...this.#published.values()].some(({ pendingRows }) => pendingRows > 0);
-      if (isMore && this.#now() < this.#watchedUntilMs) this.#schedule(this.#limits.publishMs);
+      const isWanted = this.#next !== null || (this.#hasPending() && this.#now() < this.#watchedUntilMs);
+      if (isWanted) this.#schedule(this.#limits.publishMs);
     });
     return this.#publishing;
   }
 
   /** Oldest first, so that what can be found of a segment has no gap. */
   async #publish(): Promise<void> {
+    const next = this.#next;
+    this.#next = null;
     const all = [...this.#published.values()].map((published) => {
       const { pending } = published;
       published.pending = [];
@@ -297,6 +326,7 @@ export class FreshSpans {
         if (!(await this.#publishStretch(published, stretch))) break;
       }
     }
+    next?.abort();
   }
 
   async #publishStretch(published: Published, stretch: Stretch): Promise<boolean> {

@@ -1,13 +1,13 @@
 import type { InstrumentationScope, Resource, ResourceSpans, ScopeSpans, TracesData } from '@throughline/trace';
 import { emptyColumns } from '../storage/rare-columns.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
-import type { SpanView } from '../storage/span-visibility.ts';
+import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { attributeColumns, rowAttributes } from './any-value.ts';
 import { NativeBlock } from './native-columns.ts';
 import { defaultColumn, readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
-import { EngineError, queryBytes, queryRows, where, withView } from './rows.ts';
+import { EngineError, queryBytes, queryRows, unlessAborted, where, withView } from './rows.ts';
 import { SpanReader } from './span-reader.ts';
 import { countedSource, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import { ofTracesIn } from './trace-summary.ts';
@@ -51,10 +51,22 @@ export function findTraceRows(
   traceId: string,
   knownSpanCount: number | null,
 ): Promise<TraceRows | 'as_known' | null>;
-export function findTraceRows(
+export async function findTraceRows(
   context: QueryContext,
   traceId: string,
   knownSpanCount: number | null = null,
+): Promise<TraceRows | 'as_known' | null> {
+  const { visibility = ALL_COUNTED, signal } = context;
+  const rows = await lookForTrace(context, traceId, knownSpanCount);
+  // Whoever has just sent it need not ask twice.
+  if (rows !== null || !(await unlessAborted(visibility.pendingPublished(), signal))) return rows;
+  return lookForTrace(context, traceId, knownSpanCount);
+}
+
+function lookForTrace(
+  context: QueryContext,
+  traceId: string,
+  knownSpanCount: number | null,
 ): Promise<TraceRows | 'as_known' | null> {
   return withView(context, async (view) => {
     // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.

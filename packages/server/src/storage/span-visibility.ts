@@ -51,6 +51,8 @@ export interface Visibility {
   readonly version: number;
   /** Resolves when a view finds what has been acknowledged, or what can be had of it soon. Never rejects. */
   published(): Promise<void>;
+  /** The same of what was acknowledged a moment ago and no view finds yet: resolves to whether there was any. Never rejects. */
+  pendingPublished(): Promise<boolean>;
   view(): SpanView;
   /** Resolves when nothing is being added to the derived tables. */
   settled(): Promise<void>;
@@ -60,12 +62,14 @@ export interface Visibility {
 export const ALL_COUNTED: Visibility = {
   version: 0,
   published: () => Promise.resolve(),
+  pendingPublished: () => Promise.resolve(false),
   view: () => NO_VIEW,
   settled: () => Promise.resolve(),
 };
 
 export class SpanVisibility implements Visibility {
   #publish: () => Promise<void> = () => Promise.resolve();
+  #publishPending: () => Promise<boolean> = () => Promise.resolve(false);
   #questions = 0;
   #fresh: readonly ArrivalRange[] = [];
   #stored: readonly Batch[] = [];
@@ -89,9 +93,10 @@ export class SpanVisibility implements Visibility {
     return this.#countedUntil;
   }
 
-  /** `publish` makes findable what has been acknowledged; it is called before each view that a question takes. It must not reject. */
-  publishBy(publish: () => Promise<void>): void {
+  /** `publish` makes findable what has been acknowledged; it is called before each view that a question takes. Neither must reject. */
+  publishBy(publish: () => Promise<void>, publishPending: () => Promise<boolean>): void {
     this.#publish = publish;
+    this.#publishPending = publishPending;
   }
 
   /** How many have been asked. */
@@ -102,6 +107,10 @@ export class SpanVisibility implements Visibility {
   published(): Promise<void> {
     this.#questions += 1;
     return this.#publish();
+  }
+
+  pendingPublished(): Promise<boolean> {
+    return this.#publishPending();
   }
 
   view(): SpanView {
