@@ -8,7 +8,8 @@ import { auditStore, flipByte, halve, partsOf } from './support/store-files.ts';
 import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const DAY_MS = 86_400_000;
-const SPANS_A_DAY = 40;
+/** Each is a trace of its own, which every look at the store asks for. */
+const SPANS_A_DAY = 8;
 /** Noon, so that a day's spans stay in it. */
 const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2;
 const DAYS = [0, 1, 2].map((back) => ({ name: `day-${back}`, startMs: NOON - back * DAY_MS }));
@@ -32,7 +33,7 @@ beforeAll(async () => {
   const second = await startCollector({ dataDirectory: intact });
   await eventually('everything is stored', () => isSpoolEmpty(second));
   await second.stop({ keepData: true });
-}, 60_000);
+});
 afterAll(() => rmSync(intact, { recursive: true, force: true }));
 
 /** Starts a collector on a copy of the intact store that was harmed. */
@@ -101,7 +102,6 @@ function dataFiles(dataDirectory: string, table: string): string[] {
 describe('a store that was damaged below the engine', () => {
   it.for(['trace_times', 'operation_15m', 'request_1m', 'request_1h', 'attribute_values'])(
     'answers everything when bytes of %s are wrong, and makes it anew',
-    { timeout: 60_000 },
     async (table) => {
       const running = await startHarmed((data) => dataFiles(data, table).forEach((file) => flipByte(file, 1)));
       try {
@@ -127,37 +127,32 @@ describe('a store that was damaged below the engine', () => {
     },
   );
 
-  it(
-    'answers what is intact when spans are lost, names them, and counts them no more',
-    { timeout: 60_000 },
-    async () => {
-      const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
-      try {
-        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
-        expect(await searched(running)).toBe(0);
-        await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
-        const [warning] = await warningsOf(running);
-        expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_A_DAY} rows, `);
-        const { problems } = (await (await fetch(`${running.apiUrl}/api/v1/system`)).json()) as { problems: string[] };
-        expect(problems).toContain(warning?.message);
-        const metrics = await (await fetch(`${running.apiUrl}/metrics`)).text();
-        expect(metrics).toContain(`throughline_store_lost_rows{table="spans",day="${HARMED_DAY}"} ${SPANS_A_DAY}`);
-        // Said once for each part, not once for each question.
-        expect(running.output().match(/moved to detached/g)?.length).toBe(partsOf(intact, 'spans', PARTITION).length);
-        // It is kept until a person has seen it, and told of as long as it is there.
-        await running.stop({ keepData: true });
-        collector = await startCollector({ dataDirectory: directory });
-        expect((await warningsOf(collector))[0]?.message).toBe(warning?.message);
-        await expectStored([HARMED.name]);
-      } finally {
-        await cleanUp();
-      }
-    },
-  );
+  it('answers what is intact when spans are lost, names them, and counts them no more', async () => {
+    const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
+    try {
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
+      expect(await searched(running)).toBe(0);
+      await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+      const [warning] = await warningsOf(running);
+      expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_A_DAY} rows, `);
+      const { problems } = (await (await fetch(`${running.apiUrl}/api/v1/system`)).json()) as { problems: string[] };
+      expect(problems).toContain(warning?.message);
+      const metrics = await (await fetch(`${running.apiUrl}/metrics`)).text();
+      expect(metrics).toContain(`throughline_store_lost_rows{table="spans",day="${HARMED_DAY}"} ${SPANS_A_DAY}`);
+      // Said once for each part, not once for each question.
+      expect(running.output().match(/moved to detached/g)?.length).toBe(partsOf(intact, 'spans', PARTITION).length);
+      // It is kept until a person has seen it, and told of as long as it is there.
+      await running.stop({ keepData: true });
+      collector = await startCollector({ dataDirectory: directory });
+      expect((await warningsOf(collector))[0]?.message).toBe(warning?.message);
+      await expectStored([HARMED.name]);
+    } finally {
+      await cleanUp();
+    }
+  });
 
   it.for(['skp_idx_trace_id_filter.idx', 'primary.cidx'])(
     'loses nothing when bytes of %s are wrong in the parts of a day',
-    { timeout: 60_000 },
     async (file) => {
       const running = await startHarmed((data) => {
         for (const part of partsOf(data, 'spans', PARTITION)) flipByte(join(part, file));
@@ -176,34 +171,29 @@ describe('a store that was damaged below the engine', () => {
     },
   );
 
-  it(
-    'finds lost spans again, and counts them, when a later start can repair their part',
-    { timeout: 60_000 },
-    async () => {
-      const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
-      try {
-        expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
-        await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
-        await running.stop({ keepData: true });
-        // As a disk that reads again after it was plugged in anew.
-        for (const part of partsOf(intact, 'spans', PARTITION)) {
-          const detached = join(part, '..', 'detached', basename(part)).replace(intact, directory);
-          flipByte(join(detached, 'data.bin'));
-        }
-        collector = await startCollector({ dataDirectory: directory });
-        expect(await statuses(collector)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
-        expect(await spansOfServices(collector)).toBe(3 * SPANS_A_DAY);
-        expect(await warningsOf(collector)).toEqual([]);
-        await expectStored([]);
-      } finally {
-        await cleanUp();
+  it('finds lost spans again, and counts them, when a later start can repair their part', async () => {
+    const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
+    try {
+      expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
+      await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+      await running.stop({ keepData: true });
+      // As a disk that reads again after it was plugged in anew.
+      for (const part of partsOf(intact, 'spans', PARTITION)) {
+        const detached = join(part, '..', 'detached', basename(part)).replace(intact, directory);
+        flipByte(join(detached, 'data.bin'));
       }
-    },
-  );
+      collector = await startCollector({ dataDirectory: directory });
+      expect(await statuses(collector)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
+      expect(await spansOfServices(collector)).toBe(3 * SPANS_A_DAY);
+      expect(await warningsOf(collector)).toEqual([]);
+      await expectStored([]);
+    } finally {
+      await cleanUp();
+    }
+  });
 
   it.skipIf(!canInjectFaults)(
     'takes a part that the disk fails to read for neither good nor damaged, and names it until it can be read',
-    { timeout: 120_000 },
     async () => {
       const faults = new FaultInjection();
       const running = await startHarmed(() => {}, { ...faults.env, THROUGHLINE_DAMAGE_LOOK_INTERVAL_MS: '200' });
@@ -243,7 +233,6 @@ describe('a store that was damaged below the engine', () => {
 
   it.skipIf(!canInjectFaults)(
     'keeps what the disk fails to read at a start, and uses it again when it can be read',
-    { timeout: 120_000 },
     async () => {
       const faults = new FaultInjection();
       directory = newDirectory();
@@ -272,7 +261,7 @@ describe('a store that was damaged below the engine', () => {
     },
   );
 
-  it.for(['emptied', 'halved'])('names what a power failure has %s', { timeout: 60_000 }, async (how) => {
+  it.for(['emptied', 'halved'])('names what a power failure has %s', async (how) => {
     const harm = how === 'emptied' ? (file: string): void => truncateSync(file, 0) : halve;
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => harm(file)));
     try {
@@ -287,7 +276,7 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('makes a derived table anew of which a power failure took a part', { timeout: 60_000 }, async () => {
+  it('makes a derived table anew of which a power failure took a part', async () => {
     const running = await startHarmed((data) => {
       for (const table of ['trace_times', 'request_1h', 'operation_15m', 'weight_15m', 'attribute_values'])
         for (const part of partsOf(data, table, PARTITION)) truncateSync(join(part, 'data.bin'), 0);
@@ -306,7 +295,7 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('puts the definition of a table back in which one bit has turned', { timeout: 60_000 }, async () => {
+  it('puts the definition of a table back in which one bit has turned', async () => {
     const definition = join('store', 'metadata', 'throughline', 'spans.sql');
     const running = await startHarmed((data) => {
       const text = readFileSync(join(data, definition), 'utf8');
@@ -326,7 +315,7 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('sets aside no more parts than it may, and says so', { timeout: 60_000 }, async () => {
+  it('sets aside no more parts than it may, and says so', async () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)), {
       THROUGHLINE_DAMAGE_PARTS_SET_ASIDE_MAX: '0',
     });
@@ -339,7 +328,7 @@ describe('a store that was damaged below the engine', () => {
     }
   });
 
-  it('says which table cannot be opened by its definition, where that is not known', { timeout: 60_000 }, async () => {
+  it('says which table cannot be opened by its definition, where that is not known', async () => {
     directory = newDirectory();
     try {
       cpSync(intact, directory, { recursive: true, verbatimSymlinks: true });

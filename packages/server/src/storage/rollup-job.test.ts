@@ -5,14 +5,15 @@ import type { Engine } from './engine.ts';
 import { RollupJob } from './rollup-job.ts';
 import { SpanVisibility } from './span-visibility.ts';
 import { ROLLUP_AUDITS } from './testing/rollup-audit.ts';
+import { lastCommands, sampleOf } from './testing/sample-of.ts';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 let store: StartedEngine;
 beforeEach(async () => void (store = await startEngine()));
 afterEach(() => store[Symbol.asyncDispose]());
 
-/** Spans of two days and several hours, sampled and not, of services that are told apart and of others. */
-async function storeSpans(arrival: number, count: number): Promise<void> {
+/** Spans of two days and so many hours, sampled and not, of services that are told apart and of others. */
+async function storeSpans(arrival: number, count: number, hours = 5): Promise<void> {
   const number = `(number + ${arrival * 100_000})`;
   await store.engine.command(`INSERT INTO throughline.spans
   (arrival, trace_id, span_id, parent_span_id, service, name, kind, status_code, flags, start_s, start_ns, duration_ns, trace_state,
@@ -20,7 +21,7 @@ async function storeSpans(arrival: number, count: number): Promise<void> {
 SELECT ${arrival}, toFixedString(unhex(leftPad(hex(intDiv(${number}, 5) + 1), 32, '0')), 16),
   toFixedString(unhex(leftPad(hex(${number} + 1), 16, '0')), 8), toFixedString(unhex(leftPad(hex(number % 3), 16, '0')), 8),
   concat('service-', toString(number % 4)), concat('operation-', toString(number % 7)), number % 6, number % 3, if(number % 11 = 0, 768, 1),
-  toDateTime(1795000000 + number % 5 * 20000, 'UTC') AS s, toInt64(toUnixTimestamp(s)) * 1000000000 + number, number * number,
+  toDateTime(1795000000 + number % ${hours} * ${80_000 / (hours - 1)}, 'UTC') AS s, toInt64(toUnixTimestamp(s)) * 1000000000 + number, number * number,
   if(number % 5 = 0, 'ot=th:c', ''), ['k', 'list'], [toString(number % 9), '{"values":[]}'], [1, 6], ['r'], ['v'], [1], if(number % 13 = 0, 2, number % 17 = 0)
 FROM numbers(${count})`);
 }
@@ -151,7 +152,7 @@ describe('RollupJob', () => {
 
   it('counts each span once whichever statement fails, is lost after it was carried out, or is the last of the process', async () => {
     const counting = { commands: 0 };
-    await storeSpans(1, 200);
+    await storeSpans(1, 200, 2);
     await jobOf(
       {
         query: (...asked) => store.engine.query(...asked),
@@ -161,84 +162,74 @@ describe('RollupJob', () => {
     ).run(true);
     expect(await wrongTables()).toEqual([]);
     let batch = 1;
-    const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
-    for (let last = 0; last < counting.commands; last += isLong ? 1 : 3) {
-      for (const isCarriedOut of [false, true]) {
-        batch += 1;
-        await storeSpans(batch, 150);
-        let left = last;
-        const failing: Pick<Engine, 'query' | 'command'> = {
-          query: (...asked) => store.engine.query(...asked),
-          command: async (sql) => {
-            if (left-- > 0) return store.engine.command(sql);
-            if (isCarriedOut) await store.engine.command(sql);
-            throw new Error('lost');
-          },
-        };
-        const interrupted = jobOf(failing, { stored: batch, first: null });
-        await interrupted.start();
-        await interrupted.stop(1_000);
-        // A process of its own goes on, or this one does.
-        const next = jobOf(store.engine, { stored: batch, first: null });
-        await next.start();
-        await next.stop(1_000);
-        expect(await wrongTables()).toEqual([]);
-      }
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(counting.commands), 6, 1)) {
+      batch += 1;
+      await storeSpans(batch, 150, 2);
+      let left = last;
+      const failing: Pick<Engine, 'query' | 'command'> = {
+        query: (...asked) => store.engine.query(...asked),
+        command: async (sql) => {
+          if (left-- > 0) return store.engine.command(sql);
+          if (isCarriedOut) await store.engine.command(sql);
+          throw new Error('lost');
+        },
+      };
+      const interrupted = jobOf(failing, { stored: batch, first: null });
+      await interrupted.start();
+      await interrupted.stop(1_000);
+      // A process of its own goes on, or this one does.
+      const next = jobOf(store.engine, { stored: batch, first: null });
+      await next.start();
+      await next.stop(1_000);
+      expect(await wrongTables(), `${last} ${isCarriedOut}`).toEqual([]);
     }
-  }, 240_000);
+  });
 
   it.each<[string, readonly string[] | 'all', string]>([
     ['of which one table lacks everything', [], 'ALTER TABLE throughline.operation_15m DROP PARTITION'],
     ['that was named as damaged', ['2026-11-19'], 'ALTER TABLE throughline.request_1h DROP PARTITION'],
     ['of a store of which nothing is known', 'all', 'ALTER TABLE throughline.weight_15m DROP PARTITION'],
-  ])(
-    'makes a day %s anew, whichever statement of that is the last of the process',
-    async (_, damaged, harm) => {
-      await storeSpans(1, 300);
-      const arrivals = { stored: 1, first: null };
-      await jobOf(store.engine, arrivals).run(true);
-      const harmADay = (): Promise<void> => store.engine.command(`${harm} '2026-11-19'`);
+  ])('makes a day %s anew, whichever statement of that is the last of the process', async (_, damaged, harm) => {
+    await storeSpans(1, 300);
+    const arrivals = { stored: 1, first: null };
+    await jobOf(store.engine, arrivals).run(true);
+    const harmADay = (): Promise<void> => store.engine.command(`${harm} '2026-11-19'`);
+    await harmADay();
+    let commands = 0;
+    const counting = jobOf(
+      {
+        query: (...asked) => store.engine.query(...asked),
+        command: (sql) => (commands++, store.engine.command(sql)),
+      },
+      arrivals,
+    );
+    await counting.start(damaged);
+    await counting.stop(1_000);
+    expect(await wrongTables()).toEqual([]);
+    expect(commands).toBeGreaterThan(10);
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(commands), 6, damaged.length)) {
       await harmADay();
-      let commands = 0;
-      const counting = jobOf(
+      let left = last;
+      const killed = jobOf(
         {
           query: (...asked) => store.engine.query(...asked),
-          command: (sql) => (commands++, store.engine.command(sql)),
+          command: async (sql) => {
+            if (left-- > 0) return store.engine.command(sql);
+            if (isCarriedOut && left === -1) await store.engine.command(sql);
+            throw new Error('killed');
+          },
         },
         arrivals,
       );
-      await counting.start(damaged);
-      await counting.stop(1_000);
-      expect(await wrongTables()).toEqual([]);
-      expect(commands).toBeGreaterThan(10);
-      const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
-      for (let last = 0; last < commands; last += isLong ? 1 : 7) {
-        for (const isCarriedOut of [false, true]) {
-          await harmADay();
-          let left = last;
-          const killed = jobOf(
-            {
-              query: (...asked) => store.engine.query(...asked),
-              command: async (sql) => {
-                if (left-- > 0) return store.engine.command(sql);
-                if (isCarriedOut && left === -1) await store.engine.command(sql);
-                throw new Error('killed');
-              },
-            },
-            arrivals,
-          );
-          await killed.start(damaged);
-          await killed.stop(1_000);
-          // What was named as damaged is named until it is known to be mended; what disagrees is found once.
-          const next = jobOf(store.engine, arrivals);
-          await next.start(damaged);
-          await next.stop(1_000);
-          expect(await wrongTables(), `${last} ${isCarriedOut}`).toEqual([]);
-        }
-      }
-    },
-    240_000,
-  );
+      await killed.start(damaged);
+      await killed.stop(1_000);
+      // What was named as damaged is named until it is known to be mended; what disagrees is found once.
+      const next = jobOf(store.engine, arrivals);
+      await next.start(damaged);
+      await next.stop(1_000);
+      expect(await wrongTables(), `${last} ${isCarriedOut}`).toEqual([]);
+    }
+  });
 
   it('goes on with days that were being made anew in a process that names none, and then forgets them', async () => {
     await storeSpans(1, 300);
@@ -295,14 +286,14 @@ describe('RollupJob', () => {
     expect(await wrongTables()).toEqual([]);
   });
 
-  it('adds spans of hundreds of days at once', async () => {
+  it('adds spans of more days at once than a statement may insert', async () => {
     await store.engine.command(`INSERT INTO throughline.spans (arrival, trace_id, span_id, start_s, start_ns)
 SELECT 1, toFixedString(unhex(leftPad(hex(number + 1), 32, '0')), 16), toFixedString(unhex(leftPad(hex(number + 1), 16, '0')), 8),
   toDateTime(1700000000 + number * 86400) AS s, toInt64(toUnixTimestamp(s)) * 1000000000
-FROM numbers(366) SETTINGS max_partitions_per_insert_block = 0`);
+FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0`);
     await jobOf(store.engine, { stored: 1, first: null }).run(true);
-    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[366]]);
-    expect(await store.rows('SELECT uniqExact(trace_id) FROM throughline.trace_times')).toEqual([[366]]);
+    expect(await store.rows('SELECT sum(spans) FROM throughline.operation_15m')).toEqual([[150]]);
+    expect(await store.rows('SELECT uniqExact(trace_id) FROM throughline.trace_times')).toEqual([[150]]);
   });
 
   it('goes on by itself after a failure, and makes anew what it was about to add', async () => {
