@@ -156,12 +156,9 @@ describe('bodies in parts of one byte', () => {
         const prefix = Buffer.alloc(5);
         prefix.writeUInt32BE(8 * MIB, 1);
         socket.write(frame(0, 0, 1, prefix));
-        // Below the window of a call, so that nobody has to wait for more of it.
-        await writeAll(
-          socket,
-          Buffer.concat(Array.from({ length: 1_000 }, () => frame(0, 0, 1, Buffer.from([1])))),
-          1_000 * 10_000,
-        );
+        // As small as they may be, and below the window of a call, so that nobody has to wait for more of it.
+        const frames = Buffer.concat(Array.from({ length: 1_000 }, () => frame(0, 0, 1, Buffer.alloc(20, 1))));
+        await writeAll(socket, frames, 48 * frames.length);
       }),
     );
     await eventually('the frames have arrived', async () => {

@@ -135,7 +135,8 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   const copy = join(directory, 'detached', part.partName);
   await linkFiles(part, copy);
   await mendTexts(engine, part.path, copy);
-  const expected = Number(await readFile(join(copy, COUNT_FILE), 'utf8'));
+  const stated = await readFile(join(part.path, COUNT_FILE), 'utf8');
+  const expected = Number(stated === '' ? await readFile(join(copy, COUNT_FILE), 'utf8') : stated);
   await engine.command(`ALTER TABLE ${REPAIR_TABLE} ATTACH PART ${sqlString(part.partName)}`);
 
   const [[spans, , first, last] = []] = await rows(
