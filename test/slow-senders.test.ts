@@ -12,6 +12,8 @@ import { aRequest, postJson } from './support/traces.ts';
 
 const MIB = 1024 * 1024;
 const IDLE = 1_000;
+/** They never say that they speak HTTP/2. */
+const IDLE_GRPC = 100;
 const SLOW = 200;
 const SLOW_CALLS = 100;
 
@@ -92,7 +94,7 @@ describe('senders that hold their connections', () => {
   it('do no harm to others: 1,000 idle and 200 slow ones, which are cut off in time', async () => {
     const before = residentBytes(collector.pid);
     const idle = await openMany(portOf(collector.otlpUrl), IDLE);
-    const idleGrpc = await openMany(portOf(collector.otlpGrpcUrl), 100);
+    const idleGrpc = await openMany(portOf(collector.otlpGrpcUrl), IDLE_GRPC);
     const slowHeaders = await openMany(portOf(collector.otlpUrl), SLOW / 2);
     const slowBodies = await openMany(portOf(collector.otlpUrl), SLOW / 2);
     for (const { socket } of slowHeaders) socket.write(HEAD);
@@ -106,14 +108,15 @@ describe('senders that hold their connections', () => {
     }
     expect((await fetch(`${collector.apiUrl}/readyz`)).status).toBe(200);
     expect(residentBytes(collector.pid) - before).toBeLessThan(128 * MIB);
-    await Promise.all([...slowHeaders, ...slowBodies].map(({ closed }) => closed));
+    await Promise.all([...slowHeaders, ...slowBodies, ...idleGrpc].map(({ closed }) => closed));
     clearInterval(drip);
     for (const { received } of slowBodies) expect(received).toMatch(/^HTTP\/1\.1 408 /);
     expect(await hits(collector, 'otlpHttp.headersTimeoutMs')).toBeGreaterThanOrEqual(SLOW / 2);
     expect(await hits(collector, 'otlpHttp.requestTimeoutMs')).toBe(SLOW / 2);
+    expect(await hits(collector, 'otlpGrpc.requestTimeoutMs')).toBe(IDLE_GRPC);
     expect(await counted(collector, 'throughline_receiver_bytes_in_flight')).toBe(0);
     expect((await postJson(collector.otlpUrl, aRequest('after', 1))).status).toBe(200);
-    for (const { socket } of [...idle, ...idleGrpc]) socket.destroy();
+    for (const { socket } of idle) socket.destroy();
   });
 
   it(`over gRPC are cut off as well: ${SLOW_CALLS} that never end`, async () => {
@@ -129,7 +132,7 @@ describe('senders that hold their connections', () => {
     clearInterval(drip);
     // DEADLINE_EXCEEDED
     expect(statuses).toEqual(Array.from({ length: SLOW_CALLS }, () => '4'));
-    expect(await hits(collector, 'otlpGrpc.requestTimeoutMs')).toBe(SLOW_CALLS);
+    expect(await hits(collector, 'otlpGrpc.requestTimeoutMs')).toBe(IDLE_GRPC + SLOW_CALLS);
     expect(await counted(collector, 'throughline_receiver_bytes_in_flight')).toBe(0);
     for (const { session } of calls) session.destroy();
   });

@@ -172,7 +172,8 @@ export class ApiServer {
     const expectation = foreignExpectation(request);
     if (expectation !== null) {
       const message = `the request expects ${expectation}; 100-continue is accepted`;
-      throw new Problem(417, 'expectation_failed', message);
+      // Nobody knows whether the body comes.
+      throw new Problem(417, 'expectation_failed', message, { Connection: 'close' });
     }
     toOriginForm(request);
     const { method = '', headers } = request;

@@ -71,7 +71,11 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     ],
     streamWindowBytes: [64 * KIB, GIB, 'What a call may send before it is read', null],
     connectionWindowBytes: [64 * KIB, GIB, 'What the calls of a connection may send before they are read', null],
-    requestTimeoutMs: [SECOND, HOUR, 'For a whole message; a slower sender is answered DEADLINE_EXCEEDED and cut off'],
+    requestTimeoutMs: [
+      SECOND,
+      HOUR,
+      'For a whole message; a slower sender is answered DEADLINE_EXCEEDED and cut off. Also until a connection says that it speaks HTTP/2',
+    ],
     idleTimeoutMs: [SECOND, 24 * HOUR, 'A connection on which nothing happens is closed after it'],
     closeTimeoutMs: [0, MINUTE, 'For calls that are still running when the collector stops', null],
     retryAfterMs: [0, HOUR, 'What RetryInfo tells a sender', 'throughline_otlp_grpc_requests_total'],

@@ -183,6 +183,8 @@ export class OtlpHttpReceiver {
                 StatusCode.unimplemented,
                 `the expectation is ${expectation}; 100-continue is accepted`,
                 encoding ?? 'json',
+                // Nobody knows whether the body comes.
+                { connection: 'close' },
               )
             : signal === null && this.#routes.has(request)
               ? (this.#strangers.refuse(request, 'json') ?? (await this.#routes.answer(request, response)))
