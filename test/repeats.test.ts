@@ -63,20 +63,25 @@ function jsonRequest(number: number, spans: number): Buffer {
   return Buffer.from(JSON.stringify({ resourceSpans: [{ resource, scopeSpans: [{ spans: [...good, span('')] }] }] }));
 }
 
+/** Sends one request after the other, each with spans of its own, as often as it is told; the ledger has them as acknowledged. */
+function stampingInto(ledger: SpanLedger): (send: (bytes: Buffer) => Promise<void>) => Promise<boolean> {
+  const request = new NumberedRequest(SPANS_PER_REQUEST);
+  return (send) =>
+    ledger.enter(async (number) => {
+      request.stamp(number);
+      await send(Buffer.from(request.bytes));
+      return true;
+    });
+}
+
 describe('a request that is sent again', () => {
   it('is answered as the first one and stored once, whatever it comes by', async () => {
     const dataDirectory = newDirectory();
     const collector = await startCollector({ dataDirectory });
     const grpc = new Client(new URL(collector.otlpGrpcUrl).host, credentials.createInsecure());
     const ledger = new SpanLedger(SPANS_PER_REQUEST);
-    const request = new NumberedRequest(SPANS_PER_REQUEST);
+    const stampAndPost = stampingInto(ledger);
 
-    const stampAndPost = (send: (bytes: Buffer) => Promise<void>): Promise<boolean> =>
-      ledger.enter(async (number) => {
-        request.stamp(number);
-        await send(Buffer.from(request.bytes));
-        return true;
-      });
     // One after the other, compressed or not, and by the other protocol.
     await stampAndPost(async (bytes) => {
       const first = await post(collector, bytes, PROTOBUF);
@@ -137,13 +142,7 @@ describe('a request that is sent again', () => {
         args: ['--spool-segment-age-ms', '300ms'],
       });
       const ledger = new SpanLedger(SPANS_PER_REQUEST);
-      const request = new NumberedRequest(SPANS_PER_REQUEST);
-      const stampAndPost = (send: (bytes: Buffer) => Promise<void>): Promise<boolean> =>
-        ledger.enter(async (number) => {
-          request.stamp(number);
-          await send(Buffer.from(request.bytes));
-          return true;
-        });
+      const stampAndPost = stampingInto(ledger);
       const acknowledged = async (bytes: Buffer): Promise<void> =>
         expect(await post(collector, bytes, PROTOBUF)).toBe('200 ');
       await stampAndPost(async (bytes) => {
