@@ -600,11 +600,11 @@ test('a transfer encoding that is left on the body is refused with what is accep
 
 test('a request that waits for its body counts with what its headers hold', async () => {
   const socket = connect(address.port, '127.0.0.1');
-  const headers = Array.from({ length: 1_500 }, (_, index) => `${index.toString(36)}:\r\n`).join('');
+  const headers = Array.from({ length: 990 }, (_, index) => `${index.toString(36)}:\r\n`).join('');
   const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${PROTOBUF.length}\r\n`;
   socket.write(`${head}${headers}\r\n`);
-  // Node hands over a thousand of them, and was seen to hold some 95 bytes for each.
-  await eventually(async () => budget.taken > 1_000 * 95);
+  // Of more than a thousand, older Nodes hand over the first ones, and newer ones none. Some 95 bytes were seen to be held for each.
+  await eventually(async () => budget.taken > 990 * 95);
   const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
   socket.write(PROTOBUF);
   expect(String(await answer)).toMatch(/^HTTP\/1.1 200/);
