@@ -11,7 +11,7 @@ const alias = {
 };
 
 /** Waits end what hangs; none of them says how fast something must be, which depends on the machine. */
-const expect = { poll: { timeout: 60_000 } };
+const expect = { poll: { timeout: 240_000 } };
 
 const unit = (name: string) => ({
   resolve: { alias },
@@ -20,8 +20,8 @@ const unit = (name: string) => ({
     setupFiles,
     root: source(name),
     include: ['src/**/*.test.{ts,tsx}'],
-    testTimeout: 300_000,
-    hookTimeout: 300_000,
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
     expect,
   },
 });
@@ -42,8 +42,8 @@ export default defineConfig({
           setupFiles,
           root: fileURLToPath(new URL('./test', import.meta.url)),
           include: ['**/*.test.ts'],
-          testTimeout: 300_000,
-          hookTimeout: 300_000,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
           expect,
         },
       },

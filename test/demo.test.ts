@@ -76,7 +76,7 @@ describe('the demo', () => {
 
   it('starts a collector where none runs, sells through its page, and ends them all when it is told to', async () => {
     const demo = startDemo();
-    const told = await eventually('the story was told', () => jsonLineOf(demo), 60_000);
+    const told = await eventually('the story was told', () => jsonLineOf(demo));
     const page = await fetch(told.shopUrl);
     expect(await page.text()).toContain('Buy');
     const answer = await fetch(`${told.shopUrl}/buy`, { method: 'POST', body: JSON.stringify({ product: 'socks' }) });
@@ -90,18 +90,18 @@ describe('the demo', () => {
 
   it('leaves no process behind when it is killed', async () => {
     const demo = startDemo();
-    await eventually('customers come', () => demo.output().includes('customers'), 60_000);
+    await eventually('customers come', () => demo.output().includes('customers'));
     const below = descendantsOf(demo.pid);
     // Two databases, four services and the engine of the collector.
     expect(below.length).toBeGreaterThanOrEqual(7);
     process.kill(demo.pid, 'SIGKILL');
     await demo.exited;
-    await eventually('every process has ended', () => !below.some((pid) => isAlive(pid)), 60_000);
+    await eventually('every process has ended', () => !below.some((pid) => isAlive(pid)));
   });
 
   it('reports a process that dies in one line, and ends the others', async () => {
     const demo = startDemo();
-    await eventually('customers come', () => demo.output().includes('customers'), 60_000);
+    await eventually('customers come', () => demo.output().includes('customers'));
     const below = descendantsOf(demo.pid);
     const databases = below.filter((pid) => commandLine(pid).includes('database.js'));
     expect(databases).toHaveLength(2);

@@ -106,7 +106,7 @@ describe.skipIf(!canInjectFaults)(
           { process: 'engine', kind: 'rename', pattern: parts, action: 'kill-after self' },
         ]);
         for (let requests = 0; requests < 4; requests++) await faulty.send();
-        await expect.poll(() => faulty.faults.applied(1), { timeout: 30_000 }).toBe(1);
+        await expect.poll(() => faulty.faults.applied(1)).toBe(1);
         faulty.faults.plan([]);
         await faulty.settle();
         expect(readdirSync(join(faulty.dataDirectory, 'store/data/throughline/spans/detached'))).toEqual([]);
@@ -226,7 +226,7 @@ describe.skipIf(!canInjectFaults)('a file of a part that is not written with a m
         };
         // One that was not written whole is one part as well: the engine's own look at its bytes tells them apart.
         await expect
-          .poll(async () => [await merged(), await brokenParts(store, tables)], { timeout: 60_000 })
+          .poll(async () => [await merged(), await brokenParts(store, tables)])
           .toEqual([
             [
               ['counted_1h', 1],

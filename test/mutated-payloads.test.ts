@@ -23,7 +23,7 @@ const AT_ONCE = 8;
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_123);
 const GROWTH_BYTES_MAX = 192 * 2 ** 20;
 /** Mutated times lie in thousands of days, and each of them is a part of each derived table. */
-const STORED_MS = IS_LONG ? 1_200_000 : 60_000;
+const STORED_MS = IS_LONG ? 1_200_000 : 300_000;
 /** The store is read back in so many parts. */
 const PARTS = IS_LONG ? 16 : 1;
 
@@ -132,7 +132,7 @@ it(
     expect(stored).toBe(counts.spansStored);
     rmSync(collector.dataDirectory, { recursive: true });
   },
-  IS_LONG ? 3_600_000 : 120_000,
+  IS_LONG ? 3_600_000 : 600_000,
 );
 
 async function sendAll(

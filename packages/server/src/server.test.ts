@@ -126,7 +126,7 @@ const statusOf = async (server: RunningServer, path: string): Promise<number> =>
 
 async function findable(server: RunningServer, traceId: string): Promise<void> {
   await vi.waitFor(async () => expect(await statusOf(server, `/api/v1/traces/${traceId}`)).toBe(200), {
-    timeout: 60_000,
+    timeout: 240_000,
     interval: 20,
   });
 }

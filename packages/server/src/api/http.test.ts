@@ -168,7 +168,7 @@ describe('ApiServer', () => {
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
     await vi.waitFor(async () => {
       expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="http.sendTimeoutMs"} 2');
-    }, 60_000);
+    }, 240_000);
     expect((await get('/less', { headers: { host: 'localhost' } })).body).toHaveLength(3 * 65_536);
     for (const reader of readers) reader.resume();
     await Promise.all(closed);

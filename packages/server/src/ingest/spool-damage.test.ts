@@ -166,13 +166,13 @@ test.for([
   await spool.append(Buffer.from('1'), 1);
   vi.setSystemTime(Date.now() + jumpMs);
   await spool.append(Buffer.from('2'), 1);
-  const first = await spool.nextSealed(AbortSignal.timeout(60_000));
+  const first = await spool.nextSealed(AbortSignal.timeout(240_000));
   expect(first?.rows).toBe(2);
   expect(spool.status.backlogAgeMs).toBeGreaterThanOrEqual(0);
   if (first !== null) await spool.release(first);
   await spool.append(Buffer.from('3'), 1);
   vi.setSystemTime(Date.now() - jumpMs);
-  const second = await spool.nextSealed(AbortSignal.timeout(60_000));
+  const second = await spool.nextSealed(AbortSignal.timeout(240_000));
   expect(second?.rows).toBe(1);
   expect(String(second?.name) > String(first?.name)).toBe(true);
   // A process that died, and a clock that is wrong at the next start.

@@ -87,14 +87,14 @@ test('what is durable is handed over in order, in segments of bounded size, and 
 test('a segment is sealed by its age while nothing else waits', async () => {
   const spool = await openSpool({ segmentAgeMs: 20 });
   await appendAll(spool, ['1']);
-  const segment = await spool.nextSealed(AbortSignal.timeout(60_000));
+  const segment = await spool.nextSealed(AbortSignal.timeout(240_000));
   expect(segment?.rows).toBe(1);
   // The engine is busy with the first one: the second grows until that is released.
   await appendAll(spool, ['2', '3']);
   await new Promise((resolve) => setTimeout(resolve, 60));
   expect(spool.status.backlogSegments).toBe(2);
   if (segment !== null) await spool.release(segment);
-  expect((await spool.nextSealed(AbortSignal.timeout(60_000)))?.rows).toBe(2);
+  expect((await spool.nextSealed(AbortSignal.timeout(240_000)))?.rows).toBe(2);
 });
 
 test('a segment is sealed with fewer rows while no other waits for the store', async () => {
@@ -522,7 +522,7 @@ test('what was acknowledged before a write failed is loaded, even where the disk
   const truncate = vi.spyOn(fileMethods, 'truncate').mockRejectedValueOnce(failure).mockRejectedValueOnce(failure);
   expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
   expect(spool.status).toMatchObject({ backlogSegments: 1, backlogBytes: 6 });
-  const segment = await spool.nextSealed(AbortSignal.timeout(60_000));
+  const segment = await spool.nextSealed(AbortSignal.timeout(240_000));
   expect(truncate.mock.calls.length).toBeGreaterThan(2);
   expect(readFileSync(segment?.path ?? '', 'latin1')).toBe('<1><2>');
   vi.restoreAllMocks();

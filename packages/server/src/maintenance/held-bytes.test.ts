@@ -47,7 +47,7 @@ async function daysOf(store: StartedEngine): Promise<unknown[]> {
 /** Dropped parts are deleted a little later. */
 async function nothingIsReplaced(store: StartedEngine): Promise<void> {
   const sql = "SELECT count() FROM system.parts WHERE database = 'throughline' AND NOT active AND rows > 0";
-  await eventually(async () => Number((await store.rows(sql))[0]?.[0]) === 0, 60_000);
+  await eventually(async () => Number((await store.rows(sql))[0]?.[0]) === 0);
 }
 
 test('days that are dropped for the disk while a snapshot holds their files bring no more days down', async () => {

@@ -71,7 +71,7 @@ SETTINGS max_insert_block_size = 4000000, min_insert_block_size_rows = 4000000, 
     const bytes = await store.context.engine.query(
       `SELECT service_number, toUInt32(sum(spans)), toUInt32(sum(least(spans, 3))), toUInt32(sum(spans * fails)) FROM (${TRACES_SQL})
 GROUP BY service_number ORDER BY service_number`,
-      { format: 'JSONCompactEachRow', timeoutMs: 20_000 },
+      { format: 'JSONCompactEachRow', timeoutMs: 240_000 },
     );
     truth = new TextDecoder()
       .decode(bytes)

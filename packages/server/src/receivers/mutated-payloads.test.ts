@@ -17,7 +17,7 @@ const PAYLOADS = IS_LONG ? 1_000_000 : 4_000;
 /** Counted with coverage, which makes the decoders several times slower. */
 const COVERED_PAYLOADS = 4_000;
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_123);
-const TIMEOUT_MS = IS_LONG ? 3_600_000 : 120_000;
+const TIMEOUT_MS = IS_LONG ? 3_600_000 : 600_000;
 const BYTES_MAX = 16 * 1024 * 1024;
 const GROWTH_BYTES_MAX = 192 * 1024 * 1024;
 

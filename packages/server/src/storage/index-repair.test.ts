@@ -199,7 +199,7 @@ async function insert(store: StartedEngine, spans: number): Promise<void> {
   toFixedString(toString(sipHash64(number) % 1000000), 16) AS trace_id, 'shop' AS service, toDateTime(1795000000) AS start_s,
   ['key', 'id'] AS attrs_k, ['value', repeat(toString(sipHash64(number)), 20)] AS attrs_v, [1, 1] AS attrs_t, toInt64(number) AS duration_ns
 FROM numbers(${spans})`;
-  writeFileSync(path, await store.engine.query(rows, { format: 'Native', timeoutMs: 30_000 }));
+  writeFileSync(path, await store.engine.query(rows, { format: 'Native', timeoutMs: 240_000 }));
   await store.engine.insertNativeFile('spans', path, `${spans}`);
 }
 

@@ -79,7 +79,7 @@ test.each(['counted_1m', 'counted_1h'] as const)(
 async function insert(store: StartedEngine, table: CheckedTable, rows: number, token: string): Promise<string> {
   const path = join(store.directory, `${token}.native`);
   const sql = table === 'spans' ? spans(rows) : counts(rows);
-  writeFileSync(path, await store.engine.query(sql, { format: 'Native', timeoutMs: 30_000 }));
+  writeFileSync(path, await store.engine.query(sql, { format: 'Native', timeoutMs: 240_000 }));
   if (table === 'spans') await store.engine.insertNativeFile(table, path, token);
   else await store.engine.insertPlainFile(table, path);
   return await newestPart(store, table);

@@ -116,7 +116,7 @@ async function open(directory: string, harm: (part: string) => void = () => {}):
     ask: async () => {
       const counts: number[] = [];
       for (const question of QUESTIONS) {
-        const bytes = await engine.query(question, { format: 'JSONCompactEachRow', timeoutMs: 20_000 });
+        const bytes = await engine.query(question, { format: 'JSONCompactEachRow', timeoutMs: 240_000 });
         counts.push(...(JSON.parse(Buffer.from(bytes).toString()) as number[]));
       }
       return counts;

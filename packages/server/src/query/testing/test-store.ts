@@ -121,7 +121,7 @@ export async function openTestStore(): Promise<TestStore> {
     },
     put,
     native: (spans, arrivedAt) =>
-      selecting(spans, arrivedAt, (rows) => engine.query(rows, { format: 'Native', timeoutMs: 20_000 })),
+      selecting(spans, arrivedAt, (rows) => engine.query(rows, { format: 'Native', timeoutMs: 240_000 })),
     count: async () => {
       // What was inserted without an arrival has the engine's time.
       arrival = Math.max(arrival, Date.now() * 1_000);

@@ -44,7 +44,7 @@ async function firstLanding(engine: MigratedEngine): Promise<{ columns: string; 
   const columns = await columnsOf(engine);
   const segment = await engine.query(`SELECT ${columns} FROM throughline.spans LIMIT 100`, {
     format: 'Native',
-    timeoutMs: 20_000,
+    timeoutMs: 240_000,
   });
   return { columns, rows: await rowsOf(engine, columns), segment };
 }
@@ -71,7 +71,7 @@ function interruptedAfter(commands: number, engine: MigratedEngine): MigratedEng
 }
 
 const ask = (engine: MigratedEngine, sql: string): Promise<Uint8Array> =>
-  engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 20_000 });
+  engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 240_000 });
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes).trimEnd();
 const rowsOf = async (engine: MigratedEngine, columns: string): Promise<string> =>
   text(await ask(engine, `SELECT ${columns} FROM throughline.spans ORDER BY span_id, start_ns`));

@@ -49,7 +49,7 @@ export async function startEngine(
     registry,
     directory,
     pids,
-    rows: async (sql, timeoutMs = 60_000) => {
+    rows: async (sql, timeoutMs = 240_000) => {
       const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs });
       const lines = Buffer.from(bytes).toString('utf8').split('\n');
       return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
@@ -77,7 +77,7 @@ export async function countStored(engine: Pick<Engine, 'query' | 'command'>): Pr
 }
 
 /** Resolves as soon as the condition holds; fails when it does not in time. */
-export async function eventually(condition: () => boolean | Promise<boolean>, timeoutMs = 60_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, timeoutMs = 240_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`still not so after ${timeoutMs} ms: ${String(condition)}`);
