@@ -63,6 +63,23 @@ describe('FilePages', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('looks before large work where it has not just looked', () => {
+    let looks = 0;
+    let now = 0;
+    const options = { unmap: () => true, readSmaps: () => '', residentBytes: () => (looks++, 0), now: () => now };
+    const pages = new FilePages({ ...options, intervalMs: 1_000 });
+    pages.look();
+    now = 499;
+    pages.lookBeforeLargeWork();
+    expect(looks).toBe(1);
+    now = 500;
+    pages.lookBeforeLargeWork();
+    pages.lookBeforeLargeWork();
+    expect(looks).toBe(2);
+    new FilePages({ ...options, intervalMs: 0 }).lookBeforeLargeWork();
+    expect(looks).toBe(2);
+  });
+
   it('goes on without a system that tells of its pages', () => {
     const pages = new FilePages({
       intervalMs: 1_000,
@@ -97,6 +114,8 @@ describe('FilePages', () => {
     expect(pages.unmappedBytes).toBeGreaterThan(0);
     failing = 1_000;
     vi.advanceTimersByTime(60_000);
+    expect(looks).toBe(14);
+    pages.lookBeforeLargeWork();
     expect(looks).toBe(14);
     vi.useRealTimers();
   });

@@ -59,6 +59,8 @@ export interface FilePagesOptions {
   readonly readSmaps?: () => string;
   /** Bytes of files that are resident; `/proc/self/status` tells by default. */
   readonly residentBytes?: () => number;
+  /** Milliseconds that only increase. */
+  readonly now?: () => number;
 }
 
 /**
@@ -69,6 +71,8 @@ export class FilePages {
   readonly #options: FilePagesOptions;
   readonly #readSmaps: () => string;
   readonly #residentBytes: () => number;
+  readonly #now: () => number;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
   /** Resident when it last unmapped anything. */
   #leftBytes = 0;
   /** Of the look before: what has just been mapped may still be written to, by the loader of a library. */
@@ -82,6 +86,7 @@ export class FilePages {
     this.#options = options;
     this.#readSmaps = options.readSmaps ?? (() => readFileSync('/proc/self/smaps', 'latin1'));
     this.#residentBytes = options.residentBytes ?? residentFileBytes;
+    this.#now = options.now ?? ((): number => performance.now());
   }
 
   /** Since the start. */
@@ -96,6 +101,13 @@ export class FilePages {
     this.#timer = setInterval(() => this.look(), intervalMs).unref();
   }
 
+  /** Looks before something that takes much memory of its own, unless it has just looked: the two then do not come together. */
+  lookBeforeLargeWork(): void {
+    const { intervalMs } = this.#options;
+    if (intervalMs === 0 || this.#failures >= FAILURES_MAX) return;
+    if (this.#now() - this.#lookedAtMs >= intervalMs / 2) this.look();
+  }
+
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -106,6 +118,7 @@ export class FilePages {
    * a few times.
    */
   look(): void {
+    this.#lookedAtMs = this.#now();
     const seen = new Set<string>();
     let hasUnmapped = false;
     try {

@@ -75,8 +75,8 @@ export interface SpoolLimits {
 
 export const SPOOL_LIMITS: SpoolLimits = {
   segmentBytesMax: 48 * 1024 * 1024,
-  segmentRowsMax: 150_000,
-  segmentRowsCalm: 50_000,
+  segmentRowsMax: 120_000,
+  segmentRowsCalm: 35_000,
   segmentAgeMs: 10_000,
   backlogBytesMax: 2 * 1024 * 1024 * 1024,
   diskReserveBytes: 256 * 1024 * 1024,

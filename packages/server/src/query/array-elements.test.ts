@@ -75,7 +75,7 @@ describe('elements of arrays', () => {
     const view = {
       fresh: [{ first: arrival + 1, last: arrival + 1 }],
       uncounted: null,
-      version: 0,
+      isCurrent: () => true,
       release: (): void => {},
     };
     const visibility: Visibility = { ...ALL_COUNTED, view: () => view };

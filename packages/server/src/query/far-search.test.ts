@@ -56,7 +56,7 @@ async function seeing(
             seconds: { first: Math.min(...seconds), last: Math.max(...seconds) },
             hasLate: false,
           },
-    version: 0,
+    isCurrent: () => true,
     release: () => {},
   };
   const visibility: Visibility = { ...ALL_COUNTED, view: () => view };

@@ -1,4 +1,5 @@
 import type { Engine } from '../storage/engine.ts';
+import type { Rollup } from '../storage/rollups.ts';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';
@@ -20,10 +21,14 @@ export interface QueryContext {
 export const IN_TENANT = "tenant = ''";
 
 /** Asks with one view of where spans are, whatever is stored meanwhile. */
-export async function withView<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
+export async function withView<T>(
+  context: QueryContext,
+  ask: (view: SpanView) => Promise<T>,
+  table?: string,
+): Promise<T> {
   const { visibility = ALL_COUNTED } = context;
   await unlessAborted(visibility.published(), context.signal);
-  const view = visibility.view();
+  const view = visibility.view(table);
   try {
     return await ask(view);
   } finally {
@@ -31,16 +36,30 @@ export async function withView<T>(context: QueryContext, ask: (view: SpanView) =
   }
 }
 
-/** How often a question is asked again when the derived tables have changed under it: they do so every few seconds. */
+/** How often a question is asked again when its derived table has changed under it: it does so every few seconds. */
 const CHANGES_MAX = 3;
 
-/** The same for a question to the derived tables: none of it comes from before a batch was added, and none from after it. */
-export async function withRollups<T>(context: QueryContext, ask: (view: SpanView) => Promise<T>): Promise<T> {
+/**
+ * The same for a question to a derived table, or to one of those that are filled together: none of it comes from before a batch was added, and none
+ * from after it.
+ */
+export async function withRollup<T>(
+  context: QueryContext,
+  { table }: Pick<Rollup, 'table'>,
+  ask: (view: SpanView) => Promise<T>,
+): Promise<T> {
   const { visibility = ALL_COUNTED } = context;
   for (let changes = 0; ; changes++) {
-    await unlessAborted(visibility.settled(), context.signal);
-    const asked = await withView(context, async (view) => ({ version: view.version, answer: await ask(view) }));
-    if (asked.version === visibility.version || changes === CHANGES_MAX) return asked.answer;
+    await unlessAborted(visibility.settled(table), context.signal);
+    const asked = await withView(
+      context,
+      async (view) => {
+        const answer = await ask(view);
+        return { answer, isWhole: view.isCurrent() };
+      },
+      table,
+    );
+    if (asked.isWhole || changes === CHANGES_MAX) return asked.answer;
   }
 }
 

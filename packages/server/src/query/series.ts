@@ -1,7 +1,8 @@
 import type { RequestSeries } from '@throughline/trace';
 import { readName, type RollupName } from '../storage/rollup-names.ts';
+import { REQUEST_1M } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
-import { type JsonRow, type QueryContext, queryRows, withRollups } from './rows.ts';
+import { type JsonRow, type QueryContext, queryRows, withRollup } from './rows.ts';
 import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
 import { seriesFrom } from './series-steps.ts';
 import { findWeights, type Weights } from './weights.ts';
@@ -24,7 +25,7 @@ export function findSeries(
   question: SeriesQuestion,
   countedUntil: CountedUntil,
 ): Promise<SeriesAnswer> {
-  return withRollups(context, (view) => findSeriesIn(context, view, question, countedUntil));
+  return withRollup(context, REQUEST_1M, (view) => findSeriesIn(context, view, question, countedUntil));
 }
 
 async function findSeriesIn(

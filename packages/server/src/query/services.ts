@@ -1,11 +1,12 @@
 import { OTHER_NAME, type OperationSummary, type ServiceSummary } from '@throughline/trace';
 import { OPERATION_NAME, readName, SERVICE_NAME, selectName } from '../storage/rollup-names.ts';
+import { OPERATION_15M } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { sqlString } from '../storage/sql.ts';
 import { errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import { rollupRange } from './rollup-range.ts';
 import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
-import { IN_TENANT, queryRows, where, withRollups } from './rows.ts';
+import { IN_TENANT, queryRows, where, withRollup } from './rows.ts';
 import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import { findWeights } from './weights.ts';
 
@@ -14,7 +15,7 @@ import { findWeights } from './weights.ts';
  * their names: beyond the limits of the rollups, or too long.
  */
 export async function findServices(context: QueryContext, range: TimeRange): Promise<ServiceSummary[]> {
-  const [rows, weights] = await withRollups(context, (view) =>
+  const [rows, weights] = await withRollup(context, OPERATION_15M, (view) =>
     Promise.all([
       queryRows(context, servicesSql(view, range)),
       findWeights(context, { range, service: null, groupBy: 'service', of: 'spans' }),
@@ -39,7 +40,7 @@ export async function findOperations(
   service: string,
   range: TimeRange,
 ): Promise<OperationSummary[]> {
-  const [rows, weights] = await withRollups(context, (view) =>
+  const [rows, weights] = await withRollup(context, OPERATION_15M, (view) =>
     Promise.all([
       queryRows(context, operationsSql(view, service, range)),
       findWeights(context, { range, service, groupBy: 'operation', of: 'spans' }),

@@ -62,7 +62,7 @@ describe('questions while spans move from the fresh tables to the store and into
         seconds: { first: FIRST_SECOND, last: FIRST_SECOND + 1_000 },
         hasLate: false,
       },
-      version: 0,
+      isCurrent: () => true,
       release: () => {},
       ...view,
     };

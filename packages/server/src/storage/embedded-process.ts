@@ -80,6 +80,7 @@ async function run(request: EngineRequest & { kind: 'run' }, openSession: () => 
     return;
   }
   running.add(request.id);
+  if (request.session === 'insert') filePages?.lookBeforeLargeWork();
   try {
     // A session keeps its settings, so they are set with every statement; the comment is what it is cancelled by.
     const sql = `SET max_execution_time = ${request.timeoutMs / 1000}, log_comment = '${commentOf(request.id)}'; ${request.sql}`;

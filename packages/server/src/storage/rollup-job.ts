@@ -7,7 +7,7 @@ import type { Engine } from './engine.ts';
 import { findDays, findDaysThatDisagree, rebuildDays } from './rebuild-days.ts';
 import { ROLLUP_JOB_LIMITS, type RollupJobLimits } from './rollup-limits.ts';
 import { RollupProgress } from './rollup-progress.ts';
-import { BATCH_SETTINGS, rebuildRollups, ROLLUPS } from './rollup-rebuild.ts';
+import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
 
@@ -213,16 +213,15 @@ export class RollupJob {
     if (until <= visibility.countedUntil || (!isEverything && visibility.uncountedRows === 0)) return;
     const end = this.#seconds.startTimer();
     do {
-      await this.#letAnswer();
       await this.#add(until);
     } while (visibility.countedUntil < until && !this.#stopping.signal.aborted);
     end();
   }
 
-  /** Questions that wait for a batch shall not meet the next one each time they ask. */
-  async #letAnswer(): Promise<void> {
+  /** Questions to a table that wait for a batch shall not meet the next one each time they ask. */
+  async #letAnswer(tables: readonly string[]): Promise<void> {
     await setImmediate();
-    await Promise.race([this.#options.visibility.released(), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
+    await Promise.race([this.#options.visibility.released(tables), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
   }
 
   async #runAgainAndAgain(firstMs: number): Promise<void> {
@@ -296,13 +295,18 @@ export class RollupJob {
     const sources = all.wheres.map((where) => `(SELECT * FROM throughline.spans WHERE ${where})`);
     await this.#progress.note(visibility.countedUntil, until);
     this.#pendingUntil = until;
-    await visibility.count(until, async () => {
-      for (const rollup of ROLLUPS) {
-        for (const source of sources) await this.#insert(rollup, source, all.spans);
-      }
-      await this.#progress.note(until, 0);
-      this.#pendingUntil = 0;
-    });
+    for (const group of ROLLUP_GROUPS) {
+      const tables = group.map(({ table }) => table);
+      await this.#letAnswer(tables);
+      await visibility.fill(tables, until, async () => {
+        for (const rollup of group) {
+          for (const source of sources) await this.#insert(rollup, source, all.spans);
+        }
+      });
+    }
+    await this.#progress.note(until, 0);
+    this.#pendingUntil = 0;
+    visibility.counted(until);
     this.#batches.inc({ outcome: 'added' });
   }
 

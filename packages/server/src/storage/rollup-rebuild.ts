@@ -6,16 +6,20 @@ import type { Engine } from './engine.ts';
 import { LONG_TRACES, OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
 import { WEIGHT_15M } from './weights.ts';
 
-/** Every table that is derived from `spans`. `trace_times` is first: the others are right without it, and by it spans are found. */
-export const ROLLUPS: readonly Rollup[] = [
-  TRACE_TIMES,
-  LONG_TRACES,
-  OPERATION_15M,
-  REQUEST_1M,
-  REQUEST_1H,
-  WEIGHT_15M,
-  ATTRIBUTE_VALUES,
+/**
+ * Every table that is derived from `spans`; one question may read those of a group together. `trace_times` is first: the others are right
+ * without it, and by it spans are found.
+ */
+export const ROLLUP_GROUPS: readonly (readonly Rollup[])[] = [
+  [TRACE_TIMES],
+  [LONG_TRACES],
+  [OPERATION_15M],
+  [REQUEST_1M, REQUEST_1H],
+  [WEIGHT_15M],
+  [ATTRIBUTE_VALUES],
 ];
+
+export const ROLLUPS: readonly Rollup[] = ROLLUP_GROUPS.flat();
 
 /** A million spans of as many traces would take more than a query may have. */
 export const BATCH_SETTINGS = 'max_bytes_before_external_group_by = 200000000';

@@ -28,10 +28,10 @@ export interface Batch {
 export interface SpanView {
   /** Their spans are read from the fresh tables, and nowhere else. */
   readonly fresh: readonly ArrivalRange[];
-  /** What is stored and not in the derived tables yet; null where there is nothing. */
+  /** What is stored and not in the derived tables yet, or not in the one that the view was taken for; null where there is nothing. */
   readonly uncounted: Uncounted | null;
-  /** Changes as soon as the derived tables do. */
-  readonly version: number;
+  /** False when that table was changing, and as soon as it has begun to: rows that were read since may come from before and from after. */
+  readonly isCurrent: () => boolean;
   release(): void;
 }
 
@@ -43,29 +43,34 @@ export interface Uncounted {
   readonly hasLate: boolean;
 }
 
-const NO_VIEW: SpanView = { fresh: [], uncounted: null, version: 0, release: () => {} };
+const NO_VIEW: SpanView = { fresh: [], uncounted: null, isCurrent: () => true, release: () => {} };
 
 /** What questions need of it. */
 export interface Visibility {
-  /** Of the derived tables; see `SpanView`. */
-  readonly version: number;
   /** Resolves when a view finds what has been acknowledged, or what can be had of it soon. Never rejects. */
   published(): Promise<void>;
   /** The same of what was acknowledged a moment ago and no view finds yet: resolves to whether there was any. Never rejects. */
   pendingPublished(): Promise<boolean>;
-  view(): SpanView;
-  /** Resolves when nothing is being added to the derived tables. */
-  settled(): Promise<void>;
+  /** `table`: the derived table that the question reads; without it the view is of what all of them have. */
+  view(table?: string): SpanView;
+  /** Resolves when nothing is being added to a derived table. */
+  settled(table: string): Promise<void>;
 }
 
 /** Everything is stored and counted. */
 export const ALL_COUNTED: Visibility = {
-  version: 0,
   published: () => Promise.resolve(),
   pendingPublished: () => Promise.resolve(false),
   view: () => NO_VIEW,
   settled: () => Promise.resolve(),
 };
+
+/** What one derived table has, or several that a question may read together. */
+interface TableState {
+  countedUntil: number;
+  version: number;
+  filling: Promise<void> | null;
+}
 
 export class SpanVisibility implements Visibility {
   #publish: () => Promise<void> = () => Promise.resolve();
@@ -74,19 +79,17 @@ export class SpanVisibility implements Visibility {
   #fresh: readonly ArrivalRange[] = [];
   #stored: readonly Batch[] = [];
   #countedUntil = 0;
+  /** Of all derived tables at once. */
   #version = 0;
   #counting: Promise<void> | null = null;
-  /** Questions that have a view. */
-  readonly #open = new Set<symbol>();
+  readonly #tables = new Map<string, TableState>();
+  /** Questions that have a view, and the table that each reads. */
+  readonly #open = new Map<symbol, string | undefined>();
   #waiting: { readonly questions: Set<symbol>; readonly resolve: () => void }[] = [];
 
   /** Spans that are stored and not counted. */
   get uncountedRows(): number {
     return this.#stored.reduce((sum, { rows }) => sum + rows, 0);
-  }
-
-  get version(): number {
-    return this.#version;
   }
 
   get countedUntil(): number {
@@ -113,33 +116,53 @@ export class SpanVisibility implements Visibility {
     return this.#publishPending();
   }
 
-  view(): SpanView {
+  view(table?: string): SpanView {
     const question = Symbol();
-    this.#open.add(question);
+    this.#open.set(question, table);
+    const state = table === undefined ? undefined : this.#tables.get(table);
+    const version = this.#versionOf(table);
+    const isChanging = this.#counting !== null || (state?.filling ?? null) !== null;
     return {
       fresh: this.#fresh,
-      uncounted: this.#stored.length === 0 ? null : this.#uncounted(),
-      version: this.#version,
+      uncounted: this.#uncounted(state?.countedUntil ?? 0),
+      isCurrent: () => !isChanging && this.#versionOf(table) === version,
       release: () => this.#release(question),
     };
   }
 
-  #uncounted(): Uncounted {
+  #versionOf(table: string | undefined): number {
+    return this.#version + (table === undefined ? 0 : (this.#tables.get(table)?.version ?? 0));
+  }
+
+  /** `tableUntil`: what a table has that a batch has been added to, while others wait for it. */
+  #uncounted(tableUntil: number): Uncounted | null {
+    const isAhead = tableUntil > this.#countedUntil;
+    const stored = isAhead ? behind(this.#stored, tableUntil) : this.#stored;
+    if (stored.length === 0) return null;
+    const countedUntil = isAhead ? tableUntil : this.#countedUntil;
     return {
-      countedUntil: this.#countedUntil,
-      seconds: span(this.#stored.map(({ seconds }) => seconds)),
-      hasLate: this.#stored.some(({ arrivals }) => arrivals === null || arrivals.first <= this.#countedUntil),
+      countedUntil,
+      seconds: span(stored.map(({ seconds }) => seconds)),
+      hasLate: stored.some(({ arrivals }) => arrivals === null || arrivals.first <= countedUntil),
     };
   }
 
-  async settled(): Promise<void> {
-    while (this.#counting !== null) await this.#counting;
+  async settled(table: string): Promise<void> {
+    for (;;) {
+      const filling = this.#counting ?? this.#tables.get(table)?.filling ?? null;
+      if (filling === null) return;
+      await filling;
+    }
   }
 
-  /** Resolves when every question that has a view by now has been answered. */
-  released(): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ questions: new Set(this.#open), resolve }));
+  /** Resolves when every question that has a view by now has been answered; with `tables` those that read one of them. */
+  released(tables?: readonly string[]): Promise<void> {
+    const questions = new Set<symbol>();
+    for (const [question, table] of this.#open) {
+      if (tables === undefined || (table !== undefined && tables.includes(table))) questions.add(question);
+    }
+    if (questions.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ questions, resolve }));
   }
 
   #release(question: symbol): void {
@@ -158,15 +181,51 @@ export class SpanVisibility implements Visibility {
     this.#stored = [...this.#stored, batch];
   }
 
-  /** Runs what adds the spans that arrived up to `until` to the derived tables; questions to these wait or ask again. */
+  /**
+   * Runs what adds the spans that arrived up to `until` to these derived tables, which a question may read together; questions to them wait or ask
+   * again, and find these spans in them from then on. Call `counted` when all tables have them.
+   */
+  async fill(tables: readonly string[], until: number, work: () => Promise<void>): Promise<void> {
+    const states = tables.map((table) => this.#stateOf(table));
+    const done = work();
+    const filling = done.catch(() => {});
+    for (const state of states) {
+      state.version += 1;
+      state.filling = filling;
+    }
+    try {
+      await done;
+      for (const state of states) state.countedUntil = until;
+    } finally {
+      for (const state of states) {
+        state.version += 1;
+        state.filling = null;
+      }
+    }
+  }
+
+  #stateOf(table: string): TableState {
+    const known = this.#tables.get(table);
+    if (known !== undefined) return known;
+    const state: TableState = { countedUntil: 0, version: 0, filling: null };
+    this.#tables.set(table, state);
+    return state;
+  }
+
+  /** All derived tables have the spans that arrived up to `until`. */
+  counted(until: number): void {
+    this.#countedUntil = until;
+    this.#stored = behind(this.#stored, until);
+  }
+
+  /** Runs what makes derived tables anew, of spans that arrived up to `until`; questions to any of them wait or ask again. */
   async count(until: number, work: () => Promise<void>): Promise<void> {
     this.#version += 1;
     const done = work();
     this.#counting = done.catch(() => {});
     try {
       await done;
-      this.#countedUntil = until;
-      this.#stored = this.#stored.filter(({ arrivals }) => (arrivals?.last ?? 0) > until);
+      this.counted(until);
     } finally {
       this.#version += 1;
       this.#counting = null;
@@ -177,6 +236,11 @@ export class SpanVisibility implements Visibility {
   startAt(countedUntil: number): void {
     this.#countedUntil = countedUntil;
   }
+}
+
+/** What was stored without arrivals is counted with the next batch. */
+function behind(stored: readonly Batch[], until: number): readonly Batch[] {
+  return stored.filter(({ arrivals }) => (arrivals?.last ?? 0) > until);
 }
 
 function span(seconds: readonly Seconds[]): Seconds {

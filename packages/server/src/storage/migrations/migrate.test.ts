@@ -122,6 +122,30 @@ ENGINE = SummingMergeTree((requests, duration_sum_ns)) PARTITION BY toDate(${tim
 SELECT toDateTime(1795000000 + number * 3000), 'shop', 'GET /', 1, 0, 100, number, 1 FROM numbers(60)`);
 }
 
+/** The values of two attributes, of which the first is an array. */
+const arraysOf = (what: string): string =>
+  `[concat('{"values":[{"stringValue":"${what}', toString(number), '"},{"intValue":"7"}]}'), 'plain']`;
+
+it('elements of arrays have the same hashes as before they were looked for by owner', async () => {
+  await using store = await startEngine();
+  const { engine } = store;
+  const spans = `INSERT INTO throughline.spans (trace_id, span_id, start_s, attrs_k, attrs_v, attrs_t, res_k, res_v, res_t, scope_k, scope_v, scope_t, ev_k, ev_v, ev_t)
+SELECT unhex(leftPad(hex(number + 1), 32, '0')), unhex(leftPad(hex(number + 1), 16, '0')), 1795000000,
+  ['a', 'b'], ${arraysOf('of span ')}, [6, 1], ['r', 's'], ${arraysOf('of resource ')}, [if(number % 2 = 0, 6, 1), 1],
+  ['s', 't'], ${arraysOf('of scope ')}, [if(number % 3 = 0, 6, 1), 1], ['e', 'f'], ${arraysOf('of event ')}, [if(number % 5 = 0, 6, 1), 1] FROM numbers(60)`;
+  const hashes = (): Promise<unknown[][]> =>
+    store.rows('SELECT hex(trace_id), toString(element_hashes) FROM throughline.spans ORDER BY trace_id');
+  await engine.command('DROP DATABASE throughline');
+  await migrate(engine, MIGRATIONS.slice(0, 4));
+  await engine.command(spans);
+  const before = await hashes();
+  expect(new Set(before.map(([, found]) => found)).size).toBe(60);
+  await engine.command('TRUNCATE TABLE throughline.spans');
+  await migrate(engine);
+  await engine.command(spans);
+  expect(await hashes()).toEqual(before);
+});
+
 describe('a store of before the first release', () => {
   let store: StartedEngine;
   beforeAll(async () => void (store = await startEngine()));

@@ -7,10 +7,11 @@ import { createTables } from './0001-tables.ts';
 import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
 import { rareColumns } from './0004-rare-columns.ts';
+import { elementsByOwner } from './0005-elements-by-owner.ts';
 import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
 
 /** In order; the first has number 1. */
-export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces, rareColumns];
+export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces, rareColumns, elementsByOwner];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');
