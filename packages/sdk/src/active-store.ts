@@ -27,13 +27,39 @@ interface Frames {
   set(frame: unknown): void;
 }
 
+/** Where another context manager keeps what is active. */
+export interface ForeignContext {
+  active(): Stored | undefined;
+  run<Result>(stored: Stored | undefined, fn: () => Result): Result;
+}
+
+/** Set while OpenTelemetry's API hands out somebody else's context manager: then that says what is active. */
+let foreign: ForeignContext | undefined;
+
+export function useForeignContext(context: ForeignContext | undefined): void {
+  foreign = context;
+}
+
 export function activeStore(): Stored | undefined {
+  return foreign === undefined ? ownStore() : foreign.active();
+}
+
+/** What is active in our own storage, whoever else keeps something. */
+export function ownStore(): Stored | undefined {
   if (resourceKey === undefined) return storage.getStore();
   return (executionAsyncResource() as ResourceWithStore)[resourceKey];
 }
 
 /** Runs `fn` with something active, or with nothing: an undefined store is a store too. */
 export function runWith<Args extends unknown[], Result>(
+  stored: Stored | undefined,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return foreign === undefined ? runInOwn(stored, fn, ...args) : foreign.run(stored, () => fn(...args));
+}
+
+export function runInOwn<Args extends unknown[], Result>(
   stored: Stored | undefined,
   fn: (...args: Args) => Result,
   ...args: Args
@@ -49,6 +75,7 @@ export function runWithSpan<Span, Result>(
   fn: (span: Span) => Result,
   span: Span,
 ): Result {
+  if (foreign !== undefined) return foreign.run(stored, () => fn(span));
   if (resourceKey !== undefined && isEnabled) {
     const resource = executionAsyncResource() as ResourceWithStore;
     resource[resourceKey] = stored;

@@ -65,7 +65,14 @@ export function checkUrl(setting: string, value: unknown): URL | undefined {
   if (value === undefined) return undefined;
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
-  throw new ConfigError(setting, value, 'a URL that starts with http:// or https://');
+  throw new ConfigError(setting, typeof value === 'string' ? withoutSecrets(value) : value, URL_ACCEPTED);
+}
+
+export const URL_ACCEPTED = 'a URL that starts with http:// or https://';
+
+/** What was meant as a URL, without what may be credentials: user and password, query and fragment. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/^([a-z][\w+.-]*:\/\/)?[^/?#]*@/i, '$1…@').replace(/[?#].*$/s, '?…');
 }
 
 /** Refuses names that no setting has: a typing error must not pass for a default. */

@@ -1,4 +1,4 @@
-import { isCount } from './config-checks.ts';
+import { isCount, URL_ACCEPTED, withoutSecrets } from './config-checks.ts';
 import type { ConfigSource } from './config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -28,13 +28,21 @@ export class ConfigEnvironment {
     return value ?? fallback;
   }
 
-  /** A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a warning. */
-  read<T extends object | number | boolean>(variable: string, parse: Parse<T>): T | undefined {
+  /**
+   * A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a warning, which has of the text what `shown`
+   * leaves of it, and nothing of it where that is null.
+   */
+  read<T extends object | number | boolean>(
+    variable: string,
+    parse: Parse<T>,
+    shown: ((text: string) => string) | null = (text): string => text,
+  ): T | undefined {
     const text = this.#environment[variable]?.trim();
     if (text === undefined || text === '') return undefined;
     const value = parse(text);
     if (typeof value === 'string') {
-      const warning = `${variable} is ignored: got ${JSON.stringify(text)}, expected ${value}`;
+      const got = shown === null ? '' : ` got ${JSON.stringify(shown(text))},`;
+      const warning = `${variable} is ignored:${got} expected ${value}`;
       // Some are read for several settings.
       if (!this.warnings.includes(warning)) this.warnings.push(warning);
       return undefined;
@@ -71,27 +79,30 @@ export class ConfigEnvironment {
   }
 
   url(variable: string): URL | undefined {
-    return this.read(variable, (text) => {
-      const url = URL.canParse(text) ? new URL(text) : undefined;
-      return url?.protocol === 'http:' || url?.protocol === 'https:'
-        ? url
-        : 'a URL that starts with http:// or https://';
-    });
+    return this.read(
+      variable,
+      (text) => {
+        const url = URL.canParse(text) ? new URL(text) : undefined;
+        return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : URL_ACCEPTED;
+      },
+      withoutSecrets,
+    );
   }
 }
 
 /** `key=value,key=value` with percent-encoded values, as in OTEL_RESOURCE_ATTRIBUTES and OTEL_EXPORTER_OTLP_HEADERS. */
 export function parseKeyValues(text: string): Record<string, string> | string {
   const pairs: Record<string, string> = {};
-  for (const part of text.split(',')) {
+  for (const [at, part] of text.split(',').entries()) {
     if (part.trim() === '') continue;
     const equals = part.indexOf('=');
     const key = part.slice(0, equals).trim();
-    if (equals < 1 || key === '') return 'key=value pairs with commas between them';
+    // Of what has no equals sign nobody knows which part is the value.
+    if (equals < 1 || key === '') return `key=value pairs with commas between them, which pair ${at + 1} is not`;
     try {
       pairs[decodeURIComponent(key)] = decodeURIComponent(part.slice(equals + 1).trim());
     } catch {
-      return 'key=value pairs whose values are percent-encoded';
+      return `key=value pairs whose values are percent-encoded, which that of pair ${at + 1} (${JSON.stringify(key)}) is not`;
     }
   }
   return pairs;

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { createSecureContext } from 'node:tls';
-import { checkFunction, checkKnownNames, checkOneOf, checkString, checkUrl } from './config-checks.ts';
+import { checkFunction, checkKnownNames, checkOneOf, checkUrl } from './config-checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './config-environment.ts';
 import type { Config, TracerOptions } from './config.ts';
-import { ConfigError } from './errors.ts';
+import { ConfigError, NOT_SHOWN } from './errors.ts';
 import { HAS_ZSTD, type Compression } from './export/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
 import { portHint } from './export/failure-hint.ts';
@@ -175,23 +175,28 @@ const HEADERS_ACCEPTED = 'an object whose names and values can stand in an HTTP 
 export function checkHeaders(value: unknown): Record<string, string> | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigError('headers', value, HEADERS_ACCEPTED);
+    throw new ConfigError('headers', NOT_SHOWN, HEADERS_ACCEPTED);
   }
   for (const [name, header] of Object.entries(value as Record<string, unknown>)) {
     if (typeof header !== 'string' || !isHeader(name, header))
-      throw new ConfigError(`headers.${name}`, header, HEADERS_ACCEPTED);
+      throw new ConfigError(`headers.${name}`, NOT_SHOWN, HEADERS_ACCEPTED);
   }
   return { ...(value as Record<string, string>) };
 }
 
 function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record<string, string> | undefined {
   const read = (variable: string): Record<string, string> | undefined =>
-    env.read(variable, (text) => {
-      const pairs = parseKeyValues(text);
-      if (typeof pairs === 'string') return pairs;
-      const isEvery = Object.entries(pairs).every(([name, value]) => isHeader(name, value));
-      return isEvery ? pairs : 'names and values that can stand in an HTTP header';
-    });
+    env.read(
+      variable,
+      (text) => {
+        const pairs = parseKeyValues(text);
+        if (typeof pairs === 'string') return pairs;
+        const wrong = Object.entries(pairs).find(([name, value]) => !isHeader(name, value));
+        if (wrong === undefined) return pairs;
+        return `names and values that can stand in an HTTP header, which those of ${JSON.stringify(wrong[0])} cannot`;
+      },
+      null,
+    );
   const general = read('OTEL_EXPORTER_OTLP_HEADERS');
   const own = read(ownVariable);
   return general === undefined && own === undefined ? undefined : { ...general, ...own };
@@ -219,7 +224,7 @@ function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsO
   const of = (name: keyof typeof TLS_VARIABLES): string | undefined =>
     env.choose<string | undefined>(
       `tls.${name}`,
-      checkString(`tls.${name}`, given?.[name]),
+      checkPemText(`tls.${name}`, given?.[name]),
       () => environmentFile(env, TLS_VARIABLES[name][0]) ?? environmentFile(env, TLS_VARIABLES[name][1]),
       undefined,
     );
@@ -229,6 +234,11 @@ function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsO
 }
 
 const PEM_ACCEPTED = 'the text of a PEM file, -----BEGIN and all';
+
+function checkPemText(setting: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw new ConfigError(setting, NOT_SHOWN, PEM_ACCEPTED);
+}
 
 /** What Node would refuse with every single connection, or pass over without a word. */
 function checkPem(
@@ -240,10 +250,36 @@ function checkPem(
     if (text === undefined || isPem(name, text)) continue;
     const setting = `tls.${name}`;
     const source = env.sources[setting];
-    if (source === 'option') throw new ConfigError(setting, 'another text', PEM_ACCEPTED);
+    if (source === 'option') throw new ConfigError(setting, NOT_SHOWN, PEM_ACCEPTED);
     env.warnings.push(`${source} is ignored: the file that it names is not ${PEM_ACCEPTED}`);
     tls[name] = undefined;
     env.sources[setting] = 'default';
+  }
+  checkPair(tls, env);
+}
+
+/** A certificate and a key that do not belong together, or one without the other. */
+function checkPair(tls: { cert: string | undefined; key: string | undefined }, env: ConfigEnvironment): void {
+  const { cert, key } = tls;
+  if (cert === undefined && key === undefined) return;
+  if (cert !== undefined && key !== undefined && isPair(cert, key)) return;
+  const accepted = 'a certificate and the private key that belongs to it';
+  const sources = [env.sources['tls.cert'], env.sources['tls.key']];
+  if (sources.includes('option')) throw new ConfigError('tls', NOT_SHOWN, `tls.cert and tls.key: ${accepted}`);
+  const named = sources.filter((source) => source !== 'default').join(' and ');
+  env.warnings.push(`${named} ${named.includes(' ') ? 'are' : 'is'} ignored: expected ${accepted}`);
+  tls.cert = undefined;
+  tls.key = undefined;
+  env.sources['tls.cert'] = 'default';
+  env.sources['tls.key'] = 'default';
+}
+
+function isPair(cert: string, key: string): boolean {
+  try {
+    createSecureContext({ cert, key });
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -90,7 +90,11 @@ describe('the configuration', () => {
     [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling to remote\(\)$/],
     [{}, { OTEL_TRACES_EXPORTER: 'zipkin' }, /zipkin\(\) of '@throughline\/sdk\/zipkin'/],
     [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
-    [{}, { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' }, /names and values that can stand in an HTTP header$/],
+    [
+      {},
+      { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' },
+      /names and values that can stand in an HTTP header, which those of "a b" cannot$/,
+    ],
   ])('names the mix-up in %j with %j', (options, env, line) => {
     expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
   });
@@ -138,7 +142,7 @@ describe('the configuration', () => {
     expect(
       resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_COUNTERS: 'on' }).warnings.toSorted(),
     ).toEqual([
-      'OTEL_EXPORTER_OTLP_HEADERS is ignored: got "a", expected key=value pairs with commas between them',
+      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected key=value pairs with commas between them, which pair 1 is not',
       'THROUGHLINE_COUNTERS is ignored: got "on", expected true, false or \'otlp\'',
     ]);
   });
@@ -170,7 +174,7 @@ describe('the configuration', () => {
     expect(config.warnings.toSorted()).toEqual([
       'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
       'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http:// or https://',
-      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them',
+      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them, which pair 1 is not',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
       'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',
     ]);

@@ -283,6 +283,31 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   return Object.freeze(config);
 }
 
+/** As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked. */
+export function withoutCredentials(config: Config): Config {
+  const masked = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
+    Object.freeze(Object.fromEntries(Object.keys(headers).map((name) => [name, MASK])));
+  const { tls } = config;
+  return Object.freeze({
+    ...config,
+    tracesUrl: urlWithoutCredentials(config.tracesUrl),
+    metricsUrl: urlWithoutCredentials(config.metricsUrl),
+    headers: masked(config.headers),
+    metricsHeaders: masked(config.metricsHeaders),
+    tls: tls.key === undefined ? tls : Object.freeze({ ...tls, key: MASK }),
+  });
+}
+
+const MASK = '…';
+
+function urlWithoutCredentials(text: string): string {
+  const url = new URL(text);
+  if (url.username !== '') url.username = 'REDACTED';
+  if (url.password !== '') url.password = 'REDACTED';
+  for (const name of new Set(url.searchParams.keys())) url.searchParams.set(name, 'REDACTED');
+  return url.href;
+}
+
 function invert(value: boolean | undefined): boolean | undefined {
   return value === undefined ? undefined : !value;
 }

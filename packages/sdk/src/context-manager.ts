@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
-import { activeStore, enterStore, runWith } from './active-store.ts';
+import { enterStore, ownStore, runInOwn } from './active-store.ts';
 import { contextOf, storeOfGiven, type Stored } from './context.ts';
 import { property } from './property.ts';
 
 /** The active span and context behind OpenTelemetry's interface. */
 export class StorageContextManager implements ContextManager {
   active(): Context {
-    return contextOf(activeStore());
+    return contextOf(ownStore());
   }
 
   with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
@@ -17,7 +17,7 @@ export class StorageContextManager implements ContextManager {
     ...args: A
   ): ReturnType<F> {
     const stored = storeToActivate(context);
-    return runWith(stored, () => fn.apply(thisArg, args));
+    return runInOwn(stored, () => fn.apply(thisArg, args));
   }
 
   bind<T>(context: Context, target: T): T {
@@ -28,7 +28,7 @@ export class StorageContextManager implements ContextManager {
 
   /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
   attach(context: Context): { dispose(): void } {
-    const before = activeStore();
+    const before = ownStore();
     enterStore(storeToActivate(context));
     let isAttached = true;
     return {
@@ -43,7 +43,9 @@ export class StorageContextManager implements ContextManager {
     return this;
   }
 
+  /** Nothing is active from here on. */
   disable(): this {
+    enterStore(undefined);
     return this;
   }
 }
@@ -65,7 +67,7 @@ function isEventEmitter(target: unknown): target is EventEmitter {
 
 function bound(stored: Stored, fn: Listener): Listener {
   const wrapper: Listener = function (this: unknown, ...args) {
-    return runWith(stored, () => fn.apply(this, args));
+    return runInOwn(stored, () => fn.apply(this, args));
   };
   const length = property(fn, 'length');
   if (typeof length === 'number') Object.defineProperty(wrapper, 'length', { configurable: true, value: length });

@@ -11,9 +11,13 @@ export class ConfigError extends Error {
   }
 }
 
+/** Stands for what was given where that may be a secret: errors end in logs. */
+export const NOT_SHOWN = Symbol('a value that is not shown');
+
 const SHOWN_CHARACTERS_MAX = 80;
 
 function shown(value: unknown): string {
+  if (value === NOT_SHOWN) return 'a value that is not shown';
   let text: string;
   try {
     text = typeof value === 'string' ? JSON.stringify(value) : String(value);

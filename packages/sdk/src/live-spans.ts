@@ -81,15 +81,35 @@ const BUNDLED_FRAMES_SHOWN = 4;
 
 /** The first frame of the stack outside of this package and of OpenTelemetry's API. */
 function placeOfCaller(): string {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = STACK_FRAMES;
-  const frames = (new Error('started').stack ?? '').split('\n').slice(1);
-  Error.stackTraceLimit = limit;
+  const frames = stackFrames();
   if (OWN_FILES === undefined) {
     const shown = frames.slice(OWN_FRAMES, OWN_FRAMES + BUNDLED_FRAMES_SHOWN);
     return shown.map((frame) => frame.trim()).join(' ');
   }
   return frames.find((frame) => !isOwnFrame(frame))?.trim() ?? 'at an unknown place';
+}
+
+/** The lines of a stack; none where the application formats stacks in a way of its own. Never throws. */
+function stackFrames(): string[] {
+  try {
+    return String(withStackTraceLimit(() => new Error('started')).stack)
+      .split('\n')
+      .slice(1);
+  } catch {
+    return [];
+  }
+}
+
+function withStackTraceLimit(make: () => Error): Error {
+  // It cannot be written where intrinsics are frozen.
+  if (Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable !== true) return make();
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = STACK_FRAMES;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
 
 function isOwnFrame(frame: string): boolean {

@@ -96,11 +96,21 @@ it('finds a meter provider that is registered long after the tracer, and looks f
   const provider = new ReadableMeterProvider();
   metrics.setGlobalMeterProvider(provider);
   expect(provider.read()).toEqual([]);
+  // Whoever has nothing to send has nothing to show.
+  tracer.startSpan('x').end();
   vi.advanceTimersByTime(10_000);
   expect(provider.read()).toContainEqual(['otel.sdk.processor.span.queue.capacity', 'done', 77]);
   expect(provider.read().filter((point) => String(point).startsWith('otel.sdk.span.live'))).toHaveLength(1);
   await tracer.shutdown();
   expect(provider.read()).toEqual([]);
+});
+
+it('lets the timers of a test end', async () => {
+  vi.useFakeTimers();
+  const tracer = new Tracer({ register: false, flushOnExit: false, exporter: 'none' });
+  vi.runAllTimers();
+  expect(vi.getTimerCount()).toBe(0);
+  await tracer.shutdown();
 });
 
 /** Exact counts are also sent to the collector; nobody listens there. */

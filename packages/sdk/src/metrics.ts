@@ -10,7 +10,7 @@ const SAMPLED = { 'otel.span.sampling_result': 'RECORD_AND_SAMPLE' };
 const NOT_SAMPLED = { 'otel.span.sampling_result': 'DROP' };
 
 const FIRST_LOOK_MS = 1000;
-const LOOK_MAX_MS = 10_000;
+const LOOKS_MAX = 12;
 
 /** What a tracer shows of itself. */
 export interface StatsSource {
@@ -25,23 +25,41 @@ export interface StatsSource {
 /** Tracers so far: a component's name is its type and a number, as the conventions recommend. */
 let observed = 0;
 
+export interface ObservedStats {
+  /** Looks for a meter provider, unless one was found. */
+  look(): void;
+  /** Shows nothing any more. */
+  stop(): void;
+}
+
 /**
  * Shows a tracer's counters through OpenTelemetry's global meter provider, under the names that the semantic conventions have for SDKs
- * (`otel.sdk.*`). OpenTelemetry tells nobody when a provider is registered: as long as there is none one is looked for, after a
- * second, then ever less often, up to every ten seconds. Answers what ends it. Counters are read when metrics are collected, never on a
- * span's way.
+ * (`otel.sdk.*`). OpenTelemetry tells nobody when a provider is registered: as long as there is none one is looked for after a
+ * second, ever less often for an hour, and whenever spans are handed over to be sent, which `look` is called for. Counters are read when metrics are
+ * collected, never on a span's way.
  */
-export function observeStats(source: StatsSource): () => void {
+export function observeStats(source: StatsSource): ObservedStats {
   let remove: (() => void) | undefined;
   let timer: NodeJS.Timeout | undefined;
-  const look = (nextMs: number): void => {
-    if (hasMeterProvider()) remove = observe(source);
-    else timer = setTimeout(() => look(Math.min(LOOK_MAX_MS, 2 * nextMs)), nextMs).unref();
+  let hasStopped = false;
+  const look = (): void => {
+    if (remove === undefined && !hasStopped && hasMeterProvider()) remove = observe(source);
   };
-  look(FIRST_LOOK_MS);
-  return () => {
-    clearTimeout(timer);
-    remove?.();
+  // A number of timers: one that sets itself again for ever would never let a test's `runAllTimers` end.
+  const lookLater = (looks: number): void => {
+    look();
+    if (remove !== undefined || looks === LOOKS_MAX) return;
+    timer = setTimeout(() => lookLater(looks + 1), FIRST_LOOK_MS * 2 ** looks).unref();
+  };
+  lookLater(0);
+  return {
+    look,
+    stop: () => {
+      hasStopped = true;
+      clearTimeout(timer);
+      remove?.();
+      remove = undefined;
+    },
   };
 }
 

@@ -16,6 +16,7 @@ import {
 import { activeStore, runWithSpan } from './active-store.ts';
 import { isSuppressed, spanInStore, storeOfGiven, storeWithoutSpan, storeWithSpan, type Stored } from './context.ts';
 import { StorageContextManager } from './context-manager.ts';
+import { lookForContextManager } from './foreign-context.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
@@ -114,6 +115,7 @@ class RecorderTracer implements OtelTracer {
   }
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
+    lookForContextManager();
     return this.#start(name, options, storeOrActive(context));
   }
 
@@ -134,6 +136,7 @@ class RecorderTracer implements OtelTracer {
     context: Context | undefined,
     fn: F,
   ): ReturnType<F> {
+    lookForContextManager();
     const stored = storeOrActive(context);
     const span = this.#start(name, options, stored);
     const before = context === undefined ? stored : activeStore();
@@ -207,6 +210,10 @@ export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | 
   }
 }
 
+function globalOf(name: 'context' | 'propagation'): unknown {
+  return property(Reflect.get(globalThis, Symbol.for('opentelemetry.js.api.1')), name);
+}
+
 /**
  * Makes the adapters OpenTelemetry's global ones, and answers what takes them back; or the names of those that were taken already, which
  * stay as they are.
@@ -217,6 +224,7 @@ export function registerGlobally(adapters: OpenTelemetryAdapters): { readonly ta
   if (!hasProvider) taken.push('tracer provider');
   const hasContext = contextApi.setGlobalContextManager(adapters.contextManager);
   if (!hasContext) taken.push('context manager');
+  lookForContextManager();
   const hasPropagator = propagationApi.setGlobalPropagator(adapters.propagator);
   if (!hasPropagator) taken.push('propagator');
   return {
@@ -225,8 +233,10 @@ export function registerGlobally(adapters: OpenTelemetryAdapters): { readonly ta
       const current = traceApi.getTracerProvider();
       const delegate = current instanceof ProxyTracerProvider ? current.getDelegate() : current;
       if (hasProvider && delegate === adapters.tracerProvider) traceApi.disable();
-      if (hasContext) contextApi.disable();
-      if (hasPropagator) propagationApi.disable();
+      // Somebody else's may have come in their place.
+      if (hasContext && globalOf('context') === adapters.contextManager) contextApi.disable();
+      if (hasPropagator && globalOf('propagation') === adapters.propagator) propagationApi.disable();
+      lookForContextManager();
     },
   };
 }

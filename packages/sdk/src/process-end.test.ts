@@ -12,10 +12,11 @@ afterEach(() => sink.close());
 /** Far below what a timer or an answer of the tracer could take, and enough for a machine that is busy. */
 const SOON_MS = 60_000;
 
-/** An application that ends one span, and then does what is told. */
-function app(rest: string, endpoint = sink.url, flushTimeoutMillis = 30_000): Child {
+/** An application that does what is told first, ends one span, and then does the rest. */
+function app(rest: string, endpoint = sink.url, flushTimeoutMillis = 30_000, first = ''): Child {
   return evalChild(`
     import { Tracer } from './src/index.ts';
+    ${first}
     const tracer = new Tracer({
       endpoint: ${JSON.stringify(endpoint)},
       flushTimeoutMillis: ${flushTimeoutMillis},
@@ -64,13 +65,16 @@ describe('the end of the process', () => {
     expect(signalled.stderr()).toContain('ECONNREFUSED');
   });
 
-  it.each(['SIGTERM', 'SIGINT'] as const)('by %s sends what is left, and ends by that signal', async (signal) => {
-    const child = app(STAY);
-    await child.line();
-    child.process.kill(signal);
-    expect(await child.exited()).toEqual({ code: null, signal });
-    expect(sink.spans).toHaveLength(1);
-  });
+  it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    'by %s sends what is left, and ends by that signal',
+    async (signal) => {
+      const child = app(STAY);
+      await child.line();
+      child.process.kill(signal);
+      expect(await child.exited()).toEqual({ code: null, signal });
+      expect(sink.spans).toHaveLength(1);
+    },
+  );
 
   it('by a signal ends in time although the collector hangs', async () => {
     const hanging = await startSink(() => undefined);
@@ -89,6 +93,100 @@ describe('the end of the process', () => {
     child.process.kill('SIGTERM');
     expect(await child.exited()).toEqual({ code: 7, signal: null });
     expect(sink.spans).toHaveLength(1);
+  });
+
+  const DRAIN = '() => setTimeout(() => process.exit(7), 200)';
+
+  it.each(['on', 'once', 'prependListener', 'prependOnceListener'])(
+    'is left to the application that has called process.%s, before or after the tracer was made',
+    async (method) => {
+      const listen = `process.${method}('SIGTERM', ${DRAIN});`;
+      for (const child of [app(`${STAY} ${listen}`), app(STAY, sink.url, 30_000, listen)]) {
+        await child.line();
+        child.process.kill('SIGTERM');
+        expect(await child.exited()).toEqual({ code: 7, signal: null });
+      }
+      expect(sink.spans).toHaveLength(2);
+    },
+  );
+
+  it('by a second signal is not held up by an application that still drains behind the first', async () => {
+    const child = app(`${STAY} process.once('SIGTERM', () => console.log('draining'));`);
+    await child.line();
+    child.process.kill('SIGTERM');
+    expect(await child.line()).toBe('draining');
+    child.process.kill('SIGTERM');
+    expect(await child.exited()).toEqual({ code: null, signal: 'SIGTERM' });
+    expect(sink.spans).toHaveLength(1);
+  });
+
+  it('by a second signal does not wait for a collector that hangs', async () => {
+    const hanging = await startSink(() => undefined);
+    const child = app(`${STAY} process.on('exit', () => {});`, hanging.url, 3_600_000);
+    await child.line();
+    child.process.kill('SIGTERM');
+    const twice = setInterval(() => child.process.kill('SIGTERM'), 100);
+    expect(await child.exited()).toEqual({ code: null, signal: 'SIGTERM' });
+    clearInterval(twice);
+    await hanging.close();
+  });
+
+  describe.each([
+    [
+      'signal-exit 3',
+      "const { default: onExit } = await import('signal-exit-3'); onExit(() => console.log('tidied'));",
+    ],
+    ['signal-exit 4', "const { onExit } = await import('signal-exit'); onExit(() => console.log('tidied'));"],
+    [
+      'both versions of signal-exit',
+      "const [three, four] = await Promise.all([import('signal-exit-3'), import('signal-exit')]); three.default(() => {}); four.onExit(() => console.log('tidied'));",
+    ],
+  ])('with %s', (_, tidy) => {
+    it.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('comes by %s, when it has tidied up', async (signal) => {
+      for (const child of [app(`${STAY} ${tidy}`), app(STAY, sink.url, 30_000, tidy)]) {
+        await child.line();
+        child.process.kill(signal);
+        expect(await child.line()).toBe('tidied');
+        expect(await child.exited()).toEqual({ code: null, signal });
+      }
+      expect(sink.spans).toHaveLength(2);
+    });
+
+    it('is left to an application that listens as well', async () => {
+      const listen = `process.once('SIGTERM', ${DRAIN});`;
+      for (const child of [app(`${STAY} ${tidy} ${listen}`), app(STAY, sink.url, 30_000, `${listen} ${tidy}`)]) {
+        await child.line();
+        child.process.kill('SIGTERM');
+        expect(await child.line()).toBe('tidied');
+        expect(await child.exited()).toEqual({ code: 7, signal: null });
+      }
+      expect(sink.spans).toHaveLength(2);
+    });
+  });
+
+  it('comes for two copies of the SDK together', async () => {
+    const second = `const copy = await import('./dist/index.js');
+      const other = new copy.Tracer({ endpoint: SINK, scheduledDelayMillis: 3_600_000, register: false });
+      other.startSpan('of the copy').end();`.replace('SINK', JSON.stringify(sink.url));
+    for (const child of [app(`${STAY} ${second}`), app(STAY, sink.url, 30_000, second)]) {
+      await child.line();
+      child.process.kill('SIGTERM');
+      expect(await child.exited()).toEqual({ code: null, signal: 'SIGTERM' });
+    }
+    expect(sink.spans.map(({ name }) => name).toSorted()).toEqual(['last', 'last', 'of the copy', 'of the copy']);
+    const left = app(`${STAY} ${second} process.once('SIGTERM', ${DRAIN});`);
+    await left.line();
+    left.process.kill('SIGTERM');
+    expect(await left.exited()).toEqual({ code: 7, signal: null });
+  });
+
+  it('comes although the application ends spans whenever the event loop runs empty', async () => {
+    const child = app(`let times = 0;
+      process.on('beforeExit', () => { times += 1; tracer.span('good-bye', () => {}); });
+      process.on('exit', () => console.log(times));`);
+    expect([await child.line(), await child.line()]).toEqual(['ready', '2']);
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+    expect(sink.spans.map(({ name }) => name).toSorted()).toEqual(['good-bye', 'good-bye', 'last']);
   });
 
   it.each([

@@ -10,57 +10,151 @@ export interface ProcessEndListener {
   discardPending(): void;
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
+/**
+ * SIGHUP comes when a terminal is closed. SIGUSR2, which nodemon restarts with, is left alone: add-ons take it in ways that Node does not
+ * see, and a process that listened for it here would end of it.
+ */
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+type EndingSignal = (typeof SIGNALS)[number];
 
-const listeners = new Set<ProcessEndListener>();
+/** Behind its own flush the process rests; what comes later than this, something else has kept it running for. */
+const RESTED_MS = 1_000;
 
-/** Calls the listener when the event loop runs empty, on SIGTERM and SIGINT, and at `process.exit`, until `unwatchProcessEnd`. */
-export function watchProcessEnd(listener: ProcessEndListener): void {
-  if (listeners.size === 0) {
-    process.on('beforeExit', onBeforeExit);
-    process.on('exit', onExit);
-    for (const signal of SIGNALS) process.on(signal, onSignal);
+/**
+ * Calls its listeners when the event loop runs empty, on the signals that end a process, and at `process.exit`. A signal is raised again
+ * afterwards, unless somebody else owns it: who listens for it decides when the process ends.
+ */
+class ProcessEnd {
+  readonly #listeners = new Set<ProcessEndListener>();
+  /** When the last flush of an empty event loop had ended; null while it goes on, and before the first. */
+  #flushedAtMs: number | null = null;
+  #hasFlushed = false;
+
+  add(listener: ProcessEndListener): void {
+    if (this.#listeners.size === 0) this.#watch();
+    this.#listeners.add(listener);
   }
-  listeners.add(listener);
+
+  remove(listener: ProcessEndListener): void {
+    if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return;
+    process.off('beforeExit', this.#onBeforeExit);
+    process.off('exit', this.#onExit);
+    this.#leaveSignals();
+  }
+
+  #watch(): void {
+    process.on('beforeExit', this.#onBeforeExit);
+    process.on('exit', this.#onExit);
+    process.on('newListener', this.#onNewListener);
+    for (const signal of SIGNALS) process.prependListener(signal, this.#onSignal);
+  }
+
+  #leaveSignals(): void {
+    process.off('newListener', this.#onNewListener);
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal);
+  }
+
+  /**
+   * Node emits this again after what it started has finished. An application that ends spans whenever it hears of it is not flushed for each time, or
+   * the process would never rest: `exit` has the rest.
+   */
+  readonly #onBeforeExit = (): void => {
+    if (this.#hasFlushed && !this.#hasRested()) return;
+    const pending = [...this.#listeners].filter((listener) => listener.hasPending());
+    if (pending.length === 0) return;
+    this.#hasFlushed = true;
+    this.#flushedAtMs = null;
+    void this.#flushEmpty(pending);
+  };
+
+  async #flushEmpty(pending: readonly ProcessEndListener[]): Promise<void> {
+    await Promise.all(pending.map(flushOrDiscard));
+    this.#flushedAtMs = performance.now();
+  }
+
+  #hasRested(): boolean {
+    return this.#flushedAtMs !== null && performance.now() - this.#flushedAtMs > RESTED_MS;
+  }
+
+  /** `process.exit`, or an uncaught exception: nothing asynchronous comes after it. */
+  readonly #onExit = (): void => {
+    for (const listener of this.#listeners) {
+      if (listener.hasPending()) listener.flushBlocking();
+      listener.discardPending();
+    }
+  };
+
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    const isOursToEnd = countOwners(signal) === 0;
+    // A second signal ends the process at once, as it would without us, and those that only tidy up find themselves alone; but not yet in this round, or
+    // they would end it.
+    if (isOursToEnd) process.nextTick(() => this.#leaveSignals());
+    void this.#flushAll(isOursToEnd ? signal : null);
+  };
+
+  async #flushAll(raised: NodeJS.Signals | null): Promise<void> {
+    await Promise.allSettled([...this.#listeners].map((listener) => listener.flush()));
+    if (raised !== null) process.kill(process.pid, raised);
+  }
+
+  /** A `once` listener is gone before it is called: owners are counted before any other listener is. */
+  readonly #onNewListener = (event: string | symbol, listener: unknown): void => {
+    if (listener === this.#onSignal || !isEndingSignal(event)) return;
+    process.nextTick(() => this.#comeFirst(event));
+  };
+
+  #comeFirst(signal: EndingSignal): void {
+    const listeners = process.listeners(signal);
+    if (listeners[0] === this.#onSignal || !listeners.includes(this.#onSignal)) return;
+    process.off(signal, this.#onSignal);
+    process.prependListener(signal, this.#onSignal);
+  }
 }
 
-export function unwatchProcessEnd(listener: ProcessEndListener): void {
-  if (!listeners.delete(listener) || listeners.size > 0) return;
-  process.off('beforeExit', onBeforeExit);
-  process.off('exit', onExit);
-  for (const signal of SIGNALS) process.off(signal, onSignal);
-}
-
-/** Node emits this again after what it started has finished: what could not be sent is given up, or it would never rest. */
-function onBeforeExit(): void {
-  for (const listener of listeners) {
-    if (!listener.hasPending()) continue;
-    void flushOrDiscard(listener);
-  }
-}
-
-/** `process.exit`, or an uncaught exception: nothing asynchronous comes after it. */
-function onExit(): void {
-  for (const listener of listeners) {
-    if (listener.hasPending()) listener.flushBlocking();
-    listener.discardPending();
-  }
-}
-
-function onSignal(signal: NodeJS.Signals): void {
-  // A listener of the application's decides itself when the process ends; ours only sends.
-  const isOursToEnd = process.listenerCount(signal) === 1;
-  if (isOursToEnd) {
-    // A second signal ends the process at once, as it would without us.
-    for (const each of SIGNALS) process.off(each, onSignal);
-  }
-  void flushAll().then(() => isOursToEnd && process.kill(process.pid, signal));
+function isEndingSignal(event: string | symbol): event is EndingSignal {
+  return (SIGNALS as readonly (string | symbol)[]).includes(event);
 }
 
 async function flushOrDiscard(listener: ProcessEndListener): Promise<void> {
   if (!(await listener.flush())) listener.discardPending();
 }
 
-async function flushAll(): Promise<void> {
-  await Promise.allSettled([...listeners].map((listener) => listener.flush()));
+/** Those who listen for the signal beside us and want to decide when the process ends. */
+function countOwners(signal: NodeJS.Signals): number {
+  return process.listenerCount(signal) - 1 - countTidiers();
+}
+
+/**
+ * The package `signal-exit` (which comes with ora, inquirer, write-file-atomic and others) listens to tidy up, and ends the process where nobody else is there. Each of its copies has one
+ * listener a signal, and says how many there are: version 4 for the whole process, version 3 as well.
+ */
+function countTidiers(): number {
+  const counters: unknown[] = [
+    Reflect.get(globalThis, Symbol.for('signal-exit emitter')),
+    Reflect.get(process, '__signal_exit_emitter__'),
+  ];
+  return counters.reduce<number>((sum, counter) => {
+    const count: unknown = typeof counter === 'object' && counter !== null ? Reflect.get(counter, 'count') : undefined;
+    return sum + (typeof count === 'number' && count > 0 ? count : 0);
+  }, 0);
+}
+
+/** Copies of the package in one process, of whatever version, share one: each would take the other for an owner. */
+const SHARED = Symbol.for('throughline.processEnd');
+
+function shared(): Pick<ProcessEnd, 'add' | 'remove'> {
+  const known = Reflect.get(process, SHARED) as ProcessEnd | undefined;
+  if (known !== undefined) return known;
+  const made = new ProcessEnd();
+  Object.defineProperty(process, SHARED, { value: made });
+  return made;
+}
+
+/** Calls the listener when the event loop runs empty, on SIGTERM, SIGINT and SIGHUP, and at `process.exit`, until `unwatchProcessEnd`. */
+export function watchProcessEnd(listener: ProcessEndListener): void {
+  shared().add(listener);
+}
+
+export function unwatchProcessEnd(listener: ProcessEndListener): void {
+  shared().remove(listener);
 }

@@ -193,9 +193,14 @@ function plainSet({ flat, dropped }: AttributeSet): { attributes: OtelAttributes
 }
 
 function plainAttributes(flat: FlatAttributes, length: number): OtelAttributes {
-  // Without a prototype: `__proto__` is a key like any other.
-  const plain: Record<string, unknown> = Object.create(null) as Record<string, unknown>;
-  for (let i = 0; i < length; i += 2) plain[flat[i] as string] = plainValue(flat[i + 1] ?? null);
+  const plain: Record<string, unknown> = {};
+  for (let i = 0; i < length; i += 2) {
+    const key = flat[i] as string;
+    const value = plainValue(flat[i + 1] ?? null);
+    if (key !== '__proto__') plain[key] = value;
+    // A key like any other, and no change of the object's prototype.
+    else Object.defineProperty(plain, key, { value, configurable: true, enumerable: true, writable: true });
+  }
   // OpenTelemetry's type knows neither maps nor bytes yet; its exporters carry them.
   return plain as OtelAttributes;
 }

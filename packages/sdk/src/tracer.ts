@@ -4,7 +4,7 @@ import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
-import { resolveConfig, type Config, type TracerOptions } from './config.ts';
+import { resolveConfig, withoutCredentials, type Config, type TracerOptions } from './config.ts';
 import { activeStore, runWith, runWithSpan } from './active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
@@ -15,7 +15,9 @@ import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
 import { LiveSpans } from './live-spans.ts';
-import { observeStats } from './metrics.ts';
+import { lookForContextManager } from './foreign-context.ts';
+import { keepMembers } from './promise-members.ts';
+import { observeStats, type ObservedStats } from './metrics.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -72,13 +74,13 @@ export class Tracer {
   readonly #lite: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
-  readonly #unobserve: () => void;
+  readonly #observed: ObservedStats;
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
   constructor(options: TracerOptions = {}) {
     const config = resolveConfig(options, process.env);
-    this.config = config;
+    this.config = withoutCredentials(config);
     const diagnostics = new Diagnostics(options.log ?? logToStderr);
     for (const warning of config.warnings) diagnostics.warn(warning);
     this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
@@ -92,6 +94,7 @@ export class Tracer {
       counters: this.#counters,
       scheduledDelayMillis: config.scheduledDelayMillis,
       maxExportBatchSize: config.maxExportBatchSize,
+      onSealed: () => this.#observed.look(),
       onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
     const { limits } = config;
@@ -123,16 +126,18 @@ export class Tracer {
     );
     this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
+    lookForContextManager();
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0 || this.#sampling.metrics?.hasPending === true,
       flush: () => this.#flush(config.flushTimeoutMillis, true),
       flushBlocking: () => {
+        this.#exporter.hold?.();
         this.#batch.seal();
         this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, BLOCKING_FLUSH_MAX_MS));
       },
       discardPending: () => this.#exporter.discard(),
     };
-    this.#unobserve = observeStats({
+    this.#observed = observeStats({
       config,
       stats: () => this.stats(),
       inFlightSpans: () => this.#exporter.inFlightSpans,
@@ -233,9 +238,12 @@ export class Tracer {
     return this.#counters.snapshot(this.#pendingBytes());
   }
 
-  /** Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. */
+  /**
+   * Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. Without `timeoutMs`
+   * (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
+   */
   async flush(timeoutMs?: number): Promise<boolean> {
-    return await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), false);
+    return await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), timeoutMs === undefined);
   }
 
   /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
@@ -246,7 +254,7 @@ export class Tracer {
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
-    this.#unobserve();
+    this.#observed.stop();
     const isAllSent = await this.flush(timeoutMs);
     await withinMs(this.#sampling.stop(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     if (this.#processors !== undefined) {
@@ -257,9 +265,9 @@ export class Tracer {
     return isAllSent;
   }
 
-  async #flush(millis: number, isLast: boolean): Promise<boolean> {
+  async #flush(millis: number, isHurried: boolean): Promise<boolean> {
     this.#batch.seal();
-    const parts = [this.#exporter.flush(millis, isLast)];
+    const parts = [this.#exporter.flush(millis, isHurried)];
     if (this.#sampling.metrics !== undefined) parts.push(withinMs(this.#sampling.metrics.flush(), millis));
     if (this.#processors !== undefined) parts.push(withinMs(this.#processors.forceFlush(), millis));
     return (await Promise.all(parts)).every(Boolean);
@@ -374,7 +382,7 @@ function endWhenSettled<T>(
   const promise = types.isPromise(result)
     ? (result as PromiseLike<T>)
     : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
-  return promise.then(
+  const settled = promise.then(
     (value) => {
       span.end();
       return value;
@@ -384,6 +392,8 @@ function endWhenSettled<T>(
       throw error;
     },
   );
+  keepMembers(result, settled);
+  return settled;
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */

@@ -12,6 +12,8 @@ export interface SpanBatchOptions {
   readonly scheduledDelayMillis: number;
   /** Spans at which a chunk is sealed even though it is not full; Infinity for none. */
   readonly maxExportBatchSize: number;
+  /** Called when spans have been handed over. */
+  readonly onSealed?: (() => void) | undefined;
   /** Called when the span has ended under which this process did all its work for a request. */
   readonly onLocalRootEnd?: (() => void) | undefined;
 }
@@ -54,6 +56,8 @@ export class SpanBatch implements SpanSink {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const chunk = this.#options.encoder.take();
-    if (chunk !== undefined) this.#options.exporter.enqueue(chunk);
+    if (chunk === undefined) return;
+    this.#options.exporter.enqueue(chunk);
+    this.#options.onSealed?.();
   }
 }

@@ -11,10 +11,12 @@ export interface ChunkExporter {
   readonly inFlightSpans: number;
   enqueue(chunk: Chunk): void;
   /**
-   * Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. Where it `isLast`,
-   * because the process ends, a collector that cannot be reached at all is not waited for: false, too.
+   * Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. Where it `isHurried`,
+   * a collector that cannot be reached at all is not waited for: false, too.
    */
-  flush(timeoutMs: number, isLast?: boolean): Promise<boolean>;
+  flush(timeoutMs: number, isHurried?: boolean): Promise<boolean>;
+  /** Begins nothing asynchronous any more: called before the last chunk is handed over for `flushBlocking`, which would send it a second time. */
+  hold?(): void;
   /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
   flushBlocking(timeoutMs: number): void;
   /** Drops what is still pending. */

@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../test-support/child.ts';
 import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
 import { Diagnostics } from '../diagnostics.ts';
@@ -39,6 +39,10 @@ function send(tracer: Tracer, spans = 1): Promise<boolean> {
   return tracer.flush(3000);
 }
 
+function answerOf(status: number, pauseMs?: number): PostResult {
+  return { kind: 'answered', status, body: new Uint8Array(), retryAfterMs: pauseMs, location: undefined };
+}
+
 describe('the exporter', () => {
   it.each([429, 502, 503, 504])(
     'tries again after %d, and says once that it failed and once that it works',
@@ -66,6 +70,63 @@ describe('the exporter', () => {
     await tracer.flush(100);
     expect(await first).toBe(true);
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
+  });
+
+  it('waits as long as the longest of two Retry-After, and counts two requests that fail together as one outage', async () => {
+    vi.useFakeTimers();
+    const answers: ((result: PostResult) => void)[] = [];
+    const counters = new Counters();
+    const exporter = new HttpExporter({
+      poster: {
+        post: () => new Promise<PostResult>((resolve) => answers.push(resolve)),
+        postBlocking: () => [],
+        close: () => undefined,
+      },
+      format: OTLP_PROTOBUF,
+      url: 'http://collector',
+      maxQueueBytes: Infinity,
+      maxQueueSize: Infinity,
+      concurrency: 2,
+      retry: { maxAttempts: 5, initialDelayMillis: 1_000, maxDelayMillis: 30_000 },
+      counters,
+      diagnostics: new Diagnostics(() => undefined),
+      random: () => 1,
+    });
+    const chunk = { bytes: Uint8Array.of(1), spanCount: 1, release: () => undefined };
+    for (const times of [2, 0]) {
+      for (let n = 0; n < times; n++) exporter.enqueue(chunk);
+      expect(answers).toHaveLength(2);
+      answers[0]?.(answerOf(429, 30_000));
+      answers[1]?.(answerOf(503));
+      await vi.advanceTimersByTimeAsync(29_999);
+      expect(answers).toHaveLength(2);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(answers).toHaveLength(3);
+      answers.splice(0, 2);
+      answers[0]?.(answerOf(503));
+      // The second round: one second, doubled once.
+      await vi.advanceTimersByTimeAsync(1_999);
+      expect(answers).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(1);
+      answers.splice(0, 1);
+      answers.splice(0)[0]?.(answerOf(200));
+      await vi.advanceTimersByTimeAsync(0);
+      answers.splice(0)[0]?.(answerOf(200));
+      await vi.advanceTimersByTimeAsync(0);
+      if (times === 2) for (let n = 0; n < 2; n++) exporter.enqueue(chunk);
+    }
+    exporter.close();
+    vi.useRealTimers();
+  });
+
+  it('does not hold a flush without a time of its own while nobody listens', async () => {
+    const away = await startSink();
+    await away.close();
+    const { tracer } = newTracer(away.url, { flushTimeoutMillis: 3_600_000 });
+    for (let flushes = 0; flushes < 3; flushes++) {
+      tracer.startSpan('x').end();
+      expect(await tracer.flush()).toBe(false);
+    }
   });
 
   it.each([400, 401, 404, 413, 301, 500])(

@@ -35,11 +35,12 @@ interface QueuedChunk extends Chunk {
 
 interface FlushWaiter {
   readonly chunks: Set<QueuedChunk>;
-  readonly isLast: boolean;
+  /** It does not wait for a collector that nobody answers for. */
+  readonly isHurried: boolean;
   readonly done: (isAllDealtWith: boolean) => void;
 }
 
-/** Failed connections in a row after which the end of the process does not wait for another: one may be a restart. */
+/** Rounds in a row without a connection after which a hurried flush does not wait for another: one may be a restart. */
 const AWAY_AFTER_FAILURES = 2;
 const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
 
@@ -54,11 +55,16 @@ export class HttpExporter implements ChunkExporter {
   readonly #flushes = new Set<FlushWaiter>();
   #pendingBytes = 0;
   #pendingSpans = 0;
+  /** Rounds, from one pause to the next, of which nothing arrived: two requests that fail together are one outage. */
   #failuresInARow = 0;
-  /** Set while a pause before the next attempt runs. */
+  #hasRoundFailed = false;
+  /** Set while a pause before the next attempt runs, … */
   #pause: NodeJS.Timeout | undefined;
+  /** … until this moment of `performance.now()`. */
+  #pauseEndsAtMs = 0;
   #pauseWasAskedFor = false;
   #closed = false;
+  #isHeld = false;
 
   constructor(options: HttpExporterOptions) {
     this.#options = options;
@@ -80,6 +86,7 @@ export class HttpExporter implements ChunkExporter {
     const { bytes } = chunk;
     if (this.#closed) {
       this.#count('shutdown', chunk);
+      chunk.release();
       return;
     }
     const limit = this.#limitReachedBy(chunk);
@@ -96,7 +103,7 @@ export class HttpExporter implements ChunkExporter {
     this.#pump();
   }
 
-  flush(timeoutMs: number, isLast = false): Promise<boolean> {
+  flush(timeoutMs: number, isHurried = false): Promise<boolean> {
     const chunks = new Set([...this.#waiting, ...this.#inFlight]);
     if (chunks.size === 0) return Promise.resolve(true);
     // Nobody asked for this pause but ourselves; whoever flushes has no time for it.
@@ -105,7 +112,7 @@ export class HttpExporter implements ChunkExporter {
     return new Promise((resolve) => {
       const waiter: FlushWaiter = {
         chunks,
-        isLast,
+        isHurried,
         done: (isAllDealtWith) => {
           clearTimeout(deadline);
           this.#flushes.delete(waiter);
@@ -116,6 +123,10 @@ export class HttpExporter implements ChunkExporter {
       const deadline = setTimeout(() => waiter.done(false), timeoutMs);
       this.#flushes.add(waiter);
     });
+  }
+
+  hold(): void {
+    this.#isHeld = true;
   }
 
   /** What is under way is sent once more: whether it has arrived cannot be known in time. */
@@ -154,7 +165,7 @@ export class HttpExporter implements ChunkExporter {
 
   #pump(): void {
     const allowed = this.#failuresInARow > 0 ? 1 : this.#options.concurrency;
-    while (this.#pause === undefined && this.#inFlight.size < allowed) {
+    while (!this.#isHeld && this.#pause === undefined && this.#inFlight.size < allowed) {
       const chunk = this.#waiting.shift();
       if (chunk === undefined) return;
       this.#inFlight.add(chunk);
@@ -171,7 +182,7 @@ export class HttpExporter implements ChunkExporter {
     if (result.kind === 'answered') this.#answered(chunk, result);
     else {
       this.#failed(chunk, result.message, undefined, undefined);
-      if (result.isAway === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endLastFlushes();
+      if (result.isAway === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endHurriedFlushes();
     }
     this.#pump();
   }
@@ -201,6 +212,7 @@ export class HttpExporter implements ChunkExporter {
   #delivered(chunk: QueuedChunk, body: Uint8Array): void {
     const { counters, diagnostics, url } = this.#options;
     this.#failuresInARow = 0;
+    this.#hasRoundFailed = false;
     diagnostics.state('export', 'ok', `spans reach ${url} again; ${counters.droppedSpans()} were dropped so far`);
     diagnostics.state('queue', 'ok', 'there is room for new spans again');
     const response = this.#options.format.readAnswer(body);
@@ -224,7 +236,8 @@ export class HttpExporter implements ChunkExporter {
   #failed(chunk: QueuedChunk, message: string, status: number | undefined, retryAfterMs: number | undefined): void {
     const { counters, diagnostics, retry, url } = this.#options;
     counters.lastError = message;
-    this.#failuresInARow++;
+    if (!this.#hasRoundFailed) this.#failuresInARow++;
+    this.#hasRoundFailed = true;
     diagnostics.state(
       'export',
       'failing',
@@ -246,26 +259,30 @@ export class HttpExporter implements ChunkExporter {
     this.#drop('export_failed', chunk);
   }
 
-  #endLastFlushes(): void {
-    for (const waiter of this.#flushes) if (waiter.isLast) waiter.done(false);
+  #endHurriedFlushes(): void {
+    for (const waiter of this.#flushes) if (waiter.isHurried) waiter.done(false);
   }
 
   #startPause(retryAfterMs: number | undefined): void {
     const { retry, random } = this.#options;
+    const now = performance.now();
+    const endsAtMs = now + pauseMs(retry, this.#failuresInARow, retryAfterMs, random);
+    if (this.#pause === undefined) this.#pauseWasAskedFor = false;
+    // Of two requests that fail together the one that was asked to wait for longer counts.
+    else if (endsAtMs <= this.#pauseEndsAtMs) return;
+    this.#pauseWasAskedFor ||= retryAfterMs !== undefined;
     clearTimeout(this.#pause);
-    this.#pauseWasAskedFor = retryAfterMs !== undefined;
-    this.#pause = setTimeout(
-      () => {
-        this.#pause = undefined;
-        this.#pump();
-      },
-      pauseMs(retry, this.#failuresInARow, retryAfterMs, random),
-    ).unref();
+    this.#pauseEndsAtMs = endsAtMs;
+    this.#pause = setTimeout(() => {
+      this.#endPause();
+      this.#pump();
+    }, endsAtMs - now).unref();
   }
 
   #endPause(): void {
     clearTimeout(this.#pause);
     this.#pause = undefined;
+    this.#hasRoundFailed = false;
   }
 
   #drop(reason: DropReason, chunk: QueuedChunk): void {

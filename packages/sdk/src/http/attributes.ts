@@ -44,13 +44,69 @@ export function httpSpanName(knownOrOther: string, route?: string): string {
   return route === undefined || route === '' ? method : `${method} ${route}`;
 }
 
-/** Query parameters whose values are signatures or credentials, by the conventions' list. */
-const SECRET_PARAMETER = /((?:^|[?&])(?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&#]*/g;
+/** Query parameters whose values are signatures or credentials: the conventions' list, and what people call them. In any case of letters. */
+const SECRET_PARAMETERS = [
+  'AWSAccessKeyId',
+  'Signature',
+  'sig',
+  'X-Goog-Signature',
+  'X-Goog-Credential',
+  'X-Amz-Signature',
+  'X-Amz-Credential',
+  'X-Amz-Security-Token',
+  'token',
+  'access_token',
+  'refresh_token',
+  'id_token',
+  'auth_token',
+  'private_token',
+  'auth',
+  'authorization',
+  'api_key',
+  'api-key',
+  'apikey',
+  'x-api-key',
+  'access_key',
+  'secret_key',
+  'client_secret',
+  'secret',
+  'password',
+  'passwd',
+  'pwd',
+  'session',
+  'session_id',
+  'sessionid',
+  'sid',
+  'jwt',
+] as const;
+
+/** Takes the secrets out of a query (`a=1&token=…`), or out of a URL that has one. */
+export type Redact = (text: string) => string;
+
+/** The same for more names than those that are known; a function of the application's is asked instead, and what it throws leaves nothing of the text. */
+export function redactorOf(given: readonly string[] | Redact | undefined): Redact {
+  if (typeof given === 'function') {
+    return (text) => {
+      try {
+        const shown: unknown = given(text);
+        return typeof shown === 'string' ? shown : '';
+      } catch {
+        return '';
+      }
+    };
+  }
+  return given === undefined || given.length === 0 ? redactQuery : namesRedacted([...SECRET_PARAMETERS, ...given]);
+}
+
+function namesRedacted(names: readonly string[]): Redact {
+  const escaped = names.map((name) => name.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`));
+  // A name may be sent in percent-encoding as well.
+  const parameter = new RegExp(`((?:^|[?&;])(?:${escaped.join('|')})=)[^&;#]*`, 'gi');
+  return (text) => (text.includes('=') ? text.replace(parameter, '$1REDACTED') : text);
+}
 
 /** A query (or a URL with one) without secrets. */
-export function redactQuery(text: string): string {
-  return text.includes('ig') || text.includes('AWSAccessKeyId') ? text.replace(SECRET_PARAMETER, '$1REDACTED') : text;
-}
+export const redactQuery: Redact = namesRedacted(SECRET_PARAMETERS);
 
 /** `host:port`, `[v6]:port` or a host alone; the port is `undefined` when there is none. */
 export function splitHost(host: string): { readonly address: string; readonly port: number | undefined } {

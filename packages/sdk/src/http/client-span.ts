@@ -2,6 +2,7 @@ import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
 import { activeStore } from '../active-store.ts';
 import { contextOf, storeWithSpan } from '../context.ts';
 import { errorMessage, errorType } from '../exception.ts';
+import { property } from '../property.ts';
 import { SpanIdentity } from '../span-identity.ts';
 import type { Span } from '../span.ts';
 import type { Tracer } from '../tracer.ts';
@@ -13,10 +14,10 @@ import {
   httpSpanName,
   knownMethod,
   OTHER_METHOD,
-  redactQuery,
   SERVER_ADDRESS,
   SERVER_PORT,
   URL_FULL,
+  type Redact,
 } from './attributes.ts';
 import type { OutgoingRequest } from './options.ts';
 
@@ -53,13 +54,15 @@ export class ClientSpan {
     return this.#tracer.openTelemetry.tracerProvider.getTracer(SCOPE).startSpan('unsampled');
   }
 
-  setTarget(request: OutgoingRequest, address: string, port: number): void {
+  setTarget(request: OutgoingRequest, address: string, port: number | undefined, redact: Redact): void {
     const { origin, path } = request;
     // A request to a proxy names the whole URL in its path.
     const isWhole = path.startsWith('http://') || path.startsWith('https://');
-    this.span.setAttribute(URL_FULL, redactQuery(isWhole ? withoutCredentials(path) : origin + path));
+    // A tunnel is asked for by the host and port that it leads to.
+    const full = isWhole ? withoutCredentials(path) : path.startsWith('/') ? origin + path : `${origin}/`;
+    this.span.setAttribute(URL_FULL, redact(full));
     this.span.setAttribute(SERVER_ADDRESS, address);
-    this.span.setAttribute(SERVER_PORT, port);
+    if (port !== undefined) this.span.setAttribute(SERVER_PORT, port);
   }
 
   setStatusCode(statusCode: number): void {
@@ -67,18 +70,32 @@ export class ClientSpan {
     if (statusCode >= 400) this.span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: 2 });
   }
 
-  end(): void {
+  /** `endTime`: now by default. */
+  end(endTime?: number): void {
+    this.span.end(endTime);
+  }
+
+  /** The application no longer wanted the answer, which is no failure (HTTP conventions: a cancelled request leaves the status unset). */
+  cancel(): void {
     this.span.end();
   }
 
   /** Ends the span with what kept the response from arriving whole. */
   fail(error: unknown): void {
     const reason = reasonOf(error);
+    if (isAbort(reason)) {
+      this.cancel();
+      return;
+    }
     this.span.setAttribute(ERROR_TYPE, errorType(reason) || 'error');
     this.span.recordException(reason);
     this.span.setStatus({ code: 2, message: errorMessage(reason) });
     this.span.end();
   }
+}
+
+function isAbort(error: unknown): boolean {
+  return property(error, 'name') === 'AbortError' || property(error, 'code') === 'ABORT_ERR';
 }
 
 /** An abort by a timeout says "aborted" itself; why stands in its cause. */

@@ -2,8 +2,9 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import { activeStore } from '../active-store.ts';
 import { isSuppressed } from '../context.ts';
 import type { Tracer } from '../tracer.ts';
-import { defaultPort } from './attributes.ts';
+import { defaultPort, redactorOf, type Redact } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
+import { attempt } from './guard.ts';
 import { ask, type HttpOptions } from './options.ts';
 
 /** What undici publishes of a request; in the built-in `fetch` and in the package alike. */
@@ -13,6 +14,8 @@ interface UndiciRequest {
   readonly path: string;
   /** Names and values in turn; one text in old versions. */
   readonly headers: unknown;
+  /** The protocol that the connection is to speak then. */
+  readonly upgrade?: unknown;
   addHeader(name: string, value: string): unknown;
 }
 
@@ -20,16 +23,25 @@ interface UndiciMessage {
   readonly request: UndiciRequest;
   readonly response?: { readonly statusCode: number };
   readonly error?: unknown;
+  readonly socket?: ClosingSocket;
 }
+
+type ClosingSocket = Pick<NodeJS.EventEmitter, 'once'> & object;
+
+/** Requests that are traced already, by whichever instrumentation and copy of this package. */
+const TRACED = Symbol.for('throughline.http.fetch.traced');
+const shared = globalThis as { [TRACED]?: WeakSet<object> };
 
 /** Traces `fetch` and whatever else uses undici, through the channels that it publishes on; answers the way back. */
 export function instrumentFetch(tracer: Tracer, options: HttpOptions): () => void {
-  const spans = new WeakMap<UndiciRequest, ClientSpan>();
+  const followed = new FollowedRequests(tracer, options);
   const subscriptions: readonly [channel: string, (message: UndiciMessage) => void][] = [
-    ['undici:request:create', ({ request }) => startSpan(tracer, options, spans, request)],
-    ['undici:request:headers', ({ request, response }) => spans.get(request)?.setStatusCode(response?.statusCode ?? 0)],
-    ['undici:request:trailers', ({ request }) => spans.get(request)?.end()],
-    ['undici:request:error', ({ request, error }) => spans.get(request)?.fail(error)],
+    ['undici:request:create', ({ request }) => followed.begin(request)],
+    ['undici:client:sendHeaders', ({ request, socket }) => followed.send(request, socket)],
+    ['undici:request:bodySent', ({ request }) => followed.bodySent(request)],
+    ['undici:request:headers', ({ request, response }) => followed.answer(request, response?.statusCode ?? 0)],
+    ['undici:request:trailers', ({ request }) => followed.end(request)],
+    ['undici:request:error', ({ request, error }) => followed.fail(request, error)],
   ];
   const removals = subscriptions.map(([channel, onMessage]) => subscribe(channel, onMessage));
   return () => {
@@ -38,12 +50,9 @@ export function instrumentFetch(tracer: Tracer, options: HttpOptions): () => voi
 }
 
 function subscribe(channel: string, onMessage: (message: UndiciMessage) => void): () => void {
+  // A subscriber that throws becomes the application's uncaught exception.
   const guarded = (message: unknown): void => {
-    try {
-      onMessage(message as UndiciMessage);
-    } catch {
-      // A subscriber that throws becomes the application's uncaught exception.
-    }
+    attempt(() => onMessage(message as UndiciMessage));
   };
   diagnosticsChannel.subscribe(channel, guarded);
   return () => {
@@ -51,31 +60,138 @@ function subscribe(channel: string, onMessage: (message: UndiciMessage) => void)
   };
 }
 
-function startSpan(
-  tracer: Tracer,
-  options: HttpOptions,
-  spans: WeakMap<UndiciRequest, ClientSpan>,
-  request: UndiciRequest,
-): void {
-  if (isSuppressed(activeStore())) return;
-  const url = new URL(request.origin);
-  const outgoing = { method: request.method, origin: url.origin, path: request.path };
-  if (ask(options.ignoreOutgoing, outgoing) === true) return;
-  const span = new ClientSpan(tracer, request.method);
-  span.inject(request, {
-    set: (carrier, name, value) => {
-      // A second header of the same name would make both invalid.
-      if (!hasHeader(carrier.headers, name)) carrier.addHeader(name, value);
-    },
-  });
-  if (!span.isRecording) return;
-  const scheme = url.protocol.replace(':', '');
-  const address = url.hostname.replace(/^\[|\]$/g, '');
-  span.setTarget(outgoing, address, url.port === '' ? defaultPort(scheme) : Number(url.port));
-  spans.set(request, span);
+/** A request whose span has not ended. */
+class Followed {
+  readonly span: ClientSpan;
+  readonly isTakeover: boolean;
+  /** When the answer's headers had come, in milliseconds since the epoch; null before. */
+  answeredAtMs: number | null = null;
+  hasEnded = false;
+  /** What is under way on its connection. */
+  openOnSocket: Set<Followed> | null = null;
+
+  constructor(span: ClientSpan, isTakeover: boolean) {
+    this.span = span;
+    this.isTakeover = isTakeover;
+  }
+
+  end(end: () => void): void {
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    this.openOnSocket?.delete(this);
+    end();
+  }
 }
 
-function hasHeader(headers: unknown, name: string): boolean {
-  if (typeof headers === 'string') return headers.toLowerCase().includes(`${name}:`);
-  return Array.isArray(headers) && headers.some((entry, i) => i % 2 === 0 && String(entry).toLowerCase() === name);
+/**
+ * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error, with what is sent where it takes over
+ * the connection (undici tells nothing more of it), with the connection, or, where nobody reads the body, when nobody can any more.
+ */
+class FollowedRequests {
+  readonly #tracer: Tracer;
+  readonly #options: HttpOptions;
+  readonly #redact: Redact;
+  readonly #byRequest = new WeakMap<UndiciRequest, Followed>();
+  readonly #bySocket = new WeakMap<ClosingSocket, Set<Followed>>();
+  readonly #unread = new FinalizationRegistry<Followed>((followed) => {
+    followed.end(() => followed.span.end(followed.answeredAtMs ?? undefined));
+  });
+
+  constructor(tracer: Tracer, options: HttpOptions) {
+    this.#tracer = tracer;
+    this.#options = options;
+    this.#redact = redactorOf(options.redactQuery);
+  }
+
+  begin(request: UndiciRequest): void {
+    if (isSuppressed(activeStore())) return;
+    const traced = (shared[TRACED] ??= new WeakSet());
+    if (traced.has(request)) return;
+    traced.add(request);
+    const url = new URL(request.origin);
+    const outgoing = { method: request.method, origin: url.origin, path: request.path };
+    if (ask(this.#options.ignoreOutgoing, outgoing) === true) return;
+    const span = new ClientSpan(this.#tracer, request.method);
+    attempt(() => span.inject(request, requestHeaderSetter));
+    if (!span.isRecording) return;
+    const scheme = url.protocol.replace(':', '');
+    const address = url.hostname.replace(/^\[|\]$/g, '');
+    span.setTarget(outgoing, address, url.port === '' ? defaultPort(scheme) : Number(url.port), this.#redact);
+    const isTakeover = request.method === 'CONNECT' || (request.upgrade !== undefined && request.upgrade !== null);
+    const followed = new Followed(span, isTakeover);
+    this.#byRequest.set(request, followed);
+    this.#unread.register(request, followed, followed);
+  }
+
+  send(request: UndiciRequest, socket: ClosingSocket | undefined): void {
+    const followed = this.#byRequest.get(request);
+    if (followed === undefined || socket === undefined) return;
+    followed.openOnSocket = this.#openOn(socket).add(followed);
+  }
+
+  #openOn(socket: ClosingSocket): Set<Followed> {
+    const known = this.#bySocket.get(socket);
+    if (known !== undefined) return known;
+    const open = new Set<Followed>();
+    this.#bySocket.set(socket, open);
+    socket.once('close', () => {
+      // The error that undici tells of says more than a closed connection.
+      setImmediate(() => {
+        for (const each of open) attempt(() => this.#close(each));
+      });
+    });
+    return open;
+  }
+
+  #close(followed: Followed): void {
+    followed.end(() => {
+      if (followed.answeredAtMs === null) followed.span.fail(new Error('the connection closed without a response'));
+      else followed.span.end();
+    });
+  }
+
+  bodySent(request: UndiciRequest): void {
+    if (this.#byRequest.get(request)?.isTakeover === true) this.end(request);
+  }
+
+  answer(request: UndiciRequest, statusCode: number): void {
+    const followed = this.#byRequest.get(request);
+    if (followed === undefined || followed.hasEnded) return;
+    followed.answeredAtMs = Date.now();
+    followed.span.setStatusCode(statusCode);
+  }
+
+  end(request: UndiciRequest): void {
+    this.#settle(request, ({ span }) => span.end());
+  }
+
+  fail(request: UndiciRequest, error: unknown): void {
+    // A body that is cancelled, by its reader or because nobody has it any more, is told of with the reason, which is a text or nothing.
+    const isCancelled = typeof error !== 'object' || error === null;
+    this.#settle(request, ({ span }) => (isCancelled ? span.cancel() : span.fail(error)));
+  }
+
+  #settle(request: UndiciRequest, end: (followed: Followed) => void): void {
+    const followed = this.#byRequest.get(request);
+    if (followed === undefined) return;
+    this.#byRequest.delete(request);
+    this.#unread.unregister(followed);
+    followed.end(() => end(followed));
+  }
 }
+
+const requestHeaderSetter = {
+  set(request: UndiciRequest, name: string, value: string): void {
+    const { headers } = request;
+    // A second header of the same name would make both invalid: ours takes the place of the application's.
+    if (Array.isArray(headers)) {
+      for (let at = headers.length - 2; at >= 0; at -= 2) {
+        if (String(headers[at]).toLowerCase() === name) headers.splice(at, 2);
+      }
+    } else if (typeof headers === 'string' && headers.toLowerCase().includes(`${name}:`)) {
+      const theirs = headers.split('\r\n').filter((line) => !line.toLowerCase().startsWith(`${name}:`));
+      Object.assign(request, { headers: theirs.join('\r\n') });
+    }
+    request.addHeader(name, value);
+  },
+};

@@ -17,6 +17,16 @@ export interface HttpOptions {
   readonly route?: ((request: IncomingMessage) => string | undefined) | undefined;
   /** Incoming requests that are not traced, with all that happens in them: health checks. */
   readonly ignoreIncoming?: ((request: IncomingMessage) => boolean) | undefined;
+  /**
+   * Whether `Forwarded` and `X-Forwarded-For`, `-Host` and `-Proto` say who asked, for which host and by which scheme. Default false: set it where a proxy of
+   * yours writes them, since others can forge them.
+   */
+  readonly trustForwarded?: boolean | undefined;
+  /**
+   * What is taken out of the query of `url.full` and `url.query` before it is recorded: names of parameters besides those that are known for credentials and
+   * signatures (`token`, `api_key`, `password`, `sig`, …), or a function that takes a query or a URL and answers what to record of it.
+   */
+  readonly redactQuery?: readonly string[] | ((text: string) => string) | undefined;
   /** Outgoing requests that are not traced and carry no headers of ours. */
   readonly ignoreOutgoing?: ((request: OutgoingRequest) => boolean) | undefined;
 }

@@ -1,8 +1,8 @@
 import type { TraceState } from '@opentelemetry/api';
 
 const MEMBERS_MAX = 32;
-/** W3C Trace Context Level 2, 3.3.1.3.1; a key with a tenant has the parts and lengths that Level 1 gives them. */
-const KEY = /^(?:[a-z0-9][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})$/;
+/** W3C Trace Context Level 2, 3.3.1.3.1: `@` is a character like any other but at the begin. */
+const KEY = /^[a-z0-9][a-z0-9_\-*/@]{0,255}$/;
 const VALUE = /^[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 /** More than 32 members of the greatest length take; refused before anything is split. */
 const HEADER_CHARACTERS_MAX = 32 * (256 + 256 + 16);
