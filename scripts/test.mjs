@@ -1,6 +1,7 @@
 // `npm test [-- vitest arguments]`: installs what is missing, builds what is stale, runs every test of every suite, and
 // closes with `N passed, N failed`. Fails when a suite ran no test, so that none can vanish unseen. `npm run test:long`
-// runs the long forms of the tests that have one, and property tests with cases of their own.
+// runs the long forms of the tests that have one, and property tests with cases of their own. `npm test -- --nodes`, and CI, run
+// the suite of the SDK by each version of Node that it supports, besides this one.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import {
@@ -8,9 +9,11 @@ import {
   ensureChromium,
   ensureClickHouseServer,
   ensureInstalled,
+  ensureNode,
   findChromium,
   root,
   runTool,
+  runToolBy,
   say,
 } from './workspace.mjs';
 import { ensureSenders } from './senders.mjs';
@@ -24,7 +27,9 @@ const suites = {
 };
 const results = join(root, '.test-results');
 const report = join(results, 'vitest.json');
-const filters = process.argv.slice(2).filter((argument) => argument !== '--long');
+const filters = process.argv.slice(2).filter((argument) => !['--long', '--nodes'].includes(argument));
+/** Major versions that the SDK supports. */
+const NODES = [20, 22, 24, 26];
 if (process.argv.includes('--long')) {
   process.env.THROUGHLINE_TEST_LONG = 'true';
   process.env.THROUGHLINE_TEST_SEED ??= String(Date.now() % 2 ** 31);
@@ -50,12 +55,32 @@ const status = runTool(
     stdio: ['ignore', 'inherit', 'inherit'],
   },
 );
-summarise(status);
+const reports = [report];
+let worst = status;
+if (process.argv.includes('--nodes') || (process.env.CI && filters.length === 0)) runByOtherNodes();
+summarise(worst);
+
+function runByOtherNodes() {
+  for (const major of NODES) {
+    if (process.versions.node.startsWith(`${major}.`)) continue;
+    const node = ensureNode(major);
+    if (node === undefined) {
+      say(`Node ${major} could not be installed: the SDK is not tested by it.`);
+      worst = 1;
+      continue;
+    }
+    say(`The suite of the SDK by Node ${major} …`);
+    const own = join(results, `sdk-node${major}.json`);
+    const args = ['run', '--project', 'sdk', '--reporter=default', '--reporter=json', `--outputFile.json=${own}`];
+    worst ||= runToolBy(node, 'vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    reports.push(own);
+  }
+}
 
 function summarise(vitestStatus) {
   const count = { passed: 0, failed: 0, skipped: 0 };
   const ran = Object.fromEntries(Object.keys(suites).map((suite) => [suite, 0]));
-  for (const file of readReport()) {
+  for (const file of reports.flatMap(readReport)) {
     const path = relative(root, file.name);
     const suite = Object.keys(suites).find((name) => path.startsWith(suites[name]));
     // A file that fails before its first test counts as one failure.
@@ -80,10 +105,12 @@ function summarise(vitestStatus) {
   console.log(line);
 }
 
-function readReport() {
+function readReport(path) {
   try {
-    return JSON.parse(readFileSync(report, 'utf8')).testResults;
+    return JSON.parse(readFileSync(path, 'utf8')).testResults;
   } catch {
+    // A run that left none must not pass.
+    process.exitCode = 1;
     return [];
   }
 }

@@ -39,9 +39,7 @@ export function run(command, args, options = {}) {
 
 /** Runs a tool of node_modules by its own Node, so that neither PATH nor a shell is needed. */
 export function runTool(name, args, options) {
-  const manifest = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
-  const bin = typeof manifest.bin === 'string' ? manifest.bin : Object.values(manifest.bin)[0];
-  return run(process.execPath, [join(root, 'node_modules', name, bin), ...args], options);
+  return runToolBy(process.execPath, name, args, options);
 }
 
 export function ensureInstalled() {
@@ -77,6 +75,29 @@ export function ensureBuilt({ force = false } = {}) {
   copyInto('examples/checkout', 'packages/server/dist/examples/checkout', (path) => !path.includes('node_modules'));
   for (const name of ['trace', 'sdk', 'server']) cpSync(join(root, 'LICENSE'), join(root, 'packages', name, 'LICENSE'));
   writeFileSync(buildStamp, JSON.stringify(current));
+}
+
+/** Runs a tool of node_modules by another Node. */
+export function runToolBy(node, name, args, options) {
+  const manifest = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8'));
+  const bin = typeof manifest.bin === 'string' ? manifest.bin : Object.values(manifest.bin)[0];
+  return run(node, [join(root, 'node_modules', name, bin), ...args], options);
+}
+
+/** The path of the newest Node of a major version, which npm installs beside the project's dependencies; undefined where it cannot be had. */
+export function ensureNode(major) {
+  const folder = join(root, 'node_modules', '.nodes', String(major));
+  const name = `node-${process.platform}-${process.arch}`;
+  const path = join(folder, 'node_modules', name, 'bin', 'node');
+  if (!existsSync(path)) {
+    say(`Installing Node ${major}, for the tests of the SDK …`);
+    mkdirSync(folder, { recursive: true });
+    const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `--prefix=${folder}`];
+    const npm = process.env.npm_execpath;
+    const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+    run(command, [...first, ...args, `${name}@${major}`], { cwd: folder });
+  }
+  return existsSync(path) ? path : undefined;
 }
 
 /** Headless, as root, and without a word to anybody outside. */

@@ -64,3 +64,29 @@ describe('live spans', () => {
     expect(quiet).toBe(125);
   });
 });
+
+it.each<[string, () => void]>([
+  ['gives the sites as they are', () => void (Error.prepareStackTrace = (_, sites) => sites)],
+  [
+    'throws',
+    () => {
+      Error.prepareStackTrace = () => {
+        throw new Error('formatter');
+      };
+    },
+  ],
+  ['cannot be asked for more frames', () => void Object.defineProperty(Error, 'stackTraceLimit', { writable: false })],
+])('an application whose stack %s has its spans in development as well', (_, change) => {
+  const limit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit');
+  const prepare = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  const { tracer, spans } = createTestTracer({ reportUnendedSpans: true });
+  try {
+    change();
+    tracer.startSpan('a').end();
+  } finally {
+    Reflect.deleteProperty(Error, 'prepareStackTrace');
+    if (prepare !== undefined) Object.defineProperty(Error, 'prepareStackTrace', prepare);
+    if (limit !== undefined) Object.defineProperty(Error, 'stackTraceLimit', { ...limit, writable: true });
+  }
+  expect(spans().map(({ name }) => name)).toEqual(['a']);
+});

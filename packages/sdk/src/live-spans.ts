@@ -11,6 +11,8 @@ export interface LiveSpansOptions {
   readonly diagnostics: Diagnostics;
 }
 
+const STACK_FRAMES = 12;
+
 /** What is known of a span once it is gone. */
 interface WatchedSpan {
   readonly name: string;
@@ -19,7 +21,6 @@ interface WatchedSpan {
 
 /** Places in the application that are named in warnings; a leak repeats, and one line for each place is enough. */
 const REPORTED_PLACES_MAX = 100;
-const STACK_FRAMES = 12;
 
 /**
  * Bounds the spans that have started and not ended. Watching a span costs more than recording it, so in production only those are
@@ -73,8 +74,11 @@ export class LiveSpans {
   }
 }
 
-/** Where this package's files are; `undefined` in a bundle, which mixes them with the application's, and may leave `meta.url` out. */
-const OWN_FILES = /^.*\/sdk\/(?:src|dist)\//.exec((import.meta as { url?: string }).url ?? '')?.[0];
+/**
+ * Where this package's files are, as its own stack says it: loaders that know no `import.meta` (Jest's, some bundlers') run it as well. `undefined` in a
+ * bundle, which mixes them with the application's.
+ */
+const OWN_FILES = /(?:file:\/\/)?\/[^()]*\/sdk\/(?:src|dist)\//.exec(stackFrames()[0] ?? '')?.[0];
 /** In a bundle no file tells whose a frame is; at least so many are ours. */
 const OWN_FRAMES = 5;
 const BUNDLED_FRAMES_SHOWN = 4;

@@ -18,13 +18,20 @@ const CLIENT_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 /** What `pipeline` says of a response whose connection is gone: a consequence, whose cause the connection knows. */
 const PREMATURE_CLOSE = 'ERR_STREAM_PREMATURE_CLOSE';
 
+/** Node since 24 destroys the responses that wait behind others with an error of its own when the connection is gone; what the application says destroys both. */
+function isConsequence(error: unknown, socket: Socket): boolean {
+  const code = property(error, 'code');
+  if (code === PREMATURE_CLOSE) return true;
+  return code === 'ECONNRESET' && property(error, 'message') === 'aborted' && error !== socket.errored;
+}
+
 /**
  * Node keeps apart who closed: `response.errored` is what the application destroyed the response with, and a failed `pipeline` does so; a connection that
  * the client ended or reset says so; whatever is left the server closed, by a timeout or without a word.
  */
 export function whyWithoutResponse(response: ServerResponse, socket: Socket, hasTimedOut: boolean): WithoutResponse {
   const own = response.errored as unknown;
-  if (own !== null && own !== undefined && property(own, 'code') !== PREMATURE_CLOSE) {
+  if (own !== null && own !== undefined && !isConsequence(own, socket)) {
     return { type: errorType(own) || 'error', error: own as Error, isServers: true };
   }
   if (hasTimedOut) return { type: 'timeout', isServers: true };
