@@ -8,7 +8,7 @@ import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
 import { abortOnFatalError } from './fatal-errors.ts';
 import { FilePages, loadUnmap } from '../file-pages.ts';
-import { growHeapWithBodies } from './heap.ts';
+import { growHeapWithBodies, QuietHeap } from './heap.ts';
 import { createLog } from './log.ts';
 import { oneLine } from './one-line.ts';
 import { paint } from './paint.ts';
@@ -38,6 +38,7 @@ export async function runUp(args: readonly string[]): Promise<number> {
       return 0;
     }
     growHeapWithBodies();
+    new QuietHeap().start();
     const log = createLog(config);
     const fatal = abortOnFatalError(log);
     const end = AbortSignal.any([stop, fatal]);
