@@ -1,3 +1,4 @@
+import type { Attributes as OtelAttributes } from '@opentelemetry/api';
 import type { SpanLimits } from './limits.ts';
 import type { SemanticAttributes } from './semantic-attributes.ts';
 
@@ -19,6 +20,12 @@ export type AttributeValue =
 export interface Attributes extends SemanticAttributes {
   [key: string]: AttributeValue | undefined;
 }
+
+/**
+ * What is taken as attributes: ours, and since version 1.10 of `@opentelemetry/api`, where their values are `unknown`, those of that as well. Before, they are
+ * among ours, and the semantic conventions' types are checked. What OTLP cannot carry is counted.
+ */
+export type AttributesInput = unknown extends OtelAttributes[string] ? Attributes | OtelAttributes : Attributes;
 
 /** A value as it is kept until the span is encoded: a copy, cut to the limits. */
 export type StoredValue = string | number | bigint | boolean | null | Uint8Array | StoredValue[] | StoredMap;

@@ -1,4 +1,4 @@
-export type { AttributeValue, Attributes } from './attributes.ts';
+export type { AttributeValue, Attributes, AttributesInput } from './attributes.ts';
 export type { Clock } from './clock.ts';
 export type { Config, ConfigSource, TracerOptions } from './config.ts';
 export type { DiagnosticLog } from './diagnostics.ts';

@@ -20,7 +20,7 @@ import { lookForContextManager } from './foreign-context.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
 import { nameOf, type NonRecordingSpan, type RecordingSpan, type SpanLink } from './span.ts';
-import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
+import { attributeSet, type AttributesInput, type AttributeSet } from './attributes.ts';
 import { property } from './property.ts';
 
 /** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
@@ -171,7 +171,7 @@ function storeOrActive(context: Context | undefined): Stored | undefined {
 /** What the two APIs accept alike at a span's start. */
 export interface StartOptions {
   readonly kind?: number | undefined;
-  readonly attributes?: Attributes | undefined;
+  readonly attributes?: AttributesInput | undefined;
   readonly links?: readonly SpanLink[] | undefined;
   readonly startTime?: OtelSpanOptions['startTime'] | undefined;
 }

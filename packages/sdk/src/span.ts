@@ -4,7 +4,7 @@ import {
   returnFlatAttributes,
   storedValue,
   takeFlatAttributes,
-  type Attributes,
+  type AttributesInput,
   type AttributeSet,
   type AttributeValue,
   type FlatAttributes,
@@ -22,14 +22,14 @@ import { isTimeInput, type TimeInput } from './time.ts';
 /** Another span that this one is related to. */
 export interface SpanLink {
   readonly context: SpanContext;
-  readonly attributes?: Attributes | undefined;
+  readonly attributes?: AttributesInput | undefined;
 }
 
 /** A span, recording or not. Nothing here throws, whatever it is given; after `end()` nothing changes it. */
 export interface Span extends OtelSpan, Disposable {
   setAttribute<Key extends AttributeKey>(key: Key, value: ValueOf<Key>): this;
-  setAttributes(attributes: Attributes): this;
-  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this;
+  setAttributes(attributes: AttributesInput): this;
+  addEvent(name: string, attributesOrTime?: AttributesInput | TimeInput, time?: TimeInput): this;
   addLink(link: SpanLink): this;
   addLinks(links: readonly SpanLink[]): this;
   setStatus(status: SpanStatus): this;
@@ -156,7 +156,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     this.attributesLength = attributesLength + 2;
   }
 
-  setAttributes(attributes: Attributes): this {
+  setAttributes(attributes: AttributesInput): this {
     if (this.ended || typeof attributes !== 'object' || attributes === null) return this;
     try {
       for (const key in attributes) {
@@ -170,7 +170,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     return this;
   }
 
-  addEvent(name: string, attributesOrTime?: Attributes | TimeInput, time?: TimeInput): this {
+  addEvent(name: string, attributesOrTime?: AttributesInput | TimeInput, time?: TimeInput): this {
     if (this.ended) return this;
     const { limits } = this.recorder;
     const details = this.#ownDetails();

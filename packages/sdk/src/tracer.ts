@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type Attributes, type AttributeSet } from './attributes.ts';
+import { attributeSet, type AttributesInput, type AttributeSet } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, withoutCredentials, type Config, type TracerOptions } from './config.ts';
@@ -45,7 +45,7 @@ import { VERSION } from './version.ts';
 export interface SpanOptions {
   /** `SpanKind` of OpenTelemetry's API; internal by default. */
   readonly kind?: number | undefined;
-  readonly attributes?: Attributes | undefined;
+  readonly attributes?: AttributesInput | undefined;
   readonly links?: readonly SpanLink[] | undefined;
   readonly startTime?: TimeInput | undefined;
   /** Instead of the active span. A context without a span starts a new trace. */

@@ -1,4 +1,4 @@
-import type { AttributeValue, Attributes } from '../attributes.ts';
+import type { AttributeValue, AttributesInput } from '../attributes.ts';
 import type { LocalTrace } from '../local-trace.ts';
 import { property } from '../property.ts';
 import { nameOf, NonRecordingSpan } from '../span.ts';
@@ -42,7 +42,7 @@ export class CountedRoot extends NonRecordingSpan {
     return this;
   }
 
-  override setAttributes(attributes?: Attributes): this {
+  override setAttributes(attributes?: AttributesInput): this {
     return this.setAttribute(HTTP_STATUS_CODE, property(attributes, HTTP_STATUS_CODE) as AttributeValue);
   }
 
