@@ -1,4 +1,6 @@
+import { attributeText, findAttribute } from '../attributes.ts';
 import { inferredDependency } from '../dependency.ts';
+import { querySummary } from '../like-calls.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
 
@@ -24,6 +26,32 @@ export class Labels {
 
   operation(span: number): string {
     return this.text(this.#trace.names[span]!) || this.text('(no name)');
+  }
+
+  /** As short as it says the same: an RPC without the package of its service, an HTTP request with its route. */
+  shortOperation(span: number): string {
+    return this.text(shortName(this.#trace, span)) || this.text('(no name)');
+  }
+
+  /** `payment charge`, and `api.adyen.com POST` for a call to what sends no spans and is no database. */
+  place(span: number): string {
+    const dependency = dependencyOf(this.#trace, span);
+    const isHost = dependency !== undefined && !dependency.endsWith(' database') && !isQuery(this.#trace, span);
+    return `${isHost ? this.text(dependency) : this.service(span)} ${this.shortOperation(span)}`;
+  }
+
+  /** As `place`, without the service where it is that of another span, which has been named. */
+  placeBeside(span: number, other: number): string {
+    const isHere = this.#trace.serviceIndex[span] === this.#trace.serviceIndex[other];
+    const operation = this.shortOperation(span);
+    return isHere && this.place(span) === `${this.service(span)} ${operation}` ? operation : this.place(span);
+  }
+
+  /** What `who` waited for: a call of its own by what it called, and no service where it is that of `who`. */
+  waitedFor(span: number, who: number): string {
+    const dependency = span === who ? dependencyOf(this.#trace, span) : undefined;
+    if (dependency !== undefined) return `${this.text(dependency)} ${this.shortOperation(span)}`;
+    return this.placeBeside(span, who);
   }
 
   /** `checkout POST /pay`; for a call also whom it calls: `fraud → fraud database SELECT checks`. */
@@ -56,6 +84,46 @@ export class Labels {
     const space = characters[lengthMax - 1] === ' ' ? cut.length : cut.lastIndexOf(' ');
     return `${(space > lengthMax * WORD_SHARE_MIN ? cut.slice(0, space) : cut).trimEnd()}…`;
   }
+}
+
+/** A name that says no more than how a host is called. */
+const BARE_METHOD = /^(HTTP )?[A-Z]+$/;
+
+function shortName(trace: Trace, span: number): string {
+  const name = trace.names[span]!;
+  if (BARE_METHOD.test(name)) {
+    const { attributes } = trace.source(span).span;
+    const route = ['http.route', 'url.template'].map((key) => attributeText(findAttribute(attributes, key)));
+    const path = route.find((text) => text !== '');
+    return path === undefined ? name : `${name.replace('HTTP ', '')} ${path}`;
+  }
+  if (trace.kind[span] === SpanKind.client) {
+    const query = querySummary(trace.source(span).span);
+    if (query !== '') return query;
+  }
+  return name.replace(RPC_PACKAGE, '');
+}
+
+/** What stands before the service's own name in `shop.inventory.v1.Inventory/Reserve`. */
+const RPC_PACKAGE = /^([a-z_]\w*\.)+(?=[A-Z]\w*\/\w+$)/;
+
+function isQuery(trace: Trace, span: number): boolean {
+  const { attributes } = trace.source(span).span;
+  return ['db.system.name', 'db.system'].some((key) => findAttribute(attributes, key) !== undefined);
+}
+
+/**
+ * The operation that a trace is about: a client span at the top is only how somebody asked for it, and the first server
+ * knows its route.
+ */
+export function entryOf(trace: Trace, root: number): number {
+  let entry = root;
+  while (trace.kind[entry] === SpanKind.client) {
+    const callee = calleeSpan(trace, entry);
+    if (callee < 0) return root;
+    entry = callee;
+  }
+  return entry;
 }
 
 /** A text is cut between words only where at least this share of the allowed length stays. */

@@ -1,0 +1,53 @@
+import { attributeText, findAttribute } from './attributes.ts';
+import { inferredDependency } from './dependency.ts';
+import { type Span, SpanKind } from './otlp.ts';
+import type { Trace } from './trace.ts';
+
+/** Literals in a name: they tell calls apart that are alike. */
+const LITERAL = /'[^']*'|"[^"]*"|\b[\da-f]{8}-[\da-f-]{27}\b|\b0x[\da-f]+\b|\b\d+\b/gi;
+
+/** A name that says no more than how a host is called. */
+const BARE_METHOD = /^(HTTP )?[A-Z]+$/;
+
+/** Spans with the same text do the same: same service and kind, and the same work by the summary of the query or by name. */
+export function likeCalls(trace: Trace): (span: number) => string {
+  const { serviceIndex, kind } = trace;
+  return (span) => `${serviceIndex[span]} ${kind[span]} ${workOf(trace, span)}`;
+}
+
+function workOf(trace: Trace, span: number): string {
+  const name = trace.names[span]!;
+  if (trace.kind[span] !== SpanKind.client) return normal(name);
+  const source = trace.source(span).span;
+  const query = querySummary(source);
+  if (query !== '') return `query ${query}`;
+  return BARE_METHOD.test(name) ? `${name} ${inferredDependency(source) ?? ''}` : normal(name);
+}
+
+function normal(name: string): string {
+  // Most names hold none.
+  return /[\d'"]/.test(name) ? name.replace(LITERAL, '?') : name;
+}
+
+/** What a query does, as an instrumentation sums it up; '' where none does. */
+export function querySummary(span: Span): string {
+  const summary = text(span, 'db.query.summary');
+  if (summary !== '') return summary;
+  const collection = text(span, 'db.collection.name') || text(span, 'db.sql.table');
+  if (collection === '') return '';
+  return `${text(span, 'db.operation.name') || text(span, 'db.operation')} ${collection}`.trim();
+}
+
+/** Which thing a call is for, where its attributes hold that; '' otherwise. */
+export function targetOf(trace: Trace, span: number): string {
+  const source = trace.source(span).span;
+  for (const key of ['url.full', 'http.url', 'db.query.text', 'db.statement']) {
+    const value = text(source, key);
+    if (value !== '') return value;
+  }
+  return '';
+}
+
+function text(span: Span, key: string): string {
+  return attributeText(findAttribute(span.attributes, key));
+}
