@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { criticalNs } from './critical-path.ts';
 import { errorOrigins } from './error-origins.ts';
 import { tellStory } from './story.ts';
+import { at } from './testing/a-trace.ts';
 import { corpusTrace, type CorpusCase, readCorpus, type SpanName } from './testing/corpus.ts';
 import { type Trace, traceFromOtlp } from './trace.ts';
 
@@ -58,14 +59,14 @@ function differences(one: CorpusCase): string[] {
     hold(`handled: ${String(name)}`, !handled.includes(spanOf(trace, name)), handled);
   }
   for (const name of expected.onPath ?? [])
-    hold(`not on the path: ${String(name)}`, critical[spanOf(trace, name)]! > 0, [...critical]);
+    hold(`not on the path: ${String(name)}`, at(critical, spanOf(trace, name)) > 0, [...critical]);
   for (const name of expected.notOnPath ?? [])
-    hold(`on the path: ${String(name)}`, critical[spanOf(trace, name)] === 0, [...critical]);
+    hold(`on the path: ${String(name)}`, at(critical, spanOf(trace, name)) === 0, [...critical]);
   const patterns: string[] = summary.patterns.map(({ kind }) => kind);
   for (const kind of expected.patterns ?? []) hold(`no pattern ${kind}`, patterns.includes(kind), patterns);
   for (const kind of expected.notPatterns ?? []) hold(`pattern ${kind}`, !patterns.includes(kind), patterns);
   for (const [service, [least, most]] of Object.entries(expected.skewMs ?? {})) {
-    const skewMs = trace.skewNs[trace.serviceIndex.indexOf(trace.services.indexOf(service))]! / 1e6;
+    const skewMs = at(trace.skewNs, trace.serviceIndex.indexOf(trace.services.indexOf(service))) / 1e6;
     hold(`skew of ${service}`, skewMs >= least && skewMs <= most, skewMs);
   }
   const kinds: string[] = story.clauses.map(({ kind }) => kind);
@@ -81,7 +82,7 @@ function differences(one: CorpusCase): string[] {
 function spanOf(trace: Trace, name: SpanName): number {
   const [service, operation] = typeof name === 'string' ? ['', name] : name;
   const found = trace.names.findIndex((one, index) => {
-    return one === operation && (service === '' || trace.services[trace.serviceIndex[index]!] === service);
+    return one === operation && (service === '' || trace.services[at(trace.serviceIndex, index)] === service);
   });
   if (found < 0) throw new Error(`no span ${String(name)}`);
   return found;

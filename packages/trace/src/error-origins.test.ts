@@ -194,11 +194,14 @@ describe('a timeout', () => {
   });
 
   test('is none for a round duration alone, which is only told to be round', () => {
-    const nearRound = (plan: SpanPlan) => errorOrigins(traceFromOtlp(aTrace(plan)));
     const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3011)] });
-    expect(nearRound(call)).toMatchObject([{ kind: 'error', confidence: 'inferred', nearRoundNs: 3e9 }]);
+    expect(errorOrigins(traceFromOtlp(aTrace(call)))).toMatchObject([
+      { kind: 'error', confidence: 'inferred', nearRoundNs: 3e9 },
+    ]);
     const odd = client('pay', 10, 2712, { error: '', children: [server('fraud', 15, 2711)] });
-    expect(nearRound(odd)).toMatchObject([{ kind: 'error', confidence: 'inferred', nearRoundNs: 0 }]);
+    expect(errorOrigins(traceFromOtlp(aTrace(odd)))).toMatchObject([
+      { kind: 'error', confidence: 'inferred', nearRoundNs: 0 },
+    ]);
   });
 
   test('is none when a round duration comes with another reason', () => {

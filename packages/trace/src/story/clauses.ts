@@ -245,8 +245,7 @@ function patternText(labels: Labels, { kind, spans, width }: Pattern): string {
       return `${timesText(spans.length)}${first} ran ${width} at a time`;
     case 'recursion':
       return `${first} is nested ${spans.length} deep`;
-    case 'n+1':
-    case 'sequential':
+    default:
       return `${timesText(spans.length)}${first} ran one after another`;
   }
 }

@@ -42,23 +42,13 @@ export function writeHeadline(evidence: Evidence, verdict: Verdict): string {
 type Tail = readonly (HeadlinePart & { readonly separator?: string })[];
 
 function outcomeText(evidence: Evidence, { outcome, origin, entry }: Verdict): string {
-  const waited = formatDuration(evidence.durationNs);
-  switch (outcome) {
-    case 'failed':
-      return ` failed${codeText(evidence, entry)}`;
-    case 'timed-out':
-      return ' timed out';
-    case 'cancelled':
-      return origin!.spanIndex === entry || origin!.spanIndex === evidence.root
-        ? ` cancelled by its caller after ${waited}`
-        : ' cancelled';
-    case 'recovered':
-      return ' recovered';
-    case 'slow':
-      return ' slow';
-    case 'ok':
-      return '';
+  if (outcome === 'ok') return '';
+  if (outcome === 'failed') return ` failed${codeText(evidence, entry)}`;
+  const isOfCaller = origin?.spanIndex === entry || origin?.spanIndex === evidence.root;
+  if (outcome === 'cancelled' && isOfCaller) {
+    return ` cancelled by its caller after ${formatDuration(evidence.durationNs)}`;
   }
+  return outcome === 'timed-out' ? ' timed out' : ` ${outcome}`;
 }
 
 /** ` (504)` for the status that the caller was given; '' where there is none. */
@@ -238,8 +228,7 @@ function patternTail({ durationNs }: Evidence, pattern: Pattern, rank: number): 
       ];
     case 'recursion':
       return [{ write: (labels) => `${labels.place(first)} nested ${count} deep`, rank }, share];
-    case 'sequential':
-    case 'retry':
+    default:
       return [{ write: (labels) => `${count} sequential ${labels.place(first)}`, rank }, share, ...failed];
   }
 }

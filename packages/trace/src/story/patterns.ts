@@ -45,8 +45,6 @@ const POLL_PAUSE_MIN_NS = 20_000_000;
  */
 export function findPatterns(trace: Trace, criticalBelow: (span: number) => number): Pattern[] {
   const { failed, retries } = findFailedSpans(trace);
-  const sumOf = (spans: readonly number[], ns: (span: number) => number): number =>
-    spans.reduce((sum, span) => sum + ns(span), 0);
   const describe = (
     kind: Pattern['kind'],
     spans: readonly number[],
@@ -92,6 +90,10 @@ export function findPatterns(trace: Trace, criticalBelow: (span: number) => numb
   return found.toSorted((a, b) => b.criticalNs - a.criticalNs || a.spans[0]! - b.spans[0]!);
 }
 
+function sumOf(spans: readonly number[], ns: (span: number) => number): number {
+  return spans.reduce((sum, span) => sum + ns(span), 0);
+}
+
 function childrenOf(trace: Trace, span: number): number[] {
   const children: number[] = [];
   const end = span + trace.subtreeSize[span]!;
@@ -123,7 +125,7 @@ function isPolling(trace: Trace, spans: readonly number[], pauses: readonly numb
   return pauseNs >= Math.max(POLL_PAUSE_MIN_NS, POLL_PAUSE_FACTOR * callNs);
 }
 
-export function medianOf(values: readonly number[]): number {
+function medianOf(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
 }
 

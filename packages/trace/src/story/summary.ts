@@ -41,12 +41,14 @@ function causeOf(
 function shareOfTime(evidence: Evidence, { origin, retry, pattern, dominant }: Verdict): number | null {
   const { durationNs, isTruncated, criticalBelow } = evidence;
   if (isTruncated || durationNs === 0) return null;
-  const ofPattern = (one: Pattern): number => {
-    return one.criticalNs + (one.kind === 'retry' || one.kind === 'polling' ? one.pauseNs : 0);
-  };
   const named = retry ?? (origin ? undefined : pattern);
-  const partNs = named ? ofPattern(named) : origin ? criticalBelow(origin.spanIndex) : dominant?.durationNs;
+  const partNs = named ? timeOf(named) : origin ? criticalBelow(origin.spanIndex) : dominant?.durationNs;
   return partNs === undefined ? null : Math.min(1, Math.round((1000 * partNs) / durationNs) / 1000);
+}
+
+/** Pauses are a part of trying again, and of asking again. */
+function timeOf({ kind, criticalNs, pauseNs }: Pattern): number {
+  return criticalNs + (kind === 'retry' || kind === 'polling' ? pauseNs : 0);
 }
 
 function describe({ trace }: Evidence, pattern: Pattern, labels: Labels): StoryPattern {

@@ -115,7 +115,6 @@ function decisive(trace: Trace, origins: readonly ErrorOrigin[], root: number): 
   const { message } = findFailedSpans(trace).failureOf(root);
   const quoted = origins.filter(({ failure }) => failure.message !== '' && message.includes(failure.message));
   const candidates = quoted.length > 0 ? quoted : origins;
-  const failedAt = (origin: ErrorOrigin): number => (origin.kind === 'error' ? origin.spanIndex : origin.gaveUpIndex);
   const last = candidates.reduce((latest, origin) =>
     endOf(trace, failedAt(origin)) > endOf(trace, failedAt(latest)) ? origin : latest,
   );
@@ -127,14 +126,18 @@ function decisive(trace: Trace, origins: readonly ErrorOrigin[], root: number): 
   }, last);
 }
 
+/** The span that failed or stopped waiting. */
+function failedAt(origin: ErrorOrigin): number {
+  return origin.kind === 'error' ? origin.spanIndex : origin.gaveUpIndex;
+}
+
 /** The words of the nearest span, from the one that failed first up to where the failure surfaced, that has any. */
 function reasonOf(trace: Trace, origin: ErrorOrigin): Reason {
   const { failureOf, failed } = findFailedSpans(trace);
-  const first = origin.kind === 'error' ? origin.spanIndex : origin.gaveUpIndex;
-  for (let span = first; span >= 0 && failed[span] === 1; span = trace.parentIndex[span]!) {
+  for (let span = failedAt(origin); span >= 0 && failed[span] === 1; span = trace.parentIndex[span]!) {
     const { message, type } = failureOf(span);
-    const isTelling = !isVagueMessage(message) && (origin.kind === 'error' || !isBareTimeoutMessage(message));
-    if (isTelling) return { message, type };
+    const isBare = origin.kind !== 'error' && isBareTimeoutMessage(message);
+    if (!isVagueMessage(message) && !isBare) return { message, type };
     if (span === origin.surfacedIndex) break;
   }
   const { message, type } = origin.failure;
@@ -144,19 +147,11 @@ function reasonOf(trace: Trace, origin: ErrorOrigin): Reason {
   };
 }
 
-function isTelling({ kind, spans, criticalNs, pauseNs }: Pattern, durationNs: number): boolean {
-  switch (kind) {
-    case 'n+1':
-      return criticalNs > LOOP_SHARE_MIN * durationNs;
-    case 'polling':
-      return criticalNs > 0 && criticalNs + pauseNs >= DOMINANT_SHARE_MIN * durationNs;
-    case 'retry':
-      return false;
-    case 'sequential':
-    case 'fan-out':
-    case 'recursion':
-      return spans.length > 2 && criticalNs >= DOMINANT_SHARE_MIN * durationNs;
-  }
+function isTelling({ kind, criticalNs, pauseNs }: Pattern, durationNs: number): boolean {
+  if (kind === 'retry') return false;
+  if (kind === 'n+1') return criticalNs > LOOP_SHARE_MIN * durationNs;
+  const ns = kind === 'polling' && criticalNs > 0 ? criticalNs + pauseNs : criticalNs;
+  return ns >= DOMINANT_SHARE_MIN * durationNs;
 }
 
 function dominantOf({ trace, segments, contributions, durationNs }: Evidence): Contribution | undefined {
