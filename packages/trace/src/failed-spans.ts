@@ -56,11 +56,9 @@ export function findFailedSpans(trace: Trace): FailedSpans {
 
 function find(trace: Trace): FailedSpans {
   const { spanCount, parentIndex } = trace;
-  const failures = new Map<number, Failure>();
+  const failures: (Failure | undefined)[] = Array.from({ length: spanCount });
   const failureOf = (span: number): Failure => {
-    const before = failures.get(span) ?? readFailure(trace.source(span).span);
-    failures.set(span, before);
-    return before;
+    return (failures[span] ??= readFailure(trace.source(span).span));
   };
   const failed = findFailed(trace);
   const isConsequence = findConsequences(trace, failed, failureOf);

@@ -202,20 +202,22 @@ const TRANSPORT_TYPE =
 
 const GRPC_STATUS_KEY = 'rpc.grpc.status_code';
 
-const ANSWER_KEYS = [
+const ANSWER_KEYS: ReadonlySet<string> = new Set([
   'http.response.status_code',
   'http.status_code',
   'rpc.response.status_code',
   GRPC_STATUS_KEY,
-] as const;
+]);
 
 /** The status codes of the answer: HTTP's as they are, gRPC's by name or as `gRPC 4`, since a bare 4 says nothing. */
-export function answersOf(span: Span): string[] {
-  return ANSWER_KEYS.flatMap((key) => {
-    const code = text(span.attributes, key);
-    if (code === '') return [];
-    return [key === GRPC_STATUS_KEY ? `gRPC ${code}` : code];
-  });
+export function answersOf({ attributes }: Span): string[] {
+  const answers: string[] = [];
+  for (const { key, value } of attributes ?? []) {
+    if (!ANSWER_KEYS.has(key)) continue;
+    const code = attributeText(value);
+    if (code !== '') answers.push(key === GRPC_STATUS_KEY ? `gRPC ${code}` : code);
+  }
+  return answers;
 }
 
 function isFailure(answer: string): boolean {

@@ -6,13 +6,17 @@ import type { Trace } from './trace.ts';
 /** Literals in a name: they tell calls apart that are alike. */
 const LITERAL = /'[^']*'|"[^"]*"|\b[\da-f]{8}-[\da-f-]{27}\b|\b0x[\da-f]+\b|\b\d+\b/gi;
 
-/** A name that says no more than how a host is called. */
-const BARE_METHOD = /^(HTTP )?[A-Z]+$/;
+/** A name of an HTTP request that says nothing of its target. */
+export const BARE_METHOD = /^(HTTP|(HTTP )?(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|TRACE|CONNECT|QUERY))$/;
+
+const known = new WeakMap<Trace, string[]>();
 
 /** Spans with the same text do the same: same service and kind, and the same work by the summary of the query or by name. */
 export function likeCalls(trace: Trace): (span: number) => string {
   const { serviceIndex, kind } = trace;
-  return (span) => `${serviceIndex[span]} ${kind[span]} ${workOf(trace, span)}`;
+  const texts = known.get(trace) ?? [];
+  known.set(trace, texts);
+  return (span) => (texts[span] ??= `${serviceIndex[span]} ${kind[span]} ${workOf(trace, span)}`);
 }
 
 function workOf(trace: Trace, span: number): string {
@@ -31,6 +35,8 @@ function normal(name: string): string {
 
 /** What a query does, as an instrumentation sums it up; '' where none does. */
 export function querySummary(span: Span): string {
+  // Most calls are none of a database.
+  if (!span.attributes?.some(({ key }) => key.startsWith('db.'))) return '';
   const summary = text(span, 'db.query.summary');
   if (summary !== '') return summary;
   const collection = text(span, 'db.collection.name') || text(span, 'db.sql.table');

@@ -154,7 +154,8 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
       const span = spans[index];
       const group = groups[groupOf[index] ?? -1];
       if (span === undefined || group === undefined) throw new RangeError(`no span ${index}`);
-      return { ...group, span };
+      const { resource, resourceSchemaUrl, scope, scopeSchemaUrl } = group;
+      return { span, resource, resourceSchemaUrl, scope, scopeSchemaUrl };
     },
   };
 }

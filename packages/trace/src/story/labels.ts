@@ -1,6 +1,6 @@
 import { attributeText, findAttribute } from '../attributes.ts';
 import { inferredDependency } from '../dependency.ts';
-import { querySummary } from '../like-calls.ts';
+import { BARE_METHOD, querySummary } from '../like-calls.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
 
@@ -85,9 +85,6 @@ export class Labels {
     return `${(space > lengthMax * WORD_SHARE_MIN ? cut.slice(0, space) : cut).trimEnd()}…`;
   }
 }
-
-/** A name that says no more than how a host is called. */
-const BARE_METHOD = /^(HTTP )?[A-Z]+$/;
 
 function shortName(trace: Trace, span: number): string {
   const name = trace.names[span]!;

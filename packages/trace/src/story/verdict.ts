@@ -53,8 +53,9 @@ export function judge(evidence: Evidence): Verdict {
   const origins = evidence.failures.flatMap((group) => group.origins);
   const background = origins.filter((origin) => origin.isBackground).toSorted((a, b) => a.spanIndex - b.spanIndex)[0];
   const handled = origins.filter((origin) => origin.handledByIndex >= 0 && isNews(origin));
-  const notable = handled.filter((origin) => !isOneOfMany(evidence.patterns, origin));
-  const isNoise = countApart(notable, evidence.patterns, trace) > RECOVERED_MAX;
+  const isOneOfMany = markOneOfMany(trace, evidence.patterns);
+  const notable = handled.filter(({ spanIndex }) => isOneOfMany[spanIndex] === 0);
+  const isNoise = countApart(trace, notable, evidence.patterns) > RECOVERED_MAX;
   const atRoot = origins.filter(({ surfacedIndex }) => surfacedIndex === root);
   const origin = decisive(trace, atRoot, root) ?? (isNoise ? undefined : notable[0]);
   const retry =
@@ -87,19 +88,29 @@ function isNews({ kind, failure }: ErrorOrigin): boolean {
   return kind !== 'cancelled' && (failure.type !== '404' || failure.message !== '');
 }
 
-function isOneOfMany(patterns: readonly Pattern[], origin: ErrorOrigin): boolean {
-  return patterns.some(({ kind, spans, failedSpans }) => {
-    const mostSucceed = kind !== 'retry' && kind !== 'recursion' && failedSpans * 2 < spans.length;
-    return mostSucceed && spans.includes(origin.spanIndex);
-  });
+/** 1 for the members of a loop or a fan-out most of which succeeded. */
+function markOneOfMany(trace: Trace, patterns: readonly Pattern[]): Uint8Array {
+  const marks = new Uint8Array(trace.spanCount);
+  for (const { kind, spans, failedSpans } of patterns) {
+    if (kind === 'retry' || kind === 'recursion' || failedSpans * 2 >= spans.length) continue;
+    for (const span of spans) marks[span] = 1;
+  }
+  return marks;
 }
 
 /** The attempts of a retry count once. */
-function countApart(origins: readonly ErrorOrigin[], patterns: readonly Pattern[], trace: Trace): number {
-  if (origins.length <= RECOVERED_MAX) return origins.length;
+function countApart(trace: Trace, origins: readonly ErrorOrigin[], patterns: readonly Pattern[]): number {
   const retries = patterns.filter(({ kind }) => kind === 'retry');
-  const inRetries = origins.filter((origin) => retries.some((pattern) => holds(trace, pattern, origin))).length;
-  return origins.length - inRetries + (inRetries > 0 ? retries.length : 0);
+  if (origins.length <= RECOVERED_MAX || retries.length === 0) return origins.length;
+  // How many attempts begin, less those whose subtree has ended, up to each span.
+  const open = new Int32Array(trace.spanCount + 1);
+  for (const span of retries.flatMap(({ spans }) => spans)) {
+    open[span]!++;
+    open[span + trace.subtreeSize[span]!]!--;
+  }
+  for (let span = 1; span < open.length; span++) open[span]! += open[span - 1]!;
+  const apart = origins.filter(({ spanIndex }) => open[spanIndex] === 0).length;
+  return apart < origins.length ? apart + retries.length : apart;
 }
 
 function holds(trace: Trace, { spans }: Pattern, { spanIndex }: ErrorOrigin): boolean {
