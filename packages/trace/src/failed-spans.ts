@@ -58,7 +58,7 @@ function find(trace: Trace): FailedSpans {
   const { spanCount, parentIndex } = trace;
   const failures: (Failure | undefined)[] = Array.from({ length: spanCount });
   const failureOf = (span: number): Failure => {
-    return (failures[span] ??= readFailure(trace.source(span).span));
+    return (failures[span] ??= readFailure(trace.span(span)));
   };
   const failed = findFailed(trace);
   const isConsequence = findConsequences(trace, failed, failureOf);
@@ -123,7 +123,7 @@ function findFailed(trace: Trace): Uint8Array {
 
 /** By its answer, or for want of one, where its status says nothing. */
 function hasFailed(trace: Trace, span: number, isInvolved: boolean): boolean {
-  const { span: source } = trace.source(span);
+  const source = trace.span(span);
   if (source.kind === SpanKind.client) return isUnanswered(source);
   return lostItsCaller(source) || (isInvolved && answeredWithFailure(source));
 }
@@ -186,8 +186,7 @@ function findConsequences(trace: Trace, failed: Uint8Array, failureOf: (span: nu
           if (answeredNs >= endNs - soon) atNs = Math.max(atNs, answeredNs);
         } else if (isCancelled[parent] === 0 && endOf(trace, parent) <= endNs + within) {
           const own = failureOf(parent);
-          const isOwn =
-            own.cause === 'stated' && ownReason(trace.source(parent).span, own, failureOf(child), []) !== '';
+          const isOwn = own.cause === 'stated' && ownReason(trace.span(parent), own, failureOf(child), []) !== '';
           if (isOwn) atNs = Math.max(atNs, endNs);
         }
         if (atNs > -Infinity) isConsequence[child] = 1;
@@ -255,7 +254,7 @@ function gotOver(trace: Trace, span: number, child: number, own: Failure, below:
   // What a client says of an answer is no reason of its own.
   if (trace.kind[span] === SpanKind.client) return false;
   if (own.cause === 'cancelled') return false;
-  const source = trace.source(span).span;
+  const source = trace.span(span);
   const reason = ownReason(source, own, below, namesOf(trace, child));
   if (reason === '') return false;
   // It explains in words the status that its callee answered, and answers the same.
@@ -275,7 +274,7 @@ function namesOf(trace: Trace, span: number): string[] {
     const service = trace.services[trace.serviceIndex[one]!]!;
     if (trace.serviceIndex[one] !== trace.serviceIndex[trace.parentIndex[span]!]) names.push(service);
   }
-  const dependency = inferredDependency(trace.source(span).span);
+  const dependency = inferredDependency(trace.span(span));
   if (dependency !== undefined) names.push(dependency);
   return names;
 }

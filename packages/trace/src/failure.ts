@@ -63,7 +63,7 @@ function isTransport(type: string): boolean {
 
 /** Without the package or module that it is declared in. */
 function isNamed(type: string, pattern: RegExp): boolean {
-  return pattern.test(type.slice(type.search(/[^.:$/\\*]*$/)));
+  return type !== '' && pattern.test(type.slice(type.search(/[^.:$/\\*]*$/)));
 }
 
 /** Whether a message says that time was up, with whatever other words. */

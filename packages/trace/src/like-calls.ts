@@ -9,20 +9,37 @@ const LITERAL = /'[^']*'|"[^"]*"|\b[\da-f]{8}-[\da-f-]{27}\b|\b0x[\da-f]+\b|\b\d
 /** A name of an HTTP request that says nothing of its target. */
 export const BARE_METHOD = /^(HTTP|(HTTP )?(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|TRACE|CONNECT|QUERY))$/;
 
-const known = new WeakMap<Trace, string[]>();
+const known = new WeakMap<Trace, (span: number) => number>();
 
-/** Spans with the same text do the same: same service and kind, and the same work by the summary of the query or by name. */
-export function likeCalls(trace: Trace): (span: number) => string {
+/**
+ * Spans with the same number do the same: same service and kind, and the same work by the summary of the query or by name.
+ * Numbers rather than texts, since every span of a trace is asked.
+ */
+export function likeCalls(trace: Trace): (span: number) => number {
+  const before = known.get(trace);
+  if (before !== undefined) return before;
   const { serviceIndex, kind } = trace;
-  const texts = known.get(trace) ?? [];
-  known.set(trace, texts);
-  return (span) => (texts[span] ??= `${serviceIndex[span]} ${kind[span]} ${workOf(trace, span)}`);
+  const works = new Map<string, number>();
+  const numbers = new Float64Array(trace.spanCount);
+  const found = (span: number): number => {
+    if (numbers[span] !== 0) return numbers[span]!;
+    const text = workOf(trace, span);
+    const work = works.get(text) ?? works.size + 1;
+    works.set(text, work);
+    numbers[span] = (work * trace.services.length + serviceIndex[span]!) * KINDS + kind[span]!;
+    return numbers[span];
+  };
+  known.set(trace, found);
+  return found;
 }
+
+/** A byte holds the kind. */
+const KINDS = 256;
 
 function workOf(trace: Trace, span: number): string {
   const name = trace.names[span]!;
   if (trace.kind[span] !== SpanKind.client) return normal(name);
-  const source = trace.source(span).span;
+  const source = trace.span(span);
   const query = querySummary(source);
   if (query !== '') return `query ${query}`;
   return BARE_METHOD.test(name) ? `${name} ${inferredDependency(source) ?? ''}` : normal(name);
@@ -46,7 +63,7 @@ export function querySummary(span: Span): string {
 
 /** Which thing a call is for, where its attributes hold that; '' otherwise. */
 export function targetOf(trace: Trace, span: number): string {
-  const source = trace.source(span).span;
+  const source = trace.span(span);
   for (const key of ['url.full', 'http.url', 'db.query.text', 'db.statement']) {
     const value = text(source, key);
     if (value !== '') return value;

@@ -53,7 +53,7 @@ function outcomeText(evidence: Evidence, { outcome, origin, entry }: Verdict): s
 
 /** ` (504)` for the status that the caller was given; '' where there is none. */
 function codeText({ trace }: Evidence, entry: number): string {
-  const { attributes } = trace.source(entry).span;
+  const { attributes } = trace.span(entry);
   const codes = ['http.response.status_code', 'http.status_code'].map((key) =>
     attributeText(findAttribute(attributes, key)),
   );

@@ -89,13 +89,13 @@ export class Labels {
 function shortName(trace: Trace, span: number): string {
   const name = trace.names[span]!;
   if (BARE_METHOD.test(name)) {
-    const { attributes } = trace.source(span).span;
+    const { attributes } = trace.span(span);
     const route = ['http.route', 'url.template'].map((key) => attributeText(findAttribute(attributes, key)));
     const path = route.find((text) => text !== '');
     return path === undefined ? name : `${name.replace('HTTP ', '')} ${path}`;
   }
   if (trace.kind[span] === SpanKind.client) {
-    const query = querySummary(trace.source(span).span);
+    const query = querySummary(trace.span(span));
     if (query !== '') return query;
   }
   return name.replace(RPC_PACKAGE, '');
@@ -105,7 +105,7 @@ function shortName(trace: Trace, span: number): string {
 const RPC_PACKAGE = /^([a-z_]\w*\.)+(?=[A-Z]\w*\/\w+$)/;
 
 function isQuery(trace: Trace, span: number): boolean {
-  const { attributes } = trace.source(span).span;
+  const { attributes } = trace.span(span);
   return ['db.system.name', 'db.system'].some((key) => findAttribute(attributes, key) !== undefined);
 }
 
@@ -145,7 +145,7 @@ export function calleeSpan(trace: Trace, span: number): number {
 /** Undefined for a span that calls nobody, and for a call whose callee has sent spans or is not named. */
 export function dependencyOf(trace: Trace, span: number): string | undefined {
   if (!isCall(trace, span) || calleeSpan(trace, span) >= 0) return undefined;
-  return inferredDependency(trace.source(span).span);
+  return inferredDependency(trace.span(span));
 }
 
 function isCall(trace: Trace, span: number): boolean {

@@ -126,12 +126,13 @@ function isPolling(trace: Trace, spans: readonly number[], pauses: readonly numb
 }
 
 function medianOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+  // Typed arrays are sorted by number, and faster.
+  return Float64Array.from(values).toSorted()[values.length >> 1] ?? 0;
 }
 
 /** How many ran at once at most; one that begins as another ends does not run beside it. */
 function widthOf(trace: Trace, spans: readonly number[]): number {
-  const ends = spans.map((span) => endOf(trace, span)).toSorted((a, b) => a - b);
+  const ends = Float64Array.from(spans, (span) => endOf(trace, span)).toSorted();
   let ended = 0;
   let width = 0;
   // Siblings stand in the order of their starts.
