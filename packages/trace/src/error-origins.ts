@@ -96,7 +96,10 @@ function kindOf(trace: Trace, spans: FailedSpans, span: number, gaveUp: number):
     return kind === SpanKind.client && overrunNs > clearly ? 'timeout' : 'error';
   }
   if (overrunNs <= toleranceNs(trace, gaveUp)) return 'error';
-  return stillRunning(trace, spans, span, endOf(trace, gaveUp)) === span ? 'error' : 'timeout';
+  // Own work that goes on is as likely what nobody waited for; only a call is worth the guess.
+  const running = stillRunning(trace, spans, span, endOf(trace, gaveUp));
+  const isCall = trace.kind[running] === SpanKind.client || trace.serviceIndex[running] !== trace.serviceIndex[gaveUp];
+  return running !== span && isCall ? 'timeout' : 'error';
 }
 
 /** A child that took less than this share of the wait is not what was waited for. */

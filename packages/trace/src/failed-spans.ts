@@ -294,7 +294,8 @@ function findWaits(
     if (parent >= 0) {
       const isLate = endOf(trace, span) > endOf(trace, parent) + toleranceNs(trace, parent);
       // A client waits for its server, though its span may end with the first bytes of the answer.
-      if (isLate && stoppedWaiting[parent] === 0 && kind[parent] !== SpanKind.client) isBackground[span] = 1;
+      const isWaitedFor = stoppedWaiting[parent] === 1 && !isOwnWork(trace, failed, failureOf, parent, span);
+      if (isLate && !isWaitedFor && kind[parent] !== SpanKind.client) isBackground[span] = 1;
       if (isAsynchronous(trace, span)) isBackground[span] = 1;
     }
     if (failed[span] === 1 && explainedBy[span]! < 0) {
@@ -311,6 +312,19 @@ function findWaits(
     if (isAtThatMoment && (failed[span] === 0 || failureOf(span).cause !== 'stated')) stoppedWaiting[span] = 1;
   }
   return { isBackground, stoppedWaiting };
+}
+
+/** Whether a child is no call, under a parent of which nobody says that it gave up: it may have been started and left. */
+function isOwnWork(
+  trace: Trace,
+  failed: Uint8Array,
+  failureOf: (span: number) => Failure,
+  parent: number,
+  child: number,
+): boolean {
+  if (trace.subtreeSize[child]! > 1 || trace.kind[child] === SpanKind.client) return false;
+  if (trace.serviceIndex[child] !== trace.serviceIndex[parent]) return false;
+  return failed[parent] === 1 && failureOf(parent).cause === 'unstated';
 }
 
 /** What a consumer does is no part of what its producer does. */

@@ -78,7 +78,7 @@ export function isBareTimeoutMessage(message: string): boolean {
 
 /** Whether a message could be that of any failure, or only says that another one was passed on. */
 export function isVagueMessage(message: string): boolean {
-  return VAGUE_MESSAGE.test(message) || PASSED_ON_MESSAGE.test(message);
+  return VAGUE_MESSAGE.test(message) || PASSED_ON_MESSAGE.test(message) || TRIED_MESSAGE.test(message);
 }
 
 /** Whether a type says anything: what went wrong, or the status of an answer. */
@@ -158,7 +158,7 @@ const CANCELLED_TYPE =
 const TIMEOUT_MESSAGE = new RegExp(
   [
     String.raw`time[-_ ]?d[-_ ]?out\b`,
-    String.raw`\btime-?out (of .{1,40} )?(exceeded|elapsed|elapsing|expired|reached|error)`,
+    String.raw`\btime-?out (of .{1,40} )?(period )?(exceeded|elapsed|elapsing|expired|reached|error)`,
     String.raw`(due to|because of|after|by|hit) (an? |the )?([\w-]+ )?time-?out`,
     String.raw`\b(read|write|connect|connection|request|response|query|statement|headers|body|socket|i\/o|gateway|idle|operation|pool|acquire|upstream|client) time-?out\b`,
     String.raw`\bE(SOCKET)?TIMEDOUT\b`,
@@ -186,6 +186,10 @@ const VAGUE_MESSAGE =
 const PASSED_ON_MESSAGE =
   /^(the )?(request|call|http|response|server|upstream|remote)?[\w ,:()]{0,40}\b(status|code|http|error)( code)?[ :=]*\(?[1-5]\d\d\)?\b[\w ()]{0,30}\.?$|^[1-5]\d\d( [\w ]{0,30})?(\b.{0,10}for url: .*)?$/i;
 
+/** What is said after the last of several attempts, each of which says why it failed. */
+const TRIED_MESSAGE =
+  /^.{0,40}\b((after|all) (\d+ )?(attempts|retries|tries)\b.{0,20}|(max(imum)? )?(attempts|retries)( limit)? (exhausted|exceeded|reached))\.?$/i;
+
 const HTTP_FAILURE = /^[45]\d\d$/;
 
 /** HTTP 408 and 504; the same for gRPC, by number and by name; PostgreSQL's query_canceled, mostly its statement timeout. */
@@ -198,7 +202,7 @@ const GENERIC_TYPES: ReadonlySet<string> = new Set(['_OTHER', 'Error', 'error', 
 
 /** Types that say which library speaks, and leave the rest to their message. */
 const TRANSPORT_TYPE =
-  /^(connect(ion)?(error|exception)|(http)?request(error|exception)|(http)?client(error|exception)|axioserror|fetcherror|urlerror|ioexception|oserror|operr(or)?|operationalerror|statusruntimeexception|(_inactive)?rpcerror|errorstring|wraperror)$/i;
+  /^(connect(ion)?(error|exception)|(http)?request(error|exception)|(http)?client(error|exception)|axioserror|fetcherror|urlerror|ioexception|oserror|operr(or)?|(sql|psql|db|dbapi|database|mongo|mongodb|redis|mysql|postgres|operational|query)(failed)?(error|exception)|statusruntimeexception|(_inactive)?rpcerror|errorstring|wraperror)$/i;
 
 const GRPC_STATUS_KEY = 'rpc.grpc.status_code';
 

@@ -23,9 +23,9 @@ export function likeCalls(trace: Trace): (span: number) => number {
   const numbers = new Float64Array(trace.spanCount);
   const found = (span: number): number => {
     if (numbers[span] !== 0) return numbers[span]!;
-    const text = workOf(trace, span);
-    const work = works.get(text) ?? works.size + 1;
-    works.set(text, work);
+    const name = workOf(trace, span);
+    const work = works.get(name) ?? works.size + 1;
+    works.set(name, work);
     numbers[span] = (work * trace.services.length + serviceIndex[span]!) * KINDS + kind[span]!;
     return numbers[span];
   };

@@ -1,7 +1,6 @@
-import { attributeText, findAttribute } from '../attributes.ts';
 import { formatDuration } from '../duration.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
-import { isTellingType, isTimeoutMessage } from '../failure.ts';
+import { answersOf, isTellingType, isTimeoutMessage } from '../failure.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Evidence } from './evidence.ts';
 import { type HeadlinePart, joinParts } from './headline-parts.ts';
@@ -52,13 +51,13 @@ function outcomeText(evidence: Evidence, { outcome, origin, entry }: Verdict): s
 }
 
 /** ` (504)` for the status that the caller was given; '' where there is none. */
-function codeText({ trace }: Evidence, entry: number): string {
-  const { attributes } = trace.span(entry);
-  const codes = ['http.response.status_code', 'http.status_code'].map((key) =>
-    attributeText(findAttribute(attributes, key)),
-  );
-  const code = codes.find((one) => /^[45]\d\d$/.test(one));
-  return code === undefined ? '' : ` (${code})`;
+function codeText(evidence: Evidence, entry: number): string {
+  const code = answeredCode(evidence, entry);
+  return code === '' ? '' : ` (${code})`;
+}
+
+function answeredCode({ trace }: Evidence, entry: number): string {
+  return answersOf(trace.span(entry)).find((code) => /^[45]\d\d$/.test(code)) ?? '';
 }
 
 function failureTails(evidence: Evidence, verdict: Verdict): Tail[] {
@@ -104,9 +103,10 @@ function errorTails(evidence: Evidence, { reason, entry }: Verdict, origin: Erro
   const type = reason.message.includes(reason.type) ? '' : shortType(reason.type);
   const near = origin.nearRoundNs === 0 ? '' : nearText(trace.durationNs[origin.spanIndex]!, origin.nearRoundNs);
   if (reason.message === '') {
-    if (!isElsewhere) return reason.type === '' ? [] : [[{ write: (labels) => labels.text(reason.type), rank: 1 }]];
-    const what: HeadlinePart[] =
-      reason.type === '' ? [] : [{ write: (labels) => `, ${labels.text(reason.type)}`, rank: 2 }];
+    // The status stands beside the outcome.
+    const says = reason.type === answeredCode(evidence, entry) ? '' : reason.type;
+    if (!isElsewhere) return says === '' ? [] : [[{ write: (labels) => labels.text(says), rank: 1 }]];
+    const what: HeadlinePart[] = says === '' ? [] : [{ write: (labels) => `, ${labels.text(says)}`, rank: 2 }];
     return [[{ write: (labels) => labels.place(origin.spanIndex), rank: 1 }, ...what, { write: () => near, rank: 3 }]];
   }
   // Where it happened helps more than what the class is called.
@@ -199,8 +199,9 @@ function timeTails(evidence: Evidence, { outcome, origin, retry, pattern, domina
   if (pattern !== undefined) return [patternTail(evidence, pattern, rank)];
   if (dominant === undefined) return [];
   const share = percentText(dominant.durationNs, durationNs);
-  const place = (labels: Labels): string => placeOfTime(evidence, labels, dominant);
-  return [[{ write: (labels) => `${share} of ${formatDuration(durationNs)} ${place(labels)}`, rank }]];
+  // Beside a failure there is room for less.
+  const ofAll = origin === undefined ? `${share} of ${formatDuration(durationNs)}` : share;
+  return [[{ write: (labels) => `${ofAll} ${placeOfTime(evidence, labels, dominant)}`, rank }]];
 }
 
 function patternTail({ durationNs }: Evidence, pattern: Pattern, rank: number): Tail {

@@ -88,8 +88,15 @@ export class Labels {
 
 function shortName(trace: Trace, span: number): string {
   const name = trace.names[span]!;
-  if (BARE_METHOD.test(name)) {
+  const isPath = name.startsWith('/') && trace.kind[span] === SpanKind.server;
+  if (isPath || BARE_METHOD.test(name)) {
     const { attributes } = trace.span(span);
+    if (isPath) {
+      const methods = ['http.request.method', 'http.method'].map((key) =>
+        attributeText(findAttribute(attributes, key)),
+      );
+      return `${methods.find((text) => text !== '') ?? ''} ${name}`.trim();
+    }
     const route = ['http.route', 'url.template'].map((key) => attributeText(findAttribute(attributes, key)));
     const path = route.find((text) => text !== '');
     return path === undefined ? name : `${name.replace('HTTP ', '')} ${path}`;
