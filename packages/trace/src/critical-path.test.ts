@@ -72,7 +72,8 @@ describe('criticalPath', () => {
           if (before === undefined || parent < 0) continue;
           const longestNs = Math.max(at(trace.durationNs, before), at(trace.durationNs, child));
           const overlapNs = at(trace.startNs, before) + at(trace.durationNs, before) - at(trace.startNs, child);
-          expect(overlapNs).toBeLessThanOrEqual(0.01 * longestNs);
+          const shortestNs = Math.min(at(trace.durationNs, before), at(trace.durationNs, child));
+          expect(overlapNs).toBeLessThanOrEqual(Math.max(0.01 * longestNs, Math.min(1e6, shortestNs / 2)));
         }
       }),
       { numRuns: 500 },

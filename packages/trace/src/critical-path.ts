@@ -1,4 +1,5 @@
 import { type FailedSpans, findFailedSpans } from './failed-spans.ts';
+import { handoverNs } from './handover.ts';
 import type { Trace } from './trace.ts';
 
 /** A stretch of time during which the root waited for this span and for none of its children. */
@@ -8,9 +9,6 @@ export interface CriticalSegment {
   readonly startNs: number;
   readonly endNs: number;
 }
-
-/** Siblings that overlap by no more than this share of the longer one ran one after the other. */
-const HANDOVER_TOLERANCE = 0.01;
 
 /**
  * The chain of work that a span had to wait for, in the order of time: walked backwards from its end to the child that
@@ -101,11 +99,7 @@ function nextCriticalChild(trace: Trace, walk: Walk): number {
     const child = walk.children[walk.nextChild++]!;
     if (startNs[child]! >= walk.atNs) continue;
     const pauseNs = walk.atNs - (startNs[child]! + durationNs[child]!);
-    if (walk.laterChild < 0 || pauseNs >= 0 || isHandover(trace, child, walk.laterChild, pauseNs)) return child;
+    if (walk.laterChild < 0 || pauseNs >= 0 || -pauseNs <= handoverNs(trace, child, walk.laterChild)) return child;
   }
   return -1;
-}
-
-function isHandover(trace: Trace, child: number, laterChild: number, pauseNs: number): boolean {
-  return Math.abs(pauseNs) <= HANDOVER_TOLERANCE * Math.max(trace.durationNs[child]!, trace.durationNs[laterChild]!);
 }

@@ -1,4 +1,5 @@
 import { groupBy } from './group-by.ts';
+import { handoverNs } from './handover.ts';
 import { likeCalls, targetOf } from './like-calls.ts';
 import type { Trace } from './trace.ts';
 
@@ -35,7 +36,7 @@ export function findRetries(trace: Trace, failed: Uint8Array): Retry[] {
         const before = spans[index]!;
         const gapNs = startNs[span]! - startNs[before]! - durationNs[before]!;
         pauseNs += Math.max(0, gapNs);
-        return gapNs >= -0.01 * Math.max(durationNs[span]!, durationNs[before]!);
+        return -gapNs <= handoverNs(trace, before, span);
       });
       if (!isInTurn || !areTheSame(trace, spans)) continue;
       retries.push({ spans, succeeded: failed[spans.at(-1)!] === 0, pauseNs });

@@ -1,5 +1,6 @@
 import { findFailedSpans } from '../failed-spans.ts';
 import { groupBy } from '../group-by.ts';
+import { handoverNs } from '../handover.ts';
 import { likeCalls } from '../like-calls.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
@@ -31,9 +32,6 @@ export interface Pattern {
 const LIKE_SPANS_MIN = 3;
 const LOOP_MIN = 10;
 const RECURSION_MIN = 10;
-
-/** Two siblings that overlap by more than this share of the longer one ran at the same time. */
-const OVERLAP_TOLERANCE = 0.01;
 
 /** Who polls pauses for longer than its calls take, by this factor, and for this long. */
 const POLL_PAUSE_FACTOR = 2;
@@ -107,13 +105,13 @@ function endOf(trace: Trace, span: number): number {
 
 /** Undefined where any two run at the same time. */
 function pausesBetween(trace: Trace, spans: readonly number[]): number[] | undefined {
-  const { startNs, durationNs } = trace;
+  const { startNs } = trace;
   const pauses: number[] = [];
   for (const [index, span] of spans.entries()) {
     const before = spans[index - 1];
     if (before === undefined) continue;
     const pauseNs = startNs[span]! - endOf(trace, before);
-    if (pauseNs < -OVERLAP_TOLERANCE * Math.max(durationNs[before]!, durationNs[span]!)) return undefined;
+    if (-pauseNs > handoverNs(trace, before, span)) return undefined;
     pauses.push(Math.max(0, pauseNs));
   }
   return pauses;
@@ -137,7 +135,8 @@ function widthOf(trace: Trace, spans: readonly number[]): number {
   let width = 0;
   // Siblings stand in the order of their starts.
   for (const [index, span] of spans.entries()) {
-    while (ended < ends.length && ends[ended]! <= trace.startNs[span]!) ended++;
+    const startNs = trace.startNs[span]! + handoverNs(trace, span, span);
+    while (ended < ends.length && ends[ended]! <= startNs) ended++;
     width = Math.max(width, index + 1 - ended);
   }
   return width;
