@@ -132,9 +132,9 @@ function hasFailed(trace: Trace, span: number, isInvolved: boolean): boolean {
 const CANCELLED_WITHIN_SHARE = 0.05;
 const CANCELLED_WITHIN_NS = 20_000_000;
 
-/** An answer that comes this much sooner is the one because of which the others are cancelled. */
-const ANSWERED_WITHIN_SHARE = 0.01;
-const ANSWERED_WITHIN_NS = 10_000_000;
+/** An answer that comes this much sooner, and that its parent was content with, is the one because of which the others are cancelled. */
+const ANSWERED_WITHIN_SHARE = 0.05;
+const ANSWERED_WITHIN_NS = 50_000_000;
 
 /** Two reports of one moment differ by this much. */
 const SAME_MOMENT_NS = 1_000_000;

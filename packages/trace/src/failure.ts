@@ -198,7 +198,14 @@ const TIMEOUT_CODES: ReadonlySet<string> = new Set(['408', '504', 'gRPC 4', 'DEA
 /** HTTP 499, and gRPC's by number and by name. */
 const CANCELLED_CODES: ReadonlySet<string> = new Set(['499', 'gRPC 1', 'CANCELLED']);
 
-const GENERIC_TYPES: ReadonlySet<string> = new Set(['_OTHER', 'Error', 'error', 'Exception', 'java.lang.Exception']);
+const GENERIC_TYPES: ReadonlySet<string> = new Set([
+  '_OTHER',
+  'Error',
+  'error',
+  'Exception',
+  'java.lang.Exception',
+  'DOMException',
+]);
 
 /** Types that say which library speaks, and leave the rest to their message. */
 const TRANSPORT_TYPE =

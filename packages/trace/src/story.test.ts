@@ -158,7 +158,7 @@ describe('the story of an error', () => {
       'shop GET /list failed after 1.34 s: assertion failed',
       'shop GET flag failed after 3 ms: 404',
       'the error reached shop GET /list after 1.34 s',
-      'shop GET /list recovered and went on for 1.33 s',
+      'shop GET /list got over it and went on for 1.33 s, and failed for another reason',
     ]);
   });
 

@@ -147,7 +147,7 @@ export const tracesSchema = object<TracesResponse>({
         object<TraceService>({ name: text(), spanCount: count(), errorCount: count() }),
         'Most spans first',
       ),
-      headline: nullable(text('Null until it has been computed')),
+      headline: nullable(text('Null until it has been computed; empty where there is nothing to tell')),
     }),
   ),
   nextCursor: nullable(text('Null on the last page')),

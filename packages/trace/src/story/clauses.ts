@@ -182,6 +182,7 @@ function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draf
 }
 
 function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
+  const { failed } = findFailedSpans(trace);
   const endNs = (span: number): number => trace.startNs[span]! + trace.durationNs[span]!;
   // One span can have handled a failure and failed of another one later.
   const waitedFor = origins.filter(({ isBackground }) => !isBackground);
@@ -201,7 +202,9 @@ function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOr
     const durationNs = Math.max(0, endNs(where) - lastEndNs);
     const what = surfaced.length === 1 ? '' : ` from ${surfaced.length} failures`;
     const wentOn = durationNs > 0 ? ` and went on for ${formatDuration(durationNs)}` : '';
-    const text = `${labels.span(where)} recovered${what}${wentOn}`;
+    const wentOnWith = failed[where] === 1 ? ' got over it' : ` recovered${what}`;
+    const ending = failed[where] === 1 ? ', and failed for another reason' : '';
+    const text = `${labels.span(where)}${wentOnWith}${wentOn}${ending}`;
     return { kind: 'handled', text, spans: [where, ...surfaced], durationNs };
   });
 }

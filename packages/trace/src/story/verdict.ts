@@ -51,7 +51,9 @@ export function judge(evidence: Evidence): Verdict {
   const { trace, root, durationNs } = evidence;
   if (root < 0) return { outcome: 'ok', entry: -1, reason: { message: '', type: '' }, harmlessFailures: 0 };
   const origins = evidence.failures.flatMap((group) => group.origins);
-  const background = origins.filter((origin) => origin.isBackground).toSorted((a, b) => a.spanIndex - b.spanIndex)[0];
+  const background = origins
+    .filter(({ isBackground, kind }) => isBackground && kind !== 'cancelled')
+    .toSorted((a, b) => a.spanIndex - b.spanIndex)[0];
   const handled = origins.filter((origin) => origin.handledByIndex >= 0 && isNews(origin));
   const isOneOfMany = markOneOfMany(trace, evidence.patterns);
   const notable = handled.filter(({ spanIndex }) => isOneOfMany[spanIndex] === 0);
