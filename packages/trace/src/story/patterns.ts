@@ -148,10 +148,13 @@ function deepestNest(trace: Trace): number[] {
   if (deepest + 1 < RECURSION_MIN) return [];
   const likeAbove = new Int32Array(trace.spanCount).fill(-1);
   const nesting = new Int32Array(trace.spanCount).fill(1);
-  const lastOf = new Map<string, number>();
+  const nameNumbers = new Map<string, number>();
+  const lastOf = new Map<number, number>();
   let innermost = -1;
   for (let span = 0; span < trace.spanCount; span++) {
-    const key = `${trace.serviceIndex[span]} ${trace.names[span]}`;
+    const name = nameNumbers.get(trace.names[span]!) ?? nameNumbers.size;
+    nameNumbers.set(trace.names[span]!, name);
+    const key = name * trace.services.length + trace.serviceIndex[span]!;
     // The last like span in display order may have ended its subtree; those above it may not.
     let above = lastOf.get(key) ?? -1;
     while (above >= 0 && above + trace.subtreeSize[above]! <= span) above = likeAbove[above]!;
