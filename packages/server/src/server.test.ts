@@ -253,7 +253,7 @@ describe('a collector with the embedded store', () => {
 
   it('tells the story of a trace and remembers its headline', async () => {
     const story = await get<Story>(server, `/api/v1/traces/${TRACE_ID}/story`);
-    expect(story.headline).toContain('shop');
+    expect(story.summary.operation).not.toBe('');
     const unknown = 'd'.repeat(32);
     const answer = await get(server, `/api/v1/headlines?ids=${TRACE_ID},${unknown}`);
     expect(answer).toEqual({ headlines: { [TRACE_ID]: story.headline } });

@@ -185,7 +185,7 @@ export interface TraceSummary {
   readonly errorCount: number;
   /** Most spans first. */
   readonly services: readonly TraceService[];
-  /** Null until it has been computed; `GET /api/v1/headlines` computes it. */
+  /** Null until it has been computed; `GET /api/v1/headlines` computes it. '' where there is nothing to tell: the operation says it all. */
   readonly headline: string | null;
 }
 

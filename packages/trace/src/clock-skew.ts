@@ -5,12 +5,13 @@ import type { ReceivedSpans } from './received-spans.ts';
 /**
  * What has to be added to each span's times so that the calls between services become possible under a common clock.
  * Two things cannot happen: a server span that starts before the span that called it, and one that starts or ends after
- * a client span that has got its answer (no error, and as long as the server span at least). A span that outlives a
+ * a client span that has got its answer (no error, and as long as the server span at least), with nobody left who could read the rest. A span that outlives a
  * caller that failed, or that takes longer than its caller, is left alone: this is what a timeout looks like. Answers
  * undefined where nothing is to be corrected, as in most traces.
  *
  * All spans of a clock move together. Every call into it bounds the correction from below (the server starts after
- * its caller) and, where it is short enough to fit, from above (it ends before); the middle is taken, as NTP does.
+ * its caller) and, where it is short enough to fit, from above (it ends before); the least that makes all of them possible
+ * is taken: more than that nobody can know.
  * Where the bounds contradict each other, several clocks go by one name, and each call is corrected on its own.
  */
 export function clockSkew(received: ReceivedSpans, parentIndex: Int32Array): Float64Array | undefined {
@@ -39,7 +40,7 @@ export function clockSkew(received: ReceivedSpans, parentIndex: Int32Array): Flo
     if (!inconsistent.has(clock)) skewNs[span] = clockShift.get(clock) ?? 0;
     else if (parent >= 0 && clockIndex[parent] === clock) skewNs[span] = skewNs[parent]!;
     else if (parent >= 0 && isCall(received, parentIndex, span)) {
-      skewNs[span] = shiftIntoParent(received, parent, span, skewNs[parent]!);
+      skewNs[span] = shiftIntoParent(received, parentIndex, parent, span, skewNs[parent]!);
     }
   }
   return skewNs;
@@ -56,7 +57,8 @@ function hasEvidence(received: ReceivedSpans, parentIndex: Int32Array): boolean 
   for (let span = 0; span < received.count; span++) {
     if (!isCall(received, parentIndex, span)) continue;
     const parent = parentIndex[span]!;
-    if (received.startNs[span]! < received.startNs[parent]! || runsAhead(received, parent, span, 0)) return true;
+    if (received.startNs[span]! < received.startNs[parent]! || runsAhead(received, parentIndex, parent, span, 0))
+      return true;
   }
   return false;
 }
@@ -85,13 +87,25 @@ function parentsFirst(parentIndex: Int32Array): Uint32Array {
 const LATE_END_SHARE = 0.05;
 const LATE_END_MIN_NS = 10_000_000;
 
-/** Whether a server span ends, or even starts, after its client had the answer, by the clocks as they are. */
-function runsAhead(received: ReceivedSpans, parent: number, span: number, parentShift: number): boolean {
+/**
+ * Whether a server span starts after its client had the answer, by the clocks as they are, or ends after it when nobody
+ * was left who could still read: a client span may end with the first bytes of an answer.
+ */
+function runsAhead(
+  received: ReceivedSpans,
+  parentIndex: Int32Array,
+  parent: number,
+  span: number,
+  parentShift: number,
+): boolean {
   if (!isAnswered(received, parent) || !fits(received, parent, span)) return false;
-  const { startNs, endNs } = received;
+  const { startNs, endNs, clockIndex } = received;
   const answeredNs = endNs[parent]! + parentShift;
+  if (startNs[span]! > answeredNs) return true;
   const noticedNs = Math.max(LATE_END_MIN_NS, LATE_END_SHARE * (endNs[parent]! - startNs[parent]!));
-  return startNs[span]! > answeredNs || endNs[span]! > answeredNs + noticedNs;
+  if (endNs[span]! <= answeredNs + noticedNs) return false;
+  const reader = parentIndex[parent]!;
+  return reader < 0 || clockIndex[reader] !== clockIndex[parent] || endNs[reader]! + parentShift < endNs[span]!;
 }
 
 /** Whether a call ended because its answer had come, as far as its span tells. */
@@ -120,19 +134,25 @@ function shiftOfClock(
     if (parentShift === undefined) continue;
     lowest = Math.max(lowest, startNs[parent]! + parentShift - startNs[span]!);
     if (fits(received, parent, span)) highest = Math.min(highest, endNs[parent]! + parentShift - endNs[span]!);
-    if (runsAhead(received, parent, span, parentShift)) isAhead = true;
+    if (runsAhead(received, parentIndex, parent, span, parentShift)) isAhead = true;
   }
   if (lowest <= 0 && !isAhead) return 0;
-  if (highest === Infinity) return lowest;
-  return lowest <= highest ? Math.round((lowest + highest) / 2) : undefined;
+  if (lowest > highest) return undefined;
+  return lowest > 0 ? lowest : Math.min(0, highest);
 }
 
-/** What puts a call in the middle of its caller where its start is impossible; a late end alone proves too little. */
-function shiftIntoParent(received: ReceivedSpans, parent: number, span: number, parentShift: number): number {
+/** The least that makes a call possible whose start is not; a late end alone proves too little. */
+function shiftIntoParent(
+  received: ReceivedSpans,
+  parentIndex: Int32Array,
+  parent: number,
+  span: number,
+  parentShift: number,
+): number {
   const { startNs, endNs } = received;
   const shift = startNs[parent]! + parentShift - startNs[span]!;
-  const startsTooLate = startNs[span]! > endNs[parent]! + parentShift && runsAhead(received, parent, span, parentShift);
-  if (shift <= 0 && !startsTooLate) return 0;
-  const room = endNs[parent]! - startNs[parent]! - (endNs[span]! - startNs[span]!);
-  return shift + Math.max(0, Math.round(room / 2));
+  if (shift > 0) return shift;
+  const startsTooLate =
+    startNs[span]! > endNs[parent]! + parentShift && runsAhead(received, parentIndex, parent, span, parentShift);
+  return startsTooLate ? endNs[parent]! + parentShift - endNs[span]! : 0;
 }

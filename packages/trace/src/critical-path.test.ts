@@ -1,7 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { criticalNs, criticalPath } from './critical-path.ts';
-import { SpanKind } from './otlp.ts';
 import { at, aTrace, type SpanPlan } from './testing/a-trace.ts';
 import { anyTree } from './testing/any-trace.ts';
 import { traceFromOtlp } from './trace.ts';
@@ -25,7 +24,7 @@ describe('criticalPath', () => {
 
   test('goes from the end to the child that finished last, and on to what had finished when that one started', () => {
     const path = pathOf(span('root', 0, 100, span('a', 10, 40), span('parallel', 15, 55), span('b', 60, 90)));
-    expect(path).toEqual(['root 0-10', 'a 10-15', 'parallel 15-55', 'root 55-60', 'b 60-90', 'root 90-100']);
+    expect(path).toEqual(['root 0-15', 'parallel 15-55', 'root 55-60', 'b 60-90', 'root 90-100']);
   });
 
   test('descends into the generations', () => {
@@ -47,43 +46,76 @@ describe('criticalPath', () => {
     ]);
   });
 
-  test('gives the time before a child to a sibling that was running when it started', () => {
-    expect(pathOf(span('root', 0, 1000, span('a', 0, 900), span('b', 800, 1000)))).toEqual(['a 0-800', 'b 800-1000']);
-    const early = span('early', 0, 300);
+  test('takes no child for what the next one waited for while it was still running', () => {
+    expect(pathOf(span('root', 0, 1000, span('a', 0, 900), span('b', 800, 1000)))).toEqual([
+      'root 0-800',
+      'b 800-1000',
+    ]);
+    const early = span('early', 0, 80);
     expect(pathOf(span('root', 0, 1000, early, span('a', 100, 900), span('b', 800, 1000)))).toEqual([
-      'early 0-100',
-      'a 100-800',
+      'early 0-80',
+      'root 80-800',
       'b 800-1000',
     ]);
   });
 
-  test('has a span itself on it only while none of its children runs, but for handovers', () => {
+  test('has siblings on it only one after another, but for handovers', () => {
     fc.assert(
       fc.property(anyTree, (plan) => {
         const trace = traceFromOtlp(aTrace(plan));
-        for (const { spanIndex, startNs, endNs } of criticalPath(trace)) {
-          const longestNs = trace.durationNs.reduce((most, ns) => Math.max(most, ns), 0);
-          if (endNs - startNs <= 0.01 * longestNs || trace.kind[spanIndex] === SpanKind.producer) continue;
-          for (let child = spanIndex + 1; child < spanIndex + at(trace.subtreeSize, spanIndex);) {
-            const childEndNs = at(trace.startNs, child) + at(trace.durationNs, child);
-            const sharedNs = Math.min(childEndNs, endNs) - Math.max(at(trace.startNs, child), startNs);
-            expect(sharedNs).toBeLessThanOrEqual(0);
-            child += at(trace.subtreeSize, child);
-          }
+        const onPath = new Set(criticalPath(trace).map(({ spanIndex }) => spanIndex));
+        const lastOf = new Map<number, number>();
+        for (const child of [...onPath].toSorted((a, b) => at(trace.startNs, a) - at(trace.startNs, b))) {
+          const parent = at(trace.parentIndex, child);
+          const before = lastOf.get(parent);
+          lastOf.set(parent, child);
+          if (before === undefined || parent < 0) continue;
+          const longestNs = Math.max(at(trace.durationNs, before), at(trace.durationNs, child));
+          const overlapNs = at(trace.startNs, before) + at(trace.durationNs, before) - at(trace.startNs, child);
+          const shortestNs = Math.min(at(trace.durationNs, before), at(trace.durationNs, child));
+          expect(overlapNs).toBeLessThanOrEqual(Math.max(0.01 * longestNs, Math.min(1e6, shortestNs / 2)));
         }
       }),
       { numRuns: 500 },
     );
   });
 
-  test('clips a child that outlives its parent, and everything below it', () => {
-    const path = pathOf(span('root', 0, 100, span('gave up', 10, 60, span('went on', 20, 500))));
+  test('leaves out a child that goes on after a parent that did not give up: nobody waited for it', () => {
+    const mail = span('mail', 6, 5000, span('send', 7, 4000));
+    expect(pathOf(span('root', 0, 100, span('insert', 5, 95), mail))).toEqual([
+      'root 0-5',
+      'insert 5-95',
+      'root 95-100',
+    ]);
+    const failed = { ...span('root', 0, 100, span('audit', 10, 300)), error: 'CardError', message: 'declined' };
+    expect(pathOf(failed)).toEqual(['root 0-100']);
+  });
+
+  const gaveUp = { error: 'TimeoutError' } as const;
+
+  test('clips a child that outlives a parent that gave up, and everything below it', () => {
+    const call = { ...span('gave up', 10, 60, span('went on', 20, 500)), ...gaveUp };
+    const path = pathOf({ ...span('root', 0, 100, call) });
     expect(path).toEqual(['root 0-10', 'gave up 10-20', 'went on 20-60', 'root 60-100']);
   });
 
-  test('prefers, of two children that outlive the parent, the one that was waited for longer', () => {
-    const path = pathOf(span('root', 0, 100, span('long', 5, 200), span('short', 90, 300)));
+  test('clips a server to a client whose span ends with the first bytes of the answer', () => {
+    const call: SpanPlan = {
+      ...span('call', 10, 60, { ...span('serve', 20, 500), kind: 'server', service: 'b' }),
+      kind: 'client',
+    };
+    expect(pathOf(span('root', 0, 600, call))).toEqual(['root 0-10', 'call 10-20', 'serve 20-60', 'root 60-600']);
+  });
+
+  test('prefers, of two children that outlive a parent that gave up, the one that was waited for longer', () => {
+    const path = pathOf({ ...span('root', 0, 100, span('long', 5, 200), span('short', 90, 300)), ...gaveUp });
     expect(path).toEqual(['root 0-5', 'long 5-100']);
+  });
+
+  test('leaves out what was cancelled because another had failed or answered first', () => {
+    const loser = { ...span('loser', 2, 902), error: 'AbortError' };
+    const path = pathOf(span('root', 0, 905, loser, span('winner', 500, 900)));
+    expect(path).toEqual(['root 0-500', 'winner 500-900', 'root 900-905']);
   });
 
   test('clips a child that starts before its parent', () => {

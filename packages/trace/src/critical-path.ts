@@ -1,4 +1,5 @@
-import { SpanKind } from './otlp.ts';
+import { type FailedSpans, findFailedSpans } from './failed-spans.ts';
+import { handoverNs } from './handover.ts';
 import type { Trace } from './trace.ts';
 
 /** A stretch of time during which the root waited for this span and for none of its children. */
@@ -9,27 +10,25 @@ export interface CriticalSegment {
   readonly endNs: number;
 }
 
-/** Siblings that overlap, or leave a pause, of no more than this share of the longer one ran one after the other. */
-const HANDOVER_TOLERANCE = 0.01;
-
 /**
  * The chain of work that a span had to wait for, in the order of time: walked backwards from its end to the child that
  * finished last, from there to the one that had finished when that one started, and so on, in every generation. Where
- * none had just finished but one was running, the time until then is that one's. So a span has a segment of its own only
- * while none of its children runs, but for the pause in which one hands over to the next. Children are clipped to their
- * parents; what a consumer does is not waited for by its producer.
+ * none had finished by then the time is the span's own: a child that is still running when the next one begins was not
+ * what that one waited for. Children of a span that gave up are clipped to it. Left out is what nobody waited for: what a consumer does, what goes on after
+ * a parent that did not give up, and what was cancelled because another had failed or answered first.
  *
  * The segments touch each other and add up to exactly the span's duration. Takes n log n time, and no call stack.
  * After CRISP (Zhang et al., USENIX ATC 2022).
  */
 export function criticalPath(trace: Trace, spanIndex: number = trace.rootIndex): CriticalSegment[] {
   if (spanIndex < 0) return [];
+  const spans = findFailedSpans(trace);
   const segments: CriticalSegment[] = [];
   const emit = (span: number, startNs: number, endNs: number): void => {
     if (endNs > startNs) segments.push({ spanIndex: span, startNs, endNs });
   };
   const rootStart = trace.startNs[spanIndex]!;
-  const walks = [startWalk(trace, spanIndex, rootStart, rootStart + trace.durationNs[spanIndex]!)];
+  const walks = [startWalk(trace, spans, spanIndex, rootStart, rootStart + trace.durationNs[spanIndex]!)];
   for (let walk = walks.at(-1); walk !== undefined; walk = walks.at(-1)) {
     const child = nextCriticalChild(trace, walk);
     if (child < 0) {
@@ -42,7 +41,7 @@ export function criticalPath(trace: Trace, spanIndex: number = trace.rootIndex):
     emit(walk.span, childEnd, walk.atNs);
     walk.atNs = childStart;
     walk.laterChild = child;
-    walks.push(startWalk(trace, child, childStart, childEnd));
+    walks.push(startWalk(trace, spans, child, childStart, childEnd));
   }
   return segments.toReversed();
 }
@@ -64,23 +63,27 @@ interface Walk {
   nextChild: number;
   /** The child that the walk has just left; -1 before the first. */
   laterChild: number;
-  /** Of the children passed by because they were still running where the walk stood, the first to start; -1 for none. */
-  running: number;
 }
 
-function startWalk(trace: Trace, span: number, startNs: number, endNs: number): Walk {
-  const children = childrenInWindow(trace, span, startNs, endNs);
-  return { span, startNs, atNs: endNs, children, nextChild: 0, laterChild: -1, running: -1 };
+function startWalk(trace: Trace, spans: FailedSpans, span: number, startNs: number, endNs: number): Walk {
+  const children = childrenInWindow(trace, spans, span, startNs, endNs);
+  return { span, startNs, atNs: endNs, children, nextChild: 0, laterChild: -1 };
 }
 
-function childrenInWindow(trace: Trace, span: number, windowStart: number, windowEnd: number): number[] {
-  const { startNs, durationNs, subtreeSize, kind } = trace;
+function childrenInWindow(
+  trace: Trace,
+  { isBackground, isConsequence }: FailedSpans,
+  span: number,
+  windowStart: number,
+  windowEnd: number,
+): number[] {
+  const { startNs, durationNs, subtreeSize } = trace;
   const children: number[] = [];
   const end = span + subtreeSize[span]!;
   for (let child = span + 1; child < end; child += subtreeSize[child]!) {
     const childEnd = Math.min(startNs[child]! + durationNs[child]!, windowEnd);
     if (childEnd <= Math.max(startNs[child]!, windowStart)) continue;
-    if (kind[span] === SpanKind.producer && kind[child] === SpanKind.consumer) continue;
+    if (isBackground[child] === 1 || isConsequence[child] === 1) continue;
     children.push(child);
   }
   if (children.length < 2) return children;
@@ -93,29 +96,10 @@ function nextCriticalChild(trace: Trace, walk: Walk): number {
   const { startNs, durationNs } = trace;
   if (walk.atNs <= walk.startNs) return -1;
   while (walk.nextChild < walk.children.length) {
-    const child = walk.children[walk.nextChild]!;
-    if (startNs[child]! < walk.atNs) {
-      const pauseNs = walk.atNs - (startNs[child]! + durationNs[child]!);
-      if (walk.laterChild < 0 || isHandover(trace, child, walk.laterChild, pauseNs)) {
-        walk.nextChild++;
-        return child;
-      }
-      if (pauseNs > 0) {
-        if (isRunning(trace, walk)) return walk.running;
-        walk.nextChild++;
-        return child;
-      }
-      if (!isRunning(trace, walk) || startNs[child]! < startNs[walk.running]!) walk.running = child;
-    }
-    walk.nextChild++;
+    const child = walk.children[walk.nextChild++]!;
+    if (startNs[child]! >= walk.atNs) continue;
+    const pauseNs = walk.atNs - (startNs[child]! + durationNs[child]!);
+    if (walk.laterChild < 0 || pauseNs >= 0 || -pauseNs <= handoverNs(trace, child, walk.laterChild)) return child;
   }
-  return isRunning(trace, walk) ? walk.running : -1;
-}
-
-function isHandover(trace: Trace, child: number, laterChild: number, pauseNs: number): boolean {
-  return Math.abs(pauseNs) <= HANDOVER_TOLERANCE * Math.max(trace.durationNs[child]!, trace.durationNs[laterChild]!);
-}
-
-function isRunning(trace: Trace, { running, atNs }: Walk): boolean {
-  return running >= 0 && trace.startNs[running]! < atNs;
+  return -1;
 }

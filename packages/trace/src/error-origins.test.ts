@@ -187,11 +187,21 @@ describe('a timeout', () => {
     ]);
   });
 
-  test('is known by its round duration when the span does not say', () => {
-    const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3011)] });
+  test('is inferred of a call that says nothing while its callee is still at work', () => {
+    const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3811)] });
     expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'fraud server', gaveUp: 'pay client' }]);
+    expect(errorOrigins(traceFromOtlp(aTrace(call)))).toMatchObject([{ confidence: 'inferred' }]);
+  });
+
+  test('is none for a round duration alone, which is only told to be round', () => {
+    const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3011)] });
+    expect(errorOrigins(traceFromOtlp(aTrace(call)))).toMatchObject([
+      { kind: 'error', confidence: 'inferred', nearRoundNs: 3e9 },
+    ]);
     const odd = client('pay', 10, 2712, { error: '', children: [server('fraud', 15, 2711)] });
-    expect(originsOf(odd)).toMatchObject([{ kind: 'error', span: 'pay client' }]);
+    expect(errorOrigins(traceFromOtlp(aTrace(odd)))).toMatchObject([
+      { kind: 'error', confidence: 'inferred', nearRoundNs: 0 },
+    ]);
   });
 
   test('is none when a round duration comes with another reason', () => {
@@ -251,17 +261,30 @@ describe('a timeout', () => {
     { error: 'TimeoutError' },
     { error: 'java.net.SocketTimeoutException' },
     { error: 'ETIMEDOUT' },
-    { error: 'AbortError' },
-    { error: 'ABORT_ERR' },
-    { error: 'CanceledError' },
-    { error: 'System.Threading.Tasks.TaskCanceledException' },
     { error: '', message: 'Request timed out' },
     { error: '', message: 'context deadline exceeded' },
-    { error: '', message: 'This operation was aborted' },
     { error: 'Error', message: 'timeout of 700ms exceeded' },
     { error: '', events: [anException(700, 'Error', 'connect ETIMEDOUT 10.0.0.1:443')] },
   ])('is known by what the span says: %o', (says) => {
     expect(originsOf(client('pay', 10, 710, says))).toMatchObject([{ kind: 'timeout' }]);
+  });
+
+  test.each<Partial<SpanPlan>>([
+    { error: 'AbortError' },
+    { error: 'ABORT_ERR' },
+    { error: 'CanceledError' },
+    { error: 'System.Threading.Tasks.TaskCanceledException' },
+    { error: '', message: 'This operation was aborted' },
+  ])('is not known by a cancellation, of which nobody says why: %o', (says) => {
+    expect(originsOf(client('pay', 10, 710, says))).toMatchObject([{ kind: 'cancelled', gaveUp: 'pay client' }]);
+  });
+
+  test('is that of the server that answered 504, and never of the client that got the answer', () => {
+    const code = { 'http.response.status_code': 504 };
+    const pay = server('pay', 13, 707, { error: '504', attributes: code });
+    const call = client('web', 10, 710, { error: '504', attributes: code, children: [pay] });
+    expect(originsOf(call)).toMatchObject([{ kind: 'timeout', span: 'pay server', gaveUp: 'pay server' }]);
+    expect(originsOf({ ...call, children: [] })).toMatchObject([{ kind: 'error', span: 'web client' }]);
   });
 
   test('is known by a child that goes on when a server fails without a word', () => {
@@ -270,7 +293,6 @@ describe('a timeout', () => {
   });
 
   test.each([
-    ['http.response.status_code', 504],
     ['rpc.grpc.status_code', 4],
     ['rpc.response.status_code', 'DEADLINE_EXCEEDED'],
   ])('is known by %s %s', (key, value) => {

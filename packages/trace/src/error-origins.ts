@@ -1,90 +1,105 @@
-import { endOf, type FailedSpans, findFailedSpans, isAsynchronous, toleranceNs } from './failed-spans.ts';
-import { type Failure, isNearRound, readFailure } from './failure.ts';
-import { SpanKind, StatusCode } from './otlp.ts';
+import { endOf, type FailedSpans, findFailedSpans, toleranceNs } from './failed-spans.ts';
+import { type Failure, nearestRoundMs } from './failure.ts';
+import { SpanKind } from './otlp.ts';
 import type { Trace } from './trace.ts';
 
 /** Where a failure began, as far as the trace shows. */
 export interface ErrorOrigin {
   /**
-   * The deepest span that failed for this reason; for a timeout the deepest span that was still running when the time was up.
+   * The deepest span that failed for this reason; for a timeout the deepest span that was still running when the time was
+   * up; for a cancellation the span that was cancelled first.
    */
   readonly spanIndex: number;
-  readonly kind: 'error' | 'timeout';
+  readonly kind: 'error' | 'timeout' | 'cancelled';
+  /** `stated`: a span says so. `inferred`: it follows from times alone, or the span that failed names no reason. */
+  readonly confidence: 'stated' | 'inferred';
   /** The failed span that stopped waiting; -1 for a plain error. */
   readonly gaveUpIndex: number;
   /** How long the origin went on after `gaveUpIndex` had ended; 0 where it did not. */
   readonly overflowNs: number;
   /** The topmost span up to which the error was passed on from parent to parent. */
   readonly surfacedIndex: number;
-  /** The span above it, which did not fail, or failed long after for a reason of its own; -1 where the error came through to the top, or to a consumer. */
+  /** The span above it, which did not fail, or failed later for a reason of its own; -1 where the error came through to the top, or where nobody waited for what failed. */
   readonly handledByIndex: number;
+  /** Whether it happened in work that nobody waited for: after its parent, or in a consumer. */
+  readonly isBackground: boolean;
   /** What the span that failed first says about it. */
   readonly failure: Failure;
+  /** The round time that a failure without a reason came close to, which may have been a timeout; 0 for none. */
+  readonly nearRoundNs: number;
 }
 
 /**
  * The origins of all failures of a trace, in display order: the deepest failed spans, those that failed
- * long after their failed children and for another reason, and for timeouts what was waited for. A failed span counts as a timeout when it says so (a deadline or cancellation in its type, status or
- * message). A client or server span that says nothing at all counts as one when a child outlived it, and a client span
- * also when it lasted a round time; one whose connection broke, when its callee was clearly still at work. Any other
- * reason that is named stands as it is named. Linear in the number of spans.
+ * after their failed children and for another reason, and for timeouts what was waited for. What was cancelled because
+ * another span had failed or answered is none. A failed span counts as a timeout when it says so in its type, status or
+ * message. That a client or server span which says nothing gave up is inferred where a child outlived it, and of one
+ * whose connection broke, where its callee was clearly still at work. Any other reason stands as it is named. n log n in the number of spans.
  */
 export function errorOrigins(trace: Trace): ErrorOrigin[] {
-  if (!trace.statusCode.includes(StatusCode.error)) return [];
-  const failures = new Map<number, Failure>();
-  const failureOf = (span: number): Failure => {
-    const known = failures.get(span) ?? readFailure(trace.source(span).span);
-    failures.set(span, known);
-    return known;
-  };
-  const spans = findFailedSpans(trace, failureOf);
+  const spans = findFailedSpans(trace);
+  const { failed, failureOf } = spans;
+  if (!failed.includes(1)) return [];
 
   const origins = new Map<number, ErrorOrigin>();
   for (let span = 0; span < trace.spanCount; span++) {
-    if (spans.failed[span] === 0) continue;
-    if (spans.hasFailedChild[span] === 1 && spans.gotOverChildren[span] === 0) {
+    if (failed[span] === 0 || spans.isConsequence[span] === 1) continue;
+    if (spans.hasFailedChild[span] === 1) {
       // Its failed children may have been dealt with long before: a deadline that a healthy child overran is its own.
-      if (spans.hasOverrunningChild[span] === 0 || failureOf(span).cause !== 'deadline') continue;
+      const overran = spans.stoppedWaiting[span] === 1 && spans.hasOverrunningChild[span] === 1;
+      if (!overran || failureOf(span).cause !== 'timeout') continue;
     }
     const gaveUp = spans.gaveUp[span]!;
-    const timeout = isTimeout(trace, spans, span, gaveUp, failureOf);
-    const origin = timeout ? stillRunning(trace, spans, span, endOf(trace, gaveUp)) : span;
+    const kind = kindOf(trace, spans, span, gaveUp);
+    const origin =
+      kind === 'timeout' ? stillRunning(trace, spans, span, endOf(trace, gaveUp)) : kind === 'error' ? span : gaveUp;
     // A timeout explains more than an error that the same span had later.
-    if (origins.get(origin)?.kind === 'timeout') continue;
-    const surfaced = spans.surfaced[timeout ? gaveUp : span]!;
+    const before = origins.get(origin)?.kind;
+    if (before === 'timeout' || (before !== undefined && kind === 'cancelled')) continue;
+    const failedFirst = kind === 'error' ? span : gaveUp;
+    const surfaced = spans.surfaced[failedFirst]!;
+    const failure = failureOf(failedFirst);
+    const isBackground = spans.isBackground[surfaced] === 1;
     origins.set(origin, {
       spanIndex: origin,
-      kind: timeout ? 'timeout' : 'error',
-      gaveUpIndex: timeout ? gaveUp : -1,
-      overflowNs: timeout ? Math.max(0, endOf(trace, origin) - endOf(trace, gaveUp)) : 0,
+      kind,
+      confidence: isStated(failure, kind) ? 'stated' : 'inferred',
+      gaveUpIndex: kind === 'error' ? -1 : gaveUp,
+      overflowNs: kind === 'timeout' ? Math.max(0, endOf(trace, origin) - endOf(trace, gaveUp)) : 0,
       surfacedIndex: surfaced,
-      handledByIndex: isAsynchronous(trace, surfaced) ? -1 : trace.parentIndex[surfaced]!,
-      failure: failureOf(timeout ? gaveUp : span),
+      handledByIndex: isBackground ? -1 : trace.parentIndex[surfaced]!,
+      isBackground,
+      failure,
+      nearRoundNs: nearRoundNs(trace, span, kind, failure),
     });
   }
   return [...origins.values()].toSorted((a, b) => a.spanIndex - b.spanIndex);
 }
 
-function isTimeout(
-  trace: Trace,
-  spans: FailedSpans,
-  span: number,
-  gaveUp: number,
-  failureOf: (span: number) => Failure,
-): boolean {
-  const failure = failureOf(gaveUp);
-  if (failure.cause === 'deadline') return true;
+function isStated({ cause }: Failure, kind: ErrorOrigin['kind']): boolean {
+  return kind === 'error' ? cause !== 'unstated' : cause === kind;
+}
+
+function nearRoundNs(trace: Trace, span: number, kind: ErrorOrigin['kind'], failure: Failure): number {
+  if (kind !== 'error' || failure.cause !== 'unstated' || trace.kind[span] !== SpanKind.client) return 0;
+  return nearestRoundMs(trace.durationNs[span]!) * 1e6;
+}
+
+function kindOf(trace: Trace, spans: FailedSpans, span: number, gaveUp: number): ErrorOrigin['kind'] {
+  const { cause } = spans.failureOf(gaveUp);
+  if (cause === 'timeout' || cause === 'cancelled') return cause;
   const kind = trace.kind[gaveUp];
-  if (kind !== SpanKind.client && kind !== SpanKind.server) return false;
-  if (failure.cause === 'stated') return false;
+  if (cause === 'stated' || (kind !== SpanKind.client && kind !== SpanKind.server)) return 'error';
   const overrunNs = spans.latestEndNs[span]! - endOf(trace, gaveUp);
-  if (failure.cause === 'connection-lost') {
+  if (cause === 'connection-lost') {
     const clearly = Math.max(trace.durationNs[gaveUp]! * 0.1, 10_000_000);
-    return kind === SpanKind.client && overrunNs > clearly;
+    return kind === SpanKind.client && overrunNs > clearly ? 'timeout' : 'error';
   }
-  const reasonBelow = span !== gaveUp && failureOf(span).cause === 'stated';
-  if (kind === SpanKind.client && !reasonBelow && isNearRound(trace.durationNs[gaveUp]!)) return true;
-  return overrunNs > toleranceNs(trace, gaveUp) && stillRunning(trace, spans, span, endOf(trace, gaveUp)) !== span;
+  if (overrunNs <= toleranceNs(trace, gaveUp)) return 'error';
+  // Own work that goes on is as likely what nobody waited for; only a call is worth the guess.
+  const running = stillRunning(trace, spans, span, endOf(trace, gaveUp));
+  const isCall = trace.kind[running] === SpanKind.client || trace.serviceIndex[running] !== trace.serviceIndex[gaveUp];
+  return running !== span && isCall ? 'timeout' : 'error';
 }
 
 /** A child that took less than this share of the wait is not what was waited for. */
@@ -105,7 +120,7 @@ function stillRunning(trace: Trace, spans: FailedSpans, from: number, momentNs: 
     const end = span + subtreeSize[span]!;
     for (let child = span + 1; child < end; child += subtreeSize[child]!) {
       const childEnd = spans.latestEndNs[child]!;
-      if (childEnd < momentNs - slack || isAsynchronous(trace, child)) continue;
+      if (childEnd < momentNs - slack || spans.isBackground[child] === 1) continue;
       const waitedNs = Math.min(childEnd, momentNs) - Math.max(startNs[child]!, waitStart);
       if (waitedNs <= longestNs) continue;
       longest = child;

@@ -10,10 +10,14 @@ export * from './otlp.ts';
 export type { SpanSource } from './received-spans.ts';
 export {
   type Story,
+  type StoryCause,
   type StoryClause,
   type StoryErrorOrigin,
   type StoryOptions,
+  type StoryOutcome,
+  type StoryPattern,
   type StorySegment,
+  type StorySummary,
   tellStory,
 } from './story.ts';
 export { type Trace, traceFromOtlp } from './trace.ts';

@@ -45,6 +45,7 @@ export interface ReceivedSpans {
   /** Orders spans with the same id, kind, times and name by what else they hold; 0 for all others. */
   readonly twinOrdinals: Uint32Array;
   source(index: number): SpanSource;
+  span(index: number): Span;
 }
 
 /**
@@ -150,11 +151,17 @@ export function receiveSpans(data: TracesData): ReceivedSpans {
     isMalformed,
     malformedParts: malformed.count,
     twinOrdinals: ids.twinOrdinals(),
+    span(index) {
+      const span = spans[index];
+      if (span === undefined) throw new RangeError(`no span ${index}`);
+      return span;
+    },
     source(index) {
       const span = spans[index];
       const group = groups[groupOf[index] ?? -1];
       if (span === undefined || group === undefined) throw new RangeError(`no span ${index}`);
-      return { ...group, span };
+      const { resource, resourceSchemaUrl, scope, scopeSchemaUrl } = group;
+      return { span, resource, resourceSchemaUrl, scope, scopeSchemaUrl };
     },
   };
 }

@@ -3,13 +3,17 @@ import { type ErrorOrigin, errorOrigins } from './error-origins.ts';
 import { writeClauses } from './story/clauses.ts';
 import { gatherEvidence } from './story/evidence.ts';
 import { writeHeadline } from './story/headline.ts';
+import { summarise } from './story/summary.ts';
+import { judge } from './story/verdict.ts';
 import type { Trace } from './trace.ts';
 
 /** What a trace tells, in words, with the evidence of every word. All of it is plain JSON. */
 export interface Story {
   readonly traceId: string;
-  /** One sentence of at most 160 characters. */
+  /** One sentence of at most 90 characters; '' where there is nothing to say that the name of the operation does not. */
   readonly headline: string;
+  /** What the headline says, in parts. */
+  readonly summary: StorySummary;
   /** In the order in which they are to be read. */
   readonly clauses: readonly StoryClause[];
   /** The span that the story is about: the root, or the longest part where none is received; '' for an empty trace. */
@@ -38,6 +42,57 @@ export interface Story {
   readonly duplicateSpans: number;
 }
 
+/**
+ * `failed`, `timed-out`, `cancelled`: what became of the root · `recovered`: something failed, and the root did not ·
+ * `slow`: nothing failed, and the root took a second or more · `ok`: the others.
+ */
+export type StoryOutcome = 'failed' | 'timed-out' | 'cancelled' | 'recovered' | 'slow' | 'ok';
+
+export interface StorySummary {
+  readonly outcome: StoryOutcome;
+  /** The operation that the trace is about, with its route: that of the first server where the root is a client span. */
+  readonly operation: string;
+  /** What decided the outcome; null for `ok`, and where nothing took most of the time of a slow one. */
+  readonly cause: StoryCause | null;
+  /** From 0 to 1: the share of the root's duration that the cause took on the critical path, or what took the most of an `ok` one. Null where nothing did, and for a truncated trace. */
+  readonly shareOfTime: number | null;
+  /** Those that took the most time first; at most 10. */
+  readonly patterns: readonly StoryPattern[];
+}
+
+export interface StoryCause {
+  readonly spanId: string;
+  readonly spanIndex: number;
+  readonly service: string;
+  readonly operation: string;
+  /** `time`: it did not fail, and took most of the time. */
+  readonly kind: 'error' | 'timeout' | 'cancelled' | 'time';
+  /** `stated`: a span says so. `inferred`: it follows from times or from the shape of the trace. */
+  readonly confidence: 'stated' | 'inferred';
+  /** In the words of the nearest span that has any, else the type or the status; '' where nothing is said. */
+  readonly reason: string;
+}
+
+export interface StoryPattern {
+  readonly kind: 'retry' | 'n+1' | 'sequential' | 'polling' | 'fan-out' | 'recursion';
+  readonly service: string;
+  /** Of the first span. */
+  readonly operation: string;
+  readonly spanCount: number;
+  readonly failedSpans: number;
+  /** How many ran at once at most. */
+  readonly width: number;
+  /** Of the spans together; of the outermost one in a recursion. */
+  readonly durationNs: string;
+  /** Between the spans, together. */
+  readonly pauseNs: string;
+  readonly firstSpanId: string;
+  readonly firstSpanIndex: number;
+  /** The one that ended last: in a fan-out, the straggler. */
+  readonly lastSpanId: string;
+  readonly lastSpanIndex: number;
+}
+
 export interface StoryClause {
   readonly kind: ClauseKind;
   readonly text: string;
@@ -52,9 +107,9 @@ export interface StoryClause {
 }
 
 /**
- * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total) · `gave-up`,
- * `kept-running`: the two sides of a timeout · `error`: where a failure began · `handled`, `surfaced`: where it ended ·
- * `repeated`: many like calls one after another · `gap`: time without a child · `other-root`: a span without a parent
+ * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a truncated trace has
+ * none) · `gave-up`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a failure began · `handled`, `surfaced`: where it ended ·
+ * `cancelled`: what was cancelled because of others · `repeated`: a pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent
  * beside the root · `clock`, `missing`: how far the trace can be trusted.
  */
 export type ClauseKind =
@@ -65,6 +120,7 @@ export type ClauseKind =
   | 'error'
   | 'handled'
   | 'surfaced'
+  | 'cancelled'
   | 'repeated'
   | 'gap'
   | 'other-root'
@@ -83,13 +139,17 @@ export interface StorySegment {
 export interface StoryErrorOrigin {
   readonly spanId: string;
   readonly spanIndex: number;
-  readonly kind: 'error' | 'timeout';
-  /** For a timeout: the span that stopped waiting, maybe the origin itself. */
+  readonly kind: 'error' | 'timeout' | 'cancelled';
+  /** `stated`: a span says so. `inferred`: it follows from times alone, or the span that failed names no reason. */
+  readonly confidence: 'stated' | 'inferred';
+  /** For a timeout or a cancellation: the span that stopped waiting, maybe the origin itself. */
   readonly gaveUpSpanId?: string;
   readonly gaveUpIndex?: number;
   /** For a timeout: how long the origin went on after that. */
   readonly overflowNs?: string;
   readonly handled: boolean;
+  /** Whether it happened in work that nobody waited for; then nobody handled it, and it reached nobody. */
+  readonly inBackground: boolean;
   readonly handledBySpanId?: string;
   readonly handledByIndex?: number;
   readonly surfacedSpanId: string;
@@ -122,10 +182,12 @@ export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
   const segments = criticalPath(trace);
   const origins = errorOrigins(trace);
   const evidence = gatherEvidence(trace, segments, origins, spansInTrace);
+  const verdict = judge(evidence);
   const keptSegments = longestOf(segments, criticalSegmentsMax);
   return {
     traceId: trace.traceId,
-    headline: writeHeadline(evidence),
+    headline: writeHeadline(evidence, verdict),
+    summary: summarise(evidence, verdict),
     clauses: writeClauses(evidence, clauseSpanIdsMax),
     rootSpanId: trace.spanIds[trace.rootIndex] ?? '',
     rootIndex: trace.rootIndex,
@@ -165,12 +227,14 @@ function describeOrigin(trace: Trace, origin: ErrorOrigin): StoryErrorOrigin {
     spanId: spanId(origin.spanIndex),
     spanIndex: origin.spanIndex,
     kind: origin.kind,
-    ...(origin.kind === 'timeout' && {
+    confidence: origin.confidence,
+    ...(origin.kind !== 'error' && {
       gaveUpSpanId: spanId(origin.gaveUpIndex),
       gaveUpIndex: origin.gaveUpIndex,
       overflowNs: String(origin.overflowNs),
     }),
     handled,
+    inBackground: origin.isBackground,
     ...(handled && { handledBySpanId: spanId(origin.handledByIndex), handledByIndex: origin.handledByIndex }),
     surfacedSpanId: spanId(origin.surfacedIndex),
     surfacedIndex: origin.surfacedIndex,

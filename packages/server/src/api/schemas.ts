@@ -18,9 +18,12 @@ import type {
   ServicesResponse,
   ServiceSummary,
   Story,
+  StoryCause,
   StoryClause,
   StoryErrorOrigin,
+  StoryPattern,
   StorySegment,
+  StorySummary,
   SystemIngest,
   SystemResponse,
   SystemStore,
@@ -144,7 +147,7 @@ export const tracesSchema = object<TracesResponse>({
         object<TraceService>({ name: text(), spanCount: count(), errorCount: count() }),
         'Most spans first',
       ),
-      headline: nullable(text('Null until it has been computed')),
+      headline: nullable(text('Null until it has been computed; empty where there is nothing to tell')),
     }),
   ),
   nextCursor: nullable(text('Null on the last page')),
@@ -157,9 +160,44 @@ export const traceSchema = anyObject<TracesData>(
   'TracesData of OTLP 1 as JSON; a span that was sent twice stands once',
 );
 
+const CONFIDENCES = ['stated', 'inferred'] as const;
+
 export const storySchema = object<Story>({
   traceId: text(),
-  headline: text('One sentence'),
+  headline: text('One sentence; empty where there is nothing to say that the name of the operation does not'),
+  summary: object<StorySummary>({
+    outcome: oneOfTexts(['failed', 'timed-out', 'cancelled', 'recovered', 'slow', 'ok']),
+    operation: text('What the trace is about, with its route'),
+    cause: nullable(
+      object<StoryCause>({
+        spanId: text(),
+        spanIndex: number(),
+        service: text(),
+        operation: text(),
+        kind: oneOfTexts(['error', 'timeout', 'cancelled', 'time']),
+        confidence: oneOfTexts(CONFIDENCES),
+        reason: text('In the words of a span; empty where none has any'),
+      }),
+    ),
+    shareOfTime: nullable(number('From 0 to 1, of the duration of the root')),
+    patterns: list(
+      object<StoryPattern>({
+        kind: oneOfTexts(['retry', 'n+1', 'sequential', 'polling', 'fan-out', 'recursion']),
+        service: text(),
+        operation: text(),
+        spanCount: count(),
+        failedSpans: count(),
+        width: count('How many ran at once at most'),
+        durationNs: decimal(),
+        pauseNs: decimal(),
+        firstSpanId: text(),
+        firstSpanIndex: number(),
+        lastSpanId: text(),
+        lastSpanIndex: number(),
+      }),
+      'Those that took the most time first',
+    ),
+  }),
   clauses: list(
     object<StoryClause>({
       kind: oneOfTexts([
@@ -170,6 +208,7 @@ export const storySchema = object<Story>({
         'error',
         'handled',
         'surfaced',
+        'cancelled',
         'repeated',
         'gap',
         'other-root',
@@ -195,11 +234,13 @@ export const storySchema = object<Story>({
     object<StoryErrorOrigin>({
       spanId: text(),
       spanIndex: number(),
-      kind: oneOfTexts(['error', 'timeout']),
+      kind: oneOfTexts(['error', 'timeout', 'cancelled']),
+      confidence: oneOfTexts(CONFIDENCES),
       gaveUpSpanId: optional(text()),
       gaveUpIndex: optional(number()),
       overflowNs: optional(decimal()),
       handled: flag(),
+      inBackground: flag(),
       handledBySpanId: optional(text()),
       handledByIndex: optional(number()),
       surfacedSpanId: text(),

@@ -1,5 +1,6 @@
 import { formatDuration } from '../duration.ts';
 import type { ErrorOrigin } from '../error-origins.ts';
+import { findFailedSpans } from '../failed-spans.ts';
 import { isBareTimeoutMessage } from '../failure.ts';
 import { groupBy } from '../group-by.ts';
 import type { ClauseKind, StoryClause } from '../story.ts';
@@ -7,7 +8,8 @@ import { childlessNs } from './childless.ts';
 import { rollUpSteps } from './contributions.ts';
 import type { Evidence, FailureGroup } from './evidence.ts';
 import { Labels } from './labels.ts';
-import { failureText, hasKeptRunning, otherRootText, selfText, stepText, timesText, unreadText } from './phrases.ts';
+import type { Pattern } from './patterns.ts';
+import { failureText, hasKeptRunning, otherRootText, stepText, timesText, unreadText } from './phrases.ts';
 
 const NAME_LENGTH_MAX = 80;
 
@@ -20,6 +22,7 @@ const CLOCKS_MAX = 5;
 
 /** Shares of the root's duration below which something is not worth a clause. */
 const REPEATED_SHARE_MIN = 0.05;
+const REPEATED_OTHER_SHARE_MIN = 0.3;
 const GAP_SHARE_MIN = 0.3;
 
 /** Clocks of the same machine differ by less. */
@@ -33,6 +36,7 @@ export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClaus
     total(evidence, labels),
     ...steps(evidence, labels),
     ...failures(evidence, labels),
+    ...cancellations(evidence),
     ...repetitions(evidence, labels),
     ...gaps(evidence, labels),
     ...otherRoots(evidence, labels),
@@ -61,13 +65,15 @@ interface Draft {
   readonly durationNs: number;
 }
 
-function total({ trace, root, durationNs }: Evidence, labels: Labels): Draft {
+function total({ trace, root, durationNs, isTruncated }: Evidence, labels: Labels): Draft {
   const took = `${labels.span(root)} took ${formatDuration(durationNs)}`;
-  const text = trace.hasRoot ? took : `the root has not been received; the longest part, ${took}`;
+  const text = trace.hasRoot || isTruncated ? took : `root span missing; its longest part, ${took}`;
   return { kind: 'total', text, spans: [root], durationNs };
 }
 
-function steps({ trace, contributions }: Evidence, labels: Labels): Draft[] {
+function steps({ trace, contributions, isTruncated }: Evidence, labels: Labels): Draft[] {
+  // Where only a part was read, what a span seems to have done itself is the unread part.
+  if (isTruncated) return [];
   const all = rollUpSteps(trace, contributions);
   const kept = new Set(all);
   if (all.length > STEPS_MAX) {
@@ -81,16 +87,16 @@ function steps({ trace, contributions }: Evidence, labels: Labels): Draft[] {
   const rest = all.filter((step) => !kept.has(step));
   if (rest.length === 0) return drafts;
   const durationNs = rest.reduce((sum, step) => sum + step.durationNs, 0);
-  const text = `${formatDuration(durationNs)} in ${rest.length} other places`;
+  const text = `${formatDuration(durationNs)} in ${rest.length} smaller steps`;
   return [...drafts, { kind: 'step', text, spans: rest.flatMap((step) => step.spans), durationNs }];
 }
 
 function failures(evidence: Evidence, labels: Labels): Draft[] {
   const told = evidence.failures.slice(0, FAILURES_MAX);
   const drafts = told.flatMap((group) => {
-    return group.origins[0]!.kind === 'timeout'
-      ? timeout(evidence, labels, group)
-      : [plainError(evidence, labels, group)];
+    return group.origins[0]!.kind === 'error'
+      ? [plainError(evidence, labels, group)]
+      : timeout(evidence, labels, group);
   });
   const untold = evidence.failures.slice(FAILURES_MAX).flatMap((group) => group.origins);
   if (untold.length > 0) drafts.push(otherErrors(evidence, untold));
@@ -105,7 +111,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   const times = origins.length === 1 ? '' : ` ${origins.length} times`;
   const gaveUp: Draft = {
     kind: 'gave-up',
-    text: `${who} gave up on ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
+    text: `${who} ${gaveUpText(first)} ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
     spans: origins.map((origin) => origin.gaveUpIndex),
     durationNs: waits.reduce((sum, wait) => sum + wait, 0),
   };
@@ -122,6 +128,12 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   return [gaveUp, keptRunning];
 }
 
+/** What is known is told as known, and what follows from times alone as likely. */
+function gaveUpText({ kind, confidence }: ErrorOrigin): string {
+  if (kind === 'cancelled') return 'cancelled';
+  return confidence === 'stated' ? 'timed out on' : 'probably timed out on';
+}
+
 function waitedForText(labels: Labels, { gaveUpIndex, spanIndex }: ErrorOrigin): string {
   const callee = labels.callee(gaveUpIndex);
   if (gaveUpIndex !== spanIndex) return callee ?? labels.span(spanIndex);
@@ -131,7 +143,11 @@ function waitedForText(labels: Labels, { gaveUpIndex, spanIndex }: ErrorOrigin):
 
 /** What the span that gave up says beyond that; '' where it says no more than the clause does. */
 function givenReasonText(labels: Labels, { failure }: ErrorOrigin): string {
-  if (failure.cause === 'deadline' && (failure.message === '' || isBareTimeoutMessage(failure.message))) return '';
+  if (
+    (failure.cause === 'timeout' || failure.cause === 'cancelled') &&
+    (failure.message === '' || isBareTimeoutMessage(failure.message))
+  )
+    return '';
   const reason = failureText(labels, failure);
   return reason === '' ? '' : `: ${reason}`;
 }
@@ -149,9 +165,11 @@ function plainError({ trace }: Evidence, labels: Labels, { origins }: FailureGro
   const durationNs = trace.durationNs[first.spanIndex]!;
   const times = origins.length === 1 ? '' : ` ${origins.length} times, first`;
   const because = reason === '' ? '' : `: ${reason}`;
+  const near = first.nearRoundNs === 0 ? '' : `, close to a ${formatDuration(first.nearRoundNs)} timeout`;
+  const where = first.isBackground ? ' in the background' : '';
   return {
     kind: 'error',
-    text: `${labels.span(first.spanIndex)} failed${times} after ${formatDuration(durationNs)}${because}`,
+    text: `${labels.span(first.spanIndex)} failed${where}${times} after ${formatDuration(durationNs)}${near}${because}`,
     spans: origins.map((origin) => origin.spanIndex),
     durationNs,
   };
@@ -164,9 +182,11 @@ function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draf
 }
 
 function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
+  const { failed } = findFailedSpans(trace);
   const endNs = (span: number): number => trace.startNs[span]! + trace.durationNs[span]!;
   // One span can have handled a failure and failed of another one later.
-  const byOutcome = groupBy(origins, ({ handledByIndex, surfacedIndex }) =>
+  const waitedFor = origins.filter(({ isBackground }) => !isBackground);
+  const byOutcome = groupBy(waitedFor, ({ handledByIndex, surfacedIndex }) =>
     handledByIndex >= 0 ? `handled ${handledByIndex}` : `surfaced ${surfacedIndex}`,
   );
   return [...byOutcome.values()].map((group): Draft => {
@@ -174,37 +194,94 @@ function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOr
     const where = handledByIndex >= 0 ? handledByIndex : surfacedIndex;
     if (handledByIndex < 0) {
       const durationNs = trace.durationNs[where]!;
-      const text = `the error surfaced in ${labels.span(where)} after ${formatDuration(durationNs)}`;
+      const text = `the error reached ${labels.span(where)} after ${formatDuration(durationNs)}`;
       return { kind: 'surfaced', text, spans: [where], durationNs };
     }
     const surfaced = [...new Set(group.map((origin) => origin.surfacedIndex))];
     const lastEndNs = surfaced.reduce((latest, span) => Math.max(latest, endNs(span)), 0);
     const durationNs = Math.max(0, endNs(where) - lastEndNs);
-    const what = surfaced.length === 1 ? 'the failure' : `${surfaced.length} failures`;
-    const text = `${labels.span(where)} handled ${what} and went on for ${formatDuration(durationNs)}`;
+    const what = surfaced.length === 1 ? '' : ` from ${surfaced.length} failures`;
+    const wentOn = durationNs > 0 ? ` and went on for ${formatDuration(durationNs)}` : '';
+    const wentOnWith = failed[where] === 1 ? ' got over it' : ` recovered${what}`;
+    const ending = failed[where] === 1 ? ', and failed for another reason' : '';
+    const text = `${labels.span(where)}${wentOnWith}${wentOn}${ending}`;
     return { kind: 'handled', text, spans: [where, ...surfaced], durationNs };
   });
 }
 
-function repetitions({ trace, repeated, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
-  const told = repeated.filter(({ criticalNs }) => criticalNs > REPEATED_SHARE_MIN * totalNs).slice(0, REPEATED_MAX);
-  return told.map(({ spans, durationNs }): Draft => {
-    const calls = `${timesText(spans.length)}${labels.span(spans[0]!)} ran one after another under`;
-    const under = labels.span(trace.parentIndex[spans[0]!]!);
-    const each = formatDuration(durationNs / spans.length);
-    const text = `${calls} ${under}: ${formatDuration(durationNs)} together, ${each} each on average`;
+/** Those that were cancelled because of others are evidence of nothing else. */
+function cancellations({ trace }: Evidence): Draft[] {
+  const { isConsequence } = findFailedSpans(trace);
+  const isOutermost = (span: number): boolean =>
+    trace.parentIndex[span]! < 0 || isConsequence[trace.parentIndex[span]!] === 0;
+  const spans = Array.from(isConsequence.keys()).filter((span) => isConsequence[span] === 1 && isOutermost(span));
+  if (spans.length === 0) return [];
+  const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
+  const what = spans.length === 1 ? '1 span was' : `${spans.length} spans were`;
+  return [{ kind: 'cancelled', text: `${what} cancelled once another had failed or answered`, spans, durationNs }];
+}
+
+function repetitions({ trace, patterns, durationNs: totalNs, isTruncated }: Evidence, labels: Labels): Draft[] {
+  if (isTruncated) return [];
+  const told = patterns.filter(({ kind, criticalNs, pauseNs }) => {
+    const share = (criticalNs + (kind === 'retry' || kind === 'polling' ? pauseNs : 0)) / totalNs;
+    return (
+      kind === 'retry' || (criticalNs > 0 && share > (kind === 'n+1' ? REPEATED_SHARE_MIN : REPEATED_OTHER_SHARE_MIN))
+    );
+  });
+  return told.slice(0, REPEATED_MAX).map((pattern): Draft => {
+    const { spans, durationNs, kind } = pattern;
+    const under = labels.span(trace.parentIndex[spans[0]!]! < 0 ? spans[0]! : trace.parentIndex[spans[0]!]!);
+    const text = `${patternText(labels, pattern)}${kind === 'recursion' ? '' : ` under ${under}`}: ${timesOfPattern(pattern)}`;
     return { kind: 'repeated', text, spans, durationNs };
   });
 }
 
-function gaps({ trace, segments, contributions, durationNs: totalNs }: Evidence, labels: Labels): Draft[] {
+function patternText(labels: Labels, { kind, spans, width }: Pattern): string {
+  const first = labels.span(spans[0]!);
+  switch (kind) {
+    case 'retry':
+      return `${spans.length} attempts at ${first}`;
+    case 'polling':
+      return `${first} was polled ${spans.length} times`;
+    case 'fan-out':
+      return `${timesText(spans.length)}${first} ran ${width} at a time`;
+    case 'recursion':
+      return `${first} is nested ${spans.length} deep`;
+    default:
+      return `${timesText(spans.length)}${first} ran one after another`;
+  }
+}
+
+function timesOfPattern({ kind, spans, durationNs, pauseNs }: Pattern): string {
+  const together = formatDuration(durationNs);
+  if (kind === 'recursion') return together;
+  const average = `${formatDuration(durationNs / spans.length)} each on average`;
+  if (kind === 'fan-out') return average;
+  const pauses =
+    pauseNs > 0 && (kind === 'retry' || kind === 'polling') ? `, ${formatDuration(pauseNs)} between them` : '';
+  return `${together} together, ${average}${pauses}`;
+}
+
+function gaps(
+  { trace, segments, contributions, patterns, durationNs: totalNs, isTruncated }: Evidence,
+  labels: Labels,
+): Draft[] {
+  if (isTruncated) return [];
+  // Pauses between attempts have a name of their own.
+  const pausing = new Map<number, number>();
+  for (const { kind, spans, pauseNs } of patterns) {
+    if (kind !== 'retry' && kind !== 'polling') continue;
+    const parent = trace.parentIndex[spans[0]!]!;
+    pausing.set(parent, (pausing.get(parent) ?? 0) + pauseNs);
+  }
   return contributions.flatMap((part): Draft[] => {
     const spans = part.spans.filter((span) => trace.subtreeSize[span]! > 1);
     if (part.place !== 'service' || part.durationNs <= GAP_SHARE_MIN * totalNs || spans.length === 0) return [];
-    const durationNs = childlessNs(trace, segments, spans);
+    const named = spans.reduce((sum, span) => sum + (pausing.get(span) ?? 0), 0);
+    const durationNs = Math.max(0, childlessNs(trace, segments, spans) - named);
     if (durationNs <= GAP_SHARE_MIN * totalNs) return [];
-    const who = selfText(trace, labels, spans[0]!);
-    const text = `for ${formatDuration(durationNs)} only ${who} was at work or waiting, with no child running`;
+    const text = `${formatDuration(durationNs)} self time in ${labels.span(spans[0]!)}, with no child span active`;
     return [{ kind: 'gap', text, spans, durationNs }];
   });
 }
@@ -216,7 +293,7 @@ function otherRoots({ otherRoots: roots }: Evidence, labels: Labels): Draft[] {
   const rest = roots.slice(OTHER_ROOTS_MAX);
   if (rest.length === 0) return drafts;
   const durationNs = rest.reduce((most, root) => Math.max(most, root.durationNs), 0);
-  const text = `${rest.length} more roots took up to ${formatDuration(durationNs)}`;
+  const text = `${rest.length} more root spans of up to ${formatDuration(durationNs)}`;
   return [...drafts, { kind: 'other-root', text, spans: rest.map(({ span }) => span), durationNs }];
 }
 
@@ -229,9 +306,10 @@ function malformedParts({ trace, root }: Evidence): Draft[] {
   return [{ kind: 'missing', text: `${parts} left out; the rest of each span is shown`, spans, durationNs }];
 }
 
-function unreadSpans({ trace, root, spansInTrace, durationNs }: Evidence): Draft[] {
-  const text = unreadText(trace, spansInTrace);
-  return text === '' ? [] : [{ kind: 'missing', text, spans: [root], durationNs }];
+function unreadSpans(evidence: Evidence): Draft[] {
+  const { root, durationNs } = evidence;
+  const text = unreadText(evidence);
+  return text === '' ? [] : [{ kind: 'missing', text: `showing the ${text}`, spans: [root], durationNs }];
 }
 
 function clocks({ trace }: Evidence, labels: Labels): Draft[] {
@@ -239,14 +317,16 @@ function clocks({ trace }: Evidence, labels: Labels): Draft[] {
   const corrected = groupBy(moved, (span) => `${trace.serviceIndex[span]} ${Math.sign(trace.skewNs[span]!)}`);
   return [...corrected.values()].slice(0, CLOCKS_MAX).map((spans): Draft => {
     const durationNs = spans.reduce((most, span) => Math.max(most, Math.abs(trace.skewNs[span]!)), 0);
-    const [wrong, right] = trace.skewNs[spans[0]!]! > 0 ? ['behind', 'later'] : ['ahead', 'earlier'];
+    const direction = trace.skewNs[spans[0]!]! > 0 ? 'behind' : 'ahead';
     const shift = formatDuration(durationNs);
-    const text = `the clock of ${labels.service(spans[0]!)} ran about ${shift} ${wrong}; its spans are shown that much ${right}`;
+    const text = `clock skew on ${labels.service(spans[0]!)}: at least ${shift} ${direction}, corrected`;
     return { kind: 'clock', text, spans, durationNs };
   });
 }
 
-function missingParents({ trace }: Evidence): Draft[] {
+function missingParents({ trace, isTruncated }: Evidence): Draft[] {
+  // They may be among the unread.
+  if (isTruncated) return [];
   const spans: number[] = [];
   let durationNs = 0;
   for (let span = trace.missingParent.indexOf(1); span >= 0; span = trace.missingParent.indexOf(1, span + 1)) {
@@ -254,7 +334,6 @@ function missingParents({ trace }: Evidence): Draft[] {
     durationNs = Math.max(durationNs, trace.durationNs[span]!);
   }
   if (spans.length === 0) return [];
-  const names = spans.length === 1 ? '1 span names' : `${spans.length} spans name`;
-  const text = `${names} a parent that has not been received`;
+  const text = `${spans.length === 1 ? '1 span has' : `${spans.length} spans have`} a missing parent`;
   return [{ kind: 'missing', text, spans, durationNs }];
 }

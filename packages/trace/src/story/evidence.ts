@@ -4,7 +4,7 @@ import { groupBy } from '../group-by.ts';
 import { StatusCode } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
 import { type Contribution, contributions, criticalNsBelow } from './contributions.ts';
-import { findRepeatedCalls } from './repeated-calls.ts';
+import { findPatterns, type Pattern } from './patterns.ts';
 
 /** What the analyses found, for the sentences to choose from. */
 export interface Evidence {
@@ -21,8 +21,11 @@ export interface Evidence {
   readonly otherRoots: readonly OtherRoot[];
   /** How many spans the trace has, those included that were not read. */
   readonly spansInTrace: number;
-  /** The longest on the critical path first. */
-  readonly repeated: readonly RepeatedOnPath[];
+  readonly isTruncated: boolean;
+  /** Those that took the most of the critical path first. */
+  readonly patterns: readonly Pattern[];
+  /** The time of the critical path in the subtree of a span. */
+  readonly criticalBelow: (span: number) => number;
 }
 
 /** A span without a parent that is not the root which the story is about. */
@@ -39,12 +42,6 @@ export interface FailureGroup {
   readonly criticalNs: number;
 }
 
-interface RepeatedOnPath {
-  readonly spans: readonly number[];
-  readonly durationNs: number;
-  readonly criticalNs: number;
-}
-
 export function gatherEvidence(
   trace: Trace,
   segments: readonly CriticalSegment[],
@@ -53,9 +50,6 @@ export function gatherEvidence(
 ): Evidence {
   const critical = criticalNs(trace, segments);
   const criticalBelow = criticalNsBelow(trace, critical);
-  const repeated = findRepeatedCalls(trace).map(({ spans, durationNs }) => {
-    return { spans, durationNs, criticalNs: spans.reduce((sum, span) => sum + criticalBelow(span), 0) };
-  });
   return {
     trace,
     root: trace.rootIndex,
@@ -65,7 +59,9 @@ export function gatherEvidence(
     failures: groupFailures(trace, origins, criticalBelow),
     otherRoots: findOtherRoots(trace),
     spansInTrace,
-    repeated: repeated.toSorted((a, b) => b.criticalNs - a.criticalNs || a.spans[0]! - b.spans[0]!),
+    isTruncated: spansInTrace > trace.spanCount + trace.duplicateSpans,
+    patterns: findPatterns(trace, criticalBelow),
+    criticalBelow,
   };
 }
 

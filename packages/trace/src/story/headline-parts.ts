@@ -1,13 +1,11 @@
 import type { Trace } from '../trace.ts';
 import { Labels } from './labels.ts';
 
-const HEADLINE_LENGTH_MAX = 160;
+export const HEADLINE_LENGTH_MAX = 90;
 
-/** Names are cut only where the sentence would be too long otherwise, and all of them alike. */
-const NAME_LENGTHS_MAX = [80, 64, 52, 40, 34, 28, 24, 20, 17, 14, 12, 10, 8, 6];
-
-/** Every name is at least as short as this in the end; what fits with such names always fits. */
-const NAME_LENGTH_LEAST = 6;
+/** Which pieces find room is decided as if every name had this length; and names are cut only beyond, or to it at most. */
+const NAME_LENGTH_LEAST = 8;
+const NAME_LENGTH_MAX = 80;
 
 /** A piece of the headline, written with the names as long as there is room for. */
 export interface HeadlinePart {
@@ -18,18 +16,24 @@ export interface HeadlinePart {
 }
 
 /**
- * Joins the pieces to a sentence of at most 160 characters. Which of them it holds is decided as if all names were
- * equally long, so that a renamed trace has the same sentence; the names are cut until it fits.
+ * Joins the pieces to a sentence of at most 90 characters. Which of them it holds is decided as if all names were
+ * equally long, so that a renamed trace has the same sentence; then the longest name is cut first, until it fits.
  */
 export function joinParts(trace: Trace, parts: readonly HeadlinePart[]): string {
   const kept = choose(parts, new Labels(trace, NAME_LENGTH_LEAST, 'x'.repeat(NAME_LENGTH_LEAST)));
-  let headline = '';
-  for (const nameLengthMax of NAME_LENGTHS_MAX) {
+  const write = (nameLengthMax: number): string => {
     const labels = new Labels(trace, nameLengthMax);
-    headline = kept.map(({ write }) => write(labels)).join('');
-    if (headline.length <= HEADLINE_LENGTH_MAX) return headline;
+    return kept.map((part) => part.write(labels)).join('');
+  };
+  let least = NAME_LENGTH_LEAST;
+  let most = NAME_LENGTH_MAX;
+  while (least < most) {
+    const middle = (least + most + 1) >>> 1;
+    if (write(middle).length <= HEADLINE_LENGTH_MAX) least = middle;
+    else most = middle - 1;
   }
-  return `${headline.slice(0, HEADLINE_LENGTH_MAX - 1)}…`;
+  const headline = write(least);
+  return headline.length <= HEADLINE_LENGTH_MAX ? headline : `${headline.slice(0, HEADLINE_LENGTH_MAX - 1)}…`;
 }
 
 function choose(parts: readonly HeadlinePart[], labels: Labels): readonly HeadlinePart[] {

@@ -1,4 +1,6 @@
+import { attributeText, findAttribute } from '../attributes.ts';
 import { inferredDependency } from '../dependency.ts';
+import { BARE_METHOD, querySummary } from '../like-calls.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Trace } from '../trace.ts';
 
@@ -24,6 +26,32 @@ export class Labels {
 
   operation(span: number): string {
     return this.text(this.#trace.names[span]!) || this.text('(no name)');
+  }
+
+  /** As short as it says the same: an RPC without the package of its service, an HTTP request with its route. */
+  shortOperation(span: number): string {
+    return this.text(shortName(this.#trace, span)) || this.text('(no name)');
+  }
+
+  /** `payment charge`, and `api.adyen.com POST` for a call to what sends no spans and is no database. */
+  place(span: number): string {
+    const dependency = dependencyOf(this.#trace, span);
+    const isHost = dependency !== undefined && !dependency.endsWith(' database') && !isQuery(this.#trace, span);
+    return `${isHost ? this.text(dependency) : this.service(span)} ${this.shortOperation(span)}`;
+  }
+
+  /** As `place`, without the service where it is that of another span, which has been named. */
+  placeBeside(span: number, other: number): string {
+    const isHere = this.#trace.serviceIndex[span] === this.#trace.serviceIndex[other];
+    const operation = this.shortOperation(span);
+    return isHere && this.place(span) === `${this.service(span)} ${operation}` ? operation : this.place(span);
+  }
+
+  /** What `who` waited for: a call of its own by what it called, and no service where it is that of `who`. */
+  waitedFor(span: number, who: number): string {
+    const dependency = span === who ? dependencyOf(this.#trace, span) : undefined;
+    if (dependency !== undefined) return `${this.text(dependency)} ${this.shortOperation(span)}`;
+    return this.placeBeside(span, who);
   }
 
   /** `checkout POST /pay`; for a call also whom it calls: `fraud → fraud database SELECT checks`. */
@@ -58,6 +86,50 @@ export class Labels {
   }
 }
 
+function shortName(trace: Trace, span: number): string {
+  const name = trace.names[span]!;
+  const isPath = name.startsWith('/') && trace.kind[span] === SpanKind.server;
+  if (isPath || BARE_METHOD.test(name)) {
+    const { attributes } = trace.span(span);
+    if (isPath) {
+      const methods = ['http.request.method', 'http.method'].map((key) =>
+        attributeText(findAttribute(attributes, key)),
+      );
+      return `${methods.find((text) => text !== '') ?? ''} ${name}`.trim();
+    }
+    const route = ['http.route', 'url.template'].map((key) => attributeText(findAttribute(attributes, key)));
+    const path = route.find((text) => text !== '');
+    return path === undefined ? name : `${name.replace('HTTP ', '')} ${path}`;
+  }
+  if (trace.kind[span] === SpanKind.client) {
+    const query = querySummary(trace.span(span));
+    if (query !== '') return query;
+  }
+  return name.replace(RPC_PACKAGE, '');
+}
+
+/** What stands before the service's own name in `shop.inventory.v1.Inventory/Reserve`. */
+const RPC_PACKAGE = /^([a-z_]\w*\.)+(?=[A-Z]\w*\/\w+$)/;
+
+function isQuery(trace: Trace, span: number): boolean {
+  const { attributes } = trace.span(span);
+  return ['db.system.name', 'db.system'].some((key) => findAttribute(attributes, key) !== undefined);
+}
+
+/**
+ * The operation that a trace is about: a client span at the top is only how somebody asked for it, and the first server
+ * knows its route.
+ */
+export function entryOf(trace: Trace, root: number): number {
+  let entry = root;
+  while (trace.kind[entry] === SpanKind.client) {
+    const callee = calleeSpan(trace, entry);
+    if (callee < 0) return root;
+    entry = callee;
+  }
+  return entry;
+}
+
 /** A text is cut between words only where at least this share of the allowed length stays. */
 const WORD_SHARE_MIN = 0.6;
 
@@ -80,7 +152,7 @@ export function calleeSpan(trace: Trace, span: number): number {
 /** Undefined for a span that calls nobody, and for a call whose callee has sent spans or is not named. */
 export function dependencyOf(trace: Trace, span: number): string | undefined {
   if (!isCall(trace, span) || calleeSpan(trace, span) >= 0) return undefined;
-  return inferredDependency(trace.source(span).span);
+  return inferredDependency(trace.span(span));
 }
 
 function isCall(trace: Trace, span: number): boolean {

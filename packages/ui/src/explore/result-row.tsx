@@ -31,7 +31,7 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
     <li className={styles['row']}>
       <div className={styles['main']}>
         <Link className={styles['headline']} href={`/trace/${trace.traceId}`}>
-          {headline ?? (
+          {headline || (
             <>
               {trace.rootService} <OperationName name={trace.rootOperation} />
             </>

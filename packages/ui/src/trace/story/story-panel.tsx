@@ -21,6 +21,7 @@ const icons: Readonly<Partial<Record<StoryClause['kind'], IconName>>> = {
   'kept-running': 'overrun',
   error: 'error',
   surfaced: 'error',
+  cancelled: 'clock',
   handled: 'check',
   repeated: 'repeat',
   gap: 'gap',
@@ -39,7 +40,8 @@ export function StoryPanel(props: StoryPanelProps) {
   const shown = all ? events : events.slice(0, clausesFirst);
   return (
     <section className={styles['story']} aria-label="Story">
-      <h2 className={styles['headline']}>{story.headline}</h2>
+      {/* Where there is nothing to tell, the name of the operation is what to call it by. */}
+      <h2 className={styles['headline']}>{story.headline || story.summary.operation}</h2>
       <PathStrip {...props} />
       <Steps {...props} />
       {events.length === 0 ? null : (
