@@ -43,7 +43,7 @@ describe('the demo', () => {
     const told = jsonLine(demo);
     expect(told.uiUrl).toBe(collector.apiUrl);
     expect(told.traceUrl).toBe(`${collector.apiUrl}/trace/${told.traceId}`);
-    expect(told.headline).toMatch(/^POST \/buy timed out: payment waited .* for fraud SELECT.*, which ran on .*$/);
+    expect(told.headline).toMatch(/^POST \/buy recovered: payment timed out after .* on fraud SELECT orders$/);
 
     const story: Story = await get(`${collector.apiUrl}/api/v1/traces/${told.traceId}/story`);
     const trace: TracesData = await get(`${collector.apiUrl}/api/v1/traces/${told.traceId}`);
