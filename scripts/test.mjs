@@ -72,7 +72,8 @@ function runByOtherNodes() {
     say(`The suite of the SDK by Node ${major} …`);
     const own = join(results, `sdk-node${major}.json`);
     const args = ['run', '--project', 'sdk', '--reporter=default', '--reporter=json', `--outputFile.json=${own}`];
-    worst ||= runToolBy(node, 'vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const ended = runToolBy(node, 'vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    worst ||= ended;
     reports.push(own);
   }
 }
