@@ -58,7 +58,10 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
     const story = page.getByRole('region', { name: 'Story' });
     await story.getByRole('heading', { name: RECOVERED }).waitFor({ timeout: LATE_SPAN_MS });
     // Payment's timer of 2 s begins before the span of its request, and fires late on a busy machine: 1.99 s, or 2.1.
-    await story.getByText(/payment timed out .*[\d.]+ s/).first().waitFor({ timeout: LATE_SPAN_MS });
+    await story
+      .getByText(/payment timed out .*[\d.]+ s/)
+      .first()
+      .waitFor({ timeout: LATE_SPAN_MS });
 
     const rows = page.getByRole('treegrid').getByRole('row');
     const names = await rows.allInnerTexts();

@@ -150,6 +150,8 @@ export class HttpExporter implements ChunkExporter {
 
   /** Drops what is still pending. */
   discard(): void {
+    // Where the process goes on after all, so does the export.
+    this.#isHeld = false;
     this.#endPause();
     for (const chunk of this.#waiting.splice(0)) this.#drop('shutdown', chunk);
     for (const chunk of this.#inFlight) this.#drop('shutdown', chunk);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import http, {
   createServer,
   type IncomingMessage,
@@ -164,7 +165,7 @@ describe('a request that takes the connection over', () => {
     expect((await spanOf('server')).attributes).toMatchObject({ 'http.response.status_code': 417 });
   });
 
-  it('has a client span that ends with the answer: WebSocket and upgrade of node:http', async () => {
+  it('has a client span that ends with the answer, where node:http sends it', async () => {
     await serve(
       (_, response) => response.end(),
       (made) =>
@@ -181,6 +182,28 @@ describe('a request that takes the connection over', () => {
 
 /** Half of an answer, and no more. */
 const hanging = (): Promise<void> => serve((_, response) => void response.writeHead(200).write('half'));
+
+// Node has one from 22 on; undici tells nothing of its answer.
+it.runIf(typeof WebSocket === 'function')('a WebSocket has a client span that ends though it stays open', async () => {
+  await serve(
+    (_, response) => response.end(),
+    (made) =>
+      made.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+        const key = `${request.headers['sec-websocket-key']}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`;
+        const accept = createHash('sha1').update(key).digest('base64');
+        socket.write(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+        );
+      }),
+  );
+  const webSocket = new WebSocket(url.replace('http', 'ws'));
+  await new Promise((resolve) => webSocket.addEventListener('open', resolve));
+  const client = await spanOf('client');
+  expect(client.status).toBe('unset');
+  expect((await spanOf('server')).parentSpanId).toBe(client.spanId);
+  expect(test.tracer.stats().live).toBe(0);
+  webSocket.close();
+});
 
 describe('what the application gave up', () => {
   it.each<[what: string, act: () => Promise<void>]>([
