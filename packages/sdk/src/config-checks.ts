@@ -64,11 +64,22 @@ export function checkMethods(setting: string, values: unknown, methods: readonly
 export function checkUrl(setting: string, value: unknown): URL | undefined {
   if (value === undefined) return undefined;
   const url = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return url;
+  if (url !== undefined && isCollectorUrl(url)) return url;
   throw new ConfigError(setting, typeof value === 'string' ? withoutSecrets(value) : value, URL_ACCEPTED);
 }
 
-export const URL_ACCEPTED = 'a URL that starts with http:// or https://';
+export const URL_ACCEPTED = 'a URL that starts with http://, https:// or, for a unix socket, unix:///';
+
+/** Whether it is an address that requests can be sent to. */
+export function isCollectorUrl({ host, pathname, protocol }: URL): boolean {
+  if (protocol === 'unix:') return host === '' && pathname.length > 1 && pathname.startsWith('/');
+  return protocol === 'http:' || protocol === 'https:';
+}
+
+/** A collector's address for messages, which has neither credentials nor a query. */
+export function shownUrl({ origin, pathname, protocol }: URL): string {
+  return protocol === 'unix:' ? `unix://${pathname}` : `${origin}${pathname}`;
+}
 
 /** What was meant as a URL, without what may be credentials: user and password, query and fragment. */
 export function withoutSecrets(url: string): string {

@@ -1,4 +1,4 @@
-import { isCount, URL_ACCEPTED, withoutSecrets } from './config-checks.ts';
+import { isCollectorUrl, isCount, URL_ACCEPTED, withoutSecrets } from './config-checks.ts';
 import type { ConfigSource } from './config.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -83,7 +83,7 @@ export class ConfigEnvironment {
       variable,
       (text) => {
         const url = URL.canParse(text) ? new URL(text) : undefined;
-        return url?.protocol === 'http:' || url?.protocol === 'https:' ? url : URL_ACCEPTED;
+        return url !== undefined && isCollectorUrl(url) ? url : URL_ACCEPTED;
       },
       withoutSecrets,
     );

@@ -1,14 +1,26 @@
 import { readFileSync } from 'node:fs';
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { createSecureContext } from 'node:tls';
-import { checkFunction, checkKnownNames, checkOneOf, checkUrl } from './config-checks.ts';
+import type { Agent } from 'node:http';
+import {
+  checkFunction,
+  checkKnownNames,
+  checkObjectWith,
+  checkOneOf,
+  checkUrl,
+  shownUrl,
+  withoutSecrets,
+} from './config-checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './config-environment.ts';
 import type { Config, TracerOptions } from './config.ts';
 import { ConfigError, NOT_SHOWN } from './errors.ts';
-import { HAS_ZSTD, type Compression } from './export/compression.ts';
+import { HAS_ZSTD, type Compression } from './export/transport/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
-import { portHint } from './export/failure-hint.ts';
-import type { TlsOptions } from './export/http-post.ts';
+import { portHint } from './export/transport/failure-hint.ts';
+import { NO_PROXIES, type ProxySettings } from './export/transport/proxy.ts';
+import type { TlsOptions } from './export/transport/route.ts';
+import type { Transport } from './export/transport/transport.ts';
+import { property } from './property.ts';
 
 /** Exporters that need no module of their own. */
 export type ExporterName = 'otlp' | 'console' | 'none';
@@ -17,7 +29,17 @@ export type OtlpProtocol = 'http/protobuf' | 'http/json';
 
 type ExportConfig = Pick<
   Config,
-  'exporter' | 'tracesUrl' | 'metricsUrl' | 'protocol' | 'compression' | 'headers' | 'metricsHeaders' | 'tls'
+  | 'exporter'
+  | 'tracesUrl'
+  | 'metricsUrl'
+  | 'protocol'
+  | 'compression'
+  | 'headers'
+  | 'metricsHeaders'
+  | 'tls'
+  | 'proxies'
+  | 'agent'
+  | 'transport'
 >;
 
 const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
@@ -32,9 +54,7 @@ export function resolveExport(options: TracerOptions, env: ConfigEnvironment): E
   const tracesUrl = resolveTracesUrl(options.endpoint, env);
   const hint = portHint(tracesUrl);
   if (hint !== undefined && exporter === 'otlp') {
-    // Without the credentials that a URL may hold.
-    const { origin, pathname } = new URL(tracesUrl);
-    env.warnings.push(`spans are sent to ${origin}${pathname}, but ${hint}`);
+    env.warnings.push(`spans are sent to ${shownUrl(new URL(tracesUrl))}, but ${hint}`);
   }
   return {
     exporter,
@@ -64,7 +84,64 @@ export function resolveExport(options: TracerOptions, env: ConfigEnvironment): E
     ),
     metricsHeaders: options.headers ?? environmentHeaders(env, 'OTEL_EXPORTER_OTLP_METRICS_HEADERS') ?? {},
     tls: resolveTls(options.tls, env),
+    proxies: Object.freeze(resolveProxies(options.proxy, env)),
+    agent: checkAgent(options.agent),
+    transport: checkTransport(options.transport),
   };
+}
+
+const PROXY_ACCEPTED = 'a URL that starts with http:// or https://';
+
+/** The option, for every collector; else the variables that curl and others read. */
+function resolveProxies(given: string | false | undefined, env: ConfigEnvironment): ProxySettings {
+  return env.choose<ProxySettings>('proxy', checkProxy(given), () => environmentProxies(env), NO_PROXIES);
+}
+
+function checkProxy(given: unknown): ProxySettings | undefined {
+  if (given === undefined) return undefined;
+  if (given === false) return NO_PROXIES;
+  const url = typeof given === 'string' ? proxyUrl(given) : undefined;
+  if (url !== undefined) return { https: url, http: url, except: '' };
+  const accepted = `false, or ${PROXY_ACCEPTED}`;
+  throw new ConfigError('proxy', typeof given === 'string' ? withoutSecrets(given) : given, accepted);
+}
+
+function environmentProxies(env: ConfigEnvironment): ProxySettings | undefined {
+  const read = (variable: string): string | undefined =>
+    env.read(
+      variable,
+      (text) => {
+        const url = proxyUrl(text);
+        return url === undefined ? PROXY_ACCEPTED : { url };
+      },
+      withoutSecrets,
+    )?.url;
+  const except = env.string('no_proxy') ?? env.string('NO_PROXY') ?? '';
+  // Of a CGI program whoever sends it a Proxy header sets this variable (CVE-2016-5385).
+  const isCgi = env.string('REQUEST_METHOD') !== undefined;
+  const http = read('http_proxy') ?? (isCgi ? undefined : read('HTTP_PROXY'));
+  const https = read('https_proxy') ?? read('HTTPS_PROXY');
+  return https === undefined && http === undefined ? undefined : { https, http, except };
+}
+
+/** A proxy's address, for which `host:port` stands, too. */
+function proxyUrl(text: string): string | undefined {
+  const whole = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url.href : undefined;
+}
+
+function checkAgent(given: Agent | undefined): Agent | undefined {
+  if (given === undefined || typeof property(given, 'addRequest') === 'function') return given;
+  throw new ConfigError('agent', given, 'an Agent of node:http or node:https');
+}
+
+function checkTransport(given: Transport | undefined): Transport | undefined {
+  checkObjectWith('transport', given, ['send']);
+  for (const name of ['sendBlocking', 'close'] as const) {
+    checkFunction(`transport.${name}`, property(given, name), 'a function');
+  }
+  return given;
 }
 
 function checkExporter(given: unknown): ExporterName | ExporterFactory | undefined {
@@ -118,13 +195,16 @@ function resolveMetricsUrl(given: string | undefined, tracesUrl: string, env: Co
 export function siblingUrl(tracesUrl: string, path: string): string {
   const url = new URL(tracesUrl);
   const { pathname } = url;
-  url.pathname = pathname.endsWith(TRACES_PATH) ? pathname.slice(0, -TRACES_PATH.length) + path : path;
+  // Of a unix socket the path begins behind a colon.
+  const base = url.protocol === 'unix:' ? pathname.replace(/(:\/.*)?$/, ':') : '';
+  url.pathname = (pathname.endsWith(TRACES_PATH) ? pathname.slice(0, -TRACES_PATH.length) : base) + path;
   return url.href;
 }
 
 function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): string {
   const url = new URL(base);
   let path = url.pathname.replace(/\/+$/, '');
+  if (url.protocol === 'unix:' && !path.includes(':/')) path += ':';
   if (path.endsWith(TRACES_PATH)) {
     while (path.endsWith(TRACES_PATH)) path = path.slice(0, -TRACES_PATH.length);
     env.warnings.push(

@@ -1,6 +1,6 @@
 import { checkCount, checkKnownNames, checkNumber, MILLIS_MAX } from './config-checks.ts';
 import type { ConfigEnvironment } from './config-environment.ts';
-import type { RetryOptions } from './export/retry.ts';
+import type { RetryOptions } from './export/transport/retry.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from './limits.ts';
 
 const LIMIT_VARIABLES: Readonly<Partial<Record<keyof SpanLimits, readonly string[]>>> = {

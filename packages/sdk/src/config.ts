@@ -1,3 +1,4 @@
+import type { Agent } from 'node:http';
 import type { TextMapPropagator } from '@opentelemetry/api';
 import type { Attributes } from './attributes.ts';
 import type { Clock } from './clock.ts';
@@ -19,10 +20,12 @@ import { resolvePropagators } from './config-propagators.ts';
 import { resolveResource } from './config-resource.ts';
 import type { DiagnosticLog } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
-import type { Compression } from './export/compression.ts';
+import type { Compression } from './export/transport/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
-import type { RetryOptions } from './export/retry.ts';
-import type { TlsOptions } from './export/http-post.ts';
+import type { RetryOptions } from './export/transport/retry.ts';
+import type { ProxySettings } from './export/transport/proxy.ts';
+import type { TlsOptions } from './export/transport/route.ts';
+import type { Transport } from './export/transport/transport.ts';
 import type { SpanExporter } from './export/span-exporter-processor.ts';
 import type { IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
@@ -40,7 +43,9 @@ export interface TracerOptions {
   readonly sampling?: Sampling | undefined;
   /** Whether requests, errors and durations are counted exactly, sampled or not; `'otlp'` sends them as metrics. Default false. */
   readonly counters?: CountersMode | undefined;
-  /** The collector's base URL; `/v1/traces` is appended once. Default `http://127.0.0.1:4318`. */
+  /**
+   * The collector's base URL; `/v1/traces` is appended once. `unix:///run/collector.sock` is a unix socket. Default `http://127.0.0.1:4318`.
+   */
   readonly endpoint?: string | undefined;
   /** The whole address for `counters: 'otlp'`. Default: `/v1/metrics` of `endpoint`. */
   readonly metricsUrl?: string | undefined;
@@ -54,6 +59,15 @@ export interface TracerOptions {
   readonly compression?: Compression | undefined;
   /** For an endpoint with https. */
   readonly tls?: TlsOptions | undefined;
+  /**
+   * The proxy that requests to the collector go through, as `http://user:password@proxy:3128`; `false` for none. Default: HTTPS_PROXY for
+   * https and HTTP_PROXY for http, but for hosts in NO_PROXY. Loopback is always spoken to directly.
+   */
+  readonly proxy?: string | false | undefined;
+  /** An agent of `node:http`, or of `node:https` for an endpoint with https: it makes the connections, and no `proxy` is used. */
+  readonly agent?: Agent | undefined;
+  /** Carries requests to the collector in place of the SDK's own HTTP client. */
+  readonly transport?: Transport | undefined;
   /** Sent with every export, for instance an authorization. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** More attributes of the resource, and others than the detected ones. */
@@ -118,6 +132,9 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   protocol: true,
   compression: true,
   tls: true,
+  proxy: true,
+  agent: true,
+  transport: true,
   headers: true,
   resource: true,
   register: true,
@@ -161,6 +178,9 @@ export interface Config {
   readonly protocol: OtlpProtocol;
   readonly compression: Compression;
   readonly tls: TlsOptions;
+  readonly proxies: ProxySettings;
+  readonly agent: Agent | undefined;
+  readonly transport: Transport | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly metricsHeaders: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
@@ -283,17 +303,19 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   return Object.freeze(config);
 }
 
-/** As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked. */
+/** As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked, also of a proxy's. */
 export function withoutCredentials(config: Config): Config {
   const masked = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
     Object.freeze(Object.fromEntries(Object.keys(headers).map((name) => [name, MASK])));
-  const { tls } = config;
+  const { proxies, tls } = config;
+  const proxy = (url: string | undefined): string | undefined => url && urlWithoutCredentials(url);
   return Object.freeze({
     ...config,
     tracesUrl: urlWithoutCredentials(config.tracesUrl),
     metricsUrl: urlWithoutCredentials(config.metricsUrl),
     headers: masked(config.headers),
     metricsHeaders: masked(config.metricsHeaders),
+    proxies: Object.freeze({ ...proxies, https: proxy(proxies.https), http: proxy(proxies.http) }),
     tls: tls.key === undefined ? tls : Object.freeze({ ...tls, key: MASK }),
   });
 }

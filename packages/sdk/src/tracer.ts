@@ -12,6 +12,7 @@ import { errorMessage } from './exception.ts';
 import { SpanBatch } from './export/batch.ts';
 import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
+import type { Transport } from './export/transport/transport.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
 import { LiveSpans } from './live-spans.ts';
@@ -261,6 +262,7 @@ export class Tracer {
       await withinMs(this.#processors.shutdown(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     }
     this.#exporter.close();
+    closeTransport(this.config.transport);
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent;
   }
@@ -348,6 +350,15 @@ function newProcessors(
   const processors = [...(options.spanProcessors ?? []), ...exporting];
   if (processors.length === 0) return undefined;
   return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
+}
+
+/** It is code of the application, for the last time. */
+function closeTransport(transport: Transport | undefined): void {
+  try {
+    transport?.close?.();
+  } catch {
+    // What it leaves open is not for us to close.
+  }
 }
 
 /** Whether a promise was fulfilled within a time, and not with false. */

@@ -1,10 +1,11 @@
+import { shownUrl } from '../config-checks.ts';
 import type { Config } from '../config.ts';
 import { OTLP_JSON, OTLP_PROTOBUF, type BodyFormat } from './body-format.ts';
-import { compressorOf } from './compression.ts';
+import { compressorOf } from './transport/compression.ts';
 import { newConsoleExporter } from './console-exporter.ts';
+import { createPoster } from './transport/create-poster.ts';
 import { NoExporter, type ChunkExporter, type ExporterContext } from './exporter.ts';
 import { HttpExporter } from './http-exporter.ts';
-import { Poster } from './http-post.ts';
 
 /** The exporter that the configuration names. */
 export function createExporter(context: ExporterContext): ChunkExporter {
@@ -23,20 +24,18 @@ export function newHttpExporter(
   given: Partial<Pick<Config, 'headers' | 'exportTimeoutMillis'>> = {},
 ): HttpExporter {
   const { config, counters, diagnostics } = context;
-  const target = new URL(url);
   return new HttpExporter({
-    poster: new Poster({
-      url: target,
+    poster: createPoster(config, {
+      url,
       headers: given.headers ?? config.headers,
       contentType: format.contentType,
       compressor: compressorOf(config.compression),
-      tls: config.tls,
       timeoutMillis: given.exportTimeoutMillis ?? config.exportTimeoutMillis,
       connections: config.exportConcurrency,
     }),
     format,
     // Without credentials and query: it is going to be logged.
-    url: `${target.origin}${target.pathname}`,
+    url: shownUrl(new URL(url)),
     maxQueueBytes: config.maxQueueBytes,
     maxQueueSize: config.maxQueueSize,
     concurrency: config.exportConcurrency,

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,7 +8,7 @@ import { seededIds } from '../test-support/recorded.ts';
 import { startSink } from '../test-support/sink.ts';
 import { readRequest } from '../test-support/otlp-reader.ts';
 
-const closing: (() => Promise<unknown>)[] = [];
+const closing: (() => Promise<unknown> | void)[] = [];
 
 afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
@@ -98,12 +99,21 @@ function expectChangesOnly(lines: readonly string[]): void {
   expect(states.filter((state, i) => state === states[i - 1])).toEqual([]);
 }
 
-describe('a collector that misbehaves', () => {
+/** As where a proxy is on the way. */
+function newAgent(): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 4 });
+  closing.push(() => agent.destroy());
+  return agent;
+}
+
+describe.each(['sockets', 'node:http'])('a collector that misbehaves, over %s', (kind) => {
+  const ways = (): TracerOptions => (kind === 'sockets' ? {} : { agent: newAgent() });
+
   it.each(Object.keys(MISBEHAVIOURS))(
     'with %s costs drops that are counted, and is made up with again',
     async (name) => {
       const collector = await startCollector();
-      const { tracer, lines } = newTracer(collector.url);
+      const { tracer, lines } = newTracer(collector.url, ways());
       collector.behaviour = () => name;
       for (let i = 0; i < 200; i++) tracer.startSpan('in trouble').end();
       expect(await tracer.flush(10_000)).toBe(true);
@@ -124,7 +134,7 @@ describe('a collector that misbehaves', () => {
 
   it('in every way by turns keeps the books right, the memory bounded, and the log short', async () => {
     const collector = await startCollector();
-    const { tracer, lines } = newTracer(collector.url, { exportConcurrency: 4 });
+    const { tracer, lines } = newTracer(collector.url, { ...ways(), exportConcurrency: 4 });
     const names = ['', '', ...Object.keys(MISBEHAVIOURS)];
     let state = 7;
     collector.behaviour = () => {
@@ -146,7 +156,7 @@ describe('a collector that misbehaves', () => {
 
   it('never holds the application up: its timers run on time while nothing is answered', async () => {
     const collector = await startCollector();
-    const { tracer } = newTracer(collector.url, { exportTimeoutMillis: 10_000 });
+    const { tracer } = newTracer(collector.url, { ...ways(), exportTimeoutMillis: 10_000 });
     collector.behaviour = () => 'silence';
     let longestMs = 0;
     for (let round = 0; round < 50; round++) {

@@ -1,18 +1,15 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as zlib from 'node:zlib';
 import { SpanKind } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Tracer, type TracerOptions } from '../index.ts';
+import { newCertificate } from '../test-support/certificate.ts';
 import { newRecorded, TEST_SCOPE, TestClock, seededIds } from '../test-support/recorded.ts';
 import { createTestTracer } from '../testing.ts';
 import { zipkin } from '../zipkin.ts';
-import { HAS_ZSTD } from './compression.ts';
+import { HAS_ZSTD } from './transport/compression.ts';
 import { spanTrees } from './console-exporter.ts';
 import { decodeRequest } from './otlp-decoder.ts';
 
@@ -160,25 +157,7 @@ describe('compression', () => {
 
 describe('https', () => {
   it("trusts the authority that it is told, and shows the client's certificate", async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'tls-'));
-    const file = (name: string): string => readFileSync(join(folder, name), 'utf8');
-    const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1'];
-    const request = [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:prime256v1',
-      '-nodes',
-      '-days',
-      '2',
-    ];
-    execFileSync('openssl', [...request, '-keyout', join(folder, 'key'), '-out', join(folder, 'cert'), ...subject], {
-      stdio: 'ignore',
-    });
-    const [key, cert] = [file('key'), file('cert')];
-    rmSync(folder, { recursive: true });
+    const { key, cert } = newCertificate('IP:127.0.0.1');
     const { url, received } = await receive(200, '', { key, cert, ca: cert });
     const trusting = newTracer({ endpoint: url, tls: { ca: cert, cert, key } });
     await sendTwo(trusting.tracer);

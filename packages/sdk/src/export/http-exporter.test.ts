@@ -9,7 +9,7 @@ import { VERSION } from '../version.ts';
 import { OTLP_PROTOBUF } from './body-format.ts';
 import { HttpExporter } from './http-exporter.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
-import { retryAfterMs, type PostResult } from './http-post.ts';
+import { retryAfterMs, type PostResult } from './transport/poster.ts';
 import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
 
 const closing: (() => Promise<unknown>)[] = [];

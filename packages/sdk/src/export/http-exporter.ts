@@ -2,18 +2,14 @@ import type { Diagnostics } from '../diagnostics.ts';
 import type { Counters, DropReason } from '../stats.ts';
 import type { BodyFormat } from './body-format.ts';
 import type { ChunkExporter } from './exporter.ts';
-import { failureHint } from './failure-hint.ts';
-import type { PostResult } from './http-post.ts';
+import { failureHint } from './transport/failure-hint.ts';
+import type { Poster, PostResult } from './transport/poster.ts';
 import type { Chunk } from './otlp-encoder.ts';
 import { decodeErrorMessage, shortText } from './otlp-response.ts';
-import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './retry.ts';
+import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './transport/retry.ts';
 
 export interface HttpExporterOptions {
-  readonly poster: {
-    post(body: Uint8Array): Promise<PostResult>;
-    postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
-    close(): void;
-  };
+  readonly poster: Poster;
   readonly format: BodyFormat;
   /** As it is shown in warnings. */
   readonly url: string;

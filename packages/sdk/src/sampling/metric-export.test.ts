@@ -1,7 +1,7 @@
 import { JsonMetricsSerializer, type ISerializer } from '@opentelemetry/otlp-transformer';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PostResult } from '../export/http-post.ts';
+import type { PostResult } from '../export/transport/poster.ts';
 import { START_UNIX_MS } from '../test-support/recorded.ts';
 import { answered, VirtualTime } from '../test-support/policy.ts';
 import { VERSION } from '../version.ts';

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { errorMessage } from '../exception.ts';
-import type { PostResult } from '../export/http-post.ts';
+import type { PostResult } from '../export/transport/poster.ts';
 import type { OtlpKeyValue } from '../export/otlp-json.ts';
 import { OTLP_JSON } from '../export/body-format.ts';
 import { decodeErrorMessage } from '../export/otlp-response.ts';

@@ -1,4 +1,4 @@
-import type { PostResult } from '../export/http-post.ts';
+import type { PostResult } from '../export/transport/poster.ts';
 import { filledPart } from './duration-histogram.ts';
 import type { PolicyContext } from './policy.ts';
 import { readRemoteSettings, type RemoteSettings } from './remote-settings.ts';

@@ -3,9 +3,11 @@ import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Diagnostics } from '../diagnostics.ts';
 import { attributeSet } from '../attributes.ts';
+import { shownUrl } from '../config-checks.ts';
 import { siblingUrl } from '../config-export.ts';
-import { compressorOf, type Compressor } from '../export/compression.ts';
-import { Poster } from '../export/http-post.ts';
+import { compressorOf, type Compressor } from '../export/transport/compression.ts';
+import { createPoster } from '../export/transport/create-poster.ts';
+import type { Poster } from '../export/transport/poster.ts';
 import { jsonAttributes } from '../export/otlp-decoder.ts';
 import type { Counters } from '../stats.ts';
 import { asPolicy } from './as-policy.ts';
@@ -119,7 +121,7 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
   const { config, clock, diagnostics } = options;
   const { metricsUrl, resource, limits } = config;
   const poster = lazyPoster(config, metricsUrl, config.metricsHeaders, compressorOf(config.compression));
-  const { origin, pathname } = new URL(metricsUrl);
+  const shown = shownUrl(new URL(metricsUrl));
   const metrics = new MetricExport({
     counts: context.counts(),
     clock,
@@ -128,9 +130,9 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
     intervalMs: config.metricExportIntervalMillis,
     post: options.post ?? poster.post,
     schedule: context.schedule,
-    sent: () => diagnostics.state('metrics', 'ok', `metrics reach ${origin}${pathname} again`),
+    sent: () => diagnostics.state('metrics', 'ok', `metrics reach ${shown} again`),
     failed: (problem) =>
-      context.failed('metrics', `they did not reach ${origin}${pathname}, and go with the next ones: ${problem}`),
+      context.failed('metrics', `they did not reach ${shown}, and go with the next ones: ${problem}`),
   });
   context.atEnd(() => {
     metrics.close();
@@ -149,12 +151,11 @@ function lazyPoster(
   let poster: Poster | undefined;
   return {
     post(body) {
-      poster ??= new Poster({
-        url: new URL(url),
+      poster ??= createPoster(config, {
+        url,
         headers,
         contentType: 'application/json',
         compressor,
-        tls: config.tls,
         timeoutMillis: config.exportTimeoutMillis,
         connections: 1,
       });

@@ -1,4 +1,4 @@
-import type { PostResult } from '../export/http-post.ts';
+import type { PostResult } from '../export/transport/poster.ts';
 import { RandomBatch } from '../ids.ts';
 import { newTrace, type LocalTrace } from '../local-trace.ts';
 import { asPolicy } from '../sampling/as-policy.ts';

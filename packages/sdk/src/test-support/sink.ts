@@ -1,5 +1,11 @@
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { gunzipSync } from 'node:zlib';
 import { readRequest, type ReadSpan } from './otlp-reader.ts';
 
@@ -16,13 +22,17 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** A collector that decodes what it gets. What it answers other than 200 does not count as received. */
-export async function startSink(answer: Answer = (response) => void response.end(), port = 0): Promise<Sink> {
+/** A collector that decodes what it gets, on a port or a unix socket. What it answers other than 200 does not count as received. */
+export async function startSink(
+  answer: Answer = (response) => void response.end(),
+  port: number | string = 0,
+  tls?: { readonly key: string; readonly cert: string },
+): Promise<Sink> {
   const spans: ReadSpan[] = [];
   const requests: IncomingHttpHeaders[] = [];
   const waiters: { count: number; done: (spans: ReadSpan[]) => void }[] = [];
   let n = 0;
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const parts: Buffer[] = [];
     request.on('error', () => undefined);
     request.on('data', (part: Buffer) => parts.push(part));
@@ -36,12 +46,20 @@ export async function startSink(answer: Answer = (response) => void response.end
       });
       answer(response, n++, request);
     });
+  };
+  const server = tls === undefined ? createServer(listener) : createSecureServer(tls, listener);
+  await new Promise<void>((resolve) => {
+    if (typeof port === 'string') server.listen(port, resolve);
+    else server.listen(port, '127.0.0.1', resolve);
   });
-  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-  const address = server.address() as AddressInfo;
+  const address = server.address();
+  const portInUse = typeof address === 'object' ? (address?.port ?? 0) : 0;
   return {
-    url: `http://127.0.0.1:${address.port}`,
-    port: address.port,
+    url:
+      typeof address === 'string'
+        ? `unix://${address}`
+        : `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${portInUse}`,
+    port: portInUse,
     spans,
     requests,
     received: (count) =>

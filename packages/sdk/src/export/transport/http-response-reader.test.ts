@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AnswerReader, ANSWER_BYTES_MAX } from './answer-reader.ts';
+import { HttpResponseReader, ANSWER_BYTES_MAX } from './http-response-reader.ts';
 
 /** What is read when the bytes come in pieces that end at `cuts`. */
 function read(bytes: Buffer, cuts: readonly number[] = [], isEnded = false) {
-  const reader = new AnswerReader();
+  const reader = new HttpResponseReader();
   let from = 0;
   for (const cut of [...cuts.toSorted((a, b) => a - b), bytes.length]) {
     if (cut > from) reader.push(bytes.subarray(from, cut));
@@ -166,7 +166,7 @@ describe('an answer', () => {
     );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
-        const reader = new AnswerReader();
+        const reader = new HttpResponseReader();
         const refused: string[] = [];
         try {
           for (const each of [Buffer.from('HTTP/1.1 200 OK\r\n'), ...pieces]) reader.push(each);

@@ -1,10 +1,9 @@
 import { Worker } from 'node:worker_threads';
+import type { Route } from './route.ts';
 
 export interface BlockingPost {
-  readonly url: string;
+  readonly route: Route;
   readonly headers: Readonly<Record<string, string>>;
-  /** Options of a TLS connection: ca, cert, key. */
-  readonly tls: object;
   readonly bodies: readonly Uint8Array[];
 }
 
@@ -14,8 +13,10 @@ export interface BlockingPost {
  */
 const WORKER_SOURCE = `
 const { workerData } = require('node:worker_threads');
-const { url, headers, tls, bodies, shared } = workerData;
-const { request } = require(url.startsWith('https:') ? 'node:https' : 'node:http');
+const plain = require('node:http');
+const secure = require('node:https');
+const { route, headers, bodies, shared } = workerData;
+const { address, isSecure, path, servername, tls, tunnel } = route;
 const state = new Int32Array(shared);
 let left = bodies.length;
 bodies.forEach((body, i) => {
@@ -28,16 +29,40 @@ bodies.forEach((body, i) => {
     Atomics.store(state, 0, 1);
     Atomics.notify(state, 0);
   };
-  const sent = request(url, { ...tls, method: 'POST', headers: { ...headers, 'content-length': body.length } });
-  sent.on('response', (response) => response.resume().on('close', () => done(response.statusCode)));
-  sent.on('error', () => done(0));
-  sent.end(body);
+  const post = (socket) => {
+    const options = { ...address, ...(isSecure && { ...tls, servername }) };
+    // An agent would make a connection of its own.
+    const connection = socket
+      ? { createConnection: () => require('node:tls').connect({ ...options, socket }) }
+      : { agent: false };
+    const sent = (isSecure ? secure : plain).request({
+      ...options,
+      ...connection,
+      path,
+      method: 'POST',
+      headers: { ...headers, 'content-length': String(body.length) },
+    });
+    sent.on('response', (response) => response.resume().on('close', () => done(response.statusCode)));
+    sent.on('error', () => done(0));
+    sent.end(body);
+  };
+  if (!tunnel) return post();
+  const asked = (tunnel.isSecure ? secure : plain).request({
+    ...tunnel.address,
+    method: 'CONNECT',
+    path: tunnel.target,
+    headers: { host: tunnel.target, ...tunnel.headers },
+    agent: false,
+  });
+  asked.on('connect', (response, socket) => (response.statusCode === 200 ? post(socket) : done(0)));
+  asked.on('error', () => done(0));
+  asked.end();
 });
 `;
 
 /**
  * Posts bodies while this thread stands still, for the moment when the process has stopped doing anything asynchronous: a worker
- * thread does the work. Answers each body's status, 0 where there was none within `timeoutMs`; never throws.
+ * thread does the work. Returns each body's status, 0 where there was none within `timeoutMs`; never throws.
  */
 export function postBlocking(post: BlockingPost, timeoutMs: number): readonly number[] {
   const shared = new SharedArrayBuffer(4 * (post.bodies.length + 1));

@@ -1,0 +1,113 @@
+import { runWith } from '../../active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../../context.ts';
+import { errorMessage } from '../../exception.ts';
+import { property } from '../../property.ts';
+import { VERSION } from '../../version.ts';
+import type { Compressor } from './compression.ts';
+import { basicAuthorization } from './route.ts';
+
+export type PostResult =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly retryAfterMs: number | undefined;
+      /** Where a redirect leads, as it says. */
+      readonly location?: string | undefined;
+      readonly body: Uint8Array;
+    }
+  /** No complete answer: refused, reset, timed out. */
+  | {
+      readonly kind: 'unreachable';
+      readonly message: string;
+      /** No connection was made: nobody listens there, or there is no way. */
+      readonly isAway?: boolean | undefined;
+    };
+
+/** Posts bodies to one address. */
+export interface Poster {
+  /** Never rejects. When it resolves, `body` is not read any more. */
+  post(body: Uint8Array): Promise<PostResult>;
+  /** Posts all of them while the process stands still; returns their statuses, 0 where there was none in time. */
+  postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
+  close(): void;
+}
+
+/** When a connection has been silent so long, the system begins to look whether the other side is still there. */
+export const KEEP_ALIVE_AFTER_MS = 30_000;
+
+/** Where a request ends is for us to say. */
+const FRAMING_HEADERS: ReadonlySet<string> = new Set(['connection', 'content-length', 'expect', 'transfer-encoding']);
+
+/** OTLP asks exporters to name themselves. */
+const USER_AGENT = `Throughline-OTLP-Exporter-Node/${VERSION}`;
+
+export interface RequestHeaders {
+  /** Those of the application beside our own. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+  readonly compressor: Compressor | undefined;
+}
+
+/** The headers of each request to `url` but those of its way and its length, in lower case. */
+export function requestHeaders(url: URL, { headers, contentType, compressor }: RequestHeaders): Record<string, string> {
+  const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const authorization = basicAuthorization(url);
+  return {
+    'user-agent': USER_AGENT,
+    ...(authorization === undefined ? {} : { authorization }),
+    ...Object.fromEntries(given.filter(([name]) => !FRAMING_HEADERS.has(name))),
+    'content-type': contentType,
+    ...(compressor === undefined ? {} : { 'content-encoding': compressor.contentEncoding }),
+  };
+}
+
+/** Compresses, and hands over to `send`, with nothing traced of either; whatever fails is a result. */
+export async function postCompressed(
+  body: Uint8Array,
+  compressor: Compressor | undefined,
+  send: (body: Uint8Array) => Promise<PostResult>,
+): Promise<PostResult> {
+  return await runWith(SUPPRESSED_CONTEXT, async () => {
+    try {
+      return await send(compressor === undefined ? body : await compressor.compress(body));
+    } catch (error) {
+      return unreachable(error);
+    }
+  });
+}
+
+const AWAY_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** A connection that ends with one of these was closed by the other side. */
+export const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** What became of a request that `error` ended. */
+export function unreachable(error: unknown): PostResult & { readonly kind: 'unreachable' } {
+  return {
+    kind: 'unreachable',
+    message: connectionMessage(error),
+    isAway: AWAY_CODES.has(String(property(error, 'code'))),
+  };
+}
+
+/** What kept a request from being made. A name with several addresses fails with an error of each, and none of its own. */
+export function connectionMessage(error: unknown): string {
+  const errors = property(error, 'errors');
+  const parts = Array.isArray(errors) ? errors.map(errorMessage).filter((text) => text !== '') : [];
+  return errorMessage(error) || parts.join('; ') || String(error);
+}
+
+/** Milliseconds that a Retry-After header asks to wait, as seconds or as a date; `undefined` when it says neither. */
+export function retryAfterMs(header: string | undefined, nowUnixMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  const at = Date.parse(header);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowUnixMs);
+}
