@@ -23,6 +23,7 @@ const rows = [
   ['none', 0],
   ['standard', 0],
   ['throughline', 0],
+  ['throughline over node:http', 0],
   ['standard', 512],
   ['throughline', 512],
   ['standard', 100],

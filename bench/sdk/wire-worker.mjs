@@ -2,6 +2,7 @@
  * One tracer that sends spans over the wire at a steady rate: `wire-worker.mjs RIVAL PORT RATE SECONDS BATCH_SPANS [DD_TRACE_PATH]`. Prints CPU
  * time and memory as JSON when everything is sent. BATCH_SPANS is the number of spans a request, 0 for as many as 256 KiB hold.
  */
+import { Agent } from 'node:http';
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -28,21 +29,30 @@ const fillAndEnd = (span) => {
   span.end();
 };
 
+/** Ours, over its own sockets or, with an agent, over `node:http`. */
+async function throughline(agent) {
+  const { Tracer } = await import('@throughline/sdk');
+  const maxExportBatchSize = batchSpans || undefined;
+  const tracer = new Tracer({
+    register: false,
+    flushOnExit: false,
+    endpoint: url,
+    scheduledDelayMillis: 1000,
+    maxExportBatchSize,
+    agent,
+  });
+  const end = async () => {
+    await tracer.shutdown();
+    agent?.destroy();
+  };
+  return { span: () => tracer.span('GET /orders', fill), end, stats: () => tracer.stats() };
+}
+
 const tracers = {
+  throughline: () => throughline(undefined),
+  'throughline over node:http': () => throughline(new Agent({ keepAlive: true, maxSockets: 2 })),
   async none() {
     return { span: withoutSpan, end: () => sleep(0) };
-  },
-  async throughline() {
-    const { Tracer } = await import('@throughline/sdk');
-    const maxExportBatchSize = batchSpans || undefined;
-    const tracer = new Tracer({
-      register: false,
-      flushOnExit: false,
-      endpoint: url,
-      scheduledDelayMillis: 1000,
-      maxExportBatchSize,
-    });
-    return { span: () => tracer.span('GET /orders', fill), end: () => tracer.shutdown(), stats: () => tracer.stats() };
   },
   async standard() {
     const { NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');

@@ -173,7 +173,7 @@ describe('the configuration', () => {
     );
     expect(config.warnings.toSorted()).toEqual([
       'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
-      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http:// or https://',
+      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http://, https:// or, for a unix socket, unix:///',
       'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them, which pair 1 is not',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
       'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',

@@ -65,7 +65,7 @@ export function routeOf(url: URL, tls: TlsOptions, proxies: ProxySettings): Rout
   const proxy = proxyFor(url, proxies);
   if (proxy === undefined) return direct;
   const authorization = basicAuthorization(proxy);
-  const headers = authorization === undefined ? {} : { 'proxy-authorization': authorization };
+  const headers: Record<string, string> = authorization === undefined ? {} : { 'proxy-authorization': authorization };
   const way = { isSecure: proxy.protocol === 'https:', address: addressOf(proxy) };
   if (isSecure) {
     const host = address.host.includes(':') ? `[${address.host}]` : address.host;

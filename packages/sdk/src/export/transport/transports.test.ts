@@ -15,6 +15,18 @@ afterEach(async () => {
 /** Answers each request on bare sockets; `request` counts those of the connection, from 0. */
 type Answer = (socket: Socket, request: number, head: string) => void;
 
+function respond(socket: Socket, body: Uint8Array, headers = '', status = '200 OK'): void {
+  socket.write(`HTTP/1.1 ${status}\r\n${headers}content-length: ${body.length}\r\n\r\n`);
+  socket.write(body);
+}
+
+/** ExportTraceServiceResponse with a partial success. */
+function partialSuccess(rejectedSpans: number, message: Buffer): Buffer {
+  const text = Buffer.concat([Buffer.from([0x12, message.length]), message]);
+  const inner = rejectedSpans === 0 ? text : Buffer.concat([Buffer.from([0x08, rejectedSpans]), text]);
+  return Buffer.concat([Buffer.from([0x0a, inner.length]), inner]);
+}
+
 /** By the SDK's own sockets, and by `node:http` as where an agent or a proxy is on the way. */
 describe.each(['sockets', 'node:http'])('over %s', (kind) => {
   const ways = (): TracerOptions => {
@@ -67,19 +79,7 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
     return { stats: tracer.stats(), log, connections };
   }
 
-  function respond(socket: Socket, body: Uint8Array, headers = '', status = '200 OK'): void {
-    socket.write(`HTTP/1.1 ${status}\r\n${headers}content-length: ${body.length}\r\n\r\n`);
-    socket.write(body);
-  }
-
   const NOTHING = Buffer.alloc(0);
-
-  /** ExportTraceServiceResponse with a partial success. */
-  function partialSuccess(rejectedSpans: number, message: Buffer): Buffer {
-    const text = Buffer.concat([Buffer.from([0x12, message.length]), message]);
-    const inner = rejectedSpans === 0 ? text : Buffer.concat([Buffer.from([0x08, rejectedSpans]), text]);
-    return Buffer.concat([Buffer.from([0x0a, inner.length]), inner]);
-  }
 
   describe('a kept connection', () => {
     it.each<[string, (socket: Socket) => void]>([

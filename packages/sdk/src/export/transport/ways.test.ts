@@ -69,7 +69,9 @@ describe('through a proxy', () => {
     const { tracer, lines } = newTracer({ endpoint, tls, proxy: proxy.url, headers: { authorization: 'Bearer x' } });
     expect(await send(tracer, 3)).toBe(3);
     expect(proxy.asked).toEqual(['CONNECT collector.test:4318']);
-    expect(sink.requests).toMatchObject(Array(3).fill({ host: 'collector.test:4318', authorization: 'Bearer x' }));
+    expect(sink.requests).toMatchObject(
+      Array.from({ length: 3 }, () => ({ host: 'collector.test:4318', authorization: 'Bearer x' })),
+    );
     expect(lines).toEqual([]);
   });
 
@@ -160,12 +162,12 @@ describe('through a proxy', () => {
   });
 });
 
-describe("the environment's proxies", () => {
-  const proxiesOf = (env: Record<string, string>, options: TracerOptions = {}): unknown => {
-    const { proxies, sources, warnings } = resolveConfig(options, env);
-    return { ...proxies, source: sources['proxy'], warnings };
-  };
+function proxiesOf(env: Record<string, string>, options: TracerOptions = {}): unknown {
+  const { proxies, sources, warnings } = resolveConfig(options, env);
+  return { ...proxies, source: sources['proxy'], warnings };
+}
 
+describe("the environment's proxies", () => {
   it('are those that curl reads, by scheme', () => {
     expect(proxiesOf({ HTTPS_PROXY: 'http://a:1', http_proxy: 'b:2', NO_PROXY: '.internal' })).toEqual({
       https: 'http://a:1/',
@@ -207,13 +209,13 @@ describe("the environment's proxies", () => {
   });
 });
 
-describe('a unix socket', () => {
-  const newFolder = (): string => {
-    const folder = mkdtempSync(join(tmpdir(), 'socket of a collector-'));
-    closing.push(() => rmSync(folder, { recursive: true }));
-    return folder;
-  };
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'socket of a collector-'));
+  closing.push(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
 
+describe('a unix socket', () => {
   it('is an endpoint', async () => {
     const sink = closed(await startSink(undefined, join(newFolder(), 'c.sock')));
     const { tracer, lines } = newTracer({ endpoint: sink.url });
@@ -279,6 +281,16 @@ describe('an agent of the application', () => {
   });
 });
 
+function exiting(transport: string): ReturnType<typeof evalChild> {
+  return evalChild(
+    `import { Tracer } from './src/index.ts';
+    const tracer = new Tracer({ transport: { send: () => new Promise(() => {}), ${transport} } });
+    tracer.startSpan('x').end();
+    process.on('exit', () => console.log(tracer.stats().exported, tracer.stats().dropped.shutdown));
+    process.exit();`,
+  );
+}
+
 describe('a transport of the application', () => {
   it('may be fetch, in one line', async () => {
     const sink = closed(await startSink());
@@ -322,7 +334,7 @@ describe('a transport of the application', () => {
       /: no way;/,
     ],
     ['rejects', () => Promise.reject(new Error('no way')), /: no way;/],
-    ['rejects with nothing', () => Promise.reject(undefined as unknown as Error), /: undefined;/],
+    ['rejects with nothing', () => Promise.reject(undefined), /: undefined;/],
     ['answers nothing', () => undefined, /resolved without a status/],
     ['answers nonsense', () => ({ status: 'fine' }), /resolved without a status/],
     [
@@ -385,17 +397,9 @@ describe('a transport of the application', () => {
   });
 
   it('may send while the process stands still, or not', async () => {
-    const child = (blocking: string): ReturnType<typeof evalChild> =>
-      evalChild(
-        `import { Tracer } from './src/index.ts';
-        const tracer = new Tracer({ transport: { send: () => new Promise(() => {}), ${blocking} } });
-        tracer.startSpan('x').end();
-        process.on('exit', () => console.log(tracer.stats().exported, tracer.stats().dropped.shutdown));
-        process.exit();`,
-      );
-    expect(await child('sendBlocking: (requests) => requests.map(() => 200)').line()).toBe('1 0');
+    expect(await exiting('sendBlocking: (requests) => requests.map(() => 200)').line()).toBe('1 0');
     for (const none of ['', 'sendBlocking: () => { throw 1; }', 'sendBlocking: () => undefined']) {
-      expect(await child(none).line()).toBe('0 1');
+      expect(await exiting(none).line()).toBe('0 1');
     }
   });
 
