@@ -4,9 +4,6 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Tracer, type Span, type SpanLink, type SpanOptions } from './index.ts';
 import { createTestTracer } from './testing.ts';
 
-const { tracer, spans, reset } = createTestTracer({ log: () => undefined });
-afterAll(() => tracer.shutdown());
-
 const trap: ProxyHandler<() => undefined> = {
   get: fail,
   has: fail,
@@ -92,7 +89,11 @@ const runs = { numRuns: 500, seed: 11 };
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- it stands for `as any as T`, which the tests are about.
 const as = <T>(value: unknown): T => value as T;
 
-describe('whatever the application hands over', () => {
+/** Development looks where spans start, which is code of its own. */
+describe.each([false, true])('whatever the application hands over (reportUnendedSpans: %s)', (reportUnendedSpans) => {
+  const { tracer, spans, reset } = createTestTracer({ log: () => undefined, reportUnendedSpans });
+  afterAll(() => tracer.shutdown());
+
   it('to startSpan, endSpan and the methods of a span does not throw', () => {
     fc.assert(
       fc.property(anything, anything, anything, anything, (...values) => {
@@ -168,7 +169,11 @@ describe('whatever the application hands over', () => {
 
   it('from a sampler of its own drops the span', () => {
     for (const answer of hostiles) {
-      const given = createTestTracer({ log: () => undefined, sampler: { shouldSample: () => as(answer()) } });
+      const given = createTestTracer({
+        log: () => undefined,
+        reportUnendedSpans,
+        sampler: { shouldSample: () => as(answer()) },
+      });
       expect(given.tracer.span('x', (sampled) => sampled.isRecording())).toBe(false);
     }
   });
