@@ -7,7 +7,10 @@ const path = (file) => fileURLToPath(new URL(file, import.meta.url));
 const run = promisify(execFile);
 
 /** Runs one tracer against a sink of its own; answers what it cost and what arrived. */
-export async function overTheWire(rival, { rate, seconds, ddTrace = '', batchSpans = 0, countIds = false }) {
+export async function overTheWire(
+  rival,
+  { rate, seconds, ddTrace = '', standard3 = '', batchSpans = 0, countIds = false },
+) {
   const sink = fork(path('sink.mjs'), countIds ? ['--ids'] : [], { execArgv: [] });
   const [{ port }] = await once(sink, 'message');
   const args = [
@@ -18,6 +21,7 @@ export async function overTheWire(rival, { rate, seconds, ddTrace = '', batchSpa
     String(seconds),
     String(batchSpans),
     ddTrace,
+    standard3,
   ];
   const { stdout } = await run(process.execPath, args);
   sink.send('figures');
