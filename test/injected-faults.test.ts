@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { Seeded } from '../packages/server/src/columns/testing/seeded.ts';
 import { takeSnapshot } from '../packages/server/src/maintenance/snapshot.ts';
 import { EngineProcess } from '../packages/server/src/storage/engine-process.ts';
 import { damageFiles, StoreDamage } from '../packages/server/src/storage/store-damage.ts';

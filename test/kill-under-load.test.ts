@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { Seeded } from '../packages/server/src/columns/testing/seeded.ts';
 import { isSpoolEmpty, newDirectory, startCollector } from './support/collector.ts';
 import type { Collector } from './support/collector.ts';
 import { descendantsOf, eventually, isAlive } from './support/processes.ts';

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Loader } from '../packages/server/src/ingest/loader.ts';
-import { aSpan, appendSpan } from '../packages/server/src/ingest/testing/append-span.ts';
-import { openTestSpool } from '../packages/server/src/ingest/testing/open-test-spool.ts';
+import { Loader } from '../packages/server/src/spool/loader.ts';
+import { aSpan, appendSpan } from '../packages/server/src/columns/testing/append-span.ts';
+import { openTestSpool } from '../packages/server/src/spool/testing/open-test-spool.ts';
 import { ClusterEngine } from '../packages/server/src/storage/cluster.ts';
 import { startClickHouseHttp, type ClickHouseHttp } from './support/clickhouse-http/server.ts';
 

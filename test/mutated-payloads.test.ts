@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { Seeded } from '../packages/server/src/ingest/testing/seeded.ts';
+import { Seeded } from '../packages/server/src/columns/testing/seeded.ts';
 import { encodeOtlp } from '../packages/server/src/receivers/testing/encode-otlp.ts';
 import { expectedRows, SELECT_ROWS } from '../packages/server/src/receivers/testing/expected-rows.ts';
 import { fuzzCorpus } from '../packages/server/src/receivers/testing/fuzz-corpus.ts';

@@ -41,7 +41,7 @@ query:
     expect(await many.json()).toMatchObject({
       partialSuccess: {
         rejectedSpans: '3',
-        errorMessage: '3 spans were refused, the first because: more than 2 spans in a request',
+        errorMessage: '3 spans were rejected, the first because: more than 2 spans in a request',
       },
     });
     expect(await hits('ingest.spansPerRequestMax')).toMatch(/ 3$/);

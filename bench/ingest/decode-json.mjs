@@ -3,8 +3,8 @@
  * garbage collection included. `node bench/ingest/decode-json.mjs [--rounds N]`, after `npm run build`.
  */
 import { parseArgs } from 'node:util';
-import { Refusals } from '../../packages/server/dist/ingest/ingest.js';
-import { SpanBlock } from '../../packages/server/dist/ingest/span-block.js';
+import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
+import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { parseJson } from '../../packages/server/dist/receivers/json-object.js';
 import { decodeJsonTree } from '../../packages/server/dist/receivers/otlp-json-tree.js';
 import { decodeOtlpJson } from '../../packages/server/dist/receivers/otlp-json.js';
@@ -27,8 +27,8 @@ const STYLES = {
 };
 
 const decoders = {
-  walked: (body, block) => decodeOtlpJson(body, block, new Refusals()),
-  parsed: (body, block) => decodeJsonTree(parseJson(body), block, new Refusals()),
+  walked: (body, block) => decodeOtlpJson(body, block, new RejectedSpans()),
+  parsed: (body, block) => decodeJsonTree(parseJson(body), block, new RejectedSpans()),
 };
 
 function decodeUs(decode, bodies) {

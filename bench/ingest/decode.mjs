@@ -5,10 +5,10 @@
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp-decoder.js';
-import { ByteBuffer } from '../../packages/server/dist/ingest/growable.js';
-import { Refusals } from '../../packages/server/dist/ingest/ingest.js';
-import { writeNativeBlock } from '../../packages/server/dist/ingest/native-block.js';
-import { SpanBlock } from '../../packages/server/dist/ingest/span-block.js';
+import { ByteBuffer } from '../../packages/server/dist/columns/growable.js';
+import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
+import { writeNativeBlock } from '../../packages/server/dist/columns/native-block.js';
+import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';
 
@@ -40,7 +40,7 @@ export function measureDecode(rounds) {
       timed('decodeUs', () => {
         for (let request = 0; request < REQUESTS_A_BLOCK; request++) {
           block.mark();
-          decodeOtlp(templates[next++ % templates.length].bytes, block, new Refusals());
+          decodeOtlp(templates[next++ % templates.length].bytes, block, new RejectedSpans());
         }
       });
       timed('encodeUs', () => {

@@ -3,10 +3,10 @@
  * body in front, in turn. `node bench/ingest/digest.mjs [--rounds N]`, after `npm run build`.
  */
 import { parseArgs } from 'node:util';
-import { Refusals } from '../../packages/server/dist/ingest/ingest.js';
+import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
 import { INGEST_LIMITS } from '../../packages/server/dist/ingest/limits.js';
 import { RecentRequests } from '../../packages/server/dist/ingest/recent-requests.js';
-import { SpanBlock } from '../../packages/server/dist/ingest/span-block.js';
+import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { BodyMemory } from '../../packages/server/dist/receivers/body.js';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp-decoder.js';
 import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
@@ -31,7 +31,7 @@ async function measure(isKnownByDigest) {
     const store = async () => {
       block.clear();
       block.mark();
-      decodeOtlp(memory.join(parts, templates[request].bytes.length), block, new Refusals());
+      decodeOtlp(memory.join(parts, templates[request].bytes.length), block, new RejectedSpans());
       return { kind: 'stored', acceptedSpans: block.rowCount, rejectedSpans: 0, message: '' };
     };
     if (isKnownByDigest) await requests.once(parts, store);

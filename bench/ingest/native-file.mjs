@@ -2,10 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp-decoder.js';
 import { ArrivalClock } from '../../packages/server/dist/ingest/arrival-clock.js';
-import { ByteBuffer } from '../../packages/server/dist/ingest/growable.js';
-import { Refusals } from '../../packages/server/dist/ingest/ingest.js';
-import { writeNativeBlock } from '../../packages/server/dist/ingest/native-block.js';
-import { SpanBlock } from '../../packages/server/dist/ingest/span-block.js';
+import { ByteBuffer } from '../../packages/server/dist/columns/growable.js';
+import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
+import { writeNativeBlock } from '../../packages/server/dist/columns/native-block.js';
+import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 
 /** As many as share a commit when the collector is busy. */
 const REQUESTS_A_BLOCK = 8;
@@ -24,10 +24,10 @@ export class NativeFiles {
 
   /** Takes the bytes of a request; they may change afterwards. Throws where a span is refused. */
   add(request) {
-    const refusals = new Refusals();
+    const rejected = new RejectedSpans();
     this.#block.mark();
-    decodeOtlp(request, this.#block, refusals);
-    if (refusals.total > 0) throw new Error(refusals.message);
+    decodeOtlp(request, this.#block, rejected);
+    if (rejected.total > 0) throw new Error(rejected.message);
     this.#requests += 1;
     if (this.#requests % REQUESTS_A_BLOCK === 0) this.#flush();
   }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, wri
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { Seeded } from '../../packages/server/src/ingest/testing/seeded.ts';
+import { Seeded } from '../../packages/server/src/columns/testing/seeded.ts';
 import { newDirectory } from './collector.ts';
 import { canInjectFaults, FaultInjection } from './fault-injection.ts';
 import { RecordedDisk, type DiskModel } from './recorded-disk.ts';

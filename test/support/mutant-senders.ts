@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
 import { ProtobufReader } from '../../packages/server/src/receivers/protobuf-reader.ts';
-import type { Seeded } from '../../packages/server/src/ingest/testing/seeded.ts';
+import type { Seeded } from '../../packages/server/src/columns/testing/seeded.ts';
 import type { Collector } from './collector.ts';
 
 /** What a collector says to one request; `rejectedSpans` of those that it took. */

@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Seeded } from '../../packages/server/src/ingest/testing/seeded.ts';
+import type { Seeded } from '../../packages/server/src/columns/testing/seeded.ts';
 import type { FaultInjection } from './fault-injection.ts';
 
 /**

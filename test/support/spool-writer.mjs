@@ -5,7 +5,7 @@
  */
 import { appendFileSync, readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Spool } from '../../packages/server/dist/ingest/spool.js';
+import { Spool } from '../../packages/server/dist/spool/spool.js';
 
 const ofServer = createRequire(new URL('../../packages/server/package.json', import.meta.url));
 const { pino } = ofServer('pino');

@@ -2,14 +2,13 @@ import { API_LIMITS, type ApiLimits } from '../api/limits.ts';
 import { COUNTS_LIMITS, type CountsLimits } from '../counts/limits.ts';
 import {
   FRESH_LIMITS,
-  INGEST_LIMITS,
   LOADER_LIMITS,
   SPOOL_LIMITS,
   type FreshLimits,
-  type IngestLimits,
   type LoaderLimits,
   type SpoolLimits,
-} from '../ingest/limits.ts';
+} from '../spool/limits.ts';
+import { INGEST_LIMITS, type IngestLimits } from '../ingest/limits.ts';
 import { MAINTENANCE_LIMITS, type MaintenanceLimits } from '../maintenance/limits.ts';
 import { DEFAULT_QUERY_LIMITS, type QueryLimits } from '../query/limits.ts';
 import {

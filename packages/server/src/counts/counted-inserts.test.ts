@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Seeded } from '../ingest/testing/seeded.ts';
+import { Seeded } from '../columns/testing/seeded.ts';
 import { EngineError } from '../storage/engine.ts';
 import { silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { ByteBuffer } from '../ingest/growable.ts';
+import { ByteBuffer } from '../columns/growable.ts';
 import { COUNTED_COLUMNS } from '../storage/counted.ts';
 import { OTHERS_BYTES, type RollupName } from '../storage/rollup-names.ts';
 import type { CountedRow } from './counted-minutes.ts';

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { replaceFile } from '../durable-file.ts';
-import { DAMAGED_SUFFIX, namesIn, RETRY_DIRECTORY } from '../ingest/rejected-segments.ts';
-import { REJECTED_DIRECTORY } from '../ingest/segment-files.ts';
+import { DAMAGED_SUFFIX, namesIn, RETRY_DIRECTORY } from '../spool/rejected-segments.ts';
+import { REJECTED_DIRECTORY } from '../spool/segment-files.ts';
 import type { CountedRow, CountedTable } from './counted-minutes.ts';
 
 /** What the store takes at once or not at all. */

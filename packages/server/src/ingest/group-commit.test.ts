@@ -6,14 +6,15 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readNativeRows } from '../receivers/testing/read-native.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
 import { silentLog } from '../storage/testing/start-engine.ts';
-import type { DecodedSpans } from './decoded-spans.ts';
-import { ByteBuffer } from './growable.ts';
-import { Ingest, Refusals, type IngestOptions } from './ingest.ts';
+import type { DecodedSpans } from '../columns/decoded-spans.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { Ingest, type IngestOptions } from './ingest.ts';
 import { INGEST_LIMITS } from './limits.ts';
-import { writeNativeBlock } from './native-block.ts';
-import { SpanBlock } from './span-block.ts';
-import { Spool } from './spool.ts';
-import { aSpan, appendSpan } from './testing/append-span.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { SpanBlock } from '../columns/span-block.ts';
+import { Spool } from '../spool/spool.ts';
+import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
 
 let directory: string;
 let registry: Registry;
@@ -61,9 +62,9 @@ const spanIdOf = (number: number): string => number.toString(16).padStart(16, '0
 
 /** A request with as many spans as its number, each by its id. */
 function request(ingest: Ingest, number: number, name = `operation ${number}`) {
-  return ingest.decode((block, refusals) => {
+  return ingest.decode((block, rejected) => {
     for (let span = 1; span <= number; span++) {
-      appendSpan(block, refusals, aSpan({ spanId: spanIdOf(number * 1_000 + span), name }));
+      appendSpan(block, rejected, aSpan({ spanId: spanIdOf(number * 1_000 + span), name }));
     }
   });
 }
@@ -71,10 +72,10 @@ function request(ingest: Ingest, number: number, name = `operation ${number}`) {
 /** The same, decoded elsewhere. */
 function appendDecoded(ingest: Ingest, number: number) {
   const block = new SpanBlock(1);
-  const refusals = new Refusals();
+  const rejected = new RejectedSpans();
   block.mark();
   for (let span = 1; span <= number; span++) {
-    appendSpan(block, refusals, aSpan({ spanId: spanIdOf(number * 1_000 + span) }));
+    appendSpan(block, rejected, aSpan({ spanId: spanIdOf(number * 1_000 + span) }));
   }
   const native = new ByteBuffer();
   writeNativeBlock(block, native);
@@ -83,7 +84,7 @@ function appendDecoded(ingest: Ingest, number: number) {
     rows: number,
     seconds: block.startRange,
     otherSpans: 0,
-    refused: refusals.summary,
+    refused: rejected.summary,
     losses: new Map(),
     message: '',
   };
@@ -143,8 +144,8 @@ describe('a request that cannot be written', () => {
     const ingest = anIngest();
     const results = await Promise.all([
       request(ingest, 1),
-      ingest.decode((block, refusals) => {
-        appendSpan(block, refusals, aSpan());
+      ingest.decode((block, rejected) => {
+        appendSpan(block, rejected, aSpan());
         throw new TypeError('a bug');
       }),
       request(ingest, 2),

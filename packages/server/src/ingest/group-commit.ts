@@ -1,15 +1,15 @@
 import { randomInt } from 'node:crypto';
 import type { Seconds } from '../storage/span-visibility.ts';
 import type { ArrivalClock } from './arrival-clock.ts';
-import { stampBlockArrival } from './block-arrival.ts';
-import { BlockParts } from './block-parts.ts';
-import type { DecodedSpans } from './decoded-spans.ts';
-import { ByteBuffer } from './growable.ts';
-import type { BlockLimits } from './limits.ts';
-import { writeNativeBlock } from './native-block.ts';
-import type { RollupBounds } from './rollup-bounds.ts';
-import { SpanBlock } from './span-block.ts';
-import type { AppendResult, Spool } from './spool.ts';
+import { stampBlockArrival } from '../spool/block-arrival.ts';
+import { BlockParts } from '../columns/block-parts.ts';
+import type { DecodedSpans } from '../columns/decoded-spans.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import type { BlockLimits } from '../columns/limits.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import type { RollupBounds } from '../columns/rollup-bounds.ts';
+import { SpanBlock } from '../columns/span-block.ts';
+import type { AppendResult, Spool } from '../spool/spool.ts';
 
 export interface GroupCommitOptions {
   readonly spool: Pick<Spool, 'append' | 'hold'>;

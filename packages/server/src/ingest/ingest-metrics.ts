@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { COMMIT_FAILURES, type CommitFailure } from './group-commit.ts';
-import { BAD_PARTS } from './losses.ts';
-import { REFUSAL_CODES } from './result.ts';
+import { BAD_PARTS } from '../columns/losses.ts';
+import { REFUSAL_CODES } from '../columns/result.ts';
 
 /** Where something failed that should not have. */
 export type IngestFailure = CommitFailure | 'decode';
@@ -34,7 +34,7 @@ export class IngestMetrics {
     registry.registerMetric(otherSpans);
     this.rejected = new Counter({
       name: 'throughline_rejected_spans_total',
-      help: 'Spans that were refused one by one, by reason',
+      help: 'Spans that were rejected one by one, by reason',
       labelNames: ['reason'],
       registers,
     });

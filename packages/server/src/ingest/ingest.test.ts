@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
-import { Ingest, type Decode } from './ingest.ts';
+import { type Decode } from '../columns/rejected-spans.ts';
+import { Ingest } from './ingest.ts';
 import type { IngestLimits } from './limits.ts';
-import { MalformedRequestError } from './result.ts';
-import { Spool } from './spool.ts';
-import { aSpan, appendSpan } from './testing/append-span.ts';
+import { MalformedRequestError } from '../columns/result.ts';
+import { Spool } from '../spool/spool.ts';
+import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
 
 let directory: string;
 let registry: Registry;
@@ -26,11 +27,11 @@ afterEach(async () => {
 
 const anIngest = (limits: Partial<IngestLimits> = {}): Ingest =>
   new Ingest({ spool, registry, limits, now: () => 1_795_000_100_000 });
-const malformed: Decode = (block, refusals) => {
-  appendSpan(block, refusals, aSpan());
+const malformed: Decode = (block, rejected) => {
+  appendSpan(block, rejected, aSpan());
   throw new MalformedRequestError('at byte 7');
 };
-const oneSpan: Decode = (block, refusals) => appendSpan(block, refusals, aSpan());
+const oneSpan: Decode = (block, rejected) => appendSpan(block, rejected, aSpan());
 
 test('spans are acknowledged when they are in the spool', async () => {
   const result = await anIngest().decode(oneSpan);
@@ -59,7 +60,7 @@ test('a malformed request leaves nothing behind, and those beside it are stored'
 });
 
 test('spans with bad ids or times are refused one by one and counted by reason', async () => {
-  const result = await anIngest().decode((block, refusals) => {
+  const result = await anIngest().decode((block, rejected) => {
     for (const span of [
       aSpan(),
       aSpan({ traceId: '00'.repeat(16) }),
@@ -68,14 +69,14 @@ test('spans with bad ids or times are refused one by one and counted by reason',
       aSpan({ startNs: 0n }),
       aSpan({ startNs: 2n ** 32n * 1_000_000_000n }),
     ]) {
-      appendSpan(block, refusals, span);
+      appendSpan(block, rejected, span);
     }
   });
   expect(result).toEqual({
     kind: 'stored',
     acceptedSpans: 1,
     rejectedSpans: 5,
-    message: '5 spans were refused, the first because: trace id is all zero',
+    message: '5 spans were rejected, the first because: trace id is all zero',
   });
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_rejected_spans_total{reason="trace_id"} 2');
@@ -87,8 +88,8 @@ test('a part of a span that cannot be kept is counted, and the sender told', asy
   const ingest = anIngest();
   const spans = [aSpan({ parentSpanId: 'abcd' }), aSpan(), aSpan({ parentSpanId: 'ab'.repeat(16) })];
   const results = await Promise.all([
-    ingest.decode((block, refusals) => {
-      for (const span of spans) appendSpan(block, refusals, span);
+    ingest.decode((block, rejected) => {
+      for (const span of spans) appendSpan(block, rejected, span);
     }),
     ingest.decode((block) => block.losses.addBad('field', 'resourceSpans[0]: expected an object, found null')),
   ]);
@@ -107,22 +108,22 @@ test('a part of a span that cannot be kept is counted, and the sender told', asy
 });
 
 test('a request of which every span is refused is answered and writes nothing', async () => {
-  const result = await anIngest().decode((block, refusals) => appendSpan(block, refusals, aSpan({ spanId: '' })));
+  const result = await anIngest().decode((block, rejected) => appendSpan(block, rejected, aSpan({ spanId: '' })));
   expect(result).toMatchObject({ kind: 'stored', acceptedSpans: 0, rejectedSpans: 1 });
   expect(spool.status.backlogSegments).toBe(0);
 });
 
 test('a request that becomes too large as columns is refused whole', async () => {
-  const result = await anIngest({ requestBytesMax: 10_000 }).decode((block, refusals) => {
-    for (let index = 0; index < 100; index++) appendSpan(block, refusals, aSpan());
+  const result = await anIngest({ requestBytesMax: 10_000 }).decode((block, rejected) => {
+    for (let index = 0; index < 100; index++) appendSpan(block, rejected, aSpan());
   });
   expect(result.kind).toBe('tooLarge');
   expect(spool.status.backlogSegments).toBe(0);
 });
 
 test('spans on too many days are refused beyond the limit', async () => {
-  const result = await anIngest({ daysPerRequestMax: 3 }).decode((block, refusals) => {
-    for (let day = 1n; day <= 5n; day++) appendSpan(block, refusals, aSpan({ startNs: day * 86_400_000_000_000n }));
+  const result = await anIngest({ daysPerRequestMax: 3 }).decode((block, rejected) => {
+    for (let day = 1n; day <= 5n; day++) appendSpan(block, rejected, aSpan({ startNs: day * 86_400_000_000_000n }));
   });
   expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
 });
@@ -133,14 +134,14 @@ const at = (ms: number): bigint => BigInt(ms) * 1_000_000n;
 test('spans outside the retention, or too far ahead, are refused alone, named and counted', async () => {
   const ingest = new Ingest({ spool, registry, retentionDays: 30, now: () => NOW_MS });
   const days = 30 * 86_400_000;
-  const result = await ingest.decode((block, refusals) => {
+  const result = await ingest.decode((block, rejected) => {
     for (const ms of [-days - 1_000, -days, 0, 3_600_000, 3_601_000]) {
-      appendSpan(block, refusals, aSpan({ startNs: at(NOW_MS + ms) }));
+      appendSpan(block, rejected, aSpan({ startNs: at(NOW_MS + ms) }));
     }
   });
   expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
   expect(result.kind === 'stored' && result.message).toBe(
-    '2 spans were refused, the first because: start time 2026-12-16T07:59:59.000Z is before 2026-12-16T08:00:00.000Z, ' +
+    '2 spans were rejected, the first because: start time 2026-12-16T07:59:59.000Z is before 2026-12-16T08:00:00.000Z, ' +
       'since when spans are kept (retention.maxAge)',
   );
   const metrics = await registry.metrics();
@@ -152,8 +153,8 @@ test('spans outside the retention, or too far ahead, are refused alone, named an
 test('of a request with too many spans the first are taken', async () => {
   const ingest = new Ingest({ spool, registry, limits: { spansPerRequestMax: 3 }, now: () => 1_795_000_100_000 });
   for (let request = 0; request < 2; request++) {
-    const result = await ingest.decode((block, refusals) => {
-      for (let index = 0; index < 5; index++) appendSpan(block, refusals, aSpan());
+    const result = await ingest.decode((block, rejected) => {
+      for (let index = 0; index < 5; index++) appendSpan(block, rejected, aSpan());
     });
     expect(result).toMatchObject({ acceptedSpans: 3, rejectedSpans: 2 });
   }
@@ -162,8 +163,8 @@ test('of a request with too many spans the first are taken', async () => {
 
 test('a sender is told what was left out of spans that are kept', async () => {
   const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
-  const result = await ingest.decode((block, refusals) => {
-    appendSpan(block, refusals, aSpan());
+  const result = await ingest.decode((block, rejected) => {
+    appendSpan(block, rejected, aSpan());
     block.losses.add('ingest.attributesMax', 7);
   });
   expect(result).toMatchObject({ rejectedSpans: 0, message: '7 attributes were dropped (ingest.attributesMax)' });
@@ -198,9 +199,9 @@ test('flush resolves when everything has been answered', async () => {
 test('status says what became of spans since the start', async () => {
   const ingest = anIngest();
   const take = (): ReturnType<Ingest['decode']> =>
-    ingest.decode((block, refusals) => {
-      appendSpan(block, refusals, aSpan());
-      appendSpan(block, refusals, aSpan({ spanId: '' }));
+    ingest.decode((block, rejected) => {
+      appendSpan(block, rejected, aSpan());
+      appendSpan(block, rejected, aSpan({ spanId: '' }));
     });
   const bytes = [Buffer.from('a request')];
   for (let time = 0; time < 3; time++) expect(await ingest.once(bytes, take)).toMatchObject({ acceptedSpans: 1 });

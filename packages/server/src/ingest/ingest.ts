@@ -3,24 +3,25 @@ import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Present } from '../storage/known-time.ts';
 import { ArrivalClock } from './arrival-clock.ts';
-import type { DecodedSpans, RefusalSummary } from './decoded-spans.ts';
+import type { DecodedSpans } from '../columns/decoded-spans.ts';
 import { GroupCommit } from './group-commit.ts';
 import { IngestMetrics, type IngestFailure } from './ingest-metrics.ts';
-import { INGEST_LIMITS, type BlockLimits, type IngestLimits } from './limits.ts';
-import { isBadPart } from './losses.ts';
-import type { writeNativeBlock } from './native-block.ts';
+import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
+import { type BlockLimits } from '../columns/limits.ts';
+import { isBadPart } from '../columns/losses.ts';
+import type { writeNativeBlock } from '../columns/native-block.ts';
 import { RecentRequests } from './recent-requests.ts';
 import {
   MalformedRequestError,
   RequestTooLargeError,
   TooLongHereError,
   type IngestResult,
-  type SpanRefusal,
-} from './result.ts';
-import { RollupBounds, type RollupLimits } from './rollup-bounds.ts';
-import type { SpanBlock } from './span-block.ts';
-import type { Spool } from './spool.ts';
-import { REPAIRED_TEXTS } from './utf8.ts';
+  type SpanRejection,
+} from '../columns/result.ts';
+import { RejectedSpans, type Decode } from '../columns/rejected-spans.ts';
+import { RollupBounds, type RollupLimits } from '../columns/rollup-bounds.ts';
+import type { Spool } from '../spool/spool.ts';
+import { REPAIRED_TEXTS } from '../columns/utf8.ts';
 
 export interface IngestOptions {
   readonly spool: Spool;
@@ -31,7 +32,7 @@ export interface IngestOptions {
   readonly log?: Pick<Logger, 'error'>;
   readonly limits?: Partial<IngestLimits>;
   readonly rollupLimits?: RollupLimits;
-  /** Spans that started earlier are refused; by default none is. */
+  /** Spans that started earlier are rejected; by default none is. */
   readonly retentionDays?: number;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
@@ -46,7 +47,7 @@ export interface IngestStatus {
   /** Durable and acknowledged. */
   readonly acceptedSpans: number;
   /** Rejected one by one, by the reason; one that never occurred is absent. */
-  readonly rejectedSpans: ReadonlyMap<SpanRefusal['code'], number>;
+  readonly rejectedSpans: ReadonlyMap<SpanRejection['code'], number>;
   /** Requests that came again and were not stored again. */
   readonly repeatedRequests: number;
   /** What failed that should not have; the log has a line for each. */
@@ -54,48 +55,6 @@ export interface IngestStatus {
   /** Why a request would be answered `busy` now; null while it would not. */
   readonly busyBecause: string | null;
 }
-
-/** The spans of a request that a decoder refused, while it appended the others. */
-export class Refusals {
-  readonly counts = new Map<SpanRefusal['code'], number>();
-  /** How many were beyond each limit. */
-  readonly limits = new Map<string, number>();
-  #first = '';
-  #total = 0;
-
-  get total(): number {
-    return this.#total;
-  }
-
-  add({ code, limit, message }: SpanRefusal): void {
-    if (this.#total === 0) this.#first = message;
-    this.#total += 1;
-    this.counts.set(code, (this.counts.get(code) ?? 0) + 1);
-    if (limit !== undefined) this.limits.set(limit, (this.limits.get(limit) ?? 0) + 1);
-  }
-
-  clear(): void {
-    this.counts.clear();
-    this.limits.clear();
-    this.#first = '';
-    this.#total = 0;
-  }
-
-  /** As it may be handed to another thread. */
-  get summary(): RefusalSummary {
-    return { total: this.#total, counts: this.counts, limits: this.limits, message: this.message };
-  }
-
-  get message(): string {
-    if (this.#total === 0) return '';
-    return this.#total === 1
-      ? `1 span was refused: ${this.#first}`
-      : `${this.#total} spans were refused, the first because: ${this.#first}`;
-  }
-}
-
-/** Appends a request's spans. Throws `MalformedRequestError`, `RequestTooLargeError` or `TooLongHereError`. */
-export type Decode = (block: SpanBlock, refusals: Refusals) => void;
 
 /** What receivers call: takes requests in and makes them durable. */
 export class Ingest {
@@ -112,7 +71,7 @@ export class Ingest {
   /** What the rollups of spans that were decoded elsewhere count as others. */
   #otherSpansElsewhere = 0;
   #acceptedSpans = 0;
-  readonly #rejectedSpans = new Map<SpanRefusal['code'], number>();
+  readonly #rejectedSpans = new Map<SpanRejection['code'], number>();
   #failures = 0;
 
   constructor({
@@ -197,11 +156,11 @@ export class Ingest {
     if (busyBecause !== null) return this.#busy(busyBecause);
     const { block } = this.#commits;
     const rows = block.rowCount;
-    const refusals = new Refusals();
+    const rejected = new RejectedSpans();
     const { earliestSecond, latestSecond } = this.startWindow;
     block.mark(earliestSecond, latestSecond);
     try {
-      decode(block, refusals);
+      decode(block, rejected);
     } catch (error) {
       block.rollback();
       if (error instanceof MalformedRequestError) return { kind: 'malformed', message: error.message };
@@ -216,7 +175,7 @@ export class Ingest {
     const losses = new Map(block.losses.counts);
     const { message } = block.losses;
     if (acceptedSpans === 0) block.rollback();
-    return this.#store({ rows: acceptedSpans, refused: refusals.summary, losses, message });
+    return this.#store({ rows: acceptedSpans, rejected: rejected.summary, losses, message });
   }
 
   /** The seconds at or between which a span must start now. */
@@ -240,7 +199,7 @@ export class Ingest {
   }
 
   async #store(spans: Omit<DecodedSpans, 'native' | 'otherSpans' | 'seconds'> | DecodedSpans): Promise<IngestResult> {
-    const { rows, refused, losses, message } = spans;
+    const { rows, rejected, losses, message } = spans;
     if (rows > 0) {
       const commit = await this.#commits.commit(spans);
       if (commit.kind === 'blocked') return this.#busy(commit.reason);
@@ -248,16 +207,16 @@ export class Ingest {
     }
     this.#acceptedSpans += rows;
     this.#metrics.accepted.inc(rows);
-    for (const [reason, count] of refused.counts) {
+    for (const [reason, count] of rejected.counts) {
       this.#rejectedSpans.set(reason, (this.#rejectedSpans.get(reason) ?? 0) + count);
       this.#metrics.rejected.inc({ reason }, count);
     }
-    for (const [limit, count] of refused.limits) this.#limitCounter.reached(limit, count);
-    // Of spans that were all refused nobody misses a part.
-    const warning = rows > 0 || refused.total === 0 ? message : '';
+    for (const [limit, count] of rejected.limits) this.#limitCounter.reached(limit, count);
+    // Of spans that were all rejected nobody misses a part.
+    const warning = rows > 0 || rejected.total === 0 ? message : '';
     if (warning !== '') this.#countLosses(losses);
-    const words = [refused.message, warning].filter((part) => part !== '').join('; ');
-    return { kind: 'stored', acceptedSpans: rows, rejectedSpans: refused.total, message: words };
+    const words = [rejected.message, warning].filter((part) => part !== '').join('; ');
+    return { kind: 'stored', acceptedSpans: rows, rejectedSpans: rejected.total, message: words };
   }
 
   #countLosses(losses: ReadonlyMap<string, number>): void {

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RecentRequests } from './recent-requests.ts';
-import type { IngestResult } from './result.ts';
+import type { IngestResult } from '../columns/result.ts';
 
 let registry: Registry;
 let nowMs: number;
@@ -38,7 +38,7 @@ describe('a request that comes again', () => {
   it('gets the answer of the first one, with its rejected spans and its message, and is not stored', async () => {
     const requests = recentRequests();
     let calls = 0;
-    for (const answer of [stored(3), stored(2, '1 span was refused', 1), stored(1, '7 attributes were dropped')]) {
+    for (const answer of [stored(3), stored(2, '1 span was rejected', 1), stored(1, '7 attributes were dropped')]) {
       const request = bytes(JSON.stringify(answer));
       const store = async (): Promise<IngestResult> => {
         calls += 1;

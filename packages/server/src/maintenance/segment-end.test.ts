@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { Spool } from '../ingest/spool.ts';
+import { Spool } from '../spool/spool.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { writeBackup } from './backup.ts';
 import { readSnapshotList } from './file-list.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DATA_SUFFIX, INDEX_SUFFIX } from '../ingest/segment-files.ts';
-import { decodeRecords } from '../ingest/segment-index.ts';
+import { DATA_SUFFIX, INDEX_SUFFIX } from '../spool/segment-files.ts';
+import { decodeRecords } from '../spool/segment-index.ts';
 import type { FileList } from './file-list.ts';
 
 /** The folders whose segments grow while they are copied. */

@@ -1,4 +1,4 @@
-import { doubleText, type AttributeColumns } from '../ingest/attribute-columns.ts';
+import { doubleText, type AttributeColumns } from '../columns/attribute-columns.ts';
 import type { ProtobufReader } from './protobuf-reader.ts';
 
 /** A well-formed value that is nested too deeply: its attribute is dropped. */

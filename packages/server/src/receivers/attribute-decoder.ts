@@ -1,4 +1,4 @@
-import type { AttributeColumns } from '../ingest/attribute-columns.ts';
+import type { AttributeColumns } from '../columns/attribute-columns.ts';
 import {
   appendJsonValue,
   bufferOf,

@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import type { Span } from '@throughline/trace';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals, type Decode } from '../ingest/ingest.ts';
-import { BLOCK_LIMITS } from '../ingest/limits.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { MalformedRequestError } from '../ingest/result.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans, type Decode } from '../columns/rejected-spans.ts';
+import { BLOCK_LIMITS } from '../columns/limits.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { MalformedRequestError } from '../columns/result.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import { parseJson } from './json-object.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeJsonTree } from './otlp-json-tree.ts';
@@ -33,21 +33,21 @@ interface Outcome {
   readonly rows: unknown[][];
   readonly losses: Record<string, number>;
   readonly message: string;
-  readonly refusals: { readonly counts: Record<string, number>; readonly message: string };
+  readonly rejected: { readonly counts: Record<string, number>; readonly message: string };
 }
 
 function outcomeOf(decode: Decode): Outcome {
   const block = new SpanBlock(7);
-  const refusals = new Refusals();
+  const rejected = new RejectedSpans();
   block.mark();
-  decode(block, refusals);
+  decode(block, rejected);
   const native = new ByteBuffer();
   if (block.rowCount > 0) writeNativeBlock(block, native);
   return {
     rows: readNativeRows(Buffer.from(native.content())),
     losses: Object.fromEntries(block.losses.counts),
     message: block.losses.message,
-    refusals: { counts: Object.fromEntries(refusals.counts), message: refusals.summary.message },
+    rejected: { counts: Object.fromEntries(rejected.counts), message: rejected.summary.message },
   };
 }
 
@@ -60,15 +60,15 @@ const protobufOf = (spans: readonly unknown[]): Buffer =>
 const ways = {
   walked: (spans: readonly unknown[]): Decode => {
     const body = Buffer.from(JSON.stringify(requestOf(spans)));
-    return (block, refusals) => decodeOtlpJson(body, block, refusals);
+    return (block, rejected) => decodeOtlpJson(body, block, rejected);
   },
   parsed: (spans: readonly unknown[]): Decode => {
     const request = parseJson(Buffer.from(JSON.stringify(requestOf(spans))));
-    return (block, refusals) => decodeJsonTree(request, block, refusals);
+    return (block, rejected) => decodeJsonTree(request, block, rejected);
   },
   protobuf: (spans: readonly unknown[]): Decode => {
     const body = protobufOf(spans);
-    return (block, refusals) => decodeOtlp(body, block, refusals);
+    return (block, rejected) => decodeOtlp(body, block, rejected);
   },
 };
 const JSON_WAYS = [ways.walked, ways.parsed];
@@ -107,11 +107,11 @@ test.each<[string, Partial<Span>, Partial<Span>, string]>([
 ])('%s costs itself and is counted, whichever way it came', (_what, bad, stored, part) => {
   const expected = rowsOf(GOOD, { ...GOOD, ...stored }, GOOD);
   for (const way of Object.values(ways)) {
-    const { rows, losses, message, refusals } = outcomeOf(way([GOOD, { ...GOOD, ...bad }, GOOD]));
+    const { rows, losses, message, rejected } = outcomeOf(way([GOOD, { ...GOOD, ...bad }, GOOD]));
     expect(rows).toEqual(expected);
     expect(losses).toEqual({ [part]: 1 });
     expect(message).toMatch(new RegExp(`^1 .*\\(${part}\\)`));
-    expect(refusals.counts).toEqual({});
+    expect(rejected.counts).toEqual({});
   }
 });
 
@@ -137,7 +137,7 @@ test.each<[string, Partial<Span>]>([
   ],
 ])('%s is kept as it is, whichever way it came', (_what, fields) => {
   const outcomes = Object.values(ways).map((way) => outcomeOf(way([{ ...GOOD, ...fields }])));
-  expect(outcomes[0]).toMatchObject({ losses: {}, message: '', refusals: { counts: {} } });
+  expect(outcomes[0]).toMatchObject({ losses: {}, message: '', rejected: { counts: {} } });
   expect(outcomes[0]?.rows).toHaveLength(1);
   for (const outcome of outcomes) expect(outcome).toEqual(outcomes[0]);
 });
@@ -265,11 +265,11 @@ test.each<[string, object, Partial<Span>, Record<string, number>, string]>([
 ])('in JSON %s costs itself, is counted, and the sender is told where', (_what, bad, stored, lost, problem) => {
   const expected = rowsOf(GOOD, { ...GOOD, ...stored }, GOOD);
   for (const way of JSON_WAYS) {
-    const { rows, losses, message, refusals } = outcomeOf(way([GOOD, { ...GOOD, ...bad }, GOOD]));
+    const { rows, losses, message, rejected } = outcomeOf(way([GOOD, { ...GOOD, ...bad }, GOOD]));
     expect(rows).toEqual(expected);
     expect(losses).toEqual(lost);
     expect(message).toContain(problem);
-    expect(refusals.counts).toEqual({});
+    expect(rejected.counts).toEqual({});
   }
 });
 
@@ -295,10 +295,10 @@ test.each<[string, unknown, string, string]>([
 ])('in JSON %s costs the span and no other', (_what, bad, code, message) => {
   const expected = rowsOf(GOOD, GOOD);
   for (const way of JSON_WAYS) {
-    const { rows, losses, refusals } = outcomeOf(way([GOOD, bad, GOOD]));
+    const { rows, losses, rejected } = outcomeOf(way([GOOD, bad, GOOD]));
     expect(rows).toEqual(expected);
     expect(losses).toEqual({});
-    expect(refusals).toEqual({ counts: { [code]: 1 }, message: `1 span was refused: ${message}` });
+    expect(rejected).toEqual({ counts: { [code]: 1 }, message: `1 span was rejected: ${message}` });
   }
 });
 
@@ -313,7 +313,7 @@ test.each([
   const body = Buffer.from(
     JSON.stringify({ resourceSpans: [resourceSpans, null, requestOf([GOOD]).resourceSpans[0]] }),
   );
-  const { rows, losses } = outcomeOf((block, refusals) => decodeOtlpJson(body, block, refusals));
+  const { rows, losses } = outcomeOf((block, rejected) => decodeOtlpJson(body, block, rejected));
   expect(rows).toEqual(rowsOf(GOOD, GOOD));
   expect(losses).toEqual({ field: 2 });
 });
@@ -324,7 +324,7 @@ test('an attribute of a resource, a scope, an event and a link is dropped and co
   const [bad, expected] = [{ attributes }, good].map((owner) => {
     const span = { ...GOOD, events: [{ name: 'e', timeUnixNano: '1', ...owner }], links: [{ ...LINK, ...owner }] };
     const request = { resourceSpans: [{ resource: owner, scopeSpans: [{ scope: owner, spans: [span] }] }] };
-    return outcomeOf((block, refusals) => decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, refusals));
+    return outcomeOf((block, rejected) => decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, rejected));
   });
   expect(bad?.rows).toEqual(expected?.rows);
   expect(bad?.losses).toEqual({ attribute: 4 });
@@ -334,7 +334,7 @@ test('a link without ids takes no other link’s place', () => {
   const block = new SpanBlock(7, { ...BLOCK_LIMITS, linksPerSpanMax: 1 });
   block.mark();
   const links = [{}, LINK, {}, LINK];
-  decodeOtlpJson(Buffer.from(JSON.stringify(requestOf([{ ...GOOD, links }]))), block, new Refusals());
+  decodeOtlpJson(Buffer.from(JSON.stringify(requestOf([{ ...GOOD, links }]))), block, new RejectedSpans());
   expect(block.links.count).toBe(1);
   expect(block.droppedLinks.at(0)).toBe(3);
   expect(Object.fromEntries(block.losses.counts)).toEqual({ link: 2, 'ingest.linksPerSpanMax': 1 });
@@ -395,9 +395,9 @@ test('whatever stands in a span of JSON, those beside it are stored as they are'
       const spans = [FIRST, bad, LAST];
       const walked = outcomeOf(ways.walked(spans));
       expect(walked).toEqual(outcomeOf(ways.parsed(spans)));
-      const { rows, refusals } = walked;
+      const { rows, rejected } = walked;
       expect([rows[0], rows.at(-1)]).toEqual([first, last]);
-      expect(rows.length + Object.values(refusals.counts).reduce((sum, count) => sum + count, 0)).toBe(3);
+      expect(rows.length + Object.values(rejected.counts).reduce((sum, count) => sum + count, 0)).toBe(3);
     }),
     { numRuns: 500 },
   );
@@ -437,9 +437,9 @@ test('whatever the fields of a protobuf span hold, those beside it are stored as
     fc.property(span, fc.boolean(), (sent, hasIds) => {
       const bad = hasIds ? bytes(2, Buffer.concat([sent.subarray(sent.length < 130 ? 2 : 3), ids])) : sent;
       const body = Buffer.concat([protobufOf([FIRST]), bytes(1, bytes(2, bad)), protobufOf([LAST])]);
-      const { rows, refusals } = outcomeOf((block, all) => decodeOtlp(body, block, all));
+      const { rows, rejected } = outcomeOf((block, all) => decodeOtlp(body, block, all));
       expect([rows[0], rows.at(-1)]).toEqual([first, last]);
-      expect(rows.length).toBe(hasIds ? 3 : 3 - Object.keys(refusals.counts).length);
+      expect(rows.length).toBe(hasIds ? 3 : 3 - Object.keys(rejected.counts).length);
     }),
     { numRuns: 500 },
   );
@@ -448,7 +448,7 @@ test('whatever the fields of a protobuf span hold, those beside it are stored as
 test.each(['[]', 'null', '"a"', '{"resourceSpans":{}}', '{"resourceSpans":[', ''])(
   'what is no request at all is malformed: %s',
   (body) => {
-    const decode = (): unknown => outcomeOf((block, refusals) => decodeOtlpJson(Buffer.from(body), block, refusals));
+    const decode = (): unknown => outcomeOf((block, rejected) => decodeOtlpJson(Buffer.from(body), block, rejected));
     expect(decode).toThrow(MalformedRequestError);
   },
 );
@@ -456,8 +456,8 @@ test.each(['[]', 'null', '"a"', '{"resourceSpans":{}}', '{"resourceSpans":[', ''
 /** What both ways of JSON make of a request. */
 function jsonOutcomeOf(request: unknown): Outcome {
   const body = Buffer.from(JSON.stringify(request));
-  const outcome = outcomeOf((block, refusals) => decodeOtlpJson(body, block, refusals));
-  expect(outcome).toEqual(outcomeOf((block, refusals) => decodeJsonTree(parseJson(body), block, refusals)));
+  const outcome = outcomeOf((block, rejected) => decodeOtlpJson(body, block, rejected));
+  expect(outcome).toEqual(outcomeOf((block, rejected) => decodeJsonTree(parseJson(body), block, rejected)));
   return outcome;
 }
 const RESOURCE = { attributes: [KEPT] };

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import type { TracesData } from '@throughline/trace';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool } from '../ingest/spool.ts';
+import { Spool } from '../spool/spool.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from './limits.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
@@ -63,7 +63,7 @@ function send(body: string): Promise<Response> {
   return fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
 }
 
-test('a large body is answered as a small one, refusals and warnings included', async () => {
+test('a large body is answered as a small one, rejections and warnings included', async () => {
   await start();
   const many = Array.from({ length: 1_000 }, () => aSpan());
   const answers: unknown[] = [];
@@ -73,7 +73,7 @@ test('a large body is answered as a small one, refusals and warnings included', 
     answers.push([answer.status, await answer.json()]);
   }
   const errorMessage =
-    '1 span was refused: span id has 0 bytes instead of 8; 2 attributes were dropped (ingest.attributesMax)';
+    '1 span was rejected: span id has 0 bytes instead of 8; 2 attributes were dropped (ingest.attributesMax)';
   const expected = [200, { partialSuccess: { rejectedSpans: '1', errorMessage } }];
   expect(answers).toEqual([expected, expected]);
   const metrics = await registry.metrics();
@@ -93,7 +93,7 @@ test('a bad part costs a large body what it costs a small one', async () => {
     answers.push([answer.status, await answer.json()]);
   }
   const errorMessage = [
-    '1 span was refused: trace id is not 32 hexadecimal digits',
+    '1 span was rejected: trace id is not 32 hexadecimal digits',
     '1 attributes without a valid key and value were dropped (attribute), 1 links without valid ids were dropped (link), ',
   ].join('; ');
   const partialSuccess = {
@@ -191,7 +191,7 @@ describe('protobuf', () => {
       answers.push([answer.status, Buffer.from(await answer.arrayBuffer()).toString('latin1')]);
     }
     expect(bodies.map(({ length }) => length > 50_000)).toEqual([false, true, false]);
-    const refused = '1 span was refused: span id has 0 bytes instead of 8; ';
+    const refused = '1 span was rejected: span id has 0 bytes instead of 8; ';
     expect(answers).toEqual([
       [200, expect.stringContaining(`${refused}2 attributes`)],
       [200, expect.stringContaining(`${refused}2 attributes`)],

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Ingest } from '../ingest/ingest.ts';
-import { TooLongHereError, type IngestResult } from '../ingest/result.ts';
+import { TooLongHereError, type IngestResult } from '../columns/result.ts';
 import type { BodyAnswer, BodyForm, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
 import type { Body, BodyMemory } from './body.ts';
 import { countProtobufRecords } from './count-records.ts';
@@ -81,8 +81,8 @@ export class BodyDecoder {
           body.read(memory, (bytes) => countProtobufRecords(bytes, signal, messagesMax)),
         );
       }
-      return await ingest.decode((block, refusals) =>
-        body.read(memory, (bytes) => decodeOtlp(bytes, block, refusals, messagesMax)),
+      return await ingest.decode((block, rejected) =>
+        body.read(memory, (bytes) => decodeOtlp(bytes, block, rejected, messagesMax)),
       );
     } catch (error) {
       if (!(error instanceof TooLongHereError)) throw error;

@@ -1,6 +1,6 @@
-import type { DecodedSpans } from '../ingest/decoded-spans.ts';
-import type { BlockLimits } from '../ingest/limits.ts';
-import type { RollupLimits } from '../ingest/rollup-bounds.ts';
+import type { DecodedSpans } from '../columns/decoded-spans.ts';
+import type { BlockLimits } from '../columns/limits.ts';
+import type { RollupLimits } from '../columns/rollup-bounds.ts';
 import type { OtlpEncoding } from './otlp-response.ts';
 import type { OtherSignal, Signal } from './signals.ts';
 

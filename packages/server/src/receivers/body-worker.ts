@@ -1,11 +1,11 @@
 /** The thread that decodes large bodies: one request at a time, from its bytes to Native bytes. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals } from '../ingest/ingest.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
-import { RollupBounds } from '../ingest/rollup-bounds.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../columns/result.ts';
+import { RollupBounds } from '../columns/rollup-bounds.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import type { BodyAnswer, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
 import { countJsonRecords, countProtobufRecords } from './count-records.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -24,7 +24,7 @@ parentPort?.on('message', (job: BodyJob) => {
 });
 
 function decode({ memory, length, encoding, signal, objectsMax, earliestSecond, latestSecond }: BodyJob): BodyOutcome {
-  const refusals = new Refusals();
+  const rejected = new RejectedSpans();
   const body = new Uint8Array(memory, 0, length);
   block.clear();
   block.mark(earliestSecond, latestSecond);
@@ -34,8 +34,8 @@ function decode({ memory, length, encoding, signal, objectsMax, earliestSecond, 
       const records = isJson ? countJsonRecords(body, signal, objectsMax) : countProtobufRecords(body, signal);
       return { kind: 'counted', signal, records };
     }
-    if (encoding === 'json') decodeOtlpJson(body, block, refusals, objectsMax);
-    else decodeOtlp(body, block, refusals);
+    if (encoding === 'json') decodeOtlpJson(body, block, rejected, objectsMax);
+    else decodeOtlp(body, block, rejected);
   } catch (error) {
     if (error instanceof RequestTooLargeError) return { kind: 'tooLarge', limit: error.limit, message: error.message };
     const message = error instanceof Error ? error.message : String(error);
@@ -50,7 +50,7 @@ function decode({ memory, length, encoding, signal, objectsMax, earliestSecond, 
     rows: block.rowCount,
     seconds: block.startRange,
     otherSpans: bounds.otherSpans - others,
-    refused: refusals.summary,
+    rejected: rejected.summary,
     losses: block.losses.counts,
     message: block.losses.message,
   };

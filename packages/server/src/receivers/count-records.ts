@@ -1,4 +1,4 @@
-import { MalformedRequestError } from '../ingest/result.ts';
+import { MalformedRequestError } from '../columns/result.ts';
 import { parseJson, type JsonObject } from './json-object.ts';
 import { checkObjectCount } from './json-size.ts';
 import { decodeMessage, MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { IngestResult } from '../ingest/result.ts';
+import type { IngestResult } from '../columns/result.ts';
 import { CONTENT_TYPES, encodeStatus, encodeSuccess, StatusCode, type OtlpEncoding } from './otlp-response.ts';
 import type { Signal } from './signals.ts';
 

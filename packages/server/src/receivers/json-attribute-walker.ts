@@ -1,5 +1,5 @@
-import type { AttributeColumns } from '../ingest/attribute-columns.ts';
-import { viewOf } from '../ingest/byte-view.ts';
+import type { AttributeColumns } from '../columns/attribute-columns.ts';
+import { viewOf } from '../columns/byte-view.ts';
 import { appendAttribute, appendUsualAttribute } from './json-attribute.ts';
 import { plainEnd, type JsonCursor } from './json-cursor.ts';
 import { JsonObject, parseText } from './json-object.ts';

@@ -1,4 +1,4 @@
-import type { AttributeColumns } from '../ingest/attribute-columns.ts';
+import type { AttributeColumns } from '../columns/attribute-columns.ts';
 import { appendJsonValue, ValueTooDeepError, type JsonAnyValue } from './any-value.ts';
 import { readAnyValue } from './json-any-value.ts';
 import { isString, type JsonObject } from './json-object.ts';

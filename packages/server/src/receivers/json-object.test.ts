@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { MalformedRequestError } from '../ingest/result.ts';
-import { Refusals } from '../ingest/ingest.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { MalformedRequestError } from '../columns/result.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import { parseJson } from './json-object.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { TextSource } from './text-source.ts';
@@ -37,7 +37,7 @@ test.each([
   const body = `{"resourceSpans":[{"resource":{"attributes":[${attribute}]}}]}`;
   const block = new SpanBlock(1);
   block.mark();
-  decodeOtlpJson(Buffer.from(body), block, new Refusals());
+  decodeOtlpJson(Buffer.from(body), block, new RejectedSpans());
   expect(block.losses.message).toContain(
     `resourceSpans[0].resource.attributes[0].${member}: expected a string, found ${LONG}`,
   );

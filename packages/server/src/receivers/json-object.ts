@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { MalformedRequestError } from '../ingest/result.ts';
+import { MalformedRequestError } from '../columns/result.ts';
 import type { TextSource } from './text-source.ts';
 
 /** Told where a member of a wrong shape stands, what was expected, and what was found. */

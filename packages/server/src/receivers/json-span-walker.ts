@@ -1,6 +1,6 @@
-import type { Refusals } from '../ingest/ingest.ts';
-import type { SpanBlock } from '../ingest/span-block.ts';
-import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
+import type { RejectedSpans } from '../columns/rejected-spans.ts';
+import type { SpanBlock } from '../columns/span-block.ts';
+import { SpanFields, type LinkFields } from '../columns/span-fields.ts';
 import { walkAttributes } from './json-attribute-walker.ts';
 import { giveUp, type JsonCursor } from './json-cursor.ts';
 import { MemberNames } from './member-names.ts';
@@ -13,17 +13,23 @@ const QUOTE = 0x22;
 export class JsonSpanWalker {
   readonly #cursor: JsonCursor;
   readonly #block: SpanBlock;
-  readonly #refusals: Refusals;
+  readonly #rejected: RejectedSpans;
   readonly #span = new SpanFields();
   readonly #link: LinkFields = emptyLink();
   /** Holds the ids and texts of one span until it is appended. */
   readonly #text: TextSource;
   readonly #attributeText: TextSource;
 
-  constructor(cursor: JsonCursor, block: SpanBlock, refusals: Refusals, text: TextSource, attributeText: TextSource) {
+  constructor(
+    cursor: JsonCursor,
+    block: SpanBlock,
+    rejected: RejectedSpans,
+    text: TextSource,
+    attributeText: TextSource,
+  ) {
     this.#cursor = cursor;
     this.#block = block;
-    this.#refusals = refusals;
+    this.#rejected = rejected;
     this.#text = text;
     this.#attributeText = attributeText;
   }
@@ -106,8 +112,8 @@ export class JsonSpanWalker {
     }
     // It may have grown, and moved, with the texts.
     span.source = text.bytes;
-    const refusal = block.endSpan(span);
-    if (refusal !== null) this.#refusals.add(refusal);
+    const rejection = block.endSpan(span);
+    if (rejection !== null) this.#rejected.add(rejection);
   }
 
   #walkStatus(span: SpanFields): void {

@@ -10,7 +10,7 @@ import { JsonMutator } from './testing/mutate-json.ts';
 import { ProtobufMutator } from './testing/mutate-protobuf.ts';
 import { readJson } from './testing/read-json.ts';
 import { readProtobuf } from './testing/read-protobuf.ts';
-import { Seeded } from '../ingest/testing/seeded.ts';
+import { Seeded } from '../columns/testing/seeded.ts';
 
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const PAYLOADS = IS_LONG ? 1_000_000 : 4_000;

@@ -14,7 +14,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool } from '../ingest/spool.ts';
+import { Spool } from '../spool/spool.ts';
 import { OtherSignals } from './other-signals.ts';
 import { OtlpGrpcReceiver } from './otlp-grpc.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';

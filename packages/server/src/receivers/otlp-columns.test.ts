@@ -2,11 +2,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals } from '../ingest/ingest.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { RollupBounds } from '../ingest/rollup-bounds.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { RollupBounds } from '../columns/rollup-bounds.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import { selectName } from '../storage/rollup-names.ts';
 import { countStored, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -49,11 +49,11 @@ test('every field of OTLP, sent as protobuf or as JSON, comes out of the store a
     fc.asyncProperty(fc.array(arbitraryOtlp, { minLength: 1, maxLength: 4 }), fc.nat(), async (requests, seed) => {
       const rows = await storedRows((native) => {
         for (const [index, request] of requests.entries()) {
-          const refusals = new Refusals();
+          const rejected = new RejectedSpans();
           block.mark();
-          if (index % 2 === 0) decodeOtlp(encodeOtlp(request, shuffled(seed)), block, refusals);
-          else decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, refusals);
-          expect(refusals.message).toBe('');
+          if (index % 2 === 0) decodeOtlp(encodeOtlp(request, shuffled(seed)), block, rejected);
+          else decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, rejected);
+          expect(rejected.message).toBe('');
           // Some requests share a block, some do not.
           if (index % 3 !== 0) {
             writeNativeBlock(block, native);
@@ -80,7 +80,7 @@ test('a file of many blocks is one insert, which the store takes once however of
   const native = new ByteBuffer();
   for (const request of requests) {
     block.mark();
-    decodeOtlp(encodeOtlp(request), block, new Refusals());
+    decodeOtlp(encodeOtlp(request), block, new RejectedSpans());
     writeNativeBlock(block, native);
     block.clear();
   }
@@ -105,7 +105,7 @@ test('dictionaries of more than 256 and more than 65,536 strings keep their orde
     const request = { resourceSpans: [{ scopeSpans: [{ spans }] }] };
     const block = new SpanBlock(7);
     block.mark();
-    decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, new Refusals());
+    decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, new RejectedSpans());
     await storedRows((native) => writeNativeBlock(block, native));
     const wrong = await store.rows(
       "SELECT count(), countIf(name != concat('operation ', toString(reinterpretAsUInt64(reverse(span_id)) - 1))) FROM throughline.spans",
@@ -137,7 +137,7 @@ test('resources with more than 256 and more than 65,536 values in a block keep t
     }));
     const block = new SpanBlock(7);
     block.mark();
-    decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans })), block, new Refusals());
+    decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans })), block, new RejectedSpans());
     await storedRows((native) => writeNativeBlock(block, native));
     const wrong = await store.rows(`SELECT count(), countIf(
   res_v != ['eu', concat('instance ', toString(reinterpretAsUInt64(reverse(substring(trace_id, 9))) - 1))]) FROM throughline.spans`);
@@ -155,7 +155,11 @@ test('an operation beyond the bounds of the rollups is counted as another one, a
   }));
   const block = new SpanBlock(7);
   block.mark();
-  decodeOtlpJson(Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })), block, new Refusals());
+  decodeOtlpJson(
+    Buffer.from(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] })),
+    block,
+    new RejectedSpans(),
+  );
   await store.engine.command('TRUNCATE TABLE throughline.operation_15m');
   const bounds = new RollupBounds({ operationsMax: 2 });
   await storedRows((native) => writeNativeBlock(block, native, bounds, Date.now() * 1_000 - 1_000_000));

@@ -4,12 +4,12 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import type { SpanEvent } from '@throughline/trace';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals, type Decode } from '../ingest/ingest.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
-import { BLOCK_LIMITS } from '../ingest/limits.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans, type Decode } from '../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../columns/result.ts';
+import { BLOCK_LIMITS } from '../columns/limits.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import { OTLP_HTTP_LIMITS } from './limits.ts';
 import type { JsonAnyValue } from './any-value.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
@@ -23,16 +23,16 @@ const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 function nativeOf(decode: Decode): Buffer {
   const block = new SpanBlock(7);
   block.mark();
-  decode(block, new Refusals());
+  decode(block, new RejectedSpans());
   const out = new ByteBuffer();
   writeNativeBlock(block, out);
   return Buffer.from(out.content());
 }
 
 const fromProtobuf = (payload: Uint8Array): Buffer =>
-  nativeOf((block, refusals) => decodeOtlp(payload, block, refusals));
+  nativeOf((block, rejected) => decodeOtlp(payload, block, rejected));
 const fromJsonText = (json: string): Buffer =>
-  nativeOf((block, refusals) => decodeOtlpJson(Buffer.from(json), block, refusals));
+  nativeOf((block, rejected) => decodeOtlpJson(Buffer.from(json), block, rejected));
 const fromJson = (json: unknown): Buffer => fromJsonText(JSON.stringify(json));
 
 const traceId = bytes(1, Buffer.from('0af7651916cd43dd8448eb211c80319c', 'hex'));
@@ -124,11 +124,11 @@ test('a resource may stand behind its scopes, a scope behind its spans, and what
   ];
   for (const payload of others) {
     expect(fromProtobuf(payload)).toEqual(fromProtobuf(inOrder));
-    const refusals = new Refusals();
+    const rejected = new RejectedSpans();
     const block = new SpanBlock(7);
     block.mark();
-    decodeOtlp(payload, block, refusals);
-    expect([block.rowCount, refusals.total]).toEqual([2, 1]);
+    decodeOtlp(payload, block, rejected);
+    expect([block.rowCount, rejected.total]).toEqual([2, 1]);
   }
 });
 
@@ -306,12 +306,12 @@ function leavesNoTrace(decode: Decode): boolean {
     daysPerRequestMax: 10,
   });
   block.mark();
-  decodeOtlp(aRequest(aSpan(text(5, 'before'))), block, new Refusals());
+  decodeOtlp(aRequest(aSpan(text(5, 'before'))), block, new RejectedSpans());
   const before = new ByteBuffer();
   writeNativeBlock(block, before);
   block.mark();
   try {
-    decode(block, new Refusals());
+    decode(block, new RejectedSpans());
   } catch (error) {
     if (!(error instanceof MalformedRequestError) && !(error instanceof RequestTooLargeError)) throw error;
   }
@@ -337,7 +337,7 @@ test('hostile protobuf never crashes the decoder and is forgotten without a trac
         else if (kind === 'insert') payload = Buffer.concat([head, Buffer.from([byte]), tail]);
         else payload = Buffer.concat([head, head.subarray(0, byte), tail]);
       }
-      expect(leavesNoTrace((block, refusals) => decodeOtlp(payload, block, refusals))).toBe(true);
+      expect(leavesNoTrace((block, rejected) => decodeOtlp(payload, block, rejected))).toBe(true);
     }),
     { numRuns: IS_LONG ? 3_000 : 1_000, seed: 11 },
   );
@@ -353,7 +353,7 @@ test('hostile JSON never crashes the decoder and is forgotten without a trace', 
       const at = target?.index ?? 0;
       const replaced = payload.slice(0, at) + json + payload.slice(at + (target?.[0].length ?? 0));
       for (const hostile of [replaced, payload.slice(0, where % payload.length)]) {
-        expect(leavesNoTrace((block, refusals) => decodeOtlpJson(Buffer.from(hostile), block, refusals))).toBe(true);
+        expect(leavesNoTrace((block, rejected) => decodeOtlpJson(Buffer.from(hostile), block, rejected))).toBe(true);
       }
     }),
     { numRuns: IS_LONG ? 1_000 : 400, seed: 12 },
@@ -433,7 +433,7 @@ test('more objects than a request may have are refused before they are parsed, t
 test('spans that are refused count towards the bound of a request', () => {
   const block = new SpanBlock(7, { ...BLOCK_LIMITS, requestBytesMax: 100_000 });
   block.mark();
-  expect(() => decodeOtlpJson(inSpans(`${'{},'.repeat(1_000)}{}`), block, new Refusals())).toThrow(
+  expect(() => decodeOtlpJson(inSpans(`${'{},'.repeat(1_000)}{}`), block, new RejectedSpans())).toThrow(
     RequestTooLargeError,
   );
 });

@@ -1,8 +1,8 @@
-import type { AttributeColumns } from '../ingest/attribute-columns.ts';
-import type { Refusals } from '../ingest/ingest.ts';
-import { MalformedRequestError } from '../ingest/result.ts';
-import type { SpanBlock } from '../ingest/span-block.ts';
-import { REPAIRED_TEXTS } from '../ingest/utf8.ts';
+import type { AttributeColumns } from '../columns/attribute-columns.ts';
+import type { RejectedSpans } from '../columns/rejected-spans.ts';
+import { MalformedRequestError } from '../columns/result.ts';
+import type { SpanBlock } from '../columns/span-block.ts';
+import { REPAIRED_TEXTS } from '../columns/utf8.ts';
 import { decodeAttribute } from './attribute-decoder.ts';
 import { describeOffset } from './otlp-path.ts';
 import { emptyScope, entityRef, type JsonEntityRef } from './otlp-fields.ts';
@@ -18,15 +18,15 @@ import { SpanDecoder } from './span-decoder.ts';
  * Throws `MalformedRequestError`, whose message says where, `RequestTooLargeError`, and `TooLongHereError` beyond `messagesMax`
  * (`ProtobufReader`).
  */
-export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, refusals: Refusals, messagesMax?: number): void {
+export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, rejected: RejectedSpans, messagesMax?: number): void {
   try {
     try {
-      new OtlpDecoder(new ProtobufReader(bytes, messagesMax), block, refusals, true).decodeRequest();
+      new OtlpDecoder(new ProtobufReader(bytes, messagesMax), block, rejected, true).decodeRequest();
     } catch (error) {
       if (!(error instanceof UnusualOrderError)) throw error;
       block.restart();
-      refusals.clear();
-      new OtlpDecoder(new ProtobufReader(bytes, messagesMax), block, refusals, false).decodeRequest();
+      rejected.clear();
+      new OtlpDecoder(new ProtobufReader(bytes, messagesMax), block, rejected, false).decodeRequest();
     }
   } catch (error) {
     if (!(error instanceof MalformedProtobufError)) throw error;
@@ -56,11 +56,11 @@ class OtlpDecoder {
    * `isInOrder`: resources and scopes stand before what they hold, as everybody writes them, and each message is read once. Throws
    * `UnusualOrderError` where that is not so. A schema URL may stand behind.
    */
-  constructor(reader: ProtobufReader, block: SpanBlock, refusals: Refusals, isInOrder: boolean) {
+  constructor(reader: ProtobufReader, block: SpanBlock, rejected: RejectedSpans, isInOrder: boolean) {
     this.#isInOrder = isInOrder;
     this.#reader = reader;
     this.#block = block;
-    this.#spans = new SpanDecoder(this.#reader, block, refusals);
+    this.#spans = new SpanDecoder(this.#reader, block, rejected);
   }
 
   decodeRequest(): void {

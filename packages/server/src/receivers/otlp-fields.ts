@@ -1,4 +1,4 @@
-import type { LinkFields } from '../ingest/span-fields.ts';
+import type { LinkFields } from '../columns/span-fields.ts';
 
 /** An EntityRef in OTLP's JSON encoding, as the column holds it. */
 export interface JsonEntityRef {

@@ -12,8 +12,8 @@ import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool } from '../ingest/spool.ts';
-import type { SpoolLimits } from '../ingest/limits.ts';
+import { Spool } from '../spool/spool.ts';
+import type { SpoolLimits } from '../spool/limits.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { framed } from './grpc-message.ts';
@@ -189,7 +189,7 @@ describe('spans sent over gRPC', () => {
 
   it('are answered with a partial success where some are refused', async () => {
     const answer = await call(Buffer.from(encodeOtlp(withSpans(SPAN, { ...SPAN, spanId: '' }))));
-    const message = Buffer.from('1 span was refused: span id has 0 bytes instead of 8');
+    const message = Buffer.from('1 span was rejected: span id has 0 bytes instead of 8');
     expect(answer).toEqual(
       Buffer.concat([Buffer.from([0x0a, message.length + 4, 0x08, 1, 0x12, message.length]), message]),
     );

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Ingest } from '../ingest/ingest.ts';
 import { LimitCounter } from '../limit-counter.ts';
-import type { IngestResult } from '../ingest/result.ts';
+import type { IngestResult } from '../columns/result.ts';
 import { BodyMemory, type Deadline } from './body.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';

@@ -8,7 +8,7 @@ import { compress as compressZstd, init as initZstd } from '@bokuweb/zstd-wasm';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool } from '../ingest/spool.ts';
+import { Spool } from '../spool/spool.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
@@ -209,7 +209,7 @@ test('more bodies than may wait to be decompressed are answered 503 with Retry-A
 test('refused spans are a partial success', async () => {
   const mixed = withSpans(SPAN, { ...SPAN, spanId: '' });
   const answer = await send(Buffer.from(JSON.stringify(mixed)), json);
-  const errorMessage = '1 span was refused: span id has 0 bytes instead of 8';
+  const errorMessage = '1 span was rejected: span id has 0 bytes instead of 8';
   expect(isJson(answer)).toEqual({ partialSuccess: { rejectedSpans: '1', errorMessage } });
   const inProtobuf = await send(encodeOtlp(mixed), protobuf);
   expect(inProtobuf.body).toEqual(

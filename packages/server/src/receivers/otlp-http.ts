@@ -6,7 +6,7 @@ import { answerClientErrors, foreignExpectation, foreignTransferCoding, hostProb
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../origin-form.ts';
 import type { Ingest } from '../ingest/ingest.ts';
-import type { IngestResult } from '../ingest/result.ts';
+import type { IngestResult } from '../columns/result.ts';
 import { RequestsInTurn } from '../requests-in-turn.ts';
 import type { BodyDecoder } from './body-decoder.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
@@ -307,7 +307,7 @@ export class OtlpHttpReceiver {
     const { jsonObjectsMax: objectsMax, jsonInlineBytesMax } = this.#limits;
     if (body.length > jsonInlineBytesMax) return this.#decoder.takeBeside(body, { encoding, signal, objectsMax });
     return signal === 'traces'
-      ? this.#ingest.decode((block, refusals) => decodeOtlpJson(body.take(memory), block, refusals, objectsMax))
+      ? this.#ingest.decode((block, rejected) => decodeOtlpJson(body.take(memory), block, rejected, objectsMax))
       : this.#otherSignals.take(signal, () => countJsonRecords(body.take(memory), signal, objectsMax));
   }
 }

@@ -1,9 +1,9 @@
-import type { AttributeColumns } from '../ingest/attribute-columns.ts';
-import type { Refusals } from '../ingest/ingest.ts';
-import type { BadPart } from '../ingest/losses.ts';
-import type { SpanBlock } from '../ingest/span-block.ts';
-import { SpanFields } from '../ingest/span-fields.ts';
-import { MalformedRequestError } from '../ingest/result.ts';
+import type { AttributeColumns } from '../columns/attribute-columns.ts';
+import type { RejectedSpans } from '../columns/rejected-spans.ts';
+import type { BadPart } from '../columns/losses.ts';
+import type { SpanBlock } from '../columns/span-block.ts';
+import { SpanFields } from '../columns/span-fields.ts';
+import { MalformedRequestError } from '../columns/result.ts';
 import { appendAttribute, appendUsualAttribute } from './json-attribute.ts';
 import type { JsonObject, OnBad } from './json-object.ts';
 import { emptyLink, emptyScope, entityRef, ENUMERATION_MAX, SPAN_KINDS, STATUS_CODES } from './otlp-fields.ts';
@@ -13,13 +13,13 @@ import { TextSource } from './text-source.ts';
  * Appends the spans of a request that has been parsed, and takes all that `walkOtlpJson` leaves. A part of a wrong shape is left out,
  * and the block's losses say where it stands and what is wrong with it. Throws as `decodeOtlpJson`.
  */
-export function decodeJsonTree(request: JsonObject, block: SpanBlock, refusals: Refusals): void {
-  new OtlpJsonDecoder(block, refusals).decodeRequest(request);
+export function decodeJsonTree(request: JsonObject, block: SpanBlock, rejected: RejectedSpans): void {
+  new OtlpJsonDecoder(block, rejected).decodeRequest(request);
 }
 
 class OtlpJsonDecoder {
   readonly #block: SpanBlock;
-  readonly #refusals: Refusals;
+  readonly #rejected: RejectedSpans;
   readonly #span = new SpanFields();
   /** Holds the strings of one resource, scope or span until it is appended. */
   readonly #text = new TextSource();
@@ -36,13 +36,13 @@ class OtlpJsonDecoder {
     this.#block.dropLink();
     this.#block.losses.explain(problem);
   };
-  /** A span is refused for it. */
-  readonly #badSpan: OnBad = (problem) => this.#refusals.add({ code: 'trace_id', message: problem });
+  /** A span is rejected for it. */
+  readonly #badSpan: OnBad = (problem) => this.#rejected.add({ code: 'trace_id', message: problem });
   readonly #badStartTime: OnBad = () => {};
 
-  constructor(block: SpanBlock, refusals: Refusals) {
+  constructor(block: SpanBlock, rejected: RejectedSpans) {
     this.#block = block;
-    this.#refusals = refusals;
+    this.#rejected = rejected;
   }
 
   decodeRequest(request: JsonObject): void {
@@ -120,8 +120,8 @@ class OtlpJsonDecoder {
     for (const link of span.objects('links', this.#badLink)) this.#decodeLink(link);
     // It may have grown, and moved, with the strings.
     fields.source = text.bytes;
-    const refusal = block.endSpan(fields);
-    if (refusal !== null) this.#refusals.add(refusal);
+    const rejection = block.endSpan(fields);
+    if (rejection !== null) this.#rejected.add(rejection);
   }
 
   #decodeEvent(event: JsonObject): void {

@@ -1,14 +1,14 @@
 import { isUtf8 } from 'node:buffer';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals, type Decode } from '../ingest/ingest.ts';
-import { BLOCK_LIMITS, type BlockLimits } from '../ingest/limits.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
-import { Seeded } from '../ingest/testing/seeded.ts';
-import { REPAIRED_TEXTS } from '../ingest/utf8.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans, type Decode } from '../columns/rejected-spans.ts';
+import { BLOCK_LIMITS, type BlockLimits } from '../columns/limits.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../columns/result.ts';
+import { SpanBlock } from '../columns/span-block.ts';
+import { Seeded } from '../columns/testing/seeded.ts';
+import { REPAIRED_TEXTS } from '../columns/utf8.ts';
 import { parseJson } from './json-object.ts';
 import { checkObjectCount } from './json-size.ts';
 import { decodeJsonTree } from './otlp-json-tree.ts';
@@ -38,11 +38,11 @@ const TIGHT: BlockLimits = {
 };
 
 /** As `decodeOtlpJson` would without its walker. */
-function decodeParsed(sent: Uint8Array, block: SpanBlock, refusals: Refusals, objectsMax: number): void {
+function decodeParsed(sent: Uint8Array, block: SpanBlock, rejected: RejectedSpans, objectsMax: number): void {
   const hasMark = sent[0] === 0xef && sent[1] === 0xbb && sent[2] === 0xbf;
   const body = hasMark ? sent.subarray(3) : sent;
   checkObjectCount(body, objectsMax);
-  decodeJsonTree(parseJson(body), block, refusals);
+  decodeJsonTree(parseJson(body), block, rejected);
   if (!isUtf8(body)) block.losses.add(REPAIRED_TEXTS);
 }
 
@@ -50,12 +50,12 @@ function decodeParsed(sent: Uint8Array, block: SpanBlock, refusals: Refusals, ob
 function outcomeOf(decode: Decode, limits: BlockLimits): unknown {
   const block = new SpanBlock(7, limits);
   block.mark();
-  decodeJsonTree(parseJson(FIRST), block, new Refusals());
-  const refusals = new Refusals();
+  decodeJsonTree(parseJson(FIRST), block, new RejectedSpans());
+  const rejected = new RejectedSpans();
   block.mark(1_000, 2_000_000_000);
   let error = '';
   try {
-    decode(block, refusals);
+    decode(block, rejected);
   } catch (thrown) {
     if (!(thrown instanceof MalformedRequestError || thrown instanceof RequestTooLargeError)) throw thrown;
     block.rollback();
@@ -68,7 +68,7 @@ function outcomeOf(decode: Decode, limits: BlockLimits): unknown {
     error,
     rows: readNativeRows(Buffer.from(native.content())),
     losses: error === '' ? [Object.fromEntries(counts), message] : [],
-    refusals: error === '' ? refusals.summary : null,
+    rejected: error === '' ? rejected.summary : null,
   };
 }
 
@@ -77,18 +77,18 @@ const taken = { walked: 0, left: 0 };
 
 /** Throws with the body where the walker makes a difference. */
 function expectSame(body: Buffer, limits: BlockLimits, objectsMax = 1_000): void {
-  const walk: Decode = (block, refusals) => decodeOtlpJson(body, block, refusals, objectsMax);
-  const parse: Decode = (block, refusals) => decodeParsed(body, block, refusals, objectsMax);
+  const walk: Decode = (block, rejected) => decodeOtlpJson(body, block, rejected, objectsMax);
+  const parse: Decode = (block, rejected) => decodeParsed(body, block, rejected, objectsMax);
   expect(outcomeOf(walk, limits), body.toString('latin1')).toEqual(outcomeOf(parse, limits));
   const block = new SpanBlock(7, limits);
-  const refusals = new Refusals();
+  const rejected = new RejectedSpans();
   block.mark();
   const before = block.byteLength;
-  const isWalked = isUtf8(body) && walkOtlpJson(body, block, refusals, objectsMax);
+  const isWalked = isUtf8(body) && walkOtlpJson(body, block, rejected, objectsMax);
   if (isWalked) taken.walked += 1;
   else taken.left += 1;
   const isAsBefore =
-    block.rowCount === 0 && block.byteLength === before && block.losses.message === '' && refusals.message === '';
+    block.rowCount === 0 && block.byteLength === before && block.losses.message === '' && rejected.message === '';
   if (!isWalked && !isAsBefore) throw new Error(`something of it stays: ${body.toString('latin1')}`);
 }
 
@@ -128,7 +128,7 @@ test('a body of any request gives what its objects give', () => {
 const walks = (text: string): boolean => {
   const block = new SpanBlock(7);
   block.mark();
-  return walkOtlpJson(Buffer.from(text), block, new Refusals(), OTLP_HTTP_LIMITS.jsonObjectsMax);
+  return walkOtlpJson(Buffer.from(text), block, new RejectedSpans(), OTLP_HTTP_LIMITS.jsonObjectsMax);
 };
 
 test('requests as serializers write them are never left to the parser', () => {
@@ -224,7 +224,7 @@ test('a body of as many objects as it may have is walked over, one of more is fo
       for (const objectsMax of [count, count - 1]) {
         const block = new SpanBlock(7);
         block.mark();
-        expect(walkOtlpJson(body, block, new Refusals(), objectsMax)).toBe(objectsMax === count);
+        expect(walkOtlpJson(body, block, new RejectedSpans(), objectsMax)).toBe(objectsMax === count);
         expectSame(body, BLOCK_LIMITS, objectsMax);
       }
     }

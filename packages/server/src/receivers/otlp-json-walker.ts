@@ -1,6 +1,6 @@
-import type { Refusals } from '../ingest/ingest.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../ingest/result.ts';
-import type { SpanBlock } from '../ingest/span-block.ts';
+import type { RejectedSpans } from '../columns/rejected-spans.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../columns/result.ts';
+import type { SpanBlock } from '../columns/span-block.ts';
 import { walkAttributes } from './json-attribute-walker.ts';
 import { giveUp, JsonCursor, UnusualJsonError } from './json-cursor.ts';
 import { JsonObject, parseText } from './json-object.ts';
@@ -12,11 +12,11 @@ import { TextSource } from './text-source.ts';
 
 /**
  * Appends the spans of a body in UTF-8 from its bytes, as `decodeJsonTree` does from its objects. Answers false, and leaves
- * block and refusals as they were, for a body that is malformed, beyond a limit, or so written that it is for the other to decide, as a part of a wrong shape is.
+ * block and rejected as they were, for a body that is malformed, beyond a limit, or so written that it is for the other to decide, as a part of a wrong shape is.
  */
-export function walkOtlpJson(body: Uint8Array, block: SpanBlock, refusals: Refusals, objectsMax: number): boolean {
+export function walkOtlpJson(body: Uint8Array, block: SpanBlock, rejected: RejectedSpans, objectsMax: number): boolean {
   try {
-    new OtlpJsonWalker(new JsonCursor(body, objectsMax), block, refusals).walkRequest();
+    new OtlpJsonWalker(new JsonCursor(body, objectsMax), block, rejected).walkRequest();
     return true;
   } catch (error) {
     const isKnown =
@@ -26,7 +26,7 @@ export function walkOtlpJson(body: Uint8Array, block: SpanBlock, refusals: Refus
     if (!isKnown) throw error;
   }
   block.restart();
-  refusals.clear();
+  rejected.clear();
   return false;
 }
 
@@ -40,10 +40,10 @@ class OtlpJsonWalker {
   #entityRefs = '';
   #dropped = 0;
 
-  constructor(cursor: JsonCursor, block: SpanBlock, refusals: Refusals) {
+  constructor(cursor: JsonCursor, block: SpanBlock, rejected: RejectedSpans) {
     this.#cursor = cursor;
     this.#block = block;
-    this.#spans = new JsonSpanWalker(cursor, block, refusals, this.#text, this.#attributeText);
+    this.#spans = new JsonSpanWalker(cursor, block, rejected, this.#text, this.#attributeText);
   }
 
   walkRequest(): void {

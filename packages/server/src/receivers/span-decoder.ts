@@ -1,6 +1,6 @@
-import type { Refusals } from '../ingest/ingest.ts';
-import type { SpanBlock } from '../ingest/span-block.ts';
-import { SpanFields, type LinkFields } from '../ingest/span-fields.ts';
+import type { RejectedSpans } from '../columns/rejected-spans.ts';
+import type { SpanBlock } from '../columns/span-block.ts';
+import { SpanFields, type LinkFields } from '../columns/span-fields.ts';
 import { appendUsualAttribute, decodeAttribute } from './attribute-decoder.ts';
 import { emptyLink, ENUMERATION_MAX } from './otlp-fields.ts';
 import { decodeMessage, type ProtobufReader } from './protobuf-reader.ts';
@@ -9,14 +9,14 @@ import { decodeMessage, type ProtobufReader } from './protobuf-reader.ts';
 export class SpanDecoder {
   readonly #reader: ProtobufReader;
   readonly #block: SpanBlock;
-  readonly #refusals: Refusals;
+  readonly #rejected: RejectedSpans;
   readonly #span = new SpanFields();
   readonly #link: LinkFields = emptyLink();
 
-  constructor(reader: ProtobufReader, block: SpanBlock, refusals: Refusals) {
+  constructor(reader: ProtobufReader, block: SpanBlock, rejected: RejectedSpans) {
     this.#reader = reader;
     this.#block = block;
-    this.#refusals = refusals;
+    this.#rejected = rejected;
   }
 
   /** Appends the span that the reader stands in, or refuses it alone. */
@@ -105,8 +105,8 @@ export class SpanDecoder {
           reader.skip(tag);
       }
     }
-    const refusal = block.endSpan(span);
-    if (refusal !== null) this.#refusals.add(refusal);
+    const rejection = block.endSpan(span);
+    if (rejection !== null) this.#rejected.add(rejection);
   }
 
   /**

@@ -1,8 +1,8 @@
 import type { AnyValue, Span, SpanEvent, TracesData } from '@throughline/trace';
 import { expect, test } from 'vitest';
-import { Refusals } from '../ingest/ingest.ts';
-import { BLOCK_LIMITS, type BlockLimits } from '../ingest/limits.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { BLOCK_LIMITS, type BlockLimits } from '../columns/limits.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
@@ -55,8 +55,8 @@ function expectStored(
 /** Every column's values; dictionaries may hold entries that no row uses any more. */
 function rowsOf(block: SpanBlock, request: Parameters<typeof encodeOtlp>[0], encoding: 'json' | 'protobuf'): unknown {
   block.mark();
-  if (encoding === 'json') decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, new Refusals());
-  else decodeOtlp(encodeOtlp(request), block, new Refusals());
+  if (encoding === 'json') decodeOtlpJson(Buffer.from(JSON.stringify(request)), block, new RejectedSpans());
+  else decodeOtlp(encodeOtlp(request), block, new RejectedSpans());
   return [
     block.rowCount,
     [block.attributes, block.events.attributes, block.links.attributes].map(attributesOf),
@@ -205,7 +205,7 @@ test('an array or a map that is longer than a value may be is dropped before wha
     const block = new SpanBlock(7, { ...BLOCK_LIMITS, valueBytesMax });
     block.mark();
     // The messages around it, each of which would be too many with a few of its elements.
-    decodeOtlp(body, block, new Refusals(), 12);
+    decodeOtlp(body, block, new RejectedSpans(), 12);
     expect([numbers(block.droppedAttributes), block.attributes.count]).toEqual([[1, 0], 1]);
     expect(Object.fromEntries(block.losses.counts)).toEqual({ 'ingest.valueBytesMax': 1 });
   }

@@ -1,10 +1,10 @@
 import type { AnyValue, KeyValue, TracesData } from '@throughline/trace';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals, type Decode } from '../ingest/ingest.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
-import { REPAIRED_TEXTS } from '../ingest/utf8.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans, type Decode } from '../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { SpanBlock } from '../columns/span-block.ts';
+import { REPAIRED_TEXTS } from '../columns/utf8.ts';
 import { decodeOtlp } from './otlp-decoder.ts';
 import { decodeOtlpJson } from './otlp-json.ts';
 import { encodeOtlp } from './testing/encode-otlp.ts';
@@ -53,7 +53,7 @@ function broken(body: Buffer, mark: Buffer): Buffer {
 function decoded(decode: Decode): { readonly native: Buffer; readonly repaired: number; readonly message: string } {
   const block = new SpanBlock(7);
   block.mark();
-  decode(block, new Refusals());
+  decode(block, new RejectedSpans());
   const native = new ByteBuffer();
   writeNativeBlock(block, native);
   const repaired = block.losses.counts.get(REPAIRED_TEXTS) ?? 0;
@@ -61,9 +61,9 @@ function decoded(decode: Decode): { readonly native: Buffer; readonly repaired: 
 }
 
 const fromProtobuf = (body: Buffer): ReturnType<typeof decoded> =>
-  decoded((block, refusals) => decodeOtlp(body, block, refusals));
+  decoded((block, rejected) => decodeOtlp(body, block, rejected));
 const fromJson = (body: Buffer): ReturnType<typeof decoded> =>
-  decoded((block, refusals) => decodeOtlpJson(body, block, refusals));
+  decoded((block, rejected) => decodeOtlpJson(body, block, rejected));
 
 test.each([0, 1, 2, 3, 100, 130, 250, 300])(
   'a text with a broken part behind %i letters is repaired alike',

@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
-import { Spool } from '../ingest/spool.ts';
+import { Spool } from '../spool/spool.ts';
 import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
 import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FailingRename } from '../ingest/testing/failing-rename.ts';
+import { FailingRename } from '../spool/testing/failing-rename.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { identifyProcess, isRunning } from './process-identity.ts';
 import { eventually, silentLog as log } from './testing/start-engine.ts';

@@ -2,10 +2,10 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../ingest/growable.ts';
-import { Refusals } from '../ingest/ingest.ts';
-import { writeNativeBlock } from '../ingest/native-block.ts';
-import { SpanBlock } from '../ingest/span-block.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { SpanBlock } from '../columns/span-block.ts';
 import { decodeOtlpJson } from '../receivers/otlp-json.ts';
 import { arbitraryOtlp } from '../receivers/testing/arbitrary-otlp.ts';
 import { startEngine } from './testing/start-engine.ts';
@@ -29,7 +29,7 @@ test('of any spans those that are stored are known again, and the others are ins
     let spans = 0;
     for (const request of requests) {
       block.mark();
-      decodeOtlpJson(Buffer.from(JSON.stringify(request, withinDays)), block, new Refusals());
+      decodeOtlpJson(Buffer.from(JSON.stringify(request, withinDays)), block, new RejectedSpans());
       spans += block.rowCount;
       writeNativeBlock(block, native);
       block.clear();

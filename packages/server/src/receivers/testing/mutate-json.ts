@@ -1,4 +1,4 @@
-import type { Seeded } from '../../ingest/testing/seeded.ts';
+import type { Seeded } from '../../columns/testing/seeded.ts';
 import { HOSTILE_STRINGS } from './hostile-strings.ts';
 
 /** JSON that is written as it stands: numbers that no double holds, escapes that no encoder writes. */

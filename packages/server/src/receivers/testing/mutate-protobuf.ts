@@ -1,5 +1,5 @@
 import { rawVarint } from './encode-otlp.ts';
-import type { Seeded } from '../../ingest/testing/seeded.ts';
+import type { Seeded } from '../../columns/testing/seeded.ts';
 import { HOSTILE_STRINGS } from './hostile-strings.ts';
 
 /** A field on the wire. A message's fields are nodes again, so that a change of one keeps the lengths around it right. */

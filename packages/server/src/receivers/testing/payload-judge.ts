@@ -1,16 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Span, TracesData } from '@throughline/trace';
-import { ByteBuffer } from '../../ingest/growable.ts';
-import { Refusals } from '../../ingest/ingest.ts';
-import { writeNativeBlock } from '../../ingest/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../../ingest/result.ts';
-import { SpanBlock } from '../../ingest/span-block.ts';
+import { ByteBuffer } from '../../columns/growable.ts';
+import { RejectedSpans } from '../../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../../columns/native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
+import { SpanBlock } from '../../columns/span-block.ts';
 import { SPAN_COLUMNS } from '../../storage/schema.ts';
 import { expectedRows } from './expected-rows.ts';
 import { readNativeRows } from './read-native.ts';
 import type { PlainRequest } from './read-protobuf.ts';
 
-export type Decoder = (bytes: Uint8Array, block: SpanBlock, refusals: Refusals) => void;
+export type Decoder = (bytes: Uint8Array, block: SpanBlock, rejected: RejectedSpans) => void;
 
 export interface JudgeOptions {
   readonly decode: Decoder;
@@ -21,7 +21,7 @@ export interface JudgeOptions {
 interface Taken {
   readonly payload: Buffer;
   readonly rows: number;
-  readonly refusals: Refusals;
+  readonly rejected: RejectedSpans;
   /** What the block left out of the spans that it kept. */
   readonly losses: ReadonlyMap<string, number>;
 }
@@ -47,15 +47,15 @@ export class PayloadJudge {
   take(payload: Buffer): void {
     const block = this.#block;
     const before = { rows: block.rowCount, bytes: block.byteLength };
-    const refusals = new Refusals();
+    const rejected = new RejectedSpans();
     this.counts.payloads += 1;
     this.counts.bytes += payload.length;
     block.mark();
     try {
-      this.#options.decode(payload, block, refusals);
+      this.#options.decode(payload, block, rejected);
       this.counts.accepted += 1;
       const losses = new Map(block.losses.counts);
-      this.#taken.push({ payload, rows: block.rowCount - before.rows, refusals, losses });
+      this.#taken.push({ payload, rows: block.rowCount - before.rows, rejected, losses });
       // As `Ingest` does: a request without a span leaves no resource behind.
       if (block.rowCount === before.rows) block.rollback();
     } catch (error) {
@@ -89,7 +89,7 @@ export class PayloadJudge {
     throw because(payload, `refused although it is a request: ${error.message}`);
   }
 
-  #compare({ payload, refusals, losses }: Taken, rows: unknown[][]): void {
+  #compare({ payload, rejected, losses }: Taken, rows: unknown[][]): void {
     let request: PlainRequest;
     try {
       request = this.#options.read(payload);
@@ -110,11 +110,11 @@ export class PayloadJudge {
     const sent = spansOf(request.data).length;
     // Limits may refuse more than what OTLP itself forbids.
     const missing = expected.length - rows.length;
-    const byLimits = (refusals.counts.get('limit') ?? 0) + (refusals.counts.get('start_time') ?? 0);
-    if (rows.length + refusals.total !== sent || missing > byLimits)
+    const byLimits = (rejected.counts.get('limit') ?? 0) + (rejected.counts.get('start_time') ?? 0);
+    if (rows.length + rejected.total !== sent || missing > byLimits)
       throw because(payload, `${missing} rows are missing`);
     this.counts.spans += rows.length;
-    this.counts.spansRefused += refusals.total;
+    this.counts.spansRefused += rejected.total;
   }
 }
 

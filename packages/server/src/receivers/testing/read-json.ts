@@ -1,5 +1,5 @@
 import type { AnyValue, KeyValue, Span, TracesData } from '@throughline/trace';
-import { BLOCK_LIMITS } from '../../ingest/limits.ts';
+import { BLOCK_LIMITS } from '../../columns/limits.ts';
 import type { PlainRequest } from './read-protobuf.ts';
 
 /** An attribute that is not kept: its value is nested deeper than `ingest.valueDepthMax`, or it is none. */

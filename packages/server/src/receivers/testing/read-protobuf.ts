@@ -1,5 +1,5 @@
 import type { AnyValue, KeyValue, Span, TracesData } from '@throughline/trace';
-import { BLOCK_LIMITS } from '../../ingest/limits.ts';
+import { BLOCK_LIMITS } from '../../columns/limits.ts';
 
 /** The bytes are no request: what protobuf's encoding forbids. */
 export class NoRequestError extends Error {}

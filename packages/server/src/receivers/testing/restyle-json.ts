@@ -1,4 +1,4 @@
-import type { Seeded } from '../../ingest/testing/seeded.ts';
+import type { Seeded } from '../../columns/testing/seeded.ts';
 
 /** How one body is written; each is the chance of one place to be written so. */
 interface Style {

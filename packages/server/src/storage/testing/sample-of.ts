@@ -1,4 +1,4 @@
-import { Seeded } from '../../ingest/testing/seeded.ts';
+import { Seeded } from '../../columns/testing/seeded.ts';
 
 export const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
 

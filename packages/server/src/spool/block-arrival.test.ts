@@ -3,18 +3,18 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ArrivalClock } from './arrival-clock.ts';
+import { ArrivalClock } from '../ingest/arrival-clock.ts';
 import { readBlockArrival, stampBlockArrival } from './block-arrival.ts';
-import { ByteBuffer } from './growable.ts';
-import { Refusals } from './ingest.ts';
-import { writeNativeBlock } from './native-block.ts';
-import { SpanBlock } from './span-block.ts';
-import { aSpan, appendSpan } from './testing/append-span.ts';
+import { ByteBuffer } from '../columns/growable.ts';
+import { RejectedSpans } from '../columns/rejected-spans.ts';
+import { writeNativeBlock } from '../columns/native-block.ts';
+import { SpanBlock } from '../columns/span-block.ts';
+import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
 
 function blockOf(rows: number, arrival: number): Uint8Array {
   const block = new SpanBlock(1);
   for (let row = 0; row < rows; row++) {
-    appendSpan(block, new Refusals(), aSpan({ spanId: (row + 1).toString(16).padStart(16, '0') }));
+    appendSpan(block, new RejectedSpans(), aSpan({ spanId: (row + 1).toString(16).padStart(16, '0') }));
   }
   const native = new ByteBuffer();
   writeNativeBlock(block, native, null, arrival);

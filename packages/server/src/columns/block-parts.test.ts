@@ -6,7 +6,7 @@ import { encodeOtlp } from '../receivers/testing/encode-otlp.ts';
 import { readNativeRows } from '../receivers/testing/read-native.ts';
 import { BlockParts } from './block-parts.ts';
 import { ByteBuffer } from './growable.ts';
-import { Refusals } from './ingest.ts';
+import { RejectedSpans } from './rejected-spans.ts';
 import { BLOCK_LIMITS } from './limits.ts';
 import { writeNativeBlock } from './native-block.ts';
 import { SpanBlock } from './span-block.ts';
@@ -25,7 +25,7 @@ test('a block that is taken apart by its requests holds the same rows, in every 
       const rows = requests.map((request) => {
         const before = block.rowCount;
         block.mark();
-        decodeOtlp(encodeOtlp(request), block, new Refusals());
+        decodeOtlp(encodeOtlp(request), block, new RejectedSpans());
         if (block.rowCount === before) block.rollback();
         return block.rowCount - before;
       });

@@ -1,4 +1,4 @@
-import type { SpanRefusal } from './result.ts';
+import type { SpanRejection } from './result.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
 
 /** The largest second that the store's DateTime holds is 2^32 − 1, in the year 2106. */
@@ -12,7 +12,7 @@ export const TIME_HIGH_MAX = 0x7fff_ffff;
  * way of saying that there is none, and such a span would stand outside of every time that anybody looks at. An id that ends
  * before it begins was no hexadecimal text. Whatever else is wrong costs a part of the span, and not the span.
  */
-export function checkSpan(span: SpanFields, startSeconds: number): SpanRefusal | null {
+export function checkSpan(span: SpanFields, startSeconds: number): SpanRejection | null {
   const { source } = span;
   return (
     checkId('trace_id', 'trace id', source, span.traceIdStart, span.traceIdEnd, 16) ??
@@ -27,13 +27,13 @@ export function isLink(link: LinkFields): boolean {
 }
 
 function checkId(
-  code: SpanRefusal['code'],
+  code: SpanRejection['code'],
   name: string,
   source: Uint8Array,
   start: number,
   end: number,
   bytes: number,
-): SpanRefusal | null {
+): SpanRejection | null {
   const length = end - start;
   if (length < 0) return { code, message: `${name} is not ${bytes * 2} hexadecimal digits` };
   if (length !== bytes) return { code, message: `${name} has ${length} bytes instead of ${bytes}` };
@@ -43,23 +43,23 @@ function checkId(
   return { code, message: `${name} is all zero` };
 }
 
-function checkStart(span: SpanFields, seconds: number): SpanRefusal | null {
+function checkStart(span: SpanFields, seconds: number): SpanRejection | null {
   if (span.startLow === 0 && span.startHigh === 0)
     return { code: 'start_time', message: 'start time is missing or no number' };
   return seconds > SECONDS_MAX ? { code: 'start_time', message: 'start time is after the year 2106' } : null;
 }
 
 /** `limit`: the key of the limit's setting. */
-export function beyond(limit: string, message: string): SpanRefusal {
+export function beyond(limit: string, message: string): SpanRejection {
   return { code: 'limit', limit, message };
 }
 
-export function startsTooEarly(seconds: number, earliestSecond: number): SpanRefusal {
+export function startsTooEarly(seconds: number, earliestSecond: number): SpanRejection {
   const message = `start time ${iso(seconds)} is before ${iso(earliestSecond)}, since when spans are kept (retention.maxAge)`;
   return { code: 'too_old', message };
 }
 
-export function startsTooLate(seconds: number, latestSecond: number): SpanRefusal {
+export function startsTooLate(seconds: number, latestSecond: number): SpanRejection {
   const message = `start time ${iso(seconds)} is further ahead of the collector's clock than ${iso(latestSecond)}`;
   return { code: 'in_future', limit: 'ingest.futureMsMax', message };
 }

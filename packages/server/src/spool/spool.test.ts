@@ -9,7 +9,7 @@ import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
-import { Seeded } from './testing/seeded.ts';
+import { Seeded } from '../columns/testing/seeded.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { Spool, type DurableBlock, type SpoolOptions } from './spool.ts';
 import type { SpoolLimits } from './limits.ts';

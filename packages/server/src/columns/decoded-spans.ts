@@ -1,13 +1,13 @@
 import type { Seconds } from '../storage/span-visibility.ts';
-import type { SpanRefusal } from './result.ts';
+import type { SpanRejection } from './result.ts';
 
-/** The spans of a request that were refused one by one. */
-export interface RefusalSummary {
+/** The spans of a request that were rejected one by one. */
+export interface RejectionSummary {
   readonly total: number;
-  readonly counts: ReadonlyMap<SpanRefusal['code'], number>;
+  readonly counts: ReadonlyMap<SpanRejection['code'], number>;
   /** How many were beyond each limit. */
   readonly limits: ReadonlyMap<string, number>;
-  /** '' where none was refused. */
+  /** '' where none was rejected. */
   readonly message: string;
 }
 
@@ -20,7 +20,7 @@ export interface DecodedSpans {
   readonly seconds: Seconds;
   /** How many of them the rollups count as others. */
   readonly otherSpans: number;
-  readonly refused: RefusalSummary;
+  readonly rejected: RejectionSummary;
   /** What was left out of them, by the key of the limit, … */
   readonly losses: ReadonlyMap<string, number>;
   /** … and in words. */

@@ -7,11 +7,11 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { engineError } from '../storage/clickhouse-error.ts';
 import { EngineError, type Engine } from '../storage/engine.ts';
 import { eventually, silentLog as log, startEngine } from '../storage/testing/start-engine.ts';
-import { Ingest } from './ingest.ts';
+import { Ingest } from '../ingest/ingest.ts';
 import type { SpoolLimits } from './limits.ts';
 import { Loader } from './loader.ts';
 import { Spool } from './spool.ts';
-import { aSpan, appendSpan } from './testing/append-span.ts';
+import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
 
 let directory: string;
 let registry: Registry;

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually, silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
-import { Ingest } from './ingest.ts';
+import { Ingest } from '../ingest/ingest.ts';
 import { Loader } from './loader.ts';
 import { listSpool } from './spool-contents.ts';
 import { Spool } from './spool.ts';
-import { aSpan, appendSpan, type TestSpan } from './testing/append-span.ts';
+import { aSpan, appendSpan, type TestSpan } from '../columns/testing/append-span.ts';
 import { FailingRename, type RenameOrder } from './testing/failing-rename.ts';
 
 const DAY_NS = 86_400_000_000_000n;

@@ -43,7 +43,7 @@ export class TooLongHereError extends Error {
 export const REFUSAL_CODES = ['trace_id', 'span_id', 'start_time', 'too_old', 'in_future', 'limit'] as const;
 
 /** Why one span of an otherwise good request is not stored. */
-export interface SpanRefusal {
+export interface SpanRejection {
   readonly code: (typeof REFUSAL_CODES)[number];
   /** The key of the limit that it is beyond. */
   readonly limit?: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Seeded } from './testing/seeded.ts';
+import { Seeded } from '../columns/testing/seeded.ts';
 import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { RECORD_BYTES } from './segment-index.ts';
 import type { SpoolLimits } from './limits.ts';

@@ -6,7 +6,7 @@ import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { Losses, type BadPart } from './losses.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
 import { Marks } from './marks.ts';
-import { RequestTooLargeError, type SpanRefusal } from './result.ts';
+import { RequestTooLargeError, type SpanRejection } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
 import { beyond, checkSpan, isLink, startsTooEarly, startsTooLate, TIME_HIGH_MAX } from './span-check.ts';
@@ -262,10 +262,10 @@ export class SpanBlock {
 
   /**
    * Completes the span, which belongs to the resource and the scope that were added last. Of an invalid parent id or end `losses`
-   * tell, and `span` has what is stored instead of that end. Answers null, or the reason why this one span is refused and nothing
+   * tell, and `span` has what is stored instead of that end. Answers null, or the reason why this one span is rejected and nothing
    * is kept of it. Throws `RequestTooLargeError`.
    */
-  endSpan(span: SpanFields): SpanRefusal | null {
+  endSpan(span: SpanFields): SpanRejection | null {
     const seconds = secondsOf(span.startLow, span.startHigh);
     const problem = checkSpan(span, seconds) ?? this.#checkLimits(seconds);
     if (problem !== null) return this.#abandonSpan(problem);
@@ -331,7 +331,7 @@ export class SpanBlock {
   }
 
   /** Refusing a span costs time as well, so it counts as a row. Throws `RequestTooLargeError`. */
-  #abandonSpan(problem: SpanRefusal): SpanRefusal {
+  #abandonSpan(problem: SpanRejection): SpanRejection {
     this.links.abandonRow();
     this.events.abandonRow();
     this.attributes.abandonRow();
@@ -383,7 +383,7 @@ export class SpanBlock {
     return at;
   }
 
-  #checkLimits(seconds: number): SpanRefusal | null {
+  #checkLimits(seconds: number): SpanRejection | null {
     const { itemAttributesPerSpanMax, daysPerRequestMax, spansPerRequestMax } = this.#limits;
     if (seconds < this.#earliestSecond) return startsTooEarly(seconds, this.#earliestSecond);
     if (seconds > this.#latestSecond) return startsTooLate(seconds, this.#latestSecond);

@@ -1,4 +1,4 @@
-import type { Refusals } from '../ingest.ts';
+import type { RejectedSpans } from '../rejected-spans.ts';
 import type { SpanBlock } from '../span-block.ts';
 import { SpanFields } from '../span-fields.ts';
 
@@ -22,7 +22,7 @@ export function aSpan(fields: Partial<TestSpan> = {}): TestSpan {
 }
 
 /** Appends the span with a resource and a scope of its own. */
-export function appendSpan(block: SpanBlock, refusals: Refusals, span: TestSpan): void {
+export function appendSpan(block: SpanBlock, rejected: RejectedSpans, span: TestSpan): void {
   const nothing = new Uint8Array();
   block.addResource(nothing, 0, 0, 0, '');
   const scope = { nameStart: 0, nameEnd: 0, versionStart: 0, versionEnd: 0, schemaUrlStart: 0, schemaUrlEnd: 0 };
@@ -40,5 +40,5 @@ export function appendSpan(block: SpanBlock, refusals: Refusals, span: TestSpan)
   fields.startHigh = fields.endHigh = Number(span.startNs >> 32n);
   block.beginSpan();
   const refusal = block.endSpan(fields);
-  if (refusal !== null) refusals.add(refusal);
+  if (refusal !== null) rejected.add(refusal);
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { silentLog } from '../../storage/testing/start-engine.ts';
-import { Ingest } from '../ingest.ts';
+import { Ingest } from '../../ingest/ingest.ts';
 import type { SpoolLimits } from '../limits.ts';
 import { Spool } from '../spool.ts';
 
