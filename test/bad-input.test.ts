@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import type { ServicesResponse } from '../packages/trace/src/api-types.ts';
+import type { ServicesResponse } from '../packages/trace/src/client/api-types.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCollector } from './support/collector.ts';
 import type { Collector } from './support/collector.ts';

@@ -110,7 +110,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         await page.getByRole('treegrid').waitFor();
         expect(page.url()).toBe(`${proxy.url}/trace/${TRACE_ID}?span=none`);
         await page.goto(`${proxy.url}/explore`);
-        const box = page.getByRole('textbox', { name: 'Open a trace by its id' });
+        const box = page.getByRole('textbox', { name: 'Go to trace ID' });
         await box.fill('no id');
         await box.press('Enter');
         await page
@@ -131,7 +131,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         for (const [address, shown] of [
           ['/services', own.getByRole('link', { name: 'shop' })],
           ['/explore?service=shop', own.getByRole('link', { name: /shop operation/ })],
-          ['/explore?service=none', own.getByRole('heading', { name: 'No trace matches these filters' })],
+          ['/explore?service=none', own.getByRole('heading', { name: 'No traces match these filters' })],
           [`/trace/${TRACE_ID}?span=${spanIdOf('behind-0')}`, own.getByRole('link', { name: /^fedcba/ })],
           [`/trace/${OTHER_TRACE_ID}`, own.getByRole('link', { name: 'Newest traces' })],
           ['/system', own.getByRole('heading', { name: 'Collector' })],

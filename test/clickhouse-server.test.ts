@@ -1,4 +1,4 @@
-import type { SeriesResponse } from '@throughline/trace';
+import type { SeriesResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';

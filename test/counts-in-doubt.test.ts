@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { SeriesResponse } from '@throughline/trace';
+import type { SeriesResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findClickHouseServer } from '../scripts/workspace.mjs';
 import { startClickHouseServer, type ClickHouseServer } from './support/clickhouse-server.ts';

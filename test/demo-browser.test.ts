@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import type { Page } from 'playwright-core';
-import type { Story, TracesResponse } from '@throughline/trace';
+import type { Story } from '@throughline/trace';
+import type { TracesResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seriousBarriers } from './support/barriers.ts';
 import { chromiumPath, openBrowser } from './support/chromium.ts';
@@ -129,7 +130,7 @@ describe.skipIf(!chromiumPath)('the demo in a browser (needs Chromium)', () => {
   it('says in a page that a path is nobody’s', async () => {
     const response = await page.goto(`${uiUrl}/nowhere`);
     expect(response?.status()).toBe(404);
-    await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+    await page.getByRole('heading', { name: 'Page not found' }).waitFor();
   });
 });
 

@@ -1,5 +1,6 @@
 import { readFileSync, rmSync } from 'node:fs';
-import type { ServicesResponse, Span, Story, TracesData, TracesResponse } from '@throughline/trace';
+import type { Span, Story, TracesData } from '@throughline/trace';
+import type { ServicesResponse, TracesResponse } from '@throughline/trace/client';
 import { findAttribute, SpanKind } from '@throughline/trace';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { newDirectory, runCommand, startCollector, type Command } from './support/collector.ts';

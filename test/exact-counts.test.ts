@@ -1,4 +1,4 @@
-import type { SeriesResponse } from '@throughline/trace';
+import type { SeriesResponse } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';

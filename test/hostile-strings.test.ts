@@ -5,7 +5,7 @@ import type {
   SeriesResponse,
   ServicesResponse,
   TracesResponse,
-} from '../packages/trace/src/api-types.ts';
+} from '../packages/trace/src/client/api-types.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeOtlp } from '../packages/server/src/receivers/testing/encode-otlp.ts';
 import { HOSTILE_STRINGS } from '../packages/server/src/receivers/testing/hostile-strings.ts';

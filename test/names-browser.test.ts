@@ -1,4 +1,4 @@
-import type { ServicesResponse } from '@throughline/trace';
+import type { ServicesResponse } from '@throughline/trace/client';
 import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seriousBarriers } from './support/barriers.ts';
@@ -153,7 +153,7 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
     expect(await page.evaluate('isSecureContext')).toBe(false);
     await page.getByRole('button', { name: 'Copy link' }).click();
     await page.getByRole('button', { name: 'Copied' }).waitFor();
-    const box = page.getByRole('textbox', { name: 'Open a trace by its id' });
+    const box = page.getByRole('textbox', { name: 'Go to trace ID' });
     await box.focus();
     await page.keyboard.press('ControlOrMeta+V');
     expect(await box.inputValue()).toMatch(new RegExp(`^${url}/explore\\?service=alpha&from=`));
@@ -175,7 +175,7 @@ describe.skipIf(!chromiumPath)('names and values at the edges, in a browser (nee
         const { services } = (await (await fetch(`${other.apiUrl}/api/v1/services`)).json()) as ServicesResponse;
         return services.length === 2;
       });
-      await page.getByRole('button', { name: 'Search again' }).click();
+      await page.getByRole('button', { name: 'Refresh' }).click();
       await expect.poll(() => choices.allTextContents()).toEqual(['Any service', 'early', 'late']);
     } finally {
       await other.stop();

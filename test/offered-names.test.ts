@@ -1,4 +1,4 @@
-import { ApiClient, writeTag } from '@throughline/trace';
+import { ApiClient, writeTag } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCollector, type Collector } from './support/collector.ts';
 import { eventually } from './support/processes.ts';

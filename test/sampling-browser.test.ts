@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import type { ServicesResponse, SystemResponse, TracesResponse } from '@throughline/trace';
+import type { ServicesResponse, SystemResponse, TracesResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ratio, Tracer } from '../packages/sdk/dist/index.js';
 import { seriousBarriers } from './support/barriers.ts';
@@ -49,7 +49,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
 
   it('says how to begin while no application asks', async () => {
     await open('/system');
-    await page.getByRole('heading', { name: 'No application asks this collector what to keep' }).waitFor();
+    await page.getByRole('heading', { name: 'No application uses remote sampling' }).waitFor();
     expect(await page.getByText('sampling: remote()').innerText()).toContain(collector.otlpUrl);
   });
 
@@ -106,10 +106,10 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     const row = rowOf('GET /cart');
     await row.waitFor();
     // 2000 in five seconds, of which ten a second are wanted.
-    for (const text of ['1 in 40', '2.5 %', 'target of 10 traces a second', '400/s', '10/s', '0/s']) {
+    for (const text of ['1 in 40', '2.5%', 'target of 10 traces a second', '400/s', '10/s', '0/s']) {
       expect(await row.innerText()).toContain(text);
     }
-    await page.getByText('Change the settings').click();
+    await page.getByText('Edit settings').click();
     const command = await page.getByText('/v1/sampling/settings').innerText();
     const [, url = '', body = ''] = /^curl -X PUT (\S+) -d '([^']+)'$/.exec(command) ?? [];
     expect(url).toBe(`${collector.apiUrl}/api/v1/sampling/settings`);
@@ -148,12 +148,12 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
   it('shows how the collector is', async () => {
     const system = await answer<SystemResponse>('/api/v1/system');
     const section = page.getByRole('region', { name: 'Collector' });
-    await section.getByText('Spans are taken in and questions answered').waitFor();
+    await section.getByText('Ingest and queries are healthy').waitFor();
     for (const text of [system.version, `${system.retention.maxAgeDays} days`, 'embedded']) {
       expect(await section.innerText()).toContain(text);
     }
     await postJson(collector.otlpUrl, spansWithoutThreshold('ancient', 1));
-    await section.getByRole('table', { name: 'Spans refused, by reason' }).getByRole('rowheader').waitFor();
+    await section.getByRole('table', { name: 'Rejected spans by reason' }).getByRole('rowheader').waitFor();
   });
 
   it('says why a trace was kept, and who decided', async () => {
@@ -161,14 +161,14 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     const line = page.getByRole('button', { name: 'Kept 1 in 20 · stands for ≈20 traces' });
     await line.focus();
     await page.keyboard.press('Enter');
-    const decisions = page.getByRole('region', { name: 'Why this trace was kept' });
+    const decisions = page.getByRole('region', { name: 'Why this trace was sampled' });
     await decisions.getByRole('button', { name: /shop kept 1 in 20/ }).click();
     const panel = page.getByRole('complementary', { name: 'Span' });
     await panel.waitFor();
     expect(await panel.innerText()).toContain('GET /cart');
 
     await open(`/trace/${await traceOf('ledger')}`);
-    await page.getByText('Kept: every trace is').waitFor();
+    await page.getByText('Sampled at 100%').waitFor();
     expect(await page.getByRole('button', { name: /^Kept/ }).count()).toBe(0);
   });
 
@@ -192,7 +192,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
       for (const path of ['/services', '/system', `/trace/${await traceOf('shop')}`]) {
         await open(path);
         await page.waitForLoadState('networkidle');
-        const opens = page.getByText('Change the settings').or(page.getByRole('button', { name: /^Kept/ }));
+        const opens = page.getByText('Edit settings').or(page.getByRole('button', { name: /^Kept/ }));
         if ((await opens.count()) > 0) await opens.click();
         expect(await seriousBarriers(page), path).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth), path).toBeLessThanOrEqual(width);

@@ -6,7 +6,7 @@ import type {
   ServicesResponse,
   TraceSamplingResponse,
   TracesResponse,
-} from '@throughline/trace';
+} from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { remote, Tracer } from '../packages/sdk/dist/index.js';
 import { isSpoolEmpty, startCollector, type Collector } from './support/collector.ts';

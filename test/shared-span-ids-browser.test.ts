@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import type { TraceResponse } from '@throughline/trace';
+import type { TraceResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { seriousBarriers } from './support/barriers.ts';
 import { chromiumPath, openBrowser } from './support/chromium.ts';
@@ -222,7 +222,7 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
     await expect.poll(who).toBe('server');
     expect((await postJson(collector.otlpUrl, requestOf(client, traceId))).status).toBe(200);
     await eventually('the client span is stored', () => isStored(traceId, PLANS.length));
-    await page.getByRole('button', { name: 'Fetch the trace again' }).click();
+    await page.getByRole('button', { name: 'Reload' }).click();
     await rows().filter({ hasText: 'client call' }).waitFor();
     await expect.poll(spanInUrl).toBe(`${CALL_ID}.2`);
     expect(await who()).toBe('server');

@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import type { TracesResponse } from '@throughline/trace';
+import type { TracesResponse } from '@throughline/trace/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, openBrowser } from './support/chromium.ts';
 import type { Browser } from './support/chromium.ts';

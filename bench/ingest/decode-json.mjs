@@ -5,9 +5,9 @@
 import { parseArgs } from 'node:util';
 import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
-import { parseJson } from '../../packages/server/dist/receivers/json-object.js';
-import { decodeJsonTree } from '../../packages/server/dist/receivers/otlp-json-tree.js';
-import { decodeOtlpJson } from '../../packages/server/dist/receivers/otlp-json.js';
+import { parseJson } from '../../packages/server/dist/receivers/otlp-json/json-object.js';
+import { decodeJsonTree } from '../../packages/server/dist/receivers/otlp-json/otlp-json-tree.js';
+import { decodeOtlpJson } from '../../packages/server/dist/receivers/otlp-json/otlp-json.js';
 import { JsonTemplate } from './json-template.mjs';
 import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';

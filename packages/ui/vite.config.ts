@@ -9,7 +9,10 @@ export default defineConfig(({ command }) => ({
   plugins: [react(), initialSize()],
   resolve: {
     // From its source: the page is one build, and needs no other package to be built first.
-    alias: { '@throughline/trace': fileURLToPath(new URL('../trace/src/index.ts', import.meta.url)) },
+    alias: {
+      '@throughline/trace/client': fileURLToPath(new URL('../trace/src/client/index.ts', import.meta.url)),
+      '@throughline/trace': fileURLToPath(new URL('../trace/src/index.ts', import.meta.url)),
+    },
   },
   build: {
     // `dist/types` beside it belongs to the type checker.

@@ -1,6 +1,6 @@
 import { readlinkSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { SeriesResponse } from '../../packages/trace/src/api-types.ts';
+import type { SeriesResponse } from '../../packages/trace/src/client/api-types.ts';
 import type { EngineLimits } from '../../packages/server/src/storage/engine-limits.ts';
 import { startEngine, type StartedEngine } from '../../packages/server/src/storage/testing/start-engine.ts';
 import { isSpoolEmpty, newDirectory, startCollector, type Collector } from './collector.ts';

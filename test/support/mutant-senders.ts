@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { Client, credentials, status, type ServiceError } from '@grpc/grpc-js';
-import { ProtobufReader } from '../../packages/server/src/receivers/protobuf-reader.ts';
+import { ProtobufReader } from '../../packages/server/src/receivers/otlp/protobuf-reader.ts';
 import type { Seeded } from '../../packages/server/src/columns/testing/seeded.ts';
 import type { Collector } from './collector.ts';
 

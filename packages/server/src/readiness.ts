@@ -1,6 +1,6 @@
 import type { Readiness, ReadinessFinding } from './api/health-routes.ts';
 import type { LoaderFailure, LoaderStatus } from './spool/loader.ts';
-import type { SpoolStatus } from './spool/spool.ts';
+import type { SpoolStatus } from './spool/spool-status.ts';
 import type { EngineState } from './storage/engine.ts';
 import type { LostPart } from './storage/lost-parts.ts';
 import { withoutPasswords } from './without-passwords.ts';

@@ -2,18 +2,17 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Story, TracesData } from '@throughline/trace';
 import type {
   HeadlinesResponse,
   AttributesResponse,
   SamplingResponse,
   SeriesResponse,
   ServicesResponse,
-  Story,
   SystemResponse,
   TraceSamplingResponse,
-  TracesData,
   TracesResponse,
-} from '@throughline/trace';
+} from '@throughline/trace/client';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { unlike, type JsonSchema } from './api/testing/unlike.ts';
@@ -102,7 +101,7 @@ const SENT: TracesData = {
 const log = pino({ level: 'silent' });
 const options = {
   engineProcessPath: new URL('../dist/storage/embedded-process.js', import.meta.url),
-  bodyWorkerPath: new URL('../dist/receivers/body-worker.js', import.meta.url),
+  bodyWorkerPath: new URL('../dist/receivers/decode/body-worker.js', import.meta.url),
 };
 
 async function start(dataDirectory: string, httpPort = '0'): Promise<RunningServer> {

@@ -1,7 +1,7 @@
-import type { SystemIngest, SystemResponse } from '@throughline/trace';
+import type { SystemIngest, SystemResponse } from '@throughline/trace/client';
 import type { Readiness } from './api/health-routes.ts';
 import type { IngestStatus } from './ingest/ingest.ts';
-import type { SpoolStatus } from './spool/spool.ts';
+import type { SpoolStatus } from './spool/spool-status.ts';
 import type { StoreFacts } from './query/store-facts.ts';
 import type { EngineState } from './storage/engine.ts';
 

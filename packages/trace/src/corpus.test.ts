@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { criticalNs } from './critical-path.ts';
-import { errorOrigins } from './error-origins.ts';
-import { tellStory } from './story.ts';
+import { criticalNs } from './analysis/critical-path.ts';
+import { errorOrigins } from './analysis/error-origins.ts';
+import { tellStory } from './story/tell-story.ts';
 import { at } from './testing/a-trace.ts';
 import { corpusTrace, type CorpusCase, readCorpus, type SpanName } from './testing/corpus.ts';
-import { type Trace, traceFromOtlp } from './trace.ts';
+import { type Trace, traceFromOtlp } from './tree/trace.ts';
 
 const corpus = readCorpus();
 

@@ -1,26 +1,21 @@
-export * from './api-types.ts';
-export { ApiClient, ApiClientError, type ApiClientOptions, type RequestOptions } from './api-client.ts';
 export { attributeText, findAttribute } from './attributes.ts';
-export { criticalNs, criticalPath, type CriticalSegment } from './critical-path.ts';
-export { inferredDependency } from './dependency.ts';
+export { criticalNs, criticalPath, type CriticalSegment } from './analysis/critical-path.ts';
+export { inferredDependency } from './analysis/dependency.ts';
 export { formatDuration } from './duration.ts';
-export { errorOrigins, type ErrorOrigin } from './error-origins.ts';
-export type { Failure } from './failure.ts';
+export { errorOrigins, type ErrorOrigin } from './analysis/error-origins.ts';
+export type { Failure } from './analysis/failure.ts';
 export * from './otlp.ts';
-export type { SpanSource } from './received-spans.ts';
-export {
-  type Story,
-  type StoryCause,
-  type StoryClause,
-  type StoryErrorOrigin,
-  type StoryOptions,
-  type StoryOutcome,
-  type StoryPattern,
-  type StorySegment,
-  type StorySummary,
-  tellStory,
-} from './story.ts';
-export { type Trace, traceFromOtlp } from './trace.ts';
-export { parseTag, writeTag, type Tag } from './tag.ts';
-export { parseTraceId, TRACE_ID_ACCEPTED } from './trace-id.ts';
-export { UI_PAGES } from './ui-pages.ts';
+export type { SpanSource } from './tree/received-spans.ts';
+export type {
+  Story,
+  StoryCause,
+  StoryClause,
+  StoryErrorOrigin,
+  StoryOptions,
+  StoryOutcome,
+  StoryPattern,
+  StorySegment,
+  StorySummary,
+} from './story/story.ts';
+export { tellStory } from './story/tell-story.ts';
+export { type Trace, traceFromOtlp } from './tree/trace.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { criticalPath } from './critical-path.ts';
+import { criticalPath } from './analysis/critical-path.ts';
 import type { TracesData } from './otlp.ts';
-import { tellStory } from './story.ts';
+import { tellStory } from './story/tell-story.ts';
 import { aTrace, type SpanPlan } from './testing/a-trace.ts';
-import { traceFromOtlp } from './trace.ts';
+import { traceFromOtlp } from './tree/trace.ts';
 
 const COUNT = 100_000;
 

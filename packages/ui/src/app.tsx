@@ -1,5 +1,5 @@
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
-import { UI_PAGES } from '@throughline/trace';
+import { UI_PAGES } from '@throughline/trace/client';
 import { Redirect, Route, Router, Switch } from 'wouter';
 import { basePath } from './api/base-path.ts';
 import { AppBar } from './app-bar.tsx';

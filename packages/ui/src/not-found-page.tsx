@@ -9,7 +9,7 @@ export function NotFoundPage() {
   return (
     <Notice
       icon="search"
-      title="There is no such page"
+      title="Page not found"
       actions={
         <>
           <Link className={button['button']} href="/services">

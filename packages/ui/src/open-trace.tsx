@@ -27,9 +27,9 @@ export function OpenTrace() {
       <input
         className={styles['input']}
         value={text}
-        aria-label="Open a trace by its id"
+        aria-label="Go to trace ID"
         aria-invalid={wrong}
-        placeholder="Open a trace by its id"
+        placeholder="Go to trace ID"
         aria-describedby={wrong ? problemId : undefined}
         spellCheck={false}
         autoComplete="off"

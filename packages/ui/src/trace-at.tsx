@@ -1,4 +1,4 @@
-import { parseTraceId } from '@throughline/trace';
+import { parseTraceId } from '@throughline/trace/client';
 import { Redirect, useSearch } from 'wouter';
 import { TracePage } from './trace/trace-page.tsx';
 

@@ -1,4 +1,4 @@
-import { parseTraceId } from '@throughline/trace';
+import { parseTraceId } from '@throughline/trace/client';
 
 /**
  * The trace id in what a person pastes: alone in any form that `parseTraceId` reads, in the address of a trace, or 32

@@ -1,4 +1,4 @@
-import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace';
+import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
 import type { QueryContext } from '../query/rows.ts';
 import { json, type Answer } from './answer.ts';

@@ -1,5 +1,5 @@
-import { parseTraceId } from '@throughline/trace';
-import type { TracePosition } from '../query/search.ts';
+import { parseTraceId } from '@throughline/trace/client';
+import type { TracePosition } from '../query/trace-search.ts';
 
 /** A position in the order of search as opaque text that needs no escaping in a URL. */
 export function encodeCursor({ startTimeUnixNano, traceId }: TracePosition): string {

@@ -1,4 +1,4 @@
-import { parseTraceId, TRACE_ID_ACCEPTED } from '@throughline/trace';
+import { parseTraceId, TRACE_ID_ACCEPTED } from '@throughline/trace/client';
 import { Problem } from './problem.ts';
 import { parseTime, TIME_ACCEPTED } from './time-parameter.ts';
 

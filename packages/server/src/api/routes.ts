@@ -1,11 +1,11 @@
-import { parseTag, parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace';
+import { parseTag, parseTraceId, SPANS_IN_TRACE_HEADER, TRACE_ID_ACCEPTED } from '@throughline/trace/client';
 import type {
   EndpointsResponse,
   HeadlinesResponse,
   OperationsResponse,
   ServicesResponse,
   TracesResponse,
-} from '@throughline/trace';
+} from '@throughline/trace/client';
 import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';

@@ -1,4 +1,4 @@
-import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace';
+import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace/client';
 import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
 import { Problem } from './problem.ts';
@@ -99,5 +99,5 @@ function policyOf(told: Omit<ToldOperation, 'boostedForMs'>, settings: SamplingS
 
 /** Three digits that count. */
 function percent(share: number): string {
-  return `${Number((share * 100).toPrecision(3))} %`;
+  return `${Number((share * 100).toPrecision(3))}%`;
 }

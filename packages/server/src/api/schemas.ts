@@ -1,4 +1,14 @@
 import type {
+  Story,
+  StoryCause,
+  StoryClause,
+  StoryErrorOrigin,
+  StoryPattern,
+  StorySegment,
+  StorySummary,
+  TracesData,
+} from '@throughline/trace';
+import type {
   AttributeKeySummary,
   AttributesResponse,
   AttributeValuesResponse,
@@ -17,23 +27,15 @@ import type {
   SeriesResponse,
   ServicesResponse,
   ServiceSummary,
-  Story,
-  StoryCause,
-  StoryClause,
-  StoryErrorOrigin,
-  StoryPattern,
-  StorySegment,
-  StorySummary,
   SystemIngest,
   SystemResponse,
   SystemStore,
-  TracesData,
   TraceSamplingDecision,
   TraceSamplingResponse,
   TraceService,
   TracesResponse,
   TraceSummary,
-} from '@throughline/trace';
+} from '@throughline/trace/client';
 import {
   anyObject,
   count,
@@ -56,7 +58,7 @@ import {
 const BASES = ['exact', 'estimated', 'biased'] as const;
 const estimate = object<Estimate>({
   basis: oneOfTexts(BASES),
-  relativeError: nullable(number('Half the 95 % interval as a share of the estimate')),
+  relativeError: nullable(number('Half the 95% interval as a share of the estimate')),
 });
 const errorRateInterval = nullable(pair<readonly [low: number, high: number]>(number()));
 const counts = {

@@ -1,4 +1,4 @@
-import type { SeriesResponse } from '@throughline/trace';
+import type { SeriesResponse } from '@throughline/trace/client';
 import type { QueryContext } from '../query/rows.ts';
 import { findSeries, type CountedUntil } from '../query/series.ts';
 import { json } from './answer.ts';
@@ -30,7 +30,7 @@ export function seriesRoute(
     path: '/api/v1/series',
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
-      'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4 %. Steps of whole ' +
+      'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4%. Steps of whole ' +
       'minutes are answered by the exact counters of the SDKs where there are any, and all that they count has had time to ' +
       'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
     parameters: {

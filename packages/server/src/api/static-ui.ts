@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
-import { UI_PAGES } from '@throughline/trace';
+import { UI_PAGES } from '@throughline/trace/client';
 import type { Answer } from './answer.ts';
 import {
   COMPRESSED_BYTES_MIN,

@@ -1,4 +1,4 @@
-import type { SystemResponse } from '@throughline/trace';
+import type { SystemResponse } from '@throughline/trace/client';
 import { json } from './answer.ts';
 import { route, type Route } from './route.ts';
 import { systemSchema } from './schemas.ts';

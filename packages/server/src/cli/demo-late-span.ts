@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ApiClient, ApiClientError, findAttribute, type Span, type TracesData } from '@throughline/trace';
+import { findAttribute, type Span, type TracesData } from '@throughline/trace';
+import { ApiClient, ApiClientError } from '@throughline/trace/client';
 import { DemoError } from './demo-error.ts';
 
 const POLL_MS = 250;

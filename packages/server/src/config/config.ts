@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
 import { shownText } from '../without-passwords.ts';
 import { readConfigFile, type Given } from './file.ts';
-import { limitsFrom, type Limits } from './limits.ts';
+import type { Limits } from './limits.ts';
+import { limitsFrom } from './limit-settings.ts';
 import { ConfigError, show, type Setting } from './setting.ts';
 import { ALL_SETTINGS, SETTINGS, type Settings } from './settings.ts';
 

@@ -25,8 +25,6 @@ import { ENGINE_LIMITS, type EngineLimits } from '../storage/engine-limits.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from '../storage/cluster-limits.ts';
 import { ROLLUP_JOB_LIMITS, ROLLUP_LIMITS, type RollupJobLimits, type RollupLimits } from '../storage/rollup-limits.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from '../storage/retention-limits.ts';
-import { BOUNDS, type Bounds } from './limit-bounds.ts';
-import { quantity, setting, unitOf, type Setting } from './setting.ts';
 
 /** The limits, queues and waits of every room. */
 export interface Limits {
@@ -50,7 +48,7 @@ export interface Limits {
   readonly http: ApiLimits;
 }
 
-const DEFAULTS: Limits = {
+export const DEFAULT_LIMITS: Limits = {
   receivers: RECEIVER_LIMITS,
   otlpHttp: OTLP_HTTP_LIMITS,
   otlpGrpc: OTLP_GRPC_LIMITS,
@@ -69,32 +67,3 @@ const DEFAULTS: Limits = {
   query: DEFAULT_QUERY_LIMITS,
   http: API_LIMITS,
 };
-
-/** The counter of all limits that have none of their own. */
-function limitCounter(key: string): string {
-  return `throughline_limit_reached_total{limit="${key}"}`;
-}
-
-interface LimitSetting extends Setting<number> {
-  readonly group: keyof Limits;
-  readonly name: string;
-}
-
-/** A setting for every limit. */
-export const LIMIT_SETTINGS: readonly LimitSetting[] = (Object.keys(BOUNDS) as (keyof Limits)[]).flatMap((group) => {
-  const defaults = DEFAULTS[group] as unknown as Readonly<Record<string, number>>;
-  return Object.entries<Bounds>(BOUNDS[group]).map(([name, [min, max, help, counter]]) => {
-    const key = `${group}.${name}`;
-    const text = quantity(unitOf(name), min, max);
-    const described = setting(key, help, text, () => defaults[name] ?? 0);
-    return { ...described, counter: counter === undefined ? limitCounter(key) : counter, group, name };
-  });
-});
-
-/** The limits with these values by key; every key of `LIMIT_SETTINGS` is there. */
-export function limitsFrom(values: ReadonlyMap<string, unknown>): Limits {
-  const limits: Partial<Record<keyof Limits, Record<string, unknown>>> = {};
-  for (const { key, group, name } of LIMIT_SETTINGS) (limits[group] ??= {})[name] = values.get(key);
-  for (const group of Object.values(limits)) Object.freeze(group);
-  return Object.freeze(limits) as unknown as Limits;
-}

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { LIMIT_SETTINGS } from './limits.ts';
+import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { quantity, setting, type Setting, type SettingText } from './setting.ts';
 
 /** What a collector is told besides its limits. */

@@ -84,7 +84,7 @@ function appendDecoded(ingest: Ingest, number: number) {
     rows: number,
     seconds: block.startRange,
     otherSpans: 0,
-    refused: rejected.summary,
+    rejected: rejected.summary,
     losses: new Map(),
     message: '',
   };

@@ -1,4 +1,4 @@
-import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace';
+import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace/client';
 import { COUNTS_A_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';

@@ -3,7 +3,7 @@ import { IN_TENANT, startSecond, where } from './rows.ts';
 import { SECOND_NS, type SearchWindow } from './search-windows.ts';
 import { attributeHint, fieldConditions, looseTagConditions, matchesAll, tagConditions } from './span-filter.ts';
 import { SPAN_DURATION, STORED, type SpanSource } from './span-sources.ts';
-import type { TraceSearch } from './search.ts';
+import type { TraceSearch } from './trace-search.ts';
 import { IS_ROOT } from './trace-summary.ts';
 import { idIn, startsWithin, type Seconds } from './trace-times.ts';
 

@@ -1,4 +1,4 @@
-import type { ErrorRateInterval, Estimate } from '@throughline/trace';
+import type { ErrorRateInterval, Estimate } from '@throughline/trace/client';
 
 /** Sums over stored spans, from which follows what their count is worth. */
 export interface Weighed {

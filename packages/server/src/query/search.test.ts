@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TraceSearch } from './search.ts';
+import type { TraceSearch } from './trace-search.ts';
 import { candidatesSql, matchesOfTracesSql } from './candidates.ts';
 import { farFromRootSql, longTracesSql } from './far-traces.ts';
 import { searchTraces } from './search.ts';

@@ -1,4 +1,4 @@
-import type { RequestSeries } from '@throughline/trace';
+import type { RequestSeries } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { JsonRow } from './rows.ts';
 import { seriesFrom } from './series-steps.ts';

@@ -1,4 +1,4 @@
-import { OTHER_NAME, type Estimate, type RequestSeries } from '@throughline/trace';
+import { OTHER_NAME, type Estimate, type RequestSeries } from '@throughline/trace/client';
 import { readName, type RollupName } from '../storage/rollup-names.ts';
 import { BUCKETS_PER_OCTAVE } from '../storage/rollups.ts';
 import { effectiveNumber, errorRateInterval, estimateOf, type Weighed } from './estimate.ts';

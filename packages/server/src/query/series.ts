@@ -1,4 +1,4 @@
-import type { RequestSeries } from '@throughline/trace';
+import type { RequestSeries } from '@throughline/trace/client';
 import { readName, type RollupName } from '../storage/rollup-names.ts';
 import { REQUEST_1M } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';

@@ -1,4 +1,4 @@
-import type { TraceSummary } from '@throughline/trace';
+import type { TraceSummary } from '@throughline/trace/client';
 
 /** A summary of all stored spans of a trace; its headline is another matter. */
 export type StoredTraceSummary = Omit<TraceSummary, 'headline'>;

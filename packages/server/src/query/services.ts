@@ -1,4 +1,4 @@
-import { OTHER_NAME, type OperationSummary, type ServiceSummary } from '@throughline/trace';
+import { OTHER_NAME, type OperationSummary, type ServiceSummary } from '@throughline/trace/client';
 import { OPERATION_NAME, readName, SERVICE_NAME, selectName } from '../storage/rollup-names.ts';
 import { OPERATION_15M } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';

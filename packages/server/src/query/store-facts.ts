@@ -1,4 +1,4 @@
-import type { SystemStore } from '@throughline/trace';
+import type { SystemStore } from '@throughline/trace/client';
 import { queryRows, type QueryContext } from './rows.ts';
 
 export type StoreFacts = Pick<SystemStore, 'engineVersion' | 'spanCount' | 'diskBytes' | 'firstDay' | 'lastDay'>;

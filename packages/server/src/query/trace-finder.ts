@@ -14,7 +14,7 @@ import { queryRows, type JsonRow, type QueryContext } from './rows.ts';
 import { mayStartIn, SECOND_NS, searchWindows, type SearchWindow, type StoredExtent } from './search-windows.ts';
 import { matchesAll, type SpanFilter } from './span-filter.ts';
 import { querySources, spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
-import type { TracePosition, TraceSearch } from './search.ts';
+import type { TracePosition, TraceSearch } from './trace-search.ts';
 import type { StoredTraceSummary, SummarisedTrace } from './service-of-trace.ts';
 import { findTraceSummaries } from './trace-summary.ts';
 import type { Seconds } from './trace-times.ts';

@@ -1,5 +1,6 @@
 import { attributeText, findAttribute, traceFromOtlp } from '@throughline/trace';
-import type { SpanSource, Trace, TraceSamplingDecision, TraceSamplingResponse, TracesData } from '@throughline/trace';
+import type { SpanSource, Trace, TracesData } from '@throughline/trace';
+import type { TraceSamplingDecision, TraceSamplingResponse } from '@throughline/trace/client';
 
 /** A span of which it is asked why it was kept. */
 export interface DecidingSpan {

@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../spool/spool.ts';
 import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
-import { OtlpHttpReceiver } from '../receivers/otlp-http.ts';
+import { OtlpHttpReceiver } from '../receivers/http/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { countsMessage } from './counts-message.ts';
 import { Sampling, type TakeTotals } from './sampling.ts';

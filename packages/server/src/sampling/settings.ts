@@ -1,4 +1,4 @@
-import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace';
+import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace/client';
 import { withoutPasswords } from '../without-passwords.ts';
 import { field, isShare, shown } from './json.ts';
 

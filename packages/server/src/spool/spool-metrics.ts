@@ -1,5 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { SpoolStatus } from './spool.ts';
+import type { SpoolStatus } from './spool-status.ts';
 
 export class SpoolMetrics {
   readonly bytes: Counter;

@@ -10,6 +10,7 @@ import { createDirectory, syncDirectory } from '../storage/durable-directory.ts'
 import { RemovalSync } from './removal-sync.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
+import type { SpoolStatus } from './spool-status.ts';
 
 export interface SpoolOptions {
   readonly directory: string;
@@ -36,18 +37,6 @@ export interface DurableBlock {
   readonly length: number;
   readonly rows: number;
   readonly arrival: number;
-}
-
-export interface SpoolStatus {
-  /** Segments that the engine has not taken, sealed or not. */
-  readonly backlogSegments: number;
-  readonly backlogBytes: number;
-  /** Age of the oldest block that waits; 0 when none waits. */
-  readonly backlogAgeMs: number;
-  /** Why the spool takes nothing now (full disk, full backlog); null while it takes blocks. */
-  readonly blockedBy: string | null;
-  /** Names of segments in `rejected/`: the engine refused them for good, or they were found damaged. */
-  readonly rejectedSegments: readonly string[];
 }
 
 /** What makes a segment whole. */

@@ -1,6 +1,6 @@
-import type { CriticalSegment } from '../critical-path.ts';
+import type { CriticalSegment } from '../analysis/critical-path.ts';
 import { groupBy } from '../group-by.ts';
-import type { Trace } from '../trace.ts';
+import type { Trace } from '../tree/trace.ts';
 
 /**
  * For how long, of the segments of the critical path that belong to these spans, no child of theirs was running: what

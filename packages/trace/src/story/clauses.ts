@@ -1,9 +1,9 @@
 import { formatDuration } from '../duration.ts';
-import type { ErrorOrigin } from '../error-origins.ts';
-import { findFailedSpans } from '../failed-spans.ts';
-import { isBareTimeoutMessage } from '../failure.ts';
+import type { ErrorOrigin } from '../analysis/error-origins.ts';
+import { findFailedSpans } from '../analysis/failed-spans.ts';
+import { isBareTimeoutMessage } from '../analysis/failure.ts';
 import { groupBy } from '../group-by.ts';
-import type { ClauseKind, StoryClause } from '../story.ts';
+import type { ClauseKind, StoryClause } from './story.ts';
 import { childlessNs } from './childless.ts';
 import { rollUpSteps } from './contributions.ts';
 import type { Evidence, FailureGroup } from './evidence.ts';

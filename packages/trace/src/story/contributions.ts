@@ -1,4 +1,4 @@
-import type { Trace } from '../trace.ts';
+import type { Trace } from '../tree/trace.ts';
 import { calleeSpan, dependencyOf } from './labels.ts';
 
 /** A share of the critical path: the time of like spans (same service, name, kind and callee). */

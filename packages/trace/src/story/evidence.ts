@@ -1,8 +1,8 @@
-import { criticalNs, type CriticalSegment } from '../critical-path.ts';
-import type { ErrorOrigin } from '../error-origins.ts';
+import { criticalNs, type CriticalSegment } from '../analysis/critical-path.ts';
+import type { ErrorOrigin } from '../analysis/error-origins.ts';
 import { groupBy } from '../group-by.ts';
 import { StatusCode } from '../otlp.ts';
-import type { Trace } from '../trace.ts';
+import type { Trace } from '../tree/trace.ts';
 import { type Contribution, contributions, criticalNsBelow } from './contributions.ts';
 import { findPatterns, type Pattern } from './patterns.ts';
 

@@ -1,4 +1,4 @@
-import type { Trace } from '../trace.ts';
+import type { Trace } from '../tree/trace.ts';
 import { Labels } from './labels.ts';
 
 export const HEADLINE_LENGTH_MAX = 90;

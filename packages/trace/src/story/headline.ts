@@ -1,6 +1,6 @@
 import { formatDuration } from '../duration.ts';
-import type { ErrorOrigin } from '../error-origins.ts';
-import { answersOf, isTellingType, isTimeoutMessage } from '../failure.ts';
+import type { ErrorOrigin } from '../analysis/error-origins.ts';
+import { answersOf, isTellingType, isTimeoutMessage } from '../analysis/failure.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Evidence } from './evidence.ts';
 import { type HeadlinePart, joinParts } from './headline-parts.ts';

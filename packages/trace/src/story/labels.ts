@@ -1,8 +1,8 @@
 import { attributeText, findAttribute } from '../attributes.ts';
-import { inferredDependency } from '../dependency.ts';
-import { BARE_METHOD, querySummary } from '../like-calls.ts';
+import { inferredDependency } from '../analysis/dependency.ts';
+import { BARE_METHOD, querySummary } from '../analysis/like-calls.ts';
 import { SpanKind } from '../otlp.ts';
-import type { Trace } from '../trace.ts';
+import type { Trace } from '../tree/trace.ts';
 
 /** How the spans of a trace are called in a sentence. */
 export class Labels {

@@ -1,9 +1,9 @@
-import { findFailedSpans } from '../failed-spans.ts';
+import { findFailedSpans } from '../analysis/failed-spans.ts';
 import { groupBy } from '../group-by.ts';
-import { handoverNs } from '../handover.ts';
-import { likeCalls } from '../like-calls.ts';
+import { handoverNs } from '../analysis/handover.ts';
+import { likeCalls } from '../analysis/like-calls.ts';
 import { SpanKind } from '../otlp.ts';
-import type { Trace } from '../trace.ts';
+import type { Trace } from '../tree/trace.ts';
 
 /** A shape that many spans have together, and that has a name. */
 export interface Pattern {

@@ -1,8 +1,8 @@
 import { formatDuration } from '../duration.ts';
-import type { ErrorOrigin } from '../error-origins.ts';
-import { toleranceNs } from '../failed-spans.ts';
-import type { Failure } from '../failure.ts';
-import type { Trace } from '../trace.ts';
+import type { ErrorOrigin } from '../analysis/error-origins.ts';
+import { toleranceNs } from '../analysis/failed-spans.ts';
+import type { Failure } from '../analysis/failure.ts';
+import type { Trace } from '../tree/trace.ts';
 import type { Contribution } from './contributions.ts';
 import type { Evidence, OtherRoot } from './evidence.ts';
 import type { Labels } from './labels.ts';

@@ -1,4 +1,4 @@
-import type { StoryCause, StoryPattern, StorySummary } from '../story.ts';
+import type { StoryCause, StoryPattern, StorySummary } from './story.ts';
 import type { Evidence } from './evidence.ts';
 import { Labels } from './labels.ts';
 import type { Pattern } from './patterns.ts';

@@ -1,8 +1,8 @@
-import type { ErrorOrigin } from '../error-origins.ts';
-import { endOf, findFailedSpans } from '../failed-spans.ts';
-import { isBareTimeoutMessage, isSayingType, isVagueMessage } from '../failure.ts';
-import type { StoryOutcome } from '../story.ts';
-import type { Trace } from '../trace.ts';
+import type { ErrorOrigin } from '../analysis/error-origins.ts';
+import { endOf, findFailedSpans } from '../analysis/failed-spans.ts';
+import { isBareTimeoutMessage, isSayingType, isVagueMessage } from '../analysis/failure.ts';
+import type { StoryOutcome } from './story.ts';
+import type { Trace } from '../tree/trace.ts';
 import { childlessNs } from './childless.ts';
 import type { Contribution } from './contributions.ts';
 import type { Evidence } from './evidence.ts';

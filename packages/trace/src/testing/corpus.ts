@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { ErrorOrigin } from '../error-origins.ts';
+import type { ErrorOrigin } from '../analysis/error-origins.ts';
 import type { TracesData } from '../otlp.ts';
 import { anException, aTrace, keyValues, type SpanPlan } from './a-trace.ts';
 

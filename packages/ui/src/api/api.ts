@@ -1,4 +1,4 @@
-import { ApiClient } from '@throughline/trace';
+import { ApiClient } from '@throughline/trace/client';
 import { basePath } from './base-path.ts';
 
 /** The collector that served this page. */

@@ -1,4 +1,4 @@
-import { writeTag, type Tag } from '@throughline/trace';
+import { writeTag, type Tag } from '@throughline/trace/client';
 import { useId, useState, type SyntheticEvent } from 'react';
 import { Icon } from '../parts/icon.tsx';
 import { canBeAsked, parseAttributeFilter } from './explore-state.ts';
@@ -66,6 +66,6 @@ export function AttributeFilters({ filters, onChange }: AttributeFiltersProps) {
 }
 
 function problemOf(filter: Tag | null): string | null {
-  if (filter === null) return 'Write a key, an equals sign and a value, such as http.route=/pay';
+  if (filter === null) return 'Use key=value, for example http.route=/pay';
   return canBeAsked(filter) ? null : 'This is too long to be asked for';
 }

@@ -1,4 +1,4 @@
-import { parseTag, writeTag, type Tag } from '@throughline/trace';
+import { parseTag, writeTag, type Tag } from '@throughline/trace/client';
 import { parseDurationText, writeDurationText } from '../time/duration-text.ts';
 import { defaultTimeRange, isLastRange, type TimeRange } from './time-range.ts';
 

@@ -1,4 +1,4 @@
-import type { OperationSummary } from '@throughline/trace';
+import type { OperationSummary } from '@throughline/trace/client';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { api } from '../api/api.ts';
@@ -49,7 +49,7 @@ export function FilterBar({ state, onChange, onRefresh, busy, live }: FilterBarP
       <Field label="Operation">
         <NameSelect
           label="Operation"
-          any={state.service === null ? 'Choose a service first' : 'Any operation'}
+          any={state.service === null ? 'Select a service first' : 'Any operation'}
           {...choicesOf(operations)}
           value={state.operation}
           disabled={state.service === null && state.operation === null}
@@ -78,7 +78,7 @@ export function FilterBar({ state, onChange, onRefresh, busy, live }: FilterBarP
         <span className={styles['pair']}>
           <TimeRangePicker time={state.time} onChange={(time) => onChange({ time })} />
           <span className={busy ? styles['busy'] : undefined}>
-            <IconButton label="Search again" onClick={onRefresh}>
+            <IconButton label="Refresh" onClick={onRefresh}>
               <Icon name="refresh" />
             </IconButton>
           </span>

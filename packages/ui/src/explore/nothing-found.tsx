@@ -13,7 +13,7 @@ export function NothingFound({ state, onChange }: NothingFoundProps) {
     <Notice
       icon="search"
       heading="h2"
-      title={filtered ? 'No trace matches these filters' : 'No trace in this time'}
+      title={filtered ? 'No traces match these filters' : 'No traces in this time range'}
       actions={
         <>
           {state.time.kind === 'all' ? null : (
@@ -27,14 +27,14 @@ export function NothingFound({ state, onChange }: NothingFoundProps) {
               className={button['button']}
               onClick={() => onChange({ ...emptyExploreState, time: state.time })}
             >
-              Remove the filters
+              Clear filters
             </button>
           ) : null}
         </>
       }
     >
-      Service, operation, status and attributes must hold for one and the same span; the durations and the time are
-      those of the whole trace.
+      Service, operation, status and attributes must match the same span; duration and time range apply to the whole
+      trace.
     </Notice>
   );
 }

@@ -1,4 +1,4 @@
-import type { TraceSummary } from '@throughline/trace';
+import type { TraceSummary } from '@throughline/trace/client';
 import { useMemo } from 'react';
 import button from '../parts/button.module.css';
 import { classNames } from '../parts/class-names.ts';

@@ -1,4 +1,5 @@
-import { formatDuration, type TraceSummary } from '@throughline/trace';
+import { formatDuration } from '@throughline/trace';
+import type { TraceSummary } from '@throughline/trace/client';
 import { Link } from 'wouter';
 import { countOf } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -51,7 +52,7 @@ export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRo
           </span>
           {trace.hasRoot ? null : (
             <span className={styles['warning']} title="No span without a parent has arrived yet">
-              root missing
+              missing root span
             </span>
           )}
           <span>{countOf(trace.spanCount, 'span')}</span>

@@ -1,4 +1,4 @@
-import type { TraceSummary } from '@throughline/trace';
+import type { TraceSummary } from '@throughline/trace/client';
 import { useEffect, useRef, useState } from 'react';
 import { api } from '../api/api.ts';
 

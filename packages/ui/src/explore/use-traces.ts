@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import { writeTag, type TracesQuery } from '@throughline/trace';
+import { writeTag, type TracesQuery } from '@throughline/trace/client';
 import { api } from '../api/api.ts';
 import type { ExploreState } from './explore-state.ts';
 import { timeBounds } from './time-range.ts';

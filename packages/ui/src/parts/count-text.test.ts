@@ -25,12 +25,12 @@ describe('counts as text', () => {
   });
 
   it.each([
-    [0, '0 %'],
-    [0.0001, '< 0.1 %'],
-    [0.034, '3.4 %'],
-    [0.1, '10 %'],
-    [0.9999, '99 %'],
-    [1, '100 %'],
+    [0, '0%'],
+    [0.0001, '< 0.1%'],
+    [0.034, '3.4%'],
+    [0.1, '10%'],
+    [0.9999, '99%'],
+    [1, '100%'],
   ])('write the share %d as %s', (share, text) => {
     expect(shareText(share)).toBe(text);
   });
@@ -80,16 +80,16 @@ describe('an estimated count', () => {
 
   it('says how far off it may be, and what is stored', () => {
     expect(estimatedText(anEstimate('estimated', 0.04))).toBe('≈12.3k');
-    expect(relativeErrorText(anEstimate('estimated', 0.04).estimate)).toBe('±4 %');
+    expect(relativeErrorText(anEstimate('estimated', 0.04).estimate)).toBe('±4%');
     expect(explainEstimate(anEstimate('estimated', 0.04), 'span')).toBe(
-      'About 12,340 spans, estimated from 617 stored ones and their sampling weights: 11,846 to 12,834 with 95 % confidence.',
+      'About 12,340 spans, estimated from 617 stored ones and their sampling weights: 11,846 to 12,834 with 95% confidence.',
     );
   });
 
   it('says what is counted already, and what is not', () => {
     const counted = { ...anEstimate('estimated', 0.01), isCounted: true };
     expect(explainEstimate(counted, 'request')).toBe(
-      'About 12,340 requests, counted by the applications, and where that is still to come estimated from stored spans: 12,217 to 12,463 with 95 % confidence.',
+      'About 12,340 requests, counted by the applications, and where that is still to come estimated from stored spans: 12,217 to 12,463 with 95% confidence.',
     );
     expect(explainEstimate({ ...anEstimate('estimated', null), isCounted: true }, 'request')).toBe(
       'At least 12,340 requests, as counted by the applications. What they count last is still to come.',
@@ -107,16 +107,16 @@ describe('an estimated count', () => {
   });
 
   it.each([
-    [0.0004, '±0.1 %'],
-    [0.0049, '±0.5 %'],
-    [0.128, '±13 %'],
-    [1.914, '±190 %'],
+    [0.0004, '±0.1%'],
+    [0.0049, '±0.5%'],
+    [0.128, '±13%'],
+    [1.914, '±190%'],
   ])('writes the error %d as %s', (relativeError, text) => {
     expect(relativeErrorText({ basis: 'estimated', relativeError })).toBe(text);
   });
 
   it('says within which shares an error rate lies', () => {
-    expect(shareIntervalText([0.012, 0.0391])).toBe('1.2 % to 3.9 %');
+    expect(shareIntervalText([0.012, 0.0391])).toBe('1.2% to 3.9%');
     expect(shareIntervalText(null)).toBe('');
   });
 });

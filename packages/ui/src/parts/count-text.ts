@@ -1,4 +1,4 @@
-import type { ErrorRateInterval, Estimate } from '@throughline/trace';
+import type { ErrorRateInterval, Estimate } from '@throughline/trace/client';
 
 const wholeNumber = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
@@ -12,13 +12,13 @@ export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
 
-/** A share (0 to 1) in percent; one that is not zero never reads `0 %`, and one below all never `100 %`. */
+/** A share (0 to 1) in percent; one that is not zero never reads `0%`, and one below all never `100%`. */
 export function shareText(share: number): string {
-  if (share === 0) return '0 %';
+  if (share === 0) return '0%';
   const percent = share * 100;
-  if (percent < 0.1) return '< 0.1 %';
-  if (percent < 10) return `${String(Number(percent.toFixed(1)))} %`;
-  return `${share < 1 ? Math.min(99, Math.round(percent)) : 100} %`;
+  if (percent < 0.1) return '< 0.1%';
+  if (percent < 10) return `${String(Number(percent.toFixed(1)))}%`;
+  return `${share < 1 ? Math.min(99, Math.round(percent)) : 100}%`;
 }
 
 const steps = ['', 'k', 'M', 'G', 'T'];
@@ -61,12 +61,12 @@ export function estimatedText({ stored, estimated, estimate: { basis } }: CountE
   return `≈${shortCountText(estimated)}`;
 }
 
-/** `±4 %`, half of the 95 % interval; '' where the count is exact, or nobody can tell. */
+/** `±4%`, half of the 95% interval; '' where the count is exact, or nobody can tell. */
 export function relativeErrorText({ relativeError }: Estimate): string {
   if (relativeError === null || relativeError === 0) return '';
   const percent = relativeError * 100;
-  if (percent < 0.1) return '±0.1 %';
-  return `±${percent < 1 ? percent.toFixed(1) : wholeNumber.format(Number(percent.toPrecision(2)))} %`;
+  if (percent < 0.1) return '±0.1%';
+  return `±${percent < 1 ? percent.toFixed(1) : wholeNumber.format(Number(percent.toPrecision(2)))}%`;
 }
 
 /** In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun`: in the singular. */
@@ -92,10 +92,10 @@ function explainCounted(estimated: number, relativeError: number | null, noun: s
 }
 
 function intervalText(low: number, estimated: number, relativeError: number): string {
-  return `${countText(low)} to ${countText(Math.round(estimated * (1 + relativeError)))} with 95 % confidence`;
+  return `${countText(low)} to ${countText(Math.round(estimated * (1 + relativeError)))} with 95% confidence`;
 }
 
-/** `1.2 % to 4 %`, of shares from 0 to 1; '' where there is no interval. */
+/** `1.2% to 4%`, of shares from 0 to 1; '' where there is no interval. */
 export function shareIntervalText(interval: ErrorRateInterval | null): string {
   return interval === null ? '' : `${shareText(interval[0])} to ${shareText(interval[1])}`;
 }

@@ -1,4 +1,4 @@
-import { ApiClientError } from '@throughline/trace';
+import { ApiClientError } from '@throughline/trace/client';
 
 /** What to say about an answer that did not come or was a refusal. */
 export function describeFailure(error: Error): {
@@ -9,8 +9,8 @@ export function describeFailure(error: Error): {
 } {
   if (!(error instanceof ApiClientError) || error.status === 0) {
     return {
-      title: 'The collector does not answer',
-      detail: `Nothing came back from ${location.host}. If it was stopped, start it again with “throughline up”.`,
+      title: 'Cannot reach the collector',
+      detail: `No response from ${location.host}. If it was stopped, start it again with “throughline up”.`,
       canChange: true,
     };
   }
@@ -18,7 +18,7 @@ export function describeFailure(error: Error): {
     return { title: 'The collector is busy or still starting', detail: error.message, canChange: true };
   }
   if (error.status < 500) {
-    return { title: 'The collector refused the question', detail: error.message, canChange: false };
+    return { title: 'The collector rejected the query', detail: error.message, canChange: false };
   }
   return { title: 'The collector failed', detail: error.message, canChange: true };
 }

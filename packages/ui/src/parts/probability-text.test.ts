@@ -34,12 +34,12 @@ describe('a probability in words', () => {
 
 describe('a probability in percent', () => {
   it.each([
-    [1, '100 %'],
-    [0.99999, '99.9 %'],
-    [1 / 3, '33.3 %'],
-    [0.05, '5 %'],
-    [0.000123, '0.0123 %'],
-    [0, '0 %'],
+    [1, '100%'],
+    [0.99999, '99.9%'],
+    [1 / 3, '33.3%'],
+    [0.05, '5%'],
+    [0.000123, '0.0123%'],
+    [0, '0%'],
   ])('writes %d as %s', (probability, text) => {
     expect(probabilityText(probability)).toBe(text);
   });

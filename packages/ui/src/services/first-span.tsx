@@ -19,7 +19,7 @@ export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`;
       </p>
       <h1 className={styles['title']}>Throughline is running. Send it a trace.</h1>
       <p className={styles['lead']}>
-        This page turns into the list of your services as soon as a span arrives at <code>{endpoint}</code>.
+        Your services appear here as soon as the first span arrives at <code>{endpoint}</code>.
       </p>
       <ol className={styles['ways']}>
         <li className={styles['way']}>

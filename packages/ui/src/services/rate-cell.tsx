@@ -1,4 +1,4 @@
-import type { ServiceSummary } from '@throughline/trace';
+import type { ServiceSummary } from '@throughline/trace/client';
 import { rateText } from '../parts/count-text.ts';
 import { EstimatedCount } from '../parts/estimated-count.tsx';
 import page from '../parts/page.module.css';
@@ -36,7 +36,7 @@ export function RateCell({ service, rate, isLoading }: RateCellProps) {
   const { isCounted, estimate } = rate.count;
   const isAllCounted = isCounted === true && estimate.basis === 'exact';
   return (
-    <span className={styles['rate']} title={isAllCounted ? 'Counted by the applications, sampled or not' : undefined}>
+    <span className={styles['rate']} title={isAllCounted ? 'Exact: counted by the SDKs, sampled or not' : undefined}>
       <Sparkline values={rate.perStep} />
       <EstimatedCount
         count={rate.count}

@@ -1,4 +1,4 @@
-import type { RequestSeries, SeriesResponse } from '@throughline/trace';
+import type { RequestSeries, SeriesResponse } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { perSecond, requestRates } from './request-rates.ts';
 

@@ -1,4 +1,4 @@
-import type { RequestSeries, SeriesResponse } from '@throughline/trace';
+import type { RequestSeries, SeriesResponse } from '@throughline/trace/client';
 import type { CountEstimate } from '../parts/count-text.ts';
 
 /** How often a service was asked, lately. */

@@ -1,4 +1,4 @@
-import type { ServiceSummary } from '@throughline/trace';
+import type { ServiceSummary } from '@throughline/trace/client';
 import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
 import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
@@ -54,7 +54,7 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
               Errors
             </th>
             <th scope="col" className={styles['share']}>
-              Error share
+              Error rate
             </th>
             <th scope="col" className={`${styles['number']} ${styles['operations']}`}>
               Operations
@@ -123,7 +123,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
         <RateCell service={service} rate={rate} isLoading={isLoading} />
       </td>
       <td className={`${styles['number']} ${styles['spans']}`}>
-        <EstimatedCount count={spans} noun="span" more={interval === '' ? '' : `Error share: ${interval}.`} />
+        <EstimatedCount count={spans} noun="span" more={interval === '' ? '' : `Error rate: ${interval}.`} />
       </td>
       <td className={styles['number']}>
         {service.errorCount === 0 ? (
@@ -143,7 +143,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
           </Link>
         )}
       </td>
-      <td className={styles['share']} title={interval === '' ? undefined : `${interval}, with 95 % confidence`}>
+      <td className={styles['share']} title={interval === '' ? undefined : `${interval}, with 95% confidence`}>
         <span className={styles['meter']} aria-hidden="true">
           <span className={styles['fill']} style={{ width: `${share * 100}%` }} />
         </span>

@@ -1,4 +1,4 @@
-import type { ServiceSummary } from '@throughline/trace';
+import type { ServiceSummary } from '@throughline/trace/client';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 import { api } from '../api/api.ts';

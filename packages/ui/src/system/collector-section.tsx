@@ -1,4 +1,4 @@
-import type { SystemResponse } from '@throughline/trace';
+import type { SystemResponse } from '@throughline/trace/client';
 import { countOf, rateText, shareText, shortCountText } from '../parts/count-text.ts';
 import { Icon } from '../parts/icon.tsx';
 import page from '../parts/page.module.css';
@@ -21,20 +21,20 @@ export function CollectorSection({ system }: { readonly system: SystemResponse }
           <Figure name="Version" detail={`up for ${lengthText(system.uptimeSeconds)}`}>
             {system.version}
           </Figure>
-          <Figure name="Coming in" detail={`${shortCountText(ingest.acceptedSpans)} since the start`}>
+          <Figure name="Ingest rate" detail={`${shortCountText(ingest.acceptedSpans)} since startup`}>
             {spansRateText(ingest.spansPerSecond)}
           </Figure>
           <Figure
-            name="Waiting to be stored"
+            name="Spool backlog"
             detail={ingest.spoolBytes === 0 ? 'the spool is empty' : waitText(ingest.spoolAgeSeconds)}
           >
             {sizeText(ingest.spoolBytes)}
           </Figure>
-          <Figure name="Stored" detail={store.firstDay === null ? '' : `since ${store.firstDay}`}>
+          <Figure name="Spans stored" detail={store.firstDay === null ? '' : `since ${store.firstDay}`}>
             {store.spanCount === null ? 'unknown' : `${shortCountText(store.spanCount)} spans`}
           </Figure>
           <Figure
-            name="On disk"
+            name="Disk usage"
             detail={store.diskBytes && store.spanCount ? bytesPerSpan(store.diskBytes / store.spanCount) : ''}
           >
             {store.diskBytes === null ? 'unknown' : sizeText(store.diskBytes)}
@@ -42,26 +42,26 @@ export function CollectorSection({ system }: { readonly system: SystemResponse }
           <Figure name="Store" detail={storeNames[store.kind]}>
             {store.engineVersion === null ? storeStates[store.state] : `ClickHouse ${store.engineVersion}`}
           </Figure>
-          <Figure name="Kept for" detail={`or until the disk is ${shareText(retention.maxDiskShare)} full`}>
+          <Figure name="Retention" detail={`or until the disk is ${shareText(retention.maxDiskShare)} full`}>
             {countOf(retention.maxAgeDays, 'day')}
           </Figure>
         </dl>
       </div>
       <div className={styles['tables']}>
         <CountTable
-          caption="Spans refused, by reason"
+          caption="Rejected spans by reason"
           what="Reason"
           counted="Spans"
           rows={refused}
-          none="None since the start"
+          none="None since startup"
         />
-        <CountTable caption="Limits reached" what="Setting" counted="Times" rows={limits} none="None since the start" />
+        <CountTable caption="Limits hit" what="Setting" counted="Times" rows={limits} none="None since startup" />
       </div>
     </>
   );
 }
 
-const storeNames = { embedded: 'embedded', clickhouse: 'a server of your own' } as const;
+const storeNames = { embedded: 'embedded', clickhouse: 'external ClickHouse' } as const;
 const storeStates = { starting: 'starting', ready: 'ready', down: 'down', closed: 'closed' } as const;
 
 function Problems({ problems }: { readonly problems: readonly string[] }) {
@@ -69,7 +69,7 @@ function Problems({ problems }: { readonly problems: readonly string[] }) {
     <div role="status" className={styles['problems']} data-bad={problems.length > 0}>
       <Icon name={problems.length > 0 ? 'alert' : 'check'} />
       {problems.length === 0 ? (
-        'Spans are taken in and questions answered'
+        'Ingest and queries are healthy'
       ) : (
         <ul>
           {problems.map((problem) => (

@@ -1,4 +1,4 @@
-import type { SampledOperation } from '@throughline/trace';
+import type { SampledOperation } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { keptPerSecond, sampledServices } from './sampled-services.ts';
 

@@ -1,4 +1,4 @@
-import type { SampledOperation } from '@throughline/trace';
+import type { SampledOperation } from '@throughline/trace/client';
 
 /** A service with its operations, the one with most arrivals first. */
 export interface SampledService {

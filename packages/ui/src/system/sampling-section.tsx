@@ -1,4 +1,4 @@
-import type { SamplingResponse } from '@throughline/trace';
+import type { SamplingResponse } from '@throughline/trace/client';
 import { useMemo, useState } from 'react';
 import { useLocation, useSearch } from 'wouter';
 import button from '../parts/button.module.css';
@@ -69,11 +69,11 @@ function NobodyAsks({ endpoint }: Pick<SamplingSectionProps, 'endpoint'>) {
 new Tracer({ service: 'shop', endpoint: '${endpoint}', sampling: remote() });`;
   return (
     <div className={`${page['card']} ${styles['empty']}`}>
-      <h3 className={styles['subheading']}>No application asks this collector what to keep</h3>
+      <h3 className={styles['subheading']}>No application uses remote sampling</h3>
       <p className={styles['text']}>
-        Each keeps what its own configuration says. With <code>remote()</code> an application tells the exact number of
-        its requests and errors every five seconds, and is told what to keep of each operation: enough traces to look
-        at, however much traffic there is, and more where errors rise.
+        Each application samples by its own configuration. With <code>remote()</code> it reports exact request and error
+        counts every five seconds and receives a probability per operation: enough traces to look at, however much
+        traffic there is, and more while errors rise.
       </p>
       {endpoint === null ? null : <Snippet text={code} label="Copy the code" />}
     </div>

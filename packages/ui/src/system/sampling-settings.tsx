@@ -1,4 +1,4 @@
-import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace';
+import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace/client';
 import { countOf } from '../parts/count-text.ts';
 import page from '../parts/page.module.css';
 import { keptText, probabilityText } from '../parts/probability-text.ts';
@@ -18,30 +18,30 @@ export function SamplingSettings({ settings }: SamplingSettingsProps) {
   const { tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability } = settings;
   return (
     <>
-      <h3 className={styles['subheading']}>Settings in force</h3>
+      <h3 className={styles['subheading']}>Current settings</h3>
       <div className={page['card']}>
         <dl className={styles['figures']}>
-          <Figure name="Wanted of each operation" detail="over all its processes">
+          <Figure name="Target per operation" detail="across all instances">
             {countOf(tracesPerSecond, 'trace')} a second
           </Figure>
-          <Figure name="While its errors are up" detail="with an error">
+          <Figure name="Target for error traces" detail="with an error">
             {countOf(errorTracesPerSecond, 'trace')} a second
           </Figure>
-          <Figure name="Bounds" detail="never less, never more">
+          <Figure name="Probability limits" detail="least and most">
             {probabilityText(minProbability)} to {probabilityText(maxProbability)}
           </Figure>
-          <Figure name="Until its traffic is known" detail={probabilityText(defaultProbability)}>
+          <Figure name="Default probability" detail={probabilityText(defaultProbability)}>
             {keptText(defaultProbability)}
           </Figure>
         </dl>
-        <Exceptions title="Set for some operations" items={settings.operations.map(operationText)} />
-        <Exceptions title="Rules, decided first" items={settings.rules.map(ruleText)} />
+        <Exceptions title="Per-operation overrides" items={settings.operations.map(operationText)} />
+        <Exceptions title="Rules (evaluated first)" items={settings.rules.map(ruleText)} />
       </div>
       <details className={styles['change']}>
-        <summary className={styles['summary']}>Change the settings</summary>
+        <summary className={styles['summary']}>Edit settings</summary>
         <p className={styles['text']}>
-          What is in force, as a command: change the numbers and run it. It counts at once and over restarts. Settings
-          that are left out go back to their defaults. An operation gets a target or a fixed share of its own by an
+          The current settings as a command: change the numbers and run it. It takes effect immediately and persists.
+          Omitted settings are reset to their defaults. Give an operation its own target or fixed probability by an
           entry such as <code>{'{ "service": "shop", "operation": "GET /cart", "tracesPerSecond": 50 }'}</code> in{' '}
           <code>operations</code>.
         </p>

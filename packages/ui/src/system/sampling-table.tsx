@@ -1,4 +1,4 @@
-import type { SampledOperation } from '@throughline/trace';
+import type { SampledOperation } from '@throughline/trace/client';
 import { classNames } from '../parts/class-names.ts';
 import { rateText } from '../parts/count-text.ts';
 import page from '../parts/page.module.css';
@@ -23,7 +23,7 @@ const kinds = ['internal', 'server', 'client', 'producer', 'consumer'];
 export function SamplingTable({ services, slots }: SamplingTableProps) {
   return (
     <table className={classNames(table['table'], styles['table'])}>
-      <caption className={page['hidden']}>What applications are told to keep of each operation, and why</caption>
+      <caption className={page['hidden']}>The probability of each operation, and the reason for it</caption>
       <thead>
         <tr>
           <th scope="col" className={styles['service']}>
@@ -33,17 +33,17 @@ export function SamplingTable({ services, slots }: SamplingTableProps) {
             Operation
           </th>
           <th scope="col" className={styles['kept']}>
-            Share kept
+            Probability
           </th>
-          <th scope="col">Why</th>
+          <th scope="col">Reason</th>
           <th scope="col" className={styles['rate']}>
-            Decided
-          </th>
-          <th scope="col" className={styles['rate']}>
-            Kept
+            Requests/s
           </th>
           <th scope="col" className={styles['rate']}>
-            Errors
+            Sampled/s
+          </th>
+          <th scope="col" className={styles['rate']}>
+            Errors/s
           </th>
         </tr>
       </thead>
@@ -102,7 +102,7 @@ function Rate({ name, perSecond, bad = false }: RateProps) {
   return (
     <td className={styles['rate']} data-name={name} data-bad={bad}>
       {perSecond === null ? (
-        <span title="No process has told yet">
+        <span title="Not reported yet">
           –<span className={page['hidden']}> not known yet</span>
         </span>
       ) : (
@@ -122,7 +122,7 @@ function Boost({ untilUnixNano }: { readonly untilUnixNano: string }) {
       dateTime={new Date(untilMs).toISOString()}
       title={`at least until ${absoluteText(untilMs)}`}
     >
-      boosted for {left} more
+      error boost, {left} left
     </time>
   );
 }

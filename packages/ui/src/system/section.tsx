@@ -47,7 +47,7 @@ function Stale({ sinceMs }: { readonly sinceMs: number }) {
     <span className={styles['stale']}>
       <Icon name="alert" size={14} />
       {/* Told once; how long it has been is not told every second. */}
-      <span role="alert">The collector does not answer; this is from</span>
+      <span role="alert">The collector is unreachable; this is from</span>
       <Moment unixMs={sinceMs} nowMs={nowMs} />
     </span>
   );

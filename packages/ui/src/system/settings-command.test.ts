@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { SamplingSettingsView } from '@throughline/trace';
+import type { SamplingSettingsView } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { settingsCommand } from './settings-command.ts';
 

@@ -1,4 +1,4 @@
-import type { SamplingSettingsView } from '@throughline/trace';
+import type { SamplingSettingsView } from '@throughline/trace/client';
 
 /**
  * The command that sets what is in force now, to be changed before it is sent: a change is whole, and what it leaves out

@@ -6,7 +6,7 @@ const describeIt = (code: string, status: number) =>
 
 describe('a trace that cannot be shown', () => {
   it('says that it is not stored', () => {
-    expect(describeIt('trace_not_found', 404).title).toBe('This trace is not stored');
+    expect(describeIt('trace_not_found', 404).title).toBe('Trace not found');
   });
 
   it('says what a trace id looks like', () => {

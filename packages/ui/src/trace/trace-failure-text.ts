@@ -8,7 +8,7 @@ export function describeTraceFailure(
 ): { readonly title: string; readonly detail: string } {
   if (failure.status === 404) {
     return {
-      title: 'This trace is not stored',
+      title: 'Trace not found',
       detail:
         `Nothing with the id ${traceId} has arrived, or it has been deleted since. ` +
         'A trace can be opened about a second after its first span was sent.',
@@ -16,14 +16,14 @@ export function describeTraceFailure(
   }
   if (failure.status === 400) {
     return {
-      title: 'This is not a trace id',
+      title: 'Invalid trace ID',
       detail: `A trace id has 32 hexadecimal digits, not all zero; “${traceId}” has another form.`,
     };
   }
   if (failure.code === 'unreachable') {
     return {
-      title: 'The collector does not answer',
-      detail: `Nothing came back from ${host}. If it was stopped, start it again with “throughline up”.`,
+      title: 'Cannot reach the collector',
+      detail: `No response from ${host}. If it was stopped, start it again with “throughline up”.`,
     };
   }
   if (failure.status === 503 || failure.status === 504) {

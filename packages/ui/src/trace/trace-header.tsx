@@ -77,7 +77,7 @@ export function TraceHeader({ model, addresses, onLight, onJump, onReload }: Tra
         </Fact>
       </dl>
       <div className={styles['actions']}>
-        <IconButton label="Fetch the trace again" onClick={onReload}>
+        <IconButton label="Reload" onClick={onReload}>
           <Icon name="refresh" />
         </IconButton>
         <a

@@ -1,4 +1,4 @@
-import { LIMIT_SETTINGS } from '../limits.ts';
+import { LIMIT_SETTINGS } from '../limit-settings.ts';
 import { show } from '../setting.ts';
 
 /** The table of limits in `docs/collector.md`. */

@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import type { TraceSearch } from '../search.ts';
+import type { TraceSearch } from '../trace-search.ts';
 import { aStoredSpan, TEST_START_NS, type StoredSpan } from './test-store.ts';
 
 /** A number as hex digits. */

@@ -1,11 +1,11 @@
 import type { Registry } from 'prom-client';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
-import { BodyDecoder, type BodyDecoderOptions } from '../body-decoder.ts';
-import { ByteBudget } from '../byte-budget.ts';
-import { Decompressor } from '../decompressor.ts';
+import { BodyDecoder, type BodyDecoderOptions } from '../decode/body-decoder.ts';
+import { ByteBudget } from '../body/byte-budget.ts';
+import { Decompressor } from '../body/decompressor.ts';
 import type { ReceiverLimits } from '../limits.ts';
-import { OtherSignals } from '../other-signals.ts';
+import { OtherSignals } from '../otlp/other-signals.ts';
 
 /** What `server.ts` makes for all receivers; the threads are the built ones. */
 export function sharedByReceivers(ingest: Ingest, registry: Registry, limits: Partial<ReceiverLimits> = {}) {
@@ -19,7 +19,7 @@ export function sharedByReceivers(ingest: Ingest, registry: Registry, limits: Pa
     decompressor: new Decompressor({
       registry,
       limits,
-      zstdWorkerPath: new URL('../../../dist/receivers/zstd-worker.js', import.meta.url),
+      zstdWorkerPath: new URL('../../../dist/receivers/body/zstd-worker.js', import.meta.url),
     }),
     decoder: decoderFor(ingest, { otherSignals, registry, limits }),
     otherSignals,
@@ -33,6 +33,6 @@ export function decoderFor(ingest: Ingest, options: Omit<BodyDecoderOptions, 'in
   return new BodyDecoder({
     ingest,
     ...options,
-    workerPath: new URL('../../../dist/receivers/body-worker.js', import.meta.url),
+    workerPath: new URL('../../../dist/receivers/decode/body-worker.js', import.meta.url),
   });
 }

@@ -1,4 +1,4 @@
-import type { TraceResponse } from '@throughline/trace';
+import type { TraceResponse } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { findSpans } from './find-spans.ts';
 import { overflowText } from './overflow.ts';

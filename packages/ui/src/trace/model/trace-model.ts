@@ -6,8 +6,8 @@ import {
   traceFromOtlp,
   type Story,
   type Trace,
-  type TraceResponse,
 } from '@throughline/trace';
+import type { TraceResponse } from '@throughline/trace/client';
 import { overflows, type Overflow } from './overflow.ts';
 import { segmentTable, type SegmentTable } from './segment-table.ts';
 

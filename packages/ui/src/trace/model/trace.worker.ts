@@ -1,4 +1,5 @@
-import { ApiClientError, type Trace } from '@throughline/trace';
+import type { Trace } from '@throughline/trace';
+import { ApiClientError } from '@throughline/trace/client';
 import { api } from '../../api/api.ts';
 import { findSpans } from './find-spans.ts';
 import type { Numbered, TraceAnswer, TraceFailure, TraceRequest } from './trace-messages.ts';

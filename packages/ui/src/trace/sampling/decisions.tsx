@@ -1,4 +1,4 @@
-import type { TraceSamplingResponse } from '@throughline/trace';
+import type { TraceSamplingResponse } from '@throughline/trace/client';
 import { findNamed, type SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import styles from './kept.module.css';
@@ -17,7 +17,7 @@ interface DecisionsProps {
 export function Decisions({ id, sampling, model, addresses, onLight, onJump }: DecisionsProps) {
   const dim = (): void => onLight([]);
   return (
-    <section id={id} className={styles['decisions']} aria-label="Why this trace was kept">
+    <section id={id} className={styles['decisions']} aria-label="Why this trace was sampled">
       <ol>
         {sampling.decisions.map((decision, i) => {
           const { spanId, service, operation: name } = decision;
@@ -43,10 +43,7 @@ export function Decisions({ id, sampling, model, addresses, onLight, onJump }: D
               )}
               {reason === '' ? null : <span className={styles['reason']}>now: {reason}</span>}
               {decision.threshold === '' ? null : (
-                <code
-                  className={styles['threshold']}
-                  title="The threshold that its random bits reached, as in tracestate"
-                >
+                <code className={styles['threshold']} title="Sampling threshold (tracestate ot=th:…)">
                   th:{decision.threshold}
                 </code>
               )}
@@ -56,7 +53,7 @@ export function Decisions({ id, sampling, model, addresses, onLight, onJump }: D
       </ol>
       {sampling.estimate === 'biased' ? (
         <p className={styles['reason']}>
-          Of some spans the sampling weight is not known: for how many traces this one stands cannot be told for sure.
+          Some spans report no sampling probability, so the number of traces that this one represents is uncertain.
         </p>
       ) : null}
     </section>

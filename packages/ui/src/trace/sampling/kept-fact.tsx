@@ -1,4 +1,4 @@
-import type { TraceSamplingResponse } from '@throughline/trace';
+import type { TraceSamplingResponse } from '@throughline/trace/client';
 import { Icon } from '../../parts/icon.tsx';
 import styles from './kept.module.css';
 import { traceKeptText } from './kept-text.ts';

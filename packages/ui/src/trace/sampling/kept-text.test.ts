@@ -1,4 +1,4 @@
-import type { TraceSamplingResponse } from '@throughline/trace';
+import type { TraceSamplingResponse } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
 import { traceKeptText } from './kept-text.ts';
 
@@ -17,16 +17,16 @@ describe('why a trace was kept', () => {
   });
 
   it('is quiet where every trace is kept, and does not claim it where nobody said so', () => {
-    expect(keptAs('exact', 1)).toBe('Kept: every trace is');
-    expect(keptAs('exact', 1, '')).toBe('Kept, as every trace is taken to be');
+    expect(keptAs('exact', 1)).toBe('Sampled at 100%');
+    expect(keptAs('exact', 1, '')).toBe('Sampling not reported (assumed 100%)');
   });
 
   it('says that a part of it is less certain than its root', () => {
-    expect(keptAs('estimated', 1)).toBe('Kept: every trace is, with a part of its spans');
-    expect(keptAs('biased', 1)).toBe('Kept · some spans are of unknown weight');
+    expect(keptAs('estimated', 1)).toBe('Sampled at 100% · some spans dropped');
+    expect(keptAs('biased', 1)).toBe('Sampled · some weights unknown');
   });
 
   it('says that nobody can tell', () => {
-    expect(keptAs('biased', null, '')).toBe('Kept · for how many it stands is unknown');
+    expect(keptAs('biased', null, '')).toBe('Sampled · probability unknown');
   });
 });

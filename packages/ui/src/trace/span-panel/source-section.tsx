@@ -24,7 +24,7 @@ export function SourceSection({ source }: { readonly source: SpanSource }) {
         />
         <Dropped count={scope?.droppedAttributesCount} what="attribute" />
       </Fold>
-      <Fold title="Ids and times" summary={span.spanId}>
+      <Fold title="IDs and timestamps" summary={span.spanId}>
         <AttributeTable
           attributes={[
             ...text('span id', span.spanId),

@@ -90,10 +90,10 @@ export function SpanPanel({ model, addresses, session, index, colours, onSelect,
 function Times({ model, index }: { readonly model: TraceModel; readonly index: number }) {
   const overflow = model.overflows.get(index);
   const facts = [
-    ['Starts at', `+${formatDuration(model.startNs[index] ?? 0)}`],
+    ['Start offset', `+${formatDuration(model.startNs[index] ?? 0)}`],
     ['Duration', formatDuration(model.durationNs[index] ?? 0)],
-    ['Own time', formatDuration(selfNs(model, index))],
-    ['Critical', formatDuration(model.criticalNs[index] ?? 0)],
+    ['Self time', formatDuration(selfNs(model, index))],
+    ['On critical path', formatDuration(model.criticalNs[index] ?? 0)],
   ] as const;
   return (
     <>
@@ -136,7 +136,7 @@ function Parent({ model, index, parentSpanId, onSelect }: ParentProps) {
   if (!parentSpanId) return null;
   return (
     <p className={styles['overflow']}>
-      <Icon name="alert" size={14} /> Its parent {parentSpanId} has not been received.
+      <Icon name="alert" size={14} /> The parent span {parentSpanId} is missing.
     </p>
   );
 }

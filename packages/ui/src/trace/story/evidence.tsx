@@ -1,6 +1,6 @@
 import type { StoryClause } from '@throughline/trace';
 import type { ReactNode } from 'react';
-import type { StoryPanelProps } from './story-panel.tsx';
+import type { StoryPanelProps } from './props.ts';
 
 interface EvidenceProps extends Pick<StoryPanelProps, 'onLight' | 'onJump'> {
   readonly clause: StoryClause;
@@ -16,7 +16,7 @@ export function Evidence({ clause, onLight, onJump, className, children }: Evide
     <button
       type="button"
       className={className}
-      title="Show the evidence"
+      title="Highlight these spans"
       onPointerEnter={() => onLight(spans)}
       onPointerLeave={() => onLight([])}
       onFocus={() => onLight(spans)}

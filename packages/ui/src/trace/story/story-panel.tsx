@@ -5,16 +5,8 @@ import { totalText } from '../../time/total-text.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import { Evidence } from './evidence.tsx';
 import { PathStrip } from './path-strip.tsx';
+import type { StoryPanelProps } from './props.ts';
 import styles from './story-panel.module.css';
-
-export interface StoryPanelProps {
-  readonly model: TraceModel;
-  /** CSS colours by service index. */
-  readonly colours: readonly string[];
-  /** Called with the spans that are the evidence of what is pointed at; with none when the pointer leaves. */
-  readonly onLight: (spans: readonly number[]) => void;
-  readonly onJump: (span: number) => void;
-}
 
 const icons: Readonly<Partial<Record<StoryClause['kind'], IconName>>> = {
   'gave-up': 'clock',

@@ -21,7 +21,7 @@ export function Axis({ ticks, extentNs, nameWidth, onNameWidth, laneRef, cursorR
     <div role="rowgroup" className={styles['group']}>
       <div role="row" aria-rowindex={1} className={styles['axis']}>
         <div role="columnheader" className={styles['title']}>
-          Service and span
+          Service and operation
           <NameSplitter width={nameWidth} limits={nameWidthPx} onChange={onNameWidth} />
         </div>
         <div role="columnheader" aria-label="Time" className={styles['lane']} ref={laneRef}>

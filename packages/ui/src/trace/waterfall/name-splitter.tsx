@@ -33,7 +33,7 @@ export function NameSplitter({ width, limits, onChange }: NameSplitterProps) {
     <div
       role="separator"
       tabIndex={0}
-      aria-label="Width of the names"
+      aria-label="Resize name column"
       aria-orientation="vertical"
       aria-valuenow={width}
       aria-valuemin={limits.least}

@@ -69,8 +69,8 @@ export const Row = memo(function Row({ context, index, place, folded, active, se
           <span
             className={styles['missing']}
             role="img"
-            aria-label="Its parent has not been received"
-            title="Its parent has not been received"
+            aria-label="The parent span is missing"
+            title="The parent span is missing"
           >
             <Icon name="alert" size={13} />
           </span>

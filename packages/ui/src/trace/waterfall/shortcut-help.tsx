@@ -15,9 +15,9 @@ const keyNames: Readonly<Record<string, string>> = {
 /** The keys that work on the page, one line for each thing that they do. Opened by its `showModal`. */
 export function ShortcutHelp({ ref }: { readonly ref: Ref<HTMLDialogElement> }) {
   return (
-    <dialog ref={ref} className={styles['dialog']} aria-label="Keys">
+    <dialog ref={ref} className={styles['dialog']} aria-label="Keyboard shortcuts">
       <div className={styles['head']}>
-        <h2 className={styles['title']}>Keys</h2>
+        <h2 className={styles['title']}>Keyboard shortcuts</h2>
         <button
           type="button"
           className={styles['close']}

@@ -78,10 +78,16 @@ export function Toolbar(props: ToolbarProps) {
         disabled={!props.anyFolded && model.depthMax < 2}
         onClick={props.onFoldAll}
       >
-        {props.anyFolded ? 'Unfold all' : 'Fold all'}
+        {props.anyFolded ? 'Expand all' : 'Collapse all'}
       </button>
       <Legend overflow={model.overflows.size > 0} />
-      <button type="button" className={styles['keys']} aria-label="Keys" title="Keys" onClick={props.onHelp}>
+      <button
+        type="button"
+        className={styles['keys']}
+        aria-label="Keyboard shortcuts"
+        title="Keyboard shortcuts"
+        onClick={props.onHelp}
+      >
         ?
       </button>
     </div>
@@ -101,11 +107,11 @@ function Legend({ overflow }: { readonly overflow: boolean }) {
         <span className={styles['critical']} /> critical path
       </li>
       <li>
-        <span className={styles['waiting']} /> waiting, or not waited for
+        <span className={styles['waiting']} /> not on the critical path
       </li>
       {overflow ? (
         <li>
-          <span className={styles['overflow']} /> after its caller had ended
+          <span className={styles['overflow']} /> ran after the caller ended
         </li>
       ) : null}
     </ul>

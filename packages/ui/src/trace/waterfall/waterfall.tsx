@@ -175,7 +175,7 @@ export function Waterfall(props: WaterfallProps) {
           }}
           onFold={toggle}
         />
-        {rows.length === 0 ? <p className={styles['none']}>No span of this trace is of this kind.</p> : null}
+        {rows.length === 0 ? <p className={styles['none']}>No spans match this filter.</p> : null}
       </div>
       <ShortcutHelp ref={help} />
     </section>

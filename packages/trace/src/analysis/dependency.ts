@@ -1,0 +1,32 @@
+import { attributeText, findAttribute } from '../attributes.ts';
+import type { Span } from '../otlp.ts';
+
+/**
+ * What a client or producer span calls, by the attributes of the span alone; for callees that send no spans of their
+ * own. Undefined where no attribute names it.
+ */
+export function inferredDependency(span: Span): string | undefined {
+  const first = (...keys: string[]): string => {
+    for (const key of keys) {
+      const value = attributeText(findAttribute(span.attributes, key));
+      if (value !== '') return value;
+    }
+    return '';
+  };
+  const peer = first('service.peer.name', 'peer.service');
+  if (peer !== '') return peer;
+  const databaseSystem = first('db.system.name', 'db.system');
+  const namespace = first('db.namespace', 'db.name');
+  // Redis numbers its namespaces; a bare number names nothing.
+  if (databaseSystem !== '' && namespace !== '' && !/^\d+$/.test(namespace)) return `${namespace} database`;
+  const destination = first('messaging.destination.name', 'messaging.destination');
+  if (destination !== '') return destination;
+  const address = first('server.address', 'net.peer.name', 'network.peer.address', 'net.peer.ip');
+  if (address !== '') return withPort(address, first('server.port', 'net.peer.port', 'network.peer.port'));
+  return databaseSystem || first('messaging.system', 'rpc.service') || undefined;
+}
+
+/** The usual ports of HTTP say nothing; any other one may be all that tells two services on one host apart. */
+function withPort(address: string, port: string): string {
+  return port === '' || port === '80' || port === '443' ? address : `${address}:${port}`;
+}

@@ -1,0 +1,76 @@
+import { attributeText, findAttribute } from '../attributes.ts';
+import { inferredDependency } from './dependency.ts';
+import { type Span, SpanKind } from '../otlp.ts';
+import type { Trace } from '../tree/trace.ts';
+
+/** Literals in a name: they tell calls apart that are alike. */
+const LITERAL = /'[^']*'|"[^"]*"|\b[\da-f]{8}-[\da-f-]{27}\b|\b0x[\da-f]+\b|\b\d+\b/gi;
+
+/** A name of an HTTP request that says nothing of its target. */
+export const BARE_METHOD = /^(HTTP|(HTTP )?(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|TRACE|CONNECT|QUERY))$/;
+
+const known = new WeakMap<Trace, (span: number) => number>();
+
+/**
+ * Spans with the same number do the same: same service and kind, and the same work by the summary of the query or by name.
+ * Numbers rather than texts, since every span of a trace is asked.
+ */
+export function likeCalls(trace: Trace): (span: number) => number {
+  const before = known.get(trace);
+  if (before !== undefined) return before;
+  const { serviceIndex, kind } = trace;
+  const works = new Map<string, number>();
+  const numbers = new Float64Array(trace.spanCount);
+  const found = (span: number): number => {
+    if (numbers[span] !== 0) return numbers[span]!;
+    const name = workOf(trace, span);
+    const work = works.get(name) ?? works.size + 1;
+    works.set(name, work);
+    numbers[span] = (work * trace.services.length + serviceIndex[span]!) * KINDS + kind[span]!;
+    return numbers[span];
+  };
+  known.set(trace, found);
+  return found;
+}
+
+/** A byte holds the kind. */
+const KINDS = 256;
+
+function workOf(trace: Trace, span: number): string {
+  const name = trace.names[span]!;
+  if (trace.kind[span] !== SpanKind.client) return normal(name);
+  const source = trace.span(span);
+  const query = querySummary(source);
+  if (query !== '') return `query ${query}`;
+  return BARE_METHOD.test(name) ? `${name} ${inferredDependency(source) ?? ''}` : normal(name);
+}
+
+function normal(name: string): string {
+  // Most names hold none.
+  return /[\d'"]/.test(name) ? name.replace(LITERAL, '?') : name;
+}
+
+/** What a query does, as an instrumentation sums it up; '' where none does. */
+export function querySummary(span: Span): string {
+  // Most calls are none of a database.
+  if (!span.attributes?.some(({ key }) => key.startsWith('db.'))) return '';
+  const summary = text(span, 'db.query.summary');
+  if (summary !== '') return summary;
+  const collection = text(span, 'db.collection.name') || text(span, 'db.sql.table');
+  if (collection === '') return '';
+  return `${text(span, 'db.operation.name') || text(span, 'db.operation')} ${collection}`.trim();
+}
+
+/** Which thing a call is for, where its attributes hold that; '' otherwise. */
+export function targetOf(trace: Trace, span: number): string {
+  const source = trace.span(span);
+  for (const key of ['url.full', 'http.url', 'db.query.text', 'db.statement']) {
+    const value = text(source, key);
+    if (value !== '') return value;
+  }
+  return '';
+}
+
+function text(span: Span, key: string): string {
+  return attributeText(findAttribute(span.attributes, key));
+}

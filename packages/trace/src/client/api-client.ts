@@ -1,0 +1,178 @@
+import {
+  SPANS_IN_TRACE_HEADER,
+  type ApiError,
+  type AttributesQuery,
+  type AttributesResponse,
+  type AttributeValuesResponse,
+  type EndpointsResponse,
+  type HeadlinesResponse,
+  type OperationsResponse,
+  type SamplingResponse,
+  type SeriesQuery,
+  type SeriesResponse,
+  type ServicesResponse,
+  type SystemResponse,
+  type TimeRange,
+  type TracesQuery,
+  type TracesResponse,
+  type TraceResponse,
+  type TraceSamplingResponse,
+} from './api-types.ts';
+import type { TracesData } from '../otlp.ts';
+import type { Story } from '../story/story.ts';
+
+export interface ApiClientOptions {
+  /** The global one by default. */
+  readonly fetch?: typeof fetch;
+}
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A request without an answer that can be used. `code` is the API's own (`trace_not_found`), or `unreachable` with
+ * status 0 when nobody answered, or `invalid_response` when what answered is not the API. An aborted request rejects
+ * with the signal's reason instead.
+ */
+export class ApiClientError extends Error {
+  override readonly name = 'ApiClientError';
+  readonly code: string;
+  /** The HTTP status; 0 where there is none. */
+  readonly status: number;
+
+  constructor(code: string, status: number, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+/** The query API under `/api/v1/`, typed. Every method rejects with `ApiClientError`. */
+export class ApiClient {
+  readonly #baseUrl: string;
+  readonly #fetch: typeof fetch;
+
+  /**
+   * @param baseUrl such as `http://127.0.0.1:4319`, or `https://tools.example/tracing` behind a prefix; in a page that the
+   * server itself has served the prefix alone, or ''.
+   */
+  constructor(baseUrl: string, options: ApiClientOptions = {}) {
+    this.#baseUrl = baseUrl.replace(/\/+$/, '');
+    // A browser's fetch works as a method of the window only.
+    this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
+  }
+
+  services(range: TimeRange = {}, options?: RequestOptions): Promise<ServicesResponse> {
+    return this.#get('/services', { from: range.from, to: range.to }, options);
+  }
+
+  operations(service: string, range: TimeRange = {}, options?: RequestOptions): Promise<OperationsResponse> {
+    // A browser takes a service called `..` for a step up in the path, however it is encoded.
+    return this.#get('/operations', { service, from: range.from, to: range.to }, options);
+  }
+
+  traces(query: TracesQuery = {}, options?: RequestOptions): Promise<TracesResponse> {
+    const { tags, ...parameters } = query;
+    return this.#get('/traces', { ...parameters, tag: tags }, options);
+  }
+
+  series(query: SeriesQuery = {}, options?: RequestOptions): Promise<SeriesResponse> {
+    return this.#get('/series', { ...query }, options);
+  }
+
+  attributes(query: AttributesQuery = {}, options?: RequestOptions): Promise<AttributesResponse> {
+    return this.#get('/attributes', { ...query }, options);
+  }
+
+  attributeValues(
+    key: string,
+    query: AttributesQuery = {},
+    options?: RequestOptions,
+  ): Promise<AttributeValuesResponse> {
+    return this.#get('/attribute-values', { key, ...query }, options);
+  }
+
+  headlines(traceIds: readonly string[], options?: RequestOptions): Promise<HeadlinesResponse> {
+    return this.#get('/headlines', { ids: traceIds.join(',') }, options);
+  }
+
+  async trace(traceId: string, options?: RequestOptions): Promise<TraceResponse> {
+    let stored: string | null = null;
+    const path = `/traces/${encodeURIComponent(traceId)}`;
+    const data = await this.#get<TracesData>(path, {}, options, (headers) => {
+      stored = headers.get(SPANS_IN_TRACE_HEADER);
+    });
+    return stored === null ? data : { ...data, spansInTrace: Number(stored) };
+  }
+
+  story(traceId: string, options?: RequestOptions): Promise<Story> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/story`, {}, options);
+  }
+
+  traceSampling(traceId: string, options?: RequestOptions): Promise<TraceSamplingResponse> {
+    return this.#get(`/traces/${encodeURIComponent(traceId)}/sampling`, {}, options);
+  }
+
+  /** Of one service, or of all. */
+  sampling(service?: string, options?: RequestOptions): Promise<SamplingResponse> {
+    return this.#get('/sampling', { service }, options);
+  }
+
+  system(options?: RequestOptions): Promise<SystemResponse> {
+    return this.#get('/system', {}, options);
+  }
+
+  endpoints(options?: RequestOptions): Promise<EndpointsResponse> {
+    return this.#get('/endpoints', {}, options);
+  }
+
+  async #get<T>(
+    path: string,
+    parameters: Parameters,
+    options: RequestOptions = {},
+    onHeaders: (headers: Headers) => void = () => {},
+  ): Promise<T> {
+    const url = `${this.#baseUrl}/api/v1${path}${queryString(parameters)}`;
+    const signal = options.signal;
+    let status = 0;
+    try {
+      const response = await this.#fetch(url, {
+        headers: { accept: 'application/json' },
+        ...(signal && { signal }),
+      });
+      status = response.status;
+      onHeaders(response.headers);
+      // What the server promises is taken as true: it comes with this client, and a check of 100,000 spans costs time.
+      const body: T & Partial<ApiError> = await response.json();
+      if (response.ok) return body;
+      if (body.error?.code) throw new ApiClientError(body.error.code, status, body.error.message);
+      throw new ApiClientError('invalid_response', status, `${url} answered ${status} without saying why`);
+    } catch (error) {
+      if (error instanceof ApiClientError) throw error;
+      signal?.throwIfAborted();
+      // Such a request is refused before it is one, here or by a proxy, and in whatever form.
+      if (status === 414 || status === 431)
+        throw new ApiClientError('request_too_long', status, TOO_LONG, { cause: error });
+      if (status === 0) throw new ApiClientError('unreachable', 0, `${url} cannot be reached`, { cause: error });
+      throw new ApiClientError('invalid_response', status, `${url} answered ${status} and not in JSON`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+const TOO_LONG =
+  'the question is longer than the collector, or a proxy before it, takes; ask with fewer or shorter filters';
+
+type Parameters = Readonly<Record<string, string | number | readonly string[] | undefined>>;
+
+function queryString(parameters: Parameters): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value === undefined) continue;
+    for (const one of Array.isArray(value) ? value : [value]) search.append(name, String(one));
+  }
+  const text = search.toString();
+  return text === '' ? '' : `?${text}`;
+}

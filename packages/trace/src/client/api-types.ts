@@ -1,0 +1,385 @@
+import type { TracesData } from '../otlp.ts';
+
+/**
+ * What the query API under `/api/v1/` answers. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
+ * (they do not fit a double); times given as parameters are explained at `TimeParameter`.
+ */
+
+/**
+ * A moment in a query string: a decimal count since the epoch, whose unit follows from its size (up to 11 digits
+ * seconds, 14 milliseconds, 17 microseconds, else nanoseconds), or an ISO 8601 date-time.
+ */
+export type TimeParameter = string;
+
+/** What a count over stored spans is worth. */
+export interface Estimate {
+  /**
+   * `exact`: everything was kept, or the exact counters of the SDKs answer and all that they count has come. `estimated`: from sampling
+   * weights, or counts of which more may come. `biased`: of some spans the weight is not known, and they count 1.
+   */
+  readonly basis: 'exact' | 'estimated' | 'biased';
+  /**
+   * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null where it
+   * cannot be told: of a biased one, and of counters of which more may come where no span is kept; there were so many at least.
+   */
+  readonly relativeError: number | null;
+}
+
+/** Shares of 0 to 1 between which the share of errors lies in 95 of 100 cases (Wilson); the same twice where it is exact. */
+export type ErrorRateInterval = readonly [low: number, high: number];
+
+/**
+ * The name that is answered where one stands for all services, or operations, that are not counted by theirs. A name that reads so may be
+ * real: `isOthers` tells.
+ */
+export const OTHER_NAME = '(other)';
+
+export interface ServiceSummary {
+  readonly name: string;
+  /** Whether it stands for all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be asked for. */
+  readonly isOthers: boolean;
+  /** Stored rows. */
+  readonly spanCount: number;
+  /** Stored rows with status ERROR. */
+  readonly errorCount: number;
+  /** Σ sampling weight of the stored rows, each of which counts 1 where its weight is not known. */
+  readonly estimatedSpanCount: number;
+  readonly estimatedErrorCount: number;
+  /** Of `estimatedSpanCount`. */
+  readonly estimate: Estimate;
+  /** Of `estimatedErrorCount / estimatedSpanCount`; null where there are no spans. */
+  readonly errorRateInterval: ErrorRateInterval | null;
+  readonly operationCount: number;
+  readonly firstSeenUnixNano: string;
+  readonly lastSeenUnixNano: string;
+}
+
+/** `GET /api/v1/services?from&to` */
+export interface ServicesResponse {
+  readonly services: readonly ServiceSummary[];
+}
+
+export interface OperationSummary {
+  /** May be empty. */
+  readonly name: string;
+  /** As of a service. */
+  readonly isOthers: boolean;
+  readonly spanCount: number;
+  readonly errorCount: number;
+  /** Σ sampling weight, as of a service. */
+  readonly estimatedSpanCount: number;
+  readonly estimatedErrorCount: number;
+  readonly estimate: Estimate;
+  readonly errorRateInterval: ErrorRateInterval | null;
+}
+
+/** `GET /api/v1/services/{service}/operations?from&to`, or `/api/v1/operations?service&from&to`, which can name any */
+export interface OperationsResponse {
+  readonly operations: readonly OperationSummary[];
+}
+
+/**
+ * Requests over time of a service, or of one of its operations: SERVER and CONSUMER spans, and spans whose parent is missing
+ * or remote. Each array has a value for each step.
+ */
+export interface RequestSeries {
+  readonly service: string;
+  /** Null in a series of a whole service. */
+  readonly operation: string | null;
+  /** Whether it is that of all services, or of all operations of the service, that are not counted by their names; null where it is of none. */
+  readonly othersOf: 'services' | 'operations' | null;
+  /**
+   * What answered for rate, errors and durations: `counters` where a step or more is told by the SDKs' exact counters, which
+   * count before anything is sampled. Steps that end in the last half minute or so, or later, are told by spans: counts of them may still
+   * come.
+   */
+  readonly source: 'spans' | 'counters';
+  /** Of the requests of the whole range. */
+  readonly estimate: Estimate;
+  /** Of the whole range; null without a request. */
+  readonly errorRateInterval: ErrorRateInterval | null;
+  /** Stored rows; the rate is `estimatedRequestCount / stepSeconds`. */
+  readonly requestCount: readonly number[];
+  readonly errorCount: readonly number[];
+  /** Σ sampling weight, or what the exact counters say. */
+  readonly estimatedRequestCount: readonly number[];
+  readonly estimatedErrorCount: readonly number[];
+  /** Off by at most 4.4 %; null in a step without a request. */
+  readonly p50Ns: readonly (string | null)[];
+  readonly p90Ns: readonly (string | null)[];
+  /** Null also in a step of estimated requests with fewer than 500 effective ones: it would be off by far. */
+  readonly p99Ns: readonly (string | null)[];
+}
+
+/** `GET /api/v1/series?service&operation&groupBy&from&to&step&limit` */
+export interface SeriesResponse {
+  /** Begin of the first step, which is a whole number of steps after the epoch. */
+  readonly fromUnixNano: string;
+  readonly stepSeconds: number;
+  /** The number of steps. */
+  readonly points: number;
+  /** Most requests first. */
+  readonly series: readonly RequestSeries[];
+  /** True when there are more series than `limit`. */
+  readonly truncated: boolean;
+}
+
+export interface SeriesQuery extends TimeRange {
+  readonly service?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly groupBy?: 'service' | 'operation' | undefined;
+  /** Seconds. */
+  readonly step?: number | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface AttributeKeySummary {
+  readonly key: string;
+  /** Σ sampling weight of the spans that have it; an estimate, since of many spans at once only some are looked at. */
+  readonly estimatedSpanCount: number;
+}
+
+/** `GET /api/v1/attributes?prefix&from&to&limit`: keys of spans and resources, the most frequent first. */
+export interface AttributesResponse {
+  readonly attributes: readonly AttributeKeySummary[];
+}
+
+export interface AttributeValueSummary {
+  /** As text, as in a search's tag. */
+  readonly value: string;
+  /** As of a key. */
+  readonly estimatedSpanCount: number;
+}
+
+/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`, or `/api/v1/attribute-values?key&…`, which can name any: the most frequent first. */
+export interface AttributeValuesResponse {
+  readonly values: readonly AttributeValueSummary[];
+}
+
+export interface AttributesQuery extends TimeRange {
+  /** What the key, or the value, begins with. */
+  readonly prefix?: string | undefined;
+  readonly limit?: number | undefined;
+}
+
+export interface TraceService {
+  readonly name: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+}
+
+export interface TraceSummary {
+  readonly traceId: string;
+  /** Service and name of the root span; where no root has arrived, of the earliest span whose parent has not either. */
+  readonly rootService: string;
+  readonly rootOperation: string;
+  /** False while no span without a parent has arrived. */
+  readonly hasRoot: boolean;
+  /** Of the same span. */
+  readonly startTimeUnixNano: string;
+  /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
+  readonly durationNs: string;
+  /** From the earliest start to the latest end of all spans, by the clocks as they are; much more than `durationNs` where work goes on after the root. */
+  readonly extentNs: string;
+  readonly spanCount: number;
+  readonly errorCount: number;
+  /** Most spans first. */
+  readonly services: readonly TraceService[];
+  /** Null until it has been computed; `GET /api/v1/headlines` computes it. '' where there is nothing to tell: the operation says it all. */
+  readonly headline: string | null;
+}
+
+/**
+ * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
+ * newest first, by the root's start, or that of the earliest span whose parent has not arrived, where no root has. Service, operation, status and
+ * every tag hold for one and the same span; the trace overlaps the range, wherever that span is.
+ */
+export interface TracesResponse {
+  readonly traces: readonly TraceSummary[];
+  /** Null on the last page. */
+  readonly nextCursor: string | null;
+}
+
+/** `GET /api/v1/headlines?ids=a,b,…`: one member for each id that is stored; unknown ids have none. */
+export interface HeadlinesResponse {
+  readonly headlines: Readonly<Record<string, string>>;
+}
+
+/** `GET /api/v1/traces/{traceId}`, as the client gives it. */
+export interface TraceResponse extends TracesData {
+  /** The spans that are stored, where the trace is too large to be read whole and these are the first of them. */
+  readonly spansInTrace?: number;
+}
+
+/** The header that carries `TraceResponse.spansInTrace`: the body is OTLP and nothing else. */
+export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
+
+/** `GET /api/v1/traces/{traceId}/sampling`: why a trace was kept, from its spans and from what applications are told now. */
+export interface TraceSamplingResponse {
+  readonly traceId: string;
+  readonly estimate: Estimate['basis'];
+  /** For how many traces like it this one stands; null where that is not known. */
+  readonly weight: number | null;
+  /** 1 / weight. */
+  readonly probability: number | null;
+  /** One for each span that decided or raised the threshold, in the order of the trace. */
+  readonly decisions: readonly TraceSamplingDecision[];
+}
+
+export interface TraceSamplingDecision {
+  readonly service: string;
+  readonly operation: string;
+  /** Hex. */
+  readonly spanId: string;
+  /** `th` as sent: hex digits without trailing zeros; '' where the span tells none. */
+  readonly threshold: string;
+  /** That follows from the threshold. */
+  readonly probability: number | null;
+  /** What applications are told of that operation now; null where this collector was never asked about it. */
+  readonly reason: SamplingReason | 'rule' | null;
+  /** One sentence, such as `web kept 1 in 20 traces of POST /buy`. */
+  readonly text: string;
+}
+
+/** Why an operation has its probability. `default`: nothing is known of its rate. `errors`: it is boosted. */
+export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
+
+/** What applications that ask this collector are told of one operation. */
+export interface SampledOperation {
+  readonly service: string;
+  /** What its spans start with. */
+  readonly name: string;
+  /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
+  readonly kind: number;
+  readonly probability: number;
+  readonly reason: SamplingReason;
+  /** What is wanted of it, over all processes; null where its probability is fixed. */
+  readonly tracesPerSecond: number | null;
+  /** Arrivals a second that are decided, over all processes; null where that is not known. */
+  readonly decidedPerSecond: number | null;
+  readonly errorsPerSecond: number;
+  /** When the boost ends if its errors go back to what is usual; null where it has none. */
+  readonly boostedUntilUnixNano: string | null;
+  /** In words, such as `10 traces a second`. */
+  readonly policy: string;
+}
+
+/** What is set in `sampling/settings.json`, or by `PUT /api/v1/sampling/settings`. */
+export interface SamplingSettingsView {
+  /** Kept traces a second of each operation, over all processes of its service. */
+  readonly tracesPerSecond: number;
+  /** Kept traces with an error a second, of each operation whose errors have risen. */
+  readonly errorTracesPerSecond: number;
+  /** Bounds of the probabilities that follow from these. */
+  readonly minProbability: number;
+  readonly maxProbability: number;
+  /** Of operations that nothing is known of, and of services whose SDK tells no counts. */
+  readonly defaultProbability: number;
+  /** What differs by service or operation; the first one that matches counts. */
+  readonly operations: readonly SampledOperationSettings[];
+  /** Decide before operations do, in the SDK. */
+  readonly rules: readonly SamplingRule[];
+}
+
+export interface SampledOperationSettings {
+  readonly service: string;
+  /** The name that spans start with; every operation of the service where it is absent. */
+  readonly operation?: string;
+  readonly tracesPerSecond?: number;
+  /** A fixed probability, instead of a target. */
+  readonly probability?: number;
+}
+
+export interface SamplingRule {
+  readonly service?: string;
+  readonly name?: string;
+  readonly kind?: string;
+  readonly method?: string;
+  readonly route?: string;
+  readonly path?: string;
+  readonly probability: number;
+}
+
+/** `GET /api/v1/sampling?service` */
+export interface SamplingResponse {
+  readonly operations: readonly SampledOperation[];
+  readonly settings: SamplingSettingsView;
+}
+
+/** `GET /api/v1/system`: how the collector is. Counts are since it started. */
+export interface SystemResponse {
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly store: SystemStore;
+  readonly ingest: SystemIngest;
+  readonly retention: {
+    /** Days that spans are kept. */
+    readonly maxAgeDays: number;
+    /** Of the disk, the share above which the oldest days go. */
+    readonly maxDiskShare: number;
+  };
+  /** How often each limit was hit, by the key of its setting; those that never were are left out. */
+  readonly limitsReached: readonly { readonly limit: string; readonly times: number }[];
+  /** What keeps the collector from its work, or wants a person's attention; a sentence each, as at `/readyz`. */
+  readonly problems: readonly string[];
+}
+
+export interface SystemStore {
+  readonly kind: 'embedded' | 'clickhouse';
+  readonly state: 'starting' | 'ready' | 'down' | 'closed';
+  /** Of ClickHouse; null while the store does not answer, as for the others. */
+  readonly engineVersion: string | null;
+  /** Stored spans. */
+  readonly spanCount: number | null;
+  /** Of all tables. */
+  readonly diskBytes: number | null;
+  /** The first and the last UTC day of which spans are stored, such as `2026-11-23`; null while there are none. */
+  readonly firstDay: string | null;
+  readonly lastDay: string | null;
+}
+
+export interface SystemIngest {
+  /** Over the last minute. */
+  readonly spansPerSecond: number;
+  readonly acceptedSpans: number;
+  /** Spans that were refused one by one; reasons without any are left out. */
+  readonly refusedSpans: readonly { readonly reason: string; readonly spans: number }[];
+  /** Acknowledged, and on its way into the store. */
+  readonly spoolBytes: number;
+  /** How long the oldest of it waits. */
+  readonly spoolAgeSeconds: number;
+}
+
+/** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
+export interface EndpointsResponse {
+  /** Null where it does not listen. */
+  readonly otlpGrpcPort: number | null;
+  readonly otlpHttpPort: number;
+}
+
+export interface ApiError {
+  readonly error: {
+    /** Stable, lower case with underscores, e.g. `trace_not_found`. */
+    readonly code: string;
+    readonly message: string;
+  };
+}
+
+/** The parameters of `GET /api/v1/traces`; each one that is given narrows the search. */
+export interface TracesQuery extends TimeRange {
+  readonly service?: string | undefined;
+  readonly operation?: string | undefined;
+  readonly status?: 'error' | 'ok' | 'unset' | undefined;
+  readonly minDurationMs?: number | undefined;
+  readonly maxDurationMs?: number | undefined;
+  /** Each an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. As `writeTag` writes it. */
+  readonly tags?: readonly string[] | undefined;
+  readonly limit?: number | undefined;
+  /** The `nextCursor` of the page before. */
+  readonly cursor?: string | undefined;
+}
+
+export interface TimeRange {
+  readonly from?: TimeParameter | undefined;
+  readonly to?: TimeParameter | undefined;
+}

@@ -1,0 +1,163 @@
+/** What a trace tells, in words, with the evidence of every word. All of it is plain JSON. */
+export interface Story {
+  readonly traceId: string;
+  /** One sentence of at most 90 characters; '' where there is nothing to say that the name of the operation does not. */
+  readonly headline: string;
+  /** What the headline says, in parts. */
+  readonly summary: StorySummary;
+  /** In the order in which they are to be read. */
+  readonly clauses: readonly StoryClause[];
+  /** The span that the story is about: the root, or the longest part where none is received; '' for an empty trace. */
+  readonly rootSpanId: string;
+  /**
+   * Its place among the spans that the story was told from, in the order of `Trace`, as every `…Index` here: where spans share
+   * an id, their places tell them apart. -1 for an empty trace.
+   */
+  readonly rootIndex: number;
+  readonly hasRoot: boolean;
+  /** The duration of that span. */
+  readonly durationNs: string;
+  /** In the order of time; without omissions the durations add up to `durationNs`. */
+  readonly criticalPath: readonly StorySegment[];
+  /** The shortest segments, left out beyond `criticalSegmentsMax`. */
+  readonly omittedCriticalSegments: number;
+  readonly errorOrigins: readonly StoryErrorOrigin[];
+  /** Left out beyond `errorOriginsMax`. */
+  readonly omittedErrorOrigins: number;
+  readonly spanCount: number;
+  /** How many spans the trace has, as far as the teller was told; those that were not read count. */
+  readonly spansInTrace: number;
+  /** Whether the story is told from a part of the trace's spans only; then headline and clauses say so. */
+  readonly truncated: boolean;
+  /** Repeats of a span that were received and count once. */
+  readonly duplicateSpans: number;
+}
+
+/**
+ * `failed`, `timed-out`, `cancelled`: what became of the root · `recovered`: something failed, and the root did not ·
+ * `slow`: nothing failed, and the root took a second or more · `ok`: the others.
+ */
+export type StoryOutcome = 'failed' | 'timed-out' | 'cancelled' | 'recovered' | 'slow' | 'ok';
+
+export interface StorySummary {
+  readonly outcome: StoryOutcome;
+  /** The operation that the trace is about, with its route: that of the first server where the root is a client span. */
+  readonly operation: string;
+  /** What decided the outcome; null for `ok`, and where nothing took most of the time of a slow one. */
+  readonly cause: StoryCause | null;
+  /** From 0 to 1: the share of the root's duration that the cause took on the critical path, or what took the most of an `ok` one. Null where nothing did, and for a truncated trace. */
+  readonly shareOfTime: number | null;
+  /** Those that took the most time first; at most 10. */
+  readonly patterns: readonly StoryPattern[];
+}
+
+export interface StoryCause {
+  readonly spanId: string;
+  readonly spanIndex: number;
+  readonly service: string;
+  readonly operation: string;
+  /** `time`: it did not fail, and took most of the time. */
+  readonly kind: 'error' | 'timeout' | 'cancelled' | 'time';
+  /** `stated`: a span says so. `inferred`: it follows from times or from the shape of the trace. */
+  readonly confidence: 'stated' | 'inferred';
+  /** In the words of the nearest span that has any, else the type or the status; '' where nothing is said. */
+  readonly reason: string;
+}
+
+export interface StoryPattern {
+  readonly kind: 'retry' | 'n+1' | 'sequential' | 'polling' | 'fan-out' | 'recursion';
+  readonly service: string;
+  /** Of the first span. */
+  readonly operation: string;
+  readonly spanCount: number;
+  readonly failedSpans: number;
+  /** How many ran at once at most. */
+  readonly width: number;
+  /** Of the spans together; of the outermost one in a recursion. */
+  readonly durationNs: string;
+  /** Between the spans, together. */
+  readonly pauseNs: string;
+  readonly firstSpanId: string;
+  readonly firstSpanIndex: number;
+  /** The one that ended last: in a fan-out, the straggler. */
+  readonly lastSpanId: string;
+  readonly lastSpanIndex: number;
+}
+
+export interface StoryClause {
+  readonly kind: ClauseKind;
+  readonly text: string;
+  /** The spans that are the evidence, in the order in which the text names them; at most `clauseSpanIdsMax`. */
+  readonly spanIds: readonly string[];
+  /** The places of the same spans in the trace. */
+  readonly spanIndexes: readonly number[];
+  /** How many spans are the evidence. */
+  readonly spanCount: number;
+  /** The time that the clause speaks of, in nanoseconds, as a decimal string. */
+  readonly durationNs: string;
+}
+
+/**
+ * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a truncated trace has
+ * none) · `gave-up`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a failure began · `handled`, `surfaced`: where it ended ·
+ * `cancelled`: what was cancelled because of others · `repeated`: a pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent
+ * beside the root · `clock`, `missing`: how far the trace can be trusted.
+ */
+export type ClauseKind =
+  | 'total'
+  | 'step'
+  | 'gave-up'
+  | 'kept-running'
+  | 'error'
+  | 'handled'
+  | 'surfaced'
+  | 'cancelled'
+  | 'repeated'
+  | 'gap'
+  | 'other-root'
+  | 'clock'
+  | 'missing';
+
+export interface StorySegment {
+  readonly spanId: string;
+  readonly spanIndex: number;
+  /** After the correction of clocks. */
+  readonly startTimeUnixNano: string;
+  readonly durationNs: string;
+}
+
+/** See `ErrorOrigin`, which has the same with indices. */
+export interface StoryErrorOrigin {
+  readonly spanId: string;
+  readonly spanIndex: number;
+  readonly kind: 'error' | 'timeout' | 'cancelled';
+  /** `stated`: a span says so. `inferred`: it follows from times alone, or the span that failed names no reason. */
+  readonly confidence: 'stated' | 'inferred';
+  /** For a timeout or a cancellation: the span that stopped waiting, maybe the origin itself. */
+  readonly gaveUpSpanId?: string;
+  readonly gaveUpIndex?: number;
+  /** For a timeout: how long the origin went on after that. */
+  readonly overflowNs?: string;
+  readonly handled: boolean;
+  /** Whether it happened in work that nobody waited for; then nobody handled it, and it reached nobody. */
+  readonly inBackground: boolean;
+  readonly handledBySpanId?: string;
+  readonly handledByIndex?: number;
+  readonly surfacedSpanId: string;
+  readonly surfacedIndex: number;
+  /** '' where the span does not say. */
+  readonly type: string;
+  readonly message: string;
+}
+
+/** Bounds of what a story holds, where what is left out is counted in the story; and what the trace does not tell. */
+export interface StoryOptions {
+  /** How many spans the trace has where not all of them were read; those of the trace by default, repeats included. */
+  readonly spansInTrace?: number;
+  /** 10,000 by default. */
+  readonly criticalSegmentsMax?: number;
+  /** 100 by default. */
+  readonly errorOriginsMax?: number;
+  /** 1,000 by default. */
+  readonly clauseSpanIdsMax?: number;
+}

@@ -1,0 +1,215 @@
+import { clockSkew } from './clock-skew.ts';
+import type { Span, TracesData } from '../otlp.ts';
+import { compareSpans, resolveParents } from './parents.ts';
+import { type ReceivedSpans, receiveSpans, type SpanSource } from './received-spans.ts';
+
+/**
+ * A finished trace in columns. Spans stand in display order: depth first, a parent before its children, siblings by
+ * start, then end, then span id as bytes; spans that share an id stand for themselves. So the subtree of span `i` is `i … i + subtreeSize[i] - 1`, its first child
+ * `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Not to be written to.
+ */
+export interface Trace {
+  /** Lower-case hex; '' for a trace without spans. */
+  readonly traceId: string;
+  readonly spanCount: number;
+  /** The earliest start, after the correction of clocks. */
+  readonly traceStartUnixNano: bigint;
+  /** From the earliest start to the latest end. */
+  readonly extentNs: number;
+  /** Relative to the trace's start, after the correction of clocks. */
+  readonly startNs: Float64Array;
+  /** 0 for a span that ends before it starts. */
+  readonly durationNs: Float64Array;
+  /** -1 for a span that stands at the top. */
+  readonly parentIndex: Int32Array;
+  readonly depth: Int32Array;
+  /** The span itself counts. */
+  readonly subtreeSize: Int32Array;
+  readonly kind: Uint8Array;
+  readonly statusCode: Uint8Array;
+  readonly spanIds: readonly string[];
+  readonly names: readonly string[];
+  readonly serviceIndex: Uint32Array;
+  /** In the order of their first span; a service that has not named itself is `unknown_service`. */
+  readonly services: readonly string[];
+  /** 1 where a parent is named that has not been received. */
+  readonly missingParent: Uint8Array;
+  /** What was added to the span's times as received because its service's clock runs differently. */
+  readonly skewNs: Float64Array;
+  /**
+   * The span that the trace is about: the longest without a parent; where there is none, the longest of those that
+   * stand at the top; -1 for a trace without spans.
+   */
+  readonly rootIndex: number;
+  /** All spans that name no parent, the longest first, then by start and span id: the first is `rootIndex`. Mostly one. */
+  readonly rootIndexes: readonly number[];
+  /** Whether a span that names no parent has been received. A span that names itself names a parent. */
+  readonly hasRoot: boolean;
+  /** Repeats of a span that are left out. */
+  readonly duplicateSpans: number;
+  /** Spans of other traces in the same data that are left out. */
+  readonly foreignSpans: number;
+  /** 1 where a part of the span could not be read (an event that is none, a time that is no number) and is left out. */
+  readonly isMalformed: Uint8Array;
+  /** How many parts could not be read: of these spans, of their resources and scopes, or in the place of a span. */
+  readonly malformedParts: number;
+  /** The span as received, but for what of it could not be read. Throws RangeError for an index that is none. */
+  source(index: number): SpanSource;
+  /** Of that the span alone, which costs less. */
+  span(index: number): Span;
+  /** The first span with this id, in display order; -1 where there is none. Several spans may have it. */
+  find(spanId: string): number;
+}
+
+/**
+ * The tree of the trace that the first span belongs to. Never throws for what the world sends: repeats, cycles,
+ * missing parents, several roots or none, shared span ids, impossible times and malformed parts all give a tree. Takes time
+ * proportional to n log n at any depth or width.
+ */
+export function traceFromOtlp(data: TracesData): Trace {
+  const received = receiveSpans(data);
+  const { parentIndex, missingParent } = resolveParents(received);
+  const skew = clockSkew(received, parentIndex);
+  const corrected = skew === undefined ? received : applySkew(received, skew);
+  const order = displayOrder(corrected, parentIndex);
+
+  const startNs = pickFloats(corrected.startNs, order);
+  const durationNs = pickFloats(corrected.endNs, order).map((endNs, index) => endNs - startNs[index]!);
+  const tree = layOutTree(parentIndex, order);
+  const { serviceIndex, services } = numberServices(received, order);
+  const spanIds = Array.from(order, (from) => received.spanIds[from]!);
+  const isRoot = (index: number): boolean =>
+    tree.parentIndex[index]! < 0 && received.parentSpanIds[order[index]!] === '';
+  const rootIndexes = Array.from(order.keys())
+    .filter(isRoot)
+    .toSorted((a, b) => durationNs[b]! - durationNs[a]! || startNs[a]! - startNs[b]! || compareIds(spanIds, a, b));
+  let positions: Map<string, number> | undefined;
+
+  return {
+    traceId: received.traceId,
+    spanCount: received.count,
+    traceStartUnixNano: corrected.baseUnixNano,
+    extentNs: corrected.endNs.reduce((latest, endNs) => Math.max(latest, endNs), 0),
+    startNs,
+    durationNs,
+    ...tree,
+    kind: Uint8Array.from(order, (from) => received.kind[from]!),
+    statusCode: Uint8Array.from(order, (from) => received.statusCode[from]!),
+    spanIds,
+    names: Array.from(order, (from) => received.names[from]!),
+    serviceIndex,
+    services,
+    missingParent: Uint8Array.from(order, (from) => missingParent[from]!),
+    skewNs: skew === undefined ? new Float64Array(received.count) : pickFloats(skew, order),
+    rootIndex: rootIndexes[0] ?? longestTop(tree.parentIndex, durationNs),
+    rootIndexes,
+    hasRoot: rootIndexes.length > 0,
+    duplicateSpans: received.duplicateSpans,
+    foreignSpans: received.foreignSpans,
+    isMalformed: Uint8Array.from(order, (from) => received.isMalformed[from]!),
+    malformedParts: received.malformedParts,
+    source: (index) => received.source(order[index] ?? -1),
+    span: (index) => received.span(order[index] ?? -1),
+    find(spanId) {
+      positions ??= new Map(spanIds.map((id, index): [string, number] => [id, index]).toReversed());
+      return positions.get(spanId) ?? -1;
+    },
+  };
+}
+
+function applySkew(received: ReceivedSpans, skew: Float64Array): ReceivedSpans {
+  const starts = received.startNs.map((startNs, span) => startNs + skew[span]!);
+  const earliest = starts.reduce((least, startNs) => Math.min(least, startNs), Infinity);
+  return {
+    ...received,
+    baseUnixNano: received.baseUnixNano + BigInt(earliest),
+    startNs: starts.map((startNs) => startNs - earliest),
+    endNs: received.endNs.map((endNs, span) => endNs + skew[span]! - earliest),
+  };
+}
+
+/** For each place on the display, the span as numbered when received. */
+function displayOrder(received: ReceivedSpans, parentIndex: Int32Array): Uint32Array {
+  const { count } = received;
+  const sorted = Uint32Array.from(parentIndex.keys()).toSorted((a, b) => compareSpans(received, a, b));
+  const firstChild = new Int32Array(count).fill(-1);
+  const nextSibling = new Int32Array(count).fill(-1);
+  let firstTop = -1;
+  for (let at = count - 1; at >= 0; at--) {
+    const span = sorted[at]!;
+    const parent = parentIndex[span]!;
+    nextSibling[span] = parent < 0 ? firstTop : firstChild[parent]!;
+    if (parent < 0) firstTop = span;
+    else firstChild[parent] = span;
+  }
+
+  const order = new Uint32Array(count);
+  let placed = 0;
+  let span = firstTop;
+  while (span >= 0) {
+    order[placed++] = span;
+    if (firstChild[span]! >= 0) {
+      span = firstChild[span]!;
+      continue;
+    }
+    while (span >= 0 && nextSibling[span]! < 0) span = parentIndex[span]!;
+    if (span >= 0) span = nextSibling[span]!;
+  }
+  return order;
+}
+
+function layOutTree(parentIndex: Int32Array, order: Uint32Array): Pick<Trace, 'parentIndex' | 'depth' | 'subtreeSize'> {
+  const place = new Int32Array(order.length);
+  order.forEach((span, index) => {
+    place[span] = index;
+  });
+  const placedParent = Int32Array.from(order, (span) => (parentIndex[span]! < 0 ? -1 : place[parentIndex[span]!]!));
+  const depth = new Int32Array(order.length);
+  const subtreeSize = new Int32Array(order.length).fill(1);
+  for (let index = 0; index < order.length; index++) {
+    if (placedParent[index]! >= 0) depth[index] = depth[placedParent[index]!]! + 1;
+  }
+  for (let index = order.length - 1; index >= 0; index--) {
+    if (placedParent[index]! >= 0) subtreeSize[placedParent[index]!]! += subtreeSize[index]!;
+  }
+  return { parentIndex: placedParent, depth, subtreeSize };
+}
+
+/** Numbers follow the display, not the arrival: two deliveries in different order give the same trace. */
+function numberServices(received: ReceivedSpans, order: Uint32Array): Pick<Trace, 'serviceIndex' | 'services'> {
+  const numbers = new Map<number, number>();
+  const serviceIndex = new Uint32Array(order.length);
+  const services: string[] = [];
+  order.forEach((span, index) => {
+    const service = received.serviceIndex[span]!;
+    let number = numbers.get(service);
+    if (number === undefined) {
+      number = services.push(received.services[service]!) - 1;
+      numbers.set(service, number);
+    }
+    serviceIndex[index] = number;
+  });
+  return { serviceIndex, services };
+}
+
+function longestTop(parentIndex: Int32Array, durationNs: Float64Array): number {
+  let longest = -1;
+  for (let index = 0; index < parentIndex.length; index++) {
+    if (parentIndex[index]! >= 0) continue;
+    if (longest < 0 || durationNs[index]! > durationNs[longest]!) longest = index;
+  }
+  return longest;
+}
+
+/** Equal ids by their place on the display. */
+function compareIds(spanIds: readonly string[], a: number, b: number): number {
+  const [idA, idB] = [spanIds[a]!, spanIds[b]!];
+  if (idA === idB) return a - b;
+  return idA < idB ? -1 : 1;
+}
+
+function pickFloats(column: Float64Array, order: Uint32Array): Float64Array {
+  const picked = new Float64Array(order.length);
+  for (let index = 0; index < order.length; index++) picked[index] = column[order[index]!]!;
+  return picked;
+}
