@@ -44,6 +44,7 @@ const rooms: Record<string, readonly string[]> = {
     'sampling',
     'storage',
     'config',
+    'jobs',
     'limit-counter.ts',
     'listen.ts',
     'process-metrics.ts',
@@ -106,8 +107,9 @@ const rooms: Record<string, readonly string[]> = {
   columns: ['storage'],
   counts: ['columns', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
-  sampling: ['durable-file.ts', 'without-passwords.ts'],
-  storage: ['durable-file.ts', 'file-pages.ts', 'limit-counter.ts'],
+  jobs: [],
+  sampling: ['jobs', 'durable-file.ts', 'without-passwords.ts'],
+  storage: ['jobs', 'durable-file.ts', 'file-pages.ts', 'limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: [
     'receivers/limits.ts',

@@ -26,6 +26,7 @@ import { Headlines } from './query/headlines.ts';
 import { findStoreFacts } from './query/store-facts.ts';
 import { TraceReader } from './query/trace-reader.ts';
 import { LimitCounter } from './limit-counter.ts';
+import { Jobs } from './jobs/jobs.ts';
 import { listen, listenUnlessTaken, urlOf } from './listen.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
 import { BeforeMigration } from './maintenance/before-migration.ts';
@@ -123,6 +124,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const registry = new Registry();
     collectProcessMetrics(registry);
     new LimitCounter(registry).declare(LIMIT_SETTINGS.filter(countsHits).map(({ key }) => key));
+    const jobs = new Jobs({ log, registry });
     const { limits } = config;
     const urls = storeUrls(config);
     const hostNames = ownHostNames(config);
@@ -197,7 +199,11 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
-    stops.sampling = () => sampling.close();
+    const samplingState = jobs.start(sampling.job);
+    stops.sampling = async () => {
+      await samplingState.stop(0);
+      await sampling.close();
+    };
     const otlpHttp = new OtlpHttpReceiver({
       ...receiving,
       routes: sampling.routes,
@@ -419,8 +425,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
       stops.loader = () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
-      retention.start();
-      stops.retention = () => retention.stop(RETENTION_STOP_TIMEOUT_MS);
+      const dropping = jobs.start(retention.job);
+      stops.retention = () => dropping.stop(RETENTION_STOP_TIMEOUT_MS);
       log.info({ dataDirectory: config.dataDirectory }, 'ready');
     };
     const ready = open();
@@ -461,7 +467,7 @@ async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log:
     try {
       await stops[room]?.();
     } catch (error) {
-      log.error({ err: error, room }, 'could not be stopped in order');
+      log.error({ err: error, room }, 'shutdown step failed');
     }
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { SamplingSettingsView } from '@throughline/trace/client';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { Job } from '../jobs/jobs.ts';
 import { SamplingController } from './controller.ts';
 import { readReport, type ExchangeReport } from './exchange.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
@@ -79,7 +80,6 @@ export class Sampling {
   readonly #forwarder: Forwarder;
   /** Paths beside those for spans. */
   readonly routes: readonly SamplingRoute[];
-  readonly #timer: NodeJS.Timeout;
   #isChanged = false;
   /** Files are written one after the other. */
   #written: Promise<unknown> = Promise.resolve();
@@ -103,7 +103,6 @@ export class Sampling {
       this.#metrics.forwards.inc({ outcome });
       if (outcome === 'dropped') onLimit('forwardsMax');
     });
-    this.#timer = setInterval(() => void this.#save(), this.#limits.saveIntervalMs).unref();
     this.routes = this.#routes();
   }
 
@@ -119,9 +118,18 @@ export class Sampling {
     };
   }
 
+  /** Writes the state now and then, where it has changed. */
+  get job(): Job {
+    return {
+      name: 'sampling-state',
+      everyMs: this.#limits.saveIntervalMs,
+      startsLater: true,
+      run: () => this.#save(),
+    };
+  }
+
   /** Writes the state a last time. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
     await this.#save();
   }
 

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Job } from '../jobs/jobs.ts';
 import { AgeRule } from './age-rule.ts';
 import { EngineError, type Engine } from './engine.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from './retention-limits.ts';
@@ -59,11 +59,9 @@ export class Retention {
   readonly #jumps: Counter;
   readonly #bytes: Gauge;
   readonly #heldBytes: Gauge;
-  readonly #stopping = new AbortController();
   #heldBecause: string | null = null;
   /** At the last look: then the next one begins with what costs least. */
   #wasEmpty = false;
-  #running: Promise<void> = Promise.resolve();
 
   /** Throws a `RangeError` for settings that make no sense. */
   constructor(options: RetentionOptions) {
@@ -116,32 +114,21 @@ export class Retention {
     return this.#heldBecause;
   }
 
-  /** Looks at once, and then every minute, until `stop`. A look that fails is logged, and the next one comes. */
-  start(): void {
-    this.#running = this.#lookAgainAndAgain();
+  /** Looks every minute, and more often at an empty store. */
+  get job(): Job {
+    let isEmpty = false;
+    return {
+      name: 'retention',
+      everyMs: () => (isEmpty ? EMPTY_INTERVAL_MS : INTERVAL_MS),
+      run: async (signal) => {
+        isEmpty = false;
+        isEmpty = (await this.run(signal)) === 0;
+      },
+    };
   }
 
-  /** Resolves when a look that is under way has ended, or after the timeout; it drops no further day. */
-  async stop(timeoutMs: number): Promise<void> {
-    this.#stopping.abort();
-    await Promise.race([this.#running, delay(timeoutMs, undefined, { ref: false })]);
-  }
-
-  async #lookAgainAndAgain(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      let isEmpty = false;
-      try {
-        isEmpty = (await this.run()) === 0;
-      } catch (error) {
-        if (!signal.aborted) this.#options.log.warn({ err: error }, 'retention did not get to its end');
-      }
-      await delay(isEmpty ? EMPTY_INTERVAL_MS : INTERVAL_MS, undefined, { signal, ref: false }).catch(() => {});
-    }
-  }
-
-  /** Looks once, and answers how many days it found. Rejects with `EngineError` where the engine is away. */
-  async run(): Promise<number> {
+  /** Looks once, and returns how many days it found. Rejects with `EngineError` if the engine is unavailable, and with the signal's reason if it is aborted between two tables. */
+  async run(signal?: AbortSignal): Promise<number> {
     const { engine, onStoredDays } = this.#options;
     if (this.#wasEmpty && (await findStoredDays(engine, null)).length === 0) return 0;
     const disks = await findDisks(engine);
@@ -151,13 +138,13 @@ export class Retention {
     const ofSpans = days.filter(({ spans }) => spans > 0).map(({ day }) => day);
     onStoredDays?.(ofSpans);
     const due = this.#tooOld({ all, ofSpans });
-    for (const day of days) if (due.has(day.day)) await this.#drop(day, 'age');
+    for (const day of days) if (due.has(day.day)) await this.#drop(day, 'age', signal);
     // What is held for its age gives way to the disk all the same. A day in the future is no reason to let today go, and is
     // today itself where the clock is behind.
     const known = ofSpans.length > 0 ? ofSpans : all;
     const newest = new Set([newestDay(known, dayOf(this.#now())), known.at(-1)]);
     const droppable = days.filter(({ day, bytes }) => !due.has(day) && !newest.has(day) && bytes > 0);
-    await this.#makeRoom(droppable, disks);
+    await this.#makeRoom(droppable, disks, signal);
     return days.length;
   }
 
@@ -183,7 +170,11 @@ export class Retention {
     return `${days} will be dropped in ${minutes} min as older than ${this.#options.retentionDays} days: check that this machine's clock is right, it says ${new Date(nowMs).toISOString()} (retention.holdMs)`;
   }
 
-  async #makeRoom(droppable: readonly StoredDay[], disks: Disks | null): Promise<void> {
+  async #makeRoom(
+    droppable: readonly StoredDay[],
+    disks: Disks | null,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { engine, retentionDiskShare, log, heldBytes } = this.#options;
     const { storedBytes, usedBytes, takenBytes, freeBytes } = await findRoom(engine, disks);
     const held = (await heldBytes?.()) ?? 0;
@@ -197,7 +188,7 @@ export class Retention {
     let bytes = usedBytes;
     for (const day of droppable) {
       if (bytes <= bytesMax) return;
-      await this.#drop(day, 'disk');
+      await this.#drop(day, 'disk', signal);
       bytes -= day.bytes;
     }
     this.#bytes.set(storedBytes - (usedBytes - bytes));
@@ -207,10 +198,14 @@ export class Retention {
     }
   }
 
-  async #drop({ day, tables, spans, bytes }: StoredDay, reason: Reason): Promise<void> {
+  async #drop(
+    { day, tables, spans, bytes }: StoredDay,
+    reason: Reason,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
     const { log } = this.#options;
     for (const table of tables) {
-      this.#stopping.signal.throwIfAborted();
+      signal?.throwIfAborted();
       await this.#dropPartition(`ALTER TABLE throughline.${sqlIdentifier(table)} DROP PARTITION ${sqlString(day)}`);
     }
     this.#droppedDays.inc({ reason });

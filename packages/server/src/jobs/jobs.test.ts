@@ -1,0 +1,98 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { expect, test, vi } from 'vitest';
+import { Jobs, type Job, type JobLease } from './jobs.ts';
+
+function newJobs(random = 0.5, lease?: JobLease): { jobs: Jobs; lines: string[]; registry: Registry } {
+  const registry = new Registry();
+  const lines: string[] = [];
+  const log = { warn: (_: object, line: string) => void lines.push(line) };
+  const options = { log: log as never, registry, random: () => random };
+  return { jobs: new Jobs({ ...options, ...(lease !== undefined && { lease }) }), lines, registry };
+}
+
+/** Pauses are milliseconds here. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await sleep(1);
+}
+
+function newJob(run: Job['run'], more: Partial<Job> = {}): Job {
+  return { name: 'tidy', everyMs: 1, run, ...more };
+}
+
+test('a job runs at once and again and again, one run after the other', async () => {
+  const { jobs, registry } = newJobs();
+  let runs = 0;
+  let atOnce = 0;
+  const started = jobs.start(
+    newJob(async () => {
+      atOnce++;
+      expect(atOnce).toBe(1);
+      await sleep(2);
+      atOnce--;
+      runs++;
+    }),
+  );
+  await until(() => runs >= 3);
+  await started.stop(1_000);
+  expect(await registry.metrics()).toMatch(/throughline_job_runs_total\{job="tidy",outcome="ok"\} [3-9]/);
+});
+
+test('a run that fails is told of, and the next one comes', async () => {
+  const { jobs, lines, registry } = newJobs();
+  let runs = 0;
+  const started = jobs.start(newJob(() => (runs++ === 0 ? Promise.reject(new Error('no')) : Promise.resolve())));
+  await until(() => runs >= 2);
+  await started.stop(1_000);
+  expect(lines).toEqual(['tidy run failed; the next one comes in time']);
+  expect(await registry.metrics()).toContain('throughline_job_runs_total{job="tidy",outcome="failed"} 1');
+});
+
+test('a job that starts later waits first, and one that is stopped meanwhile never runs', async () => {
+  const { jobs } = newJobs();
+  let runs = 0;
+  const run = (): Promise<void> => Promise.resolve(void runs++);
+  const late = jobs.start(newJob(run, { everyMs: 100_000, startsLater: true }));
+  await sleep(5);
+  await late.stop(1_000);
+  expect(runs).toBe(0);
+});
+
+test('a stop aborts a run that is under way, waits for it no longer than its time, and tells nothing of it', async () => {
+  const { jobs, lines } = newJobs();
+  let isAborted = false;
+  const polite = jobs.start(
+    newJob(async (signal) => {
+      await sleep(100_000, undefined, { signal }).catch(() => (isAborted = true));
+      signal.throwIfAborted();
+    }),
+  );
+  await polite.stop(100_000);
+  expect([isAborted, lines]).toEqual([true, []]);
+  const deaf = jobs.start(newJob(() => new Promise(() => undefined)));
+  await deaf.stop(1);
+});
+
+test('the pause is asked for after each run, and differs by a tenth', async () => {
+  const { jobs } = newJobs(1);
+  const everyMs = vi.fn(() => 1);
+  let runs = 0;
+  const started = jobs.start(newJob(() => Promise.resolve(void runs++), { everyMs }));
+  await until(() => runs >= 3);
+  await started.stop(1_000);
+  expect(everyMs.mock.calls.length).toBeGreaterThanOrEqual(2);
+});
+
+test('a job whose lease is held elsewhere does not run here, until it is held here', async () => {
+  let isHeld = false;
+  let asked = 0;
+  const { jobs, registry } = newJobs(0.5, { holds: () => (asked++, isHeld) });
+  let runs = 0;
+  const started = jobs.start(newJob(() => Promise.resolve(void runs++)));
+  await until(() => asked >= 2);
+  expect(runs).toBe(0);
+  isHeld = true;
+  await until(() => runs >= 1);
+  await started.stop(1_000);
+  expect(await registry.metrics()).toMatch(/throughline_job_runs_total\{job="tidy",outcome="elsewhere"\} [2-9]/);
+});
