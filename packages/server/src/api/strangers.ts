@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isOwnHost, isOwnOrigin, mayBeOwned } from '../host-check.ts';
+import { isOwnHost, isOwnOrigin, mayBeOwned } from '../http/host-check.ts';
 import { Problem } from './problem.ts';
 
 /**

@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, foreignExpectation, foreignTransferCoding, hostProblem } from '../../client-error.ts';
+import { answerClientErrors, foreignExpectation, foreignTransferCoding, hostProblem } from '../../http/client-error.ts';
 import { LimitCounter } from '../../limit-counter.ts';
-import { toOriginForm } from '../../origin-form.ts';
+import { toOriginForm } from '../../http/origin-form.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
 import type { IngestResult } from '../../columns/result.ts';
-import { RequestsInTurn } from '../../requests-in-turn.ts';
+import { RequestsInTurn } from '../../http/requests-in-turn.ts';
 import type { BodyDecoder } from '../decode/body-decoder.ts';
 import { BodyError, SenderGoneError } from '../body/body-error.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
-import { mayBeRebound } from '../../host-check.ts';
+import { mayBeRebound } from '../../http/host-check.ts';
 import type { CorsPolicy } from './cors.ts';
 import { status, type HttpAnswer } from './http-answer.ts';
 import { StatusCode, type OtlpEncoding } from '../otlp/otlp-response.ts';
