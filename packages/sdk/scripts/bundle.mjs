@@ -18,6 +18,8 @@ const IMPORTED_FILE = /(?:from|import)\s*\(?['"](\.[^'"]+)['"]/g;
 /** How a file exports to those of the entries. Nothing that is exported changes later, and properties are read faster and take less room. */
 const GETTER =
   /^Object\.defineProperty\(exports, "(\w+)", \{\s*enumerable: true,\s*get: function \(\) \{\s*return \1;\s*\}\s*\}\);$/gm;
+/** What esbuild cannot make of `require` in an ES module, where Node has none. */
+const BUILT_IN = /\brequire\(("node:[\w/]+")\)/g;
 
 // A run that was interrupted has left it behind.
 if (existsSync(compiled)) {
@@ -27,7 +29,7 @@ if (existsSync(compiled)) {
 if (!process.argv.includes('--restore')) await bundle();
 
 async function bundle() {
-  const { rolldown } = await import('rolldown');
+  const [{ rolldown }, { parseSync }] = await Promise.all([import('rolldown'), import('rolldown/utils')]);
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const entries = Object.values(exports).map((entry) => entry.default.default.replace(/^\.\/dist\/(.*)\.js$/, '$1'));
   renameSync(dist, compiled);
@@ -44,7 +46,7 @@ async function bundle() {
     esModule: true,
     // Plain properties: a test may put a double in the place of one, and Node sees the names without running the file.
     externalLiveBindings: false,
-    // Comments stand in the sources, which the maps have.
+    // Those of a declaration stand in it.
     comments: false,
     sourcemap: true,
     entryFileNames: '[name].cjs',
@@ -54,8 +56,12 @@ async function bundle() {
   });
   await build.close();
   for (const { fileName, code, map, isEntry, exports: names } of output) {
-    if (isEntry === false) writeFileSync(join(dist, fileName), code.replaceAll(GETTER, 'exports.$1 = $1;'));
-    if (map) writeFileSync(join(dist, `${fileName}.map`), JSON.stringify(mapOfLines(JSON.parse(map.toString()))));
+    if (code !== undefined) {
+      const text = code.replaceAll(GETTER, 'exports.$1 = $1;').replaceAll(BUILT_IN, 'process.getBuiltinModule($1)');
+      writeFileSync(join(dist, fileName), text);
+    }
+    if (map)
+      writeFileSync(join(dist, `${fileName}.map`), JSON.stringify(smallMap(JSON.parse(map.toString()), parseSync)));
     if (isEntry) writeEntryModule(fileName, names);
   }
   const needed = new Set();
@@ -69,6 +75,21 @@ async function bundle() {
       .replace(IMPORTED_FILE, (statement) => statement.replace(/\.[jt]s(?=['"])/, '.cjs'));
     writeFileSync(target, text);
   }
+}
+
+/** With the sources in it, of which comments are a fifth, and left out: their lines stay. */
+function smallMap(map, parseSync) {
+  const sourcesContent = map.sources.map((name, at) => {
+    const source = map.sourcesContent[at];
+    let text = '';
+    let from = 0;
+    for (const { start, end } of parseSync(name, source).comments) {
+      text += source.slice(from, start) + source.slice(start, end).replaceAll(/[^\n]/g, '');
+      from = end;
+    }
+    return (text + source.slice(from)).replaceAll(/[ \t]+$/gm, '');
+  });
+  return mapOfLines({ ...map, sourcesContent });
 }
 
 /** The ES module of an entry, and its declaration: the same names, of the same objects and types. */
