@@ -106,13 +106,89 @@ project.write(
    });`,
 );
 
+// As NestJS sets it up: TypeScript with decorators from before the standard, made CommonJS of by the compiler.
+project.write(
+  'typescript/transform.cjs',
+  `const ts = require(${JSON.stringify(tool('typescript-5-9'))});
+   const compilerOptions = { module: 'commonjs', target: 'es2021', experimentalDecorators: true, emitDecoratorMetadata: true };
+   exports.process = (text, fileName) => ({ code: ts.transpileModule(text, { fileName, compilerOptions }).outputText });`,
+);
+project.write(
+  'typescript/jest.config.cjs',
+  `module.exports = { testRegex: 'cases', transform: { '\\.ts$': './transform.cjs' } };`,
+);
+project.write(
+  'typescript/shop.cases.ts',
+  `import { traced, Tracer } from '@throughline/sdk';
+   import * as testing from '@throughline/sdk/testing';
+   const { tracer, spans } = testing.createTestTracer();
+   class ShopService {
+     @traced(tracer)
+     async price(id: string): Promise<number> { await null; return Number(id) * 2; }
+   }
+   it('traces a method', async () => {
+     expect(await new ShopService().price('21')).toBe(42);
+     expect(spans().map(({ name }) => name)).toEqual(['ShopService.price']);
+     expect(tracer).toBeInstanceOf(Tracer);
+   });`,
+);
+
 it.each([['jest-29'], ['jest-30']])('runs in %s as it comes', (jest) => {
   const results = join(project.folder, `${jest}.json`);
   const cache = join(project.folder, `.cache-${jest}`);
   const args = ['--json', `--outputFile=${results}`, `--cacheDirectory=${cache}`];
+  const typescript = ['--config', 'typescript/jest.config.cjs', `--cacheDirectory=${cache}`];
+  const compiled = project.node(tool(`${jest}/bin/jest.js`), typescript);
+  expect(compiled.stderr).toContain('Tests:       1 passed, 1 total');
   const { stderr, status } = project.node(tool(`${jest}/bin/jest.js`), args);
   const { numPassedTests, numTotalTests, testResults } = JSON.parse(readFileSync(results, 'utf8')) as Report;
   expect(testResults.map(({ message }) => message).join('')).toBe('');
   expect({ status, numPassedTests, numTotalTests }).toEqual({ status: 0, numPassedTests: 11, numTotalTests: 11 });
   expect(stderr).not.toMatch(/did not exit|open handle|failed to exit/i);
+});
+
+it('runs in Vitest as it comes', () => {
+  const results = join(project.folder, 'vitest.json');
+  project.write('vitest/vitest.config.mjs', 'export default { test: { globals: true, include: ["*.cases.mjs"] } };');
+  project.write(
+    'vitest/shop.cases.mjs',
+    `import { createRequire } from 'node:module';
+     import { Tracer } from '@throughline/sdk';
+     import { instrumentHttp } from '@throughline/sdk/http';
+     import { createTestTracer } from '@throughline/sdk/testing';
+     import { zipkin } from '@throughline/sdk/zipkin';
+
+     it('is the copy that is required', () => {
+       expect(createRequire(import.meta.url)('@throughline/sdk').Tracer).toBe(Tracer);
+       expect([typeof instrumentHttp, typeof zipkin]).toEqual(['function', 'function']);
+     });
+     it('sees spans under what is active', async () => {
+       const { tracer, spans } = createTestTracer();
+       await tracer.span('outer', async () => { await null; tracer.startSpan('inner').end(); });
+       const [inner, outer] = spans();
+       expect(inner.parentSpanId).toBe(outer.spanId);
+     });
+     it('keeps what is active over modules that are loaded anew', async () => {
+       const { tracer, spans } = createTestTracer();
+       await tracer.span('outer', async () => {
+         vi.resetModules();
+         const again = (await import('@throughline/sdk/testing')).createTestTracer();
+         again.tracer.span('inner', () => undefined);
+         expect(again.spans()[0].parentSpanId).toBe(tracer.activeSpan().spanContext().spanId);
+       });
+     });
+     it('lets all fake timers run', () => {
+       vi.useFakeTimers();
+       const { tracer, spans } = createTestTracer();
+       tracer.span('timed', () => undefined);
+       vi.runAllTimers();
+       vi.useRealTimers();
+       expect(spans()).toHaveLength(1);
+     });`,
+  );
+  const args = ['run', '--root', 'vitest', '--reporter=json', `--outputFile=${results}`];
+  const { stderr, status } = project.node(tool('vitest/vitest.mjs'), args);
+  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
+  const { numPassedTests, numTotalTests } = JSON.parse(readFileSync(results, 'utf8')) as Report;
+  expect({ numPassedTests, numTotalTests }).toEqual({ numPassedTests: 4, numTotalTests: 4 });
 });
