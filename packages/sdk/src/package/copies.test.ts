@@ -97,8 +97,9 @@ it('leaves one client span and one server span of a request that two copies trac
      await (await fetch(url)).text();
      server.close();
      server.closeAllConnections();
-     await new Promise((resolve) => setTimeout(resolve, 50));
-     const all = [...ours.spans(), ...theirs.spans()];
+     const spans = () => [...ours.spans(), ...theirs.spans()];
+     while (spans().length < 4) await new Promise((resolve) => setTimeout(resolve, 5));
+     const all = spans();
      const count = (kind) => all.filter((span) => span.kind === kind).length;
      console.log(JSON.stringify({ client: count('client'), server: count('server'), traces: new Set(all.map(({ traceId }) => traceId)).size }));`,
   );

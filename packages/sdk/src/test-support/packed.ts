@@ -26,11 +26,14 @@ export class PackedProject {
 
   /** @throws where the package cannot be packed. */
   constructor() {
-    // A copy is packed, since packing puts what is published in the place of what the other tests run.
+    // A copy is compiled and packed, since packing puts what is published in the place of what the other tests run.
     const work = mkdtempSync(join(ROOT, 'node_modules', '.throughline-pack-'));
     try {
       const source = fileURLToPath(new URL('../..', import.meta.url));
-      cpSync(source, work, { recursive: true, filter: (path) => !path.endsWith('.test.ts') });
+      for (const part of ['package.json', 'tsconfig.json', 'scripts', 'src']) {
+        cpSync(join(source, part), join(work, part), { recursive: true });
+      }
+      this.#succeeded(process.execPath, [tool('typescript/bin/tsc'), '-p', '.'], work);
       const [tarball = ''] = this.#succeeded('npm', ['pack', '--silent', '--pack-destination', this.folder], work)
         .trim()
         .split('\n')
