@@ -1,7 +1,7 @@
 // `npm test [-- vitest arguments]`: installs what is missing, builds what is stale, runs every test of every suite, and
 // closes with `N passed, N failed`. Fails when a suite ran no test, so that none can vanish unseen. `npm run test:long`
 // runs the long forms of the tests that have one, and property tests with cases of their own. `npm test -- --nodes`, and CI, run
-// the suite of the SDK by each version of Node that it supports, besides this one.
+// the suite of the SDK by each version of Node that it supports, besides this one, and parts of it by Bun and Deno.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import {
@@ -10,6 +10,7 @@ import {
   ensureClickHouseServer,
   ensureInstalled,
   ensureNode,
+  ensureRuntime,
   findChromium,
   root,
   runTool,
@@ -46,6 +47,15 @@ if (process.env.CI && !findChromium()) {
   process.exitCode = 1;
 }
 
+const isEveryRuntime = process.argv.includes('--nodes') || (process.env.CI && filters.length === 0);
+if (isEveryRuntime) {
+  for (const name of ['bun', 'deno']) {
+    if (ensureRuntime(name) !== undefined) continue;
+    say(`${name} could not be installed: the SDK is not tested by it.`);
+    process.exitCode = 1;
+  }
+}
+
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 const status = runTool(
@@ -57,7 +67,7 @@ const status = runTool(
 );
 const reports = [report];
 let worst = status;
-if (process.argv.includes('--nodes') || (process.env.CI && filters.length === 0)) runByOtherNodes();
+if (isEveryRuntime) runByOtherNodes();
 summarise(worst);
 
 function runByOtherNodes() {

@@ -89,15 +89,44 @@ export function ensureNode(major) {
   const folder = join(root, 'node_modules', '.nodes', String(major));
   const name = `node-${process.platform}-${process.arch}`;
   const path = join(folder, 'node_modules', name, 'bin', 'node');
-  if (!existsSync(path)) {
-    say(`Installing Node ${major}, for the tests of the SDK …`);
-    mkdirSync(folder, { recursive: true });
-    const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `--prefix=${folder}`];
-    const npm = process.env.npm_execpath;
-    const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-    run(command, [...first, ...args, `${name}@${major}`], { cwd: folder });
-  }
+  if (!existsSync(path)) installInto(folder, `Node ${major}`, `${name}@${major}`);
   return existsSync(path) ? path : undefined;
+}
+
+/** What runs JavaScript besides Node, by the package of npm that brings it for this machine. */
+const runtimes = {
+  bun: {
+    package: `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`,
+    file: 'bin/bun',
+    version: 1,
+  },
+  deno: {
+    package: `@deno/${process.platform}-${process.arch}${process.platform === 'linux' ? '-glibc' : ''}`,
+    file: 'deno',
+    version: 2,
+  },
+};
+
+/** The path of Bun or Deno, where `ensureRuntime` has installed it. */
+export function findRuntime(name) {
+  const path = join(root, 'node_modules', '.nodes', name, 'node_modules', runtimes[name].package, runtimes[name].file);
+  return existsSync(path) ? path : undefined;
+}
+
+export function ensureRuntime(name) {
+  const { package: from, version } = runtimes[name];
+  if (findRuntime(name) === undefined)
+    installInto(join(root, 'node_modules', '.nodes', name), name, `${from}@${version}`);
+  return findRuntime(name);
+}
+
+function installInto(folder, title, what) {
+  say(`Installing ${title}, for the tests of the SDK …`);
+  mkdirSync(folder, { recursive: true });
+  const args = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', `--prefix=${folder}`];
+  const npm = process.env.npm_execpath;
+  const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  run(command, [...first, ...args, what], { cwd: folder });
 }
 
 /** Headless, as root, and without a word to anybody outside. */

@@ -73,7 +73,7 @@ describe("the SDK's package", () => {
     const source = readFileSync(join(root, 'packages/sdk/src', basename(file)), 'utf8').split('\n')[Number(line) - 1];
     expect(source).toContain('asPolicy(');
     // Comments are whole: each first sentence of an option's stands in what is packed.
-    const declared = readFileSync(join(home, 'dist/config.d.ts'), 'utf8');
+    const declared = readFileSync(join(home, 'dist/config.d.cts'), 'utf8');
     const written = commentsIn(readFileSync(join(root, 'packages/sdk/src/config.ts'), 'utf8'));
     expect(commentsIn(declared).filter((comment) => !written.includes(comment))).toEqual([]);
     expect(commentsIn(declared).length).toBeGreaterThan(30);
@@ -125,7 +125,7 @@ describe("the SDK's package", () => {
           files: ['app.mts', 'api.mts'],
         };
         writeFileSync(join(scratch, 'tsconfig.json'), JSON.stringify(tsconfig));
-        run(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], scratch);
+        run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], scratch);
       }
     }
   });

@@ -1,16 +1,25 @@
 /**
  * Before `npm pack`: puts what is published in the place of the compiler's `dist`, which `--restore` brings back afterwards. The modules become
- * one readable file an entry and what these share, so that they load at once, with maps to the sources; of the declarations those that an entry
- * leads to are kept, whole. Silent, since npm's `--json` writes to the same output.
+ * one readable CommonJS file an entry and what these share, so that they load at once, with maps to the sources; an ES module beside each entry
+ * exports the same objects under the same names, so that a process has one copy whichever way it asks for it: see
+ * docs/decisions/0022-one-copy-for-import-and-require.md. Of the declarations those that an entry leads to are kept, whole. Silent, since npm's
+ * `--json` writes to the same output.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mapOfLines } from './line-map.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const compiled = join(root, '.dist-compiled');
+/** Files of ours that a declaration names, by way of `import('…')` as well. */
+const IMPORTED_FILE = /(?:from|import)\s*\(?['"](\.[^'"]+)['"]/g;
+/** How a file exports to those of the entries. Nothing that is exported changes later, and properties are read faster and take less room. */
+const GETTER =
+  /^Object\.defineProperty\(exports, "(\w+)", \{\s*enumerable: true,\s*get: function \(\) \{\s*return \1;\s*\}\s*\}\);$/gm;
+/** What esbuild cannot make of `require` in an ES module, where Node has none. */
+const BUILT_IN = /\brequire\(("node:[\w/]+")\)/g;
 
 // A run that was interrupted has left it behind.
 if (existsSync(compiled)) {
@@ -20,9 +29,9 @@ if (existsSync(compiled)) {
 if (!process.argv.includes('--restore')) await bundle();
 
 async function bundle() {
-  const { rolldown } = await import('rolldown');
+  const [{ rolldown }, { parseSync }] = await Promise.all([import('rolldown'), import('rolldown/utils')]);
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const entries = Object.values(exports).map((entry) => entry.default.replace(/^\.\/dist\/(.*)\.js$/, '$1'));
+  const entries = Object.values(exports).map((entry) => entry.default.default.replace(/^\.\/dist\/(.*)\.js$/, '$1'));
   renameSync(dist, compiled);
   const build = await rolldown({
     input: Object.fromEntries(entries.map((entry) => [entry, join(root, 'src', `${entry}.ts`)])),
@@ -32,34 +41,70 @@ async function bundle() {
   });
   const { output } = await build.write({
     dir: dist,
-    format: 'esm',
+    format: 'cjs',
     minify: false,
-    // Comments stand in the sources, which the maps have.
+    esModule: true,
+    // Plain properties: a test may put a double in the place of one, and Node sees the names without running the file.
+    externalLiveBindings: false,
+    // Those of a declaration stand in it.
     comments: false,
     sourcemap: true,
-    chunkFileNames: '[name].js',
+    entryFileNames: '[name].cjs',
+    chunkFileNames: '[name].cjs',
     // What entries share stands in one file: nobody uses a part of it without the rest, and several would import from each other.
     codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
   });
   await build.close();
-  for (const { fileName, map } of output) {
-    if (map) writeFileSync(join(dist, `${fileName}.map`), JSON.stringify(mapOfLines(JSON.parse(map.toString()))));
+  for (const { fileName, code, map, isEntry, exports: names } of output) {
+    if (code !== undefined) {
+      const text = code.replaceAll(GETTER, 'exports.$1 = $1;').replaceAll(BUILT_IN, 'process.getBuiltinModule($1)');
+      writeFileSync(join(dist, fileName), text);
+    }
+    if (map)
+      writeFileSync(join(dist, `${fileName}.map`), JSON.stringify(smallMap(JSON.parse(map.toString()), parseSync)));
+    if (isEntry) writeEntryModule(fileName, names);
   }
   const needed = new Set();
   for (const entry of entries) addDeclarations(join(compiled, `${entry}.d.ts`), needed);
   for (const file of needed) {
-    const target = join(dist, relative(compiled, file));
+    const target = join(dist, relative(compiled, file).replace(/\.ts$/, '.cts'));
     mkdirSync(dirname(target), { recursive: true });
-    // Their maps lead to sources that are not published.
-    writeFileSync(target, readFileSync(file, 'utf8').replace(/^\/\/# sourceMappingURL=.*\n?/m, ''));
+    const text = readFileSync(file, 'utf8')
+      // Their maps lead to sources that are not published.
+      .replace(/^\/\/# sourceMappingURL=.*\n?/m, '')
+      .replace(IMPORTED_FILE, (statement) => statement.replace(/\.[jt]s(?=['"])/, '.cjs'));
+    writeFileSync(target, text);
   }
 }
 
-/** A file and what it imports or exports from other files of ours, by way of `import('…')` as well. */
+/** With the sources in it, of which comments are a fifth, and left out: their lines stay. */
+function smallMap(map, parseSync) {
+  const sourcesContent = map.sources.map((name, at) => {
+    const source = map.sourcesContent[at];
+    let text = '';
+    let from = 0;
+    for (const { start, end } of parseSync(name, source).comments) {
+      text += source.slice(from, start) + source.slice(start, end).replaceAll(/[^\n]/g, '');
+      from = end;
+    }
+    return (text + source.slice(from)).replaceAll(/[ \t]+$/gm, '');
+  });
+  return mapOfLines({ ...map, sourcesContent });
+}
+
+/** The ES module of an entry, and its declaration: the same names, of the same objects and types. */
+function writeEntryModule(fileName, names) {
+  const file = join(dist, fileName);
+  const cjs = `./${basename(fileName)}`;
+  writeFileSync(file.replace(/\.cjs$/, '.js'), `export { ${names.join(', ')} } from '${cjs}';\n`);
+  writeFileSync(file.replace(/\.cjs$/, '.d.ts'), `export * from '${cjs}';\n`);
+}
+
+/** A file and what it imports or exports from other files of ours. */
 function addDeclarations(file, needed) {
   if (needed.has(file)) return;
   needed.add(file);
-  for (const [, path] of readFileSync(file, 'utf8').matchAll(/(?:from|import)\s*\(?['"](\.[^'"]+)['"]/g)) {
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(IMPORTED_FILE)) {
     addDeclarations(join(dirname(file), path.replace(/\.[jt]s$/, '.d.ts')), needed);
   }
 }

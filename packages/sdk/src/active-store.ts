@@ -1,21 +1,31 @@
 import { AsyncLocalStorage, AsyncResource, executionAsyncResource } from 'node:async_hooks';
 import type { Stored } from './context.ts';
+import { processWide } from './process-wide.ts';
 
 /**
  * What is active in the current execution and everything asynchronous that follows from it. `AsyncLocalStorage` carries it; entering and
  * leaving a span goes by shorter ways where this version of Node has them, because `AsyncLocalStorage` costs more than all else
  * that a span does. Both ways are found by looking, not by version, and `enterWith` is the way where neither is found. See
- * docs/decisions/0008-short-ways-into-async-context.md.
+ * docs/decisions/0008-short-ways-into-async-context.md. All copies of this package share them: the spans of another are contexts to this one.
  */
-const storage = new AsyncLocalStorage<Stored>();
+const { storage, resourceKey, frames } = processWide('activeStore.1', () => newStorage(new AsyncLocalStorage()));
 
-/**
- * The property in which Node before 24 keeps a storage's value on the current asynchronous resource: two look-ups of the resource a span, without
- * further checks, instead of three with them.
- */
-const resourceKey = resourceKeyOf(storage);
-/** What keeps all values together since Node 24: leaving a span sets the frame from before, where `enterWith` copies it once more. */
-const frames = resourceKey === undefined ? framesOf(storage) : undefined;
+interface Storage {
+  readonly storage: AsyncLocalStorage<Stored>;
+  /**
+   * The property in which Node before 24 keeps a storage's value on the current asynchronous resource: two look-ups of the resource a span,
+   * without further checks, instead of three with them.
+   */
+  readonly resourceKey: symbol | undefined;
+  /** What keeps all values together since Node 24: leaving a span sets the frame from before, where `enterWith` copies it once more. */
+  readonly frames: Frames | undefined;
+}
+
+function newStorage(made: AsyncLocalStorage<Stored>): Storage {
+  const key = resourceKeyOf(made);
+  return { storage: made, resourceKey: key, frames: key === undefined ? framesOf(made) : undefined };
+}
+
 /** Whether Node passes the value on from resource to resource yet. Until a span is active, it costs the application nothing. */
 let isEnabled = false;
 

@@ -4,8 +4,13 @@ import { enterStore, ownStore, runInOwn } from './active-store.ts';
 import { contextOf, storeOfGiven, type Stored } from './context.ts';
 import { property } from './property.ts';
 
+/** Says that a context manager works over the storage that all copies of this package share. */
+export const IS_OURS = Symbol.for('throughline.contextManager.1');
+
 /** The active span and context behind OpenTelemetry's interface. */
 export class StorageContextManager implements ContextManager {
+  readonly [IS_OURS] = true;
+
   active(): Context {
     return contextOf(ownStore());
   }

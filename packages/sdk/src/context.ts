@@ -1,5 +1,5 @@
 import { createContextKey, ROOT_CONTEXT, type Context, type Span as OtelSpan } from '@opentelemetry/api';
-import { IdentityForms, SpanIdentity } from './span-identity.ts';
+import { IdentityForms, SPAN_KEY, SpanIdentity } from './span-identity.ts';
 
 /**
  * What is active: on the common path the span itself, which saves a Map a span; an OpenTelemetry context only when the
@@ -8,9 +8,7 @@ import { IdentityForms, SpanIdentity } from './span-identity.ts';
 export type Stored = SpanIdentity | Context;
 
 /** `@opentelemetry/api` makes its keys by these names, in whatever copy an application has. */
-const SPAN_KEY = createContextKey('OpenTelemetry Context Key SPAN');
 const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
-const RPC_METADATA_KEY = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA');
 
 /** A context in which nothing is traced: the exporter's own requests run in it. */
 export const SUPPRESSED_CONTEXT: Context = ROOT_CONTEXT.setValue(SUPPRESS_TRACING_KEY, true);
@@ -78,7 +76,7 @@ export function storeOfGiven(context: Context): Stored | undefined {
   }
 }
 
-/** A context that holds one of our spans, and the RPC metadata of its trace where a server has set that. */
+/** A context that holds one of our spans and what that knows of its trace. */
 class SpanHoldingContext implements Context {
   readonly span: SpanIdentity;
 
@@ -87,21 +85,14 @@ class SpanHoldingContext implements Context {
   }
 
   getValue(key: symbol): unknown {
-    if (key === SPAN_KEY) return this.span;
-    return key === RPC_METADATA_KEY ? this.span.trace.rpcMetadata : undefined;
+    return this.span.getValue(key);
   }
 
   setValue(key: symbol, value: unknown): Context {
-    return this.#general().setValue(key, value);
+    return this.span.setValue(key, value);
   }
 
   deleteValue(key: symbol): Context {
-    return this.#general().deleteValue(key);
-  }
-
-  #general(): Context {
-    const context = ROOT_CONTEXT.setValue(SPAN_KEY, this.span);
-    const { rpcMetadata } = this.span.trace;
-    return rpcMetadata === undefined ? context : context.setValue(RPC_METADATA_KEY, rpcMetadata);
+    return this.span.deleteValue(key);
   }
 }

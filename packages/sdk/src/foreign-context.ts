@@ -1,7 +1,8 @@
 import { context as contextApi } from '@opentelemetry/api';
 import { useForeignContext, type ForeignContext } from './active-store.ts';
 import { contextOf, storeOfGiven } from './context.ts';
-import { StorageContextManager } from './context-manager.ts';
+import { IS_OURS } from './context-manager.ts';
+import { property } from './property.ts';
 
 /** Where `@opentelemetry/api` keeps what is registered, in whatever copy an application has. */
 const API = Symbol.for('opentelemetry.js.api.1');
@@ -22,6 +23,6 @@ export function lookForContextManager(): void {
   const manager = shared[API]?.context;
   if (manager === known) return;
   known = manager;
-  const isOthers = manager !== undefined && manager !== null && !(manager instanceof StorageContextManager);
+  const isOthers = manager !== undefined && manager !== null && property(manager, IS_OURS) !== true;
   useForeignContext(isOthers ? throughTheApi : undefined);
 }

@@ -14,7 +14,7 @@ const BATCH_INTEGERS = 4096;
  * integers.
  */
 export class RandomBatch {
-  readonly batch = new Int32Array(BATCH_INTEGERS);
+  readonly batch: Int32Array = new Int32Array(BATCH_INTEGERS);
   readonly #generator: IdGenerator | undefined;
   #next = BATCH_INTEGERS;
 

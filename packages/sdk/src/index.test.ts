@@ -31,12 +31,12 @@ it('shows the types of every entry to TypeScript of either way of finding them',
   const { exports, typesVersions, types } = JSON.parse(
     readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
   ) as {
-    exports: Record<string, { types: string }>;
+    exports: Record<string, Record<'require' | 'default', { types: string }>>;
     typesVersions: { '*': Record<string, string[]> };
     types: string;
   };
   const old = Object.entries(typesVersions['*']).map(([entry, files]) => [`./${entry}`, { types: files[0] }]);
-  const now = Object.entries(exports).map(([entry, files]) => [entry, { types: files.types }]);
+  const now = Object.entries(exports).map(([entry, files]) => [entry, { types: files.require.types }]);
   expect(Object.fromEntries([['.', { types }], ...old])).toEqual(Object.fromEntries(now));
 });
 

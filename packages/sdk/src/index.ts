@@ -34,5 +34,5 @@ export type { Span, SpanLink } from './span.ts';
 export type { DropReason, TracerStats } from './stats.ts';
 export type { TimeInput } from './time.ts';
 export { Tracer, type SpanOptions } from './tracer.ts';
-export { traced, type TracedOptions } from './traced.ts';
+export { traced, type TracedDecorator, type TracedOptions } from './traced.ts';
 export { VERSION } from './version.ts';

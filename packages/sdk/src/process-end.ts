@@ -1,3 +1,5 @@
+import { processWide } from './process-wide.ts';
+
 /** Someone who has something to send before the process ends. */
 export interface ProcessEndListener {
   /** Whether there is anything to send. */
@@ -140,14 +142,8 @@ function countTidiers(): number {
 }
 
 /** Copies of the package in one process, of whatever version, share one: each would take the other for an owner. */
-const SHARED = Symbol.for('throughline.processEnd');
-
 function shared(): Pick<ProcessEnd, 'add' | 'remove'> {
-  const known = Reflect.get(process, SHARED) as ProcessEnd | undefined;
-  if (known !== undefined) return known;
-  const made = new ProcessEnd();
-  Object.defineProperty(process, SHARED, { value: made });
-  return made;
+  return processWide('processEnd.1', () => new ProcessEnd());
 }
 
 /** Calls the listener when the event loop runs empty, on SIGTERM, SIGINT and SIGHUP, and at `process.exit`, until `unwatchProcessEnd`. */

@@ -1,3 +1,4 @@
+import { property } from './property.ts';
 import type { SpanOptions, Tracer } from './tracer.ts';
 import type { Span } from './span.ts';
 
@@ -10,26 +11,53 @@ export interface TracedOptions extends Omit<SpanOptions, 'parent' | 'root' | 'st
   readonly name?: string | undefined;
 }
 
+/** What `traced` returns: a standard decorator, and one for TypeScript's `experimentalDecorators`. */
+export interface TracedDecorator {
+  <This, Target extends Method<This>>(method: Target, context: ClassMethodDecoratorContext<This, Target>): Target;
+  // oxlint-disable-next-line typescript/no-explicit-any -- As above.
+  <Target extends Method<any>>(
+    classOrPrototype: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<Target>,
+  ): TypedPropertyDescriptor<Target>;
+}
+
 /**
- * A standard decorator for methods: each call runs in a span of its own, named `Class.method`. `@traced(tracer)` or
- * `@traced({ tracer, name, kind, attributes })`.
+ * A decorator for methods, standard or of TypeScript's `experimentalDecorators` (NestJS, Angular): each call runs in a span of its own, named
+ * `Class.method`. `@traced(tracer)` or `@traced({ tracer, name, kind, attributes })`.
  */
-export function traced(
-  given: Tracer | TracedOptions,
-): <This, Target extends Method<This>>(method: Target, context: ClassMethodDecoratorContext<This, Target>) => Target {
-  const isTracer = 'startSpan' in given;
-  const { tracer, name, ...options }: TracedOptions = isTracer ? { tracer: given } : given;
-  return <This, Target extends Method<This>>(
-    method: Target,
-    context: ClassMethodDecoratorContext<This, Target>,
-  ): Target => {
-    const methodName = String(context.name);
+export function traced(given: Tracer | TracedOptions): TracedDecorator {
+  const { tracer, name, ...options }: TracedOptions = 'startSpan' in given ? { tracer: given } : given;
+  const wrapped = (method: Method<unknown>, methodName: string | symbol, isStatic: boolean): Method<unknown> => {
     const wrapper = function (this: unknown, ...args: unknown[]): unknown {
-      const spanName = name ?? `${classNameOf(this, context.static)}.${methodName}`;
+      const spanName = name ?? `${classNameOf(this, isStatic)}.${String(methodName)}`;
       return tracer.span(spanName, options, (_span: Span) => Reflect.apply(method, this, args));
     };
-    return wrapper as unknown as Target;
+    for (const key of ['name', 'length'] as const) {
+      Object.defineProperty(wrapper, key, { configurable: true, value: method[key] });
+    }
+    copyMetadata(method, wrapper);
+    return wrapper;
   };
+  const decorator = (
+    target: object,
+    context: ClassMethodDecoratorContext | string | symbol,
+    descriptor?: TypedPropertyDescriptor<Method<unknown>>,
+  ): unknown => {
+    if (typeof context === 'object') return wrapped(target as Method<unknown>, context.name, context.static);
+    if (typeof descriptor?.value !== 'function') return descriptor;
+    return { ...descriptor, value: wrapped(descriptor.value, context, typeof target === 'function') };
+  };
+  return decorator as TracedDecorator;
+}
+
+/** What other decorators have said of a method by the package `reflect-metadata`, as NestJS' do: they may stand below this one. */
+function copyMetadata(from: object, to: object): void {
+  const keys = property(Reflect, 'getOwnMetadataKeys') as ((target: object) => unknown[]) | undefined;
+  const get = property(Reflect, 'getOwnMetadata') as ((key: unknown, target: object) => unknown) | undefined;
+  const define = property(Reflect, 'defineMetadata') as ((...args: unknown[]) => void) | undefined;
+  if (keys === undefined || get === undefined || define === undefined) return;
+  for (const key of keys(from)) define(key, get(key, from), to);
 }
 
 /** The class on which a method was called: a subclass' own name tells more than that of the class that wrote the method. */

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tracer } from '../tracer.ts';
 import { instrumentClients } from './client.ts';
 import { instrumentFetch } from './fetch.ts';
+import { instrumentGlobalFetch, isFetchUnseen } from './global-fetch.ts';
 import type { HttpOptions } from './options.ts';
 import { traceIncoming } from './server-span.ts';
 import { instrumentServers } from './server.ts';
@@ -30,6 +31,7 @@ export function instrumentHttp(tracer: Tracer, options: HttpOptions = {}): () =>
     instrumentServers(tracer, options),
     instrumentClients(tracer, options),
     instrumentFetch(tracer, options),
+    ...(isFetchUnseen() ? [instrumentGlobalFetch(tracer, options)] : []),
   ];
   return () => {
     for (const remove of removals) remove();

@@ -39,6 +39,7 @@ import { MountedRoute } from './express-route.ts';
 import { readForwarded, type Forwarded } from './forwarded.ts';
 import { attempt } from './guard.ts';
 import { ask, type HttpOptions } from './options.ts';
+import { property } from '../property.ts';
 import { whyWithoutResponse } from './without-response.ts';
 
 /** What a request carries once it is traced, so that no second layer traces it again. */
@@ -254,7 +255,7 @@ function setRequestAttributes(
   if (userAgent !== undefined) span.setAttribute(USER_AGENT_ORIGINAL, userAgent);
   const forwarded = options.trustForwarded === true ? readForwarded(headers) : NOT_FORWARDED;
   const isSocket = typeof socket === 'object' && (socket as unknown) !== null;
-  const scheme = forwarded.scheme ?? (isSocket && 'encrypted' in socket ? 'https' : 'http');
+  const scheme = forwarded.scheme ?? (isSocket && property(socket, 'encrypted') === true ? 'https' : 'http');
   span.setAttribute(URL_SCHEME, scheme);
   const host = forwarded.host ?? headers.host;
   if (host !== undefined) {

@@ -20,7 +20,7 @@ export class StatusCounts {
   requests = 0;
   durationSumNs = 0;
   /** Not 32 bits: a total that begins again at 0 would contradict what the collector knows. */
-  readonly buckets = new Float64Array(HISTOGRAM_BUCKETS);
+  readonly buckets: Float64Array = new Float64Array(HISTOGRAM_BUCKETS);
 }
 
 /** An operation under the name that its spans end with, such as `GET /orders/:id`. */
