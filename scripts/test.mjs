@@ -11,6 +11,7 @@ import {
   ensureInstalled,
   ensureNode,
   ensureRuntime,
+  ensureToolchains,
   findChromium,
   root,
   runTool,
@@ -38,6 +39,7 @@ if (process.argv.includes('--long')) {
 }
 
 ensureInstalled();
+ensureToolchains();
 ensureBuilt();
 ensureChromium();
 ensureClickHouseServer();

@@ -11,7 +11,6 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODE_MINIMUM = [20, 20];
 const packages = ['trace', 'sdk', 'server', 'ui'];
 const workspaces = [...packages.map((name) => `packages/${name}`), 'examples/checkout'];
-const installStamp = join(root, 'node_modules', '.throughline-install');
 const buildStamp = join(root, 'node_modules', '.throughline-build.json');
 
 /** One line to standard error, so that a command's own output stays clean. */
@@ -44,15 +43,32 @@ export function runTool(name, args, options) {
 
 export function ensureInstalled() {
   checkNode();
-  const wanted = digest(['package-lock.json', 'package.json', ...workspaces.map((path) => `${path}/package.json`)]);
-  if (existsSync(installStamp) && readFileSync(installStamp, 'utf8') === wanted) return;
-  say('Installing dependencies (about 900 MB on disk, most of it the embedded store; only the first time) …');
+  const inputs = ['package-lock.json', 'package.json', ...workspaces.map((path) => `${path}/package.json`)];
+  install('.', inputs, 'dependencies (about 900 MB on disk, most of it the embedded store; only the first time)');
+}
+
+/** Other test runners and compilers, which the published packages are tried with. */
+export function ensureToolchains() {
+  const folder = 'test/toolchains';
+  install(
+    folder,
+    [`${folder}/package-lock.json`, `${folder}/package.json`],
+    'test runners and compilers, for the tests',
+  );
+}
+
+/** `npm ci` in a folder, unless what is there was installed from the same files. */
+function install(folder, inputs, what) {
+  const cwd = join(root, folder);
+  const stamp = join(cwd, 'node_modules', '.throughline-install');
+  const wanted = digest(inputs);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  say(`Installing ${what} …`);
+  const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
-  const status = npm?.endsWith('.js')
-    ? run(process.execPath, [npm, 'ci', '--no-audit', '--no-fund', '--loglevel=error'])
-    : run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
-  if (status !== 0) fail('npm ci failed; its messages stand above.');
-  writeFileSync(installStamp, wanted);
+  const [command, first] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  if (run(command, [...first, ...args], { cwd }) !== 0) fail('npm ci failed; its messages stand above.');
+  writeFileSync(stamp, wanted);
 }
 
 export function ensureBuilt({ force = false } = {}) {

@@ -81,7 +81,8 @@ export class PackedProject {
   }
 }
 
-/** A tool's file below `node_modules`. */
+/** A tool's file below `node_modules`; other test runners and compilers than our own are in a folder of their own. */
 export function tool(path: string): string {
-  return join(ROOT, 'node_modules', path);
+  const isOther = /^(jest|typescript)-/.test(path);
+  return join(ROOT, isOther ? 'test/toolchains' : '.', 'node_modules', path);
 }
