@@ -11,9 +11,9 @@ function keptAs(estimate: TraceSamplingResponse['estimate'], weight: number | nu
 
 describe('why a trace was kept', () => {
   it('says for how many it stands', () => {
-    expect(keptAs('estimated', 20, 'f333')).toBe('Kept 1 in 20 · stands for ≈20 traces');
-    expect(keptAs('estimated', 1.5, '5555')).toBe('Kept 2 in 3 · stands for ≈1.5 traces');
-    expect(keptAs('biased', 2500, 'fff')).toBe('Kept 1 in 2,500 · stands for ≈2.5k traces');
+    expect(keptAs('estimated', 20, 'f333')).toBe('Sampled 1 in 20 · represents ≈20 traces');
+    expect(keptAs('estimated', 1.5, '5555')).toBe('Sampled 2 in 3 · represents ≈1.5 traces');
+    expect(keptAs('biased', 2500, 'fff')).toBe('Sampled 1 in 2,500 · represents ≈2.5k traces');
   });
 
   it('is quiet where every trace is kept, and does not claim it where nobody said so', () => {
