@@ -24,8 +24,9 @@ import type { ExporterFactory } from './export/exporter.ts';
 import type { RetryOptions } from './export/retry.ts';
 import type { TlsOptions } from './export/http-post.ts';
 import type { SpanExporter } from './export/span-exporter-processor.ts';
-import type { IdGenerator } from './ids.ts';
+import type { IdGenerator, OtelIdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
+import { property } from './property.ts';
 import type { PropagatorName } from './propagation/propagators.ts';
 import { resolveCounters, resolveSampling, type CountersMode, type SamplingConfig } from './config-sampling.ts';
 import type { OtelSampler } from './sampling/foreign-sampler.ts';
@@ -103,7 +104,8 @@ export interface TracerOptions {
   /** Where warnings go. Default stderr. */
   readonly log?: DiagnosticLog | undefined;
   readonly clock?: Clock | undefined;
-  readonly ids?: IdGenerator | undefined;
+  /** Random bits, so that a test repeats, or the ids themselves from a generator written for the standard SDK. */
+  readonly ids?: IdGenerator | OtelIdGenerator | undefined;
 }
 
 /** Every option's name; the compiler sees to it that none is forgotten. */
@@ -239,7 +241,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   };
   checkObjectWith('clock', options.clock, ['monotonicMs', 'wallMs']);
   checkNumber('clock.timeOriginUnixMs', options.clock === undefined ? 0 : (options.clock.timeOriginUnixMs ?? null), 0);
-  checkObjectWith('ids', options.ids, ['int32']);
+  const givesIds = typeof property(options.ids, 'generateTraceId') === 'function';
+  checkObjectWith('ids', options.ids, givesIds ? ['generateTraceId', 'generateSpanId'] : ['int32']);
   const resource = resolveResource(options, env);
   checkMethods('sampler', options.sampler === undefined ? [] : [options.sampler], ['shouldSample']);
   checkMethods('spanProcessors', options.spanProcessors, ['onStart', 'onEnd', 'forceFlush', 'shutdown']);

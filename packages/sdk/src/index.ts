@@ -8,7 +8,7 @@ export type { Compression } from './export/compression.ts';
 export type { ExporterFactory } from './export/exporter.ts';
 export type { RetryOptions } from './export/retry.ts';
 export type { TlsOptions } from './export/http-post.ts';
-export type { IdGenerator } from './ids.ts';
+export type { IdGenerator, OtelIdGenerator } from './ids.ts';
 export type { SpanLimits } from './limits.ts';
 export type { OpenTelemetryAdapters } from './opentelemetry.ts';
 export type { Parent } from './parent.ts';

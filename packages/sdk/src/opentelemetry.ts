@@ -25,10 +25,10 @@ import { property } from './property.ts';
 
 /** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
 export interface SdkTracerProvider extends TracerProvider {
-  /** The tracer's `flush`: resolves when the time is up, too. */
-  forceFlush(): Promise<void>;
-  /** The tracer's `shutdown`. */
-  shutdown(): Promise<void>;
+  /** The tracer's `flush`, with its answer: whether all that had ended was delivered. Never rejects. */
+  forceFlush(): Promise<boolean>;
+  /** The tracer's `shutdown`, likewise. */
+  shutdown(): Promise<boolean>;
 }
 
 /** The same tracer behind the interfaces of `@opentelemetry/api`. */
@@ -40,8 +40,8 @@ export interface OpenTelemetryAdapters {
 
 /** What a provider's life is made of; both never reject. */
 interface ProviderLife {
-  flush(): Promise<unknown>;
-  shutdown(): Promise<unknown>;
+  flush(): Promise<boolean>;
+  shutdown(): Promise<boolean>;
 }
 
 export function createOpenTelemetryAdapters(
@@ -73,12 +73,12 @@ class RecorderTracerProvider implements SdkTracerProvider {
     this.#life = life;
   }
 
-  async forceFlush(): Promise<void> {
-    await this.#life.flush();
+  forceFlush(): Promise<boolean> {
+    return this.#life.flush();
   }
 
-  async shutdown(): Promise<void> {
-    await this.#life.shutdown();
+  shutdown(): Promise<boolean> {
+    return this.#life.shutdown();
   }
 
   getTracer(name: string, version?: string, options?: OtelTracerOptions): OtelTracer {

@@ -1,5 +1,6 @@
 /** Points of OpenTelemetry's trace and context specifications that no other test beside this one is about. */
 import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   context,
@@ -18,10 +19,11 @@ import {
   type Tracer as OtelTracer,
 } from '@opentelemetry/api';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OtelIdGenerator } from './ids.ts';
 import type { SdkTracerProvider } from './opentelemetry.ts';
 import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
-import { Tracer } from './index.ts';
+import { Tracer, type TracerOptions } from './index.ts';
 
 let sink: Sink;
 let tracer: Tracer;
@@ -87,12 +89,40 @@ describe('the TracerProvider', () => {
     api().startSpan('x').end();
     const proxy = trace.getTracerProvider() as ProxyTracerProvider;
     const provider = proxy.getDelegate() as unknown as SdkTracerProvider;
-    await provider.forceFlush();
+    expect(await provider.forceFlush()).toBe(true);
     expect(sink.spans).toHaveLength(1);
-    await provider.shutdown();
+    expect(await provider.shutdown()).toBe(true);
     expect(tracer.startSpan('late').isRecording()).toBe(false);
-    await provider.forceFlush();
-    await provider.shutdown();
+    expect(await provider.forceFlush()).toBe(true);
+    expect(await provider.shutdown()).toBe(true);
+  });
+
+  it.each<[string, TracerOptions, (response: ServerResponse) => void]>([
+    ['a collector refuses the spans', {}, (response) => void response.writeHead(400).end()],
+    ['a collector takes the request but not the span', {}, (response) => void response.end(Buffer.of(10, 2, 8, 1))],
+    ['nobody answers in time', { flushTimeoutMillis: 50 }, () => undefined],
+    [
+      'a processor fails',
+      {
+        spanProcessors: [
+          { onStart() {}, onEnd() {}, forceFlush: () => Promise.reject(new Error('no')), async shutdown() {} },
+        ],
+      },
+      (response) => void response.end(),
+    ],
+    [
+      'an exporter fails',
+      { spanExporters: [{ export: (_, done) => done({ code: 1 }), async shutdown() {} }] },
+      (response) => void response.end(),
+    ],
+  ])('tells a flush that failed from one that succeeded, where %s', async (_, options, answer) => {
+    const failing = await startSink(answer);
+    const own = new Tracer({ endpoint: failing.url, register: false, log: () => undefined, ...options });
+    const { tracerProvider } = own.openTelemetry;
+    own.startSpan('x').end();
+    expect(await tracerProvider.forceFlush()).toBe(false);
+    await own.shutdown(1);
+    await failing.close();
   });
 
   it('makes spans that do nothing after shutdown, whose context is still valid for propagation', async () => {
@@ -335,6 +365,42 @@ describe('children: strict and lite', () => {
         expect(off.activeSpan()).toBe(root);
       });
       await off.shutdown();
+    }
+  });
+});
+
+describe("the standard SDK's IdGenerator", () => {
+  const start = (ids: OtelIdGenerator): [OtelSpan, OtelSpan] => {
+    const own = new Tracer({ exporter: 'none', register: false, ids });
+    const library = own.openTelemetry.tracerProvider.getTracer('lib');
+    const root = library.startSpan('root', { root: true });
+    const child = library.startSpan('child', {}, trace.setSpan(ROOT_CONTEXT, root));
+    return [root, child];
+  };
+
+  it("gives the ids of traces and spans, and W3C's random flag is not set for them", () => {
+    let n = 0;
+    const [root, child] = start({
+      generateTraceId: () => '5759e988'.padEnd(32, 'a'),
+      generateSpanId: () => `${++n}`.repeat(16),
+    });
+    expect(root.spanContext()).toMatchObject({
+      traceId: '5759e988aaaaaaaaaaaaaaaaaaaaaaaa',
+      spanId: '1'.repeat(16),
+      traceFlags: 1,
+    });
+    expect(child.spanContext()).toMatchObject({ traceId: root.spanContext().traceId, spanId: '2'.repeat(16) });
+  });
+
+  it.each([
+    ['throws', (): never => expect.fail('generator')],
+    ['answers no hex digits', (): string => 'not hex'],
+    ['answers upper case', (): string => 'A'.repeat(32)],
+    ['answers zeros', (): string => '0'.repeat(32)],
+    ['answers nothing', (): string => undefined as never],
+  ])('is done without where it %s', (_, generate) => {
+    for (const span of start({ generateTraceId: generate, generateSpanId: generate })) {
+      expect(isSpanContextValid(span.spanContext())).toBe(true);
     }
   });
 });

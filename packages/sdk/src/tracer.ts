@@ -239,14 +239,16 @@ export class Tracer {
   }
 
   /**
-   * Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. Without `timeoutMs`
-   * (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
+   * Sends what has ended. Answers whether all of it was delivered: false when the time was up first, spans were refused or dropped meanwhile, or a
+   * processor or metrics failed; never rejects. Without `timeoutMs` (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
    */
   async flush(timeoutMs?: number): Promise<boolean> {
-    return await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), timeoutMs === undefined);
+    const failures = this.#failures();
+    const isDone = await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), timeoutMs === undefined);
+    return isDone && this.#failures() === failures;
   }
 
-  /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
+  /** Flushes, and answers alike; then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
   shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
@@ -255,6 +257,7 @@ export class Tracer {
     this.#recorder.disable();
     this.#unregister();
     this.#observed.stop();
+    const failures = this.#failures();
     const isAllSent = await this.flush(timeoutMs);
     await withinMs(this.#sampling.stop(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     if (this.#processors !== undefined) {
@@ -262,7 +265,12 @@ export class Tracer {
     }
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
-    return isAllSent;
+    return isAllSent && this.#failures() === failures;
+  }
+
+  /** Spans that are lost, and processors that could not do as they were told. */
+  #failures(): number {
+    return this.#counters.lostSpans() + (this.#processors?.failures ?? 0);
   }
 
   async #flush(millis: number, isHurried: boolean): Promise<boolean> {
