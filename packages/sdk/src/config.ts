@@ -10,6 +10,7 @@ import {
   checkObjectWith,
   checkNumber,
   checkOneOf,
+  checkUrl,
   MILLIS_MAX,
 } from './config-checks.ts';
 import { ConfigEnvironment, type Environment } from './config-environment.ts';
@@ -17,7 +18,7 @@ import { resolveExport, type ExporterName, type OtlpProtocol } from './config-ex
 import { firstNumber, resolveLimits, resolveRetry } from './config-limits.ts';
 import { resolvePropagators } from './config-propagators.ts';
 import { resolveResource } from './config-resource.ts';
-import type { DiagnosticLog } from './diagnostics.ts';
+import { LOG_LEVELS, type DiagnosticLog, type LogLevel } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
 import type { Compression } from './export/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
@@ -59,6 +60,8 @@ export interface TracerOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** More attributes of the resource, and others than the detected ones. */
   readonly resource?: Attributes | undefined;
+  /** The version of the conventions that the resource's attributes follow. */
+  readonly resourceSchemaUrl?: string | undefined;
   /** Whether OpenTelemetry's global API is served by this tracer. Default true. */
   readonly register?: boolean | undefined;
   /** Header formats, by name or as OpenTelemetry propagators, or `'none'`. Default `['tracecontext', 'baggage']`. */
@@ -103,6 +106,8 @@ export interface TracerOptions {
   readonly waitUntil?: ((exported: Promise<unknown>) => void) | undefined;
   /** Where warnings go. Default stderr. */
   readonly log?: DiagnosticLog | undefined;
+  /** The least that is logged: `error` is lost spans, `warn` wrong settings, `info` that trouble is over. Default `info`. */
+  readonly logLevel?: LogLevel | undefined;
   readonly clock?: Clock | undefined;
   /** Random bits, so that a test repeats, or the ids themselves from a generator written for the standard SDK. */
   readonly ids?: IdGenerator | OtelIdGenerator | undefined;
@@ -122,6 +127,7 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   tls: true,
   headers: true,
   resource: true,
+  resourceSchemaUrl: true,
   register: true,
   propagators: true,
   children: true,
@@ -142,6 +148,7 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   flushTimeoutMillis: true,
   waitUntil: true,
   log: true,
+  logLevel: true,
   clock: true,
   ids: true,
 };
@@ -166,6 +173,8 @@ export interface Config {
   readonly headers: Readonly<Record<string, string>>;
   readonly metricsHeaders: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
+  /** '' for none. */
+  readonly resourceSchemaUrl: string;
   readonly register: boolean;
   readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
   readonly children: 'lite' | 'strict';
@@ -181,6 +190,7 @@ export interface Config {
   readonly retry: RetryOptions;
   readonly flushOnExit: boolean;
   readonly flushTimeoutMillis: number;
+  readonly logLevel: LogLevel;
   /** By setting; limits and retry by path, as in `limits.eventCountLimit`. */
   readonly sources: Readonly<Record<string, ConfigSource>>;
   /** About environment variables that were ignored. */
@@ -255,6 +265,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     ...resolveExport(options, env),
     metricExportIntervalMillis: number('metricExportIntervalMillis'),
     resource,
+    resourceSchemaUrl:
+      checkUrl('resourceSchemaUrl', options.resourceSchemaUrl) === undefined ? '' : (options.resourceSchemaUrl ?? ''),
     register: boolean('register', 'THROUGHLINE_REGISTER'),
     propagators: resolvePropagators(options.propagators, env),
     children: set('children', checkOneOf('children', options.children, CHILDREN), () => undefined, 'lite'),
@@ -280,6 +292,12 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     retry: resolveRetry(options.retry),
     flushOnExit: boolean('flushOnExit', 'THROUGHLINE_FLUSH_ON_EXIT'),
     flushTimeoutMillis: number('flushTimeoutMillis'),
+    logLevel: set(
+      'logLevel',
+      checkOneOf('logLevel', options.logLevel, LOG_LEVELS),
+      () => env.oneOf('OTEL_LOG_LEVEL', LOG_LEVELS),
+      'info',
+    ),
     sources: env.sources,
     warnings: env.warnings,
   };

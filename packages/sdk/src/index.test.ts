@@ -12,6 +12,7 @@ it('exports these names, and a new one is a decision', () => {
     'alwaysOff',
     'alwaysOn',
     'anyOf',
+    'detectResource',
     'parentThreshold',
     'rateLimit',
     'ratio',

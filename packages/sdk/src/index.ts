@@ -1,7 +1,7 @@
 export type { AttributeValue, Attributes, AttributesInput } from './attributes.ts';
 export type { Clock } from './clock.ts';
 export type { Config, ConfigSource, TracerOptions } from './config.ts';
-export type { DiagnosticLog } from './diagnostics.ts';
+export type { DiagnosticLog, LogLevel } from './diagnostics.ts';
 export { ConfigError } from './errors.ts';
 export type { ExporterName, OtlpProtocol } from './config-export.ts';
 export type { Compression } from './export/compression.ts';
@@ -31,6 +31,7 @@ export type { ReadableResource, ReadableSpan, SpanProcessor, TimedEvent } from '
 export type { Span, SpanLink } from './span.ts';
 export type { DropReason, TracerStats } from './stats.ts';
 export type { TimeInput } from './time.ts';
+export { detectResource, type DetectedResource, type ResourceDetector } from './resource-detectors.ts';
 export { Tracer, type SpanOptions } from './tracer.ts';
 export { traced, type TracedOptions } from './traced.ts';
 export { VERSION } from './version.ts';

@@ -24,6 +24,7 @@ export interface TimedEvent {
 /** The resource as the standard SDK's exporters read it. */
 export interface ReadableResource {
   readonly attributes: OtelAttributes;
+  readonly schemaUrl?: string;
   readonly asyncAttributesPending: boolean;
   waitForAsyncAttributes(): Promise<void>;
   merge(other: ReadableResource | null): ReadableResource;

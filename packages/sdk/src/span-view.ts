@@ -174,18 +174,25 @@ function readableScope(scope: InstrumentationScope): ReadableScope {
 }
 
 /** A resource as the standard SDK's exporters read it. */
-export function readableResource(set: AttributeSet): ReadableResource {
-  return resourceWith(plainAttributes(set.flat, set.flat.length));
+export function readableResource(set: AttributeSet, schemaUrl: string): ReadableResource {
+  return resourceWith(plainAttributes(set.flat, set.flat.length), schemaUrl);
 }
 
-function resourceWith(attributes: OtelAttributes): ReadableResource {
+function resourceWith(attributes: OtelAttributes, schemaUrl: string | undefined): ReadableResource {
   return {
     attributes,
+    ...(schemaUrl === undefined || schemaUrl === '' ? {} : { schemaUrl }),
     asyncAttributesPending: false,
     waitForAsyncAttributes: () => Promise.resolve(),
-    merge: (other) => resourceWith({ ...attributes, ...other?.attributes }),
+    merge: (other) => resourceWith({ ...attributes, ...other?.attributes }, mergedSchema(schemaUrl, other?.schemaUrl)),
     getRawAttributes: () => Object.entries(attributes),
   };
+}
+
+/** By the specification's rule: two that differ are none. */
+function mergedSchema(own: string | undefined, other: string | undefined): string | undefined {
+  if (own === undefined || own === '') return other;
+  return other === undefined || other === '' || other === own ? own : undefined;
 }
 
 function plainSet({ flat, dropped }: AttributeSet): { attributes: OtelAttributes; droppedAttributesCount: number } {

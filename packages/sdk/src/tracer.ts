@@ -81,12 +81,13 @@ export class Tracer {
   constructor(options: TracerOptions = {}) {
     const config = resolveConfig(options, process.env);
     this.config = withoutCredentials(config);
-    const diagnostics = new Diagnostics(options.log ?? logToStderr);
+    const diagnostics = new Diagnostics(options.log ?? logToStderr, config.logLevel);
     for (const warning of config.warnings) diagnostics.warn(warning);
     this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
         resource: attributeSet(config.resource, Infinity, config.limits),
+        resourceSchemaUrl: config.resourceSchemaUrl,
         chunkBytes: config.maxExportBatchBytes,
         spanBytesLimit: config.limits.spanBytesLimit,
       }),
@@ -298,7 +299,8 @@ export class Tracer {
   }
 
   #register(diagnostics: Diagnostics): () => void {
-    const registration = registerGlobally(this.openTelemetry);
+    const { logLevel, sources } = this.config;
+    const registration = registerGlobally(this.openTelemetry, sources['logLevel'] === 'default' ? 'none' : logLevel);
     if (registration.taken.length > 0) {
       diagnostics.warn(
         `another OpenTelemetry ${registration.taken.join(', ')} is registered already and stays: spans of libraries go there ` +
@@ -355,7 +357,11 @@ function newProcessors(
   );
   const processors = [...(options.spanProcessors ?? []), ...exporting];
   if (processors.length === 0) return undefined;
-  return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
+  return new SpanProcessors(
+    processors,
+    { resource: readableResource(resource, config.resourceSchemaUrl) },
+    diagnostics,
+  );
 }
 
 /** Whether a promise was fulfilled within a time, and not with false. */

@@ -23,6 +23,7 @@ const STRIPPED_NAME_CHARACTERS = 1024;
 
 export interface OtlpEncoderOptions {
   readonly resource: AttributeSet;
+  readonly resourceSchemaUrl?: string;
   /** The size at which a chunk counts as full. */
   readonly chunkBytes: number;
   readonly spanBytesLimit: number;
@@ -71,6 +72,7 @@ export class OtlpEncoder {
       const start = writer.begin(Tag.RESOURCE_SPANS_RESOURCE);
       this.#attributes.write(writer, Tag.RESOURCE_ATTRIBUTES, options.resource.flat, options.resource.flat.length);
       writer.end(start);
+      writer.stringField(Tag.RESOURCE_SPANS_SCHEMA_URL, options.resourceSchemaUrl ?? '');
     });
   }
 
