@@ -33,6 +33,7 @@ import { resolveCounters, resolveSampling, type CountersMode, type SamplingConfi
 import type { OtelSampler } from './sampling/foreign-sampler.ts';
 import type { Sampling } from './sampling/policy.ts';
 import type { SpanProcessor } from './span-processor.ts';
+import { zipkin } from './zipkin.ts';
 
 /** All are optional. An option beats the environment, which beats the default. */
 export interface TracerOptions {
@@ -262,7 +263,7 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     service: resource['service.name'],
     sampler: resolveSampling(options.sampling, env),
     counters: resolveCounters(options.counters, env),
-    ...resolveExport(options, env),
+    ...resolveExport(options, env, zipkin),
     metricExportIntervalMillis: number('metricExportIntervalMillis'),
     resource,
     resourceSchemaUrl:

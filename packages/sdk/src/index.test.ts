@@ -11,6 +11,7 @@ it('exports these names, and a new one is a decision', () => {
     'adaptive',
     'alwaysOff',
     'alwaysOn',
+    'alwaysRecord',
     'anyOf',
     'detectResource',
     'parentThreshold',

@@ -15,6 +15,7 @@ export type { Parent } from './parent.ts';
 export type { Carrier } from './propagation/carrier.ts';
 export type { PropagatorName } from './propagation/propagators.ts';
 export { adaptive, type AdaptiveOptions } from './sampling/adaptive.ts';
+export { alwaysRecord } from './sampling/always-record.ts';
 export { anyOf } from './sampling/any-of.ts';
 export { parentThreshold } from './sampling/parent-threshold.ts';
 export type { Sampling, SamplingFunction, SamplingPolicy, StartingSpan } from './sampling/policy.ts';

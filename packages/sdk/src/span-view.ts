@@ -214,6 +214,8 @@ function plainAttributes(flat: FlatAttributes, length: number): OtelAttributes {
 
 function plainValue(value: StoredValue): unknown {
   if (value instanceof StoredMap) return plainAttributes(value.entries, value.entries.length);
+  // The standard SDK has no bigints, and JSON cannot hold them.
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   return Array.isArray(value) ? value.map(plainValue) : value;
 }
 

@@ -18,12 +18,13 @@ import {
   type Span as OtelSpan,
   type Tracer as OtelTracer,
 } from '@opentelemetry/api';
+import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { OtelIdGenerator } from './ids.ts';
 import type { SdkTracerProvider } from './opentelemetry.ts';
 import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
-import { Tracer, type TracerOptions } from './index.ts';
+import { alwaysRecord, Tracer, type TracerOptions } from './index.ts';
 
 let sink: Sink;
 let tracer: Tracer;
@@ -402,5 +403,44 @@ describe("the standard SDK's IdGenerator", () => {
     for (const span of start({ generateTraceId: generate, generateSpanId: generate })) {
       expect(isSpanContextValid(span.spanContext())).toBe(true);
     }
+  });
+});
+
+describe('alwaysRecord', () => {
+  it.each([
+    ['AlwaysOffSampler', new AlwaysOffSampler(), 0],
+    ['AlwaysOnSampler', new AlwaysOnSampler(), 1],
+  ])('shows processors what an %s decides, and exports what it keeps', async (_, root, exported) => {
+    const seen: string[] = [];
+    const own = new Tracer({
+      endpoint: sink.url,
+      register: false,
+      sampler: alwaysRecord(root),
+      spanProcessors: [
+        { onStart() {}, onEnd: (span) => void seen.push(span.name), async forceFlush() {}, async shutdown() {} },
+      ],
+    });
+    const span = own.startSpan('x');
+    expect([span.isRecording(), span.spanContext().traceFlags & 1]).toEqual([true, exported]);
+    own.startSpan('child', { parent: span }).end();
+    span.end();
+    await own.shutdown();
+    expect(seen).toEqual(['child', 'x']);
+    expect(sink.spans).toHaveLength(exported * 2);
+  });
+});
+
+describe('attributes as processors see them', () => {
+  it('are what the standard SDK knows: a bigint is a number, or text where no number can hold it', () => {
+    const seen: unknown[] = [];
+    const own = new Tracer({
+      exporter: 'none',
+      register: false,
+      spanProcessors: [
+        { onStart() {}, onEnd: (span) => void seen.push(span.attributes), async forceFlush() {}, async shutdown() {} },
+      ],
+    });
+    own.startSpan('x', { attributes: { small: 7n, large: 2n ** 60n, list: [1n, -(2n ** 62n)] } }).end();
+    expect(seen).toEqual([{ small: 7, large: '1152921504606846976', list: [1, '-4611686018427387904'] }]);
   });
 });
