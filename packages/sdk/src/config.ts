@@ -5,6 +5,7 @@ import {
   checkBoolean,
   checkCount,
   checkFunction,
+  checkFunctions,
   checkKnownNames,
   checkMethods,
   checkObjectWith,
@@ -105,6 +106,8 @@ export interface TracerOptions {
    * ended, as Vercel's `waitUntil` wants it. It must not throw.
    */
   readonly waitUntil?: ((exported: Promise<unknown>) => void) | undefined;
+  /** What is to be closed behind the processors at `shutdown`, such as a sampler of your own: each is called once, and a promise is awaited. */
+  readonly onShutdown?: readonly (() => unknown)[] | undefined;
   /** Where warnings go. Default stderr. */
   readonly log?: DiagnosticLog | undefined;
   /** The least that is logged: `error` is lost spans, `warn` wrong settings, `info` that trouble is over. Default `info`. */
@@ -148,6 +151,7 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   flushOnExit: true,
   flushTimeoutMillis: true,
   waitUntil: true,
+  onShutdown: true,
   log: true,
   logLevel: true,
   clock: true,
@@ -240,6 +244,7 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   checkKnownNames('options', options, OPTION_NAMES);
   checkFunction('log', options.log, 'a function that takes a line of text');
   checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
+  checkFunctions('onShutdown', options.onShutdown);
   const set = <T>(name: string, option: T | undefined, fromEnv: () => T | undefined, fallback: T): T =>
     env.choose(name, option, fromEnv, fallback);
   const boolean = (name: 'register' | 'flushOnExit', variable: string): boolean =>

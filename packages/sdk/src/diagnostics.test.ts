@@ -62,8 +62,7 @@ describe('OTEL_LOG_LEVEL', () => {
 
   it("leaves an application's own logger alone", async () => {
     const error = vi.fn<(...args: unknown[]) => void>();
-    const ignore = (): void => undefined;
-    const logger: DiagLogger = { error, warn: ignore, info: ignore, debug: ignore, verbose: ignore };
+    const logger: DiagLogger = { error, warn: error, info: error, debug: error, verbose: error };
     diag.setLogger(logger, DiagLogLevel.ERROR);
     start('debug');
     await tracers[0]?.shutdown();

@@ -52,7 +52,7 @@ describe("a resource's schema", () => {
     const tracer = new Tracer({ endpoint: sink.url, protocol, register: false, spanExporters: [seen], ...detected });
     tracer.startSpan('x').end();
     await tracer.flush();
-    const body = sink.bodies[0] as Buffer;
+    const [body = Buffer.of()] = sink.bodies;
     const request: unknown = protocol === 'http/json' ? JSON.parse(body.toString()) : decodeRequest(body);
     expect(request).toMatchObject({
       resourceSpans: [{ schemaUrl: SCHEMA, scopeSpans: [{ scope: { name: '@throughline/sdk' } }] }],
@@ -66,11 +66,14 @@ describe("a resource's schema", () => {
   });
 });
 
+/** What is detected besides the SDK and the service. */
+function detectedBy(value: string | undefined): string[] {
+  const variables = { OTEL_NODE_RESOURCE_DETECTORS: value, OTEL_RESOURCE_ATTRIBUTES: 'team=a' };
+  const keys = Object.keys(resolveConfig({}, variables).resource);
+  return keys.filter((key) => !key.startsWith('telemetry.sdk.') && key !== 'service.name').toSorted();
+}
+
 describe('OTEL_NODE_RESOURCE_DETECTORS', () => {
-  const keys = (value: string | undefined): string[] =>
-    Object.keys(resolveConfig({}, { OTEL_NODE_RESOURCE_DETECTORS: value, OTEL_RESOURCE_ATTRIBUTES: 'team=a' }).resource)
-      .filter((key) => !key.startsWith('telemetry.sdk.') && key !== 'service.name')
-      .toSorted();
   const PROCESS = ['process.pid', 'process.runtime.name', 'process.runtime.version'];
 
   it.each([
@@ -81,7 +84,7 @@ describe('OTEL_NODE_RESOURCE_DETECTORS', () => {
     ['process,serviceinstance', [...PROCESS, 'service.instance.id']],
     ['all', ['host.name', 'os.type', 'os.version', ...PROCESS, 'service.instance.id', 'team']],
   ])('as %s detects %j', (value, expected) => {
-    expect(keys(value)).toEqual(expected);
+    expect(detectedBy(value)).toEqual(expected);
   });
 
   it('warns of names that it does not know, and detects by the others', () => {

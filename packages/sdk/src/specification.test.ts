@@ -24,7 +24,7 @@ import type { OtelIdGenerator } from './ids.ts';
 import type { SdkTracerProvider } from './opentelemetry.ts';
 import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
-import { alwaysRecord, Tracer, type TracerOptions } from './index.ts';
+import { alwaysRecord, Tracer, type SpanProcessor, type TracerOptions } from './index.ts';
 
 let sink: Sink;
 let tracer: Tracer;
@@ -370,18 +370,18 @@ describe('children: strict and lite', () => {
   });
 });
 
-describe("the standard SDK's IdGenerator", () => {
-  const start = (ids: OtelIdGenerator): [OtelSpan, OtelSpan] => {
-    const own = new Tracer({ exporter: 'none', register: false, ids });
-    const library = own.openTelemetry.tracerProvider.getTracer('lib');
-    const root = library.startSpan('root', { root: true });
-    const child = library.startSpan('child', {}, trace.setSpan(ROOT_CONTEXT, root));
-    return [root, child];
-  };
+function startWith(ids: OtelIdGenerator): [root: OtelSpan, child: OtelSpan] {
+  const own = new Tracer({ exporter: 'none', register: false, ids });
+  const library = own.openTelemetry.tracerProvider.getTracer('lib');
+  const root = library.startSpan('root', { root: true });
+  const child = library.startSpan('child', {}, trace.setSpan(ROOT_CONTEXT, root));
+  return [root, child];
+}
 
+describe("the standard SDK's IdGenerator", () => {
   it("gives the ids of traces and spans, and W3C's random flag is not set for them", () => {
     let n = 0;
-    const [root, child] = start({
+    const [root, child] = startWith({
       generateTraceId: () => '5759e988'.padEnd(32, 'a'),
       generateSpanId: () => `${++n}`.repeat(16),
     });
@@ -400,7 +400,7 @@ describe("the standard SDK's IdGenerator", () => {
     ['answers zeros', (): string => '0'.repeat(32)],
     ['answers nothing', (): string => undefined as never],
   ])('is done without where it %s', (_, generate) => {
-    for (const span of start({ generateTraceId: generate, generateSpanId: generate })) {
+    for (const span of startWith({ generateTraceId: generate, generateSpanId: generate })) {
       expect(isSpanContextValid(span.spanContext())).toBe(true);
     }
   });
@@ -442,5 +442,57 @@ describe('attributes as processors see them', () => {
     });
     own.startSpan('x', { attributes: { small: 7n, large: 2n ** 60n, list: [1n, -(2n ** 62n)] } }).end();
     expect(seen).toEqual([{ small: 7, large: '1152921504606846976', list: [1, '-4611686018427387904'] }]);
+  });
+});
+
+describe('onShutdown', () => {
+  const processor = (calls: string[]): SpanProcessor => ({
+    onStart() {},
+    onEnd() {},
+    async forceFlush() {},
+    async shutdown() {
+      await sleep(5);
+      calls.push('processor');
+    },
+  });
+
+  it('is called once, behind the processors, and awaited; one that fails keeps no other from being called', async () => {
+    const calls: string[] = [];
+    const close = async (): Promise<void> => {
+      await sleep(5);
+      calls.push('closed');
+    };
+    const options = { exporter: 'none', register: false, spanProcessors: [processor(calls)] } as const;
+    const fine = new Tracer({ ...options, onShutdown: [close, close] });
+    expect([await fine.shutdown(), await fine.shutdown(), calls]).toEqual([
+      true,
+      true,
+      ['processor', 'closed', 'closed'],
+    ]);
+    calls.length = 0;
+    const failing = new Tracer({ ...options, onShutdown: [() => expect.fail('close'), close] });
+    expect([await failing.shutdown(), calls]).toEqual([false, ['processor', 'closed']]);
+    const late = new Tracer({ ...options, onShutdown: [() => new Promise(() => 0)] });
+    expect(await late.shutdown(20)).toBe(false);
+  });
+});
+
+describe('environment variables as carriers', () => {
+  it('are read in upper case, and written so by a setter', () => {
+    const env: NodeJS.ProcessEnv = { PATH: '/bin' };
+    const parent = tracer.startSpan('spawn');
+    tracer.with(parent, () =>
+      tracer.inject(env, { set: (carrier, name, value) => void (carrier[name.toUpperCase()] = value) }),
+    );
+    expect(env).toEqual({
+      PATH: '/bin',
+      TRACEPARENT: expect.stringContaining(parent.spanContext().spanId) as string,
+      TRACESTATE: 'ot=th:0',
+    });
+    expect(trace.getSpanContext(tracer.extract(env))).toMatchObject({
+      spanId: parent.spanContext().spanId,
+      isRemote: true,
+    });
+    parent.end();
   });
 });

@@ -75,12 +75,14 @@ export class Tracer {
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   readonly #observed: ObservedStats;
+  readonly #onShutdown: readonly (() => unknown)[];
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
   constructor(options: TracerOptions = {}) {
     const config = resolveConfig(options, process.env);
     this.config = withoutCredentials(config);
+    this.#onShutdown = [...(options.onShutdown ?? [])];
     const diagnostics = new Diagnostics(options.log ?? logToStderr, config.logLevel);
     for (const warning of config.warnings) diagnostics.warn(warning);
     this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
@@ -264,9 +266,16 @@ export class Tracer {
     if (this.#processors !== undefined) {
       await withinMs(this.#processors.shutdown(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     }
+    const isDone = await withinMs(this.#close(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     this.#exporter.close();
     unwatchProcessEnd(this.#processEndListener);
-    return isAllSent && this.#failures() === failures;
+    return isAllSent && isDone && this.#failures() === failures;
+  }
+
+  /** Calls each of `onShutdown`, whatever becomes of the others. Answers whether all succeeded. */
+  async #close(): Promise<boolean> {
+    const closed = await Promise.allSettled(this.#onShutdown.map(async (close) => await close()));
+    return closed.every(({ status }) => status === 'fulfilled');
   }
 
   /** Spans that are lost, and processors that could not do as they were told. */

@@ -34,11 +34,12 @@ class SeveralExporters implements ChunkExporter {
     return this.#exporters[0]?.inFlightSpans ?? 0;
   }
 
-  enqueue({ bytes, spanCount, release }: Chunk): void {
+  enqueue(chunk: Chunk): void {
+    const { bytes, spanCount } = chunk;
     let left = this.#exporters.length;
     const releaseOnce = (): void => {
       left--;
-      if (left === 0) release();
+      if (left === 0) chunk.release();
     };
     for (const exporter of this.#exporters) exporter.enqueue({ bytes, spanCount, release: releaseOnce });
   }
