@@ -24,10 +24,11 @@ interface KeptState {
  */
 export class SpanView {
   readonly #span: RecordingSpan;
-  readonly #source: ViewSource;
+  readonly #source: ViewSource | undefined;
   #kept: KeptState | undefined;
 
-  constructor(span: RecordingSpan, source: ViewSource) {
+  /** Without a source it has no resource. */
+  constructor(span: RecordingSpan, source?: ViewSource) {
     this.#span = span;
     this.#source = source;
   }
@@ -81,8 +82,8 @@ export class SpanView {
   get droppedLinksCount(): number {
     return this.#now().dropped[2];
   }
-  get resource(): ReadableResource {
-    return this.#source.resource;
+  get resource(): ReadableResource | undefined {
+    return this.#source?.resource;
   }
   get instrumentationScope(): ReadableScope {
     return readableScope(this.#span.scope);
@@ -132,10 +133,10 @@ export class SpanView {
   }
 
   #state(): KeptState {
-    const { attributes, attributesLength, details } = this.#span;
+    const { flatAttributes, attributesLength, details } = this.#span;
     const { statusCode = 0, statusMessage = '' } = details ?? {};
     return {
-      attributes: plainAttributes(attributes, attributesLength),
+      attributes: plainAttributes(flatAttributes, attributesLength),
       links: (details?.links ?? []).map((link) => ({
         context: link.identity.spanContext(),
         ...plainSet(link.attributes),
