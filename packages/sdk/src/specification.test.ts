@@ -445,8 +445,8 @@ describe('attributes as processors see them', () => {
   });
 });
 
-describe('onShutdown', () => {
-  const processor = (calls: string[]): SpanProcessor => ({
+function slowProcessor(calls: string[]): SpanProcessor {
+  return {
     onStart() {},
     onEnd() {},
     async forceFlush() {},
@@ -454,15 +454,17 @@ describe('onShutdown', () => {
       await sleep(5);
       calls.push('processor');
     },
-  });
+  };
+}
 
+describe('onShutdown', () => {
   it('is called once, behind the processors, and awaited; one that fails keeps no other from being called', async () => {
     const calls: string[] = [];
     const close = async (): Promise<void> => {
       await sleep(5);
       calls.push('closed');
     };
-    const options = { exporter: 'none', register: false, spanProcessors: [processor(calls)] } as const;
+    const options = { exporter: 'none', register: false, spanProcessors: [slowProcessor(calls)] } as const;
     const fine = new Tracer({ ...options, onShutdown: [close, close] });
     expect([await fine.shutdown(), await fine.shutdown(), calls]).toEqual([
       true,
