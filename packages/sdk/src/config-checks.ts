@@ -47,6 +47,12 @@ export function checkFunction<T>(setting: string, value: T, accepted: string): T
   throw new ConfigError(setting, value, accepted);
 }
 
+export function checkFunctions(setting: string, values: unknown): void {
+  if (values === undefined) return;
+  if (Array.isArray(values) && values.every((value) => typeof value === 'function')) return;
+  throw new ConfigError(setting, values, 'a list of functions');
+}
+
 /** Whether it has the methods of the interface that it is said to be. */
 export function checkObjectWith(setting: string, value: unknown, methods: readonly string[]): void {
   if (value === undefined || methods.every((name) => typeof property(value, name) === 'function')) return;

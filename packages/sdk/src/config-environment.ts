@@ -69,6 +69,14 @@ export class ConfigEnvironment {
     });
   }
 
+  /** Upper or lower case. */
+  oneOf<T extends string>(variable: string, accepted: readonly T[]): T | undefined {
+    return this.read(variable, (text) => {
+      const name = text.toLowerCase() as T;
+      return accepted.includes(name) ? { name } : `one of ${accepted.join(', ')}`;
+    })?.name;
+  }
+
   number(variable: string, min: number, max = Infinity, mustBeCount = false): number | undefined {
     return this.read<number>(variable, (text) => {
       const value = Number(text);

@@ -21,6 +21,7 @@ import { NO_PROXIES, type ProxySettings } from './export/transport/proxy.ts';
 import type { TlsOptions } from './export/transport/route.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { property } from './property.ts';
+import { severalExporters } from './export/several-exporters.ts';
 
 /** Exporters that need no module of their own. */
 export type ExporterName = 'otlp' | 'console' | 'none';
@@ -49,8 +50,17 @@ const EXPORTERS: readonly ExporterName[] = ['otlp', 'console', 'none'];
 const PROTOCOLS: readonly OtlpProtocol[] = ['http/protobuf', 'http/json'];
 
 /** Where spans go, and how. */
-export function resolveExport(options: TracerOptions, env: ConfigEnvironment): ExportConfig {
-  const exporter = env.choose('exporter', checkExporter(options.exporter), () => environmentExporter(env), 'otlp');
+export function resolveExport(
+  options: TracerOptions,
+  env: ConfigEnvironment,
+  zipkin: () => ExporterFactory,
+): ExportConfig {
+  const exporter = env.choose<ExporterName | ExporterFactory>(
+    'exporter',
+    checkExporter(options.exporter),
+    () => environmentExporter(env, zipkin),
+    'otlp',
+  );
   const tracesUrl = resolveTracesUrl(options.endpoint, env);
   const hint = portHint(tracesUrl);
   if (hint !== undefined && exporter === 'otlp') {
@@ -153,15 +163,22 @@ function checkExporter(given: unknown): ExporterName | ExporterFactory | undefin
   );
 }
 
-function environmentExporter(env: ConfigEnvironment): ExporterName | undefined {
+/** One name, or several with commas between them. */
+function environmentExporter(
+  env: ConfigEnvironment,
+  zipkin: () => ExporterFactory,
+): ExporterName | ExporterFactory | undefined {
   const found = env.read('OTEL_TRACES_EXPORTER', (text) => {
-    const name = text.toLowerCase();
-    if (EXPORTERS.includes(name as ExporterName)) return { name: name as ExporterName };
-    if (name === 'zipkin')
-      return "otlp, console or none; for Zipkin set the option exporter to zipkin() of '@throughline/sdk/zipkin'";
-    return 'one of otlp, console and none';
+    const names = text
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()) as (ExporterName | 'zipkin')[];
+    const isAlone = names.length === 1 || !names.includes('none');
+    const isKnown = names.every((name) => name === 'zipkin' || EXPORTERS.includes(name));
+    return isAlone && isKnown ? { names } : 'one or more of otlp, console and zipkin, or none';
   });
-  return found?.name;
+  const exporters = found?.names.map((name) => (name === 'zipkin' ? zipkin() : name));
+  return exporters === undefined || exporters.length === 1 ? exporters?.[0] : severalExporters(exporters);
 }
 
 function resolveTracesUrl(endpoint: string | undefined, env: ConfigEnvironment): string {

@@ -1,4 +1,5 @@
-import { hostname } from 'node:os';
+import { randomUUID } from 'node:crypto';
+import { hostname, release, type } from 'node:os';
 import { storedValue, type Attributes } from './attributes.ts';
 import { checkString } from './config-checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './config-environment.ts';
@@ -13,7 +14,8 @@ export function resolveResource(
   env: ConfigEnvironment,
 ): Readonly<Attributes & { 'service.name': string }> {
   const given = checkResource(options.resource);
-  const fromEnv = env.read('OTEL_RESOURCE_ATTRIBUTES', parseKeyValues) ?? {};
+  const detectors = environmentDetectors(env);
+  const fromEnv = (detectors.has('env') && env.read('OTEL_RESOURCE_ATTRIBUTES', parseKeyValues)) || {};
   const name =
     checkString('service', options.service) ?? checkString('resource["service.name"]', given['service.name']);
   const service = env.choose(
@@ -26,14 +28,38 @@ export function resolveResource(
     'telemetry.sdk.name': 'throughline',
     'telemetry.sdk.language': 'nodejs',
     'telemetry.sdk.version': VERSION,
-    'process.pid': process.pid,
-    'process.runtime.name': 'nodejs',
-    'process.runtime.version': process.versions.node,
-    'host.name': hostname(),
+    ...(detectors.has('process') && {
+      'process.pid': process.pid,
+      'process.runtime.name': 'nodejs',
+      'process.runtime.version': process.versions.node,
+    }),
+    ...(detectors.has('host') && { 'host.name': hostname() }),
+    ...(detectors.has('os') && { 'os.type': type().toLowerCase(), 'os.version': release() }),
+    ...(detectors.has('serviceinstance') && { 'service.instance.id': randomUUID() }),
     ...fromEnv,
     ...given,
     'service.name': service,
   });
+}
+
+const DETECTORS = ['env', 'host', 'os', 'process', 'serviceinstance'] as const;
+type DetectorName = (typeof DETECTORS)[number];
+const DEFAULT_DETECTORS: readonly DetectorName[] = ['env', 'host', 'process'];
+
+/** What is to be detected, by the names of the standard SDK for Node. */
+function environmentDetectors(env: ConfigEnvironment): ReadonlySet<DetectorName> {
+  const names = env.string('OTEL_NODE_RESOURCE_DETECTORS')?.split(',') ?? DEFAULT_DETECTORS;
+  const detectors = new Set<DetectorName>();
+  for (const name of names.map((each) => each.trim())) {
+    const known = name === 'all' ? DETECTORS : DETECTORS.filter((each) => each === name);
+    for (const each of known) detectors.add(each);
+    if (known.length > 0 || name === 'none' || name === '') continue;
+    const accepted = [...DETECTORS, 'all', 'none'].join(', ');
+    env.warnings.push(
+      `OTEL_NODE_RESOURCE_DETECTORS: ${JSON.stringify(name)} is not known, only ${accepted}; hand other detectors to detectResource()`,
+    );
+  }
+  return detectors;
 }
 
 function checkResource(given: unknown): Attributes {

@@ -88,7 +88,12 @@ describe('the configuration', () => {
     [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
     [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
     [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling to remote\(\)$/],
-    [{}, { OTEL_TRACES_EXPORTER: 'zipkin' }, /zipkin\(\) of '@throughline\/sdk\/zipkin'/],
+    [
+      {},
+      { OTEL_TRACES_EXPORTER: 'otlp,none' },
+      /got "otlp,none", expected one or more of otlp, console and zipkin, or none$/,
+    ],
+    [{}, { OTEL_TRACES_EXPORTER: 'otlp,jaeger' }, /got "otlp,jaeger", expected one or more of /],
     [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
     [
       {},

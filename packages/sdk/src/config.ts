@@ -6,11 +6,13 @@ import {
   checkBoolean,
   checkCount,
   checkFunction,
+  checkFunctions,
   checkKnownNames,
   checkMethods,
   checkObjectWith,
   checkNumber,
   checkOneOf,
+  checkUrl,
   MILLIS_MAX,
 } from './config-checks.ts';
 import { ConfigEnvironment, type Environment } from './config-environment.ts';
@@ -18,7 +20,7 @@ import { resolveExport, type ExporterName, type OtlpProtocol } from './config-ex
 import { firstNumber, resolveLimits, resolveRetry } from './config-limits.ts';
 import { resolvePropagators } from './config-propagators.ts';
 import { resolveResource } from './config-resource.ts';
-import type { DiagnosticLog } from './diagnostics.ts';
+import { LOG_LEVELS, type DiagnosticLog, type LogLevel } from './diagnostics.ts';
 import { ConfigError } from './errors.ts';
 import type { Compression } from './export/transport/compression.ts';
 import type { ExporterFactory } from './export/exporter.ts';
@@ -27,13 +29,15 @@ import type { ProxySettings } from './export/transport/proxy.ts';
 import type { TlsOptions } from './export/transport/route.ts';
 import type { Transport } from './export/transport/transport.ts';
 import type { SpanExporter } from './export/span-exporter-processor.ts';
-import type { IdGenerator } from './ids.ts';
+import type { IdGenerator, OtelIdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
+import { property } from './property.ts';
 import type { PropagatorName } from './propagation/propagators.ts';
 import { resolveCounters, resolveSampling, type CountersMode, type SamplingConfig } from './config-sampling.ts';
 import type { OtelSampler } from './sampling/foreign-sampler.ts';
 import type { Sampling } from './sampling/policy.ts';
 import type { SpanProcessor } from './span-processor.ts';
+import { zipkin } from './zipkin.ts';
 
 /** All are optional. An option beats the environment, which beats the default. */
 export interface TracerOptions {
@@ -72,6 +76,8 @@ export interface TracerOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   /** More attributes of the resource, and others than the detected ones. */
   readonly resource?: Attributes | undefined;
+  /** The version of the conventions that the resource's attributes follow. */
+  readonly resourceSchemaUrl?: string | undefined;
   /** Whether OpenTelemetry's global API is served by this tracer. Default true. */
   readonly register?: boolean | undefined;
   /** Header formats, by name or as OpenTelemetry propagators, or `'none'`. Default `['tracecontext', 'baggage']`. */
@@ -114,10 +120,15 @@ export interface TracerOptions {
    * ended, as Vercel's `waitUntil` wants it. It must not throw.
    */
   readonly waitUntil?: ((exported: Promise<unknown>) => void) | undefined;
+  /** What is to be closed behind the processors at `shutdown`, such as a sampler of your own: each is called once, and a promise is awaited. */
+  readonly onShutdown?: readonly (() => unknown)[] | undefined;
   /** Where warnings go. Default stderr. */
   readonly log?: DiagnosticLog | undefined;
+  /** The least that is logged: `error` is lost spans, `warn` wrong settings, `info` that trouble is over. Default `info`. */
+  readonly logLevel?: LogLevel | undefined;
   readonly clock?: Clock | undefined;
-  readonly ids?: IdGenerator | undefined;
+  /** Random bits, so that a test repeats, or the ids themselves from a generator written for the standard SDK. */
+  readonly ids?: IdGenerator | OtelIdGenerator | undefined;
 }
 
 /** Every option's name; the compiler sees to it that none is forgotten. */
@@ -137,6 +148,7 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   transport: true,
   headers: true,
   resource: true,
+  resourceSchemaUrl: true,
   register: true,
   propagators: true,
   children: true,
@@ -156,7 +168,9 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   flushOnExit: true,
   flushTimeoutMillis: true,
   waitUntil: true,
+  onShutdown: true,
   log: true,
+  logLevel: true,
   clock: true,
   ids: true,
 };
@@ -184,6 +198,8 @@ export interface Config {
   readonly headers: Readonly<Record<string, string>>;
   readonly metricsHeaders: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
+  /** '' for none. */
+  readonly resourceSchemaUrl: string;
   readonly register: boolean;
   readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
   readonly children: 'lite' | 'strict';
@@ -199,6 +215,7 @@ export interface Config {
   readonly retry: RetryOptions;
   readonly flushOnExit: boolean;
   readonly flushTimeoutMillis: number;
+  readonly logLevel: LogLevel;
   /** By setting; limits and retry by path, as in `limits.eventCountLimit`. */
   readonly sources: Readonly<Record<string, ConfigSource>>;
   /** About environment variables that were ignored. */
@@ -247,6 +264,7 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   checkKnownNames('options', options, OPTION_NAMES);
   checkFunction('log', options.log, 'a function that takes a line of text');
   checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
+  checkFunctions('onShutdown', options.onShutdown);
   const set = <T>(name: string, option: T | undefined, fromEnv: () => T | undefined, fallback: T): T =>
     env.choose(name, option, fromEnv, fallback);
   const boolean = (name: 'register' | 'flushOnExit', variable: string): boolean =>
@@ -259,7 +277,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   };
   checkObjectWith('clock', options.clock, ['monotonicMs', 'wallMs']);
   checkNumber('clock.timeOriginUnixMs', options.clock === undefined ? 0 : (options.clock.timeOriginUnixMs ?? null), 0);
-  checkObjectWith('ids', options.ids, ['int32']);
+  const givesIds = typeof property(options.ids, 'generateTraceId') === 'function';
+  checkObjectWith('ids', options.ids, givesIds ? ['generateTraceId', 'generateSpanId'] : ['int32']);
   const resource = resolveResource(options, env);
   checkMethods('sampler', options.sampler === undefined ? [] : [options.sampler], ['shouldSample']);
   checkMethods('spanProcessors', options.spanProcessors, ['onStart', 'onEnd', 'forceFlush', 'shutdown']);
@@ -269,9 +288,11 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     service: resource['service.name'],
     sampler: resolveSampling(options.sampling, env),
     counters: resolveCounters(options.counters, env),
-    ...resolveExport(options, env),
+    ...resolveExport(options, env, zipkin),
     metricExportIntervalMillis: number('metricExportIntervalMillis'),
     resource,
+    resourceSchemaUrl:
+      checkUrl('resourceSchemaUrl', options.resourceSchemaUrl) === undefined ? '' : (options.resourceSchemaUrl ?? ''),
     register: boolean('register', 'THROUGHLINE_REGISTER'),
     propagators: resolvePropagators(options.propagators, env),
     children: set('children', checkOneOf('children', options.children, CHILDREN), () => undefined, 'lite'),
@@ -297,6 +318,12 @@ function resolve(options: TracerOptions, environment: Environment): Config {
     retry: resolveRetry(options.retry),
     flushOnExit: boolean('flushOnExit', 'THROUGHLINE_FLUSH_ON_EXIT'),
     flushTimeoutMillis: number('flushTimeoutMillis'),
+    logLevel: set(
+      'logLevel',
+      checkOneOf('logLevel', options.logLevel, LOG_LEVELS),
+      () => env.oneOf('OTEL_LOG_LEVEL', LOG_LEVELS),
+      'info',
+    ),
     sources: env.sources,
     warnings: env.warnings,
   };

@@ -5,16 +5,27 @@ export const logToStderr: DiagnosticLog = (line) => {
   process.stderr.write(`throughline: ${line}\n`);
 };
 
+/** OpenTelemetry's levels, the quietest first. Ours says nothing that is less than `info`. */
+export const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
 /** Speaks once a change of state, so that a collector that is away for a day costs two lines. */
 export class Diagnostics {
   readonly #log: DiagnosticLog;
+  readonly #level: number;
   readonly #states = new Map<string, string>();
 
-  constructor(log: DiagnosticLog) {
+  constructor(log: DiagnosticLog, level: LogLevel = 'info') {
     this.#log = log;
+    this.#level = LOG_LEVELS.indexOf(level);
   }
 
   warn(line: string): void {
+    this.#say('warn', line);
+  }
+
+  #say(level: LogLevel, line: string): void {
+    if (LOG_LEVELS.indexOf(level) > this.#level) return;
     try {
       this.#log(line);
     } catch {
@@ -26,6 +37,6 @@ export class Diagnostics {
   state(topic: string, state: string, line: string): void {
     if ((this.#states.get(topic) ?? 'ok') === state) return;
     this.#states.set(topic, state);
-    this.warn(line);
+    this.#say(state === 'ok' ? 'info' : 'error', line);
   }
 }

@@ -6,8 +6,18 @@ export interface IdGenerator {
   int32(): number;
 }
 
+/** The standard SDK's interface: a generator written for it works here, such as the one for X-Ray's ids. */
+export interface OtelIdGenerator {
+  /** 32 lower-case hex digits, not all zero. */
+  generateTraceId(): string;
+  /** 16 lower-case hex digits, not all zero. */
+  generateSpanId(): string;
+}
+
 /** 16 KiB: an integer costs 2.2 ns so, 4.7 when drawn by the thousand. */
 const BATCH_INTEGERS = 4096;
+/** Of a trace id; a span id has half of them. */
+const TRACE_ID_INTEGERS = 4;
 
 /**
  * Random integers in reach: `take(count)` answers where in `batch` they stand. An id costs one check so, and no call for each of its
@@ -15,12 +25,15 @@ const BATCH_INTEGERS = 4096;
  */
 export class RandomBatch {
   readonly batch: Int32Array = new Int32Array(BATCH_INTEGERS);
-  readonly #generator: IdGenerator | undefined;
+  /** W3C's random flag is set: an OpenTelemetry generator cannot say of its ids that they are random. */
+  readonly isRandom: boolean;
+  readonly #generator: IdGenerator | OtelIdGenerator | undefined;
   #next = BATCH_INTEGERS;
 
   /** Without a generator they are cryptographic, drawn for many ids at once: a call for each id would cost ten times as much. */
-  constructor(generator?: IdGenerator) {
+  constructor(generator?: IdGenerator | OtelIdGenerator) {
     this.#generator = generator;
+    this.isRandom = generator === undefined || 'int32' in generator;
   }
 
   take(count: number): number {
@@ -39,13 +52,30 @@ export class RandomBatch {
   }
 
   /** Never draws ahead: whoever brings a generator sees what it is asked for. */
-  #generate(generator: IdGenerator, count: number): boolean {
+  #generate(generator: IdGenerator | OtelIdGenerator, count: number): boolean {
     try {
-      for (let i = 0; i < count; i++) this.batch[i] = generator.int32();
+      if ('int32' in generator) for (let i = 0; i < count; i++) this.batch[i] = generator.int32();
+      else
+        return this.#setHex(
+          count === TRACE_ID_INTEGERS ? generator.generateTraceId() : generator.generateSpanId(),
+          count,
+        );
       return true;
     } catch {
       return false;
     }
+  }
+
+  #setHex(id: string, count: number): boolean {
+    if (typeof id !== 'string' || id.length !== count * 8) return false;
+    let any = 0;
+    for (let i = 0; i < count; i++) {
+      const value = int32OfHex(id, i * 8);
+      if (Number.isNaN(value)) return false;
+      this.batch[i] = value;
+      any |= value;
+    }
+    return any !== 0;
   }
 }
 

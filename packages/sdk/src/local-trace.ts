@@ -85,7 +85,7 @@ export class LocalTrace {
   }
 }
 
-/** A new trace with a random id. The tracestate is the sampler's to set. */
+/** A new trace. The tracestate is the sampler's to set. */
 export function newTrace(random: RandomBatch): LocalTrace {
   const { batch } = random;
   const at = random.take(4);
@@ -94,7 +94,8 @@ export function newTrace(random: RandomBatch): LocalTrace {
   const id2 = batch[at + 2] as number;
   const id3 = batch[at + 3] as number;
   // W3C Trace Context forbids the id that is all zero.
-  return new LocalTrace(id0, id1, id2, (id0 | id1 | id2 | id3) === 0 ? 1 : id3, RANDOM_FLAG, '');
+  const flags = random.isRandom ? RANDOM_FLAG : 0;
+  return new LocalTrace(id0, id1, id2, (id0 | id1 | id2 | id3) === 0 ? 1 : id3, flags, '');
 }
 
 /** The same trace for another local root: its own anchor and decision. */

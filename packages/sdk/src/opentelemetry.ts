@@ -1,6 +1,9 @@
 import { inspect } from 'node:util';
 import {
   context as contextApi,
+  diag as diagApi,
+  DiagConsoleLogger,
+  DiagLogLevel,
   propagation as propagationApi,
   ProxyTracerProvider,
   trace as traceApi,
@@ -16,6 +19,7 @@ import {
 import { activeStore, runWithSpan } from './active-store.ts';
 import { isSuppressed, spanInStore, storeOfGiven, storeWithoutSpan, storeWithSpan, type Stored } from './context.ts';
 import { StorageContextManager } from './context-manager.ts';
+import type { LogLevel } from './diagnostics.ts';
 import { lookForContextManager } from './foreign-context.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { INVALID_SPAN, type InstrumentationScope, type SpanRecorder } from './span-recorder.ts';
@@ -25,10 +29,10 @@ import { property } from './property.ts';
 
 /** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
 export interface SdkTracerProvider extends TracerProvider {
-  /** The tracer's `flush`: resolves when the time is up, too. */
-  forceFlush(): Promise<void>;
-  /** The tracer's `shutdown`. */
-  shutdown(): Promise<void>;
+  /** The tracer's `flush`, with its answer: whether all that had ended was delivered. Never rejects. */
+  forceFlush(): Promise<boolean>;
+  /** The tracer's `shutdown`, likewise. */
+  shutdown(): Promise<boolean>;
 }
 
 /** The same tracer behind the interfaces of `@opentelemetry/api`. */
@@ -40,8 +44,8 @@ export interface OpenTelemetryAdapters {
 
 /** What a provider's life is made of; both never reject. */
 interface ProviderLife {
-  flush(): Promise<unknown>;
-  shutdown(): Promise<unknown>;
+  flush(): Promise<boolean>;
+  shutdown(): Promise<boolean>;
 }
 
 export function createOpenTelemetryAdapters(
@@ -73,12 +77,12 @@ class RecorderTracerProvider implements SdkTracerProvider {
     this.#life = life;
   }
 
-  async forceFlush(): Promise<void> {
-    await this.#life.flush();
+  forceFlush(): Promise<boolean> {
+    return this.#life.flush();
   }
 
-  async shutdown(): Promise<void> {
-    await this.#life.shutdown();
+  shutdown(): Promise<boolean> {
+    return this.#life.shutdown();
   }
 
   getTracer(name: string, version?: string, options?: OtelTracerOptions): OtelTracer {
@@ -210,21 +214,36 @@ export function ownSpan(recorder: SpanRecorder, span: SpanIdentity | OtelSpan | 
   }
 }
 
-function globalOf(name: 'context' | 'propagation'): unknown {
+function globalOf(name: 'context' | 'propagation' | 'diag'): unknown {
   return property(Reflect.get(globalThis, Symbol.for('opentelemetry.js.api.1')), name);
 }
 
+const DIAG_LEVELS: Readonly<Record<LogLevel, DiagLogLevel>> = {
+  none: DiagLogLevel.NONE,
+  error: DiagLogLevel.ERROR,
+  warn: DiagLogLevel.WARN,
+  info: DiagLogLevel.INFO,
+  debug: DiagLogLevel.DEBUG,
+  verbose: DiagLogLevel.VERBOSE,
+  all: DiagLogLevel.ALL,
+};
+
 /**
  * Makes the adapters OpenTelemetry's global ones, and answers what takes them back; or the names of those that were taken already, which
- * stay as they are.
+ * stay as they are. What libraries say of themselves is printed down to `logLevel`.
  */
-export function registerGlobally(adapters: OpenTelemetryAdapters): { readonly taken: string[]; unregister(): void } {
+export function registerGlobally(
+  adapters: OpenTelemetryAdapters,
+  logLevel: LogLevel,
+): { readonly taken: string[]; unregister(): void } {
   const taken: string[] = [];
   const hasProvider = traceApi.setGlobalTracerProvider(adapters.tracerProvider);
   if (!hasProvider) taken.push('tracer provider');
   const hasContext = contextApi.setGlobalContextManager(adapters.contextManager);
   if (!hasContext) taken.push('context manager');
   lookForContextManager();
+  const hasDiag = logLevel !== 'none' && globalOf('diag') === undefined;
+  if (hasDiag) diagApi.setLogger(new DiagConsoleLogger(), DIAG_LEVELS[logLevel]);
   const hasPropagator = propagationApi.setGlobalPropagator(adapters.propagator);
   if (!hasPropagator) taken.push('propagator');
   return {
@@ -236,6 +255,7 @@ export function registerGlobally(adapters: OpenTelemetryAdapters): { readonly ta
       // Somebody else's may have come in their place.
       if (hasContext && globalOf('context') === adapters.contextManager) contextApi.disable();
       if (hasPropagator && globalOf('propagation') === adapters.propagator) propagationApi.disable();
+      if (hasDiag) diagApi.disable();
       lookForContextManager();
     },
   };

@@ -24,6 +24,7 @@ export interface TimedEvent {
 /** The resource as the standard SDK's exporters read it. */
 export interface ReadableResource {
   readonly attributes: OtelAttributes;
+  readonly schemaUrl?: string;
   readonly asyncAttributesPending: boolean;
   waitForAsyncAttributes(): Promise<void>;
   merge(other: ReadableResource | null): ReadableResource;
@@ -67,6 +68,8 @@ export class SpanProcessors {
   readonly #processors: readonly SpanProcessor[];
   readonly #source: ViewSource;
   readonly #diagnostics: Diagnostics;
+  /** How often a flush or shutdown of one was rejected. */
+  failures = 0;
   /** A processor may know a span again at its end by the object that it saw at the start. */
   readonly #views = new WeakMap<RecordingSpan, SpanView>();
 
@@ -124,7 +127,9 @@ export class SpanProcessors {
   async #callAll(call: (processor: SpanProcessor) => Promise<void>): Promise<void> {
     const calls = this.#processors.map(async (processor) => await call(processor));
     for (const result of await Promise.allSettled(calls)) {
-      if (result.status === 'rejected') this.#failed(result.reason);
+      if (result.status === 'fulfilled') continue;
+      this.failures++;
+      this.#failed(result.reason);
     }
   }
 

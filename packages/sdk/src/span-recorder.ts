@@ -2,7 +2,7 @@ import type { SpanContext } from '@opentelemetry/api';
 import type { Attributes, AttributeSet, StoredValue } from './attributes.ts';
 import { WallClock, type Clock, type TimeAnchor } from './clock.ts';
 import type { Stored } from './context.ts';
-import { int32OfHex, RandomBatch, type IdGenerator } from './ids.ts';
+import { int32OfHex, RandomBatch, type IdGenerator, type OtelIdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
@@ -32,7 +32,7 @@ export interface SpanSink {
 
 export interface SpanRecorderOptions {
   /** Cryptographic randomness by default. */
-  readonly ids?: IdGenerator | undefined;
+  readonly ids?: IdGenerator | OtelIdGenerator | undefined;
   readonly clock: Clock;
   readonly sampler: LocalRootSampler;
   /** Counts local roots exactly. */

@@ -24,10 +24,11 @@ interface KeptState {
  */
 export class SpanView {
   readonly #span: RecordingSpan;
-  readonly #source: ViewSource;
+  readonly #source: ViewSource | undefined;
   #kept: KeptState | undefined;
 
-  constructor(span: RecordingSpan, source: ViewSource) {
+  /** Without a source it has no resource. */
+  constructor(span: RecordingSpan, source?: ViewSource) {
     this.#span = span;
     this.#source = source;
   }
@@ -81,8 +82,8 @@ export class SpanView {
   get droppedLinksCount(): number {
     return this.#now().dropped[2];
   }
-  get resource(): ReadableResource {
-    return this.#source.resource;
+  get resource(): ReadableResource | undefined {
+    return this.#source?.resource;
   }
   get instrumentationScope(): ReadableScope {
     return readableScope(this.#span.scope);
@@ -132,10 +133,10 @@ export class SpanView {
   }
 
   #state(): KeptState {
-    const { attributes, attributesLength, details } = this.#span;
+    const { flatAttributes, attributesLength, details } = this.#span;
     const { statusCode = 0, statusMessage = '' } = details ?? {};
     return {
-      attributes: plainAttributes(attributes, attributesLength),
+      attributes: plainAttributes(flatAttributes, attributesLength),
       links: (details?.links ?? []).map((link) => ({
         context: link.identity.spanContext(),
         ...plainSet(link.attributes),
@@ -174,18 +175,25 @@ function readableScope(scope: InstrumentationScope): ReadableScope {
 }
 
 /** A resource as the standard SDK's exporters read it. */
-export function readableResource(set: AttributeSet): ReadableResource {
-  return resourceWith(plainAttributes(set.flat, set.flat.length));
+export function readableResource(set: AttributeSet, schemaUrl: string): ReadableResource {
+  return resourceWith(plainAttributes(set.flat, set.flat.length), schemaUrl);
 }
 
-function resourceWith(attributes: OtelAttributes): ReadableResource {
+function resourceWith(attributes: OtelAttributes, schemaUrl: string | undefined): ReadableResource {
   return {
     attributes,
+    ...(schemaUrl === undefined || schemaUrl === '' ? {} : { schemaUrl }),
     asyncAttributesPending: false,
     waitForAsyncAttributes: () => Promise.resolve(),
-    merge: (other) => resourceWith({ ...attributes, ...other?.attributes }),
+    merge: (other) => resourceWith({ ...attributes, ...other?.attributes }, mergedSchema(schemaUrl, other?.schemaUrl)),
     getRawAttributes: () => Object.entries(attributes),
   };
+}
+
+/** By the specification's rule: two that differ are none. */
+function mergedSchema(own: string | undefined, other: string | undefined): string | undefined {
+  if (own === undefined || own === '') return other;
+  return other === undefined || other === '' || other === own ? own : undefined;
 }
 
 function plainSet({ flat, dropped }: AttributeSet): { attributes: OtelAttributes; droppedAttributesCount: number } {
@@ -207,6 +215,8 @@ function plainAttributes(flat: FlatAttributes, length: number): OtelAttributes {
 
 function plainValue(value: StoredValue): unknown {
   if (value instanceof StoredMap) return plainAttributes(value.entries, value.entries.length);
+  // The standard SDK has no bigints, and JSON cannot hold them.
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : value.toString();
   return Array.isArray(value) ? value.map(plainValue) : value;
 }
 

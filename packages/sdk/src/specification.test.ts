@@ -1,5 +1,6 @@
 /** Points of OpenTelemetry's trace and context specifications that no other test beside this one is about. */
 import { EventEmitter } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   context,
@@ -17,11 +18,13 @@ import {
   type Span as OtelSpan,
   type Tracer as OtelTracer,
 } from '@opentelemetry/api';
+import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OtelIdGenerator } from './ids.ts';
 import type { SdkTracerProvider } from './opentelemetry.ts';
 import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
-import { Tracer } from './index.ts';
+import { alwaysRecord, Tracer, type SpanProcessor, type TracerOptions } from './index.ts';
 
 let sink: Sink;
 let tracer: Tracer;
@@ -87,12 +90,40 @@ describe('the TracerProvider', () => {
     api().startSpan('x').end();
     const proxy = trace.getTracerProvider() as ProxyTracerProvider;
     const provider = proxy.getDelegate() as unknown as SdkTracerProvider;
-    await provider.forceFlush();
+    expect(await provider.forceFlush()).toBe(true);
     expect(sink.spans).toHaveLength(1);
-    await provider.shutdown();
+    expect(await provider.shutdown()).toBe(true);
     expect(tracer.startSpan('late').isRecording()).toBe(false);
-    await provider.forceFlush();
-    await provider.shutdown();
+    expect(await provider.forceFlush()).toBe(true);
+    expect(await provider.shutdown()).toBe(true);
+  });
+
+  it.each<[string, TracerOptions, (response: ServerResponse) => void]>([
+    ['a collector refuses the spans', {}, (response) => void response.writeHead(400).end()],
+    ['a collector takes the request but not the span', {}, (response) => void response.end(Buffer.of(10, 2, 8, 1))],
+    ['nobody answers in time', { flushTimeoutMillis: 50 }, () => undefined],
+    [
+      'a processor fails',
+      {
+        spanProcessors: [
+          { onStart() {}, onEnd() {}, forceFlush: () => Promise.reject(new Error('no')), async shutdown() {} },
+        ],
+      },
+      (response) => void response.end(),
+    ],
+    [
+      'an exporter fails',
+      { spanExporters: [{ export: (_, done) => done({ code: 1 }), async shutdown() {} }] },
+      (response) => void response.end(),
+    ],
+  ])('tells a flush that failed from one that succeeded, where %s', async (_, options, answer) => {
+    const failing = await startSink(answer);
+    const own = new Tracer({ endpoint: failing.url, register: false, log: () => undefined, ...options });
+    const { tracerProvider } = own.openTelemetry;
+    own.startSpan('x').end();
+    expect(await tracerProvider.forceFlush()).toBe(false);
+    await own.shutdown(1);
+    await failing.close();
   });
 
   it('makes spans that do nothing after shutdown, whose context is still valid for propagation', async () => {
@@ -336,5 +367,160 @@ describe('children: strict and lite', () => {
       });
       await off.shutdown();
     }
+  });
+});
+
+function startWith(ids: OtelIdGenerator): [root: OtelSpan, child: OtelSpan] {
+  const own = new Tracer({ exporter: 'none', register: false, ids });
+  const library = own.openTelemetry.tracerProvider.getTracer('lib');
+  const root = library.startSpan('root', { root: true });
+  const child = library.startSpan('child', {}, trace.setSpan(ROOT_CONTEXT, root));
+  return [root, child];
+}
+
+describe("the standard SDK's IdGenerator", () => {
+  it("gives the ids of traces and spans, and W3C's random flag is not set for them", () => {
+    let n = 0;
+    const [root, child] = startWith({
+      generateTraceId: () => '5759e988'.padEnd(32, 'a'),
+      generateSpanId: () => `${++n}`.repeat(16),
+    });
+    expect(root.spanContext()).toMatchObject({
+      traceId: '5759e988aaaaaaaaaaaaaaaaaaaaaaaa',
+      spanId: '1'.repeat(16),
+      traceFlags: 1,
+    });
+    expect(child.spanContext()).toMatchObject({ traceId: root.spanContext().traceId, spanId: '2'.repeat(16) });
+  });
+
+  it.each([
+    ['throws', (): never => expect.fail('generator')],
+    ['answers no hex digits', (): string => 'not hex'],
+    ['answers upper case', (): string => 'A'.repeat(32)],
+    ['answers zeros', (): string => '0'.repeat(32)],
+    ['answers nothing', (): string => undefined as never],
+  ])('is done without where it %s', (_, generate) => {
+    for (const span of startWith({ generateTraceId: generate, generateSpanId: generate })) {
+      expect(isSpanContextValid(span.spanContext())).toBe(true);
+    }
+  });
+});
+
+describe('alwaysRecord', () => {
+  it.each([
+    ['AlwaysOffSampler', new AlwaysOffSampler(), 0],
+    ['AlwaysOnSampler', new AlwaysOnSampler(), 1],
+  ])('shows processors what an %s decides, and exports what it keeps', async (_, root, exported) => {
+    const seen: string[] = [];
+    const own = new Tracer({
+      endpoint: sink.url,
+      register: false,
+      sampler: alwaysRecord(root),
+      spanProcessors: [
+        { onStart() {}, onEnd: (span) => void seen.push(span.name), async forceFlush() {}, async shutdown() {} },
+      ],
+    });
+    const span = own.startSpan('x');
+    expect([span.isRecording(), span.spanContext().traceFlags & 1]).toEqual([true, exported]);
+    own.startSpan('child', { parent: span }).end();
+    span.end();
+    await own.shutdown();
+    expect(seen).toEqual(['child', 'x']);
+    expect(sink.spans).toHaveLength(exported * 2);
+  });
+});
+
+describe('attributes as processors see them', () => {
+  it('are what the standard SDK knows: a bigint is a number, or text where no number can hold it', () => {
+    const seen: unknown[] = [];
+    const own = new Tracer({
+      exporter: 'none',
+      register: false,
+      spanProcessors: [
+        { onStart() {}, onEnd: (span) => void seen.push(span.attributes), async forceFlush() {}, async shutdown() {} },
+      ],
+    });
+    own.startSpan('x', { attributes: { small: 7n, large: 2n ** 60n, list: [1n, -(2n ** 62n)] } }).end();
+    expect(seen).toEqual([{ small: 7, large: '1152921504606846976', list: [1, '-4611686018427387904'] }]);
+  });
+});
+
+function slowProcessor(calls: string[]): SpanProcessor {
+  return {
+    onStart() {},
+    onEnd() {},
+    async forceFlush() {},
+    async shutdown() {
+      await sleep(5);
+      calls.push('processor');
+    },
+  };
+}
+
+describe('onShutdown', () => {
+  it('is called once, behind the processors, and awaited; one that fails keeps no other from being called', async () => {
+    const calls: string[] = [];
+    const close = async (): Promise<void> => {
+      await sleep(5);
+      calls.push('closed');
+    };
+    const options = { exporter: 'none', register: false, spanProcessors: [slowProcessor(calls)] } as const;
+    const fine = new Tracer({ ...options, onShutdown: [close, close] });
+    expect([await fine.shutdown(), await fine.shutdown(), calls]).toEqual([
+      true,
+      true,
+      ['processor', 'closed', 'closed'],
+    ]);
+    calls.length = 0;
+    const failing = new Tracer({ ...options, onShutdown: [() => expect.fail('close'), close] });
+    expect([await failing.shutdown(), calls]).toEqual([false, ['processor', 'closed']]);
+    const late = new Tracer({ ...options, onShutdown: [() => new Promise(() => 0)] });
+    expect(await late.shutdown(20)).toBe(false);
+  });
+});
+
+describe('environment variables as carriers', () => {
+  it('are read in upper case, and written so by a setter', () => {
+    const env: NodeJS.ProcessEnv = { PATH: '/bin' };
+    const parent = tracer.startSpan('spawn');
+    tracer.with(parent, () =>
+      tracer.inject(env, { set: (carrier, name, value) => void (carrier[name.toUpperCase()] = value) }),
+    );
+    expect(env).toEqual({
+      PATH: '/bin',
+      TRACEPARENT: expect.stringContaining(parent.spanContext().spanId) as string,
+      TRACESTATE: 'ot=th:0',
+    });
+    expect(trace.getSpanContext(tracer.extract(env))).toMatchObject({
+      spanId: parent.spanContext().spanId,
+      isRemote: true,
+    });
+    parent.end();
+  });
+});
+
+describe('the active span', () => {
+  it("shows what the standard SDK's spans show, as long as it runs", () => {
+    api().startActiveSpan('outer', { startTime: [1_700_000_000, 5] }, (outer) => {
+      api().startActiveSpan('inner', { attributes: { 'http.route': '/x' }, links: [link('1')] }, (inner) => {
+        inner.addEvent('cached', { hit: true }).setStatus({ code: SpanStatusCode.ERROR, message: 'no' });
+        expect(trace.getActiveSpan()).toMatchObject({
+          name: 'inner',
+          attributes: { 'http.route': '/x' },
+          events: [{ name: 'cached', attributes: { hit: true } }],
+          links: [link('1')],
+          status: { code: SpanStatusCode.ERROR, message: 'no' },
+          parentSpanContext: outer.spanContext(),
+          instrumentationScope: { name: 'lib', version: '1.0' },
+          ended: false,
+          duration: [0, 0],
+        });
+        inner.end();
+        expect(inner).toMatchObject({ ended: true, attributes: {}, events: [] });
+      });
+      expect(outer).toMatchObject({ startTime: [1_700_000_000, 5], parentSpanContext: undefined });
+      outer.end([1_700_000_001, 7]);
+      expect(outer).toMatchObject({ endTime: [1_700_000_001, 7], duration: [1, 2] });
+    });
   });
 });

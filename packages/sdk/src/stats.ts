@@ -77,6 +77,12 @@ export class Counters {
     return queue_full + export_failed + rejected + no_exporter + shutdown;
   }
 
+  /** Those that were meant to arrive somewhere and never will. */
+  lostSpans(): number {
+    const { queue_full, export_failed, rejected } = this.dropped;
+    return queue_full + export_failed + rejected + this.processorDropped;
+  }
+
   snapshot(pendingBytes: number): TracerStats {
     const { dropped, ...counters } = this;
     return {

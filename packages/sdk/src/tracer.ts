@@ -76,18 +76,21 @@ export class Tracer {
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   readonly #observed: ObservedStats;
+  readonly #onShutdown: readonly (() => unknown)[];
   #shutdown: Promise<boolean> | undefined;
 
   /** @throws ConfigError for a wrong option. */
   constructor(options: TracerOptions = {}) {
     const config = resolveConfig(options, process.env);
     this.config = withoutCredentials(config);
-    const diagnostics = new Diagnostics(options.log ?? logToStderr);
+    this.#onShutdown = [...(options.onShutdown ?? [])];
+    const diagnostics = new Diagnostics(options.log ?? logToStderr, config.logLevel);
     for (const warning of config.warnings) diagnostics.warn(warning);
     this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
         resource: attributeSet(config.resource, Infinity, config.limits),
+        resourceSchemaUrl: config.resourceSchemaUrl,
         chunkBytes: config.maxExportBatchBytes,
         spanBytesLimit: config.limits.spanBytesLimit,
       }),
@@ -240,14 +243,16 @@ export class Tracer {
   }
 
   /**
-   * Sends what has ended. Answers whether all of it was delivered or dropped for good before the time was up; never rejects. Without `timeoutMs`
-   * (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
+   * Sends what has ended. Answers whether all of it was delivered: false when the time was up first, spans were refused or dropped meanwhile, or a
+   * processor or metrics failed; never rejects. Without `timeoutMs` (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
    */
   async flush(timeoutMs?: number): Promise<boolean> {
-    return await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), timeoutMs === undefined);
+    const failures = this.#failures();
+    const isDone = await this.#flush(millisOf(timeoutMs, this.config.flushTimeoutMillis), timeoutMs === undefined);
+    return isDone && this.#failures() === failures;
   }
 
-  /** Flushes, then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
+  /** Flushes, and answers alike; then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
   shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
@@ -256,15 +261,28 @@ export class Tracer {
     this.#recorder.disable();
     this.#unregister();
     this.#observed.stop();
+    const failures = this.#failures();
     const isAllSent = await this.flush(timeoutMs);
     await withinMs(this.#sampling.stop(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     if (this.#processors !== undefined) {
       await withinMs(this.#processors.shutdown(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     }
+    const isDone = await withinMs(this.#close(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     this.#exporter.close();
     closeTransport(this.config.transport);
     unwatchProcessEnd(this.#processEndListener);
-    return isAllSent;
+    return isAllSent && isDone && this.#failures() === failures;
+  }
+
+  /** Calls each of `onShutdown`, whatever becomes of the others. Answers whether all succeeded. */
+  async #close(): Promise<boolean> {
+    const closed = await Promise.allSettled(this.#onShutdown.map(async (close) => await close()));
+    return closed.every(({ status }) => status === 'fulfilled');
+  }
+
+  /** Spans that are lost, and processors that could not do as they were told. */
+  #failures(): number {
+    return this.#counters.lostSpans() + (this.#processors?.failures ?? 0);
   }
 
   async #flush(millis: number, isHurried: boolean): Promise<boolean> {
@@ -292,7 +310,8 @@ export class Tracer {
   }
 
   #register(diagnostics: Diagnostics): () => void {
-    const registration = registerGlobally(this.openTelemetry);
+    const { logLevel, sources } = this.config;
+    const registration = registerGlobally(this.openTelemetry, sources['logLevel'] === 'default' ? 'none' : logLevel);
     if (registration.taken.length > 0) {
       diagnostics.warn(
         `another OpenTelemetry ${registration.taken.join(', ')} is registered already and stays: spans of libraries go there ` +
@@ -349,7 +368,11 @@ function newProcessors(
   );
   const processors = [...(options.spanProcessors ?? []), ...exporting];
   if (processors.length === 0) return undefined;
-  return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
+  return new SpanProcessors(
+    processors,
+    { resource: readableResource(resource, config.resourceSchemaUrl) },
+    diagnostics,
+  );
 }
 
 /** It is code of the application, for the last time. */

@@ -3,8 +3,8 @@ import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
 import * as zlib from 'node:zlib';
 import { SpanKind } from '@opentelemetry/api';
-import { afterEach, describe, expect, it } from 'vitest';
-import { Tracer, type TracerOptions } from '../index.ts';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { Tracer, VERSION, type TracerOptions } from '../index.ts';
 import { newCertificate } from '../test-support/certificate.ts';
 import { newRecorded, TEST_SCOPE, TestClock, seededIds } from '../test-support/recorded.ts';
 import { createTestTracer } from '../testing.ts';
@@ -205,7 +205,9 @@ describe('the Zipkin exporter', () => {
         'server.port': '5432',
         big: '1152921504606846976',
         'otel.scope.name': '@throughline/sdk',
-        'otel.scope.version': expect.any(String) as string,
+        'otel.scope.version': VERSION,
+        'otel.library.name': '@throughline/sdk',
+        'otel.library.version': VERSION,
         'otel.status_code': 'ERROR',
         error: 'declined',
       },
@@ -213,6 +215,26 @@ describe('the Zipkin exporter', () => {
     expect(root).not.toHaveProperty('parentId');
     expect(root).not.toHaveProperty('kind');
     expect([tracer.stats().exported, lines]).toEqual([2, []]);
+  });
+
+  it('is chosen by the environment alone, beside others and as the only one', async () => {
+    const zipkinSink = await receive(202, '');
+    const otlpSink = await receive(200, '');
+    vi.stubEnv('OTEL_EXPORTER_ZIPKIN_ENDPOINT', `${zipkinSink.url}/api/v2/spans`);
+    vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', otlpSink.url);
+    for (const [names, zipkins, otlps] of [
+      ['zipkin', 1, 0],
+      ['otlp, Zipkin', 2, 1],
+      ['otlp', 2, 2],
+    ] as const) {
+      vi.stubEnv('OTEL_TRACES_EXPORTER', names);
+      const { tracer, lines } = newTracer({});
+      await sendTwo(tracer);
+      expect([names, zipkinSink.received.length, otlpSink.received.length]).toEqual([names, zipkins, otlps]);
+      expect(tracer.stats()).toMatchObject({ exported: 2, pendingSpans: 0, pendingBytes: 0 });
+      expect(lines).toEqual([]);
+    }
+    vi.unstubAllEnvs();
   });
 
   it('refuses a wrong address', () => {

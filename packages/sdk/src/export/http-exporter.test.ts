@@ -210,7 +210,7 @@ describe('the exporter', () => {
   it('gives a request up that is not answered in time, and drops it after its last attempt', async () => {
     const sink = await newSink(() => undefined);
     const { tracer } = newTracer(sink.url, { exportTimeoutMillis: 20, retry: { maxAttempts: 2 } });
-    expect(await send(tracer)).toBe(true);
+    expect(await send(tracer)).toBe(false);
     expect(tracer.stats()).toMatchObject({
       retries: 1,
       dropped: { export_failed: 1 },

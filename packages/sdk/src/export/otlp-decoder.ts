@@ -39,6 +39,7 @@ function readResourceSpans(message: ProtobufReader): OtlpResourceSpans {
   eachField(message, (field, reader) => {
     if (field === 1) resourceSpans.resource = { attributes: readAttributeList(reader.message()) };
     else if (field === 2) resourceSpans.scopeSpans.push(readScopeSpans(reader.message()));
+    else if (field === 3) resourceSpans.schemaUrl = reader.text();
     else reader.skip();
   });
   return resourceSpans;

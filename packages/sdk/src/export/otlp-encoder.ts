@@ -23,6 +23,7 @@ const STRIPPED_NAME_CHARACTERS = 1024;
 
 export interface OtlpEncoderOptions {
   readonly resource: AttributeSet;
+  readonly resourceSchemaUrl?: string;
   /** The size at which a chunk counts as full. */
   readonly chunkBytes: number;
   readonly spanBytesLimit: number;
@@ -71,6 +72,7 @@ export class OtlpEncoder {
       const start = writer.begin(Tag.RESOURCE_SPANS_RESOURCE);
       this.#attributes.write(writer, Tag.RESOURCE_ATTRIBUTES, options.resource.flat, options.resource.flat.length);
       writer.end(start);
+      writer.stringField(Tag.RESOURCE_SPANS_SCHEMA_URL, options.resourceSchemaUrl ?? '');
     });
   }
 
@@ -209,7 +211,7 @@ export class OtlpEncoder {
       if (template.request !== this.#request) this.#usedTemplates.push(template);
       template.startAnew(this.#request, span.parent !== undefined, trace.traceState, writer.position - start);
     }
-    this.#attributes.writeSpanAttributes(writer, span.attributes, span.attributesLength, template, start);
+    this.#attributes.writeSpanAttributes(writer, span.flatAttributes, span.attributesLength, template, start);
     template.start = start;
     if (details !== undefined) this.#writeDetails(writer, details);
     writer.end(start + MESSAGE_HEAD_BYTES);

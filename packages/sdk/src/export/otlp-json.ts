@@ -6,6 +6,7 @@ export interface OtlpRequest {
 export interface OtlpResourceSpans {
   resource: { attributes: OtlpKeyValue[] };
   readonly scopeSpans: OtlpScopeSpans[];
+  schemaUrl?: string;
 }
 
 export interface OtlpScopeSpans {

@@ -5,6 +5,7 @@
 export const REQUEST_RESOURCE_SPANS = 0x0a;
 export const RESOURCE_SPANS_RESOURCE = 0x0a;
 export const RESOURCE_SPANS_SCOPE_SPANS = 0x12;
+export const RESOURCE_SPANS_SCHEMA_URL = 0x1a;
 export const RESOURCE_ATTRIBUTES = 0x0a;
 export const SCOPE_SPANS_SCOPE = 0x0a;
 export const SCOPE_SPANS_SPANS = 0x12;

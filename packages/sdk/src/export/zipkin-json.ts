@@ -72,8 +72,11 @@ function annotationOf(event: OtlpSpan['events'][number]): { timestamp: number; v
 
 function tagsOf(span: OtlpSpan, scope: OtlpScope): Record<string, string> {
   const tags = new Map(span.attributes.map(({ key, value }) => [key, plainText(plainValue(value))]));
-  if (scope.name !== '') tags.set('otel.scope.name', scope.name);
-  if (scope.version !== '') tags.set('otel.scope.version', scope.version);
+  // The second name of each is from before scopes; the specification wants both.
+  for (const prefix of ['otel.scope', 'otel.library']) {
+    if (scope.name !== '') tags.set(`${prefix}.name`, scope.name);
+    if (scope.version !== '') tags.set(`${prefix}.version`, scope.version);
+  }
   const status = STATUS_TEXTS[span.status.code ?? 0];
   if (status !== undefined) tags.set('otel.status_code', status);
   // Zipkin marks a span red for the tag's presence.

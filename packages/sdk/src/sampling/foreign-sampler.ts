@@ -34,7 +34,8 @@ export interface ForeignDecision {
   readonly attributes: AttributeSet;
 }
 
-const RECORD = 1;
+export const DROP = 0;
+export const RECORD = 1;
 const RECORD_AND_SAMPLED = 2;
 
 /** What is known of a span before it starts. */
@@ -80,7 +81,7 @@ function ask(sampler: OtelSampler, trace: LocalTrace, span: SpanToDecide): OtelS
     const { decision, attributes: added, traceState } = result;
     return { decision, ...(added && { attributes: added }), ...(traceState && { traceState }) };
   } catch {
-    return { decision: 0 };
+    return { decision: DROP };
   }
 }
 

@@ -72,8 +72,9 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
       ...options,
     });
     for (let i = 0; i < spans; i++) {
+      const { exported } = tracer.stats();
       tracer.startSpan('x').end();
-      expect(await tracer.flush()).toBe(true);
+      expect(await tracer.flush()).toBe(tracer.stats().exported > exported);
     }
     await tracer.shutdown();
     return { stats: tracer.stats(), log, connections };
