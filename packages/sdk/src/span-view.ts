@@ -24,11 +24,10 @@ interface KeptState {
  */
 export class SpanView {
   readonly #span: RecordingSpan;
-  readonly #source: ViewSource | undefined;
+  readonly #source: ViewSource;
   #kept: KeptState | undefined;
 
-  /** Without a source it has no resource. */
-  constructor(span: RecordingSpan, source?: ViewSource) {
+  constructor(span: RecordingSpan, source: ViewSource) {
     this.#span = span;
     this.#source = source;
   }
@@ -82,8 +81,8 @@ export class SpanView {
   get droppedLinksCount(): number {
     return this.#now().dropped[2];
   }
-  get resource(): ReadableResource | undefined {
-    return this.#source?.resource;
+  get resource(): ReadableResource {
+    return this.#source.resource;
   }
   get instrumentationScope(): ReadableScope {
     return readableScope(this.#span.scope);
@@ -133,10 +132,10 @@ export class SpanView {
   }
 
   #state(): KeptState {
-    const { flatAttributes, attributesLength, details } = this.#span;
+    const { attributes, attributesLength, details } = this.#span;
     const { statusCode = 0, statusMessage = '' } = details ?? {};
     return {
-      attributes: plainAttributes(flatAttributes, attributesLength),
+      attributes: plainAttributes(attributes, attributesLength),
       links: (details?.links ?? []).map((link) => ({
         context: link.identity.spanContext(),
         ...plainSet(link.attributes),

@@ -1,11 +1,4 @@
-import type {
-  Attributes as OtelAttributes,
-  HrTime,
-  Link,
-  Span as OtelSpan,
-  SpanContext,
-  SpanStatus,
-} from '@opentelemetry/api';
+import type { Span as OtelSpan, SpanContext, SpanStatus } from '@opentelemetry/api';
 import {
   attributeSet,
   returnFlatAttributes,
@@ -24,8 +17,6 @@ import { LocalTrace } from './local-trace.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
 import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
-import type { ReadableSpan, TimedEvent } from './span-processor.ts';
-import { SpanView } from './span-view.ts';
 import { isTimeInput, type TimeInput } from './time.ts';
 
 /** Another span that this one is related to. */
@@ -93,7 +84,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
   declare endLow: number;
   declare ended: boolean;
   /** Keys and values in turn, `attributesLength` places of it. */
-  declare flatAttributes: FlatAttributes;
+  declare attributes: FlatAttributes;
   declare attributesLength: number;
   declare details: SpanDetails | undefined;
 
@@ -120,47 +111,13 @@ export class RecordingSpan extends SpanIdentity implements Span {
     this.endHigh = 0;
     this.endLow = 0;
     this.ended = false;
-    this.flatAttributes = takeFlatAttributes();
+    this.attributes = takeFlatAttributes();
     this.attributesLength = 0;
     this.details = undefined;
   }
 
   isRecording(): boolean {
     return !this.ended;
-  }
-
-  // What the standard SDK's spans show besides OpenTelemetry's interface, and some code reads of the active one. A span that has ended keeps none of it but its times.
-
-  get attributes(): OtelAttributes {
-    return this.#view().attributes;
-  }
-  get status(): SpanStatus {
-    return this.#view().status;
-  }
-  get events(): TimedEvent[] {
-    return this.#view().events;
-  }
-  get links(): Link[] {
-    return this.#view().links;
-  }
-  get startTime(): HrTime {
-    return this.#view().startTime;
-  }
-  get endTime(): HrTime {
-    return this.#view().endTime;
-  }
-  get duration(): HrTime {
-    return this.#view().duration;
-  }
-  get parentSpanContext(): SpanContext | undefined {
-    return this.#view().parentSpanContext;
-  }
-  get instrumentationScope(): ReadableSpan['instrumentationScope'] {
-    return this.#view().instrumentationScope;
-  }
-
-  #view(): SpanView {
-    return new SpanView(this);
   }
 
   setAttribute(key: string, value: AttributeValue): this {
@@ -183,7 +140,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
 
   /** Sets an attribute whose value is a copy already. */
   setStored(key: string, stored: StoredValue): void {
-    const { flatAttributes: attributes, attributesLength } = this;
+    const { attributes, attributesLength } = this;
     for (let i = 0; i < attributesLength; i += 2) {
       if (attributes[i] === key) {
         attributes[i + 1] = stored;
@@ -295,10 +252,10 @@ export class RecordingSpan extends SpanIdentity implements Span {
     // One that a processor has ended meanwhile is done with.
     if (this.ended) return;
     this.ended = true;
-    const { flatAttributes, attributesLength } = this;
+    const { attributes, attributesLength } = this;
     this.recorder.record(this);
-    returnFlatAttributes(flatAttributes, attributesLength);
-    this.flatAttributes = NO_ATTRIBUTES;
+    returnFlatAttributes(attributes, attributesLength);
+    this.attributes = NO_ATTRIBUTES;
     this.attributesLength = 0;
     this.details = undefined;
   }

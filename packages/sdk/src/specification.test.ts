@@ -498,29 +498,3 @@ describe('environment variables as carriers', () => {
     parent.end();
   });
 });
-
-describe('the active span', () => {
-  it("shows what the standard SDK's spans show, as long as it runs", () => {
-    api().startActiveSpan('outer', { startTime: [1_700_000_000, 5] }, (outer) => {
-      api().startActiveSpan('inner', { attributes: { 'http.route': '/x' }, links: [link('1')] }, (inner) => {
-        inner.addEvent('cached', { hit: true }).setStatus({ code: SpanStatusCode.ERROR, message: 'no' });
-        expect(trace.getActiveSpan()).toMatchObject({
-          name: 'inner',
-          attributes: { 'http.route': '/x' },
-          events: [{ name: 'cached', attributes: { hit: true } }],
-          links: [link('1')],
-          status: { code: SpanStatusCode.ERROR, message: 'no' },
-          parentSpanContext: outer.spanContext(),
-          instrumentationScope: { name: 'lib', version: '1.0' },
-          ended: false,
-          duration: [0, 0],
-        });
-        inner.end();
-        expect(inner).toMatchObject({ ended: true, attributes: {}, events: [] });
-      });
-      expect(outer).toMatchObject({ startTime: [1_700_000_000, 5], parentSpanContext: undefined });
-      outer.end([1_700_000_001, 7]);
-      expect(outer).toMatchObject({ endTime: [1_700_000_001, 7], duration: [1, 2] });
-    });
-  });
-});
