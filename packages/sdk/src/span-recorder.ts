@@ -275,6 +275,11 @@ export class SpanRecorder {
     this.#enabled = false;
   }
 
+  /** Whether this recorder records it; unsampled spans are nobody's. */
+  isOwn(span: unknown): boolean {
+    return span instanceof RecordingSpan && span.recorder === this;
+  }
+
   /** A span of another implementation or process, by its context; `undefined` when that is not valid. */
   identityOf(context: unknown): NonRecordingSpan | undefined {
     if (typeof context !== 'object' || context === null) return undefined;

@@ -5,7 +5,7 @@ import { attributeSet, type AttributesInput, type AttributeSet } from './attribu
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, withoutCredentials, type Config, type TracerOptions } from './config.ts';
-import { activeStore, runWith, runWithSpan } from './active-store.ts';
+import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
@@ -254,6 +254,8 @@ export class Tracer {
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
+    // Where it was registered nothing is active any more; where not, others share what is, and only its own span goes.
+    if (this.#recorder.isOwn(spanInStore(ownStore()))) sharedStore.enter(undefined);
     this.#observed.stop();
     const isAllSent = await this.flush(timeoutMs);
     await withinMs(this.#sampling.stop(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
