@@ -6,13 +6,14 @@ import { int32OfHex, RandomBatch, type IdGenerator } from './ids.ts';
 import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
+import { readableResource } from './readable-span.ts';
 import { followWish } from './sampling/caller-wish.ts';
 import { CountedRecording } from './sampling/counted-recording.ts';
 import { decideByForeignSampler, type OtelSampler } from './sampling/foreign-sampler.ts';
 import type { RootCounter } from './sampling/root-counter.ts';
 import type { LocalRootSampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
-import type { SpanProcessors } from './span-processor.ts';
+import type { ReadableResource, SpanProcessors } from './span-processor.ts';
 import { nameOf, NonRecordingSpan, RecordingSpan, RemoteSpan, type SpanLink } from './span.ts';
 import type { Counters } from './stats.ts';
 import type { TimeInput } from './time.ts';
@@ -44,6 +45,8 @@ export interface SpanRecorderOptions {
   /** Decides every span instead of `sampler`. */
   readonly foreignSampler?: OtelSampler | undefined;
   readonly processors?: SpanProcessors | undefined;
+  /** Whose spans these are. */
+  readonly resource: AttributeSet;
   readonly enabled: boolean;
 }
 
@@ -59,6 +62,8 @@ export class SpanRecorder {
   readonly limits: SpanLimits;
   readonly counters: Counters;
   readonly processors: SpanProcessors | undefined;
+  readonly #resource: AttributeSet;
+  #readableResource: ReadableResource | undefined;
   readonly #random: RandomBatch;
   readonly #wallClock: WallClock;
   readonly #sampler: LocalRootSampler;
@@ -76,6 +81,7 @@ export class SpanRecorder {
   constructor(options: SpanRecorderOptions) {
     this.limits = options.limits;
     this.counters = options.counters;
+    this.#resource = options.resource;
     this.#random = new RandomBatch(options.ids);
     this.#wallClock = new WallClock(options.clock);
     this.#sampler = options.sampler;
@@ -87,6 +93,11 @@ export class SpanRecorder {
     this.#sink = options.sink;
     this.#liveSpans = options.liveSpans;
     this.#enabled = options.enabled;
+  }
+
+  /** As the standard SDK's spans show it. */
+  get resource(): ReadableResource {
+    return (this.#readableResource ??= readableResource(this.#resource));
   }
 
   /** Whether a child can be decided differently from its parent. */

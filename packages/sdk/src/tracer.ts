@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type AttributesInput, type AttributeSet } from './attributes.ts';
+import { attributeSet, type AttributesInput } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, withoutCredentials, type Config, type TracerOptions } from './config.ts';
@@ -35,7 +35,6 @@ import { CountedRoot } from './sampling/counted-root.ts';
 import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { SpanProcessors } from './span-processor.ts';
-import { readableResource } from './span-view.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
 import { Counters, type TracerStats } from './stats.ts';
@@ -83,10 +82,12 @@ export class Tracer {
     this.config = withoutCredentials(config);
     const diagnostics = new Diagnostics(options.log ?? logToStderr);
     for (const warning of config.warnings) diagnostics.warn(warning);
+    const { limits } = config;
+    const resource = attributeSet(config.resource, Infinity, limits);
     this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
-        resource: attributeSet(config.resource, Infinity, config.limits),
+        resource,
         chunkBytes: config.maxExportBatchBytes,
         spanBytesLimit: config.limits.spanBytesLimit,
       }),
@@ -97,9 +98,7 @@ export class Tracer {
       onSealed: () => this.#observed.look(),
       onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
-    const { limits } = config;
-    const resource = attributeSet(config.resource, Infinity, limits);
-    this.#processors = newProcessors(options, config, resource, this.#counters, diagnostics);
+    this.#processors = newProcessors(options, config, this.#counters, diagnostics);
     const clock = options.clock ?? systemClock;
     this.#sampling = startSampling({ config, clock, counters: this.#counters, diagnostics });
     this.#recorder = new SpanRecorder({
@@ -118,6 +117,7 @@ export class Tracer {
       }),
       foreignSampler: config.enabled ? options.sampler : undefined,
       processors: this.#processors,
+      resource,
       enabled: config.enabled,
     });
     this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
@@ -332,7 +332,6 @@ export class Tracer {
 function newProcessors(
   options: TracerOptions,
   config: Config,
-  resource: AttributeSet,
   counters: Counters,
   diagnostics: Diagnostics,
 ): SpanProcessors | undefined {
@@ -349,7 +348,7 @@ function newProcessors(
   );
   const processors = [...(options.spanProcessors ?? []), ...exporting];
   if (processors.length === 0) return undefined;
-  return new SpanProcessors(processors, { resource: readableResource(resource) }, diagnostics);
+  return new SpanProcessors(processors, diagnostics);
 }
 
 /** Whether a promise was fulfilled within a time, and not with false. */
