@@ -141,7 +141,7 @@ export class SpanRecorder {
     // W3C Trace Context forbids the id that is all zero.
     const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
     if (!trace.sampled || this.#isFull()) return new NonRecordingSpan(trace, id0, id1);
-    const anchor = this.#seek(trace, isChild, startTime);
+    const anchor = this.#seek(trace, isChild ? parent : undefined, startTime);
     const span = new RecordingSpan(
       this,
       scope,
@@ -178,7 +178,7 @@ export class SpanRecorder {
       if (rootCounter !== undefined) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
       return new NonRecordingSpan(trace, id0, id1);
     }
-    const { high, low } = this.#seek(trace, isChild, start.startTime);
+    const { high, low } = this.#seek(trace, isChild ? parent : undefined, start.startTime);
     const span =
       rootCounter === undefined
         ? new RecordingSpan(this, start.scope, trace, id0, id1, parent, name, kind, high, low)
@@ -240,11 +240,16 @@ export class SpanRecorder {
   }
 
   /** The trace's anchor at a span's start. */
-  #seek(trace: LocalTrace, isChild: boolean, startTime: TimeInput | undefined): TimeAnchor {
-    if (!isChild) trace.anchor = this.#wallClock.now();
-    const anchor = trace.anchor as TimeAnchor;
-    if (isChild || startTime !== undefined) anchor.seek(startTime);
-    return anchor;
+  #seek(trace: LocalTrace, parent: SpanIdentity | undefined, startTime: TimeInput | undefined): TimeAnchor {
+    if (parent === undefined) {
+      const anchor = (trace.anchor = this.#wallClock.now());
+      if (startTime !== undefined) anchor.seek(startTime);
+      return anchor;
+    }
+    const anchor = trace.seek(startTime);
+    // Only where the clock has ever been put right.
+    if (anchor.isFirst || startTime !== undefined || !(parent instanceof RecordingSpan)) return anchor;
+    return anchor.notBefore(parent.startHigh, parent.startLow);
   }
 
   /** Counts a span that is going to live, or answers that there is no room for it. */

@@ -196,7 +196,7 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
     const isTime = isTimeInput(attributesOrTime);
     const attributes = attributeSet(isTime ? undefined : attributesOrTime, limits.attributePerEventCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    const anchor = this.#seek(isTime ? attributesOrTime : time);
+    const anchor = this.trace.seek(isTime ? attributesOrTime : time);
     details.events.push({ timeHigh: anchor.high, timeLow: anchor.low, name: nameOf(name), attributes });
     return this;
   }
@@ -256,13 +256,12 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
   /** Ends the span now, or at a given time; an end before its start becomes its start. A second call does nothing. */
   end(endTime?: TimeInput): void {
     if (this.ended) return;
-    let { high, low } = this.#seek(endTime);
-    if (isBefore(high, low, this.startHigh, this.startLow)) {
-      high = this.startHigh;
-      low = this.startLow;
+    const anchor = this.trace.seek(endTime);
+    if (anchor.isBefore(this.startHigh, this.startLow)) this.#endNotBefore(anchor, endTime);
+    else {
+      this.endHigh = anchor.high;
+      this.endLow = anchor.low;
     }
-    this.endHigh = high;
-    this.endLow = low;
     this.recorder.processors?.ending(this);
     // One that a processor has ended meanwhile is done with.
     if (this.ended) return;
@@ -276,6 +275,14 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
       this.attributesLength = 0;
       this.details?.forgetContents();
     } else this.#endReadable();
+  }
+
+  #endNotBefore(anchor: TimeAnchor, endTime: TimeInput | undefined): void {
+    const { startHigh, startLow } = this;
+    const isPresent = endTime === undefined;
+    const { high, low } = isPresent ? anchor.notBefore(startHigh, startLow) : { high: startHigh, low: startLow };
+    this.endHigh = high;
+    this.endLow = low;
   }
 
   /** Processors and their exporters read it later, whole, also where it is too large for our own. */
@@ -338,18 +345,6 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
   #ownDetails(): SpanDetails {
     return (this.details ??= new SpanDetails());
   }
-
-  /** The trace's anchor, at a given time or at the present. */
-  #seek(given: TimeInput | undefined): TimeAnchor {
-    // A recorded span's trace has a root here, and with it an anchor.
-    const anchor = this.trace.anchor as TimeAnchor;
-    anchor.seek(given);
-    return anchor;
-  }
-}
-
-function isBefore(high: number, low: number, otherHigh: number, otherLow: number): boolean {
-  return high === otherHigh ? low >>> 0 < otherLow >>> 0 : high >>> 0 < otherHigh >>> 0;
 }
 
 const NO_ATTRIBUTES: FlatAttributes = [];
