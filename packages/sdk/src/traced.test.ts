@@ -42,6 +42,8 @@ it('traces decorated methods and ends a span that is used, through built output'
   expect(run['open']?.()).toBe('opened');
   expect(run['used']?.()).toBe(true);
   expect(run['same']?.()).toBe('item');
+  expect(run['each']?.()).toEqual([1, 2, 3]);
+  expect(await run['stream']?.()).toBe(1);
   await tracer.shutdown();
   expect(sink.spans.map(({ name, status, attributes }) => [name, status.code, attributes])).toEqual([
     ['CornerShop.total', 0, {}],
@@ -49,6 +51,9 @@ it('traces decorated methods and ends a span that is used, through built output'
     ['Shop.open', 0, {}],
     ['used', 0, {}],
     ['CornerShop.same', 0, {}],
+    ['Shop.each', 0, {}],
+    ['inside', 0, {}],
+    ['Shop.stream', 0, {}],
   ]);
   await sink.close();
 });

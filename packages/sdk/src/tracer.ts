@@ -14,6 +14,7 @@ import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
+import { endWithGenerator, isGenerator, keepActive } from './generator-span.ts';
 import { LiveSpans } from './live-spans.ts';
 import { lookForContextManager } from './foreign-context.ts';
 import { keepMembers } from './promise-members.ts';
@@ -147,8 +148,8 @@ export class Tracer {
   }
 
   /**
-   * Runs `fn` in a new span, ends it when `fn` has returned or its promise has settled, and records what it throws. Answers
-   * what `fn` answers; a promise of `fn`'s as a promise that settles alike.
+   * Runs `fn` in a new span, ends it when `fn` has returned, its promise has settled or its generator is done, and records what it throws. Answers
+   * what `fn` answers; a promise of `fn`'s as a promise that settles alike. Each step of a generator runs with the span active.
    */
   span<Result>(name: string, fn: (span: Span) => Result): Result;
   span<Result>(name: string, options: SpanOptions, fn: (span: Span) => Result): Result;
@@ -175,7 +176,11 @@ export class Tracer {
     fn: (span: Span) => Result,
   ): Result {
     // An unsampled child is its parent's own span: what is active stays as it is.
-    if (span === stored || span === INVALID_SPAN) return fn(span);
+    if (span === stored || span === INVALID_SPAN) {
+      const result = fn(span);
+      if (stored !== undefined && isGenerator(result)) keepActive(result, stored);
+      return result;
+    }
     let result: Result;
     try {
       result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
@@ -183,7 +188,7 @@ export class Tracer {
       endFailed(span, error);
       throw error;
     }
-    if (isThenable(result)) return endWhenSettled(span, under, result) as Result;
+    if (typeof result === 'object' && result !== null) return endWithResult(span, under, result);
     span.end();
     return result;
   }
@@ -385,7 +390,7 @@ function endWhenSettled<T>(
     : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
   const settled = promise.then(
     (value) => {
-      span.end();
+      endNowOrWithGenerator(span, under, value);
       return value;
     },
     (error: unknown) => {
@@ -395,6 +400,28 @@ function endWhenSettled<T>(
   );
   keepMembers(result, settled);
   return settled;
+}
+
+/** Ends the span now, or when what was started is done. */
+function endWithResult<Result extends object>(
+  span: RecordingSpan | NonRecordingSpan,
+  under: Stored | undefined,
+  result: Result,
+): Result {
+  if (isThenable(result)) return endWhenSettled(span, under, result) as unknown as Result;
+  endNowOrWithGenerator(span, under, result);
+  return result;
+}
+
+/** A generator has done nothing yet when it is made: its span ends with it. */
+function endNowOrWithGenerator(
+  span: RecordingSpan | NonRecordingSpan,
+  under: Stored | undefined,
+  result: unknown,
+): void {
+  if (isGenerator(result)) {
+    endWithGenerator(result, storeWithSpan(span, under), span, (error) => endFailed(span, error));
+  } else span.end();
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
@@ -408,8 +435,7 @@ function millisOf(timeoutMs: unknown, fallback: number): number {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 ? Math.min(timeoutMs, MILLIS_MAX) : fallback;
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
+function isThenable(value: object): value is PromiseLike<unknown> {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
   } catch {
