@@ -125,6 +125,22 @@ describe('a clock that is put right', () => {
   });
 });
 
+it('a process that is held up between its two clocks is no jump', () => {
+  const { clock, begin, times } = newTimed();
+  clock.nowMs = 500;
+  const wallMs = clock.wallMs.bind(clock);
+  // The first time of three.
+  let held = 0;
+  clock.wallMs = () => {
+    if (held++ === 0) clock.nowMs += 300;
+    return wallMs();
+  };
+  begin('root').end();
+  clock.nowMs = 1000;
+  begin('later').end();
+  expect(times()).toEqual({ root: [500, 800], later: [1000, 1000] });
+});
+
 it('whatever the clock does no duration is negative, nothing begins before its parent, and a new trace is at the present', () => {
   const step = fc.record({
     passMs: fc.integer({ min: 0, max: 90_000 }),

@@ -37,6 +37,9 @@ const TOLERATED_DRIFT_MS = 5;
 const SLEEP_MIN_MS = 1000;
 /** How long a trace keeps to the times that it began with when the clock is put right; those that last longer follow it. */
 const KEPT_AFTER_CHANGE_MS = 60_000;
+/** Two readings of clocks one after the other take a thousandth of this. */
+const HELD_UP_MIN_MS = 0.5;
+const READING_ATTEMPTS_MAX = 5;
 const TWO_POW_32 = 0x100000000;
 
 /**
@@ -166,9 +169,19 @@ export class WallClock {
   #compare(monotonicMs: number): void {
     this.#compareAtMs = monotonicMs + RECHECK_INTERVAL_MS;
     const old = this.#anchor;
-    const wallMs = this.#clock.wallMs();
-    if (Math.abs(wallMs - (old.unixMs + monotonicMs)) <= TOLERATED_DRIFT_MS) return;
-    const anchor = new TimeAnchor(this, this.#clock, wallMs - monotonicMs, old);
+    let unixMs = this.#clock.wallMs() - monotonicMs;
+    if (Math.abs(unixMs - old.unixMs) <= TOLERATED_DRIFT_MS) return;
+    // The process may have been held up between the two readings: that is no jump.
+    let readingMs = this.#clock.monotonicMs();
+    for (let attempt = 0; attempt < READING_ATTEMPTS_MAX; attempt++) {
+      const beforeMs = readingMs;
+      const wallMs = this.#clock.wallMs();
+      readingMs = this.#clock.monotonicMs();
+      unixMs = wallMs - readingMs;
+      if (readingMs - beforeMs < HELD_UP_MIN_MS) break;
+    }
+    if (Math.abs(unixMs - old.unixMs) <= TOLERATED_DRIFT_MS) return;
+    const anchor = new TimeAnchor(this, this.#clock, unixMs, old);
     anchor.seekNow();
     // One is enough, or they would become a chain.
     old.before = undefined;
