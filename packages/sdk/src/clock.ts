@@ -29,9 +29,17 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
 };
 
-const RECHECK_INTERVAL_MS = 1000;
+/** Asking the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those from before it. */
+const RECHECK_INTERVAL_MS = 100;
 /** Above the granularity of `Date.now()`, below what a person would notice between two hosts. */
 const TOLERATED_DRIFT_MS = 5;
+/** By so much the clock is put right now and then. When it is further ahead, the machine has slept. */
+const SLEEP_MIN_MS = 1000;
+/** How long a trace keeps to the times that it began with when the clock is put right; those that last longer follow it. */
+const KEPT_AFTER_CHANGE_MS = 60_000;
+/** Two readings of clocks one after the other take a thousandth of this. */
+const HELD_UP_MIN_MS = 0.5;
+const READING_ATTEMPTS_MAX = 5;
 const TWO_POW_32 = 0x100000000;
 
 /**
@@ -46,13 +54,25 @@ export class TimeAnchor {
   low = 0;
   /** The monotonic clock when it was last read here. */
   readingMs = 0;
+  /** From this reading on `WallClock.follow` has to be asked. */
+  compareAtMs = -Infinity;
+  /** The reading from which on nothing should be timed by this one any more; another one is in force. */
+  leaveAtMs = Infinity;
+  /** The one that was in force before this one, as long as nothing has come behind this one. */
+  before: TimeAnchor | undefined;
+  /** Nothing can have been timed by another one. */
+  readonly isFirst: boolean;
+  readonly wallClock: WallClock;
   readonly #clock: Clock;
   readonly #high: number;
   readonly #low: number;
 
-  constructor(clock: Clock, unixMs: number) {
+  constructor(wallClock: WallClock, clock: Clock, unixMs: number, before?: TimeAnchor) {
+    this.wallClock = wallClock;
     this.#clock = clock;
     this.unixMs = unixMs;
+    this.before = before;
+    this.isFirst = before === undefined;
     const wholeMs = Math.floor(unixMs);
     this.unixNano = BigInt(wholeMs) * 1_000_000n + BigInt(Math.round((unixMs - wholeMs) * 1e6));
     this.#high = Number(this.unixNano >> 32n);
@@ -82,11 +102,32 @@ export class TimeAnchor {
     this.high = Number(BigInt.asIntN(32, unixNano >> 32n));
     this.low = Number(BigInt.asIntN(32, unixNano));
   }
+
+  /** Whether what was sought last is before another moment. */
+  isBefore(high: number, low: number): boolean {
+    return this.high === high ? this.low >>> 0 < low >>> 0 : this.high >>> 0 < high >>> 0;
+  }
+
+  /**
+   * What the present is to be timed by behind another moment of the same trace. The clock may have been put back since: then the present is
+   * told in the time that was kept before that, or is that moment.
+   */
+  notBefore(high: number, low: number): TimeAnchor {
+    if (!this.isBefore(high, low)) return this;
+    const { before } = this;
+    if (before !== undefined) {
+      before.seekNow();
+      if (!before.isBefore(high, low)) return before;
+    }
+    this.high = high;
+    this.low = low;
+    return this;
+  }
 }
 
 /**
  * Turns monotonic readings into wall time. The anchor is kept while it agrees with the wall clock, because it is finer
- * than a millisecond; once a second it is compared, and taken anew after a jump (suspend, NTP step).
+ * than a millisecond; ten times a second it is compared, and taken anew after a jump (suspend, NTP step).
  */
 export class WallClock {
   readonly #clock: Clock;
@@ -95,7 +136,7 @@ export class WallClock {
 
   constructor(clock: Clock) {
     this.#clock = clock;
-    this.#anchor = new TimeAnchor(clock, clock.timeOriginUnixMs);
+    this.#anchor = new TimeAnchor(this, clock, clock.timeOriginUnixMs);
   }
 
   /** The anchor as it was last compared, for those who need no times. */
@@ -110,12 +151,41 @@ export class WallClock {
     return this.#anchor;
   }
 
+  /**
+   * What a trace that was timed by `anchor` is to be timed by from now on. While the machine sleeps the monotonic clock stands still on some systems: then the trace
+   * goes on where the wall clock is, behind all that it knows. A clock that is put right would break the order of
+   * what a trace knows already, so it keeps its own for a while.
+   */
+  follow(anchor: TimeAnchor): TimeAnchor {
+    const { readingMs } = anchor;
+    if (readingMs >= this.#compareAtMs) this.#compare(readingMs);
+    const current = this.#anchor;
+    const hasSlept = current.unixMs - anchor.unixMs >= SLEEP_MIN_MS;
+    if (anchor !== current && (hasSlept || readingMs >= anchor.leaveAtMs)) return current;
+    anchor.compareAtMs = readingMs + RECHECK_INTERVAL_MS;
+    return anchor;
+  }
+
   #compare(monotonicMs: number): void {
     this.#compareAtMs = monotonicMs + RECHECK_INTERVAL_MS;
-    const wallMs = this.#clock.wallMs();
-    if (Math.abs(wallMs - (this.#anchor.unixMs + monotonicMs)) > TOLERATED_DRIFT_MS) {
-      this.#anchor = new TimeAnchor(this.#clock, wallMs - monotonicMs);
-      this.#anchor.seekNow();
+    const old = this.#anchor;
+    let unixMs = this.#clock.wallMs() - monotonicMs;
+    if (Math.abs(unixMs - old.unixMs) <= TOLERATED_DRIFT_MS) return;
+    // The process may have been held up between the two readings: that is no jump.
+    let readingMs = this.#clock.monotonicMs();
+    for (let attempt = 0; attempt < READING_ATTEMPTS_MAX; attempt++) {
+      const beforeMs = readingMs;
+      const wallMs = this.#clock.wallMs();
+      readingMs = this.#clock.monotonicMs();
+      unixMs = wallMs - readingMs;
+      if (readingMs - beforeMs < HELD_UP_MIN_MS) break;
     }
+    if (Math.abs(unixMs - old.unixMs) <= TOLERATED_DRIFT_MS) return;
+    const anchor = new TimeAnchor(this, this.#clock, unixMs, old);
+    anchor.seekNow();
+    // One is enough, or they would become a chain.
+    old.before = undefined;
+    old.leaveAtMs = monotonicMs + KEPT_AFTER_CHANGE_MS;
+    this.#anchor = anchor;
   }
 }

@@ -1,18 +1,24 @@
 import { EventEmitter } from 'node:events';
 import { ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
-import { enterStore, ownStore, runInOwn } from './active-store.ts';
+import { sharedStore, type ActiveStore } from './active-store.ts';
 import { contextOf, storeOfGiven, type Stored } from './context.ts';
 import { property } from './property.ts';
 
-/** Says that a context manager works over the storage that all copies of this package share. */
+/** Says that a context manager works over the store that all copies of this package share. */
 export const IS_OURS = Symbol.for('throughline.contextManager.1');
 
-/** The active span and context behind OpenTelemetry's interface. */
+/** The active span and context behind OpenTelemetry's interface. What one with a store of its own makes active no other one sees. */
 export class StorageContextManager implements ContextManager {
-  readonly [IS_OURS] = true;
+  readonly [IS_OURS]: boolean;
+  readonly #store: ActiveStore;
+
+  constructor(store: ActiveStore = sharedStore) {
+    this.#store = store;
+    this[IS_OURS] = store === sharedStore;
+  }
 
   active(): Context {
-    return contextOf(ownStore());
+    return contextOf(this.#store.current());
   }
 
   with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
@@ -22,23 +28,22 @@ export class StorageContextManager implements ContextManager {
     ...args: A
   ): ReturnType<F> {
     const stored = storeToActivate(context);
-    return runInOwn(stored, () => fn.apply(thisArg, args));
+    return this.#store.run(stored, () => fn.apply(thisArg, args));
   }
 
   bind<T>(context: Context, target: T): T {
     const stored = storeToActivate(context);
-    if (isEventEmitter(target)) return bindEmitter(target, (fn) => bound(stored, fn));
-    return typeof target === 'function' ? (bound(stored, target as unknown as Listener) as unknown as T) : target;
+    if (isEventEmitter(target)) return bindEmitter(target, (fn) => this.#bound(stored, fn));
+    return typeof target === 'function' ? (this.#bound(stored, target as unknown as Listener) as unknown as T) : target;
   }
 
   /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
   attach(context: Context): { dispose(): void } {
-    const before = ownStore();
-    enterStore(storeToActivate(context));
+    const leave = this.#store.enter(storeToActivate(context));
     let isAttached = true;
     return {
       dispose() {
-        if (isAttached) enterStore(before);
+        if (isAttached) leave();
         isAttached = false;
       },
     };
@@ -48,10 +53,20 @@ export class StorageContextManager implements ContextManager {
     return this;
   }
 
-  /** Nothing is active from here on. */
+  /** Nothing is active any more, here and in whatever is under way. */
   disable(): this {
-    enterStore(undefined);
+    this.#store.renew();
     return this;
+  }
+
+  #bound(stored: Stored, fn: Listener): Listener {
+    const store = this.#store;
+    const wrapper: Listener = function (this: unknown, ...args) {
+      return store.run(stored, () => fn.apply(this, args));
+    };
+    const length = property(fn, 'length');
+    if (typeof length === 'number') Object.defineProperty(wrapper, 'length', { configurable: true, value: length });
+    return wrapper;
   }
 }
 
@@ -68,15 +83,6 @@ function isEventEmitter(target: unknown): target is EventEmitter {
   } catch {
     return false;
   }
-}
-
-function bound(stored: Stored, fn: Listener): Listener {
-  const wrapper: Listener = function (this: unknown, ...args) {
-    return runInOwn(stored, () => fn.apply(this, args));
-  };
-  const length = property(fn, 'length');
-  if (typeof length === 'number') Object.defineProperty(wrapper, 'length', { configurable: true, value: length });
-  return wrapper;
 }
 
 const ADD_METHODS = ['on', 'addListener', 'once', 'prependListener', 'prependOnceListener'] as const;

@@ -2,6 +2,7 @@ import type { SpanContext } from '@opentelemetry/api';
 import type { TimeAnchor } from './clock.ts';
 import { hexOfInt32, int32OfHex, type RandomBatch } from './ids.ts';
 import { normalTraceState } from './propagation/trace-state.ts';
+import type { TimeInput } from './time.ts';
 
 export const SAMPLED_FLAG = 0x01;
 /** W3C Trace Context Level 2: the low seven bytes of the trace id are random. */
@@ -30,7 +31,7 @@ export class LocalTrace {
   declare flags: number;
   /** In normal form, '' for none. */
   declare traceState: string;
-  /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true. */
+  /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true, or by the one that has followed it. */
   declare anchor: TimeAnchor | undefined;
   declare rpcMetadata: RpcMetadata | undefined;
   /** What the caller's headers say of sampling besides the sampled flag. */
@@ -48,6 +49,22 @@ export class LocalTrace {
     this.rpcMetadata = undefined;
     this.callerWish = undefined;
     this.hexCache = undefined;
+  }
+
+  /** What the times of a trace that has a root here are counted from, at a given time or at the present. */
+  seek(given: TimeInput | undefined): TimeAnchor {
+    const anchor = this.anchor as TimeAnchor;
+    anchor.seek(given);
+    return anchor.readingMs < anchor.compareAtMs ? anchor : this.#follow(anchor, given);
+  }
+
+  #follow(anchor: TimeAnchor, given: TimeInput | undefined): TimeAnchor {
+    const followed = anchor.wallClock.follow(anchor);
+    if (followed !== anchor) {
+      this.anchor = followed;
+      followed.seek(given);
+    }
+    return followed;
   }
 
   /** Whether a span of this process is its root here; not where only another process' or implementation's span is known. */

@@ -11,7 +11,6 @@ import type {
 import { contextOf, type Stored } from './context.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import type { RecordingSpan } from './span.ts';
-import { SpanView, type ViewSource } from './span-view.ts';
 
 /** What happened at a moment of a span, as the standard SDK shows it. */
 export interface TimedEvent {
@@ -63,38 +62,31 @@ export interface SpanProcessor {
   shutdown(): Promise<void>;
 }
 
-/** Shows spans to processors; a view of a span is made only here, that is, only when one is registered. */
+/** Shows spans to processors: each one the span itself, so that a processor knows it again wherever it meets it. */
 export class SpanProcessors {
   readonly #processors: readonly SpanProcessor[];
-  readonly #source: ViewSource;
   readonly #diagnostics: Diagnostics;
   /** How often a flush or shutdown of one was rejected. */
   failures = 0;
-  /** A processor may know a span again at its end by the object that it saw at the start. */
-  readonly #views = new WeakMap<RecordingSpan, SpanView>();
 
-  constructor(processors: readonly SpanProcessor[], source: ViewSource, diagnostics: Diagnostics) {
+  constructor(processors: readonly SpanProcessor[], diagnostics: Diagnostics) {
     this.#processors = processors;
-    this.#source = source;
     this.#diagnostics = diagnostics;
   }
 
   start(span: RecordingSpan, stored: Stored | undefined): void {
-    const view = this.#viewOf(span) as unknown as ReadableSpan & OtelSpan;
     const context = contextOf(stored);
-    for (const processor of this.#processors) this.#call(() => processor.onStart(view, context));
+    const readable = readableSpan(span);
+    for (const processor of this.#processors) this.#call(() => processor.onStart(readable, context));
   }
 
   ending(span: RecordingSpan): void {
-    const view = this.#viewOf(span) as unknown as ReadableSpan & OtelSpan;
-    for (const processor of this.#processors) this.#call(() => processor.onEnding?.(view));
+    const readable = readableSpan(span);
+    for (const processor of this.#processors) this.#call(() => processor.onEnding?.(readable));
   }
 
   end(span: RecordingSpan): void {
-    const view = this.#viewOf(span);
-    this.#views.delete(span);
-    view.keep();
-    const readable = view as unknown as ReadableSpan;
+    const readable = readableSpan(span);
     for (const processor of this.#processors) this.#call(() => processor.onEnd(readable));
   }
 
@@ -104,15 +96,6 @@ export class SpanProcessors {
 
   async shutdown(): Promise<void> {
     await this.#callAll((processor) => processor.shutdown());
-  }
-
-  #viewOf(span: RecordingSpan): SpanView {
-    let view = this.#views.get(span);
-    if (view === undefined) {
-      view = new SpanView(span, this.#source);
-      this.#views.set(span, view);
-    }
-    return view;
   }
 
   /** A processor that throws must reach neither the application nor the other processors. */
@@ -136,4 +119,9 @@ export class SpanProcessors {
   #failed(error: unknown): void {
     this.#diagnostics.state('span processor', 'failing', `a span processor failed: ${String(error)}`);
   }
+}
+
+/** The same object: of a root's `parentSpanContext` the standard SDK's type says that it is absent, here it is `undefined`. */
+function readableSpan(span: RecordingSpan): ReadableSpan & OtelSpan {
+  return span as ReadableSpan & OtelSpan;
 }

@@ -6,13 +6,14 @@ import { int32OfHex, RandomBatch, type IdGenerator, type OtelIdGenerator } from 
 import type { SpanLimits } from './limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from './local-trace.ts';
+import { readableResource } from './readable-span.ts';
 import { followWish } from './sampling/caller-wish.ts';
 import { CountedRecording } from './sampling/counted-recording.ts';
 import { decideByForeignSampler, type OtelSampler } from './sampling/foreign-sampler.ts';
 import type { RootCounter } from './sampling/root-counter.ts';
 import type { LocalRootSampler } from './sampling/sampler.ts';
 import type { SpanIdentity } from './span-identity.ts';
-import type { SpanProcessors } from './span-processor.ts';
+import type { ReadableResource, SpanProcessors } from './span-processor.ts';
 import { nameOf, NonRecordingSpan, RecordingSpan, RemoteSpan, type SpanLink } from './span.ts';
 import type { Counters } from './stats.ts';
 import type { TimeInput } from './time.ts';
@@ -44,6 +45,9 @@ export interface SpanRecorderOptions {
   /** Decides every span instead of `sampler`. */
   readonly foreignSampler?: OtelSampler | undefined;
   readonly processors?: SpanProcessors | undefined;
+  /** Whose spans these are. */
+  readonly resource: AttributeSet;
+  readonly resourceSchemaUrl?: string | undefined;
   readonly enabled: boolean;
 }
 
@@ -59,6 +63,9 @@ export class SpanRecorder {
   readonly limits: SpanLimits;
   readonly counters: Counters;
   readonly processors: SpanProcessors | undefined;
+  readonly #resource: AttributeSet;
+  readonly #resourceSchemaUrl: string;
+  #readableResource: ReadableResource | undefined;
   readonly #random: RandomBatch;
   readonly #wallClock: WallClock;
   readonly #sampler: LocalRootSampler;
@@ -76,6 +83,8 @@ export class SpanRecorder {
   constructor(options: SpanRecorderOptions) {
     this.limits = options.limits;
     this.counters = options.counters;
+    this.#resource = options.resource;
+    this.#resourceSchemaUrl = options.resourceSchemaUrl ?? '';
     this.#random = new RandomBatch(options.ids);
     this.#wallClock = new WallClock(options.clock);
     this.#sampler = options.sampler;
@@ -87,6 +96,11 @@ export class SpanRecorder {
     this.#sink = options.sink;
     this.#liveSpans = options.liveSpans;
     this.#enabled = options.enabled;
+  }
+
+  /** As the standard SDK's spans show it. */
+  get resource(): ReadableResource {
+    return (this.#readableResource ??= readableResource(this.#resource, this.#resourceSchemaUrl));
   }
 
   /** Whether a child can be decided differently from its parent. */
@@ -130,7 +144,7 @@ export class SpanRecorder {
     // W3C Trace Context forbids the id that is all zero.
     const id1 = (random.batch[at + 1] as number) || (id0 === 0 ? 1 : 0);
     if (!trace.sampled || this.#isFull()) return new NonRecordingSpan(trace, id0, id1);
-    const anchor = this.#seek(trace, isChild, startTime);
+    const anchor = this.#seek(trace, isChild ? parent : undefined, startTime);
     const span = new RecordingSpan(
       this,
       scope,
@@ -167,7 +181,7 @@ export class SpanRecorder {
       if (rootCounter !== undefined) return rootCounter.startUnrecorded(trace, id0, id1, name, kind);
       return new NonRecordingSpan(trace, id0, id1);
     }
-    const { high, low } = this.#seek(trace, isChild, start.startTime);
+    const { high, low } = this.#seek(trace, isChild ? parent : undefined, start.startTime);
     const span =
       rootCounter === undefined
         ? new RecordingSpan(this, start.scope, trace, id0, id1, parent, name, kind, high, low)
@@ -229,11 +243,16 @@ export class SpanRecorder {
   }
 
   /** The trace's anchor at a span's start. */
-  #seek(trace: LocalTrace, isChild: boolean, startTime: TimeInput | undefined): TimeAnchor {
-    if (!isChild) trace.anchor = this.#wallClock.now();
-    const anchor = trace.anchor as TimeAnchor;
-    if (isChild || startTime !== undefined) anchor.seek(startTime);
-    return anchor;
+  #seek(trace: LocalTrace, parent: SpanIdentity | undefined, startTime: TimeInput | undefined): TimeAnchor {
+    if (parent === undefined) {
+      const anchor = (trace.anchor = this.#wallClock.now());
+      if (startTime !== undefined) anchor.seek(startTime);
+      return anchor;
+    }
+    const anchor = trace.seek(startTime);
+    // Only where the clock has ever been put right.
+    if (anchor.isFirst || startTime !== undefined || !(parent instanceof RecordingSpan)) return anchor;
+    return anchor.notBefore(parent.startHigh, parent.startLow);
   }
 
   /** Counts a span that is going to live, or answers that there is no room for it. */
@@ -273,6 +292,11 @@ export class SpanRecorder {
   /** From now on spans are not recorded, only passed on; those that end are counted as dropped. */
   disable(): void {
     this.#enabled = false;
+  }
+
+  /** Whether this recorder records it; unsampled spans are nobody's. */
+  isOwn(span: unknown): boolean {
+    return span instanceof RecordingSpan && span.recorder === this;
   }
 
   /** A span of another implementation or process, by its context; `undefined` when that is not valid. */

@@ -1,4 +1,11 @@
-import type { Span as OtelSpan, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type {
+  Attributes as OtelAttributes,
+  HrTime,
+  Link,
+  Span as OtelSpan,
+  SpanContext,
+  SpanStatus,
+} from '@opentelemetry/api';
 import {
   attributeSet,
   returnFlatAttributes,
@@ -14,6 +21,8 @@ import { exceptionAttributes } from './exception.ts';
 import { property } from './property.ts';
 import type { TimeAnchor } from './clock.ts';
 import { LocalTrace } from './local-trace.ts';
+import { hrTimeBetween, hrTimeOf, readableScope, readableState, type ReadableScope } from './readable-span.ts';
+import type { ReadableResource, ReadableSpan, TimedEvent } from './span-processor.ts';
 import type { InstrumentationScope, SpanRecorder } from './span-recorder.ts';
 import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
 import { SpanIdentity } from './span-identity.ts';
@@ -60,19 +69,25 @@ const STATUS_ERROR = 2;
 /** What most spans do not have: they pay one field for it. */
 export class SpanDetails {
   droppedAttributes = 0;
-  readonly events: RecordedEvent[] = [];
+  events: RecordedEvent[] = [];
   droppedEvents = 0;
-  readonly links: RecordedLink[] = [];
+  links: RecordedLink[] = [];
   droppedLinks = 0;
   statusCode = STATUS_UNSET;
   statusMessage = '';
+
+  /** An ended span may be kept for long; only its status stays with it. */
+  forgetContents(): void {
+    this.events = [];
+    this.links = [];
+  }
 }
 
 /**
  * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
  * keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
  */
-export class RecordingSpan extends SpanIdentity implements Span {
+export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSpan, 'parentSpanContext'> {
   declare readonly recorder: SpanRecorder;
   declare readonly scope: InstrumentationScope;
   declare readonly parent: SpanIdentity | undefined;
@@ -84,7 +99,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
   declare endLow: number;
   declare ended: boolean;
   /** Keys and values in turn, `attributesLength` places of it. */
-  declare attributes: FlatAttributes;
+  declare flatAttributes: FlatAttributes;
   declare attributesLength: number;
   declare details: SpanDetails | undefined;
 
@@ -111,7 +126,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     this.endHigh = 0;
     this.endLow = 0;
     this.ended = false;
-    this.attributes = takeFlatAttributes();
+    this.flatAttributes = takeFlatAttributes();
     this.attributesLength = 0;
     this.details = undefined;
   }
@@ -140,7 +155,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
 
   /** Sets an attribute whose value is a copy already. */
   setStored(key: string, stored: StoredValue): void {
-    const { attributes, attributesLength } = this;
+    const { flatAttributes: attributes, attributesLength } = this;
     for (let i = 0; i < attributesLength; i += 2) {
       if (attributes[i] === key) {
         attributes[i + 1] = stored;
@@ -181,7 +196,7 @@ export class RecordingSpan extends SpanIdentity implements Span {
     const isTime = isTimeInput(attributesOrTime);
     const attributes = attributeSet(isTime ? undefined : attributesOrTime, limits.attributePerEventCountLimit, limits);
     this.recorder.counters.invalidAttributes += attributes.invalid;
-    const anchor = this.#seek(isTime ? attributesOrTime : time);
+    const anchor = this.trace.seek(isTime ? attributesOrTime : time);
     details.events.push({ timeHigh: anchor.high, timeLow: anchor.low, name: nameOf(name), attributes });
     return this;
   }
@@ -241,44 +256,95 @@ export class RecordingSpan extends SpanIdentity implements Span {
   /** Ends the span now, or at a given time; an end before its start becomes its start. A second call does nothing. */
   end(endTime?: TimeInput): void {
     if (this.ended) return;
-    let { high, low } = this.#seek(endTime);
-    if (isBefore(high, low, this.startHigh, this.startLow)) {
-      high = this.startHigh;
-      low = this.startLow;
+    const anchor = this.trace.seek(endTime);
+    if (anchor.isBefore(this.startHigh, this.startLow)) this.#endNotBefore(anchor, endTime);
+    else {
+      this.endHigh = anchor.high;
+      this.endLow = anchor.low;
     }
-    this.endHigh = high;
-    this.endLow = low;
     this.recorder.processors?.ending(this);
     // One that a processor has ended meanwhile is done with.
     if (this.ended) return;
     this.ended = true;
-    const { attributes, attributesLength } = this;
+    const { recorder } = this;
+    if (recorder.processors === undefined) {
+      const { flatAttributes, attributesLength } = this;
+      recorder.record(this);
+      returnFlatAttributes(flatAttributes, attributesLength);
+      this.flatAttributes = NO_ATTRIBUTES;
+      this.attributesLength = 0;
+      this.details?.forgetContents();
+    } else this.#endReadable();
+  }
+
+  #endNotBefore(anchor: TimeAnchor, endTime: TimeInput | undefined): void {
+    const { startHigh, startLow } = this;
+    const isPresent = endTime === undefined;
+    const { high, low } = isPresent ? anchor.notBefore(startHigh, startLow) : { high: startHigh, low: startLow };
+    this.endHigh = high;
+    this.endLow = low;
+  }
+
+  /** Processors and their exporters read it later, whole, also where it is too large for our own. */
+  #endReadable(): void {
+    const { name, flatAttributes, attributesLength, details } = this;
     this.recorder.record(this);
-    returnFlatAttributes(attributes, attributesLength);
-    this.attributes = NO_ATTRIBUTES;
-    this.attributesLength = 0;
-    this.details = undefined;
+    this.name = name;
+    this.flatAttributes = flatAttributes;
+    this.attributesLength = attributesLength;
+    this.details = details;
   }
 
   [Symbol.dispose](): void {
     this.end();
   }
 
+  // What the standard SDK's span shows besides, under the same names: some libraries read the active span. Without processors an ended span
+  // has given its attributes, events and links back, and shows none.
+  get startTime(): HrTime {
+    return hrTimeOf(this.startHigh, this.startLow);
+  }
+  /** `[0, 0]` until it has ended. */
+  get endTime(): HrTime {
+    return hrTimeOf(this.endHigh, this.endLow);
+  }
+  get duration(): HrTime {
+    return this.ended ? hrTimeBetween(this.startHigh, this.startLow, this.endHigh, this.endLow) : [0, 0];
+  }
+  get attributes(): OtelAttributes {
+    return readableState(this).attributes;
+  }
+  get links(): Link[] {
+    return readableState(this).links;
+  }
+  get events(): TimedEvent[] {
+    return readableState(this).events;
+  }
+  get status(): SpanStatus {
+    return readableState(this).status;
+  }
+  get parentSpanContext(): SpanContext | undefined {
+    return this.parent?.spanContext();
+  }
+  get resource(): ReadableResource {
+    return this.recorder.resource;
+  }
+  get instrumentationScope(): ReadableScope {
+    return readableScope(this.scope);
+  }
+  get droppedAttributesCount(): number {
+    return this.details?.droppedAttributes ?? 0;
+  }
+  get droppedEventsCount(): number {
+    return this.details?.droppedEvents ?? 0;
+  }
+  get droppedLinksCount(): number {
+    return this.details?.droppedLinks ?? 0;
+  }
+
   #ownDetails(): SpanDetails {
     return (this.details ??= new SpanDetails());
   }
-
-  /** The trace's anchor, at a given time or at the present. */
-  #seek(given: TimeInput | undefined): TimeAnchor {
-    // A recorded span's trace has a root here, and with it an anchor.
-    const anchor = this.trace.anchor as TimeAnchor;
-    anchor.seek(given);
-    return anchor;
-  }
-}
-
-function isBefore(high: number, low: number, otherHigh: number, otherLow: number): boolean {
-  return high === otherHigh ? low >>> 0 < otherLow >>> 0 : high >>> 0 < otherHigh >>> 0;
 }
 
 const NO_ATTRIBUTES: FlatAttributes = [];

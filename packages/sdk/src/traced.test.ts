@@ -45,6 +45,8 @@ it.each(['standard', 'legacy'] as const)('traces methods with %s decorators, thr
   expect(run['open']?.()).toBe('opened');
   expect(run['used']?.()).toBe(true);
   expect(run['same']?.()).toBe('item');
+  expect(run['each']?.()).toEqual([1, 2, 3]);
+  expect(await run['stream']?.()).toBe(1);
   await tracer.shutdown();
   expect(sink.spans.map(({ name, status, attributes }) => [name, status.code, attributes])).toEqual([
     ['CornerShop.total', 0, {}],
@@ -52,6 +54,9 @@ it.each(['standard', 'legacy'] as const)('traces methods with %s decorators, thr
     ['Shop.open', 0, {}],
     ['used', 0, {}],
     ['CornerShop.same', 0, {}],
+    ['Shop.each', 0, {}],
+    ['inside', 0, {}],
+    ['Shop.stream', 0, {}],
   ]);
   await sink.close();
 });

@@ -1,11 +1,11 @@
 import { types } from 'node:util';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type AttributesInput, type AttributeSet } from './attributes.ts';
+import { attributeSet, type AttributesInput } from './attributes.ts';
 import { systemClock } from './clock.ts';
 import { MILLIS_MAX } from './config-checks.ts';
 import { resolveConfig, withoutCredentials, type Config, type TracerOptions } from './config.ts';
-import { activeStore, runWith, runWithSpan } from './active-store.ts';
+import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context.ts';
 import { Diagnostics, logToStderr } from './diagnostics.ts';
 import { errorMessage } from './exception.ts';
@@ -15,6 +15,7 @@ import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { OtlpEncoder } from './export/otlp-encoder.ts';
 import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
+import { endWithGenerator, isGenerator, keepActive } from './generator-span.ts';
 import { LiveSpans } from './live-spans.ts';
 import { lookForContextManager } from './foreign-context.ts';
 import { keepMembers } from './promise-members.ts';
@@ -36,7 +37,6 @@ import { CountedRoot } from './sampling/counted-root.ts';
 import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { SpanProcessors } from './span-processor.ts';
-import { readableResource } from './span-view.ts';
 import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
 import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
 import { Counters, type TracerStats } from './stats.ts';
@@ -86,10 +86,12 @@ export class Tracer {
     this.#onShutdown = [...(options.onShutdown ?? [])];
     const diagnostics = new Diagnostics(options.log ?? logToStderr, config.logLevel);
     for (const warning of config.warnings) diagnostics.warn(warning);
+    const { limits } = config;
+    const resource = attributeSet(config.resource, Infinity, limits);
     this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
-        resource: attributeSet(config.resource, Infinity, config.limits),
+        resource,
         resourceSchemaUrl: config.resourceSchemaUrl,
         chunkBytes: config.maxExportBatchBytes,
         spanBytesLimit: config.limits.spanBytesLimit,
@@ -101,9 +103,7 @@ export class Tracer {
       onSealed: () => this.#observed.look(),
       onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
-    const { limits } = config;
-    const resource = attributeSet(config.resource, Infinity, limits);
-    this.#processors = newProcessors(options, config, resource, this.#counters, diagnostics);
+    this.#processors = newProcessors(options, config, this.#counters, diagnostics);
     const clock = options.clock ?? systemClock;
     this.#sampling = startSampling({ config, clock, counters: this.#counters, diagnostics });
     this.#recorder = new SpanRecorder({
@@ -122,6 +122,8 @@ export class Tracer {
       }),
       foreignSampler: config.enabled ? options.sampler : undefined,
       processors: this.#processors,
+      resource,
+      resourceSchemaUrl: config.resourceSchemaUrl,
       enabled: config.enabled,
     });
     this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
@@ -151,8 +153,8 @@ export class Tracer {
   }
 
   /**
-   * Runs `fn` in a new span, ends it when `fn` has returned or its promise has settled, and records what it throws. Answers
-   * what `fn` answers; a promise of `fn`'s as a promise that settles alike.
+   * Runs `fn` in a new span, ends it when `fn` has returned, its promise has settled or its generator is done, and records what it throws. Answers
+   * what `fn` answers; a promise of `fn`'s as a promise that settles alike. Each step of a generator runs with the span active.
    */
   span<Result>(name: string, fn: (span: Span) => Result): Result;
   span<Result>(name: string, options: SpanOptions, fn: (span: Span) => Result): Result;
@@ -179,7 +181,11 @@ export class Tracer {
     fn: (span: Span) => Result,
   ): Result {
     // An unsampled child is its parent's own span: what is active stays as it is.
-    if (span === stored || span === INVALID_SPAN) return fn(span);
+    if (span === stored || span === INVALID_SPAN) {
+      const result = fn(span);
+      if (stored !== undefined && isGenerator(result)) keepActive(result, stored);
+      return result;
+    }
     let result: Result;
     try {
       result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
@@ -187,7 +193,7 @@ export class Tracer {
       endFailed(span, error);
       throw error;
     }
-    if (isThenable(result)) return endWhenSettled(span, under, result) as Result;
+    if (typeof result === 'object' && result !== null) return endWithResult(span, under, result);
     span.end();
     return result;
   }
@@ -260,6 +266,8 @@ export class Tracer {
   async #stop(timeoutMs: number | undefined): Promise<boolean> {
     this.#recorder.disable();
     this.#unregister();
+    // Where it was registered nothing is active any more; where not, others share what is, and only its own span goes.
+    if (this.#recorder.isOwn(spanInStore(ownStore()))) sharedStore.enter(undefined);
     this.#observed.stop();
     const failures = this.#failures();
     const isAllSent = await this.flush(timeoutMs);
@@ -351,7 +359,6 @@ export class Tracer {
 function newProcessors(
   options: TracerOptions,
   config: Config,
-  resource: AttributeSet,
   counters: Counters,
   diagnostics: Diagnostics,
 ): SpanProcessors | undefined {
@@ -368,11 +375,7 @@ function newProcessors(
   );
   const processors = [...(options.spanProcessors ?? []), ...exporting];
   if (processors.length === 0) return undefined;
-  return new SpanProcessors(
-    processors,
-    { resource: readableResource(resource, config.resourceSchemaUrl) },
-    diagnostics,
-  );
+  return new SpanProcessors(processors, diagnostics);
 }
 
 /** It is code of the application, for the last time. */
@@ -418,7 +421,7 @@ function endWhenSettled<T>(
     : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
   const settled = promise.then(
     (value) => {
-      span.end();
+      endNowOrWithGenerator(span, under, value);
       return value;
     },
     (error: unknown) => {
@@ -428,6 +431,28 @@ function endWhenSettled<T>(
   );
   keepMembers(result, settled);
   return settled;
+}
+
+/** Ends the span now, or when what was started is done. */
+function endWithResult<Result extends object>(
+  span: RecordingSpan | NonRecordingSpan,
+  under: Stored | undefined,
+  result: Result,
+): Result {
+  if (isThenable(result)) return endWhenSettled(span, under, result) as unknown as Result;
+  endNowOrWithGenerator(span, under, result);
+  return result;
+}
+
+/** A generator has done nothing yet when it is made: its span ends with it. */
+function endNowOrWithGenerator(
+  span: RecordingSpan | NonRecordingSpan,
+  under: Stored | undefined,
+  result: unknown,
+): void {
+  if (isGenerator(result)) {
+    endWithGenerator(result, storeWithSpan(span, under), span, (error) => endFailed(span, error));
+  } else span.end();
 }
 
 /** Whether nothing below this span is recorded, so that a child needs no identity of its own. */
@@ -441,8 +466,7 @@ function millisOf(timeoutMs: unknown, fallback: number): number {
   return typeof timeoutMs === 'number' && timeoutMs >= 0 ? Math.min(timeoutMs, MILLIS_MAX) : fallback;
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  if (typeof value !== 'object' || value === null) return false;
+function isThenable(value: object): value is PromiseLike<unknown> {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
   } catch {

@@ -211,7 +211,7 @@ export class OtlpEncoder {
       if (template.request !== this.#request) this.#usedTemplates.push(template);
       template.startAnew(this.#request, span.parent !== undefined, trace.traceState, writer.position - start);
     }
-    this.#attributes.writeSpanAttributes(writer, span.attributes, span.attributesLength, template, start);
+    this.#attributes.writeSpanAttributes(writer, span.flatAttributes, span.attributesLength, template, start);
     template.start = start;
     if (details !== undefined) this.#writeDetails(writer, details);
     writer.end(start + MESSAGE_HEAD_BYTES);

@@ -7,6 +7,9 @@ export const HTTP_ROUTE = 'http.route';
 export const NETWORK_PEER_ADDRESS = 'network.peer.address';
 export const NETWORK_PEER_PORT = 'network.peer.port';
 export const NETWORK_PROTOCOL_VERSION = 'network.protocol.version';
+export const NETWORK_TRANSPORT = 'network.transport';
+/** Of a connection without a port. */
+export const LOCAL_TRANSPORT = process.platform === 'win32' ? 'pipe' : 'unix';
 export const CLIENT_ADDRESS = 'client.address';
 export const SERVER_ADDRESS = 'server.address';
 export const SERVER_PORT = 'server.port';

@@ -95,7 +95,13 @@ export class ClientSpan {
 }
 
 function isAbort(error: unknown): boolean {
+  // undici's word for a tunnel that its proxy refuses.
+  if (property(error, 'code') === 'UND_ERR_ABORTED' && isProxys(property(error, 'message'))) return false;
   return property(error, 'name') === 'AbortError' || property(error, 'code') === 'ABORT_ERR';
+}
+
+function isProxys(message: unknown): boolean {
+  return typeof message === 'string' && message.startsWith('Proxy response');
 }
 
 /** An abort by a timeout says "aborted" itself; why stands in its cause. */

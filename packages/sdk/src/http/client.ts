@@ -6,9 +6,11 @@ import { isSuppressed } from '../context.ts';
 import { property } from '../property.ts';
 import type { Tracer } from '../tracer.ts';
 import {
+  LOCAL_TRANSPORT,
   NETWORK_PEER_ADDRESS,
   NETWORK_PEER_PORT,
   NETWORK_PROTOCOL_VERSION,
+  NETWORK_TRANSPORT,
   redactorOf,
   type Redact,
 } from './attributes.ts';
@@ -188,6 +190,7 @@ interface Doings {
 function follow(span: ClientSpan, request: ClientRequest, target: Target, redact: Redact): void {
   if (!span.isRecording) return;
   span.setTarget(target.request, target.address, target.port, redact);
+  if (target.port === undefined) span.span.setAttribute(NETWORK_TRANSPORT, LOCAL_TRANSPORT);
   const doings: Doings = { isDestroyed: false, destroyedWith: undefined, hasTimedOut: false };
   try {
     noteDestroy(request, doings);

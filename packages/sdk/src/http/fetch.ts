@@ -2,7 +2,16 @@ import diagnosticsChannel from 'node:diagnostics_channel';
 import { activeStore } from '../active-store.ts';
 import { isSuppressed } from '../context.ts';
 import type { Tracer } from '../tracer.ts';
-import { defaultPort, redactorOf, type Redact } from './attributes.ts';
+import {
+  defaultPort,
+  LOCAL_TRANSPORT,
+  NETWORK_PEER_ADDRESS,
+  NETWORK_PEER_PORT,
+  NETWORK_TRANSPORT,
+  redactorOf,
+  SERVER_PORT,
+  type Redact,
+} from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
 import { attempt } from './guard.ts';
 import { ask, type HttpOptions } from './options.ts';
@@ -16,6 +25,8 @@ interface UndiciRequest {
   readonly headers: unknown;
   /** The protocol that the connection is to speak then. */
   readonly upgrade?: unknown;
+  /** Called by the client when the connection is taken over; before version 8. */
+  onUpgrade?: (statusCode: unknown, ...rest: unknown[]) => unknown;
   addHeader(name: string, value: string): unknown;
 }
 
@@ -26,7 +37,10 @@ interface UndiciMessage {
   readonly socket?: ClosingSocket;
 }
 
-type ClosingSocket = Pick<NodeJS.EventEmitter, 'once'> & object;
+type ClosingSocket = Pick<NodeJS.EventEmitter, 'once'> & {
+  readonly remoteAddress?: unknown;
+  readonly remotePort?: unknown;
+};
 
 /** Requests that are traced already, by whichever instrumentation and copy of this package. */
 const TRACED = Symbol.for('throughline.http.fetch.traced');
@@ -38,7 +52,6 @@ export function instrumentFetch(tracer: Tracer, options: HttpOptions): () => voi
   const subscriptions: readonly [channel: string, (message: UndiciMessage) => void][] = [
     ['undici:request:create', ({ request }) => followed.begin(request)],
     ['undici:client:sendHeaders', ({ request, socket }) => followed.send(request, socket)],
-    ['undici:request:bodySent', ({ request }) => followed.bodySent(request)],
     ['undici:request:headers', ({ request, response }) => followed.answer(request, response?.statusCode ?? 0)],
     ['undici:request:trailers', ({ request }) => followed.end(request)],
     ['undici:request:error', ({ request, error }) => followed.fail(request, error)],
@@ -63,29 +76,48 @@ function subscribe(channel: string, onMessage: (message: UndiciMessage) => void)
 /** A request whose span has not ended. */
 class Followed {
   readonly span: ClientSpan;
-  readonly isTakeover: boolean;
+  readonly #port: number | undefined;
+  #isConnected = false;
   /** When the answer's headers had come, in milliseconds since the epoch; null before. */
   answeredAtMs: number | null = null;
   hasEnded = false;
   /** What is under way on its connection. */
   openOnSocket: Set<Followed> | null = null;
 
-  constructor(span: ClientSpan, isTakeover: boolean) {
+  constructor(span: ClientSpan, port: number | undefined) {
     this.span = span;
-    this.isTakeover = isTakeover;
+    this.#port = port;
+  }
+
+  /** Only the connection tells whether there is a port: a socket of the file system has none, and undici does not say which one it is. */
+  connected({ remoteAddress, remotePort }: ClosingSocket): void {
+    const { span } = this.span;
+    this.#isConnected = true;
+    if (typeof remoteAddress !== 'string') {
+      span.setAttribute(NETWORK_TRANSPORT, LOCAL_TRANSPORT);
+      return;
+    }
+    this.#setPort();
+    span.setAttribute(NETWORK_PEER_ADDRESS, remoteAddress);
+    if (typeof remotePort === 'number') span.setAttribute(NETWORK_PEER_PORT, remotePort);
+  }
+
+  #setPort(): void {
+    if (this.#port !== undefined) this.span.span.setAttribute(SERVER_PORT, this.#port);
   }
 
   end(end: () => void): void {
     if (this.hasEnded) return;
     this.hasEnded = true;
     this.openOnSocket?.delete(this);
+    if (!this.#isConnected) this.#setPort();
     end();
   }
 }
 
 /**
- * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error, with what is sent where it takes over
- * the connection (undici tells nothing more of it), with the connection, or, where nobody reads the body, when nobody can any more.
+ * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error, with the answer that hands over
+ * the connection, with the connection, or, where nobody reads the body, when nobody can any more.
  */
 class FollowedRequests {
   readonly #tracer: Tracer;
@@ -116,16 +148,32 @@ class FollowedRequests {
     if (!span.isRecording) return;
     const scheme = url.protocol.replace(':', '');
     const address = url.hostname.replace(/^\[|\]$/g, '');
-    span.setTarget(outgoing, address, url.port === '' ? defaultPort(scheme) : Number(url.port), this.#redact);
-    const isTakeover = request.method === 'CONNECT' || (request.upgrade !== undefined && request.upgrade !== null);
-    const followed = new Followed(span, isTakeover);
+    span.setTarget(outgoing, address, undefined, this.#redact);
+    const followed = new Followed(span, url.port === '' ? defaultPort(scheme) : Number(url.port));
     this.#byRequest.set(request, followed);
     this.#unread.register(request, followed, followed);
+    const isTakeover = request.method === 'CONNECT' || (request.upgrade !== undefined && request.upgrade !== null);
+    if (isTakeover) attempt(() => this.#followTakeover(request));
+  }
+
+  /** Many versions tell nothing of the answer to a request that takes over the connection: it is seen where their client hands it on. */
+  #followTakeover(request: UndiciRequest): void {
+    const { onUpgrade } = request;
+    if (typeof onUpgrade !== 'function') return;
+    request.onUpgrade = (...args) => {
+      attempt(() => {
+        const [statusCode] = args;
+        if (typeof statusCode === 'number') this.answer(request, statusCode);
+        this.end(request);
+      });
+      return Reflect.apply(onUpgrade, request, args);
+    };
   }
 
   send(request: UndiciRequest, socket: ClosingSocket | undefined): void {
     const followed = this.#byRequest.get(request);
     if (followed === undefined || socket === undefined) return;
+    followed.connected(socket);
     followed.openOnSocket = this.#openOn(socket).add(followed);
   }
 
@@ -148,10 +196,6 @@ class FollowedRequests {
       if (followed.answeredAtMs === null) followed.span.fail(new Error('the connection closed without a response'));
       else followed.span.end();
     });
-  }
-
-  bodySent(request: UndiciRequest): void {
-    if (this.#byRequest.get(request)?.isTakeover === true) this.end(request);
   }
 
   answer(request: UndiciRequest, statusCode: number): void {

@@ -181,7 +181,7 @@ describe('an incoming request', () => {
 
   it('ends truthfully when the client gives up, while the work that goes on ends later', async () => {
     const { spans } = await spansOf(2, () =>
-      ask('/slow?ms=120', { agent: new Agent(), signal: AbortSignal.timeout(30) }).catch(() => 'gave up'),
+      ask('/slow?ms=400', { agent: new Agent(), signal: AbortSignal.timeout(30) }).catch(() => 'gave up'),
     );
     const [server, work] = [ofKind(spans, SERVER), ofKind(spans, 1)];
     expect(server).toMatchObject({ status: { code: 0 }, attributes: { 'error.type': 'client_disconnected' } });

@@ -165,6 +165,56 @@ describe('a request that takes the connection over', () => {
     expect((await spanOf('server')).attributes).toMatchObject({ 'http.response.status_code': 417 });
   });
 
+  it('has one span where the application decides whether the client may go on', async () => {
+    await serve(
+      (request, response) => void request.resume().on('end', () => response.end('done')),
+      (made) =>
+        made.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+          response.writeContinue();
+          made.emit('request', request, response);
+        }),
+    );
+    raw('POST / HTTP/1.1\r\nHost: app\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\nbody');
+    expect(await spanOf('server')).toMatchObject({
+      status: 'unset',
+      attributes: { 'http.request.method': 'POST', 'http.response.status_code': 200 },
+    });
+    expect(test.tracer.stats()).toMatchObject({ started: 1, live: 0 });
+  });
+
+  it.each([
+    ['upgrade', 'GET /ws HTTP/1.1\r\nHost: app\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n', 401, 'unset'],
+    ['upgrade', 'GET /ws HTTP/1.1\r\nHost: app\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n', 503, 'error'],
+    ['connect', 'CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n', 407, 'unset'],
+  ])('has a server span with the answer that refuses it: %s', async (event, asked, statusCode, status) => {
+    await serve(
+      (_, response) => response.end(),
+      (made) => made.on(event, (_: IncomingMessage, socket: Socket) => socket.end(`HTTP/1.1 ${statusCode} No\r\n\r\n`)),
+    );
+    raw(asked);
+    expect(await spanOf('server')).toMatchObject({
+      status,
+      attributes: { 'http.response.status_code': statusCode },
+    });
+    expect(test.tracer.stats().live).toBe(0);
+  });
+
+  it('has a client span that ends with the answer to CONNECT', async () => {
+    await serve(
+      (_, response) => response.end(),
+      (made) => made.on('connect', (_: IncomingMessage, socket: Socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n')),
+    );
+    const { port } = new URL(url);
+    const request = http.request({ host: '127.0.0.1', port, method: 'CONNECT', path: 'db:5432' }).end();
+    request.on('connect', (_, socket) => socket.destroy());
+    expect(await spanOf('client')).toMatchObject({
+      name: 'CONNECT',
+      status: 'unset',
+      attributes: { 'http.response.status_code': 200, 'url.full': `${url}/`, 'server.port': Number(port) },
+    });
+    expect(test.tracer.stats().live).toBe(0);
+  });
+
   it('has a client span that ends with the answer, where node:http sends it', async () => {
     await serve(
       (_, response) => response.end(),

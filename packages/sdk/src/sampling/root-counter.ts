@@ -47,7 +47,7 @@ export class RootCounter {
 function statusOf(span: RecordingSpan): number {
   const status = span.details?.statusCode ?? 0;
   if (status === STATUS_OK || status === STATUS_ERROR) return status;
-  const { attributes, attributesLength } = span;
+  const { flatAttributes: attributes, attributesLength } = span;
   for (let i = 0; i < attributesLength; i += 2) {
     if (attributes[i] === HTTP_STATUS_CODE) return Number(attributes[i + 1]) >= 500 ? STATUS_ERROR : status;
   }

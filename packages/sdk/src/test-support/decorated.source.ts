@@ -16,6 +16,19 @@ export function decorate(tracer: Tracer): Record<string, () => unknown> {
     }
 
     @traced(tracer)
+    *each(): Generator<number> {
+      for (const price of this.#prices) yield price;
+    }
+
+    @traced(tracer)
+    async *stream(): AsyncGenerator<number> {
+      for (const price of this.#prices) {
+        await tracer.span('inside', () => Promise.resolve());
+        yield price;
+      }
+    }
+
+    @traced(tracer)
     static open(): string {
       return 'opened';
     }
@@ -30,6 +43,11 @@ export function decorate(tracer: Tracer): Record<string, () => unknown> {
     total: () => new CornerShop().total(2),
     fail: () => new Shop().fail(),
     open: () => Shop.open(),
+    each: () => [...new Shop().each()],
+    stream: async () => {
+      for await (const price of new Shop().stream()) return price;
+      return undefined;
+    },
     same: () => new CornerShop().same('item') satisfies string,
     used: () => {
       using span = tracer.startSpan('used');

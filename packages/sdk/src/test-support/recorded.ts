@@ -57,8 +57,9 @@ export function newRecorded(
   const allLimits = { ...DEFAULT_SPAN_LIMITS, ...limits };
   const counters = new Counters();
   const clock = new TestClock();
+  const resourceSet = attributeSet(resource, Infinity, allLimits);
   const encoder = new OtlpEncoder({
-    resource: attributeSet(resource, Infinity, allLimits),
+    resource: resourceSet,
     chunkBytes: 4096,
     spanBytesLimit: allLimits.spanBytesLimit,
   });
@@ -75,6 +76,7 @@ export function newRecorded(
       diagnostics: new Diagnostics(() => undefined),
     }),
     sink: { add: (span) => void (encoder.add(span) || counters.strippedSpans++) },
+    resource: resourceSet,
     enabled: true,
   });
   const read = (): ReadSpan[] => {
