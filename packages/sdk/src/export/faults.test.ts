@@ -215,7 +215,10 @@ describe('waitUntil', () => {
     const sink = await startSink();
     closing.push(() => sink.close());
     const exports: Promise<unknown>[] = [];
-    const { tracer } = newTracer(sink.url, { waitUntil: (exported) => void exports.push(exported) });
+    const { tracer } = newTracer(sink.url, {
+      exportTimeoutMillis: 10_000,
+      waitUntil: (exported) => void exports.push(exported),
+    });
     tracer.span('request', () => tracer.startSpan('part').end());
     tracer.span('another', () => undefined);
     expect(exports).toHaveLength(2);
@@ -226,7 +229,7 @@ describe('waitUntil', () => {
   it('may refuse', async () => {
     const sink = await startSink();
     closing.push(() => sink.close());
-    const { tracer } = newTracer(sink.url, { waitUntil: refuse });
+    const { tracer } = newTracer(sink.url, { exportTimeoutMillis: 10_000, waitUntil: refuse });
     tracer.span('request', () => undefined);
     expect(await sink.received(1)).toHaveLength(1);
   });
