@@ -17,7 +17,7 @@ const packages: Record<string, readonly string[]> = {
  * Which room of the server may import which other. `server.ts` is the composition root: it knows every room, and only
  * the commands know it.
  */
-const rooms: Record<string, readonly string[]> = {
+const serverRooms: Record<string, readonly string[]> = {
   // Of `spool` what it says of its files, for whoever looks after them.
   cli: [
     'server.ts',
@@ -124,6 +124,152 @@ const rooms: Record<string, readonly string[]> = {
   'without-passwords.ts': [],
 };
 
+/** Top down: `tracer.ts` is the API and wires the others; a span comes from `recording`, is a `span`, and leaves by `export`. */
+const sdkRooms: Record<string, readonly string[]> = {
+  'zipkin.ts': ['config', 'export'],
+  'testing.ts': ['config', 'export', 'export/format', 'tracer.ts'],
+  'index.ts': [
+    'config',
+    'context',
+    'export',
+    'export/transport',
+    'opentelemetry',
+    'propagation',
+    'runtime',
+    'sampling/always-record.ts',
+    'sampling/foreign-sampler.ts',
+    'sampling/policies',
+    'sampling/policy.ts',
+    'sampling/ports.ts',
+    'sampling/remote',
+    'sampling/sampler.ts',
+    'span',
+    'traced.ts',
+    'tracer.ts',
+  ],
+  'traced.ts': ['runtime', 'span', 'tracer.ts'],
+  'sampling/always-record.ts': ['sampling/foreign-sampler.ts'],
+  http: ['context', 'request-metrics', 'runtime', 'sampling/policy.ts', 'span', 'tracer.ts'],
+  'tracer.ts': [
+    'config',
+    'context',
+    'export',
+    'export/encode',
+    'export/transport',
+    'opentelemetry',
+    'propagation',
+    'recording',
+    'request-metrics',
+    'runtime',
+    'sampling/start-sampling.ts',
+    'span',
+  ],
+  'sampling/start-sampling.ts': [
+    'export',
+    'export/format',
+    'export/transport',
+    'request-metrics',
+    'runtime',
+    'sampling/policies',
+    'sampling/policy-sampler.ts',
+    'sampling/policy.ts',
+    'sampling/ports.ts',
+    'sampling/remote',
+    'sampling/sampler.ts',
+    'sampling/sampling-settings.ts',
+    'span',
+  ],
+  'sampling/remote': ['request-metrics', 'runtime', 'sampling/consistent', 'sampling/policies', 'sampling/policy.ts'],
+  'sampling/policy-sampler.ts': ['sampling/consistent', 'sampling/policy.ts', 'sampling/sampler.ts', 'span'],
+  config: [
+    'export',
+    'export/format',
+    'export/transport',
+    'opentelemetry',
+    'propagation',
+    'runtime',
+    'sampling/foreign-sampler.ts',
+    'sampling/policies',
+    'sampling/policy.ts',
+    'sampling/sampling-settings.ts',
+    'span',
+  ],
+  'sampling/sampling-settings.ts': ['export', 'sampling/policy.ts', 'sampling/sampler.ts', 'span'],
+  'sampling/policies': ['request-metrics', 'runtime', 'sampling/consistent', 'sampling/policy.ts', 'sampling/ports.ts'],
+  'sampling/policy.ts': ['request-metrics', 'sampling/consistent', 'sampling/ports.ts', 'span'],
+  'sampling/ports.ts': ['export/transport'],
+  propagation: ['context', 'span'],
+  opentelemetry: ['context', 'export', 'recording', 'request-metrics', 'runtime', 'span'],
+  recording: ['context', 'request-metrics', 'runtime', 'sampling/foreign-sampler.ts', 'sampling/sampler.ts', 'span'],
+  'sampling/sampler.ts': ['sampling/consistent', 'span'],
+  'sampling/consistent': ['span'],
+  'sampling/foreign-sampler.ts': ['context', 'span'],
+  'request-metrics': ['export/format', 'export/transport', 'runtime', 'span'],
+  export: ['export/encode', 'export/format', 'export/transport', 'runtime', 'span'],
+  'export/transport': ['context', 'runtime', 'span'],
+  context: ['runtime', 'span'],
+  'export/format': ['export/encode', 'runtime', 'span'],
+  'export/encode': ['span'],
+  span: ['runtime'],
+  runtime: [],
+};
+
+/** A received trace becomes a tree, is analysed, and told; `client` is the collector's API. */
+const traceRooms: Record<string, readonly string[]> = {
+  'index.ts': ['analysis', 'attributes.ts', 'duration.ts', 'otlp.ts', 'story', 'tree'],
+  client: ['otlp.ts', 'story'],
+  story: ['analysis', 'attributes.ts', 'duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],
+  'duration.ts': [],
+  analysis: ['attributes.ts', 'group-by.ts', 'otlp.ts', 'tree'],
+  tree: ['attributes.ts', 'group-by.ts', 'otlp.ts'],
+  'group-by.ts': [],
+  'attributes.ts': ['otlp.ts'],
+  'otlp.ts': [],
+};
+
+const uiRooms: Record<string, readonly string[]> = {
+  'main.tsx': ['api', 'app.tsx'],
+  'app.tsx': ['api', 'app-bar.tsx', 'explore', 'not-found-page.tsx', 'services', 'system', 'trace-at.tsx'],
+  'trace-at.tsx': ['trace'],
+  trace: [
+    'api',
+    'explore/state',
+    'parts',
+    'services',
+    'time',
+    'trace/model',
+    'trace/sampling',
+    'trace/span-panel',
+    'trace/story',
+    'trace/waterfall',
+  ],
+  'trace/waterfall': ['parts', 'trace/model'],
+  'trace/story': ['parts', 'time', 'trace/model'],
+  'trace/span-panel': ['explore/state', 'parts', 'trace/model'],
+  'trace/sampling': ['api', 'parts', 'trace/model'],
+  'trace/model': ['api'],
+  system: ['api', 'parts', 'services', 'time'],
+  'not-found-page.tsx': ['parts'],
+  explore: ['api', 'explore/state', 'parts', 'services', 'time'],
+  services: ['api', 'explore/state', 'parts', 'time'],
+  'explore/state': ['time'],
+  'app-bar.tsx': ['api', 'open-trace.tsx', 'theme'],
+  theme: ['parts'],
+  'open-trace.tsx': ['parts', 'trace-id.ts'],
+  'trace-id.ts': [],
+  parts: ['time'],
+  time: [],
+  api: [],
+};
+
+/** Of each package: its rooms, from the top to the ground, and which others each may import. A file beside the folders is a room of its own. */
+const rooms: Record<string, Record<string, readonly string[]>> = {
+  sdk: sdkRooms,
+  trace: traceRooms,
+  server: serverRooms,
+  ui: uiRooms,
+};
+
 interface Import {
   readonly file: string;
   readonly target: string;
@@ -146,27 +292,41 @@ describe('the room table', () => {
     });
   }
 
-  it('knows every room of the server', () => {
-    const found = new Set(sourcesOf('server').map(roomOf));
-    expect([...found].filter((room) => !(room in rooms))).toEqual([]);
-    expect(Object.keys(rooms).filter((room) => !found.has(room))).toEqual([]);
-  });
-
-  for (const [room, allowed] of Object.entries(rooms)) {
-    it(`lets the server's ${room} import ${allowed.length > 0 ? allowed.join(', ') : 'no other room'}`, () => {
-      const crossing = importsOf('server')
-        .map(({ file, target }) => ({
-          file,
-          from: roomOf(file),
-          to: target.startsWith('.') ? roomOf(resolved(file, target)) : undefined,
-        }))
-        .filter(({ from, to }) => from === room && to !== undefined && to !== from);
-      expect(crossing.filter(({ to }) => !allowed.includes(to ?? ''))).toEqual([]);
+  for (const [name, table] of Object.entries(rooms)) {
+    it(`knows every room of ${name}`, () => {
+      const found = new Set(sourcesOf(name).map((file) => roomOf(name, file)));
+      expect([...found].filter((room) => !(room in table))).toEqual([]);
+      expect(Object.keys(table).filter((room) => !found.has(room))).toEqual([]);
     });
+
+    it(`has no room of ${name} import one that imports it, in however many steps`, () => {
+      const above = new Map<string, Set<string>>();
+      const reached = (room: string): Set<string> => {
+        const known = above.get(room);
+        if (known !== undefined) return known;
+        const all = new Set<string>();
+        above.set(room, all);
+        for (const to of table[room] ?? []) for (const each of [to, ...reached(to)]) all.add(each);
+        return all;
+      };
+      expect(Object.keys(table).filter((room) => reached(room).has(room))).toEqual([]);
+    });
+
+    for (const [room, allowed] of Object.entries(table)) {
+      it(`lets ${name}'s ${room} import ${allowed.length > 0 ? allowed.join(', ') : 'no other room'}`, () => {
+        const crossing = importsOf(name)
+          .map(({ file, target }) => ({
+            file,
+            from: roomOf(name, file),
+            to: /^\..*\.tsx?$/.test(target) ? roomOf(name, resolved(file, target)) : undefined,
+          }))
+          .filter(({ from, to }) => from === room && to !== undefined && to !== from);
+        expect(crossing.filter(({ to }) => !allowed.includes(to ?? ''))).toEqual([]);
+      });
+    }
   }
 
-  // The SDK's circles are cut when its folders are made.
-  for (const name of Object.keys(packages).filter((each) => each !== 'sdk')) {
+  for (const name of Object.keys(packages)) {
     it(`finds no circle of imports in ${name}, of types neither`, () => {
       expect(circlesOf(name)).toEqual([]);
     });
@@ -174,7 +334,7 @@ describe('the room table', () => {
 
   it('keeps SQL out of the API', () => {
     const statements = sourcesOf('server')
-      .filter((file) => roomOf(file) === 'api')
+      .filter((file) => roomOf('server', file) === 'api')
       .filter((file) => /\b(SELECT|INSERT INTO|ALTER TABLE|CREATE TABLE)\b/.test(readFileSync(file, 'utf8')));
     expect(statements).toEqual([]);
   });
@@ -183,7 +343,10 @@ describe('the room table', () => {
 function sourcesOf(name: string): string[] {
   const folder = join(root, 'packages', name, 'src');
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.tsx?$/.test(path) && !/\.(test|contract)\.tsx?$|(^|\/)testing\//.test(path))
+    .filter(
+      (path) =>
+        /\.tsx?$/.test(path) && !/\.(test|contract|source)\.tsx?$|(^|\/)(testing|test-support|package)\//.test(path),
+    )
     .map((path) => join(folder, path));
 }
 
@@ -233,8 +396,8 @@ function resolved(file: string, target: string): string {
 }
 
 /** The innermost room of the table that a file is in; a room inside another is named by its path. */
-function roomOf(file: string): string {
-  const parts = relative(join(root, 'packages/server/src'), file).split(sep);
+function roomOf(name: string, file: string): string {
+  const parts = relative(join(root, 'packages', name, 'src'), file).split(sep);
   const inner = parts.slice(0, 2).join('/');
-  return inner in rooms ? inner : (parts[0] ?? '');
+  return inner in (rooms[name] ?? {}) ? inner : (parts[0] ?? '');
 }

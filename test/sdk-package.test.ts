@@ -74,7 +74,7 @@ describe("the SDK's package", () => {
     expect(source).toContain('asPolicy(');
     // Comments are whole: each first sentence of an option's stands in what is packed.
     const declared = readFileSync(join(home, 'dist/config.d.cts'), 'utf8');
-    const written = commentsIn(readFileSync(join(root, 'packages/sdk/src/config.ts'), 'utf8'));
+    const written = commentsIn(readFileSync(join(root, 'packages/sdk/src/config/options.ts'), 'utf8'));
     expect(commentsIn(declared).filter((comment) => !written.includes(comment))).toEqual([]);
     expect(commentsIn(declared).length).toBeGreaterThan(30);
 

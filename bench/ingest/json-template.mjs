@@ -1,4 +1,4 @@
-import { decodeRequest } from '../../packages/sdk/dist/export/otlp-decoder.js';
+import { decodeRequest } from '../../packages/sdk/dist/export/format/otlp-decoder.js';
 
 /** A request in OTLP's JSON mapping, made once from the protobuf one, whose ids and times it takes over at each stamp. */
 export class JsonTemplate {

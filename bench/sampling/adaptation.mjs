@@ -1,4 +1,4 @@
-import { remote } from '../../packages/sdk/dist/sampling/remote.js';
+import { remote } from '../../packages/sdk/dist/sampling/remote/remote.js';
 import { SamplingController } from '../../packages/server/dist/sampling/controller.js';
 import { readReport } from '../../packages/server/dist/sampling/exchange.js';
 import { SAMPLING_LIMITS } from '../../packages/server/dist/sampling/limits.js';

@@ -1,5 +1,5 @@
-import { RandomBatch } from '../../packages/sdk/dist/ids.js';
-import { continuedTrace, newTrace } from '../../packages/sdk/dist/local-trace.js';
+import { RandomBatch } from '../../packages/sdk/dist/span/ids.js';
+import { continuedTrace, newTrace } from '../../packages/sdk/dist/span/local-trace.js';
 import { Sampler } from '../../packages/sdk/dist/sampling/sampler.js';
 import { SeededRandom } from './random.mjs';
 

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { systemClock } from '../../packages/sdk/dist/clock.js';
-import { RandomBatch } from '../../packages/sdk/dist/ids.js';
+import { systemClock } from '../../packages/sdk/dist/span/clock.js';
+import { RandomBatch } from '../../packages/sdk/dist/span/ids.js';
 import { adaptive, anyOf, rateLimit, remote, rules, Tracer } from '../../packages/sdk/dist/index.js';
-import { continuedTrace, newTrace, traceOfHex } from '../../packages/sdk/dist/local-trace.js';
-import { asPolicy } from '../../packages/sdk/dist/sampling/as-policy.js';
-import { OperationCounts } from '../../packages/sdk/dist/sampling/operation-counts.js';
+import { continuedTrace, newTrace, traceOfHex } from '../../packages/sdk/dist/span/local-trace.js';
+import { asPolicy } from '../../packages/sdk/dist/sampling/policies/as-policy.js';
+import { OperationCounts } from '../../packages/sdk/dist/request-metrics/operation-counts.js';
 import { KeptTraces, PolicySampler } from '../../packages/sdk/dist/sampling/policy-sampler.js';
 import { Sampler } from '../../packages/sdk/dist/sampling/sampler.js';
 

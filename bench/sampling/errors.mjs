@@ -1,5 +1,5 @@
-import { adaptive } from '../../packages/sdk/dist/sampling/adaptive.js';
-import { remote } from '../../packages/sdk/dist/sampling/remote.js';
+import { adaptive } from '../../packages/sdk/dist/sampling/policies/adaptive.js';
+import { remote } from '../../packages/sdk/dist/sampling/remote/remote.js';
 import { simulatedCollector } from './adaptation.mjs';
 import { SeededRandom } from './random.mjs';
 import { JaegerAdaptive, JaegerClient } from './rivals.mjs';

@@ -1,4 +1,4 @@
-import { rateLimit } from '../../packages/sdk/dist/sampling/rate-limit.js';
+import { rateLimit } from '../../packages/sdk/dist/sampling/policies/rate-limit.js';
 import { SeededRandom } from './random.mjs';
 import { PlainCredits } from './rivals.mjs';
 import { SimulatedProcess, VirtualClock, worstSecond } from './simulation.mjs';

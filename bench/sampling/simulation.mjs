@@ -1,10 +1,10 @@
-import { RandomBatch } from '../../packages/sdk/dist/ids.js';
-import { newTrace } from '../../packages/sdk/dist/local-trace.js';
-import { asPolicy } from '../../packages/sdk/dist/sampling/as-policy.js';
-import { OperationCounts } from '../../packages/sdk/dist/sampling/operation-counts.js';
-import { otValue } from '../../packages/sdk/dist/sampling/ot-trace-state.js';
+import { RandomBatch } from '../../packages/sdk/dist/span/ids.js';
+import { newTrace } from '../../packages/sdk/dist/span/local-trace.js';
+import { asPolicy } from '../../packages/sdk/dist/sampling/policies/as-policy.js';
+import { OperationCounts } from '../../packages/sdk/dist/request-metrics/operation-counts.js';
+import { otValue } from '../../packages/sdk/dist/sampling/consistent/ot-trace-state.js';
 import { KeptTraces, PolicySampler } from '../../packages/sdk/dist/sampling/policy-sampler.js';
-import { parseThreshold } from '../../packages/sdk/dist/sampling/threshold.js';
+import { parseThreshold } from '../../packages/sdk/dist/sampling/consistent/threshold.js';
 import { SeededRandom } from './random.mjs';
 
 /** Time that events move on, in their order. Nothing here ever waits. */

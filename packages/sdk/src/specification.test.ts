@@ -20,8 +20,8 @@ import {
 } from '@opentelemetry/api';
 import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OtelIdGenerator } from './ids.ts';
-import type { SdkTracerProvider } from './opentelemetry.ts';
+import type { OtelIdGenerator } from './span/ids.ts';
+import type { SdkTracerProvider } from './opentelemetry/adapters.ts';
 import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
 import { alwaysRecord, Tracer, type SpanProcessor, type TracerOptions } from './index.ts';

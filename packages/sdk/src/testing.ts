@@ -1,7 +1,7 @@
 import { ImmediateExporter, type ExporterFactory } from './export/exporter.ts';
-import { decodeRequest } from './export/otlp-decoder.ts';
-import { plainAttributes, type OtlpScopeSpans, type OtlpSpan } from './export/otlp-json.ts';
-import type { TracerOptions } from './config.ts';
+import { decodeRequest } from './export/format/otlp-decoder.ts';
+import { plainAttributes, type OtlpScopeSpans, type OtlpSpan } from './export/format/otlp-json.ts';
+import type { TracerOptions } from './config/options.ts';
 import { Tracer } from './tracer.ts';
 
 /** A span as it would have been sent, in plain JavaScript values. */

@@ -1,6 +1,6 @@
-import { property } from './property.ts';
+import { property } from './runtime/property.ts';
 import type { SpanOptions, Tracer } from './tracer.ts';
-import type { Span } from './span.ts';
+import type { Span } from './span/span.ts';
 
 // oxlint-disable-next-line typescript/no-explicit-any -- TypeScript's own type of a decorated method asks for it.
 type Method<This> = (this: This, ...args: any) => any;

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
-import { ConfigError } from './errors.ts';
+import { ConfigError } from './runtime/config-error.ts';
 import { seededIds, TestClock } from './test-support/recorded.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
 import { createTestTracer } from './testing.ts';

@@ -1,25 +1,26 @@
 import { types } from 'node:util';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type AttributesInput } from './attributes.ts';
-import { systemClock } from './clock.ts';
-import { MILLIS_MAX } from './config-checks.ts';
-import { resolveConfig, withoutCredentials, type Config, type TracerOptions } from './config.ts';
-import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './active-store.ts';
-import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context.ts';
-import { Diagnostics, logToStderr } from './diagnostics.ts';
-import { errorMessage } from './exception.ts';
+import { attributeSet, type AttributesInput } from './span/attributes.ts';
+import { systemClock } from './span/clock.ts';
+import { MILLIS_MAX } from './runtime/checks.ts';
+import { resolveConfig, withoutCredentials } from './config/resolve.ts';
+import type { Config, TracerOptions } from './config/options.ts';
+import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './context/active-store.ts';
+import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
+import { Diagnostics, logToStderr } from './runtime/diagnostics.ts';
+import { errorMessage } from './span/exception.ts';
 import { SpanBatch } from './export/batch.ts';
 import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
-import { OtlpEncoder } from './export/otlp-encoder.ts';
-import { SpanExporterProcessor } from './export/span-exporter-processor.ts';
-import { endWithGenerator, isGenerator, keepActive } from './generator-span.ts';
-import { LiveSpans } from './live-spans.ts';
-import { lookForContextManager } from './foreign-context.ts';
-import { keepMembers } from './promise-members.ts';
-import { observeStats, type ObservedStats } from './metrics.ts';
+import { OtlpEncoder } from './export/encode/otlp-encoder.ts';
+import { SpanExporterProcessor } from './opentelemetry/span-exporter-processor.ts';
+import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
+import { LiveSpans } from './recording/live-spans.ts';
+import { lookForContextManager } from './opentelemetry/foreign-context.ts';
+import { keepMembers } from './recording/promise-members.ts';
+import { observeStats, type ObservedStats } from './opentelemetry/sdk-metrics.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,
@@ -27,21 +28,23 @@ import {
   registerGlobally,
   startWithOptions,
   type OpenTelemetryAdapters,
-} from './opentelemetry.ts';
-import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './parent.ts';
-import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './process-end.ts';
+} from './opentelemetry/adapters.ts';
+import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './context/parent.ts';
+import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './runtime/process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
 import { CompositePropagator } from './propagation/composite-propagator.ts';
 import { formatOf } from './propagation/propagators.ts';
-import { CountedRoot } from './sampling/counted-root.ts';
+import { CountedRoot } from './request-metrics/counted-root.ts';
 import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
-import { SpanIdentity } from './span-identity.ts';
-import { SpanProcessors } from './span-processor.ts';
-import { INVALID_SPAN, SpanRecorder } from './span-recorder.ts';
-import type { RecordingSpan, NonRecordingSpan, Span, SpanLink } from './span.ts';
-import { Counters, type TracerStats } from './stats.ts';
-import type { TimeInput } from './time.ts';
-import { VERSION } from './version.ts';
+import { SpanIdentity } from './span/span-identity.ts';
+import { SpanProcessors } from './opentelemetry/span-processor.ts';
+import { INVALID_SPAN, SpanRecorder } from './recording/span-recorder.ts';
+import type { Span, SpanLink } from './span/span.ts';
+import type { NonRecordingSpan } from './span/non-recording-span.ts';
+import type { RecordingSpan } from './span/recording-span.ts';
+import { Counters, type TracerStats } from './runtime/stats.ts';
+import type { TimeInput } from './span/time.ts';
+import { VERSION } from './runtime/version.ts';
 
 export interface SpanOptions {
   /** `SpanKind` of OpenTelemetry's API; internal by default. */
@@ -88,7 +91,7 @@ export class Tracer {
     for (const warning of config.warnings) diagnostics.warn(warning);
     const { limits } = config;
     const resource = attributeSet(config.resource, Infinity, limits);
-    this.#exporter = createExporter({ config, counters: this.#counters, diagnostics });
+    this.#exporter = createExporter(config.exporter, { config, counters: this.#counters, diagnostics });
     this.#batch = new SpanBatch({
       encoder: new OtlpEncoder({
         resource,

@@ -1,43 +1,13 @@
-import { checkKnownNames, checkNumber, checkUrl, MILLIS_MAX } from './config-checks.ts';
-import { ConfigEnvironment } from './config-environment.ts';
-import { checkHeaders } from './config-export.ts';
-import { newHttpExporter } from './export/create-exporter.ts';
+import { resolveZipkin, type ZipkinOptions } from './config/zipkin.ts';
 import type { ExporterFactory } from './export/exporter.ts';
-import { ZIPKIN_JSON } from './export/zipkin-json.ts';
 
+export type { ZipkinOptions } from './config/zipkin.ts';
 export type { ExporterFactory } from './export/exporter.ts';
-
-export interface ZipkinOptions {
-  /** The whole address. Default OTEL_EXPORTER_ZIPKIN_ENDPOINT, or `http://127.0.0.1:9411/api/v2/spans`. */
-  readonly endpoint?: string | undefined;
-  /** For one request. Default OTEL_EXPORTER_ZIPKIN_TIMEOUT, or 10,000. */
-  readonly timeoutMillis?: number | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-}
-
-const OPTION_NAMES: Readonly<Record<keyof ZipkinOptions, true>> = {
-  endpoint: true,
-  timeoutMillis: true,
-  headers: true,
-};
-const DEFAULT_ENDPOINT = 'http://127.0.0.1:9411/api/v2/spans';
-const DEFAULT_TIMEOUT_MILLIS = 10_000;
 
 /**
  * Sends spans to Zipkin's v2 API: `new Tracer({ exporter: zipkin() })`. Batching, retries and limits are the tracer's.
  * @throws ConfigError for a wrong option.
  */
 export function zipkin(options: ZipkinOptions = {}): ExporterFactory {
-  checkKnownNames('zipkin', options, OPTION_NAMES);
-  const env = new ConfigEnvironment(process.env);
-  const headers = checkHeaders(options.headers) ?? {};
-  const endpoint = checkUrl('zipkin.endpoint', options.endpoint) ?? env.url('OTEL_EXPORTER_ZIPKIN_ENDPOINT');
-  const exportTimeoutMillis =
-    checkNumber('zipkin.timeoutMillis', options.timeoutMillis, 1, MILLIS_MAX) ??
-    env.number('OTEL_EXPORTER_ZIPKIN_TIMEOUT', 1, MILLIS_MAX) ??
-    DEFAULT_TIMEOUT_MILLIS;
-  return (context) => {
-    for (const warning of env.warnings) context.diagnostics.warn(warning);
-    return newHttpExporter(context, endpoint?.href ?? DEFAULT_ENDPOINT, ZIPKIN_JSON, { headers, exportTimeoutMillis });
-  };
+  return resolveZipkin(options, process.env);
 }

@@ -1,8 +1,8 @@
-import type { RecordingSpan } from '../span.ts';
-import type { SpanSink } from '../span-recorder.ts';
-import type { Counters } from '../stats.ts';
+import type { RecordingSpan } from '../span/recording-span.ts';
+import type { SpanSink } from '../span/span-sink.ts';
+import type { Counters } from '../runtime/stats.ts';
 import type { ChunkExporter } from './exporter.ts';
-import type { OtlpEncoder } from './otlp-encoder.ts';
+import type { OtlpEncoder } from './encode/otlp-encoder.ts';
 
 export interface SpanBatchOptions {
   readonly encoder: OtlpEncoder;

@@ -1,6 +1,6 @@
-import { decodeRequest } from './otlp-decoder.ts';
+import { decodeRequest } from './format/otlp-decoder.ts';
 import { ImmediateExporter, type ChunkExporter, type ExporterContext } from './exporter.ts';
-import { plainAttributes, plainText, type OtlpSpan } from './otlp-json.ts';
+import { plainAttributes, plainText, type OtlpSpan } from './format/otlp-json.ts';
 
 const ERROR = 2;
 const EXCEPTION = 'exception';

@@ -1,15 +1,15 @@
-import { shownUrl } from '../config-checks.ts';
-import type { Config } from '../config.ts';
-import { OTLP_JSON, OTLP_PROTOBUF, type BodyFormat } from './body-format.ts';
+import { shownUrl } from '../runtime/checks.ts';
+import type { ExporterName, ExportSettings } from './export-settings.ts';
+import { OTLP_JSON, OTLP_PROTOBUF, type BodyFormat } from './format/body-format.ts';
 import { compressorOf } from './transport/compression.ts';
 import { newConsoleExporter } from './console-exporter.ts';
-import { createPoster } from './transport/create-poster.ts';
-import { NoExporter, type ChunkExporter, type ExporterContext } from './exporter.ts';
+import { createPoster } from './create-poster.ts';
+import { NoExporter, type ChunkExporter, type ExporterContext, type ExporterFactory } from './exporter.ts';
 import { HttpExporter } from './http-exporter.ts';
 
-/** The exporter that the configuration names. */
-export function createExporter(context: ExporterContext): ChunkExporter {
-  const { exporter, tracesUrl, protocol } = context.config;
+/** The exporter that is named, or that its factory makes. */
+export function createExporter(exporter: ExporterName | ExporterFactory, context: ExporterContext): ChunkExporter {
+  const { tracesUrl, protocol } = context.config;
   if (typeof exporter === 'function') return exporter(context);
   if (exporter === 'console') return newConsoleExporter(context);
   if (exporter === 'none') return new NoExporter(context);
@@ -21,7 +21,7 @@ export function newHttpExporter(
   context: ExporterContext,
   url: string,
   format: BodyFormat,
-  given: Partial<Pick<Config, 'headers' | 'exportTimeoutMillis'>> = {},
+  given: Partial<Pick<ExportSettings, 'headers' | 'exportTimeoutMillis'>> = {},
 ): HttpExporter {
   const { config, counters, diagnostics } = context;
   return new HttpExporter({

@@ -1,7 +1,7 @@
-import type { Config } from '../config.ts';
-import type { Diagnostics } from '../diagnostics.ts';
-import type { Counters } from '../stats.ts';
-import type { Chunk } from './otlp-encoder.ts';
+import type { ExportSettings } from './export-settings.ts';
+import type { Diagnostics } from '../runtime/diagnostics.ts';
+import type { Counters } from '../runtime/stats.ts';
+import type { Chunk } from './encode/otlp-encoder.ts';
 
 /** What sealed chunks are handed to. It takes each of them over: delivers or drops it, counts which, and releases it. */
 export interface ChunkExporter {
@@ -27,7 +27,7 @@ export interface ChunkExporter {
 
 /** What a tracer gives the exporter that it makes. */
 export interface ExporterContext {
-  readonly config: Config;
+  readonly config: ExportSettings;
   readonly counters: Counters;
   readonly diagnostics: Diagnostics;
 }

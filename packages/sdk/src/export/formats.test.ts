@@ -11,7 +11,7 @@ import { createTestTracer } from '../testing.ts';
 import { zipkin } from '../zipkin.ts';
 import { HAS_ZSTD } from './transport/compression.ts';
 import { spanTrees } from './console-exporter.ts';
-import { decodeRequest } from './otlp-decoder.ts';
+import { decodeRequest } from './format/otlp-decoder.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 

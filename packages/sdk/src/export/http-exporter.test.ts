@@ -3,14 +3,14 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../test-support/child.ts';
 import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
-import { Diagnostics } from '../diagnostics.ts';
-import { Counters } from '../stats.ts';
-import { VERSION } from '../version.ts';
-import { OTLP_PROTOBUF } from './body-format.ts';
+import { Diagnostics } from '../runtime/diagnostics.ts';
+import { Counters } from '../runtime/stats.ts';
+import { VERSION } from '../runtime/version.ts';
+import { OTLP_PROTOBUF } from './format/body-format.ts';
 import { HttpExporter } from './http-exporter.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
 import { retryAfterMs, type PostResult } from './transport/poster.ts';
-import { decodeErrorMessage, decodeExportResponse } from './otlp-response.ts';
+import { decodeErrorMessage, decodeExportResponse } from './format/otlp-response.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
 

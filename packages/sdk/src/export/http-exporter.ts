@@ -1,11 +1,11 @@
-import type { Diagnostics } from '../diagnostics.ts';
-import type { Counters, DropReason } from '../stats.ts';
-import type { BodyFormat } from './body-format.ts';
+import type { Diagnostics } from '../runtime/diagnostics.ts';
+import type { Counters, DropReason } from '../runtime/stats.ts';
+import type { BodyFormat } from './format/body-format.ts';
 import type { ChunkExporter } from './exporter.ts';
 import { failureHint } from './transport/failure-hint.ts';
 import type { Poster, PostResult } from './transport/poster.ts';
-import type { Chunk } from './otlp-encoder.ts';
-import { decodeErrorMessage, shortText } from './otlp-response.ts';
+import type { Chunk } from './encode/otlp-encoder.ts';
+import { decodeErrorMessage, shortText } from './format/otlp-response.ts';
 import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './transport/retry.ts';
 
 export interface HttpExporterOptions {

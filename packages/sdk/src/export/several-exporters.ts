@@ -1,16 +1,15 @@
-import type { ExporterName } from '../config-export.ts';
-import { Counters } from '../stats.ts';
+import type { ExporterName } from './export-settings.ts';
+import { Counters } from '../runtime/stats.ts';
 import { createExporter } from './create-exporter.ts';
 import type { ChunkExporter, ExporterFactory } from './exporter.ts';
-import type { Chunk } from './otlp-encoder.ts';
+import type { Chunk } from './encode/otlp-encoder.ts';
 
 /** Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once. */
 export function severalExporters(exporters: readonly (ExporterName | ExporterFactory)[]): ExporterFactory {
   return (context) => {
     const made = exporters.map((exporter, i) =>
-      createExporter({
+      createExporter(exporter, {
         ...context,
-        config: { ...context.config, exporter },
         counters: i === 0 ? context.counters : new Counters(),
       }),
     );

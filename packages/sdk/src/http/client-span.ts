@@ -1,10 +1,10 @@
 import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
-import { activeStore } from '../active-store.ts';
-import { contextOf, storeWithSpan } from '../context.ts';
-import { errorMessage, errorType } from '../exception.ts';
-import { property } from '../property.ts';
-import { SpanIdentity } from '../span-identity.ts';
-import type { Span } from '../span.ts';
+import { activeStore } from '../context/active-store.ts';
+import { contextOf, storeWithSpan } from '../context/context.ts';
+import { errorMessage, errorType } from '../span/exception.ts';
+import { property } from '../runtime/property.ts';
+import { SpanIdentity } from '../span/span-identity.ts';
+import type { Span } from '../span/span.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   ERROR_TYPE,

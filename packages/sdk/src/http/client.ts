@@ -1,9 +1,9 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
-import { activeStore } from '../active-store.ts';
-import { isSuppressed } from '../context.ts';
-import { property } from '../property.ts';
+import { activeStore } from '../context/active-store.ts';
+import { isSuppressed } from '../context/context.ts';
+import { property } from '../runtime/property.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   LOCAL_TRANSPORT,

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { property } from '../property.ts';
+import { property } from '../runtime/property.ts';
 import { attempt } from './guard.ts';
 
 /**

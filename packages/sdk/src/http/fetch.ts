@@ -1,6 +1,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
-import { activeStore } from '../active-store.ts';
-import { isSuppressed } from '../context.ts';
+import { activeStore } from '../context/active-store.ts';
+import { isSuppressed } from '../context/context.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   defaultPort,

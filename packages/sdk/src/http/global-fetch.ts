@@ -1,6 +1,6 @@
-import { activeStore } from '../active-store.ts';
-import { isSuppressed } from '../context.ts';
-import { property } from '../property.ts';
+import { activeStore } from '../context/active-store.ts';
+import { isSuppressed } from '../context/context.ts';
+import { property } from '../runtime/property.ts';
 import type { Tracer } from '../tracer.ts';
 import { defaultPort, redactorOf } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';

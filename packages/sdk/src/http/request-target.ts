@@ -1,5 +1,5 @@
 import type { ClientRequest, RequestOptions } from 'node:http';
-import { property } from '../property.ts';
+import { property } from '../runtime/property.ts';
 import type { OutgoingRequest } from './options.ts';
 
 /** Where a request goes. */

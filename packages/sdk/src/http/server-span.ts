@@ -2,14 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
-import type { Attributes } from '../attributes.ts';
-import { activeStore, runWith } from '../active-store.ts';
-import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context.ts';
-import { errorMessage } from '../exception.ts';
-import { CountedRoot } from '../sampling/counted-root.ts';
+import type { Attributes } from '../span/attributes.ts';
+import { activeStore, runWith } from '../context/active-store.ts';
+import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context/context.ts';
+import { errorMessage } from '../span/exception.ts';
+import { CountedRoot } from '../request-metrics/counted-root.ts';
 import { Policy } from '../sampling/policy.ts';
-import { SpanIdentity } from '../span-identity.ts';
-import { RecordingSpan } from '../span.ts';
+import { SpanIdentity } from '../span/span-identity.ts';
+import { RecordingSpan } from '../span/recording-span.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   CLIENT_ADDRESS,
@@ -39,7 +39,7 @@ import { MountedRoute } from './express-route.ts';
 import { readForwarded, type Forwarded } from './forwarded.ts';
 import { attempt } from './guard.ts';
 import { ask, type HttpOptions } from './options.ts';
-import { property } from '../property.ts';
+import { property } from '../runtime/property.ts';
 import { whyWithoutResponse } from './without-response.ts';
 
 /** What a request carries once it is traced, so that no second layer traces it again. */

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { errorType } from '../exception.ts';
-import { property } from '../property.ts';
+import { errorType } from '../span/exception.ts';
+import { property } from '../runtime/property.ts';
 
 /** Why a connection closed before the response on it was done. */
 export interface WithoutResponse {

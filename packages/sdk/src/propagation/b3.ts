@@ -1,6 +1,6 @@
 import type { TextMapGetter } from '@opentelemetry/api';
-import type { CallerWish } from '../sampling/caller-wish.ts';
-import type { NonRecordingSpan } from '../span.ts';
+import type { CallerWish } from '../context/sampling-hint.ts';
+import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 import { singleHeader, type HeaderFormat } from './header-format.ts';
 import { decisionOf, remoteSpan, spanIdHex, type SamplingDecision } from './remote-span.ts';
 

@@ -9,9 +9,9 @@ import {
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api';
-import { contextOf, isSuppressed, spanInStore, storeOf, type Stored } from '../context.ts';
-import { contextWithWish } from '../sampling/caller-wish.ts';
-import { SpanIdentity } from '../span-identity.ts';
+import { contextOf, isSuppressed, spanInStore, storeOf, type Stored } from '../context/context.ts';
+import { contextWithWish } from '../context/sampling-hint.ts';
+import { SpanIdentity } from '../span/span-identity.ts';
 import type { HeaderFormat } from './header-format.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { TextMapGetter } from '@opentelemetry/api';
-import type { LocalTrace } from '../local-trace.ts';
+import type { LocalTrace } from '../span/local-trace.ts';
 import { singleHeader, type HeaderFormat } from './header-format.ts';
 import { decisionOf, remoteSpan, spanIdHex, type SamplingDecision } from './remote-span.ts';
-import { normalTraceState, traceStateMember } from './trace-state.ts';
+import { normalTraceState, traceStateMember } from '../span/trace-state.ts';
 
 const TRACE_ID = 'x-datadog-trace-id';
 const PARENT_ID = 'x-datadog-parent-id';

@@ -367,7 +367,7 @@ describe('baggage', () => {
 
 describe('the choice of formats', () => {
   it('comes from OTEL_PROPAGATORS when no option is given', async () => {
-    const { resolveConfig } = await import('../config.ts');
+    const { resolveConfig } = await import('../config/resolve.ts');
     const of = (value: string) => resolveConfig({}, { OTEL_PROPAGATORS: value });
     expect(of('b3multi, Jaeger,b3multi').propagators).toEqual(['b3multi', 'jaeger']);
     expect(of('none').propagators).toEqual([]);

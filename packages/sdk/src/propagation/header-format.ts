@@ -1,7 +1,7 @@
 import type { Baggage, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import type { CallerWish } from '../sampling/caller-wish.ts';
-import type { SpanIdentity } from '../span-identity.ts';
-import type { NonRecordingSpan } from '../span.ts';
+import type { CallerWish } from '../context/sampling-hint.ts';
+import type { SpanIdentity } from '../span/span-identity.ts';
+import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 
 /**
  * One way to write a span's identity, or baggage, into headers and to read it back. Reading answers `undefined` for what is absent or

@@ -1,7 +1,7 @@
-import { int32OfHex } from '../ids.ts';
-import { SAMPLED_FLAG, traceOfHex, type LocalTrace } from '../local-trace.ts';
-import type { SpanIdentity } from '../span-identity.ts';
-import { RemoteSpan } from '../span.ts';
+import { int32OfHex } from '../span/ids.ts';
+import { SAMPLED_FLAG, traceOfHex, type LocalTrace } from '../span/local-trace.ts';
+import type { SpanIdentity } from '../span/span-identity.ts';
+import { RemoteSpan } from '../span/non-recording-span.ts';
 
 /** What a caller said of sampling: `debug` is a `keep` that nobody on the way may overrule, `deferred` leaves it to us. */
 export type SamplingDecision = 'keep' | 'drop' | 'debug' | 'deferred';

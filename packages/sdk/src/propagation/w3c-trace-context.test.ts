@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { carrierGetter, carrierSetter } from './carrier.ts';
-import { normalTraceState, traceStateMember, W3cTraceState, withTraceStateMember } from './trace-state.ts';
+import { normalTraceState, traceStateMember, W3cTraceState, withTraceStateMember } from '../span/trace-state.ts';
 import { extractTraceContext, injectTraceContext, parseTraceparent } from './w3c-trace-context.ts';
 
 const TRACE_ID = '12345678901234567890123456789012';

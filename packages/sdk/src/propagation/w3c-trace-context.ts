@@ -1,10 +1,10 @@
 import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import { hexDigit, int32OfHex } from '../ids.ts';
-import { traceOfHex } from '../local-trace.ts';
-import type { SpanIdentity } from '../span-identity.ts';
-import { RemoteSpan } from '../span.ts';
+import { hexDigit, int32OfHex } from '../span/ids.ts';
+import { traceOfHex } from '../span/local-trace.ts';
+import type { SpanIdentity } from '../span/span-identity.ts';
+import { RemoteSpan } from '../span/non-recording-span.ts';
 import type { HeaderFormat } from './header-format.ts';
-import { normalTraceState, trimOptionalWhitespace } from './trace-state.ts';
+import { normalTraceState, trimOptionalWhitespace } from '../span/trace-state.ts';
 
 const TRACEPARENT = 'traceparent';
 const TRACESTATE = 'tracestate';

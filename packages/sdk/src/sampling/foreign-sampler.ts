@@ -1,9 +1,9 @@
 import type { Attributes as OtelAttributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
-import { attributeSet, type AttributeSet } from '../attributes.ts';
-import { contextOf, type Stored } from '../context.ts';
-import type { SpanLimits } from '../limits.ts';
-import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../local-trace.ts';
-import { normalTraceState } from '../propagation/trace-state.ts';
+import { attributeSet, type AttributeSet } from '../span/attributes.ts';
+import { contextOf, type Stored } from '../context/context.ts';
+import type { SpanLimits } from '../span/span-limits.ts';
+import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../span/local-trace.ts';
+import { normalTraceState } from '../span/trace-state.ts';
 
 /** The standard SDK's interface: a sampler written for it works here. It is asked for every span. */
 export interface OtelSampler {

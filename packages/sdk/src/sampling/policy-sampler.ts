@@ -1,10 +1,10 @@
-import type { LocalTrace } from '../local-trace.ts';
-import { nameOf } from '../span.ts';
-import { errorMessage } from '../exception.ts';
-import { decideBy, followParent } from './consistent.ts';
+import type { LocalTrace } from '../span/local-trace.ts';
+import { nameOf } from '../span/span.ts';
+import { errorMessage } from '../span/exception.ts';
+import { decideBy, followParent } from './consistent/consistent.ts';
 import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
 import type { LocalRootSampler } from './sampler.ts';
-import type { Threshold } from './threshold.ts';
+import type { Threshold } from './consistent/threshold.ts';
 
 /** `SpanKind` of OpenTelemetry's API. */
 const KIND_MAX = 4;

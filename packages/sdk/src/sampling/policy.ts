@@ -1,21 +1,8 @@
-import type { Clock } from '../clock.ts';
-import type { LocalTrace } from '../local-trace.ts';
-import type { OperationCounts } from './operation-counts.ts';
-import type { ExchangePost } from './remote-exchange.ts';
-import type { Threshold } from './threshold.ts';
-
-/**
- * The first span of a trace in this process, before it starts. The same object is used for every decision: it is valid during the call
- * alone.
- */
-export interface StartingSpan {
-  readonly service: string;
-  readonly name: string;
-  /** `SpanKind` of OpenTelemetry's API. */
-  readonly kind: number;
-  /** As the application gave them for the start; what is set later is not known yet. */
-  readonly attributes: Readonly<Record<string, unknown>>;
-}
+import type { Clock } from '../span/clock.ts';
+import type { LocalTrace } from '../span/local-trace.ts';
+import type { OperationCounts } from '../request-metrics/operation-counts.ts';
+import type { ExchangePost, StartingSpan } from './ports.ts';
+import type { Threshold } from './consistent/threshold.ts';
 
 /**
  * A policy of one's own: the share of traces like this one to keep, 0 to 1. It must not depend on the trace's id or on how the trace ends,

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RandomBatch } from '../ids.ts';
-import { continuedTrace, newTrace, traceOfHex, type LocalTrace } from '../local-trace.ts';
+import { RandomBatch } from '../span/ids.ts';
+import { continuedTrace, newTrace, traceOfHex, type LocalTrace } from '../span/local-trace.ts';
 import { seededIds } from '../test-support/recorded.ts';
-import { otValue, withOtValue } from './ot-trace-state.ts';
+import { otValue, withOtValue } from './consistent/ot-trace-state.ts';
 import { Sampler } from './sampler.ts';
-import { parseThreshold, reaches, thresholdOf } from './threshold.ts';
+import { parseThreshold, reaches, thresholdOf } from './consistent/threshold.ts';
 
 const RANGE = 2 ** 56;
 const bitsOf = ({ high28, low28 }: { high28: number; low28: number }): bigint =>

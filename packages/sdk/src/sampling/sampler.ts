@@ -1,6 +1,6 @@
-import type { LocalTrace } from '../local-trace.ts';
-import { decideBy, followParent } from './consistent.ts';
-import { thresholdOf, type Threshold } from './threshold.ts';
+import type { LocalTrace } from '../span/local-trace.ts';
+import { decideBy, followParent } from './consistent/consistent.ts';
+import { thresholdOf, type Threshold } from './consistent/threshold.ts';
 
 export interface SamplerOptions {
   /** The share of traces to keep, 0 to 1. */

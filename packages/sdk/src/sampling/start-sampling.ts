@@ -1,26 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import type { Clock } from '../clock.ts';
-import type { Config } from '../config.ts';
-import type { Diagnostics } from '../diagnostics.ts';
-import { attributeSet } from '../attributes.ts';
-import { shownUrl } from '../config-checks.ts';
-import { siblingUrl } from '../config-export.ts';
+import type { Clock } from '../span/clock.ts';
+import type { SamplingSettings } from './sampling-settings.ts';
+import type { Diagnostics } from '../runtime/diagnostics.ts';
+import { attributeSet } from '../span/attributes.ts';
+import { shownUrl } from '../runtime/checks.ts';
+import { siblingUrl } from '../export/collector-url.ts';
 import { compressorOf, type Compressor } from '../export/transport/compression.ts';
-import { createPoster } from '../export/transport/create-poster.ts';
+import { createPoster } from '../export/create-poster.ts';
 import type { Poster } from '../export/transport/poster.ts';
-import { jsonAttributes } from '../export/otlp-decoder.ts';
-import type { Counters } from '../stats.ts';
-import { asPolicy } from './as-policy.ts';
-import { MetricExport } from './metric-export.ts';
-import { OperationCounts } from './operation-counts.ts';
+import { jsonAttributes } from '../export/format/otlp-decoder.ts';
+import type { Counters } from '../runtime/stats.ts';
+import { asPolicy } from './policies/as-policy.ts';
+import { MetricExport } from '../request-metrics/metric-export.ts';
+import { OperationCounts } from '../request-metrics/operation-counts.ts';
 import { KeptTraces, PolicySampler } from './policy-sampler.ts';
 import type { PolicyContext } from './policy.ts';
-import { Exchange, EXCHANGE_INTERVAL_MS, type ExchangePost } from './remote-exchange.ts';
-import { RootCounter } from './root-counter.ts';
+import { Exchange, EXCHANGE_INTERVAL_MS } from './remote/remote-exchange.ts';
+import type { ExchangePost } from './ports.ts';
+import { RootCounter } from '../request-metrics/root-counter.ts';
 import { Sampler, type LocalRootSampler } from './sampler.ts';
 
 export interface SamplingOptions {
-  readonly config: Config;
+  readonly config: SamplingSettings;
   readonly clock: Clock;
   readonly counters: Counters;
   readonly diagnostics: Diagnostics;
@@ -143,9 +144,9 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
 
 /** Connects on first use: most policies never ask. */
 function lazyPoster(
-  config: Config,
+  config: SamplingSettings,
   url: string,
-  headers: Config['headers'],
+  headers: SamplingSettings['headers'],
   compressor?: Compressor,
 ): { readonly post: ExchangePost; close(): void } {
   let poster: Poster | undefined;

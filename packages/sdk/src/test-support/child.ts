@@ -31,7 +31,9 @@ export function evalChild(source: string, env: NodeJS.ProcessEnv = {}): Child {
 
 function started(child: ChildProcessWithoutNullStreams): Child {
   const lines: string[] = [];
-  const waiters: ((line: string) => void)[] = [];
+  const waiters: { readonly resolve: (line: string) => void; readonly reject: (error: Error) => void }[] = [];
+  let isClosed = false;
+  const noLine = (): Error => new Error(`the process has ended without another line; it wrote: ${stderr}`);
   let rest = '';
   let stderr = '';
   child.stdout.on('data', (data: Buffer) => {
@@ -40,18 +42,24 @@ function started(child: ChildProcessWithoutNullStreams): Child {
     for (const line of parts) {
       const waiter = waiters.shift();
       if (waiter === undefined) lines.push(line);
-      else waiter(line);
+      else waiter.resolve(line);
     }
   });
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()));
   const exit = new Promise<{ code: number | null; signal: string | null }>((resolve) => {
-    child.on('close', (code, signal) => resolve({ code, signal }));
+    child.on('close', (code, signal) => {
+      isClosed = true;
+      for (const waiter of waiters.splice(0)) waiter.reject(noLine());
+      resolve({ code, signal });
+    });
   });
   return {
     process: child,
     line: () => {
       const line = lines.shift();
-      return line === undefined ? new Promise((resolve) => waiters.push(resolve)) : Promise.resolve(line);
+      if (line !== undefined) return Promise.resolve(line);
+      if (isClosed) return Promise.reject(noLine());
+      return new Promise((resolve, reject) => waiters.push({ resolve, reject }));
     },
     stderr: () => stderr,
     exited: () => exit,

@@ -1,8 +1,8 @@
 import type { PostResult } from '../export/transport/poster.ts';
-import { RandomBatch } from '../ids.ts';
-import { newTrace, type LocalTrace } from '../local-trace.ts';
-import { asPolicy } from '../sampling/as-policy.ts';
-import { OperationCounts } from '../sampling/operation-counts.ts';
+import { RandomBatch } from '../span/ids.ts';
+import { newTrace, type LocalTrace } from '../span/local-trace.ts';
+import { asPolicy } from '../sampling/policies/as-policy.ts';
+import { OperationCounts } from '../request-metrics/operation-counts.ts';
 import { KeptTraces, PolicySampler } from '../sampling/policy-sampler.ts';
 import type { PolicyContext, Sampling } from '../sampling/policy.ts';
 import { seededIds } from './recorded.ts';

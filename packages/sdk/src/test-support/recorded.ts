@@ -1,14 +1,14 @@
-import { attributeSet, type Attributes } from '../attributes.ts';
-import type { Clock } from '../clock.ts';
-import { Diagnostics } from '../diagnostics.ts';
-import { OtlpEncoder } from '../export/otlp-encoder.ts';
-import type { IdGenerator } from '../ids.ts';
-import { DEFAULT_SPAN_LIMITS, type SpanLimits } from '../limits.ts';
-import { LiveSpans } from '../live-spans.ts';
-import { newScope } from '../opentelemetry.ts';
+import { attributeSet, type Attributes } from '../span/attributes.ts';
+import type { Clock } from '../span/clock.ts';
+import { Diagnostics } from '../runtime/diagnostics.ts';
+import { OtlpEncoder } from '../export/encode/otlp-encoder.ts';
+import type { IdGenerator } from '../span/ids.ts';
+import { DEFAULT_SPAN_LIMITS, type SpanLimits } from '../span/span-limits.ts';
+import { LiveSpans } from '../recording/live-spans.ts';
+import { newScope } from '../opentelemetry/adapters.ts';
 import { Sampler, type SamplerOptions } from '../sampling/sampler.ts';
-import { SpanRecorder } from '../span-recorder.ts';
-import { Counters } from '../stats.ts';
+import { SpanRecorder } from '../recording/span-recorder.ts';
+import { Counters } from '../runtime/stats.ts';
 import { readRequest, type ReadSpan } from './otlp-reader.ts';
 
 export const START_UNIX_MS = 1_700_000_000_123;

@@ -75,7 +75,7 @@ test('a stop aborts a run that is under way, waits for it no longer than its tim
 
 test('the pause is asked for after each run, and differs by a tenth', async () => {
   const { jobs } = newJobs(1);
-  const everyMs = vi.fn(() => 1);
+  const everyMs = vi.fn<() => number>(() => 1);
   let runs = 0;
   const started = jobs.start(newJob(() => Promise.resolve(void runs++), { everyMs }));
   await until(() => runs >= 3);

@@ -1,7 +1,7 @@
 import { writeTag, type Tag } from '@throughline/trace/client';
 import { useId, useState, type SyntheticEvent } from 'react';
 import { Icon } from '../parts/icon.tsx';
-import { canBeAsked, parseAttributeFilter } from './explore-state.ts';
+import { canBeAsked, parseAttributeFilter } from './state/explore-state.ts';
 import styles from '../parts/field.module.css';
 
 interface AttributeFiltersProps {

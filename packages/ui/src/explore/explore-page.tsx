@@ -9,11 +9,11 @@ import { Failure } from '../parts/failure.tsx';
 import { Icon } from '../parts/icon.tsx';
 import page from '../parts/page.module.css';
 import { usePageTitle } from '../parts/use-page-title.ts';
-import { readExploreState, writeExploreState, type ExploreState } from './explore-state.ts';
+import { readExploreState, writeExploreState, type ExploreState } from './state/explore-state.ts';
 import { FilterBar } from './filter-bar.tsx';
 import { NothingFound } from './nothing-found.tsx';
 import { ResultList, ResultSkeleton } from './result-list.tsx';
-import { freezeTimeRange } from './time-range.ts';
+import { freezeTimeRange } from './state/time-range.ts';
 import { useTraces } from './use-traces.ts';
 
 export function ExplorePage() {

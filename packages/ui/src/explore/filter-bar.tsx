@@ -8,7 +8,7 @@ import { Segmented } from '../parts/segmented.tsx';
 import { useServices } from '../services/use-services.ts';
 import { AttributeFilters } from './attribute-filters.tsx';
 import { DurationField } from './duration-field.tsx';
-import type { ExploreState, StatusFilter } from './explore-state.ts';
+import type { ExploreState, StatusFilter } from './state/explore-state.ts';
 import styles from './filter-bar.module.css';
 import { NameSelect } from '../parts/name-select.tsx';
 import { TimeRangePicker } from './time-range-picker.tsx';

@@ -1,6 +1,6 @@
 import button from '../parts/button.module.css';
 import { Notice } from '../parts/notice.tsx';
-import { emptyExploreState, writeExploreState, type ExploreState } from './explore-state.ts';
+import { emptyExploreState, writeExploreState, type ExploreState } from './state/explore-state.ts';
 
 interface NothingFoundProps {
   readonly state: ExploreState;

@@ -2,7 +2,7 @@ import { Segmented } from '../parts/segmented.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { absoluteText } from '../time/moment-text.ts';
 import styles from '../parts/field.module.css';
-import { defaultTimeRange, lastRangeNames, type LastRange, type TimeRange } from './time-range.ts';
+import { defaultTimeRange, lastRangeNames, type LastRange, type TimeRange } from './state/time-range.ts';
 
 interface TimeRangePickerProps {
   readonly time: TimeRange;

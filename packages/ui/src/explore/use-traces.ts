@@ -1,8 +1,8 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { writeTag, type TracesQuery } from '@throughline/trace/client';
 import { api } from '../api/api.ts';
-import type { ExploreState } from './explore-state.ts';
-import { timeBounds } from './time-range.ts';
+import type { ExploreState } from './state/explore-state.ts';
+import { timeBounds } from './state/time-range.ts';
 
 const pageSize = 50;
 const liveIntervalMs = 5_000;

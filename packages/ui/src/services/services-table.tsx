@@ -1,8 +1,8 @@
 import type { ServiceSummary } from '@throughline/trace/client';
 import { useMemo } from 'react';
 import { Link, useLocation } from 'wouter';
-import { exploreHref, type ExploreState } from '../explore/explore-state.ts';
-import { lastRanges } from '../explore/time-range.ts';
+import { exploreHref, type ExploreState } from '../explore/state/explore-state.ts';
+import { lastRanges } from '../explore/state/time-range.ts';
 import { classNames } from '../parts/class-names.ts';
 import { countOf, countText, estimatedText, shareIntervalText, shareText } from '../parts/count-text.ts';
 import { EstimatedCount } from '../parts/estimated-count.tsx';

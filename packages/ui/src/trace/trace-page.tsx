@@ -1,5 +1,5 @@
 import { Link } from 'wouter';
-import { exploreHref } from '../explore/explore-state.ts';
+import { exploreHref } from '../explore/state/explore-state.ts';
 import button from '../parts/button.module.css';
 import { Icon } from '../parts/icon.tsx';
 import { Notice } from '../parts/notice.tsx';

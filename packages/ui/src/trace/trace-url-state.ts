@@ -1,4 +1,4 @@
-export type SpanFilter = 'errors' | 'critical';
+import type { SpanFilter } from './model/span-filter.ts';
 
 /** What of the trace page lives in the URL. */
 export interface TraceUrlState {

@@ -1,4 +1,4 @@
-import { property } from '../../property.ts';
+import { property } from '../../runtime/property.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
 import { postCompressed, requestHeaders, retryAfterMs, type Poster, type PostResult } from './poster.ts';

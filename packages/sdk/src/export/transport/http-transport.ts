@@ -3,7 +3,7 @@ import { Agent as SecureAgent, request as requestSecure } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
-import { property } from '../../property.ts';
+import { property } from '../../runtime/property.ts';
 import { postBlocking } from './blocking-transport.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX } from './http-response-reader.ts';

@@ -1,8 +1,8 @@
-import { runWith } from '../../active-store.ts';
-import { SUPPRESSED_CONTEXT } from '../../context.ts';
-import { errorMessage } from '../../exception.ts';
-import { property } from '../../property.ts';
-import { VERSION } from '../../version.ts';
+import { runWith } from '../../context/active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../../context/context.ts';
+import { errorMessage } from '../../span/exception.ts';
+import { property } from '../../runtime/property.ts';
+import { VERSION } from '../../runtime/version.ts';
 import type { Compressor } from './compression.ts';
 import { basicAuthorization } from './route.ts';
 

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectSecure, createSecureContext } from 'node:tls';
-import { property } from '../../property.ts';
+import { property } from '../../runtime/property.ts';
 import { postBlocking } from './blocking-transport.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX, HttpResponseReader } from './http-response-reader.ts';

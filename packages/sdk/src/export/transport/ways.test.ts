@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Tracer, type TracerOptions, type TransportRequest } from '../../index.ts';
-import { resolveConfig, withoutCredentials } from '../../config.ts';
+import { resolveConfig, withoutCredentials } from '../../config/resolve.ts';
 import { newCertificate } from '../../test-support/certificate.ts';
 import { evalChild } from '../../test-support/child.ts';
 import { readRequest } from '../../test-support/otlp-reader.ts';

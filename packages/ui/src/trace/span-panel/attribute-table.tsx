@@ -1,7 +1,7 @@
 import type { KeyValue } from '@throughline/trace';
 import { Fragment } from 'react';
 import { Link } from 'wouter';
-import { exploreHref } from '../../explore/explore-state.ts';
+import { exploreHref } from '../../explore/state/explore-state.ts';
 import button from '../../parts/button.module.css';
 import { CopyButton } from '../../parts/copy-button.tsx';
 import { Icon } from '../../parts/icon.tsx';

@@ -1,5 +1,5 @@
 import { attributeText, type AnyValue } from '@throughline/trace';
-import { canBeAsked } from '../../explore/explore-state.ts';
+import { canBeAsked } from '../../explore/state/explore-state.ts';
 
 export type ValueType = 'string' | 'boolean' | 'integer' | 'double' | 'bytes' | 'array' | 'map' | 'empty';
 

@@ -4,7 +4,7 @@ import { countText } from '../../parts/count-text.ts';
 import { Icon } from '../../parts/icon.tsx';
 import { Segmented } from '../../parts/segmented.tsx';
 import type { TraceModel } from '../model/trace-model.ts';
-import type { SpanFilter } from '../trace-url-state.ts';
+import type { SpanFilter } from '../model/span-filter.ts';
 import { nextPlace } from './navigation.ts';
 import styles from './toolbar.module.css';
 

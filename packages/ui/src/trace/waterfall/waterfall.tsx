@@ -3,7 +3,7 @@ import type { SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import type { TraceSession } from '../model/trace-session.ts';
 import { rowBySpan, unfoldTo, visibleRows, withAncestors } from '../model/visible-rows.ts';
-import type { SpanFilter } from '../trace-url-state.ts';
+import type { SpanFilter } from '../model/span-filter.ts';
 import { Axis } from './axis.tsx';
 import { indentPx, nameWidthPx, rowPx, sheetQuery, sheetShare, stickyPx } from './geometry.ts';
 import type { RowContext } from './row-state.ts';

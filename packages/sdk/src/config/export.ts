@@ -1,0 +1,389 @@
+import { readFileSync } from 'node:fs';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import { createSecureContext } from 'node:tls';
+import type { Agent } from 'node:http';
+import {
+  checkFunction,
+  checkKnownNames,
+  checkObjectWith,
+  checkOneOf,
+  checkUrl,
+  shownUrl,
+  withoutSecrets,
+} from '../runtime/checks.ts';
+import type { ExporterName, OtlpProtocol } from '../export/export-settings.ts';
+import { siblingUrl, TRACES_PATH } from '../export/collector-url.ts';
+import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
+import type { Config, TracerOptions } from './options.ts';
+import { ConfigError, NOT_SHOWN } from '../runtime/config-error.ts';
+import { HAS_ZSTD, type Compression } from '../export/transport/compression.ts';
+import type { ExporterFactory } from '../export/exporter.ts';
+import { portHint } from '../export/transport/failure-hint.ts';
+import { NO_PROXIES, type ProxySettings } from '../export/transport/proxy.ts';
+import type { TlsOptions } from '../export/transport/route.ts';
+import type { Transport } from '../export/transport/transport.ts';
+import { property } from '../runtime/property.ts';
+import { severalExporters } from '../export/several-exporters.ts';
+
+type ExportConfig = Pick<
+  Config,
+  | 'exporter'
+  | 'tracesUrl'
+  | 'metricsUrl'
+  | 'protocol'
+  | 'compression'
+  | 'headers'
+  | 'metricsHeaders'
+  | 'tls'
+  | 'proxies'
+  | 'agent'
+  | 'transport'
+>;
+
+const DEFAULT_ENDPOINT = 'http://127.0.0.1:4318';
+const TRACES_ENDPOINT = 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT';
+const EXPORTERS: readonly ExporterName[] = ['otlp', 'console', 'none'];
+const PROTOCOLS: readonly OtlpProtocol[] = ['http/protobuf', 'http/json'];
+
+/** Where spans go, and how. */
+export function resolveExport(
+  options: TracerOptions,
+  env: ConfigEnvironment,
+  zipkin: () => ExporterFactory,
+): ExportConfig {
+  const exporter = env.choose<ExporterName | ExporterFactory>(
+    'exporter',
+    checkExporter(options.exporter),
+    () => environmentExporter(env, zipkin),
+    'otlp',
+  );
+  const tracesUrl = resolveTracesUrl(options.endpoint, env);
+  const hint = portHint(tracesUrl);
+  if (hint !== undefined && exporter === 'otlp') {
+    env.warnings.push(`spans are sent to ${shownUrl(new URL(tracesUrl))}, but ${hint}`);
+  }
+  return {
+    exporter,
+    tracesUrl,
+    metricsUrl: resolveMetricsUrl(options.metricsUrl, tracesUrl, env),
+    protocol: env.choose(
+      'protocol',
+      checkOneOf('protocol', options.protocol, PROTOCOLS),
+      () =>
+        environmentProtocol(env, 'OTEL_EXPORTER_OTLP_TRACES_PROTOCOL') ??
+        environmentProtocol(env, 'OTEL_EXPORTER_OTLP_PROTOCOL'),
+      'http/protobuf',
+    ),
+    compression: env.choose(
+      'compression',
+      checkOneOf('compression', options.compression, availableCompressions()),
+      () => environmentCompression(env),
+      'none',
+    ),
+    headers: Object.freeze(
+      env.choose(
+        'headers',
+        checkHeaders(options.headers),
+        () => environmentHeaders(env, 'OTEL_EXPORTER_OTLP_TRACES_HEADERS'),
+        {},
+      ),
+    ),
+    metricsHeaders: options.headers ?? environmentHeaders(env, 'OTEL_EXPORTER_OTLP_METRICS_HEADERS') ?? {},
+    tls: resolveTls(options.tls, env),
+    proxies: Object.freeze(resolveProxies(options.proxy, env)),
+    agent: checkAgent(options.agent),
+    transport: checkTransport(options.transport),
+  };
+}
+
+const PROXY_ACCEPTED = 'a URL that starts with http:// or https://';
+
+/** The option, for every collector; else the variables that curl and others read. */
+function resolveProxies(given: string | false | undefined, env: ConfigEnvironment): ProxySettings {
+  return env.choose<ProxySettings>('proxy', checkProxy(given), () => environmentProxies(env), NO_PROXIES);
+}
+
+function checkProxy(given: unknown): ProxySettings | undefined {
+  if (given === undefined) return undefined;
+  if (given === false) return NO_PROXIES;
+  const url = typeof given === 'string' ? proxyUrl(given) : undefined;
+  if (url !== undefined) return { https: url, http: url, except: '' };
+  const accepted = `false, or ${PROXY_ACCEPTED}`;
+  throw new ConfigError('proxy', typeof given === 'string' ? withoutSecrets(given) : given, accepted);
+}
+
+function environmentProxies(env: ConfigEnvironment): ProxySettings | undefined {
+  const read = (variable: string): string | undefined =>
+    env.read(
+      variable,
+      (text) => {
+        const url = proxyUrl(text);
+        return url === undefined ? PROXY_ACCEPTED : { url };
+      },
+      withoutSecrets,
+    )?.url;
+  const except = env.string('no_proxy') ?? env.string('NO_PROXY') ?? '';
+  // Of a CGI program whoever sends it a Proxy header sets this variable (CVE-2016-5385).
+  const isCgi = env.string('REQUEST_METHOD') !== undefined;
+  const http = read('http_proxy') ?? (isCgi ? undefined : read('HTTP_PROXY'));
+  const https = read('https_proxy') ?? read('HTTPS_PROXY');
+  return https === undefined && http === undefined ? undefined : { https, http, except };
+}
+
+/** A proxy's address, for which `host:port` stands, too. */
+function proxyUrl(text: string): string | undefined {
+  const whole = /^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  const url = URL.canParse(whole) ? new URL(whole) : undefined;
+  return url?.protocol === 'http:' || url?.protocol === 'https:' ? url.href : undefined;
+}
+
+function checkAgent(given: Agent | undefined): Agent | undefined {
+  if (given === undefined || typeof property(given, 'addRequest') === 'function') return given;
+  throw new ConfigError('agent', given, 'an Agent of node:http or node:https');
+}
+
+function checkTransport(given: Transport | undefined): Transport | undefined {
+  checkObjectWith('transport', given, ['send']);
+  for (const name of ['sendBlocking', 'close'] as const) {
+    checkFunction(`transport.${name}`, property(given, name), 'a function');
+  }
+  return given;
+}
+
+function checkExporter(given: unknown): ExporterName | ExporterFactory | undefined {
+  if (given === undefined || EXPORTERS.includes(given as ExporterName)) return given as ExporterName | undefined;
+  return checkFunction<ExporterFactory>(
+    'exporter',
+    given as ExporterFactory,
+    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or what an exporter's module makes, such as zipkin()`,
+  );
+}
+
+/** One name, or several with commas between them. */
+function environmentExporter(
+  env: ConfigEnvironment,
+  zipkin: () => ExporterFactory,
+): ExporterName | ExporterFactory | undefined {
+  const found = env.read('OTEL_TRACES_EXPORTER', (text) => {
+    const names = text
+      .toLowerCase()
+      .split(',')
+      .map((name) => name.trim()) as (ExporterName | 'zipkin')[];
+    const isAlone = names.length === 1 || !names.includes('none');
+    const isKnown = names.every((name) => name === 'zipkin' || EXPORTERS.includes(name));
+    return isAlone && isKnown ? { names } : 'one or more of otlp, console and zipkin, or none';
+  });
+  const exporters = found?.names.map((name) => (name === 'zipkin' ? zipkin() : name));
+  return exporters === undefined || exporters.length === 1 ? exporters?.[0] : severalExporters(exporters);
+}
+
+function resolveTracesUrl(endpoint: string | undefined, env: ConfigEnvironment): string {
+  const option = checkUrl('endpoint', endpoint);
+  return env.choose(
+    'endpoint',
+    option === undefined ? undefined : withTracesPath(option, 'endpoint', env),
+    () => {
+      const whole = env.url(TRACES_ENDPOINT);
+      return whole === undefined ? environmentTracesUrl(env) : wholeTracesUrl(whole, env);
+    },
+    DEFAULT_ENDPOINT + TRACES_PATH,
+  );
+}
+
+function environmentTracesUrl(env: ConfigEnvironment): string | undefined {
+  const base = env.url('OTEL_EXPORTER_OTLP_ENDPOINT');
+  return base === undefined ? undefined : withTracesPath(base, 'OTEL_EXPORTER_OTLP_ENDPOINT', env);
+}
+
+function resolveMetricsUrl(given: string | undefined, tracesUrl: string, env: ConfigEnvironment): string {
+  const option = checkUrl('metricsUrl', given)?.href;
+  // A whole address for traces says nothing of metrics.
+  const isBase = env.sources['endpoint'] !== TRACES_ENDPOINT;
+  const sibling = isBase ? tracesUrl : (environmentTracesUrl(env) ?? DEFAULT_ENDPOINT + TRACES_PATH);
+  const fromEnv = (): string | undefined => env.url('OTEL_EXPORTER_OTLP_METRICS_ENDPOINT')?.href;
+  return env.choose('metricsUrl', option, fromEnv, siblingUrl(sibling, '/v1/metrics'));
+}
+
+function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): string {
+  const url = new URL(base);
+  let path = url.pathname.replace(/\/+$/, '');
+  if (url.protocol === 'unix:' && !path.includes(':/')) path += ':';
+  if (path.endsWith(TRACES_PATH)) {
+    while (path.endsWith(TRACES_PATH)) path = path.slice(0, -TRACES_PATH.length);
+    env.warnings.push(
+      `${setting} is a base URL, to which ${TRACES_PATH} is appended: it stands at its end already, and is used once`,
+    );
+  }
+  url.pathname = path + TRACES_PATH;
+  return url.href;
+}
+
+/** This variable is used as it is, and a base URL in it is the mix-up that ends in 404. */
+function wholeTracesUrl(url: URL, env: ConfigEnvironment): string {
+  if (url.pathname === '/') {
+    env.warnings.push(
+      `${TRACES_ENDPOINT} is used as it is, and has no path: ${url.origin}${TRACES_PATH} is likely meant ` +
+        '(or set OTEL_EXPORTER_OTLP_ENDPOINT, to which the path is appended)',
+    );
+  }
+  return url.href;
+}
+
+function environmentProtocol(env: ConfigEnvironment, variable: string): OtlpProtocol | undefined {
+  const found = env.read(variable, (text) => {
+    const protocol = text.toLowerCase() as OtlpProtocol;
+    return PROTOCOLS.includes(protocol)
+      ? { protocol }
+      : `${PROTOCOLS.join(' or ')} (collectors take both on port 4318)`;
+  });
+  return found?.protocol;
+}
+
+function availableCompressions(): readonly Compression[] {
+  return HAS_ZSTD ? ['none', 'gzip', 'zstd'] : ['none', 'gzip'];
+}
+
+function environmentCompression(env: ConfigEnvironment): Compression | undefined {
+  const accepted = availableCompressions();
+  const read = (variable: string): { compression: Compression } | undefined =>
+    env.read(variable, (text) => {
+      const compression = text.toLowerCase() as Compression;
+      return accepted.includes(compression) ? { compression } : `one of ${accepted.join(', ')} on this version of Node`;
+    });
+  return (read('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? read('OTEL_EXPORTER_OTLP_COMPRESSION'))?.compression;
+}
+
+const HEADERS_ACCEPTED = 'an object whose names and values can stand in an HTTP header';
+
+export function checkHeaders(value: unknown): Record<string, string> | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new ConfigError('headers', NOT_SHOWN, HEADERS_ACCEPTED);
+  }
+  for (const [name, header] of Object.entries(value as Record<string, unknown>)) {
+    if (typeof header !== 'string' || !isHeader(name, header))
+      throw new ConfigError(`headers.${name}`, NOT_SHOWN, HEADERS_ACCEPTED);
+  }
+  return { ...(value as Record<string, string>) };
+}
+
+function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record<string, string> | undefined {
+  const read = (variable: string): Record<string, string> | undefined =>
+    env.read(
+      variable,
+      (text) => {
+        const pairs = parseKeyValues(text);
+        if (typeof pairs === 'string') return pairs;
+        const wrong = Object.entries(pairs).find(([name, value]) => !isHeader(name, value));
+        if (wrong === undefined) return pairs;
+        return `names and values that can stand in an HTTP header, which those of ${JSON.stringify(wrong[0])} cannot`;
+      },
+      null,
+    );
+  const general = read('OTEL_EXPORTER_OTLP_HEADERS');
+  const own = read(ownVariable);
+  return general === undefined && own === undefined ? undefined : { ...general, ...own };
+}
+
+/** What Node would refuse otherwise with every single request. */
+function isHeader(name: string, value: string): boolean {
+  try {
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const TLS_VARIABLES = {
+  ca: ['OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE', 'OTEL_EXPORTER_OTLP_CERTIFICATE'],
+  cert: ['OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE', 'OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE'],
+  key: ['OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY', 'OTEL_EXPORTER_OTLP_CLIENT_KEY'],
+} as const;
+
+function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsOptions {
+  checkKnownNames('tls', given, TLS_VARIABLES);
+  const of = (name: keyof typeof TLS_VARIABLES): string | undefined =>
+    env.choose<string | undefined>(
+      `tls.${name}`,
+      checkPemText(`tls.${name}`, given?.[name]),
+      () => environmentFile(env, TLS_VARIABLES[name][0]) ?? environmentFile(env, TLS_VARIABLES[name][1]),
+      undefined,
+    );
+  const tls = { ca: of('ca'), cert: of('cert'), key: of('key') };
+  checkPem(tls, env);
+  return Object.freeze(tls);
+}
+
+const PEM_ACCEPTED = 'the text of a PEM file, -----BEGIN and all';
+
+function checkPemText(setting: string, value: unknown): string | undefined {
+  if (value === undefined || (typeof value === 'string' && value !== '')) return value;
+  throw new ConfigError(setting, NOT_SHOWN, PEM_ACCEPTED);
+}
+
+/** What Node would refuse with every single connection, or pass over without a word. */
+function checkPem(
+  tls: { ca: string | undefined; cert: string | undefined; key: string | undefined },
+  env: ConfigEnvironment,
+): void {
+  for (const name of ['ca', 'cert', 'key'] as const) {
+    const text = tls[name];
+    if (text === undefined || isPem(name, text)) continue;
+    const setting = `tls.${name}`;
+    const source = env.sources[setting];
+    if (source === 'option') throw new ConfigError(setting, NOT_SHOWN, PEM_ACCEPTED);
+    env.warnings.push(`${source} is ignored: the file that it names is not ${PEM_ACCEPTED}`);
+    tls[name] = undefined;
+    env.sources[setting] = 'default';
+  }
+  checkPair(tls, env);
+}
+
+/** A certificate and a key that do not belong together, or one without the other. */
+function checkPair(tls: { cert: string | undefined; key: string | undefined }, env: ConfigEnvironment): void {
+  const { cert, key } = tls;
+  if (cert === undefined && key === undefined) return;
+  if (cert !== undefined && key !== undefined && isPair(cert, key)) return;
+  const accepted = 'a certificate and the private key that belongs to it';
+  const sources = [env.sources['tls.cert'], env.sources['tls.key']];
+  if (sources.includes('option')) throw new ConfigError('tls', NOT_SHOWN, `tls.cert and tls.key: ${accepted}`);
+  const named = sources.filter((source) => source !== 'default').join(' and ');
+  env.warnings.push(`${named} ${named.includes(' ') ? 'are' : 'is'} ignored: expected ${accepted}`);
+  tls.cert = undefined;
+  tls.key = undefined;
+  env.sources['tls.cert'] = 'default';
+  env.sources['tls.key'] = 'default';
+}
+
+function isPair(cert: string, key: string): boolean {
+  try {
+    createSecureContext({ cert, key });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isPem(name: 'ca' | 'cert' | 'key', text: string): boolean {
+  if (!text.includes('-----BEGIN ')) return false;
+  try {
+    createSecureContext({ [name]: text });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The text of the file that a variable names. */
+function environmentFile(env: ConfigEnvironment, variable: string): string | undefined {
+  const found = env.read(variable, (path) => {
+    try {
+      return { text: readFileSync(path, 'utf8') };
+    } catch {
+      return 'a file that can be read';
+    }
+  });
+  return found?.text;
+}

@@ -1,0 +1,303 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { resolveConfig } from './resolve.ts';
+import { OPTION_NAMES, type TracerOptions } from './options.ts';
+import { ConfigError } from '../runtime/config-error.ts';
+
+describe('the configuration', () => {
+  it('has these defaults', () => {
+    const config = resolveConfig({}, {});
+    expect(config).toMatchObject({
+      enabled: true,
+      service: 'unknown_service:node',
+      sampler: { ratio: 1, parentBased: true },
+      tracesUrl: 'http://127.0.0.1:4318/v1/traces',
+      headers: {},
+      register: true,
+      scheduledDelayMillis: 5000,
+      maxExportBatchSize: Infinity,
+      maxExportBatchBytes: 262_144,
+      maxQueueBytes: 33_554_432,
+      exportTimeoutMillis: 10_000,
+      retry: { maxAttempts: 10, initialDelayMillis: 1000, maxDelayMillis: 30_000 },
+      flushOnExit: true,
+      flushTimeoutMillis: 5000,
+      limits: { attributeCountLimit: 128, attributeValueLengthLimit: Infinity, eventCountLimit: 128 },
+      warnings: [],
+    });
+    expect(new Set(Object.values(config.sources))).toEqual(new Set(['default']));
+    expect(Object.isFrozen(config)).toBe(true);
+  });
+
+  it('prefers an option to the environment, and the environment to the default, and says which it was', () => {
+    const env = {
+      OTEL_SERVICE_NAME: 'from-env',
+      OTEL_RESOURCE_ATTRIBUTES: 'service.name=from-resource,team=a%2Cb',
+      OTEL_BSP_SCHEDULE_DELAY: '100',
+      OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT: '5',
+      OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT: '9',
+      OTEL_SDK_DISABLED: 'TRUE',
+      OTEL_EXPORTER_OTLP_TIMEOUT: '7',
+      OTEL_EXPORTER_OTLP_HEADERS: 'api-key=secret%20key, x=1',
+    };
+    const config = resolveConfig({ scheduledDelayMillis: 50, limits: { eventCountLimit: 1 } }, env);
+    expect(config).toMatchObject({
+      service: 'from-env',
+      scheduledDelayMillis: 50,
+      enabled: false,
+      exportTimeoutMillis: 7,
+      headers: { 'api-key': 'secret key', x: '1' },
+      limits: { attributeCountLimit: 5, attributeValueLengthLimit: 9, eventCountLimit: 1 },
+    });
+    expect(config.resource).toMatchObject({ 'service.name': 'from-env', team: 'a,b' });
+    expect(config.sources).toMatchObject({
+      service: 'OTEL_SERVICE_NAME',
+      scheduledDelayMillis: 'option',
+      enabled: 'OTEL_SDK_DISABLED',
+      'limits.attributeCountLimit': 'OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT',
+      'limits.attributeValueLengthLimit': 'OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT',
+      'limits.eventCountLimit': 'option',
+      'limits.linkCountLimit': 'default',
+    });
+    const { OTEL_SERVICE_NAME: _, ...withoutName } = env;
+    expect(resolveConfig({}, withoutName).sources['service']).toBe('OTEL_RESOURCE_ATTRIBUTES');
+    expect(resolveConfig({ resource: { 'service.name': 'mine' } }, env).service).toBe('mine');
+  });
+
+  it.each([
+    ['http://c:4318', undefined, 'http://c:4318/v1/traces'],
+    ['http://c:4318/', undefined, 'http://c:4318/v1/traces'],
+    ['http://c/otlp', undefined, 'http://c/otlp/v1/traces'],
+    ['http://c/v1/traces', undefined, 'http://c/v1/traces'],
+    ['http://c/v1/traces/', undefined, 'http://c/v1/traces'],
+    [undefined, { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c/x' }, 'https://c/x/v1/traces'],
+    [undefined, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/as-is' }, 'https://c/as-is'],
+    ['http://c', { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/as-is' }, 'http://c/v1/traces'],
+  ])('posts for the endpoint %s and the variables %j to %s', (endpoint, env, url) => {
+    expect(resolveConfig({ endpoint }, env ?? {}).tracesUrl).toBe(url);
+  });
+
+  it.each([
+    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint is a base URL, .* is used once$/],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /http:\/\/c:4318\/v1\/traces is likely meant/],
+    [
+      { endpoint: 'http://me:secret@c:4317' },
+      {},
+      /^spans are sent to http:\/\/c:4317\/v1\/traces, but 4317 is the gRPC port; OTLP over HTTP is 4318$/,
+    ],
+    [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
+    [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
+    [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling to remote\(\)$/],
+    [
+      {},
+      { OTEL_TRACES_EXPORTER: 'otlp,none' },
+      /got "otlp,none", expected one or more of otlp, console and zipkin, or none$/,
+    ],
+    [{}, { OTEL_TRACES_EXPORTER: 'otlp,jaeger' }, /got "otlp,jaeger", expected one or more of /],
+    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
+    [
+      {},
+      { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' },
+      /names and values that can stand in an HTTP header, which those of "a b" cannot$/,
+    ],
+  ])('names the mix-up in %j with %j', (options, env, line) => {
+    expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
+  });
+
+  it('appends the path once, however often it stands there', () => {
+    const { tracesUrl } = resolveConfig({ endpoint: 'http://c/v1/traces/v1/traces' }, {});
+    expect(tracesUrl).toBe('http://c/v1/traces');
+  });
+
+  it.each<[options: TracerOptions, env: Record<string, string>, url: string]>([
+    [{}, {}, 'http://127.0.0.1:4318/v1/metrics'],
+    [{ endpoint: 'https://c/base?key=1' }, {}, 'https://c/base/v1/metrics?key=1'],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/' }, 'http://c:4318/v1/metrics'],
+    [{ endpoint: 'http://c' }, { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://m/x' }, 'http://m/x'],
+    [{ metricsUrl: 'http://o/y' }, { OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'http://m/x' }, 'http://o/y'],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://t/v1/traces' }, 'http://127.0.0.1:4318/v1/metrics'],
+    [
+      {},
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://t/v1/traces', OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c' },
+      'http://c/v1/metrics',
+    ],
+  ])('sends metrics with %j and %j to %s', (options, env, url) => {
+    expect(resolveConfig(options, env)).toMatchObject({ metricsUrl: url, warnings: [] });
+  });
+
+  it('keeps headers that are for traces from metrics', () => {
+    const env = {
+      OTEL_EXPORTER_OTLP_HEADERS: 'a=1,b=1',
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'b=2',
+      OTEL_EXPORTER_OTLP_METRICS_HEADERS: 'c=3',
+    };
+    expect(resolveConfig({}, env).metricsHeaders).toEqual({ a: '1', b: '1', c: '3' });
+    expect(resolveConfig({ headers: { d: '4' } }, env).metricsHeaders).toEqual({ d: '4' });
+  });
+
+  it.each([
+    ['true', true],
+    ['False', false],
+    ['otlp', 'otlp'],
+  ])('counts for THROUGHLINE_COUNTERS=%s by %j', (text, counters) => {
+    expect(resolveConfig({}, { THROUGHLINE_COUNTERS: text }).counters).toBe(counters);
+  });
+
+  it('says once what is wrong with a variable that several settings read', () => {
+    expect(
+      resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_COUNTERS: 'on' }).warnings.toSorted(),
+    ).toEqual([
+      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected key=value pairs with commas between them, which pair 1 is not',
+      'THROUGHLINE_COUNTERS is ignored: got "on", expected true, false or \'otlp\'',
+    ]);
+  });
+
+  it.each([
+    ['always_on', undefined, { ratio: 1, parentBased: false }],
+    ['always_off', undefined, { ratio: 0, parentBased: false }],
+    ['traceidratio', '0.25', { ratio: 0.25, parentBased: false }],
+    ['parentbased_always_on', undefined, { ratio: 1, parentBased: true }],
+    ['parentbased_always_off', undefined, { ratio: 0, parentBased: true }],
+    ['parentbased_traceidratio', '0.5', { ratio: 0.5, parentBased: true }],
+    ['traceidratio', 'much', { ratio: 1, parentBased: false }],
+  ])('samples for OTEL_TRACES_SAMPLER=%s with %s by %j', (name, arg, sampler) => {
+    expect(resolveConfig({}, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }).sampler).toEqual(sampler);
+  });
+
+  it('ignores wrong variables with a warning that says what is accepted', () => {
+    const config = resolveConfig(
+      {},
+      {
+        OTEL_BSP_SCHEDULE_DELAY: 'soon',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4318',
+        OTEL_TRACES_SAMPLER: 'some',
+        OTEL_SDK_DISABLED: 'yes',
+        OTEL_RESOURCE_ATTRIBUTES: 'nothing',
+        OTEL_SPAN_EVENT_COUNT_LIMIT: '',
+      },
+    );
+    expect(config.warnings.toSorted()).toEqual([
+      'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
+      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http://, https:// or, for a unix socket, unix:///',
+      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them, which pair 1 is not',
+      'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
+      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',
+    ]);
+    expect(config).toMatchObject({ scheduledDelayMillis: 5000, enabled: true });
+  });
+
+  it.each([
+    [{ service: '' }, 'service'],
+    [{ service: 5 }, 'service'],
+    [{ sampling: 1.5 }, 'sampling'],
+    [{ counters: 'all' }, 'counters'],
+    [{ metricsUrl: 'collector' }, 'metricsUrl'],
+    [{ metricExportIntervalMillis: 0 }, 'metricExportIntervalMillis'],
+    [{ sampling: '1' }, 'sampling'],
+    [{ sampling: NaN }, 'sampling'],
+    [{ endpoint: 'collector' }, 'endpoint'],
+    [{ endpoint: 'ftp://collector' }, 'endpoint'],
+    [{ register: 'no' }, 'register'],
+    [{ resource: [] }, 'resource'],
+    [{ headers: { a: 1 } }, 'headers.a'],
+    [{ headers: { a: 'x\ny' } }, 'headers.a'],
+    [{ headers: ['a'] }, 'headers'],
+    [{ exporter: 'zipkin' }, 'exporter'],
+    [{ protocol: 'grpc' }, 'protocol'],
+    [{ compression: 'br' }, 'compression'],
+    [{ tls: { CA: '' } }, 'tls.CA'],
+    [{ propagators: 'b3' }, 'propagators'],
+    [{ propagators: [{}] }, 'propagators'],
+    [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
+    [{ exportConcurrency: 0 }, 'exportConcurrency'],
+    [{ waitUntil: {} }, 'waitUntil'],
+    [{ log: console }, 'log'],
+    [{ servce: 'typo' }, 'options.servce'],
+    [null, 'options'],
+    [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
+    [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
+    [{ limits: { eventCountLimit: 1.5 } }, 'limits.eventCountLimit'],
+    [{ limits: [] }, 'limits'],
+    [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
+    [{ retry: { maxAttempts: 1.5 } }, 'retry.maxAttempts'],
+    [{ maxExportBatchSize: 1.5 }, 'maxExportBatchSize'],
+    [{ clock: {} }, 'clock'],
+    [{ clock: { monotonicMs: () => 0, wallMs: () => 0 } }, 'clock.timeOriginUnixMs'],
+    [{ ids: null }, 'ids'],
+    [{ resource: null }, 'resource'],
+    [{ resource: { shop: Symbol('s') } }, 'resource["shop"]'],
+    [{ tls: { ca: 'ca.pem' } }, 'tls.ca'],
+    [{ tls: { key: '-----BEGIN PRIVATE KEY-----\nno\n-----END PRIVATE KEY-----' } }, 'tls.key'],
+    [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
+    [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
+  ])('refuses the options %j and names %s', (options, setting) => {
+    const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
+    expect(resolve).toThrow(ConfigError);
+    expect(resolve).toThrow(new RegExp(`^${setting.replaceAll(/[.[\]]/g, '\\$&')}: got .*, expected `));
+  });
+
+  it('refuses options that throw when they are read, and says what they threw', () => {
+    const options = {
+      get service(): string {
+        throw new Error('hostile');
+      },
+    };
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const each of [options, { headers: proxy }, { spanProcessors: proxy as [] }]) {
+      expect(() => resolveConfig(each, {})).toThrow(ConfigError);
+    }
+    expect(() => resolveConfig(options, {})).toThrow(
+      expect.objectContaining({ cause: expect.objectContaining({ message: 'hostile' }) as Error }) as Error,
+    );
+  });
+});
+
+describe("the guide's table of options", () => {
+  const guide = readFileSync(new URL('../../../../docs/sdk.md', import.meta.url), 'utf8');
+  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Propagators'));
+  const rows = [...table.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
+  const defaults = resolveConfig({}, {});
+
+  it('names every setting that can be set', () => {
+    const settings = [...Object.keys(defaults.sources), ...Object.keys(defaults.retry).map((name) => `retry.${name}`)];
+    const named = [...rows.map(([, option]) => option), 'enabled'];
+    expect(named).toEqual(expect.arrayContaining(settings));
+    // And every option, whether it is a setting of the environment too or not.
+    const told = named.map((name) => name?.split('.')[0]);
+    expect([...told, 'ids']).toEqual(expect.arrayContaining(Object.keys(OPTION_NAMES)));
+  });
+
+  it('states the defaults that hold', () => {
+    const bytes: Record<string, number> = { KiB: 1024, MiB: 1024 * 1024 };
+    for (const [, option = '', stated = ''] of rows) {
+      const match = /^`?(\d+|true)`?(?: (KiB|MiB))?$/.exec(stated);
+      if (match === null || option === 'sampling') continue;
+      const value: unknown = option.split('.').reduce<unknown>((at, name) => Reflect.get(Object(at), name), defaults);
+      expect([option, value]).toEqual([
+        option,
+        match[1] === 'true' ? true : Number(match[1]) * (bytes[match[2] ?? ''] ?? 1),
+      ]);
+    }
+  });
+
+  it('names every variable that is read', () => {
+    const folder = new URL('.', import.meta.url);
+    const files = readdirSync(folder).filter((file) => /^[\w-]+\.ts$/.test(file));
+    const read = files.flatMap(
+      (file) => readFileSync(new URL(file, folder), 'utf8').match(/'(?:OTEL|THROUGHLINE)_[A-Z_]+'/g) ?? [],
+    );
+    const missing = read.map((name) => name.slice(1, -1)).filter((name) => !guide.includes(`\`${name}`));
+    expect(missing).toEqual([]);
+  });
+
+  it('names only variables that are read', () => {
+    const folder = new URL('.', import.meta.url);
+    const files = readdirSync(folder).filter((file) => /^[\w-]+\.ts$/.test(file));
+    const source = files.map((file) => readFileSync(new URL(file, folder), 'utf8')).join('\n');
+    const variables = rows.flatMap(([, , , environment = '']) => environment.match(/[A-Z_]{8,}/g) ?? []);
+    expect(variables.length).toBeGreaterThan(20);
+    expect(variables.filter((variable) => !source.includes(`'${variable}'`))).toEqual([]);
+  });
+});

@@ -1,0 +1,60 @@
+import type { Attributes } from '../span/attributes.ts';
+
+/** The standard SDK's interface: a detector written for it works here. An attribute may be a promise, and so may the answer. */
+export interface ResourceDetector {
+  detect(): DetectedAttributes | Promise<DetectedAttributes>;
+}
+
+interface DetectedAttributes {
+  readonly attributes?: Readonly<Record<string, unknown>> | undefined;
+  readonly schemaUrl?: string | undefined;
+}
+
+/** Options of a tracer. */
+export interface DetectedResource {
+  readonly resource: Attributes;
+  /** Of the detectors that name one, where they agree. */
+  readonly resourceSchemaUrl?: string;
+}
+
+/** Longer than a cloud's metadata service takes, which is near. */
+const TIMEOUT_MS = 2000;
+
+/**
+ * What detectors find out about this process and where it runs: `new Tracer({ service, ...(await detectResource([gcpDetector])) })`. They are
+ * asked at once; of an attribute that several know, the last detector's counts. What fails, or is not known after `timeoutMs`
+ * milliseconds, is left out. Never rejects.
+ */
+export async function detectResource(
+  detectors: readonly ResourceDetector[],
+  timeoutMs = TIMEOUT_MS,
+): Promise<DetectedResource> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), timeoutMs)));
+  const inTime = <T>(value: T | Promise<T>): Promise<T | undefined> =>
+    Promise.race([Promise.resolve(value).catch(() => undefined), late]);
+  const found = await Promise.all(detectors.map((detector) => detectOne(detector, inTime)));
+  clearTimeout(timer);
+  const schemaUrls = new Set(
+    found.map(({ schemaUrl }) => schemaUrl).filter((url) => typeof url === 'string' && url !== ''),
+  );
+  const [resourceSchemaUrl] = schemaUrls;
+  return {
+    resource: Object.assign({}, ...found.map(({ attributes }) => attributes)) as Attributes,
+    ...(schemaUrls.size === 1 && resourceSchemaUrl !== undefined ? { resourceSchemaUrl } : {}),
+  };
+}
+
+async function detectOne(
+  detector: ResourceDetector,
+  inTime: <T>(value: T | Promise<T>) => Promise<T | undefined>,
+): Promise<DetectedAttributes> {
+  try {
+    const { attributes = {}, schemaUrl } = (await inTime(detector.detect())) ?? {};
+    const values = await Promise.all(Object.values(attributes).map(inTime));
+    const known = Object.keys(attributes).map((key, i) => [key, values[i]] as const);
+    return { attributes: Object.fromEntries(known.filter(([, value]) => value !== undefined)), schemaUrl };
+  } catch {
+    return {};
+  }
+}

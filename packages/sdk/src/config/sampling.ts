@@ -1,0 +1,52 @@
+import type { ConfigEnvironment } from './environment.ts';
+import { ConfigError } from '../runtime/config-error.ts';
+import { asPolicy } from '../sampling/policies/as-policy.ts';
+import type { Sampling } from '../sampling/policy.ts';
+import type { CountersMode, SamplingConfig } from '../sampling/sampling-settings.ts';
+
+export function resolveSampling(sampling: Sampling | undefined, env: ConfigEnvironment): SamplingConfig {
+  return Object.freeze(
+    env.choose('sampling', optionOf(sampling), () => environmentSampling(env), { ratio: 1, parentBased: true }),
+  );
+}
+
+const COUNTERS: readonly CountersMode[] = [false, true, 'otlp'];
+const COUNTERS_ACCEPTED = "true, false or 'otlp'";
+
+export function resolveCounters(given: CountersMode | undefined, env: ConfigEnvironment): CountersMode {
+  if (given !== undefined && !COUNTERS.includes(given)) throw new ConfigError('counters', given, COUNTERS_ACCEPTED);
+  const fromEnv = (): CountersMode | undefined =>
+    env.read('THROUGHLINE_COUNTERS', (text) => {
+      const mode = COUNTERS.find((each) => String(each) === text.toLowerCase());
+      return mode === undefined ? COUNTERS_ACCEPTED : { mode };
+    })?.mode;
+  return env.choose<CountersMode>('counters', given, fromEnv, false);
+}
+
+function optionOf(sampling: Sampling | undefined): SamplingConfig | undefined {
+  if (sampling === undefined) return undefined;
+  const policy = asPolicy('sampling', sampling);
+  // A fixed share has a way of its own, which costs less.
+  return typeof sampling === 'number'
+    ? { ratio: sampling, parentBased: true }
+    : { ratio: 1, parentBased: true, policy };
+}
+
+function environmentSampling(env: ConfigEnvironment): SamplingConfig | undefined {
+  const ratioOf = (): number => env.number('OTEL_TRACES_SAMPLER_ARG', 0, 1) ?? 1;
+  return env.read('OTEL_TRACES_SAMPLER', (name) => {
+    const parentBased = name.startsWith('parentbased_');
+    switch (name.replace('parentbased_', '')) {
+      case 'always_on':
+        return { ratio: 1, parentBased };
+      case 'always_off':
+        return { ratio: 0, parentBased };
+      case 'traceidratio':
+        return { ratio: ratioOf(), parentBased };
+      default:
+        return name.endsWith('jaeger_remote')
+          ? 'always_on, always_off or traceidratio; for the rates of a collector of Throughline set the option sampling to remote()'
+          : 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
+    }
+  });
+}

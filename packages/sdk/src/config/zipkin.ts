@@ -1,0 +1,38 @@
+import { checkKnownNames, checkNumber, checkUrl, MILLIS_MAX } from '../runtime/checks.ts';
+import { ConfigEnvironment, type Environment } from './environment.ts';
+import { checkHeaders } from './export.ts';
+import { newHttpExporter } from '../export/create-exporter.ts';
+import type { ExporterFactory } from '../export/exporter.ts';
+import { ZIPKIN_JSON } from '../export/format/zipkin-json.ts';
+
+export interface ZipkinOptions {
+  /** The whole address. Default OTEL_EXPORTER_ZIPKIN_ENDPOINT, or `http://127.0.0.1:9411/api/v2/spans`. */
+  readonly endpoint?: string | undefined;
+  /** For one request. Default OTEL_EXPORTER_ZIPKIN_TIMEOUT, or 10,000. */
+  readonly timeoutMillis?: number | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+const OPTION_NAMES: Readonly<Record<keyof ZipkinOptions, true>> = {
+  endpoint: true,
+  timeoutMillis: true,
+  headers: true,
+};
+const DEFAULT_ENDPOINT = 'http://127.0.0.1:9411/api/v2/spans';
+const DEFAULT_TIMEOUT_MILLIS = 10_000;
+
+/** @throws ConfigError for a wrong option. */
+export function resolveZipkin(options: ZipkinOptions, environment: Environment): ExporterFactory {
+  checkKnownNames('zipkin', options, OPTION_NAMES);
+  const env = new ConfigEnvironment(environment);
+  const headers = checkHeaders(options.headers) ?? {};
+  const endpoint = checkUrl('zipkin.endpoint', options.endpoint) ?? env.url('OTEL_EXPORTER_ZIPKIN_ENDPOINT');
+  const exportTimeoutMillis =
+    checkNumber('zipkin.timeoutMillis', options.timeoutMillis, 1, MILLIS_MAX) ??
+    env.number('OTEL_EXPORTER_ZIPKIN_TIMEOUT', 1, MILLIS_MAX) ??
+    DEFAULT_TIMEOUT_MILLIS;
+  return (context) => {
+    for (const warning of env.warnings) context.diagnostics.warn(warning);
+    return newHttpExporter(context, endpoint?.href ?? DEFAULT_ENDPOINT, ZIPKIN_JSON, { headers, exportTimeoutMillis });
+  };
+}

@@ -1,0 +1,27 @@
+import type { ExportSettings } from './export-settings.ts';
+import type { Compressor } from './transport/compression.ts';
+import { CustomTransport } from './transport/custom-transport.ts';
+import { HttpTransport } from './transport/http-transport.ts';
+import type { Poster } from './transport/poster.ts';
+import { NO_PROXIES } from './transport/proxy.ts';
+import { routeOf } from './transport/route.ts';
+import { SocketTransport } from './transport/socket-transport.ts';
+
+export interface PosterOptions {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly contentType: string;
+  readonly compressor: Compressor | undefined;
+  readonly timeoutMillis: number;
+  readonly connections: number;
+}
+
+/** What posts to `url` in the way that the configuration says: over bare sockets where nothing is between us and the collector. */
+export function createPoster({ agent, proxies, tls, transport }: ExportSettings, options: PosterOptions): Poster {
+  const url = new URL(options.url);
+  if (transport !== undefined) return new CustomTransport({ ...options, url, transport });
+  // An agent makes the connections itself.
+  const route = routeOf(url, tls, agent === undefined ? proxies : NO_PROXIES);
+  if (agent === undefined && route.proxy === undefined) return new SocketTransport({ ...options, route, url });
+  return new HttpTransport({ ...options, agent, route, url });
+}

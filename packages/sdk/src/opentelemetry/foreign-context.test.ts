@@ -1,0 +1,102 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { context, propagation, ROOT_CONTEXT, trace, type Context, type ContextManager } from '@opentelemetry/api';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createTestTracer } from '../testing.ts';
+
+/** As the standard SDK's: somebody else's storage. */
+class OtherContextManager implements ContextManager {
+  readonly #storage = new AsyncLocalStorage<Context>();
+  active(): Context {
+    return this.#storage.getStore() ?? ROOT_CONTEXT;
+  }
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    given: Context,
+    fn: F,
+    thisArg?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    return this.#storage.run(given, () => fn.apply(thisArg, args));
+  }
+  bind<T>(_: Context, target: T): T {
+    return target;
+  }
+  enable(): this {
+    return this;
+  }
+  disable(): this {
+    this.#storage.disable();
+    return this;
+  }
+}
+
+afterEach(() => {
+  context.disable();
+  propagation.disable();
+  trace.disable();
+});
+
+describe('where another context manager is registered', () => {
+  it.each([
+    ['before the tracer', true],
+    ['behind it, with the provider alone', false],
+  ])('parents come from it, with both APIs: %s', async (_, isBefore) => {
+    if (isBefore) context.setGlobalContextManager(new OtherContextManager());
+    const { tracer, spans } = createTestTracer({ register: isBefore, log: () => undefined });
+    if (!isBefore) {
+      trace.setGlobalTracerProvider(tracer.openTelemetry.tracerProvider);
+      context.setGlobalContextManager(new OtherContextManager());
+    }
+    const otel = trace.getTracer('library');
+    const outer = otel.startSpan('outer');
+    await context.with(trace.setSpan(context.active(), outer), async () => {
+      otel.startSpan('child').end();
+      await Promise.resolve();
+      otel.startActiveSpan('active', (span) => {
+        expect(trace.getActiveSpan()).toBe(span);
+        tracer.span('own', (own) => {
+          expect(trace.getActiveSpan()).toBe(own);
+          otel.startSpan('below own').end();
+        });
+        span.end();
+      });
+    });
+    outer.end();
+    const byName = new Map(spans().map((span) => [span.name, span]));
+    const parentOf = (name: string): string | undefined => byName.get(name)?.parentSpanId;
+    const idOf = (name: string): string | undefined => byName.get(name)?.spanId;
+    expect([parentOf('child'), parentOf('active')]).toEqual([idOf('outer'), idOf('outer')]);
+    expect(parentOf('own')).toBe(idOf('active'));
+    expect(parentOf('below own')).toBe(idOf('own'));
+    expect(tracer.activeSpan()).toBeUndefined();
+    await tracer.shutdown();
+  });
+
+  it('that one stays when the tracer is shut down, and ours is back when it is gone', async () => {
+    context.setGlobalContextManager(new OtherContextManager());
+    const { tracer, spans } = createTestTracer({ register: true, log: () => undefined });
+    const other = createTestTracer();
+    context.disable();
+    trace.getTracer('x').startSpan('look').end();
+    other.tracer.span('parent', () => other.tracer.span('child', () => {}));
+    const [child, parent] = other.spans();
+    expect(child?.parentSpanId).toBe(parent?.spanId);
+    const stays = new OtherContextManager();
+    context.setGlobalContextManager(stays);
+    await tracer.shutdown();
+    context.with(ROOT_CONTEXT.setValue(Symbol.for('here'), 1), () => {
+      expect(context.active().getValue(Symbol.for('here'))).toBe(1);
+    });
+    expect(spans().map(({ name }) => name)).toEqual(['look']);
+  });
+});
+
+it('nothing is active behind context.disable() and a shutdown', async () => {
+  const { tracer } = createTestTracer({ register: true });
+  const manager = tracer.openTelemetry.contextManager;
+  (manager as unknown as { attach(given: Context): unknown }).attach(
+    trace.setSpan(ROOT_CONTEXT, tracer.startSpan('entered')),
+  );
+  expect(tracer.activeSpan()).toBeDefined();
+  await tracer.shutdown();
+  expect(tracer.activeSpan()).toBeUndefined();
+});

@@ -1,0 +1,88 @@
+import { runWith } from '../context/active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../context/context.ts';
+import type { SpanProcessor } from './span-processor.ts';
+import type { ReadableSpan } from '../span/readable-types.ts';
+
+/** The standard SDK's interface: an exporter written for it works here. */
+export interface SpanExporter {
+  /** Calls back once, with code 0 for success. */
+  export(spans: ReadableSpan[], done: (result: { code: number; error?: Error }) => void): void;
+  forceFlush?(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+export interface SpanExporterProcessorOptions {
+  readonly exporter: SpanExporter;
+  readonly scheduledDelayMillis: number;
+  /** Called with the number of spans that were not taken over. */
+  readonly onDrop: (spans: number, reason: 'queue_full' | 'export_failed', message: string) => void;
+}
+
+/** OpenTelemetry's defaults for its batching processor. */
+const BATCH_SPANS_MAX = 512;
+const QUEUED_SPANS_MAX = 2048;
+
+/** Hands ended, sampled spans to an exporter in batches, one at a time; what does not fit the queue is dropped and counted. */
+export class SpanExporterProcessor implements SpanProcessor {
+  readonly #options: SpanExporterProcessorOptions;
+  readonly #queue: ReadableSpan[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #underWay: Promise<void> | undefined;
+
+  constructor(options: SpanExporterProcessorOptions) {
+    this.#options = options;
+  }
+
+  onStart(): void {
+    // An exporter sees ended spans only.
+  }
+
+  onEnd(span: ReadableSpan): void {
+    if ((span.spanContext().traceFlags & 1) === 0) return;
+    if (this.#queue.length >= QUEUED_SPANS_MAX) {
+      this.#options.onDrop(1, 'queue_full', `${QUEUED_SPANS_MAX} spans wait already`);
+      return;
+    }
+    this.#queue.push(span);
+    if (this.#queue.length >= BATCH_SPANS_MAX) void this.#drain();
+    else this.#timer ??= setTimeout(() => void this.#drain(), this.#options.scheduledDelayMillis).unref();
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#drain();
+    await this.#options.exporter.forceFlush?.();
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#drain();
+    await this.#options.exporter.shutdown();
+  }
+
+  /** Resolves when the queue is empty; never rejects. */
+  #drain(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return (this.#underWay ??= this.#exportAll().finally(() => (this.#underWay = undefined)));
+  }
+
+  async #exportAll(): Promise<void> {
+    while (this.#queue.length > 0) await this.#export(this.#queue.splice(0, BATCH_SPANS_MAX));
+  }
+
+  #export(spans: ReadableSpan[]): Promise<void> {
+    return new Promise((resolve) => {
+      const failed = (error: unknown): void => {
+        this.#options.onDrop(spans.length, 'export_failed', String(error));
+        resolve();
+      };
+      try {
+        // What an exporter sends is not to be traced.
+        runWith(SUPPRESSED_CONTEXT, () =>
+          this.#options.exporter.export(spans, ({ code, error }) => (code === 0 ? resolve() : failed(error))),
+        );
+      } catch (error) {
+        failed(error);
+      }
+    });
+  }
+}

@@ -1,0 +1,80 @@
+import type { Context, Span as OtelSpan } from '@opentelemetry/api';
+import { contextOf, type Stored } from '../context/context.ts';
+import type { Diagnostics } from '../runtime/diagnostics.ts';
+import type { ReadableSpan } from '../span/readable-types.ts';
+import type { SpanObserver } from '../recording/span-observer.ts';
+import type { RecordingSpan } from '../span/recording-span.ts';
+
+/** The standard SDK's interface: one written for it works here. Called in the order of registration. */
+export interface SpanProcessor {
+  onStart(span: ReadableSpan & OtelSpan, parentContext: Context): void;
+  /** While the span can still be changed. */
+  onEnding?(span: ReadableSpan & OtelSpan): void;
+  onEnd(span: ReadableSpan): void;
+  forceFlush(): Promise<void>;
+  shutdown(): Promise<void>;
+}
+
+/** Shows spans to processors: each one the span itself, so that a processor knows it again wherever it meets it. */
+export class SpanProcessors implements SpanObserver {
+  readonly #processors: readonly SpanProcessor[];
+  readonly #diagnostics: Diagnostics;
+  /** How often a flush or shutdown of one was rejected. */
+  failures = 0;
+
+  constructor(processors: readonly SpanProcessor[], diagnostics: Diagnostics) {
+    this.#processors = processors;
+    this.#diagnostics = diagnostics;
+  }
+
+  start(span: RecordingSpan, stored: Stored | undefined): void {
+    const context = contextOf(stored);
+    const readable = readableSpan(span);
+    for (const processor of this.#processors) this.#call(() => processor.onStart(readable, context));
+  }
+
+  ending(span: RecordingSpan): void {
+    const readable = readableSpan(span);
+    for (const processor of this.#processors) this.#call(() => processor.onEnding?.(readable));
+  }
+
+  end(span: RecordingSpan): void {
+    const readable = readableSpan(span);
+    for (const processor of this.#processors) this.#call(() => processor.onEnd(readable));
+  }
+
+  async forceFlush(): Promise<void> {
+    await this.#callAll((processor) => processor.forceFlush());
+  }
+
+  async shutdown(): Promise<void> {
+    await this.#callAll((processor) => processor.shutdown());
+  }
+
+  /** A processor that throws must reach neither the application nor the other processors. */
+  #call(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  async #callAll(call: (processor: SpanProcessor) => Promise<void>): Promise<void> {
+    const calls = this.#processors.map(async (processor) => await call(processor));
+    for (const result of await Promise.allSettled(calls)) {
+      if (result.status === 'fulfilled') continue;
+      this.failures++;
+      this.#failed(result.reason);
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#diagnostics.state('span processor', 'failing', `a span processor failed: ${String(error)}`);
+  }
+}
+
+/** The same object: of a root's `parentSpanContext` the standard SDK's type says that it is absent, here it is `undefined`. */
+function readableSpan(span: RecordingSpan): ReadableSpan & OtelSpan {
+  return span as ReadableSpan & OtelSpan;
+}

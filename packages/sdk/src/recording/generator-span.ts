@@ -1,0 +1,115 @@
+import { types } from 'node:util';
+import { runWith } from '../context/active-store.ts';
+import type { Stored } from '../context/context.ts';
+import { property } from '../runtime/property.ts';
+import type { Span } from '../span/span.ts';
+
+type AnyGenerator = Generator<unknown, unknown, unknown> | AsyncGenerator<unknown, unknown, unknown>;
+type Step = (this: unknown, ...args: unknown[]) => unknown;
+
+const STEPS = ['next', 'return', 'throw'] as const;
+
+/**
+ * What a generator function answers, whose body has not run yet. Not whatever else can be iterated: streams, cursors and responses have begun, and
+ * may be handed on or never be read.
+ */
+export function isGenerator(value: unknown): value is AnyGenerator {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof property(value, 'next') === 'function' &&
+    types.isGeneratorObject(value)
+  );
+}
+
+/** Runs each step of a generator with `stored` active. The generator stays what it is, with three properties of its own. */
+export function keepActive(generator: AnyGenerator, stored: Stored | undefined): void {
+  wrapSteps(generator, (step) => runWith(stored, step));
+}
+
+/** The same, and the span ends with the generator: when it is done or fails, or when nobody can go on with it any more. */
+export function endWithGenerator(
+  generator: AnyGenerator,
+  stored: Stored,
+  span: Span,
+  fail: (error: unknown) => void,
+): void {
+  const followed = new FollowedGenerator(span, fail);
+  const isWrapped = wrapSteps(generator, (step) => followed.run(() => runWith(stored, step)));
+  if (isWrapped) abandoned.register(generator, followed, followed);
+  else span.end();
+}
+
+const abandoned = new FinalizationRegistry<FollowedGenerator>((followed) => followed.endAtLastStep());
+
+/** It must not refer to its generator, which would then never be garbage. */
+class FollowedGenerator {
+  readonly #span: Span;
+  readonly #fail: (error: unknown) => void;
+  #lastStepUnixMs = Date.now();
+  #isRunning = false;
+
+  constructor(span: Span, fail: (error: unknown) => void) {
+    this.#span = span;
+    this.#fail = fail;
+  }
+
+  run(step: () => unknown): unknown {
+    // A generator that goes on with itself gets an error, and is not over.
+    if (this.#isRunning) return step();
+    this.#isRunning = true;
+    let result: unknown;
+    try {
+      result = step();
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    } finally {
+      this.#isRunning = false;
+    }
+    if (!types.isPromise(result)) return this.#went(result);
+    return result.then(
+      (value) => this.#went(value),
+      (error: unknown) => {
+        this.#failed(error);
+        throw error;
+      },
+    );
+  }
+
+  #went(result: unknown): unknown {
+    if (property(result, 'done') === true) {
+      abandoned.unregister(this);
+      this.#span.end();
+    } else this.#lastStepUnixMs = Date.now();
+    return result;
+  }
+
+  #failed(error: unknown): void {
+    abandoned.unregister(this);
+    this.#fail(error);
+  }
+
+  endAtLastStep(): void {
+    this.#span.end(this.#lastStepUnixMs);
+  }
+}
+
+/** Whether it could be done: a generator may be frozen. */
+function wrapSteps(generator: AnyGenerator, run: (step: () => unknown) => unknown): boolean {
+  try {
+    const steps = STEPS.map((name) => [name, wrapped(generator[name] as Step, run)] as const);
+    for (const [name, value] of steps) {
+      Object.defineProperty(generator, name, { value, configurable: true, writable: true });
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function wrapped(original: Step, run: (step: () => unknown) => unknown): Step {
+  return function (...args) {
+    return run(() => Reflect.apply(original, this, args));
+  };
+}

@@ -1,0 +1,52 @@
+import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
+import { asPolicy } from './as-policy.ts';
+import type { ErrorBoostOptions } from './error-boost.ts';
+import { keepingMore, OperationBoosts } from './operation-boosts.ts';
+import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
+
+export interface AdaptiveOptions {
+  /** While errors are as usual. Default 0.1. */
+  readonly sampling?: Sampling | undefined;
+  /** Traces with an error that are wanted a second, of each operation whose errors have risen. Default 5. */
+  readonly errorTracesPerSecond?: number | undefined;
+  /** The greatest share of an operation's traces that is kept for that, above 0 and up to 1. Default 1. */
+  readonly maxProbability?: number | undefined;
+}
+
+const OPTION_NAMES: Readonly<Record<keyof AdaptiveOptions, true>> = {
+  sampling: true,
+  errorTracesPerSecond: true,
+  maxProbability: true,
+};
+const SHARE_MIN = 2 ** -56;
+
+class AdaptivePolicy extends Policy {
+  readonly #inner: Policy;
+  readonly #options: ErrorBoostOptions;
+
+  constructor(inner: Policy, options: ErrorBoostOptions) {
+    super(`${inner.description}, more where errors rise`, inner);
+    this.#inner = inner;
+    this.#options = options;
+  }
+
+  override start(context: PolicyContext): RunningPolicy {
+    const counts = context.counts();
+    const inner = this.#inner.start(context);
+    const boosts = new OperationBoosts(counts, this.#options, context);
+    return (span) => keepingMore(inner(span), boosts.of(counts.operationOf(span.name, span.kind)));
+  }
+}
+
+/**
+ * Keeps what `sampling` says, and more of an operation's traces while more of its requests fail than in the ten minutes before: an answer of
+ * 5xx or the status ERROR at the first span here. Turns exact counters on.
+ * @throws ConfigError for a wrong option.
+ */
+export function adaptive(options: AdaptiveOptions = {}): SamplingPolicy {
+  checkKnownNames('adaptive', options, OPTION_NAMES);
+  return new AdaptivePolicy(asPolicy('adaptive.sampling', options.sampling ?? 0.1), {
+    errorTracesPerSecond: checkNumber('adaptive.errorTracesPerSecond', options.errorTracesPerSecond, 0.001) ?? 5,
+    maxProbability: checkNumber('adaptive.maxProbability', options.maxProbability, SHARE_MIN, 1) ?? 1,
+  });
+}

@@ -1,0 +1,50 @@
+import { ConfigError } from '../../runtime/config-error.ts';
+import { asPolicy } from './as-policy.ts';
+import {
+  Policy,
+  type SamplingPolicy,
+  type PolicyContext,
+  type RunningPolicy,
+  type Sampling,
+  type SpanToSample,
+} from '../policy.ts';
+import type { Threshold } from '../consistent/threshold.ts';
+
+class AnyOfPolicy extends Policy {
+  readonly #policies: readonly Policy[];
+
+  constructor(policies: readonly Policy[]) {
+    super(`any of (${policies.map(({ description }) => description).join('; ')})`, ...policies);
+    this.#policies = policies;
+  }
+
+  override start(context: PolicyContext): RunningPolicy {
+    const running = this.#policies.map((policy) => policy.start(context));
+    return (span) => smallestThreshold(running, span);
+  }
+}
+
+/** Each policy is asked, so that those that count arrivals see all of them. */
+function smallestThreshold(policies: readonly RunningPolicy[], span: SpanToSample): Threshold | undefined {
+  let smallest: Threshold | undefined;
+  for (const policy of policies) {
+    const threshold = policy(span);
+    if (threshold !== undefined && (smallest === undefined || isBefore(threshold, smallest))) smallest = threshold;
+  }
+  return smallest;
+}
+
+/** Of two that keep the same, the one that says what share that is. */
+function isBefore(a: Threshold, b: Threshold): boolean {
+  if (a.high28 !== b.high28) return a.high28 < b.high28;
+  return a.low28 === b.low28 ? a.isWeightKnown && !b.isWeightKnown : a.low28 < b.low28;
+}
+
+/**
+ * Keeps a trace that any of the policies keeps: the one that keeps most decides.
+ * @throws ConfigError for no policies, or anything that is none.
+ */
+export function anyOf(...policies: readonly Sampling[]): SamplingPolicy {
+  if (policies.length === 0) throw new ConfigError('anyOf', 'nothing', 'one or more policies');
+  return new AnyOfPolicy(policies.map((policy, i) => asPolicy(`anyOf[${i}]`, policy)));
+}

@@ -1,0 +1,31 @@
+import { Policy, type PolicyContext, type RunningPolicy, type SamplingFunction } from '../policy.ts';
+import { ThresholdCache } from '../consistent/threshold-cache.ts';
+
+/** A policy that the application wrote. */
+export class FunctionPolicy extends Policy {
+  readonly #fn: SamplingFunction;
+
+  constructor(fn: SamplingFunction) {
+    super(fn.name === '' ? 'a function' : `function ${fn.name}`);
+    this.#fn = fn;
+  }
+
+  override get readsAttributes(): boolean {
+    return true;
+  }
+
+  override start({ failed }: PolicyContext): RunningPolicy {
+    const thresholds = new ThresholdCache();
+    const fn = this.#fn;
+    return (span) => {
+      const probability: unknown = fn(span);
+      if (typeof probability === 'number' && probability >= 0 && probability <= 1) return thresholds.of(probability);
+      failed('sampling function', `answered ${shown(probability)}, expected a number from 0 to 1`);
+      return undefined;
+    };
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'number' ? String(value) : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,36 @@
+import type { AttributeSet } from './attributes.ts';
+import type { SpanIdentity } from './span-identity.ts';
+
+/** An event as it waits for its span's end; its moment is in two halves, as the span's own. */
+export interface RecordedEvent {
+  readonly timeHigh: number;
+  readonly timeLow: number;
+  readonly name: string;
+  readonly attributes: AttributeSet;
+}
+
+export interface RecordedLink {
+  readonly identity: SpanIdentity;
+  readonly attributes: AttributeSet;
+}
+
+export const STATUS_UNSET = 0;
+export const STATUS_OK = 1;
+export const STATUS_ERROR = 2;
+
+/** What most spans do not have: they pay one field for it. */
+export class SpanDetails {
+  droppedAttributes = 0;
+  events: RecordedEvent[] = [];
+  droppedEvents = 0;
+  links: RecordedLink[] = [];
+  droppedLinks = 0;
+  statusCode = STATUS_UNSET;
+  statusMessage = '';
+
+  /** An ended span may be kept for long; only its status stays with it. */
+  forgetContents(): void {
+    this.events = [];
+    this.links = [];
+  }
+}

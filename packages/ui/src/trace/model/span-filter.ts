@@ -1,0 +1,1 @@
+export type SpanFilter = 'errors' | 'critical';
