@@ -1,23 +1,19 @@
 import { types } from 'node:util';
+import { assemble } from './assemble.ts';
 import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
-import { attributeSet, type AttributesInput } from './span/attributes.ts';
-import { systemClock } from './span/clock.ts';
+import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
-import { resolveConfig, withoutCredentials } from './config/resolve.ts';
+import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
 import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './context/active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
-import { Diagnostics, logToStderr } from './runtime/diagnostics.ts';
+import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
-import { SpanBatch } from './export/batch.ts';
-import { createExporter } from './export/create-exporter.ts';
+import type { SpanBatch } from './export/batch.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
-import { OtlpEncoder } from './export/encode/otlp-encoder.ts';
-import { SpanExporterProcessor } from './opentelemetry/span-exporter-processor.ts';
 import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
-import { LiveSpans } from './recording/live-spans.ts';
 import { lookForContextManager } from './opentelemetry/foreign-context.ts';
 import { keepMembers } from './recording/promise-members.ts';
 import { observeStats, type ObservedStats } from './opentelemetry/sdk-metrics.ts';
@@ -32,17 +28,16 @@ import {
 import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './context/parent.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './runtime/process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
-import { CompositePropagator } from './propagation/composite-propagator.ts';
-import { formatOf } from './propagation/propagators.ts';
+import type { CompositePropagator } from './propagation/composite-propagator.ts';
 import { CountedRoot } from './request-metrics/counted-root.ts';
-import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
+import { type StartedSampling } from './sampling/start-sampling.ts';
 import { SpanIdentity } from './span/span-identity.ts';
-import { SpanProcessors } from './opentelemetry/span-processor.ts';
-import { INVALID_SPAN, SpanRecorder } from './recording/span-recorder.ts';
+import type { SpanProcessors } from './opentelemetry/span-processor.ts';
+import { INVALID_SPAN, type SpanRecorder } from './recording/span-recorder.ts';
 import type { Span, SpanLink } from './span/span.ts';
 import type { NonRecordingSpan } from './span/non-recording-span.ts';
 import type { RecordingSpan } from './span/recording-span.ts';
-import { Counters, type TracerStats } from './runtime/stats.ts';
+import type { Counters, TracerStats } from './runtime/stats.ts';
 import type { TimeInput } from './span/time.ts';
 import { VERSION } from './runtime/version.ts';
 
@@ -67,7 +62,7 @@ export class Tracer {
   /** This tracer behind OpenTelemetry's interfaces, for those who register it themselves. */
   readonly openTelemetry: OpenTelemetryAdapters;
   readonly #scope = newScope('@throughline/sdk', VERSION);
-  readonly #counters = new Counters();
+  readonly #counters: Counters;
   readonly #recorder: SpanRecorder;
   readonly #sampling: StartedSampling;
   readonly #propagator: CompositePropagator;
@@ -84,55 +79,20 @@ export class Tracer {
 
   /** @throws ConfigError for a wrong option. */
   constructor(options: TracerOptions = {}) {
-    const config = resolveConfig(options, process.env);
-    this.config = withoutCredentials(config);
-    this.#onShutdown = [...(options.onShutdown ?? [])];
-    const diagnostics = new Diagnostics(options.log ?? logToStderr, config.logLevel);
-    for (const warning of config.warnings) diagnostics.warn(warning);
-    const { limits } = config;
-    const resource = attributeSet(config.resource, Infinity, limits);
-    this.#exporter = createExporter(config.exporter, { config, counters: this.#counters, diagnostics });
-    this.#batch = new SpanBatch({
-      encoder: new OtlpEncoder({
-        resource,
-        resourceSchemaUrl: config.resourceSchemaUrl,
-        chunkBytes: config.maxExportBatchBytes,
-        spanBytesLimit: config.limits.spanBytesLimit,
-      }),
-      exporter: this.#exporter,
-      counters: this.#counters,
-      scheduledDelayMillis: config.scheduledDelayMillis,
-      maxExportBatchSize: config.maxExportBatchSize,
+    const { config, diagnostics, ...parts } = assemble(options, {
       onSealed: () => this.#observed.look(),
       onLocalRootEnd: options.waitUntil === undefined ? undefined : this.#exportNowUnder(options.waitUntil),
     });
-    this.#processors = newProcessors(options, config, this.#counters, diagnostics);
-    const clock = options.clock ?? systemClock;
-    this.#sampling = startSampling({ config, clock, counters: this.#counters, diagnostics });
-    this.#recorder = new SpanRecorder({
-      ids: options.ids,
-      clock,
-      sampler: this.#sampling.sampler,
-      rootCounter: this.#sampling.rootCounter,
-      limits: config.limits,
-      counters: this.#counters,
-      sink: this.#batch,
-      liveSpans: new LiveSpans({
-        liveSpanLimit: limits.liveSpanLimit,
-        reportUnended: config.reportUnendedSpans,
-        counters: this.#counters,
-        diagnostics,
-      }),
-      foreignSampler: config.enabled ? options.sampler : undefined,
-      processors: this.#processors,
-      resource,
-      resourceSchemaUrl: config.resourceSchemaUrl,
-      enabled: config.enabled,
-    });
+    this.config = withoutCredentials(config);
+    this.#onShutdown = [...(options.onShutdown ?? [])];
+    this.#counters = parts.counters;
+    this.#exporter = parts.exporter;
+    this.#batch = parts.batch;
+    this.#processors = parts.processors;
+    this.#sampling = parts.sampling;
+    this.#recorder = parts.recorder;
+    this.#propagator = parts.propagator;
     this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
-    this.#propagator = new CompositePropagator(config.propagators.map(formatOf), (span) =>
-      ownSpan(this.#recorder, span),
-    );
     this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     lookForContextManager();
@@ -357,28 +317,6 @@ export class Tracer {
   #pendingBytes(): number {
     return this.#batch.pendingBytes + this.#exporter.pendingBytes;
   }
-}
-
-function newProcessors(
-  options: TracerOptions,
-  config: Config,
-  counters: Counters,
-  diagnostics: Diagnostics,
-): SpanProcessors | undefined {
-  const exporting = (options.spanExporters ?? []).map(
-    (exporter) =>
-      new SpanExporterProcessor({
-        exporter,
-        scheduledDelayMillis: config.scheduledDelayMillis,
-        onDrop(spans, _reason, message) {
-          counters.processorDropped += spans;
-          diagnostics.state('span exporter', 'failing', `a span exporter dropped ${spans} spans: ${message}`);
-        },
-      }),
-  );
-  const processors = [...(options.spanProcessors ?? []), ...exporting];
-  if (processors.length === 0) return undefined;
-  return new SpanProcessors(processors, diagnostics);
 }
 
 /** It is code of the application, for the last time. */
