@@ -37,6 +37,7 @@ import { INVALID_SPAN, type SpanRecorder } from './recording/span-recorder.ts';
 import type { Span, SpanLink } from './span/span.ts';
 import type { NonRecordingSpan } from './span/non-recording-span.ts';
 import type { RecordingSpan } from './span/recording-span.ts';
+import { systemTimers } from './runtime/timers.ts';
 import type { Counters, TracerStats } from './runtime/stats.ts';
 import type { TimeInput } from './span/time.ts';
 import { VERSION } from './runtime/version.ts';
@@ -52,9 +53,6 @@ export interface SpanOptions {
   /** Starts a new trace whatever is active. */
   readonly root?: boolean | undefined;
 }
-
-/** `process.exit` is held up no longer than this, whatever `flushTimeoutMillis` says: nothing else runs meanwhile. */
-const BLOCKING_FLUSH_MAX_MS = 1000;
 
 /** Records the work of one service as spans and sends them to a collector. */
 export class Tracer {
@@ -99,11 +97,12 @@ export class Tracer {
     this.#processEndListener = {
       hasPending: () => this.#pendingBytes() > 0 || this.#sampling.metrics?.hasPending === true,
       flush: () => this.#flush(config.flushTimeoutMillis, true),
-      flushBlocking: () => {
+      flushBlocking: (millis) => {
         this.#exporter.hold?.();
         this.#batch.seal();
-        this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, BLOCKING_FLUSH_MAX_MS));
+        this.#exporter.flushBlocking(Math.min(config.flushTimeoutMillis, millis));
       },
+      lastEndedAtMs: () => this.#exporter.lastEndedAtMs ?? -Infinity,
       discardPending: () => this.#exporter.discard(),
     };
     this.#observed = observeStats({
@@ -331,13 +330,13 @@ function closeTransport(transport: Transport | undefined): void {
 /** Whether a promise was fulfilled within a time, and not with false. */
 async function withinMs(promise: Promise<boolean | void>, timeoutMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), timeoutMs)));
+  const late = new Promise<boolean>((resolve) => (timer = systemTimers.start(() => resolve(false), timeoutMs)));
   const inTime = promise.then(
     (answer) => answer !== false,
     () => false,
   );
   const answer = await Promise.race([inTime, late]);
-  clearTimeout(timer);
+  systemTimers.stop(timer);
   return answer;
 }
 

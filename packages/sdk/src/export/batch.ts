@@ -1,3 +1,4 @@
+import { systemTimers } from '../runtime/timers.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import type { SpanSink } from '../span/span-sink.ts';
 import type { Counters } from '../runtime/stats.ts';
@@ -44,7 +45,8 @@ export class SpanBatch implements SpanSink {
 
   /** Apart from `add`: V8 would make the timer's closure a context in every call. */
   #sealLater(delayMs: number): void {
-    this.#timer = setTimeout(() => this.seal(), delayMs).unref();
+    this.#timer = systemTimers.start(() => this.seal(), delayMs);
+    this.#timer.unref();
   }
 
   get pendingBytes(): number {
@@ -53,7 +55,7 @@ export class SpanBatch implements SpanSink {
 
   /** Hands over what has been collected, if anything. */
   seal(): void {
-    clearTimeout(this.#timer);
+    systemTimers.stop(this.#timer);
     this.#timer = undefined;
     const chunk = this.#options.encoder.take();
     if (chunk === undefined) return;

@@ -1,6 +1,7 @@
 import type { ExportSettings } from './export-settings.ts';
 import type { Compressor } from './transport/compression.ts';
 import { CustomTransport } from './transport/custom-transport.ts';
+import { secretsOf, withoutTexts } from './transport/hidden-secrets.ts';
 import { HttpTransport } from './transport/http-transport.ts';
 import type { Poster } from './transport/poster.ts';
 import { NO_PROXIES } from './transport/proxy.ts';
@@ -17,7 +18,26 @@ export interface PosterOptions {
 }
 
 /** What posts to `url` in the way that the configuration says: over bare sockets where nothing is between us and the collector. */
-export function createPoster({ agent, proxies, tls, transport }: ExportSettings, options: PosterOptions): Poster {
+export function createPoster(settings: ExportSettings, options: PosterOptions): Poster {
+  const poster = newPoster(settings, options);
+  const { proxies } = settings;
+  const urls = [options.url, proxies.http, proxies.https].map((url) => (url === undefined ? undefined : new URL(url)));
+  const secrets = secretsOf(urls, options.headers);
+  return {
+    async post(body) {
+      const result = await poster.post(body);
+      return result.kind === 'unreachable' ? { ...result, message: withoutTexts(result.message, secrets) } : result;
+    },
+    postBlocking: (bodies, timeoutMs) => poster.postBlocking(bodies, timeoutMs),
+    get lastEndedAtMs() {
+      return poster.lastEndedAtMs ?? -Infinity;
+    },
+    abort: () => poster.abort(),
+    close: () => poster.close(),
+  };
+}
+
+function newPoster({ agent, proxies, tls, transport }: ExportSettings, options: PosterOptions): Poster {
   const url = new URL(options.url);
   if (transport !== undefined) return new CustomTransport({ ...options, url, transport });
   // An agent makes the connections itself.

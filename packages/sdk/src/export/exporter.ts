@@ -15,11 +15,13 @@ export interface ChunkExporter {
    * a collector that cannot be reached at all is not waited for: false, too.
    */
   flush(timeoutMs: number, isHurried?: boolean): Promise<boolean>;
+  /** When a request last ended, as `performance.now()`, given up or not; nothing where there are none. */
+  readonly lastEndedAtMs?: number;
   /** Begins nothing asynchronous any more: called before the last chunk is handed over for `flushBlocking`, which would send it a second time. */
   hold?(): void;
   /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
   flushBlocking(timeoutMs: number): void;
-  /** Drops what is still pending. */
+  /** Drops what is still pending, and gives up requests that are under way. */
   discard(): void;
   /** Drops what is still pending, and takes nothing any more. */
   close(): void;

@@ -72,6 +72,25 @@ describe('the exporter', () => {
     expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
   });
 
+  it('ends a flush without a time of its own at once where the collector asked for more time than there is', async () => {
+    const sink = await newSink((response) => void response.writeHead(503, { 'retry-after': '60' }).end());
+    const { tracer } = newTracer(sink.url, { flushTimeoutMillis: 59_000, retry: { initialDelayMillis: 1 } });
+    tracer.startSpan('x').end();
+    await tracer.flush(500);
+    expect(await tracer.flush()).toBe(false);
+    expect(tracer.stats()).toMatchObject({ pendingSpans: 1 });
+  });
+
+  it('flushes and shuts down under fake timers that were installed later', async () => {
+    const sink = await newSink(() => undefined);
+    const { tracer } = newTracer(sink.url, { exportTimeoutMillis: 30 });
+    vi.useFakeTimers();
+    tracer.startSpan('x').end();
+    expect(await tracer.flush(60)).toBe(false);
+    expect(await tracer.shutdown(60)).toBe(false);
+    vi.useRealTimers();
+  });
+
   it('waits as long as the longest of two Retry-After, and counts two requests that fail together as one outage', async () => {
     vi.useFakeTimers();
     const answers: ((result: PostResult) => void)[] = [];
@@ -80,6 +99,7 @@ describe('the exporter', () => {
       poster: {
         post: () => new Promise<PostResult>((resolve) => answers.push(resolve)),
         postBlocking: () => [],
+        abort: () => undefined,
         close: () => undefined,
       },
       format: OTLP_PROTOBUF,
@@ -91,6 +111,11 @@ describe('the exporter', () => {
       counters,
       diagnostics: new Diagnostics(() => undefined),
       random: () => 1,
+      timers: {
+        start: (fn, ms) => setTimeout(fn, ms),
+        stop: (timer) => clearTimeout(timer),
+        now: () => performance.now(),
+      },
     });
     const chunk = { bytes: Uint8Array.of(1), spanCount: 1, release: () => undefined };
     for (const times of [2, 0]) {
@@ -314,6 +339,7 @@ describe('the last flush', () => {
       poster: {
         post: () => Promise.resolve(results.shift() ?? answered),
         postBlocking: () => [],
+        abort: () => undefined,
         close: () => undefined,
       },
       format: OTLP_PROTOBUF,

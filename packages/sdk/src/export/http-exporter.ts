@@ -2,6 +2,8 @@ import type { Diagnostics } from '../runtime/diagnostics.ts';
 import type { Counters, DropReason } from '../runtime/stats.ts';
 import type { BodyFormat } from './format/body-format.ts';
 import type { ChunkExporter } from './exporter.ts';
+import { withoutSecrets } from '../runtime/checks.ts';
+import { systemTimers, type Timers } from '../runtime/timers.ts';
 import { failureHint } from './transport/failure-hint.ts';
 import type { Poster, PostResult } from './transport/poster.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
@@ -23,6 +25,8 @@ export interface HttpExporterOptions {
   readonly diagnostics: Diagnostics;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
+  /** The system's by default. */
+  readonly timers?: Timers | undefined;
 }
 
 interface QueuedChunk extends Chunk {
@@ -46,6 +50,7 @@ const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
  */
 export class HttpExporter implements ChunkExporter {
   readonly #options: HttpExporterOptions;
+  readonly #timers: Timers;
   readonly #waiting: QueuedChunk[] = [];
   readonly #inFlight = new Set<QueuedChunk>();
   readonly #flushes = new Set<FlushWaiter>();
@@ -59,16 +64,23 @@ export class HttpExporter implements ChunkExporter {
   /** … until this moment of `performance.now()`. */
   #pauseEndsAtMs = 0;
   #pauseWasAskedFor = false;
+  #lastEndedAtMs = -Infinity;
   #closed = false;
   #isHeld = false;
 
   constructor(options: HttpExporterOptions) {
     this.#options = options;
+    this.#timers = options.timers ?? systemTimers;
   }
 
   /** Bytes waiting or under way. */
   get pendingBytes(): number {
     return this.#pendingBytes;
+  }
+
+  /** When a request last ended, one that had been given up too, as `performance.now()`. */
+  get lastEndedAtMs(): number {
+    return Math.max(this.#lastEndedAtMs, this.#options.poster.lastEndedAtMs ?? -Infinity);
   }
 
   get inFlightSpans(): number {
@@ -104,19 +116,23 @@ export class HttpExporter implements ChunkExporter {
     if (chunks.size === 0) return Promise.resolve(true);
     // Nobody asked for this pause but ourselves; whoever flushes has no time for it.
     if (this.#pause !== undefined && !this.#pauseWasAskedFor) this.#endPause();
+    // The collector asked for more time than there is.
+    if (isHurried && this.#pause !== undefined && this.#pauseEndsAtMs - this.#timers.now() > timeoutMs) {
+      return Promise.resolve(false);
+    }
     this.#pump();
     return new Promise((resolve) => {
       const waiter: FlushWaiter = {
         chunks,
         isHurried,
         done: (isAllDealtWith) => {
-          clearTimeout(deadline);
+          this.#timers.stop(deadline);
           this.#flushes.delete(waiter);
           resolve(isAllDealtWith);
         },
       };
       // This timer alone holds the process: sockets and pauses do not.
-      const deadline = setTimeout(() => waiter.done(false), timeoutMs);
+      const deadline = this.#timers.start(() => waiter.done(false), timeoutMs);
       this.#flushes.add(waiter);
     });
   }
@@ -129,7 +145,7 @@ export class HttpExporter implements ChunkExporter {
   flushBlocking(timeoutMs: number): void {
     const chunks = [...this.#inFlight, ...this.#waiting];
     // A collector that was away a moment ago is not waited for.
-    if (chunks.length === 0 || this.#failuresInARow > 0) return;
+    if (chunks.length === 0 || this.#failuresInARow > 0 || timeoutMs <= 0) return;
     const { poster, format, counters } = this.#options;
     const statuses = poster.postBlocking(
       chunks.map(({ bytes }) => format.encode(bytes)),
@@ -152,6 +168,8 @@ export class HttpExporter implements ChunkExporter {
     for (const chunk of this.#waiting.splice(0)) this.#drop('shutdown', chunk);
     for (const chunk of this.#inFlight) this.#drop('shutdown', chunk);
     this.#inFlight.clear();
+    // A request that nobody waits for any more must not keep the process.
+    this.#options.poster.abort();
   }
 
   /** Drops what is still pending, takes nothing any more, and closes the connections. */
@@ -175,6 +193,7 @@ export class HttpExporter implements ChunkExporter {
   async #send(chunk: QueuedChunk): Promise<void> {
     chunk.attempts++;
     const result = await this.#post(chunk);
+    this.#lastEndedAtMs = this.#timers.now();
     // `close` may have given it up meanwhile.
     if (!this.#inFlight.delete(chunk)) return;
     if (result.kind === 'answered') this.#answered(chunk, result);
@@ -201,7 +220,7 @@ export class HttpExporter implements ChunkExporter {
       return;
     }
     const said = decodeErrorMessage(body);
-    const leads = location === undefined ? '' : `, which leads to ${shortText(location)}`;
+    const leads = location === undefined ? '' : `, which leads to ${shortText(withoutSecrets(location))}`;
     const message = `${status}${leads}${said === '' ? '' : `: ${said}`}`;
     if (RETRYABLE_STATUS.has(status)) this.#failed(chunk, message, status, retryAfterMs);
     else this.#refused(chunk, message, status);
@@ -263,22 +282,24 @@ export class HttpExporter implements ChunkExporter {
 
   #startPause(retryAfterMs: number | undefined): void {
     const { retry, random } = this.#options;
-    const now = performance.now();
+    const now = this.#timers.now();
     const endsAtMs = now + pauseMs(retry, this.#failuresInARow, retryAfterMs, random);
     if (this.#pause === undefined) this.#pauseWasAskedFor = false;
     // Of two requests that fail together the one that was asked to wait for longer counts.
     else if (endsAtMs <= this.#pauseEndsAtMs) return;
     this.#pauseWasAskedFor ||= retryAfterMs !== undefined;
-    clearTimeout(this.#pause);
+    this.#timers.stop(this.#pause);
     this.#pauseEndsAtMs = endsAtMs;
-    this.#pause = setTimeout(() => {
-      this.#endPause();
-      this.#pump();
-    }, endsAtMs - now).unref();
+    this.#pause = this.#timers
+      .start(() => {
+        this.#endPause();
+        this.#pump();
+      }, endsAtMs - now)
+      .unref();
   }
 
   #endPause(): void {
-    clearTimeout(this.#pause);
+    this.#timers.stop(this.#pause);
     this.#pause = undefined;
     this.#hasRoundFailed = false;
   }

@@ -1,27 +1,36 @@
 import type { ExporterName } from './export-settings.ts';
+import { systemTimers } from '../runtime/timers.ts';
 import { Counters } from '../runtime/stats.ts';
 import { createExporter } from './create-exporter.ts';
 import type { ChunkExporter, ExporterFactory } from './exporter.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
-/** Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once. */
+/**
+ * Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once; what the others lose makes a flush
+ * fail as well.
+ */
 export function severalExporters(exporters: readonly (ExporterName | ExporterFactory)[]): ExporterFactory {
   return (context) => {
-    const made = exporters.map((exporter, i) =>
-      createExporter(exporter, {
-        ...context,
-        counters: i === 0 ? context.counters : new Counters(),
-      }),
+    const made = exporters.map((exporter, i) => {
+      const counters = i === 0 ? context.counters : new Counters();
+      const diagnostics = i === 0 ? context.diagnostics : context.diagnostics.apart();
+      return { counters, exporter: createExporter(exporter, { ...context, counters, diagnostics }) };
+    });
+    return new SeveralExporters(
+      made.map(({ exporter }) => exporter),
+      made.slice(1).map(({ counters }) => counters),
     );
-    return new SeveralExporters(made);
   };
 }
 
 class SeveralExporters implements ChunkExporter {
   readonly #exporters: readonly ChunkExporter[];
+  /** Of all but the first. */
+  readonly #counters: readonly Counters[];
 
-  constructor(exporters: readonly ChunkExporter[]) {
+  constructor(exporters: readonly ChunkExporter[], counters: readonly Counters[]) {
     this.#exporters = exporters;
+    this.#counters = counters;
   }
 
   /** The bytes are shared: those that one exporter waits with are the others' too. */
@@ -43,17 +52,28 @@ class SeveralExporters implements ChunkExporter {
     for (const exporter of this.#exporters) exporter.enqueue({ bytes, spanCount, release: releaseOnce });
   }
 
+  get lastEndedAtMs(): number {
+    return Math.max(...this.#exporters.map(({ lastEndedAtMs }) => lastEndedAtMs ?? -Infinity));
+  }
+
   async flush(timeoutMs: number, isHurried?: boolean): Promise<boolean> {
+    const before = this.#lost();
     const flushed = await Promise.all(this.#exporters.map((exporter) => exporter.flush(timeoutMs, isHurried)));
-    return flushed.every(Boolean);
+    return flushed.every(Boolean) && this.#lost() === before;
+  }
+
+  #lost(): number {
+    return this.#counters.reduce((sum, counters) => sum + counters.droppedSpans(), 0);
   }
 
   hold(): void {
     for (const exporter of this.#exporters) exporter.hold?.();
   }
 
+  /** One after the other, in one time for all. */
   flushBlocking(timeoutMs: number): void {
-    for (const exporter of this.#exporters) exporter.flushBlocking(timeoutMs);
+    const until = systemTimers.now() + timeoutMs;
+    for (const exporter of this.#exporters) exporter.flushBlocking(Math.max(0, until - systemTimers.now()));
   }
 
   discard(): void {

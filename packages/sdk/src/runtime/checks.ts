@@ -78,8 +78,18 @@ export const URL_ACCEPTED = 'a URL that starts with http://, https:// or, for a 
 
 /** Whether it is an address that requests can be sent to. */
 export function isCollectorUrl({ host, pathname, protocol }: URL): boolean {
-  if (protocol === 'unix:') return host === '' && pathname.length > 1 && pathname.startsWith('/');
+  if (protocol === 'unix:')
+    return host === '' && pathname.length > 1 && pathname.startsWith('/') && isDecodable(pathname);
   return protocol === 'http:' || protocol === 'https:';
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A collector's address for messages, which has neither credentials nor a query. */
@@ -89,7 +99,8 @@ export function shownUrl({ origin, pathname, protocol }: URL): string {
 
 /** What was meant as a URL, without what may be credentials: user and password, query and fragment. */
 export function withoutSecrets(url: string): string {
-  return url.replace(/^([a-z][\w+.-]*:\/\/)?[^/?#]*@/i, '$1…@').replace(/[?#].*$/s, '?…');
+  // A password may hold whatever ends it in a URL: what stands before the last @ may be one.
+  return url.replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1…@').replace(/[?#].*$/s, '?…');
 }
 
 /** Refuses names that no setting has: a typing error must not pass for a default. */

@@ -20,6 +20,11 @@ export class Diagnostics {
     this.#level = LOG_LEVELS.indexOf(level);
   }
 
+  /** The same log, with states of its own: of two exporters one may fail while the other does not. */
+  apart(): Diagnostics {
+    return new Diagnostics(this.#log, LOG_LEVELS[this.#level]);
+  }
+
   warn(line: string): void {
     this.#say('warn', line);
   }

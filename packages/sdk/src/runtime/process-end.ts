@@ -6,8 +6,10 @@ export interface ProcessEndListener {
   hasPending(): boolean;
   /** Sends it, within a deadline of its own, and answers whether all of it went; never rejects. */
   flush(): Promise<boolean>;
-  /** The same while the process stands still, within a deadline of its own; never throws. */
-  flushBlocking(): void;
+  /** The same while the process stands still, in at most so many milliseconds; never throws. */
+  flushBlocking(withinMs: number): void;
+  /** When a request last ended, as `performance.now()`, given up or not. */
+  lastEndedAtMs?(): number;
   /** Counts what is still there as dropped. */
   discardPending(): void;
 }
@@ -18,6 +20,9 @@ export interface ProcessEndListener {
  */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 type EndingSignal = (typeof SIGNALS)[number];
+
+/** `process.exit` is held up no longer than this: nothing else runs meanwhile. */
+const STANDS_STILL_MS = 1_000;
 
 /** Behind its own flush the process rests; what comes later than this, something else has kept it running for. */
 const RESTED_MS = 1_000;
@@ -74,14 +79,19 @@ class ProcessEnd {
     this.#flushedAtMs = performance.now();
   }
 
+  /** What our own requests have kept running has not rested: their answers may come long after they were given up. */
   #hasRested(): boolean {
-    return this.#flushedAtMs !== null && performance.now() - this.#flushedAtMs > RESTED_MS;
+    if (this.#flushedAtMs === null) return false;
+    const ended = [...this.#listeners].map((listener) => listener.lastEndedAtMs?.() ?? -Infinity);
+    return performance.now() - Math.max(this.#flushedAtMs, ...ended) > RESTED_MS;
   }
 
   /** `process.exit`, or an uncaught exception: nothing asynchronous comes after it. */
   readonly #onExit = (): void => {
+    // However many there are: one second for all.
+    const until = performance.now() + STANDS_STILL_MS;
     for (const listener of this.#listeners) {
-      if (listener.hasPending()) listener.flushBlocking();
+      if (listener.hasPending()) listener.flushBlocking(Math.max(0, until - performance.now()));
       listener.discardPending();
     }
   };

@@ -1,3 +1,4 @@
+import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
@@ -22,6 +23,7 @@ export class CustomTransport implements Poster {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #underWay = new Set<AbortController>();
   #isClosed = false;
+  #lastEndedAtMs = -Infinity;
 
   constructor(options: CustomTransportOptions) {
     this.#options = options;
@@ -30,6 +32,11 @@ export class CustomTransport implements Poster {
     url.username = '';
     url.password = '';
     this.#url = url.href;
+  }
+
+  /** A transport that does not listen to its signal goes on after it was given up. */
+  get lastEndedAtMs(): number {
+    return this.#lastEndedAtMs;
   }
 
   async post(body: Uint8Array): Promise<PostResult> {
@@ -52,6 +59,10 @@ export class CustomTransport implements Poster {
   /** The transport itself is closed by whoever shares it out. */
   close(): void {
     this.#isClosed = true;
+    this.abort();
+  }
+
+  abort(): void {
     for (const aborting of this.#underWay) aborting.abort(new Error(CLOSED));
   }
 
@@ -61,18 +72,23 @@ export class CustomTransport implements Poster {
     const aborting = new AbortController();
     const { signal } = aborting;
     this.#underWay.add(aborting);
-    const deadline = setTimeout(() => {
+    const deadline = systemTimers.start(() => {
       aborting.abort(new Error(`no answer within ${timeoutMillis} ms`));
-    }, timeoutMillis).unref();
+    }, timeoutMillis);
+    deadline.unref();
     // It may not listen to the signal.
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason as Error));
     });
+    const ended = (): void => {
+      this.#lastEndedAtMs = systemTimers.now();
+    };
     const answered = (async () => resultOf(await transport.send(this.#requestOf(body), signal)))();
+    answered.then(ended, ended);
     try {
       return await Promise.race([answered, aborted]);
     } finally {
-      clearTimeout(deadline);
+      systemTimers.stop(deadline);
       this.#underWay.delete(aborting);
     }
   }

@@ -20,6 +20,7 @@ const text = (...lines: string[]): Buffer => Buffer.from(lines.join('\r\n'), 'la
 describe('an answer', () => {
   it.each<[string, Buffer, object]>([
     ['with a length', text('HTTP/1.1 200 OK', 'Content-Length: 3', '', 'abc'), { body: 'abc', keepsConnection: true }],
+    ['with a length that is said twice', text('HTTP/1.1 200 OK', 'Content-Length: 3, 3', '', 'abc'), { body: 'abc' }],
     ['without a word for its status', text('HTTP/1.1 503', 'content-length:0', '', ''), { status: 503 }],
     ['with ends of lines as only LF', Buffer.from('HTTP/1.1 200 OK\ncontent-length: 1\n\na'), { body: 'a' }],
     [

@@ -98,7 +98,9 @@ export class HttpResponseReader {
     const colon = line.indexOf(':');
     if (colon < 1) throw malformed('a header has no name');
     const name = line.slice(0, colon).toLowerCase();
-    const value = line.slice(colon + 1).trim();
+    let value = line.slice(colon + 1).trim();
+    // RFC 9112, 6.3: the same length several times is one.
+    if (name === 'content-length') value = value.replace(/^(\d+)(?:[ \t]*,[ \t]*\1)+$/, '$1');
     // Two lengths: where the answer ends would be anybody's guess.
     if (name === 'content-length' && (this.headers.get(name) ?? value) !== value) throw malformed('it has two lengths');
     this.headers.set(name, value);

@@ -3,12 +3,14 @@ import { Agent as SecureAgent, request as requestSecure } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
+import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { postBlocking } from './blocking-transport.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
 import {
   CLOSED_CODES,
+  REQUEST_TIMEOUT,
   KEEP_ALIVE_AFTER_MS,
   postCompressed,
   requestHeaders,
@@ -82,16 +84,21 @@ export class HttpTransport implements Poster {
   }
 
   postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[] {
-    const { agent, compressor } = this.#options;
+    const { agent, compressor, connections } = this.#options;
     // How an agent of the application makes connections no other thread knows, and without it there may be no way.
     if (agent !== undefined) return bodies.map(() => 0);
     const compressed = compressor === undefined ? bodies : bodies.map((body) => compressor.compressNow(body));
-    return postBlocking({ route: this.#route, headers: this.#headers, bodies: compressed }, timeoutMs);
+    return postBlocking({ route: this.#route, headers: this.#headers, bodies: compressed, connections }, timeoutMs);
+  }
+
+  abort(): void {
+    for (const request of this.#underWay) request.destroy(new Error('the tracer has shut down'));
+    if (this.#agent instanceof TunnelAgent) this.#agent.abort();
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const request of this.#underWay) request.destroy(new Error('the tracer has shut down'));
+    this.abort();
     if (this.#options.agent === undefined) this.#agent.destroy();
   }
 
@@ -114,9 +121,10 @@ export class HttpTransport implements Poster {
         headers: { ...this.#headers, 'content-length': String(body.length) },
       });
       this.#underWay.add(request);
-      const deadline = setTimeout(() => {
+      const deadline = systemTimers.start(() => {
         request.destroy(new Error(`no answer within ${timeoutMillis} ms`));
-      }, timeoutMillis).unref();
+      }, timeoutMillis);
+      deadline.unref();
       let answer: Answer | undefined;
       let error: unknown;
       const failed = (reason: unknown): void => {
@@ -134,11 +142,14 @@ export class HttpTransport implements Poster {
       request.on('error', failed);
       // It comes last, whatever happened: nothing reads the body any more.
       request.on('close', () => {
-        clearTimeout(deadline);
+        systemTimers.stop(deadline);
         this.#underWay.delete(request);
-        resolve(
-          answer?.isWhole === true ? { ...answer.result(), wasStale: false } : this.#failed(request, answer, error),
-        );
+        if (answer?.isWhole !== true) resolve(this.#failed(request, answer, error));
+        else {
+          const result = answer.result();
+          // Said of the silence before this request.
+          resolve({ ...result, wasStale: request.reusedSocket && result.status === REQUEST_TIMEOUT });
+        }
       });
       request.end(body);
     });
@@ -185,7 +196,7 @@ class Answer {
     return this.#response.complete || this.#isCut;
   }
 
-  result(): PostResult {
+  result(): PostResult & { readonly kind: 'answered' } {
     const { headers, statusCode = 0 } = this.#response;
     return {
       kind: 'answered',
@@ -204,6 +215,8 @@ type Created = (error: Error | null, socket?: Duplex) => void;
 class TunnelAgent extends SecureAgent {
   readonly #tunnel: Tunnel | undefined;
   readonly #timeoutMillis: number;
+  /** Requests for a tunnel that have not been answered. */
+  readonly #asked = new Set<ClientRequest>();
 
   constructor(options: object, tunnel: Tunnel | undefined, timeoutMillis: number) {
     super(options);
@@ -224,19 +237,32 @@ class TunnelAgent extends SecureAgent {
       headers: { host: target, ...headers },
       agent: false,
     });
-    asked.setTimeout(this.#timeoutMillis, () => asked.destroy(new Error(`no tunnel within ${this.#timeoutMillis} ms`)));
+    this.#asked.add(asked);
+    const deadline = systemTimers.start(
+      () => asked.destroy(new Error(`no tunnel within ${this.#timeoutMillis} ms`)),
+      this.#timeoutMillis,
+    );
+    deadline.unref();
     asked.on('socket', (socket: Socket) => socket.unref());
     asked.on('error', created);
-    asked.on('connect', (response, socket) => {
-      socket.setTimeout(0);
-      if (response.statusCode === 200) created(null, this.#connect({ ...options, socket }));
+    asked.on('close', () => {
+      systemTimers.stop(deadline);
+      this.#asked.delete(asked);
+    });
+    asked.on('connect', ({ statusCode = 0 }, socket) => {
+      if (statusCode >= 200 && statusCode < 300) created(null, this.#connect({ ...options, socket }));
       else {
         socket.destroy();
-        created(new Error(`CONNECT was answered with ${response.statusCode}`));
+        created(new Error(`CONNECT was answered with ${statusCode}`));
       }
     });
     asked.end();
     return undefined;
+  }
+
+  /** Asks for no tunnel any more. */
+  abort(): void {
+    for (const asked of this.#asked) asked.destroy(new Error('the tracer has shut down'));
   }
 
   /** As Node's own agent does, which keeps TLS sessions to go on from. */

@@ -29,6 +29,10 @@ export interface Poster {
   post(body: Uint8Array): Promise<PostResult>;
   /** Posts all of them while the process stands still; returns their statuses, 0 where there was none in time. */
   postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
+  /** When something last ended that had been given up before, as `performance.now()`. */
+  readonly lastEndedAtMs?: number;
+  /** Gives up what is under way. */
+  abort(): void;
   close(): void;
 }
 
@@ -85,6 +89,9 @@ const AWAY_CODES: ReadonlySet<string> = new Set([
   'ENETUNREACH',
 ]);
 
+/** On a kept connection a server says so of the time in which no request came, and closes it. */
+export const REQUEST_TIMEOUT = 408;
+
 /** A connection that ends with one of these was closed by the other side. */
 export const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
 
@@ -108,6 +115,7 @@ export function connectionMessage(error: unknown): string {
 export function retryAfterMs(header: string | undefined, nowUnixMs: number): number | undefined {
   if (header === undefined) return undefined;
   if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
-  const at = Date.parse(header);
+  // JavaScript takes much for a date that RFC 9110's three forms, which begin with a weekday, are not.
+  const at = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(header.trim()) ? Date.parse(header) : NaN;
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowUnixMs);
 }

@@ -35,6 +35,8 @@ describe('the proxy for a collector', () => {
     ['[fd00::1]', 'fd00::1'],
     ['[fd00::1]', '[fd00::1]:80'],
     ['[fd00::1]', 'fd00:0:0:0:0:0:0:1'],
+    ['collector.example', 'example.'],
+    ['xn--mnchen-3ya.de', 'münchen.de'],
   ])('is none for %s where NO_PROXY is "%s"', (host, except) => {
     expect(isProxied(`http://${host}/`, except)).toBe(false);
   });
@@ -49,6 +51,8 @@ describe('the proxy for a collector', () => {
     ['collector.example', '10.0.0.0/8'],
     ['11.1.2.3', '10.0.0.0/8'],
     ['10.1.2.3', '10.0.0.0/99'],
+    ['10.1.2.3', '10.0.0.0/'],
+    ['11.1.2.3', '10.0.0.0/8/'],
     ['10.1.2.3', '1.2.3'],
     ['[fd00::2]', 'fd00::1'],
   ])('is used for %s where NO_PROXY is "%s"', (host, except) => {

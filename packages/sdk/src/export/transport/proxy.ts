@@ -1,4 +1,5 @@
 import { BlockList, isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
 
 /** Which requests go through a proxy. */
 export interface ProxySettings {
@@ -48,13 +49,14 @@ function isNamed(host: string, port: string, entry: string): boolean {
   if (entryPort !== undefined && entryPort !== port) return false;
   if (name.includes('/')) return isInNetwork(host, name);
   if (isIP(name) !== 0) return isInNetwork(host, `${name}/${isIP(name) === 4 ? 32 : 128}`);
-  const domain = name.replace(/^\*?\./, '');
+  const domain = domainToASCII(name.replace(/^\*?\./, '').replace(/\.$/, ''));
   return domain !== '' && isIP(host) === 0 && (host === domain || host.endsWith(`.${domain}`));
 }
 
 function isInNetwork(host: string, network: string): boolean {
   const [address = '', bits = ''] = network.split('/');
   const list = new BlockList();
+  if (!/^\d{1,3}$/.test(bits)) return false;
   try {
     list.addSubnet(address, Number(bits), isIP(address) === 6 ? 'ipv6' : 'ipv4');
   } catch {

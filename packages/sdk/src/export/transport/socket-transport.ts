@@ -1,11 +1,13 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectSecure, createSecureContext } from 'node:tls';
+import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { postBlocking } from './blocking-transport.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX, HttpResponseReader } from './http-response-reader.ts';
 import {
   CLOSED_CODES,
+  REQUEST_TIMEOUT,
   KEEP_ALIVE_AFTER_MS,
   postCompressed,
   requestHeaders,
@@ -78,9 +80,13 @@ export class SocketTransport implements Poster {
   }
 
   postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[] {
-    const { compressor, route } = this.#options;
+    const { compressor, connections, route } = this.#options;
     const compressed = compressor === undefined ? bodies : bodies.map((body) => compressor.compressNow(body));
-    return postBlocking({ route, headers: this.#headers, bodies: compressed }, timeoutMs);
+    return postBlocking({ route, headers: this.#headers, bodies: compressed, connections }, timeoutMs);
+  }
+
+  abort(): void {
+    for (const { request, socket } of this.#connections) if (request !== undefined) socket.destroy();
   }
 
   close(): void {
@@ -105,9 +111,10 @@ export class SocketTransport implements Poster {
     const connection = kept ?? this.#connect();
     const { socket } = connection;
     return new Promise((resolve) => {
-      const deadline = setTimeout(() => {
+      const deadline = systemTimers.start(() => {
         socket.destroy(new Error(`no answer within ${timeoutMillis} ms`));
-      }, timeoutMillis).unref();
+      }, timeoutMillis);
+      deadline.unref();
       const answer = new HttpResponseReader();
       const request = { answer, wasKept: kept !== undefined, deadline, resolve, isWritten: false };
       connection.request = request;
@@ -124,7 +131,7 @@ export class SocketTransport implements Poster {
   #takeIdle(): Connection | undefined {
     for (;;) {
       const connection = this.#idle.pop();
-      if (connection === undefined || connection.idleUntil > performance.now()) return connection;
+      if (connection === undefined || connection.idleUntil > systemTimers.now()) return connection;
       connection.socket.destroy();
     }
   }
@@ -165,13 +172,19 @@ export class SocketTransport implements Poster {
     else if (request.answer.isComplete) this.#answered(connection, request);
   }
 
-  #answered(connection: Connection, { answer, deadline, isWritten, resolve }: PendingRequest): void {
-    clearTimeout(deadline);
+  #answered(connection: Connection, { answer, deadline, isWritten, resolve, wasKept }: PendingRequest): void {
+    systemTimers.stop(deadline);
     connection.request = undefined;
     const { headers, status } = answer;
+    if (status === REQUEST_TIMEOUT && wasKept) {
+      // Said of the silence before, not of this request.
+      connection.socket.destroy();
+      resolve({ ...unreachable(new Error('the connection was closed')), wasKept: !this.#isClosed });
+      return;
+    }
     // Answered before all was sent: the rest must not follow once the caller uses the memory again.
     if (answer.keepsConnection && isWritten && !this.#isClosed) {
-      connection.idleUntil = performance.now() + idleMs(headers.get('keep-alive'));
+      connection.idleUntil = systemTimers.now() + idleMs(headers.get('keep-alive'));
       this.#idle.push(connection);
     } else connection.socket.destroy();
     resolve({
@@ -193,7 +206,7 @@ export class SocketTransport implements Poster {
       this.#answered(connection, request);
       return;
     }
-    clearTimeout(request.deadline);
+    systemTimers.stop(request.deadline);
     const code = String(property(error, 'code'));
     const isClosedByPeer = error === undefined || CLOSED_CODES.has(code);
     request.resolve({

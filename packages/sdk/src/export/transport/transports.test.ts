@@ -106,6 +106,14 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
       expect(sent).toMatchObject({ log: [], stats: { exported: 3, retries: 0 } });
     });
 
+    it('that the collector gives up for its silence, as the next request comes, is no trouble', async () => {
+      const timedOut = 'HTTP/1.1 408 Request Time-out\r\nconnection: close\r\ncontent-length: 0\r\n\r\n';
+      const sent = await send(3, (socket, request) =>
+        request === 0 ? respond(socket, NOTHING) : socket.end(timedOut),
+      );
+      expect(sent).toMatchObject({ log: [], connections: 3, stats: { exported: 3, retries: 0 } });
+    });
+
     it('that is new and closed is, and is tried again', async () => {
       const sent = await send(1, (socket) => socket.end());
       expect(sent.stats).toMatchObject({ exported: 0, retries: 1, dropped: { export_failed: 1 } });
@@ -186,6 +194,12 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
       const bomb = gzipSync(Buffer.alloc(50_000_000));
       const { stats } = await send(1, (socket) => respond(socket, bomb, 'content-encoding: gzip\r\n'));
       expect(stats).toMatchObject({ exported: 1, lastError: expect.stringContaining('not a collector') as string });
+    });
+
+    it('that redirects to what may hold a key shows none of it', async () => {
+      const location = 'location: https://ann:pw@collector.example/v1/traces?api_key=sEcReT\r\n';
+      const { log } = await send(1, (socket) => respond(socket, NOTHING, location, '301 Moved'));
+      expect(log[0]).toContain('301, which leads to https://…@collector.example/v1/traces?… (redirects');
     });
 
     it('that takes all spans and has something to say is said once', async () => {

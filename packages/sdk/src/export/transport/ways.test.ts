@@ -167,6 +167,43 @@ function proxiesOf(env: Record<string, string>, options: TracerOptions = {}): un
   return { ...proxies, source: sources['proxy'], warnings };
 }
 
+it('that is asked for a tunnel is left alone once the tracer has shut down', async () => {
+  let ended = (): void => undefined;
+  const end = new Promise<void>((resolve) => (ended = resolve));
+  const silent = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.on('close', () => ended());
+    socket.resume();
+  });
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  closing.push(() => void silent.close());
+  const address = silent.address();
+  const proxy = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+  const { tracer } = newTracer({ endpoint: 'https://collector.test', proxy, exportTimeoutMillis: 3_600_000 });
+  tracer.startSpan('x').end();
+  await tracer.shutdown(50);
+  await end;
+  expect(tracer.stats()).toMatchObject({ dropped: { shutdown: 1 } });
+});
+
+describe('what is wrong with an address', () => {
+  it('never shows a password, whatever characters it has', () => {
+    const { warnings } = resolveConfig(
+      {},
+      { HTTPS_PROXY: 'http://u:sEc/ReT#1?x@h:1', OTEL_EXPORTER_OTLP_ENDPOINT: 'x://u:sEc/ReT@h' },
+    );
+    expect(warnings).toHaveLength(2);
+    expect(warnings.join()).not.toMatch(/sEc|ReT/);
+    expect(() => resolveConfig({ endpoint: 'http://u:sEc/ReT@h:1' }, {})).toThrow(/^endpoint: got "http:\/\/…@h:1"/);
+  });
+
+  it('is said of a unix socket as well, and stops no application from the environment', () => {
+    const { warnings } = resolveConfig({}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'unix:///run/100%.sock' });
+    expect(warnings).toEqual([expect.stringMatching(/^OTEL_EXPORTER_OTLP_ENDPOINT is ignored/)]);
+    expect(() => resolveConfig({ endpoint: 'unix:///run/100%.sock' }, {})).toThrow(/^endpoint: got/);
+  });
+});
+
 describe("the environment's proxies", () => {
   it('are those that curl reads, by scheme', () => {
     expect(proxiesOf({ HTTPS_PROXY: 'http://a:1', http_proxy: 'b:2', NO_PROXY: '.internal' })).toEqual({
@@ -357,6 +394,45 @@ describe('a transport of the application', () => {
     expect(await send(tracer)).toBe(0);
     expect(tracer.stats()).toMatchObject({ pendingSpans: 0, dropped: { export_failed: 1 } });
     expect(lines[0]).toMatch(line);
+  });
+
+  it('may say what it likes: no secret of the request gets into the log', async () => {
+    const { tracer, lines } = newTracer({
+      endpoint: 'http://ann:s3cr3t%20word@127.0.0.1:9/?key=t0ken-in-query',
+      headers: { 'x-api-key': 'abcd-1234', authorization: 'Bearer long-token' },
+      transport: {
+        send: (request) =>
+          Promise.reject(new Error(`${JSON.stringify(request)} s3cr3t word t0ken-in-query long-token`)),
+      },
+    });
+    expect(await send(tracer)).toBe(0);
+    expect(lines.join()).not.toMatch(/s3cr3t|t0ken|abcd-1234|long-token/);
+    expect(tracer.stats().lastError).not.toMatch(/s3cr3t|t0ken|abcd-1234|long-token/);
+  });
+
+  it('that is slow holds the end of the process no longer than a flush may take', async () => {
+    // It answers long after it was given up; whoever ends a span whenever the event loop runs empty must not keep the process by that.
+    const child = evalChild(
+      `import { Tracer } from './src/index.ts';
+      const answered = () => new Promise((resolve) => setTimeout(() => resolve({ status: 200 }), 1500));
+      const tracer = new Tracer({ flushTimeoutMillis: 50, transport: { send: answered }, log: () => {} });
+      process.on('beforeExit', () => tracer.span('once more', () => {}));
+      tracer.span('x', () => {});`,
+    );
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
+  });
+
+  it('is given up with its signal when the process is to end', async () => {
+    const child = evalChild(
+      `import { createServer } from 'node:http';
+      import { Tracer } from './src/index.ts';
+      const held = { send: (_, signal) => new Promise((_resolve, reject) => {
+        const hold = setInterval(() => {}, 1000);
+        signal.addEventListener('abort', () => { clearInterval(hold); reject(signal.reason); });
+      }) };
+      new Tracer({ flushTimeoutMillis: 50, exportTimeoutMillis: 3_600_000, transport: held, log: () => {} }).span('x', () => {});`,
+    );
+    expect(await child.exited()).toEqual({ code: 0, signal: null });
   });
 
   it('is told when the time is up and when the tracer shuts down, and is closed once', async () => {
