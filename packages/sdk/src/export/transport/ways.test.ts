@@ -168,12 +168,9 @@ function proxiesOf(env: Record<string, string>, options: TracerOptions = {}): un
 }
 
 it('that is asked for a tunnel is left alone once the tracer has shut down', async () => {
-  let ended = (): void => undefined;
-  const end = new Promise<void>((resolve) => (ended = resolve));
-  const silent = createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.on('close', () => ended());
-    socket.resume();
+  const silent = createServer((socket) => void socket.on('error', () => undefined).resume());
+  const end = new Promise<void>((resolve) => {
+    silent.on('connection', (socket) => socket.on('close', () => resolve()));
   });
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   closing.push(() => void silent.close());
