@@ -31,15 +31,7 @@ export function requireShopPackages(): void {
   if (!existsSync(SHOP_DIRECTORY)) {
     throw new DemoError('missing_package', `the shop's programs are not in ${SHOP_DIRECTORY}; build the package again`);
   }
-  const require = createRequire(join(SHOP_DIRECTORY, 'web.js'));
-  const missing = PACKAGES.filter((name) => {
-    try {
-      require.resolve(name);
-      return false;
-    } catch {
-      return true;
-    }
-  });
+  const missing = PACKAGES.filter((name) => !isInstalled(name));
   if (missing.length === 0) return;
   throw new DemoError(
     'missing_package',
@@ -80,4 +72,10 @@ export async function startShop(processes: DemoProcesses, { otlpUrl, uiUrl, port
 /** Ours, without what is not the shop's. */
 export function shopEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN_SETTING.test(name)));
+}
+
+/** Whether the shop's programs would find it, whatever it has to be loaded by: in the folders above them, as Node looks for it. */
+function isInstalled(name: string): boolean {
+  const folders = createRequire(join(SHOP_DIRECTORY, 'web.js')).resolve.paths(name) ?? [];
+  return folders.some((folder) => existsSync(join(folder, name, 'package.json')));
 }
