@@ -6,7 +6,7 @@ import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
 import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './context/active-store.ts';
+import { activeStore, keeper, ownStore, runWith, sharedStore } from './context/active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
 import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
@@ -126,7 +126,7 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const stored = activeStore();
+    const stored = keeper.current();
     if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
       return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
     }
@@ -151,7 +151,7 @@ export class Tracer {
     }
     let result: Result;
     try {
-      result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
+      result = keeper.runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
     } catch (error) {
       endFailed(span, error);
       throw error;

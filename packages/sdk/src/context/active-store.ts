@@ -160,17 +160,39 @@ export interface ForeignContext {
   run<Result>(stored: Stored | undefined, fn: () => Result): Result;
 }
 
-// Bindings that change, and no question in front of each call: these stand in the way of every span.
+/** Whoever keeps what is active: our own storage, or another context manager. */
+type Keeper = Pick<ActiveStore, 'current' | 'run' | 'runWithSpan'>;
+
+/**
+ * Who keeps it now. Properties that change, and no question in front of each call: these stand in the way of every span. And no variables that
+ * are exported and change, since importers of the published bundle would keep what these were first.
+ */
+export const keeper: Keeper & { -readonly [Name in keyof Keeper]: Keeper[Name] } = {
+  current: sharedStore.current,
+  run: sharedStore.run,
+  runWithSpan: sharedStore.runWithSpan,
+};
+
 /** What is active here, whoever keeps it. */
-export let activeStore = sharedStore.current;
-export let runWith = sharedStore.run;
-export let runWithSpan = sharedStore.runWithSpan;
+export function activeStore(): Stored | undefined {
+  return keeper.current();
+}
+
+/** `run` of whoever keeps what is active. */
+export function runWith<Args extends unknown[], Result>(
+  stored: Stored | undefined,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return keeper.run(stored, fn, ...args);
+}
 
 /** For as long as OpenTelemetry's API hands out somebody else's context manager, that says what is active. */
 export function useForeignContext(foreign: ForeignContext | undefined): void {
-  activeStore = foreign === undefined ? sharedStore.current : () => foreign.active();
-  runWith = foreign === undefined ? sharedStore.run : (stored, fn, ...args) => foreign.run(stored, () => fn(...args));
-  runWithSpan =
+  keeper.current = foreign === undefined ? sharedStore.current : () => foreign.active();
+  keeper.run =
+    foreign === undefined ? sharedStore.run : (stored, fn, ...args) => foreign.run(stored, () => fn(...args));
+  keeper.runWithSpan =
     foreign === undefined
       ? sharedStore.runWithSpan
       : (stored, _before, fn, span) => foreign.run(stored, () => fn(span));

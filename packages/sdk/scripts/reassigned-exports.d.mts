@@ -1,0 +1,1 @@
+export function reassignedExports(program: unknown): string[];
