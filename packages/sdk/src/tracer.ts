@@ -6,7 +6,7 @@ import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
 import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { activeStore, keeper, ownStore, runWith, sharedStore } from './context/active-store.ts';
+import { activeStore, epoch, keeper, ownStore, runAgain, runWith, sharedStore } from './context/active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
 import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
@@ -191,8 +191,9 @@ export class Tracer {
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
     const stored = activeStore();
+    const since = epoch();
     return function (this: This, ...args: Args) {
-      return runWith(stored, () => fn.apply(this, args));
+      return runAgain(since, stored, () => fn.apply(this, args));
     };
   }
 
@@ -360,9 +361,10 @@ function endWhenSettled<T>(
   const promise = types.isPromise(result)
     ? (result as PromiseLike<T>)
     : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
+  const since = epoch();
   const settled = promise.then(
     (value) => {
-      endNowOrWithGenerator(span, under, value);
+      endNowOrWithGenerator(span, since, under, value);
       return value;
     },
     (error: unknown) => {
@@ -381,18 +383,19 @@ function endWithResult<Result extends object>(
   result: Result,
 ): Result {
   if (isThenable(result)) return endWhenSettled(span, under, result) as unknown as Result;
-  endNowOrWithGenerator(span, under, result);
+  endNowOrWithGenerator(span, epoch(), under, result);
   return result;
 }
 
 /** A generator has done nothing yet when it is made: its span ends with it. */
 function endNowOrWithGenerator(
   span: RecordingSpan | NonRecordingSpan,
+  since: number,
   under: Stored | undefined,
   result: unknown,
 ): void {
   if (isGenerator(result)) {
-    endWithGenerator(result, storeWithSpan(span, under), span, (error) => endFailed(span, error));
+    endWithGenerator(result, since, storeWithSpan(span, under), span, (error) => endFailed(span, error));
   } else span.end();
 }
 

@@ -28,6 +28,8 @@ export interface ActiveStore {
   readonly enter: (stored: Stored | undefined) => () => void;
   /** Nothing is active any more, wherever it was entered, and what is entered from now on is as ever. */
   readonly renew: () => void;
+  /** Counts how often it was renewed: what was active in another epoch is not to be entered again. */
+  readonly epoch: () => number;
 }
 
 /**
@@ -55,6 +57,7 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
   const frames = resourceKey === undefined && isAsked('frame') ? framesOf(storage) : undefined;
   /** Whether Node passes the value on from resource to resource yet. Until a span is active, it costs the application nothing. */
   let isEnabled = false;
+  let renewals = 0;
 
   const way = resourceKey === undefined ? (frames === undefined ? 'public' : 'frame') : 'resource';
   if (!isAsked(way)) return undefined;
@@ -144,8 +147,10 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
       storage.disable();
       storage = new AsyncLocalStorage<Stored>();
       isEnabled = false;
+      renewals++;
       if (resourceKey !== undefined) resourceKey = resourceKeyOf(storage);
     },
+    epoch: () => renewals,
   };
 }
 
@@ -185,6 +190,19 @@ export function runWith<Args extends unknown[], Result>(
   ...args: Args
 ): Result {
   return keeper.run(stored, fn, ...args);
+}
+
+/** For `runAgain`: the epoch in which something is stored for later. */
+export const epoch = sharedStore.epoch;
+
+/** Runs `fn` with something active that was stored in an epoch, or as it is called where that is over: its span is of a tracer that is gone. */
+export function runAgain<Args extends unknown[], Result>(
+  since: number,
+  stored: Stored | undefined,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return since === epoch() ? keeper.run(stored, fn, ...args) : fn(...args);
 }
 
 /** For as long as OpenTelemetry's API hands out somebody else's context manager, that says what is active. */

@@ -1,6 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { EventEmitter, once } from 'node:events';
+import { createServer, request, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { context, propagation, ROOT_CONTEXT, trace, type Context, type ContextManager } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
+import { instrumentHttp } from '../http/index.ts';
 import { createTestTracer } from '../testing.ts';
 
 /** As the standard SDK's: somebody else's storage. */
@@ -99,4 +103,63 @@ it('nothing is active behind context.disable() and a shutdown', async () => {
   expect(tracer.activeSpan()).toBeDefined();
   await tracer.shutdown();
   expect(tracer.activeSpan()).toBeUndefined();
+});
+
+it('nothing that was active comes back behind a shutdown, by whatever enters it again', async () => {
+  const first = createTestTracer({ register: true });
+  const off = instrumentHttp(first.tracer);
+  let next: ReturnType<typeof createTestTracer> | undefined;
+  const parents: Record<string, string | undefined> = {};
+  const probe = (name: string): void => {
+    const { tracer, spans } = next ?? first;
+    tracer.startSpan(name).end();
+    parents[name] = spans().find((span) => span.name === name)?.parentSpanId;
+  };
+  let gotRequest: (incoming: IncomingMessage) => void = () => undefined;
+  const requested = new Promise<IncomingMessage>((resolve) => (gotRequest = resolve));
+  const server = createServer((incoming, response) => {
+    incoming.resume().on('end', () => {
+      probe('request event');
+      response.on('finish', () => probe('response event')).end();
+    });
+    gotRequest(incoming);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const outgoing = request({ port, host: '127.0.0.1', method: 'POST' });
+  outgoing.write('a');
+  await requested;
+  const { tracer } = first;
+  function* steps(): Generator<undefined> {
+    yield undefined;
+    probe('generator');
+    yield undefined;
+  }
+  const generator = tracer.span('generator span', steps);
+  generator.next();
+  const late = tracer.span('promise span', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return (function* () {
+      yield probe('generator of a promise');
+    })();
+  });
+  const bound = tracer.span('bound', () => tracer.bind(() => probe('tracer.bind')));
+  const boundByApi = tracer.span('bound by api', () => context.bind(context.active(), () => probe('context.bind')));
+  const emitter = tracer.span('emitter', () => context.bind(context.active(), new EventEmitter()));
+  tracer.span('listener', () => emitter.on('event', () => probe('bound emitter')));
+  await tracer.shutdown();
+  off();
+  next = createTestTracer({ register: true });
+  generator.next();
+  (await late).next();
+  bound();
+  boundByApi();
+  emitter.emit('event');
+  outgoing.end('b');
+  await once(outgoing, 'response');
+  server.close();
+  server.closeAllConnections();
+  expect(Object.keys(parents)).toHaveLength(7);
+  expect(Object.entries(parents).filter(([, parent]) => (parent ?? '') !== '')).toEqual([]);
+  await next.tracer.shutdown();
 });

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { runWith } from '../context/active-store.ts';
+import { epoch, runAgain } from '../context/active-store.ts';
 import type { Stored } from '../context/context.ts';
 import { property } from '../runtime/property.ts';
 import type { Span } from '../span/span.ts';
@@ -24,18 +24,20 @@ export function isGenerator(value: unknown): value is AnyGenerator {
 
 /** Runs each step of a generator with `stored` active. The generator stays what it is, with three properties of its own. */
 export function keepActive(generator: AnyGenerator, stored: Stored | undefined): void {
-  wrapSteps(generator, (step) => runWith(stored, step));
+  const since = epoch();
+  wrapSteps(generator, (step) => runAgain(since, stored, step));
 }
 
-/** The same, and the span ends with the generator: when it is done or fails, or when nobody can go on with it any more. */
+/** The same for what was stored `since` an epoch, and the span ends with the generator: when it is done or fails, or when nobody can go on with it any more. */
 export function endWithGenerator(
   generator: AnyGenerator,
+  since: number,
   stored: Stored,
   span: Span,
   fail: (error: unknown) => void,
 ): void {
   const followed = new FollowedGenerator(span, fail);
-  const isWrapped = wrapSteps(generator, (step) => followed.run(() => runWith(stored, step)));
+  const isWrapped = wrapSteps(generator, (step) => followed.run(() => runAgain(since, stored, step)));
   if (isWrapped) abandoned.register(generator, followed, followed);
   else span.end();
 }
