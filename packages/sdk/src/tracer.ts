@@ -6,7 +6,7 @@ import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
 import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { activeStore, epoch, keeper, ownStore, runAgain, runWith, sharedStore } from './context/active-store.ts';
+import { epoch, keeper, ownStore, runAgain, runWith, sharedStore } from './context/active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
 import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
@@ -14,7 +14,7 @@ import type { SpanBatch } from './export/batch.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
-import { lookForContextManager } from './opentelemetry/foreign-context.ts';
+import { activeElsewhere, lookForContextManager } from './opentelemetry/foreign-context.ts';
 import { keepMembers } from './recording/promise-members.ts';
 import { observeStats, type ObservedStats } from './opentelemetry/sdk-metrics.ts';
 import {
@@ -126,7 +126,7 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const stored = keeper.current();
+    const stored = currentStore();
     if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
       return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
     }
@@ -163,7 +163,7 @@ export class Tracer {
 
   /** Starts a span under the active one, or under `options.parent`; the caller ends it. It is not made active. */
   startSpan(name: string, options?: SpanOptions): Span {
-    return this.#start(name, options, activeStore());
+    return this.#start(name, options, currentStore());
   }
 
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
@@ -178,11 +178,12 @@ export class Tracer {
 
   /** The span that is active here, whichever API made it so. */
   activeSpan(): Span | undefined {
-    return spanInStore(activeStore()) as Span | undefined;
+    return spanInStore(currentStore()) as Span | undefined;
   }
 
   /** Runs `fn` with a span or context active, and answers what `fn` answers. */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
+    lookForContextManager();
     return runWith(storeOfParent(this.#recorder, spanOrContext), fn);
   }
 
@@ -190,7 +191,7 @@ export class Tracer {
   bind<This, Args extends unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
-    const stored = activeStore();
+    const stored = currentStore();
     const since = epoch();
     return function (this: This, ...args: Args) {
       return runAgain(since, stored, () => fn.apply(this, args));
@@ -199,7 +200,7 @@ export class Tracer {
 
   /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
-    const stored = activeStore();
+    const stored = currentStore();
     if (stored !== undefined) this.#propagator.injectStored(stored, carrier, setter ?? carrierSetter);
   }
 
@@ -318,6 +319,11 @@ export class Tracer {
   #pendingBytes(): number {
     return this.#batch.pendingBytes + this.#exporter.pendingBytes;
   }
+}
+
+/** What is active here, whoever keeps it by now. */
+function currentStore(): Stored | undefined {
+  return keeper.current() ?? activeElsewhere();
 }
 
 /** It is code of the application, for the last time. */

@@ -94,6 +94,59 @@ describe('where another context manager is registered', () => {
   });
 });
 
+describe('a tracer that nobody calls through OpenTelemetry’s API', () => {
+  const parentOf = (name: string, { spans }: ReturnType<typeof createTestTracer>): string | undefined => {
+    const all = spans();
+    const parentId = all.find((span) => span.name === name)?.parentSpanId;
+    return all.find(({ spanId }) => spanId === parentId)?.name;
+  };
+
+  it('sees that somebody else’s context manager is gone', async () => {
+    context.setGlobalContextManager(new OtherContextManager());
+    const test = createTestTracer({ register: true, log: () => undefined });
+    context.disable();
+    await test.tracer.span('parent', async () => {
+      await Promise.resolve();
+      test.tracer.span('child', () => undefined);
+    });
+    expect(parentOf('child', test)).toBe('parent');
+    await test.tracer.shutdown();
+  });
+
+  it('sees it go while a span is active', () => {
+    context.setGlobalContextManager(new OtherContextManager());
+    const test = createTestTracer({ register: false });
+    test.tracer.span('lost', () => {
+      context.disable();
+      test.tracer.with(test.tracer.startSpan('parent'), () => test.tracer.span('child', () => undefined));
+      test.tracer.span('outer', () => test.tracer.span('inner', () => undefined));
+    });
+    expect(test.tracer.activeSpan()).toBeUndefined();
+    expect(parentOf('inner', test)).toBe('outer');
+  });
+
+  it('sees one that is registered after it, within a few local roots', () => {
+    const test = createTestTracer({ register: false });
+    context.setGlobalContextManager(new OtherContextManager());
+    for (let root = 0; root < 16; root++) test.tracer.startSpan('before').end();
+    test.reset();
+    const given = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId: 'a'.repeat(32),
+      spanId: 'b'.repeat(16),
+      traceFlags: 1,
+    });
+    context.with(given, () => {
+      expect(test.tracer.activeSpan()?.spanContext().spanId).toBe('b'.repeat(16));
+      test.tracer.span('below', () => expect(trace.getActiveSpan()?.spanContext().traceId).toBe('a'.repeat(32)));
+    });
+    test.tracer.span('root', (span) => expect(trace.getActiveSpan()).toBe(span));
+    expect(test.spans().map(({ name, parentSpanId }) => [name, parentSpanId ?? ''])).toEqual([
+      ['below', 'b'.repeat(16)],
+      ['root', ''],
+    ]);
+  });
+});
+
 it('nothing is active behind context.disable() and a shutdown', async () => {
   const { tracer } = createTestTracer({ register: true });
   const manager = tracer.openTelemetry.contextManager;
