@@ -37,7 +37,7 @@ export function endWithGenerator(
   fail: (error: unknown) => void,
 ): void {
   const followed = new FollowedGenerator(span, fail);
-  const isWrapped = wrapSteps(generator, (step) => followed.run(() => runAgain(since, stored, step)));
+  const isWrapped = wrapSteps(generator, (step, thrown) => followed.run(() => runAgain(since, stored, step), thrown));
   if (isWrapped) abandoned.register(generator, followed, followed);
   else span.end();
 }
@@ -56,7 +56,8 @@ class FollowedGenerator {
     this.#fail = fail;
   }
 
-  run(step: () => unknown): unknown {
+  /** What is `thrown` into the generator may come out of it again. */
+  run(step: () => unknown, thrown: unknown): unknown {
     // A generator that goes on with itself gets an error, and is not over.
     if (this.#isRunning) return step();
     this.#isRunning = true;
@@ -64,7 +65,7 @@ class FollowedGenerator {
     try {
       result = step();
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, thrown);
       throw error;
     } finally {
       this.#isRunning = false;
@@ -73,7 +74,7 @@ class FollowedGenerator {
     return result.then(
       (value) => this.#went(value),
       (error: unknown) => {
-        this.#failed(error);
+        this.#failed(error, thrown);
         throw error;
       },
     );
@@ -87,9 +88,11 @@ class FollowedGenerator {
     return result;
   }
 
-  #failed(error: unknown): void {
+  /** A stream that is broken off throws an abort into the generator that it reads: that is the end of its work, and no error of it. */
+  #failed(error: unknown, thrown: unknown): void {
     abandoned.unregister(this);
-    this.#fail(error);
+    if (error === thrown && property(error, 'name') === 'AbortError') this.#span.end();
+    else this.#fail(error);
   }
 
   endAtLastStep(): void {
@@ -98,9 +101,9 @@ class FollowedGenerator {
 }
 
 /** Whether it could be done: a generator may be frozen. */
-function wrapSteps(generator: AnyGenerator, run: (step: () => unknown) => unknown): boolean {
+function wrapSteps(generator: AnyGenerator, run: (step: () => unknown, thrown: unknown) => unknown): boolean {
   try {
-    const steps = STEPS.map((name) => [name, wrapped(generator[name] as Step, run)] as const);
+    const steps = STEPS.map((name) => [name, wrapped(generator[name] as Step, run, name === 'throw')] as const);
     for (const [name, value] of steps) {
       Object.defineProperty(generator, name, { value, configurable: true, writable: true });
     }
@@ -110,8 +113,8 @@ function wrapSteps(generator: AnyGenerator, run: (step: () => unknown) => unknow
   }
 }
 
-function wrapped(original: Step, run: (step: () => unknown) => unknown): Step {
+function wrapped(original: Step, run: (step: () => unknown, thrown: unknown) => unknown, isThrow: boolean): Step {
   return function (...args) {
-    return run(() => Reflect.apply(original, this, args));
+    return run(() => Reflect.apply(original, this, args), isThrow ? args[0] : undefined);
   };
 }
