@@ -26,6 +26,7 @@ import {
   type OpenTelemetryAdapters,
 } from './opentelemetry/adapters.ts';
 import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './context/parent.ts';
+import { catchRejection } from './runtime/catch-rejection.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './runtime/process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
 import type { CompositePropagator } from './propagation/composite-propagator.ts';
@@ -242,7 +243,8 @@ export class Tracer {
     }
     const isDone = await withinMs(this.#close(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     this.#exporter.close();
-    closeTransport(this.config.transport);
+    // It is code of the application, for the last time: what it leaves open is not for us to close.
+    await withinMs(closeTransport(this.config.transport), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent && isDone && this.#failures() === failures;
   }
@@ -275,7 +277,7 @@ export class Tracer {
         return this.flush();
       });
       try {
-        waitUntil(exported);
+        catchRejection(waitUntil(exported) as unknown);
       } catch {
         // The platform's refusal must not reach the code whose span has ended; the export goes on.
       }
@@ -326,13 +328,8 @@ function currentStore(): Stored | undefined {
   return keeper.current() ?? activeElsewhere();
 }
 
-/** It is code of the application, for the last time. */
-function closeTransport(transport: Transport | undefined): void {
-  try {
-    transport?.close?.();
-  } catch {
-    // What it leaves open is not for us to close.
-  }
+async function closeTransport(transport: Transport | undefined): Promise<void> {
+  await (transport?.close?.() as unknown);
 }
 
 /** Whether a promise was fulfilled within a time, and not with false. */
