@@ -365,18 +365,53 @@ function endWhenSettled<T>(
     ? (result as PromiseLike<T>)
     : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
   const since = epoch();
-  const settled = promise.then(
-    (value) => {
-      endNowOrWithGenerator(span, since, under, value);
-      return value;
-    },
-    (error: unknown) => {
-      endFailed(span, error);
-      throw error;
-    },
+  const settled = follow(
+    promise,
+    (value) => endNowOrWithGenerator(span, since, under, value),
+    (error) => endFailed(span, error),
   );
+  if (settled === undefined) {
+    span.end();
+    return result;
+  }
   keepMembers(result, settled);
   return settled;
+}
+
+const OWN_THEN_FIRST = [true, false] as const;
+
+/**
+ * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it throws or does not answer a
+ * promise, that of all promises is called; where that fails too, nothing can be known.
+ */
+function follow<T>(
+  promise: PromiseLike<T>,
+  resolved: (value: T) => void,
+  rejected: (error: unknown) => void,
+): PromiseLike<T> | undefined {
+  for (const isOwn of OWN_THEN_FIRST) {
+    let isUsed = true;
+    try {
+      // Reading it may throw as well.
+      const then = isOwn ? promise.then : Promise.prototype.then;
+      const settled: unknown = Reflect.apply(then, promise, [
+        (value: T) => {
+          if (isUsed) resolved(value);
+          return value;
+        },
+        (error: unknown) => {
+          if (!isUsed) return undefined;
+          rejected(error);
+          throw error;
+        },
+      ]);
+      if (typeof settled === 'object' && settled !== null && isThenable(settled)) return settled as PromiseLike<T>;
+    } catch {
+      // It is the application's.
+    }
+    isUsed = false;
+  }
+  return undefined;
 }
 
 /** Ends the span now, or when what was started is done. */
