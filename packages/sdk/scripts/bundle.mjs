@@ -62,7 +62,7 @@ async function bundle() {
       const reassigned = reassignedExports(parseSync(fileName, text).program);
       if (reassigned.length > 0)
         throw new Error(
-          `${fileName} exports what is assigned again later, and importers would not see it: ${reassigned}`,
+          `${fileName} exports what is assigned again later, and importers would not see it: ${reassigned.join(', ')}`,
         );
       writeFileSync(join(dist, fileName), text);
     }

@@ -85,14 +85,15 @@ it('leaves none of those of instrumentHttp unhandled, records nothing that was n
   expect(rejections).toEqual([]);
 });
 
+const send = rejecting('send');
+
 it('waits for a transport of the application to close, and no longer than a shutdown may last', async () => {
   let isClosed = false;
-  const send = async (): Promise<never> => Promise.reject(new Error('no'));
   const slow = { send, close: async () => void (isClosed = await sleep(20, true)) };
-  await new Tracer({ ...quiet, exporter: 'otlp', transport: slow as never }).shutdown();
+  await new Tracer({ ...quiet, exporter: 'otlp', transport: slow }).shutdown();
   expect(isClosed).toBe(true);
   const hanging = { send, close: () => new Promise<void>(() => undefined) };
-  await new Tracer({ ...quiet, exporter: 'otlp', transport: hanging as never }).shutdown(20);
+  await new Tracer({ ...quiet, exporter: 'otlp', transport: hanging }).shutdown(20);
 });
 
 it('takes a context from no propagator that answers none', () => {

@@ -277,7 +277,7 @@ export class Tracer {
         return this.flush();
       });
       try {
-        catchRejection(waitUntil(exported) as unknown);
+        catchRejection(waitUntil(exported));
       } catch {
         // The platform's refusal must not reach the code whose span has ended; the export goes on.
       }
@@ -391,20 +391,19 @@ function follow<T>(
 ): PromiseLike<T> | undefined {
   for (const isOwn of OWN_THEN_FIRST) {
     let isUsed = true;
+    const whenResolved = (value: T): T => {
+      if (isUsed) resolved(value);
+      return value;
+    };
+    const whenRejected = (error: unknown): unknown => {
+      if (!isUsed) return undefined;
+      rejected(error);
+      throw error;
+    };
     try {
-      // Reading it may throw as well.
-      const then = isOwn ? promise.then : Promise.prototype.then;
-      const settled: unknown = Reflect.apply(then, promise, [
-        (value: T) => {
-          if (isUsed) resolved(value);
-          return value;
-        },
-        (error: unknown) => {
-          if (!isUsed) return undefined;
-          rejected(error);
-          throw error;
-        },
-      ]);
+      const settled: unknown = isOwn
+        ? promise.then(whenResolved, whenRejected)
+        : Promise.prototype.then.call(promise, whenResolved as (value: unknown) => T, whenRejected);
       if (typeof settled === 'object' && settled !== null && isThenable(settled)) return settled as PromiseLike<T>;
     } catch {
       // It is the application's.

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter, once } from 'node:events';
-import { createServer, request, type IncomingMessage } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { context, propagation, ROOT_CONTEXT, trace, type Context, type ContextManager } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -94,13 +94,14 @@ describe('where another context manager is registered', () => {
   });
 });
 
-describe('a tracer that nobody calls through OpenTelemetry’s API', () => {
-  const parentOf = (name: string, { spans }: ReturnType<typeof createTestTracer>): string | undefined => {
-    const all = spans();
-    const parentId = all.find((span) => span.name === name)?.parentSpanId;
-    return all.find(({ spanId }) => spanId === parentId)?.name;
-  };
+/** The name of the parent of a span. */
+function parentNameOf(name: string, { spans }: ReturnType<typeof createTestTracer>): string | undefined {
+  const all = spans();
+  const parentId = all.find((span) => span.name === name)?.parentSpanId;
+  return all.find(({ spanId }) => spanId === parentId)?.name;
+}
 
+describe('a tracer that nobody calls through OpenTelemetry’s API', () => {
   it('sees that somebody else’s context manager is gone', async () => {
     context.setGlobalContextManager(new OtherContextManager());
     const test = createTestTracer({ register: true, log: () => undefined });
@@ -109,7 +110,7 @@ describe('a tracer that nobody calls through OpenTelemetry’s API', () => {
       await Promise.resolve();
       test.tracer.span('child', () => undefined);
     });
-    expect(parentOf('child', test)).toBe('parent');
+    expect(parentNameOf('child', test)).toBe('parent');
     await test.tracer.shutdown();
   });
 
@@ -122,7 +123,7 @@ describe('a tracer that nobody calls through OpenTelemetry’s API', () => {
       test.tracer.span('outer', () => test.tracer.span('inner', () => undefined));
     });
     expect(test.tracer.activeSpan()).toBeUndefined();
-    expect(parentOf('inner', test)).toBe('outer');
+    expect(parentNameOf('inner', test)).toBe('outer');
   });
 
   it('sees one that is registered after it, within a few local roots', () => {
@@ -161,27 +162,24 @@ it('nothing is active behind context.disable() and a shutdown', async () => {
 it('nothing that was active comes back behind a shutdown, by whatever enters it again', async () => {
   const first = createTestTracer({ register: true });
   const off = instrumentHttp(first.tracer);
-  let next: ReturnType<typeof createTestTracer> | undefined;
+  const tests = [first];
   const parents: Record<string, string | undefined> = {};
   const probe = (name: string): void => {
-    const { tracer, spans } = next ?? first;
+    const { tracer, spans } = tests.at(-1) ?? first;
     tracer.startSpan(name).end();
     parents[name] = spans().find((span) => span.name === name)?.parentSpanId;
   };
-  let gotRequest: (incoming: IncomingMessage) => void = () => undefined;
-  const requested = new Promise<IncomingMessage>((resolve) => (gotRequest = resolve));
   const server = createServer((incoming, response) => {
     incoming.resume().on('end', () => {
       probe('request event');
       response.on('finish', () => probe('response event')).end();
     });
-    gotRequest(incoming);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
   const outgoing = request({ port, host: '127.0.0.1', method: 'POST' });
   outgoing.write('a');
-  await requested;
+  await once(server, 'request');
   const { tracer } = first;
   function* steps(): Generator<undefined> {
     yield undefined;
@@ -202,7 +200,8 @@ it('nothing that was active comes back behind a shutdown, by whatever enters it 
   tracer.span('listener', () => emitter.on('event', () => probe('bound emitter')));
   await tracer.shutdown();
   off();
-  next = createTestTracer({ register: true });
+  const next = createTestTracer({ register: true });
+  tests.push(next);
   generator.next();
   (await late).next();
   bound();

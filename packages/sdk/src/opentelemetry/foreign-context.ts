@@ -14,7 +14,8 @@ const LOOK_EVERY_ROOTS = 16;
 /** Once it is there it stays the same object. */
 let registered = shared[API];
 let known: unknown;
-let roots = 0;
+/** The first one does. */
+let roots = -1;
 
 /** That manager may be gone by now: then what is active is asked again. */
 const throughTheApi: ForeignContext = {

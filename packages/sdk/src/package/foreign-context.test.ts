@@ -1,7 +1,6 @@
 import { afterAll, expect, it } from 'vitest';
 import { parseSync } from 'rolldown/utils';
 import { PackedProject } from '../test-support/packed.ts';
-import { reassignedExports } from '../../scripts/reassigned-exports.mjs';
 
 const project = new PackedProject();
 afterAll(() => project.remove());
@@ -79,7 +78,9 @@ it('traces nothing in a request that is ignored, under another context manager',
   expect(seen).toEqual({});
 });
 
-it('is not published with an export that is assigned again', () => {
+it('is not published with an export that is assigned again', async () => {
+  const script = String(new URL('../../scripts/reassigned-exports.mjs', import.meta.url));
+  const { reassignedExports } = (await import(script)) as { reassignedExports: (program: unknown) => string[] };
   const reassigned = (code: string): string[] => reassignedExports(parseSync('shared.cjs', code).program);
   expect(reassigned('let a = 1; function set() { a = 2; } const b = 1; exports.a = a; exports.b = b;')).toEqual(['a']);
   expect(reassigned('let a = 1, b = 2; [a, { b = 1, ...c }] = []; let c; exports.x = c; exports.y = b;')).toEqual([

@@ -58,7 +58,7 @@ export class CompositePropagator implements TextMapPropagator {
     for (const propagator of this.#propagators) {
       try {
         if (isHeaderFormat(propagator)) injectFormat(propagator, span, baggage, carrier, setter);
-        else catchRejection(propagator.inject(contextOf(stored), carrier, setter) as unknown);
+        else catchRejection(propagator.inject(contextOf(stored), carrier, setter));
       } catch {
         // A carrier that takes no headers (frozen, sent already) is the application's business.
       }

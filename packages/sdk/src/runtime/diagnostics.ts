@@ -29,7 +29,7 @@ export class Diagnostics {
   #say(level: LogLevel, line: string): void {
     if (LOG_LEVELS.indexOf(level) > this.#level) return;
     try {
-      catchRejection(this.#log(line) as unknown);
+      catchRejection(this.#log(line));
     } catch {
       // A log that fails must not reach the application through us.
     }

@@ -1,1 +1,0 @@
-export function reassignedExports(program: unknown): string[];
