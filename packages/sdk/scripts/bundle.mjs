@@ -9,13 +9,14 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { basename, dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { mapOfLines } from './line-map.mjs';
+import { reassignedExports } from './reassigned-exports.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const compiled = join(root, '.dist-compiled');
 /** Files of ours that a declaration names, by way of `import('…')` as well. */
 const IMPORTED_FILE = /(?:from|import)\s*\(?['"](\.[^'"]+)['"]/g;
-/** How a file exports to those of the entries. Nothing that is exported changes later, and properties are read faster and take less room. */
+/** How a file exports to those of the entries. Nothing that is exported changes later, which is checked, and properties are read faster and take less room. */
 const GETTER =
   /^Object\.defineProperty\(exports, "(\w+)", \{\s*enumerable: true,\s*get: function \(\) \{\s*return \1;\s*\}\s*\}\);$/gm;
 /** What esbuild cannot make of `require` in an ES module, where Node has none. */
@@ -58,6 +59,11 @@ async function bundle() {
   for (const { fileName, code, map, isEntry, exports: names } of output) {
     if (code !== undefined) {
       const text = code.replaceAll(GETTER, 'exports.$1 = $1;').replaceAll(BUILT_IN, 'process.getBuiltinModule($1)');
+      const reassigned = reassignedExports(parseSync(fileName, text).program);
+      if (reassigned.length > 0)
+        throw new Error(
+          `${fileName} exports what is assigned again later, and importers would not see it: ${reassigned.join(', ')}`,
+        );
       writeFileSync(join(dist, fileName), text);
     }
     if (map)

@@ -96,6 +96,7 @@ function newProcessors(
       new SpanExporterProcessor({
         exporter,
         scheduledDelayMillis: config.scheduledDelayMillis,
+        exportTimeoutMillis: config.exportTimeoutMillis,
         onDrop(spans, _reason, message) {
           counters.processorDropped += spans;
           diagnostics.state('span exporter', 'failing', `a span exporter dropped ${spans} spans: ${message}`);

@@ -226,6 +226,42 @@ function lazily(settle: Settle): PromiseLike<unknown> {
 }
 
 describe('what the function of span answers', () => {
+  it.each<[string, (promise: Promise<number>) => unknown]>([
+    ['answers nothing', () => undefined],
+    ['answers nothing and goes on', (promise) => void Promise.prototype.then.call(promise, Number, Number)],
+    [
+      'throws',
+      () => {
+        throw new Error('then');
+      },
+    ],
+  ])('may be a promise whose own then %s', async (_, then) => {
+    const test = createTestTracer();
+    const broken = (promise: Promise<number>): Promise<number> =>
+      // oxlint-disable-next-line unicorn/no-thenable -- it is what the test is about.
+      Object.assign(promise, { then: () => then(promise) as never });
+    const settled = test.tracer.span('resolved', () => broken(Promise.resolve(42)));
+    expect(await settled).toBe(42);
+    const failed = test.tracer.span('rejected', () => broken(Promise.reject(new Error('no'))));
+    await expect(failed).rejects.toThrow('no');
+    expect(test.spans().map(({ name, status }) => [name, status])).toEqual([
+      ['resolved', 'unset'],
+      ['rejected', 'error'],
+    ]);
+  });
+
+  it('may be a promise that nobody can follow: its span ends at once', () => {
+    const test = createTestTracer();
+    class Odd extends Promise<number> {
+      static override get [Symbol.species](): never {
+        throw new Error('species');
+      }
+    }
+    const odd = Odd.resolve(1);
+    expect(test.tracer.span('odd', () => odd)).toBe(odd);
+    expect(test.spans().map(({ name, status }) => [name, status])).toEqual([['odd', 'unset']]);
+  });
+
   it('may be any thenable: it is awaited in the span, and settles alike', async () => {
     const { tracer: tested, spans } = createTestTracer();
     const query = lazily((resolve) => tested.span('query', () => resolve(5)));

@@ -6,7 +6,7 @@ import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
 import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { activeStore, ownStore, runWith, runWithSpan, sharedStore } from './context/active-store.ts';
+import { epoch, keeper, ownStore, runAgain, runWith, sharedStore } from './context/active-store.ts';
 import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
 import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
@@ -14,7 +14,7 @@ import type { SpanBatch } from './export/batch.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
-import { lookForContextManager } from './opentelemetry/foreign-context.ts';
+import { activeElsewhere, lookForContextManager } from './opentelemetry/foreign-context.ts';
 import { keepMembers } from './recording/promise-members.ts';
 import { observeStats, type ObservedStats } from './opentelemetry/sdk-metrics.ts';
 import {
@@ -26,6 +26,7 @@ import {
   type OpenTelemetryAdapters,
 } from './opentelemetry/adapters.ts';
 import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './context/parent.ts';
+import { catchRejection } from './runtime/catch-rejection.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './runtime/process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
 import type { CompositePropagator } from './propagation/composite-propagator.ts';
@@ -125,7 +126,7 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const stored = activeStore();
+    const stored = currentStore();
     if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
       return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
     }
@@ -150,7 +151,7 @@ export class Tracer {
     }
     let result: Result;
     try {
-      result = runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
+      result = keeper.runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
     } catch (error) {
       endFailed(span, error);
       throw error;
@@ -162,7 +163,7 @@ export class Tracer {
 
   /** Starts a span under the active one, or under `options.parent`; the caller ends it. It is not made active. */
   startSpan(name: string, options?: SpanOptions): Span {
-    return this.#start(name, options, activeStore());
+    return this.#start(name, options, currentStore());
   }
 
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
@@ -177,11 +178,12 @@ export class Tracer {
 
   /** The span that is active here, whichever API made it so. */
   activeSpan(): Span | undefined {
-    return spanInStore(activeStore()) as Span | undefined;
+    return spanInStore(currentStore()) as Span | undefined;
   }
 
   /** Runs `fn` with a span or context active, and answers what `fn` answers. */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
+    lookForContextManager();
     return runWith(storeOfParent(this.#recorder, spanOrContext), fn);
   }
 
@@ -189,15 +191,16 @@ export class Tracer {
   bind<This, Args extends unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
-    const stored = activeStore();
+    const stored = currentStore();
+    const since = epoch();
     return function (this: This, ...args: Args) {
-      return runWith(stored, () => fn.apply(this, args));
+      return runAgain(since, stored, () => fn.apply(this, args));
     };
   }
 
   /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
-    const stored = activeStore();
+    const stored = currentStore();
     if (stored !== undefined) this.#propagator.injectStored(stored, carrier, setter ?? carrierSetter);
   }
 
@@ -239,7 +242,8 @@ export class Tracer {
     }
     const isDone = await withinMs(this.#close(), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     this.#exporter.close();
-    closeTransport(this.config.transport);
+    // It is code of the application, for the last time: what it leaves open is not for us to close.
+    await withinMs(closeTransport(this.config.transport), millisOf(timeoutMs, this.config.flushTimeoutMillis));
     unwatchProcessEnd(this.#processEndListener);
     return isAllSent && isDone && this.#failures() === failures;
   }
@@ -272,7 +276,7 @@ export class Tracer {
         return this.flush();
       });
       try {
-        waitUntil(exported);
+        catchRejection(waitUntil(exported));
       } catch {
         // The platform's refusal must not reach the code whose span has ended; the export goes on.
       }
@@ -318,13 +322,13 @@ export class Tracer {
   }
 }
 
-/** It is code of the application, for the last time. */
-function closeTransport(transport: Transport | undefined): void {
-  try {
-    transport?.close?.();
-  } catch {
-    // What it leaves open is not for us to close.
-  }
+/** What is active here, whoever keeps it by now. */
+function currentStore(): Stored | undefined {
+  return keeper.current() ?? activeElsewhere();
+}
+
+async function closeTransport(transport: Transport | undefined): Promise<void> {
+  await (transport?.close?.() as unknown);
 }
 
 /** Whether a promise was fulfilled within a time, and not with false. */
@@ -359,18 +363,53 @@ function endWhenSettled<T>(
   const promise = types.isPromise(result)
     ? (result as PromiseLike<T>)
     : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
-  const settled = promise.then(
-    (value) => {
-      endNowOrWithGenerator(span, under, value);
-      return value;
-    },
-    (error: unknown) => {
-      endFailed(span, error);
-      throw error;
-    },
+  const since = epoch();
+  const settled = follow(
+    promise,
+    (value) => endNowOrWithGenerator(span, since, under, value),
+    (error) => endFailed(span, error),
   );
+  if (settled === undefined) {
+    span.end();
+    return result;
+  }
   keepMembers(result, settled);
   return settled;
+}
+
+const OWN_THEN_FIRST = [true, false] as const;
+
+/**
+ * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it throws or does not answer a
+ * promise, that of all promises is called; where that fails too, nothing can be known.
+ */
+function follow<T>(
+  promise: PromiseLike<T>,
+  resolved: (value: T) => void,
+  rejected: (error: unknown) => void,
+): PromiseLike<T> | undefined {
+  for (const isOwn of OWN_THEN_FIRST) {
+    let isUsed = true;
+    const whenResolved = (value: T): T => {
+      if (isUsed) resolved(value);
+      return value;
+    };
+    const whenRejected = (error: unknown): unknown => {
+      if (!isUsed) return undefined;
+      rejected(error);
+      throw error;
+    };
+    try {
+      const settled: unknown = isOwn
+        ? promise.then(whenResolved, whenRejected)
+        : Promise.prototype.then.call(promise, whenResolved as (value: unknown) => T, whenRejected);
+      if (typeof settled === 'object' && settled !== null && isThenable(settled)) return settled as PromiseLike<T>;
+    } catch {
+      // It is the application's.
+    }
+    isUsed = false;
+  }
+  return undefined;
 }
 
 /** Ends the span now, or when what was started is done. */
@@ -380,18 +419,19 @@ function endWithResult<Result extends object>(
   result: Result,
 ): Result {
   if (isThenable(result)) return endWhenSettled(span, under, result) as unknown as Result;
-  endNowOrWithGenerator(span, under, result);
+  endNowOrWithGenerator(span, epoch(), under, result);
   return result;
 }
 
 /** A generator has done nothing yet when it is made: its span ends with it. */
 function endNowOrWithGenerator(
   span: RecordingSpan | NonRecordingSpan,
+  since: number,
   under: Stored | undefined,
   result: unknown,
 ): void {
   if (isGenerator(result)) {
-    endWithGenerator(result, storeWithSpan(span, under), span, (error) => endFailed(span, error));
+    endWithGenerator(result, since, storeWithSpan(span, under), span, (error) => endFailed(span, error));
   } else span.end();
 }
 

@@ -24,6 +24,20 @@ describe('detectResource', () => {
     expect(resource['host.arch']).toBe(theirs.attributes['host.arch']);
   });
 
+  it('waits for what a resource of the standard SDK does not know yet', async () => {
+    const { resource } = await detectResource([
+      { detect: () => resourceFromAttributes({ zone: Promise.resolve('b'), lost: Promise.reject(new Error('no')) }) },
+    ]);
+    expect(resource).toEqual({ zone: 'b' });
+  });
+
+  it('leaves out what no attribute can hold, so that a tracer can be made, and needs no detectors', async () => {
+    const found = await detectResource([gives({ a: Symbol('a'), b: () => 1, c: null, d: 'd' })]);
+    expect(found.resource).toEqual({ d: 'd' });
+    expect(resolveConfig(found, {}).resource).toMatchObject({ d: 'd' });
+    expect(await detectResource(undefined as unknown as [])).toEqual({ resource: {} });
+  });
+
   it('leaves out what fails, is unknown, or takes too long', async () => {
     const detectors: ResourceDetector[] = [
       { detect: () => expect.fail('detector') },

@@ -1,4 +1,6 @@
-import type { Attributes } from '../span/attributes.ts';
+import { property } from '../runtime/property.ts';
+import { storedValue, type Attributes } from '../span/attributes.ts';
+import { DEFAULT_SPAN_LIMITS } from '../span/span-limits.ts';
 
 /** The standard SDK's interface: a detector written for it works here. An attribute may be a promise, and so may the answer. */
 export interface ResourceDetector {
@@ -33,7 +35,9 @@ export async function detectResource(
   const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), timeoutMs)));
   const inTime = <T>(value: T | Promise<T>): Promise<T | undefined> =>
     Promise.race([Promise.resolve(value).catch(() => undefined), late]);
-  const found = await Promise.all(detectors.map((detector) => detectOne(detector, inTime)));
+  const found = await Promise.all(
+    (Array.isArray(detectors) ? detectors : []).map((detector: ResourceDetector) => detectOne(detector, inTime)),
+  );
   clearTimeout(timer);
   const schemaUrls = new Set(
     found.map(({ schemaUrl }) => schemaUrl).filter((url) => typeof url === 'string' && url !== ''),
@@ -50,11 +54,26 @@ async function detectOne(
   inTime: <T>(value: T | Promise<T>) => Promise<T | undefined>,
 ): Promise<DetectedAttributes> {
   try {
-    const { attributes = {}, schemaUrl } = (await inTime(detector.detect())) ?? {};
-    const values = await Promise.all(Object.values(attributes).map(inTime));
-    const known = Object.keys(attributes).map((key, i) => [key, values[i]] as const);
-    return { attributes: Object.fromEntries(known.filter(([, value]) => value !== undefined)), schemaUrl };
+    const detected = (await inTime(detector.detect())) ?? {};
+    const pairs = rawAttributes(detected);
+    const values = await Promise.all(pairs.map(([, value]) => inTime(value)));
+    const known = pairs.map(([key], i) => [key, values[i]] as const);
+    return {
+      attributes: Object.fromEntries(known.filter(([, value]) => isAttribute(value))),
+      schemaUrl: detected.schemaUrl,
+    };
   } catch {
     return {};
   }
+}
+
+/** A resource of the standard SDK shows under `attributes` only what is known already. */
+function rawAttributes(detected: DetectedAttributes): (readonly [key: string, value: unknown])[] {
+  const raw = property(detected, 'getRawAttributes');
+  const pairs: unknown = typeof raw === 'function' ? raw.call(detected) : Object.entries(detected.attributes ?? {});
+  return Array.isArray(pairs) ? (pairs as [string, unknown][]) : [];
+}
+
+function isAttribute(value: unknown): boolean {
+  return value !== undefined && value !== null && storedValue(value, DEFAULT_SPAN_LIMITS) !== undefined;
 }

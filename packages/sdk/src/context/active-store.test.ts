@@ -1,7 +1,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { activeStore, activeStoreOf, runWith, runWithSpan, sharedStore, type ActiveStore } from './active-store.ts';
+import { activeStoreOf, keeper, sharedStore, type ActiveStore } from './active-store.ts';
 import type { Stored } from './context.ts';
 
 const stored = (name: string): Stored => ({ name }) as unknown as Stored;
@@ -13,7 +13,7 @@ function fails(): never {
 
 /** What is tested: the module's own functions by the way that this Node has, and a store by each way that it permits. */
 const stores: [name: string, store: ActiveStore][] = [
-  [`the shared one, by ${sharedStore.way}`, { ...sharedStore, current: activeStore, run: runWith, runWithSpan }],
+  [`the shared one, by ${sharedStore.way}`, { ...sharedStore, ...keeper }],
 ];
 for (const way of ['resource', 'frame', 'public'] as const) {
   const store = activeStoreOf(way);

@@ -28,6 +28,8 @@ export interface ActiveStore {
   readonly enter: (stored: Stored | undefined) => () => void;
   /** Nothing is active any more, wherever it was entered, and what is entered from now on is as ever. */
   readonly renew: () => void;
+  /** Counts how often it was renewed: what was active in another epoch is not to be entered again. */
+  readonly epoch: () => number;
 }
 
 /**
@@ -55,6 +57,7 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
   const frames = resourceKey === undefined && isAsked('frame') ? framesOf(storage) : undefined;
   /** Whether Node passes the value on from resource to resource yet. Until a span is active, it costs the application nothing. */
   let isEnabled = false;
+  let renewals = 0;
 
   const way = resourceKey === undefined ? (frames === undefined ? 'public' : 'frame') : 'resource';
   if (!isAsked(way)) return undefined;
@@ -144,8 +147,10 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
       storage.disable();
       storage = new AsyncLocalStorage<Stored>();
       isEnabled = false;
+      renewals++;
       if (resourceKey !== undefined) resourceKey = resourceKeyOf(storage);
     },
+    epoch: () => renewals,
   };
 }
 
@@ -160,17 +165,52 @@ export interface ForeignContext {
   run<Result>(stored: Stored | undefined, fn: () => Result): Result;
 }
 
-// Bindings that change, and no question in front of each call: these stand in the way of every span.
+/** Whoever keeps what is active: our own storage, or another context manager. */
+type Keeper = Pick<ActiveStore, 'current' | 'run' | 'runWithSpan'>;
+
+/**
+ * Who keeps it now. Properties that change, and no question in front of each call: these stand in the way of every span. And no variables that
+ * are exported and change, since importers of the published bundle would keep what these were first.
+ */
+export const keeper: Keeper & { -readonly [Name in keyof Keeper]: Keeper[Name] } = {
+  current: sharedStore.current,
+  run: sharedStore.run,
+  runWithSpan: sharedStore.runWithSpan,
+};
+
 /** What is active here, whoever keeps it. */
-export let activeStore = sharedStore.current;
-export let runWith = sharedStore.run;
-export let runWithSpan = sharedStore.runWithSpan;
+export function activeStore(): Stored | undefined {
+  return keeper.current();
+}
+
+/** `run` of whoever keeps what is active. */
+export function runWith<Args extends unknown[], Result>(
+  stored: Stored | undefined,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return keeper.run(stored, fn, ...args);
+}
+
+/** For `runAgain`: the epoch in which something is stored for later. */
+export const epoch = sharedStore.epoch;
+
+/** Runs `fn` with something active that was stored in an epoch, or as it is called where that is over: its span is of a tracer that is gone. */
+export function runAgain<Args extends unknown[], Result>(
+  since: number,
+  stored: Stored | undefined,
+  fn: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return since === epoch() ? keeper.run(stored, fn, ...args) : fn(...args);
+}
 
 /** For as long as OpenTelemetry's API hands out somebody else's context manager, that says what is active. */
 export function useForeignContext(foreign: ForeignContext | undefined): void {
-  activeStore = foreign === undefined ? sharedStore.current : () => foreign.active();
-  runWith = foreign === undefined ? sharedStore.run : (stored, fn, ...args) => foreign.run(stored, () => fn(...args));
-  runWithSpan =
+  keeper.current = foreign === undefined ? sharedStore.current : () => foreign.active();
+  keeper.run =
+    foreign === undefined ? sharedStore.run : (stored, fn, ...args) => foreign.run(stored, () => fn(...args));
+  keeper.runWithSpan =
     foreign === undefined
       ? sharedStore.runWithSpan
       : (stored, _before, fn, span) => foreign.run(stored, () => fn(span));

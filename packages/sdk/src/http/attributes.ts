@@ -1,3 +1,5 @@
+import { catchRejection } from '../runtime/catch-rejection.ts';
+
 /** Names of OpenTelemetry's stable HTTP semantic conventions, and the values that they ask for. */
 export const ERROR_TYPE = 'error.type';
 export const HTTP_REQUEST_METHOD = 'http.request.method';
@@ -92,6 +94,7 @@ export function redactorOf(given: readonly string[] | Redact | undefined): Redac
     return (text) => {
       try {
         const shown: unknown = given(text);
+        catchRejection(shown);
         return typeof shown === 'string' ? shown : '';
       } catch {
         return '';

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { catchRejection } from '../runtime/catch-rejection.ts';
 
 /** A request that this process sends. */
 export interface OutgoingRequest {
@@ -31,13 +32,15 @@ export interface HttpOptions {
   readonly ignoreOutgoing?: ((request: OutgoingRequest) => boolean) | undefined;
 }
 
-/** Asks a function of the application's; what it throws counts as no answer. */
+/** Asks a function of the application's; what it throws counts as no answer, and an async one answers nothing that counts. */
 export function ask<Request, Answer>(
   question: ((request: Request) => Answer) | undefined,
   request: Request,
 ): Answer | undefined {
   try {
-    return question?.(request);
+    const answer = question?.(request);
+    catchRejection(answer);
+    return answer;
   } catch {
     return undefined;
   }

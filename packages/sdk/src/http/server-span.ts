@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
 import type { Attributes } from '../span/attributes.ts';
-import { activeStore, runWith } from '../context/active-store.ts';
+import { activeStore, epoch, runAgain, runWith } from '../context/active-store.ts';
 import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context/context.ts';
 import { errorMessage } from '../span/exception.ts';
 import { CountedRoot } from '../request-metrics/counted-root.ts';
@@ -142,11 +142,12 @@ function keepActive(
   stored: Stored,
   afterEvent?: (event: unknown) => void,
 ): void {
+  const since = epoch();
   const emit = emitter.emit.bind(emitter) as (...args: unknown[]) => boolean;
   emitter.emit = (...args: unknown[]): boolean => {
     const active = spanInStore(activeStore());
     const isHere = active instanceof SpanIdentity && active.trace === span.trace;
-    const hadListeners = isHere ? emit(...args) : runWith(stored, emit, ...args);
+    const hadListeners = isHere ? emit(...args) : runAgain(since, stored, emit, ...args);
     if (afterEvent !== undefined) attempt(() => afterEvent(args[0]));
     return hadListeners;
   };

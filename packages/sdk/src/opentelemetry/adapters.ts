@@ -16,7 +16,7 @@ import {
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { activeStore, runWithSpan } from '../context/active-store.ts';
+import { activeStore, keeper } from '../context/active-store.ts';
 import {
   isSuppressed,
   spanInStore,
@@ -154,7 +154,7 @@ class RecorderTracer implements OtelTracer {
     const stored = storeOrActive(context);
     const span = this.#start(name, options, stored);
     const before = context === undefined ? stored : activeStore();
-    return runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
+    return keeper.runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
   }
 
   #start(

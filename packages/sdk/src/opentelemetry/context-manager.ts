@@ -61,7 +61,9 @@ export class StorageContextManager implements ContextManager {
 
   #bound(stored: Stored, fn: Listener): Listener {
     const store = this.#store;
+    const since = store.epoch();
     const wrapper: Listener = function (this: unknown, ...args) {
+      if (store.epoch() !== since) return fn.apply(this, args);
       return store.run(stored, () => fn.apply(this, args));
     };
     const length = property(fn, 'length');

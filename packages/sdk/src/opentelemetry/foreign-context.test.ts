@@ -1,6 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { EventEmitter, once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { context, propagation, ROOT_CONTEXT, trace, type Context, type ContextManager } from '@opentelemetry/api';
 import { afterEach, describe, expect, it } from 'vitest';
+import { instrumentHttp } from '../http/index.ts';
 import { createTestTracer } from '../testing.ts';
 
 /** As the standard SDK's: somebody else's storage. */
@@ -90,6 +94,60 @@ describe('where another context manager is registered', () => {
   });
 });
 
+/** The name of the parent of a span. */
+function parentNameOf(name: string, { spans }: ReturnType<typeof createTestTracer>): string | undefined {
+  const all = spans();
+  const parentId = all.find((span) => span.name === name)?.parentSpanId;
+  return all.find(({ spanId }) => spanId === parentId)?.name;
+}
+
+describe('a tracer that nobody calls through OpenTelemetry’s API', () => {
+  it('sees that somebody else’s context manager is gone', async () => {
+    context.setGlobalContextManager(new OtherContextManager());
+    const test = createTestTracer({ register: true, log: () => undefined });
+    context.disable();
+    await test.tracer.span('parent', async () => {
+      await Promise.resolve();
+      test.tracer.span('child', () => undefined);
+    });
+    expect(parentNameOf('child', test)).toBe('parent');
+    await test.tracer.shutdown();
+  });
+
+  it('sees it go while a span is active', () => {
+    context.setGlobalContextManager(new OtherContextManager());
+    const test = createTestTracer({ register: false });
+    test.tracer.span('lost', () => {
+      context.disable();
+      test.tracer.with(test.tracer.startSpan('parent'), () => test.tracer.span('child', () => undefined));
+      test.tracer.span('outer', () => test.tracer.span('inner', () => undefined));
+    });
+    expect(test.tracer.activeSpan()).toBeUndefined();
+    expect(parentNameOf('inner', test)).toBe('outer');
+  });
+
+  it('sees one that is registered after it, within a few local roots', () => {
+    const test = createTestTracer({ register: false });
+    context.setGlobalContextManager(new OtherContextManager());
+    for (let root = 0; root < 16; root++) test.tracer.startSpan('before').end();
+    test.reset();
+    const given = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId: 'a'.repeat(32),
+      spanId: 'b'.repeat(16),
+      traceFlags: 1,
+    });
+    context.with(given, () => {
+      expect(test.tracer.activeSpan()?.spanContext().spanId).toBe('b'.repeat(16));
+      test.tracer.span('below', () => expect(trace.getActiveSpan()?.spanContext().traceId).toBe('a'.repeat(32)));
+    });
+    test.tracer.span('root', (span) => expect(trace.getActiveSpan()).toBe(span));
+    expect(test.spans().map(({ name, parentSpanId }) => [name, parentSpanId ?? ''])).toEqual([
+      ['below', 'b'.repeat(16)],
+      ['root', ''],
+    ]);
+  });
+});
+
 it('nothing is active behind context.disable() and a shutdown', async () => {
   const { tracer } = createTestTracer({ register: true });
   const manager = tracer.openTelemetry.contextManager;
@@ -99,4 +157,61 @@ it('nothing is active behind context.disable() and a shutdown', async () => {
   expect(tracer.activeSpan()).toBeDefined();
   await tracer.shutdown();
   expect(tracer.activeSpan()).toBeUndefined();
+});
+
+it('nothing that was active comes back behind a shutdown, by whatever enters it again', async () => {
+  const first = createTestTracer({ register: true });
+  const off = instrumentHttp(first.tracer);
+  const tests = [first];
+  const parents: Record<string, string | undefined> = {};
+  const probe = (name: string): void => {
+    const { tracer, spans } = tests.at(-1) ?? first;
+    tracer.startSpan(name).end();
+    parents[name] = spans().find((span) => span.name === name)?.parentSpanId;
+  };
+  const server = createServer((incoming, response) => {
+    incoming.resume().on('end', () => {
+      probe('request event');
+      response.on('finish', () => probe('response event')).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const outgoing = request({ port, host: '127.0.0.1', method: 'POST' });
+  outgoing.write('a');
+  await once(server, 'request');
+  const { tracer } = first;
+  function* steps(): Generator<undefined> {
+    yield undefined;
+    probe('generator');
+    yield undefined;
+  }
+  const generator = tracer.span('generator span', steps);
+  generator.next();
+  const late = tracer.span('promise span', async () => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    return (function* () {
+      yield probe('generator of a promise');
+    })();
+  });
+  const bound = tracer.span('bound', () => tracer.bind(() => probe('tracer.bind')));
+  const boundByApi = tracer.span('bound by api', () => context.bind(context.active(), () => probe('context.bind')));
+  const emitter = tracer.span('emitter', () => context.bind(context.active(), new EventEmitter()));
+  tracer.span('listener', () => emitter.on('event', () => probe('bound emitter')));
+  await tracer.shutdown();
+  off();
+  const next = createTestTracer({ register: true });
+  tests.push(next);
+  generator.next();
+  (await late).next();
+  bound();
+  boundByApi();
+  emitter.emit('event');
+  outgoing.end('b');
+  await once(outgoing, 'response');
+  server.close();
+  server.closeAllConnections();
+  expect(Object.keys(parents)).toHaveLength(7);
+  expect(Object.entries(parents).filter(([, parent]) => (parent ?? '') !== '')).toEqual([]);
+  await next.tracer.shutdown();
 });

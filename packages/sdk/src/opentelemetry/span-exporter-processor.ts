@@ -1,5 +1,9 @@
 import { runWith } from '../context/active-store.ts';
 import { SUPPRESSED_CONTEXT } from '../context/context.ts';
+import { catchRejection } from '../runtime/catch-rejection.ts';
+import { MILLIS_MAX } from '../runtime/checks.ts';
+import { property } from '../runtime/property.ts';
+import { errorMessage } from '../span/exception.ts';
 import type { SpanProcessor } from './span-processor.ts';
 import type { ReadableSpan } from '../span/readable-types.ts';
 
@@ -14,6 +18,8 @@ export interface SpanExporter {
 export interface SpanExporterProcessorOptions {
   readonly exporter: SpanExporter;
   readonly scheduledDelayMillis: number;
+  /** An export that has not called back by then is over, and its spans count as lost. */
+  readonly exportTimeoutMillis: number;
   /** Called with the number of spans that were not taken over. */
   readonly onDrop: (spans: number, reason: 'queue_full' | 'export_failed', message: string) => void;
 }
@@ -70,15 +76,32 @@ export class SpanExporterProcessor implements SpanProcessor {
   }
 
   #export(spans: ReadableSpan[]): Promise<void> {
+    const { exporter, exportTimeoutMillis, onDrop } = this.#options;
     return new Promise((resolve) => {
-      const failed = (error: unknown): void => {
-        this.#options.onDrop(spans.length, 'export_failed', String(error));
+      let isOver = false;
+      const over = (): boolean => {
+        if (isOver) return false;
+        isOver = true;
+        clearTimeout(timer);
         resolve();
+        return true;
+      };
+      const failed = (error: unknown): void => {
+        if (over()) onDrop(spans.length, 'export_failed', errorMessage(error));
+      };
+      const timer = setTimeout(
+        () => failed(`no answer within ${exportTimeoutMillis} ms (exportTimeoutMillis)`),
+        Math.min(exportTimeoutMillis, MILLIS_MAX),
+      ).unref();
+      const done = (result: unknown): void => {
+        if (property(result, 'code') === 0) over();
+        else failed(property(result, 'error') ?? 'it says so, and not why');
       };
       try {
-        // What an exporter sends is not to be traced.
-        runWith(SUPPRESSED_CONTEXT, () =>
-          this.#options.exporter.export(spans, ({ code, error }) => (code === 0 ? resolve() : failed(error))),
+        // What an exporter sends is not to be traced. One that is async rejects where others throw.
+        catchRejection(
+          runWith(SUPPRESSED_CONTEXT, () => exporter.export(spans, done) as unknown),
+          failed,
         );
       } catch (error) {
         failed(error);

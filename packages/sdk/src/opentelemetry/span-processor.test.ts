@@ -235,3 +235,57 @@ describe("a sampler of the standard SDK's kind", () => {
     expect(tracer.startSpan('x', { parent: ROOT_CONTEXT }).isRecording()).toBe(false);
   });
 });
+
+describe('a span exporter that never calls back', () => {
+  it.each<[string, () => Promise<void> | undefined]>([
+    ['it is silent', () => undefined],
+    ['it is async and rejects', async () => fail()],
+  ])('loses that batch alone: %s', async (_, first) => {
+    const seen: string[] = [];
+    let calls = 0;
+    const { tracer } = await newTraced({
+      exportTimeoutMillis: 30,
+      scheduledDelayMillis: 1,
+      spanExporters: [
+        {
+          export(spans, done) {
+            calls++;
+            if (calls === 1) return first() as undefined;
+            seen.push(...spans.map(({ name }) => name));
+            return done({ code: 0 });
+          },
+          shutdown: async () => undefined,
+        },
+      ],
+    });
+    tracer.startSpan('lost').end();
+    expect(await tracer.flush()).toBe(false);
+    expect(tracer.stats().processorDropped).toBe(1);
+    tracer.startSpan('next').end();
+    expect(await tracer.flush()).toBe(true);
+    expect(seen).toEqual(['next']);
+  });
+
+  it('counts no spans twice that calls back too late, and takes an answer that is none for a failure', async () => {
+    const late: (() => void)[] = [];
+    const { tracer } = await newTraced({
+      exportTimeoutMillis: 20,
+      spanExporters: [
+        {
+          export(spans, done) {
+            if (spans[0]?.name === 'late') late.push(() => done({ code: 1 }));
+            else done(undefined as never);
+          },
+          shutdown: async () => undefined,
+        },
+      ],
+    });
+    tracer.startSpan('late').end();
+    await tracer.flush();
+    late[0]?.();
+    expect(tracer.stats().processorDropped).toBe(1);
+    tracer.startSpan('none').end();
+    await tracer.flush();
+    expect(tracer.stats().processorDropped).toBe(2);
+  });
+});

@@ -1,5 +1,6 @@
 import type { Context, Span as OtelSpan } from '@opentelemetry/api';
 import { contextOf, type Stored } from '../context/context.ts';
+import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
 import type { ReadableSpan } from '../span/readable-types.ts';
 import type { SpanObserver } from '../recording/span-observer.ts';
@@ -51,10 +52,10 @@ export class SpanProcessors implements SpanObserver {
     await this.#callAll((processor) => processor.shutdown());
   }
 
-  /** A processor that throws must reach neither the application nor the other processors. */
-  #call(call: () => void): void {
+  /** A processor that throws, or is async and rejects, must reach neither the application nor the other processors. */
+  #call(call: () => unknown): void {
     try {
-      call();
+      catchRejection(call(), (error) => this.#failed(error));
     } catch (error) {
       this.#failed(error);
     }

@@ -9,8 +9,9 @@ import {
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api';
-import { contextOf, isSuppressed, spanInStore, storeOf, type Stored } from '../context/context.ts';
+import { contextOf, isSuppressed, spanInStore, storeOf, storeOfGiven, type Stored } from '../context/context.ts';
 import { contextWithWish } from '../context/sampling-hint.ts';
+import { catchRejection } from '../runtime/catch-rejection.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import type { HeaderFormat } from './header-format.ts';
 
@@ -57,7 +58,7 @@ export class CompositePropagator implements TextMapPropagator {
     for (const propagator of this.#propagators) {
       try {
         if (isHeaderFormat(propagator)) injectFormat(propagator, span, baggage, carrier, setter);
-        else propagator.inject(contextOf(stored), carrier, setter);
+        else catchRejection(propagator.inject(contextOf(stored), carrier, setter));
       } catch {
         // A carrier that takes no headers (frozen, sent already) is the application's business.
       }
@@ -71,7 +72,7 @@ export class CompositePropagator implements TextMapPropagator {
       try {
         found = isHeaderFormat(propagator)
           ? extractFormat(propagator, found, carrier, getter)
-          : propagator.extract(found, carrier, getter);
+          : extractForeign(propagator, found, carrier, getter);
       } catch {
         // A getter that throws has nothing to say.
       }
@@ -104,6 +105,19 @@ function extractFormat<C>(format: HeaderFormat, context: Context, carrier: C, ge
     return wish === undefined ? withBaggage : contextWithWish(withBaggage, wish);
   }
   return withBaggage === ROOT_CONTEXT ? contextOf(span) : traceApi.setSpan(withBaggage, span);
+}
+
+/** What is no context, of an async one for instance, finds nothing. */
+function extractForeign<C>(
+  propagator: TextMapPropagator,
+  context: Context,
+  carrier: C,
+  getter: TextMapGetter<C>,
+): Context {
+  const found = propagator.extract(context, carrier, getter);
+  if (storeOfGiven(found) !== undefined) return found;
+  catchRejection(found);
+  return context;
 }
 
 function mergeBaggage(context: Context, baggage: Baggage): Context {

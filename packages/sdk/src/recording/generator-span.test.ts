@@ -42,6 +42,35 @@ describe('a span around an async generator', () => {
     expect(tracer.activeSpan()).toBeUndefined();
   });
 
+  it('is not failed by the abort that a stream throws in when its consumer breaks off', async () => {
+    const test = createTestTracer();
+    // oxlint-disable-next-line no-unreachable-loop
+    for await (const item of Readable.from(test.tracer.span('items', one))) {
+      expect(item).toBe(1);
+      break;
+    }
+    await test.tracer
+      .span('own', one)
+      .throw(new DOMException('own', 'AbortError'))
+      .catch(() => undefined);
+    await test.tracer
+      .span('thrown in', one)
+      .throw(new Error('no'))
+      .catch(() => undefined);
+    const aborted = test.tracer.span('aborted itself', async function* () {
+      yield 1;
+      throw new DOMException('own', 'AbortError');
+    });
+    await aborted.next();
+    await aborted.next().catch(() => undefined);
+    expect(summary(test)).toEqual([
+      ['items', 'unset', 'root'],
+      ['own', 'unset', 'root'],
+      ['thrown in', 'error', 'root'],
+      ['aborted itself', 'error', 'root'],
+    ]);
+  });
+
   it('ends when its consumer breaks off, behind what it tidies up', async () => {
     const test = createTestTracer();
     const items = test.tracer.span('items', async function* () {

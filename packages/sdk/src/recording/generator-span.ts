@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { runWith } from '../context/active-store.ts';
+import { epoch, runAgain } from '../context/active-store.ts';
 import type { Stored } from '../context/context.ts';
 import { property } from '../runtime/property.ts';
 import type { Span } from '../span/span.ts';
@@ -24,18 +24,20 @@ export function isGenerator(value: unknown): value is AnyGenerator {
 
 /** Runs each step of a generator with `stored` active. The generator stays what it is, with three properties of its own. */
 export function keepActive(generator: AnyGenerator, stored: Stored | undefined): void {
-  wrapSteps(generator, (step) => runWith(stored, step));
+  const since = epoch();
+  wrapSteps(generator, (step) => runAgain(since, stored, step));
 }
 
-/** The same, and the span ends with the generator: when it is done or fails, or when nobody can go on with it any more. */
+/** The same for what was stored `since` an epoch, and the span ends with the generator: when it is done or fails, or when nobody can go on with it any more. */
 export function endWithGenerator(
   generator: AnyGenerator,
+  since: number,
   stored: Stored,
   span: Span,
   fail: (error: unknown) => void,
 ): void {
   const followed = new FollowedGenerator(span, fail);
-  const isWrapped = wrapSteps(generator, (step) => followed.run(() => runWith(stored, step)));
+  const isWrapped = wrapSteps(generator, (step, thrown) => followed.run(() => runAgain(since, stored, step), thrown));
   if (isWrapped) abandoned.register(generator, followed, followed);
   else span.end();
 }
@@ -54,7 +56,8 @@ class FollowedGenerator {
     this.#fail = fail;
   }
 
-  run(step: () => unknown): unknown {
+  /** What is `thrown` into the generator may come out of it again. */
+  run(step: () => unknown, thrown: unknown): unknown {
     // A generator that goes on with itself gets an error, and is not over.
     if (this.#isRunning) return step();
     this.#isRunning = true;
@@ -62,7 +65,7 @@ class FollowedGenerator {
     try {
       result = step();
     } catch (error) {
-      this.#failed(error);
+      this.#failed(error, thrown);
       throw error;
     } finally {
       this.#isRunning = false;
@@ -71,7 +74,7 @@ class FollowedGenerator {
     return result.then(
       (value) => this.#went(value),
       (error: unknown) => {
-        this.#failed(error);
+        this.#failed(error, thrown);
         throw error;
       },
     );
@@ -85,9 +88,11 @@ class FollowedGenerator {
     return result;
   }
 
-  #failed(error: unknown): void {
+  /** A stream that is broken off throws an abort into the generator that it reads: that is the end of its work, and no error of it. */
+  #failed(error: unknown, thrown: unknown): void {
     abandoned.unregister(this);
-    this.#fail(error);
+    if (error === thrown && property(error, 'name') === 'AbortError') this.#span.end();
+    else this.#fail(error);
   }
 
   endAtLastStep(): void {
@@ -96,9 +101,9 @@ class FollowedGenerator {
 }
 
 /** Whether it could be done: a generator may be frozen. */
-function wrapSteps(generator: AnyGenerator, run: (step: () => unknown) => unknown): boolean {
+function wrapSteps(generator: AnyGenerator, run: (step: () => unknown, thrown: unknown) => unknown): boolean {
   try {
-    const steps = STEPS.map((name) => [name, wrapped(generator[name] as Step, run)] as const);
+    const steps = STEPS.map((name) => [name, wrapped(generator[name] as Step, run, name === 'throw')] as const);
     for (const [name, value] of steps) {
       Object.defineProperty(generator, name, { value, configurable: true, writable: true });
     }
@@ -108,8 +113,8 @@ function wrapSteps(generator: AnyGenerator, run: (step: () => unknown) => unknow
   }
 }
 
-function wrapped(original: Step, run: (step: () => unknown) => unknown): Step {
+function wrapped(original: Step, run: (step: () => unknown, thrown: unknown) => unknown, isThrow: boolean): Step {
   return function (...args) {
-    return run(() => Reflect.apply(original, this, args));
+    return run(() => Reflect.apply(original, this, args), isThrow ? args[0] : undefined);
   };
 }

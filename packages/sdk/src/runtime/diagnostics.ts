@@ -1,3 +1,5 @@
+import { catchRejection } from './catch-rejection.ts';
+
 /** Where the tracer's own warnings go: one line of text without a line break at its end. */
 export type DiagnosticLog = (line: string) => void;
 
@@ -32,7 +34,7 @@ export class Diagnostics {
   #say(level: LogLevel, line: string): void {
     if (LOG_LEVELS.indexOf(level) > this.#level) return;
     try {
-      this.#log(line);
+      catchRejection(this.#log(line));
     } catch {
       // A log that fails must not reach the application through us.
     }

@@ -1,6 +1,7 @@
 import type { Attributes as OtelAttributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
 import { attributeSet, type AttributeSet } from '../span/attributes.ts';
 import { contextOf, type Stored } from '../context/context.ts';
+import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { SpanLimits } from '../span/span-limits.ts';
 import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../span/local-trace.ts';
 import { normalTraceState } from '../span/trace-state.ts';
@@ -79,6 +80,7 @@ function ask(sampler: OtelSampler, trace: LocalTrace, span: SpanToDecide): OtelS
     const result = sampler.shouldSample(context, trace.idHex, span.name, span.kind, attributes, links);
     // Read here, where it may throw.
     const { decision, attributes: added, traceState } = result;
+    if (decision === undefined) catchRejection(result);
     return { decision, ...(added && { attributes: added }), ...(traceState && { traceState }) };
   } catch {
     return { decision: DROP };

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { newRecorded, START_UNIX_MS, TEST_SCOPE } from '../test-support/recorded.ts';
+import type { TimeAnchor } from './clock.ts';
+import type { RecordingSpan } from './recording-span.ts';
 import type { Span } from './span.ts';
 import type { ReadSpan } from '../test-support/otlp-reader.ts';
 
@@ -21,6 +23,18 @@ function newTimed(): {
   const times = (): Record<string, [number, number]> =>
     Object.fromEntries(read().map((span) => [span.name, [msOf(span[start]), msOf(span[end])]]));
   return { clock, begin, times, read };
+}
+
+/** How many anchors a span's trace keeps from being collected. */
+function anchorsHeldBy(span: Span): number {
+  const held = new Set<TimeAnchor>();
+  const visit = (anchor: TimeAnchor | undefined): void => {
+    if (anchor === undefined || held.has(anchor)) return;
+    held.add(anchor);
+    for (const each of anchor.earlier) visit(each);
+  };
+  visit((span as RecordingSpan).trace.anchor);
+  return held.size;
 }
 
 describe('a machine that has slept', () => {
@@ -139,6 +153,55 @@ it('a process that is held up between its two clocks is no jump', () => {
   clock.nowMs = 1000;
   begin('later').end();
   expect(times()).toEqual({ root: [500, 800], later: [1000, 1000] });
+});
+
+it('a trace keeps its length behind a clock that is put back by more than that, whatever small corrections follow', () => {
+  const { clock, begin, times } = newTimed();
+  const root = begin('root');
+  clock.wallShiftMs = -HOUR_MS;
+  const others = (seconds: number): void => {
+    for (let at = 0; at < seconds; at++) {
+      clock.nowMs += 1000;
+      begin('other').end();
+    }
+  };
+  others(70);
+  begin('late', root).end();
+  for (let correction = 0; correction < 40; correction++) {
+    clock.wallShiftMs -= 10;
+    others(50);
+  }
+  const late = begin('later', root);
+  clock.nowMs += 500;
+  late.end();
+  root.end();
+  expect(times()).toMatchObject({
+    root: [0, 2_070_500],
+    late: [70_000, 70_000],
+    later: [2_070_000, 2_070_500],
+  });
+  expect(anchorsHeldBy(root)).toBeLessThan(8);
+});
+
+it('what was begun under a correction keeps its length behind the next one', () => {
+  const { clock, begin, times } = newTimed();
+  begin('first').end();
+  clock.nowMs = 1000;
+  clock.wallShiftMs = -HOUR_MS;
+  const root = begin('root');
+  clock.wallShiftMs -= 20;
+  for (let at = 0; at < 61; at++) {
+    clock.nowMs += 1000;
+    if (at !== 60) begin('other').end();
+  }
+  const span = begin('span', root);
+  clock.nowMs += 5;
+  span.end();
+  clock.nowMs += 95;
+  root.end();
+  const { root: rootTimes, span: spanTimes } = times();
+  expect(spanTimes?.map((ms) => ms - (spanTimes[0] ?? 0))).toEqual([0, 5]);
+  expect(rootTimes).toEqual([1000 - HOUR_MS, 62_100 - HOUR_MS - 20]);
 });
 
 it('whatever the clock does no duration is negative, nothing begins before its parent, and a new trace is at the present', () => {

@@ -35,12 +35,16 @@ const RECHECK_INTERVAL_MS = 100;
 const TOLERATED_DRIFT_MS = 5;
 /** By so much the clock is put right now and then. When it is further ahead, the machine has slept. */
 const SLEEP_MIN_MS = 1000;
+/** More corrections than these at a time are of a clock that nothing can be said of. */
+const EARLIER_MAX = 16;
 /** How long a trace keeps to the times that it began with when the clock is put right; those that last longer follow it. */
 const KEPT_AFTER_CHANGE_MS = 60_000;
 /** Two readings of clocks one after the other take a thousandth of this. */
 const HELD_UP_MIN_MS = 0.5;
 const READING_ATTEMPTS_MAX = 5;
 const TWO_POW_32 = 0x100000000;
+
+const NONE: readonly TimeAnchor[] = [];
 
 /**
  * Where the monotonic clock's zero stands in wall time. Moments are Unix nanoseconds, 64 bits in two signed halves:
@@ -58,8 +62,8 @@ export class TimeAnchor {
   compareAtMs = -Infinity;
   /** The reading from which on nothing should be timed by this one any more; another one is in force. */
   leaveAtMs = Infinity;
-  /** The one that was in force before this one, as long as nothing has come behind this one. */
-  before: TimeAnchor | undefined;
+  /** Those that were in force before this one, as long as something that they have timed may be ahead of it. */
+  earlier: readonly TimeAnchor[];
   /** Nothing can have been timed by another one. */
   readonly isFirst: boolean;
   readonly wallClock: WallClock;
@@ -67,12 +71,12 @@ export class TimeAnchor {
   readonly #high: number;
   readonly #low: number;
 
-  constructor(wallClock: WallClock, clock: Clock, unixMs: number, before?: TimeAnchor) {
+  constructor(wallClock: WallClock, clock: Clock, unixMs: number, earlier: readonly TimeAnchor[] = NONE) {
     this.wallClock = wallClock;
     this.#clock = clock;
     this.unixMs = unixMs;
-    this.before = before;
-    this.isFirst = before === undefined;
+    this.earlier = earlier;
+    this.isFirst = earlier.length === 0;
     const wholeMs = Math.floor(unixMs);
     this.unixNano = BigInt(wholeMs) * 1_000_000n + BigInt(Math.round((unixMs - wholeMs) * 1e6));
     this.#high = Number(this.unixNano >> 32n);
@@ -108,17 +112,28 @@ export class TimeAnchor {
     return this.high === high ? this.low >>> 0 < low >>> 0 : this.high >>> 0 < high >>> 0;
   }
 
+  /** Whether nothing more is timed by it. */
+  isLeft(readingMs: number): boolean {
+    return readingMs > this.leaveAtMs + RECHECK_INTERVAL_MS;
+  }
+
+  /** Whether what it has timed may begin later than the present of an anchor that stands at `unixMs`. */
+  mayBeAhead(unixMs: number, readingMs: number): boolean {
+    return !this.isLeft(readingMs - Math.max(0, this.unixMs - unixMs));
+  }
+
   /**
    * What the present is to be timed by behind another moment of the same trace. The clock may have been put back since: then the present is
-   * told in the time that was kept before that, or is that moment.
+   * told in a time that was kept before that, the one that is least ahead, or is that moment.
    */
   notBefore(high: number, low: number): TimeAnchor {
     if (!this.isBefore(high, low)) return this;
-    const { before } = this;
-    if (before !== undefined) {
-      before.seekNow();
-      if (!before.isBefore(high, low)) return before;
+    let nearest: TimeAnchor | undefined;
+    for (const each of this.earlier) {
+      each.seekNow();
+      if (!each.isBefore(high, low) && (nearest === undefined || each.unixMs < nearest.unixMs)) nearest = each;
     }
+    if (nearest !== undefined) return nearest;
     this.high = high;
     this.low = low;
     return this;
@@ -181,11 +196,11 @@ export class WallClock {
       if (readingMs - beforeMs < HELD_UP_MIN_MS) break;
     }
     if (Math.abs(unixMs - old.unixMs) <= TOLERATED_DRIFT_MS) return;
-    const anchor = new TimeAnchor(this, this.#clock, unixMs, old);
-    anchor.seekNow();
-    // One is enough, or they would become a chain.
-    old.before = undefined;
     old.leaveAtMs = monotonicMs + KEPT_AFTER_CHANGE_MS;
-    this.#anchor = anchor;
+    const earlier = [...old.earlier, old].filter((each) => each.mayBeAhead(unixMs, monotonicMs)).slice(-EARLIER_MAX);
+    // Nothing is timed by these any more. They would become a chain, each holding the one before it.
+    for (const each of old.earlier) if (each.isLeft(monotonicMs) || !earlier.includes(each)) each.earlier = NONE;
+    this.#anchor = new TimeAnchor(this, this.#clock, unixMs, earlier);
+    this.#anchor.seekNow();
   }
 }

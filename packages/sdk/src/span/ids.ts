@@ -1,4 +1,5 @@
 import { randomFillSync } from 'node:crypto';
+import { catchRejection } from '../runtime/catch-rejection.ts';
 
 /** Where a tracer gets its random bits from; an argument, so that tests can repeat a run. */
 export interface IdGenerator {
@@ -54,8 +55,13 @@ export class RandomBatch {
   /** Never draws ahead: whoever brings a generator sees what it is asked for. */
   #generate(generator: IdGenerator | OtelIdGenerator, count: number): boolean {
     try {
-      if ('int32' in generator) for (let i = 0; i < count; i++) this.batch[i] = generator.int32();
-      else
+      if ('int32' in generator) {
+        for (let i = 0; i < count; i++) {
+          const integer: unknown = generator.int32();
+          catchRejection(integer);
+          this.batch[i] = integer as number;
+        }
+      } else
         return this.#setHex(
           count === TRACE_ID_INTEGERS ? generator.generateTraceId() : generator.generateSpanId(),
           count,
@@ -67,6 +73,7 @@ export class RandomBatch {
   }
 
   #setHex(id: string, count: number): boolean {
+    catchRejection(id);
     if (typeof id !== 'string' || id.length !== count * 8) return false;
     let any = 0;
     for (let i = 0; i < count; i++) {

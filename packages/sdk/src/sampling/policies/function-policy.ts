@@ -1,3 +1,4 @@
+import { catchRejection } from '../../runtime/catch-rejection.ts';
 import { Policy, type PolicyContext, type RunningPolicy, type SamplingFunction } from '../policy.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 
@@ -20,6 +21,7 @@ export class FunctionPolicy extends Policy {
     return (span) => {
       const probability: unknown = fn(span);
       if (typeof probability === 'number' && probability >= 0 && probability <= 1) return thresholds.of(probability);
+      catchRejection(probability);
       failed('sampling function', `answered ${shown(probability)}, expected a number from 0 to 1`);
       return undefined;
     };
