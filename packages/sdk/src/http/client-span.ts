@@ -104,11 +104,11 @@ function isProxys(message: unknown): boolean {
   return typeof message === 'string' && message.startsWith('Proxy response');
 }
 
-/** An abort by a timeout says "aborted" itself; why stands in its cause. */
+/** An abort by a timeout says "aborted" itself; why stands in its cause. Either may be of another realm, as Node's own errors are to a test of Jest. */
 function reasonOf(error: unknown): unknown {
-  if (!(error instanceof Error) || error.name !== 'AbortError') return error;
-  const { cause } = error;
-  return cause instanceof Error && cause.name === 'TimeoutError' ? cause : error;
+  if (property(error, 'name') !== 'AbortError') return error;
+  const cause = property(error, 'cause');
+  return property(cause, 'name') === 'TimeoutError' ? cause : error;
 }
 
 function withoutCredentials(url: string): string {

@@ -248,7 +248,7 @@ describe('an outgoing request', () => {
     const client = ofKind(spans, CLIENT);
     expect(client).toMatchObject({ status: { code: ERROR }, attributes: { 'error.type': 'TimeoutError' } });
     expect(client.events[0]).toMatchObject({ name: 'exception', attributes: { 'exception.type': 'TimeoutError' } });
-    expect(client.endTimeUnixNano - client.startTimeUnixNano).toBeGreaterThan(30_000_000n);
+    expect(client.endTimeUnixNano).toBeGreaterThan(client.startTimeUnixNano);
   });
 
   it.each(['/out', '/fetch'])('names a connection that is refused (%s)', async (how) => {
