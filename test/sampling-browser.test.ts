@@ -74,9 +74,9 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     const { services } = await answer<ServicesResponse>('/api/v1/services');
     const shop = services.find(({ name }) => name === 'shop');
     const row = rowOf('shop');
-    expect(await row.innerText()).toMatch(/≈[\d.]+k[\s\S]*±\d+ %/);
-    await expect.poll(() => row.innerText()).toMatch(/≈[\d.]+\/s\s+±\d+ %/);
-    const [, perSecond, percent] = /≈([\d.]+)\/s\s+±(\d+) %/.exec(await row.innerText()) ?? [];
+    expect(await row.innerText()).toMatch(/≈[\d.]+k[\s\S]*±\d+%/);
+    await expect.poll(() => row.innerText()).toMatch(/≈[\d.]+\/s\s+±\d+%/);
+    const [, perSecond, percent] = /≈([\d.]+)\/s\s+±(\d+)%/.exec(await row.innerText()) ?? [];
     // Over the time since the first of them, a minute at least; far more than an interval's 95 % lie within three of it.
     const error = 3 * (Number(percent) / 100);
     const seconds = Math.max(60, (Date.now() - sentMs) / 1000);
@@ -125,7 +125,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     const row = rowOf('POST /pay');
     const boost = await eventually('the page tells of the boost', async () => {
       await tell(collector.otlpUrl, 'till', [{ name: 'POST /pay', decided: 1000, errors: 60 }]);
-      return (await row.getByText(/^boosted for \d+ s more$/).textContent({ timeout: 2_000 })) ?? undefined;
+      return (await row.getByText(/^error boost, \d+ s left$/).textContent({ timeout: 2_000 })) ?? undefined;
     });
     expect(boost).not.toBeNull();
     expect(await row.innerText()).toContain('because its errors have risen');

@@ -65,7 +65,7 @@ describe.skipIf(!chromiumPath)('the page of services while their load rises a hu
     });
     await holdPage(firstMs);
     for (const { name, done } of services) {
-      expect(await rowOf(name).innerText()).toMatch(/≈[\d.]+k\s+±\d+ %\s+estimated/);
+      expect(await rowOf(name).innerText()).toMatch(/≈[\d.]+k\s+±\d+%\s+estimated/);
       const { services: stored } = await ask<ServicesResponse>('/services');
       expect(stored.find((service) => service.name === name)?.spanCount).toBeLessThan(done);
     }
@@ -119,10 +119,10 @@ interface Shown {
 const lowest = ({ value, error }: Shown): number => value * (1 - INTERVALS * error) * (1 - ROUNDING);
 const highest = ({ value, error }: Shown): number => value * (1 + INTERVALS * error) * (1 + ROUNDING);
 
-/** Of a row such as `front ≈812/s ±4 % estimated ≈98.2k ±5 % estimated …`, where exact numbers are plain. */
+/** Of a row such as `front ≈812/s ±4% estimated ≈98.2k ±5% estimated …`, where exact numbers are plain. */
 function shownIn(row: string): { rate: Shown; spans: Shown } {
   const number = String.raw`≈?([\d.,]+)([kM]?)`;
-  const error = String.raw`(?:\s+±([\d.]+) %)?(?:\s+estimated)?`;
+  const error = String.raw`(?:\s+±([\d.]+)%)?(?:\s+estimated)?`;
   const match = new RegExp(String.raw`${number}/s${error}\s+${number}${error}(?:\s|$)`).exec(row);
   if (match === null) throw new Error(`no rate and count of spans: ${row}`);
   const [, rate, rateUnit, rateError, spans, spansUnit, spansError] = match;
