@@ -81,7 +81,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         await page.getByRole('treegrid').waitFor();
         expect(path()).toBe(`${PREFIX}/trace/${TRACE_ID}`);
         await page.getByRole('link', { name: 'System' }).click();
-        await page.getByRole('heading', { name: 'Sampling' }).waitFor();
+        await page.getByRole('heading', { name: 'Sampling', exact: true }).waitFor();
         await page.locator('pre', { hasText: `${proxy.url}/api/v1/sampling/settings` }).waitFor({ state: 'attached' });
         await page.getByRole('link', { name: 'Throughline' }).click();
         await page.getByRole('rowheader', { name: 'shop' }).waitFor();
