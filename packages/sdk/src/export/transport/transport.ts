@@ -1,3 +1,6 @@
+/** A `Uint8Array` in memory of its own, in a form that `fetch` takes by the types of TypeScript 5.7 and newer, and that older versions know. */
+type Bytes = ReturnType<Uint8ArrayConstructor['from']>;
+
 /** A request to a collector. */
 export interface TransportRequest {
   /** The whole address, without user and password: they are an `authorization` header. */
@@ -6,7 +9,7 @@ export interface TransportRequest {
   /** Names are in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** Compressed already, where `compression` says so. It belongs to the transport. */
-  readonly body: Uint8Array<ArrayBuffer>;
+  readonly body: Bytes;
 }
 
 /** What a collector answered. A `Response` of `fetch` is one, too. */
