@@ -69,11 +69,11 @@ describe("the SDK's package", () => {
        try { new Tracer({ sampling: 2 }); } catch (error) { console.log(error.stack); }`,
     );
     const stack = run(process.execPath, ['--enable-source-maps', 'stack.mjs'], scratch);
-    const [, file = '', line = ''] = /\(?(?:file:\/\/)?(\/[^()\n]*config[\w-]*\.ts):(\d+)/.exec(stack) ?? [];
-    const source = readFileSync(join(root, 'packages/sdk/src', basename(file)), 'utf8').split('\n')[Number(line) - 1];
+    const [, file = '', line = ''] = /\(?(?:file:\/\/)?(\/[^()\n]*\/config\/[\w-]*\.ts):(\d+)/.exec(stack) ?? [];
+    const source = readFileSync(join(root, 'packages/sdk/src/config', basename(file)), 'utf8').split('\n')[Number(line) - 1];
     expect(source).toContain('asPolicy(');
     // Comments are whole: each first sentence of an option's stands in what is packed.
-    const declared = readFileSync(join(home, 'dist/config.d.cts'), 'utf8');
+    const declared = readFileSync(join(home, 'dist/config/options.d.cts'), 'utf8');
     const written = commentsIn(readFileSync(join(root, 'packages/sdk/src/config/options.ts'), 'utf8'));
     expect(commentsIn(declared).filter((comment) => !written.includes(comment))).toEqual([]);
     expect(commentsIn(declared).length).toBeGreaterThan(30);
