@@ -70,7 +70,9 @@ describe("the SDK's package", () => {
     );
     const stack = run(process.execPath, ['--enable-source-maps', 'stack.mjs'], scratch);
     const [, file = '', line = ''] = /\(?(?:file:\/\/)?(\/[^()\n]*\/config\/[\w-]*\.ts):(\d+)/.exec(stack) ?? [];
-    const source = readFileSync(join(root, 'packages/sdk/src/config', basename(file)), 'utf8').split('\n')[Number(line) - 1];
+    const source = readFileSync(join(root, 'packages/sdk/src/config', basename(file)), 'utf8').split('\n')[
+      Number(line) - 1
+    ];
     expect(source).toContain('asPolicy(');
     // Comments are whole: each first sentence of an option's stands in what is packed.
     const declared = readFileSync(join(home, 'dist/config/options.d.cts'), 'utf8');

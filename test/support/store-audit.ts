@@ -111,9 +111,11 @@ const COMPARISONS: readonly Comparison[] = [
   },
 ];
 
-/** Of spans and their resources, whatever their values are. */
+/** Of spans and their resources, whatever their values are. Around midnight a batch holds few spans of one day beside many of the next, and is sampled as a whole. */
 function attributeKeys(): string {
-  return `SELECT day, key, w, day IN (SELECT toDate(start_s) FROM throughline.spans GROUP BY 1 HAVING count() > ${SAMPLED_WHOLE}) AS is_estimated
+  return `SELECT day, key, w, day IN (
+    SELECT arrayJoin([toDate(start_s), toDate(start_s) - 1]) AS d FROM throughline.spans GROUP BY d HAVING count() > ${SAMPLED_WHOLE}
+  ) AS is_estimated
   FROM (
     SELECT toDate(start_s) AS day, toString(k) AS key, ${rounded('sum(sampling_weight)')} AS w FROM throughline.spans
     ARRAY JOIN arrayConcat(attrs_k, res_k) AS k WHERE length(k) BETWEEN 1 AND 256 GROUP BY day, key
