@@ -95,12 +95,18 @@ export interface Audit {
 
 export const NOTHING_WRONG = { lost: [], twice: [], inPart: [], refusedButStored: [], unknown: [], rollups: [] };
 
+/** Spans of hours before are of the same UTC day as those of now: in the first hours of a day it is the end of the day before. */
+function momentOfOneDay(nowMs: number): number {
+  const sinceMidnightMs = nowMs % 86_400_000;
+  return sinceMidnightMs < 4 * 3_600_000 ? nowMs - sinceMidnightMs - 60_000 : nowMs;
+}
+
 /**
  * One trace a request: the trace id is its number, a span's id its number and the span's. Every third has no root, and three of four last longer
  * than an hour: by their starts, by one span, or by a start and the end of another.
  */
 function aNumberedRequest(number: number, spans: number): string {
-  const nowMs = Date.now();
+  const nowMs = momentOfOneDay(Date.now());
   const id = number.toString(16).padStart(8, '0');
   const spanId = (index: number): string => id + (index + 1).toString(16).padStart(8, '0');
   const minutes = MINUTES[number % MINUTES.length] ?? [];
