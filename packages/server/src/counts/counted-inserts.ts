@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Engine, PlainInserts } from '../storage/engine.ts';
 import { sqlName } from '../storage/rollup-names.ts';
-import { sqlIdentifier, sqlUInt64 } from '../storage/sql.ts';
+import { sqlUInt64 } from '../storage/sql.ts';
 import type { CountedPart, CountedRow, CountedTable } from './counted-minutes.ts';
 import { writeNativeRows } from './native-rows.ts';
 import { NotedInserts, type NotedPart, type PartName } from './noted-inserts.ts';
 
-export type EngineOfCounts = Pick<Engine, 'query'> & PlainInserts;
+export type EngineOfCounts = Pick<Engine, 'query' | 'tables'> & PlainInserts;
 
 export interface CountedInsertsOptions {
   readonly directory: string;
@@ -101,7 +101,7 @@ async function requestsOf(
 ): Promise<bigint[]> {
   const selects = looks.map(
     ({ table, row }, index) => `SELECT toUInt32(${index}) AS part, toString(sum(requests)) AS had
-FROM throughline.${sqlIdentifier(table)}
+FROM ${engine.tables[table].read}
 WHERE tenant = '' AND time = toDateTime(${sqlUInt64(row.time)}) AND service_name = ${sqlName(row.service)}
   AND operation = ${sqlName(row.operation)} AND kind = ${row.kind} AND status = ${row.status} AND bucket = ${row.bucket}`,
   );

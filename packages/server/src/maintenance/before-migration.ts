@@ -22,7 +22,7 @@ export class BeforeMigration {
   }
 
   /** Nothing else may work on the store. One that was taken before an interrupted migration stays. */
-  async keep(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+  async keep(engine: Pick<Engine, 'query' | 'command' | 'tables'>): Promise<void> {
     this.#isOfThisStart = true;
     if (existsSync(this.#path)) return;
     const path = `${this.#path}.new`;

@@ -17,6 +17,7 @@ import { damageFiles, StoreDamage } from '../storage/store-damage.ts';
 import { check, type CheckReport } from './check.ts';
 import { findProgress } from './compare-day.ts';
 import { CHECKED_COPY, linkStore } from './linked-store.ts';
+import { DATABASE } from '../storage/tables.ts';
 
 export interface CheckOptions {
   readonly signal: AbortSignal;
@@ -91,7 +92,7 @@ async function checkCopy(
 /** What the engine has set aside in the copy is still in its place; its next start will do the same. */
 function withoutTheCopy(report: CheckReport, store: string): CheckReport {
   const isThere = ({ table, name }: LostPart): boolean =>
-    existsSync(join(store, 'data', 'throughline', table, 'detached', name));
+    existsSync(join(store, 'data', DATABASE, table, 'detached', name));
   const atTheStart = report.lostParts
     .filter((part) => !isThere(part))
     .map(({ table, name, day, reason }) => ({
@@ -109,7 +110,7 @@ function withoutTheCopy(report: CheckReport, store: string): CheckReport {
 
 /** What a collector would refuse, or change. A record that is damaged is found as a part. */
 async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
-  const record = 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at';
+  const record = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
   const rows = await rowsOf(engine, record).catch((error: unknown) => {
     if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'refused')) throw error;
     return null;

@@ -15,13 +15,13 @@ const TIMEOUT_MS = 60_000;
  * block alone has more: what a statement may take goes by its slice, however many spans there are. Empty where there are none.
  */
 export async function arrivalSlices(
-  engine: Pick<Engine, 'query'>,
+  engine: Pick<Engine, 'query' | 'tables'>,
   condition: string,
   { after, until }: Pick<ArrivalSlice, 'after' | 'until'>,
   spansMax: number,
 ): Promise<ArrivalSlice[]> {
   const bytes = await engine.query(
-    `SELECT arrival, count() FROM throughline.spans WHERE ${condition} AND ${arrivedWithin({ after, until })} GROUP BY arrival ORDER BY arrival`,
+    `SELECT arrival, count() FROM ${engine.tables.spans.read} WHERE ${condition} AND ${arrivedWithin({ after, until })} GROUP BY arrival ORDER BY arrival`,
     { format: 'JSONCompactEachRow', timeoutMs: TIMEOUT_MS },
   );
   const lines = new TextDecoder().decode(bytes).split('\n');

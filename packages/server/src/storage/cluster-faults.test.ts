@@ -48,7 +48,7 @@ async function engineOf(
   return { engine, directory, [Symbol.asyncDispose]: () => engine.close() };
 }
 
-const inserts = (): number => server.seen.filter(({ sql }) => sql.startsWith('INSERT INTO throughline.`spans`')).length;
+const inserts = (): number => server.seen.filter(({ sql }) => sql.startsWith('INSERT INTO throughline.spans (')).length;
 
 const spans = async (opened: Awaited<ReturnType<typeof engineOf>>): Promise<unknown> =>
   (await rows(opened, 'SELECT count(), uniqExact(span_id) FROM throughline.spans'))[0];

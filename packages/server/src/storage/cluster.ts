@@ -20,9 +20,10 @@ import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { QuerySlots } from './query-slots.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
+import { singleServerTables } from './tables.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -40,6 +41,7 @@ export interface ClusterEngineOptions {
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
 export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
+  readonly tables = singleServerTables();
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
@@ -102,6 +104,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async #open(): Promise<void> {
     const { lease, check } = this.#options;
     const direct = {
+      tables: this.tables,
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
       command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
     };
@@ -153,7 +156,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     const takesTokens = this.#capabilities?.deduplicationTokens === true;
     await this.#asRunningInsert(
       this.#run({
-        sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
         file: path,
         isRepeatable: false,
         settings: {
@@ -169,7 +172,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#checkOpen();
     await this.#asRunningInsert(
       this.#run({
-        sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
         file: path,
         isRepeatable: false,
         settings: this.#plainSettings(name),
@@ -192,7 +195,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest. */
   async #insertMissing(path: string, token: string): Promise<number> {
     const { insertTimeoutMs: timeoutMs } = this.#limits;
-    const copy = `throughline.${sqlIdentifier(`in_doubt_${token.replaceAll('-', '_')}`)}`;
+    const copy = this.tables.named(`in_doubt_${token.replaceAll('-', '_')}`).local;
     const settings = this.#plainSettings(token);
     await this.#command(`DROP TABLE IF EXISTS ${copy}`);
     await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
@@ -205,6 +208,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         timeoutMs,
       });
       return await insertMissingSpans(copy, {
+        tables: this.tables,
         select: (sql) => this.#select(sql, { format: 'JSONCompactEachRow', timeoutMs }),
         insert: async (sql) => void (await this.#run({ sql, isRepeatable: false, settings, timeoutMs })),
       });
@@ -334,9 +338,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const index = this.#current;
       const server = this.#servers[index] as ClickHouseHttp;
       try {
-        await this.#options.check?.admit(server, (sql, options) =>
-          this.#select(sql, options, (asked) => server.run(asked)),
-        );
+        await this.#options.check?.admit(server, {
+          tables: this.tables,
+          query: (sql, options) => this.#select(sql, options, (asked) => server.run(asked)),
+        });
         const bytes = await server.run(statement);
         this.#becomes(null);
         return bytes;

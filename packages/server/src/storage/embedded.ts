@@ -25,8 +25,9 @@ import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { CHECKED_TABLES, findShortParts, PartCheck, rowsIn, type SelectRows } from './part-check.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';
+import { singleServerTables } from './tables.ts';
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -48,6 +49,7 @@ export interface EmbeddedEngineOptions {
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
 export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, RepairsIndexes, TakesBackMerges {
+  readonly tables = singleServerTables();
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
@@ -133,7 +135,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     this.#ready();
-    const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} \
+    const sql = `INSERT INTO ${insertTarget(this.tables, table)} FROM INFILE ${sqlString(path)} \
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
     await this.#inInsertTurn(async () => {
       const engine = this.#ready();
@@ -151,6 +153,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
       // A question that meets a bad index fails, and so would the count of what is missing.
       await this.#dropShort(engine, 'spans');
       return await insertMissingSpans(source, {
+        tables: this.tables,
         select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
         insert: async (sql) => {
           await this.#insert(engine, `${sql}\nSETTINGS ${PLAIN_SETTINGS}`);
@@ -175,7 +178,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   async #dropShort(engine: EngineProcess, table: string): Promise<string[]> {
     const names = ((await this.#checks.get(table)?.findShort()) ?? []).map(({ name }) => name);
     for (const name of names) {
-      await this.#command(engine, `ALTER TABLE throughline.${sqlIdentifier(table)} DROP PART ${sqlString(name)}`);
+      await this.#command(engine, `ALTER TABLE ${this.tables.named(table).local} DROP PART ${sqlString(name)}`);
     }
     return names;
   }
@@ -186,7 +189,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
 
   async insertPlainFile(table: string, path: string): Promise<void> {
     this.#ready();
-    const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
+    const sql = `INSERT INTO ${insertTarget(this.tables, table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
     await this.#inInsertTurn(async () => {
       const engine = this.#ready();
       await this.#insert(engine, sql);
@@ -216,9 +219,9 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   readonly fresh: FreshTables = {
     count: FRESH_TABLES,
     insert: (table, path) =>
-      this.#fresh(`INSERT INTO ${insertTarget(freshTable(table))} FROM INFILE ${sqlString(path)}
+      this.#fresh(`INSERT INTO ${insertTarget(this.tables, freshTable(table))} FROM INFILE ${sqlString(path)}
 SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
-    clear: (table) => this.#fresh(`TRUNCATE TABLE throughline.${freshTable(table)}`),
+    clear: (table) => this.#fresh(`TRUNCATE TABLE ${this.tables.named(freshTable(table)).local}`),
   };
 
   async #fresh(sql: string): Promise<void> {
@@ -274,6 +277,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     try {
       await engine.open();
       const direct: MigratedEngine & RepairsIndexes = {
+        tables: this.tables,
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
         // Nothing is inserted before the store is open.
@@ -283,7 +287,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
           const short = await findShortParts(select, table);
           // The next start would set them aside, and tell of rows as lost that are where they were.
           for (const { name } of short) {
-            await this.#command(engine, `ALTER TABLE throughline.${table} DROP PART ${sqlString(name)}`);
+            await this.#command(engine, `ALTER TABLE ${this.tables[table].local} DROP PART ${sqlString(name)}`);
           }
           const [first] = short;
           if (first === undefined) return;
@@ -323,7 +327,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     startedAtMs: number,
   ): Promise<void> {
     const select: SelectRows = async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
-    await this.#merges.open(select, direct.command, startedAtMs);
+    await this.#merges.open(select, direct, startedAtMs);
     await migrate(opened, undefined, this.#options.beforeMigration);
     await this.#merges.keepReplaced(direct);
     await this.#definitions.note();
@@ -362,8 +366,9 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
   async #lookAtMerges(engine: EngineProcess): Promise<void> {
     if (this.#isLookingAtMerges) return;
     this.#isLookingAtMerges = true;
+    const merging = { tables: this.tables, command: (sql: string) => this.#command(engine, sql) };
     try {
-      await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.look((sql) => this.#command(engine, sql))));
+      await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.look(merging)));
       this.#hasMissedMerges = false;
     } catch (error) {
       // An engine that is away merges nothing.

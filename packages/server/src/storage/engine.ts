@@ -1,5 +1,9 @@
+import type { Tables } from './tables.ts';
+
 /** What the rooms above ask of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only. */
 export interface Engine {
+  /** What statements call its tables. */
+  readonly tables: Tables;
   /** Opens the store and applies the migrations. Throws with a clear message when it cannot be opened. */
   start(): Promise<void>;
   /**

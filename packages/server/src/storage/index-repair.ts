@@ -5,12 +5,13 @@ import { rows, type MigratedEngine } from './migrations/migration.ts';
 import { findShortParts, TEXTS } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { findReadError } from './verify-part.ts';
+import { IN_DATABASE, type TableName } from './tables.ts';
 
 /** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
 const READ_TIMEOUT_MS = 20_000;
 
 /** Filled and looked at in private, before its part goes into `spans`. */
-const REPAIR_TABLE = 'throughline.spans_repair';
+const REPAIR_TABLE = 'spans_repair' satisfies TableName;
 
 /** What a part can do without: the engine makes its list of checksums anew when it attaches one without. */
 const LEFT_OUT = /^(?:skp_idx_.*|checksums\.txt)$/;
@@ -78,6 +79,7 @@ export class IndexRepair {
   }
 
   async #repairPart(engine: MigratedEngine, part: BrokenPart): Promise<boolean> {
+    const repairTable = engine.tables[REPAIR_TABLE].local;
     const told = { table: 'spans', part: part.name };
     try {
       const { spans, added } = await restore(engine, part);
@@ -97,7 +99,7 @@ export class IndexRepair {
       );
       return false;
     } finally {
-      await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`).catch(() => {});
+      await engine.command(`DROP TABLE IF EXISTS ${repairTable} SYNC`).catch(() => {});
     }
   }
 }
@@ -105,7 +107,7 @@ export class IndexRepair {
 async function findBroken(engine: MigratedEngine, setAside: readonly string[]): Promise<BrokenPart[]> {
   const found = await rows(
     engine,
-    `SELECT name, path FROM system.detached_parts WHERE database = 'throughline' AND table = 'spans' ORDER BY name`,
+    `SELECT name, path FROM system.detached_parts WHERE ${IN_DATABASE} AND table = 'spans' ORDER BY name`,
   );
   return found.flatMap(([name, path]) => {
     const [, prefix, partName, partition] =
@@ -118,18 +120,20 @@ async function findBroken(engine: MigratedEngine, setAside: readonly string[]): 
 
 /** Answers how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
 async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ spans: number; added: number }> {
+  const { tables } = engine;
+  const repairTable = tables[REPAIR_TABLE].local;
   const columns = await rows(
     engine,
-    `SELECT name, default_kind FROM system.columns WHERE database = 'throughline' AND table = 'spans' AND default_kind != 'ALIAS'`,
+    `SELECT name, default_kind FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans' AND default_kind != 'ALIAS'`,
   );
   const stored = columns.map(([name]) => sqlIdentifier(String(name)));
   const given = columns.filter(([, kind]) => kind !== 'MATERIALIZED').map(([name]) => sqlIdentifier(String(name)));
 
-  await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`);
-  await engine.command(`CREATE TABLE ${REPAIR_TABLE} AS throughline.spans`);
+  await engine.command(`DROP TABLE IF EXISTS ${repairTable} SYNC`);
+  await engine.command(`CREATE TABLE ${repairTable} AS ${tables.spans.local}`);
   const [[[directory] = []] = []] = (await rows(
     engine,
-    `SELECT data_paths FROM system.tables WHERE database = 'throughline' AND name = 'spans_repair'`,
+    `SELECT data_paths FROM system.tables WHERE ${IN_DATABASE} AND name = 'spans_repair'`,
   )) as string[][][];
   if (directory === undefined) throw new Error('the table for the repair has no directory');
   const copy = join(directory, 'detached', part.partName);
@@ -137,11 +141,11 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   await mendTexts(engine, part.path, copy);
   const stated = await readFile(join(part.path, COUNT_FILE), 'utf8');
   const expected = Number(stated === '' ? await readFile(join(copy, COUNT_FILE), 'utf8') : stated);
-  await engine.command(`ALTER TABLE ${REPAIR_TABLE} ATTACH PART ${sqlString(part.partName)}`);
+  await engine.command(`ALTER TABLE ${repairTable} ATTACH PART ${sqlString(part.partName)}`);
 
   const [[spans, , first, last] = []] = await rows(
     engine,
-    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${REPAIR_TABLE}`,
+    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${repairTable}`,
   );
   if (Number(spans) !== expected) throw new Error(`${String(spans)} of its ${expected} spans can be read`);
   const isRangeIntact = await hasRange(engine, Number(first), Number(last));
@@ -149,23 +153,23 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   const isKeyIntact = isRangeIntact && (await countByKey(engine)) === expected;
 
   // Each span keeps the time when it came: what was inserted again after the part was set aside has the same.
-  const inStore = `throughline.spans WHERE arrival IN (SELECT arrival FROM ${REPAIR_TABLE})`;
+  const inStore = `${tables.spans.read} WHERE arrival IN (SELECT arrival FROM ${repairTable})`;
   const [[shared] = []] = await rows(engine, `SELECT count() FROM ${inStore}`);
   // With a bad primary index, or range of times, its spans are written anew.
   if (Number(shared) === 0 && isKeyIntact) {
     await engine.command(
-      `ALTER TABLE ${REPAIR_TABLE} MOVE PARTITION ID ${sqlString(part.partition)} TO TABLE throughline.spans`,
+      `ALTER TABLE ${repairTable} MOVE PARTITION ID ${sqlString(part.partition)} TO TABLE ${tables.spans.local}`,
     );
     return { spans: expected, added: expected };
   }
   const identity = `(trace_id, span_id, cityHash64(${given.join(', ')}))`;
-  const missing = `${REPAIR_TABLE} WHERE ${identity} NOT IN (SELECT ${identity} FROM ${inStore})`;
+  const missing = `${repairTable} WHERE ${identity} NOT IN (SELECT ${identity} FROM ${inStore})`;
   const [[added] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
   if (Number(added) > 0) {
     const names = given.join(', ');
     await addWhole(
       engine,
-      `INSERT INTO throughline.spans (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
+      `INSERT INTO ${tables.spans.write} (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
     );
     const [[left] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
     if (Number(left) > 0) throw new Error(`${String(left)} of its spans are missing after they were inserted`);
@@ -177,13 +181,14 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
 async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
   const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
   const before = new Set(
-    (await select(`SELECT name FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`)).map(
+    (await select(`SELECT name FROM system.parts WHERE ${IN_DATABASE} AND table = 'spans' AND active`)).map(
       ([name]) => name,
     ),
   );
   await engine.command(insert);
   const short = (await findShortParts(select, 'spans')).filter(({ name }) => !before.has(name));
-  for (const { name } of short) await engine.command(`ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
+  for (const { name } of short)
+    await engine.command(`ALTER TABLE ${engine.tables.spans.local} DROP PART ${sqlString(name)}`);
   const [first] = short;
   if (first !== undefined) throw new Error(`what was added of it could not be written: ${first.fault}`);
 }
@@ -193,7 +198,7 @@ async function hasRange(engine: MigratedEngine, first: number, last: number): Pr
   const ranges = await rows(
     engine,
     `SELECT toUInt32(min_time), toUInt32(max_time) FROM system.parts
-WHERE database = 'throughline' AND table = 'spans_repair' AND active`,
+WHERE ${IN_DATABASE} AND table = 'spans_repair' AND active`,
   );
   return ranges.every(([begin, end]) => Number(begin) === first && Number(end) === last);
 }
@@ -203,7 +208,7 @@ async function countByKey(engine: MigratedEngine): Promise<number | null> {
   try {
     const [[count] = []] = await rows(
       engine,
-      `SELECT count() FROM ${REPAIR_TABLE} WHERE tenant >= '' AND service >= ''`,
+      `SELECT count() FROM ${engine.tables[REPAIR_TABLE].local} WHERE tenant >= '' AND service >= ''`,
     );
     return Number(count);
   } catch {
@@ -259,7 +264,7 @@ async function substreamsOfAnother(engine: MigratedEngine, path: string): Promis
   const alike = await writtenHow(path);
   const others = await rows(
     engine,
-    `SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`,
+    `SELECT path FROM system.parts WHERE ${IN_DATABASE} AND table = 'spans' AND active`,
   );
   for (const [other] of others) {
     if ((await writtenHow(String(other)).catch(() => '')) !== alike) continue;
@@ -281,8 +286,8 @@ async function columnsBySubstreams(engine: MigratedEngine, path: string): Promis
   const text = await readFile(join(path, 'columns_substreams.txt'), 'latin1');
   const names = [...text.matchAll(/^\d+ substreams for column `(\w+)`:$/gm)].map(([, name]) => name ?? '');
   const types = new Map(
-    await rows(engine, `SELECT name, type FROM system.columns WHERE database = 'throughline' AND table = 'spans'`).then(
-      (found) => found.map(([name, type]) => [String(name), String(type)] as const),
+    await rows(engine, `SELECT name, type FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans'`).then((found) =>
+      found.map(([name, type]) => [String(name), String(type)] as const),
     ),
   );
   const lines = names.map((name) => {
@@ -319,10 +324,12 @@ function secondsOfDay(partition: string): number {
 async function makeIndexes(engine: MigratedEngine): Promise<void> {
   const indexes = await rows(
     engine,
-    `SELECT name FROM system.data_skipping_indices WHERE database = 'throughline' AND table = 'spans_repair'`,
+    `SELECT name FROM system.data_skipping_indices WHERE ${IN_DATABASE} AND table = 'spans_repair'`,
   );
   const actions = indexes.map(([name]) => `MATERIALIZE INDEX ${sqlIdentifier(String(name))}`);
-  await engine.command(`ALTER TABLE ${REPAIR_TABLE} ${actions.join(', ')} SETTINGS mutations_sync = 1`);
+  await engine.command(
+    `ALTER TABLE ${engine.tables[REPAIR_TABLE].local} ${actions.join(', ')} SETTINGS mutations_sync = 1`,
+  );
   const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
   const [short] = await findShortParts(select, 'spans_repair');
   if (short !== undefined) throw new Error(`its new indexes could not be written: ${short.fault}`);

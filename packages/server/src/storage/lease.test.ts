@@ -37,6 +37,7 @@ function aCollector(store: StartedEngine, name: string, options: Partial<StoreLe
     ...options,
   });
   const engine: LeaseEngine = {
+    tables: store.engine.tables,
     query: (sql, given) => isPaused.then(() => store.engine.query(sql, given)),
     command: (sql) => isPaused.then(() => store.engine.command(sql)),
   };
@@ -111,7 +112,11 @@ test('a collector that was stopped for longer than its lease writes no more, say
   const first = aCollector(store, 'first');
   const asked: string[] = [];
   const guarded = underLease(
-    { query: () => Promise.reject(new Error()), command: async (sql) => void asked.push(sql) },
+    {
+      tables: store.engine.tables,
+      query: () => Promise.reject(new Error()),
+      command: async (sql) => void asked.push(sql),
+    },
     first.lease,
   );
   expect(await first.take()).toBe('held');

@@ -224,9 +224,12 @@ export class StoreLease implements Lease {
   }
 }
 
+type StatementEngine = Pick<Engine, 'query' | 'command' | 'tables'>;
+
 /** The engine, of which nothing is asked that changes the store while the lease is not held. */
-export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lease): Pick<Engine, 'query' | 'command'> {
+export function underLease(engine: StatementEngine, lease: Lease): StatementEngine {
   return {
+    tables: engine.tables,
     query: (...given) => engine.query(...given),
     command: async (...given) => {
       checkLease(lease);
@@ -235,7 +238,7 @@ export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lea
   };
 }
 
-type LoadedEngine = Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery & PlainInserts;
+type LoadedEngine = StatementEngine & Pick<Engine, 'insertNativeFile'> & SpanRecovery & PlainInserts;
 
 /** The same for what is loaded. */
 export function loadsUnderLease(engine: LoadedEngine, lease: Lease): LoadedEngine {

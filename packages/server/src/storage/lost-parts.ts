@@ -2,6 +2,7 @@ import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } f
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from './engine.ts';
+import { IN_DATABASE } from './tables.ts';
 
 /** A part of a table that stands in its directory `detached/` and is read by no question. */
 export interface LostPart {
@@ -48,13 +49,13 @@ export async function findDetached(
 ): Promise<{ readonly lost: LostPart[]; readonly replaced: ReplacedPart[] }> {
   const found = await select(
     `SELECT table, name, ifNull(partition_id, ''), bytes_on_disk, path, ifNull(reason, ''), ifNull(min_block_number, -1), ifNull(max_block_number, -1)
-FROM system.detached_parts WHERE database = 'throughline' AND ${NOT_FRESH} ORDER BY table, name`,
+FROM system.detached_parts WHERE ${IN_DATABASE} AND ${NOT_FRESH} ORDER BY table, name`,
   );
   const lost: LostPart[] = [];
   const replaced: ReplacedPart[] = [];
   if (found.length === 0) return { lost, replaced };
   const kept = await select(
-    `SELECT table, partition_id, min_block_number, max_block_number, rows, active, path FROM system.parts WHERE database = 'throughline'
+    `SELECT table, partition_id, min_block_number, max_block_number, rows, active, path FROM system.parts WHERE ${IN_DATABASE}
 ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`,
   );
   for (const [table, name, partitionId, bytes, path, reason, first, last] of found) {

@@ -7,6 +7,7 @@ import { MergeCheck, type ShortMerge } from './merge-check.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { CHECKED_TABLES, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
+import { IN_DATABASE } from './tables.ts';
 
 /** An engine that can put the parts that a merge replaced in the place of what it made. */
 export interface TakesBackMerges {
@@ -26,7 +27,7 @@ export interface MergeWatchOptions {
 /** The engine looks for what may go every 30 to 40 s, and where it found little, as while that has to stay, up to every five minutes. */
 const CLEANUP_SECONDS = 30;
 
-type Command = (sql: string) => Promise<void>;
+type MergingEngine = Pick<MigratedEngine, 'command' | 'tables'>;
 
 /**
  * Sees to it that a merge that was not written whole costs nothing: while what it has replaced is still there, the engine is to be started again,
@@ -55,9 +56,9 @@ export class MergeWatch {
   }
 
   /** Call it first when the engine has opened the store: it merges already. `startedAtMs`: before it was started. */
-  async open(select: SelectRows, command: Command, startedAtMs: number): Promise<void> {
+  async open(select: SelectRows, { command, tables }: MergingEngine, startedAtMs: number): Promise<void> {
     if (this.#pausedUntilMs !== null) {
-      for (const table of CHECKED_TABLES) await command(`SYSTEM STOP MERGES throughline.${table}`);
+      for (const table of CHECKED_TABLES) await command(`SYSTEM STOP MERGES ${tables[table].local}`);
     }
     const check = new MergeCheck(select);
     await check.start(startedAtMs);
@@ -75,19 +76,21 @@ export class MergeWatch {
     ];
     const tables = await rowsOf(
       engine,
-      `SELECT name, engine_full FROM system.tables WHERE database = 'throughline' AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
+      `SELECT name, engine_full FROM system.tables WHERE ${IN_DATABASE} AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
     );
     for (const [table, text] of tables) {
       const has = ` ${String(text)},`;
       if (settings.every((setting) => has.includes(` ${setting},`))) continue;
-      await engine.command(`ALTER TABLE throughline.${String(table)} MODIFY SETTING ${settings.join(', ')}`);
+      await engine.command(
+        `ALTER TABLE ${engine.tables.named(String(table)).local} MODIFY SETTING ${settings.join(', ')}`,
+      );
     }
   }
 
   /** Why the engine is to be started again; null where there is no reason. Rejects with the engine's error, or the disk's. */
-  async look(command: Command): Promise<string | null> {
+  async look({ command, tables }: MergingEngine): Promise<string | null> {
     if (this.#pausedUntilMs !== null && performance.now() >= this.#pausedUntilMs) {
-      for (const table of CHECKED_TABLES) await command(`SYSTEM START MERGES throughline.${table}`);
+      for (const table of CHECKED_TABLES) await command(`SYSTEM START MERGES ${tables[table].local}`);
       this.#pausedUntilMs = null;
     }
     return this.#heed((await this.#check?.findShort()) ?? []);

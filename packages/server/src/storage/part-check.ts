@@ -1,5 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { IN_DATABASE } from './tables.ts';
 
 /** Answers a SELECT with its rows. */
 export type SelectRows = (sql: string) => Promise<unknown[][]>;
@@ -43,7 +44,7 @@ export class PartCheck {
   /** Call it before anything is inserted: what is there already is in no segment any more, and the engine has looked at it itself. */
   async start(): Promise<void> {
     const [[block] = []] = await this.#select(
-      `SELECT max(max_block_number) FROM system.parts WHERE database = 'throughline' AND table = '${this.#table}'`,
+      `SELECT max(max_block_number) FROM system.parts WHERE ${IN_DATABASE} AND table = '${this.#table}'`,
     );
     this.#checkedBlock = Math.max(-1, Number(block));
   }
@@ -76,7 +77,7 @@ export async function findShortParts(select: SelectRows, table: CheckedTable | '
 }
 
 const PARTS = `SELECT name, path, bytes_on_disk, min_block_number
-FROM system.parts WHERE database = 'throughline' AND active`;
+FROM system.parts WHERE ${IN_DATABASE} AND active`;
 
 async function shortOf(parts: readonly unknown[][]): Promise<ShortPart[]> {
   const short: ShortPart[] = [];

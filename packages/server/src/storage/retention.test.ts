@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { Registry } from 'prom-client';
 import { Retention, type RetentionOptions } from './retention.ts';
 import { findDisks, findStoredDays } from './stored-days.ts';
-import { TABLES } from './tables.ts';
+import { DAY_TABLES } from './day-tables.ts';
 import { countStored, silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 const DAY_S = 86_400;
 /** 2026-11-10, noon. */
 const NOON_S = 1_794_312_000;
 /** Those that the spans of this test have rows in. */
-const FILLED = TABLES.filter((table) => !/^(?:weight_15m|long_traces|counted_.*)$/.test(table));
+const FILLED = DAY_TABLES.filter((table) => !/^(?:weight_15m|long_traces|counted_.*)$/.test(table));
 const HOUR_MS = 3_600_000;
 
 /** A store with spans of these days, counted from 2026-11-10 on. */
@@ -111,7 +111,7 @@ test('the list of tables is that of the store: what has a partition a day is dro
   await using store = await startEngine();
   const found = await store.rows(`SELECT name FROM system.tables
 WHERE database = 'throughline' AND partition_key != '' ORDER BY name`);
-  expect(found.flat()).toEqual(TABLES.toSorted());
+  expect(found.flat()).toEqual(DAY_TABLES.toSorted());
 });
 
 test('a clock that is ahead drops nothing, one that is behind neither, and no span is missing when it is right again', async () => {
@@ -223,6 +223,7 @@ test('a day that the engine takes for too large to be dropped by mistake is drop
     retentionDays: 7,
     retentionDiskShare: 1,
     engine: {
+      tables: engine.tables,
       query: (sql, options) => engine.query(sql, options),
       command: (sql) =>
         engine.command(sql.includes('SETTINGS') ? sql : `${sql} SETTINGS max_partition_size_to_drop = 1`),

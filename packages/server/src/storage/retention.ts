@@ -4,7 +4,7 @@ import type { Job } from '../jobs/jobs.ts';
 import { AgeRule } from './age-rule.ts';
 import { EngineError, type Engine } from './engine.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from './retention-limits.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
 import { findDisks, findRoom, findStoredDays, type Disks, type StoredDay } from './stored-days.ts';
 import { dayOf, newestDay } from './utc-day.ts';
 
@@ -26,7 +26,7 @@ const MINUTE_MS = 60_000;
 const TOO_LARGE_TO_DROP = 359;
 
 export interface RetentionOptions extends Partial<RetentionSettings> {
-  readonly engine: Pick<Engine, 'query' | 'command'>;
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<RetentionLimits>;
@@ -203,10 +203,10 @@ export class Retention {
     reason: Reason,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { log } = this.#options;
+    const { engine, log } = this.#options;
     for (const table of tables) {
       signal?.throwIfAborted();
-      await this.#dropPartition(`ALTER TABLE throughline.${sqlIdentifier(table)} DROP PARTITION ${sqlString(day)}`);
+      await this.#dropPartition(`ALTER TABLE ${engine.tables[table].everywhere} DROP PARTITION ${sqlString(day)}`);
     }
     this.#droppedDays.inc({ reason });
     this.#droppedSpans.inc({ reason }, spans);

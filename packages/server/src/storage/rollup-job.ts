@@ -12,7 +12,7 @@ import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
 
 export interface RollupJobOptions {
-  readonly engine: Pick<Engine, 'query' | 'command'>;
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
   readonly visibility: SpanVisibility;
   readonly log: Logger;
   readonly registry: Registry;
@@ -292,7 +292,7 @@ export class RollupJob {
       const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, batchRowsMax);
       if (first !== undefined && first.until < until) return this.#add(first.until);
     }
-    const sources = all.wheres.map((where) => `(SELECT * FROM throughline.spans WHERE ${where})`);
+    const sources = all.wheres.map((where) => `(SELECT * FROM ${engine.tables.spans.read} WHERE ${where})`);
     await this.#progress.note(visibility.countedUntil, until);
     this.#pendingUntil = until;
     for (const group of ROLLUP_GROUPS) {
@@ -315,7 +315,7 @@ export class RollupJob {
     const arrived = arrivedWithin({ after, until });
     const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
       this.#options.engine,
-      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM throughline.spans WHERE ${arrived}`,
+      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM ${this.#options.engine.tables.spans.read} WHERE ${arrived}`,
     );
     if (spans === 0) return null;
     const wheres: string[] = [];
@@ -339,7 +339,8 @@ export class RollupJob {
 
   async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
     const names = columns.join(', ');
-    await this.#options.engine.command(`INSERT INTO throughline.${table} (${names})
+    const { engine } = this.#options;
+    await engine.command(`INSERT INTO ${engine.tables[table].write} (${names})
 SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`);
   }
 
@@ -349,7 +350,7 @@ SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`)
     const until = Math.max(visibility.countedUntil, this.#pendingUntil);
     const hours = await numbers(
       engine,
-      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
+      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${engine.tables.spans.read}
 WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     );
     log.info(
@@ -381,7 +382,8 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
   }
 
   async #holdsAnything(): Promise<boolean> {
-    const [[rows = 0] = []] = await numbers(this.#options.engine, 'SELECT count() FROM throughline.operation_15m');
+    const { engine } = this.#options;
+    const [[rows = 0] = []] = await numbers(engine, `SELECT count() FROM ${engine.tables.operation_15m.read}`);
     return rows > 0;
   }
 

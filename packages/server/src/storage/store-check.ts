@@ -32,9 +32,9 @@ export class StoreCheck {
   }
 
   /** Rejects with `OtherStoreError` where the server is another store. It is asked once, and again after `forget`. */
-  async admit(server: ClickHouseHttp, query: Engine['query']): Promise<void> {
+  async admit(server: ClickHouseHttp, engine: Pick<Engine, 'query' | 'tables'>): Promise<void> {
     if (this.#expected === null || this.#admitted.has(server)) return;
-    const found = await findStoreId({ query });
+    const found = await findStoreId(engine);
     if (found === this.#expected) {
       this.#admitted.add(server);
       this.#others.delete(server);
@@ -77,7 +77,7 @@ export class StoreCheck {
   }
 
   /** Gives the store an id where it has none, and notes it. Call it under the store's lease. */
-  async settle(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+  async settle(engine: Pick<Engine, 'query' | 'command' | 'tables'>): Promise<void> {
     this.#expected = await ensureStoreId(engine);
     this.#options.noted.note(this.#expected);
   }
@@ -85,7 +85,7 @@ export class StoreCheck {
 
 /** The same for a store that has one server, the embedded one, once it is open. */
 export async function settleStore(
-  engine: Pick<Engine, 'query' | 'command'>,
+  engine: Pick<Engine, 'query' | 'command' | 'tables'>,
   { noted, hasBacklog, log }: StoreCheckOptions,
 ): Promise<void> {
   const before = noted.id;

@@ -8,6 +8,7 @@ import { EngineError, type Engine } from './engine.ts';
 import { damageFiles, StoreDamage } from './store-damage.ts';
 import { isLong, sampleOf } from './testing/sample-of.ts';
 import { silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
+import { singleServerTables } from './tables.ts';
 
 const ROWS = 3_000;
 const BASE = mkdtempSync(join(tmpdir(), 'throughline-damage-'));
@@ -63,7 +64,8 @@ it('a question whose asker leaves while the part that it met is verified ends at
     clickhouseCode: 40,
   });
   const left = new AbortController();
-  const engine: Pick<Engine, 'query' | 'command'> = {
+  const engine: Pick<Engine, 'query' | 'command' | 'tables'> = {
+    tables: singleServerTables(),
     command: () => Promise.resolve(),
     query: (sql) => {
       if (sql === QUESTIONS[0]) return Promise.reject(met);

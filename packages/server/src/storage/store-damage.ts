@@ -19,8 +19,9 @@ import {
   type LostPart,
   type PartName,
 } from './lost-parts.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
 import { findReadError, firstLine, verifyPart } from './verify-part.ts';
+import { DATABASE, IN_DATABASE } from './tables.ts';
 
 export interface StoreDamageOptions {
   readonly log: Logger;
@@ -47,10 +48,11 @@ export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 're
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
 export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
 
-type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes & SpanRecovery & TakesBackMerges>;
+type Asked = Pick<Engine, 'query' | 'command' | 'tables'> & Partial<RepairsIndexes & SpanRecovery & TakesBackMerges>;
 
 /** What the comparison of a segment in doubt reads of the store. */
-const COMPARISON = 'SELECT FROM throughline.spans';
+const COMPARISON = `SELECT FROM ${DATABASE}.spans`;
+const TABLE_IN_STATEMENT = new RegExp(String.raw`\b${DATABASE}\.\`?(\w+)`, 'g');
 
 /** Tables of which nothing is derived, and that are derived from nothing. */
 const ALONE: ReadonlySet<string> = new Set([
@@ -245,17 +247,17 @@ export class StoreDamage {
       if (sign !== 'unnamed') {
         const [[table = ''] = []] = await rowsOf(
           engine,
-          `SELECT name FROM system.tables WHERE database = 'throughline' AND uuid = ${sqlString(sign.tableUuid)}`,
+          `SELECT name FROM system.tables WHERE ${IN_DATABASE} AND uuid = ${sqlString(sign.tableUuid)}`,
         );
         return typeof table === 'string' && table !== '' && (await this.#setAside(engine, table, sign.part, message));
       }
       if (performance.now() < this.#unnamedAgainAtMs) return false;
       this.#unnamedAgainAtMs = performance.now() + this.#limits.lookIntervalMs;
-      const tables = new Set([...sql.matchAll(/\bthroughline\.`?(\w+)/g)].map(([, table]) => sqlString(table ?? '')));
+      const tables = new Set([...sql.matchAll(TABLE_IN_STATEMENT)].map(([, table]) => sqlString(table ?? '')));
       if (tables.size === 0) return false;
       const parts = await rowsOf(
         engine,
-        `SELECT table, name FROM system.parts WHERE database = 'throughline' AND active AND table IN (${[...tables].join(', ')})
+        `SELECT table, name FROM system.parts WHERE ${IN_DATABASE} AND active AND table IN (${[...tables].join(', ')})
 ORDER BY bytes_on_disk`,
       );
       let isAny = false;
@@ -278,7 +280,7 @@ ORDER BY bytes_on_disk`,
     const [found] = await rowsOf(
       engine,
       `SELECT partition_id, rows, bytes_on_disk, path FROM system.parts
-WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
+WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
     );
     if (found === undefined) return accusation !== null;
     const [partitionId, rows, bytes, path] = found;
@@ -308,7 +310,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
       return false;
     }
     if (table === 'spans') this.#noteSetAside(lost);
-    await engine.command(`ALTER TABLE throughline.${sqlIdentifier(table)} DETACH PART ${sqlString(part)}`);
+    await engine.command(`ALTER TABLE ${engine.tables.named(table).local} DETACH PART ${sqlString(part)}`);
     if (table === 'spans' && (await this.#repair(engine, lost, reason))) return true;
     if (isFresh(table)) {
       log.warn(
@@ -341,7 +343,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     for (const [key, { table, name, path }] of this.#unread) {
       const [used] = await rowsOf(
         engine,
-        `SELECT 1 FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(name)} AND active`,
+        `SELECT 1 FROM system.parts WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(name)} AND active`,
       );
       if (used !== undefined && (await findReadError(path, this.#limits.verifyTimeoutMs)) !== null) continue;
       this.#unread.delete(key);

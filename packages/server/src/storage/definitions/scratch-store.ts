@@ -6,6 +6,7 @@ import { rows, type MigratedEngine } from '../migrations/migration.ts';
 import { sqlIdentifier, sqlString } from '../sql.ts';
 import { ensureStoreId } from '../store-id.ts';
 import { DefinitionFiles, statementOf, uuidOfDatabase } from './definition-files.ts';
+import { DATABASE, singleServerTables } from '../tables.ts';
 
 /** Starts the engine on the directory; it is empty. */
 export type StartScratch = (directory: string) => EngineProcess;
@@ -54,6 +55,7 @@ export class ScratchStore {
     try {
       await process.open();
       const engine: MigratedEngine = {
+        tables: singleServerTables(),
         query: (sql, { format, timeoutMs }) => process.run({ session: 'query', sql, format, timeoutMs }),
         command: async (sql) => {
           await process.run({ session: 'command', sql, format: 'Null', timeoutMs: TIMEOUT_MS });
@@ -61,11 +63,12 @@ export class ScratchStore {
       };
       const shapes = new Map<string, Shape[]>();
       const watched: MigratedEngine = {
+        tables: engine.tables,
         query: engine.query,
         command: async (sql) => {
           await engine.command(sql);
           if (!/^(?:CREATE TABLE|ALTER)\b/.test(sql)) return;
-          for (const [table, shape] of await shapesIn(engine, 'throughline')) {
+          for (const [table, shape] of await shapesIn(engine, DATABASE)) {
             shapes.set(table, [...(shapes.get(table) ?? []), shape]);
           }
         },

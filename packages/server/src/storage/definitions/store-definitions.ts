@@ -9,7 +9,7 @@ import { createDirectory } from '../durable-directory.ts';
 import { EngineError } from '../engine.ts';
 import { pathOfCopy } from './changed-definitions.ts';
 import {
-  DATABASE,
+  DATABASE_DEFINITION,
   databaseText,
   DefinitionFiles,
   pathOfTable,
@@ -91,7 +91,7 @@ export class StoreDefinitions {
     await this.#files.removeDisposable(database);
     const found = await this.#files.readTables(database);
     const unsure = [...new Set([...found.keys(), ...(noted?.keys() ?? [])])].filter(
-      (path) => path !== DATABASE && (found.get(path)?.text !== noted?.get(path) || noted === null),
+      (path) => path !== DATABASE_DEFINITION && (found.get(path)?.text !== noted?.get(path) || noted === null),
     );
     if (unsure.length > 0) {
       const scratch = await this.#openScratch();
@@ -128,7 +128,7 @@ export class StoreDefinitions {
       const current = new Map<string, Definition>();
       const database = await this.#files.readDatabase();
       if (database !== null) {
-        current.set(DATABASE, database);
+        current.set(DATABASE_DEFINITION, database);
         const tables = await this.#files.readTables(uuidOfDatabase(database.text) ?? '');
         for (const [path, definition] of tables) {
           const before = checked.get(path);
@@ -136,14 +136,14 @@ export class StoreDefinitions {
         }
       }
       for (const [path, { text }] of current) {
-        if (path !== DATABASE && !isWritten(text)) throw this.#unwritten(path);
+        if (path !== DATABASE_DEFINITION && !isWritten(text)) throw this.#unwritten(path);
       }
       const texts = new Map(Array.from(current, ([path, { text }]) => [path, text]));
       if (!isSame(texts, await this.#noted.read())) {
         await createDirectory(this.#directory);
         await this.#noted.write(texts);
       }
-      current.delete(DATABASE);
+      current.delete(DATABASE_DEFINITION);
       this.#checked = current;
     } catch (error) {
       if (error instanceof EngineError) throw error;
@@ -158,18 +158,21 @@ export class StoreDefinitions {
   async #checkDatabase(noted: DefinitionTexts | null): Promise<string | null> {
     const found = (await this.#files.readDatabase())?.text ?? null;
     const foundId = uuidOfDatabase(found ?? '');
-    const known = noted?.get(DATABASE) ?? (await this.#linkedDatabase());
+    const known = noted?.get(DATABASE_DEFINITION) ?? (await this.#linkedDatabase());
     const knownId = uuidOfDatabase(known ?? '');
     const isKnownThere = knownId !== null && (await this.#files.hasTables(knownId));
     if (known === null || !isKnownThere || found?.trimEnd() === known.trimEnd()) {
       if (found === null) return null;
-      if (foundId === null) throw this.#refusal(DATABASE, 'it does not begin as the engine writes it');
+      if (foundId === null) throw this.#refusal(DATABASE_DEFINITION, 'it does not begin as the engine writes it');
       return foundId;
     }
     if (noted === null && foundId !== null && (await this.#files.hasTables(foundId))) {
-      throw this.#refusal(DATABASE, `it names ${foundId}, and the link beside it ${knownId}, which has tables as well`);
+      throw this.#refusal(
+        DATABASE_DEFINITION,
+        `it names ${foundId}, and the link beside it ${knownId}, which has tables as well`,
+      );
     }
-    await this.#putBack(DATABASE, found, known, knownId, 'it is not what the engine has written');
+    await this.#putBack(DATABASE_DEFINITION, found, known, knownId, 'it is not what the engine has written');
     return knownId;
   }
 
