@@ -56,7 +56,7 @@ it.each([200, 302, 401, 403, 404, 413, 429, 500, 502, 503])(
   async (status) => {
     server.faults.proxy = { status };
     await eventually('the collector has noticed', async () => (await ready()).startsWith('503'));
-    expect(await ready()).toContain(`answers ${status}`);
+    expect(await ready()).toContain(`responded with ${status}`);
     await send(`proxy ${status}`);
     const before = server.seen.length;
     // Without its lease it inserts nothing; it asks until the store answers as one.

@@ -9,7 +9,7 @@ import { EngineError } from '../storage/engine.ts';
 import type { EngineLimits } from '../storage/engine-limits.ts';
 import { EmbeddedEngine } from '../storage/embedded.ts';
 import { signOfDamage } from '../storage/damage-signs.ts';
-import { rowsOf, type LostPart, type PartName } from '../storage/lost-parts.ts';
+import type { LostPart, PartName } from '../storage/lost-parts.ts';
 import { checksumOf, MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { rebuildDays } from '../storage/rebuild-days.ts';
 import type { RollupJobLimits } from '../storage/rollup-limits.ts';
@@ -18,6 +18,7 @@ import { check, type CheckReport } from './check.ts';
 import { findProgress } from './compare-day.ts';
 import { CHECKED_COPY, linkStore } from './linked-store.ts';
 import { DATABASE } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
 export interface CheckOptions {
   readonly signal: AbortSignal;
@@ -120,7 +121,7 @@ async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
   if (![...checksums].every(isKnown)) {
     throw new EngineError(
       'refused',
-      'the store has a schema that this Throughline does not know: check it with the version that wrote it',
+      'the store has a schema that this Throughline does not support: check it with the version that wrote it',
     );
   }
   if (Math.max(0, ...checksums.keys()) < MIGRATIONS.length) throw ofEarlierVersion();
@@ -134,7 +135,7 @@ function isKnown([number, checksum]: readonly [number, string]): boolean {
 function ofEarlierVersion(): EngineError {
   return new EngineError(
     'refused',
-    'the store is of an earlier version: start the collector, which changes it, and check then',
+    'the store is of an earlier version: start the collector, which upgrades it, and check again',
   );
 }
 

@@ -5,7 +5,6 @@ import {
   findLostParts,
   keyOf,
   NOT_FRESH,
-  rowsOf,
   type LostPart,
   type PartName,
 } from '../storage/lost-parts.ts';
@@ -14,6 +13,7 @@ import { sqlString } from '../storage/sql.ts';
 import { verifyPart } from '../storage/verify-part.ts';
 import { compareDay, type WrongDay } from './compare-day.ts';
 import { IN_DATABASE } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'tables'>;
 
@@ -47,7 +47,7 @@ export interface StoreCheckup {
   /** Runs work while nothing is added to the derived tables. */
   readonly whileStill: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
-  /** Sets these aside, repairs what can be, and answers that; null where nothing is to be changed. */
+  /** Sets these aside, repairs what can be, and returns that; null where nothing is to be changed. */
   readonly mend: ((parts: readonly PartName[]) => Promise<readonly PartName[]>) | null;
   /** Makes the derived tables of these days anew; null where nothing is to be changed. */
   readonly rebuild: ((days: readonly string[]) => Promise<void>) | null;

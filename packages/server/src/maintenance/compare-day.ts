@@ -1,5 +1,4 @@
 import type { Engine } from '../storage/engine.ts';
-import { rowsOf } from '../storage/lost-parts.ts';
 import {
   COUNTS_A_KEY,
   IS_COMPLETED,
@@ -19,6 +18,7 @@ import { RARE } from '../storage/rare-columns.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
 import { IS_UNKNOWN } from '../storage/weights.ts';
 import type { Table, Tables } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'tables'>;
 
@@ -51,7 +51,9 @@ const VALUES_KEPT = VALUES_PER_BATCH / 64;
 export async function compareDay(engine: Asked, day: string, storedSpans: number): Promise<WrongDay[]> {
   const { counted, isPending } = await findProgress(engine);
   if (isPending)
-    throw new Error('not all stored spans are counted yet; check again when the collector has run for a minute');
+    throw new Error(
+      'not all stored spans are in the derived tables yet; check again after the collector has run for a minute',
+    );
   const ofDay = `toDate(start_s) = toDate(${sqlString(day)}) AND arrival <= ${sqlUInt64(counted)}`;
   const said = await askSums(engine, ...ofSpans(engine.tables, ofDay));
   const wrong: WrongDay[] = [];

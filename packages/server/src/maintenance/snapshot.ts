@@ -1,13 +1,13 @@
 import { copyFile, cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
-import { rowsOf } from '../storage/lost-parts.ts';
 import type { TakesBackMerges } from '../storage/merge-watch.ts';
 import { CHECKED_TABLES, faultOf } from '../storage/part-check.ts';
 import { sqlString } from '../storage/sql.ts';
 import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
 import { copyOrder, cutSegments } from './segment-end.ts';
 import { IN_DATABASE } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
 export interface SnapshotOptions {
   readonly engine: Pick<Engine, 'query' | 'command' | 'tables'> & Partial<TakesBackMerges>;

@@ -89,7 +89,7 @@ export function mayStartIn({ days }: StoredExtent, { fromUnixNano, toUnixNano }:
 }
 
 /** Of the day of this moment, or of the newest before it. */
-export function spansASecond({ days }: StoredExtent, unixNano: bigint | null): number {
+export function spansPerSecond({ days }: StoredExtent, unixNano: bigint | null): number {
   const day = days.find(({ first }) => unixNano === null || BigInt(first) * SECOND_NS <= unixNano);
   return day === undefined ? 0 : day.spans / (day.last - day.first + 1);
 }

@@ -16,7 +16,7 @@ const STORED = storedSource(TABLES);
 /** Several pages of the largest, and a moment that a quarter of them shares; each page costs the engine a dozen statements. */
 const TRACES = 100;
 
-/** Answers the trace ids of all pages together. */
+/** Returns the trace ids of all pages together. */
 async function allPages({ context }: TestStore, search: TraceSearch): Promise<string[]> {
   const ids: string[] = [];
   for (let after = search.after; ;) {

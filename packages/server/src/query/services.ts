@@ -28,7 +28,7 @@ export async function findServices(context: QueryContext, range: TimeRange): Pro
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row, weights.of(readName(row.text(0)), '', row.number(1), row.number(3))),
+    ...estimateQuality(row, weights.of(readName(row.text(0)), '', row.number(1), row.number(3))),
     operationCount: row.number(5),
     firstSeenUnixNano: row.text(6),
     lastSeenUnixNano: row.text(7),
@@ -53,7 +53,7 @@ export async function findOperations(
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row, weights.of(service, readName(row.text(0)), row.number(1), row.number(3))),
+    ...estimateQuality(row, weights.of(service, readName(row.text(0)), row.number(1), row.number(3))),
   }));
 }
 
@@ -62,7 +62,7 @@ function namedIn(row: JsonRow): Pick<OperationSummary, 'name' | 'isOthers'> {
   return { name: name ?? OTHER_NAME, isOthers: name === null };
 }
 
-function worthOf(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
+function estimateQuality(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
   return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(row.number(4), weighed) };
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { QueryLimiter } from '../query-limiter.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
@@ -19,7 +20,7 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
-import { QuerySlots } from './query-slots.ts';
+import { acquireQuerySlot } from './query-slots.ts';
 import { sqlString } from './sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
@@ -45,7 +46,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
-  readonly #slots: QuerySlots;
+  readonly #limiter: QueryLimiter;
+  readonly #onQueueFull: () => void;
   readonly #metrics: EngineMetrics;
   readonly #closing = new AbortController();
   #current = 0;
@@ -62,12 +64,15 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
     this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
-    const onRefused = (): void => limitCounter.reached('cluster.queuedQueriesMax');
-    this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax, onRefused);
+    this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
+    this.#limiter = new QueryLimiter({
+      concurrent: this.#limits.concurrentQueries,
+      waitingMax: this.#limits.queuedQueriesMax,
+    });
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
-      runningQueries: () => this.#slots.taken,
-      queuedQueries: () => this.#slots.queued,
+      runningQueries: () => this.#limiter.running,
+      queuedQueries: () => this.#limiter.waiting,
       usage: null,
     });
   }
@@ -115,7 +120,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     await migrate(engine);
     const { version, deduplicationTokens } = this.#capabilities;
     if (!deduplicationTokens) {
-      const sentence = `ClickHouse ${version} cannot tell a repeated insert: where an insert ends unknown, its spans may be stored twice; 22.2 and later can`;
+      const sentence = `ClickHouse ${version} does not deduplicate inserts: if the outcome of an insert is unknown, its spans may be stored twice; use 22.2 or later`;
       this.#options.log.warn(sentence);
     }
     if (this.#closing.signal.aborted) return;
@@ -129,7 +134,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#checkOpen();
     const begin = performance.now();
     try {
-      const release = await this.#slots.take(options.timeoutMs, options.signal);
+      const release = await acquireQuerySlot(this.#limiter, options.timeoutMs, options.signal, this.#onQueueFull);
       try {
         // It may have been closed meanwhile.
         this.#checkOpen();
@@ -234,13 +239,16 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         continue;
       }
       if (running.trim() === '0') continue;
-      throw new EngineError('unavailable', `an earlier insert of segment ${token} still runs on ${server.origin}`);
+      throw new EngineError(
+        'unavailable',
+        `an earlier insert of segment ${token} is still running on ${server.origin}`,
+      );
     }
     if (unanswered !== null) {
       const sinceMs = this.#unansweredSince.get(token) ?? performance.now();
       this.#unansweredSince.set(token, sinceMs);
       if (performance.now() - sinceMs < insertTimeoutMs) {
-        const sentence = `an earlier insert of segment ${token} may still run on a server that does not answer`;
+        const sentence = `an earlier insert of segment ${token} may still be running on a server that does not respond`;
         throw new EngineError('unavailable', `${sentence}: ${unanswered}`);
       }
     }
@@ -360,10 +368,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   #becomes(problem: string | null): void {
     if (this.#state.kind === 'closed') return;
     if (problem !== null) {
-      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'the store is away');
+      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'ClickHouse unreachable; retrying');
       this.#state = { kind: 'down', reason: problem };
     } else if (this.#isOpen) {
-      if (this.#state.kind === 'down') this.#options.log.info('the store is back');
+      if (this.#state.kind === 'down') this.#options.log.info('ClickHouse reachable again');
       this.#state = { kind: 'ready' };
     }
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError, type Engine } from './engine.ts';
 import { sqlString } from './sql.ts';
 import { IN_DATABASE, type TableName } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** ClickHouse's own for a statement that it cannot read: old servers take no settings here. */
 const SYNTAX_ERROR = 62;
@@ -29,8 +30,8 @@ async function mutated(engine: Pick<Engine, 'query' | 'tables'>, table: TableNam
   const sql = `SELECT count() FROM ${engine.tables.system('mutations')}
 WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND is_done = 0`;
   for (let waitedMs = 0; waitedMs < TIMEOUT_MS; waitedMs += POLL_MS) {
-    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 10_000 });
-    if (Number((JSON.parse(new TextDecoder().decode(bytes)) as unknown[])[0]) === 0) return;
+    const [[left] = []] = await rowsOf(engine, sql, 10_000);
+    if (Number(left) === 0) return;
     await delay(POLL_MS);
   }
   throw new EngineError('timeout', `rows of ${table} were not deleted within ${TIMEOUT_MS} ms`);

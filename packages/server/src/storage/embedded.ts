@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { QueryLimiter } from '../query-limiter.ts';
 import { StoreDefinitions } from './definitions/store-definitions.ts';
 import { createDirectory } from './durable-directory.ts';
 import {
@@ -18,16 +19,17 @@ import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
 import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
-import { QuerySlots } from './query-slots.ts';
+import { acquireQuerySlot } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
-import { CHECKED_TABLES, findShortParts, PartCheck, rowsIn, type SelectRows } from './part-check.ts';
+import { CHECKED_TABLES, findShortParts, PartCheck, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';
 import { singleServerTables } from './tables.ts';
+import { rowsIn } from './rows-of.ts';
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -53,7 +55,8 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
-  readonly #slots: QuerySlots;
+  readonly #limiter: QueryLimiter;
+  readonly #onQueueFull: () => void;
   readonly #repair: IndexRepair;
   readonly #merges: MergeWatch;
   readonly #definitions: StoreDefinitions;
@@ -84,12 +87,12 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
     });
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
     const limitCounter = new LimitCounter(options.registry);
-    const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
-    this.#slots = new QuerySlots(concurrentQueries, queuedQueriesMax, onRefused);
+    this.#onQueueFull = (): void => limitCounter.reached('engine.queuedQueriesMax');
+    this.#limiter = new QueryLimiter({ concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
-      runningQueries: () => this.#slots.taken,
-      queuedQueries: () => this.#slots.queued,
+      runningQueries: () => this.#limiter.running,
+      queuedQueries: () => this.#limiter.waiting,
       usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0, unmappedBytes: 0 },
     });
   }
@@ -113,7 +116,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
     const engine = this.#ready();
     const startedMs = performance.now();
     try {
-      const release = await this.#slots.take(timeoutMs, signal);
+      const release = await acquireQuerySlot(this.#limiter, timeoutMs, signal, this.#onQueueFull);
       const remainingMs = Math.max(1, Math.round(startedMs + timeoutMs - performance.now()));
       const ended = new AbortController();
       const cancel = AbortSignal.any([ended.signal, ...(signal === undefined ? [] : [signal])]);
@@ -168,13 +171,10 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const dropped = await this.#dropShort(engine, table);
     if (dropped.length === 0) return;
     const names = dropped.join(', ');
-    throw new EngineError(
-      'unavailable',
-      `files of ${names} of ${table} could not be written; its rows are inserted again`,
-    );
+    throw new EngineError('unavailable', `could not write files of ${names} of ${table}; retrying the insert`);
   }
 
-  /** What the next start would refuse goes at once, while its segment is still there. Answers the names of the parts. */
+  /** What the next start would refuse goes at once, while its segment is still there. Returns the names of the parts. */
   async #dropShort(engine: EngineProcess, table: string): Promise<string[]> {
     const names = ((await this.#checks.get(table)?.findShort()) ?? []).map(({ name }) => name);
     for (const name of names) {
@@ -353,10 +353,10 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     if (this.#closing.signal.aborted) return;
     const { pingIntervalMs, unansweredPingsDown, unansweredPingsMax } = this.#limits;
     const { unansweredPings } = engine;
-    const reason = `the engine has not answered for ${unansweredPings * pingIntervalMs} ms`;
+    const reason = `the engine has not responded for ${unansweredPings * pingIntervalMs} ms`;
     const isDown = unansweredPings >= unansweredPingsDown;
-    if (isDown && this.#state.kind === 'ready') this.#options.log.warn('the engine does not answer');
-    if (!isDown && this.#state.kind === 'down') this.#options.log.warn('the engine answers again');
+    if (isDown && this.#state.kind === 'ready') this.#options.log.warn('engine not responding');
+    if (!isDown && this.#state.kind === 'down') this.#options.log.warn('engine responding again');
     this.#state = isDown ? { kind: 'down', reason } : { kind: 'ready' };
     if (unansweredPings >= unansweredPingsMax) engine.kill(reason);
     else engine.ping();
@@ -374,7 +374,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       // An engine that is away merges nothing.
       if (this.#state.kind !== 'ready' || this.#hasMissedMerges) return;
       this.#hasMissedMerges = true;
-      this.#options.log.warn({ err: error }, 'looking at what merges have written failed; it is tried again');
+      this.#options.log.warn({ err: error }, 'could not check merged parts; will retry');
     } finally {
       this.#isLookingAtMerges = false;
     }
@@ -389,7 +389,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       }
       return this.#state.kind === 'ready';
     } catch (error) {
-      this.#options.log.warn({ err: error, table, part }, 'looking at what a merge has written failed');
+      this.#options.log.warn({ err: error, table, part }, 'could not check a merged part');
       return false;
     }
   }
@@ -415,12 +415,12 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       this.#state = { kind: 'down', reason: sentence };
       this.#metrics.restarts.inc();
       // A line where the state changes, not one an attempt.
-      if (told !== sentence) this.#options.log.error({ reason: sentence }, 'the engine is down; starting it again');
+      if (told !== sentence) this.#options.log.error({ reason: sentence }, 'engine exited; restarting');
       told = sentence;
       try {
         await delay(delayMs, undefined, { signal: this.#closing.signal });
         await this.#open();
-        this.#options.log.warn('the engine is up again');
+        this.#options.log.warn('engine restarted');
         return;
       } catch (error) {
         sentence = error instanceof Error ? error.message : String(error);
@@ -447,7 +447,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     return new Promise((resolve, reject) => {
       const leave = (): void => reject(signal?.reason as Error);
       const timer = setTimeout(() => {
-        reject(new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`));
+        reject(new EngineError('timeout', `the engine did not respond within ${timeoutMs} ms`));
       }, timeoutMs);
       signal?.addEventListener('abort', leave, { once: true });
       if (signal?.aborted === true) leave();

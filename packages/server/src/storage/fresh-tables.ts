@@ -1,6 +1,7 @@
-import { rows, type MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrations/migration.ts';
 import { sqlIdentifier } from './sql.ts';
 import { DATABASE, IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** One takes spans, one waits for its spans to be stored, and one for the questions that still read it. */
 export const FRESH_TABLES = 3;
@@ -17,7 +18,7 @@ SETTINGS index_granularity = 1024, fsync_after_insert = 0, fsync_part_directory 
 
 /** Makes the tables, empty, with the columns that `spans` has now, and `spans_fresh` to read them all. */
 export async function createFreshTables(engine: MigratedEngine): Promise<void> {
-  const columns = await rows(
+  const columns = await rowsOf(
     engine,
     `SELECT name, type, default_expression FROM system.columns
 WHERE ${IN_DATABASE} AND table = 'spans' ORDER BY position`,

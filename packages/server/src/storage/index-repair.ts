@@ -1,11 +1,12 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { rows, type MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrations/migration.ts';
 import { findShortParts, TEXTS } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { findReadError } from './verify-part.ts';
 import { IN_DATABASE, type TableName } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
 const READ_TIMEOUT_MS = 20_000;
@@ -37,7 +38,7 @@ interface BrokenPart {
 
 /** An engine that can use parts of `spans` again of which nothing but indexes is damaged. */
 export interface RepairsIndexes {
-  /** `setAside`: names in `detached/`. Answers those of them that are in use again; never rejects. Nothing is inserted meanwhile. */
+  /** `setAside`: names in `detached/`. Returns those of them that are in use again; never rejects. Nothing is inserted meanwhile. */
   repairIndexes(setAside: readonly string[]): Promise<readonly string[]>;
 }
 
@@ -59,7 +60,7 @@ export class IndexRepair {
 
   /**
    * Repairs what the engine has set aside at its start, and `setAside`: names of others in `detached/`, which may have been detached because of
-   * their indexes. Answers the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
+   * their indexes. Returns the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
    */
   async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<readonly string[]> {
     const repaired: string[] = [];
@@ -73,7 +74,7 @@ export class IndexRepair {
         this.#tried.delete(part.name);
       }
     } catch (error) {
-      this.#log.error({ err: error }, 'looking for parts with damaged indexes failed; the next start looks again');
+      this.#log.error({ err: error }, 'could not look for parts with damaged indexes; will retry at the next start');
     }
     return repaired;
   }
@@ -86,7 +87,7 @@ export class IndexRepair {
       await rm(part.path, { recursive: true });
       this.#log.warn(
         { ...told, spans, added },
-        'index files of a part were damaged; the part was read from end to end, is in use again, and has new indexes',
+        'repaired a part with damaged index files: read all of it, rebuilt its indexes, and attached it again',
       );
       return true;
     } catch (error) {
@@ -94,8 +95,8 @@ export class IndexRepair {
       this.#log.error(
         { ...told, err: error, ...(readError !== null && { readError }) },
         readError === null
-          ? 'a part in detached/ could not be repaired; it stays there'
-          : 'the disk fails to read a part in detached/; it stays there, and the next start tries again',
+          ? 'could not repair a part in detached/; leaving it there'
+          : 'the disk cannot read a part in detached/; leaving it there, will retry at the next start',
       );
       return false;
     } finally {
@@ -105,7 +106,7 @@ export class IndexRepair {
 }
 
 async function findBroken(engine: MigratedEngine, setAside: readonly string[]): Promise<BrokenPart[]> {
-  const found = await rows(
+  const found = await rowsOf(
     engine,
     `SELECT name, path FROM system.detached_parts WHERE ${IN_DATABASE} AND table = 'spans' ORDER BY name`,
   );
@@ -118,11 +119,11 @@ async function findBroken(engine: MigratedEngine, setAside: readonly string[]): 
   });
 }
 
-/** Answers how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
+/** Returns how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
 async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ spans: number; added: number }> {
   const { tables } = engine;
   const repairTable = tables[REPAIR_TABLE].local;
-  const columns = await rows(
+  const columns = await rowsOf(
     engine,
     `SELECT name, default_kind FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans' AND default_kind != 'ALIAS'`,
   );
@@ -131,7 +132,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
 
   await engine.command(`DROP TABLE IF EXISTS ${repairTable} SYNC`);
   await engine.command(`CREATE TABLE ${repairTable} AS ${tables.spans.local}`);
-  const [[[directory] = []] = []] = (await rows(
+  const [[[directory] = []] = []] = (await rowsOf(
     engine,
     `SELECT data_paths FROM system.tables WHERE ${IN_DATABASE} AND name = 'spans_repair'`,
   )) as string[][][];
@@ -143,7 +144,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   const expected = Number(stated === '' ? await readFile(join(copy, COUNT_FILE), 'utf8') : stated);
   await engine.command(`ALTER TABLE ${repairTable} ATTACH PART ${sqlString(part.partName)}`);
 
-  const [[spans, , first, last] = []] = await rows(
+  const [[spans, , first, last] = []] = await rowsOf(
     engine,
     `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${repairTable}`,
   );
@@ -154,7 +155,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
 
   // Each span keeps the time when it came: what was inserted again after the part was set aside has the same.
   const inStore = `${tables.spans.read} WHERE arrival IN (SELECT arrival FROM ${repairTable})`;
-  const [[shared] = []] = await rows(engine, `SELECT count() FROM ${inStore}`);
+  const [[shared] = []] = await rowsOf(engine, `SELECT count() FROM ${inStore}`);
   // With a bad primary index, or range of times, its spans are written anew.
   if (Number(shared) === 0 && isKeyIntact) {
     await engine.command(
@@ -164,14 +165,14 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   }
   const identity = `(trace_id, span_id, cityHash64(${given.join(', ')}))`;
   const missing = `${repairTable} WHERE ${identity} NOT IN (SELECT ${identity} FROM ${inStore})`;
-  const [[added] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
+  const [[added] = []] = await rowsOf(engine, `SELECT count() FROM ${missing}`);
   if (Number(added) > 0) {
     const names = given.join(', ');
     await addWhole(
       engine,
       `INSERT INTO ${tables.spans.write} (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
     );
-    const [[left] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
+    const [[left] = []] = await rowsOf(engine, `SELECT count() FROM ${missing}`);
     if (Number(left) > 0) throw new Error(`${String(left)} of its spans are missing after they were inserted`);
   }
   return { spans: expected, added: Number(added) };
@@ -179,7 +180,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
 
 /** The engine says nothing where a file of a part cannot be written, and refuses the part at its next start: the one in `detached/` would be gone then. */
 async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
-  const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
+  const select = async (sql: string): Promise<unknown[][]> => await rowsOf(engine, sql);
   const before = new Set(
     (await select(`SELECT name FROM system.parts WHERE ${IN_DATABASE} AND table = 'spans' AND active`)).map(
       ([name]) => name,
@@ -195,7 +196,7 @@ async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
 
 /** The range of times by which a part is left out has no checksum of its own: a wrong one hides spans without a word. */
 async function hasRange(engine: MigratedEngine, first: number, last: number): Promise<boolean> {
-  const ranges = await rows(
+  const ranges = await rowsOf(
     engine,
     `SELECT toUInt32(min_time), toUInt32(max_time) FROM system.parts
 WHERE ${IN_DATABASE} AND table = 'spans_repair' AND active`,
@@ -206,7 +207,7 @@ WHERE ${IN_DATABASE} AND table = 'spans_repair' AND active`,
 /** Reading everything does not look at the primary index, which is loaded when it is needed. */
 async function countByKey(engine: MigratedEngine): Promise<number | null> {
   try {
-    const [[count] = []] = await rows(
+    const [[count] = []] = await rowsOf(
       engine,
       `SELECT count() FROM ${engine.tables[REPAIR_TABLE].local} WHERE tenant >= '' AND service >= ''`,
     );
@@ -262,7 +263,7 @@ async function mendTexts(engine: MigratedEngine, from: string, to: string): Prom
 /** The streams of a column follow from its type and from how it is written: those of any part in use with the same columns, written so. */
 async function substreamsOfAnother(engine: MigratedEngine, path: string): Promise<string> {
   const alike = await writtenHow(path);
-  const others = await rows(
+  const others = await rowsOf(
     engine,
     `SELECT path FROM system.parts WHERE ${IN_DATABASE} AND table = 'spans' AND active`,
   );
@@ -271,7 +272,7 @@ async function substreamsOfAnother(engine: MigratedEngine, path: string): Promis
     const text = await readFile(join(String(other), 'columns_substreams.txt'), 'latin1').catch(() => '');
     if (TEXTS['columns_substreams.txt']?.(text) === true) return text;
   }
-  throw new Error('its columns_substreams.txt is not whole, and no other part has the same');
+  throw new Error('its columns_substreams.txt is incomplete, and no other part has the same');
 }
 
 async function writtenHow(path: string): Promise<string> {
@@ -286,23 +287,24 @@ async function columnsBySubstreams(engine: MigratedEngine, path: string): Promis
   const text = await readFile(join(path, 'columns_substreams.txt'), 'latin1');
   const names = [...text.matchAll(/^\d+ substreams for column `(\w+)`:$/gm)].map(([, name]) => name ?? '');
   const types = new Map(
-    await rows(engine, `SELECT name, type FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans'`).then((found) =>
-      found.map(([name, type]) => [String(name), String(type)] as const),
+    await rowsOf(engine, `SELECT name, type FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans'`).then(
+      (found) => found.map(([name, type]) => [String(name), String(type)] as const),
     ),
   );
   const lines = names.map((name) => {
     const type = types.get(name);
-    if (type === undefined) throw new Error(`its columns.txt is not whole, and there is no column ${name} any more`);
+    if (type === undefined) throw new Error(`its columns.txt is incomplete, and there is no column ${name} any more`);
     return `\`${name}\` ${type}\n`;
   });
-  if (lines.length === 0) throw new Error('its columns.txt is not whole, and nothing else names its columns');
+  if (lines.length === 0) throw new Error('its columns.txt is incomplete, and nothing else names its columns');
   return `columns format version: 1\n${lines.length} columns:\n${lines.join('')}`;
 }
 
 async function countBySerialization(path: string): Promise<string> {
   const counts = new Set((await readSerialization(path)).columns.map(({ num_rows: count }) => count));
   const [count] = counts;
-  if (count === undefined || counts.size > 1) throw new Error('its count.txt is not whole, and nothing else says it');
+  if (count === undefined || counts.size > 1)
+    throw new Error('its count.txt is incomplete, and nothing else states it');
   return String(count);
 }
 
@@ -322,7 +324,7 @@ function secondsOfDay(partition: string): number {
 
 /** A part without them would be searched from end to end until a merge takes it, and a large one is never merged again. */
 async function makeIndexes(engine: MigratedEngine): Promise<void> {
-  const indexes = await rows(
+  const indexes = await rowsOf(
     engine,
     `SELECT name FROM system.data_skipping_indices WHERE ${IN_DATABASE} AND table = 'spans_repair'`,
   );
@@ -330,7 +332,7 @@ async function makeIndexes(engine: MigratedEngine): Promise<void> {
   await engine.command(
     `ALTER TABLE ${engine.tables[REPAIR_TABLE].local} ${actions.join(', ')} SETTINGS mutations_sync = 1`,
   );
-  const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
+  const select = async (sql: string): Promise<unknown[][]> => await rowsOf(engine, sql);
   const [short] = await findShortParts(select, 'spans_repair');
   if (short !== undefined) throw new Error(`its new indexes could not be written: ${short.fault}`);
 }

@@ -1,6 +1,7 @@
 import type { QueryOptions } from './engine.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 import type { TableDefinition, Tables } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** A store that is asked directly, past the queue of questions. */
 export interface LeaseEngine {
@@ -114,9 +115,7 @@ FROM ${this.#engine.tables.collector_leases.read} WHERE session != ${sqlString(t
   }
 
   async #rows(sql: string): Promise<unknown[][]> {
-    const bytes = await this.#engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: TIMEOUT_MS });
-    const lines = new TextDecoder().decode(bytes).split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
+    return await rowsOf(this.#engine, sql, TIMEOUT_MS);
   }
 
   async #write(seconds: number): Promise<void> {

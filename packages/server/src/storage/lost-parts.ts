@@ -1,8 +1,10 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFileSync } from '../durable-file.ts';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from './engine.ts';
 import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** A part of a table that stands in its directory `detached/` and is read by no question. */
 export interface LostPart {
@@ -20,7 +22,6 @@ export interface LostPart {
 
 type Asked = Pick<Engine, 'query'>;
 
-const QUERY_TIMEOUT_MS = 60_000;
 /** What fresh spans lose is in the spool. */
 export const NOT_FRESH = "NOT startsWith(table, 'spans_fresh')";
 /** Copies and leftovers whose rows are in parts that are in use. */
@@ -136,12 +137,6 @@ async function readCount(path: string): Promise<number | null> {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-export async function rowsOf(engine: Asked, sql: string, timeoutMs = QUERY_TIMEOUT_MS): Promise<unknown[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
-}
-
 /** The UTC day of a part of a table by days, by its name in `detached/`, such as `broken-on-start_20261123_1_14_2`; null for others. */
 export function dayOfPart(name: string): string | null {
   const [, partitionId = ''] = /(?:^|_)(\d{8})_\d+_\d+_\d+/.exec(name) ?? [];
@@ -176,14 +171,7 @@ export class NotedParts {
   note(parts: readonly PartName[]): void {
     const names = new Set(parts.map(keyOf));
     if (names.size === this.#names.size && [...names].every((name) => this.#names.has(name))) return;
-    const file = openSync(`${this.#path}.new`, 'w', 0o600);
-    try {
-      writeSync(file, [...names].map((name) => `${name}\n`).join(''));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(`${this.#path}.new`, this.#path);
+    replaceFileSync(this.#path, [...names].map((name) => `${name}\n`).join(''));
     this.#names = names;
   }
 }

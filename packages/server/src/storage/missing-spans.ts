@@ -8,7 +8,7 @@ import type { Tables } from './tables.ts';
 /** What of a segment is missing in the store is found out, and mended, by these statements. */
 export interface SegmentStatements {
   readonly tables: Tables;
-  /** Answers a SELECT as JSONCompactEachRow. */
+  /** Returns a SELECT as JSONCompactEachRow. */
   select(sql: string): Promise<Uint8Array>;
   /** Runs an `INSERT … SELECT` as one block, without any deduplication. */
   insert(sql: string): Promise<void>;

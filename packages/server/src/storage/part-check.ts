@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IN_DATABASE } from './tables.ts';
 
-/** Answers a SELECT with its rows. */
+/** Returns a SELECT with its rows. */
 export type SelectRows = (sql: string) => Promise<unknown[][]>;
 
 /** A part that is in use, and whose files are not what the engine has written. */
@@ -65,12 +65,6 @@ export class PartCheck {
   }
 }
 
-/** The rows of an answer in JSONCompactEachRow. */
-export function rowsIn(answer: Uint8Array): unknown[][] {
-  const lines = new TextDecoder().decode(answer).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
-}
-
 /** The same for every part of a table, whatever has made it. */
 export async function findShortParts(select: SelectRows, table: CheckedTable | 'spans_repair'): Promise<ShortPart[]> {
   return await shortOf(await select(`${PARTS} AND table = '${table}'`));
@@ -97,7 +91,7 @@ export async function faultOf(path: string, listedBytes: number): Promise<string
     const missing = listedBytes - sizes.reduce((sum, size) => sum + size, 0);
     if (missing > 0) return `${missing} bytes of its files are missing`;
     for (const [name, isWhole] of Object.entries(TEXTS)) {
-      if (names.includes(name) && !isWhole(await readFile(join(path, name), 'latin1'))) return `${name} is not whole`;
+      if (names.includes(name) && !isWhole(await readFile(join(path, name), 'latin1'))) return `${name} is incomplete`;
     }
     return null;
   } catch (error) {

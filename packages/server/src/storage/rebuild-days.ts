@@ -1,12 +1,13 @@
 import { ATTRIBUTE_VALUES } from './attribute-values.ts';
 import { arrivalSlices, type ArrivalSlice } from './arrival-slices.ts';
 import type { Engine } from './engine.ts';
-import { dayOfPartition, rowsOf } from './lost-parts.ts';
+import { dayOfPartition } from './lost-parts.ts';
 import { fillDay, fillSql, ROLLUPS, startsIn } from './rollup-rebuild.ts';
 import { IS_REQUEST, type Rollup } from './rollups.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 import { startOfDayMs } from './utc-day.ts';
 import { IN_DATABASE, type TableName } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import { signOfDamage } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
@@ -10,6 +10,8 @@ import { RollupProgress } from './rollup-progress.ts';
 import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
+import { registerGauge } from '../register-gauge.ts';
+import { rowsOf } from './rows-of.ts';
 
 export interface RollupJobOptions {
   readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
@@ -90,13 +92,8 @@ export class RollupJob {
       registers,
     });
     const { visibility } = options;
-    const waiting: Gauge = new Gauge({
-      name: 'throughline_rollup_waiting_spans',
-      help: 'Stored spans that are not in the derived tables yet',
-      registers: [],
-      collect: (): void => waiting.set(visibility.uncountedRows),
-    });
-    options.registry.registerMetric(waiting);
+    const help = 'Stored spans that are not in the derived tables yet';
+    registerGauge(options.registry, 'throughline_rollup_waiting_spans', help, () => visibility.uncountedRows);
   }
 
   /**
@@ -387,7 +384,7 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     return rows > 0;
   }
 
-  /** Answers the days that were being made anew. */
+  /** Returns the days that were being made anew. */
   async #restore(): Promise<readonly string[] | 'all'> {
     const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
     this.#isNoted = isNoted;
@@ -403,7 +400,5 @@ function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): re
 }
 
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => (JSON.parse(line) as unknown[]).map(Number));
+  return (await rowsOf(engine, sql, QUERY_TIMEOUT_MS)).map((row) => row.map(Number));
 }

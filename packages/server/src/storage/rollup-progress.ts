@@ -1,7 +1,7 @@
 import type { Engine } from './engine.ts';
-import { rowsOf } from './lost-parts.ts';
 import type { ArrivalRange } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
+import { rowsOf } from './rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 

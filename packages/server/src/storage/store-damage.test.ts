@@ -184,8 +184,8 @@ describe('StoreDamage', () => {
       expect(await harmed.ask()).toEqual(WITH_BOTH);
       expect(harmed.damage.lost).toEqual([]);
       expect(harmed.log.map((message) => message.slice(0, 45))).toEqual([
-        'a part of the store is damaged; if nothing bu',
-        'index files of a part were damaged; the part ',
+        'a part of the store is damaged; repairing it ',
+        'repaired a part with damaged index files: rea',
       ]);
       expect(harmed.rebuilt).toEqual([[], [DAY]]);
       await harmed.store.engine.close();

@@ -15,13 +15,13 @@ import {
   findLostParts,
   keyOf,
   NotedParts,
-  rowsOf,
   type LostPart,
   type PartName,
 } from './lost-parts.ts';
 import { sqlString } from './sql.ts';
 import { findReadError, firstLine, verifyPart } from './verify-part.ts';
 import { DATABASE, IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 export interface StoreDamageOptions {
   readonly log: Logger;
@@ -134,7 +134,7 @@ export class StoreDamage {
     const [first] = parts;
     if (first === undefined) return null;
     const named = parts.map(({ table, name, day }) => `part ${name} of ${table}${day === null ? '' : ` of ${day}`}`);
-    return `the disk fails to read ${named.join(', ')} (${first.reason}); what asks for them fails, and they are left as they are: check the disk`;
+    return `the disk cannot read ${named.join(', ')} (${first.reason}); queries that need them fail, and they are left as they are: check the disk`;
   }
 
   /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
@@ -195,7 +195,7 @@ export class StoreDamage {
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        'noting repaired parts failed; their days are rebuilt again at the next start',
+        'could not note repaired parts; their days will be rebuilt again at the next start',
       );
     }
   }
@@ -269,7 +269,7 @@ ORDER BY bytes_on_disk`,
       if (isAny) this.#unnamedAgainAtMs = 0;
       return isAny;
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'looking for a damaged part failed');
+      this.#options.log.warn({ err: error }, 'could not look for a damaged part');
       return false;
     }
   }
@@ -315,7 +315,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     if (isFresh(table)) {
       log.warn(
         { table, part, reason },
-        'a part of the fresh spans is damaged; its spans are found when their segment is stored',
+        'a part of the fresh spans is damaged; its spans can be queried once their segment is stored',
       );
       return true;
     }
@@ -332,7 +332,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     if (!this.#unread.has(keyOf(part))) {
       this.#options.log.error(
         { table, part: name, day, reason },
-        'the disk fails to read a part of the store; it is left as it is, and what asks for it fails',
+        'the disk cannot read a part of the store; leaving it as it is, queries that need it fail',
       );
     }
     this.#unread.set(keyOf(part), part);
@@ -349,7 +349,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
       this.#unread.delete(key);
       this.#options.log.warn(
         { table, part: name },
-        'a part that the disk failed to read can be read again, or is gone',
+        'a part that the disk could not read can be read again, or is gone',
       );
     }
   }
@@ -361,7 +361,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        'noting a damaged part failed; if it cannot be repaired now it stays aside',
+        'could not note a damaged part; if it cannot be repaired now, it stays in detached/',
       );
     }
   }
@@ -370,7 +370,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
   async #repair(engine: Asked, part: PartName, reason: string): Promise<boolean> {
     this.#options.log.warn(
       { table: part.table, part: part.name, reason },
-      'a part of the store is damaged; if nothing but its indexes is, it is repaired',
+      'a part of the store is damaged; repairing it if only its indexes are damaged',
     );
     const repaired = (await engine.repairIndexes?.([part.name])) ?? [];
     if (!repaired.includes(part.name)) return false;
@@ -381,7 +381,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
 
   /**
    * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree with what is there then,
-   * where they are made anew at all. Answers those that are in use again. Rejects with `EngineError`.
+   * where they are made anew at all. Returns those that are in use again. Rejects with `EngineError`.
    */
   async mend(engine: Asked, parts: readonly PartName[]): Promise<readonly PartName[]> {
     const repaired: PartName[] = [];
@@ -479,7 +479,7 @@ function daysOf(parts: readonly Pick<LostPart, 'day'>[]): readonly string[] | 'a
 function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reason: string): void {
   log.error(
     { table, part: name, day, rows, bytes, reason: firstLine(reason) },
-    'a part of the store is damaged and was moved to detached/; its rows are not found any more, derived tables are rebuilt',
+    'moved a damaged part of the store to detached/; its rows are lost, derived tables will be rebuilt',
   );
 }
 

@@ -2,6 +2,7 @@ import type { Engine } from './engine.ts';
 import { sqlString } from './sql.ts';
 import { DAY_TABLES, type DayTable } from './day-tables.ts';
 import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** A UTC day over all tables, or what of it a table has. */
 export interface StoredDay {
@@ -28,7 +29,6 @@ export interface StoreRoom {
 
 type Asked = Pick<Engine, 'query' | 'tables'>;
 
-const QUERY_TIMEOUT_MS = 60_000;
 const OURS = `${IN_DATABASE} AND table IN (${DAY_TABLES.map(sqlString).join(', ')})`;
 
 /** Object stores say 2^64 or so: nothing is gained where there is no end. */
@@ -96,12 +96,6 @@ function bytesOn(disks: Disks | null, condition = 'rows >= 0'): string {
   const names = disks?.names.map(sqlString).join(', ') ?? '';
   const where = disks === null ? condition : `${condition} AND ${names === '' ? '0' : `disk_name IN (${names})`}`;
   return `sumIf(toFloat64(bytes_on_disk), ${where})`;
-}
-
-async function rowsOf(engine: Asked, sql: string): Promise<unknown[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
 }
 
 function sum(numbers: readonly number[]): number {

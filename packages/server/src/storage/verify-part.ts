@@ -2,9 +2,9 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isReadFailure } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
-import { rowsOf } from './lost-parts.ts';
 import { sqlString } from './sql.ts';
 import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** `damaged`: not what was written. `unreadable`: the disk fails to tell, so that the part is taken for neither good nor damaged. */
 export type PartVerdict =

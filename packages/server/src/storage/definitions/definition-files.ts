@@ -1,7 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, open, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { createDirectory, syncDirectory } from '../durable-directory.ts';
+import { syncDirectory } from '../../durable-file.ts';
+import { createDirectory } from '../durable-directory.ts';
 import { DATABASE } from '../tables.ts';
 
 /** A file in which the engine says what a table, or the database, is. */

@@ -3,7 +3,8 @@ import { SPAN_COLUMNS } from '../schema.ts';
 import { rebuildRollups } from '../rollup-rebuild.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, type TableName } from '../tables.ts';
-import { rows, type MigratedEngine } from './migration.ts';
+import type { MigratedEngine } from './migration.ts';
+import { rowsOf } from '../rows-of.ts';
 
 /** Where the spans of a store are that was made before there was a first release, until they have been moved. */
 export const OLD_SPANS = 'spans_before_tenants';
@@ -31,7 +32,7 @@ export async function setFirstStoresAside(engine: MigratedEngine): Promise<void>
   for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS ${tables.named(`${table}_view`).local}`);
   for (const table of OLD_TABLES) await engine.command(`DROP TABLE IF EXISTS ${tables.named(table).local}`);
   await engine.command(`DROP TABLE IF EXISTS ${tables.schema_migrations.local}`);
-  const counts = await rows(engine, columnsOf('counted_minutes'));
+  const counts = await rowsOf(engine, columnsOf('counted_minutes'));
   if (counts.length > 0) {
     const [from, to] = [tables.named('counted_minutes').local, tables.named(OLD_COUNTS).local];
     await engine.command(`RENAME TABLE ${from} TO ${to}`);
@@ -42,14 +43,14 @@ export async function setFirstStoresAside(engine: MigratedEngine): Promise<void>
 
 /** Whether its spans are in a table of before the first release. */
 export async function isFirstStore(engine: MigratedEngine): Promise<boolean> {
-  const columns = await rows(engine, columnsOf('spans'));
+  const columns = await rowsOf(engine, columnsOf('spans'));
   return columns.length > 0 && !columns.some(([name]) => name === 'arrival');
 }
 
 /** Moves what has been set aside into the tables, a day at a time; a day that was interrupted begins again. */
 export async function moveFirstStores(engine: MigratedEngine): Promise<void> {
-  const spans = (await rows(engine, columnsOf(OLD_SPANS))).map(([name]) => String(name));
-  const counts = (await rows(engine, columnsOf(OLD_COUNTS))).map(([name]) => String(name));
+  const spans = (await rowsOf(engine, columnsOf(OLD_SPANS))).map(([name]) => String(name));
+  const counts = (await rowsOf(engine, columnsOf(OLD_COUNTS))).map(([name]) => String(name));
   if (spans.length > 0) {
     const columns = SPAN_COLUMNS.map(([name]) => name).filter((name) => spans.includes(name));
     await moveDays(engine, OLD_SPANS, 'spans', columns, 'start_s', `arrival, ${columns.join(', ')}`, `${ARRIVAL}, `);
@@ -71,7 +72,7 @@ async function moveDays(
   into: string,
   first: string,
 ): Promise<void> {
-  const days = await rows(
+  const days = await rowsOf(
     engine,
     `SELECT DISTINCT partition FROM system.parts
 WHERE ${IN_DATABASE} AND table = ${sqlString(from)} AND active ORDER BY partition`,
@@ -79,7 +80,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(from)} AND active ORDER BY partitio
   for (const [day] of days) {
     const partition = sqlString(String(day));
     // As the server has it, whose days may not be those of UTC.
-    const hours = await rows(
+    const hours = await rowsOf(
       engine,
       `SELECT DISTINCT intDiv(toUInt32(${time}), ${HOUR}) * ${HOUR} AS hour FROM ${engine.tables.named(from).local}
 WHERE toDate(${time}) = ${partition} ORDER BY hour`,
@@ -114,7 +115,7 @@ GROUP BY ${what}`);
 async function forget(engine: MigratedEngine, table: TableName, hours: readonly number[]): Promise<void> {
   const time = table === 'spans' ? 'start_s' : 'time';
   const where = `${time} >= toDateTime(${Math.min(...hours)}) AND ${time} < toDateTime(${Math.max(...hours) + HOUR})`;
-  const [[count] = []] = await rows(engine, `SELECT count() FROM ${engine.tables[table].read} WHERE ${where}`);
+  const [[count] = []] = await rowsOf(engine, `SELECT count() FROM ${engine.tables[table].read} WHERE ${where}`);
   if (Number(count) === 0) return;
   await deleteRows(engine, table, where);
 }

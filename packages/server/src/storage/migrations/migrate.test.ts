@@ -307,7 +307,7 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
     const next = { name: 'next', statements: () => [] };
     await migrate(store.engine, [...MIGRATIONS, next]);
     await expect(migrate(store.engine)).rejects.toThrow(
-      `the store has schema ${MIGRATIONS.length + 1}, this Throughline knows up to ${MIGRATIONS.length}: use the version that wrote it, or a newer one`,
+      `the store has schema ${MIGRATIONS.length + 1}, and this Throughline supports schemas up to ${MIGRATIONS.length}: use the version that wrote it, or a newer one`,
     );
     const [first, ...others] = MIGRATIONS;
     const edited = { ...first, name: 'tables', statements: () => ['SELECT 1'] };
@@ -317,7 +317,7 @@ WHERE database = 'throughline' AND type LIKE 'DateTime%' AND table != 'schema_mi
     );
     const more = { name: 'more', statements: () => [] };
     await expect(migrate(store.engine, [edited, ...others, next, more], beforeChange)).rejects.toThrow(
-      "the store's schema 1 (tables) is not the one that this Throughline knows under this number",
+      "the store's schema 1 (tables) differs from the one that this Throughline has under that number",
     );
     expect(beforeChange).not.toHaveBeenCalled();
   });

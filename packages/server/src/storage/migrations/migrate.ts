@@ -9,7 +9,8 @@ import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
 import { rareColumns } from './0004-rare-columns.ts';
 import { elementsByOwner } from './0005-elements-by-owner.ts';
-import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
+import { runStatement, type MigratedEngine, type Migration } from './migration.ts';
+import { rowsOf } from '../rows-of.ts';
 
 /** In order; the first has number 1. */
 export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces, rareColumns, elementsByOwner];
@@ -50,7 +51,7 @@ SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
 
 /** That of a store of before the first migration of today counts others. */
 async function hasRecord(engine: MigratedEngine): Promise<boolean> {
-  const columns = await rows(
+  const columns = await rowsOf(
     engine,
     `SELECT name FROM system.columns WHERE ${IN_DATABASE} AND table = 'schema_migrations' AND name = 'checksum'`,
   );
@@ -60,27 +61,27 @@ async function hasRecord(engine: MigratedEngine): Promise<boolean> {
 /** The checksums by number. */
 async function appliedMigrations(engine: MigratedEngine): Promise<Map<number, string>> {
   const sql = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
-  return new Map((await rows(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
+  return new Map((await rowsOf(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
 }
 
 /** Whether there are spans, and anything is to be done to their store. */
 async function changesSpans(engine: MigratedEngine, migrations: readonly Migration[]): Promise<boolean> {
-  const tables = (await rows(engine, `SELECT name FROM system.tables WHERE ${IN_DATABASE}`)).map(([name]) => name);
+  const tables = (await rowsOf(engine, `SELECT name FROM system.tables WHERE ${IN_DATABASE}`)).map(([name]) => name);
   const holders = tables.filter((name) => name === 'spans' || name === OLD_SPANS);
   const counts = await Promise.all(
     holders.map(async (name) =>
-      Number((await rows(engine, `SELECT count() FROM ${engine.tables.named(name).read}`))[0]?.[0]),
+      Number((await rowsOf(engine, `SELECT count() FROM ${engine.tables.named(name).read}`))[0]?.[0]),
     ),
   );
   if (counts.every((count) => count === 0)) return false;
   if (holders.includes(OLD_SPANS) || !tables.includes('schema_migrations')) return true;
-  const applied = await rows(engine, `SELECT DISTINCT number FROM ${engine.tables.schema_migrations.read}`);
+  const applied = await rowsOf(engine, `SELECT DISTINCT number FROM ${engine.tables.schema_migrations.read}`);
   const numbers = new Set(applied.map(([number]) => Number(number)));
   return (await isFirstStore(engine)) || migrations.some((_, index) => !numbers.has(index + 1));
 }
 
 export async function askCapabilities(engine: MigratedEngine): Promise<Capabilities> {
-  const [[version] = []] = await rows(engine, 'SELECT version()');
+  const [[version] = []] = await rowsOf(engine, 'SELECT version()');
   return capabilitiesOf(String(version));
 }
 
@@ -108,13 +109,13 @@ function refuseUnknown(applied: ReadonlyMap<number, string>, migrations: readonl
     if (known === undefined) {
       throw new EngineError(
         'refused',
-        `the store has schema ${Math.max(...applied.keys())}, this Throughline knows up to ${migrations.length}: use the version that wrote it, or a newer one`,
+        `the store has schema ${Math.max(...applied.keys())}, and this Throughline supports schemas up to ${migrations.length}: use the version that wrote it, or a newer one`,
       );
     }
     if (checksum !== '' && checksum !== checksumOf(known)) {
       throw new EngineError(
         'refused',
-        `the store's schema ${number} (${known.name}) is not the one that this Throughline knows under this number: use the version that wrote it`,
+        `the store's schema ${number} (${known.name}) differs from the one that this Throughline has under that number: use the version that wrote it`,
       );
     }
   }

@@ -3,6 +3,7 @@ import type { Engine } from '../engine.ts';
 import type { CheckedTable } from '../part-check.ts';
 import { sqlString } from '../sql.ts';
 import { IN_DATABASE, type TableName, type Tables } from '../tables.ts';
+import { rowsOf } from '../rows-of.ts';
 
 /**
  * One step of the schema. It may run again after a crash at any point of it, and nothing is inserted into `spans` meanwhile.
@@ -29,22 +30,13 @@ export interface MigratedEngine extends Pick<Engine, 'query' | 'command' | 'tabl
   expectWhole?(table: CheckedTable): Promise<void>;
 }
 
-/** A statement over the metadata takes milliseconds; the limit is for a machine that is busy. */
-const QUERY_TIMEOUT_MS = 60_000;
-
-export async function rows(engine: MigratedEngine, sql: string): Promise<unknown[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
-}
-
 export async function runStatement(engine: MigratedEngine, statement: string | NewColumn): Promise<void> {
   if (typeof statement === 'string') {
     await engine.command(statement);
     return;
   }
   const { table, column, definition } = statement;
-  const found = await rows(
+  const found = await rowsOf(
     engine,
     `SELECT name FROM system.columns
 WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(column)}`,
