@@ -1,5 +1,5 @@
 import { EngineError } from '../query/rows.ts';
-import { TurnsTakenError } from '../query/turns.ts';
+import { QueueFullError } from '../query-limiter.ts';
 import { Problem } from './problem.ts';
 
 const MEMORY_LIMIT_EXCEEDED = 241;
@@ -14,7 +14,7 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
   const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
-  if (error instanceof TurnsTakenError) {
+  if (error instanceof QueueFullError) {
     return new Problem(503, 'too_many_questions', error.message, retryAfter);
   }
   if (isTimeout(error)) {

@@ -8,6 +8,7 @@ import type { EngineOfCounts } from './counted-inserts.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
 import type { Total } from './total.ts';
 import type { CountsMessage } from './totals.ts';
+import { singleServerTables } from '../storage/tables.ts';
 
 const NOW_MS = 1_700_000_045_000;
 
@@ -30,6 +31,7 @@ interface StoredRow {
 type Stored = Map<string, readonly StoredRow[]>;
 
 const engineOf = (stored: Stored): EngineOfCounts => ({
+  tables: singleServerTables(),
   insertPlainFile: async (table, path, name) => {
     stored.set(name, [...(stored.get(name) ?? []), ...rowsIn(table, readFileSync(path))]);
   },

@@ -22,7 +22,7 @@ interface Played {
   /** What is recorded of migrations; all of them by default. */
   recorded: unknown[][];
   readonly seen: { sql: string; parameters: URLSearchParams; headers: IncomingMessage['headers'] }[];
-  /** Answers what is no question of the migrations; 200 and nothing by default. */
+  /** Returns what is no question of the migrations; 200 and nothing by default. */
   answer: (sql: string, response: ServerResponse) => void;
 }
 
@@ -86,7 +86,7 @@ test('an insert sends the file with its token, and user and password in one head
   await engine.insertNativeFile('spans', path, 'segment-1');
   const [{ sql, parameters, headers } = { sql: '', parameters: new URLSearchParams(), headers: {} }] =
     server.seen.slice(-1);
-  expect(sql).toMatch(/^INSERT INTO throughline\.`spans` \(arrival, trace_id, .*\) FORMAT Native$/);
+  expect(sql).toMatch(/^INSERT INTO throughline\.spans \(arrival, trace_id, .*\) FORMAT Native$/);
   expect(Object.fromEntries(parameters)).toMatchObject({
     insert_deduplication_token: 'segment-1',
     min_insert_block_size_rows: '4000000',

@@ -237,7 +237,7 @@ export interface TraceSamplingDecision {
   readonly probability: number | null;
   /** What applications are told of that operation now; null where this collector was never asked about it. */
   readonly reason: SamplingReason | 'rule' | null;
-  /** One sentence, such as `web kept 1 in 20 traces of POST /buy`. */
+  /** One sentence, such as `web sampled 1 in 20 traces of POST /buy`. */
   readonly text: string;
 }
 
