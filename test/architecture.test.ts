@@ -94,10 +94,12 @@ const serverRooms: Record<string, readonly string[]> = {
   ingest: ['columns', 'spool', 'storage', 'limit-counter.ts'],
   spool: ['storage', 'limit-counter.ts'],
   columns: ['storage'],
-  counts: ['columns', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts'],
+  counts: ['columns', 'exchange', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
   jobs: [],
-  sampling: ['jobs', 'durable-file.ts', 'without-passwords.ts'],
+  sampling: ['exchange', 'http', 'jobs', 'durable-file.ts', 'json-value.ts', 'without-passwords.ts'],
+  // The message of the SDK: its types, and its reader.
+  exchange: ['json-value.ts'],
   storage: ['jobs', 'durable-file.ts', 'file-pages.ts', 'limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: [
@@ -117,6 +119,7 @@ const serverRooms: Record<string, readonly string[]> = {
   'durable-file.ts': [],
   'file-pages.ts': [],
   'closest.ts': [],
+  'json-value.ts': [],
   'limit-counter.ts': [],
   'process-metrics.ts': [],
   http: [],

@@ -41,7 +41,6 @@ import { OtherSignals } from './receivers/otlp/other-signals.ts';
 import { OtlpGrpcReceiver } from './receivers/grpc/otlp-grpc.ts';
 import { OtlpHttpReceiver } from './receivers/http/otlp-http.ts';
 import { reasonFor } from './sampling/reason.ts';
-import { countsMessage } from './sampling/counts-message.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster.ts';
@@ -196,7 +195,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       registry,
       limits: limits.sampling,
-      takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
+      takeTotals: (message, isForwarded) => counts.take(message, !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
     const samplingState = jobs.start(sampling.job);

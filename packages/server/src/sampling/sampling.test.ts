@@ -9,7 +9,6 @@ import { Spool } from '../spool/spool.ts';
 import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
 import { OtlpHttpReceiver } from '../receivers/http/otlp-http.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
-import { countsMessage } from './counts-message.ts';
 import { Sampling, type TakeTotals } from './sampling.ts';
 import { readSamplingSettings } from './settings.ts';
 
@@ -104,8 +103,8 @@ describe('POST /v1/sampling', () => {
     const collector = await start();
     const taken: unknown[] = [];
     let answer: Awaited<ReturnType<TakeTotals>> = { kind: 'noted' };
-    collector.takeTotals = (report, isForwarded) => {
-      taken.push([countsMessage(report), isForwarded]);
+    collector.takeTotals = ({ service, instance, windowMs, uptimeMs, totals }, isForwarded) => {
+      taken.push([{ service, instance, windowMs, uptimeMs, totals }, isForwarded]);
       return Promise.resolve(answer);
     };
     const told = withTotals([TOTAL]);

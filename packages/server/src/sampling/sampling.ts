@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import type { SamplingSettingsView } from '@throughline/trace/client';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
+import { readMessage } from '../exchange/read-message.ts';
+import type { JsonAnswer, JsonRequest, JsonRoute } from '../http/json-route.ts';
 import type { Job } from '../jobs/jobs.ts';
 import { SamplingController } from './controller.ts';
-import { readReport, type ExchangeReport } from './exchange.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy } from './jaeger.ts';
 import { replaceFile } from '../durable-file.ts';
@@ -28,32 +30,8 @@ export interface SamplingOptions {
   readonly now?: () => number;
 }
 
-/** Makes the totals of a message durable, or says why the message is refused. What is left, the next message tells. */
-export type TakeTotals = (
-  report: ExchangeReport,
-  isForwarded: boolean,
-) => Promise<{ readonly kind: 'noted' | 'left' } | { readonly kind: 'refused'; readonly message: string }>;
-
-/** What one of our paths answers, always JSON. */
-export interface SamplingAnswer {
-  readonly status: number;
-  readonly body: object;
-}
-
-export interface SamplingRequest {
-  readonly query: URLSearchParams;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Decompressed. */
-  readonly body: Uint8Array;
-}
-
-/** A path that is served beside those for spans. */
-export interface SamplingRoute {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly path: string;
-  readonly bodyBytesMax: number;
-  handle(request: SamplingRequest): SamplingAnswer | Promise<SamplingAnswer>;
-}
+/** Makes the totals of a message durable. A forwarded one is counted by the collector that it comes from. */
+export type TakeTotals = (message: CountsMessage, isForwarded: boolean) => Promise<TotalsResult>;
 
 /** What became of a change of the settings. */
 export type SettingsChange =
@@ -79,7 +57,7 @@ export class Sampling {
   readonly #takeTotals: TakeTotals;
   readonly #forwarder: Forwarder;
   /** Paths beside those for spans. */
-  readonly routes: readonly SamplingRoute[];
+  readonly routes: readonly JsonRoute[];
   #isChanged = false;
   /** Files are written one after the other. */
   #written: Promise<unknown> = Promise.resolve();
@@ -133,7 +111,7 @@ export class Sampling {
     await this.#save();
   }
 
-  #routes(): readonly SamplingRoute[] {
+  #routes(): readonly JsonRoute[] {
     return [
       {
         method: 'POST',
@@ -153,16 +131,16 @@ export class Sampling {
     ];
   }
 
-  async #exchange({ headers, body }: SamplingRequest): Promise<SamplingAnswer> {
+  async #exchange({ headers, body }: JsonRequest): Promise<JsonAnswer> {
     const isForwarded = headers[FORWARDED_HEADER] !== undefined;
-    const report = readReport(body, this.#limits);
-    if (typeof report === 'string') return this.#refuse(report);
-    const taken = await this.#takeTotals(report, isForwarded);
+    const message = readMessage(body, this.#limits);
+    if (typeof message === 'string') return this.#refuse(message);
+    const taken = await this.#takeTotals(message, isForwarded);
     if (taken.kind === 'refused') return this.#refuse(taken.message);
     this.#isChanged = true;
     if (isForwarded) {
       this.#metrics.exchanges.inc({ outcome: 'forwarded' });
-      this.controller.take(report);
+      this.controller.take(message);
       return { status: 200, body: {} };
     }
     this.#metrics.exchanges.inc({ outcome: 'answered' });
@@ -170,20 +148,20 @@ export class Sampling {
     // Probabilities need the recent counts alone.
     return {
       status: 200,
-      body: { ...this.controller.exchange(report), ...(taken.kind === 'left' && { totalsNoted: false }) },
+      body: { ...this.controller.exchange(message), ...(taken.kind === 'left' && { totalsNoted: false }) },
     };
   }
 
-  #refuse(message: string): SamplingAnswer {
+  #refuse(message: string): JsonAnswer {
     this.#metrics.exchanges.inc({ outcome: 'refused' });
     return refusal(message);
   }
 
-  #show(query: URLSearchParams): SamplingAnswer {
+  #show(query: URLSearchParams): JsonAnswer {
     return { status: 200, body: { operations: this.controller.sampling(query.get('service') ?? undefined) } };
   }
 
-  #jaeger(query: URLSearchParams): SamplingAnswer {
+  #jaeger(query: URLSearchParams): JsonAnswer {
     const services = query.getAll('service');
     const [service] = services;
     if (services.length !== 1 || service === undefined || service === '') {
@@ -271,6 +249,6 @@ function readSettingsFile(path: string): SamplingSettings {
   }
 }
 
-function refusal(message: string): SamplingAnswer {
+function refusal(message: string): JsonAnswer {
   return { status: 400, body: { code: INVALID_ARGUMENT, message } };
 }

@@ -1,4 +1,4 @@
-import { field, isCount } from './json.ts';
+import { field, isCount } from '../json-value.ts';
 import type { SavedOperation } from './operation-state.ts';
 
 const STATE_VERSION = 1;

@@ -1,6 +1,6 @@
 import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace/client';
 import { withoutPasswords } from '../without-passwords.ts';
-import { field, isShare, shown } from './json.ts';
+import { field, isShare, shown } from '../json-value.ts';
 
 /** What the collector aims at; by file and by `PUT /api/v1/sampling/settings`. */
 export interface SamplingSettings extends SamplingSettingsView {

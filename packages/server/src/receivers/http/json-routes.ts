@@ -1,4 +1,5 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JsonRoute } from '../../http/json-route.ts';
 import { BodyError } from '../body/body-error.ts';
 import type { Body } from '../body/body.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';
@@ -6,27 +7,6 @@ import type { Decompressor } from '../body/decompressor.ts';
 import { CONTENT_TYPES, encodeStatus, StatusCode } from '../otlp/otlp-response.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from '../body/request-body.ts';
 import { usualPath } from '../otlp/usual-path.ts';
-
-/** A path beside those for spans, that takes and answers JSON. */
-export interface JsonRoute {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly path: string;
-  readonly bodyBytesMax: number;
-  handle(request: JsonRequest): JsonAnswer | Promise<JsonAnswer>;
-}
-
-export interface JsonRequest {
-  readonly query: URLSearchParams;
-  readonly headers: IncomingHttpHeaders;
-  /** Decompressed. */
-  readonly body: Uint8Array;
-}
-
-/** An error's body is a `google.rpc.Status`. */
-export interface JsonAnswer {
-  readonly status: number;
-  readonly body: object;
-}
 
 interface EncodedAnswer {
   readonly status: number;

@@ -14,7 +14,7 @@ import type { ByteBudget } from '../body/byte-budget.ts';
 import { OtlpHttpReceiver } from './otlp-http.ts';
 import { CorsPolicy } from './cors.ts';
 import { LOOPBACK_ONLY, Strangers, type HostPolicy } from './strangers.ts';
-import type { JsonRoute } from './json-routes.ts';
+import type { JsonRoute } from '../../http/json-route.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';

@@ -1,41 +1,5 @@
-import { field, isCount, shown } from './json.ts';
-
-/** What a process tells: how much there was of each operation since its last message. */
-export interface ExchangeReport {
-  readonly service: string;
-  /** Names the process, newly drawn at each start. */
-  readonly instance: string;
-  /** The time that `recent` counts cover. */
-  readonly windowMs: number;
-  /** For how long the process has counted; undefined where it does not say. */
-  readonly uptimeMs: number | undefined;
-  readonly operations: readonly ReportedOperation[];
-}
-
-export interface ReportedOperation {
-  /** The name that its spans start with. */
-  readonly name: string;
-  readonly kind: number;
-  /** First spans that started here. */
-  readonly started: number;
-  /** Those of them that the SDK's policy decided, and not a caller. */
-  readonly decided: number;
-  readonly requests: number;
-  readonly errors: number;
-  /** All that the process has counted since it started, by the names that spans end with. */
-  readonly totals: readonly ReportedTotal[];
-}
-
-export interface ReportedTotal {
-  readonly name: string;
-  /** 0 unset, 1 ok, 2 error. */
-  readonly status: number;
-  readonly requests: number;
-  readonly durationSumNs: number;
-  /** OTLP's exponential histogram of scale 3: the index of the first bucket, and what is in each. */
-  readonly offset: number;
-  readonly counts: readonly number[];
-}
+import { field, isCount, shown } from '../json-value.ts';
+import type { ExchangeMessage, ReportedOperation, Total } from './exchange-message.ts';
 
 export interface ExchangeLimits {
   /** Operations of one message. */
@@ -55,8 +19,8 @@ const BUCKET_MAX = 8 * 63 - 1;
 const REQUESTS_MAX = 1e13;
 const WINDOW_MS_MAX = 24 * 3_600_000;
 
-/** The report that a body holds, or in words why it is refused. */
-export function readReport(body: Uint8Array, limits: ExchangeLimits): ExchangeReport | string {
+/** Returns the message that a body holds, or in words why it is rejected. */
+export function readMessage(body: Uint8Array, limits: ExchangeLimits): ExchangeMessage | string {
   const isName = (value: unknown): value is string => isText(value, limits) && value !== '';
   let given: unknown;
   try {
@@ -80,8 +44,8 @@ export function readReport(body: Uint8Array, limits: ExchangeLimits): ExchangeRe
     return `operations is no list of at most ${limits.messageOperationsMax}`;
   }
   const read: ReportedOperation[] = [];
+  const totals: Total[] = [];
   const told = new Set<string>();
-  let totalsLeft = limits.messageTotalsMax;
   for (const [i, operation] of (operations as unknown[]).entries()) {
     const one = readOperation(operation, limits);
     if (one === undefined) {
@@ -90,15 +54,17 @@ export function readReport(body: Uint8Array, limits: ExchangeLimits): ExchangeRe
     const key = `${one.kind} ${one.name}`;
     if (told.has(key)) return `operations[${i}] tells of ${shown(one.name)} a second time`;
     told.add(key);
-    const totals = readTotals(field(operation, 'totals'), totalsLeft, limits);
-    if (typeof totals === 'string') return `operations[${i}].totals${totals}`;
-    totalsLeft -= totals.length;
-    read.push({ ...one, totals });
+    const ofOperation = readTotals(field(operation, 'totals'), one, limits.messageTotalsMax - totals.length, limits);
+    if (typeof ofOperation === 'string') return `operations[${i}].totals${ofOperation}`;
+    for (const total of ofOperation) totals.push(total);
+    read.push({ ...one, endNames: ofOperation.map((total) => total.name) });
   }
-  return { service, instance, windowMs, uptimeMs, operations: read };
+  return { service, instance, windowMs, uptimeMs, operations: read, totals };
 }
 
-function readOperation(given: unknown, limits: ExchangeLimits): Omit<ReportedOperation, 'totals'> | undefined {
+type ReadOperation = Omit<ReportedOperation, 'endNames'>;
+
+function readOperation(given: unknown, limits: ExchangeLimits): ReadOperation | undefined {
   const name = field(given, 'name');
   const kind = field(given, 'kind');
   const recent = field(given, 'recent');
@@ -112,14 +78,19 @@ function readOperation(given: unknown, limits: ExchangeLimits): Omit<ReportedOpe
 }
 
 /** Or what is wrong with them, to be read behind their name. */
-function readTotals(given: unknown, totalsMax: number, limits: ExchangeLimits): ReportedTotal[] | string {
+function readTotals(
+  given: unknown,
+  operation: ReadOperation,
+  totalsMax: number,
+  limits: ExchangeLimits,
+): Total[] | string {
   if (given === undefined) return [];
   if (!Array.isArray(given)) return ` is ${shown(given)}; a list is accepted`;
   if (given.length > totalsMax) return ` are too many; a message may have ${limits.messageTotalsMax} of all operations`;
-  const read: ReportedTotal[] = [];
+  const read: Total[] = [];
   const names = new Set<string>();
   for (const [i, total] of (given as unknown[]).entries()) {
-    const one = readTotal(total, limits);
+    const one = readTotal(total, operation, limits);
     if (one === undefined) {
       return (
         `[${i}] is ${shown(total)}; accepted are a name, a status from 0 to ${STATUS_MAX}, requests up to ${REQUESTS_MAX}, durationSumNs, and ` +
@@ -134,7 +105,11 @@ function readTotals(given: unknown, totalsMax: number, limits: ExchangeLimits): 
   return read;
 }
 
-function readTotal(given: unknown, limits: ExchangeLimits): ReportedTotal | undefined {
+function readTotal(
+  given: unknown,
+  { name: startName, kind }: ReadOperation,
+  limits: ExchangeLimits,
+): Total | undefined {
   const name = field(given, 'name');
   const status = field(given, 'status');
   const requests = field(given, 'requests');
@@ -146,7 +121,7 @@ function readTotal(given: unknown, limits: ExchangeLimits): ReportedTotal | unde
   if (typeof durationSumNs !== 'number' || !(durationSumNs >= 0) || !Number.isFinite(durationSumNs)) return undefined;
   if (!isCount(offset) || !Array.isArray(counts) || offset + counts.length > BUCKET_MAX + 1) return undefined;
   if (!counts.every(isCount) || counts.reduce((sum, count) => sum + count, 0) !== requests) return undefined;
-  return { name, status, requests, durationSumNs, offset, counts };
+  return { startName, name, kind, status, requests, durationSumNs, offset, counts };
 }
 
 function isText(value: unknown, { nameCharactersMax }: ExchangeLimits): value is string {
