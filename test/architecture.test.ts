@@ -36,6 +36,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'receivers/grpc',
     'receivers/http',
     'receivers/otlp',
+    'receivers/otlp-http',
     'api',
     'ingest',
     'spool',
@@ -57,12 +58,22 @@ const serverRooms: Record<string, readonly string[]> = {
   'readiness.ts': ['api', 'ingest', 'spool', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   'system.ts': ['api', 'ingest', 'spool', 'query', 'storage'],
-  'receivers/http': [
+  // OTLP over HTTP: its paths, its encodings, its answers.
+  'receivers/otlp-http': [
     'receivers/body',
     'receivers/decode',
+    'receivers/http',
     'receivers/limits.ts',
     'receivers/otlp',
     'receivers/otlp-json',
+    'columns',
+    'ingest',
+  ],
+  // A port for formats that it does not know.
+  'receivers/http': [
+    'receivers/body',
+    'receivers/limits.ts',
+    'receivers/otlp',
     'columns',
     'ingest',
     'http',

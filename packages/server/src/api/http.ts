@@ -4,7 +4,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, foreignExpectation, hostProblem } from '../http/client-error.ts';
+import { answerClientErrors } from '../http/client-error.ts';
+import { isContinueExpected, requestProblem } from '../http/request-problem.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../http/origin-form.ts';
 import { RequestsInTurn } from '../http/requests-in-turn.ts';
@@ -123,7 +124,7 @@ export class ApiServer {
       if (!response.writableFinished) left.abort(new ClientLeft());
     });
     let label = 'none';
-    if (request.headers.expect !== undefined && foreignExpectation(request) === null) response.writeContinue();
+    if (isContinueExpected(request)) response.writeContinue();
     try {
       const answer = await this.#answer(request, left.signal, (path) => (label = path));
       await this.#send(response, answer, left.signal);
@@ -165,16 +166,8 @@ export class ApiServer {
   }
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
-    const ofHost = hostProblem(request);
-    if (ofHost !== null) {
-      throw new Problem(400, request.headers.host === undefined ? 'host_missing' : 'hosts_many', ofHost);
-    }
-    const expectation = foreignExpectation(request);
-    if (expectation !== null) {
-      const message = `the request expects ${expectation}; 100-continue is accepted`;
-      // Nobody knows whether the body comes.
-      throw new Problem(417, 'expectation_failed', message, { Connection: 'close' });
-    }
+    const wrong = requestProblem(request);
+    if (wrong !== null) throw new Problem(wrong.status, wrong.code, wrong.message, wrong.headers);
     toOriginForm(request);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');

@@ -1,11 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Refusal } from './refusal.ts';
 
 /** A path that takes and returns JSON, beside those for spans. */
 export interface JsonRoute {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly bodyBytesMax: number;
-  handle(request: JsonRequest): JsonAnswer | Promise<JsonAnswer>;
+  readonly handle: (request: JsonRequest) => JsonAnswer | Refusal | Promise<JsonAnswer | Refusal>;
 }
 
 export interface JsonRequest {
@@ -15,7 +16,6 @@ export interface JsonRequest {
   readonly body: Uint8Array;
 }
 
-/** An error's body is a `google.rpc.Status`. */
 export interface JsonAnswer {
   readonly status: number;
   readonly body: object;

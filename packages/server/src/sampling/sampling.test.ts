@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ingest } from '../ingest/ingest.ts';
 import { Spool } from '../spool/spool.ts';
 import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
-import { OtlpHttpReceiver } from '../receivers/http/otlp-http.ts';
+import { HttpReceiver } from '../receivers/http/http-receiver.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { Sampling, type TakeTotals } from './sampling.ts';
 import { readSamplingSettings } from './settings.ts';
@@ -17,7 +17,7 @@ class Collector {
   readonly sampling: Sampling;
   takeTotals: TakeTotals = () => Promise.resolve({ kind: 'noted' });
   readonly #spool: Spool;
-  #receiver: OtlpHttpReceiver | undefined;
+  #receiver: HttpReceiver | undefined;
   url = '';
 
   constructor(directory: string) {
@@ -34,7 +34,7 @@ class Collector {
     const { registry } = this;
     await this.#spool.open();
     const ingest = new Ingest({ spool: this.#spool, registry });
-    this.#receiver = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, registry), routes: this.sampling.routes });
+    this.#receiver = new HttpReceiver({ ...sharedByReceivers(ingest, registry), routes: this.sampling.routes });
     const { port } = await this.#receiver.start('127.0.0.1', 0);
     this.url = `http://127.0.0.1:${port}`;
     return this;

@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client';
 import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
 import { readMessage } from '../exchange/read-message.ts';
 import type { JsonAnswer, JsonRequest, JsonRoute } from '../http/json-route.ts';
+import type { Refusal } from '../http/refusal.ts';
 import type { Job } from '../jobs/jobs.ts';
 import { SamplingController } from './controller.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
@@ -38,10 +39,6 @@ export type SettingsChange =
   | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
   /** The message is for people. */
   | { readonly kind: 'refused' | 'failed'; readonly message: string };
-
-/** google.rpc.Code */
-const INVALID_ARGUMENT = 3;
-const NOT_FOUND = 5;
 
 const SETTINGS_HAVE_MOVED =
   'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that takes spans';
@@ -125,13 +122,13 @@ export class Sampling {
         method,
         path: '/v1/sampling/settings',
         bodyBytesMax: this.#limits.settingsBytesMax,
-        handle: () => ({ status: 410, body: { code: NOT_FOUND, message: SETTINGS_HAVE_MOVED } }),
+        handle: () => ({ status: 410, code: 'moved', message: SETTINGS_HAVE_MOVED }),
       })),
       { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
     ];
   }
 
-  async #exchange({ headers, body }: JsonRequest): Promise<JsonAnswer> {
+  async #exchange({ headers, body }: JsonRequest): Promise<JsonAnswer | Refusal> {
     const isForwarded = headers[FORWARDED_HEADER] !== undefined;
     const message = readMessage(body, this.#limits);
     if (typeof message === 'string') return this.#refuse(message);
@@ -152,7 +149,7 @@ export class Sampling {
     };
   }
 
-  #refuse(message: string): JsonAnswer {
+  #refuse(message: string): Refusal {
     this.#metrics.exchanges.inc({ outcome: 'refused' });
     return refusal(message);
   }
@@ -161,7 +158,7 @@ export class Sampling {
     return { status: 200, body: { operations: this.controller.sampling(query.get('service') ?? undefined) } };
   }
 
-  #jaeger(query: URLSearchParams): JsonAnswer {
+  #jaeger(query: URLSearchParams): JsonAnswer | Refusal {
     const services = query.getAll('service');
     const [service] = services;
     if (services.length !== 1 || service === undefined || service === '') {
@@ -249,6 +246,6 @@ function readSettingsFile(path: string): SamplingSettings {
   }
 }
 
-function refusal(message: string): JsonAnswer {
-  return { status: 400, body: { code: INVALID_ARGUMENT, message } };
+function refusal(message: string): Refusal {
+  return { status: 400, code: 'invalid_message', message };
 }
