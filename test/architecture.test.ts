@@ -87,6 +87,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'columns',
     'ingest',
     'limit-counter.ts',
+    'http',
   ],
   // Which encoding, and in which thread.
   'receivers/decode': [

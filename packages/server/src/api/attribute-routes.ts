@@ -41,7 +41,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are left out',
       parameters,
       answers: { description: 'Keys, the most frequent first', schema: attributesSchema.json },
-      asksStore: true,
+      usesStore: true,
       answer: async ({ query: { prefix, from, to, limit }, signal }) => {
         const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
         const attributes = await findAttributeKeys(context(signal), question);
@@ -56,7 +56,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
       answers: valuesAnswer,
-      asksStore: true,
+      usesStore: true,
       answer: ({ path: { key = '' }, query, signal }) => valuesOf(key, query, signal),
     }),
     route({
@@ -64,7 +64,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       summary: 'The same, of a key that no path can name either, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesAnswer,
-      asksStore: true,
+      usesStore: true,
       answer: ({ query: { key, ...query }, signal }) => valuesOf(key, query, signal),
     }),
   ];

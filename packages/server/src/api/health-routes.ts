@@ -36,7 +36,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       path: '/healthz',
       summary: 'Answers while the process is alive',
       answers: { description: 'The process is alive', schema: aliveSchema.json },
-      asksStore: false,
+      usesStore: false,
       isForProbes: true,
       answer: () => json({ status: 'alive' }),
     }),
@@ -45,7 +45,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       summary: 'Whether spans can be taken in and questions answered, and what is wrong',
       answers: { description: 'Ready; warnings want attention', schema: readySchema.json },
       problems: { 503: 'Not ready: the same, with what is wrong as problems' },
-      asksStore: false,
+      usesStore: false,
       isForProbes: true,
       answer: () => {
         const { problems, warnings } = readiness();
@@ -57,7 +57,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       path: '/metrics',
       summary: 'Metrics in the Prometheus text format',
       answers: { description: 'Metrics', contentType: 'text/plain' },
-      asksStore: false,
+      usesStore: false,
       isForProbes: true,
       // prom-client writes what the format calls NaN in its own way.
       answer: async () => {

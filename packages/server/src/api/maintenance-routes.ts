@@ -47,7 +47,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
         }).json,
       },
       problems: { 409: 'snapshot_in_use: of another backup; not_possible: the store is not embedded, or is not open' },
-      asksStore: false,
+      usesStore: false,
       answer: async ({ signal }) => {
         const taken = await maintenance.snapshot(signal);
         if (taken === null) throw notPossible();
@@ -63,7 +63,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       pathParameters: TOKEN,
       answers: { description: 'It is there', schema: anyObject([], 'Nothing').json },
       problems: GONE,
-      asksStore: false,
+      usesStore: false,
       answer: ({ path: { token = '' } }) => {
         if (!maintenance.keepSnapshot(token)) throw gone();
         return json({});
@@ -76,7 +76,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       pathParameters: TOKEN,
       answers: { description: 'It is gone', schema: anyObject([], 'Nothing').json },
       problems: GONE,
-      asksStore: false,
+      usesStore: false,
       answer: async ({ path: { token = '' } }) => {
         if (!(await maintenance.releaseSnapshot(token))) throw gone();
         return json({});
@@ -98,7 +98,7 @@ function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
     parameters: { run: anyText('A name for the check, the same each time; it ends when nobody asks for 15 s') },
     answers: { description: 'How it goes on; the report is there when it is done', schema: progressSchema.json },
     problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
-    asksStore: false,
+    usesStore: false,
     answer: ({ query: { run } }) => {
       const progress = maintenance.check(run ?? 'api', repairs);
       if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check runs');

@@ -1,3 +1,4 @@
+import type { RoutePath } from '../http/router.ts';
 import type { Answer } from './answer.ts';
 import type { Parameters, ParameterValues } from './parameters.ts';
 import { readParameters } from './parameters.ts';
@@ -5,11 +6,8 @@ import { Problem } from './problem.ts';
 import type { JsonSchema } from './schema.ts';
 
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
-export interface Route {
-  /** GET answers HEAD as well. */
+export interface Route extends RoutePath {
   readonly method: 'GET' | 'PUT' | 'DELETE';
-  /** Segments in braces are parameters: `/api/v1/traces/{traceId}`. */
-  readonly path: string;
   readonly summary: string;
   readonly parameters: Parameters;
   /** The path's parameters by name, for OpenAPI. */
@@ -23,7 +21,7 @@ export interface Route {
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
   readonly problems: Readonly<Record<number, string>>;
   /** A question to the store takes its turn, so that a bounded number run at a time. */
-  readonly asksStore: boolean;
+  readonly usesStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
   readonly isForProbes: boolean;
   /** What of a body is taken, and the limit that one with more has hit; null where none is read. */
@@ -39,6 +37,7 @@ export interface BodyLimit {
 
 /** A request as it reached the route. */
 interface RouteQuestion {
+  /** Percent-encoded, as they came. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: Uint8Array;
@@ -78,34 +77,13 @@ export function route<P extends Parameters = Parameters>(definition: RouteDefini
     parameters,
     pathParameters,
     problems,
-    handle: ({ query, ...question }) => answer({ ...question, query: readParameters(parameters, query) }),
+    handle: ({ path, query, ...question }) =>
+      answer({ ...question, path: decodePath(path), query: readParameters(parameters, query) }),
   };
 }
 
-export interface RouteMatch {
-  readonly route: Route;
-  readonly path: Readonly<Record<string, string>>;
-}
-
-/** The routes that have the path, one for each method. Throws a 400 when a segment is not valid percent-encoding. */
-export function matchRoutes(routes: readonly Route[], pathname: string): readonly RouteMatch[] {
-  const given = pathname.split('/');
-  return routes.flatMap((candidate) => {
-    const path = matchSegments(candidate.path.split('/'), given);
-    return path === null ? [] : [{ route: candidate, path }];
-  });
-}
-
-function matchSegments(pattern: readonly string[], given: readonly string[]): Record<string, string> | null {
-  if (pattern.length !== given.length) return null;
-  const path: Record<string, string> = {};
-  for (const [i, segment] of pattern.entries()) {
-    const actual = given[i] ?? '';
-    const name = /^\{(\w+)\}$/.exec(segment)?.[1];
-    if (name === undefined ? segment !== actual : actual === '') return null;
-    if (name !== undefined) path[name] = decodeSegment(actual);
-  }
-  return path;
+function decodePath(path: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(path).map(([name, segment]) => [name, decodeSegment(segment)]));
 }
 
 function decodeSegment(segment: string): string {

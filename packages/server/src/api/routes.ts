@@ -104,7 +104,7 @@ export function apiRoutes({
       path: '/api/v1/endpoints',
       summary: 'Where this collector takes spans, on the host that answers',
       answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema.json },
-      asksStore: false,
+      usesStore: false,
       answer: () => json(endpoints),
     }),
     route({
@@ -114,7 +114,7 @@ export function apiRoutes({
         'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, which isOthers tells',
       parameters: spanRange,
       answers: { description: 'Services by name', schema: servicesSchema.json },
-      asksStore: true,
+      usesStore: true,
       answer: async ({ query: { from, to }, signal }) => {
         const services = await findServices(context(signal), { fromUnixNano: from, toUnixNano: to });
         return json({ services } satisfies ServicesResponse);
@@ -126,7 +126,7 @@ export function apiRoutes({
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
       answers: { description: 'Operations by name', schema: operationsSchema.json },
-      asksStore: true,
+      usesStore: true,
       answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
     }),
     route({
@@ -134,7 +134,7 @@ export function apiRoutes({
       summary: 'The same, of a service that no path can name either, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
       answers: { description: 'Operations by name', schema: operationsSchema.json },
-      asksStore: true,
+      usesStore: true,
       answer: ({ query: { service, ...range }, signal }) => operationsOf(service, range, signal),
     }),
     seriesRoute(context, Date.now, countedUntil),
@@ -174,7 +174,7 @@ export function apiRoutes({
         ),
       },
       answers: { description: 'A page of traces; nextCursor is null on the last one', schema: tracesSchema.json },
-      asksStore: true,
+      usesStore: true,
       answer: async ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
         const { traces, next } = await searchTraces(context(signal), {
           filter: { ...filter, tags: tag },
@@ -198,7 +198,7 @@ export function apiRoutes({
         description: 'Headlines by ids of 32 digits; an id that is not stored has none',
         schema: headlinesSchema.json,
       },
-      asksStore: true,
+      usesStore: true,
       answer: async ({ query: { ids }, signal }) => {
         return json({ headlines: await headlines.compute(context(signal), ids) } satisfies HeadlinesResponse);
       },
@@ -209,7 +209,7 @@ export function apiRoutes({
       pathParameters: tracePath,
       answers: { description: 'TracesData of OTLP', schema: traceSchema.json },
       problems: traceProblems,
-      asksStore: true,
+      usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('otlp', signal, path['traceId']);
         return otlpJson(trace.answer, truncatedHeader(trace));
@@ -221,7 +221,7 @@ export function apiRoutes({
       pathParameters: tracePath,
       answers: { description: 'The story, with the evidence of its words', schema: storySchema.json },
       problems: traceProblems,
-      asksStore: true,
+      usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('story', signal, path['traceId']);
         return { ...json(trace.answer), headers: truncatedHeader(trace) };
@@ -237,7 +237,7 @@ export function apiRoutes({
         schema: traceSamplingSchema.json,
       },
       problems: traceProblems,
-      asksStore: true,
+      usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('sampling', signal, path['traceId']);
         return { ...json(withReasons(trace.answer, samplingReasonOf)), headers: truncatedHeader(trace) };

@@ -27,7 +27,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
       path: SETTINGS_PATH,
       summary: 'The settings of sampling that are in force',
       answers: { description: 'The settings', schema: samplingSettingsSchema.json },
-      asksStore: false,
+      usesStore: false,
       answer: () => json(source.settings),
     }),
     route({
@@ -41,7 +41,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
         500: 'not_written: the data directory cannot be written; nothing was changed',
       },
       bodyLimit: { bytesMax, key: 'sampling.settingsBytesMax' },
-      asksStore: false,
+      usesStore: false,
       answer: async ({ body }) => {
         const change = await source.change(body);
         if (change.kind === 'changed') return json(change.settings);
@@ -67,7 +67,7 @@ export function samplingRoute(source: SamplingSource, now: () => number): Route 
       description: 'Operations, and the settings that are in force',
       schema: samplingSchema.json,
     },
-    asksStore: false,
+    usesStore: false,
     answer: ({ query: { service } }) => {
       const operations = source.operations(service ?? undefined).map((told) => shown(told, source.settings, now()));
       return json({ operations, settings: source.settings } satisfies SamplingResponse);

@@ -50,7 +50,7 @@ export function seriesRoute(
       limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
     },
     answers: { description: 'Series with a value for each step', schema: seriesSchema.json },
-    asksStore: true,
+    usesStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;
       const first = from ?? (last > HOUR_NS ? last - HOUR_NS : 0n);

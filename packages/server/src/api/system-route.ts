@@ -13,7 +13,7 @@ export function systemRoute(system: (signal: AbortSignal) => Promise<SystemRespo
         'The store, what comes in, and what is wrong; what only the store knows is null while it does not answer',
       schema: systemSchema.json,
     },
-    asksStore: false,
+    usesStore: false,
     answer: async ({ signal }) => json(await system(signal)),
   });
 }

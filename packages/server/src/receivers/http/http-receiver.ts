@@ -1,14 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts';
-import { answerClientErrors } from '../../http/client-error.ts';
+import { HttpListener } from '../../http/http-listener.ts';
 import type { JsonRoute } from '../../http/json-route.ts';
 import { toOriginForm } from '../../http/origin-form.ts';
 import { overloaded, type Refusal } from '../../http/refusal.ts';
 import { isContinueExpected, requestProblem } from '../../http/request-problem.ts';
-import { RequestsInTurn } from '../../http/requests-in-turn.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../../http/router.ts';
 import { usualPath } from '../../http/usual-path.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
@@ -51,7 +50,7 @@ export interface HttpReceiverOptions {
 /** Of a path that an answer names. */
 const PATH_SHOWN_MAX = 200;
 
-/** How often Node looks for requests that are over their time. */
+/** A sender that is too slow is answered by then; the default would let it wait for half a minute more. */
 const TIMEOUT_CHECK_INTERVAL_MS = 1_000;
 
 /** Takes spans over HTTP on one port, in whatever formats it is given, and serves JSON of other rooms beside them. */
@@ -69,8 +68,7 @@ export class HttpReceiver {
   /** Answers where no other endpoint is meant. */
   readonly #fallback: Endpoint;
   readonly #spanPaths: string;
-  readonly #server: Server;
-  #isClosing = false;
+  readonly #listener: HttpListener;
 
   constructor(options: HttpReceiverOptions) {
     const { formats, routes = [], ingest, budget, decompressor, log, registry, limits, corsOrigins } = options;
@@ -94,73 +92,40 @@ export class HttpReceiver {
       .filter(({ isStored }) => isStored)
       .map(({ path }) => path)
       .join(', ');
-    this.#server = createServer({
-      requestTimeout: this.#limits.requestTimeoutMs,
-      headersTimeout: this.#limits.headersTimeoutMs,
-      maxHeaderSize: this.#limits.headerBytesMax,
-      keepAliveTimeout: this.#limits.keepAliveTimeoutMs,
-      // We answer those that name none, so that they learn why.
-      requireHostHeader: false,
-      connectionsCheckingInterval: TIMEOUT_CHECK_INTERVAL_MS,
-    });
-    this.#server.maxConnections = this.#limits.connectionsMax;
-    this.#server.on('drop', () => this.#limitCounter.reached('otlpHttp.connectionsMax'));
-    // One on which nothing moves for longer than a request may take: its sender reads no answers.
-    this.#server.timeout = this.#limits.requestTimeoutMs + this.#limits.keepAliveTimeoutMs;
-    const handle = (request: IncomingMessage, response: ServerResponse): void => {
-      // Nothing that goes wrong with one request is to end the process.
-      this.#handle(request, response).catch((error: unknown) => {
-        this.#metrics.requests.inc({ outcome: 'failed' });
-        this.#log.error({ err: error }, 'answering an OTLP/HTTP request failed; its connection is closed');
-        response.destroy();
-      });
-    };
-    const requests = new RequestsInTurn(handle, {
-      waitingMax: this.#limits.pipelinedRequestsMax,
-      onCut: () => this.#limitCounter.reached('otlpHttp.pipelinedRequestsMax'),
-    });
-    this.#server.on('request', (request, response) => requests.take(request, response));
-    // Whoever asks before sending the body learns of a refusal before sending it.
-    this.#server.on('checkContinue', (request, response) => requests.take(request, response));
-    this.#server.on('checkExpectation', (request, response) => requests.take(request, response));
-    answerClientErrors(this.#server, {
-      headerBytesMax: this.#limits.headerBytesMax,
-      answer: (status, message, isInHeaders) => {
-        if (status === 431) this.#limitCounter.reached('otlpHttp.headerBytesMax');
-        if (status === 408) this.#limitCounter.reached(`otlpHttp.${isInHeaders ? 'headers' : 'request'}TimeoutMs`);
-        this.#metrics.requests.inc({ outcome: String(status) });
+    const { requestTimeoutMs, keepAliveTimeoutMs } = this.#limits;
+    this.#listener = new HttpListener({
+      name: 'OTLP/HTTP',
+      log,
+      limits: {
+        ...this.#limits,
+        timeoutCheckIntervalMs: TIMEOUT_CHECK_INTERVAL_MS,
+        stalledTimeoutMs: requestTimeoutMs + keepAliveTimeoutMs,
+      },
+      serve: (request, response) => this.#serve(request, response),
+      refuse: (refusal) => {
+        metrics.requests.inc({ outcome: String(refusal.status) });
         // What was to come, and in which form, is not known.
-        return this.#fallback.refuse({ status, code: 'not_http', message }, null);
+        return this.#fallback.refuse(refusal, null);
+      },
+      onLimit: (limit) => limitCounter.reached(`otlpHttp.${limit}`),
+      onFailed: (error) => {
+        metrics.requests.inc({ outcome: 'failed' });
+        log.error({ err: error }, 'answering an OTLP/HTTP request failed; its connection is closed');
       },
     });
   }
 
   /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */
   start(host: string, port: number): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#log.error({ err: error }, 'OTLP/HTTP server'));
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+    return this.#listener.start(host, port);
   }
 
   /** Refuses new connections and resolves when the running requests have been answered. */
   close(): Promise<void> {
-    this.#isClosing = true;
-    return new Promise<void>((resolve) => {
-      const timer = setTimeout(() => this.#server.closeAllConnections(), this.#limits.closeTimeoutMs);
-      this.#server.close(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      this.#server.closeIdleConnections();
-    });
+    return this.#listener.close(this.#limits.closeTimeoutMs);
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const problem = requestProblem(request);
     toOriginForm(request);
     const refusal = problem ?? refusedAccess(this.#access, request);
@@ -194,7 +159,7 @@ export class HttpReceiver {
       'content-type': answer.contentType,
       'content-length': answer.body.length,
       'x-content-type-options': 'nosniff',
-      ...(this.#isClosing ? { connection: 'close' } : {}),
+      ...(this.#listener.isClosing ? { connection: 'close' } : {}),
       ...cors,
       ...answer.headers,
     });
