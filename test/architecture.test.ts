@@ -102,16 +102,18 @@ const serverRooms: Record<string, readonly string[]> = {
   'receivers/otlp': ['columns'],
   'receivers/body': ['receivers/limits.ts', 'limit-counter.ts'],
   'receivers/limits.ts': [],
-  api: ['query', 'http', 'limit-counter.ts', 'without-passwords.ts'],
+  api: ['query', 'http', 'schema', 'limit-counter.ts', 'without-passwords.ts'],
   ingest: ['columns', 'spool', 'storage', 'limit-counter.ts'],
   spool: ['storage', 'limit-counter.ts'],
   columns: ['storage'],
   counts: ['columns', 'exchange', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts'],
   query: ['storage'],
   jobs: [],
-  sampling: ['exchange', 'http', 'jobs', 'durable-file.ts', 'json-value.ts', 'without-passwords.ts'],
+  sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'without-passwords.ts'],
   // The message of the SDK: its types, and its reader.
-  exchange: ['json-value.ts'],
+  exchange: ['schema'],
+  // What JSON may look like, and the words for one that does not.
+  schema: [],
   storage: ['jobs', 'durable-file.ts', 'file-pages.ts', 'limit-counter.ts'],
   // The limits of every room, and nothing else of them.
   config: [
@@ -131,7 +133,6 @@ const serverRooms: Record<string, readonly string[]> = {
   'durable-file.ts': [],
   'file-pages.ts': [],
   'closest.ts': [],
-  'json-value.ts': [],
   'limit-counter.ts': [],
   'process-metrics.ts': [],
   http: [],

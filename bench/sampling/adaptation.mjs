@@ -1,5 +1,5 @@
 import { remote } from '../../packages/sdk/dist/sampling/remote/remote.js';
-import { readMessage } from '../../packages/server/dist/exchange/read-message.js';
+import { MessageReader } from '../../packages/server/dist/exchange/message-reader.js';
 import { SamplingController } from '../../packages/server/dist/sampling/controller.js';
 import { SAMPLING_LIMITS } from '../../packages/server/dist/sampling/limits.js';
 import { readSamplingSettings } from '../../packages/server/dist/sampling/settings.js';
@@ -26,8 +26,9 @@ export function simulatedCollector(clock, settings) {
     settings: readSamplingSettings(settings),
     now: clock.monotonicMs,
   });
+  const messages = new MessageReader(SAMPLING_LIMITS);
   const post = (body) => {
-    const message = readMessage(Buffer.from(body), SAMPLING_LIMITS);
+    const message = messages.read(Buffer.from(body));
     if (typeof message === 'string') throw new Error(message);
     const answer = Buffer.from(JSON.stringify(controller.exchange(message)));
     return Promise.resolve({ kind: 'answered', status: 200, retryAfterMs: undefined, body: answer });

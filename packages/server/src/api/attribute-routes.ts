@@ -19,7 +19,7 @@ const parameters = {
 
 const valuesAnswer = {
   description: 'Values, the most frequent first; none for a key that is not known',
-  schema: attributeValuesSchema.json,
+  schema: attributeValuesSchema,
 };
 
 /** What completes a search while it is typed. */
@@ -40,7 +40,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are left out',
       parameters,
-      answers: { description: 'Keys, the most frequent first', schema: attributesSchema.json },
+      answers: { description: 'Keys, the most frequent first', schema: attributesSchema },
       usesStore: true,
       answer: async ({ query: { prefix, from, to, limit }, signal }) => {
         const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };

@@ -35,7 +35,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
     route({
       path: '/healthz',
       summary: 'Answers while the process is alive',
-      answers: { description: 'The process is alive', schema: aliveSchema.json },
+      answers: { description: 'The process is alive', schema: aliveSchema },
       usesStore: false,
       isForProbes: true,
       answer: () => json({ status: 'alive' }),
@@ -43,7 +43,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
     route({
       path: '/readyz',
       summary: 'Whether spans can be taken in and questions answered, and what is wrong',
-      answers: { description: 'Ready; warnings want attention', schema: readySchema.json },
+      answers: { description: 'Ready; warnings want attention', schema: readySchema },
       problems: { 503: 'Not ready: the same, with what is wrong as problems' },
       usesStore: false,
       isForProbes: true,

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
+import { Type } from '@sinclair/typebox';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -274,7 +275,7 @@ describe('ApiServer', () => {
       path: '/api/v1/things',
       summary: 'Takes a thing',
       answers: { description: 'the thing' },
-      bodyLimit: { bytesMax: 100, key: 'things.bytesMax' },
+      body: { schema: Type.String(), bytesMax: 100, limit: 'things.bytesMax' },
       usesStore: false,
       answer: ({ body }) => json(Buffer.from(body).toString()),
     });

@@ -157,7 +157,7 @@ export class ApiServer {
     const match = matchMethod(matches, method);
     const isChange = method !== 'GET' && method !== 'HEAD';
     // A body that no route reads is let run out within the request's time.
-    if (match === undefined || match.route.bodyLimit === null) request.resume();
+    if (match === undefined || match.route.body === null) request.resume();
     if (matches[0] !== undefined) label(matches[0].route.path);
     else if (page !== null) label('ui');
     if (match?.route.isForProbes !== true) refuseStrangeHost(headers, this.#hostNames);
@@ -218,12 +218,12 @@ export class ApiServer {
     return this.#turns.run(signal, async () => route.handle({ path, query, body, signal }), route.path);
   }
 
-  async #body({ bodyLimit }: Route, request: IncomingMessage): Promise<Uint8Array> {
-    if (bodyLimit === null) return NO_BODY;
+  async #body({ body }: Route, request: IncomingMessage): Promise<Uint8Array> {
+    if (body === null) return NO_BODY;
     try {
-      return await readBody(request, bodyLimit.bytesMax);
+      return await readBody(request, body.bytesMax);
     } catch (error) {
-      if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(bodyLimit.key);
+      if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(body.limit);
       throw error;
     }
   }

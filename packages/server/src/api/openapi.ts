@@ -56,7 +56,7 @@ function pathsOf(routes: readonly Route[]) {
   return paths;
 }
 
-function operation({ summary, pathParameters, parameters, answers, problems, usesStore, bodyLimit }: Route) {
+function operation({ summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
   const { contentType = 'application/json', description, schema } = answers;
   return {
     summary,
@@ -77,7 +77,9 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
         ...(parameter.repeatable && { style: 'form', explode: true }),
       })),
     ],
-    ...(bodyLimit !== null && { requestBody: { required: true, content: { 'application/json': {} } } }),
+    ...(body !== null && {
+      requestBody: { required: true, content: { 'application/json': { schema: body.schema } } },
+    }),
     responses: {
       200: { description, content: { [contentType]: schema === undefined ? {} : { schema } } },
       400: problem('A parameter that is not known or not accepted'),

@@ -1,9 +1,9 @@
+import type { TSchema } from '@sinclair/typebox';
 import type { RoutePath } from '../http/router.ts';
 import type { Answer } from './answer.ts';
 import type { Parameters, ParameterValues } from './parameters.ts';
 import { readParameters } from './parameters.ts';
 import { Problem } from './problem.ts';
-import type { JsonSchema } from './schema.ts';
 
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
 export interface Route extends RoutePath {
@@ -15,7 +15,7 @@ export interface Route extends RoutePath {
   /** Of the answer with status 200: its schema where it is JSON, or else its content type. */
   readonly answers: {
     readonly description: string;
-    readonly schema?: JsonSchema;
+    readonly schema?: TSchema;
     readonly contentType?: string;
   };
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
@@ -24,15 +24,17 @@ export interface Route extends RoutePath {
   readonly usesStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
   readonly isForProbes: boolean;
-  /** What of a body is taken, and the limit that one with more has hit; null where none is read. */
-  readonly bodyLimit: BodyLimit | null;
+  /** The JSON that it takes; null where no body is read. */
+  readonly body: RouteBody | null;
   handle(request: RouteQuestion): Promise<Answer> | Answer;
 }
 
-export interface BodyLimit {
+export interface RouteBody {
+  readonly schema: TSchema;
+  /** A larger one is answered 413. */
   readonly bytesMax: number;
-  /** The key of its setting. */
-  readonly key: string;
+  /** The key of that limit's setting. */
+  readonly limit: string;
 }
 
 /** A request as it reached the route. */
@@ -55,11 +57,11 @@ interface RouteRequest<P extends Parameters> {
 
 export interface RouteDefinition<P extends Parameters> extends Omit<
   Route,
-  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'bodyLimit'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'body'
 > {
   readonly method?: Route['method'];
   readonly isForProbes?: boolean;
-  readonly bodyLimit?: BodyLimit;
+  readonly body?: RouteBody;
   readonly parameters?: P;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
@@ -72,7 +74,7 @@ export function route<P extends Parameters = Parameters>(definition: RouteDefini
   return {
     method: 'GET',
     isForProbes: false,
-    bodyLimit: null,
+    body: null,
     ...rest,
     parameters,
     pathParameters,

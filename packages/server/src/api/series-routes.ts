@@ -49,7 +49,7 @@ export function seriesRoute(
       ),
       limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
     },
-    answers: { description: 'Series with a value for each step', schema: seriesSchema.json },
+    answers: { description: 'Series with a value for each step', schema: seriesSchema },
     usesStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;

@@ -162,12 +162,12 @@ describe('why spans are kept', () => {
 describe('wrong settings are refused with what is accepted', () => {
   it.each<[unknown, RegExp]>([
     [null, /^the settings was given as null; accepted is an object/],
-    [{ tracePerSecond: 1 }, /^the settings: "tracePerSecond" is no setting; accepted are tracesPerSecond, /],
+    [{ tracePerSecond: 1 }, /^the settings: "tracePerSecond" is not known; accepted are tracesPerSecond, /],
     [{ tracesPerSecond: -1 }, /^tracesPerSecond was given as -1; accepted is a number from 0/],
     [{ defaultProbability: 2 }, /^defaultProbability was given as 2; accepted is a number from 0 to 1/],
     [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability .*at most maxProbability/],
     [{ operations: {} }, /^operations was given as {}; accepted is a list/],
-    [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service was given as nothing/],
+    [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service is missing; accepted is/],
     [{ operations: [{ service: 'a' }] }, /^operations\[0\] .*either tracesPerSecond or probability/],
     [{ rules: [{ probability: 1 }] }, /^rules\[0\] .*one or more of name, kind/],
     [{ rules: [{ kind: 'servers', probability: 1 }] }, /^rules\[0\].kind .*one of internal/],

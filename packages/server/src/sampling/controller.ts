@@ -1,5 +1,5 @@
 import type { ExchangeMessage, ReportedOperation } from '../exchange/exchange-message.ts';
-import { EXCHANGE_VERSION } from '../exchange/read-message.ts';
+import { EXCHANGE_VERSION } from '../exchange/wire-message.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import {
   INSTANCE_LIVE_MS,

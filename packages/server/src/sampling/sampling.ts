@@ -4,7 +4,7 @@ import type { SamplingSettingsView } from '@throughline/trace/client';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
-import { readMessage } from '../exchange/read-message.ts';
+import { MessageReader } from '../exchange/message-reader.ts';
 import type { JsonAnswer, JsonRequest, JsonRoute } from '../http/json-route.ts';
 import type { Refusal } from '../http/refusal.ts';
 import type { Job } from '../jobs/jobs.ts';
@@ -16,7 +16,7 @@ import { readJsonFile } from './json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
-import { readSamplingSettings, SamplingSettingsError, type SamplingSettings } from './settings.ts';
+import { readSamplingSettings, SETTINGS_CHANGE, SamplingSettingsError, type SamplingSettings } from './settings.ts';
 
 export interface SamplingOptions {
   /** Holds `settings.json`, which people write, and `state.json`, which we do. Created where it is missing. */
@@ -52,6 +52,7 @@ export class Sampling {
   readonly #metrics: SamplingMetrics;
   readonly #limits: SamplingLimits;
   readonly #takeTotals: TakeTotals;
+  readonly #messages: MessageReader;
   readonly #forwarder: Forwarder;
   /** Paths beside those for spans. */
   readonly routes: readonly JsonRoute[];
@@ -64,6 +65,7 @@ export class Sampling {
     this.#log = log;
     this.#limits = { ...SAMPLING_LIMITS, ...limits };
     this.#takeTotals = takeTotals;
+    this.#messages = new MessageReader(this.#limits);
     if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
     this.#settingsPath = join(directory, 'settings.json');
     this.#statePath = join(directory, 'state.json');
@@ -89,6 +91,7 @@ export class Sampling {
         return withoutPeers(controller.settings);
       },
       operations: (service?: string) => controller.sampling(service),
+      changeSchema: SETTINGS_CHANGE,
       change: (body: Uint8Array) => this.#change(body),
     };
   }
@@ -130,7 +133,7 @@ export class Sampling {
 
   async #exchange({ headers, body }: JsonRequest): Promise<JsonAnswer | Refusal> {
     const isForwarded = headers[FORWARDED_HEADER] !== undefined;
-    const message = readMessage(body, this.#limits);
+    const message = this.#messages.read(body);
     if (typeof message === 'string') return this.#refuse(message);
     const taken = await this.#takeTotals(message, isForwarded);
     if (taken.kind === 'refused') return this.#refuse(taken.message);
