@@ -36,6 +36,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'receivers/grpc',
     'receivers/http',
     'receivers/otlp',
+    'receivers/otlp-http',
     'api',
     'ingest',
     'spool',
@@ -57,12 +58,22 @@ const serverRooms: Record<string, readonly string[]> = {
   'readiness.ts': ['api', 'ingest', 'spool', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
   'system.ts': ['api', 'ingest', 'spool', 'query', 'storage'],
-  'receivers/http': [
+  // OTLP over HTTP: its paths, its encodings, its answers.
+  'receivers/otlp-http': [
     'receivers/body',
     'receivers/decode',
+    'receivers/http',
     'receivers/limits.ts',
     'receivers/otlp',
     'receivers/otlp-json',
+    'columns',
+    'ingest',
+  ],
+  // A port for formats that it does not know.
+  'receivers/http': [
+    'receivers/body',
+    'receivers/limits.ts',
+    'receivers/otlp',
     'columns',
     'ingest',
     'http',
@@ -76,6 +87,7 @@ const serverRooms: Record<string, readonly string[]> = {
     'columns',
     'ingest',
     'limit-counter.ts',
+    'http',
   ],
   // Which encoding, and in which thread.
   'receivers/decode': [
@@ -90,14 +102,18 @@ const serverRooms: Record<string, readonly string[]> = {
   'receivers/otlp': ['columns'],
   'receivers/body': ['receivers/limits.ts', 'limit-counter.ts'],
   'receivers/limits.ts': [],
-  api: ['query', 'http', 'limit-counter.ts', 'query-limiter.ts', 'without-passwords.ts'],
+  api: ['query', 'http', 'schema', 'limit-counter.ts', 'query-limiter.ts', 'without-passwords.ts'],
   ingest: ['columns', 'spool', 'storage', 'limit-counter.ts'],
   spool: ['storage', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   columns: ['storage'],
-  counts: ['columns', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
+  counts: ['columns', 'exchange', 'spool', 'storage', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   query: ['storage', 'query-limiter.ts'],
   jobs: [],
-  sampling: ['jobs', 'durable-file.ts', 'without-passwords.ts'],
+  sampling: ['exchange', 'http', 'jobs', 'schema', 'durable-file.ts', 'without-passwords.ts'],
+  // The message of the SDK: its types, and its reader.
+  exchange: ['schema'],
+  // What JSON may look like, and the words for one that does not.
+  schema: [],
   storage: ['jobs', 'durable-file.ts', 'file-pages.ts', 'limit-counter.ts', 'query-limiter.ts', 'register-gauge.ts'],
   // The limits of every room, and nothing else of them.
   config: [

@@ -1,6 +1,6 @@
 import { remote } from '../../packages/sdk/dist/sampling/remote/remote.js';
+import { MessageReader } from '../../packages/server/dist/exchange/message-reader.js';
 import { SamplingController } from '../../packages/server/dist/sampling/controller.js';
-import { readReport } from '../../packages/server/dist/sampling/exchange.js';
 import { SAMPLING_LIMITS } from '../../packages/server/dist/sampling/limits.js';
 import { readSamplingSettings } from '../../packages/server/dist/sampling/settings.js';
 import { SeededRandom } from './random.mjs';
@@ -26,10 +26,11 @@ export function simulatedCollector(clock, settings) {
     settings: readSamplingSettings(settings),
     now: clock.monotonicMs,
   });
+  const messages = new MessageReader(SAMPLING_LIMITS);
   const post = (body) => {
-    const report = readReport(Buffer.from(body), SAMPLING_LIMITS);
-    if (typeof report === 'string') throw new Error(report);
-    const answer = Buffer.from(JSON.stringify(controller.exchange(report)));
+    const message = messages.read(Buffer.from(body));
+    if (typeof message === 'string') throw new Error(message);
+    const answer = Buffer.from(JSON.stringify(controller.exchange(message)));
     return Promise.resolve({ kind: 'answered', status: 200, retryAfterMs: undefined, body: answer });
   };
   return { controller, post };

@@ -39,9 +39,9 @@ import { ByteBudget } from './receivers/body/byte-budget.ts';
 import { Decompressor } from './receivers/body/decompressor.ts';
 import { OtherSignals } from './receivers/otlp/other-signals.ts';
 import { OtlpGrpcReceiver } from './receivers/grpc/otlp-grpc.ts';
-import { OtlpHttpReceiver } from './receivers/http/otlp-http.ts';
+import { HttpReceiver } from './receivers/http/http-receiver.ts';
+import { otlpFormats } from './receivers/otlp-http/otlp-formats.ts';
 import { reasonFor } from './sampling/reason.ts';
-import { countsMessage } from './sampling/counts-message.ts';
 import { Sampling } from './sampling/sampling.ts';
 import { answersWhenOpen } from './storage/answers-when-open.ts';
 import { ClusterEngine } from './storage/cluster.ts';
@@ -196,7 +196,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       log,
       registry,
       limits: limits.sampling,
-      takeTotals: (report, isForwarded) => counts.take(countsMessage(report), !isForwarded),
+      takeTotals: (message, isForwarded) => counts.take(message, !isForwarded),
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
     const samplingState = jobs.start(sampling.job);
@@ -204,8 +204,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       await samplingState.stop(0);
       await sampling.close();
     };
-    const otlpHttp = new OtlpHttpReceiver({
+    const otlpHttp = new HttpReceiver({
       ...receiving,
+      formats: otlpFormats({ ...receiving, limits: limits.otlpHttp }),
       routes: sampling.routes,
       limits: limits.otlpHttp,
       corsOrigins: config.corsOrigins,

@@ -1,6 +1,7 @@
 import { EngineError } from '../query/rows.ts';
 import { QueueFullError } from '../query-limiter.ts';
-import { Problem } from './problem.ts';
+import { overloaded } from '../http/refusal.ts';
+import { Problem, problemOf } from './problem.ts';
 
 const MEMORY_LIMIT_EXCEEDED = 241;
 
@@ -13,16 +14,15 @@ export class ClientLeft extends Error {
 export function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
-  const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
   if (error instanceof QueueFullError) {
-    return new Problem(503, 'too_many_questions', error.message, retryAfter);
+    return problemOf(overloaded(error.message, retryAfterMs, 'too_many_questions'));
   }
   if (isTimeout(error)) {
     return new Problem(504, 'timeout', 'the answer took too long; ask for less, such as a shorter range of time');
   }
   if (error instanceof EngineError) {
     if (error.code === 'unavailable') {
-      return new Problem(503, 'store_unavailable', error.message, retryAfter);
+      return problemOf(overloaded(error.message, retryAfterMs, 'store_unavailable'));
     }
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
     if (error.code === 'too_large' && error.clickhouseCode === MEMORY_LIMIT_EXCEEDED) {

@@ -19,7 +19,7 @@ const parameters = {
 
 const valuesAnswer = {
   description: 'Values, the most frequent first; none for a key that is not known',
-  schema: attributeValuesSchema.json,
+  schema: attributeValuesSchema,
 };
 
 /** What completes a search while it is typed. */
@@ -40,8 +40,8 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
         'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are left out',
       parameters,
-      answers: { description: 'Keys, the most frequent first', schema: attributesSchema.json },
-      asksStore: true,
+      answers: { description: 'Keys, the most frequent first', schema: attributesSchema },
+      usesStore: true,
       answer: async ({ query: { prefix, from, to, limit }, signal }) => {
         const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
         const attributes = await findAttributeKeys(context(signal), question);
@@ -56,7 +56,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
       answers: valuesAnswer,
-      asksStore: true,
+      usesStore: true,
       answer: ({ path: { key = '' }, query, signal }) => valuesOf(key, query, signal),
     }),
     route({
@@ -64,7 +64,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       summary: 'The same, of a key that no path can name either, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesAnswer,
-      asksStore: true,
+      usesStore: true,
       answer: ({ query: { key, ...query }, signal }) => valuesOf(key, query, signal),
     }),
   ];

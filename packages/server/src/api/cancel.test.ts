@@ -22,7 +22,7 @@ const endless = route({
   path: '/endless',
   summary: 'endless',
   answers: { description: '' },
-  asksStore: true,
+  usesStore: true,
   answer: async ({ signal }) => {
     const sql = 'SELECT count() FROM numbers(400000000000) WHERE cityHash64(number) % 7 = 3';
     return json(await store.engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 600_000, signal }));

@@ -35,17 +35,17 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
     route({
       path: '/healthz',
       summary: 'Answers while the process is alive',
-      answers: { description: 'The process is alive', schema: aliveSchema.json },
-      asksStore: false,
+      answers: { description: 'The process is alive', schema: aliveSchema },
+      usesStore: false,
       isForProbes: true,
       answer: () => json({ status: 'alive' }),
     }),
     route({
       path: '/readyz',
       summary: 'Whether spans can be taken in and questions answered, and what is wrong',
-      answers: { description: 'Ready; warnings want attention', schema: readySchema.json },
+      answers: { description: 'Ready; warnings want attention', schema: readySchema },
       problems: { 503: 'Not ready: the same, with what is wrong as problems' },
-      asksStore: false,
+      usesStore: false,
       isForProbes: true,
       answer: () => {
         const { problems, warnings } = readiness();
@@ -57,7 +57,7 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
       path: '/metrics',
       summary: 'Metrics in the Prometheus text format',
       answers: { description: 'Metrics', contentType: 'text/plain' },
-      asksStore: false,
+      usesStore: false,
       isForProbes: true,
       // prom-client writes what the format calls NaN in its own way.
       answer: async () => {

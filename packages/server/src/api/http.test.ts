@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
+import { Type } from '@sinclair/typebox';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -15,7 +16,7 @@ import { EngineError } from '../query/rows.ts';
 import { json } from './answer.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { ApiLimits } from './limits.ts';
-import { ApiServer } from './http.ts';
+import { ApiServer, type ApiServerOptions } from './http.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
 import { StaticUi } from './static-ui.ts';
@@ -46,11 +47,11 @@ interface Answered {
 async function serve(
   routes: readonly Route[],
   limits: Partial<ApiLimits> = {},
-  { ui = new StaticUi(new Map()), basePath = '' }: { ui?: StaticUi; basePath?: string } = {},
+  { ui = new StaticUi(new Map()), ...others }: Partial<Pick<ApiServerOptions, 'ui' | 'basePath' | 'access'>> = {},
 ): Promise<Running> {
   const registry = new Registry();
   const log = pino({ level: 'silent' });
-  const api = new ApiServer({ routes, ui, basePath, hostNames: ['box'], log, registry, limits });
+  const api = new ApiServer({ routes, ui, ...others, hostNames: ['box'], log, registry, limits });
   const { port } = await api.start('127.0.0.1', 0);
   stops.push(() => api.close(0));
   return { port, registry, get: (path, options) => ask(port, path, options) };
@@ -78,12 +79,12 @@ const streamed = (path: string, pieces: number): Route => ({
   handle: () => ({ status: 200, contentType: 'text/plain', body: Array<string>(pieces).fill('x'.repeat(65_536)) }),
 });
 
-function aRoute(path: string, answer: (signal: AbortSignal) => unknown, asksStore = true): Route {
+function aRoute(path: string, answer: (signal: AbortSignal) => unknown, usesStore = true): Route {
   return route({
     path,
     summary: path,
     answers: { description: 'anything' },
-    asksStore,
+    usesStore,
     answer: async ({ signal }) => json(await answer(signal)),
   });
 }
@@ -98,13 +99,45 @@ describe('ApiServer', () => {
       path: '/api/v1/things/{name}/parts',
       summary: 'Echo',
       answers: { description: 'the name' },
-      asksStore: false,
+      usesStore: false,
       answer: ({ path }) => json(path),
     });
     const { get } = await serve([echo]);
     expect(JSON.parse((await get('/api/v1/things/a%2Fb%20c/parts')).body)).toEqual({ name: 'a/b c' });
     expect(codeOf(await get('/api/v1/things/%E0%A4/parts'))).toBe('invalid_path');
     expect((await get('/api/v1/things//parts')).status).toBe(404);
+  });
+
+  it('asks access control before a request is routed, and answers a refusal as every other one', async () => {
+    const asked: unknown[] = [];
+    const { get } = await serve(
+      [aRoute('/api/v1/things', () => ({}))],
+      {},
+      {
+        access: ({ method, url, headers }) => {
+          asked.push([method, url]);
+          return headers.authorization === 'Bearer good'
+            ? { isAllowed: true }
+            : {
+                status: 401,
+                code: 'no_token',
+                message: 'a token is missing',
+                headers: { 'www-authenticate': 'Bearer' },
+              };
+        },
+      },
+    );
+    for (const path of ['/api/v1/things', '/api/v1/nothing', '/']) {
+      const { status, headers, body } = await get(path, { method: 'GET' });
+      expect([status, headers['www-authenticate'], JSON.parse(body)]).toEqual([
+        401,
+        'Bearer',
+        { error: { code: 'no_token', message: 'a token is missing' } },
+      ]);
+    }
+    expect((await get('/api/v1/things', { headers: { authorization: 'Bearer good' } })).status).toBe(200);
+    expect(asked).toHaveLength(4);
+    expect(asked[1]).toEqual(['GET', '/api/v1/nothing']);
   });
 
   it('takes a target that is a whole URL, whose host is the one that counts', async () => {
@@ -242,8 +275,8 @@ describe('ApiServer', () => {
       path: '/api/v1/things',
       summary: 'Takes a thing',
       answers: { description: 'the thing' },
-      bodyLimit: { bytesMax: 100, key: 'things.bytesMax' },
-      asksStore: false,
+      body: { schema: Type.String(), bytesMax: 100, limit: 'things.bytesMax' },
+      usesStore: false,
       answer: ({ body }) => json(Buffer.from(body).toString()),
     });
     const { get, registry } = await serve([aRoute('/api/v1/things', () => 'got'), put]);

@@ -1,13 +1,15 @@
 import { once, setMaxListeners } from 'node:events';
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http';
-import { createServer } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { answerClientErrors, foreignExpectation, hostProblem } from '../http/client-error.ts';
+import { allowAll, refusedAccess, type AccessCheck } from '../http/access.ts';
+import { HttpListener } from '../http/http-listener.ts';
+import { overloaded } from '../http/refusal.ts';
+import { isContinueExpected, requestProblem } from '../http/request-problem.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../http/origin-form.ts';
-import { RequestsInTurn } from '../http/requests-in-turn.ts';
+import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../http/router.ts';
 import { QueryLimiter, QueueFullError } from '../query-limiter.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
@@ -15,10 +17,9 @@ import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
 import { errorPage } from './error-page.ts';
 import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
-import { Problem } from './problem.ts';
+import { Problem, problemOf } from './problem.ts';
 import { readBody } from './request-body.ts';
-import type { Route, RouteMatch } from './route.ts';
-import { matchRoutes } from './route.ts';
+import type { Route } from './route.ts';
 import { send } from './send.ts';
 import type { StaticUi } from './static-ui.ts';
 import { refuseStrangeHost, refuseStrangePage } from './strangers.ts';
@@ -33,6 +34,7 @@ export interface ApiServerOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<ApiLimits>;
+  readonly access?: AccessCheck;
 }
 
 /**
@@ -43,7 +45,8 @@ const HEADERS_READ = 2;
 
 /** Answers the API's routes, and the UI beside them, with and without the prefix that a proxy may leave or take off. */
 export class ApiServer {
-  readonly #routes: readonly Route[];
+  readonly #router: Router<Route>;
+  readonly #access: AccessCheck;
   readonly #ui: StaticUi;
   readonly #hostNames: ReadonlySet<string>;
   readonly #basePath: string;
@@ -53,66 +56,49 @@ export class ApiServer {
   readonly #metrics: ApiMetrics;
   readonly #limitCounter: LimitCounter;
   #streaming = 0;
-  readonly #server: Server;
+  readonly #listener: HttpListener;
 
-  constructor({ routes, ui, hostNames, basePath = '', log, registry, limits }: ApiServerOptions) {
-    this.#routes = routes;
+  constructor(options: ApiServerOptions) {
+    const { routes, ui, hostNames, basePath = '', log, registry, limits, access = allowAll } = options;
+    this.#router = new Router(routes);
+    this.#access = access;
     this.#ui = ui;
     this.#hostNames = new Set(hostNames);
     this.#basePath = basePath;
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
-    const { connectionsMax, headerBytesMax, pipelinedRequestsMax } = this.#limits;
     this.#limiter = new QueryLimiter({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
     this.#metrics = new ApiMetrics(registry, this.#limiter);
     this.#limitCounter = new LimitCounter(registry);
-    this.#server = createServer({
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: requestTimeoutMs,
-      maxHeaderSize: headerBytesMax * HEADERS_READ,
-      // We answer those that name none, so that they learn why.
-      requireHostHeader: false,
-    });
-    const requests = new RequestsInTurn((request, response) => void this.#serve(request, response), {
-      waitingMax: pipelinedRequestsMax,
-      onCut: () => this.#limitCounter.reached('http.pipelinedRequestsMax'),
-    });
-    this.#server.on('request', (request, response) => requests.take(request, response));
-    // As curl asks before it sends a body that is not small.
-    this.#server.on('checkContinue', (request, response) => requests.take(request, response));
-    this.#server.on('checkExpectation', (request, response) => requests.take(request, response));
-    this.#server.maxConnections = connectionsMax;
-    this.#server.on('drop', () => this.#limitCounter.reached('http.connectionsMax'));
-    answerClientErrors(this.#server, {
-      headerBytesMax,
-      answer: (status, message) => {
-        if (status === 408) this.#limitCounter.reached('http.requestTimeoutMs');
-        if (status === 431) this.#limitCounter.reached('http.headerBytesMax');
-        const { body, contentType } = json({ error: { code: 'not_http', message } }, status);
+    this.#listener = new HttpListener({
+      name: 'API',
+      log,
+      limits: {
+        ...this.#limits,
+        headersTimeoutMs: requestTimeoutMs,
+        headerBytesRead: this.#limits.headerBytesMax * HEADERS_READ,
+        stalledTimeoutMs: requestTimeoutMs + answerTimeoutMs,
+      },
+      serve: (request, response) => this.#serve(request, response),
+      refuse: ({ status, code, message }) => {
+        const { body, contentType } = json({ error: { code, message } }, status);
         return { contentType, body: typeof body === 'string' ? body : '' };
       },
+      onLimit: (limit) =>
+        this.#limitCounter.reached(`http.${limit === 'headersTimeoutMs' ? 'requestTimeoutMs' : limit}`),
+      onFailed: (error) => log.error({ err: error }, 'answering an API request failed; its connection is closed'),
     });
-    // A connection on which nothing moves for longer than a request and its answer may take: its client reads no more.
-    this.#server.timeout = requestTimeoutMs + answerTimeoutMs;
   }
 
   /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */
-  async start(host: string, port: number): Promise<AddressInfo> {
-    this.#server.listen(port, host);
-    await once(this.#server, 'listening');
-    return this.#server.address() as AddressInfo;
+  start(host: string, port: number): Promise<AddressInfo> {
+    return this.#listener.start(host, port);
   }
 
-  /** Refuses new connections and resolves when the running requests have been answered, or cut off at the deadline. */
-  async close(deadlineMs: number): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = once(this.#server, 'close');
-    this.#server.close();
-    this.#server.closeIdleConnections();
-    const deadline = setTimeout(() => this.#server.closeAllConnections(), deadlineMs);
-    await closed;
-    clearTimeout(deadline);
+  /** Refuses new connections and resolves when the running requests have been answered, or were cut off at the deadline. */
+  close(timeoutMs: number): Promise<void> {
+    return this.#listener.close(timeoutMs);
   }
 
   /** Never rejects: whatever goes wrong becomes an answer or a closed connection. */
@@ -123,7 +109,7 @@ export class ApiServer {
       if (!response.writableFinished) left.abort(new ClientLeft());
     });
     let label = 'none';
-    if (request.headers.expect !== undefined && foreignExpectation(request) === null) response.writeContinue();
+    if (isContinueExpected(request)) response.writeContinue();
     try {
       const answer = await this.#answer(request, left.signal, (path) => (label = path));
       await this.#send(response, answer, left.signal);
@@ -142,13 +128,8 @@ export class ApiServer {
     const { streamedAnswersMax, sendTimeoutMs, retryAfterMs } = this.#limits;
     if (this.#streaming >= streamedAnswersMax) {
       this.#limitCounter.reached('http.streamedAnswersMax');
-      const retryAfter = { 'Retry-After': String(Math.ceil(retryAfterMs / 1_000)) };
-      throw new Problem(
-        503,
-        'too_many_answers',
-        `${streamedAnswersMax} large answers are being sent already`,
-        retryAfter,
-      );
+      const message = `${streamedAnswersMax} large answers are being sent already`;
+      throw problemOf(overloaded(message, retryAfterMs, 'too_many_answers'));
     }
     this.#streaming += 1;
     const timer = setTimeout(() => {
@@ -165,32 +146,33 @@ export class ApiServer {
   }
 
   async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
-    const ofHost = hostProblem(request);
-    if (ofHost !== null) {
-      throw new Problem(400, request.headers.host === undefined ? 'host_missing' : 'hosts_many', ofHost);
-    }
-    const expectation = foreignExpectation(request);
-    if (expectation !== null) {
-      const message = `the request expects ${expectation}; 100-continue is accepted`;
-      // Nobody knows whether the body comes.
-      throw new Problem(417, 'expectation_failed', message, { Connection: 'close' });
-    }
+    const wrong = requestProblem(request);
+    if (wrong !== null) throw problemOf(wrong);
     toOriginForm(request);
+    const refusal = refusedAccess(this.#access, request);
+    if (refusal !== null) throw problemOf(refusal);
     const { method = '', headers } = request;
     const { pathname, searchParams } = readTarget(request.url ?? '/');
     const { matches, page } = await this.#resolve(pathname, headers);
-    const asked = method === 'HEAD' ? 'GET' : method;
-    const match = matches.find(({ route }) => route.method === asked);
+    const match = matchMethod(matches, method);
+    const isChange = method !== 'GET' && method !== 'HEAD';
     // A body that no route reads is let run out within the request's time.
-    if (match === undefined || match.route.bodyLimit === null) request.resume();
+    if (match === undefined || match.route.body === null) request.resume();
     if (matches[0] !== undefined) label(matches[0].route.path);
     else if (page !== null) label('ui');
     if (match?.route.isForProbes !== true) refuseStrangeHost(headers, this.#hostNames);
-    refuseStrangePage(headers, this.#hostNames, asked !== 'GET');
+    refuseStrangePage(headers, this.#hostNames, isChange);
     this.#checkHeaderBytes(request);
     if (match !== undefined) return this.#ask(match, searchParams, request, left);
-    if (matches.length > 0) throw notAllowed(method, matches);
-    if (page !== null && asked !== 'GET') throw notAllowed(method, []);
+    if (matches.length > 0) {
+      throw problemOf(
+        methodNotAllowed(
+          method,
+          matches.map(({ route }) => route),
+        ),
+      );
+    }
+    if (page !== null && isChange) throw problemOf(methodNotAllowed(method, [PAGE]));
     const answer = page ?? (isForPerson(request) ? this.#ui.notFound() : null);
     if (answer === null) throw new Problem(404, 'not_found', `nothing is at ${shorten(pathname)}`);
     label('ui');
@@ -201,9 +183,9 @@ export class ApiServer {
   async #resolve(
     pathname: string,
     { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding }: IncomingHttpHeaders,
-  ): Promise<{ matches: readonly RouteMatch[]; page: Answer | null }> {
+  ): Promise<{ matches: readonly RouteMatch<Route>[]; page: Answer | null }> {
     for (const path of withoutBase(pathname, this.#basePath)) {
-      const matches = matchRoutes(this.#routes, path);
+      const matches = this.#router.at(path);
       const page = matches.length > 0 ? null : await this.#ui.answer(path, { ifNoneMatch, acceptEncoding });
       if (matches.length > 0 || page !== null) return { matches, page };
     }
@@ -223,25 +205,25 @@ export class ApiServer {
   }
 
   async #ask(
-    { route, path }: RouteMatch,
+    { route, path }: RouteMatch<Route>,
     query: URLSearchParams,
     request: IncomingMessage,
     left: AbortSignal,
   ): Promise<Answer> {
     const body = await this.#body(route, request);
-    if (!route.asksStore) return route.handle({ path, query, body, signal: left });
+    if (!route.usesStore) return route.handle({ path, query, body, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
     // One question may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
     return this.#limiter.run({ signal, kind: route.path }, async () => route.handle({ path, query, body, signal }));
   }
 
-  async #body({ bodyLimit }: Route, request: IncomingMessage): Promise<Uint8Array> {
-    if (bodyLimit === null) return NO_BODY;
+  async #body({ body }: Route, request: IncomingMessage): Promise<Uint8Array> {
+    if (body === null) return NO_BODY;
     try {
-      return await readBody(request, bodyLimit.bytesMax);
+      return await readBody(request, body.bytesMax);
     } catch (error) {
-      if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(bodyLimit.key);
+      if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(body.limit);
       throw error;
     }
   }
@@ -259,13 +241,7 @@ export class ApiServer {
 
 const NO_BODY = new Uint8Array(0);
 
-function notAllowed(method: string, matches: readonly RouteMatch[]): Problem {
-  const methods = matches.map(({ route }) => route.method);
-  const accepted = [...(methods.length === 0 || methods.includes('GET') ? ['GET', 'HEAD'] : []), ...methods];
-  const distinct = [...new Set(accepted)];
-  const message = `method ${method} is not allowed here; accepted are ${distinct.join(', ')}`;
-  return new Problem(405, 'method_not_allowed', message, { Allow: distinct.join(', ') });
-}
+const PAGE = { method: 'GET' };
 
 /** Whether the answer is looked at in a browser's window. */
 function isForPerson({ url = '', headers }: IncomingMessage): boolean {

@@ -1,8 +1,9 @@
+import { Type } from '@sinclair/typebox';
 import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
 import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
-import { anyObject, number, object, text } from './schema.ts';
+import { closed } from '../schema/json-schema.ts';
 
 export interface Maintenance {
   /** Begins a check of this name, which repairs what is damaged or changes nothing, or tells how it goes on. */
@@ -21,10 +22,12 @@ interface SnapshotAnswer {
   readonly idleMs: number;
 }
 
-const progressSchema = anyObject<{ readonly state: string }>(
-  ['state'],
-  'state: running, done (with report) or failed (with reason)',
+const progressSchema = Type.Object(
+  { state: Type.String() },
+  { description: 'state: running, done (with report) or failed (with reason)' },
 );
+const emptySchema = Type.Object({}, { description: 'Nothing' });
+const snapshotSchema = closed({ path: Type.String(), token: Type.String(), idleMs: Type.Number() });
 const TOKEN = { token: 'What the answer to PUT /api/v1/snapshot names' };
 const GONE = { 404: 'snapshot_gone: it was removed' };
 
@@ -40,14 +43,10 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       answers: {
         description:
           'A data directory, on the disk of the collector, its token, and after how long without a word it is removed',
-        schema: object<{ readonly path: string; readonly token: string; readonly idleMs: number }>({
-          path: text(),
-          token: text(),
-          idleMs: number(),
-        }).json,
+        schema: snapshotSchema,
       },
       problems: { 409: 'snapshot_in_use: of another backup; not_possible: the store is not embedded, or is not open' },
-      asksStore: false,
+      usesStore: false,
       answer: async ({ signal }) => {
         const taken = await maintenance.snapshot(signal);
         if (taken === null) throw notPossible();
@@ -61,9 +60,9 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       path: '/api/v1/snapshot/{token}',
       summary: 'Keeps a snapshot for as long again',
       pathParameters: TOKEN,
-      answers: { description: 'It is there', schema: anyObject([], 'Nothing').json },
+      answers: { description: 'It is there', schema: emptySchema },
       problems: GONE,
-      asksStore: false,
+      usesStore: false,
       answer: ({ path: { token = '' } }) => {
         if (!maintenance.keepSnapshot(token)) throw gone();
         return json({});
@@ -74,9 +73,9 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       path: '/api/v1/snapshot/{token}',
       summary: 'Removes a snapshot',
       pathParameters: TOKEN,
-      answers: { description: 'It is gone', schema: anyObject([], 'Nothing').json },
+      answers: { description: 'It is gone', schema: emptySchema },
       problems: GONE,
-      asksStore: false,
+      usesStore: false,
       answer: async ({ path: { token = '' } }) => {
         if (!(await maintenance.releaseSnapshot(token))) throw gone();
         return json({});
@@ -96,9 +95,9 @@ function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
     path: '/api/v1/check',
     summary: `${does}: begins it, and tells how it goes on when it is asked again`,
     parameters: { run: anyText('A name for the check, the same each time; it ends when nobody asks for 15 s') },
-    answers: { description: 'How it goes on; the report is there when it is done', schema: progressSchema.json },
+    answers: { description: 'How it goes on; the report is there when it is done', schema: progressSchema },
     problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
-    asksStore: false,
+    usesStore: false,
     answer: ({ query: { run } }) => {
       const progress = maintenance.check(run ?? 'api', repairs);
       if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check runs');

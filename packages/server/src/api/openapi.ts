@@ -10,7 +10,7 @@ export function openApiRoute(others: readonly Route[], version: string, basePath
     path: OPENAPI_PATH,
     summary: 'This description',
     answers: { description: 'OpenAPI 3.1' },
-    asksStore: false,
+    usesStore: false,
     answer: () => json(openApi([...others, self], version, basePath)),
   });
   return self;
@@ -56,7 +56,7 @@ function pathsOf(routes: readonly Route[]) {
   return paths;
 }
 
-function operation({ summary, pathParameters, parameters, answers, problems, asksStore, bodyLimit }: Route) {
+function operation({ summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
   const { contentType = 'application/json', description, schema } = answers;
   return {
     summary,
@@ -77,12 +77,14 @@ function operation({ summary, pathParameters, parameters, answers, problems, ask
         ...(parameter.repeatable && { style: 'form', explode: true }),
       })),
     ],
-    ...(bodyLimit !== null && { requestBody: { required: true, content: { 'application/json': {} } } }),
+    ...(body !== null && {
+      requestBody: { required: true, content: { 'application/json': { schema: body.schema } } },
+    }),
     responses: {
       200: { description, content: { [contentType]: schema === undefined ? {} : { schema } } },
       400: problem('A parameter that is not known or not accepted'),
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
-      ...(asksStore && {
+      ...(usesStore && {
         503: problem('The store is away or too busy; ask again after Retry-After seconds'),
         504: problem('The store did not answer in time'),
       }),

@@ -1,7 +1,8 @@
+import type { Refusal } from '../http/refusal.ts';
 import { withoutPasswords } from '../without-passwords.ts';
 
 /** An answer that is an error: `{error: {code, message}}` with the status. Thrown by handlers, sent by the server. */
-export class Problem extends Error {
+export class Problem extends Error implements Refusal {
   override readonly name = 'Problem';
   readonly status: number;
   /** Stable, lower case with underscores. */
@@ -15,4 +16,9 @@ export class Problem extends Error {
     this.code = code;
     this.headers = headers;
   }
+}
+
+/** What the server refuses by itself, as an error to throw. */
+export function problemOf({ status, code, message, headers }: Refusal): Problem {
+  return new Problem(status, code, message, headers);
 }

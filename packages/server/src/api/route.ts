@@ -1,15 +1,13 @@
+import type { TSchema } from '@sinclair/typebox';
+import type { RoutePath } from '../http/router.ts';
 import type { Answer } from './answer.ts';
 import type { Parameters, ParameterValues } from './parameters.ts';
 import { readParameters } from './parameters.ts';
 import { Problem } from './problem.ts';
-import type { JsonSchema } from './schema.ts';
 
 /** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
-export interface Route {
-  /** GET answers HEAD as well. */
+export interface Route extends RoutePath {
   readonly method: 'GET' | 'PUT' | 'DELETE';
-  /** Segments in braces are parameters: `/api/v1/traces/{traceId}`. */
-  readonly path: string;
   readonly summary: string;
   readonly parameters: Parameters;
   /** The path's parameters by name, for OpenAPI. */
@@ -17,28 +15,31 @@ export interface Route {
   /** Of the answer with status 200: its schema where it is JSON, or else its content type. */
   readonly answers: {
     readonly description: string;
-    readonly schema?: JsonSchema;
+    readonly schema?: TSchema;
     readonly contentType?: string;
   };
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
   readonly problems: Readonly<Record<number, string>>;
   /** A question to the store takes its turn, so that a bounded number run at a time. */
-  readonly asksStore: boolean;
+  readonly usesStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
   readonly isForProbes: boolean;
-  /** What of a body is taken, and the limit that one with more has hit; null where none is read. */
-  readonly bodyLimit: BodyLimit | null;
+  /** The JSON that it takes; null where no body is read. */
+  readonly body: RouteBody | null;
   handle(request: RouteQuestion): Promise<Answer> | Answer;
 }
 
-export interface BodyLimit {
+export interface RouteBody {
+  readonly schema: TSchema;
+  /** A larger one is answered 413. */
   readonly bytesMax: number;
-  /** The key of its setting. */
-  readonly key: string;
+  /** The key of that limit's setting. */
+  readonly limit: string;
 }
 
 /** A request as it reached the route. */
 interface RouteQuestion {
+  /** Percent-encoded, as they came. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   readonly body: Uint8Array;
@@ -56,11 +57,11 @@ interface RouteRequest<P extends Parameters> {
 
 export interface RouteDefinition<P extends Parameters> extends Omit<
   Route,
-  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'bodyLimit'
+  'handle' | 'method' | 'parameters' | 'pathParameters' | 'problems' | 'isForProbes' | 'body'
 > {
   readonly method?: Route['method'];
   readonly isForProbes?: boolean;
-  readonly bodyLimit?: BodyLimit;
+  readonly body?: RouteBody;
   readonly parameters?: P;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
@@ -73,39 +74,18 @@ export function route<P extends Parameters = Parameters>(definition: RouteDefini
   return {
     method: 'GET',
     isForProbes: false,
-    bodyLimit: null,
+    body: null,
     ...rest,
     parameters,
     pathParameters,
     problems,
-    handle: ({ query, ...question }) => answer({ ...question, query: readParameters(parameters, query) }),
+    handle: ({ path, query, ...question }) =>
+      answer({ ...question, path: decodePath(path), query: readParameters(parameters, query) }),
   };
 }
 
-export interface RouteMatch {
-  readonly route: Route;
-  readonly path: Readonly<Record<string, string>>;
-}
-
-/** The routes that have the path, one for each method. Throws a 400 when a segment is not valid percent-encoding. */
-export function matchRoutes(routes: readonly Route[], pathname: string): readonly RouteMatch[] {
-  const given = pathname.split('/');
-  return routes.flatMap((candidate) => {
-    const path = matchSegments(candidate.path.split('/'), given);
-    return path === null ? [] : [{ route: candidate, path }];
-  });
-}
-
-function matchSegments(pattern: readonly string[], given: readonly string[]): Record<string, string> | null {
-  if (pattern.length !== given.length) return null;
-  const path: Record<string, string> = {};
-  for (const [i, segment] of pattern.entries()) {
-    const actual = given[i] ?? '';
-    const name = /^\{(\w+)\}$/.exec(segment)?.[1];
-    if (name === undefined ? segment !== actual : actual === '') return null;
-    if (name !== undefined) path[name] = decodeSegment(actual);
-  }
-  return path;
+function decodePath(path: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(path).map(([name, segment]) => [name, decodeSegment(segment)]));
 }
 
 function decodeSegment(segment: string): string {

@@ -103,8 +103,8 @@ export function apiRoutes({
     route({
       path: '/api/v1/endpoints',
       summary: 'Where this collector takes spans, on the host that answers',
-      answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema.json },
-      asksStore: false,
+      answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema },
+      usesStore: false,
       answer: () => json(endpoints),
     }),
     route({
@@ -113,8 +113,8 @@ export function apiRoutes({
         'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
         'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, which isOthers tells',
       parameters: spanRange,
-      answers: { description: 'Services by name', schema: servicesSchema.json },
-      asksStore: true,
+      answers: { description: 'Services by name', schema: servicesSchema },
+      usesStore: true,
       answer: async ({ query: { from, to }, signal }) => {
         const services = await findServices(context(signal), { fromUnixNano: from, toUnixNano: to });
         return json({ services } satisfies ServicesResponse);
@@ -125,16 +125,16 @@ export function apiRoutes({
       summary: 'The operations of one service; none for a service that is not known',
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
-      answers: { description: 'Operations by name', schema: operationsSchema.json },
-      asksStore: true,
+      answers: { description: 'Operations by name', schema: operationsSchema },
+      usesStore: true,
       answer: ({ path: { service = '' }, query: range, signal }) => operationsOf(service, range, signal),
     }),
     route({
       path: '/api/v1/operations',
       summary: 'The same, of a service that no path can name either, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
-      answers: { description: 'Operations by name', schema: operationsSchema.json },
-      asksStore: true,
+      answers: { description: 'Operations by name', schema: operationsSchema },
+      usesStore: true,
       answer: ({ query: { service, ...range }, signal }) => operationsOf(service, range, signal),
     }),
     seriesRoute(context, Date.now, countedUntil),
@@ -173,8 +173,8 @@ export function apiRoutes({
           decodeCursor,
         ),
       },
-      answers: { description: 'A page of traces; nextCursor is null on the last one', schema: tracesSchema.json },
-      asksStore: true,
+      answers: { description: 'A page of traces; nextCursor is null on the last one', schema: tracesSchema },
+      usesStore: true,
       answer: async ({ query: { tag, from, to, minDurationMs, maxDurationMs, limit, cursor, ...filter }, signal }) => {
         const { traces, next } = await searchTraces(context(signal), {
           filter: { ...filter, tags: tag },
@@ -196,9 +196,9 @@ export function apiRoutes({
       parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace ids with commas between them') },
       answers: {
         description: 'Headlines by ids of 32 digits; an id that is not stored has none',
-        schema: headlinesSchema.json,
+        schema: headlinesSchema,
       },
-      asksStore: true,
+      usesStore: true,
       answer: async ({ query: { ids }, signal }) => {
         return json({ headlines: await headlines.compute(context(signal), ids) } satisfies HeadlinesResponse);
       },
@@ -207,9 +207,9 @@ export function apiRoutes({
       path: '/api/v1/traces/{traceId}',
       summary: 'One trace as OTLP JSON',
       pathParameters: tracePath,
-      answers: { description: 'TracesData of OTLP', schema: traceSchema.json },
+      answers: { description: 'TracesData of OTLP', schema: traceSchema },
       problems: traceProblems,
-      asksStore: true,
+      usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('otlp', signal, path['traceId']);
         return otlpJson(trace.answer, truncatedHeader(trace));
@@ -219,9 +219,9 @@ export function apiRoutes({
       path: '/api/v1/traces/{traceId}/story',
       summary: 'What happened in a trace, in words: a headline and the clauses that are its evidence',
       pathParameters: tracePath,
-      answers: { description: 'The story, with the evidence of its words', schema: storySchema.json },
+      answers: { description: 'The story, with the evidence of its words', schema: storySchema },
       problems: traceProblems,
-      asksStore: true,
+      usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('story', signal, path['traceId']);
         return { ...json(trace.answer), headers: truncatedHeader(trace) };
@@ -234,10 +234,10 @@ export function apiRoutes({
       pathParameters: tracePath,
       answers: {
         description: 'What the trace stands for, and what decided that',
-        schema: traceSamplingSchema.json,
+        schema: traceSamplingSchema,
       },
       problems: traceProblems,
-      asksStore: true,
+      usesStore: true,
       answer: async ({ path, signal }) => {
         const trace = await ask('sampling', signal, path['traceId']);
         return { ...json(withReasons(trace.answer, samplingReasonOf)), headers: truncatedHeader(trace) };

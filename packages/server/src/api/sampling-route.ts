@@ -1,3 +1,4 @@
+import type { TSchema } from '@sinclair/typebox';
 import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace/client';
 import { json } from './answer.ts';
 import { anyText } from './parameters.ts';
@@ -9,6 +10,8 @@ import { samplingSchema, samplingSettingsSchema } from './schemas.ts';
 export interface SamplingSource {
   readonly settings: SamplingSettingsView;
   operations(service?: string): readonly ToldOperation[];
+  /** Of what `change` takes. */
+  readonly changeSchema: TSchema;
   /** Takes a whole set of settings as JSON. */
   change(body: Uint8Array): Promise<SettingsChange>;
 }
@@ -26,22 +29,22 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
     route({
       path: SETTINGS_PATH,
       summary: 'The settings of sampling that are in force',
-      answers: { description: 'The settings', schema: samplingSettingsSchema.json },
-      asksStore: false,
+      answers: { description: 'The settings', schema: samplingSettingsSchema },
+      usesStore: false,
       answer: () => json(source.settings),
     }),
     route({
       method: 'PUT',
       path: SETTINGS_PATH,
       summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
-      answers: { description: 'The settings as they are now', schema: samplingSettingsSchema.json },
+      answers: { description: 'The settings as they are now', schema: samplingSettingsSchema },
       problems: {
         415: 'unsupported_content_type, unsupported_encoding: the body is not JSON, or compressed',
         413: `body_too_large: more than ${bytesMax} bytes`,
         500: 'not_written: the data directory cannot be written; nothing was changed',
       },
-      bodyLimit: { bytesMax, key: 'sampling.settingsBytesMax' },
-      asksStore: false,
+      body: { schema: source.changeSchema, bytesMax, limit: 'sampling.settingsBytesMax' },
+      usesStore: false,
       answer: async ({ body }) => {
         const change = await source.change(body);
         if (change.kind === 'changed') return json(change.settings);
@@ -65,9 +68,9 @@ export function samplingRoute(source: SamplingSource, now: () => number): Route 
     parameters: { service: anyText('Only of this service') },
     answers: {
       description: 'Operations, and the settings that are in force',
-      schema: samplingSchema.json,
+      schema: samplingSchema,
     },
-    asksStore: false,
+    usesStore: false,
     answer: ({ query: { service } }) => {
       const operations = source.operations(service ?? undefined).map((told) => shown(told, source.settings, now()));
       return json({ operations, settings: source.settings } satisfies SamplingResponse);

@@ -10,7 +10,7 @@ import {
   isCompressible,
   preferredCoding,
   type ContentCoding,
-} from './content-coding.ts';
+} from '../http/content-coding.ts';
 
 /** Headers of every answer. The UI loads nothing from elsewhere, is framed by nobody and runs no inline script. */
 const COMMON_HEADERS = {

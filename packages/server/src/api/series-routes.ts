@@ -49,8 +49,8 @@ export function seriesRoute(
       ),
       limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
     },
-    answers: { description: 'Series with a value for each step', schema: seriesSchema.json },
-    asksStore: true,
+    answers: { description: 'Series with a value for each step', schema: seriesSchema },
+    usesStore: true,
     answer: async ({ query: { service, operation, groupBy, from, to, step, limit }, signal }) => {
       const last = to ?? BigInt(now()) * 1_000_000n;
       const first = from ?? (last > HOUR_NS ? last - HOUR_NS : 0n);

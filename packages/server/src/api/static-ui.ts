@@ -9,7 +9,7 @@ import {
   isCompressible,
   preferredCoding,
   type ContentCoding,
-} from './content-coding.ts';
+} from '../http/content-coding.ts';
 
 /** Paths at which the page itself decides what to show. */
 const PAGE_PATHS = new RegExp(

@@ -11,9 +11,9 @@ export function systemRoute(system: (signal: AbortSignal) => Promise<SystemRespo
     answers: {
       description:
         'The store, what comes in, and what is wrong; what only the store knows is null while it does not answer',
-      schema: systemSchema.json,
+      schema: systemSchema,
     },
-    asksStore: false,
+    usesStore: false,
     answer: async ({ signal }) => json(await system(signal)),
   });
 }

@@ -1,5 +1,5 @@
 import type { RollupName } from '../storage/rollup-names.ts';
-import type { Total } from './total.ts';
+import type { Total } from '../exchange/exchange-message.ts';
 import type { CountsRecord } from './totals.ts';
 
 const MINUTE_MS = 60_000;

@@ -8,7 +8,7 @@ import { eventually, silentLog as log, startEngine, type StartedEngine } from '.
 import type { EngineOfCounts } from './counted-inserts.ts';
 import { readName, selectName } from '../storage/rollup-names.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
-import type { CountsMessage } from './totals.ts';
+import type { CountsMessage } from '../exchange/exchange-message.ts';
 
 /** In a minute of its own, and a whole one: nothing depends on when the test runs. */
 const NOW_MS = 1_700_000_045_000;

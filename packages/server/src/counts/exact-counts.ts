@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { Loader, type LoaderStatus } from '../spool/loader.ts';
 import type { LoaderLimits } from '../spool/limits.ts';
+import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
 import { CountsAs, RollupBounds, type RollupLimits } from '../columns/rollup-bounds.ts';
 import { Spool } from '../spool/spool.ts';
 import type { SpoolStatus } from '../spool/spool-status.ts';
@@ -17,7 +18,7 @@ import { Journal } from './journal.ts';
 import { COUNTS_LIMITS, type CountsLimits } from './limits.ts';
 import { CountsMetrics } from './metrics.ts';
 import { readRecords } from './records.ts';
-import { Totals, type CountsMessage, type CountsRecord } from './totals.ts';
+import { Totals, type CountsRecord } from './totals.ts';
 import { TotalsSnapshot } from './totals-snapshot.ts';
 
 export interface ExactCountsOptions {
@@ -34,9 +35,6 @@ export interface ExactCountsOptions {
   readonly pieceWork?: number;
 }
 
-/** `left`: nothing was noted, and nothing is lost: the next message of the process tells it. */
-export type TakeResult = { readonly kind: 'noted' | 'left' } | { readonly kind: 'refused'; readonly message: string };
-
 /** A segment is read into memory whole. */
 const SEGMENT_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -46,7 +44,7 @@ const LATEST_MS = 0xffff_ffff * 1_000;
 interface Waiting {
   readonly message: CountsMessage;
   readonly isCounted: boolean;
-  readonly resolve: (result: TakeResult) => void;
+  readonly resolve: (result: TotalsResult) => void;
 }
 
 /**
@@ -167,7 +165,7 @@ export class ExactCounts {
   }
 
   /** Resolves when the message is durable, or is not noted at all. `isCounted` is false where another collector counts it. */
-  take(message: CountsMessage, isCounted: boolean): Promise<TakeResult> {
+  take(message: CountsMessage, isCounted: boolean): Promise<TotalsResult> {
     if (this.#waiting.length >= this.#limits.waitingMessagesMax) {
       this.#limitCounter.reached('counts.waitingMessagesMax');
       this.#metrics.messages.inc({ outcome: 'left' });

@@ -1,19 +1,4 @@
-/** Requests of one operation, kind and status. */
-export interface Total {
-  /** The operation, as its spans start. */
-  readonly startName: string;
-  /** As they end. */
-  readonly name: string;
-  /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
-  readonly kind: number;
-  /** 0 unset, 1 ok, 2 error. */
-  readonly status: number;
-  readonly requests: number;
-  readonly durationSumNs: number;
-  /** OTLP's exponential histogram of scale 3 over nanoseconds: the index of the first bucket, and what is in each. */
-  readonly offset: number;
-  readonly counts: readonly number[];
-}
+import type { Total } from '../exchange/exchange-message.ts';
 
 /** As it was told last. */
 export interface KnownTotal {

@@ -6,9 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import type { EngineOfCounts } from './counted-inserts.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
-import type { Total } from './total.ts';
-import type { CountsMessage } from './totals.ts';
 import { singleServerTables } from '../storage/tables.ts';
+import type { CountsMessage, Total } from '../exchange/exchange-message.ts';
 
 const NOW_MS = 1_700_000_045_000;
 

@@ -2,8 +2,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CountedMinutes, type CountedRow } from './counted-minutes.ts';
 import { COUNTS_LIMITS } from './limits.ts';
-import type { Total } from './total.ts';
-import { Totals, type CountsMessage, type CountsRecord } from './totals.ts';
+import type { CountsMessage, Total } from '../exchange/exchange-message.ts';
+import { Totals, type CountsRecord } from './totals.ts';
 
 const aTotal = (given: Partial<Total> = {}): Total => ({
   startName: 'GET',

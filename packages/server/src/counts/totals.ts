@@ -1,18 +1,7 @@
+import type { CountsMessage, Total } from '../exchange/exchange-message.ts';
 import type { HeardProcess } from './counted-until.ts';
 import { readTotals, saveTotals, type ProcessTotals } from './saved-totals.ts';
-import { minus, totalKey, type KnownTotal, type Total } from './total.ts';
-
-/** What a process tells of itself: everything that it has counted since it started, of each operation that it names. */
-export interface CountsMessage {
-  readonly service: string;
-  /** Names the process, newly drawn at each start. */
-  readonly instance: string;
-  /** Since its last message, as it says. */
-  readonly windowMs: number;
-  /** For how long it has counted; undefined where it does not say. */
-  readonly uptimeMs?: number | undefined;
-  readonly totals: readonly Total[];
-}
+import { minus, totalKey, type KnownTotal } from './total.ts';
 
 /** What a message added. Its requests started to be counted at `fromMs` and ended by `toMs`, since the epoch. */
 export interface CountsRecord {

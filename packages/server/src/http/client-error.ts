@@ -1,4 +1,4 @@
-import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { STATUS_CODES, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 export interface ClientErrorOptions {
@@ -54,43 +54,6 @@ export function answerClientErrors(server: Server, { headerBytesMax, answer }: C
     socket.write(`${head.join('\r\n')}\r\n\r\n`);
     socket.end(body, () => socket.destroy());
   });
-}
-
-/**
- * What is wrong with the name of the host that HTTP/1.1 demands of a request (RFC 9112, section 3.2), null where nothing is: a server that does not
- * let Node refuse it asks here.
- */
-export function hostProblem({
-  headers,
-  rawHeaders,
-  httpVersionMajor,
-  httpVersionMinor,
-}: IncomingMessage): string | null {
-  if (headers.host === undefined) return httpVersionMajor === 1 && httpVersionMinor >= 1 ? HOST_MISSING : null;
-  let lines = 0;
-  for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at])) lines += 1;
-  return lines > 1 ? TWO_HOSTS : null;
-}
-
-function isHost(name = ''): boolean {
-  return name.length === 4 && name.toLowerCase() === 'host';
-}
-
-const HOST_MISSING = 'the request has no Host header, which HTTP/1.1 demands';
-const TWO_HOSTS = 'the request has more than one Host header; HTTP/1.1 takes one';
-
-/**
- * The codings of a transfer of which Node takes off the last alone, such as `gzip, chunked`; null where there is none. Where the last is not
- * `chunked`, Node refuses the request.
- */
-export function foreignTransferCoding({ headers }: IncomingMessage): string | null {
-  const codings = headers['transfer-encoding'];
-  return codings !== undefined && /,\s*chunked\s*$/i.test(codings) ? codings.slice(0, 100) : null;
-}
-
-/** What a request expects that is not `100-continue` (RFC 9110, section 10.1.1); null where it is that, or nothing. */
-export function foreignExpectation({ headers: { expect } }: IncomingMessage): string | null {
-  return expect === undefined || /^100-continue$/i.test(expect) ? null : expect.slice(0, 100);
 }
 
 function statusOf(code = ''): number {

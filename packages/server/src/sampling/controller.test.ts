@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SamplingController } from './controller.ts';
-import type { ExchangeReport, ReportedOperation } from './exchange.ts';
+import type { ExchangeMessage, ReportedOperation } from '../exchange/exchange-message.ts';
 import { reasonFor } from './reason.ts';
 import { readSamplingSettings } from './settings.ts';
 
@@ -31,13 +31,13 @@ class Fleet {
   }
 }
 
-function report(given: Partial<ExchangeReport>): ExchangeReport {
-  return { service: 'shop', instance: 'i0', windowMs: 5000, uptimeMs: undefined, operations: [], ...given };
+function report(given: Partial<ExchangeMessage>): ExchangeMessage {
+  return { service: 'shop', instance: 'i0', windowMs: 5000, uptimeMs: undefined, operations: [], totals: [], ...given };
 }
 
 function operation(name: string, requests: number, errors = 0): ReportedOperation {
   const count = Math.round(requests);
-  return { name, kind: 1, started: count, decided: count, requests: count, errors: Math.round(errors), totals: [] };
+  return { name, kind: 1, started: count, decided: count, requests: count, errors: Math.round(errors), endNames: [] };
 }
 
 describe('the controller of probabilities', () => {
@@ -141,8 +141,7 @@ describe('the controller of probabilities', () => {
 describe('why spans are kept', () => {
   it('is known by the names that they start and end with, and by rules', () => {
     const fleet = new Fleet({ rules: [{ path: '/health', probability: 0 }] });
-    const total = { name: 'GET /cart', status: 0, requests: 1, durationSumNs: 1, offset: 0, counts: [1] };
-    fleet.controller.exchange(report({ operations: [{ ...operation('GET', 100), totals: [total] }] }));
+    fleet.controller.exchange(report({ operations: [{ ...operation('GET', 100), endNames: ['GET /cart'] }] }));
     const reason = (name: string, kind = 1, path = '/cart') =>
       reasonFor(fleet.controller, {
         service: 'shop',
@@ -163,12 +162,12 @@ describe('why spans are kept', () => {
 describe('wrong settings are refused with what is accepted', () => {
   it.each<[unknown, RegExp]>([
     [null, /^the settings was given as null; accepted is an object/],
-    [{ tracePerSecond: 1 }, /^the settings: "tracePerSecond" is no setting; accepted are tracesPerSecond, /],
+    [{ tracePerSecond: 1 }, /^the settings: "tracePerSecond" is not known; accepted are tracesPerSecond, /],
     [{ tracesPerSecond: -1 }, /^tracesPerSecond was given as -1; accepted is a number from 0/],
     [{ defaultProbability: 2 }, /^defaultProbability was given as 2; accepted is a number from 0 to 1/],
     [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability .*at most maxProbability/],
     [{ operations: {} }, /^operations was given as {}; accepted is a list/],
-    [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service was given as nothing/],
+    [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service is missing; accepted is/],
     [{ operations: [{ service: 'a' }] }, /^operations\[0\] .*either tracesPerSecond or probability/],
     [{ rules: [{ probability: 1 }] }, /^rules\[0\] .*one or more of name, kind/],
     [{ rules: [{ kind: 'servers', probability: 1 }] }, /^rules\[0\].kind .*one of internal/],

@@ -1,4 +1,5 @@
-import { EXCHANGE_VERSION, type ExchangeReport, type ReportedOperation } from './exchange.ts';
+import type { ExchangeMessage, ReportedOperation } from '../exchange/exchange-message.ts';
+import { EXCHANGE_VERSION } from '../exchange/wire-message.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import {
   INSTANCE_LIVE_MS,
@@ -59,7 +60,7 @@ export class SamplingController {
   }
 
   /** Takes a process' message, and answers what it is to keep. */
-  exchange(report: ExchangeReport): ExchangeAnswer {
+  exchange(report: ExchangeMessage): ExchangeAnswer {
     this.take(report);
     const nowMs = this.#now();
     const instances = Math.max(1, this.#liveInstances(report.service, nowMs));
@@ -81,7 +82,7 @@ export class SamplingController {
   }
 
   /** Takes a message without an answer: another collector has given it. */
-  take({ service, instance, windowMs, operations }: ExchangeReport): void {
+  take({ service, instance, windowMs, operations }: ExchangeMessage): void {
     const nowMs = this.#now();
     this.#forget(nowMs);
     if (!this.#noteInstance(service, instance, nowMs)) return;

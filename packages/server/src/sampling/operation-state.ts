@@ -1,5 +1,5 @@
 import { ErrorWatch, type ErrorBaseline } from './error-watch.ts';
-import type { ReportedOperation } from './exchange.ts';
+import type { ReportedOperation } from '../exchange/exchange-message.ts';
 import type { OperationSettings, SamplingSettings } from './settings.ts';
 import { SmoothedRate } from './smoothed-rate.ts';
 
@@ -62,7 +62,7 @@ export class OperationState {
   /** Takes what a process told; `undefined` where it has nothing new. */
   report(instance: string, reported: ReportedOperation | undefined, windowMs: number, nowMs: number): void {
     if (reported !== undefined) this.reportedMs = nowMs;
-    for (const { name } of reported?.totals ?? []) if (this.#endNames.size < END_NAMES_MAX) this.#endNames.add(name);
+    for (const name of reported?.endNames ?? []) if (this.#endNames.size < END_NAMES_MAX) this.#endNames.add(name);
     if (windowMs > 0) {
       const decided = reported?.decided ?? 0;
       const known = this.#byInstance.get(instance);

@@ -3,9 +3,12 @@ import { join } from 'node:path';
 import type { SamplingSettingsView } from '@throughline/trace/client';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
+import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
+import { MessageReader } from '../exchange/message-reader.ts';
+import type { JsonAnswer, JsonRequest, JsonRoute } from '../http/json-route.ts';
+import type { Refusal } from '../http/refusal.ts';
 import type { Job } from '../jobs/jobs.ts';
 import { SamplingController } from './controller.ts';
-import { readReport, type ExchangeReport } from './exchange.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy } from './jaeger.ts';
 import { replaceFile } from '../durable-file.ts';
@@ -13,7 +16,7 @@ import { readJsonFile } from './json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
-import { readSamplingSettings, SamplingSettingsError, type SamplingSettings } from './settings.ts';
+import { readSamplingSettings, SETTINGS_CHANGE, SamplingSettingsError, type SamplingSettings } from './settings.ts';
 
 export interface SamplingOptions {
   /** Holds `settings.json`, which people write, and `state.json`, which we do. Created where it is missing. */
@@ -28,42 +31,14 @@ export interface SamplingOptions {
   readonly now?: () => number;
 }
 
-/** Makes the totals of a message durable, or says why the message is refused. What is left, the next message tells. */
-export type TakeTotals = (
-  report: ExchangeReport,
-  isForwarded: boolean,
-) => Promise<{ readonly kind: 'noted' | 'left' } | { readonly kind: 'refused'; readonly message: string }>;
-
-/** What one of our paths answers, always JSON. */
-export interface SamplingAnswer {
-  readonly status: number;
-  readonly body: object;
-}
-
-export interface SamplingRequest {
-  readonly query: URLSearchParams;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Decompressed. */
-  readonly body: Uint8Array;
-}
-
-/** A path that is served beside those for spans. */
-export interface SamplingRoute {
-  readonly method: 'GET' | 'POST' | 'PUT';
-  readonly path: string;
-  readonly bodyBytesMax: number;
-  handle(request: SamplingRequest): SamplingAnswer | Promise<SamplingAnswer>;
-}
+/** Makes the totals of a message durable. A forwarded one is counted by the collector that it comes from. */
+export type TakeTotals = (message: CountsMessage, isForwarded: boolean) => Promise<TotalsResult>;
 
 /** What became of a change of the settings. */
 export type SettingsChange =
   | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
   /** The message is for people. */
   | { readonly kind: 'refused' | 'failed'; readonly message: string };
-
-/** google.rpc.Code */
-const INVALID_ARGUMENT = 3;
-const NOT_FOUND = 5;
 
 const SETTINGS_HAVE_MOVED =
   'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that takes spans';
@@ -77,9 +52,10 @@ export class Sampling {
   readonly #metrics: SamplingMetrics;
   readonly #limits: SamplingLimits;
   readonly #takeTotals: TakeTotals;
+  readonly #messages: MessageReader;
   readonly #forwarder: Forwarder;
   /** Paths beside those for spans. */
-  readonly routes: readonly SamplingRoute[];
+  readonly routes: readonly JsonRoute[];
   #isChanged = false;
   /** Files are written one after the other. */
   #written: Promise<unknown> = Promise.resolve();
@@ -89,6 +65,7 @@ export class Sampling {
     this.#log = log;
     this.#limits = { ...SAMPLING_LIMITS, ...limits };
     this.#takeTotals = takeTotals;
+    this.#messages = new MessageReader(this.#limits);
     if (!existsSync(directory)) mkdirSync(directory, { mode: 0o700 });
     this.#settingsPath = join(directory, 'settings.json');
     this.#statePath = join(directory, 'state.json');
@@ -114,6 +91,7 @@ export class Sampling {
         return withoutPeers(controller.settings);
       },
       operations: (service?: string) => controller.sampling(service),
+      changeSchema: SETTINGS_CHANGE,
       change: (body: Uint8Array) => this.#change(body),
     };
   }
@@ -133,7 +111,7 @@ export class Sampling {
     await this.#save();
   }
 
-  #routes(): readonly SamplingRoute[] {
+  #routes(): readonly JsonRoute[] {
     return [
       {
         method: 'POST',
@@ -147,22 +125,22 @@ export class Sampling {
         method,
         path: '/v1/sampling/settings',
         bodyBytesMax: this.#limits.settingsBytesMax,
-        handle: () => ({ status: 410, body: { code: NOT_FOUND, message: SETTINGS_HAVE_MOVED } }),
+        handle: () => ({ status: 410, code: 'moved', message: SETTINGS_HAVE_MOVED }),
       })),
       { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
     ];
   }
 
-  async #exchange({ headers, body }: SamplingRequest): Promise<SamplingAnswer> {
+  async #exchange({ headers, body }: JsonRequest): Promise<JsonAnswer | Refusal> {
     const isForwarded = headers[FORWARDED_HEADER] !== undefined;
-    const report = readReport(body, this.#limits);
-    if (typeof report === 'string') return this.#refuse(report);
-    const taken = await this.#takeTotals(report, isForwarded);
+    const message = this.#messages.read(body);
+    if (typeof message === 'string') return this.#refuse(message);
+    const taken = await this.#takeTotals(message, isForwarded);
     if (taken.kind === 'refused') return this.#refuse(taken.message);
     this.#isChanged = true;
     if (isForwarded) {
       this.#metrics.exchanges.inc({ outcome: 'forwarded' });
-      this.controller.take(report);
+      this.controller.take(message);
       return { status: 200, body: {} };
     }
     this.#metrics.exchanges.inc({ outcome: 'answered' });
@@ -170,20 +148,20 @@ export class Sampling {
     // Probabilities need the recent counts alone.
     return {
       status: 200,
-      body: { ...this.controller.exchange(report), ...(taken.kind === 'left' && { totalsNoted: false }) },
+      body: { ...this.controller.exchange(message), ...(taken.kind === 'left' && { totalsNoted: false }) },
     };
   }
 
-  #refuse(message: string): SamplingAnswer {
+  #refuse(message: string): Refusal {
     this.#metrics.exchanges.inc({ outcome: 'refused' });
     return refusal(message);
   }
 
-  #show(query: URLSearchParams): SamplingAnswer {
+  #show(query: URLSearchParams): JsonAnswer {
     return { status: 200, body: { operations: this.controller.sampling(query.get('service') ?? undefined) } };
   }
 
-  #jaeger(query: URLSearchParams): SamplingAnswer {
+  #jaeger(query: URLSearchParams): JsonAnswer | Refusal {
     const services = query.getAll('service');
     const [service] = services;
     if (services.length !== 1 || service === undefined || service === '') {
@@ -271,6 +249,6 @@ function readSettingsFile(path: string): SamplingSettings {
   }
 }
 
-function refusal(message: string): SamplingAnswer {
-  return { status: 400, body: { code: INVALID_ARGUMENT, message } };
+function refusal(message: string): Refusal {
+  return { status: 400, code: 'invalid_message', message };
 }

@@ -1,4 +1,6 @@
-import { field, isCount } from './json.ts';
+import { Type } from '@sinclair/typebox';
+import { JsonChecker } from '../schema/json-checker.ts';
+import { count } from '../schema/json-schema.ts';
 import type { SavedOperation } from './operation-state.ts';
 
 const STATE_VERSION = 1;
@@ -9,26 +11,23 @@ export function stateToSave(operations: readonly SavedOperation[]): object {
   return { version: STATE_VERSION, operations };
 }
 
+const amount = Type.Number({ minimum: 0 });
+const checker = new JsonChecker(
+  Type.Object({
+    version: Type.Literal(STATE_VERSION),
+    operations: Type.Array(
+      Type.Object({
+        service: Type.String(),
+        name: Type.String(),
+        kind: count({ maximum: KIND_MAX }),
+        decidedPerSecond: amount,
+        baseline: Type.Object({ requests: amount, errors: amount }),
+      }),
+    ),
+  }),
+);
+
 /** The operations of a state that was saved, or `undefined` for what is none. */
 export function readSavedState(given: unknown): readonly SavedOperation[] | undefined {
-  const operations = field(given, 'operations');
-  if (field(given, 'version') !== STATE_VERSION || !Array.isArray(operations)) return undefined;
-  const read = operations.map(readOperation);
-  return read.every((operation) => operation !== undefined) ? read : undefined;
-}
-
-function readOperation(given: unknown): SavedOperation | undefined {
-  const service = field(given, 'service');
-  const name = field(given, 'name');
-  const kind = field(given, 'kind');
-  const decidedPerSecond = field(given, 'decidedPerSecond');
-  const requests = field(field(given, 'baseline'), 'requests');
-  const errors = field(field(given, 'baseline'), 'errors');
-  if (typeof service !== 'string' || typeof name !== 'string' || !isCount(kind) || kind > KIND_MAX) return undefined;
-  if (!isAmount(decidedPerSecond) || !isAmount(requests) || !isAmount(errors)) return undefined;
-  return { service, name, kind, decidedPerSecond, baseline: { requests, errors } };
-}
-
-function isAmount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && Number.isFinite(value);
+  return checker.fits(given) ? given.operations : undefined;
 }

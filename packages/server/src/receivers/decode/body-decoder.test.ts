@@ -8,14 +8,14 @@ import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
-import { OtlpHttpReceiver } from '../http/otlp-http.ts';
+import { HttpReceiver } from '../http/http-receiver.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
 
 let directory: string;
 let registry: Registry;
 let spool: Spool;
-let receiver: OtlpHttpReceiver;
+let receiver: HttpReceiver;
 let url: string;
 let stops: (() => Promise<void>)[];
 
@@ -30,7 +30,7 @@ async function start(limits: Partial<OtlpHttpLimits & ReceiverLimits> = {}): Pro
     limits: { attributesMax: 3, recentRequestsMax: 0 },
     now: () => 1_795_000_100_000,
   });
-  receiver = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, registry, limits), limits });
+  receiver = new HttpReceiver({ ...sharedByReceivers(ingest, registry, limits), limits });
   const { port } = await receiver.start('127.0.0.1', 0);
   url = `http://127.0.0.1:${port}/v1/traces`;
   stops.push(

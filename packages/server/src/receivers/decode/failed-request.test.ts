@@ -9,7 +9,7 @@ import { writeNativeBlock } from '../../columns/native-block.ts';
 import { Spool } from '../../spool/spool.ts';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
 import { OtlpGrpcReceiver } from '../grpc/otlp-grpc.ts';
-import { OtlpHttpReceiver } from '../http/otlp-http.ts';
+import { HttpReceiver } from '../http/http-receiver.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
 
@@ -62,7 +62,7 @@ it('a request that the collector can never store is answered with an error that 
     },
   });
   const shared = sharedByReceivers(ingest, registry);
-  const http = new OtlpHttpReceiver(shared);
+  const http = new HttpReceiver(shared);
   const grpc = new OtlpGrpcReceiver(shared);
   const httpAddress = await http.start('127.0.0.1', 0);
   const grpcAddress = await grpc.start('127.0.0.1', 0);

@@ -11,6 +11,7 @@ import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { allowAll, type AccessCheck } from '../../http/access.ts';
 import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import type { SpoolLimits } from '../../spool/limits.ts';
@@ -54,16 +55,17 @@ let session: ClientHttp2Session;
 interface Bounds extends Partial<OtlpGrpcLimits> {
   readonly bytesInFlightMax?: number;
   readonly spoolLimits?: Partial<SpoolLimits>;
+  readonly access?: AccessCheck;
 }
 
-async function start({ bytesInFlightMax, spoolLimits, ...limits }: Bounds = {}): Promise<void> {
+async function start({ bytesInFlightMax, spoolLimits, access = allowAll, ...limits }: Bounds = {}): Promise<void> {
   registry = new Registry();
   spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000, ...spoolLimits } });
   await spool.open();
   const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, registry, bytesInFlightMax === undefined ? {} : { bytesInFlightMax });
   ({ budget } = shared);
-  receiver = new OtlpGrpcReceiver({ ...shared, limits });
+  receiver = new OtlpGrpcReceiver({ ...shared, limits, access });
   address = await receiver.start('127.0.0.1', 0);
   client = new Client(`127.0.0.1:${address.port}`, credentials.createInsecure());
   session = connect(`http://127.0.0.1:${address.port}`);
@@ -170,6 +172,20 @@ async function storedRows(): Promise<number | undefined> {
 }
 
 describe('spans sent over gRPC', () => {
+  it('asks access control before a call is routed, and ends a refused one with its status', async () => {
+    await stop();
+    const asked: (string | undefined)[] = [];
+    await start({
+      access: ({ url }) => {
+        asked.push(url);
+        return url === CHECK ? { isAllowed: true } : { status: 401, code: 'no_token', message: 'a token is missing' };
+      },
+    });
+    expect(await failure(MESSAGE)).toMatchObject({ code: 16, details: 'a token is missing' });
+    expect(await call(Buffer.alloc(0), CHECK)).toBeDefined();
+    expect(asked).toEqual([EXPORT, CHECK]);
+  });
+
   it('are durable when they are answered, plain and in every compression', async () => {
     expect(await call(MESSAGE)).toEqual(Buffer.alloc(0));
     await initZstd();

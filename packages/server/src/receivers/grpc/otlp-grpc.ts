@@ -1,9 +1,12 @@
 import { constants, createServer } from 'node:http2';
 import type { Http2Server, IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
-import { createServer as createNetServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createNetServer, type AddressInfo, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Ingest } from '../../ingest/ingest.ts';
+import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts';
+import { Listener } from '../../http/listener.ts';
+import type { Refusal } from '../../http/refusal.ts';
 import { LimitCounter } from '../../limit-counter.ts';
 import type { IngestResult } from '../../columns/result.ts';
 import { BodyMemory, type Deadline } from '../body/body.ts';
@@ -18,7 +21,7 @@ import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-s
 import { answerForeign, readBeginning } from './http2-preface.ts';
 import { OTLP_GRPC_LIMITS, type OtlpGrpcLimits } from '../limits.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
-import { encodeSuccess, StatusCode } from '../otlp/otlp-response.ts';
+import { encodeSuccess, StatusCode, statusCodeOf } from '../otlp/otlp-response.ts';
 import { SIGNAL_METHODS, signalOfMethod, TRACE_SERVICE, TRACES_METHOD, type Signal } from '../otlp/signals.ts';
 
 export interface OtlpGrpcReceiverOptions {
@@ -30,6 +33,7 @@ export interface OtlpGrpcReceiverOptions {
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<OtlpGrpcLimits>;
+  readonly access?: AccessCheck;
 }
 
 const METHODS: readonly string[] = [...SIGNAL_METHODS, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH];
@@ -54,17 +58,17 @@ export class OtlpGrpcReceiver {
   readonly #limitCounter: LimitCounter;
   readonly #health: GrpcHealth;
   readonly #bodyMemory = new BodyMemory();
-  readonly #server: Server;
   readonly #http2: Http2Server;
   /** Connections of which it is not known yet whether they speak HTTP/2. */
   readonly #unknown = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #deadline: Deadline;
   #calls = 0;
-  #isClosing = false;
+  readonly #listener: Listener;
   #isForeignTold = false;
 
-  constructor({ ingest, budget, decompressor, decoder, log, registry, limits }: OtlpGrpcReceiverOptions) {
+  constructor(options: OtlpGrpcReceiverOptions) {
+    const { ingest, budget, decompressor, decoder, log, registry, limits, access = allowAll } = options;
     this.#ingest = ingest;
     this.#budget = budget;
     this.#decompressor = decompressor;
@@ -75,7 +79,7 @@ export class OtlpGrpcReceiver {
     this.#limitCounter = new LimitCounter(registry);
     this.#health = new GrpcHealth({
       service: TRACE_SERVICE,
-      isServing: () => !this.#isClosing && ingest.busyBecause === null,
+      isServing: () => !this.#listener.isClosing && ingest.busyBecause === null,
       watchersMax: this.#limits.watchersMax,
       onRefused: () => this.#limitCounter.reached('otlpGrpc.watchersMax'),
     });
@@ -94,13 +98,28 @@ export class OtlpGrpcReceiver {
         enablePush: false,
       },
     });
-    this.#server = createNetServer((socket) => this.#begin(socket));
-    this.#server.maxConnections = this.#limits.connectionsMax;
-    this.#server.on('drop', () => this.#limitCounter.reached('otlpGrpc.connectionsMax'));
+    const server = createNetServer((socket) => this.#begin(socket));
+    server.maxConnections = this.#limits.connectionsMax;
+    server.on('drop', () => this.#limitCounter.reached('otlpGrpc.connectionsMax'));
+    this.#listener = new Listener(server, {
+      name: 'OTLP/gRPC',
+      log,
+      endIdle: () => {
+        this.#health.close();
+        // Says GOAWAY: what is running is finished, what comes later goes elsewhere.
+        for (const session of this.#sessions) session.close();
+        for (const socket of this.#unknown) socket.destroy();
+      },
+      endAll: () => {
+        this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
+        for (const session of this.#sessions) session.destroy();
+      },
+    });
     this.#http2.on('session', (session) => this.#welcome(session));
     this.#http2.on('stream', (stream, headers) => {
       // Nothing that goes wrong with one call is to end the process.
-      this.#handle(stream, readHead(headers)).catch((error: unknown) => {
+      const refusal = refusedAccess(access, { method: 'POST', url: headers[':path'], headers });
+      this.#handle(stream, readHead(headers, refusal)).catch((error: unknown) => {
         this.#count('FAILED');
         this.#log.error({ err: error }, 'answering an OTLP/gRPC call failed; its stream is closed');
         stream.destroy();
@@ -110,33 +129,12 @@ export class OtlpGrpcReceiver {
 
   /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */
   start(host: string, port: number): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        this.#server.on('error', (error) => this.#log.error({ err: error }, 'OTLP/gRPC server'));
-        resolve(this.#server.address() as AddressInfo);
-      });
-    });
+    return this.#listener.start(host, port);
   }
 
   /** Refuses new connections and calls, and resolves when the running calls have been answered. */
   close(): Promise<void> {
-    this.#isClosing = true;
-    this.#health.close();
-    return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
-        for (const session of this.#sessions) session.destroy();
-      }, this.#limits.closeTimeoutMs);
-      this.#server.close(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-      // Says GOAWAY: what is running is finished, what comes later goes elsewhere.
-      for (const session of this.#sessions) session.close();
-      for (const socket of this.#unknown) socket.destroy();
-    });
+    return this.#listener.close(this.#limits.closeTimeoutMs);
   }
 
   /** Looks at how a connection begins before HTTP/2 answers it, in frames that nobody else can read. */
@@ -228,9 +226,10 @@ export class OtlpGrpcReceiver {
 
   async #call(
     stream: ServerHttp2Stream,
-    { method, encoding, headerBytes }: CallHead,
+    { refusal, method, encoding, headerBytes }: CallHead,
     held: Reservation,
   ): Promise<void> {
+    if (refusal !== null) throw new GrpcError(statusCodeOf(refusal.status), refusal.message);
     if (method instanceof GrpcError) throw method;
     const { headerBytesMax } = this.#limits;
     if (headerBytes > headerBytesMax) {
@@ -355,6 +354,8 @@ function stopReading(stream: ServerHttp2Stream): void {
 /** What a call needs of its headers. They are let go at once: a running call would hold all of them. */
 interface CallHead {
   readonly isGrpc: boolean;
+  /** Why it may not be made; null where it may. */
+  readonly refusal: Refusal | null;
   /** Its path, or why there is no such method. */
   readonly method: string | GrpcError;
   readonly encoding: Compression | 'identity' | GrpcError;
@@ -362,12 +363,13 @@ interface CallHead {
   readonly headerBytes: number;
 }
 
-function readHead(headers: IncomingHttpHeaders): CallHead {
+function readHead(headers: IncomingHttpHeaders, refusal: Refusal | null): CallHead {
   const path = headers[':path'] ?? '';
   // One of our own texts, which does not hold the sender's.
   const method = METHODS.find((known) => known === path);
   return {
     isGrpc: isGrpc(headers),
+    refusal,
     method:
       method ??
       new GrpcError(

@@ -1,8 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { mayBeRebound } from '../../http/host-check.ts';
+import type { Refusal } from '../../http/refusal.ts';
 import type { CorsPolicy } from './cors.ts';
-import { status, type HttpAnswer } from './http-answer.ts';
-import { StatusCode, type OtlpEncoding } from '../otlp/otlp-response.ts';
 
 /** The names under which a request may reach the receiver: a page can give its own name our address. */
 export interface HostPolicy {
@@ -24,22 +23,18 @@ export class Strangers {
   }
 
   /** Null for a request that may be looked at. */
-  refuse({ method, headers }: IncomingMessage, answerIn: OtlpEncoding): HttpAnswer | null {
+  refuse({ method, headers }: IncomingMessage): Refusal | null {
     const { origin } = headers;
     const isBrowser = origin !== undefined || headers['sec-fetch-site'] !== undefined;
     const { host = '' } = headers;
     const isToldByName = isBrowser || (this.#hosts.isStrict && !isProgram(method, headers));
     if (isToldByName && mayBeRebound(host, this.#hosts.names)) {
       const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
-      return status(403, StatusCode.permissionDenied, message, answerIn);
+      return { status: 403, code: 'host_not_allowed', message };
     }
     if (origin !== undefined && !this.#cors.allows(origin)) {
-      return status(
-        403,
-        StatusCode.permissionDenied,
-        `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`,
-        answerIn,
-      );
+      const message = `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`;
+      return { status: 403, code: 'origin_not_allowed', message };
     }
     return null;
   }

@@ -17,7 +17,8 @@ import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import { OtherSignals } from './other-signals.ts';
 import { OtlpGrpcReceiver } from '../grpc/otlp-grpc.ts';
-import { OtlpHttpReceiver } from '../http/otlp-http.ts';
+import { otlpFormats } from '../otlp-http/otlp-formats.ts';
+import { HttpReceiver } from '../http/http-receiver.ts';
 import { decoderFor, sharedByReceivers } from '../testing/shared-by-receivers.ts';
 
 const POINTS = 15;
@@ -85,7 +86,7 @@ const logs = {
 let directory: string;
 let registry: Registry;
 let spool: Spool;
-let http: OtlpHttpReceiver;
+let http: HttpReceiver;
 let grpc: OtlpGrpcReceiver;
 let client: Client;
 let url: string;
@@ -102,8 +103,10 @@ beforeAll(async () => {
   const log = pino({ level: 'debug' }, { write: (line) => logged.push(line) });
   const otherSignals = new OtherSignals({ log, registry });
   const others = sharedByReceivers(ingest, new Registry());
-  shared = { ...others, registry, log, otherSignals, decoder: decoderFor(ingest, { otherSignals, registry }) };
-  http = new OtlpHttpReceiver(shared);
+  const decoder = decoderFor(ingest, { otherSignals, registry });
+  const formats = otlpFormats({ ingest, decoder, otherSignals });
+  shared = { ...others, registry, log, otherSignals, decoder, formats };
+  http = new HttpReceiver(shared);
   grpc = new OtlpGrpcReceiver(shared);
   url = `http://127.0.0.1:${(await http.start('127.0.0.1', 0)).port}`;
   const { port } = await grpc.start('127.0.0.1', 0);

@@ -18,7 +18,29 @@ export const StatusCode = {
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
+
+const CODES_BY_STATUS: Readonly<Record<number, number>> = {
+  401: StatusCode.unauthenticated,
+  403: StatusCode.permissionDenied,
+  404: StatusCode.notFound,
+  405: StatusCode.unimplemented,
+  408: StatusCode.deadlineExceeded,
+  410: StatusCode.notFound,
+  413: StatusCode.resourceExhausted,
+  417: StatusCode.unimplemented,
+  429: StatusCode.resourceExhausted,
+  431: StatusCode.resourceExhausted,
+  500: StatusCode.internal,
+  501: StatusCode.unimplemented,
+  503: StatusCode.unavailable,
+};
+
+/** Returns the code that goes with an HTTP status from 400: those that are not named are the sender's mistake. */
+export function statusCodeOf(httpStatus: number): number {
+  return CODES_BY_STATUS[httpStatus] ?? StatusCode.invalidArgument;
+}
 
 /** What a partial success counts, which is field 1 of all three messages. */
 const REJECTED: Readonly<Record<Signal, string>> = {

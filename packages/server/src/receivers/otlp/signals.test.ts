@@ -1,5 +1,17 @@
 import { expect, test } from 'vitest';
-import { signalOfMethod, signalOfTarget } from './signals.ts';
+import { Router } from '../../http/router.ts';
+import { usualPath } from '../../http/usual-path.ts';
+import { signalAliases, signalOfMethod, signalPath } from './signals.ts';
+
+const router = new Router(
+  (['traces', 'metrics', 'logs'] as const).map((signal) => ({
+    method: 'POST',
+    path: signalPath(signal),
+    aliases: signalAliases(signal),
+    signal,
+  })),
+);
+const signalOfTarget = (target: string) => router.at(usualPath(target))[0]?.route.signal ?? null;
 
 test.each([
   ['/v1/traces', 'traces'],

@@ -1,23 +1,19 @@
-import { usualPath } from './usual-path.ts';
-
 /** What OTLP's exporters send. Traces are stored. */
 export type Signal = 'traces' | OtherSignal;
 
 /** Signals that are answered and not stored. */
 export type OtherSignal = 'metrics' | 'logs';
 
-export const TRACES_PATH = '/v1/traces';
+const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
-/** One of the paths, or one behind another: SDKs append theirs to an endpoint that names one already. */
-const PATHS = /^(?:\/v1\/(?:traces|metrics|logs))?\/v1\/(traces|metrics|logs)$/;
+/** The path of a signal. */
+export function signalPath(signal: Signal): string {
+  return `/v1/${signal}`;
+}
 
-/**
- * The signal that a request's target is for, as senders write it in practice. Null for any other; a prefix is none of ours, since a proxy
- * that adds one takes it off again.
- */
-export function signalOfTarget(target: string): Signal | null {
-  if (target === TRACES_PATH) return 'traces';
-  return (PATHS.exec(usualPath(target))?.[1] as Signal | undefined) ?? null;
+/** Where a signal arrives as well: behind the path of any signal, since SDKs append theirs to an endpoint that names one already. */
+export function signalAliases(signal: Signal): readonly string[] {
+  return SIGNALS.map((first) => signalPath(first) + signalPath(signal));
 }
 
 export const TRACE_SERVICE = 'opentelemetry.proto.collector.trace.v1.TraceService';

@@ -4,12 +4,18 @@ import type { Ingest } from '../../ingest/ingest.ts';
 import { BodyDecoder, type BodyDecoderOptions } from '../decode/body-decoder.ts';
 import { ByteBudget } from '../body/byte-budget.ts';
 import { Decompressor } from '../body/decompressor.ts';
-import type { ReceiverLimits } from '../limits.ts';
+import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
+import { otlpFormats } from '../otlp-http/otlp-formats.ts';
 import { OtherSignals } from '../otlp/other-signals.ts';
 
 /** What `server.ts` makes for all receivers; the threads are the built ones. */
-export function sharedByReceivers(ingest: Ingest, registry: Registry, limits: Partial<ReceiverLimits> = {}) {
+export function sharedByReceivers(
+  ingest: Ingest,
+  registry: Registry,
+  limits: Partial<ReceiverLimits & OtlpHttpLimits> = {},
+) {
   const otherSignals = new OtherSignals({ log, registry });
+  const decoder = decoderFor(ingest, { otherSignals, registry, limits });
   return {
     ingest,
     budget: new ByteBudget({
@@ -21,8 +27,9 @@ export function sharedByReceivers(ingest: Ingest, registry: Registry, limits: Pa
       limits,
       zstdWorkerPath: new URL('../../../dist/receivers/body/zstd-worker.js', import.meta.url),
     }),
-    decoder: decoderFor(ingest, { otherSignals, registry, limits }),
+    decoder,
     otherSignals,
+    formats: otlpFormats({ ingest, decoder, otherSignals, limits }),
     log,
     registry,
   };

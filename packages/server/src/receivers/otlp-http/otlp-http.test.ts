@@ -11,10 +11,10 @@ import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import { eventually, silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';
-import { OtlpHttpReceiver } from './otlp-http.ts';
-import { CorsPolicy } from './cors.ts';
-import { LOOPBACK_ONLY, Strangers, type HostPolicy } from './strangers.ts';
-import type { JsonRoute } from './json-routes.ts';
+import { HttpReceiver } from '../http/http-receiver.ts';
+import { CorsPolicy } from '../http/cors.ts';
+import { LOOPBACK_ONLY, Strangers, type HostPolicy } from '../http/strangers.ts';
+import type { JsonRoute } from '../../http/json-route.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
@@ -41,7 +41,7 @@ let directory: string;
 let registry: Registry;
 let spool: Spool;
 let budget: ByteBudget;
-let receiver: OtlpHttpReceiver;
+let receiver: HttpReceiver;
 let address: AddressInfo;
 let agent: Agent;
 
@@ -63,7 +63,7 @@ async function start(limits: Bounds = {}, corsOrigins: string[] = [], hosts?: Ho
   const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, registry, limits);
   ({ budget } = shared);
-  receiver = new OtlpHttpReceiver({
+  receiver = new HttpReceiver({
     ...shared,
     limits,
     corsOrigins,
@@ -327,7 +327,7 @@ test('who expects what is not known is told so', async () => {
         `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nExpect: nonsense\r\n\r\n`,
       );
     });
-    expect(answer).toMatch(/^HTTP\/1\.1 417 [^]*the expectation is nonsense; 100-continue is accepted/);
+    expect(answer).toMatch(/^HTTP\/1\.1 417 [^]*the request expects nonsense; 100-continue is accepted/);
   }
 });
 
@@ -459,7 +459,7 @@ test.each([
   const strangers = new Strangers(new CorsPolicy([]), LOOPBACK_ONLY);
   // A page may call itself what it likes.
   const asking = { method, headers: { host: 'evil.example', 'user-agent': 'curl/8' } } as unknown as IncomingMessage;
-  expect(strangers.refuse(asking, 'json')?.status).toBe(status);
+  expect(strangers.refuse(asking)?.status).toBe(status);
 });
 
 test.each([
@@ -499,7 +499,7 @@ test('what stands in lists of encodings and types is read as it is meant', async
   const utf16 = await send(JSON_BODY, { 'content-type': 'application/json; charset=UTF-16' });
   expect([utf16.status, isJson(utf16)]).toEqual([
     415,
-    { code: 3, message: 'the charset is UTF-16; JSON is taken in UTF-8' },
+    { code: 3, message: 'the charset is UTF-16; UTF-8 is accepted' },
   ]);
   for (const body of [Buffer.from('no deflate'), deflateSync(JSON_BODY).subarray(0, 8)]) {
     const answer = await send(body, { ...json, 'content-encoding': 'deflate' });
@@ -512,7 +512,7 @@ test('what stands in lists of encodings and types is read as it is meant', async
 test('a port that is taken is an error with its code', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, other) });
+  const second = new HttpReceiver({ ...sharedByReceivers(ingest, other) });
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
@@ -521,7 +521,7 @@ test('a route of another room is answered 503 with Retry-After as spans are', as
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, other, { bytesInFlightMax: 12_000 });
   const route = { method: 'POST', path: '/v1/other', bodyBytesMax: 2_000, handle: () => ({ status: 200, body: {} }) };
-  const second = new OtlpHttpReceiver({ ...shared, routes: [route as JsonRoute] });
+  const second = new HttpReceiver({ ...shared, routes: [route as JsonRoute] });
   const { port } = await second.start('127.0.0.1', 0);
   const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
   const others = shared.budget.reserve();
@@ -544,7 +544,7 @@ test('an answer that cannot be written closes its connection, is counted, and en
     bodyBytesMax: 0,
     handle: () => ({ status: 99, body: {} }),
   } as const;
-  const second = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
+  const second = new HttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
   await expect(fetch(`http://127.0.0.1:${port}/v1/broken`)).rejects.toThrow('fetch failed');
   expect(await other.metrics()).toContain('throughline_otlp_http_requests_total{outcome="failed"} 1');
@@ -561,7 +561,7 @@ test('a target that is a whole URL, and slashes too many, reach every path', asy
   };
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const second = new OtlpHttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
+  const second = new HttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
   for (const target of [
     'http://box/v1/sampling?service=a?b',

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 
-export class OtlpHttpMetrics {
+export class HttpReceiverMetrics {
   readonly requests: Counter<'outcome'>;
   readonly bodyBytes: Counter;
 

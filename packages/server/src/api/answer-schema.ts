@@ -1,0 +1,13 @@
+import type { Static, TSchema } from '@sinclair/typebox';
+
+/** Whatever is said of members that may not be changed is the same: JSON has none. */
+type Plain<T> = { readonly [K in keyof T]: Plain<T[K]> };
+
+/** True where the types name the same members, each as optional as in the other. */
+// oxlint-disable-next-line no-unnecessary-type-parameters -- two functions are the same where what they ask of any type is
+type IsSame<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+
+/** Takes the schema of an answer of a type, and of no other: the compiler holds that both name the same members. */
+export function answerOf<T>() {
+  return <S extends TSchema>(schema: IsSame<Plain<Static<S>>, Plain<T>> extends true ? S : never): S => schema;
+}

@@ -1,0 +1,33 @@
+import type { IncomingMessage } from 'node:http';
+import type { RoutePath } from '../../http/router.ts';
+import type { Refusal } from '../../http/refusal.ts';
+import type { Body } from '../body/body.ts';
+import type { BodyForm } from './body-form.ts';
+
+/** An answer, before the receiver adds the headers that every answer has. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What a receiver serves at a path: spans in some format, or JSON of another room. */
+export interface Endpoint extends RoutePath {
+  /** As which bodies are taken; without any, whatever Content-Type says. */
+  readonly forms: readonly BodyForm[];
+  /** Whether web pages may send to it: then their preflights are answered. */
+  readonly isForPages: boolean;
+  /** A body as sent … */
+  readonly bodyBytesMax: number;
+  /** … and decompressed. */
+  readonly decompressedBytesMax: number;
+  /** Counts a body that was over one of these. */
+  countTooLarge(limit: 'sent' | 'decompressed'): void;
+  /** Why nothing is taken now, asked before a body is read; null where it is. Counts the limit that it names. */
+  busyBecause(): string | null;
+  /** Takes a body, in the same turn as it was read whole. `form` is null where no form was asked for. */
+  take(body: Body, form: BodyForm | null, request: IncomingMessage): Promise<HttpAnswer>;
+  /** `form` is null where the request names none that is known. */
+  refuse(refusal: Refusal, form: BodyForm | null): HttpAnswer;
+}

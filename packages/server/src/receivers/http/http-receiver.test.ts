@@ -1,0 +1,200 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Registry } from 'prom-client';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { MalformedRequestError } from '../../columns/result.ts';
+import type { SpanBlock } from '../../columns/span-block.ts';
+import { SpanFields } from '../../columns/span-fields.ts';
+import type { AccessCheck } from '../../http/access.ts';
+import type { JsonRoute } from '../../http/json-route.ts';
+import { Ingest } from '../../ingest/ingest.ts';
+import { Spool } from '../../spool/spool.ts';
+import { silentLog as log } from '../../storage/testing/start-engine.ts';
+import type { ReceiverLimits, OtlpHttpLimits } from '../limits.ts';
+import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
+import { HttpReceiver } from './http-receiver.ts';
+import type { SpanFormat } from './span-format.ts';
+
+/** A format of nobody's: a span a line, `trace id, span id, name, start in ns`; 202 for an answer, errors as text. */
+function linesFormat(ingest: Ingest): SpanFormat {
+  return {
+    method: 'POST',
+    path: '/lines',
+    aliases: ['/api/lines'],
+    forms: [{ name: 'csv', mediaTypes: ['text/csv'], isText: true }],
+    isStored: true,
+    decode: (body, _, memory) =>
+      ingest.decode((block) => decodeLines(Buffer.from(body.take(memory)).toString('utf8'), block)),
+    accept: ({ acceptedSpans }) => ({
+      status: 202,
+      contentType: 'text/plain',
+      body: Buffer.from(`${acceptedSpans} spans`),
+    }),
+    refuse: ({ status, code, message, headers = {} }) => ({
+      status,
+      contentType: 'text/plain',
+      body: Buffer.from(`${code}: ${message}`),
+      headers,
+    }),
+  };
+}
+
+function decodeLines(text: string, block: SpanBlock): void {
+  const source = Buffer.alloc(0);
+  block.addResource(source, 0, 0, 0, '');
+  block.addScope(source, {
+    nameStart: 0,
+    nameEnd: 0,
+    versionStart: 0,
+    versionEnd: 0,
+    schemaUrlStart: 0,
+    schemaUrlEnd: 0,
+    droppedAttributesCount: 0,
+  });
+  const span = new SpanFields();
+  for (const [at, line] of text.trim().split('\n').entries()) {
+    const [traceId, spanId, name, startNs, ...more] = line.split(',');
+    if (startNs === undefined || more.length > 0)
+      throw new MalformedRequestError(`line ${at + 1} has not four members`);
+    const bytes = Buffer.concat([
+      Buffer.from(traceId ?? '', 'hex'),
+      Buffer.from(spanId ?? '', 'hex'),
+      Buffer.from(name ?? ''),
+    ]);
+    span.reset(bytes);
+    [span.traceIdEnd, span.spanIdStart, span.spanIdEnd, span.nameStart, span.nameEnd] = [16, 16, 24, 24, bytes.length];
+    span.startLow = span.endLow = Number(BigInt.asUintN(32, BigInt(startNs)));
+    span.startHigh = span.endHigh = Number(BigInt(startNs) >> 32n);
+    block.beginSpan();
+    block.endSpan(span);
+  }
+}
+
+const LINE = '0af7651916cd43dd8448eb211c80319c,b7ad6b7169203331,GET /,1795000000000000000';
+const csv = { 'content-type': 'text/csv' };
+
+let directory: string;
+let spool: Spool;
+let registry: Registry;
+let receiver: HttpReceiver;
+let address: AddressInfo;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'throughline-formats-'));
+});
+afterEach(async () => {
+  await receiver.close();
+  await spool.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+const SHOWN: JsonRoute = {
+  method: 'GET',
+  path: '/v1/shown',
+  bodyBytesMax: 0,
+  handle: () => ({ status: 200, body: { shown: true } }),
+};
+
+async function start(options: { access?: AccessCheck; limits?: Partial<ReceiverLimits & OtlpHttpLimits> } = {}) {
+  registry = new Registry();
+  spool = new Spool({ directory, log, registry, limits: { segmentAgeMs: 3_600_000 } });
+  await spool.open();
+  const ingest = new Ingest({ spool, registry, now: () => 1_795_000_100_000 });
+  const { formats, ...shared } = sharedByReceivers(ingest, registry, options.limits);
+  receiver = new HttpReceiver({
+    ...shared,
+    ...options,
+    formats: [...formats, linesFormat(ingest)],
+    routes: [SHOWN],
+  });
+  address = await receiver.start('127.0.0.1', 0);
+}
+
+async function send(
+  path: string,
+  init: Omit<RequestInit, 'body'> & { body?: string | Uint8Array } = {},
+): Promise<[status: number, body: string, Headers]> {
+  const answer = await fetch(`http://127.0.0.1:${address.port}${path}`, init as RequestInit);
+  return [answer.status, await answer.text(), answer.headers];
+}
+
+const post = (body: string | Uint8Array, headers: Record<string, string> = csv, path = '/lines') =>
+  send(path, { method: 'POST', headers, body });
+
+describe('a second format on the port', () => {
+  it('is a decoder and an answer, stored as all others are', async () => {
+    await start();
+    expect((await post(`${LINE}\n${LINE.replace('3331', '3332')}\n`)).slice(0, 2)).toEqual([202, '2 spans']);
+    expect((await post(LINE.replace('GET', 'PUT'), csv, '//api/lines/')).slice(0, 2)).toEqual([202, '1 spans']);
+    expect((await post('{}', { 'content-type': 'application/json' }, '/v1/traces')).slice(0, 2)).toEqual([200, '{}']);
+    await spool.close();
+    expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(3);
+  });
+
+  it('has what the receiver does for every format: compression, repeats, limits, pages', async () => {
+    await start({ limits: { bodyBytesMax: 1_000, decompressedBytesMax: 1_000 } });
+    const zipped = gzipSync(LINE);
+    const compressed = { ...csv, 'content-encoding': 'gzip' };
+    expect((await post(zipped, compressed)).slice(0, 2)).toEqual([202, '1 spans']);
+    // Told by its bytes, it is answered as before and stored once.
+    expect((await post(LINE)).slice(0, 2)).toEqual([202, '1 spans']);
+    expect((await post('a,b')).slice(0, 2)).toEqual([400, 'malformed: line 1 has not four members']);
+    expect((await post('x'.repeat(1_001)))[1]).toBe('body_too_large: the body is larger than 1000 bytes');
+    expect((await post(gzipSync(Buffer.alloc(5_000)), compressed))[0]).toBe(413);
+    expect((await post(LINE, { 'content-type': 'text/plain' }))[1]).toBe(
+      'unsupported_body: the content type is text/plain; text/csv is accepted',
+    );
+    expect((await post(LINE, { 'content-type': 'text/csv; charset=latin1' }))[0]).toBe(415);
+    expect((await post(LINE, { ...csv, origin: 'https://evil.example' }))[0]).toBe(403);
+    const page = { origin: 'http://localhost:5173', 'access-control-request-method': 'POST' };
+    expect((await send('/lines', { method: 'OPTIONS', headers: page }))[0]).toBe(204);
+    const [status, message, headers] = await send('/lines');
+    expect([status, message, headers.get('allow')]).toEqual([405, expect.stringContaining('method GET'), 'POST']);
+    const metrics = await registry.metrics();
+    expect(metrics).toContain('throughline_otlp_http_requests_total{outcome="202"} 2');
+    expect(metrics).toContain('limit="otlpHttp.bodyBytesMax"} 1');
+    expect(metrics).toContain('limit="otlpHttp.decompressedBytesMax"} 1');
+    await spool.close();
+    expect((await spool.nextSealed(new AbortController().signal))?.rows).toBe(1);
+  });
+});
+
+describe('JSON beside spans', () => {
+  it('answers HEAD where it answers GET', async () => {
+    await start();
+    expect((await send('/v1/shown')).slice(0, 2)).toEqual([200, '{"shown":true}']);
+    const [status, body, headers] = await send('/v1/shown', { method: 'HEAD' });
+    expect([status, body, headers.get('content-length')]).toEqual([200, '', '14']);
+    expect((await send('/v1/shown', { method: 'DELETE' }))[2].get('allow')).toBe('GET, HEAD');
+  });
+});
+
+describe('access control', () => {
+  it('is asked before a request is routed and its body is read, and answered in the form of the path', async () => {
+    const asked: unknown[] = [];
+    await start({
+      access: ({ method, url, headers }) => {
+        asked.push([method, url]);
+        return headers.authorization === 'Bearer good'
+          ? { isAllowed: true }
+          : { status: 401, code: 'no_token', message: 'a token is missing', headers: { 'www-authenticate': 'Bearer' } };
+      },
+    });
+    const [status, message, headers] = await post(LINE);
+    expect([status, message, headers.get('www-authenticate')]).toEqual([401, 'no_token: a token is missing', 'Bearer']);
+    for (const path of ['/v1/shown', '/nowhere']) {
+      const refused = await send(path);
+      expect([refused[0], JSON.parse(refused[1])]).toEqual([401, { code: 16, message: 'a token is missing' }]);
+    }
+    expect((await post(LINE, { ...csv, authorization: 'Bearer good' }))[0]).toBe(202);
+    expect(asked).toEqual([
+      ['POST', '/lines'],
+      ['GET', '/v1/shown'],
+      ['GET', '/nowhere'],
+      ['POST', '/lines'],
+    ]);
+  });
+});

@@ -1,0 +1,244 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts';
+import { HttpListener } from '../../http/http-listener.ts';
+import type { JsonRoute } from '../../http/json-route.ts';
+import { toOriginForm } from '../../http/origin-form.ts';
+import { overloaded, type Refusal } from '../../http/refusal.ts';
+import { isContinueExpected, requestProblem } from '../../http/request-problem.ts';
+import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../../http/router.ts';
+import { usualPath } from '../../http/usual-path.ts';
+import type { Ingest } from '../../ingest/ingest.ts';
+import { LimitCounter } from '../../limit-counter.ts';
+import { BodyError, SenderGoneError } from '../body/body-error.ts';
+import { BodyMemory, type Body } from '../body/body.ts';
+import type { ByteBudget } from '../body/byte-budget.ts';
+import type { Decompressor } from '../body/decompressor.ts';
+import { answerAndDiscard } from '../body/discard.ts';
+import { bodyEncoding, checkAnnouncedLength, readBody } from '../body/request-body.ts';
+import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from '../limits.ts';
+import { bodyProblem, formOf, type BodyForm } from './body-form.ts';
+import { CorsPolicy } from './cors.ts';
+import type { Endpoint, HttpAnswer } from './endpoint.ts';
+import { HttpReceiverMetrics } from './http-receiver-metrics.ts';
+import { jsonEndpoint } from './json-endpoint.ts';
+import { spanEndpoint } from './span-endpoint.ts';
+import type { SpanFormat } from './span-format.ts';
+import { LOOPBACK_ONLY, Strangers, type HostPolicy } from './strangers.ts';
+
+export interface HttpReceiverOptions {
+  /** What spans arrive in. The first answers, in its form, what no path is for. */
+  readonly formats: readonly [SpanFormat, ...SpanFormat[]];
+  /** Paths of other rooms on the same port. */
+  readonly routes?: readonly JsonRoute[];
+  readonly ingest: Pick<Ingest, 'admit' | 'once'>;
+  /** Shared by all receivers; beyond it the answer is 503. */
+  readonly budget: ByteBudget;
+  readonly decompressor: Decompressor;
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly limits?: Partial<OtlpHttpLimits>;
+  /** Web origins that may send besides those on the loopback interface; `*` allows all. */
+  readonly corsOrigins?: readonly string[];
+  /** Which names a request may call us by. */
+  readonly hosts?: HostPolicy;
+  readonly access?: AccessCheck;
+}
+
+/** Of a path that an answer names. */
+const PATH_SHOWN_MAX = 200;
+
+/** A sender that is too slow is answered by then; the default would let it wait for half a minute more. */
+const TIMEOUT_CHECK_INTERVAL_MS = 1_000;
+
+/** Takes spans over HTTP on one port, in whatever formats it is given, and serves JSON of other rooms beside them. */
+export class HttpReceiver {
+  readonly #log: Logger;
+  readonly #limits: OtlpHttpLimits;
+  readonly #cors: CorsPolicy;
+  readonly #budget: ByteBudget;
+  readonly #decompressor: Decompressor;
+  readonly #metrics: HttpReceiverMetrics;
+  readonly #limitCounter: LimitCounter;
+  readonly #strangers: Strangers;
+  readonly #access: AccessCheck;
+  readonly #router: Router<Endpoint>;
+  /** Answers where no other endpoint is meant. */
+  readonly #fallback: Endpoint;
+  readonly #spanPaths: string;
+  readonly #listener: HttpListener;
+
+  constructor(options: HttpReceiverOptions) {
+    const { formats, routes = [], ingest, budget, decompressor, log, registry, limits, corsOrigins } = options;
+    const { hosts = LOOPBACK_ONLY, access = allowAll } = options;
+    this.#log = log;
+    this.#limits = { ...OTLP_HTTP_LIMITS, ...limits };
+    this.#cors = new CorsPolicy(corsOrigins ?? []);
+    this.#budget = budget;
+    this.#decompressor = decompressor;
+    const metrics = new HttpReceiverMetrics(registry);
+    this.#metrics = metrics;
+    const limitCounter = new LimitCounter(registry);
+    this.#limitCounter = limitCounter;
+    this.#strangers = new Strangers(this.#cors, hosts);
+    this.#access = access;
+    const shared = { ingest, memory: new BodyMemory(), limits: this.#limits, limitCounter, metrics };
+    const endpointOf = (format: SpanFormat): Endpoint => spanEndpoint(format, shared);
+    this.#fallback = endpointOf(formats[0]);
+    this.#router = new Router([...formats.map(endpointOf), ...routes.map(jsonEndpoint)]);
+    this.#spanPaths = formats
+      .filter(({ isStored }) => isStored)
+      .map(({ path }) => path)
+      .join(', ');
+    const { requestTimeoutMs, keepAliveTimeoutMs } = this.#limits;
+    this.#listener = new HttpListener({
+      name: 'OTLP/HTTP',
+      log,
+      limits: {
+        ...this.#limits,
+        timeoutCheckIntervalMs: TIMEOUT_CHECK_INTERVAL_MS,
+        stalledTimeoutMs: requestTimeoutMs + keepAliveTimeoutMs,
+      },
+      serve: (request, response) => this.#serve(request, response),
+      refuse: (refusal) => {
+        metrics.requests.inc({ outcome: String(refusal.status) });
+        // What was to come, and in which form, is not known.
+        return this.#fallback.refuse(refusal, null);
+      },
+      onLimit: (limit) => limitCounter.reached(`otlpHttp.${limit}`),
+      onFailed: (error) => {
+        metrics.requests.inc({ outcome: 'failed' });
+        log.error({ err: error }, 'answering an OTLP/HTTP request failed; its connection is closed');
+      },
+    });
+  }
+
+  /** Listens. Rejects with Node's own error (`code` `EADDRINUSE`, …) when it cannot. */
+  start(host: string, port: number): Promise<AddressInfo> {
+    return this.#listener.start(host, port);
+  }
+
+  /** Refuses new connections and resolves when the running requests have been answered. */
+  close(): Promise<void> {
+    return this.#listener.close(this.#limits.closeTimeoutMs);
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const problem = requestProblem(request);
+    toOriginForm(request);
+    const refusal = problem ?? refusedAccess(this.#access, request);
+    const matches = this.#router.at(usualPath(request.url ?? ''));
+    const match = matchMethod(matches, request.method);
+    const endpoint = match?.route ?? matches[0]?.route ?? this.#fallback;
+    const form = formOf(endpoint.forms, request.headers);
+    let answer: HttpAnswer;
+    try {
+      const stopped = refusal ?? this.#refuse(request, matches, form);
+      if (stopped !== null) answer = endpoint.refuse(stopped, form);
+      else if (match === undefined) answer = this.#preflight(request, endpoint);
+      else answer = await this.#take(request, response, endpoint, form);
+    } catch (error) {
+      // The sender has gone, and with it the reason to answer.
+      if (error instanceof SenderGoneError || (request.destroyed && !request.complete)) {
+        this.#metrics.requests.inc({ outcome: 'aborted' });
+        return;
+      }
+      this.#log.error({ err: error }, 'OTLP/HTTP request failed');
+      answer = endpoint.refuse({ status: 500, code: 'internal', message: 'internal error' }, form);
+    }
+    this.#answer(request, response, answer);
+  }
+
+  #answer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
+    const { origin } = request.headers;
+    this.#metrics.requests.inc({ outcome: String(answer.status) });
+    const cors = origin !== undefined && this.#cors.allows(origin) ? this.#cors.headers(origin) : {};
+    response.writeHead(answer.status, {
+      'content-type': answer.contentType,
+      'content-length': answer.body.length,
+      'x-content-type-options': 'nosniff',
+      ...(this.#listener.isClosing ? { connection: 'close' } : {}),
+      ...cors,
+      ...answer.headers,
+    });
+    const { discardBytesMax, discardTimeoutMs } = this.#limits;
+    answerAndDiscard(request, response, answer.body, {
+      bytesMax: discardBytesMax,
+      timeoutMs: discardTimeoutMs,
+      onCut: (limit) =>
+        this.#limitCounter.reached(`otlpHttp.${limit === 'bytes' ? 'discardBytesMax' : 'discardTimeoutMs'}`),
+    });
+  }
+
+  /** The refusal where the headers alone decide; null for a request whose body is to be read, and for a preflight. */
+  #refuse(request: IncomingMessage, matches: readonly RouteMatch<Endpoint>[], form: BodyForm | null): Refusal | null {
+    if (matches.length === 0) {
+      const path = (request.url ?? '').split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX);
+      return { status: 404, code: 'not_found', message: `not found: ${path}; send traces to ${this.#spanPaths}` };
+    }
+    const stranger = this.#strangers.refuse(request);
+    if (stranger !== null) return stranger;
+    const endpoint = matchMethod(matches, request.method)?.route;
+    if (endpoint === undefined) {
+      if (isPreflight(request) && matches[0]?.route.isForPages === true) return null;
+      return methodNotAllowed(
+        request.method,
+        matches.map(({ route }) => route),
+      );
+    }
+    const problem = bodyProblem(request, endpoint.forms, form);
+    if (problem !== null) return problem;
+    const busyBecause = endpoint.busyBecause();
+    return busyBecause === null ? null : overloaded(busyBecause, this.#limits.retryAfterMs);
+  }
+
+  #preflight({ headers }: IncomingMessage, endpoint: Endpoint): HttpAnswer {
+    const { origin = '' } = headers;
+    const asked = {
+      headers: headers['access-control-request-headers'],
+      isPrivateNetwork: headers['access-control-request-private-network'] === 'true',
+    };
+    const contentType = endpoint.forms[0]?.mediaTypes[0] ?? 'application/json';
+    return { status: 204, contentType, body: NO_BODY, headers: this.#cors.preflightHeaders(origin, asked) };
+  }
+
+  async #take(
+    request: IncomingMessage,
+    response: ServerResponse,
+    endpoint: Endpoint,
+    form: BodyForm | null,
+  ): Promise<HttpAnswer> {
+    let body: Body | null = null;
+    try {
+      checkAnnouncedLength(request, endpoint.bodyBytesMax, this.#budget);
+      if (isContinueExpected(request)) response.writeContinue();
+      body = await readBody(request, {
+        encoding: bodyEncoding(request.headers['content-encoding']) ?? 'identity',
+        bytesMax: endpoint.bodyBytesMax,
+        decompressedBytesMax: endpoint.decompressedBytesMax,
+        budget: this.#budget,
+        decompressor: this.#decompressor,
+      });
+      return await endpoint.take(body, form, request);
+    } catch (error) {
+      if (!(error instanceof BodyError)) throw error;
+      return endpoint.refuse(this.#bodyRefusal(error, endpoint), form);
+    } finally {
+      body?.release();
+    }
+  }
+
+  #bodyRefusal({ status, message, limit }: BodyError, endpoint: Endpoint): Refusal {
+    if (status === 503) return overloaded(message, this.#limits.retryAfterMs);
+    if (limit !== null) endpoint.countTooLarge(limit);
+    return { status, code: status === 413 ? 'body_too_large' : 'malformed_body', message };
+  }
+}
+
+const NO_BODY = Buffer.alloc(0);
+
+function isPreflight({ method, headers }: IncomingMessage): boolean {
+  return method === 'OPTIONS' && headers.origin !== undefined;
+}
