@@ -40,7 +40,7 @@ const engineOf = (stored: Stored): EngineOfCounts => ({
   query: async (sql) => {
     const all = [...stored.values()].flat();
     const lines = sql.split('UNION ALL').map((select, index) => {
-      const [, table] = /throughline\.`(\w+)`/.exec(select) ?? [];
+      const [, table] = /throughline\.(\w+)/.exec(select) ?? [];
       const [, ...literals] = (/WHERE ([^]*)/.exec(select)?.[1] ?? '').matchAll(/'([^']*)'|\b(\d+)\b/g);
       const key = literals.map(([, text, number]) => text ?? number).join('|');
       const found = all.filter((row) => row.table === table && row.key === key);
