@@ -218,7 +218,7 @@ describe('a store that was damaged below the engine', () => {
         expect(running.output().match(/the disk cannot read a part of the store/g)).toHaveLength(parts.length);
         const check = runCommand(['check', '--data-dir', directory]);
         expect(await check.exited).toMatchObject({ code: 1 });
-        expect(check.output()).toContain(`not read: spans of ${HARMED_DAY}, part `);
+        expect(check.output()).toContain(`unreadable: spans of ${HARMED_DAY}, part `);
         expect(check.output()).not.toContain('damaged: ');
         faults.plan([]);
         await eventually('it is read again', async () => (await warningsOf(running)).length === 0);

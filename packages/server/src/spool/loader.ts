@@ -263,7 +263,7 @@ export class Loader {
     this.#options.onRejected?.(segment);
     log.error(
       { err: error, segment: name, spans: rows },
-      `store rejected segment ${failures} times while it took others; moved to spool/rejected: see throughline spool list`,
+      `store rejected segment ${failures} times while it accepted others; moved to spool/rejected: see throughline spool list`,
     );
     this.#limitCounter.reached('loader.refusalsMax');
     this.#inserts.inc({ outcome: 'rejected' });

@@ -50,7 +50,7 @@ function contentOf(response: IncomingMessage): Readable {
 function problem(origin: string, status: number, exceptionCode: number, body: Buffer): EngineError {
   const text = body.toString('utf8').trim();
   const code = exceptionCode === 0 ? codeOf(text) : exceptionCode;
-  if (code !== 0) return engineError(code, text === '' ? `${origin} answers ${status}` : text);
+  if (code !== 0) return engineError(code, text === '' ? `${origin} responded with ${status}` : text);
   // Not ClickHouse's own words: a proxy in front of it, which may have handed the statement on.
   const words = text
     .replaceAll(/<[^>]*>/g, ' ')

@@ -148,7 +148,7 @@ describe('an answer', () => {
       server.faults.proxy = { status, body: `<html><title>Proxy</title><h1>no ${status}</h1></html>` };
       const problem = {
         code: 'unavailable',
-        message: expect.stringMatching(`answers ${status}.*: Proxy no ${status}$`) as unknown,
+        message: expect.stringMatching(`responded with ${status}.*: Proxy no ${status}$`) as unknown,
       };
       await expect(rows(opened, 'SELECT 1')).rejects.toMatchObject(problem);
       await expect(opened.engine.insertNativeFile('spans', path, 'proxied')).rejects.toMatchObject(problem);

@@ -183,7 +183,7 @@ test('a server that answers before it has read an insert is sent no more of it',
     const { port } = early.address() as AddressInfo;
     const http = new ClickHouseHttp(`http://127.0.0.1:${port}`, { resultBytesMax: 1_000, compressionLevel });
     const insert = { sql: 'INSERT', file: path, settings: {}, isRepeatable: false, timeoutMs: 20_000 };
-    const problem = { code: 'unavailable', message: expect.stringContaining('answers 413') as unknown };
+    const problem = { code: 'unavailable', message: expect.stringContaining('responded with 413') as unknown };
     await expect(http.run(insert)).rejects.toMatchObject(problem);
     sockets.at(-1)?.resume();
     await eventually(() => sockets.at(-1)?.closed === true);

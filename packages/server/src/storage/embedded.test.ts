@@ -25,7 +25,7 @@ test('no query waits behind a slow one while a session is free, and a bounded nu
   const queued = store.rows('SELECT 1');
   await expect(store.rows('SELECT 2')).rejects.toMatchObject({
     code: 'unavailable',
-    message: '1 queries wait already',
+    message: 'query queue full (1)',
   });
   expect(await queued).toEqual([[1]]);
   await Promise.all(slow);

@@ -93,7 +93,7 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       const queued = rows(limited, 'SELECT 1');
       await expect(rows(limited, 'SELECT 2')).rejects.toMatchObject({
         code: 'unavailable',
-        message: '1 queries wait already',
+        message: 'query queue full (1)',
       });
       expect(await queued).toEqual([[1]]);
       expect(await slow).toMatchObject({ code: 'timeout' });

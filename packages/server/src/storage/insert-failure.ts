@@ -68,6 +68,6 @@ export function insertAdvice(error: unknown): string {
     return 'a part of the store is damaged or cannot be read: see /readyz and throughline check; the segment waits until the part is repaired or detached';
   if (isDataError(error))
     return 'see throughline spool list; the segment moves to rejected/ once the store has accepted others';
-  const status = Number(/ answers (\d{3})/.exec(message)?.[1] ?? 0);
+  const status = Number(/ responded with (\d{3})/.exec(message)?.[1] ?? 0);
   return HTTP_ADVICE[status] ?? 'check the log and the state of the store';
 }

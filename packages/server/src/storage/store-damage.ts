@@ -479,7 +479,7 @@ function daysOf(parts: readonly Pick<LostPart, 'day'>[]): readonly string[] | 'a
 function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reason: string): void {
   log.error(
     { table, part: name, day, rows, bytes, reason: firstLine(reason) },
-    'moved a damaged part of the store to detached/; its rows are lost, derived tables will be rebuilt',
+    'a damaged part of the store was moved to detached/; its rows are lost, derived tables will be rebuilt',
   );
 }
 
