@@ -55,9 +55,9 @@ const serverRooms: Record<string, readonly string[]> = {
   ],
   // Works on all of a data directory: check, snapshot, backup.
   maintenance: ['spool', 'storage', 'durable-file.ts', 'limit-counter.ts', 'version.ts'],
-  'readiness.ts': ['api', 'ingest', 'spool', 'storage', 'without-passwords.ts'],
+  'readiness.ts': ['spool', 'storage', 'without-passwords.ts'],
   'listen.ts': ['config'],
-  'system.ts': ['api', 'ingest', 'spool', 'query', 'storage'],
+  'system.ts': ['readiness.ts', 'ingest', 'spool', 'query', 'storage'],
   // OTLP over HTTP: its paths, its encodings, its answers.
   'receivers/otlp-http': [
     'receivers/body',
@@ -102,7 +102,7 @@ const serverRooms: Record<string, readonly string[]> = {
   'receivers/otlp': ['columns'],
   'receivers/body': ['receivers/limits.ts', 'limit-counter.ts'],
   'receivers/limits.ts': [],
-  api: ['query', 'http', 'schema', 'limit-counter.ts', 'query-limiter.ts', 'without-passwords.ts'],
+  api: ['query', 'http', 'readiness.ts', 'schema', 'limit-counter.ts', 'query-limiter.ts', 'without-passwords.ts'],
   ingest: ['columns', 'spool', 'storage', 'limit-counter.ts'],
   spool: ['storage', 'durable-file.ts', 'limit-counter.ts', 'register-gauge.ts'],
   columns: ['storage'],

@@ -1,9 +1,22 @@
-import type { Readiness, ReadinessFinding } from './api/health-routes.ts';
 import type { LoaderFailure, LoaderStatus } from './spool/loader.ts';
 import type { SpoolStatus } from './spool/spool-status.ts';
 import type { EngineState } from './storage/engine.ts';
 import type { LostPart } from './storage/lost-parts.ts';
 import { withoutPasswords } from './without-passwords.ts';
+
+/** Whether the collector accepts spans and answers queries, and what is wrong. */
+export interface Readiness {
+  /** Each keeps the collector from its work: a closed or failed engine, a full spool. */
+  readonly problems: readonly ReadinessFinding[];
+  /** Each wants a person's attention while work goes on: segments that were quarantined. */
+  readonly warnings: readonly ReadinessFinding[];
+}
+
+export interface ReadinessFinding {
+  /** Stable, lower case with underscores. */
+  readonly code: string;
+  readonly message: string;
+}
 
 /** What acknowledged spans may wait to be stored before a person should know. */
 const BEHIND_MS = 30_000;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { healthRoutes, type Readiness } from './api/health-routes.ts';
+import { healthRoutes } from './api/health-routes.ts';
 import { ApiServer } from './api/http.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi.ts';
@@ -33,7 +33,7 @@ import { BeforeMigration } from './maintenance/before-migration.ts';
 import { bytesHeldBySnapshots } from './maintenance/held-bytes.ts';
 import { InsertGate } from './maintenance/insert-gate.ts';
 import { MaintenanceOfRunning } from './maintenance/maintenance-of-running.ts';
-import { readiness } from './readiness.ts';
+import { readiness, type Readiness } from './readiness.ts';
 import { BodyDecoder } from './receivers/decode/body-decoder.ts';
 import { ByteBudget } from './receivers/body/byte-budget.ts';
 import { Decompressor } from './receivers/body/decompressor.ts';
@@ -312,7 +312,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       storeKind: config.store === 'embedded' ? 'embedded' : 'clickhouse',
       retention: { maxAgeDays: retentionDays, maxDiskShare: retentionDiskShare },
       ingest: () => ingest.status,
-      limitsReached: () => limitCounter.hits(),
+      limitsReached: () => limitCounter.status,
       engineState: () => engine.state,
       spool: () => spool.status,
       readiness: collectorReadiness,

@@ -11,7 +11,7 @@ function aSystem(clock: Clock, overrides: Partial<SystemOptions> = {}): System {
     storeKind: 'embedded',
     retention: { maxAgeDays: 30, maxDiskShare: 0.8 },
     ingest: () => ({ acceptedSpans: 0, rejectedSpans: new Map() }),
-    limitsReached: () => Promise.resolve([]),
+    limitsReached: () => [],
     engineState: () => ({ kind: 'ready' }),
     spool: () => ({
       backlogSegments: 1,
@@ -48,7 +48,7 @@ describe('what the system answers', () => {
           ['in_future', 4],
         ] as const),
       }),
-      limitsReached: () => Promise.resolve([{ limit: 'c.d', times: 2 }]),
+      limitsReached: () => [{ limit: 'c.d', times: 2 }],
     });
     expect(await system.answer(signal)).toEqual({
       version: '1.2.3',

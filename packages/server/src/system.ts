@@ -1,5 +1,5 @@
 import type { SystemIngest, SystemResponse } from '@throughline/trace/client';
-import type { Readiness } from './api/health-routes.ts';
+import type { Readiness } from './readiness.ts';
 import type { IngestStatus } from './ingest/ingest.ts';
 import type { SpoolStatus } from './spool/spool-status.ts';
 import type { StoreFacts } from './query/store-facts.ts';
@@ -10,7 +10,7 @@ export interface SystemOptions {
   readonly storeKind: 'embedded' | 'clickhouse';
   readonly retention: SystemResponse['retention'];
   readonly ingest: () => Pick<IngestStatus, 'acceptedSpans' | 'rejectedSpans'>;
-  readonly limitsReached: () => Promise<SystemResponse['limitsReached']>;
+  readonly limitsReached: () => SystemResponse['limitsReached'];
   readonly engineState: () => EngineState;
   readonly spool: () => SpoolStatus;
   readonly readiness: () => Readiness;
@@ -55,18 +55,15 @@ export class System {
   async answer(signal: AbortSignal): Promise<SystemResponse> {
     const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached } = this.#options;
     const { problems, warnings } = readiness();
-    const [facts, limits] = await Promise.all([
-      // Whoever asks how the collector is does not wait for a store that hangs.
-      storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)])),
-      limitsReached(),
-    ]);
+    // Whoever asks how the collector is does not wait for a store that hangs.
+    const facts = await storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)]));
     return {
       version,
       uptimeSeconds: Math.floor((this.#now() - this.#startedMs) / 1000),
       store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_ANSWER) },
       ingest: this.#ingest(),
       retention,
-      limitsReached: limits,
+      limitsReached: limitsReached(),
       problems: [...problems, ...warnings].map(({ message }) => message),
     };
   }

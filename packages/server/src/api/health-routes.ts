@@ -1,22 +1,9 @@
 import type { Registry } from 'prom-client';
+import type { Readiness } from '../readiness.ts';
 import { json } from './answer.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
 import { aliveSchema, readySchema } from './schemas.ts';
-
-/** Whether spans can be taken in and questions answered, and what is wrong. */
-export interface Readiness {
-  /** Each keeps the collector from its work: a closed or failed engine, a full spool. */
-  readonly problems: readonly ReadinessFinding[];
-  /** Each wants a person's attention while work goes on: segments that were set aside. */
-  readonly warnings: readonly ReadinessFinding[];
-}
-
-export interface ReadinessFinding {
-  /** Stable, lower case with underscores. */
-  readonly code: string;
-  readonly message: string;
-}
 
 export interface HealthRoutesOptions {
   readonly registry: Registry;
