@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { canInjectFaults, type FaultAction } from './support/fault-injection.ts';
 import { FaultyCollector } from './support/faulty-collector.ts';
-import { NOTHING_WRONG } from './support/span-ledger.ts';
+import { dayOfSpans, NOTHING_WRONG } from './support/span-ledger.ts';
 
-const DROP_TODAY = (table: string): string =>
-  `ALTER TABLE throughline.${table} DROP PARTITION '${new Date().toISOString().slice(0, 10)}'`;
+const dropDay = (table: string): string => `ALTER TABLE throughline.${table} DROP PARTITION '${dayOfSpans()}'`;
 
 describe.skipIf(!canInjectFaults)(
   'a day whose derived tables are made anew when collector and engine are killed',
@@ -21,7 +20,7 @@ describe.skipIf(!canInjectFaults)(
         await faulty.start();
         await faulty.send();
         await faulty.settle();
-        await faulty.inStore((store) => store.engine.command(DROP_TODAY(harmed)));
+        await faulty.inStore((store) => store.engine.command(dropDay(harmed)));
         faulty.faults.plan([{ process: 'engine', kind: 'rename', pattern: faulty.newPartsOf(filled), action }]);
         await faulty.tryToStart();
         expect(faulty.faults.applied()).toBe(1);

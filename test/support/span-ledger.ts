@@ -101,6 +101,11 @@ function momentOfOneDay(nowMs: number): number {
   return sinceMidnightMs < 4 * 3_600_000 ? nowMs - sinceMidnightMs - 60_000 : nowMs;
 }
 
+/** The UTC day on which the spans that a ledger sends now start, as `2026-11-30`. */
+export function dayOfSpans(): string {
+  return new Date(momentOfOneDay(Date.now())).toISOString().slice(0, 10);
+}
+
 /**
  * One trace a request: the trace id is its number, a span's id its number and the span's. Every third has no root, and three of four last longer
  * than an hour: by their starts, by one span, or by a start and the end of another.
