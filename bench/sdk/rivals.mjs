@@ -35,8 +35,8 @@ const NAME = 'GET /orders';
 /** What a case is: whether spans are recorded, how many attributes each gets, and whether they are children of one active span. */
 export const CASES = {
   'unsampled root, 5 attributes': { sampled: false, attributes: 5, isChild: false, throughline: 'own' },
-  'unsampled strict child, 5 attributes': { sampled: false, attributes: 5, isChild: true, throughline: 'strict' },
-  'unsampled lite child, 5 attributes': { sampled: false, attributes: 5, isChild: true, throughline: 'own' },
+  'unsampled own child, 5 attributes': { sampled: false, attributes: 5, isChild: true, throughline: 'opentelemetry' },
+  'unsampled shared child, 5 attributes': { sampled: false, attributes: 5, isChild: true, throughline: 'own' },
   'recorded and encoded, 0 attributes': { sampled: true, attributes: 0, isChild: false, throughline: 'own' },
   'recorded and encoded, 5 attributes': { sampled: true, attributes: 5, isChild: false, throughline: 'own' },
   'recorded and encoded, 10 attributes': { sampled: true, attributes: 10, isChild: false, throughline: 'own' },
@@ -91,7 +91,7 @@ function openTelemetrySpans(tracer, attributes, isChild, encoded) {
 async function throughline({ sampled, attributes, isChild, throughline: mode }) {
   const { Tracer } = await import('@throughline/sdk');
   const tracer = new Tracer({
-    register: mode === 'strict',
+    register: mode === 'opentelemetry',
     flushOnExit: false,
     sampling: sampled ? 1 : UNSAMPLED_RATIO,
     endpoint: 'http://127.0.0.1:9',
@@ -99,7 +99,7 @@ async function throughline({ sampled, attributes, isChild, throughline: mode }) 
     log: () => {},
   });
   const encoded = () => tracer.stats().ended;
-  if (mode === 'strict') {
+  if (mode === 'opentelemetry') {
     return openTelemetrySpans(tracer.openTelemetry.tracerProvider.getTracer('bench'), attributes, isChild, encoded);
   }
   const body = (span) => {

@@ -6,11 +6,11 @@ import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
 import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { epoch, keeper, ownStore, runAgain, runWith, sharedStore } from './context/active-store.ts';
-import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
+import { epoch, keeper, ownContext, runAgain, runWith, sharedStore } from './context/active-store.ts';
+import { isSuppressed, spanIn, withSpan, type ActiveContext } from './context/active-context.ts';
 import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
-import type { SpanBatch } from './export/batch.ts';
+import type { SpanBatch } from './export/span-batch.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
@@ -25,7 +25,7 @@ import {
   startWithOptions,
   type OpenTelemetryAdapters,
 } from './opentelemetry/adapters.ts';
-import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './context/parent.ts';
+import { parentContextOf, fromParent, contextUnder, type Parent } from './context/parent.ts';
 import { catchRejection } from './runtime/catch-rejection.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './runtime/process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
@@ -39,7 +39,7 @@ import type { Span, SpanLink } from './span/span.ts';
 import type { NonRecordingSpan } from './span/non-recording-span.ts';
 import type { RecordingSpan } from './span/recording-span.ts';
 import { systemTimers } from './runtime/timers.ts';
-import type { Counters, TracerStats } from './runtime/stats.ts';
+import type { TracerCounters, TracerStats } from './runtime/tracer-stats.ts';
 import type { TimeInput } from './span/time.ts';
 import { VERSION } from './runtime/version.ts';
 
@@ -61,7 +61,7 @@ export class Tracer {
   /** This tracer behind OpenTelemetry's interfaces, for those who register it themselves. */
   readonly openTelemetry: OpenTelemetryAdapters;
   readonly #scope = newScope('@throughline/sdk', VERSION);
-  readonly #counters: Counters;
+  readonly #counters: TracerCounters;
   readonly #recorder: SpanRecorder;
   readonly #sampling: StartedSampling;
   readonly #propagator: CompositePropagator;
@@ -69,7 +69,7 @@ export class Tracer {
   readonly #exporter: ChunkExporter;
   readonly #processors: SpanProcessors | undefined;
   /** Whether an unsampled child is its parent's own span. */
-  readonly #lite: boolean;
+  readonly #sharesUnsampled: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   readonly #observed: ObservedStats;
@@ -91,7 +91,7 @@ export class Tracer {
     this.#sampling = parts.sampling;
     this.#recorder = parts.recorder;
     this.#propagator = parts.propagator;
-    this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
+    this.#sharesUnsampled = config.unsampledChildren === 'shared' && !this.#recorder.decidesEverySpan;
     this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     lookForContextManager();
@@ -126,32 +126,37 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const stored = currentStore();
+    const active = currentContext();
     if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
-      return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
+      return this.#run(this.#startPlain(name, active), active, active, optionsOrFn);
     }
     // A mistake of the application's, which must not become an exception that it would not have without us.
     if (typeof maybeFn !== 'function') return undefined as Result;
     const options = optionsOrFn as SpanOptions;
-    return this.#run(this.#start(name, options, stored), storeUnder(this.#recorder, options, stored), stored, maybeFn);
+    return this.#run(
+      this.#start(name, options, active),
+      contextUnder(this.#recorder, options, active),
+      active,
+      maybeFn,
+    );
   }
 
-  /** Runs `fn` in a span that has just started, under what `under` holds besides it; `stored` is what is active now. */
+  /** Runs `fn` in a span that has just started, under what `under` holds besides it; `active` is what is active now. */
   #run<Result>(
     span: RecordingSpan | NonRecordingSpan,
-    under: Stored | undefined,
-    stored: Stored | undefined,
+    under: ActiveContext | undefined,
+    active: ActiveContext | undefined,
     fn: (span: Span) => Result,
   ): Result {
     // An unsampled child is its parent's own span: what is active stays as it is.
-    if (span === stored || span === INVALID_SPAN) {
+    if (span === active || span === INVALID_SPAN) {
       const result = fn(span);
-      if (stored !== undefined && isGenerator(result)) keepActive(result, stored);
+      if (active !== undefined && isGenerator(result)) keepActive(result, active);
       return result;
     }
     let result: Result;
     try {
-      result = keeper.runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
+      result = keeper.runWithSpan(withSpan(span, under), active, fn, span as Span);
     } catch (error) {
       endFailed(span, error);
       throw error;
@@ -163,7 +168,7 @@ export class Tracer {
 
   /** Starts a span under the active one, or under `options.parent`; the caller ends it. It is not made active. */
   startSpan(name: string, options?: SpanOptions): Span {
-    return this.#start(name, options, currentStore());
+    return this.#start(name, options, currentContext());
   }
 
   /** Ends a span. With an error it first records that, and sets the status ERROR. */
@@ -178,30 +183,30 @@ export class Tracer {
 
   /** The span that is active here, whichever API made it so. */
   activeSpan(): Span | undefined {
-    return spanInStore(currentStore()) as Span | undefined;
+    return spanIn(currentContext()) as Span | undefined;
   }
 
   /** Runs `fn` with a span or context active, and answers what `fn` answers. */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
     lookForContextManager();
-    return runWith(storeOfParent(this.#recorder, spanOrContext), fn);
+    return runWith(fromParent(this.#recorder, spanOrContext), fn);
   }
 
   /** A function that runs with what is active now, whenever it is called. */
   bind<This, Args extends unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
-    const stored = currentStore();
+    const active = currentContext();
     const since = epoch();
     return function (this: This, ...args: Args) {
-      return runAgain(since, stored, () => fn.apply(this, args));
+      return runAgain(since, active, () => fn.apply(this, args));
     };
   }
 
   /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
-    const stored = currentStore();
-    if (stored !== undefined) this.#propagator.injectStored(stored, carrier, setter ?? carrierSetter);
+    const active = currentContext();
+    if (active !== undefined) this.#propagator.injectActive(active, carrier, setter ?? carrierSetter);
   }
 
   /** What a carrier's headers say of the caller, for `options.parent` and `with`; a context without a span when nothing. */
@@ -232,7 +237,7 @@ export class Tracer {
     this.#recorder.disable();
     this.#unregister();
     // Where it was registered nothing is active any more; where not, others share what is, and only its own span goes.
-    if (this.#recorder.isOwn(spanInStore(ownStore()))) sharedStore.enter(undefined);
+    if (this.#recorder.isOwn(spanIn(ownContext()))) sharedStore.enter(undefined);
     this.#observed.stop();
     const failures = this.#failures();
     const isAllSent = await this.flush(timeoutMs);
@@ -296,25 +301,29 @@ export class Tracer {
   }
 
   /** Starts a span without options: mostly either nothing or a span of ours is active. */
-  #startPlain(name: string, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
-    if (stored !== undefined && (!(stored instanceof SpanIdentity) || stored === INVALID_SPAN)) {
-      return this.#start(name, undefined, stored);
+  #startPlain(name: string, active: ActiveContext | undefined): RecordingSpan | NonRecordingSpan {
+    if (active !== undefined && (!(active instanceof SpanIdentity) || active === INVALID_SPAN)) {
+      return this.#start(name, undefined, active);
     }
-    if (stored !== undefined && this.#lite && isUnsampledHere(stored)) return stored;
-    return this.#recorder.start(this.#scope, name, stored, undefined, undefined, undefined, undefined, stored);
+    if (active !== undefined && this.#sharesUnsampled && isUnsampledHere(active)) return active;
+    return this.#recorder.start(this.#scope, name, active, undefined, undefined, undefined, undefined, active);
   }
 
-  #start(name: string, options: SpanOptions | undefined, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
-    if (isSuppressed(stored)) return INVALID_SPAN;
+  #start(
+    name: string,
+    options: SpanOptions | undefined,
+    active: ActiveContext | undefined,
+  ): RecordingSpan | NonRecordingSpan {
+    if (isSuppressed(active)) return INVALID_SPAN;
     if (typeof options !== 'object' || options === null) {
-      const parent = ownSpan(this.#recorder, spanInStore(stored));
-      if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
-      return this.#recorder.start(this.#scope, name, parent, undefined, undefined, undefined, undefined, stored);
+      const parent = ownSpan(this.#recorder, spanIn(active));
+      if (parent !== undefined && this.#sharesUnsampled && isUnsampledHere(parent)) return parent;
+      return this.#recorder.start(this.#scope, name, parent, undefined, undefined, undefined, undefined, active);
     }
-    const parentStore = parentStoreOf(this.#recorder, options, stored);
-    const parent = ownSpan(this.#recorder, spanInStore(parentStore));
-    if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
+    const parentContext = parentContextOf(this.#recorder, options, active);
+    const parent = ownSpan(this.#recorder, spanIn(parentContext));
+    if (parent !== undefined && this.#sharesUnsampled && isUnsampledHere(parent)) return parent;
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentContext);
   }
 
   #pendingBytes(): number {
@@ -323,7 +332,7 @@ export class Tracer {
 }
 
 /** What is active here, whoever keeps it by now. */
-function currentStore(): Stored | undefined {
+function currentContext(): ActiveContext | undefined {
   return keeper.current() ?? activeElsewhere();
 }
 
@@ -357,12 +366,12 @@ function endFailed(span: Span, error: unknown): void {
  */
 function endWhenSettled<T>(
   span: RecordingSpan | NonRecordingSpan,
-  under: Stored | undefined,
+  under: ActiveContext | undefined,
   result: PromiseLike<T>,
 ): PromiseLike<T> {
   const promise = types.isPromise(result)
     ? (result as PromiseLike<T>)
-    : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
+    : runWith(withSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
   const since = epoch();
   const settled = follow(
     promise,
@@ -415,7 +424,7 @@ function follow<T>(
 /** Ends the span now, or when what was started is done. */
 function endWithResult<Result extends object>(
   span: RecordingSpan | NonRecordingSpan,
-  under: Stored | undefined,
+  under: ActiveContext | undefined,
   result: Result,
 ): Result {
   if (isThenable(result)) return endWhenSettled(span, under, result) as unknown as Result;
@@ -427,11 +436,11 @@ function endWithResult<Result extends object>(
 function endNowOrWithGenerator(
   span: RecordingSpan | NonRecordingSpan,
   since: number,
-  under: Stored | undefined,
+  under: ActiveContext | undefined,
   result: unknown,
 ): void {
   if (isGenerator(result)) {
-    endWithGenerator(result, since, storeWithSpan(span, under), span, (error) => endFailed(span, error));
+    endWithGenerator(result, since, withSpan(span, under), span, (error) => endFailed(span, error));
   } else span.end();
 }
 

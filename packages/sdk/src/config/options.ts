@@ -11,10 +11,10 @@ import type { RetryOptions } from '../export/transport/retry.ts';
 import type { TlsOptions } from '../export/transport/route.ts';
 import type { Transport } from '../export/transport/transport.ts';
 import type { SpanExporter } from '../opentelemetry/span-exporter-processor.ts';
-import type { IdGenerator, OtelIdGenerator } from '../span/ids.ts';
+import type { IdGenerator, OtelIdGenerator } from '../span/random-batch.ts';
 import type { SpanLimits } from '../span/span-limits.ts';
 import type { PropagatorName } from '../propagation/propagators.ts';
-import type { CountersMode, SamplingConfig } from '../sampling/sampling-settings.ts';
+import type { RequestMetricsMode, SamplingConfig } from '../sampling/sampling-settings.ts';
 import type { OtelSampler } from '../sampling/foreign-sampler.ts';
 import type { Sampling } from '../sampling/policy.ts';
 import type { SpanProcessor } from '../opentelemetry/span-processor.ts';
@@ -26,12 +26,12 @@ export interface TracerOptions {
   /** Which new traces to keep: a share from 0 to 1, a policy, or a function; a caller's decision is followed. Default 1. */
   readonly sampling?: Sampling | undefined;
   /** Whether requests, errors and durations are counted exactly, sampled or not; `'otlp'` sends them as metrics. Default false. */
-  readonly counters?: CountersMode | undefined;
+  readonly requestMetrics?: RequestMetricsMode | undefined;
   /**
    * The collector's base URL; `/v1/traces` is appended once. `unix:///run/collector.sock` is a unix socket. Default `http://127.0.0.1:4318`.
    */
   readonly endpoint?: string | undefined;
-  /** The whole address for `counters: 'otlp'`. Default: `/v1/metrics` of `endpoint`. */
+  /** The whole address for `requestMetrics: 'otlp'`. Default: `/v1/metrics` of `endpoint`. */
   readonly metricsUrl?: string | undefined;
   /** The time between two exports of metrics. Default 60,000. */
   readonly metricExportIntervalMillis?: number | undefined;
@@ -66,7 +66,7 @@ export interface TracerOptions {
    * What becomes of a child of an unsampled span that our own API starts: `lite`, it is its parent's span and costs nothing; `strict`, it
    * has an id of its own, as through OpenTelemetry's API. Default `lite`.
    */
-  readonly children?: 'lite' | 'strict' | undefined;
+  readonly unsampledChildren?: 'shared' | 'own' | undefined;
   /** Whether spans that are forgotten without `end()` are reported with where they started; costs much. Default: in development. */
   readonly reportUnendedSpans?: boolean | undefined;
   /** A sampler written for the standard SDK, asked for every span instead of `sampling`. */
@@ -115,7 +115,7 @@ export interface TracerOptions {
 export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   service: true,
   sampling: true,
-  counters: true,
+  requestMetrics: true,
   endpoint: true,
   metricsUrl: true,
   metricExportIntervalMillis: true,
@@ -131,7 +131,7 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   resourceSchemaUrl: true,
   register: true,
   propagators: true,
-  children: true,
+  unsampledChildren: true,
   reportUnendedSpans: true,
   sampler: true,
   spanProcessors: true,
@@ -159,8 +159,8 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
 export interface Config extends ExportSettings {
   readonly enabled: boolean;
   readonly service: string;
-  readonly sampler: Readonly<SamplingConfig>;
-  readonly counters: CountersMode;
+  readonly sampling: Readonly<SamplingConfig>;
+  readonly requestMetrics: RequestMetricsMode;
   readonly exporter: ExporterName | ExporterFactory;
   readonly metricsUrl: string;
   readonly metricExportIntervalMillis: number;
@@ -170,7 +170,7 @@ export interface Config extends ExportSettings {
   readonly resourceSchemaUrl: string;
   readonly register: boolean;
   readonly propagators: readonly (PropagatorName | TextMapPropagator)[];
-  readonly children: 'lite' | 'strict';
+  readonly unsampledChildren: 'shared' | 'own';
   readonly reportUnendedSpans: boolean;
   readonly limits: SpanLimits;
   readonly scheduledDelayMillis: number;

@@ -10,7 +10,7 @@ describe('the configuration', () => {
     expect(config).toMatchObject({
       enabled: true,
       service: 'unknown_service:node',
-      sampler: { ratio: 1, parentBased: true },
+      sampling: { ratio: 1, parentBased: true },
       tracesUrl: 'http://127.0.0.1:4318/v1/traces',
       headers: {},
       register: true,
@@ -137,19 +137,19 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['true', true],
+    ['Collector', 'collector'],
     ['False', false],
     ['otlp', 'otlp'],
-  ])('counts for THROUGHLINE_COUNTERS=%s by %j', (text, counters) => {
-    expect(resolveConfig({}, { THROUGHLINE_COUNTERS: text }).counters).toBe(counters);
+  ])('counts for THROUGHLINE_REQUEST_METRICS=%s by %j', (text, requestMetrics) => {
+    expect(resolveConfig({}, { THROUGHLINE_REQUEST_METRICS: text }).requestMetrics).toBe(requestMetrics);
   });
 
   it('says once what is wrong with a variable that several settings read', () => {
     expect(
-      resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_COUNTERS: 'on' }).warnings.toSorted(),
+      resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_REQUEST_METRICS: 'on' }).warnings.toSorted(),
     ).toEqual([
       'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected key=value pairs with commas between them, which pair 1 is not',
-      'THROUGHLINE_COUNTERS is ignored: got "on", expected true, false or \'otlp\'',
+      "THROUGHLINE_REQUEST_METRICS is ignored: got \"on\", expected false, 'collector' or 'otlp'",
     ]);
   });
 
@@ -161,8 +161,8 @@ describe('the configuration', () => {
     ['parentbased_always_off', undefined, { ratio: 0, parentBased: true }],
     ['parentbased_traceidratio', '0.5', { ratio: 0.5, parentBased: true }],
     ['traceidratio', 'much', { ratio: 1, parentBased: false }],
-  ])('samples for OTEL_TRACES_SAMPLER=%s with %s by %j', (name, arg, sampler) => {
-    expect(resolveConfig({}, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }).sampler).toEqual(sampler);
+  ])('samples for OTEL_TRACES_SAMPLER=%s with %s by %j', (name, arg, sampling) => {
+    expect(resolveConfig({}, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }).sampling).toEqual(sampling);
   });
 
   it('ignores wrong variables with a warning that says what is accepted', () => {
@@ -191,7 +191,7 @@ describe('the configuration', () => {
     [{ service: '' }, 'service'],
     [{ service: 5 }, 'service'],
     [{ sampling: 1.5 }, 'sampling'],
-    [{ counters: 'all' }, 'counters'],
+    [{ requestMetrics: true }, 'requestMetrics'],
     [{ metricsUrl: 'collector' }, 'metricsUrl'],
     [{ metricExportIntervalMillis: 0 }, 'metricExportIntervalMillis'],
     [{ sampling: '1' }, 'sampling'],

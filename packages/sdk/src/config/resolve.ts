@@ -20,10 +20,10 @@ import { resolveResource } from './resource.ts';
 import { LOG_LEVELS } from '../runtime/diagnostics.ts';
 import { ConfigError } from '../runtime/config-error.ts';
 import { property } from '../runtime/property.ts';
-import { resolveCounters, resolveSampling } from './sampling.ts';
+import { resolveRequestMetrics, resolveSampling } from './sampling.ts';
 import { resolveZipkin } from './zipkin.ts';
 
-const CHILDREN = ['lite', 'strict'] as const;
+const UNSAMPLED_CHILDREN = ['shared', 'own'] as const;
 
 /** Longer than any that a collector would take, and within what a chunk's lengths can say. */
 const BATCH_BYTES_MAX = 128 * 1024 * 1024;
@@ -87,8 +87,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   const config: Config = {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
-    sampler: resolveSampling(options.sampling, env),
-    counters: resolveCounters(options.counters, env),
+    sampling: resolveSampling(options.sampling, env),
+    requestMetrics: resolveRequestMetrics(options.requestMetrics, env),
     ...resolveExport(options, env, () => resolveZipkin({}, environment)),
     metricExportIntervalMillis: number('metricExportIntervalMillis'),
     resource,
@@ -96,7 +96,12 @@ function resolve(options: TracerOptions, environment: Environment): Config {
       checkUrl('resourceSchemaUrl', options.resourceSchemaUrl) === undefined ? '' : (options.resourceSchemaUrl ?? ''),
     register: boolean('register', 'THROUGHLINE_REGISTER'),
     propagators: resolvePropagators(options.propagators, env),
-    children: set('children', checkOneOf('children', options.children, CHILDREN), () => undefined, 'lite'),
+    unsampledChildren: set(
+      'unsampledChildren',
+      checkOneOf('unsampledChildren', options.unsampledChildren, UNSAMPLED_CHILDREN),
+      () => undefined,
+      'shared',
+    ),
     reportUnendedSpans: set(
       'reportUnendedSpans',
       checkBoolean('reportUnendedSpans', options.reportUnendedSpans),

@@ -1,6 +1,6 @@
 import type { ExportSettings } from './export-settings.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
 /** What sealed chunks are handed to. It takes each of them over: delivers or drops it, counts which, and releases it. */
@@ -30,7 +30,7 @@ export interface ChunkExporter {
 /** What a tracer gives the exporter that it makes. */
 export interface ExporterContext {
   readonly config: ExportSettings;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
 }
 
@@ -83,7 +83,7 @@ export class ImmediateExporter implements ChunkExporter {
 export class NoExporter implements ChunkExporter {
   readonly pendingBytes = 0;
   readonly inFlightSpans = 0;
-  readonly #counters: Counters;
+  readonly #counters: TracerCounters;
 
   constructor({ counters }: ExporterContext) {
     this.#counters = counters;

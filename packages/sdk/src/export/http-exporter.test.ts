@@ -4,12 +4,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../test-support/child.ts';
 import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
 import { Diagnostics } from '../runtime/diagnostics.ts';
-import { Counters } from '../runtime/stats.ts';
+import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { VERSION } from '../runtime/version.ts';
 import { OTLP_PROTOBUF } from './format/body-format.ts';
 import { HttpExporter } from './http-exporter.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
-import { retryAfterMs, type PostResult } from './transport/poster.ts';
+import { retryAfterMs, type PostResult } from './transport/http-transport.ts';
 import { decodeErrorMessage, decodeExportResponse } from './format/otlp-response.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -94,9 +94,9 @@ describe('the exporter', () => {
   it('waits as long as the longest of two Retry-After, and counts two requests that fail together as one outage', async () => {
     vi.useFakeTimers();
     const answers: ((result: PostResult) => void)[] = [];
-    const counters = new Counters();
+    const counters = new TracerCounters();
     const exporter = new HttpExporter({
-      poster: {
+      transport: {
         post: () => new Promise<PostResult>((resolve) => answers.push(resolve)),
         postBlocking: () => [],
         abort: () => undefined,
@@ -325,8 +325,8 @@ describe('the exporter', () => {
 
 describe('the last flush', () => {
   const answered: PostResult = { kind: 'answered', status: 200, retryAfterMs: undefined, body: new Uint8Array() };
-  const away: PostResult = { kind: 'unreachable', message: 'connect ECONNREFUSED', isAway: true };
-  const reset: PostResult = { kind: 'unreachable', message: 'read ECONNRESET' };
+  const away: PostResult = { kind: 'failed', message: 'connect ECONNREFUSED', isUnreachable: true };
+  const reset: PostResult = { kind: 'failed', message: 'read ECONNRESET' };
 
   it.each<[string, PostResult[], boolean, number]>([
     ['tries a second time where nobody listens', [away, answered], true, 1],
@@ -334,9 +334,9 @@ describe('the last flush', () => {
     ['gives up once nobody listens any more', [reset, reset, away, answered], false, 0],
     ['goes on where somebody listens', [reset, reset, reset, answered], true, 1],
   ])('%s', async (_, results, isAllSent, exported) => {
-    const counters = new Counters();
+    const counters = new TracerCounters();
     const exporter = new HttpExporter({
-      poster: {
+      transport: {
         post: () => Promise.resolve(results.shift() ?? answered),
         postBlocking: () => [],
         abort: () => undefined,

@@ -1,17 +1,17 @@
 import type { Diagnostics } from '../runtime/diagnostics.ts';
-import type { Counters, DropReason } from '../runtime/stats.ts';
+import type { TracerCounters, DropReason } from '../runtime/tracer-stats.ts';
 import type { BodyFormat } from './format/body-format.ts';
 import type { ChunkExporter } from './exporter.ts';
 import { withoutSecrets } from '../runtime/checks.ts';
 import { systemTimers, type Timers } from '../runtime/timers.ts';
 import { failureHint } from './transport/failure-hint.ts';
-import type { Poster, PostResult } from './transport/poster.ts';
+import type { HttpTransport, PostResult } from './transport/http-transport.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 import { decodeErrorMessage, shortText } from './format/otlp-response.ts';
 import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './transport/retry.ts';
 
 export interface HttpExporterOptions {
-  readonly poster: Poster;
+  readonly transport: HttpTransport;
   readonly format: BodyFormat;
   /** As it is shown in warnings. */
   readonly url: string;
@@ -21,7 +21,7 @@ export interface HttpExporterOptions {
   /** Requests under way at once. */
   readonly concurrency: number;
   readonly retry: RetryOptions;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
@@ -80,7 +80,7 @@ export class HttpExporter implements ChunkExporter {
 
   /** When a request last ended, one that had been given up too, as `performance.now()`. */
   get lastEndedAtMs(): number {
-    return Math.max(this.#lastEndedAtMs, this.#options.poster.lastEndedAtMs ?? -Infinity);
+    return Math.max(this.#lastEndedAtMs, this.#options.transport.lastEndedAtMs ?? -Infinity);
   }
 
   get inFlightSpans(): number {
@@ -146,8 +146,8 @@ export class HttpExporter implements ChunkExporter {
     const chunks = [...this.#inFlight, ...this.#waiting];
     // A collector that was away a moment ago is not waited for.
     if (chunks.length === 0 || this.#failuresInARow > 0 || timeoutMs <= 0) return;
-    const { poster, format, counters } = this.#options;
-    const statuses = poster.postBlocking(
+    const { transport, format, counters } = this.#options;
+    const statuses = transport.postBlocking(
       chunks.map(({ bytes }) => format.encode(bytes)),
       timeoutMs,
     );
@@ -169,14 +169,14 @@ export class HttpExporter implements ChunkExporter {
     for (const chunk of this.#inFlight) this.#drop('shutdown', chunk);
     this.#inFlight.clear();
     // A request that nobody waits for any more must not keep the process.
-    this.#options.poster.abort();
+    this.#options.transport.abort();
   }
 
   /** Drops what is still pending, takes nothing any more, and closes the connections. */
   close(): void {
     this.#closed = true;
     this.discard();
-    this.#options.poster.close();
+    this.#options.transport.close();
   }
 
   #pump(): void {
@@ -199,18 +199,18 @@ export class HttpExporter implements ChunkExporter {
     if (result.kind === 'answered') this.#answered(chunk, result);
     else {
       this.#failed(chunk, result.message, undefined, undefined);
-      if (result.isAway === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endHurriedFlushes();
+      if (result.isUnreachable === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endHurriedFlushes();
     }
     this.#pump();
   }
 
   async #post(chunk: QueuedChunk): Promise<PostResult> {
-    const { poster, format } = this.#options;
+    const { transport, format } = this.#options;
     try {
-      return await poster.post(format.encode(chunk.bytes));
+      return await transport.post(format.encode(chunk.bytes));
     } catch (error) {
       // It would be our own fault, and must neither become the application's nor stop the queue.
-      return { kind: 'unreachable', message: `a request could not be made: ${String(error)}` };
+      return { kind: 'failed', message: `a request could not be made: ${String(error)}` };
     }
   }
 

@@ -1,6 +1,6 @@
 import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
-import { activeStore } from '../context/active-store.ts';
-import { contextOf, storeWithSpan } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { toOtel, withSpan } from '../context/active-context.ts';
 import { errorMessage, errorType } from '../span/exception.ts';
 import { property } from '../runtime/property.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
@@ -45,7 +45,7 @@ export class ClientSpan {
   inject<C>(carrier: C, setter: TextMapSetter<C>): void {
     const span = this.#ownSpan();
     if (!(span instanceof SpanIdentity)) return;
-    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(span, activeStore())), carrier, setter);
+    this.#tracer.openTelemetry.propagator.inject(toOtel(withSpan(span, activeContext())), carrier, setter);
   }
 
   /** An unsampled child may be its parent's own span, but W3C asks for a parent id of its own in each request. */

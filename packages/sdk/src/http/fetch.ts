@@ -1,6 +1,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
-import { activeStore } from '../context/active-store.ts';
-import { isSuppressed } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { isSuppressed } from '../context/active-context.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   defaultPort,
@@ -136,7 +136,7 @@ class FollowedRequests {
   }
 
   begin(request: UndiciRequest): void {
-    if (isSuppressed(activeStore())) return;
+    if (isSuppressed(activeContext())) return;
     const traced = (shared[TRACED] ??= new WeakSet());
     if (traced.has(request)) return;
     traced.add(request);

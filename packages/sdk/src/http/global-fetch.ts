@@ -1,5 +1,5 @@
-import { activeStore } from '../context/active-store.ts';
-import { isSuppressed } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { isSuppressed } from '../context/active-context.ts';
 import { property } from '../runtime/property.ts';
 import type { Tracer } from '../tracer.ts';
 import { defaultPort, redactorOf } from './attributes.ts';
@@ -23,7 +23,7 @@ export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () 
   const redact = redactorOf(options.redactQuery);
   let isTaken = false;
   const begin = ([input, init]: FetchArguments): { span: ClientSpan; changed: FetchArguments } | undefined => {
-    if (isTaken || shared[INSIDE] === true || isSuppressed(activeStore())) return undefined;
+    if (isTaken || shared[INSIDE] === true || isSuppressed(activeContext())) return undefined;
     const isRequest = typeof input !== 'string' && !(input instanceof URL);
     const url = new URL(isRequest ? input.url : input);
     const method = (init?.method ?? (isRequest ? input.method : 'GET')).toUpperCase();

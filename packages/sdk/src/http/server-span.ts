@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
 import type { Attributes } from '../span/attributes.ts';
-import { activeStore, epoch, runAgain, runWith } from '../context/active-store.ts';
-import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context/context.ts';
+import { activeContext, epoch, runAgain, runWith } from '../context/active-store.ts';
+import { spanIn, fromOtel, withSpan, SUPPRESSED_CONTEXT, type ActiveContext } from '../context/active-context.ts';
 import { errorMessage } from '../span/exception.ts';
 import { CountedRoot } from '../request-metrics/counted-root.ts';
 import { Policy } from '../sampling/policy.ts';
@@ -61,14 +61,14 @@ export function traceIncoming<Result>(
   response: ServerResponse,
   handle: () => Result,
 ): Result {
-  const stored = attempt(() =>
+  const context = attempt(() =>
     beginSpan(tracer, options, request, (span, method, active) => {
       if (span instanceof RecordingSpan || span instanceof CountedRoot)
         new ServerSpan(span, method, options, request, response).start(active);
       else keepActive(response, span, active);
     }),
   );
-  return stored === undefined ? handle() : runWith(stored, handle);
+  return context === undefined ? handle() : runWith(context, handle);
 }
 
 /** The same for a request that takes the connection over (`upgrade`, `connect`): its span ends with the first bytes that are written to it. */
@@ -79,13 +79,13 @@ export function traceTakeover<Result>(
   socket: Duplex,
   handle: () => Result,
 ): Result {
-  const stored = attempt(() =>
+  const context = attempt(() =>
     beginSpan(tracer, options, request, (span, method) => {
       if (span instanceof RecordingSpan || span instanceof CountedRoot)
         endWithFirstBytes(span, method, options, request, socket);
     }),
   );
-  return stored === undefined ? handle() : runWith(stored, handle);
+  return context === undefined ? handle() : runWith(context, handle);
 }
 
 /** What is to be active while the request is handled; undefined where it is traced already, or nothing is. */
@@ -93,29 +93,29 @@ function beginSpan(
   tracer: Tracer,
   options: HttpOptions,
   request: IncomingMessage,
-  started: (span: SpanIdentity, method: string, stored: Stored) => void,
-): Stored | undefined {
+  started: (span: SpanIdentity, method: string, context: ActiveContext) => void,
+): ActiveContext | undefined {
   const marked = request as IncomingMessage & { [IS_TRACED]?: boolean };
   if (marked[IS_TRACED] === true) return undefined;
   marked[IS_TRACED] = true;
   if (ask(options.ignoreIncoming, request) === true) return SUPPRESSED_CONTEXT;
   const method = knownMethod(request.method ?? '');
   const caller = tracer.extract(attempt(() => request.headers) ?? {}, headerGetter);
-  const { policy } = tracer.config.sampler;
+  const { policy } = tracer.config.sampling;
   const attributes =
     policy instanceof Policy && policy.readsAttributes ? attempt(() => decisive(request, method)) : undefined;
   const span = tracer.startSpan(httpSpanName(method), { kind: SpanKind.SERVER, parent: caller, attributes });
   if (!(span instanceof SpanIdentity)) return undefined;
-  const stored = storeWithSpan(span, storeOf(caller));
+  const context = withSpan(span, fromOtel(caller));
   try {
-    keepActive(request, span, stored);
-    started(span, method, stored);
+    keepActive(request, span, context);
+    started(span, method, context);
   } catch {
     // Nobody would end it.
     span.end();
     return undefined;
   }
-  return stored;
+  return context;
 }
 
 /** What a sampling policy may go by. */
@@ -139,15 +139,15 @@ function pathOf(url: string): string {
 function keepActive(
   emitter: IncomingMessage | ServerResponse,
   span: SpanIdentity,
-  stored: Stored,
+  context: ActiveContext,
   afterEvent?: (event: unknown) => void,
 ): void {
   const since = epoch();
   const emit = emitter.emit.bind(emitter) as (...args: unknown[]) => boolean;
   emitter.emit = (...args: unknown[]): boolean => {
-    const active = spanInStore(activeStore());
+    const active = spanIn(activeContext());
     const isHere = active instanceof SpanIdentity && active.trace === span.trace;
-    const hadListeners = isHere ? emit(...args) : runAgain(since, stored, emit, ...args);
+    const hadListeners = isHere ? emit(...args) : runAgain(since, context, emit, ...args);
     if (afterEvent !== undefined) attempt(() => afterEvent(args[0]));
     return hadListeners;
   };
@@ -179,10 +179,10 @@ class ServerSpan {
     this.#mounted = new MountedRoute(request);
   }
 
-  start(stored: Stored): void {
+  start(context: ActiveContext): void {
     this.#span.trace.rpcMetadata = { type: 'http', span: this.#span };
     this.#openOnSocket?.add(this);
-    keepActive(this.#response, this.#span, stored, (event) => {
+    keepActive(this.#response, this.#span, context, (event) => {
       if (event === 'finish') this.#end();
       else if (event === 'timeout') this.#hasTimedOut = true;
     });

@@ -16,15 +16,15 @@ import {
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { activeStore, keeper } from '../context/active-store.ts';
+import { activeContext, keeper } from '../context/active-store.ts';
 import {
   isSuppressed,
-  spanInStore,
-  storeOfGiven,
-  storeWithoutSpan,
-  storeWithSpan,
-  type Stored,
-} from '../context/context.ts';
+  spanIn,
+  fromOtelChecked,
+  withoutSpan,
+  withSpan,
+  type ActiveContext,
+} from '../context/active-context.ts';
 import { StorageContextManager } from './context-manager.ts';
 import type { LogLevel } from '../runtime/diagnostics.ts';
 import { lookForContextManager } from './foreign-context.ts';
@@ -130,7 +130,7 @@ class RecorderTracer implements OtelTracer {
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
     lookForContextManager();
-    return this.#start(name, options, storeOrActive(context));
+    return this.#start(name, options, givenOrActive(context));
   }
 
   startActiveSpan<F extends (span: OtelSpan) => unknown>(
@@ -151,21 +151,21 @@ class RecorderTracer implements OtelTracer {
     fn: F,
   ): ReturnType<F> {
     lookForContextManager();
-    const stored = storeOrActive(context);
-    const span = this.#start(name, options, stored);
-    const before = context === undefined ? stored : activeStore();
-    return keeper.runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
+    const active = givenOrActive(context);
+    const span = this.#start(name, options, active);
+    const before = context === undefined ? active : activeContext();
+    return keeper.runWithSpan(withSpan(span, active), before, fn, span) as ReturnType<F>;
   }
 
   #start(
     name: string,
     options: OtelSpanOptions | undefined,
-    stored: Stored | undefined,
+    active: ActiveContext | undefined,
   ): RecordingSpan | NonRecordingSpan {
-    if (isSuppressed(stored)) return INVALID_SPAN;
-    const parentStore = isRoot(options) ? storeWithoutSpan(stored) : stored;
-    const parent = ownSpan(this.#recorder, spanInStore(parentStore));
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
+    if (isSuppressed(active)) return INVALID_SPAN;
+    const parentContext = isRoot(options) ? withoutSpan(active) : active;
+    const parent = ownSpan(this.#recorder, spanIn(parentContext));
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentContext);
   }
 }
 
@@ -178,8 +178,8 @@ function isRoot(options: OtelSpanOptions | undefined): boolean {
 }
 
 /** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
-function storeOrActive(context: Context | undefined): Stored | undefined {
-  return context === undefined ? activeStore() : (storeOfGiven(context) ?? activeStore());
+function givenOrActive(context: Context | undefined): ActiveContext | undefined {
+  return context === undefined ? activeContext() : (fromOtelChecked(context) ?? activeContext());
 }
 
 /** What the two APIs accept alike at a span's start. */
@@ -198,7 +198,7 @@ export function startWithOptions(
   name: string,
   parent: SpanIdentity | undefined,
   options: StartOptions | OtelSpanOptions | undefined,
-  stored: Stored | undefined,
+  active: ActiveContext | undefined,
 ): RecordingSpan | NonRecordingSpan {
   let kind: StartOptions['kind'];
   let startTime: StartOptions['startTime'];
@@ -209,7 +209,7 @@ export function startWithOptions(
   } catch {
     // A getter of the application's threw: what it would have answered is absent.
   }
-  return recorder.start(scope, name, parent, kind, startTime, attributes, links, stored);
+  return recorder.start(scope, name, parent, kind, startTime, attributes, links, active);
 }
 
 /** Our identity of any span: itself, or one that stands for another implementation's. */

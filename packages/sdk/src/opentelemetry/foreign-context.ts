@@ -1,6 +1,6 @@
 import { context as contextApi } from '@opentelemetry/api';
-import { activeStore, runWith, useForeignContext, type ForeignContext } from '../context/active-store.ts';
-import { contextOf, storeOfGiven, type Stored } from '../context/context.ts';
+import { activeContext, runWith, useForeignContext, type ForeignContext } from '../context/active-store.ts';
+import { toOtel, fromOtelChecked, type ActiveContext } from '../context/active-context.ts';
 import { IS_OURS } from './context-manager.ts';
 import { property } from '../runtime/property.ts';
 
@@ -19,8 +19,8 @@ let roots = -1;
 
 /** That manager may be gone by now: then what is active is asked again. */
 const throughTheApi: ForeignContext = {
-  active: () => (hasChanged() ? activeStore() : storeOfGiven(contextApi.active())),
-  run: (stored, fn) => (hasChanged() ? runWith(stored, fn) : contextApi.with(contextOf(stored), fn)),
+  active: () => (hasChanged() ? activeContext() : fromOtelChecked(contextApi.active())),
+  run: (active, fn) => (hasChanged() ? runWith(active, fn) : contextApi.with(toOtel(active), fn)),
 };
 
 /**
@@ -33,11 +33,11 @@ export function lookForContextManager(): void {
 }
 
 /** What is active where nothing is in what was known to keep it: nothing, unless it is seen that another one keeps it now. */
-export function activeElsewhere(): Stored | undefined {
+export function activeElsewhere(): ActiveContext | undefined {
   roots = (roots + 1) & (LOOK_EVERY_ROOTS - 1);
   if (roots !== 0) return undefined;
   registered ??= shared[API];
-  return hasChanged() ? activeStore() : undefined;
+  return hasChanged() ? activeContext() : undefined;
 }
 
 function hasChanged(): boolean {

@@ -1,11 +1,11 @@
 import { runWith } from '../context/active-store.ts';
-import { SUPPRESSED_CONTEXT } from '../context/context.ts';
+import { SUPPRESSED_CONTEXT } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import { MILLIS_MAX } from '../runtime/checks.ts';
 import { property } from '../runtime/property.ts';
 import { errorMessage } from '../span/exception.ts';
 import type { SpanProcessor } from './span-processor.ts';
-import type { ReadableSpan } from '../span/readable-types.ts';
+import type { ReadableSpan } from '../span/readable-span.ts';
 
 /** The standard SDK's interface: an exporter written for it works here. */
 export interface SpanExporter {

@@ -1,8 +1,8 @@
 import type { Context, Span as OtelSpan } from '@opentelemetry/api';
-import { contextOf, type Stored } from '../context/context.ts';
+import { toOtel, type ActiveContext } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
-import type { ReadableSpan } from '../span/readable-types.ts';
+import type { ReadableSpan } from '../span/readable-span.ts';
 import type { SpanObserver } from '../recording/span-observer.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 
@@ -28,8 +28,8 @@ export class SpanProcessors implements SpanObserver {
     this.#diagnostics = diagnostics;
   }
 
-  start(span: RecordingSpan, stored: Stored | undefined): void {
-    const context = contextOf(stored);
+  start(span: RecordingSpan, active: ActiveContext | undefined): void {
+    const context = toOtel(active);
     const readable = readableSpan(span);
     for (const processor of this.#processors) this.#call(() => processor.onStart(readable, context));
   }

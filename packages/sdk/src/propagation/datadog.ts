@@ -78,7 +78,7 @@ function tagsOf(header: string | undefined): Map<string, string> {
 /** −1 and 0 are drops, 1 and 2 keeps: by a rate, or because a person said so. */
 function decisionFrom(priority: string | undefined): SamplingDecision {
   if (priority === undefined || !PRIORITY_FORM.test(priority)) return 'deferred';
-  return Number(priority) > 0 ? 'keep' : 'drop';
+  return Number(priority) > 0 ? 'sample' : 'drop';
 }
 
 /** The priority that was received, unless the decision has been another one since. */

@@ -1,5 +1,5 @@
 import type { Baggage, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import type { CallerWish } from '../context/sampling-hint.ts';
+import type { SamplingHint } from '../context/sampling-hint.ts';
 import type { SpanIdentity } from '../span/span-identity.ts';
 import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 
@@ -13,7 +13,7 @@ export interface HeaderFormat {
   injectSpan?<C>(span: SpanIdentity, carrier: C, setter: TextMapSetter<C>): void;
   extractSpan?<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan | undefined;
   /** What a caller that names no span asks for the trace that begins here. */
-  extractWish?<C>(carrier: C, getter: TextMapGetter<C>): CallerWish | undefined;
+  extractHint?<C>(carrier: C, getter: TextMapGetter<C>): SamplingHint | undefined;
   injectBaggage?<C>(baggage: Baggage, carrier: C, setter: TextMapSetter<C>): void;
   extractBaggage?<C>(carrier: C, getter: TextMapGetter<C>): Baggage | undefined;
 }

@@ -1,13 +1,13 @@
 import type { Diagnostics } from '../runtime/diagnostics.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 
 export interface LiveSpansOptions {
   /** Live spans above which a new one is not recorded. */
   readonly liveSpanLimit: number;
   /** Whether every span is watched, and one that is collected without `end()` reported with where it started. */
   readonly reportUnended: boolean;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
 }
 

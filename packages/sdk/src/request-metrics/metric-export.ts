@@ -1,6 +1,6 @@
 import type { Clock } from '../span/clock.ts';
 import { errorMessage } from '../span/exception.ts';
-import type { PostResult } from '../export/transport/poster.ts';
+import type { PostResult } from '../export/transport/http-transport.ts';
 import type { OtlpKeyValue } from '../export/format/otlp-json.ts';
 import { OTLP_JSON } from '../export/format/body-format.ts';
 import { decodeErrorMessage } from '../export/format/otlp-response.ts';
@@ -97,7 +97,7 @@ export class MetricExport {
 }
 
 function problemOf(result: PostResult): string | undefined {
-  if (result.kind === 'unreachable') return result.message;
+  if (result.kind === 'failed') return result.message;
   const { body, status } = result;
   if (status < 200 || status > 299) return `the status ${status}: ${decodeErrorMessage(body)}`;
   const answer = OTLP_JSON.readAnswer(body);

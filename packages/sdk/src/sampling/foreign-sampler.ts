@@ -1,6 +1,6 @@
 import type { Attributes as OtelAttributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
 import { attributeSet, type AttributeSet } from '../span/attributes.ts';
-import { contextOf, type Stored } from '../context/context.ts';
+import { toOtel, type ActiveContext } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { SpanLimits } from '../span/span-limits.ts';
 import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../span/local-trace.ts';
@@ -45,7 +45,7 @@ export interface SpanToDecide {
   readonly kind: SpanKind;
   readonly attributes: unknown;
   readonly links: unknown;
-  readonly stored: Stored | undefined;
+  readonly active: ActiveContext | undefined;
 }
 
 /**
@@ -76,7 +76,7 @@ function ask(sampler: OtelSampler, trace: LocalTrace, span: SpanToDecide): OtelS
   try {
     const attributes = { ...(span.attributes as OtelAttributes | undefined) };
     const links = Array.isArray(span.links) ? (span.links as Link[]) : [];
-    const context = contextOf(span.stored);
+    const context = toOtel(span.active);
     const result = sampler.shouldSample(context, trace.idHex, span.name, span.kind, attributes, links);
     // Read here, where it may throw.
     const { decision, attributes: added, traceState } = result;
@@ -93,7 +93,7 @@ function ownTrace(trace: LocalTrace, flags: number, traceState: string): LocalTr
   const own = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, flags, traceState);
   own.anchor = trace.anchor;
   own.rpcMetadata = trace.rpcMetadata;
-  own.callerWish = trace.callerWish;
+  own.samplingHint = trace.samplingHint;
   return own;
 }
 

@@ -26,7 +26,7 @@ class ReusedSpan implements SpanToSample {
 }
 
 /** Counts the traces that are kept at local roots, for policies that depend on it. */
-export class KeptTraces {
+export class SampledTraces {
   count = 0;
 }
 
@@ -34,12 +34,12 @@ export class KeptTraces {
 export class PolicySampler implements LocalRootSampler {
   readonly #policy: RunningPolicy;
   readonly #decidesUnderParent: boolean;
-  readonly #kept: KeptTraces;
+  readonly #kept: SampledTraces;
   readonly #failed: PolicyContext['failed'];
   readonly #span: ReusedSpan;
   #isDeciding = false;
 
-  constructor(policy: Policy, context: PolicyContext, kept: KeptTraces) {
+  constructor(policy: Policy, context: PolicyContext, kept: SampledTraces) {
     this.#policy = policy.start(context);
     this.#decidesUnderParent = policy.decidesUnderParent;
     this.#kept = kept;

@@ -1,6 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { TimeAnchor } from './clock.ts';
-import { hexOfInt32, int32OfHex, type RandomBatch } from './ids.ts';
+import { hexOfInt32, int32OfHex, type RandomBatch } from './random-batch.ts';
 import { normalTraceState } from './trace-state.ts';
 import type { TimeInput } from './time.ts';
 
@@ -35,7 +35,7 @@ export class LocalTrace {
   declare anchor: TimeAnchor | undefined;
   declare rpcMetadata: RpcMetadata | undefined;
   /** What the caller's headers say of sampling besides the sampled flag. */
-  declare callerWish: 'debug' | 'deferred' | undefined;
+  declare samplingHint: 'debug' | 'deferred' | undefined;
   declare hexCache: string | undefined;
 
   constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
@@ -47,7 +47,7 @@ export class LocalTrace {
     this.traceState = traceState;
     this.anchor = undefined;
     this.rpcMetadata = undefined;
-    this.callerWish = undefined;
+    this.samplingHint = undefined;
     this.hexCache = undefined;
   }
 
@@ -74,12 +74,12 @@ export class LocalTrace {
 
   /** The caller asks that nobody drops this trace (B3's and Jaeger's debug flag). */
   get isDebug(): boolean {
-    return this.callerWish === 'debug';
+    return this.samplingHint === 'debug';
   }
 
   /** The caller left the decision to us: a local root decides as for a new trace. */
   get isSamplingDeferred(): boolean {
-    return this.callerWish === 'deferred';
+    return this.samplingHint === 'deferred';
   }
 
   get sampled(): boolean {
@@ -119,7 +119,7 @@ export function newTrace(random: RandomBatch): LocalTrace {
 export function continuedTrace(trace: LocalTrace): LocalTrace {
   const continued = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, trace.flags, trace.traceState);
   // What was deferred is decided now.
-  if (trace.isDebug) continued.callerWish = 'debug';
+  if (trace.isDebug) continued.samplingHint = 'debug';
   return continued;
 }
 

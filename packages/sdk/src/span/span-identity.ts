@@ -1,5 +1,5 @@
 import { createContextKey, ROOT_CONTEXT, type Context, type SpanContext } from '@opentelemetry/api';
-import { hexOfInt32 } from './ids.ts';
+import { hexOfInt32 } from './random-batch.ts';
 import type { LocalTrace } from './local-trace.ts';
 import { W3cTraceState } from './trace-state.ts';
 

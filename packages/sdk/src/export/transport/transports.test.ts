@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectionMessage } from './poster.ts';
+import { connectionMessage } from './http-transport.ts';
 import { Tracer, type TracerOptions, type TracerStats } from '../../index.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];

@@ -23,7 +23,7 @@ export class HardLimit {
     this.#limit = spansPerSecond;
     this.#context = context;
     this.#newest = bucketAt(context.clock.monotonicMs());
-    this.#seenTraces = context.recorded.keptTraces;
+    this.#seenTraces = context.recorded.sampledTraces;
     this.#seenSpans = context.recorded.sampledSpans;
   }
 
@@ -35,10 +35,10 @@ export class HardLimit {
   }
 
   #settle(spansPerTrace: number): void {
-    const { keptTraces, sampledSpans } = this.#context.recorded;
-    const expected = (keptTraces - this.#seenTraces) * spansPerTrace;
+    const { sampledTraces, sampledSpans } = this.#context.recorded;
+    const expected = (sampledTraces - this.#seenTraces) * spansPerTrace;
     const spans = sampledSpans - this.#seenSpans;
-    this.#seenTraces = keptTraces;
+    this.#seenTraces = sampledTraces;
     this.#seenSpans = sampledSpans;
     // What was expected has been counted; only what comes on top of it counts now.
     this.#expected += expected - spans;

@@ -56,7 +56,7 @@ export class SpanBudget {
     this.#readAtMs = context.clock.monotonicMs();
     this.#newestStartMs = this.#readAtMs;
     this.#seenSpans = context.recorded.sampledSpans;
-    this.#seenTraces = context.recorded.keptTraces;
+    this.#seenTraces = context.recorded.sampledTraces;
   }
 
   /** Spans a trace, as far as is known. */
@@ -107,11 +107,11 @@ export class SpanBudget {
 
   /** Adds the credit of the time since the last reading, and takes off what was recorded meanwhile. */
   #settle(nowMs: number): void {
-    const { sampledSpans, keptTraces } = this.#context.recorded;
+    const { sampledSpans, sampledTraces } = this.#context.recorded;
     const spans = sampledSpans - this.#seenSpans;
-    const traces = keptTraces - this.#seenTraces;
+    const traces = sampledTraces - this.#seenTraces;
     this.#seenSpans = sampledSpans;
-    this.#seenTraces = keptTraces;
+    this.#seenTraces = sampledTraces;
     if (spans > 0 || traces > 0) {
       const kept = TRACE_SIZE_DECAY ** traces;
       this.#sizeSpans = this.#sizeSpans * kept + spans;

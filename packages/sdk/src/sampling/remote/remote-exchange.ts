@@ -75,7 +75,7 @@ export class Exchange {
     const result = await this.#context.post(this.#message());
     this.#isUnderWay = false;
     if (this.#isClosed) return;
-    if (result.kind === 'unreachable') this.#listener.failed(result.message);
+    if (result.kind === 'failed') this.#listener.failed(result.message);
     else if (result.status !== 200) this.#listener.failed(`it answered with the status ${result.status}`);
     else {
       const settings = readRemoteSettings(result.body);

@@ -47,7 +47,7 @@ export interface TracerStats {
 }
 
 /** The counters behind `TracerStats`: plain fields, because they are touched on every span. */
-export class Counters {
+export class TracerCounters {
   started = 0;
   sampled = 0;
   live = 0;
