@@ -27,7 +27,7 @@ export type { StartingSpan } from './sampling/ports.ts';
 export { rateLimit, type RateLimitOptions } from './sampling/policies/rate-limit.ts';
 export { alwaysOff, alwaysOn, ratio } from './sampling/policies/ratio.ts';
 export { remote, type RemoteOptions } from './sampling/remote/remote.ts';
-export type { Condition, Conditions, SpanKindName } from './sampling/policies/rule-conditions.ts';
+export type { Condition, Conditions } from './sampling/policies/rule-conditions.ts';
 export { rules, type RulesOptions, type SamplingRule } from './sampling/policies/rules.ts';
 export type { SamplerOptions } from './sampling/sampler.ts';
 export type { AttributeKey, SemanticAttributes, ValueOf } from './span/semantic-attributes.ts';
@@ -35,6 +35,8 @@ export type { OtelSampler, OtelSamplingResult } from './sampling/foreign-sampler
 export type { SpanExporter } from './opentelemetry/span-exporter-processor.ts';
 export type { SpanProcessor } from './opentelemetry/span-processor.ts';
 export type { ReadableResource, ReadableSpan, TimedEvent } from './span/readable-span.ts';
+export type { SpanKindName } from './span/span-kind.ts';
+export type { SpanStatus } from './span/span-status.ts';
 export type { Span, SpanLink } from './span/span.ts';
 export type { DropReason, TracerStats } from './runtime/tracer-stats.ts';
 export type { TimeInput } from './span/time.ts';

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { assemble } from './assemble.ts';
-import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { Context, SpanKind, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
@@ -35,7 +35,9 @@ import { type StartedSampling } from './sampling/start-sampling.ts';
 import { SpanIdentity } from './span/span-identity.ts';
 import type { SpanProcessors } from './opentelemetry/span-processor.ts';
 import { INVALID_SPAN, type SpanRecorder } from './recording/span-recorder.ts';
-import type { Span, SpanLink } from './span/span.ts';
+import { nameOf, type Span, type SpanLink } from './span/span.ts';
+import type { SpanKindName } from './span/span-kind.ts';
+import { STATUS_ERROR } from './span/span-status.ts';
 import type { NonRecordingSpan } from './span/non-recording-span.ts';
 import type { RecordingSpan } from './span/recording-span.ts';
 import { systemTimers } from './runtime/timers.ts';
@@ -44,8 +46,8 @@ import type { TimeInput } from './span/time.ts';
 import { VERSION } from './runtime/version.ts';
 
 export interface SpanOptions {
-  /** `SpanKind` of OpenTelemetry's API; internal by default. */
-  readonly kind?: number | undefined;
+  /** By name or as `SpanKind` of OpenTelemetry's API; `'internal'` by default. */
+  readonly kind?: SpanKindName | SpanKind | undefined;
   readonly attributes?: AttributesInput | undefined;
   readonly links?: readonly SpanLink[] | undefined;
   readonly startTime?: TimeInput | undefined;
@@ -62,6 +64,7 @@ export class Tracer {
   readonly openTelemetry: OpenTelemetryAdapters;
   readonly #scope = newScope('@throughline/sdk', VERSION);
   readonly #counters: TracerCounters;
+  readonly #diagnostics: Diagnostics;
   readonly #recorder: SpanRecorder;
   readonly #sampling: StartedSampling;
   readonly #propagator: CompositePropagator;
@@ -85,6 +88,7 @@ export class Tracer {
     this.config = withoutCredentials(config);
     this.#onShutdown = [...(options.onShutdown ?? [])];
     this.#counters = parts.counters;
+    this.#diagnostics = diagnostics;
     this.#exporter = parts.exporter;
     this.#batch = parts.batch;
     this.#processors = parts.processors;
@@ -131,7 +135,7 @@ export class Tracer {
       return this.#run(this.#startPlain(name, active), active, active, optionsOrFn);
     }
     // A mistake of the application's, which must not become an exception that it would not have without us.
-    if (typeof maybeFn !== 'function') return undefined as Result;
+    if (typeof maybeFn !== 'function') return this.#warnOfNoFunction(name) as Result;
     const options = optionsOrFn as SpanOptions;
     return this.#run(
       this.#start(name, options, active),
@@ -326,6 +330,14 @@ export class Tracer {
     return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentContext);
   }
 
+  #warnOfNoFunction(name: unknown): undefined {
+    this.#diagnostics.once(
+      'span without a function',
+      `tracer.span(${JSON.stringify(nameOf(name))}) was called without a function: nothing was run; ` +
+        'for a span without one use tracer.startSpan (logged once)',
+    );
+  }
+
   #pendingBytes(): number {
     return this.#batch.pendingBytes + this.#exporter.pendingBytes;
   }
@@ -356,7 +368,7 @@ async function withinMs(promise: Promise<boolean | void>, timeoutMs: number): Pr
 /** Whatever was thrown, nothing at all too. */
 function endFailed(span: Span, error: unknown): void {
   span.recordException(error);
-  span.setStatus({ code: 2, message: errorMessage(error) });
+  span.setStatus({ code: STATUS_ERROR, message: errorMessage(error) });
   span.end();
 }
 

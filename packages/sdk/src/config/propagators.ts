@@ -1,6 +1,6 @@
 import type { TextMapPropagator } from '@opentelemetry/api';
 import type { ConfigEnvironment } from './environment.ts';
-import { ConfigError } from '../runtime/config-error.ts';
+import { wrongValue } from '../runtime/config-error.ts';
 import {
   DEFAULT_PROPAGATORS,
   isPropagatorName,
@@ -23,9 +23,9 @@ export function resolvePropagators(given: unknown, env: ConfigEnvironment): Prop
 function check(given: unknown): Propagators | undefined {
   if (given === undefined) return undefined;
   if (given === 'none') return [];
-  if (!Array.isArray(given)) throw new ConfigError('propagators', given, ACCEPTED);
+  if (!Array.isArray(given)) throw wrongValue('propagators', given, ACCEPTED);
   for (const each of given as unknown[]) {
-    if (!isPropagatorName(each) && !isTextMapPropagator(each)) throw new ConfigError('propagators', each, ACCEPTED);
+    if (!isPropagatorName(each) && !isTextMapPropagator(each)) throw wrongValue('propagators', each, ACCEPTED);
   }
   return [...new Set(given as Propagators)];
 }

@@ -3,6 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { resolveConfig } from './resolve.ts';
 import { OPTION_NAMES, type TracerOptions } from './options.ts';
 import { ConfigError } from '../runtime/config-error.ts';
+import { newCertificate } from '../test-support/certificate.ts';
+
+/** What has the form of PEM, and nothing in it. */
+const PEM = (label: string): string => `-----BEGIN ${label}-----\nno\n-----END ${label}-----`;
+/** Two of different people. */
+const { cert: CERTIFICATE } = newCertificate('DNS:a.test');
+const { key: OTHER_KEY } = newCertificate('DNS:b.test');
 
 describe('the configuration', () => {
   it('has these defaults', () => {
@@ -179,7 +186,7 @@ describe('the configuration', () => {
     );
     expect(config.warnings.toSorted()).toEqual([
       'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
-      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http://, https:// or, for a unix socket, unix:///',
+      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected an http://, https:// or unix:/// URL',
       'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them, which pair 1 is not',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
       'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',
@@ -206,17 +213,14 @@ describe('the configuration', () => {
     [{ exporter: 'zipkin' }, 'exporter'],
     [{ protocol: 'grpc' }, 'protocol'],
     [{ compression: 'br' }, 'compression'],
-    [{ tls: { CA: '' } }, 'tls.CA'],
     [{ propagators: 'b3' }, 'propagators'],
     [{ propagators: [{}] }, 'propagators'],
     [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
     [{ exportConcurrency: 0 }, 'exportConcurrency'],
     [{ waitUntil: {} }, 'waitUntil'],
     [{ log: console }, 'log'],
-    [{ servce: 'typo' }, 'options.servce'],
     [null, 'options'],
     [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
-    [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
     [{ limits: { eventCountLimit: 1.5 } }, 'limits.eventCountLimit'],
     [{ limits: [] }, 'limits'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
@@ -227,14 +231,41 @@ describe('the configuration', () => {
     [{ ids: null }, 'ids'],
     [{ resource: null }, 'resource'],
     [{ resource: { shop: Symbol('s') } }, 'resource["shop"]'],
-    [{ tls: { ca: 'ca.pem' } }, 'tls.ca'],
-    [{ tls: { key: '-----BEGIN PRIVATE KEY-----\nno\n-----END PRIVATE KEY-----' } }, 'tls.key'],
     [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
     [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
   ])('refuses the options %j and names %s', (options, setting) => {
     const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
     expect(resolve).toThrow(ConfigError);
     expect(resolve).toThrow(new RegExp(`^${setting.replaceAll(/[.[\]]/g, '\\$&')}: got .*, expected `));
+  });
+
+  it.each([
+    [{ servce: 'typo' }, 'servce', 'unknown option servce (did you mean service?)'],
+    [{ tls: { CA: '' } }, 'tls.CA', 'unknown option tls.CA (did you mean tls.ca?)'],
+    [
+      { retry: { tries: 1 } },
+      'retry.tries',
+      /^unknown option retry.tries \(known are maxAttempts, initialDelayMillis, /,
+    ],
+    [{ ['x'.repeat(1000)]: 1 }, 'x'.repeat(1000), /^unknown option x+ \(known are service, /],
+    [
+      { tls: { ca: 'ca.pem' } },
+      'tls.ca',
+      /^tls.ca: no -----BEGIN line was found, .*; if this is a path, read the file/,
+    ],
+    [{ tls: { key: PEM('PRIVATE KEY') } }, 'tls.key', /^tls.key: a private key in PEM cannot be read \(/],
+    [{ tls: { key: PEM('ENCRYPTED PRIVATE KEY') } }, 'tls.key', /: the private key is encrypted, .* decrypt it first/],
+    [{ tls: { key: PEM('CERTIFICATE') } }, 'tls.key', 'tls.key: found "CERTIFICATE", expected a private key'],
+    [{ tls: { cert: CERTIFICATE } }, 'tls', 'tls.cert needs its private key in tls.key'],
+    [
+      { tls: { cert: CERTIFICATE, key: OTHER_KEY } },
+      'tls',
+      'tls.cert and tls.key do not belong together (key values mismatch)',
+    ],
+  ])('says what is wrong with %j', (options, setting, message) => {
+    const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
+    expect(resolve).toThrow(expect.objectContaining({ setting, code: 'invalid_config' }) as Error);
+    expect(resolve).toThrow(typeof message === 'string' ? new ConfigError(setting, message) : message);
   });
 
   it('refuses options that throw when they are read, and says what they threw', () => {

@@ -18,7 +18,7 @@ import { firstNumber, resolveLimits, resolveRetry } from './limits.ts';
 import { resolvePropagators } from './propagators.ts';
 import { resolveResource } from './resource.ts';
 import { LOG_LEVELS } from '../runtime/diagnostics.ts';
-import { ConfigError } from '../runtime/config-error.ts';
+import { ConfigError, wrongValue } from '../runtime/config-error.ts';
 import { property } from '../runtime/property.ts';
 import { resolveRequestMetrics, resolveSampling } from './sampling.ts';
 import { resolveZipkin } from './zipkin.ts';
@@ -56,13 +56,13 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     // A getter or a proxy among them.
-    throw new ConfigError('options', 'what throws when it is read', 'plain objects and values', error);
+    throw wrongValue('options', 'what throws when it is read', 'plain objects and values', error);
   }
 }
 
 function resolve(options: TracerOptions, environment: Environment): Config {
   const env = new ConfigEnvironment(environment);
-  checkKnownNames('options', options, OPTION_NAMES);
+  checkKnownNames('', options, OPTION_NAMES);
   checkFunction('log', options.log, 'a function that takes a line of text');
   checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
   checkFunctions('onShutdown', options.onShutdown);

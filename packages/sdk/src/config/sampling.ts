@@ -1,5 +1,5 @@
 import type { ConfigEnvironment } from './environment.ts';
-import { ConfigError } from '../runtime/config-error.ts';
+import { wrongValue } from '../runtime/config-error.ts';
 import { asPolicy } from '../sampling/policies/as-policy.ts';
 import type { Sampling } from '../sampling/policy.ts';
 import type { RequestMetricsMode, SamplingConfig } from '../sampling/sampling-settings.ts';
@@ -18,7 +18,7 @@ export function resolveRequestMetrics(
   env: ConfigEnvironment,
 ): RequestMetricsMode {
   if (given !== undefined && !REQUEST_METRICS.includes(given))
-    throw new ConfigError('requestMetrics', given, MODES_ACCEPTED);
+    throw wrongValue('requestMetrics', given, MODES_ACCEPTED);
   const fromEnv = (): RequestMetricsMode | undefined =>
     env.read('THROUGHLINE_REQUEST_METRICS', (text) => {
       const mode = REQUEST_METRICS.find((each) => String(each) === text.toLowerCase());

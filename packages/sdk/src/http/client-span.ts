@@ -3,14 +3,15 @@ import { activeContext } from '../context/active-store.ts';
 import { toOtel, withSpan } from '../context/active-context.ts';
 import { errorMessage, errorType } from '../span/exception.ts';
 import { property } from '../runtime/property.ts';
+import { HTTP_RESPONSE_STATUS_CODE } from '../span/semantic-attributes.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import type { Span } from '../span/span.ts';
+import { STATUS_ERROR } from '../span/span-status.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   ERROR_TYPE,
   HTTP_REQUEST_METHOD,
   HTTP_REQUEST_METHOD_ORIGINAL,
-  HTTP_RESPONSE_STATUS_CODE,
   httpSpanName,
   knownMethod,
   OTHER_METHOD,
@@ -67,7 +68,7 @@ export class ClientSpan {
 
   setStatusCode(statusCode: number): void {
     this.span.setAttribute(HTTP_RESPONSE_STATUS_CODE, statusCode);
-    if (statusCode >= 400) this.span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: 2 });
+    if (statusCode >= 400) this.span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: STATUS_ERROR });
   }
 
   /** `endTime`: now by default. */
@@ -89,7 +90,7 @@ export class ClientSpan {
     }
     this.span.setAttribute(ERROR_TYPE, errorType(reason) || 'error');
     this.span.recordException(reason);
-    this.span.setStatus({ code: 2, message: errorMessage(reason) });
+    this.span.setStatus({ code: STATUS_ERROR, message: errorMessage(reason) });
     this.span.end();
   }
 }

@@ -8,6 +8,8 @@ import { spanIn, fromOtel, withSpan, SUPPRESSED_CONTEXT, type ActiveContext } fr
 import { errorMessage } from '../span/exception.ts';
 import { CountedRoot } from '../request-metrics/counted-root.ts';
 import { Policy } from '../sampling/policy.ts';
+import { HTTP_RESPONSE_STATUS_CODE } from '../span/semantic-attributes.ts';
+import { STATUS_ERROR } from '../span/span-status.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import { RecordingSpan } from '../span/recording-span.ts';
 import type { Tracer } from '../tracer.ts';
@@ -17,7 +19,6 @@ import {
   ERROR_TYPE,
   HTTP_REQUEST_METHOD,
   HTTP_REQUEST_METHOD_ORIGINAL,
-  HTTP_RESPONSE_STATUS_CODE,
   HTTP_ROUTE,
   httpSpanName,
   knownMethod,
@@ -198,7 +199,7 @@ class ServerSpan {
     span.setAttribute(ERROR_TYPE, type);
     if (isServers) {
       if (error !== undefined) span.recordException(error);
-      span.setStatus({ code: 2, ...(error === undefined ? {} : { message: errorMessage(error) }) });
+      span.setStatus({ code: STATUS_ERROR, ...(error === undefined ? {} : { message: errorMessage(error) }) });
     }
     this.#end();
   }
@@ -210,7 +211,7 @@ class ServerSpan {
       const { statusCode, headersSent } = this.#response;
       if (headersSent) {
         span.setAttribute(HTTP_RESPONSE_STATUS_CODE, statusCode);
-        if (statusCode >= 500) span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: 2 });
+        if (statusCode >= 500) span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: STATUS_ERROR });
       }
       const route = this.#route();
       if (route !== undefined) {
@@ -301,7 +302,7 @@ function endWithFirstBytes(
     const head = typeof first === 'string' ? first : first instanceof Uint8Array ? latin1(first.subarray(0, 16)) : '';
     const status = Number(STATUS_LINE.exec(head)?.[1] ?? 0);
     if (status > 0) span.setAttribute(HTTP_RESPONSE_STATUS_CODE, status);
-    if (status >= 500) span.setAttribute(ERROR_TYPE, String(status)).setStatus({ code: 2 });
+    if (status >= 500) span.setAttribute(ERROR_TYPE, String(status)).setStatus({ code: STATUS_ERROR });
     span.end();
   };
   const wrap = (name: 'write' | 'end') =>

@@ -32,6 +32,7 @@ import { SpanIdentity } from '../span/span-identity.ts';
 import { INVALID_SPAN, type SpanRecorder } from '../recording/span-recorder.ts';
 import type { InstrumentationScope } from '../span/scope.ts';
 import { nameOf, type SpanLink } from '../span/span.ts';
+import type { SpanKindName } from '../span/span-kind.ts';
 import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import { attributeSet, type AttributesInput, type AttributeSet } from '../span/attributes.ts';
@@ -184,7 +185,7 @@ function givenOrActive(context: Context | undefined): ActiveContext | undefined 
 
 /** What the two APIs accept alike at a span's start. */
 export interface StartOptions {
-  readonly kind?: number | undefined;
+  readonly kind?: SpanKindName | number | undefined;
   readonly attributes?: AttributesInput | undefined;
   readonly links?: readonly SpanLink[] | undefined;
   readonly startTime?: OtelSpanOptions['startTime'] | undefined;

@@ -19,6 +19,7 @@ import type { SpanIdentity } from '../span/span-identity.ts';
 import type { SpanObserver } from './span-observer.ts';
 import type { ReadableResource } from '../span/readable-span.ts';
 import { nameOf, type SpanLink } from '../span/span.ts';
+import { kindOf, type SpanKindName } from '../span/span-kind.ts';
 import { NonRecordingSpan, RemoteSpan } from '../span/non-recording-span.ts';
 import { RecordingSpan } from '../span/recording-span.ts';
 import type { TracerCounters } from '../runtime/tracer-stats.ts';
@@ -43,10 +44,6 @@ export interface SpanRecorderOptions {
   readonly resourceSchemaUrl?: string | undefined;
   readonly enabled: boolean;
 }
-
-/** `SpanKind` of OpenTelemetry's API. */
-const KIND_INTERNAL = 0;
-const KIND_MAX = 4;
 
 /** Stands for "no span": where tracing is suppressed, off or shut down. */
 export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
@@ -109,7 +106,7 @@ export class SpanRecorder implements SpanOwner {
     scope: InstrumentationScope,
     name: string,
     parent: SpanIdentity | undefined,
-    kind: number | undefined,
+    kind: number | SpanKindName | undefined,
     startTime: TimeInput | undefined,
     attributes?: unknown,
     links?: unknown,
@@ -146,7 +143,7 @@ export class SpanRecorder implements SpanOwner {
       id1,
       parent,
       typeof name === 'string' ? name : nameOf(name),
-      kind === undefined ? KIND_INTERNAL : kindOf(kind),
+      kind === undefined ? 0 : kindOf(kind),
       anchor.high,
       anchor.low,
     );
@@ -219,7 +216,7 @@ export class SpanRecorder implements SpanOwner {
   #newLocalRoot(
     parent: SpanIdentity | undefined,
     name: string,
-    kind: number | undefined,
+    kind: number | SpanKindName | undefined,
     attributes: unknown,
     active: ActiveContext | undefined,
   ): LocalTrace {
@@ -314,7 +311,7 @@ interface SpanStart {
   readonly scope: InstrumentationScope;
   readonly name: string;
   readonly parent: SpanIdentity | undefined;
-  readonly kind: number | undefined;
+  readonly kind: number | SpanKindName | undefined;
   readonly startTime: TimeInput | undefined;
   readonly attributes: unknown;
   readonly links: unknown;
@@ -335,8 +332,4 @@ function passedOn(parent: SpanIdentity | undefined): NonRecordingSpan {
   if (parent === undefined) return INVALID_SPAN;
   const { trace, id0, id1 } = parent;
   return parent.isRemote ? new RemoteSpan(trace, id0, id1) : new NonRecordingSpan(trace, id0, id1);
-}
-
-function kindOf(kind: unknown): number {
-  return typeof kind === 'number' && Number.isInteger(kind) && kind >= 0 && kind <= KIND_MAX ? kind : KIND_INTERNAL;
 }

@@ -1,10 +1,8 @@
+import { SPAN_KINDS } from '../span/span-kind.ts';
+import { STATUS_ERROR } from '../span/span-status.ts';
 import { bucketOf, HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, UNITS_PER_NS } from './duration-histogram.ts';
 
-/** `SpanStatusCode` of OpenTelemetry's API; 0 is unset. */
-export const STATUS_OK = 1;
-export const STATUS_ERROR = 2;
-/** Kinds of `SpanKind`. */
-const KINDS = 5;
+const KINDS = SPAN_KINDS.length;
 /** What stands for operations beyond the limit. */
 export const OTHER_OPERATION = 'other';
 

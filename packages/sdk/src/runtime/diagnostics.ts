@@ -31,6 +31,13 @@ export class Diagnostics {
     this.#say('warn', line);
   }
 
+  /** Logs `line` as a warning the first time that it is called for `topic`. */
+  once(topic: string, line: string): void {
+    if (this.#states.has(topic)) return;
+    this.#states.set(topic, 'warned');
+    this.#say('warn', line);
+  }
+
   #say(level: LogLevel, line: string): void {
     if (LOG_LEVELS.indexOf(level) > this.#level) return;
     try {

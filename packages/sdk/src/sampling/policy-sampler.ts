@@ -1,13 +1,11 @@
 import type { LocalTrace } from '../span/local-trace.ts';
 import { nameOf } from '../span/span.ts';
+import { kindOf } from '../span/span-kind.ts';
 import { errorMessage } from '../span/exception.ts';
 import { decideBy, followParent } from './consistent/consistent.ts';
 import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
 import type { LocalRootSampler } from './sampler.ts';
 import type { Threshold } from './consistent/threshold.ts';
-
-/** `SpanKind` of OpenTelemetry's API. */
-const KIND_MAX = 4;
 
 const NO_ATTRIBUTES: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -47,7 +45,7 @@ export class PolicySampler implements LocalRootSampler {
     this.#span = new ReusedSpan(context.service);
   }
 
-  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number | undefined, attributes: unknown): void {
+  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: unknown, attributes: unknown): void {
     const isKept =
       hasParent && !this.#decidesUnderParent
         ? followParent(trace)
@@ -59,7 +57,7 @@ export class PolicySampler implements LocalRootSampler {
     trace: LocalTrace,
     hasParent: boolean,
     name: string,
-    kind: number | undefined,
+    kind: unknown,
     attributes: unknown,
   ): Threshold | undefined {
     if (this.#isDeciding) {
@@ -85,8 +83,4 @@ export class PolicySampler implements LocalRootSampler {
       span.attributes = NO_ATTRIBUTES;
     }
   }
-}
-
-function kindOf(kind: number | undefined): number {
-  return Number.isInteger(kind) && (kind as number) >= 0 && (kind as number) <= KIND_MAX ? (kind as number) : 0;
 }

@@ -12,7 +12,7 @@ export interface SamplerOptions {
 /** Decides once a local root whether its trace is recorded here; the spans below follow it. */
 export interface LocalRootSampler {
   /** Sets the sampled flag of a local root's trace, and `th` in its tracestate. `attributes` are the application's, unchecked. */
-  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number | undefined, attributes: unknown): void;
+  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: unknown, attributes: unknown): void;
 }
 
 /** Keeps a fixed share of traces. */

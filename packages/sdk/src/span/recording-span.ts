@@ -1,4 +1,10 @@
-import type { Attributes as OtelAttributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type {
+  Attributes as OtelAttributes,
+  HrTime,
+  Link,
+  SpanContext,
+  SpanStatus as OtelSpanStatus,
+} from '@opentelemetry/api';
 import {
   attributeSet,
   returnFlatAttributes,
@@ -22,7 +28,8 @@ import { isTimeInput, type TimeInput } from './time.ts';
 
 import { NonRecordingSpan } from './non-recording-span.ts';
 import { nameOf, type Span, type SpanLink } from './span.ts';
-import { SpanDetails, STATUS_ERROR, STATUS_OK } from './span-details.ts';
+import { SpanDetails } from './span-details.ts';
+import { STATUS_ERROR, STATUS_OK, STATUS_UNSET, statusCodeOf, type SpanStatus } from './span-status.ts';
 
 /**
  * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
@@ -175,8 +182,8 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
 
   setStatus(status: SpanStatus): this {
     if (this.ended || this.details?.statusCode === STATUS_OK) return this;
-    const code = property(status, 'code');
-    if (code !== STATUS_OK && code !== STATUS_ERROR) return this;
+    const code = statusCodeOf(property(status, 'code'));
+    if (code === STATUS_UNSET) return this;
     const details = this.#ownDetails();
     details.statusCode = code;
     const message = property(status, 'message');
@@ -261,7 +268,7 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
   get events(): TimedEvent[] {
     return readableState(this).events;
   }
-  get status(): SpanStatus {
+  get status(): OtelSpanStatus {
     return readableState(this).status;
   }
   get parentSpanContext(): SpanContext | undefined {

@@ -1,5 +1,8 @@
 import type { AttributeValue } from './attribute-value.ts';
 
+/** Of a request's first span: 500 and more make it an error. */
+export const HTTP_RESPONSE_STATUS_CODE = 'http.response.status_code';
+
 /**
  * Attribute keys of OpenTelemetry's semantic conventions (1.4x) that spans of services have most, with their values' types.
  * They exist for completion in an editor and for the type checker; at run time there is nothing of them.

@@ -1,6 +1,7 @@
-import type { Span as OtelSpan, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type { Span as OtelSpan, SpanContext } from '@opentelemetry/api';
 import type { AttributesInput } from './attributes.ts';
 import type { AttributeKey, ValueOf } from './semantic-attributes.ts';
+import type { SpanStatus } from './span-status.ts';
 import type { TimeInput } from './time.ts';
 
 /** Another span that this one is related to. */

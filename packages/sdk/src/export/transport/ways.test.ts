@@ -225,7 +225,7 @@ describe("the environment's proxies", () => {
       http: undefined,
       except: '',
       source: 'default',
-      warnings: ['HTTPS_PROXY is ignored: got "socks5://…@a:1", expected a URL that starts with http:// or https://'],
+      warnings: ['HTTPS_PROXY is ignored: got "socks5://…@a:1", expected an http:// or https:// URL'],
     });
     expect(() => resolveConfig({ proxy: 'socks5://ann:s3cr3t@a:1' }, {})).toThrow(/^proxy: got "socks5:\/\/…@a:1"/);
   });

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import {
   Policy,
@@ -45,6 +45,6 @@ function isBefore(a: Threshold, b: Threshold): boolean {
  * @throws ConfigError for no policies, or anything that is none.
  */
 export function anyOf(...policies: readonly Sampling[]): SamplingPolicy {
-  if (policies.length === 0) throw new ConfigError('anyOf', 'nothing', 'one or more policies');
+  if (policies.length === 0) throw wrongValue('anyOf', 'nothing', 'one or more policies');
   return new AnyOfPolicy(policies.map((policy, i) => asPolicy(`anyOf[${i}]`, policy)));
 }

@@ -170,9 +170,17 @@ describe('a wrong policy is refused with what is accepted', () => {
     ['rateLimit 0', () => rateLimit({ spansPerSecond: 0 }), /^rateLimit.spansPerSecond: got 0/],
     ['rateLimit Infinity', () => rateLimit({ spansPerSecond: Infinity }), /finite/],
     ['rateLimit mode', () => rateLimit({ spansPerSecond: 1, mode: 'hard' as 'strict' }), /'smooth' or 'strict'/],
-    ['rateLimit name', () => rateLimit({ spansPerSecond: 1, limit: 2 } as { spansPerSecond: 1 }), /^rateLimit.limit: /],
+    [
+      'rateLimit name',
+      () => rateLimit({ spansPerSecond: 1, limit: 2 } as { spansPerSecond: 1 }),
+      /^unknown option rateLimit.limit \(known are /,
+    ],
     ['rules text', () => rules('x' as unknown as []), /^rules: got "x", expected a list/],
-    ['rules condition', () => rules([{ nam: 'x', sampling: 1 } as unknown as { sampling: 1 }]), /^rules\[0\].nam: /],
+    [
+      'rules condition',
+      () => rules([{ nam: 'x', sampling: 1 } as unknown as { sampling: 1 }]),
+      /^unknown option rules\[0\].nam \(did you mean rules\[0\].name\?\)/,
+    ],
     [
       'rules kind',
       () => rules([{ kind: 'servers' as 'server', sampling: 1 }]),

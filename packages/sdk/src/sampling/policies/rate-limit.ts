@@ -1,5 +1,5 @@
 import { checkKnownNames, checkNumber, checkOneOf } from '../../runtime/checks.ts';
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import { HardLimit } from './hard-limit.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
@@ -72,11 +72,11 @@ export class LimitedThresholds {
  * @throws ConfigError for a wrong option.
  */
 export function rateLimit(options: RateLimitOptions): SamplingPolicy {
-  if (options === undefined) throw new ConfigError('rateLimit', options, 'an object with spansPerSecond');
+  if (options === undefined) throw wrongValue('rateLimit', options, 'an object with spansPerSecond');
   checkKnownNames('rateLimit', options, OPTION_NAMES);
   const spansPerSecond = checkNumber('rateLimit.spansPerSecond', options.spansPerSecond, SPANS_PER_SECOND_MIN);
   if (spansPerSecond === undefined || !Number.isFinite(spansPerSecond)) {
-    throw new ConfigError('rateLimit.spansPerSecond', spansPerSecond, `a finite number from ${SPANS_PER_SECOND_MIN}`);
+    throw wrongValue('rateLimit.spansPerSecond', spansPerSecond, `a finite number from ${SPANS_PER_SECOND_MIN}`);
   }
   const mode = checkOneOf('rateLimit.mode', options.mode, ['smooth', 'strict']);
   const inner = asPolicy('rateLimit.sampling', options.sampling ?? 1);

@@ -1,5 +1,5 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 import { CompiledConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
@@ -61,15 +61,15 @@ const OPTION_NAMES: Readonly<Record<keyof RulesOptions, true>> = { otherwise: tr
  * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all spans meet.
  */
 export function rules(list: readonly SamplingRule[], options: RulesOptions = {}): SamplingPolicy {
-  if (!Array.isArray(list)) throw new ConfigError('rules', list, 'a list of rules');
-  checkKnownNames('rules options', options, OPTION_NAMES);
+  if (!Array.isArray(list)) throw wrongValue('rules', list, 'a list of rules');
+  checkKnownNames('rules', options, OPTION_NAMES);
   const compiled = (list as readonly SamplingRule[]).map((rule, i) => {
     const setting = `rules[${i}]`;
     checkKnownNames(setting, rule, RULE_NAMES);
     const { sampling, ...conditions } = rule;
     const isForAll = Object.values(conditions).every((condition) => condition === undefined);
     if (isForAll && i < list.length - 1) {
-      throw new ConfigError(
+      throw wrongValue(
         setting,
         'a rule without conditions',
         'conditions, or this rule at the end: none after it is ever met',

@@ -1,5 +1,6 @@
 import { property } from '../../runtime/property.ts';
-import type { Conditions, SpanKindName } from '../policies/rule-conditions.ts';
+import { isKind, type SpanKindName } from '../../span/span-kind.ts';
+import type { Conditions } from '../policies/rule-conditions.ts';
 
 /** What a collector answered, checked. */
 export interface RemoteSettings {
@@ -27,7 +28,6 @@ export interface RemoteRule {
 
 const OPERATIONS_MAX = 2000;
 const RULES_MAX = 100;
-const KIND_MAX = 4;
 const RULE_CONDITIONS = ['name', 'kind', 'method', 'route', 'path'] as const;
 
 /** The settings that an answer holds, or in words why it is refused: all of it counts, or nothing. */
@@ -93,8 +93,4 @@ function readRule(given: unknown): RemoteRule | undefined {
 
 function isShare(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 1;
-}
-
-function isKind(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= KIND_MAX;
 }

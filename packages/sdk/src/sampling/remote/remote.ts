@@ -1,5 +1,5 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { OperationBoosts, keepingMore } from '../policies/operation-boosts.ts';
 import type { OperationCounts, StartedOperation } from '../../request-metrics/operation-counts.ts';
 import { OperationSurges } from './operation-surges.ts';
@@ -179,7 +179,6 @@ export function remote(options: RemoteOptions = {}): SamplingPolicy {
   const sampling = checkNumber('remote.sampling', options.sampling, 0, 1) ?? 0.1;
   const spansPerSecond = checkNumber('remote.spansPerSecond', options.spansPerSecond, 0.01) ?? 1000;
   const intervalMs = checkNumber('remote.intervalMillis', options.intervalMillis, 1000, INTERVAL_MS_MAX);
-  if (!Number.isFinite(spansPerSecond))
-    throw new ConfigError('remote.spansPerSecond', spansPerSecond, 'a finite number');
+  if (!Number.isFinite(spansPerSecond)) throw wrongValue('remote.spansPerSecond', spansPerSecond, 'a finite number');
   return new RemotePolicy(sampling, spansPerSecond, intervalMs ?? EXCHANGE_INTERVAL_MS);
 }
