@@ -99,7 +99,7 @@ function newProcessors(
         exportTimeoutMillis: config.exportTimeoutMillis,
         onDrop(spans, _reason, message) {
           counters.processorDropped += spans;
-          diagnostics.state('span exporter', 'failing', `a span exporter dropped ${spans} spans: ${message}`);
+          diagnostics.state('span exporter', 'failing', `span exporter dropped ${spans} spans: ${message}`);
         },
       }),
   );

@@ -120,8 +120,8 @@ export class Tracer {
   }
 
   /**
-   * Runs `fn` in a new span, ends it when `fn` has returned, its promise has settled or its generator is done, and records what it throws. Answers
-   * what `fn` answers; a promise of `fn`'s as a promise that settles alike. Each step of a generator runs with the span active.
+   * Runs `fn` in a new span, ends it when `fn` has returned, its promise has settled or its generator is done, and records what it throws. Returns
+   * what `fn` returns; a promise of `fn`'s as a promise that settles alike. Each step of a generator runs with the span active.
    */
   span<Result>(name: string, fn: (span: Span) => Result): Result;
   span<Result>(name: string, options: SpanOptions, fn: (span: Span) => Result): Result;
@@ -190,7 +190,7 @@ export class Tracer {
     return spanIn(currentContext()) as Span | undefined;
   }
 
-  /** Runs `fn` with a span or context active, and answers what `fn` answers. */
+  /** Runs `fn` with a span or context active, and returns what `fn` returns. */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
     lookForContextManager();
     return runWith(fromParent(this.#recorder, spanOrContext), fn);
@@ -223,7 +223,7 @@ export class Tracer {
   }
 
   /**
-   * Sends what has ended. Answers whether all of it was delivered: false when the time was up first, spans were refused or dropped meanwhile, or a
+   * Sends what has ended. Returns whether all of it was delivered: false when the time was up first, spans were refused or dropped meanwhile, or a
    * processor or metrics failed; never rejects. Without `timeoutMs` (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
    */
   async flush(timeoutMs?: number): Promise<boolean> {
@@ -232,7 +232,7 @@ export class Tracer {
     return isDone && this.#failures() === failures;
   }
 
-  /** Flushes, and answers alike; then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
+  /** Flushes, and returns alike; then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
   shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
@@ -257,7 +257,7 @@ export class Tracer {
     return isAllSent && isDone && this.#failures() === failures;
   }
 
-  /** Calls each of `onShutdown`, whatever becomes of the others. Answers whether all succeeded. */
+  /** Calls each of `onShutdown`, whatever becomes of the others. Returns whether all succeeded. */
   async #close(): Promise<boolean> {
     const closed = await Promise.allSettled(this.#onShutdown.map(async (close) => await close()));
     return closed.every(({ status }) => status === 'fulfilled');
@@ -295,10 +295,10 @@ export class Tracer {
   #register(diagnostics: Diagnostics): () => void {
     const { logLevel, sources } = this.config;
     const registration = registerGlobally(this.openTelemetry, sources['logLevel'] === 'default' ? 'none' : logLevel);
-    if (registration.taken.length > 0) {
+    if (registration.occupied.length > 0) {
       diagnostics.warn(
-        `another OpenTelemetry ${registration.taken.join(', ')} is registered already and stays: spans of libraries go there ` +
-          '(register: false if that is wanted)',
+        `an OpenTelemetry ${registration.occupied.join(', ')} is already registered; spans from instrumentation libraries go to it ` +
+          '(set register: false if intended)',
       );
     }
     return () => registration.unregister();
@@ -471,7 +471,7 @@ function isThenable(value: object): value is PromiseLike<unknown> {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
   } catch {
-    // What the application answers is its own business.
+    // What the application returns is its own business.
     return false;
   }
 }

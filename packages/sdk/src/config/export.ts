@@ -60,7 +60,7 @@ export function resolveExport(
   const tracesUrl = resolveTracesUrl(options.endpoint, env);
   const hint = portHint(tracesUrl);
   if (hint !== undefined && exporter === 'otlp') {
-    env.warnings.push(`spans are sent to ${shownUrl(new URL(tracesUrl))}, but ${hint}`);
+    env.warnings.push(`export to ${shownUrl(new URL(tracesUrl))} will likely fail: ${hint}`);
   }
   return {
     exporter,
@@ -155,7 +155,7 @@ function checkExporter(given: unknown): ExporterName | ExporterFactory | undefin
   return checkFunction<ExporterFactory>(
     'exporter',
     given as ExporterFactory,
-    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or what an exporter's module makes, such as zipkin()`,
+    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or an exporter such as zipkin()`,
   );
 }
 
@@ -210,9 +210,7 @@ function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): str
   if (url.protocol === 'unix:' && !path.includes(':/')) path += ':';
   if (path.endsWith(TRACES_PATH)) {
     while (path.endsWith(TRACES_PATH)) path = path.slice(0, -TRACES_PATH.length);
-    env.warnings.push(
-      `${setting} is a base URL, to which ${TRACES_PATH} is appended: it stands at its end already, and is used once`,
-    );
+    env.warnings.push(`${setting} already ends in ${TRACES_PATH}; not appended again`);
   }
   url.pathname = path + TRACES_PATH;
   return url.href;
@@ -222,8 +220,8 @@ function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): str
 function wholeTracesUrl(url: URL, env: ConfigEnvironment): string {
   if (url.pathname === '/') {
     env.warnings.push(
-      `${TRACES_ENDPOINT} is used as it is, and has no path: ${url.origin}${TRACES_PATH} is likely meant ` +
-        '(or set OTEL_EXPORTER_OTLP_ENDPOINT, to which the path is appended)',
+      `${TRACES_ENDPOINT} has no path and is used as it is: did you mean ${url.origin}${TRACES_PATH}? ` +
+        '(to have the path appended, set OTEL_EXPORTER_OTLP_ENDPOINT)',
     );
   }
   return url.href;
@@ -234,7 +232,7 @@ function environmentProtocol(env: ConfigEnvironment, variable: string): OtlpProt
     const protocol = text.toLowerCase() as OtlpProtocol;
     return PROTOCOLS.includes(protocol)
       ? { protocol }
-      : `${PROTOCOLS.join(' or ')} (collectors take both on port 4318)`;
+      : `${PROTOCOLS.join(' or ')} (collectors accept both on port 4318)`;
   });
   return found?.protocol;
 }
@@ -253,7 +251,7 @@ function environmentCompression(env: ConfigEnvironment): Compression | undefined
   return (read('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? read('OTEL_EXPORTER_OTLP_COMPRESSION'))?.compression;
 }
 
-const HEADERS_ACCEPTED = 'an object whose names and values can stand in an HTTP header';
+const HEADERS_ACCEPTED = 'an object of valid HTTP header names and values';
 
 export function checkHeaders(value: unknown): Record<string, string> | undefined {
   if (value === undefined) return undefined;
@@ -276,7 +274,7 @@ function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record
         if (typeof pairs === 'string') return pairs;
         const wrong = Object.entries(pairs).find(([name, value]) => !isHeader(name, value));
         if (wrong === undefined) return pairs;
-        return `names and values that can stand in an HTTP header, which those of ${JSON.stringify(wrong[0])} cannot`;
+        return `valid HTTP header names and values, which those of ${JSON.stringify(wrong[0])} are not`;
       },
       null,
     );
@@ -316,7 +314,7 @@ function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsO
   return Object.freeze(tls);
 }
 
-const PEM_ACCEPTED = 'the text of a PEM file, -----BEGIN and all';
+const PEM_ACCEPTED = 'the text of a PEM file, including its -----BEGIN line';
 
 function checkPemText(setting: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && value !== '')) return value;
@@ -398,7 +396,7 @@ function environmentFile(env: ConfigEnvironment, variable: string): string | und
     try {
       return { text: readFileSync(path, 'utf8') };
     } catch {
-      return 'a file that can be read';
+      return 'a readable file';
     }
   });
   return found?.text;

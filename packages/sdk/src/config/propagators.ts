@@ -11,7 +11,7 @@ import { property } from '../runtime/property.ts';
 
 type Propagators = readonly (PropagatorName | TextMapPropagator)[];
 
-const ACCEPTED = `'none', or a list of ${PROPAGATOR_NAMES.join(', ')} or objects with inject, extract and fields`;
+const ACCEPTED = `'none', or an array of ${PROPAGATOR_NAMES.join(', ')} or objects with inject, extract and fields`;
 
 /** The header formats to write and read, in order. */
 export function resolvePropagators(given: unknown, env: ConfigEnvironment): Propagators {
@@ -44,7 +44,7 @@ function fromEnvironment(env: ConfigEnvironment): Propagators | undefined {
     if (known.length === 0) return `a list of ${PROPAGATOR_NAMES.join(', ')}, or none`;
     if (unknown.length > 0) {
       env.warnings.push(
-        `OTEL_PROPAGATORS: ${unknown.join(', ')} is left out, known are ${PROPAGATOR_NAMES.join(', ')} and none`,
+        `OTEL_PROPAGATORS: unknown propagator ${unknown.join(', ')} ignored; supported: ${PROPAGATOR_NAMES.join(', ')}, none`,
       );
     }
     return known;

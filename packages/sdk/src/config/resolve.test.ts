@@ -85,28 +85,28 @@ describe('the configuration', () => {
   });
 
   it.each([
-    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint is a base URL, .* is used once$/],
-    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/],
-    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /http:\/\/c:4318\/v1\/traces is likely meant/],
+    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint already ends in \/v1\/traces; not appended again$/],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT already ends in /],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /did you mean http:\/\/c:4318\/v1\/traces\?/],
     [
       { endpoint: 'http://me:secret@c:4317' },
       {},
-      /^spans are sent to http:\/\/c:4317\/v1\/traces, but 4317 is the gRPC port; OTLP over HTTP is 4318$/,
+      /^export to http:\/\/c:4317\/v1\/traces will likely fail: 4317 is the gRPC port; OTLP over HTTP is 4318$/,
     ],
-    [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
+    [{ endpoint: 'http://c:4319' }, {}, /: 4319 is the port of Throughline's UI/],
     [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
-    [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling to remote\(\)$/],
+    [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling: remote\(\)\)$/],
     [
       {},
       { OTEL_TRACES_EXPORTER: 'otlp,none' },
       /got "otlp,none", expected one or more of otlp, console and zipkin, or none$/,
     ],
     [{}, { OTEL_TRACES_EXPORTER: 'otlp,jaeger' }, /got "otlp,jaeger", expected one or more of /],
-    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
+    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a readable file$/],
     [
       {},
       { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' },
-      /names and values that can stand in an HTTP header, which those of "a b" cannot$/,
+      /expected valid HTTP header names and values, which those of "a b" are not$/,
     ],
   ])('names the mix-up in %j with %j', (options, env, line) => {
     expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
@@ -155,7 +155,7 @@ describe('the configuration', () => {
     expect(
       resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_REQUEST_METRICS: 'on' }).warnings.toSorted(),
     ).toEqual([
-      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected key=value pairs with commas between them, which pair 1 is not',
+      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected comma-separated key=value pairs; pair 1 is not one',
       "THROUGHLINE_REQUEST_METRICS is ignored: got \"on\", expected false, 'collector' or 'otlp'",
     ]);
   });
@@ -187,9 +187,9 @@ describe('the configuration', () => {
     expect(config.warnings.toSorted()).toEqual([
       'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
       'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected an http://, https:// or unix:/// URL',
-      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them, which pair 1 is not',
+      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected comma-separated key=value pairs; pair 1 is not one',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
-      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',
+      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, optionally with the prefix parentbased_',
     ]);
     expect(config).toMatchObject({ scheduledDelayMillis: 5000, enabled: true });
   });

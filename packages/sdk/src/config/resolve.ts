@@ -18,7 +18,7 @@ import { firstNumber, resolveLimits, resolveRetry } from './limits.ts';
 import { resolvePropagators } from './propagators.ts';
 import { resolveResource } from './resource.ts';
 import { LOG_LEVELS } from '../runtime/diagnostics.ts';
-import { ConfigError, wrongValue } from '../runtime/config-error.ts';
+import { ConfigError } from '../runtime/config-error.ts';
 import { property } from '../runtime/property.ts';
 import { resolveRequestMetrics, resolveSampling } from './sampling.ts';
 import { resolveZipkin } from './zipkin.ts';
@@ -56,7 +56,7 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     // A getter or a proxy among them.
-    throw wrongValue('options', 'what throws when it is read', 'plain objects and values', error);
+    throw new ConfigError('options', 'options: reading them threw an error, expected plain objects and values', error);
   }
 }
 

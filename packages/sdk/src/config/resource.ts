@@ -56,7 +56,7 @@ function environmentDetectors(env: ConfigEnvironment): ReadonlySet<DetectorName>
     if (known.length > 0 || name === 'none' || name === '') continue;
     const accepted = [...DETECTORS, 'all', 'none'].join(', ');
     env.warnings.push(
-      `OTEL_NODE_RESOURCE_DETECTORS: ${JSON.stringify(name)} is not known, only ${accepted}; hand other detectors to detectResource()`,
+      `OTEL_NODE_RESOURCE_DETECTORS: unknown detector ${JSON.stringify(name)} ignored; supported: ${accepted}; for others use detectResource()`,
     );
   }
   return detectors;
@@ -69,7 +69,7 @@ function checkResource(given: unknown): Attributes {
   }
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined || value === null || storedValue(value, DEFAULT_SPAN_LIMITS) !== undefined) continue;
-    throw wrongValue(`resource["${key}"]`, value, 'what an attribute may hold: text, numbers, booleans, lists, maps');
+    throw wrongValue(`resource["${key}"]`, value, 'a valid attribute value: a string, number, boolean, array or map');
   }
   return given as Attributes;
 }

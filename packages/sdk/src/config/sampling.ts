@@ -49,8 +49,8 @@ function environmentSampling(env: ConfigEnvironment): SamplingConfig | undefined
         return { ratio: ratioOf(), parentBased };
       default:
         return name.endsWith('jaeger_remote')
-          ? 'always_on, always_off or traceidratio; for the rates of a collector of Throughline set the option sampling to remote()'
-          : 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
+          ? 'always_on, always_off or traceidratio (for rates from a Throughline collector, set the option sampling: remote())'
+          : 'always_on, always_off or traceidratio, optionally with the prefix parentbased_';
     }
   });
 }

@@ -24,7 +24,7 @@ export interface ActiveStore {
     fn: (span: Span) => Result,
     span: Span,
   ) => Result;
-  /** Makes something active for the rest of the current execution and what follows from it, or until what it answers is called; `run` is the rule. */
+  /** Makes something active for the rest of the current execution and what follows from it, or until what it returns is called; `run` is the rule. */
   readonly enter: (active: ActiveContext | undefined) => () => void;
   /** Nothing is active any more, wherever it was entered, and what is entered from now on is as ever. */
   readonly renew: () => void;

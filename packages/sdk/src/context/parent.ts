@@ -4,7 +4,7 @@ import { SpanIdentity } from '../span/span-identity.ts';
 import type { SpanOwner } from '../span/span-owner.ts';
 import type { Span } from '../span/span.ts';
 
-/** What a span can be started under or made active: a span, its identity, or a context such as `extract` answers. */
+/** What a span can be started under or made active: a span, its identity, or a context such as `extract` returns. */
 export type Parent = Span | OtelSpan | SpanContext | Context;
 
 /** What the options of a new span say of its parent. Reading them may throw: they are the application's. */

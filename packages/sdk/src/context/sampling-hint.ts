@@ -12,7 +12,7 @@ export function contextWithHint(context: Context, hint: SamplingHint): Context {
   return context.setValue(HINT_KEY, hint);
 }
 
-/** Decides a new trace as the caller wished, if the context that it starts in holds a hint; answers whether it does. */
+/** Decides a new trace as the caller wished, if the context that it starts in holds a hint; returns whether it does. */
 export function followHint(trace: LocalTrace, active: ActiveContext | undefined): boolean {
   if (active === undefined || active === ROOT_CONTEXT || active instanceof SpanIdentity) return false;
   const hint = valueIn(active, HINT_KEY) as SamplingHint | undefined;

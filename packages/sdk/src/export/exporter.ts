@@ -60,7 +60,7 @@ export class ImmediateExporter implements ChunkExporter {
         counters.exportedBytes += chunk.bytes.length;
       } catch (error) {
         counters.dropped.export_failed += chunk.spanCount;
-        counters.lastError = `spans could not be exported: ${String(error)}`;
+        counters.lastError = `export failed: ${String(error)}`;
       }
     }
     chunk.release();

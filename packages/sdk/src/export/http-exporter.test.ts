@@ -53,8 +53,8 @@ describe('the exporter', () => {
       expect(sink.spans).toHaveLength(2);
       expect(tracer.stats()).toMatchObject({ exported: 2, retries: 3, pendingSpans: 0, pendingBytes: 0 });
       expect(lines).toEqual([
-        `no spans reach ${sink.url}/v1/traces: ${status}; they are kept and tried again`,
-        `spans reach ${sink.url}/v1/traces again; 0 were dropped so far`,
+        `export to ${sink.url}/v1/traces failed: ${status}; retrying`,
+        `export to ${sink.url}/v1/traces recovered; 0 spans dropped so far`,
       ]);
     },
   );
@@ -171,7 +171,7 @@ describe('the exporter', () => {
       expect(lines).toEqual([
         expect.stringMatching(
           new RegExp(
-            `^${sink.url}/v1/traces refused spans: ${status}: no \\[31m thanks( \\(.*\\))?; they are dropped$`,
+            `^collector at ${sink.url}/v1/traces rejected spans: ${status}: no \\[31m thanks( \\(.*\\))?; dropped$`,
           ),
         ),
       ]);
@@ -185,7 +185,7 @@ describe('the exporter', () => {
     const { tracer, lines } = newTracer(sink.url);
     await send(tracer, 5);
     expect(tracer.stats()).toMatchObject({ exported: 3, dropped: { rejected: 2 }, lastError: 'no' });
-    expect(lines).toEqual([`${sink.url}/v1/traces rejected 2 spans: no`]);
+    expect(lines).toEqual([`collector at ${sink.url}/v1/traces rejected 2 spans: no; dropped`]);
   });
 
   it('takes 200 with garbage for delivered, and says that it is strange', async () => {
@@ -195,7 +195,7 @@ describe('the exporter', () => {
     await send(tracer);
     expect(tracer.stats().exported).toBe(2);
     expect(lines).toEqual([
-      `the answer of ${sink.url}/v1/traces is not a collector's: does one listen there? OTLP over HTTP is port 4318`,
+      `unexpected response from ${sink.url}/v1/traces: is it an OTLP/HTTP endpoint? (OTLP over HTTP is port 4318)`,
     ]);
   });
 
@@ -239,7 +239,7 @@ describe('the exporter', () => {
     expect(tracer.stats()).toMatchObject({
       retries: 1,
       dropped: { export_failed: 1 },
-      lastError: 'no answer within 20 ms',
+      lastError: 'timed out after 20 ms',
     });
   });
 
@@ -252,7 +252,7 @@ describe('the exporter', () => {
     expect(tracer.stats()).toMatchObject({ pendingSpans: 5, exported: 0 });
     const second = await newSink(undefined, first.port);
     expect(await second.received(5)).toHaveLength(5);
-    expect(lines[0]).toMatch(/no spans reach .*ECONNREFUSED/);
+    expect(lines[0]).toMatch(/^export to .* failed: .*ECONNREFUSED.*; retrying$/);
   });
 
   it('holds no more than maxQueueBytes, drops the newest beyond, and counts each', async () => {
@@ -270,7 +270,7 @@ describe('the exporter', () => {
     expect(dropped.queue_full).toBeGreaterThan(800);
     expect(pendingSpans + dropped.queue_full).toBe(ended);
     expect(lines).toEqual([
-      expect.stringMatching(/^10000 bytes \(maxQueueBytes\) of spans wait .* new spans are dropped$/),
+      expect.stringMatching(/^export queue full for .* \(maxQueueBytes 10000 bytes\): dropping new spans$/),
     ]);
     await tracer.shutdown(10);
     const after = tracer.stats();
@@ -306,7 +306,7 @@ describe('the exporter', () => {
   it('names the gRPC port when that is what it was given', async () => {
     const { tracer, lines } = newTracer('http://127.0.0.1:4317', { retry: { maxAttempts: 1 } });
     await send(tracer);
-    expect(lines[0]).toMatch(/4317 is the gRPC port; OTLP over HTTP is 4318|again/);
+    expect(lines[0]).toMatch(/4317 is the gRPC port; OTLP over HTTP is 4318|recovered/);
   });
 
   it('does not trace its own requests', async () => {

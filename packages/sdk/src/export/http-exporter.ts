@@ -42,7 +42,7 @@ interface FlushWaiter {
 
 /** Rounds in a row without a connection after which a hurried flush does not wait for another: one may be a restart. */
 const AWAY_AFTER_FAILURES = 2;
-const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
+const UNEXPECTED_HINT = 'OTLP over HTTP is port 4318';
 
 /**
  * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`; beyond it the newest chunk is dropped
@@ -101,7 +101,7 @@ export class HttpExporter implements ChunkExporter {
     if (limit !== undefined) {
       this.#count('queue_full', chunk);
       chunk.release();
-      const line = `${limit} of spans wait for ${this.#options.url} already: new spans are dropped`;
+      const line = `export queue full for ${this.#options.url} (${limit}): dropping new spans`;
       this.#options.diagnostics.state('queue', 'full', line);
       return;
     }
@@ -210,7 +210,7 @@ export class HttpExporter implements ChunkExporter {
       return await transport.post(format.encode(chunk.bytes));
     } catch (error) {
       // It would be our own fault, and must neither become the application's nor stop the queue.
-      return { kind: 'failed', message: `a request could not be made: ${String(error)}` };
+      return { kind: 'failed', message: `making the request failed: ${String(error)}` };
     }
   }
 
@@ -220,31 +220,39 @@ export class HttpExporter implements ChunkExporter {
       return;
     }
     const said = decodeErrorMessage(body);
-    const leads = location === undefined ? '' : `, which leads to ${shortText(withoutSecrets(location))}`;
+    const leads = location === undefined ? '' : ` redirect to ${shortText(withoutSecrets(location))} (not followed)`;
     const message = `${status}${leads}${said === '' ? '' : `: ${said}`}`;
     if (RETRYABLE_STATUS.has(status)) this.#failed(chunk, message, status, retryAfterMs);
-    else this.#refused(chunk, message, status);
+    else this.#rejected(chunk, message, status);
   }
 
   #delivered(chunk: QueuedChunk, body: Uint8Array): void {
     const { counters, diagnostics, url } = this.#options;
     this.#failuresInARow = 0;
     this.#hasRoundFailed = false;
-    diagnostics.state('export', 'ok', `spans reach ${url} again; ${counters.droppedSpans()} were dropped so far`);
-    diagnostics.state('queue', 'ok', 'there is room for new spans again');
+    diagnostics.state('export', 'ok', `export to ${url} recovered; ${counters.droppedSpans()} spans dropped so far`);
+    diagnostics.state('queue', 'ok', 'export queue has room again');
     const response = this.#options.format.readAnswer(body);
     const rejected = Math.min(response?.rejectedSpans ?? 0, chunk.spanCount);
     counters.exported += chunk.spanCount - rejected;
     counters.exportedBytes += chunk.bytes.length;
     counters.dropped.rejected += rejected;
     if (response === undefined) {
-      counters.lastError = `the answer of ${url} is not a collector's`;
-      diagnostics.state('answer', 'strange', `${counters.lastError}: does one listen there? ${STRANGE_ANSWER_HINT}`);
+      counters.lastError = `unexpected response from ${url}`;
+      diagnostics.state(
+        'response',
+        'unexpected',
+        `${counters.lastError}: is it an OTLP/HTTP endpoint? (${UNEXPECTED_HINT})`,
+      );
     } else if (rejected > 0) {
       counters.lastError = response.errorMessage;
-      diagnostics.state('partial', 'rejected', `${url} rejected ${rejected} spans: ${response.errorMessage}`);
+      diagnostics.state(
+        'partial',
+        'rejected',
+        `collector at ${url} rejected ${rejected} spans: ${response.errorMessage}; dropped`,
+      );
     } else if (response.errorMessage !== '') {
-      diagnostics.state('advice', 'given', `${url} took the spans, and says: ${response.errorMessage}`);
+      diagnostics.state('advice', 'given', `warning from the collector at ${url}: ${response.errorMessage}`);
     }
     this.#finish(chunk);
     chunk.release();
@@ -258,7 +266,7 @@ export class HttpExporter implements ChunkExporter {
     diagnostics.state(
       'export',
       'failing',
-      `no spans reach ${url}: ${message}${failureHint(url, status, message)}; they are kept and tried again`,
+      `export to ${url} failed: ${message}${failureHint(url, status, message)}; retrying`,
     );
     if (chunk.attempts >= retry.maxAttempts) this.#drop('export_failed', chunk);
     else {
@@ -268,11 +276,11 @@ export class HttpExporter implements ChunkExporter {
     this.#startPause(retryAfterMs);
   }
 
-  #refused(chunk: QueuedChunk, message: string, status: number): void {
+  #rejected(chunk: QueuedChunk, message: string, status: number): void {
     const { counters, diagnostics, url } = this.#options;
     counters.lastError = message;
     const hint = failureHint(url, status, message);
-    diagnostics.state('export', 'refused', `${url} refused spans: ${message}${hint}; they are dropped`);
+    diagnostics.state('export', 'rejected', `collector at ${url} rejected spans: ${message}${hint}; dropped`);
     this.#drop('export_failed', chunk);
   }
 
@@ -314,8 +322,8 @@ export class HttpExporter implements ChunkExporter {
     const { maxQueueBytes, maxQueueSize } = this.#options;
     // One chunk is always taken: a limit below a chunk's size slows down, it does not silence.
     if (this.#pendingSpans === 0) return undefined;
-    if (this.#pendingBytes + chunk.bytes.length > maxQueueBytes) return `${maxQueueBytes} bytes (maxQueueBytes)`;
-    return this.#pendingSpans + chunk.spanCount > maxQueueSize ? `${maxQueueSize} (maxQueueSize)` : undefined;
+    if (this.#pendingBytes + chunk.bytes.length > maxQueueBytes) return `maxQueueBytes ${sizeText(maxQueueBytes)}`;
+    return this.#pendingSpans + chunk.spanCount > maxQueueSize ? `maxQueueSize ${maxQueueSize}` : undefined;
   }
 
   #count(reason: DropReason, chunk: QueuedChunk): void {
@@ -336,3 +344,12 @@ export class HttpExporter implements ChunkExporter {
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
+
+/** A number of bytes as people write it, where it is a whole one of MiB or KiB. */
+function sizeText(bytes: number): string {
+  if (bytes % MIB === 0) return `${bytes / MIB} MiB`;
+  return bytes % KIB === 0 ? `${bytes / KIB} KiB` : `${bytes} bytes`;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;

@@ -35,7 +35,7 @@ export class SpanBatch implements SpanSink {
     } catch (error) {
       // It would be our own fault, and must not become the application's.
       counters.dropped.export_failed++;
-      counters.lastError = `a span could not be encoded: ${String(error)}`;
+      counters.lastError = `encoding a span failed: ${String(error)}`;
       return;
     }
     if (encoder.isFull || encoder.spanCount >= maxExportBatchSize) this.seal();

@@ -26,7 +26,7 @@ interface ClientModule {
   get: RequestFunction;
 }
 
-/** Traces what is sent with node:http and node:https; answers the way back. */
+/** Traces what is sent with node:http and node:https; returns the way back. */
 export function instrumentClients(tracer: Tracer, options: HttpOptions): () => void {
   const modules: readonly [unknown, isSecure: boolean][] = [
     [http, false],

@@ -46,7 +46,7 @@ type ClosingSocket = Pick<NodeJS.EventEmitter, 'once'> & {
 const TRACED = Symbol.for('throughline.http.fetch.traced');
 const shared = globalThis as { [TRACED]?: WeakSet<object> };
 
-/** Traces `fetch` and whatever else uses undici, through the channels that it publishes on; answers the way back. */
+/** Traces `fetch` and whatever else uses undici, through the channels that it publishes on; returns the way back. */
 export function instrumentFetch(tracer: Tracer, options: HttpOptions): () => void {
   const followed = new FollowedRequests(tracer, options);
   const subscriptions: readonly [channel: string, (message: UndiciMessage) => void][] = [

@@ -24,7 +24,7 @@ export function httpMiddleware(tracer: Tracer, options: HttpOptions = {}): HttpM
 
 /**
  * Traces what the process receives and sends over HTTP/1 (node:http, node:https) and with `fetch`. Call it before anything
- * copies `http.request` out of its module. Answers a function that takes it off again.
+ * copies `http.request` out of its module. Returns a function that takes it off again.
  */
 export function instrumentHttp(tracer: Tracer, options: HttpOptions = {}): () => void {
   const removals = [

@@ -13,7 +13,7 @@ export interface OutgoingRequest {
 export interface HttpOptions {
   /**
    * The route of an incoming request, which must have few different values (`/orders/{id}`); asked once, when the
-   * response is done. Where it answers `undefined`, a framework's own route is taken if there is one.
+   * response is done. Where it returns `undefined`, a framework's own route is taken if there is one.
    */
   readonly route?: ((request: IncomingMessage) => string | undefined) | undefined;
   /** Incoming requests that are not traced, with all that happens in them: health checks. */
@@ -25,7 +25,7 @@ export interface HttpOptions {
   readonly trustForwarded?: boolean | undefined;
   /**
    * What is taken out of the query of `url.full` and `url.query` before it is recorded: names of parameters besides those that are known for credentials and
-   * signatures (`token`, `api_key`, `password`, `sig`, …), or a function that takes a query or a URL and answers what to record of it.
+   * signatures (`token`, `api_key`, `password`, `sig`, …), or a function that takes a query or a URL and returns what to record of it.
    */
   readonly redactQuery?: readonly string[] | ((text: string) => string) | undefined;
   /** Outgoing requests that are not traced and carry no headers of ours. */

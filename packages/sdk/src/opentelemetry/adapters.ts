@@ -208,7 +208,7 @@ export function startWithOptions(
   try {
     ({ kind, startTime, attributes, links } = options ?? NO_OPTIONS);
   } catch {
-    // A getter of the application's threw: what it would have answered is absent.
+    // A getter of the application's threw: what it would have returned is absent.
   }
   return recorder.start(scope, name, parent, kind, startTime, attributes, links, active);
 }
@@ -240,25 +240,25 @@ const DIAG_LEVELS: Readonly<Record<LogLevel, DiagLogLevel>> = {
 };
 
 /**
- * Makes the adapters OpenTelemetry's global ones, and answers what takes them back; or the names of those that were taken already, which
+ * Makes the adapters OpenTelemetry's global ones, and returns what takes them back; or the names of those that were taken already, which
  * stay as they are. What libraries say of themselves is printed down to `logLevel`.
  */
 export function registerGlobally(
   adapters: OpenTelemetryAdapters,
   logLevel: LogLevel,
-): { readonly taken: string[]; unregister(): void } {
-  const taken: string[] = [];
+): { readonly occupied: string[]; unregister(): void } {
+  const occupied: string[] = [];
   const hasProvider = traceApi.setGlobalTracerProvider(adapters.tracerProvider);
-  if (!hasProvider) taken.push('tracer provider');
+  if (!hasProvider) occupied.push('tracer provider');
   const hasContext = contextApi.setGlobalContextManager(adapters.contextManager);
-  if (!hasContext) taken.push('context manager');
+  if (!hasContext) occupied.push('context manager');
   lookForContextManager();
   const hasDiag = logLevel !== 'none' && globalOf('diag') === undefined;
   if (hasDiag) diagApi.setLogger(new DiagConsoleLogger(), DIAG_LEVELS[logLevel]);
   const hasPropagator = propagationApi.setGlobalPropagator(adapters.propagator);
-  if (!hasPropagator) taken.push('propagator');
+  if (!hasPropagator) occupied.push('propagator');
   return {
-    taken,
+    occupied,
     unregister() {
       const current = traceApi.getTracerProvider();
       const delegate = current instanceof ProxyTracerProvider ? current.getDelegate() : current;

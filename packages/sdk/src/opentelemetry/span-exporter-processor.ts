@@ -46,7 +46,7 @@ export class SpanExporterProcessor implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     if ((span.spanContext().traceFlags & 1) === 0) return;
     if (this.#queue.length >= QUEUED_SPANS_MAX) {
-      this.#options.onDrop(1, 'queue_full', `${QUEUED_SPANS_MAX} spans wait already`);
+      this.#options.onDrop(1, 'queue_full', `its queue is full (${QUEUED_SPANS_MAX} spans)`);
       return;
     }
     this.#queue.push(span);
@@ -90,12 +90,12 @@ export class SpanExporterProcessor implements SpanProcessor {
         if (over()) onDrop(spans.length, 'export_failed', errorMessage(error));
       };
       const timer = setTimeout(
-        () => failed(`no answer within ${exportTimeoutMillis} ms (exportTimeoutMillis)`),
+        () => failed(`timed out after ${exportTimeoutMillis} ms (exportTimeoutMillis)`),
         Math.min(exportTimeoutMillis, MILLIS_MAX),
       ).unref();
       const done = (result: unknown): void => {
         if (property(result, 'code') === 0) over();
-        else failed(property(result, 'error') ?? 'it says so, and not why');
+        else failed(property(result, 'error') ?? 'it reported a failure without a reason');
       };
       try {
         // What an exporter sends is not to be traced. One that is async rejects where others throw.

@@ -71,7 +71,7 @@ export class SpanProcessors implements SpanObserver {
   }
 
   #failed(error: unknown): void {
-    this.#diagnostics.state('span processor', 'failing', `a span processor failed: ${String(error)}`);
+    this.#diagnostics.state('span processor', 'failing', `span processor failed: ${String(error)}`);
   }
 }
 

@@ -30,7 +30,7 @@ export class CompositePropagator implements TextMapPropagator {
   readonly #propagators: readonly (HeaderFormat | TextMapPropagator)[];
   readonly #identityOf: (span: SpanIdentity | OtelSpan | undefined) => SpanIdentity | undefined;
 
-  /** `identityOf` answers our identity of any implementation's span. */
+  /** `identityOf` returns our identity of any implementation's span. */
   constructor(
     propagators: readonly (HeaderFormat | TextMapPropagator)[],
     identityOf: (span: SpanIdentity | OtelSpan | undefined) => SpanIdentity | undefined,

@@ -4,7 +4,7 @@ import type { SpanIdentity } from '../span/span-identity.ts';
 import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 
 /**
- * One way to write a span's identity, or baggage, into headers and to read it back. Reading answers `undefined` for what is absent or
+ * One way to write a span's identity, or baggage, into headers and to read it back. Reading returns `undefined` for what is absent or
  * malformed; what a getter or setter throws goes through, and the composite catches it.
  */
 export interface HeaderFormat {

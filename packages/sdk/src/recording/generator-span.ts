@@ -10,7 +10,7 @@ type Step = (this: unknown, ...args: unknown[]) => unknown;
 const STEPS = ['next', 'return', 'throw'] as const;
 
 /**
- * What a generator function answers, whose body has not run yet. Not whatever else can be iterated: streams, cursors and responses have begun, and
+ * What a generator function returns, whose body has not run yet. Not whatever else can be iterated: streams, cursors and responses have begun, and
  * may be handed on or never be read.
  */
 export function isGenerator(value: unknown): value is AnyGenerator {

@@ -45,12 +45,12 @@ export class LiveSpans {
     if (counters.live < liveSpanLimit) {
       // Well below the limit, or the log would get a line for each span that ends at it.
       if (counters.live < liveSpanLimit / 2) {
-        diagnostics.state('live spans', 'ok', `${counters.live} spans have not ended: new ones are recorded again`);
+        diagnostics.state('live spans', 'ok', `live spans down to ${counters.live}: new spans are recorded again`);
       }
       return true;
     }
     counters.dropped.limit++;
-    const line = `${liveSpanLimit} spans have not ended: new ones are not recorded (limits.liveSpanLimit)`;
+    const line = `live span limit reached (${liveSpanLimit} not ended): new spans are not recorded; end every span, or raise limits.liveSpanLimit`;
     diagnostics.state('live spans', 'full', line);
     return false;
   }
@@ -70,7 +70,7 @@ export class LiveSpans {
     counters.unended++;
     if (startedAt === undefined || this.#reported.has(startedAt) || this.#reported.size === REPORTED_PLACES_MAX) return;
     this.#reported.add(startedAt);
-    diagnostics.warn(`the span ${JSON.stringify(name)} was never ended; it was started ${startedAt}`);
+    diagnostics.warn(`span ${JSON.stringify(name)} was never ended: it was started ${startedAt}`);
   }
 }
 

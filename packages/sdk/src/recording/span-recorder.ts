@@ -245,7 +245,7 @@ export class SpanRecorder implements SpanOwner {
     return anchor.notBefore(parent.startHigh, parent.startLow);
   }
 
-  /** Counts a span that is going to live, or answers that there is no room for it. */
+  /** Counts a span that is going to live, or reports that there is no room for it. */
   #isFull(): boolean {
     const { counters } = this;
     if (counters.live >= this.#liveSpans.watchFrom && !this.#makeRoom()) return true;

@@ -189,7 +189,7 @@ describe('exact counts as OTLP metrics', () => {
 
   it.each<[PostResult, RegExp]>([
     [{ kind: 'failed', message: 'refused' }, /^refused$/],
-    [answered('{"code":5,"message":"no such path"}', 404), /^the status 404: .*no such path/],
+    [answered('{"code":5,"message":"no such path"}', 404), /^status 404: .*no such path/],
     [answered({ partialSuccess: { rejectedDataPoints: '1', errorMessage: 'too many' } }), /^too many$/],
   ])('that fail by %j are counted, and are in the next ones', async (answer, problem) => {
     const run = new Run();

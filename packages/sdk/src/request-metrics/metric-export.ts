@@ -47,7 +47,7 @@ export class MetricExport {
     return this.#requests() > this.#told;
   }
 
-  /** Sends what has not arrived. Answers whether it has then; never rejects. */
+  /** Sends what has not arrived. Returns whether it has then; never rejects. */
   flush(): Promise<boolean> {
     return this.#hasArrived && !this.hasPending ? this.#underWay : this.#next();
   }
@@ -99,7 +99,7 @@ export class MetricExport {
 function problemOf(result: PostResult): string | undefined {
   if (result.kind === 'failed') return result.message;
   const { body, status } = result;
-  if (status < 200 || status > 299) return `the status ${status}: ${decodeErrorMessage(body)}`;
+  if (status < 200 || status > 299) return `status ${status}: ${decodeErrorMessage(body)}`;
   const answer = OTLP_JSON.readAnswer(body);
   return answer && answer.rejectedSpans > 0 ? answer.errorMessage : undefined;
 }

@@ -4,7 +4,7 @@ import { processWide } from './process-wide.ts';
 export interface ProcessEndListener {
   /** Whether there is anything to send. */
   hasPending(): boolean;
-  /** Sends it, within a deadline of its own, and answers whether all of it went; never rejects. */
+  /** Sends it, within a deadline of its own, and returns whether all of it went; never rejects. */
   flush(): Promise<boolean>;
   /** The same while the process stands still, in at most so many milliseconds; never throws. */
   flushBlocking(withinMs: number): void;

@@ -39,7 +39,7 @@ export interface TracerStats {
   readonly strippedSpans: number;
   /** Attributes refused because key or value was nothing that OTLP can carry. */
   readonly invalidAttributes: number;
-  /** Sampling policies that threw or answered nonsense, and counts or metrics that did not arrive. */
+  /** Sampling policies that threw or returned nonsense, and counts or metrics that did not arrive. */
   readonly samplingFailures: number;
   /** Spans above a strict rate limit: those that kept traces recorded beyond what was expected of them. */
   readonly samplingExcessSpans: number;

@@ -49,7 +49,7 @@ export interface SpanToDecide {
 }
 
 /**
- * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that throws or answers
+ * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that throws or returns
  * nonsense drops the span.
  */
 export function decideByForeignSampler(

@@ -61,7 +61,7 @@ export class PolicySampler implements LocalRootSampler {
     attributes: unknown,
   ): Threshold | undefined {
     if (this.#isDeciding) {
-      this.#failed('sampling policy', 'a policy started a span of its own, which is not recorded');
+      this.#failed('sampling policy', 'a policy started a span while deciding; that span is not recorded');
       return undefined;
     }
     const span = this.#span;
@@ -75,7 +75,7 @@ export class PolicySampler implements LocalRootSampler {
     try {
       return this.#policy(span);
     } catch (error) {
-      this.#failed('sampling policy', `a policy threw, and its traces are dropped: ${errorMessage(error)}`);
+      this.#failed('sampling policy', `a policy threw, its traces are not sampled: ${errorMessage(error)}`);
       return undefined;
     } finally {
       this.#isDeciding = false;

@@ -6,7 +6,7 @@ import type { Threshold } from './consistent/threshold.ts';
 
 /**
  * A policy of one's own: the share of traces like this one to keep, 0 to 1. It must not depend on the trace's id or on how the trace ends,
- * or counts will be wrong. One that throws or answers anything else drops the trace, and is counted.
+ * or counts will be wrong. One that throws or returns anything else drops the trace, and is counted.
  */
 export type SamplingFunction = (span: StartingSpan) => number;
 
@@ -69,7 +69,7 @@ export interface PolicyContext {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** 0 up to 1. */
   readonly random: () => number;
-  /** Calls once after a delay, without keeping the process alive. Answers what cancels it. */
+  /** Calls once after a delay, without keeping the process alive. Returns what cancels it. */
   readonly schedule: (fn: () => void, delayMs: number) => () => void;
   readonly recorded: RecordedSoFar;
   /** Exact counts of requests and errors. Asking for them at the start turns them on. */

@@ -76,12 +76,12 @@ export function startSampling(options: SamplingOptions): StartedSampling {
   };
 }
 
-/** Exact counts reach the collector as they do with `remote`; what it answers is of no interest. */
+/** Exact counts reach the collector as they do with `remote`; its response is of no interest. */
 function reportCounts(context: PolicyContext): void {
   new Exchange(context.counts(), EXCHANGE_INTERVAL_MS, context, {
-    taken: () => undefined,
+    accepted: () => undefined,
     failed: (problem) =>
-      context.failed('exact counts', `the collector did not take them, counting goes on: ${problem}`),
+      context.failed('request metrics', `report to the collector failed, the next one has them too: ${problem}`),
   }).start();
 }
 
@@ -112,7 +112,7 @@ function newContext(
     },
     failed(topic, message) {
       counters.samplingFailures++;
-      diagnostics.state(topic, 'failing', `${topic}: ${message} (said once; stats().samplingFailures counts)`);
+      diagnostics.state(topic, 'failing', `${topic}: ${message} (logged once; counted in stats().samplingFailures)`);
     },
   };
 }
@@ -131,9 +131,12 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
     intervalMs: config.metricExportIntervalMillis,
     post: options.post ?? transport.post,
     schedule: context.schedule,
-    sent: () => diagnostics.state('metrics', 'ok', `metrics reach ${shown} again`),
-    failed: (problem) =>
-      context.failed('metrics', `they did not reach ${shown}, and go with the next ones: ${problem}`),
+    sent: () => diagnostics.state('metrics', 'ok', `metrics export to ${shown} recovered`),
+    failed: (problem) => {
+      options.counters.samplingFailures++;
+      const line = `metrics export to ${shown} failed: ${problem}; they will be in the next export`;
+      diagnostics.state('metrics', 'failing', line);
+    },
   });
   context.atEnd(() => {
     metrics.close();

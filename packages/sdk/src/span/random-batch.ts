@@ -21,7 +21,7 @@ const BATCH_INTEGERS = 4096;
 const TRACE_ID_INTEGERS = 4;
 
 /**
- * Random integers in reach: `take(count)` answers where in `batch` they stand. An id costs one check so, and no call for each of its
+ * Random integers in reach: `take(count)` returns where in `batch` they stand. An id costs one check so, and no call for each of its
  * integers.
  */
 export class RandomBatch {

@@ -23,7 +23,7 @@ interface ShownSpan {
 /** Of ended spans: what a processor changes in it the next one sees, as in the standard SDK. */
 const ended = new WeakMap<ShownSpan, ReadableState>();
 
-/** Of a span that has not ended each call answers a copy of what is there. */
+/** Of a span that has not ended each call returns a copy of what is there. */
 export function readableState(span: ShownSpan): ReadableState {
   if (!span.ended) return newState(span);
   let state = ended.get(span);

@@ -156,7 +156,7 @@ export class AttributeEncoder {
 }
 
 /**
- * A short ASCII value; answers false for any other, and has written nothing then. It is one flat function because V8 inlines only so
+ * A short ASCII value; returns false for any other, and has written nothing then. It is one flat function because V8 inlines only so
  * much: with the writer's methods it took half as long again.
  */
 function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string): boolean {
@@ -191,7 +191,7 @@ function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string
   return true;
 }
 
-/** An integer from 0 to 2¹⁴ − 1 under a key that is not long; answers false for any other, and has written nothing then. */
+/** An integer from 0 to 2¹⁴ − 1 under a key that is not long; returns false for any other, and has written nothing then. */
 function writeSmallInteger(writer: ProtobufWriter, key: EncodedKey, value: number): boolean {
   const { words, byteLength } = key.head;
   if ((value & 0x3fff) !== value || byteLength > SHORT_MESSAGE_BYTES - 2) return false;

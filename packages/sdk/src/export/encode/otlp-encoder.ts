@@ -89,7 +89,7 @@ export class OtlpEncoder {
     return this.#writer.position >= this.#chunkBytes;
   }
 
-  /** Adds an ended span. Answers false when it was larger than the limit and kept only its place, times and status. */
+  /** Adds an ended span. Returns false when it was larger than the limit and kept only its place, times and status. */
   add(span: RecordingSpan): boolean {
     const writer = this.#writer;
     writer.endMax = NO_WRITE_LIMIT;
@@ -117,7 +117,7 @@ export class OtlpEncoder {
     return false;
   }
 
-  /** Closes the request and hands it over, or answers `undefined` when no span was added. */
+  /** Closes the request and hands it over, or returns `undefined` when no span was added. */
   take(): Chunk | undefined {
     if (this.#spanCount === 0) return undefined;
     const writer = this.#writer;

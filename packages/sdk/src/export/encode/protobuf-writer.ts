@@ -154,7 +154,7 @@ export class ProtobufWriter {
   }
 
   /**
-   * A string's UTF-8 bytes, lone surrogates as U+FFFD. Answers whether they were as many as expected; if not, the caller
+   * A string's UTF-8 bytes, lone surrogates as U+FFFD. Returns whether they were as many as expected; if not, the caller
    * starts again with the true number. `roomFor` says what it must have reserved.
    */
   utf8(text: string, bytesExpected: number): boolean {
@@ -183,7 +183,7 @@ export class ProtobufWriter {
     return this.position;
   }
 
-  /** Closes the message that `begin` answered `start` for: a length may be written longer than it needs to be. */
+  /** Closes the message that `begin` returned `start` for: a length may be written longer than it needs to be. */
   end(start: number): void {
     const { buffer } = this;
     const length = this.position - start;

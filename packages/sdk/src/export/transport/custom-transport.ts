@@ -73,7 +73,7 @@ export class CustomTransport implements HttpTransport {
     const { signal } = aborting;
     this.#underWay.add(aborting);
     const deadline = systemTimers.start(() => {
-      aborting.abort(new Error(`no answer within ${timeoutMillis} ms`));
+      aborting.abort(new Error(`timed out after ${timeoutMillis} ms`));
     }, timeoutMillis);
     deadline.unref();
     // It may not listen to the signal.

@@ -157,5 +157,5 @@ function checkBegin(begin: string): void {
 }
 
 function malformed(why: string): Error {
-  return new Error(`Parse Error: the answer is no HTTP/1.1, ${why}`);
+  return new Error(`Parse Error: the response is not HTTP/1.1: ${why}`);
 }

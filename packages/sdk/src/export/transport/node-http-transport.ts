@@ -122,7 +122,7 @@ export class NodeHttpTransport implements HttpTransport {
       });
       this.#underWay.add(request);
       const deadline = systemTimers.start(() => {
-        request.destroy(new Error(`no answer within ${timeoutMillis} ms`));
+        request.destroy(new Error(`timed out after ${timeoutMillis} ms`));
       }, timeoutMillis);
       deadline.unref();
       let answer: Answer | undefined;
@@ -159,10 +159,12 @@ export class NodeHttpTransport implements HttpTransport {
     const code = String(property(error, 'code'));
     const isClosedByPeer = error === undefined || CLOSED_CODES.has(code);
     const { proxy } = this.#route;
-    const result = failedPost(isHangUp(error) ? new Error('the connection was closed without a whole answer') : error);
+    const result = failedPost(
+      isHangUp(error) ? new Error('the connection was closed before the response was complete') : error,
+    );
     return {
       ...result,
-      message: proxy === undefined ? result.message : `${result.message} (through the proxy ${proxy})`,
+      message: proxy === undefined ? result.message : `${result.message} (via proxy ${proxy})`,
       wasStale: request.reusedSocket && answer === undefined && isClosedByPeer,
     };
   }
@@ -239,7 +241,7 @@ class TunnelAgent extends SecureAgent {
     });
     this.#asked.add(asked);
     const deadline = systemTimers.start(
-      () => asked.destroy(new Error(`no tunnel within ${this.#timeoutMillis} ms`)),
+      () => asked.destroy(new Error(`no tunnel after ${this.#timeoutMillis} ms`)),
       this.#timeoutMillis,
     );
     deadline.unref();
@@ -253,7 +255,7 @@ class TunnelAgent extends SecureAgent {
       if (statusCode >= 200 && statusCode < 300) created(null, this.#connect({ ...options, socket }));
       else {
         socket.destroy();
-        created(new Error(`CONNECT was answered with ${statusCode}`));
+        created(new Error(`CONNECT failed with status ${statusCode}`));
       }
     });
     asked.end();

@@ -112,7 +112,7 @@ export class SocketTransport implements HttpTransport {
     const { socket } = connection;
     return new Promise((resolve) => {
       const deadline = systemTimers.start(() => {
-        socket.destroy(new Error(`no answer within ${timeoutMillis} ms`));
+        socket.destroy(new Error(`timed out after ${timeoutMillis} ms`));
       }, timeoutMillis);
       deadline.unref();
       const answer = new HttpResponseReader();
@@ -210,7 +210,7 @@ export class SocketTransport implements HttpTransport {
     const code = String(property(error, 'code'));
     const isClosedByPeer = error === undefined || CLOSED_CODES.has(code);
     request.resolve({
-      ...failedPost(error ?? new Error('the connection was closed without a whole answer')),
+      ...failedPost(error ?? new Error('the connection was closed before the response was complete')),
       wasKept: request.wasKept && !request.answer.hasBegun && isClosedByPeer && !this.#isClosed,
     });
   }

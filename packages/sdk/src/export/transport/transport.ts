@@ -12,7 +12,7 @@ export interface TransportRequest {
   readonly body: Bytes;
 }
 
-/** What a collector answered. A `Response` of `fetch` is one, too. */
+/** What a collector responded. A `Response` of `fetch` is one, too. */
 export type TransportResponse =
   | {
       readonly status: number;

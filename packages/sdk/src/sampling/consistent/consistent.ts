@@ -9,7 +9,7 @@ export const KEEP_UNWEIGHTED = new Threshold(0, 0, false);
 
 /**
  * The only place that compares a trace's randomness with a threshold. Sets the sampled flag, and `th` in the tracestate: that of the
- * threshold where the trace is kept, none where it is dropped or the threshold's share is unknown. Answers whether it is kept.
+ * threshold where the trace is kept, none where it is dropped or the threshold's share is unknown. Returns whether it is kept.
  */
 export function decideBy(trace: LocalTrace, threshold: Threshold | undefined): boolean {
   const isKept = threshold !== undefined && reachesThreshold(trace, threshold);
@@ -21,7 +21,7 @@ export function decideBy(trace: LocalTrace, threshold: Threshold | undefined): b
   return isKept;
 }
 
-/** Does as the caller did, whose flags and tracestate these are. Answers whether the trace is kept. */
+/** Does as the caller did, whose flags and tracestate these are. Returns whether the trace is kept. */
 export function followParent(trace: LocalTrace): boolean {
   // A threshold that the decision contradicts would give this span a weight that nothing backs.
   if (trace.traceState !== '' && otMember(trace.traceState).hasThreshold && parentWeight(trace) === undefined) {

@@ -175,7 +175,7 @@ describe('a wrong policy is refused with what is accepted', () => {
       () => rateLimit({ spansPerSecond: 1, limit: 2 } as { spansPerSecond: 1 }),
       /^unknown option rateLimit.limit \(known are /,
     ],
-    ['rules text', () => rules('x' as unknown as []), /^rules: got "x", expected a list/],
+    ['rules text', () => rules('x' as unknown as []), /^rules: got "x", expected an array of rules/],
     [
       'rules condition',
       () => rules([{ nam: 'x', sampling: 1 } as unknown as { sampling: 1 }]),
@@ -184,11 +184,15 @@ describe('a wrong policy is refused with what is accepted', () => {
     [
       'rules kind',
       () => rules([{ kind: 'servers' as 'server', sampling: 1 }]),
-      /^rules\[0\].kind: .*one or several of internal/,
+      /^rules\[0\].kind: .*one or more of internal/,
     ],
     ['rules empty list', () => rules([{ name: [], sampling: 1 }]), /^rules\[0\].name: /],
     ['rules no attributes', () => rules([{ attributes: {}, sampling: 1 }]), /^rules\[0\].attributes: /],
-    ['rules unreachable', () => rules([{ sampling: 1 }, { name: 'x', sampling: 1 }]), /none after it is ever met/],
+    [
+      'rules unreachable',
+      () => rules([{ sampling: 1 }, { name: 'x', sampling: 1 }]),
+      /the rules after it are never reached/,
+    ],
     ['rules sampling', () => rules([{ name: 'x', sampling: 2 }]), /^rules\[0\].sampling: got 2/],
     ['adaptive', () => adaptive({ maxProbability: 0 }), /^adaptive.maxProbability: got 0/],
     ['remote', () => remote({ intervalMillis: 1 }), /^remote.intervalMillis: got 1/],

@@ -76,7 +76,7 @@ export function rateLimit(options: RateLimitOptions): SamplingPolicy {
   checkKnownNames('rateLimit', options, OPTION_NAMES);
   const spansPerSecond = checkNumber('rateLimit.spansPerSecond', options.spansPerSecond, SPANS_PER_SECOND_MIN);
   if (spansPerSecond === undefined || !Number.isFinite(spansPerSecond)) {
-    throw wrongValue('rateLimit.spansPerSecond', spansPerSecond, `a finite number from ${SPANS_PER_SECOND_MIN}`);
+    throw wrongValue('rateLimit.spansPerSecond', spansPerSecond, `a finite number ≥ ${SPANS_PER_SECOND_MIN}`);
   }
   const mode = checkOneOf('rateLimit.mode', options.mode, ['smooth', 'strict']);
   const inner = asPolicy('rateLimit.sampling', options.sampling ?? 1);

@@ -64,7 +64,7 @@ class ValueCondition {
     if (this.#expression !== undefined) return;
     const values = this.#oneOf ?? new Set<unknown>([condition]);
     if (values.size === 0 || ![...values].every(isScalar)) {
-      throw wrongValue(setting, condition, 'a value, a list of values, or a regular expression');
+      throw wrongValue(setting, condition, 'a value, an array of values, or a regular expression');
     }
   }
 
@@ -114,7 +114,7 @@ function kindsOf(setting: string, given: SpanKindName | readonly SpanKindName[])
   const names = Array.isArray(given) ? (given as readonly SpanKindName[]) : [given as SpanKindName];
   const kinds = names.map((name) => SPAN_KINDS.indexOf(name));
   if (kinds.length > 0 && !kinds.includes(-1)) return kinds.reduce((bits, kind) => bits | (1 << kind), 0);
-  throw wrongValue(setting, given, `one or several of ${SPAN_KINDS.join(', ')}`);
+  throw wrongValue(setting, given, `one or more of ${SPAN_KINDS.join(', ')}`);
 }
 
 function isScalar(value: unknown): boolean {

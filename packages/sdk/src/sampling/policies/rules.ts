@@ -1,5 +1,5 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
-import { wrongValue } from '../../runtime/config-error.ts';
+import { ConfigError, wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 import { CompiledConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
@@ -61,7 +61,7 @@ const OPTION_NAMES: Readonly<Record<keyof RulesOptions, true>> = { otherwise: tr
  * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all spans meet.
  */
 export function rules(list: readonly SamplingRule[], options: RulesOptions = {}): SamplingPolicy {
-  if (!Array.isArray(list)) throw wrongValue('rules', list, 'a list of rules');
+  if (!Array.isArray(list)) throw wrongValue('rules', list, 'an array of rules');
   checkKnownNames('rules', options, OPTION_NAMES);
   const compiled = (list as readonly SamplingRule[]).map((rule, i) => {
     const setting = `rules[${i}]`;
@@ -69,10 +69,9 @@ export function rules(list: readonly SamplingRule[], options: RulesOptions = {})
     const { sampling, ...conditions } = rule;
     const isForAll = Object.values(conditions).every((condition) => condition === undefined);
     if (isForAll && i < list.length - 1) {
-      throw wrongValue(
+      throw new ConfigError(
         setting,
-        'a rule without conditions',
-        'conditions, or this rule at the end: none after it is ever met',
+        `${setting}: matches every span, so that the rules after it are never reached; add a condition, or move it to the end`,
       );
     }
     return {
@@ -80,6 +79,6 @@ export function rules(list: readonly SamplingRule[], options: RulesOptions = {})
       policy: asPolicy(`${setting}.sampling`, sampling),
     };
   });
-  const healthChecks = checkNumber('rules options.healthChecks', options.healthChecks, 0, 1) ?? 0;
-  return new RulesPolicy(compiled, asPolicy('rules options.otherwise', options.otherwise ?? 1), healthChecks);
+  const healthChecks = checkNumber('rules.healthChecks', options.healthChecks, 0, 1) ?? 0;
+  return new RulesPolicy(compiled, asPolicy('rules.otherwise', options.otherwise ?? 1), healthChecks);
 }

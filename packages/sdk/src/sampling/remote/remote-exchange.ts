@@ -18,12 +18,12 @@ const HURRIED_EXCHANGES = 2;
 
 export interface ExchangeListener {
   /** `reported` is what the message said of an operation, in decisions a second. */
-  taken(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void;
+  accepted(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void;
   /** In words, what went wrong. */
   failed(problem: string): void;
 }
 
-/** Tells the collector exact counts every few seconds, and hands on what it answers. */
+/** Tells the collector exact counts every few seconds, and hands on what it responds. */
 export class Exchange {
   readonly #context: PolicyContext;
   readonly #intervalMs: number;
@@ -76,12 +76,12 @@ export class Exchange {
     this.#isUnderWay = false;
     if (this.#isClosed) return;
     if (result.kind === 'failed') this.#listener.failed(result.message);
-    else if (result.status !== 200) this.#listener.failed(`it answered with the status ${result.status}`);
+    else if (result.status !== 200) this.#listener.failed(`it responded with status ${result.status}`);
     else {
       const settings = readRemoteSettings(result.body);
       this.#isAnswered = typeof settings !== 'string';
-      if (typeof settings === 'string') this.#listener.failed(`its answer is refused: ${settings}`);
-      else this.#listener.taken(settings, (operation) => this.#writer.decidedPerSecond(operation));
+      if (typeof settings === 'string') this.#listener.failed(`invalid response: ${settings}`);
+      else this.#listener.accepted(settings, (operation) => this.#writer.decidedPerSecond(operation));
     }
     this.#schedule();
   }

@@ -2,7 +2,7 @@ import { property } from '../../runtime/property.ts';
 import { isKind, type SpanKindName } from '../../span/span-kind.ts';
 import type { Conditions } from '../policies/rule-conditions.ts';
 
-/** What a collector answered, checked. */
+/** What a collector responded, checked. */
 export interface RemoteSettings {
   /** Of operations that are not named. */
   readonly probability: number;
@@ -36,21 +36,21 @@ export function readRemoteSettings(body: Uint8Array): RemoteSettings | string {
   try {
     answer = JSON.parse(Buffer.from(body).toString('utf8'));
   } catch {
-    return 'it is no JSON';
+    return 'not valid JSON';
   }
   const probability = property(answer, 'probability');
-  if (!isShare(probability)) return 'probability is no number from 0 to 1';
+  if (!isShare(probability)) return 'probability must be a number from 0 to 1';
   const errorTracesPerSecond = property(answer, 'errorTracesPerSecond') ?? 0;
   if (typeof errorTracesPerSecond !== 'number' || !(errorTracesPerSecond >= 0)) {
-    return 'errorTracesPerSecond is no number from 0';
+    return 'errorTracesPerSecond must be a number ≥ 0';
   }
   const operations = listOf(property(answer, 'operations'), OPERATIONS_MAX, readOperation);
   if (operations === undefined) {
-    return `operations is no list of at most ${OPERATIONS_MAX} operations with name, kind, and probability from 0 to 1`;
+    return `operations must be an array of at most ${OPERATIONS_MAX}, each with name, kind, and probability from 0 to 1`;
   }
   const rules = listOf(property(answer, 'rules'), RULES_MAX, readRule);
   if (rules === undefined) {
-    return `rules is no list of at most ${RULES_MAX} rules with conditions that are texts, and probability from 0 to 1`;
+    return `rules must be an array of at most ${RULES_MAX}, each with conditions that are strings, and probability from 0 to 1`;
   }
   return { probability, errorTracesPerSecond, operations, rules };
 }

@@ -38,7 +38,7 @@ class RemotePolicy extends Policy {
   readonly #intervalMs: number;
 
   constructor(sampling: number, spansPerSecond: number, intervalMs: number) {
-    super(`what the collector says, else ratio ${sampling}, at most ${spansPerSecond} spans a second`);
+    super(`rates from the collector, else ratio ${sampling}, at most ${spansPerSecond} spans a second`);
     this.#sampling = sampling;
     this.#spansPerSecond = spansPerSecond;
     this.#intervalMs = intervalMs;
@@ -83,7 +83,7 @@ class RunningRemote {
     this.#default = thresholdOrDrop(localProbability);
     this.#boosts = new OperationBoosts(this.#counts, boostOptions(ERROR_TRACES_PER_SECOND), context);
     const exchange = new Exchange(this.#counts, intervalMs, context, {
-      taken: (settings, reported) => this.#take(settings, reported),
+      accepted: (settings, reported) => this.#accept(settings, reported),
       failed: (problem) => this.#failed(problem),
     });
     this.#surges = new OperationSurges(context, () => exchange.hurry());
@@ -104,12 +104,12 @@ class RunningRemote {
   }
 
   #failed(problem: string): void {
-    const line = `the collector gave no sampling rates, the last ones stay in force: ${problem}`;
+    const line = `no sampling rates from the collector, the last ones stay in force: ${problem}`;
     this.#context.failed('sampling exchange', line);
     this.#decay(this.#context.clock.monotonicMs());
   }
 
-  #take(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void {
+  #accept(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void {
     this.#settings = settings;
     this.#answeredMs = this.#context.clock.monotonicMs();
     const perSecond = settings.errorTracesPerSecond;
@@ -145,8 +145,8 @@ class RunningRemote {
     }
     if (unknown > 0) {
       this.#context.failed(
-        'sampling answer',
-        `the collector named ${unknown} operations or rules that do not exist here`,
+        'sampling rates',
+        `${unknown} operations or rules from the collector are unknown here and ignored`,
       );
     }
   }
