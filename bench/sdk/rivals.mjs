@@ -32,7 +32,10 @@ const nextValues = () => VALUES[turn++ & (TURNS - 1)];
 const BATCH_SPANS = 512;
 const NAME = 'GET /orders';
 
-/** What a case is: whether spans are recorded, how many attributes each gets, and whether they are children of one active span. */
+/**
+ * What a case is: whether spans are recorded, how many attributes each gets, and whether they are children of one
+ * active span.
+ */
 export const CASES = {
   'unsampled root, 5 attributes': { sampled: false, attributes: 5, isChild: false, throughline: 'own' },
   'unsampled own child, 5 attributes': { sampled: false, attributes: 5, isChild: true, throughline: 'opentelemetry' },
@@ -47,8 +50,8 @@ const UNSAMPLED_RATIO = 1e-12;
 
 /**
  * The standard SDK as its users have it: NodeTracerProvider, its default sampler, or for unsampled spans the one of
- * `OTEL_TRACES_SAMPLER=parentbased_traceidratio`. Only its timers are left out: ended spans are serialised in batches of 512, its
- * default, and the bytes thrown away. Answers `{ run, encoded }`; `run(spans)` makes that many.
+ * `OTEL_TRACES_SAMPLER=parentbased_traceidratio`. Only its timers are left out: ended spans are serialised in batches
+ * of 512, its default, and the bytes thrown away. Answers `{ run, encoded }`; `run(spans)` makes that many.
  */
 async function standard({ sampled, attributes, isChild }) {
   const { NodeTracerProvider } = await import('@opentelemetry/sdk-trace-node');

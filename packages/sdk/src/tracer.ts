@@ -45,22 +45,41 @@ import type { TracerCounters, TracerStats } from './runtime/tracer-stats.ts';
 import type { TimeInput } from './span/time.ts';
 import { VERSION } from './runtime/version.ts';
 
+/**
+ * What is known of a span at its start. Samplers, policies and processors see only these attributes when they decide.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#span-creation
+ */
 export interface SpanOptions {
   /** By name or as `SpanKind` of OpenTelemetry's API; `'internal'` by default. */
   readonly kind?: SpanKindName | SpanKind | undefined;
+  /** Values that are `null` or `undefined` are left out. */
   readonly attributes?: AttributesInput | undefined;
+  /** Spans that this one is related to, besides its parent; `limits.linkCountLimit` of them are recorded. */
   readonly links?: readonly SpanLink[] | undefined;
+  /** When the work began, if not now. */
   readonly startTime?: TimeInput | undefined;
   /** Instead of the active span. A context without a span starts a new trace. */
   readonly parent?: Parent | undefined;
-  /** Starts a new trace whatever is active. */
+  /** True starts a new trace, whatever is active. Default false. */
   readonly root?: boolean | undefined;
 }
 
-/** Records the work of one service as spans and sends them to a collector. */
+/**
+ * Records the work of one service as spans and sends them to a collector. Make one for a process, before anything that
+ * it is to trace. No method throws, except the constructor for a wrong option, and but for what the application's own
+ * function throws.
+ * @example
+ * const tracer = new Tracer({ service: 'checkout' });
+ * const total = await tracer.span('charge card', { attributes: { 'order.id': 17 } }, async (span) => {
+ *   span.setAttribute('receipt.id', 'r-1');
+ *   return 42;
+ * });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#tracer
+ */
 export class Tracer {
+  /** The settings in force and their sources, without secrets. */
   readonly config: Config;
-  /** This tracer behind OpenTelemetry's interfaces, for those who register it themselves. */
+  /** This tracer behind OpenTelemetry's interfaces, for `register: false` and those who register it themselves. */
   readonly openTelemetry: OpenTelemetryAdapters;
   readonly #scope = newScope('@throughline/sdk', VERSION);
   readonly #counters: TracerCounters;
@@ -120,8 +139,16 @@ export class Tracer {
   }
 
   /**
-   * Runs `fn` in a new span, ends it when `fn` has returned, its promise has settled or its generator is done, and records what it throws. Returns
-   * what `fn` returns; a promise of `fn`'s as a promise that settles alike. Each step of a generator runs with the span active.
+   * Runs `fn` in a new active span and returns what `fn` returns; a promise as one that settles alike. The span ends
+   * when `fn` has returned, its promise has settled or its generator is done. What `fn` throws is recorded, sets the
+   * status ERROR, and is thrown on. Each step of a generator runs with the span active. A call without a function does
+   * nothing but warn once.
+   * @example
+   * const rows = await tracer.span('load orders', { kind: 'client' }, async (span) => {
+   *   const found = await Promise.resolve(['a', 'b']);
+   *   span.setAttribute('db.response.returned_rows', found.length);
+   *   return found;
+   * });
    */
   span<Result>(name: string, fn: (span: Span) => Result): Result;
   span<Result>(name: string, options: SpanOptions, fn: (span: Span) => Result): Result;
@@ -170,12 +197,22 @@ export class Tracer {
     return result;
   }
 
-  /** Starts a span under the active one, or under `options.parent`; the caller ends it. It is not made active. */
+  /**
+   * Starts a span under the active one, or under `options.parent`. It is not made active, and the caller ends it: a
+   * span that is never ended is never sent. For work that does not follow one function.
+   * @example
+   * const span = tracer.startSpan('cache lookup');
+   * tracer.with(span, () => tracer.span('decode', () => undefined));
+   * tracer.endSpan(span);
+   */
   startSpan(name: string, options?: SpanOptions): Span {
     return this.#start(name, options, currentContext());
   }
 
-  /** Ends a span. With an error it first records that, and sets the status ERROR. */
+  /**
+   * Ends a span now. With an error it first records that as an exception, and sets the status ERROR. A second end does
+   * nothing.
+   */
   endSpan(span: Span, error?: unknown): void {
     try {
       if (error === undefined) span.end();
@@ -185,18 +222,27 @@ export class Tracer {
     }
   }
 
-  /** The span that is active here, whichever API made it so. */
+  /** The span that is active here, whichever API made it so; `undefined` where none is. */
   activeSpan(): Span | undefined {
     return spanIn(currentContext()) as Span | undefined;
   }
 
-  /** Runs `fn` with a span or context active, and returns what `fn` returns. */
+  /**
+   * Runs `fn` with a span or context active, and returns what `fn` returns; ends nothing.
+   * @see https://opentelemetry.io/docs/specs/otel/context/#attach-context
+   */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
     lookForContextManager();
     return runWith(fromParent(this.#recorder, spanOrContext), fn);
   }
 
-  /** A function that runs with what is active now, whenever it is called. */
+  /**
+   * Returns a function that runs `fn` with what is active now, whenever it is called: for callbacks that libraries keep
+   * and call later.
+   * @example
+   * const done = tracer.bind(() => tracer.activeSpan()?.addEvent('done'));
+   * setTimeout(done, 10);
+   */
   bind<This, Args extends unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
@@ -207,24 +253,47 @@ export class Tracer {
     };
   }
 
-  /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
+  /**
+   * Writes the active span's identity and baggage into a carrier's headers, in the formats of `propagators`. Writes
+   * nothing where nothing is active.
+   * @example
+   * const headers: Record<string, string> = {};
+   * tracer.inject(headers);
+   * @see https://opentelemetry.io/docs/specs/otel/context/api-propagators/#inject
+   */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
     const active = currentContext();
     if (active !== undefined) this.#propagator.injectActive(active, carrier, setter ?? carrierSetter);
   }
 
-  /** What a carrier's headers say of the caller, for `options.parent` and `with`; a context without a span when nothing. */
+  /**
+   * Reads the caller's span and baggage from a carrier's headers, for `options.parent` and `with`. Returns a context
+   * without a span where there is none; malformed headers count as absent.
+   * @example
+   * const parent = tracer.extract({ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+   * tracer.span('handle message', { parent, kind: 'consumer' }, () => undefined);
+   * @see https://opentelemetry.io/docs/specs/otel/context/api-propagators/#extract
+   */
   extract<C extends Carrier>(carrier: C, getter?: TextMapGetter<C>): Context {
     return this.#propagator.extract(ROOT_CONTEXT, carrier, getter ?? carrierGetter);
   }
 
+  /**
+   * What became of all spans so far. Cheap enough to be read once a second.
+   * @example
+   * const { exported, dropped, lastError } = tracer.stats();
+   * if (dropped.queue_full > 0) console.warn('spans were dropped', exported, lastError);
+   */
   stats(): TracerStats {
     return this.#counters.snapshot(this.#pendingBytes());
   }
 
   /**
-   * Sends what has ended. Returns whether all of it was delivered: false when the time was up first, spans were refused or dropped meanwhile, or a
-   * processor or metrics failed; never rejects. Without `timeoutMs` (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
+   * Sends what has ended. Resolves with true when all of it was delivered; with false when it timed out, spans were
+   * rejected or dropped meanwhile, or a processor, an exporter of yours or the metrics failed. Never rejects.
+   * `timeoutMs` is in milliseconds; without it `flushTimeoutMillis` is the limit, and a collector that refuses two
+   * connections in a row is not waited for.
+   * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#forceflush
    */
   async flush(timeoutMs?: number): Promise<boolean> {
     const failures = this.#failures();
@@ -232,7 +301,12 @@ export class Tracer {
     return isDone && this.#failures() === failures;
   }
 
-  /** Flushes, and returns alike; then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
+  /**
+   * Flushes, and resolves like `flush`; then stops: what is left is dropped and counted, new spans are not recorded,
+   * OpenTelemetry's globals are given back, and `onShutdown` is called. Never rejects. A second call returns the first
+   * one's promise.
+   * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#shutdown
+   */
   shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
@@ -373,8 +447,8 @@ function endFailed(span: Span, error: unknown): void {
 }
 
 /**
- * Ends the span when what it has started is done. A thenable that is no promise, such as a query that is sent once it is awaited, is
- * awaited at once and in the span.
+ * Ends the span when what it has started is done. A thenable that is no promise, such as a query that is sent once it
+ * is awaited, is awaited at once and in the span.
  */
 function endWhenSettled<T>(
   span: RecordingSpan | NonRecordingSpan,
@@ -401,8 +475,8 @@ function endWhenSettled<T>(
 const OWN_THEN_FIRST = [true, false] as const;
 
 /**
- * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it throws or does not answer a
- * promise, that of all promises is called; where that fails too, nothing can be known.
+ * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it
+ * throws or does not answer a promise, that of all promises is called; where that fails too, nothing can be known.
  */
 function follow<T>(
   promise: PromiseLike<T>,

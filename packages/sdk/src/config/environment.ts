@@ -31,8 +31,8 @@ export class ConfigEnvironment {
   }
 
   /**
-   * A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a warning, which has of the text what `shown`
-   * leaves of it, and nothing of it where that is null.
+   * A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a
+   * warning, which has of the text what `shown` leaves of it, and nothing of it where that is null.
    */
   read<T extends object | number | boolean>(
     variable: string,

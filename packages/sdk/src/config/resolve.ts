@@ -47,8 +47,8 @@ const TIMEOUT_VARIABLES = [
 ] as const;
 
 /**
- * Everything that a tracer is told, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored with a warning, as
- * OpenTelemetry wants it: an operator's typing error must not stop the application.
+ * Everything that a tracer is told, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored
+ * with a warning, as OpenTelemetry wants it: an operator's typing error must not stop the application.
  */
 export function resolveConfig(options: TracerOptions, environment: Environment): Config {
   try {
@@ -136,7 +136,10 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   return Object.freeze(config);
 }
 
-/** As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked, also of a proxy's. */
+/**
+ * As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked,
+ * also of a proxy's.
+ */
 export function withoutCredentials(config: Config): Config {
   const masked = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
     Object.freeze(Object.fromEntries(Object.keys(headers).map((name) => [name, MASK])));

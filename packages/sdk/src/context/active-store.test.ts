@@ -11,7 +11,9 @@ function fails(): never {
   throw new Error('no');
 }
 
-/** What is tested: the module's own functions by the way that this Node has, and a store by each way that it permits. */
+/**
+ * What is tested: the module's own functions by the way that this Node has, and a store by each way that it permits.
+ */
 const stores: [name: string, store: ActiveStore][] = [
   [`the shared one, by ${sharedStore.way}`, { ...sharedStore, ...keeper }],
 ];

@@ -3,10 +3,10 @@ import type { ActiveContext } from './active-context.ts';
 import { processWide } from '../runtime/process-wide.ts';
 
 /**
- * What is active in the current execution and everything asynchronous that follows from it. `AsyncLocalStorage` carries it; entering and
- * leaving a span goes by shorter ways where this version of Node has them, because `AsyncLocalStorage` costs more than all else
- * that a span does. Both ways are found by looking, not by version, and `enterWith` is the way where neither is found. See
- * docs/decisions/0008-short-ways-into-async-context.md.
+ * What is active in the current execution and everything asynchronous that follows from it. `AsyncLocalStorage` carries
+ * it; entering and leaving a span goes by shorter ways where this version of Node has them, because `AsyncLocalStorage`
+ * costs more than all else that a span does. Both ways are found by looking, not by version, and `enterWith` is the way
+ * where neither is found. See docs/decisions/0008-short-ways-into-async-context.md.
  */
 export interface ActiveStore {
   readonly way: Way;
@@ -24,7 +24,10 @@ export interface ActiveStore {
     fn: (span: Span) => Result,
     span: Span,
   ) => Result;
-  /** Makes something active for the rest of the current execution and what follows from it, or until what it returns is called; `run` is the rule. */
+  /**
+   * Makes something active for the rest of the current execution and what follows from it, or until what it returns is
+   * called; `run` is the rule.
+   */
   readonly enter: (active: ActiveContext | undefined) => () => void;
   /** Nothing is active any more, wherever it was entered, and what is entered from now on is as ever. */
   readonly renew: () => void;
@@ -33,9 +36,10 @@ export interface ActiveStore {
 }
 
 /**
- * `resource`: the property in which Node before 24 keeps a storage's value on the current asynchronous resource: two look-ups of the resource a
- * span, without further checks, instead of three with them. `frame`: what keeps all values together since Node 24; leaving a span sets the
- * frame from before, where `enterWith` copies it once more. `public`: nothing but what Node documents.
+ * `resource`: the property in which Node before 24 keeps a storage's value on the current asynchronous resource: two
+ * look-ups of the resource a span, without further checks, instead of three with them. `frame`: what keeps all values
+ * together since Node 24; leaving a span sets the frame from before, where `enterWith` copies it once more. `public`:
+ * nothing but what Node documents.
  */
 export type Way = 'resource' | 'frame' | 'public';
 
@@ -55,7 +59,10 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
   let storage = new AsyncLocalStorage<ActiveContext>();
   let resourceKey = isAsked('resource') ? resourceKeyOf(storage) : undefined;
   const frames = resourceKey === undefined && isAsked('frame') ? framesOf(storage) : undefined;
-  /** Whether Node passes the value on from resource to resource yet. Until a span is active, it costs the application nothing. */
+  /**
+   * Whether Node passes the value on from resource to resource yet. Until a span is active, it costs the application
+   * nothing.
+   */
   let isEnabled = false;
   let renewals = 0;
 
@@ -142,8 +149,8 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
       };
     },
     renew() {
-      // A storage that is disabled shows its old values again as soon as it is entered anew (Node before 24), or goes on showing them
-      // elsewhere (since then). Of another one nobody has entered anything.
+      // A storage that is disabled shows its old values again as soon as it is entered anew (Node before 24), or goes
+      // on showing them elsewhere (since then). Of another one nobody has entered anything.
       storage.disable();
       storage = new AsyncLocalStorage<ActiveContext>();
       isEnabled = false;
@@ -154,7 +161,10 @@ export function activeStoreOf(asked?: Way): ActiveStore | undefined {
   };
 }
 
-/** What all tracers of this process share, those of other copies of this package too: a span of one is the parent of another's. */
+/**
+ * What all tracers of this process share, those of other copies of this package too: a span of one is the parent of
+ * another's.
+ */
 export const sharedStore: ActiveStore = processWide('activeStore.1', () => activeStoreOf());
 /** What is active in our own storage, whoever else keeps something. */
 export const ownContext = sharedStore.current;
@@ -169,8 +179,9 @@ export interface ForeignContext {
 type Keeper = Pick<ActiveStore, 'current' | 'run' | 'runWithSpan'>;
 
 /**
- * Who keeps it now. Properties that change, and no question in front of each call: these stand in the way of every span. And no variables that
- * are exported and change, since importers of the published bundle would keep what these were first.
+ * Who keeps it now. Properties that change, and no question in front of each call: these stand in the way of every
+ * span. And no variables that are exported and change, since importers of the published bundle would keep what these
+ * were first.
  */
 export const keeper: Keeper & { -readonly [Name in keyof Keeper]: Keeper[Name] } = {
   current: sharedStore.current,
@@ -195,7 +206,10 @@ export function runWith<Args extends unknown[], Result>(
 /** For `runAgain`: the epoch in which something is stored for later. */
 export const epoch = sharedStore.epoch;
 
-/** Runs `fn` with something active that was stored in an epoch, or as it is called where that is over: its span is of a tracer that is gone. */
+/**
+ * Runs `fn` with something active that was stored in an epoch, or as it is called where that is over: its span is of a
+ * tracer that is gone.
+ */
 export function runAgain<Args extends unknown[], Result>(
   since: number,
   active: ActiveContext | undefined,

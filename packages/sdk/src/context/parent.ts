@@ -25,7 +25,10 @@ export function fromParent(recorder: SpanOwner, parent: Parent): ActiveContext {
   }
 }
 
-/** Where a new span's parent is found: what is active, unless the options say otherwise; it holds no span for a new trace. */
+/**
+ * Where a new span's parent is found: what is active, unless the options say otherwise; it holds no span for a new
+ * trace.
+ */
 export function parentContextOf(
   recorder: SpanOwner,
   options: ParentOptions,
@@ -39,7 +42,9 @@ export function parentContextOf(
   }
 }
 
-/** What becomes active together with a new span: what a parent context holds besides its own, baggage above all, stays. */
+/**
+ * What becomes active together with a new span: what a parent context holds besides its own, baggage above all, stays.
+ */
 export function contextUnder(
   recorder: SpanOwner,
   options: ParentOptions,

@@ -17,7 +17,10 @@ export interface HttpTransportOptions {
   readonly connections: number;
 }
 
-/** What posts to `url` in the way that the configuration says: over bare sockets where nothing is between us and the collector. */
+/**
+ * What posts to `url` in the way that the configuration says: over bare sockets where nothing is between us and the
+ * collector.
+ */
 export function createHttpTransport(settings: ExportSettings, options: HttpTransportOptions): HttpTransport {
   const inner = newHttpTransport(settings, options);
   const { proxies } = settings;

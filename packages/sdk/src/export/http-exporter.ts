@@ -45,8 +45,9 @@ const AWAY_AFTER_FAILURES = 2;
 const UNEXPECTED_HINT = 'OTLP over HTTP is port 4318';
 
 /**
- * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`; beyond it the newest chunk is dropped
- * and counted. While the collector fails, one request at a time finds out whether it is back.
+ * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`;
+ * beyond it the newest chunk is dropped and counted. While the collector fails, one request at a time finds out whether
+ * it is back.
  */
 export class HttpExporter implements ChunkExporter {
   readonly #options: HttpExporterOptions;

@@ -6,8 +6,8 @@ import type { ChunkExporter, ExporterFactory } from './exporter.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
 /**
- * Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once; what the others lose makes a flush
- * fail as well.
+ * Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once; what
+ * the others lose makes a flush fail as well.
  */
 export function severalExporters(exporters: readonly (ExporterName | ExporterFactory)[]): ExporterFactory {
   return (context) => {

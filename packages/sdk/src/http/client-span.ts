@@ -76,7 +76,10 @@ export class ClientSpan {
     this.span.end(endTime);
   }
 
-  /** The application no longer wanted the answer, which is no failure (HTTP conventions: a cancelled request leaves the status unset). */
+  /**
+   * The application no longer wanted the answer, which is no failure (HTTP conventions: a cancelled request leaves the
+   * status unset).
+   */
   cancel(): void {
     this.span.end();
   }
@@ -105,7 +108,10 @@ function isProxys(message: unknown): boolean {
   return typeof message === 'string' && message.startsWith('Proxy response');
 }
 
-/** An abort by a timeout says "aborted" itself; why stands in its cause. Either may be of another realm, as Node's own errors are to a test of Jest. */
+/**
+ * An abort by a timeout says "aborted" itself; why stands in its cause. Either may be of another realm, as Node's own
+ * errors are to a test of Jest.
+ */
 function reasonOf(error: unknown): unknown {
   if (property(error, 'name') !== 'AbortError') return error;
   const cause = property(error, 'cause');

@@ -89,7 +89,10 @@ class Followed {
     this.#port = port;
   }
 
-  /** Only the connection tells whether there is a port: a socket of the file system has none, and undici does not say which one it is. */
+  /**
+   * Only the connection tells whether there is a port: a socket of the file system has none, and undici does not say
+   * which one it is.
+   */
   connected({ remoteAddress, remotePort }: ClosingSocket): void {
     const { span } = this.span;
     this.#isConnected = true;
@@ -116,8 +119,9 @@ class Followed {
 }
 
 /**
- * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error, with the answer that hands over
- * the connection, with the connection, or, where nobody reads the body, when nobody can any more.
+ * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error,
+ * with the answer that hands over the connection, with the connection, or, where nobody reads the body, when nobody can
+ * any more.
  */
 class FollowedRequests {
   readonly #tracer: Tracer;
@@ -156,7 +160,10 @@ class FollowedRequests {
     if (isTakeover) attempt(() => this.#followTakeover(request));
   }
 
-  /** Many versions tell nothing of the answer to a request that takes over the connection: it is seen where their client hands it on. */
+  /**
+   * Many versions tell nothing of the answer to a request that takes over the connection: it is seen where their client
+   * hands it on.
+   */
   #followTakeover(request: UndiciRequest): void {
     const { onUpgrade } = request;
     if (typeof onUpgrade !== 'function') return;
@@ -210,7 +217,8 @@ class FollowedRequests {
   }
 
   fail(request: UndiciRequest, error: unknown): void {
-    // A body that is cancelled, by its reader or because nobody has it any more, is told of with the reason, which is a text or nothing.
+    // A body that is cancelled, by its reader or because nobody has it any more, is told of with the reason, which is a
+    // text or nothing.
     const isCancelled = typeof error !== 'object' || error === null;
     this.#settle(request, ({ span }) => (isCancelled ? span.cancel() : span.fail(error)));
   }

@@ -52,8 +52,8 @@ const headerGetter = {
 };
 
 /**
- * Runs `handle` within a server span that ends when the response is done, or when the connection is gone before that. What of the
- * request cannot be read is left out; nothing but what `handle` throws is thrown.
+ * Runs `handle` within a server span that ends when the response is done, or when the connection is gone before that.
+ * What of the request cannot be read is left out; nothing but what `handle` throws is thrown.
  */
 export function traceIncoming<Result>(
   tracer: Tracer,
@@ -72,7 +72,10 @@ export function traceIncoming<Result>(
   return context === undefined ? handle() : runWith(context, handle);
 }
 
-/** The same for a request that takes the connection over (`upgrade`, `connect`): its span ends with the first bytes that are written to it. */
+/**
+ * The same for a request that takes the connection over (`upgrade`, `connect`): its span ends with the first bytes that
+ * are written to it.
+ */
 export function traceTakeover<Result>(
   tracer: Tracer,
   options: HttpOptions,

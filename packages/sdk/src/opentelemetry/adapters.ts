@@ -38,7 +38,10 @@ import type { RecordingSpan } from '../span/recording-span.ts';
 import { attributeSet, type AttributesInput, type AttributeSet } from '../span/attributes.ts';
 import { property } from '../runtime/property.ts';
 
-/** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
+/**
+ * What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look
+ * for it.
+ */
 export interface SdkTracerProvider extends TracerProvider {
   /** The tracer's `flush`, with its answer: whether all that had ended was delivered. Never rejects. */
   forceFlush(): Promise<boolean>;
@@ -71,7 +74,10 @@ export function createOpenTelemetryAdapters(
   };
 }
 
-/** Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer each call. */
+/**
+ * Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer
+ * each call.
+ */
 const CACHED_TRACERS_MAX = 1000;
 
 /** So that texts of any two tracers differ where these do. */
@@ -240,8 +246,8 @@ const DIAG_LEVELS: Readonly<Record<LogLevel, DiagLogLevel>> = {
 };
 
 /**
- * Makes the adapters OpenTelemetry's global ones, and returns what takes them back; or the names of those that were taken already, which
- * stay as they are. What libraries say of themselves is printed down to `logLevel`.
+ * Makes the adapters OpenTelemetry's global ones, and returns what takes them back; or the names of those that were
+ * taken already, which stay as they are. What libraries say of themselves is printed down to `logLevel`.
  */
 export function registerGlobally(
   adapters: OpenTelemetryAdapters,

@@ -7,7 +7,10 @@ import { property } from '../runtime/property.ts';
 /** Says that a context manager works over the store that all copies of this package share. */
 export const IS_OURS = Symbol.for('throughline.contextManager.1');
 
-/** The active span and context behind OpenTelemetry's interface. What one with a store of its own makes active no other one sees. */
+/**
+ * The active span and context behind OpenTelemetry's interface. What one with a store of its own makes active no other
+ * one sees.
+ */
 export class StorageContextManager implements ContextManager {
   readonly [IS_OURS]: boolean;
   readonly #store: ActiveStore;

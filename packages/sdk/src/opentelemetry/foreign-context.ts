@@ -8,7 +8,10 @@ import { property } from '../runtime/property.ts';
 const API = Symbol.for('opentelemetry.js.api.1');
 const shared = globalThis as { [API]?: { context?: unknown } };
 
-/** Looking costs up to a tenth of a span, where nothing was ever registered: one local root of so many looks. A power of two. */
+/**
+ * Looking costs up to a tenth of a span, where nothing was ever registered: one local root of so many looks. A power of
+ * two.
+ */
 const LOOK_EVERY_ROOTS = 16;
 
 /** Once it is there it stays the same object. */
@@ -24,15 +27,19 @@ const throughTheApi: ForeignContext = {
 };
 
 /**
- * Sees who keeps what is active: another context manager may be registered before ours, or in its place. Nobody tells of it, so it is called where a
- * tracer is made or registered, now and then where nothing is active, and with each call through OpenTelemetry's API, for the price of a look at a property.
+ * Sees who keeps what is active: another context manager may be registered before ours, or in its place. Nobody tells
+ * of it, so it is called where a tracer is made or registered, now and then where nothing is active, and with each call
+ * through OpenTelemetry's API, for the price of a look at a property.
  */
 export function lookForContextManager(): void {
   registered ??= shared[API];
   hasChanged();
 }
 
-/** What is active where nothing is in what was known to keep it: nothing, unless it is seen that another one keeps it now. */
+/**
+ * What is active where nothing is in what was known to keep it: nothing, unless it is seen that another one keeps it
+ * now.
+ */
 export function activeElsewhere(): ActiveContext | undefined {
   roots = (roots + 1) & (LOOK_EVERY_ROOTS - 1);
   if (roots !== 0) return undefined;

@@ -7,7 +7,10 @@ import { errorMessage } from '../span/exception.ts';
 import type { SpanProcessor } from './span-processor.ts';
 import type { ReadableSpan } from '../span/readable-span.ts';
 
-/** The standard SDK's interface: an exporter written for it works here. */
+/**
+ * The standard SDK's interface: an exporter written for it works here.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-exporter
+ */
 export interface SpanExporter {
   /** Calls back once, with code 0 for success. */
   export(spans: ReadableSpan[], done: (result: { code: number; error?: Error }) => void): void;
@@ -28,7 +31,10 @@ export interface SpanExporterProcessorOptions {
 const BATCH_SPANS_MAX = 512;
 const QUEUED_SPANS_MAX = 2048;
 
-/** Hands ended, sampled spans to an exporter in batches, one at a time; what does not fit the queue is dropped and counted. */
+/**
+ * Hands ended, sampled spans to an exporter in batches, one at a time; what does not fit the queue is dropped and
+ * counted.
+ */
 export class SpanExporterProcessor implements SpanProcessor {
   readonly #options: SpanExporterProcessorOptions;
   readonly #queue: ReadableSpan[] = [];

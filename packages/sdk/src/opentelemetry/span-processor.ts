@@ -6,7 +6,11 @@ import type { ReadableSpan } from '../span/readable-span.ts';
 import type { SpanObserver } from '../recording/span-observer.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 
-/** The standard SDK's interface: one written for it works here. Called in the order of registration. */
+/**
+ * The standard SDK's interface: one written for it works here. Called in the order of registration; what it throws is
+ * logged once.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-processor
+ */
 export interface SpanProcessor {
   onStart(span: ReadableSpan & OtelSpan, parentContext: Context): void;
   /** While the span can still be changed. */
@@ -75,7 +79,10 @@ export class SpanProcessors implements SpanObserver {
   }
 }
 
-/** The same object: of a root's `parentSpanContext` the standard SDK's type says that it is absent, here it is `undefined`. */
+/**
+ * The same object: of a root's `parentSpanContext` the standard SDK's type says that it is absent, here it is
+ * `undefined`.
+ */
 function readableSpan(span: RecordingSpan): ReadableSpan & OtelSpan {
   return span as ReadableSpan & OtelSpan;
 }

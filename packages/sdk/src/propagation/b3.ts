@@ -28,7 +28,9 @@ export const b3Single: HeaderFormat = {
   extractHint: extractB3Hint,
 };
 
-/** Zipkin's B3 in a header for each part: `x-b3-traceid` and its siblings. Both forms are read, the single header first. */
+/**
+ * Zipkin's B3 in a header for each part: `x-b3-traceid` and its siblings. Both forms are read, the single header first.
+ */
 export const b3Multi: HeaderFormat = {
   fields: [TRACE_ID, SPAN_ID, SAMPLED, FLAGS],
   injectSpan(span, carrier, setter) {
@@ -63,7 +65,10 @@ function extractMulti<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan
   return remoteSpan(traceId, spanId, isDebug ? 'debug' : decisionFrom(singleHeader(carrier, getter, SAMPLED)));
 }
 
-/** A decision without ids, which B3 allows: above all `b3: 0`, by which a proxy keeps its own requests from being traced. */
+/**
+ * A decision without ids, which B3 allows: above all `b3: 0`, by which a proxy keeps its own requests from being
+ * traced.
+ */
 function extractB3Hint<C>(carrier: C, getter: TextMapGetter<C>): SamplingHint | undefined {
   const single = singleHeader(carrier, getter, B3);
   const isDebug = single === undefined && singleHeader(carrier, getter, FLAGS) === '1';

@@ -23,8 +23,9 @@ import { SpanIdentity } from '../span/span-identity.ts';
 import type { HeaderFormat } from './header-format.ts';
 
 /**
- * Writes and reads several header formats one after the other. Of those that find a span in a carrier the last one counts, as OpenTelemetry
- * has it; baggage is put together. Nothing that a carrier, getter, setter or foreign propagator throws comes out.
+ * Writes and reads several header formats one after the other. Of those that find a span in a carrier the last one
+ * counts, as OpenTelemetry has it; baggage is put together. Nothing that a carrier, getter, setter or foreign
+ * propagator throws comes out.
  */
 export class CompositePropagator implements TextMapPropagator {
   readonly #propagators: readonly (HeaderFormat | TextMapPropagator)[];

@@ -24,8 +24,9 @@ const VENDOR = 'dd';
 const MEMBER_CHARACTERS_MAX = 256;
 
 /**
- * Datadog's headers: the lower 64 bits of the ids as decimal numbers, the upper ones of the trace id as a tag. Priority, origin and other
- * `_dd.p.` tags are kept in the tracestate's `dd` member, as Datadog's own tracers do it, and so survive hops that speak W3C only.
+ * Datadog's headers: the lower 64 bits of the ids as decimal numbers, the upper ones of the trace id as a tag.
+ * Priority, origin and other `_dd.p.` tags are kept in the tracestate's `dd` member, as Datadog's own tracers do it,
+ * and so survive hops that speak W3C only.
  */
 export const datadog: HeaderFormat = {
   fields: [TRACE_ID, PARENT_ID, PRIORITY, ORIGIN, TAGS],

@@ -3,12 +3,15 @@ import { SAMPLED_FLAG, traceOfHex, type LocalTrace } from '../span/local-trace.t
 import type { SpanIdentity } from '../span/span-identity.ts';
 import { RemoteSpan } from '../span/non-recording-span.ts';
 
-/** What a caller said of sampling: `debug` is a `sample` that nobody on the way may overrule, `deferred` leaves it to us. */
+/**
+ * What a caller said of sampling: `debug` is a `sample` that nobody on the way may overrule, `deferred` leaves it to
+ * us.
+ */
 export type SamplingDecision = 'sample' | 'drop' | 'debug' | 'deferred';
 
 /**
- * The span of a format that, unlike W3C's, may leave leading zeros out and use upper case; `undefined` when an id is not hexadecimal, too
- * long, or zero. Such ids come without a promise that they are random.
+ * The span of a format that, unlike W3C's, may leave leading zeros out and use upper case; `undefined` when an id is
+ * not hexadecimal, too long, or zero. Such ids come without a promise that they are random.
  */
 export function remoteSpan(
   traceIdHex: string,

@@ -8,8 +8,8 @@ const PARENT = /^[0-9a-f]{16}$/;
 const SAMPLED = { sample: '1', debug: '1', drop: '0', deferred: '?' } as const;
 
 /**
- * AWS X-Ray: `Root=1-{8 hex}-{24 hex};Parent={span id};Sampled={1, 0 or ?}`, in any order; `Self`, `Lineage` and what else a load balancer
- * adds is passed over. A header without a parent names no span, and is not followed.
+ * AWS X-Ray: `Root=1-{8 hex}-{24 hex};Parent={span id};Sampled={1, 0 or ?}`, in any order; `Self`, `Lineage` and what
+ * else a load balancer adds is passed over. A header without a parent names no span, and is not followed.
  */
 export const xray: HeaderFormat = {
   fields: [HEADER],

@@ -23,8 +23,9 @@ interface WatchedSpan {
 const REPORTED_PLACES_MAX = 100;
 
 /**
- * Bounds the spans that have started and not ended. Watching a span costs more than recording it, so in production only those are
- * watched that start while many live already: those that the application has forgotten then give their places back.
+ * Bounds the spans that have started and not ended. Watching a span costs more than recording it, so in production only
+ * those are watched that start while many live already: those that the application has forgotten then give their places
+ * back.
  */
 export class LiveSpans {
   /** The number of live spans from which on `start` has to be asked. */
@@ -75,8 +76,8 @@ export class LiveSpans {
 }
 
 /**
- * Where this package's files are, as its own stack says it: loaders that know no `import.meta` (Jest's, some bundlers') run it as well. `undefined` in a
- * bundle, which mixes them with the application's.
+ * Where this package's files are, as its own stack says it: loaders that know no `import.meta` (Jest's, some bundlers')
+ * run it as well. `undefined` in a bundle, which mixes them with the application's.
  */
 const OWN_FILES = /(?:file:\/\/)?\/[^()]*\/sdk\/(?:src|dist)\//.exec(stackFrames()[0] ?? '')?.[0];
 /** In a bundle no file tells whose a frame is; at least so many are ours. */

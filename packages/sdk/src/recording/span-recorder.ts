@@ -99,8 +99,9 @@ export class SpanRecorder implements SpanOwner {
   }
 
   /**
-   * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `active` is the context for samplers
-   * and processors of OpenTelemetry. What few tracers have stands apart, because V8 inlines into a short function only.
+   * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `active` is the
+   * context for samplers and processors of OpenTelemetry. What few tracers have stands apart, because V8 inlines into a
+   * short function only.
    */
   start(
     scope: InstrumentationScope,

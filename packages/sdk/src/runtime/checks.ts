@@ -4,7 +4,8 @@ import { property } from './property.ts';
 /** Timers of Node fire at once when they are set to more than this. */
 export const MILLIS_MAX = 2 ** 31 - 1;
 
-// Each check returns the option as it is, `undefined` when it was not given, and throws a `ConfigError` for anything that is not accepted.
+// Each check returns the option as it is, `undefined` when it was not given, and throws a `ConfigError` for anything
+// that is not accepted.
 
 export function checkNumber(setting: string, value: unknown, min: number, max = Infinity): number | undefined {
   if (value === undefined) return undefined;
@@ -99,7 +100,10 @@ export function withoutSecrets(url: string): string {
   return url.replace(/^([a-z][\w+.-]*:\/\/)?.*@/is, '$1…@').replace(/[?#].*$/s, '?…');
 }
 
-/** Rejects names that no setting has: a typing error must not pass for a default. `path` is '' for the tracer's own options. */
+/**
+ * Rejects names that no setting has: a typing error must not pass for a default. `path` is '' for the tracer's own
+ * options.
+ */
 export function checkKnownNames(path: string, given: unknown, known: object): void {
   if (given === undefined) return;
   const names = Object.keys(known);

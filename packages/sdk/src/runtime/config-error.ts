@@ -1,8 +1,8 @@
 import { closest } from './closest.ts';
 
 /**
- * A wrong option, found where the tracer, a policy or an exporter is made. `message` names the setting, what was given and what is accepted;
- * it never shows headers, keys or other secrets.
+ * A wrong option, found where the tracer, a policy or an exporter is made. `message` names the setting, what was given
+ * and what is accepted; it never shows headers, keys or other secrets.
  * @example
  * try {
  *   new Tracer({ sampling: 2 });

@@ -6,7 +6,10 @@ import type { SpanLimits } from '../span/span-limits.ts';
 import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../span/local-trace.ts';
 import { normalTraceState } from '../span/trace-state.ts';
 
-/** The standard SDK's interface: a sampler written for it works here. It is asked for every span. */
+/**
+ * The standard SDK's interface: a sampler written for it works here. It is asked for every span.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampler
+ */
 export interface OtelSampler {
   shouldSample(
     context: Context,
@@ -19,6 +22,7 @@ export interface OtelSampler {
   toString(): string;
 }
 
+/** What such a sampler returns. */
 export interface OtelSamplingResult {
   /** 0 drop, 1 record without export, 2 record and export. */
   readonly decision: number;
@@ -49,8 +53,8 @@ export interface SpanToDecide {
 }
 
 /**
- * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that throws or returns
- * nonsense drops the span.
+ * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that
+ * throws or returns nonsense drops the span.
  */
 export function decideByForeignSampler(
   sampler: OtelSampler,

@@ -28,7 +28,10 @@ export class SampledTraces {
   count = 0;
 }
 
-/** Decides local roots by a policy. What a policy does wrong is counted and drops the trace; it never reaches the application. */
+/**
+ * Decides local roots by a policy. What a policy does wrong is counted and drops the trace; it never reaches the
+ * application.
+ */
 export class PolicySampler implements LocalRootSampler {
   readonly #policy: RunningPolicy;
   readonly #decidesUnderParent: boolean;

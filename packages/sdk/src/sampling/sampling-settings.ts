@@ -9,7 +9,10 @@ export interface SamplingConfig extends SamplerOptions {
   readonly policy?: SamplingPolicy | undefined;
 }
 
-/** Who gets the exact numbers of requests, errors and durations: nobody, Throughline's collector, or whatever takes OTLP metrics. */
+/**
+ * Who gets the exact numbers of requests, errors and durations: nobody, Throughline's collector, or whatever takes OTLP
+ * metrics.
+ */
 export type RequestMetricsMode = false | 'collector' | 'otlp';
 
 /** What sampling and exact counts go by: a part of a tracer's configuration. */

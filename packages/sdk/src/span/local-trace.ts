@@ -9,7 +9,9 @@ export const SAMPLED_FLAG = 0x01;
 export const RANDOM_FLAG = 0x02;
 const KNOWN_FLAGS = SAMPLED_FLAG | RANDOM_FLAG;
 
-/** What `instrumentation-express` and others look for under OpenTelemetry's RPC_METADATA key to name the server's span. */
+/**
+ * What `instrumentation-express` and others look for under OpenTelemetry's RPC_METADATA key to name the server's span.
+ */
 export interface RpcMetadata {
   readonly type: 'http';
   readonly span: unknown;
@@ -31,7 +33,10 @@ export class LocalTrace {
   declare flags: number;
   /** In normal form, '' for none. */
   declare traceState: string;
-  /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true, or by the one that has followed it. */
+  /**
+   * Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is
+   * true, or by the one that has followed it.
+   */
   declare anchor: TimeAnchor | undefined;
   declare rpcMetadata: RpcMetadata | undefined;
   /** What the caller's headers say of sampling besides the sampled flag. */
@@ -67,7 +72,9 @@ export class LocalTrace {
     return followed;
   }
 
-  /** Whether a span of this process is its root here; not where only another process' or implementation's span is known. */
+  /**
+   * Whether a span of this process is its root here; not where only another process' or implementation's span is known.
+   */
   get isLocal(): boolean {
     return this.anchor !== undefined;
   }

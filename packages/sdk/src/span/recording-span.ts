@@ -32,8 +32,8 @@ import { SpanDetails } from './span-details.ts';
 import { STATUS_ERROR, STATUS_OK, STATUS_UNSET, statusCodeOf, type SpanStatus } from './span-status.ts';
 
 /**
- * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
- * keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
+ * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the
+ * caller's to keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
  */
 export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSpan, 'parentSpanContext'> {
   declare readonly recorder: SpanOwner;
@@ -247,8 +247,8 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
     this.end();
   }
 
-  // What the standard SDK's span shows besides, under the same names: some libraries read the active span. Without processors an ended span
-  // has given its attributes, events and links back, and shows none.
+  // What the standard SDK's span shows besides, under the same names: some libraries read the active span. Without
+  // processors an ended span has given its attributes, events and links back, and shows none.
   get startTime(): HrTime {
     return hrTimeOf(this.startHigh, this.startLow);
   }

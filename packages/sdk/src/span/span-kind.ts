@@ -1,5 +1,6 @@
 /**
- * What a span is in its trace, by name: `server` and `client` for the two sides of a request, `producer` and `consumer` for those of a message.
+ * What a span is in its trace, by name: `server` and `client` for the two sides of a request, `producer` and `consumer`
+ * for those of a message.
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#spankind
  */
 export type SpanKindName = (typeof SPAN_KINDS)[number];

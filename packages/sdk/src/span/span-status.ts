@@ -1,7 +1,8 @@
 import type { SpanStatus as OtelSpanStatus } from '@opentelemetry/api';
 
 /**
- * How the work of a span ended: OpenTelemetry's numbers, or `'ok'` and `'error'`. `'unset'` changes nothing, and an `'ok'` is final.
+ * How the work of a span ended: OpenTelemetry's numbers, or `'ok'` and `'error'`. `'unset'` changes nothing, and an
+ * `'ok'` is final.
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#set-status
  */
 export interface SpanStatus {

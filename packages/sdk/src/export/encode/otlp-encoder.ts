@@ -16,7 +16,9 @@ const IS_REMOTE = 0x200;
 const MESSAGE_HEAD_BYTES = 5;
 /** The fixed fields of a span take less than this. */
 const SPAN_FIXED_BYTES = 128;
-/** Distinct names whose bytes and templates are kept. Names should be few; those with an id in them are not worth more. */
+/**
+ * Distinct names whose bytes and templates are kept. Names should be few; those with an id in them are not worth more.
+ */
 const CACHED_NAMES_MAX = 1024;
 const CACHED_NAME_CHARACTERS_MAX = 256;
 /** What a name keeps in a span that was too large. */
@@ -42,7 +44,8 @@ export interface Chunk {
 const SPARE_BUFFERS_MAX = 4;
 
 /**
- * Writes ended spans as OTLP protobuf into one growing request (`take` hands it over). Nothing of a span is kept but its bytes.
+ * Writes ended spans as OTLP protobuf into one growing request (`take` hands it over). Nothing of a span is kept but
+ * its bytes.
  */
 export class OtlpEncoder {
   readonly #attributes = new AttributeEncoder();

@@ -16,7 +16,10 @@ export interface CustomTransportOptions {
 
 const CLOSED = 'the tracer has shut down';
 
-/** Posts through a transport of the application, which is code of others: what it throws, forgets or makes up is a failed request. */
+/**
+ * Posts through a transport of the application, which is code of others: what it throws, forgets or makes up is a
+ * failed request.
+ */
 export class CustomTransport implements HttpTransport {
   readonly #options: CustomTransportOptions;
   readonly #url: string;

@@ -35,7 +35,10 @@ const CONNECTION_HINTS: readonly (readonly [words: RegExp, hint: string])[] = [
   [/self.signed|unable to (get|verify)|CERT_/i, 'set `tls.ca` or OTEL_EXPORTER_OTLP_CERTIFICATE to its CA certificate'],
 ];
 
-/** ` (…)` with the likely reason of a failure, or '' when there is none to name. `status` is undefined without an answer. */
+/**
+ * ` (…)` with the likely reason of a failure, or '' when there is none to name. `status` is undefined without an
+ * answer.
+ */
 export function failureHint(url: string, status: number | undefined, message: string): string {
   const port = portHint(url);
   const hint =

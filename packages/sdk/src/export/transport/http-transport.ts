@@ -104,7 +104,9 @@ export function failedPost(error: unknown): PostResult & { readonly kind: 'faile
   };
 }
 
-/** What kept a request from being made. A name with several addresses fails with an error of each, and none of its own. */
+/**
+ * What kept a request from being made. A name with several addresses fails with an error of each, and none of its own.
+ */
 export function connectionMessage(error: unknown): string {
   const errors = property(error, 'errors');
   const parts = Array.isArray(errors) ? errors.map(errorMessage).filter((text) => text !== '') : [];

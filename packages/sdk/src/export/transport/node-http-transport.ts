@@ -42,7 +42,8 @@ type SendResult = PostResult & {
 };
 
 /**
- * Posts bodies over kept connections of `node:http`: through proxies, and with the application's agent. Its requests are not traced, and do not keep the process alive.
+ * Posts bodies over kept connections of `node:http`: through proxies, and with the application's agent. Its requests
+ * are not traced, and do not keep the process alive.
  */
 export class NodeHttpTransport implements HttpTransport {
   readonly #options: NodeHttpTransportOptions;
@@ -103,8 +104,8 @@ export class NodeHttpTransport implements HttpTransport {
   }
 
   /**
-   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is sent on another
-   * connection; after as many as can have been kept it is a new one.
+   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is
+   * sent on another connection; after as many as can have been kept it is a new one.
    */
   async #sendOnLiveConnection(body: Uint8Array): Promise<PostResult> {
     for (let kept = this.#options.connections; ; kept--) {

@@ -50,8 +50,8 @@ interface PendingRequest {
 }
 
 /**
- * Posts bodies to one address over kept connections. Its requests are not traced, and do not keep the process alive. It speaks HTTP/1.1
- * itself: see docs/decisions/0011-exporting-over-bare-sockets.md.
+ * Posts bodies to one address over kept connections. Its requests are not traced, and do not keep the process alive. It
+ * speaks HTTP/1.1 itself: see docs/decisions/0011-exporting-over-bare-sockets.md.
  */
 export class SocketTransport implements HttpTransport {
   readonly #options: SocketTransportOptions;
@@ -95,8 +95,8 @@ export class SocketTransport implements HttpTransport {
   }
 
   /**
-   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is sent on another
-   * connection; after as many as can have been kept it is a new one.
+   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is
+   * sent on another connection; after as many as can have been kept it is a new one.
    */
   async #sendOnLiveConnection(body: Uint8Array): Promise<PostResult> {
     for (let kept = this.#options.connections; ; kept--) {
@@ -221,7 +221,9 @@ type SendResult =
   | Extract<PostResult, { kind: 'answered' }>
   | (Extract<PostResult, { kind: 'failed' }> & { readonly wasKept: boolean });
 
-/** How long a connection may be kept that the collector says it keeps so long (`timeout=5`); a second is for the way. */
+/**
+ * How long a connection may be kept that the collector says it keeps so long (`timeout=5`); a second is for the way.
+ */
 function idleMs(keepAlive: string | undefined): number {
   const seconds = /timeout=(\d{1,9})/i.exec(keepAlive ?? '')?.[1];
   return seconds === undefined ? Infinity : Number(seconds) * 1000 - 1000;

@@ -408,7 +408,8 @@ describe('a transport of the application', () => {
   });
 
   it('that is slow holds the end of the process no longer than a flush may take', async () => {
-    // It answers long after it was given up; whoever ends a span whenever the event loop runs empty must not keep the process by that.
+    // It answers long after it was given up; whoever ends a span whenever the event loop runs empty must not keep the
+    // process by that.
     const child = evalChild(
       `import { Tracer } from './src/index.ts';
       const answered = () => new Promise((resolve) => setTimeout(() => resolve({ status: 200 }), 1500));

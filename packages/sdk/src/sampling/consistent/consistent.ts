@@ -8,8 +8,9 @@ export const KEEP_ALL = thresholdOf(1);
 export const KEEP_UNWEIGHTED = new Threshold(0, 0, false);
 
 /**
- * The only place that compares a trace's randomness with a threshold. Sets the sampled flag, and `th` in the tracestate: that of the
- * threshold where the trace is kept, none where it is dropped or the threshold's share is unknown. Returns whether it is kept.
+ * The only place that compares a trace's randomness with a threshold. Sets the sampled flag, and `th` in the
+ * tracestate: that of the threshold where the trace is kept, none where it is dropped or the threshold's share is
+ * unknown. Returns whether it is kept.
  */
 export function decideBy(trace: LocalTrace, threshold: Threshold | undefined): boolean {
   const isKept = threshold !== undefined && reachesThreshold(trace, threshold);
@@ -31,8 +32,8 @@ export function followParent(trace: LocalTrace): boolean {
 }
 
 /**
- * What the caller decided, as a threshold: its own where flag and randomness agree with it, one without a weight where it kept the trace
- * and says no more (or contradicts itself), `undefined` where it dropped it.
+ * What the caller decided, as a threshold: its own where flag and randomness agree with it, one without a weight where
+ * it kept the trace and says no more (or contradicts itself), `undefined` where it dropped it.
  */
 export function parentThresholdOf(trace: LocalTrace): Threshold | undefined {
   if (!trace.sampled) return undefined;

@@ -46,8 +46,8 @@ const SIGNIFICANT_DIGITS = 4;
 const THRESHOLD_MAX = RANGE - 8;
 
 /**
- * The threshold of a probability above 0 and up to 1. It is rounded to four significant hex digits, counted after any leading f of a
- * small probability: what is compared is exactly what `th` says.
+ * The threshold of a probability above 0 and up to 1. It is rounded to four significant hex digits, counted after any
+ * leading f of a small probability: what is compared is exactly what `th` says.
  */
 export function thresholdOf(probability: number): Threshold {
   const digits = Math.min(HEX_DIGITS, SIGNIFICANT_DIGITS + leadingDigits(probability) + leadingDigits(1 - probability));

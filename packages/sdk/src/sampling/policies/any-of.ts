@@ -41,7 +41,9 @@ function isBefore(a: Threshold, b: Threshold): boolean {
 }
 
 /**
- * Keeps a trace that any of the policies keeps: the one that keeps most decides.
+ * Samples a trace that any of the policies samples: the one with the highest probability decides.
+ * @example
+ * new Tracer({ sampling: anyOf(0.01, rules([{ path: '/checkout', sampling: 1 }], { otherwise: 0 })) });
  * @throws ConfigError for no policies, or anything that is none.
  */
 export function anyOf(...policies: readonly Sampling[]): SamplingPolicy {

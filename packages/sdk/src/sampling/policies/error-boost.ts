@@ -20,7 +20,10 @@ const COOLDOWN_SECONDS = 300;
 const PRIOR_REQUESTS = 100;
 const PRIOR_ERRORS = 1;
 
-/** Notices, second by second, that an operation fails more often than it used to, and then states the share of its traces to keep. */
+/**
+ * Notices, second by second, that an operation fails more often than it used to, and then states the share of its
+ * traces to keep.
+ */
 export class ErrorBoost {
   readonly #requests = new Float64Array(RECENT_SECONDS);
   readonly #errors = new Float64Array(RECENT_SECONDS);
@@ -33,7 +36,10 @@ export class ErrorBoost {
   #quietUntil = 0;
   #isBoosting = false;
 
-  /** What to keep at least of the operation's traces after a second with these requests and errors; `undefined` while nothing is unusual. */
+  /**
+   * What to keep at least of the operation's traces after a second with these requests and errors; `undefined` while
+   * nothing is unusual.
+   */
   afterSecond(requests: number, errors: number, options: ErrorBoostOptions): Threshold | undefined {
     this.#add(requests, errors);
     const isUp = this.#errorsAreUp();
@@ -64,8 +70,9 @@ export class ErrorBoost {
   }
 
   /**
-   * More errors than chance explains at the usual share of them. The roots are what makes few errors comparable (Anscombe): by the plain
-   * binomial deviation, 8 where 2.5 are usual would count, which chance brings every few minutes.
+   * More errors than chance explains at the usual share of them. The roots are what makes few errors comparable
+   * (Anscombe): by the plain binomial deviation, 8 where 2.5 are usual would count, which chance brings every few
+   * minutes.
    */
   #errorsAreUp(): boolean {
     if (this.#recentErrors < ERRORS_MIN) return false;

@@ -5,8 +5,9 @@ const BUCKET_MS = 10;
 const BUCKETS = 101;
 
 /**
- * Refuses traces that would take a sliding second above a number of spans. A kept trace counts with the spans that are expected of it; what
- * it records beyond that counts when it does, and can exceed the limit, which then is left to pay off.
+ * Refuses traces that would take a sliding second above a number of spans. A kept trace counts with the spans that are
+ * expected of it; what it records beyond that counts when it does, and can exceed the limit, which then is left to pay
+ * off.
  */
 export class HardLimit {
   readonly #limit: number;

@@ -7,15 +7,19 @@ import { SpanBudget } from './span-budget.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 import type { Threshold } from '../consistent/threshold.ts';
 
+/** How much one process records at most. */
 export interface RateLimitOptions {
-  /** What this process may record, 0.01 and more. What callers have decided counts too, but is never cut. */
+  /**
+   * Spans that this process may record per second, 0.01 and more. Those of traces that callers sampled count too, but
+   * are never cut.
+   */
   readonly spansPerSecond: number;
   /**
-   * `smooth` (default) keeps to the limit on average, and about twice it in the worst second of a sudden surge, with weights that keep
-   * counts right. `strict` adds a hard limit: no second holds more, and the weights are unknown.
+   * `smooth` (default) keeps to the limit on average, and about twice it in the worst second of a sudden surge, with
+   * weights that keep counts right. `strict` adds a hard limit: no second holds more, and the weights are unknown.
    */
   readonly mode?: 'smooth' | 'strict' | undefined;
-  /** What is kept as long as the limit allows. Default 1. */
+  /** What is sampled below the limit: a probability or a policy. Default 1. */
   readonly sampling?: Sampling | undefined;
 }
 
@@ -68,7 +72,10 @@ export class LimitedThresholds {
 }
 
 /**
- * Keeps what `sampling` says, up to a number of spans a second; a whole trace is kept or not, and counts with all its spans.
+ * Samples as `sampling` does, up to a number of spans per second; a whole trace is sampled or not, and counts with all
+ * its spans. For traffic that may surge where a bill or a disk must not.
+ * @example
+ * new Tracer({ sampling: rateLimit({ spansPerSecond: 100, sampling: 0.5 }) });
  * @throws ConfigError for a wrong option.
  */
 export function rateLimit(options: RateLimitOptions): SamplingPolicy {

@@ -2,10 +2,10 @@ import { wrongValue } from '../../runtime/config-error.ts';
 import { SPAN_KINDS, type SpanKindName } from '../../span/span-kind.ts';
 import type { StartingSpan } from '../ports.ts';
 
-/** What a value must be: equal to this one, or to one of these, or a text that the expression finds itself in. */
+/** What a value must be: equal to this one, to one of these, or a string that the expression matches. */
 export type Condition = string | number | boolean | RegExp | readonly (string | number | boolean)[];
 
-/** Each that is given must be met. */
+/** Conditions of a rule; all that are given must be met. What a span does not have at its start meets none. */
 export interface Conditions {
   /** The span's name at its start. */
   readonly name?: string | RegExp | readonly string[] | undefined;

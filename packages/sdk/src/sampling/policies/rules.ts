@@ -5,15 +5,20 @@ import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, ty
 import { CompiledConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 
-/** Spans that meet all conditions are decided by `sampling`; a rule without conditions is met by all. */
+/** Spans that meet all its conditions are decided by `sampling`; a rule without conditions matches every span. */
 export interface SamplingRule extends Conditions {
+  /** A probability from 0 to 1, a policy, or a function. */
   readonly sampling: Sampling;
 }
 
+/** What happens to spans that no rule matches. */
 export interface RulesOptions {
   /** For spans that no rule matches. Default 1. */
   readonly otherwise?: Sampling | undefined;
-  /** The share of health checks that no rule matches (`/healthz`, `/readyz` and their like, asked for by GET or HEAD). Default 0. */
+  /**
+   * Sampling probability of health checks that no rule matches (`/healthz`, `/readyz` and their like, asked for by GET
+   * or HEAD). Default 0.
+   */
   readonly healthChecks?: number | undefined;
 }
 
@@ -57,8 +62,20 @@ const RULE_NAMES = { ...CONDITIONS, sampling: true };
 const OPTION_NAMES: Readonly<Record<keyof RulesOptions, true>> = { otherwise: true, healthChecks: true };
 
 /**
- * Decides by the first rule that a span meets, by its name, kind, service and what else is known of it at its start.
- * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all spans meet.
+ * Decides by the first rule that matches the first span of a trace here, by its name, kind, service and attributes at
+ * its start.
+ * @example
+ * new Tracer({
+ *   sampling: rules(
+ *     [
+ *       { path: /^\/internal\//, sampling: 0 },
+ *       { kind: 'server', method: 'POST', path: '/checkout', sampling: 1 },
+ *     ],
+ *     { otherwise: 0.05 },
+ *   ),
+ * });
+ * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all
+ * spans meet.
  */
 export function rules(list: readonly SamplingRule[], options: RulesOptions = {}): SamplingPolicy {
   if (!Array.isArray(list)) throw wrongValue('rules', list, 'an array of rules');

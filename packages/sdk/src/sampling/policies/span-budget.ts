@@ -7,10 +7,16 @@ const WINDOW_MS_MAX = 60_000;
 /** A surge shows in the newest buckets before the window has filled, once they hold more than chance explains. */
 const SURGE_BUCKETS = 3;
 const SURGE_SIGMAS = 3;
-/** Arrivals a second above which the clock is read about once a millisecond instead of every time: a reading costs 50 ns. */
+/**
+ * Arrivals a second above which the clock is read about once a millisecond instead of every time: a reading costs 50
+ * ns.
+ */
 const ARRIVALS_PER_READING = 1024;
 const UNREAD_ARRIVALS_MAX = 64;
-/** The debt, in seconds of the limit, above which more of it is forgiven: what callers decide can exceed the limit for ever. */
+/**
+ * The debt, in seconds of the limit, above which more of it is forgiven: what callers decide can exceed the limit for
+ * ever.
+ */
 const DEBT_SECONDS_MAX = 2;
 /** The least share of the steady rate that goes on while there is debt: silence would hide what goes on. */
 const DEBT_SHARE_MIN = 0.1;
@@ -19,9 +25,9 @@ const DEBT_STEEPNESS = 4;
 const TRACE_SIZE_DECAY = 0.98;
 
 /**
- * A budget of spans a second, spread smoothly over the traces that arrive: the share to keep is what the limit leaves for the arrivals of
- * the last second, lowered while more spans were recorded than the limit allows. It depends on what was before alone, so that the
- * inverse of the share is a true weight.
+ * A budget of spans a second, spread smoothly over the traces that arrive: the share to keep is what the limit leaves
+ * for the arrivals of the last second, lowered while more spans were recorded than the limit allows. It depends on what
+ * was before alone, so that the inverse of the share is a true weight.
  */
 export class SpanBudget {
   readonly #spansPerSecond: number;
@@ -64,7 +70,10 @@ export class SpanBudget {
     return Math.max(1, this.#sizeSpans / this.#sizeTraces);
   }
 
-  /** The share of this arrival to keep, above 0 and up to 1. `weight` is the share that is wanted of it whatever the limit. */
+  /**
+   * The share of this arrival to keep, above 0 and up to 1. `weight` is the share that is wanted of it whatever the
+   * limit.
+   */
   shareOf(weight: number): number {
     this.#unread += weight;
     if (--this.#readingDue <= 0) this.#read(this.#context.clock.monotonicMs());

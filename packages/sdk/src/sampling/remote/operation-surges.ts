@@ -25,7 +25,9 @@ interface Watched extends Allowance {
   recent: number[];
 }
 
-/** Lowers the share of an operation whose traffic surges, within a quarter of a second, until the collector knows of it. */
+/**
+ * Lowers the share of an operation whose traffic surges, within a quarter of a second, until the collector knows of it.
+ */
 export class OperationSurges {
   readonly #context: Pick<PolicyContext, 'schedule' | 'atEnd'>;
   readonly #onChange: () => void;

@@ -100,8 +100,8 @@ interface Reported {
 }
 
 /**
- * Writes what the collector is told: of every operation with news, how much there was since the last message, from which rates follow, and all
- * counts since the start, so that a message that is lost or repeated changes no sum.
+ * Writes what the collector is told: of every operation with news, how much there was since the last message, from
+ * which rates follow, and all counts since the start, so that a message that is lost or repeated changes no sum.
  */
 class ExchangeWriter {
   readonly #counts: OperationCounts;
@@ -175,7 +175,10 @@ function totalsOf(operation: StartedOperation, offset: number): unknown[] {
   );
 }
 
-/** The filled part of the histogram: the index of its first bucket, as OTLP's scale 3 has it, and the counts from there on. */
+/**
+ * The filled part of the histogram: the index of its first bucket, as OTLP's scale 3 has it, and the counts from there
+ * on.
+ */
 function durationsOf({ requests, durationSumNs, buckets }: StatusCounts, offset: number): object {
   const [first, counts] = filledPart(buckets);
   const durations = { offset: offset + first, counts };

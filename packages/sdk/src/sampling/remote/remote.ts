@@ -10,12 +10,19 @@ import type { RemoteSettings } from './remote-settings.ts';
 import { CompiledConditions } from '../policies/rule-conditions.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 
+/** All are optional. */
 export interface RemoteOptions {
-  /** The share of traces to keep until the collector has answered, and when it has been away for long. Default 0.1. */
+  /**
+   * The sampling probability until the collector has responded, and when it has been unreachable for long, 0 to 1.
+   * Default 0.1.
+   */
   readonly sampling?: number | undefined;
-  /** What this process may record whatever the collector says. Default 1000. */
+  /** Spans per second that this process may record, whatever the collector wants; 0.01 and more. Default 1000. */
   readonly spansPerSecond?: number | undefined;
-  /** The mean time between two exchanges; each is up to a fifth shorter or longer. 1000 and more. Default 5000. */
+  /**
+   * Mean time between two exchanges in milliseconds, 1000 to 600,000; each is up to a fifth shorter or longer. Default
+   * 5000.
+   */
   readonly intervalMillis?: number | undefined;
 }
 
@@ -25,7 +32,10 @@ const OPTION_NAMES: Readonly<Record<keyof RemoteOptions, true>> = {
   intervalMillis: true,
 };
 const INTERVAL_MS_MAX = 600_000;
-/** How long the last answer holds while the collector is away, and the time in which its distance to the default then halves. */
+/**
+ * How long the last answer holds while the collector is away, and the time in which its distance to the default then
+ * halves.
+ */
 const HOLD_MS = 60_000;
 const DECAY_HALF_MS = 30_000;
 /** Until the collector has said how many error traces it wants of this process. */
@@ -170,8 +180,11 @@ function thresholdOrDrop(probability: number): Threshold | undefined {
 }
 
 /**
- * Asks the collector every few seconds, telling it how many requests and errors there were; `sampling` is kept until it has answered, and
- * when it has been away for more than a minute. Turns exact counters on.
+ * Gets sampling probabilities from Throughline's collector every few seconds, and reports how many requests and errors
+ * there were. `sampling` holds until it has responded, and again when it has been unreachable for more than a minute.
+ * For services whose processes share one budget, or whose rates are set without a deployment. Counts requests.
+ * @example
+ * new Tracer({ sampling: remote({ sampling: 0.05, spansPerSecond: 500 }) });
  * @throws ConfigError for a wrong option.
  */
 export function remote(options: RemoteOptions = {}): SamplingPolicy {
