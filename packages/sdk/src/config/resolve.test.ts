@@ -286,8 +286,8 @@ describe('the configuration', () => {
 });
 
 describe("the guide's table of options", () => {
-  const guide = readFileSync(new URL('../../../../docs/sdk.md', import.meta.url), 'utf8');
-  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Propagators'));
+  const guide = readFileSync(new URL('../../../../docs/sdk-reference.md', import.meta.url), 'utf8');
+  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Exporters'));
   const rows = [...table.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
   const defaults = resolveConfig({}, {});
 
