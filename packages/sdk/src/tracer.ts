@@ -337,7 +337,7 @@ export class Tracer {
     return closed.every(({ status }) => status === 'fulfilled');
   }
 
-  /** Spans that are lost, and processors that could not do as they were told. */
+  /** Spans that are lost, and processors that could not do as they should. */
   #failures(): number {
     return this.#counters.lostSpans() + (this.#processors?.failures ?? 0);
   }

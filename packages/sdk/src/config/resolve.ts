@@ -47,7 +47,7 @@ const TIMEOUT_VARIABLES = [
 ] as const;
 
 /**
- * Everything that a tracer is told, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored
+ * All settings of a tracer, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored
  * with a warning, as OpenTelemetry wants it: an operator's typing error must not stop the application.
  */
 export function resolveConfig(options: TracerOptions, environment: Environment): Config {

@@ -30,7 +30,7 @@ export function resolveRequestMetrics(
 function optionOf(sampling: Sampling | undefined): SamplingConfig | undefined {
   if (sampling === undefined) return undefined;
   const policy = asPolicy('sampling', sampling);
-  // A fixed share has a way of its own, which costs less.
+  // A fixed probability has a way of its own, which costs less.
   return typeof sampling === 'number'
     ? { ratio: sampling, parentBased: true }
     : { ratio: 1, parentBased: true, policy };

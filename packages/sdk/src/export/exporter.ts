@@ -26,7 +26,7 @@ export interface ChunkExporter {
   hold?(): void;
   /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
   flushBlocking(timeoutMs: number): void;
-  /** Drops what is still pending, and gives up requests that are under way. */
+  /** Drops what is still pending, and aborts requests that are under way. */
   discard(): void;
   /** Drops what is still pending, and takes nothing any more. */
   close(): void;

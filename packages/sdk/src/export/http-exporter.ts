@@ -41,7 +41,7 @@ interface FlushWaiter {
 }
 
 /** Rounds in a row without a connection after which a hurried flush does not wait for another: one may be a restart. */
-const AWAY_AFTER_FAILURES = 2;
+const UNREACHABLE_AFTER_FAILURES = 2;
 const UNEXPECTED_HINT = 'OTLP over HTTP is port 4318';
 
 /**
@@ -145,7 +145,7 @@ export class HttpExporter implements ChunkExporter {
   /** What is under way is sent once more: whether it has arrived cannot be known in time. */
   flushBlocking(timeoutMs: number): void {
     const chunks = [...this.#inFlight, ...this.#waiting];
-    // A collector that was away a moment ago is not waited for.
+    // A collector that was unreachable a moment ago is not waited for.
     if (chunks.length === 0 || this.#failuresInARow > 0 || timeoutMs <= 0) return;
     const { transport, format, counters } = this.#options;
     const statuses = transport.postBlocking(
@@ -200,7 +200,8 @@ export class HttpExporter implements ChunkExporter {
     if (result.kind === 'answered') this.#answered(chunk, result);
     else {
       this.#failed(chunk, result.message, undefined, undefined);
-      if (result.isUnreachable === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endHurriedFlushes();
+      if (result.isUnreachable === true && this.#failuresInARow >= UNREACHABLE_AFTER_FAILURES)
+        this.#endHurriedFlushes();
     }
     this.#pump();
   }

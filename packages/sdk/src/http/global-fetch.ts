@@ -16,7 +16,7 @@ const shared = globalThis as { [INSIDE]?: boolean };
 
 /**
  * Traces `fetch` where it is not undici's, which publishes what it does: in Bun and Deno. A span ends with the
- * response's headers, since nothing tells when its body has been read. Returns the way back.
+ * response's headers, since nothing reports when its body has been read. Returns the way back.
  */
 export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () => void {
   const original = globalThis.fetch;

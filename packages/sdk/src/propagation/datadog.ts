@@ -86,9 +86,9 @@ function decisionFrom(priority: string | undefined): SamplingDecision {
 function priorityOf(trace: LocalTrace, received: string | undefined): string | undefined {
   const decision = decisionOf(trace);
   if (decision === 'deferred') return undefined;
-  const isKept = decision !== 'drop';
-  if (received !== undefined && PRIORITY_FORM.test(received) && Number(received) > 0 === isKept) return received;
-  return isKept ? '1' : '0';
+  const isSampled = decision !== 'drop';
+  if (received !== undefined && PRIORITY_FORM.test(received) && Number(received) > 0 === isSampled) return received;
+  return isSampled ? '1' : '0';
 }
 
 function traceStateOf<C>(

@@ -32,8 +32,8 @@ export class MetricExport {
   #isClosed = false;
   #underWay: Promise<boolean> = Promise.resolve(true);
   #waiting: Promise<boolean> | undefined;
-  /** Requests in the counts that were sent last, and whether they arrived. */
-  #told = 0;
+  /** Requests in the counts that were reported last, and whether they arrived. */
+  #reported = 0;
   #hasArrived = true;
 
   constructor(options: MetricExportOptions) {
@@ -44,7 +44,7 @@ export class MetricExport {
 
   /** Whether there are counts that no attempt was made to send. */
   get hasPending(): boolean {
-    return this.#requests() > this.#told;
+    return this.#requests() > this.#reported;
   }
 
   /** Sends what has not arrived. Returns whether it has then; never rejects. */
@@ -73,8 +73,8 @@ export class MetricExport {
 
   async #send(): Promise<boolean> {
     const { clock, counts, failed, post, resource, sent } = this.#options;
-    this.#told = this.#requests();
-    if (this.#told === 0) return true;
+    this.#reported = this.#requests();
+    if (this.#reported === 0) return true;
     let problem: string | undefined;
     try {
       // A wall clock may go back; times must not contradict each other.

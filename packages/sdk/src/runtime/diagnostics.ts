@@ -11,7 +11,7 @@ export const logToStderr: DiagnosticLog = (line) => {
 export const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Speaks once a change of state, so that a collector that is away for a day costs two lines. */
+/** Speaks once a change of state, so that a collector that is unreachable for a day costs two lines. */
 export class Diagnostics {
   readonly #log: DiagnosticLog;
   readonly #level: number;

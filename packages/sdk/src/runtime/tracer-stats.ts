@@ -48,7 +48,7 @@ export interface TracerStats {
   readonly invalidAttributes: number;
   /** Sampling policies that threw or returned nonsense, and counts or metrics that did not arrive. */
   readonly samplingFailures: number;
-  /** Spans above a strict rate limit: those that kept traces recorded beyond what was expected of them. */
+  /** Spans above a strict rate limit: those that sampled traces recorded beyond what was expected of them. */
   readonly samplingExcessSpans: number;
   /** What went wrong last, in words; it stays when the trouble is over. */
   readonly lastError: string | undefined;

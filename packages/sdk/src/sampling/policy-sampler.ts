@@ -23,7 +23,7 @@ class ReusedSpan implements SpanToSample {
   }
 }
 
-/** Counts the traces that are kept at local roots, for policies that depend on it. */
+/** Counts the traces that are sampled at local roots, for policies that depend on it. */
 export class SampledTraces {
   count = 0;
 }
@@ -35,25 +35,25 @@ export class SampledTraces {
 export class PolicySampler implements LocalRootSampler {
   readonly #policy: RunningPolicy;
   readonly #decidesUnderParent: boolean;
-  readonly #kept: SampledTraces;
+  readonly #sampled: SampledTraces;
   readonly #failed: PolicyContext['failed'];
   readonly #span: ReusedSpan;
   #isDeciding = false;
 
-  constructor(policy: Policy, context: PolicyContext, kept: SampledTraces) {
+  constructor(policy: Policy, context: PolicyContext, sampled: SampledTraces) {
     this.#policy = policy.start(context);
     this.#decidesUnderParent = policy.decidesUnderParent;
-    this.#kept = kept;
+    this.#sampled = sampled;
     this.#failed = context.failed;
     this.#span = new ReusedSpan(context.service);
   }
 
   decide(trace: LocalTrace, hasParent: boolean, name: string, kind: unknown, attributes: unknown): void {
-    const isKept =
+    const isSampled =
       hasParent && !this.#decidesUnderParent
         ? followParent(trace)
         : decideBy(trace, this.#thresholdFor(trace, hasParent, name, kind, attributes));
-    if (isKept) this.#kept.count++;
+    if (isSampled) this.#sampled.count++;
   }
 
   #thresholdFor(

@@ -69,7 +69,7 @@ export type RunningPolicy = (span: SpanToSample) => Threshold | undefined;
 
 /** What this process has recorded; both only grow. */
 export interface RecordedSoFar {
-  /** Traces that were kept at a local root here, by a policy or because the caller kept them. */
+  /** Traces that were sampled at a local root here, by a policy or because the caller sampled them. */
   readonly sampledTraces: number;
   readonly sampledSpans: number;
 }

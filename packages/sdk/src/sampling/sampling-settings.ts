@@ -4,7 +4,7 @@ import type { SpanLimits } from '../span/span-limits.ts';
 import type { SamplingPolicy } from './policy.ts';
 import type { SamplerOptions } from './sampler.ts';
 
-/** How local roots are decided: by a policy where there is one, else by a fixed share. */
+/** How local roots are decided: by a policy where there is one, else by a fixed probability. */
 export interface SamplingConfig extends SamplerOptions {
   readonly policy?: SamplingPolicy | undefined;
 }

@@ -38,7 +38,7 @@ export interface StartedSampling {
   readonly counts: OperationCounts | undefined;
   /** Where exact counts are sent as metrics. */
   readonly metrics: MetricExport | undefined;
-  /** Tells the collector the last counts, and stops. Never rejects. */
+  /** Reports the last counts to the collector, and stops. Never rejects. */
   stop(): Promise<void>;
 }
 

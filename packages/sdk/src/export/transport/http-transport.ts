@@ -31,7 +31,7 @@ export interface HttpTransport {
   postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
   /** When something last ended that had been given up before, as `performance.now()`. */
   readonly lastEndedAtMs?: number;
-  /** Gives up what is under way. */
+  /** Aborts what is under way. */
   abort(): void;
   close(): void;
 }
@@ -80,7 +80,7 @@ export async function postCompressed(
   });
 }
 
-const AWAY_CODES: ReadonlySet<string> = new Set([
+const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ENOENT',
   'ENOTFOUND',
@@ -100,7 +100,7 @@ export function failedPost(error: unknown): PostResult & { readonly kind: 'faile
   return {
     kind: 'failed',
     message: connectionMessage(error),
-    isUnreachable: AWAY_CODES.has(String(property(error, 'code'))),
+    isUnreachable: UNREACHABLE_CODES.has(String(property(error, 'code'))),
   };
 }
 

@@ -1,7 +1,7 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
 import { asPolicy } from './as-policy.ts';
 import type { ErrorBoostOptions } from './error-boost.ts';
-import { keepingMore, OperationBoosts } from './operation-boosts.ts';
+import { samplingMore, OperationBoosts } from './operation-boosts.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 
 /** All are optional. */
@@ -21,7 +21,7 @@ const OPTION_NAMES: Readonly<Record<keyof AdaptiveOptions, true>> = {
   errorTracesPerSecond: true,
   maxProbability: true,
 };
-const SHARE_MIN = 2 ** -56;
+const PROBABILITY_MIN = 2 ** -56;
 
 class AdaptivePolicy extends Policy {
   readonly #inner: Policy;
@@ -37,7 +37,7 @@ class AdaptivePolicy extends Policy {
     const counts = context.counts();
     const inner = this.#inner.start(context);
     const boosts = new OperationBoosts(counts, this.#options, context);
-    return (span) => keepingMore(inner(span), boosts.of(counts.operationOf(span.name, span.kind)));
+    return (span) => samplingMore(inner(span), boosts.of(counts.operationOf(span.name, span.kind)));
   }
 }
 
@@ -53,6 +53,6 @@ export function adaptive(options: AdaptiveOptions = {}): SamplingPolicy {
   checkKnownNames('adaptive', options, OPTION_NAMES);
   return new AdaptivePolicy(asPolicy('adaptive.sampling', options.sampling ?? 0.1), {
     errorTracesPerSecond: checkNumber('adaptive.errorTracesPerSecond', options.errorTracesPerSecond, 0.001) ?? 5,
-    maxProbability: checkNumber('adaptive.maxProbability', options.maxProbability, SHARE_MIN, 1) ?? 1,
+    maxProbability: checkNumber('adaptive.maxProbability', options.maxProbability, PROBABILITY_MIN, 1) ?? 1,
   });
 }

@@ -34,7 +34,7 @@ function smallestThreshold(policies: readonly RunningPolicy[], span: SpanToSampl
   return smallest;
 }
 
-/** Of two that keep the same, the one that says what share that is. */
+/** Of two that sample the same, the one that states its probability. */
 function isBefore(a: Threshold, b: Threshold): boolean {
   if (a.high28 !== b.high28) return a.high28 < b.high28;
   return a.low28 === b.low28 ? a.isWeightKnown && !b.isWeightKnown : a.low28 < b.low28;

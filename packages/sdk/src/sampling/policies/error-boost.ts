@@ -3,7 +3,7 @@ import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 export interface ErrorBoostOptions {
   /** How many traces with an error a second are wanted while errors are up. */
   readonly errorTracesPerSecond: number;
-  /** The greatest share that a boost keeps, above 0 and up to 1. */
+  /** The greatest sampling probability of a boost, above 0 and up to 1. */
   readonly maxProbability: number;
 }
 
@@ -21,8 +21,8 @@ const PRIOR_REQUESTS = 100;
 const PRIOR_ERRORS = 1;
 
 /**
- * Notices, second by second, that an operation fails more often than it used to, and then states the share of its
- * traces to keep.
+ * Notices, second by second, that an operation fails more often than it used to, and then states the sampling
+ * probability of its traces.
  */
 export class ErrorBoost {
   readonly #requests = new Float64Array(RECENT_SECONDS);
@@ -37,7 +37,7 @@ export class ErrorBoost {
   #isBoosting = false;
 
   /**
-   * What to keep at least of the operation's traces after a second with these requests and errors; `undefined` while
+   * What to sample at least of the operation's traces after a second with these requests and errors; `undefined` while
    * nothing is unusual.
    */
   afterSecond(requests: number, errors: number, options: ErrorBoostOptions): Threshold | undefined {

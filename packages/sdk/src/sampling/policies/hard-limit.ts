@@ -5,9 +5,9 @@ const BUCKET_MS = 10;
 const BUCKETS = 101;
 
 /**
- * Refuses traces that would take a sliding second above a number of spans. A kept trace counts with the spans that are
- * expected of it; what it records beyond that counts when it does, and can exceed the limit, which then is left to pay
- * off.
+ * Refuses traces that would take a sliding second above a number of spans. A sampled trace counts with the spans that
+ * are expected of it; what it records beyond that counts when it does, and can exceed the limit, which then is left to
+ * pay off.
  */
 export class HardLimit {
   readonly #limit: number;
@@ -17,7 +17,7 @@ export class HardLimit {
   #newest: number;
   #seenTraces: number;
   #seenSpans: number;
-  /** Spans that kept traces are expected to record still. */
+  /** Spans that sampled traces are expected to record still. */
   #expected = 0;
 
   constructor(spansPerSecond: number, context: Pick<PolicyContext, 'clock' | 'recorded' | 'exceeded'>) {

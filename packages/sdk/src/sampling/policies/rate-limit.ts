@@ -63,8 +63,8 @@ export class LimitedThresholds {
   of(wanted: Threshold | undefined): Threshold | undefined {
     if (wanted === undefined) return undefined;
     const { probability } = wanted;
-    const share = this.#budget.shareOf(probability);
-    const threshold = share === 1 ? wanted : this.#thresholds.of(share * probability);
+    const ratio = this.#budget.ratioOf(probability);
+    const threshold = ratio === 1 ? wanted : this.#thresholds.of(ratio * probability);
     const hardLimit = this.#hardLimit;
     if (hardLimit === undefined) return wanted.isWeightKnown ? threshold : threshold?.withoutWeight();
     return hardLimit.hasRoom(this.#budget.spansPerTrace) ? threshold?.withoutWeight() : undefined;

@@ -1,5 +1,5 @@
 import { checkNumber } from '../../runtime/checks.ts';
-import { KEEP_ALL } from '../consistent/consistent.ts';
+import { SAMPLE_ALL } from '../consistent/consistent.ts';
 import { Policy, type SamplingPolicy, type RunningPolicy } from '../policy.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 
@@ -31,7 +31,7 @@ export function ratio(probability: number): SamplingPolicy {
 
 /** Samples every trace. */
 export function alwaysOn(): SamplingPolicy {
-  return ratio(KEEP_ALL.probability);
+  return ratio(SAMPLE_ALL.probability);
 }
 
 /** Samples no trace; those that a caller sampled are recorded all the same. */

@@ -23,7 +23,7 @@ export interface ExchangeListener {
   failed(problem: string): void;
 }
 
-/** Tells the collector exact counts every few seconds, and hands on what it responds. */
+/** Reports exact counts to the collector every few seconds, and hands on what it responds. */
 export class Exchange {
   readonly #context: PolicyContext;
   readonly #intervalMs: number;
@@ -100,8 +100,8 @@ interface Reported {
 }
 
 /**
- * Writes what the collector is told: of every operation with news, how much there was since the last message, from
- * which rates follow, and all counts since the start, so that a message that is lost or repeated changes no sum.
+ * Writes what is reported to the collector: of every operation with news, how much there was since the last message,
+ * from which rates follow, and all counts since the start, so that a message that is lost or repeated changes no sum.
  */
 class ExchangeWriter {
   readonly #counts: OperationCounts;

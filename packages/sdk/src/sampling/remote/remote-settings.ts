@@ -39,7 +39,7 @@ export function readRemoteSettings(body: Uint8Array): RemoteSettings | string {
     return 'not valid JSON';
   }
   const probability = property(answer, 'probability');
-  if (!isShare(probability)) return 'probability must be a number from 0 to 1';
+  if (!isProbability(probability)) return 'probability must be a number from 0 to 1';
   const errorTracesPerSecond = property(answer, 'errorTracesPerSecond') ?? 0;
   if (typeof errorTracesPerSecond !== 'number' || !(errorTracesPerSecond >= 0)) {
     return 'errorTracesPerSecond must be a number ≥ 0';
@@ -72,14 +72,14 @@ function readOperation(given: unknown): RemoteOperation | undefined {
   const kind = property(given, 'kind');
   const probability = property(given, 'probability');
   const tracesPerSecond = property(given, 'tracesPerSecond') ?? 0;
-  if (typeof name !== 'string' || !isKind(kind) || !isShare(probability)) return undefined;
+  if (typeof name !== 'string' || !isKind(kind) || !isProbability(probability)) return undefined;
   if (typeof tracesPerSecond !== 'number' || !(tracesPerSecond >= 0)) return undefined;
   return { name, kind, probability, tracesPerSecond };
 }
 
 function readRule(given: unknown): RemoteRule | undefined {
   const probability = property(given, 'probability');
-  if (!isShare(probability)) return undefined;
+  if (!isProbability(probability)) return undefined;
   const conditions: Partial<Record<(typeof RULE_CONDITIONS)[number], string>> = {};
   for (const condition of RULE_CONDITIONS) {
     const value = property(given, condition);
@@ -91,6 +91,6 @@ function readRule(given: unknown): RemoteRule | undefined {
   return { conditions: conditions as Conditions & { kind?: SpanKindName }, probability };
 }
 
-function isShare(value: unknown): value is number {
+function isProbability(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 1;
 }

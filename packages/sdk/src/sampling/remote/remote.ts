@@ -1,6 +1,6 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
 import { wrongValue } from '../../runtime/config-error.ts';
-import { OperationBoosts, keepingMore } from '../policies/operation-boosts.ts';
+import { OperationBoosts, samplingMore } from '../policies/operation-boosts.ts';
 import type { OperationCounts, StartedOperation } from '../../request-metrics/operation-counts.ts';
 import { OperationSurges } from './operation-surges.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type SpanToSample } from '../policy.ts';
@@ -33,8 +33,8 @@ const OPTION_NAMES: Readonly<Record<keyof RemoteOptions, true>> = {
 };
 const INTERVAL_MS_MAX = 600_000;
 /**
- * How long the last answer holds while the collector is away, and the time in which its distance to the default then
- * halves.
+ * How long the last response holds while the collector is unreachable, and the time in which its distance to the
+ * default then halves.
  */
 const HOLD_MS = 60_000;
 const DECAY_HALF_MS = 30_000;
@@ -103,7 +103,7 @@ class RunningRemote {
   thresholdFor(span: SpanToSample): Threshold | undefined {
     const operation = this.#counts.operationOf(span.name, span.kind);
     operation.decided++;
-    return this.#limited.of(keepingMore(this.#wantedFor(span, operation), this.#boosts.of(operation)));
+    return this.#limited.of(samplingMore(this.#wantedFor(span, operation), this.#boosts.of(operation)));
   }
 
   #wantedFor(span: SpanToSample, operation: StartedOperation): Threshold | undefined {
@@ -129,8 +129,8 @@ class RunningRemote {
       const operation = this.#counts.find(name, kind);
       if (operation === undefined) continue;
       const decidedPerSecond = reported(operation);
-      const kept = Math.max(probability * decidedPerSecond, tracesPerSecond);
-      this.#surges.allow(operation, { probability, tracesPerSecond: kept, decidedPerSecond });
+      const sampledPerSecond = Math.max(probability * decidedPerSecond, tracesPerSecond);
+      this.#surges.allow(operation, { probability, tracesPerSecond: sampledPerSecond, decidedPerSecond });
     }
   }
 
@@ -161,13 +161,13 @@ class RunningRemote {
     }
   }
 
-  /** After a while without an answer, rates go back to what is set here. */
+  /** After a while without a response, rates go back to what is set here. */
   #decay(nowMs: number): void {
-    const awayMs = nowMs - this.#answeredMs - HOLD_MS;
-    if (this.#settings === undefined || awayMs <= 0) return;
-    const kept = 2 ** (-awayMs / DECAY_HALF_MS);
+    const unreachableMs = nowMs - this.#answeredMs - HOLD_MS;
+    if (this.#settings === undefined || unreachableMs <= 0) return;
+    const weight = 2 ** (-unreachableMs / DECAY_HALF_MS);
     const local = this.#localProbability;
-    this.#apply(this.#settings, (probability) => local + (probability - local) * kept);
+    this.#apply(this.#settings, (probability) => local + (probability - local) * weight);
   }
 }
 
