@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { simulateAdaptation } from './sampling/adaptation.mjs';
 import { checkConsistency } from './sampling/consistency.mjs';
-import { measureCounters, measureDecisions } from './sampling/decision.mjs';
+import { measureRequestMetrics, measureDecisions } from './sampling/decision.mjs';
 import { simulateErrors } from './sampling/errors.mjs';
 import { simulateLimiters } from './sampling/limiter.mjs';
 import { writeResults } from './sdk/results.mjs';
@@ -11,7 +11,7 @@ import { writeResults } from './sdk/results.mjs';
 const CONSISTENCY_IDS = 10_000_000;
 
 const decisions = await measureDecisions();
-const counters = await measureCounters();
+const requestMetrics = await measureRequestMetrics();
 const limiters = await simulateLimiters();
 const adaptation = await simulateAdaptation();
 const errors = await simulateErrors();
@@ -25,15 +25,15 @@ console.log('Errors that rise from 0.1 to 5 % at 1000 requests a second:');
 console.table(errors.map(rounded));
 console.log('A decision, CPU ns:');
 console.table(decisions.map(rounded));
-console.log('An unsampled first span, CPU ns, with exact counters off and on, and one reading of the clock:');
-console.table([rounded(counters)]);
+console.log('An unsampled first span, CPU ns, with request metrics off and on, and one reading of the clock:');
+console.table([rounded(requestMetrics)]);
 
 const smooth = limiters.filter(({ limiter }) => limiter === 'smooth');
 const single = smooth.filter(({ spansPerTrace }) => spansPerTrace === 1);
 const remote = adaptation.filter(({ sampling }) => sampling === 'remote');
 const remoteErrors = errors.find(({ sampling }) => sampling === 'remote');
 const most = (cases, name) => Math.max(...cases.map((one) => Math.abs(one[name])));
-const countersCost = counters.onNs - counters.offNs - 2 * counters.clockReadingNs;
+const requestMetricsCost = requestMetrics.onNs - requestMetrics.offNs - 2 * requestMetrics.clockReadingNs;
 const goals = [
   goal('limiter: worst sliding second, limits', most(single, 'worstSecond'), '<=', 2),
   goal('… with 8 spans a trace', most(smooth, 'worstSecond'), '<=', 2.7),
@@ -55,13 +55,13 @@ const goals = [
     '<=',
     50,
   ),
-  goal('exact counters beside two clock readings, CPU ns', countersCost, '<=', 60),
+  goal('request metrics beside two clock readings, CPU ns', requestMetricsCost, '<=', 60),
 ];
 console.log('Goals:');
 console.table(goals.map(rounded));
 
 const { values } = parseArgs({ options: { json: { type: 'string' } } });
-writeResults(values.json, { limiters, adaptation, errors, decisions, counters, disagreements, goals });
+writeResults(values.json, { limiters, adaptation, errors, decisions, requestMetrics, disagreements, goals });
 if (goals.some(({ isMet }) => !isMet)) console.log('Some goals are not met.');
 
 function goal(name, measured, relation, wanted) {

@@ -1,4 +1,4 @@
-import { RandomBatch } from '../../packages/sdk/dist/span/ids.js';
+import { RandomBatch } from '../../packages/sdk/dist/span/random-batch.js';
 import { continuedTrace, newTrace } from '../../packages/sdk/dist/span/local-trace.js';
 import { Sampler } from '../../packages/sdk/dist/sampling/sampler.js';
 import { SeededRandom } from './random.mjs';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemClock } from '../../packages/sdk/dist/span/clock.js';
-import { RandomBatch } from '../../packages/sdk/dist/span/ids.js';
+import { RandomBatch } from '../../packages/sdk/dist/span/random-batch.js';
 import { adaptive, anyOf, rateLimit, remote, rules, Tracer } from '../../packages/sdk/dist/index.js';
 import { continuedTrace, newTrace, traceOfHex } from '../../packages/sdk/dist/span/local-trace.js';
 import { asPolicy } from '../../packages/sdk/dist/sampling/policies/as-policy.js';
@@ -60,7 +60,7 @@ function samplerOf(sampling) {
       },
     },
     counts: () => counts,
-    post: () => Promise.resolve({ kind: 'unreachable', message: 'nobody' }),
+    post: () => Promise.resolve({ kind: 'failed', message: 'nobody' }),
     atEnd: () => undefined,
     exceeded: () => undefined,
     failed: (topic, message) => {
@@ -95,15 +95,15 @@ async function medianCost(sampler, create, hasParent) {
   return costs.toSorted((a, b) => a - b)[Math.floor(costs.length / 2)];
 }
 
-/** What the exact counters add to a first span that is not sampled, and that they add nothing where they are off. */
-export async function measureCounters() {
+/** What the request metrics add to a first span that is not sampled, and that they add nothing where they are off. */
+export async function measureRequestMetrics() {
   const costs = {};
-  for (const [name, counters] of [
+  for (const [name, requestMetrics] of [
     ['off', false],
-    ['on', true],
+    ['on', 'collector'],
   ]) {
     const options = { sampling: 0, exporter: 'none', register: false, flushOnExit: false, log: () => undefined };
-    const tracer = new Tracer({ ...options, counters, endpoint: 'http://127.0.0.1:9' });
+    const tracer = new Tracer({ ...options, requestMetrics, endpoint: 'http://127.0.0.1:9' });
     const rounds = [];
     for (let round = 0; round <= ROUNDS; round++) {
       const ns = cpuNs(() => {

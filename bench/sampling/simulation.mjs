@@ -1,4 +1,4 @@
-import { RandomBatch } from '../../packages/sdk/dist/span/ids.js';
+import { RandomBatch } from '../../packages/sdk/dist/span/random-batch.js';
 import { newTrace } from '../../packages/sdk/dist/span/local-trace.js';
 import { asPolicy } from '../../packages/sdk/dist/sampling/policies/as-policy.js';
 import { OperationCounts } from '../../packages/sdk/dist/request-metrics/operation-counts.js';
@@ -75,7 +75,7 @@ export class SimulatedProcess {
           },
         },
         counts: () => this.counts,
-        post: post ?? (() => Promise.resolve({ kind: 'unreachable', message: 'nobody' })),
+        post: post ?? (() => Promise.resolve({ kind: 'failed', message: 'nobody' })),
         atEnd: () => undefined,
         exceeded: () => undefined,
         failed: () => void this.failures++,

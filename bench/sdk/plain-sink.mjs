@@ -1,4 +1,7 @@
-/** A collector in a process of its own that answers success at once and drops what it gets, as OpenTelemetry's recipe wants it. */
+/**
+ * A collector in a process of its own that answers success at once and drops what it gets, as OpenTelemetry's recipe
+ * wants it.
+ */
 import { createServer } from 'node:http';
 
 const server = createServer((request, response) => {

@@ -1,6 +1,7 @@
 /**
- * One tracer under the recipe of OpenTelemetry's specification (performance-benchmark.md): `recipe-worker.mjs RIVAL PORT RATE SECONDS [simple|batch] [STANDARD_3_PATH]`.
- * RATE 0 makes and exports as many spans as it can. Prints figures as JSON.
+ * One tracer under the recipe of OpenTelemetry's specification (performance-benchmark.md): `recipe-worker.mjs RIVAL
+ * PORT RATE SECONDS [simple|batch] [STANDARD_3_PATH]`. RATE 0 makes and exports as many spans as it can. Prints figures
+ * as JSON.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exporting } from './exporting.mjs';

@@ -1,12 +1,15 @@
 /**
- * A collector in a process of its own: it takes OTLP over HTTP, and counts requests, bytes, spans and, with `--ids`, each span id, so that a
- * drop or a repeat shows. It also takes dd-trace's msgpack, of which it counts requests and bytes only. A message asks for the figures.
+ * A collector in a process of its own: it takes OTLP over HTTP, and counts requests, bytes, spans and, with `--ids`,
+ * each span id, so that a drop or a repeat shows. It also takes dd-trace's msgpack, of which it counts requests and
+ * bytes only. A message asks for the figures.
  */
 import { createServer } from 'node:http';
 
 const countIds = process.argv.includes('--ids');
 const seen = { requests: 0, bytes: 0, spans: 0, repeats: 0 };
-/** Kept as they come and compared when figures are asked for: a Set of millions would be slower than what it watches. */
+/**
+ * Kept as they come and compared when figures are asked for: a Set of millions would be slower than what it watches.
+ */
 const ids = new BigUint64Array(countIds ? 4_000_000 : 0);
 
 /** Calls back with the contents of each length-delimited field of one number in a protobuf message. */

@@ -1,6 +1,7 @@
 /**
- * One tracer that sends spans over the wire at a steady rate: `wire-worker.mjs RIVAL PORT RATE SECONDS BATCH_SPANS [DD_TRACE_PATH [STANDARD_3_PATH]]`. Prints CPU
- * time and memory as JSON when everything is sent. BATCH_SPANS is the number of spans a request, 0 for as many as 256 KiB hold.
+ * One tracer that sends spans over the wire at a steady rate: `wire-worker.mjs RIVAL PORT RATE SECONDS BATCH_SPANS
+ * [DD_TRACE_PATH [STANDARD_3_PATH]]`. Prints CPU time and memory as JSON when everything is sent. BATCH_SPANS is the
+ * number of spans a request, 0 for as many as 256 KiB hold.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exporting } from './exporting.mjs';

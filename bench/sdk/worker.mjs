@@ -1,6 +1,6 @@
 /**
- * One tracer and one case in a process of its own, so that neither rival sees the other's garbage or compiled code. Each message is a
- * number of spans to make; the answer says what they cost.
+ * One tracer and one case in a process of its own, so that neither rival sees the other's garbage or compiled code.
+ * Each message is a number of spans to make; the answer says what they cost.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';

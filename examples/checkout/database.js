@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * A PostgreSQL database in this process (PGlite), behind a socket like any other. PGlite runs one statement at a time, so
- * it is started twice: `node database.js cards` for quick questions, `node database.js history` for the slow one.
+ * A PostgreSQL database in this process (PGlite), behind a socket like any other. PGlite runs one statement at a time,
+ * so it is started twice: `node database.js cards` for quick questions, `node database.js history` for the slow one.
  */
 import { PGlite } from '@electric-sql/pglite';
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket';
@@ -53,7 +53,10 @@ async function fillCards() {
     INSERT INTO cards VALUES ('4242', 0), ('1881', 1), ('0005', 0), ('0002', 4)`);
 }
 
-/** As many orders as make the slow statement slow here: a fixed number would be quick on one machine and endless on another. */
+/**
+ * As many orders as make the slow statement slow here: a fixed number would be quick on one machine and endless on
+ * another.
+ */
 async function fillHistory() {
   await database.exec('CREATE TABLE orders (id int PRIMARY KEY, amount_cents int NOT NULL)');
   await addOrders(1, SAMPLE_ROWS);

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Customers for the shop: a bounded number of orders, `ORDERS_PER_SECOND` for `LOAD_SECONDS`, then it ends. What is bought
- * follows from the order's number alone, so that every run asks the same. Prints a line of JSON for each answer.
+ * Customers for the shop: a bounded number of orders, `ORDERS_PER_SECOND` for `LOAD_SECONDS`, then it ends. What is
+ * bought follows from the order's number alone, so that every run asks the same. Prints a line of JSON for each answer.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { endWithParent, postJson, setting } from './service.js';
@@ -13,7 +13,9 @@ const ORDERS_PER_SECOND = 4;
 const ORDERS_MIN = 3;
 const ORDERS_IN_FLIGHT_MAX = 16;
 const BUY_TIMEOUT_MS = 60_000;
-/** A dear order needs the slow check of about five seconds: one in six seconds, so that they seldom wait for each other. */
+/**
+ * A dear order needs the slow check of about five seconds: one in six seconds, so that they seldom wait for each other.
+ */
 const DEAR_EVERY = 24;
 const SUSPICIOUS_EVERY = 11;
 

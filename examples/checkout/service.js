@@ -29,7 +29,8 @@ export class HttpError extends Error {
 }
 
 /**
- * Names a server span by its path when it is one of ours; any other path would give each visitor an operation of his own.
+ * Names a server span by its path when it is one of ours; any other path would give each visitor an operation of his
+ * own.
  *
  * @param {Routes} routes
  * @returns {(request: import('node:http').IncomingMessage) => string | undefined}
@@ -39,8 +40,8 @@ export function routeOf(routes) {
 }
 
 /**
- * Serves the routes on loopback at `PORT` (a free port unless set), prints the address as one line of JSON, and ends the
- * process when it is told to or when the process that started it goes away.
+ * Serves the routes on loopback at `PORT` (a free port unless set), prints the address as one line of JSON, and ends
+ * the process when it is told to or when the process that started it goes away.
  *
  * @param {string} service
  * @param {import('@throughline/sdk').Tracer} tracer
@@ -149,8 +150,8 @@ export function setting(name) {
 }
 
 /**
- * Ends the process on SIGTERM, and when the process that started it over an IPC channel is gone, however that ended. Ctrl-C
- * reaches a whole terminal at once: a started process leaves it to the one that started it.
+ * Ends the process on SIGTERM, and when the process that started it over an IPC channel is gone, however that ended.
+ * Ctrl-C reaches a whole terminal at once: a started process leaves it to the one that started it.
  *
  * @param {() => Promise<void>} stop what to do before
  */

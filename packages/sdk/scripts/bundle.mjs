@@ -1,9 +1,9 @@
 /**
- * Before `npm pack`: puts what is published in the place of the compiler's `dist`, which `--restore` brings back afterwards. The modules become
- * one readable CommonJS file an entry and what these share, so that they load at once, with maps to the sources; an ES module beside each entry
- * exports the same objects under the same names, so that a process has one copy whichever way it asks for it: see
- * docs/decisions/0022-one-copy-for-import-and-require.md. Of the declarations those that an entry leads to are kept, whole. Silent, since npm's
- * `--json` writes to the same output.
+ * Before `npm pack`: puts what is published in the place of the compiler's `dist`, which `--restore` brings back
+ * afterwards. The modules become one readable CommonJS file an entry and what these share, so that they load at once,
+ * with maps to the sources; an ES module beside each entry exports the same objects under the same names, so that a
+ * process has one copy whichever way it asks for it: see docs/decisions/0022-one-copy-for-import-and-require.md. Of the
+ * declarations those that an entry leads to are kept, whole. Silent, since npm's `--json` writes to the same output.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative } from 'node:path';
@@ -16,7 +16,10 @@ const dist = join(root, 'dist');
 const compiled = join(root, '.dist-compiled');
 /** Files of ours that a declaration names, by way of `import('…')` as well. */
 const IMPORTED_FILE = /(?:from|import)\s*\(?['"](\.[^'"]+)['"]/g;
-/** How a file exports to those of the entries. Nothing that is exported changes later, which is checked, and properties are read faster and take less room. */
+/**
+ * How a file exports to those of the entries. Nothing that is exported changes later, which is checked, and properties
+ * are read faster and take less room.
+ */
 const GETTER =
   /^Object\.defineProperty\(exports, "(\w+)", \{\s*enumerable: true,\s*get: function \(\) \{\s*return \1;\s*\}\s*\}\);$/gm;
 /** What esbuild cannot make of `require` in an ES module, where Node has none. */
@@ -52,7 +55,8 @@ async function bundle() {
     sourcemap: true,
     entryFileNames: '[name].cjs',
     chunkFileNames: '[name].cjs',
-    // What entries share stands in one file: nobody uses a part of it without the rest, and several would import from each other.
+    // What entries share stands in one file: nobody uses a part of it without the rest, and several would import from
+    // each other.
     codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
   });
   await build.close();

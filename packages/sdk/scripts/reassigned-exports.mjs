@@ -1,4 +1,7 @@
-/** The names that a CommonJS module exports once (`exports.X = X`) and assigns again elsewhere: importers would keep the first value. */
+/**
+ * The names that a CommonJS module exports once (`exports.X = X`) and assigns again elsewhere: importers would keep the
+ * first value.
+ */
 export function reassignedExports(program) {
   const exported = new Map();
   const assigned = new Set();

@@ -1,6 +1,6 @@
 import { resolveConfig } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { SpanBatch, type SpanBatchOptions } from './export/batch.ts';
+import { SpanBatch, type SpanBatchOptions } from './export/span-batch.ts';
 import { createExporter } from './export/create-exporter.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import { OtlpEncoder } from './export/encode/otlp-encoder.ts';
@@ -12,7 +12,7 @@ import { formatOf } from './propagation/propagators.ts';
 import { LiveSpans } from './recording/live-spans.ts';
 import { SpanRecorder } from './recording/span-recorder.ts';
 import { Diagnostics, logToStderr } from './runtime/diagnostics.ts';
-import { Counters } from './runtime/stats.ts';
+import { TracerCounters } from './runtime/tracer-stats.ts';
 import { startSampling, type StartedSampling } from './sampling/start-sampling.ts';
 import { attributeSet } from './span/attributes.ts';
 import { systemClock } from './span/clock.ts';
@@ -21,7 +21,7 @@ import { systemClock } from './span/clock.ts';
 export interface TracerParts {
   readonly config: Config;
   readonly diagnostics: Diagnostics;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly propagator: CompositePropagator;
   readonly sampling: StartedSampling;
   readonly recorder: SpanRecorder;
@@ -31,7 +31,8 @@ export interface TracerParts {
 }
 
 /**
- * Makes the parts of a tracer and wires them: the recorder asks the sampler, and hands ended spans to the batch, which encodes them for the exporter.
+ * Makes the parts of a tracer and wires them: the recorder asks the sampler, and hands ended spans to the batch, which
+ * encodes them for the exporter.
  * @throws ConfigError for a wrong option.
  */
 export function assemble(
@@ -42,7 +43,7 @@ export function assemble(
   const { limits, resourceSchemaUrl } = config;
   const diagnostics = new Diagnostics(options.log ?? logToStderr, config.logLevel);
   for (const warning of config.warnings) diagnostics.warn(warning);
-  const counters = new Counters();
+  const counters = new TracerCounters();
   const clock = options.clock ?? systemClock;
   const resource = attributeSet(config.resource, Infinity, limits);
   const exporter = createExporter(config.exporter, { config, counters, diagnostics });
@@ -88,7 +89,7 @@ export function assemble(
 function newProcessors(
   options: TracerOptions,
   config: Config,
-  counters: Counters,
+  counters: TracerCounters,
   diagnostics: Diagnostics,
 ): SpanProcessors | undefined {
   const exporting = (options.spanExporters ?? []).map(
@@ -99,7 +100,7 @@ function newProcessors(
         exportTimeoutMillis: config.exportTimeoutMillis,
         onDrop(spans, _reason, message) {
           counters.processorDropped += spans;
-          diagnostics.state('span exporter', 'failing', `a span exporter dropped ${spans} spans: ${message}`);
+          diagnostics.state('span exporter', 'failing', `span exporter dropped ${spans} spans: ${message}`);
         },
       }),
   );

@@ -195,6 +195,15 @@ describe.each([false, true])('whatever the application hands over (reportUnended
     expect(tracer.stats().live).toBe(live);
   });
 
+  it('as the function of span is warned of once', () => {
+    const lines: string[] = [];
+    const warned = createTestTracer({ log: (line) => lines.push(line) }).tracer;
+    for (let i = 0; i < 3; i++) warned.span('charge', as<() => void>(undefined));
+    expect(lines).toEqual([
+      expect.stringMatching(/^tracer.span\("charge"\) was called without a function: .*startSpan/),
+    ]);
+  });
+
   it('to inject and extract, as carrier, getter, setter or header, does not throw', () => {
     const all = new Tracer({
       register: false,

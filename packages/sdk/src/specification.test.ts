@@ -20,7 +20,7 @@ import {
 } from '@opentelemetry/api';
 import { AlwaysOffSampler, AlwaysOnSampler } from '@opentelemetry/sdk-trace-base';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OtelIdGenerator } from './span/ids.ts';
+import type { OtelIdGenerator } from './span/random-batch.ts';
 import type { SdkTracerProvider } from './opentelemetry/adapters.ts';
 import { Double, type ReadSpan } from './test-support/otlp-reader.ts';
 import { startSink, type Sink } from './test-support/sink.ts';
@@ -352,14 +352,14 @@ describe('the ContextManager', () => {
   });
 });
 
-describe('children: strict and lite', () => {
+describe('unsampledChildren: own and shared', () => {
   it('give every unsampled span an id of its own, or its parent’s', async () => {
-    for (const children of ['strict', 'lite'] as const) {
-      const off = new Tracer({ register: false, sampling: 0, children });
+    for (const unsampledChildren of ['own', 'shared'] as const) {
+      const off = new Tracer({ register: false, sampling: 0, unsampledChildren });
       off.span('root', (root) => {
         off.span('child', (child) => {
-          expect(child === root).toBe(children === 'lite');
-          expect(child.spanContext().spanId === root.spanContext().spanId).toBe(children === 'lite');
+          expect(child === root).toBe(unsampledChildren === 'shared');
+          expect(child.spanContext().spanId === root.spanContext().spanId).toBe(unsampledChildren === 'shared');
           expect(child.spanContext().traceId).toBe(root.spanContext().traceId);
           expect(off.activeSpan()).toBe(child);
         });

@@ -30,11 +30,16 @@ export interface FinishedSpan {
 
 const SPANS_MAX = 100_000;
 
-/** Keeps what ended, for tests; at most 100,000 spans, the newest of them. */
+/** Keeps what ended, for tests: the newest 100,000 spans. `createTestTracer` makes one with its tracer. */
 export class InMemoryExporter {
   #spans: FinishedSpan[] = [];
 
-  /** For the tracer's option `exporter`. */
+  /**
+   * For the tracer's option `exporter`.
+   * @example
+   * const exporter = new InMemoryExporter();
+   * const tested = new Tracer({ register: false, exporter: exporter.factory });
+   */
   readonly factory: ExporterFactory = (context) =>
     new ImmediateExporter(context, (bytes) => {
       for (const { scopeSpans } of decodeRequest(bytes).resourceSpans)
@@ -47,20 +52,31 @@ export class InMemoryExporter {
     return this.#spans;
   }
 
+  /** Forgets what it has kept. */
   reset(): void {
     this.#spans = [];
   }
 }
 
-/** A tracer for a test, with what it recorded. */
+/** A tracer for a test, and what it has recorded. */
 export interface TestTracer {
   readonly tracer: Tracer;
-  /** Every span that has ended since the start or the last `reset`, in the order of their ends. */
+  /** Returns every span that has ended since the start or the last `reset`, in the order of their ends. */
   readonly spans: () => readonly FinishedSpan[];
+  /** Forgets them. */
   readonly reset: () => void;
 }
 
-/** A tracer that keeps its spans, sends nothing, and leaves the process and OpenTelemetry's globals alone unless told otherwise. */
+/**
+ * Makes a tracer that keeps its spans and sends nothing. By default it leaves the process and OpenTelemetry's globals
+ * alone (`register` and `flushOnExit` are false); `exporter` is always its own.
+ * @throws ConfigError for a wrong option.
+ * @example
+ * const { tracer: tested, spans, reset } = createTestTracer();
+ * tested.span('charge card', () => undefined);
+ * console.assert(spans()[0]?.name === 'charge card');
+ * reset();
+ */
 export function createTestTracer(options: TracerOptions = {}): TestTracer {
   const exporter = new InMemoryExporter();
   const tracer = new Tracer({ register: false, flushOnExit: false, ...options, exporter: exporter.factory });

@@ -11,7 +11,10 @@ const source = fileURLToPath(new URL('test-support/decorated.source.ts', import.
 const folders: string[] = [];
 afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
 
-/** Compiled as TypeScript compiles decorators by default, or as it did before the standard, which NestJS and Angular ask for. */
+/**
+ * Compiled as TypeScript compiles decorators by default, or as it did before the standard, which NestJS and Angular ask
+ * for.
+ */
 async function compiled(kind: 'standard' | 'legacy'): Promise<(tracer: Tracer) => Record<string, () => unknown>> {
   // Below node_modules, so that the built files find OpenTelemetry's API.
   const folder = mkdtempSync(join(root, 'node_modules', '.throughline-traced-'));

@@ -5,6 +5,7 @@ import type { Span } from './span/span.ts';
 // oxlint-disable-next-line typescript/no-explicit-any -- TypeScript's own type of a decorated method asks for it.
 type Method<This> = (this: This, ...args: any) => any;
 
+/** Which tracer records the calls, and what their spans start with. */
 export interface TracedOptions extends Omit<SpanOptions, 'parent' | 'root' | 'startTime'> {
   readonly tracer: Tracer;
   /** The span's name; by default the class' and the method's. */
@@ -23,8 +24,19 @@ export interface TracedDecorator {
 }
 
 /**
- * A decorator for methods, standard or of TypeScript's `experimentalDecorators` (NestJS, Angular): each call runs in a span of its own, named
- * `Class.method`. `@traced(tracer)` or `@traced({ tracer, name, kind, attributes })`.
+ * A decorator for methods, standard or of TypeScript's `experimentalDecorators` (NestJS, Angular): each call runs in a
+ * span of its own, as by `tracer.span`, named `Class.method` by the object's own class.
+ * @example
+ * class Cart {
+ *   \@traced(tracer)
+ *   async checkout() {
+ *     return 17;
+ *   }
+ *   \@traced({ tracer, name: 'cart.total', attributes: { 'app.kind': 'demo' } })
+ *   total() {
+ *     return 42;
+ *   }
+ * }
  */
 export function traced(given: Tracer | TracedOptions): TracedDecorator {
   const { tracer, name, ...options }: TracedOptions = 'startSpan' in given ? { tracer: given } : given;
@@ -51,7 +63,10 @@ export function traced(given: Tracer | TracedOptions): TracedDecorator {
   return decorator as TracedDecorator;
 }
 
-/** What other decorators have said of a method by the package `reflect-metadata`, as NestJS' do: they may stand below this one. */
+/**
+ * What other decorators have said of a method by the package `reflect-metadata`, as NestJS' do: they may stand below
+ * this one.
+ */
 function copyMetadata(from: object, to: object): void {
   const keys = property(Reflect, 'getOwnMetadataKeys') as ((target: object) => unknown[]) | undefined;
   const get = property(Reflect, 'getOwnMetadata') as ((key: unknown, target: object) => unknown) | undefined;
@@ -60,7 +75,9 @@ function copyMetadata(from: object, to: object): void {
   for (const key of keys(from)) define(key, get(key, from), to);
 }
 
-/** The class on which a method was called: a subclass' own name tells more than that of the class that wrote the method. */
+/**
+ * The class on which a method was called: a subclass' own name tells more than that of the class that wrote the method.
+ */
 function classNameOf(receiver: unknown, isStatic: boolean): string {
   if (isStatic) return (receiver as { name?: string } | undefined)?.name ?? '';
   return (receiver as { constructor?: { name?: string } } | null | undefined)?.constructor?.name ?? '';

@@ -1,16 +1,16 @@
 import { types } from 'node:util';
 import { assemble } from './assemble.ts';
-import type { Context, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
+import type { Context, SpanKind, TextMapGetter, TextMapSetter } from '@opentelemetry/api';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { type AttributesInput } from './span/attributes.ts';
 import { MILLIS_MAX } from './runtime/checks.ts';
 import { withoutCredentials } from './config/resolve.ts';
 import type { Config, TracerOptions } from './config/options.ts';
-import { epoch, keeper, ownStore, runAgain, runWith, sharedStore } from './context/active-store.ts';
-import { isSuppressed, spanInStore, storeWithSpan, type Stored } from './context/context.ts';
+import { epoch, keeper, ownContext, runAgain, runWith, sharedStore } from './context/active-store.ts';
+import { isSuppressed, spanIn, withSpan, type ActiveContext } from './context/active-context.ts';
 import type { Diagnostics } from './runtime/diagnostics.ts';
 import { errorMessage } from './span/exception.ts';
-import type { SpanBatch } from './export/batch.ts';
+import type { SpanBatch } from './export/span-batch.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
@@ -25,7 +25,7 @@ import {
   startWithOptions,
   type OpenTelemetryAdapters,
 } from './opentelemetry/adapters.ts';
-import { parentStoreOf, storeOfParent, storeUnder, type Parent } from './context/parent.ts';
+import { parentContextOf, fromParent, contextUnder, type Parent } from './context/parent.ts';
 import { catchRejection } from './runtime/catch-rejection.ts';
 import { unwatchProcessEnd, watchProcessEnd, type ProcessEndListener } from './runtime/process-end.ts';
 import { carrierGetter, carrierSetter, type Carrier } from './propagation/carrier.ts';
@@ -35,33 +35,55 @@ import { type StartedSampling } from './sampling/start-sampling.ts';
 import { SpanIdentity } from './span/span-identity.ts';
 import type { SpanProcessors } from './opentelemetry/span-processor.ts';
 import { INVALID_SPAN, type SpanRecorder } from './recording/span-recorder.ts';
-import type { Span, SpanLink } from './span/span.ts';
+import { nameOf, type Span, type SpanLink } from './span/span.ts';
+import type { SpanKindName } from './span/span-kind.ts';
+import { STATUS_ERROR } from './span/span-status.ts';
 import type { NonRecordingSpan } from './span/non-recording-span.ts';
 import type { RecordingSpan } from './span/recording-span.ts';
 import { systemTimers } from './runtime/timers.ts';
-import type { Counters, TracerStats } from './runtime/stats.ts';
+import type { TracerCounters, TracerStats } from './runtime/tracer-stats.ts';
 import type { TimeInput } from './span/time.ts';
 import { VERSION } from './runtime/version.ts';
 
+/**
+ * What is known of a span at its start. Samplers, policies and processors see only these attributes when they decide.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#span-creation
+ */
 export interface SpanOptions {
-  /** `SpanKind` of OpenTelemetry's API; internal by default. */
-  readonly kind?: number | undefined;
+  /** By name or as `SpanKind` of OpenTelemetry's API; `'internal'` by default. */
+  readonly kind?: SpanKindName | SpanKind | undefined;
+  /** Values that are `null` or `undefined` are left out. */
   readonly attributes?: AttributesInput | undefined;
+  /** Spans that this one is related to, besides its parent; `limits.linkCountLimit` of them are recorded. */
   readonly links?: readonly SpanLink[] | undefined;
+  /** When the work began, if not now. */
   readonly startTime?: TimeInput | undefined;
   /** Instead of the active span. A context without a span starts a new trace. */
   readonly parent?: Parent | undefined;
-  /** Starts a new trace whatever is active. */
+  /** True starts a new trace, whatever is active. Default false. */
   readonly root?: boolean | undefined;
 }
 
-/** Records the work of one service as spans and sends them to a collector. */
+/**
+ * Records the work of one service as spans and sends them to a collector. Make one for a process, before anything that
+ * it is to trace. No method throws, except the constructor for a wrong option, and but for what the application's own
+ * function throws.
+ * @example
+ * const tracer = new Tracer({ service: 'checkout' });
+ * const total = await tracer.span('charge card', { attributes: { 'order.id': 17 } }, async (span) => {
+ *   span.setAttribute('receipt.id', 'r-1');
+ *   return 42;
+ * });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#tracer
+ */
 export class Tracer {
+  /** The settings in force and their sources, without secrets. */
   readonly config: Config;
-  /** This tracer behind OpenTelemetry's interfaces, for those who register it themselves. */
+  /** This tracer behind OpenTelemetry's interfaces, for `register: false` and those who register it themselves. */
   readonly openTelemetry: OpenTelemetryAdapters;
   readonly #scope = newScope('@throughline/sdk', VERSION);
-  readonly #counters: Counters;
+  readonly #counters: TracerCounters;
+  readonly #diagnostics: Diagnostics;
   readonly #recorder: SpanRecorder;
   readonly #sampling: StartedSampling;
   readonly #propagator: CompositePropagator;
@@ -69,7 +91,7 @@ export class Tracer {
   readonly #exporter: ChunkExporter;
   readonly #processors: SpanProcessors | undefined;
   /** Whether an unsampled child is its parent's own span. */
-  readonly #lite: boolean;
+  readonly #sharesUnsampled: boolean;
   readonly #unregister: () => void;
   readonly #processEndListener: ProcessEndListener;
   readonly #observed: ObservedStats;
@@ -85,13 +107,14 @@ export class Tracer {
     this.config = withoutCredentials(config);
     this.#onShutdown = [...(options.onShutdown ?? [])];
     this.#counters = parts.counters;
+    this.#diagnostics = diagnostics;
     this.#exporter = parts.exporter;
     this.#batch = parts.batch;
     this.#processors = parts.processors;
     this.#sampling = parts.sampling;
     this.#recorder = parts.recorder;
     this.#propagator = parts.propagator;
-    this.#lite = config.children === 'lite' && !this.#recorder.decidesEverySpan;
+    this.#sharesUnsampled = config.unsampledChildren === 'shared' && !this.#recorder.decidesEverySpan;
     this.openTelemetry = createOpenTelemetryAdapters(this.#recorder, this.#propagator, this);
     this.#unregister = config.register && config.enabled ? this.#register(diagnostics) : () => undefined;
     lookForContextManager();
@@ -116,8 +139,16 @@ export class Tracer {
   }
 
   /**
-   * Runs `fn` in a new span, ends it when `fn` has returned, its promise has settled or its generator is done, and records what it throws. Answers
-   * what `fn` answers; a promise of `fn`'s as a promise that settles alike. Each step of a generator runs with the span active.
+   * Runs `fn` in a new active span and returns what `fn` returns; a promise as one that settles alike. The span ends
+   * when `fn` has returned, its promise has settled or its generator is done. What `fn` throws is recorded, sets the
+   * status ERROR, and is thrown on. Each step of a generator runs with the span active. A call without a function does
+   * nothing but warn once.
+   * @example
+   * const rows = await tracer.span('load orders', { kind: 'client' }, async (span) => {
+   *   const found = await Promise.resolve(['a', 'b']);
+   *   span.setAttribute('db.response.returned_rows', found.length);
+   *   return found;
+   * });
    */
   span<Result>(name: string, fn: (span: Span) => Result): Result;
   span<Result>(name: string, options: SpanOptions, fn: (span: Span) => Result): Result;
@@ -126,32 +157,37 @@ export class Tracer {
     optionsOrFn: SpanOptions | ((span: Span) => Result),
     maybeFn?: (span: Span) => Result,
   ): Result {
-    const stored = currentStore();
+    const active = currentContext();
     if (typeof optionsOrFn === 'function' && maybeFn === undefined) {
-      return this.#run(this.#startPlain(name, stored), stored, stored, optionsOrFn);
+      return this.#run(this.#startPlain(name, active), active, active, optionsOrFn);
     }
     // A mistake of the application's, which must not become an exception that it would not have without us.
-    if (typeof maybeFn !== 'function') return undefined as Result;
+    if (typeof maybeFn !== 'function') return this.#warnOfNoFunction(name) as Result;
     const options = optionsOrFn as SpanOptions;
-    return this.#run(this.#start(name, options, stored), storeUnder(this.#recorder, options, stored), stored, maybeFn);
+    return this.#run(
+      this.#start(name, options, active),
+      contextUnder(this.#recorder, options, active),
+      active,
+      maybeFn,
+    );
   }
 
-  /** Runs `fn` in a span that has just started, under what `under` holds besides it; `stored` is what is active now. */
+  /** Runs `fn` in a span that has just started, under what `under` holds besides it; `active` is what is active now. */
   #run<Result>(
     span: RecordingSpan | NonRecordingSpan,
-    under: Stored | undefined,
-    stored: Stored | undefined,
+    under: ActiveContext | undefined,
+    active: ActiveContext | undefined,
     fn: (span: Span) => Result,
   ): Result {
     // An unsampled child is its parent's own span: what is active stays as it is.
-    if (span === stored || span === INVALID_SPAN) {
+    if (span === active || span === INVALID_SPAN) {
       const result = fn(span);
-      if (stored !== undefined && isGenerator(result)) keepActive(result, stored);
+      if (active !== undefined && isGenerator(result)) keepActive(result, active);
       return result;
     }
     let result: Result;
     try {
-      result = keeper.runWithSpan(storeWithSpan(span, under), stored, fn, span as Span);
+      result = keeper.runWithSpan(withSpan(span, under), active, fn, span as Span);
     } catch (error) {
       endFailed(span, error);
       throw error;
@@ -161,12 +197,22 @@ export class Tracer {
     return result;
   }
 
-  /** Starts a span under the active one, or under `options.parent`; the caller ends it. It is not made active. */
+  /**
+   * Starts a span under the active one, or under `options.parent`. It is not made active, and the caller ends it: a
+   * span that is never ended is never sent. For work that does not follow one function.
+   * @example
+   * const span = tracer.startSpan('cache lookup');
+   * tracer.with(span, () => tracer.span('decode', () => undefined));
+   * tracer.endSpan(span);
+   */
   startSpan(name: string, options?: SpanOptions): Span {
-    return this.#start(name, options, currentStore());
+    return this.#start(name, options, currentContext());
   }
 
-  /** Ends a span. With an error it first records that, and sets the status ERROR. */
+  /**
+   * Ends a span now. With an error it first records that as an exception, and sets the status ERROR. A second end does
+   * nothing.
+   */
   endSpan(span: Span, error?: unknown): void {
     try {
       if (error === undefined) span.end();
@@ -176,46 +222,78 @@ export class Tracer {
     }
   }
 
-  /** The span that is active here, whichever API made it so. */
+  /** The span that is active here, whichever API made it so; `undefined` where none is. */
   activeSpan(): Span | undefined {
-    return spanInStore(currentStore()) as Span | undefined;
+    return spanIn(currentContext()) as Span | undefined;
   }
 
-  /** Runs `fn` with a span or context active, and answers what `fn` answers. */
+  /**
+   * Runs `fn` with a span or context active, and returns what `fn` returns; ends nothing.
+   * @see https://opentelemetry.io/docs/specs/otel/context/#attach-context
+   */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
     lookForContextManager();
-    return runWith(storeOfParent(this.#recorder, spanOrContext), fn);
+    return runWith(fromParent(this.#recorder, spanOrContext), fn);
   }
 
-  /** A function that runs with what is active now, whenever it is called. */
+  /**
+   * Returns a function that runs `fn` with what is active now, whenever it is called: for callbacks that libraries keep
+   * and call later.
+   * @example
+   * const done = tracer.bind(() => tracer.activeSpan()?.addEvent('done'));
+   * setTimeout(done, 10);
+   */
   bind<This, Args extends unknown[], Result>(
     fn: (this: This, ...args: Args) => Result,
   ): (this: This, ...args: Args) => Result {
-    const stored = currentStore();
+    const active = currentContext();
     const since = epoch();
     return function (this: This, ...args: Args) {
-      return runAgain(since, stored, () => fn.apply(this, args));
+      return runAgain(since, active, () => fn.apply(this, args));
     };
   }
 
-  /** Writes the active span's identity and baggage into a carrier's headers, as `propagators` says. Never throws. */
+  /**
+   * Writes the active span's identity and baggage into a carrier's headers, in the formats of `propagators`. Writes
+   * nothing where nothing is active.
+   * @example
+   * const headers: Record<string, string> = {};
+   * tracer.inject(headers);
+   * @see https://opentelemetry.io/docs/specs/otel/context/api-propagators/#inject
+   */
   inject<C extends Carrier>(carrier: C, setter?: TextMapSetter<C>): void {
-    const stored = currentStore();
-    if (stored !== undefined) this.#propagator.injectStored(stored, carrier, setter ?? carrierSetter);
+    const active = currentContext();
+    if (active !== undefined) this.#propagator.injectActive(active, carrier, setter ?? carrierSetter);
   }
 
-  /** What a carrier's headers say of the caller, for `options.parent` and `with`; a context without a span when nothing. */
+  /**
+   * Reads the caller's span and baggage from a carrier's headers, for `options.parent` and `with`. Returns a context
+   * without a span where there is none; malformed headers count as absent.
+   * @example
+   * const parent = tracer.extract({ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+   * tracer.span('handle message', { parent, kind: 'consumer' }, () => undefined);
+   * @see https://opentelemetry.io/docs/specs/otel/context/api-propagators/#extract
+   */
   extract<C extends Carrier>(carrier: C, getter?: TextMapGetter<C>): Context {
     return this.#propagator.extract(ROOT_CONTEXT, carrier, getter ?? carrierGetter);
   }
 
+  /**
+   * What became of all spans so far. Cheap enough to be read once a second.
+   * @example
+   * const { exported, dropped, lastError } = tracer.stats();
+   * if (dropped.queue_full > 0) console.warn('spans were dropped', exported, lastError);
+   */
   stats(): TracerStats {
     return this.#counters.snapshot(this.#pendingBytes());
   }
 
   /**
-   * Sends what has ended. Answers whether all of it was delivered: false when the time was up first, spans were refused or dropped meanwhile, or a
-   * processor or metrics failed; never rejects. Without `timeoutMs` (milliseconds) it takes `flushTimeoutMillis` at most, and does not wait for a collector that refuses connections.
+   * Sends what has ended. Resolves with true when all of it was delivered; with false when it timed out, spans were
+   * rejected or dropped meanwhile, or a processor, an exporter of yours or the metrics failed. Never rejects.
+   * `timeoutMs` is in milliseconds; without it `flushTimeoutMillis` is the limit, and a collector that refuses two
+   * connections in a row is not waited for.
+   * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#forceflush
    */
   async flush(timeoutMs?: number): Promise<boolean> {
     const failures = this.#failures();
@@ -223,7 +301,12 @@ export class Tracer {
     return isDone && this.#failures() === failures;
   }
 
-  /** Flushes, and answers alike; then stops: what is left is dropped and counted, and new spans are not recorded. A second call is the first. */
+  /**
+   * Flushes, and resolves like `flush`; then stops: what is left is dropped and counted, new spans are not recorded,
+   * OpenTelemetry's globals are given back, and `onShutdown` is called. Never rejects. A second call returns the first
+   * one's promise.
+   * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#shutdown
+   */
   shutdown(timeoutMs?: number): Promise<boolean> {
     return (this.#shutdown ??= this.#stop(timeoutMs));
   }
@@ -232,7 +315,7 @@ export class Tracer {
     this.#recorder.disable();
     this.#unregister();
     // Where it was registered nothing is active any more; where not, others share what is, and only its own span goes.
-    if (this.#recorder.isOwn(spanInStore(ownStore()))) sharedStore.enter(undefined);
+    if (this.#recorder.isOwn(spanIn(ownContext()))) sharedStore.enter(undefined);
     this.#observed.stop();
     const failures = this.#failures();
     const isAllSent = await this.flush(timeoutMs);
@@ -248,13 +331,13 @@ export class Tracer {
     return isAllSent && isDone && this.#failures() === failures;
   }
 
-  /** Calls each of `onShutdown`, whatever becomes of the others. Answers whether all succeeded. */
+  /** Calls each of `onShutdown`, whatever becomes of the others. Returns whether all succeeded. */
   async #close(): Promise<boolean> {
     const closed = await Promise.allSettled(this.#onShutdown.map(async (close) => await close()));
     return closed.every(({ status }) => status === 'fulfilled');
   }
 
-  /** Spans that are lost, and processors that could not do as they were told. */
+  /** Spans that are lost, and processors that could not do as they should. */
   #failures(): number {
     return this.#counters.lostSpans() + (this.#processors?.failures ?? 0);
   }
@@ -286,35 +369,47 @@ export class Tracer {
   #register(diagnostics: Diagnostics): () => void {
     const { logLevel, sources } = this.config;
     const registration = registerGlobally(this.openTelemetry, sources['logLevel'] === 'default' ? 'none' : logLevel);
-    if (registration.taken.length > 0) {
+    if (registration.occupied.length > 0) {
       diagnostics.warn(
-        `another OpenTelemetry ${registration.taken.join(', ')} is registered already and stays: spans of libraries go there ` +
-          '(register: false if that is wanted)',
+        `an OpenTelemetry ${registration.occupied.join(', ')} is already registered; spans from instrumentation libraries go to it ` +
+          '(set register: false if intended)',
       );
     }
     return () => registration.unregister();
   }
 
   /** Starts a span without options: mostly either nothing or a span of ours is active. */
-  #startPlain(name: string, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
-    if (stored !== undefined && (!(stored instanceof SpanIdentity) || stored === INVALID_SPAN)) {
-      return this.#start(name, undefined, stored);
+  #startPlain(name: string, active: ActiveContext | undefined): RecordingSpan | NonRecordingSpan {
+    if (active !== undefined && (!(active instanceof SpanIdentity) || active === INVALID_SPAN)) {
+      return this.#start(name, undefined, active);
     }
-    if (stored !== undefined && this.#lite && isUnsampledHere(stored)) return stored;
-    return this.#recorder.start(this.#scope, name, stored, undefined, undefined, undefined, undefined, stored);
+    if (active !== undefined && this.#sharesUnsampled && isUnsampledHere(active)) return active;
+    return this.#recorder.start(this.#scope, name, active, undefined, undefined, undefined, undefined, active);
   }
 
-  #start(name: string, options: SpanOptions | undefined, stored: Stored | undefined): RecordingSpan | NonRecordingSpan {
-    if (isSuppressed(stored)) return INVALID_SPAN;
+  #start(
+    name: string,
+    options: SpanOptions | undefined,
+    active: ActiveContext | undefined,
+  ): RecordingSpan | NonRecordingSpan {
+    if (isSuppressed(active)) return INVALID_SPAN;
     if (typeof options !== 'object' || options === null) {
-      const parent = ownSpan(this.#recorder, spanInStore(stored));
-      if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
-      return this.#recorder.start(this.#scope, name, parent, undefined, undefined, undefined, undefined, stored);
+      const parent = ownSpan(this.#recorder, spanIn(active));
+      if (parent !== undefined && this.#sharesUnsampled && isUnsampledHere(parent)) return parent;
+      return this.#recorder.start(this.#scope, name, parent, undefined, undefined, undefined, undefined, active);
     }
-    const parentStore = parentStoreOf(this.#recorder, options, stored);
-    const parent = ownSpan(this.#recorder, spanInStore(parentStore));
-    if (parent !== undefined && this.#lite && isUnsampledHere(parent)) return parent;
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
+    const parentContext = parentContextOf(this.#recorder, options, active);
+    const parent = ownSpan(this.#recorder, spanIn(parentContext));
+    if (parent !== undefined && this.#sharesUnsampled && isUnsampledHere(parent)) return parent;
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentContext);
+  }
+
+  #warnOfNoFunction(name: unknown): undefined {
+    this.#diagnostics.once(
+      'span without a function',
+      `tracer.span(${JSON.stringify(nameOf(name))}) was called without a function: nothing was run; ` +
+        'for a span without one use tracer.startSpan (logged once)',
+    );
   }
 
   #pendingBytes(): number {
@@ -323,7 +418,7 @@ export class Tracer {
 }
 
 /** What is active here, whoever keeps it by now. */
-function currentStore(): Stored | undefined {
+function currentContext(): ActiveContext | undefined {
   return keeper.current() ?? activeElsewhere();
 }
 
@@ -347,22 +442,22 @@ async function withinMs(promise: Promise<boolean | void>, timeoutMs: number): Pr
 /** Whatever was thrown, nothing at all too. */
 function endFailed(span: Span, error: unknown): void {
   span.recordException(error);
-  span.setStatus({ code: 2, message: errorMessage(error) });
+  span.setStatus({ code: STATUS_ERROR, message: errorMessage(error) });
   span.end();
 }
 
 /**
- * Ends the span when what it has started is done. A thenable that is no promise, such as a query that is sent once it is awaited, is
- * awaited at once and in the span.
+ * Ends the span when what it has started is done. A thenable that is no promise, such as a query that is sent once it
+ * is awaited, is awaited at once and in the span.
  */
 function endWhenSettled<T>(
   span: RecordingSpan | NonRecordingSpan,
-  under: Stored | undefined,
+  under: ActiveContext | undefined,
   result: PromiseLike<T>,
 ): PromiseLike<T> {
   const promise = types.isPromise(result)
     ? (result as PromiseLike<T>)
-    : runWith(storeWithSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
+    : runWith(withSpan(span, under), () => new Promise<T>((resolve, reject) => void result.then(resolve, reject)));
   const since = epoch();
   const settled = follow(
     promise,
@@ -380,8 +475,8 @@ function endWhenSettled<T>(
 const OWN_THEN_FIRST = [true, false] as const;
 
 /**
- * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it throws or does not answer a
- * promise, that of all promises is called; where that fails too, nothing can be known.
+ * A promise that settles as the given one, behind what is done then. `then` may be the application's own: where it
+ * throws or does not answer a promise, that of all promises is called; where that fails too, nothing can be known.
  */
 function follow<T>(
   promise: PromiseLike<T>,
@@ -415,7 +510,7 @@ function follow<T>(
 /** Ends the span now, or when what was started is done. */
 function endWithResult<Result extends object>(
   span: RecordingSpan | NonRecordingSpan,
-  under: Stored | undefined,
+  under: ActiveContext | undefined,
   result: Result,
 ): Result {
   if (isThenable(result)) return endWhenSettled(span, under, result) as unknown as Result;
@@ -427,11 +522,11 @@ function endWithResult<Result extends object>(
 function endNowOrWithGenerator(
   span: RecordingSpan | NonRecordingSpan,
   since: number,
-  under: Stored | undefined,
+  under: ActiveContext | undefined,
   result: unknown,
 ): void {
   if (isGenerator(result)) {
-    endWithGenerator(result, since, storeWithSpan(span, under), span, (error) => endFailed(span, error));
+    endWithGenerator(result, since, withSpan(span, under), span, (error) => endFailed(span, error));
   } else span.end();
 }
 
@@ -450,7 +545,7 @@ function isThenable(value: object): value is PromiseLike<unknown> {
   try {
     return typeof (value as { then?: unknown }).then === 'function';
   } catch {
-    // What the application answers is its own business.
+    // What the application returns is its own business.
     return false;
   }
 }

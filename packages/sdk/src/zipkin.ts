@@ -5,7 +5,10 @@ export type { ZipkinOptions } from './config/zipkin.ts';
 export type { ExporterFactory } from './export/exporter.ts';
 
 /**
- * Sends spans to Zipkin's v2 API: `new Tracer({ exporter: zipkin() })`. Batching, retries and limits are the tracer's.
+ * Sends spans as JSON to Zipkin's v2 API. Batches, retries and limits are the tracer's.
+ * @example
+ * new Tracer({ exporter: zipkin({ endpoint: 'http://zipkin:9411/api/v2/spans' }) });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk_exporters/zipkin/
  * @throws ConfigError for a wrong option.
  */
 export function zipkin(options: ZipkinOptions = {}): ExporterFactory {

@@ -31,8 +31,8 @@ export class ConfigEnvironment {
   }
 
   /**
-   * A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a warning, which has of the text what `shown`
-   * leaves of it, and nothing of it where that is null.
+   * A variable's parsed value. Unset and empty are the same, as OpenTelemetry says; a wrong one is ignored with a
+   * warning, which has of the text what `shown` leaves of it, and nothing of it where that is null.
    */
   read<T extends object | number | boolean>(
     variable: string,
@@ -83,8 +83,8 @@ export class ConfigEnvironment {
     return this.read<number>(variable, (text) => {
       const value = Number(text);
       if (value >= min && value <= max && (!mustBeCount || isCount(value))) return value;
-      const kind = mustBeCount ? 'a whole number' : 'a number';
-      return max === Infinity ? `${kind} from ${min}` : `${kind} from ${min} to ${max}`;
+      const kind = mustBeCount ? 'an integer' : 'a number';
+      return max === Infinity ? `${kind} ≥ ${min}` : `${kind} from ${min} to ${max}`;
     });
   }
 
@@ -108,11 +108,11 @@ export function parseKeyValues(text: string): Record<string, string> | string {
     const equals = part.indexOf('=');
     const key = part.slice(0, equals).trim();
     // Of what has no equals sign nobody knows which part is the value.
-    if (equals < 1 || key === '') return `key=value pairs with commas between them, which pair ${at + 1} is not`;
+    if (equals < 1 || key === '') return `comma-separated key=value pairs; pair ${at + 1} is not one`;
     try {
       pairs[decodeURIComponent(key)] = decodeURIComponent(part.slice(equals + 1).trim());
     } catch {
-      return `key=value pairs whose values are percent-encoded, which that of pair ${at + 1} (${JSON.stringify(key)}) is not`;
+      return `percent-encoded values in key=value pairs; that of pair ${at + 1} (${JSON.stringify(key)}) is not`;
     }
   }
   return pairs;

@@ -15,7 +15,7 @@ import type { ExporterName, OtlpProtocol } from '../export/export-settings.ts';
 import { siblingUrl, TRACES_PATH } from '../export/collector-url.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { Config, TracerOptions } from './options.ts';
-import { ConfigError, NOT_SHOWN } from '../runtime/config-error.ts';
+import { ConfigError, wrongValue, NOT_SHOWN } from '../runtime/config-error.ts';
 import { HAS_ZSTD, type Compression } from '../export/transport/compression.ts';
 import type { ExporterFactory } from '../export/exporter.ts';
 import { portHint } from '../export/transport/failure-hint.ts';
@@ -60,7 +60,7 @@ export function resolveExport(
   const tracesUrl = resolveTracesUrl(options.endpoint, env);
   const hint = portHint(tracesUrl);
   if (hint !== undefined && exporter === 'otlp') {
-    env.warnings.push(`spans are sent to ${shownUrl(new URL(tracesUrl))}, but ${hint}`);
+    env.warnings.push(`export to ${shownUrl(new URL(tracesUrl))} will likely fail: ${hint}`);
   }
   return {
     exporter,
@@ -96,7 +96,7 @@ export function resolveExport(
   };
 }
 
-const PROXY_ACCEPTED = 'a URL that starts with http:// or https://';
+const PROXY_ACCEPTED = 'an http:// or https:// URL';
 
 /** The option, for every collector; else the variables that curl and others read. */
 function resolveProxies(given: string | false | undefined, env: ConfigEnvironment): ProxySettings {
@@ -109,7 +109,7 @@ function checkProxy(given: unknown): ProxySettings | undefined {
   const url = typeof given === 'string' ? proxyUrl(given) : undefined;
   if (url !== undefined) return { https: url, http: url, except: '' };
   const accepted = `false, or ${PROXY_ACCEPTED}`;
-  throw new ConfigError('proxy', typeof given === 'string' ? withoutSecrets(given) : given, accepted);
+  throw wrongValue('proxy', typeof given === 'string' ? withoutSecrets(given) : given, accepted);
 }
 
 function environmentProxies(env: ConfigEnvironment): ProxySettings | undefined {
@@ -139,7 +139,7 @@ function proxyUrl(text: string): string | undefined {
 
 function checkAgent(given: Agent | undefined): Agent | undefined {
   if (given === undefined || typeof property(given, 'addRequest') === 'function') return given;
-  throw new ConfigError('agent', given, 'an Agent of node:http or node:https');
+  throw wrongValue('agent', given, 'an Agent of node:http or node:https');
 }
 
 function checkTransport(given: Transport | undefined): Transport | undefined {
@@ -155,7 +155,7 @@ function checkExporter(given: unknown): ExporterName | ExporterFactory | undefin
   return checkFunction<ExporterFactory>(
     'exporter',
     given as ExporterFactory,
-    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or what an exporter's module makes, such as zipkin()`,
+    `${EXPORTERS.map((name) => `'${name}'`).join(', ')}, or an exporter such as zipkin()`,
   );
 }
 
@@ -210,9 +210,7 @@ function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): str
   if (url.protocol === 'unix:' && !path.includes(':/')) path += ':';
   if (path.endsWith(TRACES_PATH)) {
     while (path.endsWith(TRACES_PATH)) path = path.slice(0, -TRACES_PATH.length);
-    env.warnings.push(
-      `${setting} is a base URL, to which ${TRACES_PATH} is appended: it stands at its end already, and is used once`,
-    );
+    env.warnings.push(`${setting} already ends in ${TRACES_PATH}; not appended again`);
   }
   url.pathname = path + TRACES_PATH;
   return url.href;
@@ -222,8 +220,8 @@ function withTracesPath(base: URL, setting: string, env: ConfigEnvironment): str
 function wholeTracesUrl(url: URL, env: ConfigEnvironment): string {
   if (url.pathname === '/') {
     env.warnings.push(
-      `${TRACES_ENDPOINT} is used as it is, and has no path: ${url.origin}${TRACES_PATH} is likely meant ` +
-        '(or set OTEL_EXPORTER_OTLP_ENDPOINT, to which the path is appended)',
+      `${TRACES_ENDPOINT} has no path and is used as it is: did you mean ${url.origin}${TRACES_PATH}? ` +
+        '(to have the path appended, set OTEL_EXPORTER_OTLP_ENDPOINT)',
     );
   }
   return url.href;
@@ -234,7 +232,7 @@ function environmentProtocol(env: ConfigEnvironment, variable: string): OtlpProt
     const protocol = text.toLowerCase() as OtlpProtocol;
     return PROTOCOLS.includes(protocol)
       ? { protocol }
-      : `${PROTOCOLS.join(' or ')} (collectors take both on port 4318)`;
+      : `${PROTOCOLS.join(' or ')} (collectors accept both on port 4318)`;
   });
   return found?.protocol;
 }
@@ -253,16 +251,16 @@ function environmentCompression(env: ConfigEnvironment): Compression | undefined
   return (read('OTEL_EXPORTER_OTLP_TRACES_COMPRESSION') ?? read('OTEL_EXPORTER_OTLP_COMPRESSION'))?.compression;
 }
 
-const HEADERS_ACCEPTED = 'an object whose names and values can stand in an HTTP header';
+const HEADERS_ACCEPTED = 'an object of valid HTTP header names and values';
 
 export function checkHeaders(value: unknown): Record<string, string> | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw new ConfigError('headers', NOT_SHOWN, HEADERS_ACCEPTED);
+    throw wrongValue('headers', NOT_SHOWN, HEADERS_ACCEPTED);
   }
   for (const [name, header] of Object.entries(value as Record<string, unknown>)) {
     if (typeof header !== 'string' || !isHeader(name, header))
-      throw new ConfigError(`headers.${name}`, NOT_SHOWN, HEADERS_ACCEPTED);
+      throw wrongValue(`headers.${name}`, NOT_SHOWN, HEADERS_ACCEPTED);
   }
   return { ...(value as Record<string, string>) };
 }
@@ -276,7 +274,7 @@ function environmentHeaders(env: ConfigEnvironment, ownVariable: string): Record
         if (typeof pairs === 'string') return pairs;
         const wrong = Object.entries(pairs).find(([name, value]) => !isHeader(name, value));
         if (wrong === undefined) return pairs;
-        return `names and values that can stand in an HTTP header, which those of ${JSON.stringify(wrong[0])} cannot`;
+        return `valid HTTP header names and values, which those of ${JSON.stringify(wrong[0])} are not`;
       },
       null,
     );
@@ -316,25 +314,26 @@ function resolveTls(given: TlsOptions | undefined, env: ConfigEnvironment): TlsO
   return Object.freeze(tls);
 }
 
-const PEM_ACCEPTED = 'the text of a PEM file, -----BEGIN and all';
+const PEM_ACCEPTED = 'the text of a PEM file, including its -----BEGIN line';
 
 function checkPemText(setting: string, value: unknown): string | undefined {
   if (value === undefined || (typeof value === 'string' && value !== '')) return value;
-  throw new ConfigError(setting, NOT_SHOWN, PEM_ACCEPTED);
+  throw wrongValue(setting, NOT_SHOWN, PEM_ACCEPTED);
 }
 
-/** What Node would refuse with every single connection, or pass over without a word. */
+/** What Node would reject with every single connection, or ignore silently. */
 function checkPem(
   tls: { ca: string | undefined; cert: string | undefined; key: string | undefined },
   env: ConfigEnvironment,
 ): void {
   for (const name of ['ca', 'cert', 'key'] as const) {
     const text = tls[name];
-    if (text === undefined || isPem(name, text)) continue;
+    const problem = text === undefined ? undefined : pemProblem(name, text);
+    if (problem === undefined) continue;
     const setting = `tls.${name}`;
     const source = env.sources[setting];
-    if (source === 'option') throw new ConfigError(setting, NOT_SHOWN, PEM_ACCEPTED);
-    env.warnings.push(`${source} is ignored: the file that it names is not ${PEM_ACCEPTED}`);
+    if (source === 'option') throw new ConfigError(setting, `${setting}: ${problem}`);
+    env.warnings.push(`${source} is ignored: in the file that it names, ${problem}`);
     tls[name] = undefined;
     env.sources[setting] = 'default';
   }
@@ -344,35 +343,50 @@ function checkPem(
 /** A certificate and a key that do not belong together, or one without the other. */
 function checkPair(tls: { cert: string | undefined; key: string | undefined }, env: ConfigEnvironment): void {
   const { cert, key } = tls;
-  if (cert === undefined && key === undefined) return;
-  if (cert !== undefined && key !== undefined && isPair(cert, key)) return;
-  const accepted = 'a certificate and the private key that belongs to it';
+  const problem = pairProblem(cert, key);
+  if (problem === undefined) return;
   const sources = [env.sources['tls.cert'], env.sources['tls.key']];
-  if (sources.includes('option')) throw new ConfigError('tls', NOT_SHOWN, `tls.cert and tls.key: ${accepted}`);
+  if (sources.includes('option')) throw new ConfigError('tls', problem);
   const named = sources.filter((source) => source !== 'default').join(' and ');
-  env.warnings.push(`${named} ${named.includes(' ') ? 'are' : 'is'} ignored: expected ${accepted}`);
+  env.warnings.push(`${named} ${named.includes(' ') ? 'are' : 'is'} ignored: ${problem}`);
   tls.cert = undefined;
   tls.key = undefined;
   env.sources['tls.cert'] = 'default';
   env.sources['tls.key'] = 'default';
 }
 
-function isPair(cert: string, key: string): boolean {
-  try {
-    createSecureContext({ cert, key });
-    return true;
-  } catch {
-    return false;
-  }
+function pairProblem(cert: string | undefined, key: string | undefined): string | undefined {
+  if (cert === undefined) return key === undefined ? undefined : 'tls.key needs the certificate in tls.cert';
+  if (key === undefined) return 'tls.cert needs its private key in tls.key';
+  const reason = opensslReason({ cert, key });
+  return reason === undefined ? undefined : `tls.cert and tls.key do not belong together (${reason})`;
 }
 
-function isPem(name: 'ca' | 'cert' | 'key', text: string): boolean {
-  if (!text.includes('-----BEGIN ')) return false;
+/** What is wrong with a PEM text, without a word of what it says. */
+function pemProblem(name: 'ca' | 'cert' | 'key', text: string): string | undefined {
+  const wanted = name === 'key' ? 'a private key' : 'a certificate';
+  const label = /-----BEGIN ([A-Z0-9 ]+)-----/.exec(text)?.[1];
+  if (label === undefined) {
+    const hint = text.includes('\n') ? '' : '; if this is a path, read the file and pass its text';
+    return `no -----BEGIN line was found, expected the text of a PEM file with ${wanted}${hint}`;
+  }
+  const reason = opensslReason({ [name]: text });
+  if (reason === undefined) return undefined;
+  if (name === 'key' && (label.includes('ENCRYPTED') || /^Proc-Type:.*ENCRYPTED/m.test(text))) {
+    return 'the private key is encrypted, expected one without a passphrase: decrypt it first (openssl pkey)';
+  }
+  const isOther = name === 'key' ? !text.includes('PRIVATE KEY-----') : !text.includes('CERTIFICATE-----');
+  return isOther ? `found "${label}", expected ${wanted}` : `${wanted} in PEM cannot be read (${reason})`;
+}
+
+/** Why OpenSSL does not accept these, by its own code, which holds nothing of them. */
+function opensslReason(parts: { ca?: string; cert?: string; key?: string }): string | undefined {
   try {
-    createSecureContext({ [name]: text });
-    return true;
-  } catch {
-    return false;
+    createSecureContext(parts);
+    return undefined;
+  } catch (error) {
+    const reason = property(error, 'reason') ?? property(error, 'code');
+    return typeof reason === 'string' ? reason : 'unknown reason';
   }
 }
 
@@ -382,7 +396,7 @@ function environmentFile(env: ConfigEnvironment, variable: string): string | und
     try {
       return { text: readFileSync(path, 'utf8') };
     } catch {
-      return 'a file that can be read';
+      return 'a readable file';
     }
   });
   return found?.text;

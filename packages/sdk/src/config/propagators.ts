@@ -1,6 +1,6 @@
 import type { TextMapPropagator } from '@opentelemetry/api';
 import type { ConfigEnvironment } from './environment.ts';
-import { ConfigError } from '../runtime/config-error.ts';
+import { wrongValue } from '../runtime/config-error.ts';
 import {
   DEFAULT_PROPAGATORS,
   isPropagatorName,
@@ -11,7 +11,7 @@ import { property } from '../runtime/property.ts';
 
 type Propagators = readonly (PropagatorName | TextMapPropagator)[];
 
-const ACCEPTED = `'none', or a list of ${PROPAGATOR_NAMES.join(', ')} or objects with inject, extract and fields`;
+const ACCEPTED = `'none', or an array of ${PROPAGATOR_NAMES.join(', ')} or objects with inject, extract and fields`;
 
 /** The header formats to write and read, in order. */
 export function resolvePropagators(given: unknown, env: ConfigEnvironment): Propagators {
@@ -23,9 +23,9 @@ export function resolvePropagators(given: unknown, env: ConfigEnvironment): Prop
 function check(given: unknown): Propagators | undefined {
   if (given === undefined) return undefined;
   if (given === 'none') return [];
-  if (!Array.isArray(given)) throw new ConfigError('propagators', given, ACCEPTED);
+  if (!Array.isArray(given)) throw wrongValue('propagators', given, ACCEPTED);
   for (const each of given as unknown[]) {
-    if (!isPropagatorName(each) && !isTextMapPropagator(each)) throw new ConfigError('propagators', each, ACCEPTED);
+    if (!isPropagatorName(each) && !isTextMapPropagator(each)) throw wrongValue('propagators', each, ACCEPTED);
   }
   return [...new Set(given as Propagators)];
 }
@@ -44,7 +44,7 @@ function fromEnvironment(env: ConfigEnvironment): Propagators | undefined {
     if (known.length === 0) return `a list of ${PROPAGATOR_NAMES.join(', ')}, or none`;
     if (unknown.length > 0) {
       env.warnings.push(
-        `OTEL_PROPAGATORS: ${unknown.join(', ')} is left out, known are ${PROPAGATOR_NAMES.join(', ')} and none`,
+        `OTEL_PROPAGATORS: unknown propagator ${unknown.join(', ')} ignored; supported: ${PROPAGATOR_NAMES.join(', ')}, none`,
       );
     }
     return known;

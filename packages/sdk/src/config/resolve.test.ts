@@ -3,6 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { resolveConfig } from './resolve.ts';
 import { OPTION_NAMES, type TracerOptions } from './options.ts';
 import { ConfigError } from '../runtime/config-error.ts';
+import { newCertificate } from '../test-support/certificate.ts';
+
+/** What has the form of PEM, and nothing in it. */
+const PEM = (label: string): string => `-----BEGIN ${label}-----\nno\n-----END ${label}-----`;
+/** Two of different people. */
+const { cert: CERTIFICATE } = newCertificate('DNS:a.test');
+const { key: OTHER_KEY } = newCertificate('DNS:b.test');
 
 describe('the configuration', () => {
   it('has these defaults', () => {
@@ -10,7 +17,7 @@ describe('the configuration', () => {
     expect(config).toMatchObject({
       enabled: true,
       service: 'unknown_service:node',
-      sampler: { ratio: 1, parentBased: true },
+      sampling: { ratio: 1, parentBased: true },
       tracesUrl: 'http://127.0.0.1:4318/v1/traces',
       headers: {},
       register: true,
@@ -78,28 +85,28 @@ describe('the configuration', () => {
   });
 
   it.each([
-    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint is a base URL, .* is used once$/],
-    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT is a base URL/],
-    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /http:\/\/c:4318\/v1\/traces is likely meant/],
+    [{ endpoint: 'http://c:4318/v1/traces' }, {}, /^endpoint already ends in \/v1\/traces; not appended again$/],
+    [{}, { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318/v1/traces' }, /^OTEL_EXPORTER_OTLP_ENDPOINT already ends in /],
+    [{}, { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c:4318' }, /did you mean http:\/\/c:4318\/v1\/traces\?/],
     [
       { endpoint: 'http://me:secret@c:4317' },
       {},
-      /^spans are sent to http:\/\/c:4317\/v1\/traces, but 4317 is the gRPC port; OTLP over HTTP is 4318$/,
+      /^export to http:\/\/c:4317\/v1\/traces will likely fail: 4317 is the gRPC port; OTLP over HTTP is 4318$/,
     ],
-    [{ endpoint: 'http://c:4319' }, {}, /but 4319 is the port of Throughline's UI/],
+    [{ endpoint: 'http://c:4319' }, {}, /: 4319 is the port of Throughline's UI/],
     [{}, { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, /got "grpc", expected http\/protobuf or http\/json \(/],
-    [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling to remote\(\)$/],
+    [{}, { OTEL_TRACES_SAMPLER: 'parentbased_jaeger_remote' }, /set the option sampling: remote\(\)\)$/],
     [
       {},
       { OTEL_TRACES_EXPORTER: 'otlp,none' },
       /got "otlp,none", expected one or more of otlp, console and zipkin, or none$/,
     ],
     [{}, { OTEL_TRACES_EXPORTER: 'otlp,jaeger' }, /got "otlp,jaeger", expected one or more of /],
-    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a file that can be read$/],
+    [{}, { OTEL_EXPORTER_OTLP_CERTIFICATE: '/not/there' }, /expected a readable file$/],
     [
       {},
       { OTEL_EXPORTER_OTLP_HEADERS: 'a b=1' },
-      /names and values that can stand in an HTTP header, which those of "a b" cannot$/,
+      /expected valid HTTP header names and values, which those of "a b" are not$/,
     ],
   ])('names the mix-up in %j with %j', (options, env, line) => {
     expect(resolveConfig(options, env).warnings).toEqual([expect.stringMatching(line)]);
@@ -137,19 +144,19 @@ describe('the configuration', () => {
   });
 
   it.each([
-    ['true', true],
+    ['Collector', 'collector'],
     ['False', false],
     ['otlp', 'otlp'],
-  ])('counts for THROUGHLINE_COUNTERS=%s by %j', (text, counters) => {
-    expect(resolveConfig({}, { THROUGHLINE_COUNTERS: text }).counters).toBe(counters);
+  ])('counts for THROUGHLINE_REQUEST_METRICS=%s by %j', (text, requestMetrics) => {
+    expect(resolveConfig({}, { THROUGHLINE_REQUEST_METRICS: text }).requestMetrics).toBe(requestMetrics);
   });
 
   it('says once what is wrong with a variable that several settings read', () => {
     expect(
-      resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_COUNTERS: 'on' }).warnings.toSorted(),
+      resolveConfig({}, { OTEL_EXPORTER_OTLP_HEADERS: 'a', THROUGHLINE_REQUEST_METRICS: 'on' }).warnings.toSorted(),
     ).toEqual([
-      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected key=value pairs with commas between them, which pair 1 is not',
-      'THROUGHLINE_COUNTERS is ignored: got "on", expected true, false or \'otlp\'',
+      'OTEL_EXPORTER_OTLP_HEADERS is ignored: expected comma-separated key=value pairs; pair 1 is not one',
+      "THROUGHLINE_REQUEST_METRICS is ignored: got \"on\", expected false, 'collector' or 'otlp'",
     ]);
   });
 
@@ -161,8 +168,8 @@ describe('the configuration', () => {
     ['parentbased_always_off', undefined, { ratio: 0, parentBased: true }],
     ['parentbased_traceidratio', '0.5', { ratio: 0.5, parentBased: true }],
     ['traceidratio', 'much', { ratio: 1, parentBased: false }],
-  ])('samples for OTEL_TRACES_SAMPLER=%s with %s by %j', (name, arg, sampler) => {
-    expect(resolveConfig({}, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }).sampler).toEqual(sampler);
+  ])('samples for OTEL_TRACES_SAMPLER=%s with %s by %j', (name, arg, sampling) => {
+    expect(resolveConfig({}, { OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: arg }).sampling).toEqual(sampling);
   });
 
   it('ignores wrong variables with a warning that says what is accepted', () => {
@@ -179,10 +186,10 @@ describe('the configuration', () => {
     );
     expect(config.warnings.toSorted()).toEqual([
       'OTEL_BSP_SCHEDULE_DELAY is ignored: got "soon", expected a number from 1 to 2147483647',
-      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected a URL that starts with http://, https:// or, for a unix socket, unix:///',
-      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected key=value pairs with commas between them, which pair 1 is not',
+      'OTEL_EXPORTER_OTLP_ENDPOINT is ignored: got "collector:4318", expected an http://, https:// or unix:/// URL',
+      'OTEL_RESOURCE_ATTRIBUTES is ignored: got "nothing", expected comma-separated key=value pairs; pair 1 is not one',
       'OTEL_SDK_DISABLED is ignored: got "yes", expected true or false',
-      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, each with or without parentbased_ before it',
+      'OTEL_TRACES_SAMPLER is ignored: got "some", expected always_on, always_off or traceidratio, optionally with the prefix parentbased_',
     ]);
     expect(config).toMatchObject({ scheduledDelayMillis: 5000, enabled: true });
   });
@@ -191,7 +198,7 @@ describe('the configuration', () => {
     [{ service: '' }, 'service'],
     [{ service: 5 }, 'service'],
     [{ sampling: 1.5 }, 'sampling'],
-    [{ counters: 'all' }, 'counters'],
+    [{ requestMetrics: true }, 'requestMetrics'],
     [{ metricsUrl: 'collector' }, 'metricsUrl'],
     [{ metricExportIntervalMillis: 0 }, 'metricExportIntervalMillis'],
     [{ sampling: '1' }, 'sampling'],
@@ -206,17 +213,14 @@ describe('the configuration', () => {
     [{ exporter: 'zipkin' }, 'exporter'],
     [{ protocol: 'grpc' }, 'protocol'],
     [{ compression: 'br' }, 'compression'],
-    [{ tls: { CA: '' } }, 'tls.CA'],
     [{ propagators: 'b3' }, 'propagators'],
     [{ propagators: [{}] }, 'propagators'],
     [{ scheduledDelayMillis: Infinity }, 'scheduledDelayMillis'],
     [{ exportConcurrency: 0 }, 'exportConcurrency'],
     [{ waitUntil: {} }, 'waitUntil'],
     [{ log: console }, 'log'],
-    [{ servce: 'typo' }, 'options.servce'],
     [null, 'options'],
     [{ limits: { eventCountLimit: -1 } }, 'limits.eventCountLimit'],
-    [{ limits: { eventsMax: 1 } }, 'limits.eventsMax'],
     [{ limits: { eventCountLimit: 1.5 } }, 'limits.eventCountLimit'],
     [{ limits: [] }, 'limits'],
     [{ retry: { maxAttempts: 0 } }, 'retry.maxAttempts'],
@@ -227,14 +231,41 @@ describe('the configuration', () => {
     [{ ids: null }, 'ids'],
     [{ resource: null }, 'resource'],
     [{ resource: { shop: Symbol('s') } }, 'resource["shop"]'],
-    [{ tls: { ca: 'ca.pem' } }, 'tls.ca'],
-    [{ tls: { key: '-----BEGIN PRIVATE KEY-----\nno\n-----END PRIVATE KEY-----' } }, 'tls.key'],
     [{ scheduledDelayMillis: 0 }, 'scheduledDelayMillis'],
     [{ flushTimeoutMillis: '5' }, 'flushTimeoutMillis'],
   ])('refuses the options %j and names %s', (options, setting) => {
     const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
     expect(resolve).toThrow(ConfigError);
     expect(resolve).toThrow(new RegExp(`^${setting.replaceAll(/[.[\]]/g, '\\$&')}: got .*, expected `));
+  });
+
+  it.each([
+    [{ servce: 'typo' }, 'servce', 'unknown option servce (did you mean service?)'],
+    [{ tls: { CA: '' } }, 'tls.CA', 'unknown option tls.CA (did you mean tls.ca?)'],
+    [
+      { retry: { tries: 1 } },
+      'retry.tries',
+      /^unknown option retry.tries \(known are maxAttempts, initialDelayMillis, /,
+    ],
+    [{ ['x'.repeat(1000)]: 1 }, 'x'.repeat(1000), /^unknown option x+ \(known are service, /],
+    [
+      { tls: { ca: 'ca.pem' } },
+      'tls.ca',
+      /^tls.ca: no -----BEGIN line was found, .*; if this is a path, read the file/,
+    ],
+    [{ tls: { key: PEM('PRIVATE KEY') } }, 'tls.key', /^tls.key: a private key in PEM cannot be read \(/],
+    [{ tls: { key: PEM('ENCRYPTED PRIVATE KEY') } }, 'tls.key', /: the private key is encrypted, .* decrypt it first/],
+    [{ tls: { key: PEM('CERTIFICATE') } }, 'tls.key', 'tls.key: found "CERTIFICATE", expected a private key'],
+    [{ tls: { cert: CERTIFICATE } }, 'tls', 'tls.cert needs its private key in tls.key'],
+    [
+      { tls: { cert: CERTIFICATE, key: OTHER_KEY } },
+      'tls',
+      'tls.cert and tls.key do not belong together (key values mismatch)',
+    ],
+  ])('says what is wrong with %j', (options, setting, message) => {
+    const resolve = (): unknown => resolveConfig(options as unknown as TracerOptions, {});
+    expect(resolve).toThrow(expect.objectContaining({ setting, code: 'invalid_config' }) as Error);
+    expect(resolve).toThrow(typeof message === 'string' ? new ConfigError(setting, message) : message);
   });
 
   it('refuses options that throw when they are read, and says what they threw', () => {
@@ -255,8 +286,8 @@ describe('the configuration', () => {
 });
 
 describe("the guide's table of options", () => {
-  const guide = readFileSync(new URL('../../../../docs/sdk.md', import.meta.url), 'utf8');
-  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Propagators'));
+  const guide = readFileSync(new URL('../../../../docs/sdk-reference.md', import.meta.url), 'utf8');
+  const table = guide.slice(guide.indexOf('## Options'), guide.indexOf('## Exporters'));
   const rows = [...table.matchAll(/^\| `([\w.]+)`[^|]*\| ([^|]*) \| ([^|]*)\|$/gm)];
   const defaults = resolveConfig({}, {});
 

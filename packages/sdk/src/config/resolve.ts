@@ -20,10 +20,10 @@ import { resolveResource } from './resource.ts';
 import { LOG_LEVELS } from '../runtime/diagnostics.ts';
 import { ConfigError } from '../runtime/config-error.ts';
 import { property } from '../runtime/property.ts';
-import { resolveCounters, resolveSampling } from './sampling.ts';
+import { resolveRequestMetrics, resolveSampling } from './sampling.ts';
 import { resolveZipkin } from './zipkin.ts';
 
-const CHILDREN = ['lite', 'strict'] as const;
+const UNSAMPLED_CHILDREN = ['shared', 'own'] as const;
 
 /** Longer than any that a collector would take, and within what a chunk's lengths can say. */
 const BATCH_BYTES_MAX = 128 * 1024 * 1024;
@@ -47,8 +47,8 @@ const TIMEOUT_VARIABLES = [
 ] as const;
 
 /**
- * Everything that a tracer is told, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored with a warning, as
- * OpenTelemetry wants it: an operator's typing error must not stop the application.
+ * All settings of a tracer, in one place. A wrong option throws a `ConfigError`; a wrong variable is ignored
+ * with a warning, as OpenTelemetry wants it: an operator's typing error must not stop the application.
  */
 export function resolveConfig(options: TracerOptions, environment: Environment): Config {
   try {
@@ -56,13 +56,13 @@ export function resolveConfig(options: TracerOptions, environment: Environment):
   } catch (error) {
     if (error instanceof ConfigError) throw error;
     // A getter or a proxy among them.
-    throw new ConfigError('options', 'what throws when it is read', 'plain objects and values', error);
+    throw new ConfigError('options', 'options: reading them threw an error, expected plain objects and values', error);
   }
 }
 
 function resolve(options: TracerOptions, environment: Environment): Config {
   const env = new ConfigEnvironment(environment);
-  checkKnownNames('options', options, OPTION_NAMES);
+  checkKnownNames('', options, OPTION_NAMES);
   checkFunction('log', options.log, 'a function that takes a line of text');
   checkFunction('waitUntil', options.waitUntil, 'a function that takes a promise');
   checkFunctions('onShutdown', options.onShutdown);
@@ -87,8 +87,8 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   const config: Config = {
     enabled: set('enabled', undefined, () => invert(env.boolean('OTEL_SDK_DISABLED')), true),
     service: resource['service.name'],
-    sampler: resolveSampling(options.sampling, env),
-    counters: resolveCounters(options.counters, env),
+    sampling: resolveSampling(options.sampling, env),
+    requestMetrics: resolveRequestMetrics(options.requestMetrics, env),
     ...resolveExport(options, env, () => resolveZipkin({}, environment)),
     metricExportIntervalMillis: number('metricExportIntervalMillis'),
     resource,
@@ -96,7 +96,12 @@ function resolve(options: TracerOptions, environment: Environment): Config {
       checkUrl('resourceSchemaUrl', options.resourceSchemaUrl) === undefined ? '' : (options.resourceSchemaUrl ?? ''),
     register: boolean('register', 'THROUGHLINE_REGISTER'),
     propagators: resolvePropagators(options.propagators, env),
-    children: set('children', checkOneOf('children', options.children, CHILDREN), () => undefined, 'lite'),
+    unsampledChildren: set(
+      'unsampledChildren',
+      checkOneOf('unsampledChildren', options.unsampledChildren, UNSAMPLED_CHILDREN),
+      () => undefined,
+      'shared',
+    ),
     reportUnendedSpans: set(
       'reportUnendedSpans',
       checkBoolean('reportUnendedSpans', options.reportUnendedSpans),
@@ -131,7 +136,10 @@ function resolve(options: TracerOptions, environment: Environment): Config {
   return Object.freeze(config);
 }
 
-/** As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked, also of a proxy's. */
+/**
+ * As it may be shown: it ends in logs. What a header says, the private key, and the user and query of a URL are masked,
+ * also of a proxy's.
+ */
 export function withoutCredentials(config: Config): Config {
   const masked = (headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
     Object.freeze(Object.fromEntries(Object.keys(headers).map((name) => [name, MASK])));

@@ -2,7 +2,10 @@ import { property } from '../runtime/property.ts';
 import { storedValue, type Attributes } from '../span/attributes.ts';
 import { DEFAULT_SPAN_LIMITS } from '../span/span-limits.ts';
 
-/** The standard SDK's interface: a detector written for it works here. An attribute may be a promise, and so may the answer. */
+/**
+ * The standard SDK's interface: a detector written for it works here. An attribute may be a promise, and so may the
+ * answer.
+ */
 export interface ResourceDetector {
   detect(): DetectedAttributes | Promise<DetectedAttributes>;
 }
@@ -23,9 +26,13 @@ export interface DetectedResource {
 const TIMEOUT_MS = 2000;
 
 /**
- * What detectors find out about this process and where it runs: `new Tracer({ service, ...(await detectResource([gcpDetector])) })`. They are
- * asked at once; of an attribute that several know, the last detector's counts. What fails, or is not known after `timeoutMs`
- * milliseconds, is left out. Never rejects.
+ * Asks detectors about this process and where it runs, for the tracer's options. They are asked at once; of an
+ * attribute that several know, the last detector's counts. What fails, or is not known after `timeoutMs` milliseconds
+ * (2000 by default), is left out. Never rejects.
+ * @example
+ * const detector = { detect: () => ({ attributes: { 'cloud.region': 'eu-west-1' } }) };
+ * new Tracer({ service: 'api', ...(await detectResource([detector])) });
+ * @see https://opentelemetry.io/docs/specs/otel/resource/sdk/#detecting-resource-information-from-the-environment
  */
 export async function detectResource(
   detectors: readonly ResourceDetector[],

@@ -4,7 +4,7 @@ import { storedValue, type Attributes } from '../span/attributes.ts';
 import { checkString } from '../runtime/checks.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { TracerOptions } from './options.ts';
-import { ConfigError } from '../runtime/config-error.ts';
+import { wrongValue } from '../runtime/config-error.ts';
 import { DEFAULT_SPAN_LIMITS } from '../span/span-limits.ts';
 import { VERSION } from '../runtime/version.ts';
 
@@ -56,7 +56,7 @@ function environmentDetectors(env: ConfigEnvironment): ReadonlySet<DetectorName>
     if (known.length > 0 || name === 'none' || name === '') continue;
     const accepted = [...DETECTORS, 'all', 'none'].join(', ');
     env.warnings.push(
-      `OTEL_NODE_RESOURCE_DETECTORS: ${JSON.stringify(name)} is not known, only ${accepted}; hand other detectors to detectResource()`,
+      `OTEL_NODE_RESOURCE_DETECTORS: unknown detector ${JSON.stringify(name)} ignored; supported: ${accepted}; for others use detectResource()`,
     );
   }
   return detectors;
@@ -65,15 +65,11 @@ function environmentDetectors(env: ConfigEnvironment): ReadonlySet<DetectorName>
 function checkResource(given: unknown): Attributes {
   if (given === undefined) return {};
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw new ConfigError('resource', given, 'an object of attributes');
+    throw wrongValue('resource', given, 'an object of attributes');
   }
   for (const [key, value] of Object.entries(given)) {
     if (value === undefined || value === null || storedValue(value, DEFAULT_SPAN_LIMITS) !== undefined) continue;
-    throw new ConfigError(
-      `resource["${key}"]`,
-      value,
-      'what an attribute may hold: text, numbers, booleans, lists, maps',
-    );
+    throw wrongValue(`resource["${key}"]`, value, 'a valid attribute value: a string, number, boolean, array or map');
   }
   return given as Attributes;
 }

@@ -1,8 +1,8 @@
 import type { ConfigEnvironment } from './environment.ts';
-import { ConfigError } from '../runtime/config-error.ts';
+import { wrongValue } from '../runtime/config-error.ts';
 import { asPolicy } from '../sampling/policies/as-policy.ts';
 import type { Sampling } from '../sampling/policy.ts';
-import type { CountersMode, SamplingConfig } from '../sampling/sampling-settings.ts';
+import type { RequestMetricsMode, SamplingConfig } from '../sampling/sampling-settings.ts';
 
 export function resolveSampling(sampling: Sampling | undefined, env: ConfigEnvironment): SamplingConfig {
   return Object.freeze(
@@ -10,23 +10,27 @@ export function resolveSampling(sampling: Sampling | undefined, env: ConfigEnvir
   );
 }
 
-const COUNTERS: readonly CountersMode[] = [false, true, 'otlp'];
-const COUNTERS_ACCEPTED = "true, false or 'otlp'";
+const REQUEST_METRICS: readonly RequestMetricsMode[] = [false, 'collector', 'otlp'];
+const MODES_ACCEPTED = "false, 'collector' or 'otlp'";
 
-export function resolveCounters(given: CountersMode | undefined, env: ConfigEnvironment): CountersMode {
-  if (given !== undefined && !COUNTERS.includes(given)) throw new ConfigError('counters', given, COUNTERS_ACCEPTED);
-  const fromEnv = (): CountersMode | undefined =>
-    env.read('THROUGHLINE_COUNTERS', (text) => {
-      const mode = COUNTERS.find((each) => String(each) === text.toLowerCase());
-      return mode === undefined ? COUNTERS_ACCEPTED : { mode };
+export function resolveRequestMetrics(
+  given: RequestMetricsMode | undefined,
+  env: ConfigEnvironment,
+): RequestMetricsMode {
+  if (given !== undefined && !REQUEST_METRICS.includes(given))
+    throw wrongValue('requestMetrics', given, MODES_ACCEPTED);
+  const fromEnv = (): RequestMetricsMode | undefined =>
+    env.read('THROUGHLINE_REQUEST_METRICS', (text) => {
+      const mode = REQUEST_METRICS.find((each) => String(each) === text.toLowerCase());
+      return mode === undefined ? MODES_ACCEPTED : { mode };
     })?.mode;
-  return env.choose<CountersMode>('counters', given, fromEnv, false);
+  return env.choose<RequestMetricsMode>('requestMetrics', given, fromEnv, false);
 }
 
 function optionOf(sampling: Sampling | undefined): SamplingConfig | undefined {
   if (sampling === undefined) return undefined;
   const policy = asPolicy('sampling', sampling);
-  // A fixed share has a way of its own, which costs less.
+  // A fixed probability has a way of its own, which costs less.
   return typeof sampling === 'number'
     ? { ratio: sampling, parentBased: true }
     : { ratio: 1, parentBased: true, policy };
@@ -45,8 +49,8 @@ function environmentSampling(env: ConfigEnvironment): SamplingConfig | undefined
         return { ratio: ratioOf(), parentBased };
       default:
         return name.endsWith('jaeger_remote')
-          ? 'always_on, always_off or traceidratio; for the rates of a collector of Throughline set the option sampling to remote()'
-          : 'always_on, always_off or traceidratio, each with or without parentbased_ before it';
+          ? 'always_on, always_off or traceidratio (for rates from a Throughline collector, set the option sampling: remote())'
+          : 'always_on, always_off or traceidratio, optionally with the prefix parentbased_';
     }
   });
 }

@@ -2,16 +2,18 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { activeStoreOf, keeper, sharedStore, type ActiveStore } from './active-store.ts';
-import type { Stored } from './context.ts';
+import type { ActiveContext } from './active-context.ts';
 
-const stored = (name: string): Stored => ({ name }) as unknown as Stored;
-const [a, b] = [stored('a'), stored('b')];
+const named = (name: string): ActiveContext => ({ name }) as unknown as ActiveContext;
+const [a, b] = [named('a'), named('b')];
 
 function fails(): never {
   throw new Error('no');
 }
 
-/** What is tested: the module's own functions by the way that this Node has, and a store by each way that it permits. */
+/**
+ * What is tested: the module's own functions by the way that this Node has, and a store by each way that it permits.
+ */
 const stores: [name: string, store: ActiveStore][] = [
   [`the shared one, by ${sharedStore.way}`, { ...sharedStore, ...keeper }],
 ];
@@ -29,16 +31,21 @@ it.skipIf(hasFlags)('is tried by every way that this Node has', () => {
 
 /** Each of the two ways in, with what is active before. */
 const cases = stores.flatMap(([name, store]) => [
-  { what: `${name}: run`, store, run: <Result>(value: Stored, fn: () => Result): Result => store.run(value, fn) },
+  {
+    what: `${name}: run`,
+    store,
+    run: <Result>(value: ActiveContext, fn: () => Result): Result => store.run(value, fn),
+  },
   {
     what: `${name}: runWithSpan`,
     store,
-    run: <Result>(value: Stored, fn: () => Result): Result => store.runWithSpan(value, store.current(), fn, undefined),
+    run: <Result>(value: ActiveContext, fn: () => Result): Result =>
+      store.runWithSpan(value, store.current(), fn, undefined),
   },
 ]);
 
 describe.each(cases)('what is active in $what', ({ store, run }) => {
-  const active = (): Stored | undefined => store.current();
+  const active = (): ActiveContext | undefined => store.current();
 
   it('is active inside, and what was before is active after it', () => {
     const seen = run(a, () => [active(), run(b, active), active()]);
@@ -139,14 +146,17 @@ describe.each(cases)('what is active in $what', ({ store, run }) => {
   });
 
   it('goes with generators, event emitters and what is bound, each with what is its own', async () => {
-    const seen: (Stored | undefined)[] = [];
-    async function* twice(): AsyncGenerator<Stored | undefined> {
+    const seen: (ActiveContext | undefined)[] = [];
+    async function* twice(): AsyncGenerator<ActiveContext | undefined> {
       yield active();
       await sleep(1);
       yield active();
     }
     const items = run(a, twice);
-    seen.push((await run(b, () => items.next())).value as Stored, (await run(a, () => items.next())).value as Stored);
+    seen.push(
+      (await run(b, () => items.next())).value as ActiveContext,
+      (await run(a, () => items.next())).value as ActiveContext,
+    );
     const bound = run(a, () => AsyncResource.bind(active));
     seen.push(run(b, bound), active());
     expect(seen).toEqual([b, a, a, undefined]);

@@ -3,7 +3,7 @@ import type { ExporterName, ExportSettings } from './export-settings.ts';
 import { OTLP_JSON, OTLP_PROTOBUF, type BodyFormat } from './format/body-format.ts';
 import { compressorOf } from './transport/compression.ts';
 import { newConsoleExporter } from './console-exporter.ts';
-import { createPoster } from './create-poster.ts';
+import { createHttpTransport } from './create-http-transport.ts';
 import { NoExporter, type ChunkExporter, type ExporterContext, type ExporterFactory } from './exporter.ts';
 import { HttpExporter } from './http-exporter.ts';
 
@@ -25,7 +25,7 @@ export function newHttpExporter(
 ): HttpExporter {
   const { config, counters, diagnostics } = context;
   return new HttpExporter({
-    poster: createPoster(config, {
+    transport: createHttpTransport(config, {
       url,
       headers: given.headers ?? config.headers,
       contentType: format.contentType,

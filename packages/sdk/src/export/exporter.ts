@@ -1,9 +1,11 @@
 import type { ExportSettings } from './export-settings.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
-/** What sealed chunks are handed to. It takes each of them over: delivers or drops it, counts which, and releases it. */
+/**
+ * What sealed chunks are handed to. It takes each of them over: delivers or drops it, counts which, and releases it.
+ */
 export interface ChunkExporter {
   /** Bytes waiting or under way. */
   readonly pendingBytes: number;
@@ -11,17 +13,20 @@ export interface ChunkExporter {
   readonly inFlightSpans: number;
   enqueue(chunk: Chunk): void;
   /**
-   * Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first. Where it `isHurried`,
-   * a collector that cannot be reached at all is not waited for: false, too.
+   * Resolves when every chunk that is pending now was delivered or dropped: true; or false when the time was up first.
+   * Where it `isHurried`, a collector that cannot be reached at all is not waited for: false, too.
    */
   flush(timeoutMs: number, isHurried?: boolean): Promise<boolean>;
   /** When a request last ended, as `performance.now()`, given up or not; nothing where there are none. */
   readonly lastEndedAtMs?: number;
-  /** Begins nothing asynchronous any more: called before the last chunk is handed over for `flushBlocking`, which would send it a second time. */
+  /**
+   * Begins nothing asynchronous any more: called before the last chunk is handed over for `flushBlocking`, which would
+   * send it a second time.
+   */
   hold?(): void;
   /** The same for `process.exit`, where nothing asynchronous happens any more: blocks, no longer than `timeoutMs`. */
   flushBlocking(timeoutMs: number): void;
-  /** Drops what is still pending, and gives up requests that are under way. */
+  /** Drops what is still pending, and aborts requests that are under way. */
   discard(): void;
   /** Drops what is still pending, and takes nothing any more. */
   close(): void;
@@ -30,14 +35,17 @@ export interface ChunkExporter {
 /** What a tracer gives the exporter that it makes. */
 export interface ExporterContext {
   readonly config: ExportSettings;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
 }
 
 /** Makes an exporter for one tracer, as `zipkin()` and `new InMemoryExporter().factory` do. */
 export type ExporterFactory = (context: ExporterContext) => ChunkExporter;
 
-/** Hands each chunk on at once, so that nothing is ever pending. `deliver` must not keep the bytes; what it throws is a drop. */
+/**
+ * Hands each chunk on at once, so that nothing is ever pending. `deliver` must not keep the bytes; what it throws is a
+ * drop.
+ */
 export class ImmediateExporter implements ChunkExporter {
   readonly pendingBytes = 0;
   readonly inFlightSpans = 0;
@@ -60,7 +68,7 @@ export class ImmediateExporter implements ChunkExporter {
         counters.exportedBytes += chunk.bytes.length;
       } catch (error) {
         counters.dropped.export_failed += chunk.spanCount;
-        counters.lastError = `spans could not be exported: ${String(error)}`;
+        counters.lastError = `export failed: ${String(error)}`;
       }
     }
     chunk.release();
@@ -83,7 +91,7 @@ export class ImmediateExporter implements ChunkExporter {
 export class NoExporter implements ChunkExporter {
   readonly pendingBytes = 0;
   readonly inFlightSpans = 0;
-  readonly #counters: Counters;
+  readonly #counters: TracerCounters;
 
   constructor({ counters }: ExporterContext) {
     this.#counters = counters;

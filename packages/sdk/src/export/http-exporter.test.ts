@@ -4,12 +4,12 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../test-support/child.ts';
 import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
 import { Diagnostics } from '../runtime/diagnostics.ts';
-import { Counters } from '../runtime/stats.ts';
+import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { VERSION } from '../runtime/version.ts';
 import { OTLP_PROTOBUF } from './format/body-format.ts';
 import { HttpExporter } from './http-exporter.ts';
 import { Tracer, type TracerOptions } from '../index.ts';
-import { retryAfterMs, type PostResult } from './transport/poster.ts';
+import { retryAfterMs, type PostResult } from './transport/http-transport.ts';
 import { decodeErrorMessage, decodeExportResponse } from './format/otlp-response.ts';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -53,8 +53,8 @@ describe('the exporter', () => {
       expect(sink.spans).toHaveLength(2);
       expect(tracer.stats()).toMatchObject({ exported: 2, retries: 3, pendingSpans: 0, pendingBytes: 0 });
       expect(lines).toEqual([
-        `no spans reach ${sink.url}/v1/traces: ${status}; they are kept and tried again`,
-        `spans reach ${sink.url}/v1/traces again; 0 were dropped so far`,
+        `export to ${sink.url}/v1/traces failed: ${status}; retrying`,
+        `export to ${sink.url}/v1/traces recovered; 0 spans dropped so far`,
       ]);
     },
   );
@@ -94,9 +94,9 @@ describe('the exporter', () => {
   it('waits as long as the longest of two Retry-After, and counts two requests that fail together as one outage', async () => {
     vi.useFakeTimers();
     const answers: ((result: PostResult) => void)[] = [];
-    const counters = new Counters();
+    const counters = new TracerCounters();
     const exporter = new HttpExporter({
-      poster: {
+      transport: {
         post: () => new Promise<PostResult>((resolve) => answers.push(resolve)),
         postBlocking: () => [],
         abort: () => undefined,
@@ -171,7 +171,7 @@ describe('the exporter', () => {
       expect(lines).toEqual([
         expect.stringMatching(
           new RegExp(
-            `^${sink.url}/v1/traces refused spans: ${status}: no \\[31m thanks( \\(.*\\))?; they are dropped$`,
+            `^collector at ${sink.url}/v1/traces rejected spans: ${status}: no \\[31m thanks( \\(.*\\))?; dropped$`,
           ),
         ),
       ]);
@@ -185,7 +185,7 @@ describe('the exporter', () => {
     const { tracer, lines } = newTracer(sink.url);
     await send(tracer, 5);
     expect(tracer.stats()).toMatchObject({ exported: 3, dropped: { rejected: 2 }, lastError: 'no' });
-    expect(lines).toEqual([`${sink.url}/v1/traces rejected 2 spans: no`]);
+    expect(lines).toEqual([`collector at ${sink.url}/v1/traces rejected 2 spans: no; dropped`]);
   });
 
   it('takes 200 with garbage for delivered, and says that it is strange', async () => {
@@ -195,7 +195,7 @@ describe('the exporter', () => {
     await send(tracer);
     expect(tracer.stats().exported).toBe(2);
     expect(lines).toEqual([
-      `the answer of ${sink.url}/v1/traces is not a collector's: does one listen there? OTLP over HTTP is port 4318`,
+      `unexpected response from ${sink.url}/v1/traces: is it an OTLP/HTTP endpoint? (OTLP over HTTP is port 4318)`,
     ]);
   });
 
@@ -239,7 +239,7 @@ describe('the exporter', () => {
     expect(tracer.stats()).toMatchObject({
       retries: 1,
       dropped: { export_failed: 1 },
-      lastError: 'no answer within 20 ms',
+      lastError: 'timed out after 20 ms',
     });
   });
 
@@ -252,7 +252,7 @@ describe('the exporter', () => {
     expect(tracer.stats()).toMatchObject({ pendingSpans: 5, exported: 0 });
     const second = await newSink(undefined, first.port);
     expect(await second.received(5)).toHaveLength(5);
-    expect(lines[0]).toMatch(/no spans reach .*ECONNREFUSED/);
+    expect(lines[0]).toMatch(/^export to .* failed: .*ECONNREFUSED.*; retrying$/);
   });
 
   it('holds no more than maxQueueBytes, drops the newest beyond, and counts each', async () => {
@@ -270,7 +270,7 @@ describe('the exporter', () => {
     expect(dropped.queue_full).toBeGreaterThan(800);
     expect(pendingSpans + dropped.queue_full).toBe(ended);
     expect(lines).toEqual([
-      expect.stringMatching(/^10000 bytes \(maxQueueBytes\) of spans wait .* new spans are dropped$/),
+      expect.stringMatching(/^export queue full for .* \(maxQueueBytes 10000 bytes\): dropping new spans$/),
     ]);
     await tracer.shutdown(10);
     const after = tracer.stats();
@@ -306,7 +306,7 @@ describe('the exporter', () => {
   it('names the gRPC port when that is what it was given', async () => {
     const { tracer, lines } = newTracer('http://127.0.0.1:4317', { retry: { maxAttempts: 1 } });
     await send(tracer);
-    expect(lines[0]).toMatch(/4317 is the gRPC port; OTLP over HTTP is 4318|again/);
+    expect(lines[0]).toMatch(/4317 is the gRPC port; OTLP over HTTP is 4318|recovered/);
   });
 
   it('does not trace its own requests', async () => {
@@ -325,8 +325,8 @@ describe('the exporter', () => {
 
 describe('the last flush', () => {
   const answered: PostResult = { kind: 'answered', status: 200, retryAfterMs: undefined, body: new Uint8Array() };
-  const away: PostResult = { kind: 'unreachable', message: 'connect ECONNREFUSED', isAway: true };
-  const reset: PostResult = { kind: 'unreachable', message: 'read ECONNRESET' };
+  const away: PostResult = { kind: 'failed', message: 'connect ECONNREFUSED', isUnreachable: true };
+  const reset: PostResult = { kind: 'failed', message: 'read ECONNRESET' };
 
   it.each<[string, PostResult[], boolean, number]>([
     ['tries a second time where nobody listens', [away, answered], true, 1],
@@ -334,9 +334,9 @@ describe('the last flush', () => {
     ['gives up once nobody listens any more', [reset, reset, away, answered], false, 0],
     ['goes on where somebody listens', [reset, reset, reset, answered], true, 1],
   ])('%s', async (_, results, isAllSent, exported) => {
-    const counters = new Counters();
+    const counters = new TracerCounters();
     const exporter = new HttpExporter({
-      poster: {
+      transport: {
         post: () => Promise.resolve(results.shift() ?? answered),
         postBlocking: () => [],
         abort: () => undefined,

@@ -1,17 +1,17 @@
 import type { Diagnostics } from '../runtime/diagnostics.ts';
-import type { Counters, DropReason } from '../runtime/stats.ts';
+import type { TracerCounters, DropReason } from '../runtime/tracer-stats.ts';
 import type { BodyFormat } from './format/body-format.ts';
 import type { ChunkExporter } from './exporter.ts';
 import { withoutSecrets } from '../runtime/checks.ts';
 import { systemTimers, type Timers } from '../runtime/timers.ts';
 import { failureHint } from './transport/failure-hint.ts';
-import type { Poster, PostResult } from './transport/poster.ts';
+import type { HttpTransport, PostResult } from './transport/http-transport.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 import { decodeErrorMessage, shortText } from './format/otlp-response.ts';
 import { pauseMs, RETRYABLE_STATUS, type RetryOptions } from './transport/retry.ts';
 
 export interface HttpExporterOptions {
-  readonly poster: Poster;
+  readonly transport: HttpTransport;
   readonly format: BodyFormat;
   /** As it is shown in warnings. */
   readonly url: string;
@@ -21,7 +21,7 @@ export interface HttpExporterOptions {
   /** Requests under way at once. */
   readonly concurrency: number;
   readonly retry: RetryOptions;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
   /** 0 to 1, for the jitter. */
   readonly random: () => number;
@@ -41,12 +41,13 @@ interface FlushWaiter {
 }
 
 /** Rounds in a row without a connection after which a hurried flush does not wait for another: one may be a restart. */
-const AWAY_AFTER_FAILURES = 2;
-const STRANGE_ANSWER_HINT = 'OTLP over HTTP is port 4318';
+const UNREACHABLE_AFTER_FAILURES = 2;
+const UNEXPECTED_HINT = 'OTLP over HTTP is port 4318';
 
 /**
- * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`; beyond it the newest chunk is dropped
- * and counted. While the collector fails, one request at a time finds out whether it is back.
+ * Sends chunks to a collector. What waits and what is under way is bounded by `maxQueueBytes` and `maxQueueSize`;
+ * beyond it the newest chunk is dropped and counted. While the collector fails, one request at a time finds out whether
+ * it is back.
  */
 export class HttpExporter implements ChunkExporter {
   readonly #options: HttpExporterOptions;
@@ -80,7 +81,7 @@ export class HttpExporter implements ChunkExporter {
 
   /** When a request last ended, one that had been given up too, as `performance.now()`. */
   get lastEndedAtMs(): number {
-    return Math.max(this.#lastEndedAtMs, this.#options.poster.lastEndedAtMs ?? -Infinity);
+    return Math.max(this.#lastEndedAtMs, this.#options.transport.lastEndedAtMs ?? -Infinity);
   }
 
   get inFlightSpans(): number {
@@ -101,7 +102,7 @@ export class HttpExporter implements ChunkExporter {
     if (limit !== undefined) {
       this.#count('queue_full', chunk);
       chunk.release();
-      const line = `${limit} of spans wait for ${this.#options.url} already: new spans are dropped`;
+      const line = `export queue full for ${this.#options.url} (${limit}): dropping new spans`;
       this.#options.diagnostics.state('queue', 'full', line);
       return;
     }
@@ -144,10 +145,10 @@ export class HttpExporter implements ChunkExporter {
   /** What is under way is sent once more: whether it has arrived cannot be known in time. */
   flushBlocking(timeoutMs: number): void {
     const chunks = [...this.#inFlight, ...this.#waiting];
-    // A collector that was away a moment ago is not waited for.
+    // A collector that was unreachable a moment ago is not waited for.
     if (chunks.length === 0 || this.#failuresInARow > 0 || timeoutMs <= 0) return;
-    const { poster, format, counters } = this.#options;
-    const statuses = poster.postBlocking(
+    const { transport, format, counters } = this.#options;
+    const statuses = transport.postBlocking(
       chunks.map(({ bytes }) => format.encode(bytes)),
       timeoutMs,
     );
@@ -169,14 +170,14 @@ export class HttpExporter implements ChunkExporter {
     for (const chunk of this.#inFlight) this.#drop('shutdown', chunk);
     this.#inFlight.clear();
     // A request that nobody waits for any more must not keep the process.
-    this.#options.poster.abort();
+    this.#options.transport.abort();
   }
 
   /** Drops what is still pending, takes nothing any more, and closes the connections. */
   close(): void {
     this.#closed = true;
     this.discard();
-    this.#options.poster.close();
+    this.#options.transport.close();
   }
 
   #pump(): void {
@@ -199,18 +200,19 @@ export class HttpExporter implements ChunkExporter {
     if (result.kind === 'answered') this.#answered(chunk, result);
     else {
       this.#failed(chunk, result.message, undefined, undefined);
-      if (result.isAway === true && this.#failuresInARow >= AWAY_AFTER_FAILURES) this.#endHurriedFlushes();
+      if (result.isUnreachable === true && this.#failuresInARow >= UNREACHABLE_AFTER_FAILURES)
+        this.#endHurriedFlushes();
     }
     this.#pump();
   }
 
   async #post(chunk: QueuedChunk): Promise<PostResult> {
-    const { poster, format } = this.#options;
+    const { transport, format } = this.#options;
     try {
-      return await poster.post(format.encode(chunk.bytes));
+      return await transport.post(format.encode(chunk.bytes));
     } catch (error) {
       // It would be our own fault, and must neither become the application's nor stop the queue.
-      return { kind: 'unreachable', message: `a request could not be made: ${String(error)}` };
+      return { kind: 'failed', message: `making the request failed: ${String(error)}` };
     }
   }
 
@@ -220,31 +222,39 @@ export class HttpExporter implements ChunkExporter {
       return;
     }
     const said = decodeErrorMessage(body);
-    const leads = location === undefined ? '' : `, which leads to ${shortText(withoutSecrets(location))}`;
+    const leads = location === undefined ? '' : ` redirect to ${shortText(withoutSecrets(location))} (not followed)`;
     const message = `${status}${leads}${said === '' ? '' : `: ${said}`}`;
     if (RETRYABLE_STATUS.has(status)) this.#failed(chunk, message, status, retryAfterMs);
-    else this.#refused(chunk, message, status);
+    else this.#rejected(chunk, message, status);
   }
 
   #delivered(chunk: QueuedChunk, body: Uint8Array): void {
     const { counters, diagnostics, url } = this.#options;
     this.#failuresInARow = 0;
     this.#hasRoundFailed = false;
-    diagnostics.state('export', 'ok', `spans reach ${url} again; ${counters.droppedSpans()} were dropped so far`);
-    diagnostics.state('queue', 'ok', 'there is room for new spans again');
+    diagnostics.state('export', 'ok', `export to ${url} recovered; ${counters.droppedSpans()} spans dropped so far`);
+    diagnostics.state('queue', 'ok', 'export queue has room again');
     const response = this.#options.format.readAnswer(body);
     const rejected = Math.min(response?.rejectedSpans ?? 0, chunk.spanCount);
     counters.exported += chunk.spanCount - rejected;
     counters.exportedBytes += chunk.bytes.length;
     counters.dropped.rejected += rejected;
     if (response === undefined) {
-      counters.lastError = `the answer of ${url} is not a collector's`;
-      diagnostics.state('answer', 'strange', `${counters.lastError}: does one listen there? ${STRANGE_ANSWER_HINT}`);
+      counters.lastError = `unexpected response from ${url}`;
+      diagnostics.state(
+        'response',
+        'unexpected',
+        `${counters.lastError}: is it an OTLP/HTTP endpoint? (${UNEXPECTED_HINT})`,
+      );
     } else if (rejected > 0) {
       counters.lastError = response.errorMessage;
-      diagnostics.state('partial', 'rejected', `${url} rejected ${rejected} spans: ${response.errorMessage}`);
+      diagnostics.state(
+        'partial',
+        'rejected',
+        `collector at ${url} rejected ${rejected} spans: ${response.errorMessage}; dropped`,
+      );
     } else if (response.errorMessage !== '') {
-      diagnostics.state('advice', 'given', `${url} took the spans, and says: ${response.errorMessage}`);
+      diagnostics.state('advice', 'given', `warning from the collector at ${url}: ${response.errorMessage}`);
     }
     this.#finish(chunk);
     chunk.release();
@@ -258,7 +268,7 @@ export class HttpExporter implements ChunkExporter {
     diagnostics.state(
       'export',
       'failing',
-      `no spans reach ${url}: ${message}${failureHint(url, status, message)}; they are kept and tried again`,
+      `export to ${url} failed: ${message}${failureHint(url, status, message)}; retrying`,
     );
     if (chunk.attempts >= retry.maxAttempts) this.#drop('export_failed', chunk);
     else {
@@ -268,11 +278,11 @@ export class HttpExporter implements ChunkExporter {
     this.#startPause(retryAfterMs);
   }
 
-  #refused(chunk: QueuedChunk, message: string, status: number): void {
+  #rejected(chunk: QueuedChunk, message: string, status: number): void {
     const { counters, diagnostics, url } = this.#options;
     counters.lastError = message;
     const hint = failureHint(url, status, message);
-    diagnostics.state('export', 'refused', `${url} refused spans: ${message}${hint}; they are dropped`);
+    diagnostics.state('export', 'rejected', `collector at ${url} rejected spans: ${message}${hint}; dropped`);
     this.#drop('export_failed', chunk);
   }
 
@@ -314,8 +324,8 @@ export class HttpExporter implements ChunkExporter {
     const { maxQueueBytes, maxQueueSize } = this.#options;
     // One chunk is always taken: a limit below a chunk's size slows down, it does not silence.
     if (this.#pendingSpans === 0) return undefined;
-    if (this.#pendingBytes + chunk.bytes.length > maxQueueBytes) return `${maxQueueBytes} bytes (maxQueueBytes)`;
-    return this.#pendingSpans + chunk.spanCount > maxQueueSize ? `${maxQueueSize} (maxQueueSize)` : undefined;
+    if (this.#pendingBytes + chunk.bytes.length > maxQueueBytes) return `maxQueueBytes ${sizeText(maxQueueBytes)}`;
+    return this.#pendingSpans + chunk.spanCount > maxQueueSize ? `maxQueueSize ${maxQueueSize}` : undefined;
   }
 
   #count(reason: DropReason, chunk: QueuedChunk): void {
@@ -336,3 +346,12 @@ export class HttpExporter implements ChunkExporter {
 function isSuccess(status: number): boolean {
   return status >= 200 && status < 300;
 }
+
+/** A number of bytes as people write it, where it is a whole one of MiB or KiB. */
+function sizeText(bytes: number): string {
+  if (bytes % MIB === 0) return `${bytes / MIB} MiB`;
+  return bytes % KIB === 0 ? `${bytes / KIB} KiB` : `${bytes} bytes`;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;

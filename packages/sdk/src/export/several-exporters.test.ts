@@ -63,7 +63,8 @@ describe('the exit of a process', () => {
     // Eight seconds, if each were waited for.
     expect(Number(await child.line())).toBeLessThan(6_000);
     await child.exited();
-    // Two of the first tracer by its exporter may be under way already, two more at the exit; of the others there is no time left.
+    // Two of the first tracer by its exporter may be under way already, two more at the exit; of the others there is no
+    // time left.
     expect(most).toBeLessThanOrEqual(2 * 8 + 2);
   });
 });

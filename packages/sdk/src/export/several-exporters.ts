@@ -1,18 +1,18 @@
 import type { ExporterName } from './export-settings.ts';
 import { systemTimers } from '../runtime/timers.ts';
-import { Counters } from '../runtime/stats.ts';
+import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { createExporter } from './create-exporter.ts';
 import type { ChunkExporter, ExporterFactory } from './exporter.ts';
 import type { Chunk } from './encode/otlp-encoder.ts';
 
 /**
- * Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once; what the others lose makes a flush
- * fail as well.
+ * Hands every chunk to each of them. The tracer's counters are those of the first one, so that a span counts once; what
+ * the others lose makes a flush fail as well.
  */
 export function severalExporters(exporters: readonly (ExporterName | ExporterFactory)[]): ExporterFactory {
   return (context) => {
     const made = exporters.map((exporter, i) => {
-      const counters = i === 0 ? context.counters : new Counters();
+      const counters = i === 0 ? context.counters : new TracerCounters();
       const diagnostics = i === 0 ? context.diagnostics : context.diagnostics.apart();
       return { counters, exporter: createExporter(exporter, { ...context, counters, diagnostics }) };
     });
@@ -26,9 +26,9 @@ export function severalExporters(exporters: readonly (ExporterName | ExporterFac
 class SeveralExporters implements ChunkExporter {
   readonly #exporters: readonly ChunkExporter[];
   /** Of all but the first. */
-  readonly #counters: readonly Counters[];
+  readonly #counters: readonly TracerCounters[];
 
-  constructor(exporters: readonly ChunkExporter[], counters: readonly Counters[]) {
+  constructor(exporters: readonly ChunkExporter[], counters: readonly TracerCounters[]) {
     this.#exporters = exporters;
     this.#counters = counters;
   }

@@ -4,7 +4,6 @@ import { catchRejection } from '../runtime/catch-rejection.ts';
 export const ERROR_TYPE = 'error.type';
 export const HTTP_REQUEST_METHOD = 'http.request.method';
 export const HTTP_REQUEST_METHOD_ORIGINAL = 'http.request.method_original';
-export const HTTP_RESPONSE_STATUS_CODE = 'http.response.status_code';
 export const HTTP_ROUTE = 'http.route';
 export const NETWORK_PEER_ADDRESS = 'network.peer.address';
 export const NETWORK_PEER_PORT = 'network.peer.port';
@@ -49,7 +48,10 @@ export function httpSpanName(knownOrOther: string, route?: string): string {
   return route === undefined || route === '' ? method : `${method} ${route}`;
 }
 
-/** Query parameters whose values are signatures or credentials: the conventions' list, and what people call them. In any case of letters. */
+/**
+ * Query parameters whose values are signatures or credentials: the conventions' list, and what people call them. In any
+ * case of letters.
+ */
 const SECRET_PARAMETERS = [
   'AWSAccessKeyId',
   'Signature',
@@ -88,7 +90,10 @@ const SECRET_PARAMETERS = [
 /** Takes the secrets out of a query (`a=1&token=…`), or out of a URL that has one. */
 export type Redact = (text: string) => string;
 
-/** The same for more names than those that are known; a function of the application's is asked instead, and what it throws leaves nothing of the text. */
+/**
+ * The same for more names than those that are known; a function of the application's is asked instead, and what it
+ * throws leaves nothing of the text.
+ */
 export function redactorOf(given: readonly string[] | Redact | undefined): Redact {
   if (typeof given === 'function') {
     return (text) => {

@@ -1,16 +1,17 @@
 import { SpanKind, type TextMapSetter } from '@opentelemetry/api';
-import { activeStore } from '../context/active-store.ts';
-import { contextOf, storeWithSpan } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { toOtel, withSpan } from '../context/active-context.ts';
 import { errorMessage, errorType } from '../span/exception.ts';
 import { property } from '../runtime/property.ts';
+import { HTTP_RESPONSE_STATUS_CODE } from '../span/semantic-attributes.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import type { Span } from '../span/span.ts';
+import { STATUS_ERROR } from '../span/span-status.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   ERROR_TYPE,
   HTTP_REQUEST_METHOD,
   HTTP_REQUEST_METHOD_ORIGINAL,
-  HTTP_RESPONSE_STATUS_CODE,
   httpSpanName,
   knownMethod,
   OTHER_METHOD,
@@ -45,7 +46,7 @@ export class ClientSpan {
   inject<C>(carrier: C, setter: TextMapSetter<C>): void {
     const span = this.#ownSpan();
     if (!(span instanceof SpanIdentity)) return;
-    this.#tracer.openTelemetry.propagator.inject(contextOf(storeWithSpan(span, activeStore())), carrier, setter);
+    this.#tracer.openTelemetry.propagator.inject(toOtel(withSpan(span, activeContext())), carrier, setter);
   }
 
   /** An unsampled child may be its parent's own span, but W3C asks for a parent id of its own in each request. */
@@ -67,7 +68,7 @@ export class ClientSpan {
 
   setStatusCode(statusCode: number): void {
     this.span.setAttribute(HTTP_RESPONSE_STATUS_CODE, statusCode);
-    if (statusCode >= 400) this.span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: 2 });
+    if (statusCode >= 400) this.span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: STATUS_ERROR });
   }
 
   /** `endTime`: now by default. */
@@ -75,7 +76,10 @@ export class ClientSpan {
     this.span.end(endTime);
   }
 
-  /** The application no longer wanted the answer, which is no failure (HTTP conventions: a cancelled request leaves the status unset). */
+  /**
+   * The application no longer wanted the answer, which is no failure (HTTP conventions: a cancelled request leaves the
+   * status unset).
+   */
   cancel(): void {
     this.span.end();
   }
@@ -89,7 +93,7 @@ export class ClientSpan {
     }
     this.span.setAttribute(ERROR_TYPE, errorType(reason) || 'error');
     this.span.recordException(reason);
-    this.span.setStatus({ code: 2, message: errorMessage(reason) });
+    this.span.setStatus({ code: STATUS_ERROR, message: errorMessage(reason) });
     this.span.end();
   }
 }
@@ -104,7 +108,10 @@ function isProxys(message: unknown): boolean {
   return typeof message === 'string' && message.startsWith('Proxy response');
 }
 
-/** An abort by a timeout says "aborted" itself; why stands in its cause. Either may be of another realm, as Node's own errors are to a test of Jest. */
+/**
+ * An abort by a timeout says "aborted" itself; why stands in its cause. Either may be of another realm, as Node's own
+ * errors are to a test of Jest.
+ */
 function reasonOf(error: unknown): unknown {
   if (property(error, 'name') !== 'AbortError') return error;
   const cause = property(error, 'cause');

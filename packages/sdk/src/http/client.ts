@@ -1,8 +1,8 @@
 import http, { type ClientRequest, type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { syncBuiltinESMExports } from 'node:module';
-import { activeStore } from '../context/active-store.ts';
-import { isSuppressed } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { isSuppressed } from '../context/active-context.ts';
 import { property } from '../runtime/property.ts';
 import type { Tracer } from '../tracer.ts';
 import {
@@ -26,7 +26,7 @@ interface ClientModule {
   get: RequestFunction;
 }
 
-/** Traces what is sent with node:http and node:https; answers the way back. */
+/** Traces what is sent with node:http and node:https; returns the way back. */
 export function instrumentClients(tracer: Tracer, options: HttpOptions): () => void {
   const modules: readonly [unknown, isSecure: boolean][] = [
     [http, false],
@@ -58,7 +58,7 @@ function wrapModule(module: ClientModule, isSecure: boolean, tracer: Tracer, opt
   const original = { request: module.request, get: module.get };
   let isTaken = false;
   const request: RequestFunction = (...args) => {
-    if (isTaken || shared[INSIDE] === true || isSuppressed(activeStore())) return original.request(...args);
+    if (isTaken || shared[INSIDE] === true || isSuppressed(activeContext())) return original.request(...args);
     const early = attempt(() => headersGoOutAtOnce(args));
     if (early === true) return requestWithEarlyHeaders({ tracer, options, isSecure, redact }, original.request, args);
     const sent = inside(() => original.request(...args));

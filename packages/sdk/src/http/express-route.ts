@@ -3,9 +3,9 @@ import { property } from '../runtime/property.ts';
 import { attempt } from './guard.ts';
 
 /**
- * The route of a request to Express: the paths of the routers that are mounted one in the other, and that of the route, as they were written. Express
- * keeps what was sent in `baseUrl`, and unwinds it before an error handler answers; so both are read at the moment that they are set, when
- * `params` still names what stood in their place.
+ * The route of a request to Express: the paths of the routers that are mounted one in the other, and that of the route,
+ * as they were written. Express keeps what was sent in `baseUrl`, and unwinds it before an error handler answers; so
+ * both are read at the moment that they are set, when `params` still names what stood in their place.
  */
 export class MountedRoute {
   readonly #request: IncomingMessage;

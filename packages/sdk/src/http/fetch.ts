@@ -1,6 +1,6 @@
 import diagnosticsChannel from 'node:diagnostics_channel';
-import { activeStore } from '../context/active-store.ts';
-import { isSuppressed } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { isSuppressed } from '../context/active-context.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   defaultPort,
@@ -46,7 +46,7 @@ type ClosingSocket = Pick<NodeJS.EventEmitter, 'once'> & {
 const TRACED = Symbol.for('throughline.http.fetch.traced');
 const shared = globalThis as { [TRACED]?: WeakSet<object> };
 
-/** Traces `fetch` and whatever else uses undici, through the channels that it publishes on; answers the way back. */
+/** Traces `fetch` and whatever else uses undici, through the channels that it publishes on; returns the way back. */
 export function instrumentFetch(tracer: Tracer, options: HttpOptions): () => void {
   const followed = new FollowedRequests(tracer, options);
   const subscriptions: readonly [channel: string, (message: UndiciMessage) => void][] = [
@@ -89,7 +89,10 @@ class Followed {
     this.#port = port;
   }
 
-  /** Only the connection tells whether there is a port: a socket of the file system has none, and undici does not say which one it is. */
+  /**
+   * Only the connection tells whether there is a port: a socket of the file system has none, and undici does not say
+   * which one it is.
+   */
   connected({ remoteAddress, remotePort }: ClosingSocket): void {
     const { span } = this.span;
     this.#isConnected = true;
@@ -116,8 +119,9 @@ class Followed {
 }
 
 /**
- * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error, with the answer that hands over
- * the connection, with the connection, or, where nobody reads the body, when nobody can any more.
+ * The spans of undici's requests, each ended once, in whatever way its request ends: with the trailers, by an error,
+ * with the answer that hands over the connection, with the connection, or, where nobody reads the body, when nobody can
+ * any more.
  */
 class FollowedRequests {
   readonly #tracer: Tracer;
@@ -136,7 +140,7 @@ class FollowedRequests {
   }
 
   begin(request: UndiciRequest): void {
-    if (isSuppressed(activeStore())) return;
+    if (isSuppressed(activeContext())) return;
     const traced = (shared[TRACED] ??= new WeakSet());
     if (traced.has(request)) return;
     traced.add(request);
@@ -156,7 +160,10 @@ class FollowedRequests {
     if (isTakeover) attempt(() => this.#followTakeover(request));
   }
 
-  /** Many versions tell nothing of the answer to a request that takes over the connection: it is seen where their client hands it on. */
+  /**
+   * Many versions tell nothing of the answer to a request that takes over the connection: it is seen where their client
+   * hands it on.
+   */
   #followTakeover(request: UndiciRequest): void {
     const { onUpgrade } = request;
     if (typeof onUpgrade !== 'function') return;
@@ -210,7 +217,8 @@ class FollowedRequests {
   }
 
   fail(request: UndiciRequest, error: unknown): void {
-    // A body that is cancelled, by its reader or because nobody has it any more, is told of with the reason, which is a text or nothing.
+    // A body that is cancelled, by its reader or because nobody has it any more, is told of with the reason, which is a
+    // text or nothing.
     const isCancelled = typeof error !== 'object' || error === null;
     this.#settle(request, ({ span }) => (isCancelled ? span.cancel() : span.fail(error)));
   }

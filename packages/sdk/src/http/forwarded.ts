@@ -10,7 +10,10 @@ export interface Forwarded {
 /** A header may be as long as Node takes; of a list the first element is the one nearest to the client. */
 const READ_CHARACTERS_MAX = 4_096;
 
-/** `Forwarded` (RFC 7239), and where it says nothing, `X-Forwarded-For`, `-Host` and `-Proto`. Both can be forged by whoever reaches us directly. */
+/**
+ * `Forwarded` (RFC 7239), and where it says nothing, `X-Forwarded-For`, `-Host` and `-Proto`. Both can be forged by
+ * whoever reaches us directly.
+ */
 export function readForwarded(headers: IncomingHttpHeaders): Forwarded {
   const standard = firstElement(headers['forwarded']);
   const client = standard['for'] ?? firstOf(headers['x-forwarded-for']);

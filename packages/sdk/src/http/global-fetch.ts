@@ -1,5 +1,5 @@
-import { activeStore } from '../context/active-store.ts';
-import { isSuppressed } from '../context/context.ts';
+import { activeContext } from '../context/active-store.ts';
+import { isSuppressed } from '../context/active-context.ts';
 import { property } from '../runtime/property.ts';
 import type { Tracer } from '../tracer.ts';
 import { defaultPort, redactorOf } from './attributes.ts';
@@ -15,15 +15,15 @@ const INSIDE = Symbol.for('throughline.http.globalFetch.inside');
 const shared = globalThis as { [INSIDE]?: boolean };
 
 /**
- * Traces `fetch` where it is not undici's, which publishes what it does: in Bun and Deno. A span ends with the response's headers, since nothing tells when
- * its body has been read. Answers the way back.
+ * Traces `fetch` where it is not undici's, which publishes what it does: in Bun and Deno. A span ends with the
+ * response's headers, since nothing reports when its body has been read. Returns the way back.
  */
 export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () => void {
   const original = globalThis.fetch;
   const redact = redactorOf(options.redactQuery);
   let isTaken = false;
   const begin = ([input, init]: FetchArguments): { span: ClientSpan; changed: FetchArguments } | undefined => {
-    if (isTaken || shared[INSIDE] === true || isSuppressed(activeStore())) return undefined;
+    if (isTaken || shared[INSIDE] === true || isSuppressed(activeContext())) return undefined;
     const isRequest = typeof input !== 'string' && !(input instanceof URL);
     const url = new URL(isRequest ? input.url : input);
     const method = (init?.method ?? (isRequest ? input.method : 'GET')).toUpperCase();

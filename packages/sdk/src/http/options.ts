@@ -10,29 +10,35 @@ export interface OutgoingRequest {
   readonly path: string;
 }
 
+/** All are optional. A function that throws counts as one that was not given. */
 export interface HttpOptions {
   /**
    * The route of an incoming request, which must have few different values (`/orders/{id}`); asked once, when the
-   * response is done. Where it answers `undefined`, a framework's own route is taken if there is one.
+   * response is done. Where it returns `undefined`, a framework's own route is used if there is one.
+   * @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name
    */
   readonly route?: ((request: IncomingMessage) => string | undefined) | undefined;
-  /** Incoming requests that are not traced, with all that happens in them: health checks. */
+  /** Returns true for incoming requests that are not traced, with all that happens in them, such as health checks. */
   readonly ignoreIncoming?: ((request: IncomingMessage) => boolean) | undefined;
   /**
-   * Whether `Forwarded` and `X-Forwarded-For`, `-Host` and `-Proto` say who asked, for which host and by which scheme. Default false: set it where a proxy of
-   * yours writes them, since others can forge them.
+   * Whether `Forwarded` and `X-Forwarded-For`, `-Host` and `-Proto` say who asked, for which host and by which scheme.
+   * Default false: set it where a proxy of yours writes them, since others can forge them.
    */
   readonly trustForwarded?: boolean | undefined;
   /**
-   * What is taken out of the query of `url.full` and `url.query` before it is recorded: names of parameters besides those that are known for credentials and
-   * signatures (`token`, `api_key`, `password`, `sig`, …), or a function that takes a query or a URL and answers what to record of it.
+   * What is taken out of the query of `url.full` and `url.query` before it is recorded: names of parameters besides
+   * those that are known for credentials and signatures (`token`, `api_key`, `password`, `sig`, …), or a function that
+   * takes a query or a URL and returns what to record of it.
    */
   readonly redactQuery?: readonly string[] | ((text: string) => string) | undefined;
-  /** Outgoing requests that are not traced and carry no headers of ours. */
+  /** Returns true for outgoing requests that are not traced and carry no headers of ours. */
   readonly ignoreOutgoing?: ((request: OutgoingRequest) => boolean) | undefined;
 }
 
-/** Asks a function of the application's; what it throws counts as no answer, and an async one answers nothing that counts. */
+/**
+ * Asks a function of the application's; what it throws counts as no answer, and an async one answers nothing that
+ * counts.
+ */
 export function ask<Request, Answer>(
   question: ((request: Request) => Answer) | undefined,
   request: Request,

@@ -3,11 +3,13 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { SpanKind } from '@opentelemetry/api';
 import type { Attributes } from '../span/attributes.ts';
-import { activeStore, epoch, runAgain, runWith } from '../context/active-store.ts';
-import { spanInStore, storeOf, storeWithSpan, SUPPRESSED_CONTEXT, type Stored } from '../context/context.ts';
+import { activeContext, epoch, runAgain, runWith } from '../context/active-store.ts';
+import { spanIn, fromOtel, withSpan, SUPPRESSED_CONTEXT, type ActiveContext } from '../context/active-context.ts';
 import { errorMessage } from '../span/exception.ts';
 import { CountedRoot } from '../request-metrics/counted-root.ts';
 import { Policy } from '../sampling/policy.ts';
+import { HTTP_RESPONSE_STATUS_CODE } from '../span/semantic-attributes.ts';
+import { STATUS_ERROR } from '../span/span-status.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import { RecordingSpan } from '../span/recording-span.ts';
 import type { Tracer } from '../tracer.ts';
@@ -17,7 +19,6 @@ import {
   ERROR_TYPE,
   HTTP_REQUEST_METHOD,
   HTTP_REQUEST_METHOD_ORIGINAL,
-  HTTP_RESPONSE_STATUS_CODE,
   HTTP_ROUTE,
   httpSpanName,
   knownMethod,
@@ -51,8 +52,8 @@ const headerGetter = {
 };
 
 /**
- * Runs `handle` within a server span that ends when the response is done, or when the connection is gone before that. What of the
- * request cannot be read is left out; nothing but what `handle` throws is thrown.
+ * Runs `handle` within a server span that ends when the response is done, or when the connection is gone before that.
+ * What of the request cannot be read is left out; nothing but what `handle` throws is thrown.
  */
 export function traceIncoming<Result>(
   tracer: Tracer,
@@ -61,17 +62,20 @@ export function traceIncoming<Result>(
   response: ServerResponse,
   handle: () => Result,
 ): Result {
-  const stored = attempt(() =>
+  const context = attempt(() =>
     beginSpan(tracer, options, request, (span, method, active) => {
       if (span instanceof RecordingSpan || span instanceof CountedRoot)
         new ServerSpan(span, method, options, request, response).start(active);
       else keepActive(response, span, active);
     }),
   );
-  return stored === undefined ? handle() : runWith(stored, handle);
+  return context === undefined ? handle() : runWith(context, handle);
 }
 
-/** The same for a request that takes the connection over (`upgrade`, `connect`): its span ends with the first bytes that are written to it. */
+/**
+ * The same for a request that takes the connection over (`upgrade`, `connect`): its span ends with the first bytes that
+ * are written to it.
+ */
 export function traceTakeover<Result>(
   tracer: Tracer,
   options: HttpOptions,
@@ -79,13 +83,13 @@ export function traceTakeover<Result>(
   socket: Duplex,
   handle: () => Result,
 ): Result {
-  const stored = attempt(() =>
+  const context = attempt(() =>
     beginSpan(tracer, options, request, (span, method) => {
       if (span instanceof RecordingSpan || span instanceof CountedRoot)
         endWithFirstBytes(span, method, options, request, socket);
     }),
   );
-  return stored === undefined ? handle() : runWith(stored, handle);
+  return context === undefined ? handle() : runWith(context, handle);
 }
 
 /** What is to be active while the request is handled; undefined where it is traced already, or nothing is. */
@@ -93,29 +97,29 @@ function beginSpan(
   tracer: Tracer,
   options: HttpOptions,
   request: IncomingMessage,
-  started: (span: SpanIdentity, method: string, stored: Stored) => void,
-): Stored | undefined {
+  started: (span: SpanIdentity, method: string, context: ActiveContext) => void,
+): ActiveContext | undefined {
   const marked = request as IncomingMessage & { [IS_TRACED]?: boolean };
   if (marked[IS_TRACED] === true) return undefined;
   marked[IS_TRACED] = true;
   if (ask(options.ignoreIncoming, request) === true) return SUPPRESSED_CONTEXT;
   const method = knownMethod(request.method ?? '');
   const caller = tracer.extract(attempt(() => request.headers) ?? {}, headerGetter);
-  const { policy } = tracer.config.sampler;
+  const { policy } = tracer.config.sampling;
   const attributes =
     policy instanceof Policy && policy.readsAttributes ? attempt(() => decisive(request, method)) : undefined;
   const span = tracer.startSpan(httpSpanName(method), { kind: SpanKind.SERVER, parent: caller, attributes });
   if (!(span instanceof SpanIdentity)) return undefined;
-  const stored = storeWithSpan(span, storeOf(caller));
+  const context = withSpan(span, fromOtel(caller));
   try {
-    keepActive(request, span, stored);
-    started(span, method, stored);
+    keepActive(request, span, context);
+    started(span, method, context);
   } catch {
     // Nobody would end it.
     span.end();
     return undefined;
   }
-  return stored;
+  return context;
 }
 
 /** What a sampling policy may go by. */
@@ -139,15 +143,15 @@ function pathOf(url: string): string {
 function keepActive(
   emitter: IncomingMessage | ServerResponse,
   span: SpanIdentity,
-  stored: Stored,
+  context: ActiveContext,
   afterEvent?: (event: unknown) => void,
 ): void {
   const since = epoch();
   const emit = emitter.emit.bind(emitter) as (...args: unknown[]) => boolean;
   emitter.emit = (...args: unknown[]): boolean => {
-    const active = spanInStore(activeStore());
+    const active = spanIn(activeContext());
     const isHere = active instanceof SpanIdentity && active.trace === span.trace;
-    const hadListeners = isHere ? emit(...args) : runAgain(since, stored, emit, ...args);
+    const hadListeners = isHere ? emit(...args) : runAgain(since, context, emit, ...args);
     if (afterEvent !== undefined) attempt(() => afterEvent(args[0]));
     return hadListeners;
   };
@@ -179,10 +183,10 @@ class ServerSpan {
     this.#mounted = new MountedRoute(request);
   }
 
-  start(stored: Stored): void {
+  start(context: ActiveContext): void {
     this.#span.trace.rpcMetadata = { type: 'http', span: this.#span };
     this.#openOnSocket?.add(this);
-    keepActive(this.#response, this.#span, stored, (event) => {
+    keepActive(this.#response, this.#span, context, (event) => {
       if (event === 'finish') this.#end();
       else if (event === 'timeout') this.#hasTimedOut = true;
     });
@@ -198,7 +202,7 @@ class ServerSpan {
     span.setAttribute(ERROR_TYPE, type);
     if (isServers) {
       if (error !== undefined) span.recordException(error);
-      span.setStatus({ code: 2, ...(error === undefined ? {} : { message: errorMessage(error) }) });
+      span.setStatus({ code: STATUS_ERROR, ...(error === undefined ? {} : { message: errorMessage(error) }) });
     }
     this.#end();
   }
@@ -210,7 +214,7 @@ class ServerSpan {
       const { statusCode, headersSent } = this.#response;
       if (headersSent) {
         span.setAttribute(HTTP_RESPONSE_STATUS_CODE, statusCode);
-        if (statusCode >= 500) span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: 2 });
+        if (statusCode >= 500) span.setAttribute(ERROR_TYPE, String(statusCode)).setStatus({ code: STATUS_ERROR });
       }
       const route = this.#route();
       if (route !== undefined) {
@@ -301,7 +305,7 @@ function endWithFirstBytes(
     const head = typeof first === 'string' ? first : first instanceof Uint8Array ? latin1(first.subarray(0, 16)) : '';
     const status = Number(STATUS_LINE.exec(head)?.[1] ?? 0);
     if (status > 0) span.setAttribute(HTTP_RESPONSE_STATUS_CODE, status);
-    if (status >= 500) span.setAttribute(ERROR_TYPE, String(status)).setStatus({ code: 2 });
+    if (status >= 500) span.setAttribute(ERROR_TYPE, String(status)).setStatus({ code: STATUS_ERROR });
     span.end();
   };
   const wrap = (name: 'write' | 'end') =>

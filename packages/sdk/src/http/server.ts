@@ -12,7 +12,9 @@ const REQUEST_EVENTS: ReadonlySet<string | symbol> = new Set(['request', 'checkC
 /** … and those with which it hands over the connection as well. */
 const TAKEOVER_EVENTS: ReadonlySet<string | symbol> = new Set(['upgrade', 'connect']);
 
-/** Traces every request to every HTTP/1 server of the process, those that stand already included; answers the way back. */
+/**
+ * Traces every request to every HTTP/1 server of the process, those that stand already included; returns the way back.
+ */
 export function instrumentServers(tracer: Tracer, options: HttpOptions): () => void {
   const removals = [Server.prototype, SecureServer.prototype].map((prototype) =>
     wrapEmit(prototype as unknown as { emit: Emit }, tracer, options),

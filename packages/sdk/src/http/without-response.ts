@@ -18,7 +18,10 @@ const CLIENT_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 /** What `pipeline` says of a response whose connection is gone: a consequence, whose cause the connection knows. */
 const PREMATURE_CLOSE = 'ERR_STREAM_PREMATURE_CLOSE';
 
-/** Node since 24 destroys the responses that wait behind others with an error of its own when the connection is gone; what the application says destroys both. */
+/**
+ * Node since 24 destroys the responses that wait behind others with an error of its own when the connection is gone;
+ * what the application says destroys both.
+ */
 function isConsequence(error: unknown, socket: Socket): boolean {
   const code = property(error, 'code');
   if (code === PREMATURE_CLOSE) return true;
@@ -26,8 +29,9 @@ function isConsequence(error: unknown, socket: Socket): boolean {
 }
 
 /**
- * Node keeps apart who closed: `response.errored` is what the application destroyed the response with, and a failed `pipeline` does so; a connection that
- * the client ended or reset says so; whatever is left the server closed, by a timeout or without a word.
+ * Node keeps apart who closed: `response.errored` is what the application destroyed the response with, and a failed
+ * `pipeline` does so; a connection that the client ended or reset says so; whatever is left the server closed, by a
+ * timeout or without a word.
  */
 export function whyWithoutResponse(response: ServerResponse, socket: Socket, hasTimedOut: boolean): WithoutResponse {
   const own = response.errored as unknown;

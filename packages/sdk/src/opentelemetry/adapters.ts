@@ -16,15 +16,15 @@ import {
   type TracerOptions as OtelTracerOptions,
   type TracerProvider,
 } from '@opentelemetry/api';
-import { activeStore, keeper } from '../context/active-store.ts';
+import { activeContext, keeper } from '../context/active-store.ts';
 import {
   isSuppressed,
-  spanInStore,
-  storeOfGiven,
-  storeWithoutSpan,
-  storeWithSpan,
-  type Stored,
-} from '../context/context.ts';
+  spanIn,
+  fromOtelChecked,
+  withoutSpan,
+  withSpan,
+  type ActiveContext,
+} from '../context/active-context.ts';
 import { StorageContextManager } from './context-manager.ts';
 import type { LogLevel } from '../runtime/diagnostics.ts';
 import { lookForContextManager } from './foreign-context.ts';
@@ -32,12 +32,16 @@ import { SpanIdentity } from '../span/span-identity.ts';
 import { INVALID_SPAN, type SpanRecorder } from '../recording/span-recorder.ts';
 import type { InstrumentationScope } from '../span/scope.ts';
 import { nameOf, type SpanLink } from '../span/span.ts';
+import type { SpanKindName } from '../span/span-kind.ts';
 import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import { attributeSet, type AttributesInput, type AttributeSet } from '../span/attributes.ts';
 import { property } from '../runtime/property.ts';
 
-/** What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look for it. */
+/**
+ * What the standard SDK's providers have besides OpenTelemetry's interface; some instrumentations (AWS Lambda's) look
+ * for it.
+ */
 export interface SdkTracerProvider extends TracerProvider {
   /** The tracer's `flush`, with its answer: whether all that had ended was delivered. Never rejects. */
   forceFlush(): Promise<boolean>;
@@ -70,7 +74,10 @@ export function createOpenTelemetryAdapters(
   };
 }
 
-/** Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer each call. */
+/**
+ * Instrumentation scopes come from libraries, which are few; more than this come from a mistake and share one tracer
+ * each call.
+ */
 const CACHED_TRACERS_MAX = 1000;
 
 /** So that texts of any two tracers differ where these do. */
@@ -130,7 +137,7 @@ class RecorderTracer implements OtelTracer {
 
   startSpan(name: string, options?: OtelSpanOptions, context?: Context): OtelSpan {
     lookForContextManager();
-    return this.#start(name, options, storeOrActive(context));
+    return this.#start(name, options, givenOrActive(context));
   }
 
   startActiveSpan<F extends (span: OtelSpan) => unknown>(
@@ -151,21 +158,21 @@ class RecorderTracer implements OtelTracer {
     fn: F,
   ): ReturnType<F> {
     lookForContextManager();
-    const stored = storeOrActive(context);
-    const span = this.#start(name, options, stored);
-    const before = context === undefined ? stored : activeStore();
-    return keeper.runWithSpan(storeWithSpan(span, stored), before, fn, span) as ReturnType<F>;
+    const active = givenOrActive(context);
+    const span = this.#start(name, options, active);
+    const before = context === undefined ? active : activeContext();
+    return keeper.runWithSpan(withSpan(span, active), before, fn, span) as ReturnType<F>;
   }
 
   #start(
     name: string,
     options: OtelSpanOptions | undefined,
-    stored: Stored | undefined,
+    active: ActiveContext | undefined,
   ): RecordingSpan | NonRecordingSpan {
-    if (isSuppressed(stored)) return INVALID_SPAN;
-    const parentStore = isRoot(options) ? storeWithoutSpan(stored) : stored;
-    const parent = ownSpan(this.#recorder, spanInStore(parentStore));
-    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentStore);
+    if (isSuppressed(active)) return INVALID_SPAN;
+    const parentContext = isRoot(options) ? withoutSpan(active) : active;
+    const parent = ownSpan(this.#recorder, spanIn(parentContext));
+    return startWithOptions(this.#recorder, this.#scope, name, parent, options, parentContext);
   }
 }
 
@@ -178,13 +185,13 @@ function isRoot(options: OtelSpanOptions | undefined): boolean {
 }
 
 /** Of a context that a caller handed over, or may have left out: anything that is none stands for the active one. */
-function storeOrActive(context: Context | undefined): Stored | undefined {
-  return context === undefined ? activeStore() : (storeOfGiven(context) ?? activeStore());
+function givenOrActive(context: Context | undefined): ActiveContext | undefined {
+  return context === undefined ? activeContext() : (fromOtelChecked(context) ?? activeContext());
 }
 
 /** What the two APIs accept alike at a span's start. */
 export interface StartOptions {
-  readonly kind?: number | undefined;
+  readonly kind?: SpanKindName | number | undefined;
   readonly attributes?: AttributesInput | undefined;
   readonly links?: readonly SpanLink[] | undefined;
   readonly startTime?: OtelSpanOptions['startTime'] | undefined;
@@ -198,7 +205,7 @@ export function startWithOptions(
   name: string,
   parent: SpanIdentity | undefined,
   options: StartOptions | OtelSpanOptions | undefined,
-  stored: Stored | undefined,
+  active: ActiveContext | undefined,
 ): RecordingSpan | NonRecordingSpan {
   let kind: StartOptions['kind'];
   let startTime: StartOptions['startTime'];
@@ -207,9 +214,9 @@ export function startWithOptions(
   try {
     ({ kind, startTime, attributes, links } = options ?? NO_OPTIONS);
   } catch {
-    // A getter of the application's threw: what it would have answered is absent.
+    // A getter of the application's threw: what it would have returned is absent.
   }
-  return recorder.start(scope, name, parent, kind, startTime, attributes, links, stored);
+  return recorder.start(scope, name, parent, kind, startTime, attributes, links, active);
 }
 
 /** Our identity of any span: itself, or one that stands for another implementation's. */
@@ -239,25 +246,25 @@ const DIAG_LEVELS: Readonly<Record<LogLevel, DiagLogLevel>> = {
 };
 
 /**
- * Makes the adapters OpenTelemetry's global ones, and answers what takes them back; or the names of those that were taken already, which
- * stay as they are. What libraries say of themselves is printed down to `logLevel`.
+ * Makes the adapters OpenTelemetry's global ones, and returns what takes them back; or the names of those that were
+ * taken already, which stay as they are. What libraries say of themselves is printed down to `logLevel`.
  */
 export function registerGlobally(
   adapters: OpenTelemetryAdapters,
   logLevel: LogLevel,
-): { readonly taken: string[]; unregister(): void } {
-  const taken: string[] = [];
+): { readonly occupied: string[]; unregister(): void } {
+  const occupied: string[] = [];
   const hasProvider = traceApi.setGlobalTracerProvider(adapters.tracerProvider);
-  if (!hasProvider) taken.push('tracer provider');
+  if (!hasProvider) occupied.push('tracer provider');
   const hasContext = contextApi.setGlobalContextManager(adapters.contextManager);
-  if (!hasContext) taken.push('context manager');
+  if (!hasContext) occupied.push('context manager');
   lookForContextManager();
   const hasDiag = logLevel !== 'none' && globalOf('diag') === undefined;
   if (hasDiag) diagApi.setLogger(new DiagConsoleLogger(), DIAG_LEVELS[logLevel]);
   const hasPropagator = propagationApi.setGlobalPropagator(adapters.propagator);
-  if (!hasPropagator) taken.push('propagator');
+  if (!hasPropagator) occupied.push('propagator');
   return {
-    taken,
+    occupied,
     unregister() {
       const current = traceApi.getTracerProvider();
       const delegate = current instanceof ProxyTracerProvider ? current.getDelegate() : current;

@@ -1,13 +1,16 @@
 import { EventEmitter } from 'node:events';
 import { ROOT_CONTEXT, type Context, type ContextManager } from '@opentelemetry/api';
 import { sharedStore, type ActiveStore } from '../context/active-store.ts';
-import { contextOf, storeOfGiven, type Stored } from '../context/context.ts';
+import { toOtel, fromOtelChecked, type ActiveContext } from '../context/active-context.ts';
 import { property } from '../runtime/property.ts';
 
 /** Says that a context manager works over the store that all copies of this package share. */
 export const IS_OURS = Symbol.for('throughline.contextManager.1');
 
-/** The active span and context behind OpenTelemetry's interface. What one with a store of its own makes active no other one sees. */
+/**
+ * The active span and context behind OpenTelemetry's interface. What one with a store of its own makes active no other
+ * one sees.
+ */
 export class StorageContextManager implements ContextManager {
   readonly [IS_OURS]: boolean;
   readonly #store: ActiveStore;
@@ -18,7 +21,7 @@ export class StorageContextManager implements ContextManager {
   }
 
   active(): Context {
-    return contextOf(this.#store.current());
+    return toOtel(this.#store.current());
   }
 
   with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
@@ -27,19 +30,19 @@ export class StorageContextManager implements ContextManager {
     thisArg?: ThisParameterType<F>,
     ...args: A
   ): ReturnType<F> {
-    const stored = storeToActivate(context);
-    return this.#store.run(stored, () => fn.apply(thisArg, args));
+    const active = contextToActivate(context);
+    return this.#store.run(active, () => fn.apply(thisArg, args));
   }
 
   bind<T>(context: Context, target: T): T {
-    const stored = storeToActivate(context);
-    if (isEventEmitter(target)) return bindEmitter(target, (fn) => this.#bound(stored, fn));
-    return typeof target === 'function' ? (this.#bound(stored, target as unknown as Listener) as unknown as T) : target;
+    const active = contextToActivate(context);
+    if (isEventEmitter(target)) return bindEmitter(target, (fn) => this.#bound(active, fn));
+    return typeof target === 'function' ? (this.#bound(active, target as unknown as Listener) as unknown as T) : target;
   }
 
   /** OpenTelemetry API 1.10: makes a context active from here on, until the token is disposed of. */
   attach(context: Context): { dispose(): void } {
-    const leave = this.#store.enter(storeToActivate(context));
+    const leave = this.#store.enter(contextToActivate(context));
     let isAttached = true;
     return {
       dispose() {
@@ -59,12 +62,12 @@ export class StorageContextManager implements ContextManager {
     return this;
   }
 
-  #bound(stored: Stored, fn: Listener): Listener {
+  #bound(active: ActiveContext, fn: Listener): Listener {
     const store = this.#store;
     const since = store.epoch();
     const wrapper: Listener = function (this: unknown, ...args) {
       if (store.epoch() !== since) return fn.apply(this, args);
-      return store.run(stored, () => fn.apply(this, args));
+      return store.run(active, () => fn.apply(this, args));
     };
     const length = property(fn, 'length');
     if (typeof length === 'number') Object.defineProperty(wrapper, 'length', { configurable: true, value: length });
@@ -73,8 +76,8 @@ export class StorageContextManager implements ContextManager {
 }
 
 /** What to make active for a context that somebody handed over; anything that is none holds nothing. */
-function storeToActivate(context: Context): Stored {
-  return storeOfGiven(context) ?? ROOT_CONTEXT;
+function contextToActivate(context: Context): ActiveContext {
+  return fromOtelChecked(context) ?? ROOT_CONTEXT;
 }
 
 type Listener = (this: unknown, ...args: unknown[]) => unknown;

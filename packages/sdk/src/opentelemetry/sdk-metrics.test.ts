@@ -119,7 +119,7 @@ const NOWHERE = { exporter: 'none', endpoint: 'http://127.0.0.1:9', log: () => u
 it('shows exact counts of requests, sampled or not, where they are counted', async () => {
   const provider = new ReadableMeterProvider();
   metrics.setGlobalMeterProvider(provider);
-  const tracer = new Tracer({ ...NOWHERE, register: false, sampling: 0, counters: true });
+  const tracer = new Tracer({ ...NOWHERE, register: false, sampling: 0, requestMetrics: 'collector' });
   for (const name of ['GET', 'POST']) tracer.startSpan(name, { kind: 1 }).updateName('any').end();
   tracer.startSpan('GET', { kind: 1 }).setStatus({ code: 2 }).end();
   const calls = provider.readWhole().filter(([name]) => name === 'traces.span.metrics.calls');

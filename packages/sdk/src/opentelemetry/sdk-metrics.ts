@@ -2,7 +2,7 @@ import { createNoopMeter, metrics, type Attributes, type ObservableResult } from
 import type { ExportSettings } from '../export/export-settings.ts';
 import type { OperationCounts } from '../request-metrics/operation-counts.ts';
 import { spanMetrics } from '../request-metrics/span-metrics.ts';
-import type { TracerStats } from '../runtime/stats.ts';
+import type { TracerStats } from '../runtime/tracer-stats.ts';
 import { VERSION } from '../runtime/version.ts';
 
 const SPANS = { unit: '{span}' };
@@ -33,10 +33,10 @@ export interface ObservedStats {
 }
 
 /**
- * Shows a tracer's counters through OpenTelemetry's global meter provider, under the names that the semantic conventions have for SDKs
- * (`otel.sdk.*`). OpenTelemetry tells nobody when a provider is registered: as long as there is none one is looked for after a
- * second, ever less often for an hour, and whenever spans are handed over to be sent, which `look` is called for. Counters are read when metrics are
- * collected, never on a span's way.
+ * Shows a tracer's counters through OpenTelemetry's global meter provider, under the names that the semantic
+ * conventions have for SDKs (`otel.sdk.*`). OpenTelemetry tells nobody when a provider is registered: as long as there
+ * is none one is looked for after a second, ever less often for an hour, and whenever spans are handed over to be sent,
+ * which `look` is called for. TracerCounters are read when metrics are collected, never on a span's way.
  */
 export function observeStats(source: StatsSource): ObservedStats {
   let remove: (() => void) | undefined;

@@ -1,13 +1,16 @@
 import { runWith } from '../context/active-store.ts';
-import { SUPPRESSED_CONTEXT } from '../context/context.ts';
+import { SUPPRESSED_CONTEXT } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import { MILLIS_MAX } from '../runtime/checks.ts';
 import { property } from '../runtime/property.ts';
 import { errorMessage } from '../span/exception.ts';
 import type { SpanProcessor } from './span-processor.ts';
-import type { ReadableSpan } from '../span/readable-types.ts';
+import type { ReadableSpan } from '../span/readable-span.ts';
 
-/** The standard SDK's interface: an exporter written for it works here. */
+/**
+ * The standard SDK's interface: an exporter written for it works here.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-exporter
+ */
 export interface SpanExporter {
   /** Calls back once, with code 0 for success. */
   export(spans: ReadableSpan[], done: (result: { code: number; error?: Error }) => void): void;
@@ -28,7 +31,10 @@ export interface SpanExporterProcessorOptions {
 const BATCH_SPANS_MAX = 512;
 const QUEUED_SPANS_MAX = 2048;
 
-/** Hands ended, sampled spans to an exporter in batches, one at a time; what does not fit the queue is dropped and counted. */
+/**
+ * Hands ended, sampled spans to an exporter in batches, one at a time; what does not fit the queue is dropped and
+ * counted.
+ */
 export class SpanExporterProcessor implements SpanProcessor {
   readonly #options: SpanExporterProcessorOptions;
   readonly #queue: ReadableSpan[] = [];
@@ -46,7 +52,7 @@ export class SpanExporterProcessor implements SpanProcessor {
   onEnd(span: ReadableSpan): void {
     if ((span.spanContext().traceFlags & 1) === 0) return;
     if (this.#queue.length >= QUEUED_SPANS_MAX) {
-      this.#options.onDrop(1, 'queue_full', `${QUEUED_SPANS_MAX} spans wait already`);
+      this.#options.onDrop(1, 'queue_full', `its queue is full (${QUEUED_SPANS_MAX} spans)`);
       return;
     }
     this.#queue.push(span);
@@ -90,12 +96,12 @@ export class SpanExporterProcessor implements SpanProcessor {
         if (over()) onDrop(spans.length, 'export_failed', errorMessage(error));
       };
       const timer = setTimeout(
-        () => failed(`no answer within ${exportTimeoutMillis} ms (exportTimeoutMillis)`),
+        () => failed(`timed out after ${exportTimeoutMillis} ms (exportTimeoutMillis)`),
         Math.min(exportTimeoutMillis, MILLIS_MAX),
       ).unref();
       const done = (result: unknown): void => {
         if (property(result, 'code') === 0) over();
-        else failed(property(result, 'error') ?? 'it says so, and not why');
+        else failed(property(result, 'error') ?? 'it reported a failure without a reason');
       };
       try {
         // What an exporter sends is not to be traced. One that is async rejects where others throw.

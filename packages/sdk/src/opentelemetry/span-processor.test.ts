@@ -157,7 +157,7 @@ describe("a processor of the standard SDK's kind", () => {
   it('is checked when the tracer is made', () => {
     expect(() => new Tracer({ register: false, spanProcessors: [{} as never] })).toThrow(/spanProcessors.*onStart/);
     expect(() => new Tracer({ register: false, sampler: {} as never })).toThrow(/sampler.*shouldSample/);
-    expect(() => new Tracer({ register: false, children: 'x' as never })).toThrow(/'lite' or 'strict'/);
+    expect(() => new Tracer({ register: false, unsampledChildren: 'x' as never })).toThrow(/'shared' or 'own'/);
   });
 });
 

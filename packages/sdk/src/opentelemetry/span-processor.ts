@@ -1,12 +1,16 @@
 import type { Context, Span as OtelSpan } from '@opentelemetry/api';
-import { contextOf, type Stored } from '../context/context.ts';
+import { toOtel, type ActiveContext } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { Diagnostics } from '../runtime/diagnostics.ts';
-import type { ReadableSpan } from '../span/readable-types.ts';
+import type { ReadableSpan } from '../span/readable-span.ts';
 import type { SpanObserver } from '../recording/span-observer.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 
-/** The standard SDK's interface: one written for it works here. Called in the order of registration. */
+/**
+ * The standard SDK's interface: one written for it works here. Called in the order of registration; what it throws is
+ * logged once.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-processor
+ */
 export interface SpanProcessor {
   onStart(span: ReadableSpan & OtelSpan, parentContext: Context): void;
   /** While the span can still be changed. */
@@ -28,8 +32,8 @@ export class SpanProcessors implements SpanObserver {
     this.#diagnostics = diagnostics;
   }
 
-  start(span: RecordingSpan, stored: Stored | undefined): void {
-    const context = contextOf(stored);
+  start(span: RecordingSpan, active: ActiveContext | undefined): void {
+    const context = toOtel(active);
     const readable = readableSpan(span);
     for (const processor of this.#processors) this.#call(() => processor.onStart(readable, context));
   }
@@ -71,11 +75,14 @@ export class SpanProcessors implements SpanObserver {
   }
 
   #failed(error: unknown): void {
-    this.#diagnostics.state('span processor', 'failing', `a span processor failed: ${String(error)}`);
+    this.#diagnostics.state('span processor', 'failing', `span processor failed: ${String(error)}`);
   }
 }
 
-/** The same object: of a root's `parentSpanContext` the standard SDK's type says that it is absent, here it is `undefined`. */
+/**
+ * The same object: of a root's `parentSpanContext` the standard SDK's type says that it is absent, here it is
+ * `undefined`.
+ */
 function readableSpan(span: RecordingSpan): ReadableSpan & OtelSpan {
   return span as ReadableSpan & OtelSpan;
 }

@@ -1,5 +1,5 @@
 import type { TextMapGetter } from '@opentelemetry/api';
-import type { CallerWish } from '../context/sampling-hint.ts';
+import type { SamplingHint } from '../context/sampling-hint.ts';
 import type { NonRecordingSpan } from '../span/non-recording-span.ts';
 import { singleHeader, type HeaderFormat } from './header-format.ts';
 import { decisionOf, remoteSpan, spanIdHex, type SamplingDecision } from './remote-span.ts';
@@ -25,10 +25,12 @@ export const b3Single: HeaderFormat = {
     setter.set(carrier, B3, decision === 'deferred' ? ids : `${ids}-${SINGLE_DECISIONS[decision]}`);
   },
   extractSpan: extractB3,
-  extractWish: extractB3Wish,
+  extractHint: extractB3Hint,
 };
 
-/** Zipkin's B3 in a header for each part: `x-b3-traceid` and its siblings. Both forms are read, the single header first. */
+/**
+ * Zipkin's B3 in a header for each part: `x-b3-traceid` and its siblings. Both forms are read, the single header first.
+ */
 export const b3Multi: HeaderFormat = {
   fields: [TRACE_ID, SPAN_ID, SAMPLED, FLAGS],
   injectSpan(span, carrier, setter) {
@@ -36,15 +38,15 @@ export const b3Multi: HeaderFormat = {
     setter.set(carrier, TRACE_ID, trace.idHex);
     setter.set(carrier, SPAN_ID, spanIdHex(span));
     const decision = decisionOf(trace);
-    // The debug flag implies that the trace is kept, and stands alone.
+    // The debug flag implies that the trace is sampled, and stands alone.
     if (decision === 'debug') setter.set(carrier, FLAGS, '1');
-    else if (decision !== 'deferred') setter.set(carrier, SAMPLED, decision === 'keep' ? '1' : '0');
+    else if (decision !== 'deferred') setter.set(carrier, SAMPLED, decision === 'sample' ? '1' : '0');
   },
   extractSpan: extractB3,
-  extractWish: extractB3Wish,
+  extractHint: extractB3Hint,
 };
 
-const SINGLE_DECISIONS = { keep: '1', drop: '0', debug: 'd' } as const;
+const SINGLE_DECISIONS = { sample: '1', drop: '0', debug: 'd' } as const;
 
 function extractB3<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan | undefined {
   return extractSingle(carrier, getter) ?? extractMulti(carrier, getter);
@@ -63,8 +65,11 @@ function extractMulti<C>(carrier: C, getter: TextMapGetter<C>): NonRecordingSpan
   return remoteSpan(traceId, spanId, isDebug ? 'debug' : decisionFrom(singleHeader(carrier, getter, SAMPLED)));
 }
 
-/** A decision without ids, which B3 allows: above all `b3: 0`, by which a proxy keeps its own requests from being traced. */
-function extractB3Wish<C>(carrier: C, getter: TextMapGetter<C>): CallerWish | undefined {
+/**
+ * A decision without ids, which B3 allows: above all `b3: 0`, by which a proxy keeps its own requests from being
+ * traced.
+ */
+function extractB3Hint<C>(carrier: C, getter: TextMapGetter<C>): SamplingHint | undefined {
   const single = singleHeader(carrier, getter, B3);
   const isDebug = single === undefined && singleHeader(carrier, getter, FLAGS) === '1';
   const decision = isDebug ? 'debug' : decisionFrom(single ?? singleHeader(carrier, getter, SAMPLED));
@@ -76,7 +81,7 @@ function decisionFrom(text: string | undefined): SamplingDecision {
   switch (text?.toLowerCase()) {
     case '1':
     case 'true':
-      return 'keep';
+      return 'sample';
     case '0':
     case 'false':
       return 'drop';

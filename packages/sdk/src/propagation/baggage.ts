@@ -18,7 +18,10 @@ export const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
 /** A property list that may stand in a header: printable, and without the comma that would end the member. */
 const METADATA = /^[\x20-\x2b\x2d-\x7e]*$/;
 
-/** W3C Baggage: `baggage: key=value;property,…`, percent-encoded. Members that are malformed or beyond the limits are left out. */
+/**
+ * W3C Baggage: `baggage: key=value;property,…`, percent-encoded. Members that are malformed or beyond the limits are
+ * left out.
+ */
 export const w3cBaggage: HeaderFormat = {
   fields: [HEADER],
   injectBaggage(baggage, carrier, setter) {
@@ -74,7 +77,9 @@ function memberOf(key: unknown, entry: BaggageEntry): string | undefined {
   return member.length <= MEMBER_CHARACTERS_MAX ? member : undefined;
 }
 
-/** W3C's keys are tokens, and not encoded; what is none, and `%` itself, goes as OpenTelemetry's SDKs write and read it. */
+/**
+ * W3C's keys are tokens, and not encoded; what is none, and `%` itself, goes as OpenTelemetry's SDKs write and read it.
+ */
 function encodedKey(key: string): string {
   return TOKEN.test(key) && !key.includes('%') ? key : percentEncoded(key);
 }

@@ -6,7 +6,9 @@ import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
  */
 export type Carrier = object;
 
-/** Reads any of the known carriers; names are matched without regard to case where the carrier does not do that itself. */
+/**
+ * Reads any of the known carriers; names are matched without regard to case where the carrier does not do that itself.
+ */
 export const carrierGetter: TextMapGetter<Carrier> = {
   get(carrier, key) {
     if (!isCarrier(carrier)) return undefined;

@@ -9,21 +9,29 @@ import {
   type TextMapPropagator,
   type TextMapSetter,
 } from '@opentelemetry/api';
-import { contextOf, isSuppressed, spanInStore, storeOf, storeOfGiven, type Stored } from '../context/context.ts';
-import { contextWithWish } from '../context/sampling-hint.ts';
+import {
+  toOtel,
+  isSuppressed,
+  spanIn,
+  fromOtel,
+  fromOtelChecked,
+  type ActiveContext,
+} from '../context/active-context.ts';
+import { contextWithHint } from '../context/sampling-hint.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import type { HeaderFormat } from './header-format.ts';
 
 /**
- * Writes and reads several header formats one after the other. Of those that find a span in a carrier the last one counts, as OpenTelemetry
- * has it; baggage is put together. Nothing that a carrier, getter, setter or foreign propagator throws comes out.
+ * Writes and reads several header formats one after the other. Of those that find a span in a carrier the last one
+ * counts, as OpenTelemetry has it; baggage is put together. Nothing that a carrier, getter, setter or foreign
+ * propagator throws comes out.
  */
 export class CompositePropagator implements TextMapPropagator {
   readonly #propagators: readonly (HeaderFormat | TextMapPropagator)[];
   readonly #identityOf: (span: SpanIdentity | OtelSpan | undefined) => SpanIdentity | undefined;
 
-  /** `identityOf` answers our identity of any implementation's span. */
+  /** `identityOf` returns our identity of any implementation's span. */
   constructor(
     propagators: readonly (HeaderFormat | TextMapPropagator)[],
     identityOf: (span: SpanIdentity | OtelSpan | undefined) => SpanIdentity | undefined,
@@ -33,24 +41,24 @@ export class CompositePropagator implements TextMapPropagator {
   }
 
   inject<C>(context: Context, carrier: C, setter: TextMapSetter<C>): void {
-    let stored: Stored;
+    let active: ActiveContext;
     try {
-      stored = storeOf(context);
+      active = fromOtel(context);
     } catch {
       // It is no context.
       return;
     }
-    this.injectStored(stored, carrier, setter);
+    this.injectActive(active, carrier, setter);
   }
 
   /** The same for what is stored as active, which is a context only where it must be. */
-  injectStored<C>(stored: Stored, carrier: C, setter: TextMapSetter<C>): void {
+  injectActive<C>(active: ActiveContext, carrier: C, setter: TextMapSetter<C>): void {
     let span: SpanIdentity | undefined;
     let baggage: Baggage | undefined;
     try {
-      if (isSuppressed(stored)) return;
-      span = this.#identityOf(spanInStore(stored));
-      baggage = stored instanceof SpanIdentity ? undefined : propagation.getBaggage(stored);
+      if (isSuppressed(active)) return;
+      span = this.#identityOf(spanIn(active));
+      baggage = active instanceof SpanIdentity ? undefined : propagation.getBaggage(active);
     } catch {
       // It is no context.
       return;
@@ -58,7 +66,7 @@ export class CompositePropagator implements TextMapPropagator {
     for (const propagator of this.#propagators) {
       try {
         if (isHeaderFormat(propagator)) injectFormat(propagator, span, baggage, carrier, setter);
-        else catchRejection(propagator.inject(contextOf(stored), carrier, setter));
+        else catchRejection(propagator.inject(toOtel(active), carrier, setter));
       } catch {
         // A carrier that takes no headers (frozen, sent already) is the application's business.
       }
@@ -101,10 +109,10 @@ function extractFormat<C>(format: HeaderFormat, context: Context, carrier: C, ge
   const withBaggage = baggage === undefined ? context : mergeBaggage(context, baggage);
   const span = format.extractSpan?.(carrier, getter);
   if (span === undefined) {
-    const wish = format.extractWish?.(carrier, getter);
-    return wish === undefined ? withBaggage : contextWithWish(withBaggage, wish);
+    const hint = format.extractHint?.(carrier, getter);
+    return hint === undefined ? withBaggage : contextWithHint(withBaggage, hint);
   }
-  return withBaggage === ROOT_CONTEXT ? contextOf(span) : traceApi.setSpan(withBaggage, span);
+  return withBaggage === ROOT_CONTEXT ? toOtel(span) : traceApi.setSpan(withBaggage, span);
 }
 
 /** What is no context, of an async one for instance, finds nothing. */
@@ -115,7 +123,7 @@ function extractForeign<C>(
   getter: TextMapGetter<C>,
 ): Context {
   const found = propagator.extract(context, carrier, getter);
-  if (storeOfGiven(found) !== undefined) return found;
+  if (fromOtelChecked(found) !== undefined) return found;
   catchRejection(found);
   return context;
 }

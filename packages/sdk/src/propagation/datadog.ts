@@ -24,8 +24,9 @@ const VENDOR = 'dd';
 const MEMBER_CHARACTERS_MAX = 256;
 
 /**
- * Datadog's headers: the lower 64 bits of the ids as decimal numbers, the upper ones of the trace id as a tag. Priority, origin and other
- * `_dd.p.` tags are kept in the tracestate's `dd` member, as Datadog's own tracers do it, and so survive hops that speak W3C only.
+ * Datadog's headers: the lower 64 bits of the ids as decimal numbers, the upper ones of the trace id as a tag.
+ * Priority, origin and other `_dd.p.` tags are kept in the tracestate's `dd` member, as Datadog's own tracers do it,
+ * and so survive hops that speak W3C only.
  */
 export const datadog: HeaderFormat = {
   fields: [TRACE_ID, PARENT_ID, PRIORITY, ORIGIN, TAGS],
@@ -78,16 +79,16 @@ function tagsOf(header: string | undefined): Map<string, string> {
 /** −1 and 0 are drops, 1 and 2 keeps: by a rate, or because a person said so. */
 function decisionFrom(priority: string | undefined): SamplingDecision {
   if (priority === undefined || !PRIORITY_FORM.test(priority)) return 'deferred';
-  return Number(priority) > 0 ? 'keep' : 'drop';
+  return Number(priority) > 0 ? 'sample' : 'drop';
 }
 
 /** The priority that was received, unless the decision has been another one since. */
 function priorityOf(trace: LocalTrace, received: string | undefined): string | undefined {
   const decision = decisionOf(trace);
   if (decision === 'deferred') return undefined;
-  const isKept = decision !== 'drop';
-  if (received !== undefined && PRIORITY_FORM.test(received) && Number(received) > 0 === isKept) return received;
-  return isKept ? '1' : '0';
+  const isSampled = decision !== 'drop';
+  if (received !== undefined && PRIORITY_FORM.test(received) && Number(received) > 0 === isSampled) return received;
+  return isSampled ? '1' : '0';
 }
 
 function traceStateOf<C>(

@@ -10,7 +10,7 @@ const BAGGAGE_PREFIX = 'uberctx-';
 const FORM = /^([0-9a-f]{1,32}):([0-9a-f]{1,16}):[0-9a-f]{0,16}:([0-9a-f]{1,2})$/i;
 const SAMPLED = 1;
 const DEBUG = 2;
-const FLAGS = { keep: '1', debug: '3', drop: '0', deferred: '0' } as const;
+const FLAGS = { sample: '1', debug: '3', drop: '0', deferred: '0' } as const;
 
 /** Jaeger's own headers: `uber-trace-id: {trace}:{span}:{parent}:{flags}`, and `uberctx-{key}: {value}` for baggage. */
 export const jaeger: HeaderFormat = {
@@ -53,5 +53,5 @@ export const jaeger: HeaderFormat = {
 
 function decisionFrom(flags: number): SamplingDecision {
   if ((flags & DEBUG) !== 0) return 'debug';
-  return (flags & SAMPLED) !== 0 ? 'keep' : 'drop';
+  return (flags & SAMPLED) !== 0 ? 'sample' : 'drop';
 }

@@ -1,5 +1,5 @@
 import type { TextMapGetter, TextMapSetter } from '@opentelemetry/api';
-import { hexDigit, int32OfHex } from '../span/ids.ts';
+import { hexDigit, int32OfHex } from '../span/random-batch.ts';
 import { traceOfHex } from '../span/local-trace.ts';
 import type { SpanIdentity } from '../span/span-identity.ts';
 import { RemoteSpan } from '../span/non-recording-span.ts';

@@ -5,11 +5,11 @@ const HEADER = 'x-amzn-trace-id';
 /** Version 1, the trace's first second as 32 bits, and 96 bits more. */
 const ROOT = /^1-([0-9a-f]{8})-([0-9a-f]{24})$/;
 const PARENT = /^[0-9a-f]{16}$/;
-const SAMPLED = { keep: '1', debug: '1', drop: '0', deferred: '?' } as const;
+const SAMPLED = { sample: '1', debug: '1', drop: '0', deferred: '?' } as const;
 
 /**
- * AWS X-Ray: `Root=1-{8 hex}-{24 hex};Parent={span id};Sampled={1, 0 or ?}`, in any order; `Self`, `Lineage` and what else a load balancer
- * adds is passed over. A header without a parent names no span, and is not followed.
+ * AWS X-Ray: `Root=1-{8 hex}-{24 hex};Parent={span id};Sampled={1, 0 or ?}`, in any order; `Self`, `Lineage` and what
+ * else a load balancer adds is passed over. A header without a parent names no span, and is not followed.
  */
 export const xray: HeaderFormat = {
   fields: [HEADER],
@@ -34,6 +34,6 @@ export const xray: HeaderFormat = {
 };
 
 function decisionFrom(sampled: string | undefined): SamplingDecision {
-  if (sampled === '1') return 'keep';
+  if (sampled === '1') return 'sample';
   return sampled === '0' ? 'drop' : 'deferred';
 }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { types } from 'node:util';
 import { ROOT_CONTEXT } from '@opentelemetry/api';
 import { describe, expect, it } from 'vitest';
-import { SUPPRESSED_CONTEXT } from '../context/context.ts';
+import { SUPPRESSED_CONTEXT } from '../context/active-context.ts';
 import { evalChild } from '../test-support/child.ts';
 import { createTestTracer } from '../testing.ts';
 

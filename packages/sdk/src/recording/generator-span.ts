@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { epoch, runAgain } from '../context/active-store.ts';
-import type { Stored } from '../context/context.ts';
+import type { ActiveContext } from '../context/active-context.ts';
 import { property } from '../runtime/property.ts';
 import type { Span } from '../span/span.ts';
 
@@ -10,8 +10,8 @@ type Step = (this: unknown, ...args: unknown[]) => unknown;
 const STEPS = ['next', 'return', 'throw'] as const;
 
 /**
- * What a generator function answers, whose body has not run yet. Not whatever else can be iterated: streams, cursors and responses have begun, and
- * may be handed on or never be read.
+ * What a generator function returns, whose body has not run yet. Not whatever else can be iterated: streams, cursors
+ * and responses have begun, and may be handed on or never be read.
  */
 export function isGenerator(value: unknown): value is AnyGenerator {
   return (
@@ -22,22 +22,27 @@ export function isGenerator(value: unknown): value is AnyGenerator {
   );
 }
 
-/** Runs each step of a generator with `stored` active. The generator stays what it is, with three properties of its own. */
-export function keepActive(generator: AnyGenerator, stored: Stored | undefined): void {
+/**
+ * Runs each step of a generator with `active` active. The generator stays what it is, with three properties of its own.
+ */
+export function keepActive(generator: AnyGenerator, active: ActiveContext | undefined): void {
   const since = epoch();
-  wrapSteps(generator, (step) => runAgain(since, stored, step));
+  wrapSteps(generator, (step) => runAgain(since, active, step));
 }
 
-/** The same for what was stored `since` an epoch, and the span ends with the generator: when it is done or fails, or when nobody can go on with it any more. */
+/**
+ * The same for what was stored `since` an epoch, and the span ends with the generator: when it is done or fails, or
+ * when nobody can go on with it any more.
+ */
 export function endWithGenerator(
   generator: AnyGenerator,
   since: number,
-  stored: Stored,
+  active: ActiveContext,
   span: Span,
   fail: (error: unknown) => void,
 ): void {
   const followed = new FollowedGenerator(span, fail);
-  const isWrapped = wrapSteps(generator, (step, thrown) => followed.run(() => runAgain(since, stored, step), thrown));
+  const isWrapped = wrapSteps(generator, (step, thrown) => followed.run(() => runAgain(since, active, step), thrown));
   if (isWrapped) abandoned.register(generator, followed, followed);
   else span.end();
 }
@@ -88,7 +93,10 @@ class FollowedGenerator {
     return result;
   }
 
-  /** A stream that is broken off throws an abort into the generator that it reads: that is the end of its work, and no error of it. */
+  /**
+   * A stream that is broken off throws an abort into the generator that it reads: that is the end of its work, and no
+   * error of it.
+   */
   #failed(error: unknown, thrown: unknown): void {
     abandoned.unregister(this);
     if (error === thrown && property(error, 'name') === 'AbortError') this.#span.end();

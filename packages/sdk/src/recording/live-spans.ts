@@ -1,13 +1,13 @@
 import type { Diagnostics } from '../runtime/diagnostics.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 
 export interface LiveSpansOptions {
   /** Live spans above which a new one is not recorded. */
   readonly liveSpanLimit: number;
   /** Whether every span is watched, and one that is collected without `end()` reported with where it started. */
   readonly reportUnended: boolean;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
 }
 
@@ -23,8 +23,9 @@ interface WatchedSpan {
 const REPORTED_PLACES_MAX = 100;
 
 /**
- * Bounds the spans that have started and not ended. Watching a span costs more than recording it, so in production only those are
- * watched that start while many live already: those that the application has forgotten then give their places back.
+ * Bounds the spans that have started and not ended. Watching a span costs more than recording it, so in production only
+ * those are watched that start while many live already: those that the application has forgotten then give their places
+ * back.
  */
 export class LiveSpans {
   /** The number of live spans from which on `start` has to be asked. */
@@ -45,12 +46,12 @@ export class LiveSpans {
     if (counters.live < liveSpanLimit) {
       // Well below the limit, or the log would get a line for each span that ends at it.
       if (counters.live < liveSpanLimit / 2) {
-        diagnostics.state('live spans', 'ok', `${counters.live} spans have not ended: new ones are recorded again`);
+        diagnostics.state('live spans', 'ok', `live spans down to ${counters.live}: new spans are recorded again`);
       }
       return true;
     }
     counters.dropped.limit++;
-    const line = `${liveSpanLimit} spans have not ended: new ones are not recorded (limits.liveSpanLimit)`;
+    const line = `live span limit reached (${liveSpanLimit} not ended): new spans are not recorded; end every span, or raise limits.liveSpanLimit`;
     diagnostics.state('live spans', 'full', line);
     return false;
   }
@@ -70,13 +71,13 @@ export class LiveSpans {
     counters.unended++;
     if (startedAt === undefined || this.#reported.has(startedAt) || this.#reported.size === REPORTED_PLACES_MAX) return;
     this.#reported.add(startedAt);
-    diagnostics.warn(`the span ${JSON.stringify(name)} was never ended; it was started ${startedAt}`);
+    diagnostics.warn(`span ${JSON.stringify(name)} was never ended: it was started ${startedAt}`);
   }
 }
 
 /**
- * Where this package's files are, as its own stack says it: loaders that know no `import.meta` (Jest's, some bundlers') run it as well. `undefined` in a
- * bundle, which mixes them with the application's.
+ * Where this package's files are, as its own stack says it: loaders that know no `import.meta` (Jest's, some bundlers')
+ * run it as well. `undefined` in a bundle, which mixes them with the application's.
  */
 const OWN_FILES = /(?:file:\/\/)?\/[^()]*\/sdk\/(?:src|dist)\//.exec(stackFrames()[0] ?? '')?.[0];
 /** In a bundle no file tells whose a frame is; at least so many are ours. */

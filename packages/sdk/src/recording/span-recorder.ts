@@ -1,27 +1,28 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { Attributes, AttributeSet, StoredValue } from '../span/attributes.ts';
 import { WallClock, type Clock, type TimeAnchor } from '../span/clock.ts';
-import type { Stored } from '../context/context.ts';
-import { int32OfHex, RandomBatch, type IdGenerator, type OtelIdGenerator } from '../span/ids.ts';
+import type { ActiveContext } from '../context/active-context.ts';
+import { int32OfHex, RandomBatch, type IdGenerator, type OtelIdGenerator } from '../span/random-batch.ts';
 import type { InstrumentationScope } from '../span/scope.ts';
 import type { SpanOwner } from '../span/span-owner.ts';
 import type { SpanSink } from '../span/span-sink.ts';
 import type { SpanLimits } from '../span/span-limits.ts';
 import type { LiveSpans } from './live-spans.ts';
 import { continuedTrace, LocalTrace, newTrace, traceOfSpanContext } from '../span/local-trace.ts';
-import { readableResource } from '../span/readable-span.ts';
-import { followWish } from '../context/sampling-hint.ts';
+import { readableResource } from '../span/readable-state.ts';
+import { followHint } from '../context/sampling-hint.ts';
 import { CountedRecording } from '../request-metrics/counted-recording.ts';
 import { decideByForeignSampler, type OtelSampler } from '../sampling/foreign-sampler.ts';
 import type { RootCounter } from '../request-metrics/root-counter.ts';
 import type { LocalRootSampler } from '../sampling/sampler.ts';
 import type { SpanIdentity } from '../span/span-identity.ts';
 import type { SpanObserver } from './span-observer.ts';
-import type { ReadableResource } from '../span/readable-types.ts';
+import type { ReadableResource } from '../span/readable-span.ts';
 import { nameOf, type SpanLink } from '../span/span.ts';
+import { kindOf, type SpanKindName } from '../span/span-kind.ts';
 import { NonRecordingSpan, RemoteSpan } from '../span/non-recording-span.ts';
 import { RecordingSpan } from '../span/recording-span.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 import type { TimeInput } from '../span/time.ts';
 
 export interface SpanRecorderOptions {
@@ -32,7 +33,7 @@ export interface SpanRecorderOptions {
   /** Counts local roots exactly. */
   readonly rootCounter?: RootCounter | undefined;
   readonly limits: SpanLimits;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly sink: SpanSink;
   readonly liveSpans: LiveSpans;
   /** Decides every span instead of `sampler`. */
@@ -44,17 +45,13 @@ export interface SpanRecorderOptions {
   readonly enabled: boolean;
 }
 
-/** `SpanKind` of OpenTelemetry's API. */
-const KIND_INTERNAL = 0;
-const KIND_MAX = 4;
-
 /** Stands for "no span": where tracing is suppressed, off or shut down. */
 export const INVALID_SPAN = new NonRecordingSpan(new LocalTrace(0, 0, 0, 0, 0, ''), 0, 0);
 
 /** Starts spans and takes them back at their end: what our own API and OpenTelemetry's stand on. */
 export class SpanRecorder implements SpanOwner {
   readonly limits: SpanLimits;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly processors: SpanObserver | undefined;
   readonly #resource: AttributeSet;
   readonly #resourceSchemaUrl: string;
@@ -102,18 +99,19 @@ export class SpanRecorder implements SpanOwner {
   }
 
   /**
-   * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `stored` is the context for samplers
-   * and processors of OpenTelemetry. What few tracers have stands apart, because V8 inlines into a short function only.
+   * Starts a span under `parent`, or a new trace without one. The sampler decides once a local root. `active` is the
+   * context for samplers and processors of OpenTelemetry. What few tracers have stands apart, because V8 inlines into a
+   * short function only.
    */
   start(
     scope: InstrumentationScope,
     name: string,
     parent: SpanIdentity | undefined,
-    kind: number | undefined,
+    kind: number | SpanKindName | undefined,
     startTime: TimeInput | undefined,
     attributes?: unknown,
     links?: unknown,
-    stored?: Stored,
+    active?: ActiveContext,
   ): RecordingSpan | NonRecordingSpan {
     if (!this.#enabled) return passedOn(parent);
     if (this.#isSpecial) {
@@ -125,12 +123,12 @@ export class SpanRecorder implements SpanOwner {
         startTime,
         attributes,
         links,
-        stored,
+        active,
       });
     }
     this.counters.started++;
     const isChild = parent !== undefined && parent.trace.isLocal;
-    const trace = isChild ? parent.trace : this.#newLocalRoot(parent, name, kind, attributes, stored);
+    const trace = isChild ? parent.trace : this.#newLocalRoot(parent, name, kind, attributes, active);
     const random = this.#random;
     const at = random.take(2);
     const id0 = random.batch[at] as number;
@@ -146,19 +144,19 @@ export class SpanRecorder implements SpanOwner {
       id1,
       parent,
       typeof name === 'string' ? name : nameOf(name),
-      kind === undefined ? KIND_INTERNAL : kindOf(kind),
+      kind === undefined ? 0 : kindOf(kind),
       anchor.high,
       anchor.low,
     );
     this.counters.sampled++;
     if (attributes !== undefined || links !== undefined) setGiven(span, attributes, links);
-    if (this.#isObserved) this.#observe(span, stored);
+    if (this.#isObserved) this.#observe(span, active);
     return span;
   }
 
   /** The same where a sampler of OpenTelemetry decides every span, or local roots are counted. */
   #startSpecial(start: SpanStart): RecordingSpan | NonRecordingSpan {
-    const { parent, attributes, links, stored } = start;
+    const { parent, attributes, links, active } = start;
     const name = nameOf(start.name);
     const kind = kindOf(start.kind);
     this.counters.started++;
@@ -194,12 +192,12 @@ export class SpanRecorder implements SpanOwner {
     if (trace.sampled) this.counters.sampled++;
     if (attributes !== undefined || links !== undefined) setGiven(span, attributes, links);
     if (decision.attributes !== undefined) setFlat(span, decision.attributes);
-    if (this.#isObserved) this.#observe(span, stored);
+    if (this.#isObserved) this.#observe(span, active);
     return span;
   }
 
   #decideSpecial(
-    { parent, attributes, links, stored }: SpanStart,
+    { parent, attributes, links, active }: SpanStart,
     name: string,
     kind: number,
     isChild: boolean,
@@ -207,11 +205,11 @@ export class SpanRecorder implements SpanOwner {
     if (this.#foreignSampler === undefined) {
       const trace = isChild
         ? (parent as SpanIdentity).trace
-        : this.#newLocalRoot(parent, name, kind, attributes, stored);
+        : this.#newLocalRoot(parent, name, kind, attributes, active);
       return { trace, isRecorded: trace.sampled };
     }
     const undecided = isChild ? (parent as SpanIdentity).trace : this.#newLocalTrace(parent);
-    const span = { name, kind, attributes, links, stored };
+    const span = { name, kind, attributes, links, active };
     return decideByForeignSampler(this.#foreignSampler, undecided, !isChild, span, this.limits);
   }
 
@@ -219,12 +217,12 @@ export class SpanRecorder implements SpanOwner {
   #newLocalRoot(
     parent: SpanIdentity | undefined,
     name: string,
-    kind: number | undefined,
+    kind: number | SpanKindName | undefined,
     attributes: unknown,
-    stored: Stored | undefined,
+    active: ActiveContext | undefined,
   ): LocalTrace {
     const trace = this.#newLocalTrace(parent);
-    const isDecided = parent === undefined ? followWish(trace, stored) : !parent.trace.isSamplingDeferred;
+    const isDecided = parent === undefined ? followHint(trace, active) : !parent.trace.isSamplingDeferred;
     this.#sampler.decide(trace, isDecided, name, kind, attributes);
     return trace;
   }
@@ -248,7 +246,7 @@ export class SpanRecorder implements SpanOwner {
     return anchor.notBefore(parent.startHigh, parent.startLow);
   }
 
-  /** Counts a span that is going to live, or answers that there is no room for it. */
+  /** Counts a span that is going to live, or reports that there is no room for it. */
   #isFull(): boolean {
     const { counters } = this;
     if (counters.live >= this.#liveSpans.watchFrom && !this.#makeRoom()) return true;
@@ -263,9 +261,9 @@ export class SpanRecorder implements SpanOwner {
     return this.#liveSpans.hasRoom();
   }
 
-  #observe(span: RecordingSpan, stored: Stored | undefined): void {
+  #observe(span: RecordingSpan, active: ActiveContext | undefined): void {
     if (this.counters.live > this.#liveSpans.watchFrom) this.#liveSpans.watch(span);
-    this.processors?.start(span, stored);
+    this.processors?.start(span, active);
   }
 
   /** Takes a span that has just ended. */
@@ -314,11 +312,11 @@ interface SpanStart {
   readonly scope: InstrumentationScope;
   readonly name: string;
   readonly parent: SpanIdentity | undefined;
-  readonly kind: number | undefined;
+  readonly kind: number | SpanKindName | undefined;
   readonly startTime: TimeInput | undefined;
   readonly attributes: unknown;
   readonly links: unknown;
-  readonly stored: Stored | undefined;
+  readonly active: ActiveContext | undefined;
 }
 
 function setGiven(span: RecordingSpan, attributes: unknown, links: unknown): void {
@@ -335,8 +333,4 @@ function passedOn(parent: SpanIdentity | undefined): NonRecordingSpan {
   if (parent === undefined) return INVALID_SPAN;
   const { trace, id0, id1 } = parent;
   return parent.isRemote ? new RemoteSpan(trace, id0, id1) : new NonRecordingSpan(trace, id0, id1);
-}
-
-function kindOf(kind: unknown): number {
-  return typeof kind === 'number' && Number.isInteger(kind) && kind >= 0 && kind <= KIND_MAX ? kind : KIND_INTERNAL;
 }

@@ -5,7 +5,10 @@ import type { InstrumentationScope } from '../span/scope.ts';
 import { RecordingSpan } from '../span/recording-span.ts';
 import type { StartedOperation } from './operation-counts.ts';
 
-/** A local root that is recorded and counted. A class of its own, since a map from spans to operations costs 400 ns a span. */
+/**
+ * A local root that is recorded and counted. A class of its own, since a map from spans to operations costs 400 ns a
+ * span.
+ */
 export class CountedRecording extends RecordingSpan {
   declare readonly operation: StartedOperation;
 

@@ -4,9 +4,9 @@ import type { LocalTrace } from '../span/local-trace.ts';
 import { property } from '../runtime/property.ts';
 import { nameOf } from '../span/span.ts';
 import { NonRecordingSpan } from '../span/non-recording-span.ts';
-import { STATUS_ERROR, STATUS_OK, type StartedOperation } from './operation-counts.ts';
-
-const HTTP_STATUS_CODE = 'http.response.status_code';
+import { HTTP_RESPONSE_STATUS_CODE } from '../span/semantic-attributes.ts';
+import { STATUS_ERROR, STATUS_OK, statusCodeOf } from '../span/span-status.ts';
+import type { StartedOperation } from './operation-counts.ts';
 
 /** Where the end of such a root is counted. */
 interface RootEnds {
@@ -44,16 +44,19 @@ export class CountedRoot extends NonRecordingSpan {
   }
 
   override setAttribute(key?: string, value?: AttributeValue): this {
-    if (key === HTTP_STATUS_CODE && !this.#isEnded && typeof value === 'number' && value >= 500) this.#fail();
+    if (key === HTTP_RESPONSE_STATUS_CODE && !this.#isEnded && typeof value === 'number' && value >= 500) this.#fail();
     return this;
   }
 
   override setAttributes(attributes?: AttributesInput): this {
-    return this.setAttribute(HTTP_STATUS_CODE, property(attributes, HTTP_STATUS_CODE) as AttributeValue);
+    return this.setAttribute(
+      HTTP_RESPONSE_STATUS_CODE,
+      property(attributes, HTTP_RESPONSE_STATUS_CODE) as AttributeValue,
+    );
   }
 
   override setStatus(status?: unknown): this {
-    const code = property(status, 'code');
+    const code = statusCodeOf(property(status, 'code'));
     if (this.#isEnded) return this;
     if (code === STATUS_OK) this.#status = STATUS_OK;
     else if (code === STATUS_ERROR) this.#fail();

@@ -9,7 +9,7 @@ import { CountedRoot } from './counted-root.ts';
 import type { OperationCounts } from './operation-counts.ts';
 import { adaptive } from '../sampling/policies/adaptive.ts';
 import { startSampling } from '../sampling/start-sampling.ts';
-import { Counters } from '../runtime/stats.ts';
+import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { TestClock } from '../test-support/recorded.ts';
 import { createTestTracer } from '../testing.ts';
 import { Tracer } from '../tracer.ts';
@@ -61,9 +61,9 @@ function countsOf(options: TracerOptions): OperationCounts | undefined {
   const started = startSampling({
     config: resolveConfig(options, {}),
     clock: new TestClock(),
-    counters: new Counters(),
+    counters: new TracerCounters(),
     diagnostics: new Diagnostics(() => undefined),
-    post: () => Promise.resolve({ kind: 'unreachable', message: 'nobody there' }),
+    post: () => Promise.resolve({ kind: 'failed', message: 'nobody there' }),
   });
   void started.stop();
   return started.counts;
@@ -76,14 +76,14 @@ describe('exact counters', () => {
       undefined,
       undefined,
     ]);
-    expect(countsOf({ counters: true })).toBeDefined();
+    expect(countsOf({ requestMetrics: 'collector' })).toBeDefined();
     expect(countsOf({ sampling: adaptive() })).toBeDefined();
   });
 
   it('leave the unsampled span as it is where they are off', () => {
     const { tracer } = createTestTracer({ sampling: 0 });
     expect(tracer.startSpan('root')).not.toBeInstanceOf(CountedRoot);
-    const counting = createTestTracer({ sampling: 0, counters: true }).tracer;
+    const counting = createTestTracer({ sampling: 0, requestMetrics: 'collector' }).tracer;
     expect(counting.startSpan('root')).toBeInstanceOf(CountedRoot);
   });
 
@@ -96,7 +96,7 @@ describe('exact counters', () => {
       const tracer = new Tracer({
         endpoint,
         sampling,
-        counters: true,
+        requestMetrics: 'collector',
         clock,
         register: false,
         flushOnExit: false,
@@ -141,7 +141,7 @@ describe('exact counters', () => {
     const tracer = new Tracer({
       endpoint: await collector.start(),
       sampling: (span) => (span.attributes['url.path'] === '/kept' ? 1 : 0),
-      counters: true,
+      requestMetrics: 'collector',
       register: false,
       flushOnExit: false,
     });

@@ -8,8 +8,9 @@ export const HISTOGRAM_BUCKETS = (OCTAVE_MAX - OCTAVE_MIN) * BUCKETS_PER_OCTAVE;
 /** The index that OTLP gives the first bucket of durations in nanoseconds. */
 export const HISTOGRAM_OFFSET = OCTAVE_MIN * BUCKETS_PER_OCTAVE;
 /**
- * Durations of OTLP's metrics are in seconds, whose buckets begin elsewhere than those of nanoseconds: they are counted in units of
- * 2⁻³⁰ s, from which seconds are a whole number of buckets away. A little less than that, because a bucket of OTLP's holds its upper bound.
+ * Durations of OTLP's metrics are in seconds, whose buckets begin elsewhere than those of nanoseconds: they are counted
+ * in units of 2⁻³⁰ s, from which seconds are a whole number of buckets away. A little less than that, because a bucket
+ * of OTLP's holds its upper bound.
  */
 export const UNITS_PER_NS = (2 ** 30 - 2 ** -10) / 1e9;
 /** The index that OTLP gives the first bucket of durations in seconds. */

@@ -1,7 +1,7 @@
 import { JsonMetricsSerializer, type ISerializer } from '@opentelemetry/otlp-transformer';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PostResult } from '../export/transport/poster.ts';
+import type { PostResult } from '../export/transport/http-transport.ts';
 import { START_UNIX_MS } from '../test-support/recorded.ts';
 import { answered, VirtualTime } from '../test-support/policy.ts';
 import { VERSION } from '../runtime/version.ts';
@@ -188,8 +188,8 @@ describe('exact counts as OTLP metrics', () => {
   });
 
   it.each<[PostResult, RegExp]>([
-    [{ kind: 'unreachable', message: 'refused' }, /^refused$/],
-    [answered('{"code":5,"message":"no such path"}', 404), /^the status 404: .*no such path/],
+    [{ kind: 'failed', message: 'refused' }, /^refused$/],
+    [answered('{"code":5,"message":"no such path"}', 404), /^status 404: .*no such path/],
     [answered({ partialSuccess: { rejectedDataPoints: '1', errorMessage: 'too many' } }), /^too many$/],
   ])('that fail by %j are counted, and are in the next ones', async (answer, problem) => {
     const run = new Run();

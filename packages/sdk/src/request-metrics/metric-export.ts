@@ -1,6 +1,6 @@
 import type { Clock } from '../span/clock.ts';
 import { errorMessage } from '../span/exception.ts';
-import type { PostResult } from '../export/transport/poster.ts';
+import type { PostResult } from '../export/transport/http-transport.ts';
 import type { OtlpKeyValue } from '../export/format/otlp-json.ts';
 import { OTLP_JSON } from '../export/format/body-format.ts';
 import { decodeErrorMessage } from '../export/format/otlp-response.ts';
@@ -22,8 +22,8 @@ export interface MetricExportOptions {
 }
 
 /**
- * Sends all exact counts as OTLP metrics, once an interval and when asked to. They are sums since the start: what does not arrive is in the
- * next ones. One request is under way at a time, and one more waits at most.
+ * Sends all exact counts as OTLP metrics, once an interval and when asked to. They are sums since the start: what does
+ * not arrive is in the next ones. One request is under way at a time, and one more waits at most.
  */
 export class MetricExport {
   readonly #options: MetricExportOptions;
@@ -32,8 +32,8 @@ export class MetricExport {
   #isClosed = false;
   #underWay: Promise<boolean> = Promise.resolve(true);
   #waiting: Promise<boolean> | undefined;
-  /** Requests in the counts that were sent last, and whether they arrived. */
-  #told = 0;
+  /** Requests in the counts that were reported last, and whether they arrived. */
+  #reported = 0;
   #hasArrived = true;
 
   constructor(options: MetricExportOptions) {
@@ -44,10 +44,10 @@ export class MetricExport {
 
   /** Whether there are counts that no attempt was made to send. */
   get hasPending(): boolean {
-    return this.#requests() > this.#told;
+    return this.#requests() > this.#reported;
   }
 
-  /** Sends what has not arrived. Answers whether it has then; never rejects. */
+  /** Sends what has not arrived. Returns whether it has then; never rejects. */
   flush(): Promise<boolean> {
     return this.#hasArrived && !this.hasPending ? this.#underWay : this.#next();
   }
@@ -73,8 +73,8 @@ export class MetricExport {
 
   async #send(): Promise<boolean> {
     const { clock, counts, failed, post, resource, sent } = this.#options;
-    this.#told = this.#requests();
-    if (this.#told === 0) return true;
+    this.#reported = this.#requests();
+    if (this.#reported === 0) return true;
     let problem: string | undefined;
     try {
       // A wall clock may go back; times must not contradict each other.
@@ -97,9 +97,9 @@ export class MetricExport {
 }
 
 function problemOf(result: PostResult): string | undefined {
-  if (result.kind === 'unreachable') return result.message;
+  if (result.kind === 'failed') return result.message;
   const { body, status } = result;
-  if (status < 200 || status > 299) return `the status ${status}: ${decodeErrorMessage(body)}`;
+  if (status < 200 || status > 299) return `status ${status}: ${decodeErrorMessage(body)}`;
   const answer = OTLP_JSON.readAnswer(body);
   return answer && answer.rejectedSpans > 0 ? answer.errorMessage : undefined;
 }

@@ -1,15 +1,16 @@
+import { SPAN_KINDS } from '../span/span-kind.ts';
+import { STATUS_ERROR } from '../span/span-status.ts';
 import { bucketOf, HISTOGRAM_BUCKETS, HISTOGRAM_OFFSET, UNITS_PER_NS } from './duration-histogram.ts';
 
-/** `SpanStatusCode` of OpenTelemetry's API; 0 is unset. */
-export const STATUS_OK = 1;
-export const STATUS_ERROR = 2;
-/** Kinds of `SpanKind`. */
-const KINDS = 5;
+const KINDS = SPAN_KINDS.length;
 /** What stands for operations beyond the limit. */
 export const OTHER_OPERATION = 'other';
 
 export interface OperationCountsOptions {
-  /** Names that spans start with, and for each of those names that they end with, are limited to this many in all. Default 500. */
+  /**
+   * Names that spans start with, and for each of those names that they end with, are limited to this many in all.
+   * Default 500.
+   */
   readonly operationsMax?: number;
   /** Whether the bounds of durations are those of OTLP's seconds, and not of nanoseconds. Default false. */
   readonly inSeconds?: boolean;
@@ -53,15 +54,15 @@ export class StartedOperation {
 }
 
 /**
- * Exact counts of local roots by operation, kind and status, with their durations: every one, sampled or not. Bounded: operations beyond
- * the limit are counted as `other`.
+ * Exact counts of local roots by operation, kind and status, with their durations: every one, sampled or not. Bounded:
+ * operations beyond the limit are counted as `other`.
  */
 export class OperationCounts {
   readonly #operationsMax: number;
   readonly #perNs: number;
   /**
-   * The index of the first bucket where durations are nanoseconds. Those of seconds begin 0.18 of a bucket after it: durations are then
-   * told up to 2 % too short.
+   * The index of the first bucket where durations are nanoseconds. Those of seconds begin 0.18 of a bucket after it:
+   * durations are then reported up to 2 % too short.
    */
   readonly offset: number;
   readonly #byKind: readonly Map<string, StartedOperation>[] = Array.from({ length: KINDS }, () => new Map());

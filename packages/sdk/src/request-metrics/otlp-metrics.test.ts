@@ -38,7 +38,7 @@ async function startReceiver(...statuses: number[]): Promise<{ readonly url: str
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }
 
-const QUIET = { register: false, flushOnExit: false, sampling: 0, counters: 'otlp' } as const;
+const QUIET = { register: false, flushOnExit: false, sampling: 0, requestMetrics: 'otlp' } as const;
 
 it('are sent at a flush to /v1/metrics of the endpoint, with its headers and compression, and to nobody else', async () => {
   const { url, received } = await startReceiver();
@@ -90,8 +90,10 @@ it('are sent once an interval, and cost one line of the log when they fail and o
   await tracer.shutdown();
   expect(new Set(received.map(({ path }) => path))).toEqual(new Set(['/otlp']));
   expect(log).toEqual([
-    expect.stringMatching(/^metrics: they did not reach http:\/\/127\.0\.0\.1:\d+\/otlp, .*: the status 503/),
-    expect.stringMatching(/^metrics reach http:.* again/),
+    expect.stringMatching(
+      /^metrics export to http:\/\/127\.0\.0\.1:\d+\/otlp failed: status 503.*; they will be in the next export$/,
+    ),
+    expect.stringMatching(/^metrics export to http:.* recovered$/),
   ]);
   expect(tracer.stats().samplingFailures).toBe(2);
 });
@@ -135,7 +137,7 @@ it.each([
     `import { Tracer } from './src/index.ts';
      new Tracer({ sampling: 0 }).startSpan('job').end();
      ${rest}`,
-    { THROUGHLINE_COUNTERS: 'otlp', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${url}/v1/metrics` },
+    { THROUGHLINE_REQUEST_METRICS: 'otlp', OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: `${url}/v1/metrics` },
   );
   expect(await child.exited()).toEqual(end);
   expect(received.map(({ path }) => path)).toEqual(['/v1/metrics']);
@@ -146,7 +148,7 @@ it('do not keep a process alive whose metrics nobody takes', async () => {
   const { url, received } = await startReceiver(...Array.from({ length: 100 }, () => 500));
   const child = evalChild(
     `import { Tracer } from './src/index.ts';
-     new Tracer({ sampling: 0, counters: 'otlp', endpoint: '${url}' }).startSpan('job').end();`,
+     new Tracer({ sampling: 0, requestMetrics: 'otlp', endpoint: '${url}' }).startSpan('job').end();`,
   );
   expect(await child.exited()).toEqual({ code: 0, signal: null });
   expect(received).toHaveLength(1);

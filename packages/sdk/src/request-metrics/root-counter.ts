@@ -3,10 +3,11 @@ import type { LocalTrace } from '../span/local-trace.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import { CountedRecording } from './counted-recording.ts';
 import { CountedRoot } from './counted-root.ts';
-import { STATUS_ERROR, STATUS_OK, type OperationCounts, type StartedOperation } from './operation-counts.ts';
+import { HTTP_RESPONSE_STATUS_CODE } from '../span/semantic-attributes.ts';
+import { STATUS_ERROR, STATUS_OK } from '../span/span-status.ts';
+import type { OperationCounts, StartedOperation } from './operation-counts.ts';
 
 const TWO_POW_32 = 2 ** 32;
-const HTTP_STATUS_CODE = 'http.response.status_code';
 
 /** Brings local roots, recorded or not, to the exact counts. */
 export class RootCounter {
@@ -49,7 +50,7 @@ function statusOf(span: RecordingSpan): number {
   if (status === STATUS_OK || status === STATUS_ERROR) return status;
   const { flatAttributes: attributes, attributesLength } = span;
   for (let i = 0; i < attributesLength; i += 2) {
-    if (attributes[i] === HTTP_STATUS_CODE) return Number(attributes[i + 1]) >= 500 ? STATUS_ERROR : status;
+    if (attributes[i] === HTTP_RESPONSE_STATUS_CODE) return Number(attributes[i + 1]) >= 500 ? STATUS_ERROR : status;
   }
   return status;
 }

@@ -1,6 +1,9 @@
 import { StatusCounts, type OperationCounts } from './operation-counts.ts';
 
-/** In the order of `SpanKind` and `SpanStatusCode` of OpenTelemetry's API; named as its span metrics connector names them. */
+/**
+ * In the order of `SpanKind` and `SpanStatusCode` of OpenTelemetry's API; named as its span metrics connector names
+ * them.
+ */
 const KINDS = ['INTERNAL', 'SERVER', 'CLIENT', 'PRODUCER', 'CONSUMER'];
 const STATUSES = ['UNSET', 'OK', 'ERROR'];
 

@@ -4,8 +4,8 @@ import { property } from './property.ts';
 const nothing = (): void => undefined;
 
 /**
- * Takes the rejection of what a function of the application's answered where no promise is expected: an async function rejects where others
- * throw, and a rejection that is nobody's ends the process. Never throws.
+ * Takes the rejection of what a function of the application's returned where no promise is expected: an async function
+ * rejects where others throw, and a rejection that is nobody's ends the process. Never throws.
  */
 export function catchRejection(answer: unknown, failed: (error: unknown) => void = nothing): void {
   if ((typeof answer !== 'object' && typeof answer !== 'function') || answer === null) return;

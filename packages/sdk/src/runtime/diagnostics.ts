@@ -11,7 +11,7 @@ export const logToStderr: DiagnosticLog = (line) => {
 export const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** Speaks once a change of state, so that a collector that is away for a day costs two lines. */
+/** Speaks once a change of state, so that a collector that is unreachable for a day costs two lines. */
 export class Diagnostics {
   readonly #log: DiagnosticLog;
   readonly #level: number;
@@ -28,6 +28,13 @@ export class Diagnostics {
   }
 
   warn(line: string): void {
+    this.#say('warn', line);
+  }
+
+  /** Logs `line` as a warning the first time that it is called for `topic`. */
+  once(topic: string, line: string): void {
+    if (this.#states.has(topic)) return;
+    this.#states.set(topic, 'warned');
     this.#say('warn', line);
   }
 

@@ -4,7 +4,7 @@ import { processWide } from './process-wide.ts';
 export interface ProcessEndListener {
   /** Whether there is anything to send. */
   hasPending(): boolean;
-  /** Sends it, within a deadline of its own, and answers whether all of it went; never rejects. */
+  /** Sends it, within a deadline of its own, and returns whether all of it went; never rejects. */
   flush(): Promise<boolean>;
   /** The same while the process stands still, in at most so many milliseconds; never throws. */
   flushBlocking(withinMs: number): void;
@@ -15,8 +15,8 @@ export interface ProcessEndListener {
 }
 
 /**
- * SIGHUP comes when a terminal is closed. SIGUSR2, which nodemon restarts with, is left alone: add-ons take it in ways that Node does not
- * see, and a process that listened for it here would end of it.
+ * SIGHUP comes when a terminal is closed. SIGUSR2, which nodemon restarts with, is left alone: add-ons take it in ways
+ * that Node does not see, and a process that listened for it here would end of it.
  */
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 type EndingSignal = (typeof SIGNALS)[number];
@@ -28,8 +28,8 @@ const STANDS_STILL_MS = 1_000;
 const RESTED_MS = 1_000;
 
 /**
- * Calls its listeners when the event loop runs empty, on the signals that end a process, and at `process.exit`. A signal is raised again
- * afterwards, unless somebody else owns it: who listens for it decides when the process ends.
+ * Calls its listeners when the event loop runs empty, on the signals that end a process, and at `process.exit`. A
+ * signal is raised again afterwards, unless somebody else owns it: who listens for it decides when the process ends.
  */
 class ProcessEnd {
   readonly #listeners = new Set<ProcessEndListener>();
@@ -62,8 +62,8 @@ class ProcessEnd {
   }
 
   /**
-   * Node emits this again after what it started has finished. An application that ends spans whenever it hears of it is not flushed for each time, or
-   * the process would never rest: `exit` has the rest.
+   * Node emits this again after what it started has finished. An application that ends spans whenever it hears of it is
+   * not flushed for each time, or the process would never rest: `exit` has the rest.
    */
   readonly #onBeforeExit = (): void => {
     if (this.#hasFlushed && !this.#hasRested()) return;
@@ -98,8 +98,8 @@ class ProcessEnd {
 
   readonly #onSignal = (signal: NodeJS.Signals): void => {
     const isOursToEnd = countOwners(signal) === 0;
-    // A second signal ends the process at once, as it would without us, and those that only tidy up find themselves alone; but not yet in this round, or
-    // they would end it.
+    // A second signal ends the process at once, as it would without us, and those that only tidy up find themselves
+    // alone; but not yet in this round, or they would end it.
     if (isOursToEnd) process.nextTick(() => this.#leaveSignals());
     void this.#flushAll(isOursToEnd ? signal : null);
   };
@@ -137,8 +137,9 @@ function countOwners(signal: NodeJS.Signals): number {
 }
 
 /**
- * The package `signal-exit` (which comes with ora, inquirer, write-file-atomic and others) listens to tidy up, and ends the process where nobody else is there. Each of its copies has one
- * listener a signal, and says how many there are: version 4 for the whole process, version 3 as well.
+ * The package `signal-exit` (which comes with ora, inquirer, write-file-atomic and others) listens to tidy up, and ends
+ * the process where nobody else is there. Each of its copies has one listener a signal, and says how many there are:
+ * version 4 for the whole process, version 3 as well.
  */
 function countTidiers(): number {
   const counters: unknown[] = [
@@ -156,7 +157,10 @@ function shared(): Pick<ProcessEnd, 'add' | 'remove'> {
   return processWide('processEnd.1', () => new ProcessEnd());
 }
 
-/** Calls the listener when the event loop runs empty, on SIGTERM, SIGINT and SIGHUP, and at `process.exit`, until `unwatchProcessEnd`. */
+/**
+ * Calls the listener when the event loop runs empty, on SIGTERM, SIGINT and SIGHUP, and at `process.exit`, until
+ * `unwatchProcessEnd`.
+ */
 export function watchProcessEnd(listener: ProcessEndListener): void {
   shared().add(listener);
 }

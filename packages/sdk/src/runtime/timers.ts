@@ -9,8 +9,8 @@ export interface Timers {
 const { setTimeout, clearTimeout, performance } = globalThis;
 
 /**
- * Node's own, as they are when this package is loaded: fake timers, which a test installs later, would never let a flush end, nor a request that
- * nobody answers.
+ * Node's own, as they are when this package is loaded: fake timers, which a test installs later, would never let a
+ * flush end, nor a request that nobody answers.
  */
 export const systemTimers: Timers = {
   start: (fn, ms) => setTimeout(fn, ms),

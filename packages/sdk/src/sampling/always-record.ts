@@ -1,7 +1,8 @@
 import { DROP, RECORD, type OtelSampler } from './foreign-sampler.ts';
 
 /**
- * OpenTelemetry's AlwaysRecord: what `root` drops is recorded for processors all the same, and not exported. For the option `sampler`.
+ * For the option `sampler`: what `root` drops is recorded for processors all the same, and not exported.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#alwaysrecord
  */
 export function alwaysRecord(root: OtelSampler): OtelSampler {
   return {

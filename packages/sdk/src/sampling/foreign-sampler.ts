@@ -1,12 +1,15 @@
 import type { Attributes as OtelAttributes, Context, Link, SpanKind, TraceState } from '@opentelemetry/api';
 import { attributeSet, type AttributeSet } from '../span/attributes.ts';
-import { contextOf, type Stored } from '../context/context.ts';
+import { toOtel, type ActiveContext } from '../context/active-context.ts';
 import { catchRejection } from '../runtime/catch-rejection.ts';
 import type { SpanLimits } from '../span/span-limits.ts';
 import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../span/local-trace.ts';
 import { normalTraceState } from '../span/trace-state.ts';
 
-/** The standard SDK's interface: a sampler written for it works here. It is asked for every span. */
+/**
+ * The standard SDK's interface: a sampler written for it works here. It is asked for every span.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampler
+ */
 export interface OtelSampler {
   shouldSample(
     context: Context,
@@ -19,6 +22,7 @@ export interface OtelSampler {
   toString(): string;
 }
 
+/** What such a sampler returns. */
 export interface OtelSamplingResult {
   /** 0 drop, 1 record without export, 2 record and export. */
   readonly decision: number;
@@ -45,12 +49,12 @@ export interface SpanToDecide {
   readonly kind: SpanKind;
   readonly attributes: unknown;
   readonly links: unknown;
-  readonly stored: Stored | undefined;
+  readonly active: ActiveContext | undefined;
 }
 
 /**
- * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that throws or answers
- * nonsense drops the span.
+ * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that
+ * throws or returns nonsense drops the span.
  */
 export function decideByForeignSampler(
   sampler: OtelSampler,
@@ -76,7 +80,7 @@ function ask(sampler: OtelSampler, trace: LocalTrace, span: SpanToDecide): OtelS
   try {
     const attributes = { ...(span.attributes as OtelAttributes | undefined) };
     const links = Array.isArray(span.links) ? (span.links as Link[]) : [];
-    const context = contextOf(span.stored);
+    const context = toOtel(span.active);
     const result = sampler.shouldSample(context, trace.idHex, span.name, span.kind, attributes, links);
     // Read here, where it may throw.
     const { decision, attributes: added, traceState } = result;
@@ -93,7 +97,7 @@ function ownTrace(trace: LocalTrace, flags: number, traceState: string): LocalTr
   const own = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, flags, traceState);
   own.anchor = trace.anchor;
   own.rpcMetadata = trace.rpcMetadata;
-  own.callerWish = trace.callerWish;
+  own.samplingHint = trace.samplingHint;
   return own;
 }
 

@@ -1,13 +1,11 @@
 import type { LocalTrace } from '../span/local-trace.ts';
 import { nameOf } from '../span/span.ts';
+import { kindOf } from '../span/span-kind.ts';
 import { errorMessage } from '../span/exception.ts';
 import { decideBy, followParent } from './consistent/consistent.ts';
 import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
 import type { LocalRootSampler } from './sampler.ts';
 import type { Threshold } from './consistent/threshold.ts';
-
-/** `SpanKind` of OpenTelemetry's API. */
-const KIND_MAX = 4;
 
 const NO_ATTRIBUTES: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -25,45 +23,48 @@ class ReusedSpan implements SpanToSample {
   }
 }
 
-/** Counts the traces that are kept at local roots, for policies that depend on it. */
-export class KeptTraces {
+/** Counts the traces that are sampled at local roots, for policies that depend on it. */
+export class SampledTraces {
   count = 0;
 }
 
-/** Decides local roots by a policy. What a policy does wrong is counted and drops the trace; it never reaches the application. */
+/**
+ * Decides local roots by a policy. What a policy does wrong is counted and drops the trace; it never reaches the
+ * application.
+ */
 export class PolicySampler implements LocalRootSampler {
   readonly #policy: RunningPolicy;
   readonly #decidesUnderParent: boolean;
-  readonly #kept: KeptTraces;
+  readonly #sampled: SampledTraces;
   readonly #failed: PolicyContext['failed'];
   readonly #span: ReusedSpan;
   #isDeciding = false;
 
-  constructor(policy: Policy, context: PolicyContext, kept: KeptTraces) {
+  constructor(policy: Policy, context: PolicyContext, sampled: SampledTraces) {
     this.#policy = policy.start(context);
     this.#decidesUnderParent = policy.decidesUnderParent;
-    this.#kept = kept;
+    this.#sampled = sampled;
     this.#failed = context.failed;
     this.#span = new ReusedSpan(context.service);
   }
 
-  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number | undefined, attributes: unknown): void {
-    const isKept =
+  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: unknown, attributes: unknown): void {
+    const isSampled =
       hasParent && !this.#decidesUnderParent
         ? followParent(trace)
         : decideBy(trace, this.#thresholdFor(trace, hasParent, name, kind, attributes));
-    if (isKept) this.#kept.count++;
+    if (isSampled) this.#sampled.count++;
   }
 
   #thresholdFor(
     trace: LocalTrace,
     hasParent: boolean,
     name: string,
-    kind: number | undefined,
+    kind: unknown,
     attributes: unknown,
   ): Threshold | undefined {
     if (this.#isDeciding) {
-      this.#failed('sampling policy', 'a policy started a span of its own, which is not recorded');
+      this.#failed('sampling policy', 'a policy started a span while deciding; that span is not recorded');
       return undefined;
     }
     const span = this.#span;
@@ -77,7 +78,7 @@ export class PolicySampler implements LocalRootSampler {
     try {
       return this.#policy(span);
     } catch (error) {
-      this.#failed('sampling policy', `a policy threw, and its traces are dropped: ${errorMessage(error)}`);
+      this.#failed('sampling policy', `a policy threw, its traces are not sampled: ${errorMessage(error)}`);
       return undefined;
     } finally {
       this.#isDeciding = false;
@@ -85,8 +86,4 @@ export class PolicySampler implements LocalRootSampler {
       span.attributes = NO_ATTRIBUTES;
     }
   }
-}
-
-function kindOf(kind: number | undefined): number {
-  return Number.isInteger(kind) && (kind as number) >= 0 && (kind as number) <= KIND_MAX ? (kind as number) : 0;
 }

@@ -5,21 +5,29 @@ import type { ExchangePost, StartingSpan } from './ports.ts';
 import type { Threshold } from './consistent/threshold.ts';
 
 /**
- * A policy of one's own: the share of traces like this one to keep, 0 to 1. It must not depend on the trace's id or on how the trace ends,
- * or counts will be wrong. One that throws or answers anything else drops the trace, and is counted.
+ * A policy of one's own: returns the sampling probability of traces like this one, 0 to 1. It must not depend on the
+ * trace's id or on how the trace ends, or counts will be wrong. Where it throws or returns anything else the trace is
+ * not sampled, and `stats().samplingFailures` counts it.
+ * @example
+ * new Tracer({ sampling: ({ attributes }) => (attributes['url.path'] === '/checkout' ? 1 : 0.05) });
  */
 export type SamplingFunction = (span: StartingSpan) => number;
 
-/** What the option `sampling` takes, and what policies are composed of. A number is the share of traces to keep, 0 to 1. */
+/**
+ * What the option `sampling` accepts, and what policies are composed of. A number is the sampling probability, 0 to 1.
+ */
 export type Sampling = number | SamplingFunction | SamplingPolicy;
 
 /** A policy that is not running yet, such as `ratio(0.1)` or `rules([…])`; the same one may serve several tracers. */
 export interface SamplingPolicy {
-  /** In words, for people. */
+  /** In words, for people: for logs and tests, not to be parsed. */
   readonly description: string;
 }
 
-/** What every `SamplingPolicy` is. What holds of one of the policies that it is made of holds of it, unless it says otherwise. */
+/**
+ * What every `SamplingPolicy` is. What holds of one of the policies that it is made of holds of it, unless it says
+ * otherwise.
+ */
 export abstract class Policy implements SamplingPolicy {
   readonly description: string;
   readonly #inner: readonly Policy[];
@@ -53,13 +61,16 @@ export interface SpanToSample extends StartingSpan {
   readonly hasParent: boolean;
 }
 
-/** A policy at work in one tracer. It states a threshold, `undefined` to drop, and never looks at the trace's randomness. */
+/**
+ * A policy at work in one tracer. It states a threshold, `undefined` to drop, and never looks at the trace's
+ * randomness.
+ */
 export type RunningPolicy = (span: SpanToSample) => Threshold | undefined;
 
 /** What this process has recorded; both only grow. */
 export interface RecordedSoFar {
-  /** Traces that were kept at a local root here, by a policy or because the caller kept them. */
-  readonly keptTraces: number;
+  /** Traces that were sampled at a local root here, by a policy or because the caller sampled them. */
+  readonly sampledTraces: number;
   readonly sampledSpans: number;
 }
 
@@ -69,7 +80,7 @@ export interface PolicyContext {
   readonly clock: Pick<Clock, 'monotonicMs'>;
   /** 0 up to 1. */
   readonly random: () => number;
-  /** Calls once after a delay, without keeping the process alive. Answers what cancels it. */
+  /** Calls once after a delay, without keeping the process alive. Returns what cancels it. */
   readonly schedule: (fn: () => void, delayMs: number) => () => void;
   readonly recorded: RecordedSoFar;
   /** Exact counts of requests and errors. Asking for them at the start turns them on. */

@@ -1,8 +1,8 @@
-import type { PostResult } from '../export/transport/poster.ts';
+import type { PostResult } from '../export/transport/http-transport.ts';
 
 /**
- * The first span of a trace in this process, before it starts. The same object is used for every decision: it is valid during the call
- * alone.
+ * The first span of a trace in this process, before it starts, as policies see it. The same object is used for every
+ * decision: it is valid during the call alone.
  */
 export interface StartingSpan {
   readonly service: string;

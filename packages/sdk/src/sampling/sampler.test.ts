@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RandomBatch } from '../span/ids.ts';
+import { RandomBatch } from '../span/random-batch.ts';
 import { continuedTrace, newTrace, traceOfHex, type LocalTrace } from '../span/local-trace.ts';
 import { seededIds } from '../test-support/recorded.ts';
 import { otValue, withOtValue } from './consistent/ot-trace-state.ts';

@@ -2,8 +2,9 @@ import type { LocalTrace } from '../span/local-trace.ts';
 import { decideBy, followParent } from './consistent/consistent.ts';
 import { thresholdOf, type Threshold } from './consistent/threshold.ts';
 
+/** A fixed sampling probability, as `tracer.config.sampling` shows it. */
 export interface SamplerOptions {
-  /** The share of traces to keep, 0 to 1. */
+  /** The sampling probability, 0 to 1. */
   readonly ratio: number;
   /** Whether a remote parent's decision is followed; otherwise every local root decides anew. */
   readonly parentBased: boolean;
@@ -11,11 +12,14 @@ export interface SamplerOptions {
 
 /** Decides once a local root whether its trace is recorded here; the spans below follow it. */
 export interface LocalRootSampler {
-  /** Sets the sampled flag of a local root's trace, and `th` in its tracestate. `attributes` are the application's, unchecked. */
-  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: number | undefined, attributes: unknown): void;
+  /**
+   * Sets the sampled flag of a local root's trace, and `th` in its tracestate. `attributes` are the application's,
+   * unchecked.
+   */
+  decide(trace: LocalTrace, hasParent: boolean, name: string, kind: unknown, attributes: unknown): void;
 }
 
-/** Keeps a fixed share of traces. */
+/** Samples traces with a fixed probability. */
 export class Sampler implements LocalRootSampler {
   readonly #threshold: Threshold | undefined;
   readonly #parentBased: boolean;

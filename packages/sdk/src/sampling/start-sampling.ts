@@ -6,14 +6,14 @@ import { attributeSet } from '../span/attributes.ts';
 import { shownUrl } from '../runtime/checks.ts';
 import { siblingUrl } from '../export/collector-url.ts';
 import { compressorOf, type Compressor } from '../export/transport/compression.ts';
-import { createPoster } from '../export/create-poster.ts';
-import type { Poster } from '../export/transport/poster.ts';
+import { createHttpTransport } from '../export/create-http-transport.ts';
+import type { HttpTransport } from '../export/transport/http-transport.ts';
 import { jsonAttributes } from '../export/format/otlp-decoder.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 import { asPolicy } from './policies/as-policy.ts';
 import { MetricExport } from '../request-metrics/metric-export.ts';
 import { OperationCounts } from '../request-metrics/operation-counts.ts';
-import { KeptTraces, PolicySampler } from './policy-sampler.ts';
+import { SampledTraces, PolicySampler } from './policy-sampler.ts';
 import type { PolicyContext } from './policy.ts';
 import { Exchange, EXCHANGE_INTERVAL_MS } from './remote/remote-exchange.ts';
 import type { ExchangePost } from './ports.ts';
@@ -23,7 +23,7 @@ import { Sampler, type LocalRootSampler } from './sampler.ts';
 export interface SamplingOptions {
   readonly config: SamplingSettings;
   readonly clock: Clock;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly diagnostics: Diagnostics;
   /** For tests: how a message reaches the collector. */
   readonly post?: ExchangePost | undefined;
@@ -38,32 +38,32 @@ export interface StartedSampling {
   readonly counts: OperationCounts | undefined;
   /** Where exact counts are sent as metrics. */
   readonly metrics: MetricExport | undefined;
-  /** Tells the collector the last counts, and stops. Never rejects. */
+  /** Reports the last counts to the collector, and stops. Never rejects. */
   stop(): Promise<void>;
 }
 
 /** Puts a tracer's policy to work. */
 export function startSampling(options: SamplingOptions): StartedSampling {
   const { config, clock } = options;
-  const { policy: given, ...fixed } = config.sampler;
+  const { policy: given, ...fixed } = config.sampling;
   const policy = given === undefined ? undefined : asPolicy('sampling', given);
-  if (!config.enabled || (policy === undefined && !config.counters)) {
+  if (!config.enabled || (policy === undefined && config.requestMetrics === false)) {
     const off = { rootCounter: undefined, counts: undefined, metrics: undefined };
     return { ...off, sampler: new Sampler(fixed), stop: () => Promise.resolve() };
   }
-  const inSeconds = config.counters === 'otlp';
-  const kept = new KeptTraces();
-  const exchange = lazyPoster(config, siblingUrl(config.tracesUrl, '/v1/sampling'), config.headers);
+  const inSeconds = config.requestMetrics === 'otlp';
+  const sampled = new SampledTraces();
+  const exchange = lazyTransport(config, siblingUrl(config.tracesUrl, '/v1/sampling'), config.headers);
   let counts: OperationCounts | undefined;
   const atEnd: (() => Promise<void> | void)[] = [];
   const context: PolicyContext = {
-    ...newContext(options, kept, exchange.post),
+    ...newContext(options, sampled, exchange.post),
     counts: () => (counts ??= new OperationCounts({ inSeconds })),
     atEnd: (fn) => void atEnd.push(fn),
   };
-  const sampler = policy === undefined ? new Sampler(fixed) : new PolicySampler(policy, context, kept);
+  const sampler = policy === undefined ? new Sampler(fixed) : new PolicySampler(policy, context, sampled);
   const metrics = inSeconds ? startMetrics(options, context) : undefined;
-  if (config.counters === true && policy?.exchangesCounts !== true) reportCounts(context);
+  if (config.requestMetrics === 'collector' && policy?.exchangesCounts !== true) reportCounts(context);
   return {
     sampler,
     metrics,
@@ -76,18 +76,18 @@ export function startSampling(options: SamplingOptions): StartedSampling {
   };
 }
 
-/** Exact counts reach the collector as they do with `remote`; what it answers is of no interest. */
+/** Exact counts reach the collector as they do with `remote`; its response is of no interest. */
 function reportCounts(context: PolicyContext): void {
   new Exchange(context.counts(), EXCHANGE_INTERVAL_MS, context, {
-    taken: () => undefined,
+    accepted: () => undefined,
     failed: (problem) =>
-      context.failed('exact counts', `the collector did not take them, counting goes on: ${problem}`),
+      context.failed('request metrics', `report to the collector failed, the next one has them too: ${problem}`),
   }).start();
 }
 
 function newContext(
   { config, clock, counters, diagnostics, post }: SamplingOptions,
-  kept: KeptTraces,
+  sampled: SampledTraces,
   postToCollector: ExchangePost,
 ): Omit<PolicyContext, 'counts' | 'atEnd'> {
   return {
@@ -99,8 +99,8 @@ function newContext(
       return () => clearTimeout(timer);
     },
     recorded: {
-      get keptTraces() {
-        return kept.count;
+      get sampledTraces() {
+        return sampled.count;
       },
       get sampledSpans() {
         return counters.sampled;
@@ -112,7 +112,7 @@ function newContext(
     },
     failed(topic, message) {
       counters.samplingFailures++;
-      diagnostics.state(topic, 'failing', `${topic}: ${message} (said once; stats().samplingFailures counts)`);
+      diagnostics.state(topic, 'failing', `${topic}: ${message} (logged once; counted in stats().samplingFailures)`);
     },
   };
 }
@@ -121,7 +121,7 @@ function newContext(
 function startMetrics(options: SamplingOptions, context: PolicyContext): MetricExport {
   const { config, clock, diagnostics } = options;
   const { metricsUrl, resource, limits } = config;
-  const poster = lazyPoster(config, metricsUrl, config.metricsHeaders, compressorOf(config.compression));
+  const transport = lazyTransport(config, metricsUrl, config.metricsHeaders, compressorOf(config.compression));
   const shown = shownUrl(new URL(metricsUrl));
   const metrics = new MetricExport({
     counts: context.counts(),
@@ -129,30 +129,33 @@ function startMetrics(options: SamplingOptions, context: PolicyContext): MetricE
     // Metrics of two processes must not be one and the same.
     resource: jsonAttributes(attributeSet({ 'service.instance.id': randomUUID(), ...resource }, Infinity, limits)),
     intervalMs: config.metricExportIntervalMillis,
-    post: options.post ?? poster.post,
+    post: options.post ?? transport.post,
     schedule: context.schedule,
-    sent: () => diagnostics.state('metrics', 'ok', `metrics reach ${shown} again`),
-    failed: (problem) =>
-      context.failed('metrics', `they did not reach ${shown}, and go with the next ones: ${problem}`),
+    sent: () => diagnostics.state('metrics', 'ok', `metrics export to ${shown} recovered`),
+    failed: (problem) => {
+      options.counters.samplingFailures++;
+      const line = `metrics export to ${shown} failed: ${problem}; they will be in the next export`;
+      diagnostics.state('metrics', 'failing', line);
+    },
   });
   context.atEnd(() => {
     metrics.close();
-    poster.close();
+    transport.close();
   });
   return metrics;
 }
 
 /** Connects on first use: most policies never ask. */
-function lazyPoster(
+function lazyTransport(
   config: SamplingSettings,
   url: string,
   headers: SamplingSettings['headers'],
   compressor?: Compressor,
 ): { readonly post: ExchangePost; close(): void } {
-  let poster: Poster | undefined;
+  let transport: HttpTransport | undefined;
   return {
     post(body) {
-      poster ??= createPoster(config, {
+      transport ??= createHttpTransport(config, {
         url,
         headers,
         contentType: 'application/json',
@@ -160,8 +163,8 @@ function lazyPoster(
         timeoutMillis: config.exportTimeoutMillis,
         connections: 1,
       });
-      return poster.post(Buffer.from(body));
+      return transport.post(Buffer.from(body));
     },
-    close: () => poster?.close(),
+    close: () => transport?.close(),
   };
 }

@@ -9,8 +9,9 @@ export interface Attributes extends SemanticAttributes {
 }
 
 /**
- * What is taken as attributes: ours, and since version 1.10 of `@opentelemetry/api`, where their values are `unknown`, those of that as well. Before, they are
- * among ours, and the semantic conventions' types are checked. What OTLP cannot carry is counted.
+ * What is taken as attributes: ours, and since version 1.10 of `@opentelemetry/api`, where their values are `unknown`,
+ * those of that as well. Before, they are among ours, and the semantic conventions' types are checked. What OTLP cannot
+ * carry is counted.
  */
 export type AttributesInput = unknown extends OtelAttributes[string] ? Attributes | OtelAttributes : Attributes;
 

@@ -11,7 +11,9 @@ export interface Clock {
   wallMs(): number;
 }
 
-/** Before Node 24 each result of `performance.now()` is an object on the heap, and those of `hrtime` are optimised away. */
+/**
+ * Before Node 24 each result of `performance.now()` is an object on the heap, and those of `hrtime` are optimised away.
+ */
 const ALLOCATES_READINGS = Number.parseInt(process.versions.node) < 24;
 const { hrtime } = process;
 const [originSeconds, originNanos] = hrtime();
@@ -29,7 +31,10 @@ export const systemClock: Clock = {
   wallMs: () => Date.now(),
 };
 
-/** Asking the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those from before it. */
+/**
+ * Asking the wall clock costs what a tenth of a span costs; for so long after a jump, at the most, times are those from
+ * before it.
+ */
 const RECHECK_INTERVAL_MS = 100;
 /** Above the granularity of `Date.now()`, below what a person would notice between two hosts. */
 const TOLERATED_DRIFT_MS = 5;
@@ -37,7 +42,9 @@ const TOLERATED_DRIFT_MS = 5;
 const SLEEP_MIN_MS = 1000;
 /** More corrections than these at a time are of a clock that nothing can be said of. */
 const EARLIER_MAX = 16;
-/** How long a trace keeps to the times that it began with when the clock is put right; those that last longer follow it. */
+/**
+ * How long a trace keeps to the times that it began with when the clock is put right; those that last longer follow it.
+ */
 const KEPT_AFTER_CHANGE_MS = 60_000;
 /** Two readings of clocks one after the other take a thousandth of this. */
 const HELD_UP_MIN_MS = 0.5;
@@ -83,7 +90,10 @@ export class TimeAnchor {
     this.#low = Number(this.unixNano & 0xffffffffn);
   }
 
-  /** Puts a time that the application gave into `high` and `low`; the present where it gave none, or none that OTLP can carry. */
+  /**
+   * Puts a time that the application gave into `high` and `low`; the present where it gave none, or none that OTLP can
+   * carry.
+   */
   seek(given: TimeInput | undefined): void {
     if (given === undefined) this.seekNow();
     else this.#seekGiven(given);
@@ -123,8 +133,8 @@ export class TimeAnchor {
   }
 
   /**
-   * What the present is to be timed by behind another moment of the same trace. The clock may have been put back since: then the present is
-   * told in a time that was kept before that, the one that is least ahead, or is that moment.
+   * What the present is to be timed by behind another moment of the same trace. The clock may have been put back since:
+   * then the present is told in a time that was kept before that, the one that is least ahead, or is that moment.
    */
   notBefore(high: number, low: number): TimeAnchor {
     if (!this.isBefore(high, low)) return this;
@@ -167,9 +177,9 @@ export class WallClock {
   }
 
   /**
-   * What a trace that was timed by `anchor` is to be timed by from now on. While the machine sleeps the monotonic clock stands still on some systems: then the trace
-   * goes on where the wall clock is, behind all that it knows. A clock that is put right would break the order of
-   * what a trace knows already, so it keeps its own for a while.
+   * What a trace that was timed by `anchor` is to be timed by from now on. While the machine sleeps the monotonic clock
+   * stands still on some systems: then the trace goes on where the wall clock is, behind all that it knows. A clock
+   * that is put right would break the order of what a trace knows already, so it keeps its own for a while.
    */
   follow(anchor: TimeAnchor): TimeAnchor {
     const { readingMs } = anchor;

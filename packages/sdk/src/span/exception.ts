@@ -13,7 +13,9 @@ export function exceptionAttributes(exception: unknown): Attributes {
   return attributes;
 }
 
-/** Errors below the one that was recorded: what it has as its cause, and what it stands for together (AggregateError). */
+/**
+ * Errors below the one that was recorded: what it has as its cause, and what it stands for together (AggregateError).
+ */
 const CAUSES_MAX = 8;
 const STACK_CHARACTERS_MAX = 16_384;
 

@@ -1,6 +1,6 @@
 import type { SpanContext } from '@opentelemetry/api';
 import type { TimeAnchor } from './clock.ts';
-import { hexOfInt32, int32OfHex, type RandomBatch } from './ids.ts';
+import { hexOfInt32, int32OfHex, type RandomBatch } from './random-batch.ts';
 import { normalTraceState } from './trace-state.ts';
 import type { TimeInput } from './time.ts';
 
@@ -9,7 +9,9 @@ export const SAMPLED_FLAG = 0x01;
 export const RANDOM_FLAG = 0x02;
 const KNOWN_FLAGS = SAMPLED_FLAG | RANDOM_FLAG;
 
-/** What `instrumentation-express` and others look for under OpenTelemetry's RPC_METADATA key to name the server's span. */
+/**
+ * What `instrumentation-express` and others look for under OpenTelemetry's RPC_METADATA key to name the server's span.
+ */
 export interface RpcMetadata {
   readonly type: 'http';
   readonly span: unknown;
@@ -31,11 +33,14 @@ export class LocalTrace {
   declare flags: number;
   /** In normal form, '' for none. */
   declare traceState: string;
-  /** Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is true, or by the one that has followed it. */
+  /**
+   * Set where a span of this process is the trace's root here; all its spans are timed by it, so that their order is
+   * true, or by the one that has followed it.
+   */
   declare anchor: TimeAnchor | undefined;
   declare rpcMetadata: RpcMetadata | undefined;
   /** What the caller's headers say of sampling besides the sampled flag. */
-  declare callerWish: 'debug' | 'deferred' | undefined;
+  declare samplingHint: 'debug' | 'deferred' | undefined;
   declare hexCache: string | undefined;
 
   constructor(id0: number, id1: number, id2: number, id3: number, flags: number, traceState: string) {
@@ -47,7 +52,7 @@ export class LocalTrace {
     this.traceState = traceState;
     this.anchor = undefined;
     this.rpcMetadata = undefined;
-    this.callerWish = undefined;
+    this.samplingHint = undefined;
     this.hexCache = undefined;
   }
 
@@ -67,19 +72,21 @@ export class LocalTrace {
     return followed;
   }
 
-  /** Whether a span of this process is its root here; not where only another process' or implementation's span is known. */
+  /**
+   * Whether a span of this process is its root here; not where only another process' or implementation's span is known.
+   */
   get isLocal(): boolean {
     return this.anchor !== undefined;
   }
 
   /** The caller asks that nobody drops this trace (B3's and Jaeger's debug flag). */
   get isDebug(): boolean {
-    return this.callerWish === 'debug';
+    return this.samplingHint === 'debug';
   }
 
   /** The caller left the decision to us: a local root decides as for a new trace. */
   get isSamplingDeferred(): boolean {
-    return this.callerWish === 'deferred';
+    return this.samplingHint === 'deferred';
   }
 
   get sampled(): boolean {
@@ -119,7 +126,7 @@ export function newTrace(random: RandomBatch): LocalTrace {
 export function continuedTrace(trace: LocalTrace): LocalTrace {
   const continued = new LocalTrace(trace.id0, trace.id1, trace.id2, trace.id3, trace.flags, trace.traceState);
   // What was deferred is decided now.
-  if (trace.isDebug) continued.callerWish = 'debug';
+  if (trace.isDebug) continued.samplingHint = 'debug';
   return continued;
 }
 

@@ -1,4 +1,10 @@
-import type { Attributes as OtelAttributes, HrTime, Link, SpanContext, SpanStatus } from '@opentelemetry/api';
+import type {
+  Attributes as OtelAttributes,
+  HrTime,
+  Link,
+  SpanContext,
+  SpanStatus as OtelSpanStatus,
+} from '@opentelemetry/api';
 import {
   attributeSet,
   returnFlatAttributes,
@@ -13,8 +19,8 @@ import { exceptionAttributes } from './exception.ts';
 import { property } from '../runtime/property.ts';
 import type { TimeAnchor } from './clock.ts';
 import { LocalTrace } from './local-trace.ts';
-import { hrTimeBetween, hrTimeOf, readableScope, readableState, type ReadableScope } from './readable-span.ts';
-import type { ReadableResource, ReadableSpan, TimedEvent } from './readable-types.ts';
+import { hrTimeBetween, hrTimeOf, readableScope, readableState, type ReadableScope } from './readable-state.ts';
+import type { ReadableResource, ReadableSpan, TimedEvent } from './readable-span.ts';
 import type { SpanOwner } from './span-owner.ts';
 import type { InstrumentationScope } from './scope.ts';
 import { SpanIdentity } from './span-identity.ts';
@@ -22,11 +28,12 @@ import { isTimeInput, type TimeInput } from './time.ts';
 
 import { NonRecordingSpan } from './non-recording-span.ts';
 import { nameOf, type Span, type SpanLink } from './span.ts';
-import { SpanDetails, STATUS_ERROR, STATUS_OK } from './span-details.ts';
+import { SpanDetails } from './span-details.ts';
+import { STATUS_ERROR, STATUS_OK, STATUS_UNSET, statusCodeOf, type SpanStatus } from './span-status.ts';
 
 /**
- * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the caller's to
- * keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
+ * A span that is recorded. Its fields are for the recorder and the encoder, read once at the end; the object is the
+ * caller's to keep, and therefore never used for a second span. Moments are Unix nanoseconds in two signed halves.
  */
 export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSpan, 'parentSpanContext'> {
   declare readonly recorder: SpanOwner;
@@ -175,8 +182,8 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
 
   setStatus(status: SpanStatus): this {
     if (this.ended || this.details?.statusCode === STATUS_OK) return this;
-    const code = property(status, 'code');
-    if (code !== STATUS_OK && code !== STATUS_ERROR) return this;
+    const code = statusCodeOf(property(status, 'code'));
+    if (code === STATUS_UNSET) return this;
     const details = this.#ownDetails();
     details.statusCode = code;
     const message = property(status, 'message');
@@ -240,8 +247,8 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
     this.end();
   }
 
-  // What the standard SDK's span shows besides, under the same names: some libraries read the active span. Without processors an ended span
-  // has given its attributes, events and links back, and shows none.
+  // What the standard SDK's span shows besides, under the same names: some libraries read the active span. Without
+  // processors an ended span has given its attributes, events and links back, and shows none.
   get startTime(): HrTime {
     return hrTimeOf(this.startHigh, this.startLow);
   }
@@ -261,7 +268,7 @@ export class RecordingSpan extends SpanIdentity implements Span, Omit<ReadableSp
   get events(): TimedEvent[] {
     return readableState(this).events;
   }
-  get status(): SpanStatus {
+  get status(): OtelSpanStatus {
     return readableState(this).status;
   }
   get parentSpanContext(): SpanContext | undefined {

@@ -1,8 +1,11 @@
 import type { AttributeValue } from './attribute-value.ts';
 
+/** Of a request's first span: 500 and more make it an error. */
+export const HTTP_RESPONSE_STATUS_CODE = 'http.response.status_code';
+
 /**
- * Attribute keys of OpenTelemetry's semantic conventions (1.4x) that spans of services have most, with their values' types.
- * They exist for completion in an editor and for the type checker; at run time there is nothing of them.
+ * Attribute keys of OpenTelemetry's semantic conventions (1.4x) that spans of services have most, with their values'
+ * types. They exist for completion in an editor and for the type checker; at run time there is nothing of them.
  */
 export interface SemanticAttributes {
   'client.address'?: string | undefined;
@@ -124,7 +127,10 @@ export interface SemanticAttributes {
 
 export type SemanticAttributeKey = keyof SemanticAttributes;
 
-/** What a key's value may be: as the conventions say where they name the key, and anything that OTLP carries for any other. */
+/**
+ * What a key's value may be: as the conventions say where they name the key, and anything that OTLP carries for any
+ * other.
+ */
 export type ValueOf<Key extends string> = Key extends keyof SemanticAttributes
   ? NonNullable<SemanticAttributes[Key]>
   : AttributeValue;

@@ -1,4 +1,5 @@
 import type { AttributeSet } from './attributes.ts';
+import { STATUS_UNSET } from './span-status.ts';
 import type { SpanIdentity } from './span-identity.ts';
 
 /** An event as it waits for its span's end; its moment is in two halves, as the span's own. */
@@ -14,10 +15,6 @@ export interface RecordedLink {
   readonly attributes: AttributeSet;
 }
 
-export const STATUS_UNSET = 0;
-export const STATUS_OK = 1;
-export const STATUS_ERROR = 2;
-
 /** What most spans do not have: they pay one field for it. */
 export class SpanDetails {
   droppedAttributes = 0;
@@ -25,7 +22,7 @@ export class SpanDetails {
   droppedEvents = 0;
   links: RecordedLink[] = [];
   droppedLinks = 0;
-  statusCode = STATUS_UNSET;
+  statusCode: number = STATUS_UNSET;
   statusMessage = '';
 
   /** An ended span may be kept for long; only its status stays with it. */

@@ -1,5 +1,5 @@
 import { createContextKey, ROOT_CONTEXT, type Context, type SpanContext } from '@opentelemetry/api';
-import { hexOfInt32 } from './ids.ts';
+import { hexOfInt32 } from './random-batch.ts';
 import type { LocalTrace } from './local-trace.ts';
 import { W3cTraceState } from './trace-state.ts';
 
@@ -16,8 +16,9 @@ export class IdentityForms {
 }
 
 /**
- * Which span: what a recording and a non-recording one have in common, and all that propagation needs. To another copy of this package, which finds
- * it active, it is an OpenTelemetry context that holds a span, and the RPC metadata of its trace where a server has set that.
+ * Which span: what a recording and a non-recording one have in common, and all that propagation needs. To another copy
+ * of this package, which finds it active, it is an OpenTelemetry context that holds a span, and the RPC metadata of its
+ * trace where a server has set that.
  */
 export class SpanIdentity implements Context {
   // `declare`: a field that the class defines first and the constructor fills then is written twice, and never inlined.

@@ -1,12 +1,12 @@
-import type { Counters } from '../runtime/stats.ts';
-import type { ReadableResource } from './readable-types.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
+import type { ReadableResource } from './readable-span.ts';
 import type { SpanIdentity } from './span-identity.ts';
 import type { SpanLimits } from './span-limits.ts';
 
 /** What a span needs of whoever records it. */
 export interface SpanOwner {
   readonly limits: SpanLimits;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   /** Told of a span that is about to end, while it can still be changed. */
   readonly processors: { ending(span: SpanIdentity): void } | undefined;
   /** As the standard SDK's spans show it. */

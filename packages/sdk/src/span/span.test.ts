@@ -161,7 +161,9 @@ describe('a status', () => {
       { code: 2, message: 'b' },
     ],
     [[{ code: SpanStatusCode.UNSET, message: 'a' }], { code: 0, message: '' }],
-  ])('of %j becomes %j', (statuses, expected) => {
+    [[{ code: 'error', message: 'a' }, { code: 'unset' }], { code: 2, message: 'a' }],
+    [[{ code: 'ok' }, { code: 'error' }], { code: 1, message: '' }],
+  ] as const)('of %j becomes %j', (statuses, expected) => {
     expect(recorded((span) => statuses.forEach((status) => span.setStatus(status))).status).toEqual(expected);
   });
 });

@@ -8,8 +8,8 @@ const NS_PER_MS = 1_000_000n;
 const UNIX_NANO_MAX = 2n ** 64n - 1n;
 
 /**
- * Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can carry. Never throws.
- * `zeroUnixNano` is when `performance.now()` was 0, `monotonicMs` what it is.
+ * Unix nanoseconds of a time that the application gave, exactly, or `undefined` when it is not a time that OTLP can
+ * carry. Never throws. `zeroUnixNano` is when `performance.now()` was 0, `monotonicMs` what it is.
  */
 export function givenUnixNano(time: unknown, zeroUnixNano: bigint, monotonicMs: number): bigint | undefined {
   try {

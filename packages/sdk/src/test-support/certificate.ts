@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A key and a certificate that vouches for itself, for a server of this name (`IP:127.0.0.1`, `DNS:collector.test`). */
+/**
+ * A key and a certificate that vouches for itself, for a server of this name (`IP:127.0.0.1`, `DNS:collector.test`).
+ */
 export function newCertificate(subjectAltName: string): { readonly key: string; readonly cert: string } {
   const folder = mkdtempSync(join(tmpdir(), 'tls-'));
   const file = (name: string): string => readFileSync(join(folder, name), 'utf8');

@@ -1,6 +1,7 @@
 /**
- * A traced server and clients that keep their connections and pipeline: `context-load.ts REQUESTS CONNECTIONS`. Each request brings a
- * trace id of its own and asks, after awaits, timers, streams and emitters, what trace is active. It prints what it counted as JSON.
+ * A traced server and clients that keep their connections and pipeline: `context-load.ts REQUESTS CONNECTIONS`. Each
+ * request brings a trace id of its own and asks, after awaits, timers, streams and emitters, what trace is active. It
+ * prints what it counted as JSON.
  */
 import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';

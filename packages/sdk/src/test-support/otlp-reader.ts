@@ -1,6 +1,6 @@
 /**
- * Reads OTLP protobuf with nothing of the encoder's: a generic walk over the wire format, then field numbers by name. It throws for
- * anything that is not well-formed.
+ * Reads OTLP protobuf with nothing of the encoder's: a generic walk over the wire format, then field numbers by name.
+ * It throws for anything that is not well-formed.
  */
 export interface ReadSpan {
   readonly scope: {

@@ -1,9 +1,9 @@
-import type { PostResult } from '../export/transport/poster.ts';
-import { RandomBatch } from '../span/ids.ts';
+import type { PostResult } from '../export/transport/http-transport.ts';
+import { RandomBatch } from '../span/random-batch.ts';
 import { newTrace, type LocalTrace } from '../span/local-trace.ts';
 import { asPolicy } from '../sampling/policies/as-policy.ts';
 import { OperationCounts } from '../request-metrics/operation-counts.ts';
-import { KeptTraces, PolicySampler } from '../sampling/policy-sampler.ts';
+import { SampledTraces, PolicySampler } from '../sampling/policy-sampler.ts';
 import type { PolicyContext, Sampling } from '../sampling/policy.ts';
 import { seededIds } from './recorded.ts';
 
@@ -64,7 +64,7 @@ export interface PolicyRun {
 export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
   const time = new VirtualTime();
   const counts = new OperationCounts();
-  const kept = new KeptTraces();
+  const kept = new SampledTraces();
   const random = new RandomBatch(seededIds(seed));
   const failures: string[] = [];
   const sent: unknown[] = [];
@@ -75,7 +75,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
     random: () => 0.5,
     schedule: time.schedule,
     recorded: {
-      get keptTraces() {
+      get sampledTraces() {
         return kept.count;
       },
       get sampledSpans() {
@@ -97,7 +97,7 @@ export function runPolicy(sampling: Sampling, seed = 1): PolicyRun {
     failures,
     sent,
     context,
-    answer: { kind: 'unreachable', message: 'nobody there' },
+    answer: { kind: 'failed', message: 'nobody there' },
     recordedSpans: 0,
     excessSpans: 0,
     decide(name = 'GET', { kind = 1, attributes, callers } = {}) {

@@ -2,13 +2,13 @@ import { attributeSet, type Attributes } from '../span/attributes.ts';
 import type { Clock } from '../span/clock.ts';
 import { Diagnostics } from '../runtime/diagnostics.ts';
 import { OtlpEncoder } from '../export/encode/otlp-encoder.ts';
-import type { IdGenerator } from '../span/ids.ts';
+import type { IdGenerator } from '../span/random-batch.ts';
 import { DEFAULT_SPAN_LIMITS, type SpanLimits } from '../span/span-limits.ts';
 import { LiveSpans } from '../recording/live-spans.ts';
 import { newScope } from '../opentelemetry/adapters.ts';
 import { Sampler, type SamplerOptions } from '../sampling/sampler.ts';
 import { SpanRecorder } from '../recording/span-recorder.ts';
-import { Counters } from '../runtime/stats.ts';
+import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { readRequest, type ReadSpan } from './otlp-reader.ts';
 
 export const START_UNIX_MS = 1_700_000_000_123;
@@ -40,7 +40,7 @@ export function seededIds(seed = 1): IdGenerator {
 export interface Recorded {
   readonly recorder: SpanRecorder;
   readonly clock: TestClock;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   readonly encoder: OtlpEncoder;
   /** The spans that have ended since the last call, through the bytes that would be sent. */
   readonly read: () => ReadSpan[];
@@ -55,7 +55,7 @@ export function newRecorded(
   resource: Attributes = { 'service.name': 'test' },
 ): Recorded {
   const allLimits = { ...DEFAULT_SPAN_LIMITS, ...limits };
-  const counters = new Counters();
+  const counters = new TracerCounters();
   const clock = new TestClock();
   const resourceSet = attributeSet(resource, Infinity, allLimits);
   const encoder = new OtlpEncoder({

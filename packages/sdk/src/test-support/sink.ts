@@ -22,7 +22,10 @@ export interface Sink {
   close(): Promise<void>;
 }
 
-/** A collector that decodes what it gets, on a port or a unix socket. What it answers other than 200 does not count as received. */
+/**
+ * A collector that decodes what it gets, on a port or a unix socket. What it answers other than 200 does not count as
+ * received.
+ */
 export async function startSink(
   answer: Answer = (response) => void response.end(),
   port: number | string = 0,

@@ -1,4 +1,6 @@
-/** `node --import ./typescript.mjs`: lets a child process run this package's sources on a Node that cannot strip types. */
+/**
+ * `node --import ./typescript.mjs`: lets a child process run this package's sources on a Node that cannot strip types.
+ */
 import { readFileSync } from 'node:fs';
 import { register } from 'node:module';
 import { fileURLToPath } from 'node:url';

@@ -50,8 +50,9 @@ export class AttributeEncoder {
   }
 
   /**
-   * A span's own attributes, the most frequent ones. The writer stands where they begin, and the span's bytes begin at `spanStart`. The
-   * attributes that the template remembers stand there already, as a copy; only what differs is written.
+   * A span's own attributes, the most frequent ones. The writer stands where they begin, and the span's bytes begin at
+   * `spanStart`. The attributes that the template remembers stand there already, as a copy; only what differs is
+   * written.
    */
   writeSpanAttributes(
     writer: ProtobufWriter,
@@ -156,8 +157,8 @@ export class AttributeEncoder {
 }
 
 /**
- * A short ASCII value; answers false for any other, and has written nothing then. It is one flat function because V8 inlines only so
- * much: with the writer's methods it took half as long again.
+ * A short ASCII value; returns false for any other, and has written nothing then. It is one flat function because V8
+ * inlines only so much: with the writer's methods it took half as long again.
  */
 function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string): boolean {
   const { words, byteLength } = key.head;
@@ -191,7 +192,9 @@ function writeShortString(writer: ProtobufWriter, key: EncodedKey, value: string
   return true;
 }
 
-/** An integer from 0 to 2¹⁴ − 1 under a key that is not long; answers false for any other, and has written nothing then. */
+/**
+ * An integer from 0 to 2¹⁴ − 1 under a key that is not long; returns false for any other, and has written nothing then.
+ */
 function writeSmallInteger(writer: ProtobufWriter, key: EncodedKey, value: number): boolean {
   const { words, byteLength } = key.head;
   if ((value & 0x3fff) !== value || byteLength > SHORT_MESSAGE_BYTES - 2) return false;

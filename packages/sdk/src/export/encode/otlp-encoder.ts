@@ -16,7 +16,9 @@ const IS_REMOTE = 0x200;
 const MESSAGE_HEAD_BYTES = 5;
 /** The fixed fields of a span take less than this. */
 const SPAN_FIXED_BYTES = 128;
-/** Distinct names whose bytes and templates are kept. Names should be few; those with an id in them are not worth more. */
+/**
+ * Distinct names whose bytes and templates are kept. Names should be few; those with an id in them are not worth more.
+ */
 const CACHED_NAMES_MAX = 1024;
 const CACHED_NAME_CHARACTERS_MAX = 256;
 /** What a name keeps in a span that was too large. */
@@ -42,7 +44,8 @@ export interface Chunk {
 const SPARE_BUFFERS_MAX = 4;
 
 /**
- * Writes ended spans as OTLP protobuf into one growing request (`take` hands it over). Nothing of a span is kept but its bytes.
+ * Writes ended spans as OTLP protobuf into one growing request (`take` hands it over). Nothing of a span is kept but
+ * its bytes.
  */
 export class OtlpEncoder {
   readonly #attributes = new AttributeEncoder();
@@ -89,7 +92,7 @@ export class OtlpEncoder {
     return this.#writer.position >= this.#chunkBytes;
   }
 
-  /** Adds an ended span. Answers false when it was larger than the limit and kept only its place, times and status. */
+  /** Adds an ended span. Returns false when it was larger than the limit and kept only its place, times and status. */
   add(span: RecordingSpan): boolean {
     const writer = this.#writer;
     writer.endMax = NO_WRITE_LIMIT;
@@ -117,7 +120,7 @@ export class OtlpEncoder {
     return false;
   }
 
-  /** Closes the request and hands it over, or answers `undefined` when no span was added. */
+  /** Closes the request and hands it over, or returns `undefined` when no span was added. */
   take(): Chunk | undefined {
     if (this.#spanCount === 0) return undefined;
     const writer = this.#writer;

@@ -1,7 +1,12 @@
-/** The write would take the message over the writer's limit; what was written since the caller's mark must be undone. */
+/**
+ * The write would take the message over the writer's limit; what was written since the caller's mark must be undone.
+ */
 export const WRITE_LIMIT_REACHED = new RangeError('the message is larger than the limit');
 
-/** `endMax` where there is no limit: what a buffer can hold, and an integer, because `Infinity` would make V8 box the field. */
+/**
+ * `endMax` where there is no limit: what a buffer can hold, and an integer, because `Infinity` would make V8 box the
+ * field.
+ */
 export const NO_WRITE_LIMIT = 0x7fffffff;
 
 /** How many bytes a length takes that is only known later; it fits lengths below 2²⁸. */
@@ -109,7 +114,10 @@ export class ProtobufWriter {
     this.position += 4;
   }
 
-  /** Bytes that stand ready as words, which a loop copies at a quarter of the steps; up to three more bytes are overwritten. */
+  /**
+   * Bytes that stand ready as words, which a loop copies at a quarter of the steps; up to three more bytes are
+   * overwritten.
+   */
   words(bytes: WordBytes): void {
     this.reserve(bytes.words.length * 4);
     this.wordsWithin(bytes);
@@ -154,8 +162,8 @@ export class ProtobufWriter {
   }
 
   /**
-   * A string's UTF-8 bytes, lone surrogates as U+FFFD. Answers whether they were as many as expected; if not, the caller
-   * starts again with the true number. `roomFor` says what it must have reserved.
+   * A string's UTF-8 bytes, lone surrogates as U+FFFD. Returns whether they were as many as expected; if not, the
+   * caller starts again with the true number. `roomFor` says what it must have reserved.
    */
   utf8(text: string, bytesExpected: number): boolean {
     const { length } = text;
@@ -183,7 +191,7 @@ export class ProtobufWriter {
     return this.position;
   }
 
-  /** Closes the message that `begin` answered `start` for: a length may be written longer than it needs to be. */
+  /** Closes the message that `begin` returned `start` for: a length may be written longer than it needs to be. */
   end(start: number): void {
     const { buffer } = this;
     const length = this.position - start;

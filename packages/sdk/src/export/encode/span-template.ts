@@ -16,9 +16,9 @@ export const TEMPLATE_ATTRIBUTES_MAX = 32;
 const KEPT_VALUE_CHARACTERS_MAX = 64;
 
 /**
- * The last span of a name in the current request. Spans of one name mostly have the same keys in the same order and many of the same
- * values, so the next one starts as a copy of these bytes (one call, whatever their number), in which only what differs is
- * written: a third of the time that encoding it anew takes.
+ * The last span of a name in the current request. Spans of one name mostly have the same keys in the same order and
+ * many of the same values, so the next one starts as a copy of these bytes (one call, whatever their number), in which
+ * only what differs is written: a third of the time that encoding it anew takes.
  */
 export class SpanTemplate {
   readonly name: string;
@@ -100,8 +100,9 @@ export function comparable(value: StoredValue): StoredValue | undefined {
 }
 
 /**
- * Writes a value over the one that its attribute had, where that takes as many bytes; answers false where it does not, and may have
- * spoilt the attribute and what stands behind it then. `end` is where the attribute ends, `bytes` its length.
+ * Writes a value over the one that its attribute had, where that takes as many bytes; returns false where it does not,
+ * and may have spoilt the attribute and what stands behind it then. `end` is where the attribute ends, `bytes` its
+ * length.
  */
 export function overwriteValue(
   writer: ProtobufWriter,

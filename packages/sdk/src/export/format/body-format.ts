@@ -7,7 +7,9 @@ export interface BodyFormat {
   readonly contentType: string;
   /** The body of a request, from an ExportTraceServiceRequest as protobuf. */
   encode(request: Uint8Array): Uint8Array;
-  /** What an answer with a status of success says, or `undefined` when it is nothing that such a collector would say. */
+  /**
+   * What an answer with a status of success says, or `undefined` when it is nothing that such a collector would say.
+   */
   readAnswer(body: Uint8Array): ExportResponse | undefined;
 }
 

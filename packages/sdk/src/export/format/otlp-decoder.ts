@@ -16,8 +16,9 @@ import type {
 import { eachField, ProtobufReader } from './protobuf-reader.ts';
 
 /**
- * An ExportTraceServiceRequest as OTLP's JSON mapping: what the exporters that do not send protobuf start from. It costs many times what
- * encoding did, and runs when a chunk is sent, not when a span ends. Throws for bytes that are no such request.
+ * An ExportTraceServiceRequest as OTLP's JSON mapping: what the exporters that do not send protobuf start from. It
+ * costs many times what encoding did, and runs when a chunk is sent, not when a span ends. Throws for bytes that are no
+ * such request.
  */
 export function decodeRequest(bytes: Uint8Array): OtlpRequest {
   const request: OtlpRequest = { resourceSpans: [] };

@@ -64,7 +64,9 @@ export interface OtlpKeyValue {
   value: OtlpValue;
 }
 
-/** AnyValue: one member, or none for the empty value. Doubles that JSON has no number for are text, bytes are base64. */
+/**
+ * AnyValue: one member, or none for the empty value. Doubles that JSON has no number for are text, bytes are base64.
+ */
 export interface OtlpValue {
   stringValue?: string;
   boolValue?: boolean;
@@ -75,7 +77,10 @@ export interface OtlpValue {
   bytesValue?: string;
 }
 
-/** The JavaScript value that an AnyValue stands for: integers beyond 2⁵³ as bigint, bytes as Uint8Array, the empty value as null. */
+/**
+ * The JavaScript value that an AnyValue stands for: integers beyond 2⁵³ as bigint, bytes as Uint8Array, the empty value
+ * as null.
+ */
 export function plainValue(value: OtlpValue): unknown {
   if (value.stringValue !== undefined) return value.stringValue;
   if (value.boolValue !== undefined) return value.boolValue;

@@ -9,7 +9,7 @@ export class ProtobufReader {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** Goes to the next field and answers its number, or 0 at the end. The caller then reads it once, or skips it. */
+  /** Goes to the next field and returns its number, or 0 at the end. The caller then reads it once, or skips it. */
   next(): number {
     if (this.#position === this.#bytes.length) return 0;
     this.tag = this.uint();

@@ -24,7 +24,7 @@ interface ZipkinEndpoint {
   readonly port?: number;
 }
 
-/** Zipkin v2 JSON; a collector answers 202 with whatever body. */
+/** Zipkin v2 JSON; a collector responds 202 with whatever body. */
 export const ZIPKIN_JSON: BodyFormat = {
   contentType: 'application/json',
   encode: (request) => Buffer.from(JSON.stringify(zipkinSpans(request))),

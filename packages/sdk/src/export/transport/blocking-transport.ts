@@ -14,8 +14,8 @@ export interface BlockingPost {
 const TRUST_VARIABLES = ['NODE_TLS_REJECT_UNAUTHORIZED'];
 
 /**
- * Runs in the worker, as text, so that bundlers need not find a second file. It stores each answer's status behind the first word, which
- * becomes 1 when all have come.
+ * Runs in the worker, as text, so that bundlers need not find a second file. It stores each answer's status behind the
+ * first word, which becomes 1 when all have come.
  */
 const WORKER_SOURCE = `
 const { workerData } = require('node:worker_threads');
@@ -88,8 +88,8 @@ function trusted(route: Route): Route {
 }
 
 /**
- * Posts bodies while this thread stands still, for the moment when the process has stopped doing anything asynchronous: a worker
- * thread does the work. Returns each body's status, 0 where there was none within `timeoutMs`; never throws.
+ * Posts bodies while this thread stands still, for the moment when the process has stopped doing anything asynchronous:
+ * a worker thread does the work. Returns each body's status, 0 where there was none within `timeoutMs`; never throws.
  */
 export function postBlocking(post: BlockingPost, timeoutMs: number): readonly number[] {
   const shared = new SharedArrayBuffer(4 * (post.bodies.length + 1));

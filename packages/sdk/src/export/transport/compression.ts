@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
-// The whole module, since webpack makes a named import of what one takes from it, and old versions of Node do not export zstd.
+// The whole module, since webpack makes a named import of what one takes from it, and old versions of Node do not
+// export zstd.
 import zlib, { type ZlibOptions } from 'node:zlib';
 
 /** OTLP's `gzip` and `none`, and `zstd` where Node has it (22.15 and newer). */
@@ -27,7 +28,10 @@ export const HAS_ZSTD = zstdCompress !== undefined && zstdCompressSync !== undef
 
 const gzip = promisify<Uint8Array, ZlibOptions, Uint8Array>(zlib.gzip);
 
-/** An answer's bytes as they were before a collector compressed them, though it was not asked to; as they are where that fails. */
+/**
+ * An answer's bytes as they were before a collector compressed them, though it was not asked to; as they are where that
+ * fails.
+ */
 export function decodedAnswer(bytes: Uint8Array, contentEncoding: string | undefined, bytesMax: number): Uint8Array {
   try {
     const limit = { maxOutputLength: bytesMax };

@@ -2,7 +2,7 @@ import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { decodedAnswer, type Compressor } from './compression.ts';
 import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
-import { postCompressed, requestHeaders, retryAfterMs, type Poster, type PostResult } from './poster.ts';
+import { postCompressed, requestHeaders, retryAfterMs, type HttpTransport, type PostResult } from './http-transport.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
 export interface CustomTransportOptions {
@@ -16,8 +16,11 @@ export interface CustomTransportOptions {
 
 const CLOSED = 'the tracer has shut down';
 
-/** Posts through a transport of the application, which is code of others: what it throws, forgets or makes up is a failed request. */
-export class CustomTransport implements Poster {
+/**
+ * Posts through a transport of the application, which is code of others: what it throws, forgets or makes up is a
+ * failed request.
+ */
+export class CustomTransport implements HttpTransport {
   readonly #options: CustomTransportOptions;
   readonly #url: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -73,7 +76,7 @@ export class CustomTransport implements Poster {
     const { signal } = aborting;
     this.#underWay.add(aborting);
     const deadline = systemTimers.start(() => {
-      aborting.abort(new Error(`no answer within ${timeoutMillis} ms`));
+      aborting.abort(new Error(`timed out after ${timeoutMillis} ms`));
     }, timeoutMillis);
     deadline.unref();
     // It may not listen to the signal.

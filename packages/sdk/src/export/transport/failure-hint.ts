@@ -1,44 +1,44 @@
 /** What a status most often means, as far as the person who set the exporter up can do something about it. */
-const REDIRECT_HINT = 'redirects are not followed: set `endpoint` to where it leads';
-const PROXY_USER_HINT = 'the proxy wants a user and a password: its address may be http://user:password@host:port';
+const REDIRECT_HINT = 'set `endpoint` to the address that it redirects to';
+const PROXY_USER_HINT = 'the proxy requires a user and a password: set its address to http://user:password@host:port';
 const STATUS_HINTS: Readonly<Record<number, string>> = {
   301: REDIRECT_HINT,
   302: REDIRECT_HINT,
   303: REDIRECT_HINT,
   307: REDIRECT_HINT,
   308: REDIRECT_HINT,
-  401: 'is the right authorization among `headers` or in OTEL_EXPORTER_OTLP_HEADERS?',
-  403: 'is the right authorization among `headers` or in OTEL_EXPORTER_OTLP_HEADERS?',
-  404: '`endpoint` is the base URL, and OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the whole one with /v1/traces: is it right?',
+  401: 'check the authorization in `headers` or OTEL_EXPORTER_OTLP_HEADERS',
+  403: 'check the authorization in `headers` or OTEL_EXPORTER_OTLP_HEADERS',
+  404: 'check the path: `endpoint` is the base URL, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT the full one with /v1/traces',
   407: PROXY_USER_HINT,
-  405: 'does a collector listen there? OTLP over HTTP is port 4318',
-  413: 'the collector takes less at once: set `maxExportBatchBytes` to less',
-  415: "the collector may want the other `protocol`: 'http/json' or 'http/protobuf'",
+  405: 'is it an OTLP/HTTP endpoint? OTLP over HTTP is port 4318',
+  413: 'the collector accepts less in one request: lower `maxExportBatchBytes`',
+  415: "try the other `protocol`: 'http/json' or 'http/protobuf'",
 };
 
 /** Node's words for a connection that fails before anything is said, and what to look at. */
 const CONNECTION_HINTS: readonly (readonly [words: RegExp, hint: string])[] = [
-  [/CONNECT was answered with 407/, PROXY_USER_HINT],
+  [/CONNECT failed with status 407/, PROXY_USER_HINT],
   [
-    /(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|CONNECT was|no tunnel|no answer).*through the proxy/,
-    'it is set by `proxy`, HTTPS_PROXY or HTTP_PROXY; hosts in NO_PROXY are spoken to directly',
+    /(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|CONNECT failed|no tunnel|timed out).*via proxy/,
+    'the proxy is set by `proxy`, HTTPS_PROXY or HTTP_PROXY; to bypass it, add the host to NO_PROXY',
   ],
-  [/Protocol .* not supported/, 'the `agent` for https is one of node:https, and for http of node:http'],
-  [/ENOENT/, 'does a collector listen on this unix socket?'],
+  [/Protocol .* not supported/, 'an https endpoint needs an `agent` of node:https, an http endpoint one of node:http'],
+  [/ENOENT/, 'is a collector listening on this unix socket?'],
   [
     /ECONNREFUSED/,
-    'does a collector run there? `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT says where, `npx throughline up` starts one',
+    'is a collector running there? set its address in `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT, or start one: npx throughline up',
   ],
-  [/ENOTFOUND|EAI_AGAIN/, 'is the host of `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT right?'],
-  [/wrong version number|packet length too long|EPROTO/, 'the collector may speak http: where `endpoint` says https:'],
-  [/Parse Error/, 'what listens there speaks no HTTP/1.1; OTLP over HTTP is port 4318, and 4317 is gRPC'],
-  [
-    /self.signed|unable to (get|verify)|CERT_/i,
-    'set `tls.ca` or OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate of its authority',
-  ],
+  [/ENOTFOUND|EAI_AGAIN/, 'check the host in `endpoint` or OTEL_EXPORTER_OTLP_ENDPOINT'],
+  [/wrong version number|packet length too long|EPROTO/, 'the collector may expect http:, while `endpoint` has https:'],
+  [/Parse Error/, 'the server there does not use HTTP/1.1; OTLP over HTTP is port 4318, gRPC is 4317'],
+  [/self.signed|unable to (get|verify)|CERT_/i, 'set `tls.ca` or OTEL_EXPORTER_OTLP_CERTIFICATE to its CA certificate'],
 ];
 
-/** ` (…)` with the likely reason of a failure, or '' when there is none to name. `status` is undefined without an answer. */
+/**
+ * ` (…)` with the likely reason of a failure, or '' when there is none to name. `status` is undefined without an
+ * answer.
+ */
 export function failureHint(url: string, status: number | undefined, message: string): string {
   const port = portHint(url);
   const hint =

@@ -118,7 +118,7 @@ describe('an answer', () => {
     ['a header without end', Buffer.from(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(17_000)}`), 'its headers are too long'],
     ['headers without end', Buffer.from(`HTTP/1.1 200 OK\r\n${'x: y\r\n'.repeat(3_000)}`), 'its headers are too long'],
   ])('that is %s is refused', (_, bytes, why) => {
-    expect(() => read(bytes)).toThrow(`Parse Error: the answer is no HTTP/1.1, ${why}`);
+    expect(() => read(bytes)).toThrow(`Parse Error: the response is not HTTP/1.1: ${why}`);
   });
 
   it.each([
@@ -174,7 +174,7 @@ describe('an answer', () => {
         } catch (error) {
           refused.push((error as Error).message);
         }
-        expect(refused.filter((message) => !message.startsWith('Parse Error: the answer is no HTTP/1.1, '))).toEqual(
+        expect(refused.filter((message) => !message.startsWith('Parse Error: the response is not HTTP/1.1: '))).toEqual(
           [],
         );
         expect(reader.body.length).toBeLessThanOrEqual(ANSWER_BYTES_MAX);

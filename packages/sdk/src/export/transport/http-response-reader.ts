@@ -9,7 +9,9 @@ const BEGIN = 'HTTP/1.';
 /** What the next bytes are: a line of some kind, or `left` bytes of the body. */
 type Expected = 'status' | 'header' | 'chunk size' | 'chunk' | 'chunk end' | 'trailer' | 'body';
 
-/** Reads one response of HTTP/1.1 (RFC 9112) as it comes, in pieces of any size. An answer that is too long ends early. */
+/**
+ * Reads one response of HTTP/1.1 (RFC 9112) as it comes, in pieces of any size. An answer that is too long ends early.
+ */
 export class HttpResponseReader {
   status = 0;
   /** Names in lower case; of a header that is repeated, the last. */
@@ -157,5 +159,5 @@ function checkBegin(begin: string): void {
 }
 
 function malformed(why: string): Error {
-  return new Error(`Parse Error: the answer is no HTTP/1.1, ${why}`);
+  return new Error(`Parse Error: the response is not HTTP/1.1: ${why}`);
 }

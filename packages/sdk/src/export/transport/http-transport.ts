@@ -1,272 +1,123 @@
-import { Agent, request as requestPlain, type ClientRequest, type IncomingMessage } from 'node:http';
-import { Agent as SecureAgent, request as requestSecure } from 'node:https';
-import type { Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
-import { createSecureContext } from 'node:tls';
-import { systemTimers } from '../../runtime/timers.ts';
+import { runWith } from '../../context/active-store.ts';
+import { SUPPRESSED_CONTEXT } from '../../context/active-context.ts';
+import { errorMessage } from '../../span/exception.ts';
 import { property } from '../../runtime/property.ts';
-import { postBlocking } from './blocking-transport.ts';
-import { decodedAnswer, type Compressor } from './compression.ts';
-import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
-import {
-  CLOSED_CODES,
-  REQUEST_TIMEOUT,
-  KEEP_ALIVE_AFTER_MS,
-  postCompressed,
-  requestHeaders,
-  retryAfterMs,
-  unreachable,
-  type Poster,
-  type PostResult,
-} from './poster.ts';
-import type { Route, Tunnel } from './route.ts';
+import { VERSION } from '../../runtime/version.ts';
+import type { Compressor } from './compression.ts';
+import { basicAuthorization } from './route.ts';
 
-export interface HttpTransportOptions {
-  readonly route: Route;
-  readonly url: URL;
+export type PostResult =
+  | {
+      readonly kind: 'answered';
+      readonly status: number;
+      readonly retryAfterMs: number | undefined;
+      /** Where a redirect leads, as it says. */
+      readonly location?: string | undefined;
+      readonly body: Uint8Array;
+    }
+  /** No complete answer: refused, reset, timed out. */
+  | {
+      readonly kind: 'failed';
+      readonly message: string;
+      /** No connection was made: nobody listens there, or there is no way. */
+      readonly isUnreachable?: boolean | undefined;
+    };
+
+/** Posts bodies to one address. */
+export interface HttpTransport {
+  /** Never rejects. When it resolves, `body` is not read any more. */
+  post(body: Uint8Array): Promise<PostResult>;
+  /** Posts all of them while the process stands still; returns their statuses, 0 where there was none in time. */
+  postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[];
+  /** When something last ended that had been given up before, as `performance.now()`. */
+  readonly lastEndedAtMs?: number;
+  /** Aborts what is under way. */
+  abort(): void;
+  close(): void;
+}
+
+/** When a connection has been silent so long, the system begins to look whether the other side is still there. */
+export const KEEP_ALIVE_AFTER_MS = 30_000;
+
+/** Where a request ends is for us to say. */
+const FRAMING_HEADERS: ReadonlySet<string> = new Set(['connection', 'content-length', 'expect', 'transfer-encoding']);
+
+/** OTLP asks exporters to name themselves. */
+const USER_AGENT = `Throughline-OTLP-Exporter-Node/${VERSION}`;
+
+export interface RequestHeaders {
   /** Those of the application beside our own. */
   readonly headers: Readonly<Record<string, string>>;
   readonly contentType: string;
   readonly compressor: Compressor | undefined;
-  /** The application's own, which then decides how connections are made. */
-  readonly agent: Agent | undefined;
-  /** From the start of the request to the end of the answer. */
-  readonly timeoutMillis: number;
-  readonly connections: number;
 }
 
-/** What became of a request, and of the connection that it was sent on. */
-type SendResult = PostResult & {
-  /** Closed by the other side before it said anything, on a connection that had been kept. */
-  readonly wasStale: boolean;
-};
+/** The headers of each request to `url` but those of its way and its length, in lower case. */
+export function requestHeaders(url: URL, { headers, contentType, compressor }: RequestHeaders): Record<string, string> {
+  const given = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const authorization = basicAuthorization(url);
+  return {
+    'user-agent': USER_AGENT,
+    ...(authorization === undefined ? {} : { authorization }),
+    ...Object.fromEntries(given.filter(([name]) => !FRAMING_HEADERS.has(name))),
+    'content-type': contentType,
+    ...(compressor === undefined ? {} : { 'content-encoding': compressor.contentEncoding }),
+  };
+}
+
+/** Compresses, and hands over to `send`, with nothing traced of either; whatever fails is a result. */
+export async function postCompressed(
+  body: Uint8Array,
+  compressor: Compressor | undefined,
+  send: (body: Uint8Array) => Promise<PostResult>,
+): Promise<PostResult> {
+  return await runWith(SUPPRESSED_CONTEXT, async () => {
+    try {
+      return await send(compressor === undefined ? body : await compressor.compress(body));
+    } catch (error) {
+      return failedPost(error);
+    }
+  });
+}
+
+const UNREACHABLE_CODES: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** On a kept connection a server says so of the time in which no request came, and closes it. */
+export const REQUEST_TIMEOUT = 408;
+
+/** A connection that ends with one of these was closed by the other side. */
+export const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+
+/** What became of a request that `error` ended. */
+export function failedPost(error: unknown): PostResult & { readonly kind: 'failed' } {
+  return {
+    kind: 'failed',
+    message: connectionMessage(error),
+    isUnreachable: UNREACHABLE_CODES.has(String(property(error, 'code'))),
+  };
+}
 
 /**
- * Posts bodies over kept connections of `node:http`: through proxies, and with the application's agent. Its requests are not traced, and do not keep the process alive.
+ * What kept a request from being made. A name with several addresses fails with an error of each, and none of its own.
  */
-export class HttpTransport implements Poster {
-  readonly #options: HttpTransportOptions;
-  readonly #route: Route;
-  readonly #headers: Readonly<Record<string, string>>;
-  readonly #agent: Agent;
-  readonly #request: typeof requestPlain;
-  readonly #requestOptions: object;
-  readonly #underWay = new Set<ClientRequest>();
-  #isClosed = false;
-
-  /** @throws Error where the TLS options are no PEM. */
-  constructor(options: HttpTransportOptions) {
-    this.#options = options;
-    const { agent, connections, route, timeoutMillis, url } = options;
-    this.#route = route;
-    this.#headers = { host: route.host, ...route.headers, ...requestHeaders(url, options) };
-    if (route.isSecure) createSecureContext(route.tls);
-    const kept = {
-      keepAlive: true,
-      keepAliveMsecs: KEEP_ALIVE_AFTER_MS,
-      maxSockets: connections,
-      maxFreeSockets: connections,
-    };
-    this.#agent = agent ?? (route.isSecure ? new TunnelAgent(kept, route.tunnel, timeoutMillis) : new Agent(kept));
-    this.#request = route.isSecure ? requestSecure : requestPlain;
-    const { address, path, servername } = route;
-    this.#requestOptions = {
-      ...address,
-      ...(route.isSecure && { servername, ...route.tls }),
-      method: 'POST',
-      path,
-      agent: this.#agent,
-    };
-  }
-
-  async post(body: Uint8Array): Promise<PostResult> {
-    return await postCompressed(body, this.#options.compressor, (compressed) => this.#sendOnLiveConnection(compressed));
-  }
-
-  postBlocking(bodies: readonly Uint8Array[], timeoutMs: number): readonly number[] {
-    const { agent, compressor, connections } = this.#options;
-    // How an agent of the application makes connections no other thread knows, and without it there may be no way.
-    if (agent !== undefined) return bodies.map(() => 0);
-    const compressed = compressor === undefined ? bodies : bodies.map((body) => compressor.compressNow(body));
-    return postBlocking({ route: this.#route, headers: this.#headers, bodies: compressed, connections }, timeoutMs);
-  }
-
-  abort(): void {
-    for (const request of this.#underWay) request.destroy(new Error('the tracer has shut down'));
-    if (this.#agent instanceof TunnelAgent) this.#agent.abort();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    this.abort();
-    if (this.#options.agent === undefined) this.#agent.destroy();
-  }
-
-  /**
-   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is sent on another
-   * connection; after as many as can have been kept it is a new one.
-   */
-  async #sendOnLiveConnection(body: Uint8Array): Promise<PostResult> {
-    for (let kept = this.#options.connections; ; kept--) {
-      const result = await this.#send(body);
-      if (!result.wasStale || kept === 0 || this.#isClosed) return result;
-    }
-  }
-
-  #send(body: Uint8Array): Promise<SendResult> {
-    const { timeoutMillis } = this.#options;
-    return new Promise((resolve) => {
-      const request = this.#request({
-        ...this.#requestOptions,
-        headers: { ...this.#headers, 'content-length': String(body.length) },
-      });
-      this.#underWay.add(request);
-      const deadline = systemTimers.start(() => {
-        request.destroy(new Error(`no answer within ${timeoutMillis} ms`));
-      }, timeoutMillis);
-      deadline.unref();
-      let answer: Answer | undefined;
-      let error: unknown;
-      const failed = (reason: unknown): void => {
-        error ??= reason;
-      };
-      request.on('socket', (socket: Socket) => socket.unref());
-      request.on('response', (response: IncomingMessage) => {
-        answer = new Answer(response);
-        response.on('error', failed);
-        // Answered before all was sent: the rest must not follow once the caller uses the memory again.
-        response.on('end', () => {
-          if (!request.writableFinished) request.destroy();
-        });
-      });
-      request.on('error', failed);
-      // It comes last, whatever happened: nothing reads the body any more.
-      request.on('close', () => {
-        systemTimers.stop(deadline);
-        this.#underWay.delete(request);
-        if (answer?.isWhole !== true) resolve(this.#failed(request, answer, error));
-        else {
-          const result = answer.result();
-          // Said of the silence before this request.
-          resolve({ ...result, wasStale: request.reusedSocket && result.status === REQUEST_TIMEOUT });
-        }
-      });
-      request.end(body);
-    });
-  }
-
-  #failed(request: ClientRequest, answer: Answer | undefined, error: unknown): SendResult {
-    const code = String(property(error, 'code'));
-    const isClosedByPeer = error === undefined || CLOSED_CODES.has(code);
-    const { proxy } = this.#route;
-    const result = unreachable(isHangUp(error) ? new Error('the connection was closed without a whole answer') : error);
-    return {
-      ...result,
-      message: proxy === undefined ? result.message : `${result.message} (through the proxy ${proxy})`,
-      wasStale: request.reusedSocket && answer === undefined && isClosedByPeer,
-    };
-  }
+export function connectionMessage(error: unknown): string {
+  const errors = property(error, 'errors');
+  const parts = Array.isArray(errors) ? errors.map(errorMessage).filter((text) => text !== '') : [];
+  return errorMessage(error) || parts.join('; ') || String(error);
 }
 
-/** Node's words for an end before or within an answer. */
-function isHangUp(error: unknown): boolean {
-  const message = property(error, 'message');
-  return error === undefined || message === 'socket hang up' || message === 'aborted';
-}
-
-/** The body of an answer as it comes, up to its limit. */
-class Answer {
-  readonly #response: IncomingMessage;
-  readonly #parts: Buffer[] = [];
-  #bytes = 0;
-  #isCut = false;
-
-  constructor(response: IncomingMessage) {
-    this.#response = response;
-    response.on('data', (part: Buffer) => {
-      this.#parts.push(part.subarray(0, ANSWER_BYTES_MAX - this.#bytes));
-      this.#bytes += part.length;
-      if (this.#bytes <= ANSWER_BYTES_MAX) return;
-      this.#isCut = true;
-      response.destroy();
-    });
-  }
-
-  get isWhole(): boolean {
-    return this.#response.complete || this.#isCut;
-  }
-
-  result(): PostResult & { readonly kind: 'answered' } {
-    const { headers, statusCode = 0 } = this.#response;
-    return {
-      kind: 'answered',
-      status: statusCode,
-      retryAfterMs: retryAfterMs(headers['retry-after'], Date.now()),
-      location: headers.location,
-      body: decodedAnswer(Buffer.concat(this.#parts), headers['content-encoding'], ANSWER_BYTES_MAX),
-    };
-  }
-}
-
-/** Node has it called with an error alone, which its types do not say. */
-type Created = (error: Error | null, socket?: Duplex) => void;
-
-/** Connects to a collector with TLS, through a tunnel of a proxy where there is one. */
-class TunnelAgent extends SecureAgent {
-  readonly #tunnel: Tunnel | undefined;
-  readonly #timeoutMillis: number;
-  /** Requests for a tunnel that have not been answered. */
-  readonly #asked = new Set<ClientRequest>();
-
-  constructor(options: object, tunnel: Tunnel | undefined, timeoutMillis: number) {
-    super(options);
-    this.#tunnel = tunnel;
-    this.#timeoutMillis = timeoutMillis;
-  }
-
-  override createConnection(options: object, done?: (error: Error | null, stream: Duplex) => void): Duplex | undefined {
-    const created = done as Created;
-    const tunnel = this.#tunnel;
-    if (tunnel === undefined) return this.#connect(options);
-    const { isSecure, address, headers, target } = tunnel;
-    const request = isSecure ? requestSecure : requestPlain;
-    const asked = request({
-      ...address,
-      method: 'CONNECT',
-      path: target,
-      headers: { host: target, ...headers },
-      agent: false,
-    });
-    this.#asked.add(asked);
-    const deadline = systemTimers.start(
-      () => asked.destroy(new Error(`no tunnel within ${this.#timeoutMillis} ms`)),
-      this.#timeoutMillis,
-    );
-    deadline.unref();
-    asked.on('socket', (socket: Socket) => socket.unref());
-    asked.on('error', created);
-    asked.on('close', () => {
-      systemTimers.stop(deadline);
-      this.#asked.delete(asked);
-    });
-    asked.on('connect', ({ statusCode = 0 }, socket) => {
-      if (statusCode >= 200 && statusCode < 300) created(null, this.#connect({ ...options, socket }));
-      else {
-        socket.destroy();
-        created(new Error(`CONNECT was answered with ${statusCode}`));
-      }
-    });
-    asked.end();
-    return undefined;
-  }
-
-  /** Asks for no tunnel any more. */
-  abort(): void {
-    for (const asked of this.#asked) asked.destroy(new Error('the tracer has shut down'));
-  }
-
-  /** As Node's own agent does, which keeps TLS sessions to go on from. */
-  #connect(options: object): Socket {
-    return (super.createConnection as (options: object) => Socket)(options);
-  }
+/** Milliseconds that a Retry-After header asks to wait, as seconds or as a date; `undefined` when it says neither. */
+export function retryAfterMs(header: string | undefined, nowUnixMs: number): number | undefined {
+  if (header === undefined) return undefined;
+  if (/^\d{1,9}$/.test(header.trim())) return Number(header) * 1000;
+  // JavaScript takes much for a date that RFC 9110's three forms, which begin with a weekday, are not.
+  const at = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(header.trim()) ? Date.parse(header) : NaN;
+  return Number.isNaN(at) ? undefined : Math.max(0, at - nowUnixMs);
 }

@@ -40,7 +40,10 @@ function isIn(list: BlockList, host: string): boolean {
   return version !== 0 && list.check(host, version === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** Whether an entry of NO_PROXY means a host: `*`, a name with all that lies below it, an address, a network as `10.0.0.0/8`; any with `:port`. */
+/**
+ * Whether an entry of NO_PROXY means a host: `*`, a name with all that lies below it, an address, a network as
+ * `10.0.0.0/8`; any with `:port`.
+ */
 function isNamed(host: string, port: string, entry: string): boolean {
   if (entry === '*') return true;
   const [, bracketed, plain, entryPort] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(entry) ?? [];

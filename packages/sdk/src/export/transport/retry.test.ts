@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from './poster.ts';
+import { retryAfterMs } from './http-transport.ts';
 import { pauseMs } from './retry.ts';
 
 const NOW = Date.UTC(2026, 10, 29, 12);

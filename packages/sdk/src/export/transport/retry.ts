@@ -1,8 +1,19 @@
+/**
+ * Network errors and the statuses 429, 502, 503 and 504 are retried; other statuses are final.
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
+ */
 export interface RetryOptions {
-  /** How often a request is sent before its spans are dropped. */
+  /**
+   * How often a request is sent before its spans are dropped as `export_failed`, the first time included. An integer ≥
+   * 1. Default 10.
+   */
   readonly maxAttempts: number;
-  /** Doubled after each failure, up to `maxDelayMillis`; a random share of it, half at least, is waited. */
+  /**
+   * Pause after the first failure in milliseconds, doubled after each; a random part of it, half at least, is waited.
+   * Default 1000.
+   */
   readonly initialDelayMillis: number;
+  /** The longest pause in milliseconds; a longer Retry-After is followed, up to five minutes. Default 30,000. */
   readonly maxDelayMillis: number;
 }
 
@@ -12,7 +23,10 @@ export const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504
 /** A collector may ask for a pause, not for silence. */
 const RETRY_AFTER_MAX_MS = 5 * 60_000;
 
-/** How long to wait after so many failures in a row, and no shorter than the collector asks for. `random` returns from 0 to 1. */
+/**
+ * How long to wait after so many failures in a row, and no shorter than the collector asks for. `random` returns from 0
+ * to 1.
+ */
 export function pauseMs(
   retry: RetryOptions,
   failuresInARow: number,
@@ -20,6 +34,7 @@ export function pauseMs(
   random: () => number,
 ): number {
   const backoffMs = Math.min(retry.maxDelayMillis, retry.initialDelayMillis * 2 ** (failuresInARow - 1));
-  // A collector that asks for no pause, or by a clock that is behind ours, must not be hammered until all attempts are used up.
+  // A collector that asks for no pause, or by a clock that is behind ours, must not be hammered until all attempts are
+  // used up.
   return Math.min(RETRY_AFTER_MAX_MS, Math.max(retryAfterMs ?? 0, backoffMs * (0.5 + random() / 2)));
 }

@@ -3,12 +3,13 @@ import { unescape } from 'node:querystring';
 import type { ProxySettings } from './proxy.ts';
 import { proxyFor } from './proxy.ts';
 
-/** PEM text for connections by https; what is undefined is Node's default. */
+/** Texts of PEM files (not their paths) for connections by https; what is undefined is Node's default. */
 export interface TlsOptions {
   /** The authorities that the collector's certificate may come from, instead of the well-known ones. */
   readonly ca?: string | undefined;
   /** This client's own certificate and its key, where the collector asks for one. */
   readonly cert?: string | undefined;
+  /** The certificate's private key, without a passphrase. It is never shown. */
   readonly key?: string | undefined;
 }
 

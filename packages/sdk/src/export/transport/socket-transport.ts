@@ -12,10 +12,10 @@ import {
   postCompressed,
   requestHeaders,
   retryAfterMs,
-  unreachable,
-  type Poster,
+  failedPost,
+  type HttpTransport,
   type PostResult,
-} from './poster.ts';
+} from './http-transport.ts';
 import type { Route } from './route.ts';
 
 export interface SocketTransportOptions {
@@ -50,10 +50,10 @@ interface PendingRequest {
 }
 
 /**
- * Posts bodies to one address over kept connections. Its requests are not traced, and do not keep the process alive. It speaks HTTP/1.1
- * itself: see docs/decisions/0011-exporting-over-bare-sockets.md.
+ * Posts bodies to one address over kept connections. Its requests are not traced, and do not keep the process alive. It
+ * speaks HTTP/1.1 itself: see docs/decisions/0011-exporting-over-bare-sockets.md.
  */
-export class SocketTransport implements Poster {
+export class SocketTransport implements HttpTransport {
   readonly #options: SocketTransportOptions;
   readonly #headers: Readonly<Record<string, string>>;
   /** A request up to the length of its body. */
@@ -95,13 +95,13 @@ export class SocketTransport implements Poster {
   }
 
   /**
-   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is sent on another
-   * connection; after as many as can have been kept it is a new one.
+   * A collector may close a kept connection while a request is on its way to it. That is no trouble, and the request is
+   * sent on another connection; after as many as can have been kept it is a new one.
    */
   async #sendOnLiveConnection(body: Uint8Array): Promise<PostResult> {
     for (let kept = this.#options.connections; ; kept--) {
       const result = await this.#send(body);
-      if (result.kind !== 'unreachable' || !result.wasKept || kept === 0) return result;
+      if (result.kind !== 'failed' || !result.wasKept || kept === 0) return result;
     }
   }
 
@@ -112,7 +112,7 @@ export class SocketTransport implements Poster {
     const { socket } = connection;
     return new Promise((resolve) => {
       const deadline = systemTimers.start(() => {
-        socket.destroy(new Error(`no answer within ${timeoutMillis} ms`));
+        socket.destroy(new Error(`timed out after ${timeoutMillis} ms`));
       }, timeoutMillis);
       deadline.unref();
       const answer = new HttpResponseReader();
@@ -179,7 +179,7 @@ export class SocketTransport implements Poster {
     if (status === REQUEST_TIMEOUT && wasKept) {
       // Said of the silence before, not of this request.
       connection.socket.destroy();
-      resolve({ ...unreachable(new Error('the connection was closed')), wasKept: !this.#isClosed });
+      resolve({ ...failedPost(new Error('the connection was closed')), wasKept: !this.#isClosed });
       return;
     }
     // Answered before all was sent: the rest must not follow once the caller uses the memory again.
@@ -210,7 +210,7 @@ export class SocketTransport implements Poster {
     const code = String(property(error, 'code'));
     const isClosedByPeer = error === undefined || CLOSED_CODES.has(code);
     request.resolve({
-      ...unreachable(error ?? new Error('the connection was closed without a whole answer')),
+      ...failedPost(error ?? new Error('the connection was closed before the response was complete')),
       wasKept: request.wasKept && !request.answer.hasBegun && isClosedByPeer && !this.#isClosed,
     });
   }
@@ -219,9 +219,11 @@ export class SocketTransport implements Poster {
 /** What became of a request, and of the connection that it was sent on. */
 type SendResult =
   | Extract<PostResult, { kind: 'answered' }>
-  | (Extract<PostResult, { kind: 'unreachable' }> & { readonly wasKept: boolean });
+  | (Extract<PostResult, { kind: 'failed' }> & { readonly wasKept: boolean });
 
-/** How long a connection may be kept that the collector says it keeps so long (`timeout=5`); a second is for the way. */
+/**
+ * How long a connection may be kept that the collector says it keeps so long (`timeout=5`); a second is for the way.
+ */
 function idleMs(keepAlive: string | undefined): number {
   const seconds = /timeout=(\d{1,9})/i.exec(keepAlive ?? '')?.[1];
   return seconds === undefined ? Infinity : Number(seconds) * 1000 - 1000;

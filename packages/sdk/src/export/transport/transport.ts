@@ -1,4 +1,7 @@
-/** A `Uint8Array` in memory of its own, in a form that `fetch` takes by the types of TypeScript 5.7 and newer, and that older versions know. */
+/**
+ * A `Uint8Array` in memory of its own, in a form that `fetch` takes by the types of TypeScript 5.7 and newer, and that
+ * older versions know.
+ */
 type Bytes = ReturnType<Uint8ArrayConstructor['from']>;
 
 /** A request to a collector. */
@@ -12,7 +15,7 @@ export interface TransportRequest {
   readonly body: Bytes;
 }
 
-/** What a collector answered. A `Response` of `fetch` is one, too. */
+/** What a collector responded. A `Response` of `fetch` is one, too. */
 export type TransportResponse =
   | {
       readonly status: number;
@@ -27,20 +30,22 @@ export type TransportResponse =
     };
 
 /**
- * Carries requests to the collector in place of the SDK's own HTTP client. Batches, compression, retries, timeouts and limits stay the SDK's.
+ * Carries requests to the collector in place of the SDK's own HTTP client. Batches, compression, retries, timeouts and
+ * limits stay the SDK's.
  * @example
  * new Tracer({ transport: { send: ({ url, ...request }, signal) => fetch(url, { ...request, signal }) } });
  */
 export interface Transport {
   /**
-   * Sends one request. Resolves with any answer, whatever its status; rejects where there was none, and the SDK tries again. Up to
-   * `exportConcurrency` are under way at once. What it does is not traced.
+   * Sends one request. Resolves with any answer, whatever its status; rejects where there was none, and the SDK tries
+   * again. Up to `exportConcurrency` are under way at once. What it does is not traced.
    * @param signal - Aborts when `exportTimeoutMillis` is over, or the tracer closes.
    */
   send(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>;
   /**
-   * Sends requests while the process stands still, in at most `timeoutMillis`: for `process.exit()`, after which nothing asynchronous happens any
-   * more. Returns their statuses, 0 where there was no answer. Without this method what waits then is dropped and counted.
+   * Sends requests while the process stands still, in at most `timeoutMillis`: for `process.exit()`, after which
+   * nothing asynchronous happens any more. Returns their statuses, 0 where there was no answer. Without this method
+   * what waits then is dropped and counted.
    */
   sendBlocking?(requests: readonly TransportRequest[], timeoutMillis: number): readonly number[];
   /** Called once, when the tracer has shut down. */

@@ -3,7 +3,7 @@ import { createServer, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { connectionMessage } from './poster.ts';
+import { connectionMessage } from './http-transport.ts';
 import { Tracer, type TracerOptions, type TracerStats } from '../../index.ts';
 
 const closing: (() => Promise<unknown> | void)[] = [];
@@ -193,20 +193,25 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
     it('that unfolds without end is not unfolded', async () => {
       const bomb = gzipSync(Buffer.alloc(50_000_000));
       const { stats } = await send(1, (socket) => respond(socket, bomb, 'content-encoding: gzip\r\n'));
-      expect(stats).toMatchObject({ exported: 1, lastError: expect.stringContaining('not a collector') as string });
+      expect(stats).toMatchObject({
+        exported: 1,
+        lastError: expect.stringContaining('unexpected response from') as string,
+      });
     });
 
     it('that redirects to what may hold a key shows none of it', async () => {
       const location = 'location: https://ann:pw@collector.example/v1/traces?api_key=sEcReT\r\n';
       const { log } = await send(1, (socket) => respond(socket, NOTHING, location, '301 Moved'));
-      expect(log[0]).toContain('301, which leads to https://…@collector.example/v1/traces?… (redirects');
+      expect(log[0]).toContain(
+        '301 redirect to https://…@collector.example/v1/traces?… (not followed) (set `endpoint` to the address',
+      );
     });
 
     it('that takes all spans and has something to say is said once', async () => {
       const body = partialSuccess(0, Buffer.from('this field goes away'));
       const { stats, log } = await send(3, (socket) => respond(socket, body));
       expect(stats).toMatchObject({ exported: 3, lastError: undefined });
-      expect(log).toEqual([expect.stringMatching(/took the spans, and says: this field goes away$/)]);
+      expect(log).toEqual([expect.stringMatching(/^warning from the collector at http.*: this field goes away$/)]);
     });
 
     it('that redirects is final, and the log says where to', async () => {
@@ -214,13 +219,13 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
       const { stats, log } = await send(2, (socket) => respond(socket, NOTHING, location, '308 Permanent Redirect'));
       expect(stats).toMatchObject({ exported: 0, retries: 0, dropped: { export_failed: 2 } });
       expect(log).toEqual([
-        expect.stringContaining('308, which leads to https://collector.example/v1/traces (redirects'),
+        expect.stringContaining('308 redirect to https://collector.example/v1/traces (not followed) (set `endpoint`'),
       ]);
     });
 
     it('that is not HTTP/1.1 makes the log name the port', async () => {
       const { log } = await send(1, (socket) => socket.end('\0\0\x12\x04\0\0\0\0\0'));
-      expect(log[0]).toContain('4317 is gRPC');
+      expect(log[0]).toContain('gRPC is 4317');
     });
   });
 });

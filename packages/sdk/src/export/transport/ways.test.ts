@@ -91,7 +91,7 @@ describe('through a proxy', () => {
       const { tracer, lines } = newTracer({ endpoint, tls, proxy: proxy.url.replace('//', '//ann:s3cr3t@') });
       expect(await send(tracer)).toBe(0);
       expect(lines[0]).toMatch(
-        /407.*\(the proxy wants a user and a password: its address may be http:\/\/user:password@host/,
+        /407.*\(the proxy requires a user and a password: set its address to http:\/\/user:password@host/,
       );
       expect(lines.join()).not.toContain('s3cr3t');
     },
@@ -103,7 +103,7 @@ describe('through a proxy', () => {
     for (const scheme of ['http', 'https']) {
       const { tracer, lines } = newTracer({ endpoint: `${scheme}://collector.test`, proxy: away.url });
       expect(await send(tracer)).toBe(0);
-      expect(lines[0]).toMatch(/ECONNREFUSED .*\(through the proxy http:\/\/127\.0\.0\.1:\d+\) \(it is set by `proxy`/);
+      expect(lines[0]).toMatch(/ECONNREFUSED .*\(via proxy http:\/\/127\.0\.0\.1:\d+\) \(the proxy is set by `proxy`/);
     }
   });
 
@@ -116,7 +116,7 @@ describe('through a proxy', () => {
     for (const endpoint of ['http://collector.test', 'https://collector.test']) {
       const { tracer, lines } = newTracer({ endpoint, proxy, exportTimeoutMillis: 50 });
       expect(await send(tracer)).toBe(0);
-      expect(lines[0]).toMatch(/no (answer|tunnel) within 50 ms/);
+      expect(lines[0]).toMatch(/(timed out|no tunnel) after 50 ms/);
       await tracer.shutdown();
     }
   });
@@ -225,7 +225,7 @@ describe("the environment's proxies", () => {
       http: undefined,
       except: '',
       source: 'default',
-      warnings: ['HTTPS_PROXY is ignored: got "socks5://…@a:1", expected a URL that starts with http:// or https://'],
+      warnings: ['HTTPS_PROXY is ignored: got "socks5://…@a:1", expected an http:// or https:// URL'],
     });
     expect(() => resolveConfig({ proxy: 'socks5://ann:s3cr3t@a:1' }, {})).toThrow(/^proxy: got "socks5:\/\/…@a:1"/);
   });
@@ -284,7 +284,7 @@ describe('a unix socket', () => {
     const { tracer, lines } = newTracer({ endpoint: `unix://${newFolder()}/none.sock` });
     expect(await send(tracer)).toBe(0);
     expect(lines[0]).toMatch(
-      /^no spans reach unix:.*none\.sock.*ENOENT.*does a collector listen on this unix socket\?/,
+      /^export to unix:.*none\.sock.* failed: .*ENOENT.*is a collector listening on this unix socket\?/,
     );
   });
 });
@@ -310,7 +310,7 @@ describe('an agent of the application', () => {
   it('of the wrong kind is a failure that says so', async () => {
     const { tracer, lines } = newTracer({ endpoint: 'https://127.0.0.1:1', agent: new Agent() });
     expect(await send(tracer)).toBe(0);
-    expect(lines[0]).toContain('the `agent` for https is one of node:https');
+    expect(lines[0]).toContain('an https endpoint needs an `agent` of node:https');
     expect(() => newTracer({ agent: {} as Agent })).toThrow(/^agent: got .*, expected an Agent of node:http/);
   });
 });
@@ -382,7 +382,7 @@ describe('a transport of the application', () => {
       }),
       /: got;/,
     ],
-    ['never answers', () => new Promise(() => undefined), /no answer within 20 ms/],
+    ['never answers', () => new Promise(() => undefined), /timed out after 20 ms/],
   ])('that %s is a failed request', async (_, sendOne, line) => {
     const { tracer, lines } = newTracer({
       exportTimeoutMillis: 20,
@@ -408,7 +408,8 @@ describe('a transport of the application', () => {
   });
 
   it('that is slow holds the end of the process no longer than a flush may take', async () => {
-    // It answers long after it was given up; whoever ends a span whenever the event loop runs empty must not keep the process by that.
+    // It answers long after it was given up; whoever ends a span whenever the event loop runs empty must not keep the
+    // process by that.
     const child = evalChild(
       `import { Tracer } from './src/index.ts';
       const answered = () => new Promise((resolve) => setTimeout(() => resolve({ status: 200 }), 1500));
@@ -454,7 +455,7 @@ describe('a transport of the application', () => {
     slow.tracer.startSpan('x').end();
     await slow.tracer.shutdown(20);
     await slow.tracer.shutdown(20);
-    expect(reasons).toContain('Error: no answer within 20 ms');
+    expect(reasons).toContain('Error: timed out after 20 ms');
     expect(reasons).toContain('Error: the tracer has shut down');
     expect(closes).toBe(1);
   });

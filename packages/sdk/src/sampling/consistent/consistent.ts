@@ -2,26 +2,27 @@ import { RANDOM_FLAG, SAMPLED_FLAG, type LocalTrace } from '../../span/local-tra
 import { otMember, withOtValue } from './ot-trace-state.ts';
 import { reaches, Threshold, thresholdOf } from './threshold.ts';
 
-/** Keeps every trace, and says so. */
-export const KEEP_ALL = thresholdOf(1);
-/** Keeps every trace that comes to it, where nobody knows what share of all that is. */
-export const KEEP_UNWEIGHTED = new Threshold(0, 0, false);
+/** Samples every trace, and states it. */
+export const SAMPLE_ALL = thresholdOf(1);
+/** Samples every trace that comes to it, with a probability that nobody knows. */
+export const SAMPLE_UNWEIGHTED = new Threshold(0, 0, false);
 
 /**
- * The only place that compares a trace's randomness with a threshold. Sets the sampled flag, and `th` in the tracestate: that of the
- * threshold where the trace is kept, none where it is dropped or the threshold's share is unknown. Answers whether it is kept.
+ * The only place that compares a trace's randomness with a threshold. Sets the sampled flag, and `th` in the
+ * tracestate: that of the threshold where the trace is sampled, none where it is dropped or the threshold's probability is
+ * unknown. Returns whether it is sampled.
  */
 export function decideBy(trace: LocalTrace, threshold: Threshold | undefined): boolean {
-  const isKept = threshold !== undefined && reachesThreshold(trace, threshold);
-  trace.flags = (trace.flags & RANDOM_FLAG) | (isKept ? SAMPLED_FLAG : 0);
+  const isSampled = threshold !== undefined && reachesThreshold(trace, threshold);
+  trace.flags = (trace.flags & RANDOM_FLAG) | (isSampled ? SAMPLED_FLAG : 0);
   if (trace.traceState !== '') {
-    const th = isKept && threshold.isWeightKnown ? threshold.th : undefined;
+    const th = isSampled && threshold.isWeightKnown ? threshold.th : undefined;
     trace.traceState = withOtValue(trace.traceState, 'th', th);
-  } else if (isKept) trace.traceState = threshold.traceState;
-  return isKept;
+  } else if (isSampled) trace.traceState = threshold.traceState;
+  return isSampled;
 }
 
-/** Does as the caller did, whose flags and tracestate these are. Answers whether the trace is kept. */
+/** Does as the caller did, whose flags and tracestate these are. Returns whether the trace is sampled. */
 export function followParent(trace: LocalTrace): boolean {
   // A threshold that the decision contradicts would give this span a weight that nothing backs.
   if (trace.traceState !== '' && otMember(trace.traceState).hasThreshold && parentWeight(trace) === undefined) {
@@ -31,12 +32,12 @@ export function followParent(trace: LocalTrace): boolean {
 }
 
 /**
- * What the caller decided, as a threshold: its own where flag and randomness agree with it, one without a weight where it kept the trace
- * and says no more (or contradicts itself), `undefined` where it dropped it.
+ * What the caller decided, as a threshold: its own where flag and randomness agree with it, one without a weight where
+ * it sampled the trace and says no more (or contradicts itself), `undefined` where it dropped it.
  */
 export function parentThresholdOf(trace: LocalTrace): Threshold | undefined {
   if (!trace.sampled) return undefined;
-  return parentWeight(trace) ?? KEEP_UNWEIGHTED;
+  return parentWeight(trace) ?? SAMPLE_UNWEIGHTED;
 }
 
 /** The threshold that the caller states and its decision agrees with. */

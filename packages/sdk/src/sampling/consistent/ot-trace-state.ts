@@ -42,7 +42,10 @@ function readMember(traceState: string): OtMember {
   };
 }
 
-/** The value of a sub-key (`th`, `rv`) of OpenTelemetry's member, or `undefined`. Of one that stands twice, the first counts. */
+/**
+ * The value of a sub-key (`th`, `rv`) of OpenTelemetry's member, or `undefined`. Of one that stands twice, the first
+ * counts.
+ */
 export function otValue(traceState: string, subKey: string): string | undefined {
   if (!traceState.includes('ot=')) return undefined;
   const member = traceStateMember(traceState, VENDOR);
@@ -54,8 +57,9 @@ export function otValue(traceState: string, subKey: string): string | undefined 
 }
 
 /**
- * The tracestate with a sub-key of OpenTelemetry's member set, or erased for `undefined`; its others are kept. Where they leave no room,
- * the last ones go, but never `rv`: a member that is too long would cost the whole header at the next service.
+ * The tracestate with a sub-key of OpenTelemetry's member set, or erased for `undefined`; its others are kept. Where
+ * they leave no room, the last ones go, but never `rv`: a member that is too long would cost the whole header at the
+ * next service.
  */
 export function withOtValue(traceState: string, subKey: string, value: string | undefined): string {
   if (traceState === '') return value === undefined ? '' : `${VENDOR}=${subKey}:${value}`;

@@ -1,12 +1,12 @@
 /**
- * Consistent probability sampling (OpenTelemetry, "TraceState: Probability Sampling"): a trace is kept when its 56
+ * Consistent probability sampling (OpenTelemetry, "TraceState: Probability Sampling"): a trace is sampled when its 56
  * random bits are not below a threshold, so that every service that uses the same threshold decides alike.
  */
 export class Threshold {
   /** The 56 bits as two unsigned integers, which compare 20 times faster than a BigInt. */
   readonly high28: number;
   readonly low28: number;
-  /** False where the share that is kept is not known: then nothing is stated in the tracestate. */
+  /** False where the sampling probability is not known: then nothing is stated in the tracestate. */
   readonly isWeightKnown: boolean;
   #th: string | undefined;
   #traceState: string | undefined;
@@ -17,22 +17,22 @@ export class Threshold {
     this.isWeightKnown = isWeightKnown;
   }
 
-  /** The value of `th` in `tracestate: ot=th:…`: up to 14 hex digits without trailing zeros, '0' for "keep all". */
+  /** The value of `th` in `tracestate: ot=th:…`: up to 14 hex digits without trailing zeros, '0' for "sample all". */
   get th(): string {
     return (this.#th ??= hexOf(this.high28, this.low28));
   }
 
-  /** The tracestate of a kept trace that had none. */
+  /** The tracestate of a sampled trace that had none. */
   get traceState(): string {
     return (this.#traceState ??= this.isWeightKnown ? `ot=th:${this.th}` : '');
   }
 
-  /** The share of traces that reach it, above 0 and up to 1; its inverse is the weight of one that does. */
+  /** The probability that a trace reaches it, above 0 and up to 1; its inverse is the weight of one that does. */
   get probability(): number {
     return (RANGE - this.high28 * TWO_POW_28 - this.low28) / RANGE;
   }
 
-  /** The same bits, without a statement of what share they keep. */
+  /** The same bits, without a statement of their probability. */
   withoutWeight(): Threshold {
     return this.isWeightKnown ? new Threshold(this.high28, this.low28, false) : this;
   }
@@ -42,12 +42,12 @@ const HEX_DIGITS = 14;
 const RANGE = 2 ** 56;
 const TWO_POW_28 = 2 ** 28;
 const SIGNIFICANT_DIGITS = 4;
-/** The largest double below 2⁵⁶: however small a probability is, it keeps something. */
+/** The largest double below 2⁵⁶: however small a probability is, it samples something. */
 const THRESHOLD_MAX = RANGE - 8;
 
 /**
- * The threshold of a probability above 0 and up to 1. It is rounded to four significant hex digits, counted after any leading f of a
- * small probability: what is compared is exactly what `th` says.
+ * The threshold of a probability above 0 and up to 1. It is rounded to four significant hex digits, counted after any
+ * leading f of a small probability: what is compared is exactly what `th` says.
  */
 export function thresholdOf(probability: number): Threshold {
   const digits = Math.min(HEX_DIGITS, SIGNIFICANT_DIGITS + leadingDigits(probability) + leadingDigits(1 - probability));

@@ -1,15 +1,18 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
 import { asPolicy } from './as-policy.ts';
 import type { ErrorBoostOptions } from './error-boost.ts';
-import { keepingMore, OperationBoosts } from './operation-boosts.ts';
+import { samplingMore, OperationBoosts } from './operation-boosts.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 
+/** All are optional. */
 export interface AdaptiveOptions {
-  /** While errors are as usual. Default 0.1. */
+  /** What is sampled while errors are as usual: a probability or a policy. Default 0.1. */
   readonly sampling?: Sampling | undefined;
-  /** Traces with an error that are wanted a second, of each operation whose errors have risen. Default 5. */
+  /**
+   * Target for traces with an error per second, of each operation whose errors have risen; 0.001 and more. Default 5.
+   */
   readonly errorTracesPerSecond?: number | undefined;
-  /** The greatest share of an operation's traces that is kept for that, above 0 and up to 1. Default 1. */
+  /** The greatest sampling probability of an operation for that, above 0 and up to 1. Default 1. */
   readonly maxProbability?: number | undefined;
 }
 
@@ -18,7 +21,7 @@ const OPTION_NAMES: Readonly<Record<keyof AdaptiveOptions, true>> = {
   errorTracesPerSecond: true,
   maxProbability: true,
 };
-const SHARE_MIN = 2 ** -56;
+const PROBABILITY_MIN = 2 ** -56;
 
 class AdaptivePolicy extends Policy {
   readonly #inner: Policy;
@@ -34,19 +37,22 @@ class AdaptivePolicy extends Policy {
     const counts = context.counts();
     const inner = this.#inner.start(context);
     const boosts = new OperationBoosts(counts, this.#options, context);
-    return (span) => keepingMore(inner(span), boosts.of(counts.operationOf(span.name, span.kind)));
+    return (span) => samplingMore(inner(span), boosts.of(counts.operationOf(span.name, span.kind)));
   }
 }
 
 /**
- * Keeps what `sampling` says, and more of an operation's traces while more of its requests fail than in the ten minutes before: an answer of
- * 5xx or the status ERROR at the first span here. Turns exact counters on.
+ * Samples as `sampling` does, and more of an operation's traces while more of its requests fail than in the ten minutes
+ * before: a response of 5xx or the status ERROR at the first span here. For services whose errors are rare and wanted.
+ * Counts requests.
+ * @example
+ * new Tracer({ sampling: adaptive({ sampling: 0.05, errorTracesPerSecond: 2 }) });
  * @throws ConfigError for a wrong option.
  */
 export function adaptive(options: AdaptiveOptions = {}): SamplingPolicy {
   checkKnownNames('adaptive', options, OPTION_NAMES);
   return new AdaptivePolicy(asPolicy('adaptive.sampling', options.sampling ?? 0.1), {
     errorTracesPerSecond: checkNumber('adaptive.errorTracesPerSecond', options.errorTracesPerSecond, 0.001) ?? 5,
-    maxProbability: checkNumber('adaptive.maxProbability', options.maxProbability, SHARE_MIN, 1) ?? 1,
+    maxProbability: checkNumber('adaptive.maxProbability', options.maxProbability, PROBABILITY_MIN, 1) ?? 1,
   });
 }

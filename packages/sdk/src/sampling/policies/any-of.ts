@@ -1,4 +1,4 @@
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import {
   Policy,
@@ -34,17 +34,19 @@ function smallestThreshold(policies: readonly RunningPolicy[], span: SpanToSampl
   return smallest;
 }
 
-/** Of two that keep the same, the one that says what share that is. */
+/** Of two that sample the same, the one that states its probability. */
 function isBefore(a: Threshold, b: Threshold): boolean {
   if (a.high28 !== b.high28) return a.high28 < b.high28;
   return a.low28 === b.low28 ? a.isWeightKnown && !b.isWeightKnown : a.low28 < b.low28;
 }
 
 /**
- * Keeps a trace that any of the policies keeps: the one that keeps most decides.
+ * Samples a trace that any of the policies samples: the one with the highest probability decides.
+ * @example
+ * new Tracer({ sampling: anyOf(0.01, rules([{ path: '/checkout', sampling: 1 }], { otherwise: 0 })) });
  * @throws ConfigError for no policies, or anything that is none.
  */
 export function anyOf(...policies: readonly Sampling[]): SamplingPolicy {
-  if (policies.length === 0) throw new ConfigError('anyOf', 'nothing', 'one or more policies');
+  if (policies.length === 0) throw wrongValue('anyOf', 'nothing', 'one or more policies');
   return new AnyOfPolicy(policies.map((policy, i) => asPolicy(`anyOf[${i}]`, policy)));
 }

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { FunctionPolicy } from './function-policy.ts';
 import { Policy, type Sampling } from '../policy.ts';
 import { RatioPolicy } from './ratio.ts';
@@ -13,5 +13,5 @@ export function asPolicy(setting: string, sampling: Sampling): Policy {
   if (sampling instanceof Policy) return sampling;
   if (typeof sampling === 'function') return new FunctionPolicy(sampling);
   if (typeof sampling === 'number' && sampling >= 0 && sampling <= 1) return new RatioPolicy(sampling);
-  throw new ConfigError(setting, sampling, SAMPLING_ACCEPTED);
+  throw wrongValue(setting, sampling, SAMPLING_ACCEPTED);
 }

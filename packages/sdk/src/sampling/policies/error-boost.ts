@@ -3,7 +3,7 @@ import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 export interface ErrorBoostOptions {
   /** How many traces with an error a second are wanted while errors are up. */
   readonly errorTracesPerSecond: number;
-  /** The greatest share that a boost keeps, above 0 and up to 1. */
+  /** The greatest sampling probability of a boost, above 0 and up to 1. */
   readonly maxProbability: number;
 }
 
@@ -20,7 +20,10 @@ const COOLDOWN_SECONDS = 300;
 const PRIOR_REQUESTS = 100;
 const PRIOR_ERRORS = 1;
 
-/** Notices, second by second, that an operation fails more often than it used to, and then states the share of its traces to keep. */
+/**
+ * Notices, second by second, that an operation fails more often than it used to, and then states the sampling
+ * probability of its traces.
+ */
 export class ErrorBoost {
   readonly #requests = new Float64Array(RECENT_SECONDS);
   readonly #errors = new Float64Array(RECENT_SECONDS);
@@ -33,7 +36,10 @@ export class ErrorBoost {
   #quietUntil = 0;
   #isBoosting = false;
 
-  /** What to keep at least of the operation's traces after a second with these requests and errors; `undefined` while nothing is unusual. */
+  /**
+   * What to sample at least of the operation's traces after a second with these requests and errors; `undefined` while
+   * nothing is unusual.
+   */
   afterSecond(requests: number, errors: number, options: ErrorBoostOptions): Threshold | undefined {
     this.#add(requests, errors);
     const isUp = this.#errorsAreUp();
@@ -64,8 +70,9 @@ export class ErrorBoost {
   }
 
   /**
-   * More errors than chance explains at the usual share of them. The roots are what makes few errors comparable (Anscombe): by the plain
-   * binomial deviation, 8 where 2.5 are usual would count, which chance brings every few minutes.
+   * More errors than chance explains at the usual share of them. The roots are what makes few errors comparable
+   * (Anscombe): by the plain binomial deviation, 8 where 2.5 are usual would count, which chance brings every few
+   * minutes.
    */
   #errorsAreUp(): boolean {
     if (this.#recentErrors < ERRORS_MIN) return false;

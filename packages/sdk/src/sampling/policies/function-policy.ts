@@ -22,7 +22,10 @@ export class FunctionPolicy extends Policy {
       const probability: unknown = fn(span);
       if (typeof probability === 'number' && probability >= 0 && probability <= 1) return thresholds.of(probability);
       catchRejection(probability);
-      failed('sampling function', `answered ${shown(probability)}, expected a number from 0 to 1`);
+      failed(
+        'sampling function',
+        `returned ${shown(probability)}, expected a number from 0 to 1; its traces are not sampled`,
+      );
       return undefined;
     };
   }

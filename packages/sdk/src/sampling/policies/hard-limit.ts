@@ -5,8 +5,9 @@ const BUCKET_MS = 10;
 const BUCKETS = 101;
 
 /**
- * Refuses traces that would take a sliding second above a number of spans. A kept trace counts with the spans that are expected of it; what
- * it records beyond that counts when it does, and can exceed the limit, which then is left to pay off.
+ * Refuses traces that would take a sliding second above a number of spans. A sampled trace counts with the spans that
+ * are expected of it; what it records beyond that counts when it does, and can exceed the limit, which then is left to
+ * pay off.
  */
 export class HardLimit {
   readonly #limit: number;
@@ -16,14 +17,14 @@ export class HardLimit {
   #newest: number;
   #seenTraces: number;
   #seenSpans: number;
-  /** Spans that kept traces are expected to record still. */
+  /** Spans that sampled traces are expected to record still. */
   #expected = 0;
 
   constructor(spansPerSecond: number, context: Pick<PolicyContext, 'clock' | 'recorded' | 'exceeded'>) {
     this.#limit = spansPerSecond;
     this.#context = context;
     this.#newest = bucketAt(context.clock.monotonicMs());
-    this.#seenTraces = context.recorded.keptTraces;
+    this.#seenTraces = context.recorded.sampledTraces;
     this.#seenSpans = context.recorded.sampledSpans;
   }
 
@@ -35,10 +36,10 @@ export class HardLimit {
   }
 
   #settle(spansPerTrace: number): void {
-    const { keptTraces, sampledSpans } = this.#context.recorded;
-    const expected = (keptTraces - this.#seenTraces) * spansPerTrace;
+    const { sampledTraces, sampledSpans } = this.#context.recorded;
+    const expected = (sampledTraces - this.#seenTraces) * spansPerTrace;
     const spans = sampledSpans - this.#seenSpans;
-    this.#seenTraces = keptTraces;
+    this.#seenTraces = sampledTraces;
     this.#seenSpans = sampledSpans;
     // What was expected has been counted; only what comes on top of it counts now.
     this.#expected += expected - spans;

@@ -32,7 +32,7 @@ export class OperationBoosts {
     this.#options = options;
   }
 
-  /** What to keep at least of an operation's traces. */
+  /** What to sample at least of an operation's traces. */
   of(operation: StartedOperation): Threshold | undefined {
     return this.#boosted.size === 0 ? undefined : this.#boosted.get(operation);
   }
@@ -60,8 +60,8 @@ export class OperationBoosts {
   }
 }
 
-/** The one of two that keeps more. */
-export function keepingMore(a: Threshold | undefined, b: Threshold | undefined): Threshold | undefined {
+/** The one of two that samples more. */
+export function samplingMore(a: Threshold | undefined, b: Threshold | undefined): Threshold | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return a.high28 < b.high28 || (a.high28 === b.high28 && a.low28 <= b.low28) ? a : b;
 }

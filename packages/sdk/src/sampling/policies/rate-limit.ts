@@ -1,5 +1,5 @@
 import { checkKnownNames, checkNumber, checkOneOf } from '../../runtime/checks.ts';
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import { HardLimit } from './hard-limit.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
@@ -7,15 +7,19 @@ import { SpanBudget } from './span-budget.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 import type { Threshold } from '../consistent/threshold.ts';
 
+/** How much one process records at most. */
 export interface RateLimitOptions {
-  /** What this process may record, 0.01 and more. What callers have decided counts too, but is never cut. */
+  /**
+   * Spans that this process may record per second, 0.01 and more. Those of traces that callers sampled count too, but
+   * are never cut.
+   */
   readonly spansPerSecond: number;
   /**
-   * `smooth` (default) keeps to the limit on average, and about twice it in the worst second of a sudden surge, with weights that keep
-   * counts right. `strict` adds a hard limit: no second holds more, and the weights are unknown.
+   * `smooth` (default) keeps to the limit on average, and about twice it in the worst second of a sudden surge, with
+   * weights that keep counts right. `strict` adds a hard limit: no second holds more, and the weights are unknown.
    */
   readonly mode?: 'smooth' | 'strict' | undefined;
-  /** What is kept as long as the limit allows. Default 1. */
+  /** What is sampled below the limit: a probability or a policy. Default 1. */
   readonly sampling?: Sampling | undefined;
 }
 
@@ -59,8 +63,8 @@ export class LimitedThresholds {
   of(wanted: Threshold | undefined): Threshold | undefined {
     if (wanted === undefined) return undefined;
     const { probability } = wanted;
-    const share = this.#budget.shareOf(probability);
-    const threshold = share === 1 ? wanted : this.#thresholds.of(share * probability);
+    const ratio = this.#budget.ratioOf(probability);
+    const threshold = ratio === 1 ? wanted : this.#thresholds.of(ratio * probability);
     const hardLimit = this.#hardLimit;
     if (hardLimit === undefined) return wanted.isWeightKnown ? threshold : threshold?.withoutWeight();
     return hardLimit.hasRoom(this.#budget.spansPerTrace) ? threshold?.withoutWeight() : undefined;
@@ -68,15 +72,18 @@ export class LimitedThresholds {
 }
 
 /**
- * Keeps what `sampling` says, up to a number of spans a second; a whole trace is kept or not, and counts with all its spans.
+ * Samples as `sampling` does, up to a number of spans per second; a whole trace is sampled or not, and counts with all
+ * its spans. For traffic that may surge where a bill or a disk must not.
+ * @example
+ * new Tracer({ sampling: rateLimit({ spansPerSecond: 100, sampling: 0.5 }) });
  * @throws ConfigError for a wrong option.
  */
 export function rateLimit(options: RateLimitOptions): SamplingPolicy {
-  if (options === undefined) throw new ConfigError('rateLimit', options, 'an object with spansPerSecond');
+  if (options === undefined) throw wrongValue('rateLimit', options, 'an object with spansPerSecond');
   checkKnownNames('rateLimit', options, OPTION_NAMES);
   const spansPerSecond = checkNumber('rateLimit.spansPerSecond', options.spansPerSecond, SPANS_PER_SECOND_MIN);
   if (spansPerSecond === undefined || !Number.isFinite(spansPerSecond)) {
-    throw new ConfigError('rateLimit.spansPerSecond', spansPerSecond, `a finite number from ${SPANS_PER_SECOND_MIN}`);
+    throw wrongValue('rateLimit.spansPerSecond', spansPerSecond, `a finite number ≥ ${SPANS_PER_SECOND_MIN}`);
   }
   const mode = checkOneOf('rateLimit.mode', options.mode, ['smooth', 'strict']);
   const inner = asPolicy('rateLimit.sampling', options.sampling ?? 1);

@@ -1,5 +1,5 @@
 import { checkNumber } from '../../runtime/checks.ts';
-import { KEEP_ALL } from '../consistent/consistent.ts';
+import { SAMPLE_ALL } from '../consistent/consistent.ts';
 import { Policy, type SamplingPolicy, type RunningPolicy } from '../policy.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 
@@ -18,17 +18,23 @@ export class RatioPolicy extends Policy {
 }
 
 /**
- * Keeps a share of traces, 0 to 1.
+ * Samples with a fixed probability, 0 to 1; the same as the number alone. Services with the same one sample the same
+ * traces.
  * @throws ConfigError for anything else.
+ * @example
+ * new Tracer({ sampling: ratio(0.1) });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#traceidratiobased
  */
 export function ratio(probability: number): SamplingPolicy {
   return new RatioPolicy(checkNumber('ratio', probability, 0, 1) ?? 1);
 }
 
+/** Samples every trace. */
 export function alwaysOn(): SamplingPolicy {
-  return ratio(KEEP_ALL.probability);
+  return ratio(SAMPLE_ALL.probability);
 }
 
+/** Samples no trace; those that a caller sampled are recorded all the same. */
 export function alwaysOff(): SamplingPolicy {
   return ratio(0);
 }

@@ -1,10 +1,11 @@
-import { ConfigError } from '../../runtime/config-error.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
+import { SPAN_KINDS, type SpanKindName } from '../../span/span-kind.ts';
 import type { StartingSpan } from '../ports.ts';
 
-/** What a value must be: equal to this one, or to one of these, or a text that the expression finds itself in. */
+/** What a value must be: equal to this one, to one of these, or a string that the expression matches. */
 export type Condition = string | number | boolean | RegExp | readonly (string | number | boolean)[];
 
-/** Each that is given must be met. */
+/** Conditions of a rule; all that are given must be met. What a span does not have at its start meets none. */
 export interface Conditions {
   /** The span's name at its start. */
   readonly name?: string | RegExp | readonly string[] | undefined;
@@ -19,11 +20,6 @@ export interface Conditions {
   /** Attributes that the span starts with, by key. */
   readonly attributes?: Readonly<Record<string, Condition>> | undefined;
 }
-
-export type SpanKindName = (typeof KINDS)[number];
-
-/** In the order of `SpanKind` of OpenTelemetry's API. */
-const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'] as const;
 
 const METHOD = 'http.request.method';
 const PATH = 'url.path';
@@ -68,7 +64,7 @@ class ValueCondition {
     if (this.#expression !== undefined) return;
     const values = this.#oneOf ?? new Set<unknown>([condition]);
     if (values.size === 0 || ![...values].every(isScalar)) {
-      throw new ConfigError(setting, condition, 'a value, a list of values, or a regular expression');
+      throw wrongValue(setting, condition, 'a value, an array of values, or a regular expression');
     }
   }
 
@@ -93,7 +89,7 @@ export class CompiledConditions {
       typeof attributes !== 'object' ||
       (conditions.attributes !== undefined && Object.keys(attributes).length === 0)
     ) {
-      throw new ConfigError(`${setting}.attributes`, attributes, 'an object of attributes and their values');
+      throw wrongValue(`${setting}.attributes`, attributes, 'an object of attributes and their values');
     }
     const values: ValueCondition[] = [];
     for (const [name, subject] of Object.entries(SUBJECTS)) {
@@ -116,9 +112,9 @@ export class CompiledConditions {
 
 function kindsOf(setting: string, given: SpanKindName | readonly SpanKindName[]): number {
   const names = Array.isArray(given) ? (given as readonly SpanKindName[]) : [given as SpanKindName];
-  const kinds = names.map((name) => KINDS.indexOf(name));
+  const kinds = names.map((name) => SPAN_KINDS.indexOf(name));
   if (kinds.length > 0 && !kinds.includes(-1)) return kinds.reduce((bits, kind) => bits | (1 << kind), 0);
-  throw new ConfigError(setting, given, `one or several of ${KINDS.join(', ')}`);
+  throw wrongValue(setting, given, `one or more of ${SPAN_KINDS.join(', ')}`);
 }
 
 function isScalar(value: unknown): boolean {

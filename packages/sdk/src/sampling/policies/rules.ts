@@ -1,19 +1,24 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
-import { ConfigError } from '../../runtime/config-error.ts';
+import { ConfigError, wrongValue } from '../../runtime/config-error.ts';
 import { asPolicy } from './as-policy.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 import { CompiledConditions, CONDITIONS, isHealthCheck, type Conditions } from './rule-conditions.ts';
 import { ThresholdCache } from '../consistent/threshold-cache.ts';
 
-/** Spans that meet all conditions are decided by `sampling`; a rule without conditions is met by all. */
+/** Spans that meet all its conditions are decided by `sampling`; a rule without conditions matches every span. */
 export interface SamplingRule extends Conditions {
+  /** A probability from 0 to 1, a policy, or a function. */
   readonly sampling: Sampling;
 }
 
+/** What happens to spans that no rule matches. */
 export interface RulesOptions {
   /** For spans that no rule matches. Default 1. */
   readonly otherwise?: Sampling | undefined;
-  /** The share of health checks that no rule matches (`/healthz`, `/readyz` and their like, asked for by GET or HEAD). Default 0. */
+  /**
+   * Sampling probability of health checks that no rule matches (`/healthz`, `/readyz` and their like, asked for by GET
+   * or HEAD). Default 0.
+   */
   readonly healthChecks?: number | undefined;
 }
 
@@ -57,12 +62,24 @@ const RULE_NAMES = { ...CONDITIONS, sampling: true };
 const OPTION_NAMES: Readonly<Record<keyof RulesOptions, true>> = { otherwise: true, healthChecks: true };
 
 /**
- * Decides by the first rule that a span meets, by its name, kind, service and what else is known of it at its start.
- * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all spans meet.
+ * Decides by the first rule that matches the first span of a trace here, by its name, kind, service and attributes at
+ * its start.
+ * @example
+ * new Tracer({
+ *   sampling: rules(
+ *     [
+ *       { path: /^\/internal\//, sampling: 0 },
+ *       { kind: 'server', method: 'POST', path: '/checkout', sampling: 1 },
+ *     ],
+ *     { otherwise: 0.05 },
+ *   ),
+ * });
+ * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all
+ * spans meet.
  */
 export function rules(list: readonly SamplingRule[], options: RulesOptions = {}): SamplingPolicy {
-  if (!Array.isArray(list)) throw new ConfigError('rules', list, 'a list of rules');
-  checkKnownNames('rules options', options, OPTION_NAMES);
+  if (!Array.isArray(list)) throw wrongValue('rules', list, 'an array of rules');
+  checkKnownNames('rules', options, OPTION_NAMES);
   const compiled = (list as readonly SamplingRule[]).map((rule, i) => {
     const setting = `rules[${i}]`;
     checkKnownNames(setting, rule, RULE_NAMES);
@@ -71,8 +88,7 @@ export function rules(list: readonly SamplingRule[], options: RulesOptions = {})
     if (isForAll && i < list.length - 1) {
       throw new ConfigError(
         setting,
-        'a rule without conditions',
-        'conditions, or this rule at the end: none after it is ever met',
+        `${setting}: matches every span, so that the rules after it are never reached; add a condition, or move it to the end`,
       );
     }
     return {
@@ -80,6 +96,6 @@ export function rules(list: readonly SamplingRule[], options: RulesOptions = {})
       policy: asPolicy(`${setting}.sampling`, sampling),
     };
   });
-  const healthChecks = checkNumber('rules options.healthChecks', options.healthChecks, 0, 1) ?? 0;
-  return new RulesPolicy(compiled, asPolicy('rules options.otherwise', options.otherwise ?? 1), healthChecks);
+  const healthChecks = checkNumber('rules.healthChecks', options.healthChecks, 0, 1) ?? 0;
+  return new RulesPolicy(compiled, asPolicy('rules.otherwise', options.otherwise ?? 1), healthChecks);
 }

@@ -7,21 +7,27 @@ const WINDOW_MS_MAX = 60_000;
 /** A surge shows in the newest buckets before the window has filled, once they hold more than chance explains. */
 const SURGE_BUCKETS = 3;
 const SURGE_SIGMAS = 3;
-/** Arrivals a second above which the clock is read about once a millisecond instead of every time: a reading costs 50 ns. */
+/**
+ * Arrivals a second above which the clock is read about once a millisecond instead of every time: a reading costs 50
+ * ns.
+ */
 const ARRIVALS_PER_READING = 1024;
 const UNREAD_ARRIVALS_MAX = 64;
-/** The debt, in seconds of the limit, above which more of it is forgiven: what callers decide can exceed the limit for ever. */
+/**
+ * The debt, in seconds of the limit, above which more of it is forgiven: what callers decide can exceed the limit for
+ * ever.
+ */
 const DEBT_SECONDS_MAX = 2;
 /** The least share of the steady rate that goes on while there is debt: silence would hide what goes on. */
 const DEBT_SHARE_MIN = 0.1;
 const DEBT_STEEPNESS = 4;
-/** How much of what is known about spans a trace the next kept trace replaces. */
+/** How much of what is known about spans a trace the next sampled trace replaces. */
 const TRACE_SIZE_DECAY = 0.98;
 
 /**
- * A budget of spans a second, spread smoothly over the traces that arrive: the share to keep is what the limit leaves for the arrivals of
- * the last second, lowered while more spans were recorded than the limit allows. It depends on what was before alone, so that the
- * inverse of the share is a true weight.
+ * A budget of spans a second, spread smoothly over the traces that arrive: the ratio of traces to sample is what the limit
+ * leaves for the arrivals of the last second, lowered while more spans were recorded than the limit allows. It depends
+ * on what was before alone, so that the inverse of the ratio is a true weight.
  */
 export class SpanBudget {
   readonly #spansPerSecond: number;
@@ -43,7 +49,7 @@ export class SpanBudget {
   #seenTraces: number;
   #sizeSpans = 1;
   #sizeTraces = 1;
-  #share = 1;
+  #ratio = 1;
 
   constructor(spansPerSecond: number, context: Pick<PolicyContext, 'clock' | 'recorded'>) {
     this.#spansPerSecond = spansPerSecond;
@@ -56,7 +62,7 @@ export class SpanBudget {
     this.#readAtMs = context.clock.monotonicMs();
     this.#newestStartMs = this.#readAtMs;
     this.#seenSpans = context.recorded.sampledSpans;
-    this.#seenTraces = context.recorded.keptTraces;
+    this.#seenTraces = context.recorded.sampledTraces;
   }
 
   /** Spans a trace, as far as is known. */
@@ -64,11 +70,14 @@ export class SpanBudget {
     return Math.max(1, this.#sizeSpans / this.#sizeTraces);
   }
 
-  /** The share of this arrival to keep, above 0 and up to 1. `weight` is the share that is wanted of it whatever the limit. */
-  shareOf(weight: number): number {
+  /**
+   * By what the wanted probability of this arrival is to be multiplied to stay within the limit, above 0 and up to 1.
+   * `weight` is that wanted probability.
+   */
+  ratioOf(weight: number): number {
     this.#unread += weight;
     if (--this.#readingDue <= 0) this.#read(this.#context.clock.monotonicMs());
-    return this.#share;
+    return this.#ratio;
   }
 
   #read(nowMs: number): void {
@@ -80,7 +89,7 @@ export class SpanBudget {
     const arrivalsPerSecond = Math.max(this.#arrivals / this.#windowSeconds, this.#surgePerSecond(nowMs));
     this.#readingDue = Math.min(UNREAD_ARRIVALS_MAX, Math.max(1, Math.floor(arrivalsPerSecond / ARRIVALS_PER_READING)));
     const spansPerSecond = arrivalsPerSecond * this.spansPerTrace;
-    this.#share = Math.min(1, this.#spansPerSecond / spansPerSecond) * debtShare(this.#credit / this.#creditMax);
+    this.#ratio = Math.min(1, this.#spansPerSecond / spansPerSecond) * debtRatio(this.#credit / this.#creditMax);
   }
 
   /** The rate that the newest buckets show at least. */
@@ -107,11 +116,11 @@ export class SpanBudget {
 
   /** Adds the credit of the time since the last reading, and takes off what was recorded meanwhile. */
   #settle(nowMs: number): void {
-    const { sampledSpans, keptTraces } = this.#context.recorded;
+    const { sampledSpans, sampledTraces } = this.#context.recorded;
     const spans = sampledSpans - this.#seenSpans;
-    const traces = keptTraces - this.#seenTraces;
+    const traces = sampledTraces - this.#seenTraces;
     this.#seenSpans = sampledSpans;
-    this.#seenTraces = keptTraces;
+    this.#seenTraces = sampledTraces;
     if (spans > 0 || traces > 0) {
       const kept = TRACE_SIZE_DECAY ** traces;
       this.#sizeSpans = this.#sizeSpans * kept + spans;
@@ -125,6 +134,6 @@ export class SpanBudget {
 }
 
 /** Of the steady share, what is left by the part of the full credit that is left. */
-function debtShare(creditPart: number): number {
+function debtRatio(creditPart: number): number {
   return creditPart >= 0.5 ? 1 : Math.max(DEBT_SHARE_MIN, Math.exp(DEBT_STEEPNESS * (creditPart - 0.5)));
 }

@@ -4,28 +4,31 @@ import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 
 const TICK_MS = 250;
 const TICKS = 4;
-/** How much more than is wanted may be kept before it is cut, unless chance explains it. */
+/** How much more than is wanted may be sampled before it is cut, unless chance explains it. */
 const EXCESS = 1.5;
 const SIGMAS = 3;
 
-/** What is right to keep of an operation, as long as its traffic stays as it was. */
+/** What is right to sample of an operation, as long as its traffic stays as it was. */
 export interface Allowance {
   readonly probability: number;
-  /** Traces a second that may be kept here. */
+  /** Traces a second that may be sampled here. */
   readonly tracesPerSecond: number;
   /** The traffic that this was found for. */
   readonly decidedPerSecond: number;
 }
 
 interface Watched extends Allowance {
-  /** Whether the collector has been told to hurry, for this allowance. */
+  /** Whether the collector has been asked to hurry, for this allowance. */
   isHurried: boolean;
   decided: number;
   /** Decisions of the last ticks, the newest first. */
   recent: number[];
 }
 
-/** Lowers the share of an operation whose traffic surges, within a quarter of a second, until the collector knows of it. */
+/**
+ * Lowers the sampling probability of an operation whose traffic surges, within a quarter of a second, until the
+ * collector knows of it.
+ */
 export class OperationSurges {
   readonly #context: Pick<PolicyContext, 'schedule' | 'atEnd'>;
   readonly #onChange: () => void;
@@ -40,7 +43,7 @@ export class OperationSurges {
     context.atEnd(() => this.#cancel());
   }
 
-  /** What to keep at most of an operation's traces, where it surges. */
+  /** What to sample at most of an operation's traces, where it surges. */
   of(operation: StartedOperation): Threshold | undefined {
     return this.#lowered.size === 0 ? undefined : this.#lowered.get(operation);
   }
@@ -68,7 +71,7 @@ export class OperationSurges {
       watched.decided = operation.decided;
       const perSecond = arrivalsPerSecond(watched.recent);
       const excess = perSecond * watched.probability - EXCESS * watched.tracesPerSecond;
-      // As traces kept in a second: below that, it may be chance.
+      // As traces sampled in a second: below that, it may be chance.
       if (excess > SIGMAS * Math.sqrt(EXCESS * watched.tracesPerSecond)) {
         this.#lowered.set(operation, thresholdOf(watched.tracesPerSecond / perSecond));
         this.#hurry(watched);
@@ -80,7 +83,7 @@ export class OperationSurges {
   }
 }
 
-/** Whether there is so much less that more could be kept. */
+/** Whether there is so much less that more could be sampled. */
 function hasFallen(before: number, now: number): boolean {
   return now < before / EXCESS && before - now > SIGMAS * Math.sqrt(before);
 }

@@ -18,12 +18,12 @@ const HURRIED_EXCHANGES = 2;
 
 export interface ExchangeListener {
   /** `reported` is what the message said of an operation, in decisions a second. */
-  taken(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void;
+  accepted(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void;
   /** In words, what went wrong. */
   failed(problem: string): void;
 }
 
-/** Tells the collector exact counts every few seconds, and hands on what it answers. */
+/** Reports exact counts to the collector every few seconds, and hands on what it responds. */
 export class Exchange {
   readonly #context: PolicyContext;
   readonly #intervalMs: number;
@@ -75,13 +75,13 @@ export class Exchange {
     const result = await this.#context.post(this.#message());
     this.#isUnderWay = false;
     if (this.#isClosed) return;
-    if (result.kind === 'unreachable') this.#listener.failed(result.message);
-    else if (result.status !== 200) this.#listener.failed(`it answered with the status ${result.status}`);
+    if (result.kind === 'failed') this.#listener.failed(result.message);
+    else if (result.status !== 200) this.#listener.failed(`it responded with status ${result.status}`);
     else {
       const settings = readRemoteSettings(result.body);
       this.#isAnswered = typeof settings !== 'string';
-      if (typeof settings === 'string') this.#listener.failed(`its answer is refused: ${settings}`);
-      else this.#listener.taken(settings, (operation) => this.#writer.decidedPerSecond(operation));
+      if (typeof settings === 'string') this.#listener.failed(`invalid response: ${settings}`);
+      else this.#listener.accepted(settings, (operation) => this.#writer.decidedPerSecond(operation));
     }
     this.#schedule();
   }
@@ -100,8 +100,8 @@ interface Reported {
 }
 
 /**
- * Writes what the collector is told: of every operation with news, how much there was since the last message, from which rates follow, and all
- * counts since the start, so that a message that is lost or repeated changes no sum.
+ * Writes what is reported to the collector: of every operation with news, how much there was since the last message,
+ * from which rates follow, and all counts since the start, so that a message that is lost or repeated changes no sum.
  */
 class ExchangeWriter {
   readonly #counts: OperationCounts;
@@ -175,7 +175,10 @@ function totalsOf(operation: StartedOperation, offset: number): unknown[] {
   );
 }
 
-/** The filled part of the histogram: the index of its first bucket, as OTLP's scale 3 has it, and the counts from there on. */
+/**
+ * The filled part of the histogram: the index of its first bucket, as OTLP's scale 3 has it, and the counts from there
+ * on.
+ */
 function durationsOf({ requests, durationSumNs, buckets }: StatusCounts, offset: number): object {
   const [first, counts] = filledPart(buckets);
   const durations = { offset: offset + first, counts };

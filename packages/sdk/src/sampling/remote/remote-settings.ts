@@ -1,7 +1,8 @@
 import { property } from '../../runtime/property.ts';
-import type { Conditions, SpanKindName } from '../policies/rule-conditions.ts';
+import { isKind, type SpanKindName } from '../../span/span-kind.ts';
+import type { Conditions } from '../policies/rule-conditions.ts';
 
-/** What a collector answered, checked. */
+/** What a collector responded, checked. */
 export interface RemoteSettings {
   /** Of operations that are not named. */
   readonly probability: number;
@@ -27,7 +28,6 @@ export interface RemoteRule {
 
 const OPERATIONS_MAX = 2000;
 const RULES_MAX = 100;
-const KIND_MAX = 4;
 const RULE_CONDITIONS = ['name', 'kind', 'method', 'route', 'path'] as const;
 
 /** The settings that an answer holds, or in words why it is refused: all of it counts, or nothing. */
@@ -36,21 +36,21 @@ export function readRemoteSettings(body: Uint8Array): RemoteSettings | string {
   try {
     answer = JSON.parse(Buffer.from(body).toString('utf8'));
   } catch {
-    return 'it is no JSON';
+    return 'not valid JSON';
   }
   const probability = property(answer, 'probability');
-  if (!isShare(probability)) return 'probability is no number from 0 to 1';
+  if (!isProbability(probability)) return 'probability must be a number from 0 to 1';
   const errorTracesPerSecond = property(answer, 'errorTracesPerSecond') ?? 0;
   if (typeof errorTracesPerSecond !== 'number' || !(errorTracesPerSecond >= 0)) {
-    return 'errorTracesPerSecond is no number from 0';
+    return 'errorTracesPerSecond must be a number ≥ 0';
   }
   const operations = listOf(property(answer, 'operations'), OPERATIONS_MAX, readOperation);
   if (operations === undefined) {
-    return `operations is no list of at most ${OPERATIONS_MAX} operations with name, kind, and probability from 0 to 1`;
+    return `operations must be an array of at most ${OPERATIONS_MAX}, each with name, kind, and probability from 0 to 1`;
   }
   const rules = listOf(property(answer, 'rules'), RULES_MAX, readRule);
   if (rules === undefined) {
-    return `rules is no list of at most ${RULES_MAX} rules with conditions that are texts, and probability from 0 to 1`;
+    return `rules must be an array of at most ${RULES_MAX}, each with conditions that are strings, and probability from 0 to 1`;
   }
   return { probability, errorTracesPerSecond, operations, rules };
 }
@@ -72,14 +72,14 @@ function readOperation(given: unknown): RemoteOperation | undefined {
   const kind = property(given, 'kind');
   const probability = property(given, 'probability');
   const tracesPerSecond = property(given, 'tracesPerSecond') ?? 0;
-  if (typeof name !== 'string' || !isKind(kind) || !isShare(probability)) return undefined;
+  if (typeof name !== 'string' || !isKind(kind) || !isProbability(probability)) return undefined;
   if (typeof tracesPerSecond !== 'number' || !(tracesPerSecond >= 0)) return undefined;
   return { name, kind, probability, tracesPerSecond };
 }
 
 function readRule(given: unknown): RemoteRule | undefined {
   const probability = property(given, 'probability');
-  if (!isShare(probability)) return undefined;
+  if (!isProbability(probability)) return undefined;
   const conditions: Partial<Record<(typeof RULE_CONDITIONS)[number], string>> = {};
   for (const condition of RULE_CONDITIONS) {
     const value = property(given, condition);
@@ -91,10 +91,6 @@ function readRule(given: unknown): RemoteRule | undefined {
   return { conditions: conditions as Conditions & { kind?: SpanKindName }, probability };
 }
 
-function isShare(value: unknown): value is number {
+function isProbability(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 1;
-}
-
-function isKind(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= KIND_MAX;
 }

@@ -65,7 +65,7 @@ describe('the remote policy', () => {
     run.decide();
     run.answer = answered({ probability: 1 });
     await run.time.advance(5000);
-    run.answer = { kind: 'unreachable', message: 'refused' };
+    run.answer = { kind: 'failed', message: 'refused' };
     await run.time.advance(60_000);
     expect(share(run)).toBe(1);
     await run.time.advance(30_000);
@@ -85,7 +85,7 @@ describe('the remote policy', () => {
     ['operations that are no list', { probability: 0.5, operations: {} }, 200],
     ['a rule without conditions', { probability: 0.5, rules: [{ probability: 0 }] }, 200],
     ['too many operations', { probability: 0.5, operations: Array.from({ length: 2001 }, () => ({})) }, 200],
-    ['a negative wish', { probability: 0.5, errorTracesPerSecond: -1 }, 200],
+    ['a negative hint', { probability: 0.5, errorTracesPerSecond: -1 }, 200],
     ['an error', { probability: 0 }, 500],
     ['nothing', '', 200],
   ])('refuses an answer with %s, counts it, and stays with the last good one', async (_, body, status) => {

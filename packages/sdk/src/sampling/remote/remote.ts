@@ -1,6 +1,6 @@
 import { checkKnownNames, checkNumber } from '../../runtime/checks.ts';
-import { ConfigError } from '../../runtime/config-error.ts';
-import { OperationBoosts, keepingMore } from '../policies/operation-boosts.ts';
+import { wrongValue } from '../../runtime/config-error.ts';
+import { OperationBoosts, samplingMore } from '../policies/operation-boosts.ts';
 import type { OperationCounts, StartedOperation } from '../../request-metrics/operation-counts.ts';
 import { OperationSurges } from './operation-surges.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type SpanToSample } from '../policy.ts';
@@ -10,12 +10,19 @@ import type { RemoteSettings } from './remote-settings.ts';
 import { CompiledConditions } from '../policies/rule-conditions.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 
+/** All are optional. */
 export interface RemoteOptions {
-  /** The share of traces to keep until the collector has answered, and when it has been away for long. Default 0.1. */
+  /**
+   * The sampling probability until the collector has responded, and when it has been unreachable for long, 0 to 1.
+   * Default 0.1.
+   */
   readonly sampling?: number | undefined;
-  /** What this process may record whatever the collector says. Default 1000. */
+  /** Spans per second that this process may record, whatever the collector wants; 0.01 and more. Default 1000. */
   readonly spansPerSecond?: number | undefined;
-  /** The mean time between two exchanges; each is up to a fifth shorter or longer. 1000 and more. Default 5000. */
+  /**
+   * Mean time between two exchanges in milliseconds, 1000 to 600,000; each is up to a fifth shorter or longer. Default
+   * 5000.
+   */
   readonly intervalMillis?: number | undefined;
 }
 
@@ -25,7 +32,10 @@ const OPTION_NAMES: Readonly<Record<keyof RemoteOptions, true>> = {
   intervalMillis: true,
 };
 const INTERVAL_MS_MAX = 600_000;
-/** How long the last answer holds while the collector is away, and the time in which its distance to the default then halves. */
+/**
+ * How long the last response holds while the collector is unreachable, and the time in which its distance to the
+ * default then halves.
+ */
 const HOLD_MS = 60_000;
 const DECAY_HALF_MS = 30_000;
 /** Until the collector has said how many error traces it wants of this process. */
@@ -38,7 +48,7 @@ class RemotePolicy extends Policy {
   readonly #intervalMs: number;
 
   constructor(sampling: number, spansPerSecond: number, intervalMs: number) {
-    super(`what the collector says, else ratio ${sampling}, at most ${spansPerSecond} spans a second`);
+    super(`rates from the collector, else ratio ${sampling}, at most ${spansPerSecond} spans a second`);
     this.#sampling = sampling;
     this.#spansPerSecond = spansPerSecond;
     this.#intervalMs = intervalMs;
@@ -83,7 +93,7 @@ class RunningRemote {
     this.#default = thresholdOrDrop(localProbability);
     this.#boosts = new OperationBoosts(this.#counts, boostOptions(ERROR_TRACES_PER_SECOND), context);
     const exchange = new Exchange(this.#counts, intervalMs, context, {
-      taken: (settings, reported) => this.#take(settings, reported),
+      accepted: (settings, reported) => this.#accept(settings, reported),
       failed: (problem) => this.#failed(problem),
     });
     this.#surges = new OperationSurges(context, () => exchange.hurry());
@@ -93,7 +103,7 @@ class RunningRemote {
   thresholdFor(span: SpanToSample): Threshold | undefined {
     const operation = this.#counts.operationOf(span.name, span.kind);
     operation.decided++;
-    return this.#limited.of(keepingMore(this.#wantedFor(span, operation), this.#boosts.of(operation)));
+    return this.#limited.of(samplingMore(this.#wantedFor(span, operation), this.#boosts.of(operation)));
   }
 
   #wantedFor(span: SpanToSample, operation: StartedOperation): Threshold | undefined {
@@ -104,12 +114,12 @@ class RunningRemote {
   }
 
   #failed(problem: string): void {
-    const line = `the collector gave no sampling rates, the last ones stay in force: ${problem}`;
+    const line = `no sampling rates from the collector, the last ones stay in force: ${problem}`;
     this.#context.failed('sampling exchange', line);
     this.#decay(this.#context.clock.monotonicMs());
   }
 
-  #take(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void {
+  #accept(settings: RemoteSettings, reported: (operation: StartedOperation) => number): void {
     this.#settings = settings;
     this.#answeredMs = this.#context.clock.monotonicMs();
     const perSecond = settings.errorTracesPerSecond;
@@ -119,8 +129,8 @@ class RunningRemote {
       const operation = this.#counts.find(name, kind);
       if (operation === undefined) continue;
       const decidedPerSecond = reported(operation);
-      const kept = Math.max(probability * decidedPerSecond, tracesPerSecond);
-      this.#surges.allow(operation, { probability, tracesPerSecond: kept, decidedPerSecond });
+      const sampledPerSecond = Math.max(probability * decidedPerSecond, tracesPerSecond);
+      this.#surges.allow(operation, { probability, tracesPerSecond: sampledPerSecond, decidedPerSecond });
     }
   }
 
@@ -145,19 +155,19 @@ class RunningRemote {
     }
     if (unknown > 0) {
       this.#context.failed(
-        'sampling answer',
-        `the collector named ${unknown} operations or rules that do not exist here`,
+        'sampling rates',
+        `${unknown} operations or rules from the collector are unknown here and ignored`,
       );
     }
   }
 
-  /** After a while without an answer, rates go back to what is set here. */
+  /** After a while without a response, rates go back to what is set here. */
   #decay(nowMs: number): void {
-    const awayMs = nowMs - this.#answeredMs - HOLD_MS;
-    if (this.#settings === undefined || awayMs <= 0) return;
-    const kept = 2 ** (-awayMs / DECAY_HALF_MS);
+    const unreachableMs = nowMs - this.#answeredMs - HOLD_MS;
+    if (this.#settings === undefined || unreachableMs <= 0) return;
+    const weight = 2 ** (-unreachableMs / DECAY_HALF_MS);
     const local = this.#localProbability;
-    this.#apply(this.#settings, (probability) => local + (probability - local) * kept);
+    this.#apply(this.#settings, (probability) => local + (probability - local) * weight);
   }
 }
 
@@ -170,8 +180,11 @@ function thresholdOrDrop(probability: number): Threshold | undefined {
 }
 
 /**
- * Asks the collector every few seconds, telling it how many requests and errors there were; `sampling` is kept until it has answered, and
- * when it has been away for more than a minute. Turns exact counters on.
+ * Gets sampling probabilities from Throughline's collector every few seconds, and reports how many requests and errors
+ * there were. `sampling` holds until it has responded, and again when it has been unreachable for more than a minute.
+ * For services whose processes share one budget, or whose rates are set without a deployment. Counts requests.
+ * @example
+ * new Tracer({ sampling: remote({ sampling: 0.05, spansPerSecond: 500 }) });
  * @throws ConfigError for a wrong option.
  */
 export function remote(options: RemoteOptions = {}): SamplingPolicy {
@@ -179,7 +192,6 @@ export function remote(options: RemoteOptions = {}): SamplingPolicy {
   const sampling = checkNumber('remote.sampling', options.sampling, 0, 1) ?? 0.1;
   const spansPerSecond = checkNumber('remote.spansPerSecond', options.spansPerSecond, 0.01) ?? 1000;
   const intervalMs = checkNumber('remote.intervalMillis', options.intervalMillis, 1000, INTERVAL_MS_MAX);
-  if (!Number.isFinite(spansPerSecond))
-    throw new ConfigError('remote.spansPerSecond', spansPerSecond, 'a finite number');
+  if (!Number.isFinite(spansPerSecond)) throw wrongValue('remote.spansPerSecond', spansPerSecond, 'a finite number');
   return new RemotePolicy(sampling, spansPerSecond, intervalMs ?? EXCHANGE_INTERVAL_MS);
 }

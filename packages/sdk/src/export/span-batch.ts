@@ -1,14 +1,14 @@
 import { systemTimers } from '../runtime/timers.ts';
 import type { RecordingSpan } from '../span/recording-span.ts';
 import type { SpanSink } from '../span/span-sink.ts';
-import type { Counters } from '../runtime/stats.ts';
+import type { TracerCounters } from '../runtime/tracer-stats.ts';
 import type { ChunkExporter } from './exporter.ts';
 import type { OtlpEncoder } from './encode/otlp-encoder.ts';
 
 export interface SpanBatchOptions {
   readonly encoder: OtlpEncoder;
   readonly exporter: Pick<ChunkExporter, 'enqueue'>;
-  readonly counters: Counters;
+  readonly counters: TracerCounters;
   /** The longest that an ended span waits for others. */
   readonly scheduledDelayMillis: number;
   /** Spans at which a chunk is sealed even though it is not full; Infinity for none. */
@@ -35,7 +35,7 @@ export class SpanBatch implements SpanSink {
     } catch (error) {
       // It would be our own fault, and must not become the application's.
       counters.dropped.export_failed++;
-      counters.lastError = `a span could not be encoded: ${String(error)}`;
+      counters.lastError = `encoding a span failed: ${String(error)}`;
       return;
     }
     if (encoder.isFull || encoder.spanCount >= maxExportBatchSize) this.seal();

@@ -21,8 +21,8 @@ const BATCH_INTEGERS = 4096;
 const TRACE_ID_INTEGERS = 4;
 
 /**
- * Random integers in reach: `take(count)` answers where in `batch` they stand. An id costs one check so, and no call for each of its
- * integers.
+ * Random integers in reach: `take(count)` returns where in `batch` they stand. An id costs one check so, and no call
+ * for each of its integers.
  */
 export class RandomBatch {
   readonly batch: Int32Array = new Int32Array(BATCH_INTEGERS);
@@ -31,7 +31,10 @@ export class RandomBatch {
   readonly #generator: IdGenerator | OtelIdGenerator | undefined;
   #next = BATCH_INTEGERS;
 
-  /** Without a generator they are cryptographic, drawn for many ids at once: a call for each id would cost ten times as much. */
+  /**
+   * Without a generator they are cryptographic, drawn for many ids at once: a call for each id would cost ten times as
+   * much.
+   */
   constructor(generator?: IdGenerator | OtelIdGenerator) {
     this.#generator = generator;
     this.isRandom = generator === undefined || 'int32' in generator;
@@ -98,7 +101,9 @@ export function hexOfInt32(value: number): string {
   );
 }
 
-/** The 32-bit integer of eight lower-case hex digits at `offset`, as a signed integer; NaN when they are anything else. */
+/**
+ * The 32-bit integer of eight lower-case hex digits at `offset`, as a signed integer; NaN when they are anything else.
+ */
 export function int32OfHex(text: string, offset: number): number {
   let value = 0;
   for (let i = offset; i < offset + 8; i++) {

@@ -5,7 +5,7 @@ import { IdentityForms, SPAN_KEY, SpanIdentity } from '../span/span-identity.ts'
  * What is active: on the common path the span itself, which saves a Map a span; an OpenTelemetry context only when the
  * application put one there that holds more.
  */
-export type Stored = SpanIdentity | Context;
+export type ActiveContext = SpanIdentity | Context;
 
 /** `@opentelemetry/api` makes its keys by these names, in whatever copy an application has. */
 const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUPPRESS_TRACING');
@@ -14,10 +14,10 @@ const SUPPRESS_TRACING_KEY = createContextKey('OpenTelemetry SDK Context Key SUP
 export const SUPPRESSED_CONTEXT: Context = ROOT_CONTEXT.setValue(SUPPRESS_TRACING_KEY, true);
 
 /** What to store so that `span` becomes active while everything else in what is active now stays. */
-export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): Stored {
-  if (stored === undefined || stored instanceof SpanIdentity || stored === ROOT_CONTEXT) return span;
+export function withSpan(span: SpanIdentity, active: ActiveContext | undefined): ActiveContext {
+  if (active === undefined || active instanceof SpanIdentity || active === ROOT_CONTEXT) return span;
   try {
-    return stored.setValue(SPAN_KEY, span);
+    return active.setValue(SPAN_KEY, span);
   } catch {
     // A context of the application's own making: what it holds is lost, the span is not.
     return span;
@@ -25,19 +25,19 @@ export function storeWithSpan(span: SpanIdentity, stored: Stored | undefined): S
 }
 
 /** The same without its span, which is what a new trace starts in. */
-export function storeWithoutSpan(stored: Stored | undefined): Stored | undefined {
-  if (stored === undefined || stored instanceof SpanIdentity) return undefined;
+export function withoutSpan(active: ActiveContext | undefined): ActiveContext | undefined {
+  if (active === undefined || active instanceof SpanIdentity) return undefined;
   try {
-    return stored.deleteValue(SPAN_KEY);
+    return active.deleteValue(SPAN_KEY);
   } catch {
     return undefined;
   }
 }
 
 /** The span in what is stored, ours or that of another implementation. */
-export function spanInStore(stored: Stored | undefined): SpanIdentity | OtelSpan | undefined {
-  if (stored === undefined || stored instanceof SpanIdentity) return stored;
-  return valueIn(stored, SPAN_KEY) as OtelSpan | undefined;
+export function spanIn(active: ActiveContext | undefined): SpanIdentity | OtelSpan | undefined {
+  if (active === undefined || active instanceof SpanIdentity) return active;
+  return valueIn(active, SPAN_KEY) as OtelSpan | undefined;
 }
 
 /** A context of the application's own making may throw; then it holds nothing. */
@@ -49,25 +49,25 @@ export function valueIn(context: Context, key: symbol): unknown {
   }
 }
 
-export function isSuppressed(stored: Stored | undefined): boolean {
-  return stored !== undefined && !(stored instanceof SpanIdentity) && valueIn(stored, SUPPRESS_TRACING_KEY) === true;
+export function isSuppressed(active: ActiveContext | undefined): boolean {
+  return active !== undefined && !(active instanceof SpanIdentity) && valueIn(active, SUPPRESS_TRACING_KEY) === true;
 }
 
 /** OpenTelemetry's view of what is stored. */
-export function contextOf(stored: Stored | undefined): Context {
-  if (stored === undefined) return ROOT_CONTEXT;
-  if (!(stored instanceof SpanIdentity)) return stored;
-  const forms = (stored.forms ??= new IdentityForms());
-  return (forms.otelContext ??= new SpanHoldingContext(stored));
+export function toOtel(active: ActiveContext | undefined): Context {
+  if (active === undefined) return ROOT_CONTEXT;
+  if (!(active instanceof SpanIdentity)) return active;
+  const forms = (active.forms ??= new IdentityForms());
+  return (forms.otelContext ??= new SpanHoldingContext(active));
 }
 
-/** The reverse of `contextOf`. */
-export function storeOf(context: Context): Stored {
+/** The reverse of `toOtel`. */
+export function fromOtel(context: Context): ActiveContext {
   return context instanceof SpanHoldingContext ? context.span : context;
 }
 
 /** The same for what a caller handed over as a context: `undefined` for what is none. Never throws. */
-export function storeOfGiven(context: Context): Stored | undefined {
+export function fromOtelChecked(context: Context): ActiveContext | undefined {
   try {
     if (context instanceof SpanHoldingContext) return context.span;
     return typeof context.getValue === 'function' ? context : undefined;

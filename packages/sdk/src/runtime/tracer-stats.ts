@@ -13,10 +13,14 @@ export type DropReason =
   /** It ended after, or was still waiting when, the tracer shut down. */
   | 'shutdown';
 
-/** A moment's view of a tracer's counters; all but `live`, `pendingSpans` and `pendingBytes` only grow. */
+/**
+ * A moment's view of a tracer's counters, in spans unless the name has another unit. All but `live`, `pendingSpans` and
+ * `pendingBytes` only grow.
+ */
 export interface TracerStats {
   /** Every span, sampled or not; a child that shares its unsampled parent's span is not one. */
   readonly started: number;
+  /** Spans that are recorded for the exporter. */
   readonly sampled: number;
   /** Sampled spans that have ended. */
   readonly ended: number;
@@ -26,28 +30,32 @@ export interface TracerStats {
   readonly unended: number;
   /** Spans that the collector accepted. */
   readonly exported: number;
+  /** By reason. */
   readonly dropped: Readonly<Record<DropReason, number>>;
   /** Spans that a registered SpanExporter did not take or failed to send; our own export is counted apart. */
   readonly processorDropped: number;
   /** Ended, and neither exported nor dropped yet. */
   readonly pendingSpans: number;
+  /** Encoded spans that wait or are under way. */
   readonly pendingBytes: number;
   /** Bytes of the requests that the collector accepted. */
   readonly exportedBytes: number;
+  /** Requests that failed and were sent again. */
   readonly retries: number;
   /** Spans above `spanBytesLimit`, exported without their details. */
   readonly strippedSpans: number;
   /** Attributes refused because key or value was nothing that OTLP can carry. */
   readonly invalidAttributes: number;
-  /** Sampling policies that threw or answered nonsense, and counts or metrics that did not arrive. */
+  /** Sampling policies that threw or returned nonsense, and counts or metrics that did not arrive. */
   readonly samplingFailures: number;
-  /** Spans above a strict rate limit: those that kept traces recorded beyond what was expected of them. */
+  /** Spans above a strict rate limit: those that sampled traces recorded beyond what was expected of them. */
   readonly samplingExcessSpans: number;
+  /** What went wrong last, in words; it stays when the trouble is over. */
   readonly lastError: string | undefined;
 }
 
 /** The counters behind `TracerStats`: plain fields, because they are touched on every span. */
-export class Counters {
+export class TracerCounters {
   started = 0;
   sampled = 0;
   live = 0;
