@@ -4,21 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import {
-  CHROMIUM_FLAGS,
-  ensureBuilt,
-  ensureChromium,
-  ensureInstalled,
-  fail,
-  findChromium,
-  root,
-} from './workspace.mjs';
+import { CHROMIUM_FLAGS, ensureBuilt, ensureInstalled, fail, findChromium, root } from './workspace.mjs';
 
 ensureInstalled();
 ensureBuilt();
-ensureChromium();
 const executablePath = findChromium();
-if (!executablePath) fail('There is no Chromium.');
+if (!executablePath) fail('Chromium was not found. Install it: npm run setup.');
 
 const folder = process.argv[2] ?? join(root, 'docs/images');
 const scratch = mkdtempSync(join(tmpdir(), 'throughline-screenshot-'));

@@ -2,23 +2,22 @@
 // closes with `N passed, N failed`. Fails when a suite ran no test, so that none can vanish unseen. `npm run test:long`
 // runs the long forms of the tests that have one, and property tests with cases of their own. `npm test -- --nodes`, and CI, run
 // the suite of the SDK by each version of Node that it supports, besides this one, and parts of it by Bun and Deno.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   ensureBuilt,
-  ensureChromium,
-  ensureClickHouseServer,
   ensureInstalled,
   ensureNode,
   ensureRuntime,
+  ensureSystemPrograms,
   ensureToolchains,
   findChromium,
   root,
-  runTool,
   runToolBy,
   say,
 } from './workspace.mjs';
 import { ensureSenders } from './senders.mjs';
+import { countOf, failedPaths, readReport, reportLines, withSecondRun } from './test-report.mjs';
 
 const suites = {
   trace: 'packages/trace/',
@@ -28,10 +27,11 @@ const suites = {
   system: 'test/',
 };
 const results = join(root, '.test-results');
-const report = join(results, 'vitest.json');
 const filters = process.argv.slice(2).filter((argument) => !['--long', '--nodes'].includes(argument));
 /** Major versions that the SDK supports. */
 const NODES = [20, 22, 24, 26];
+/** More files than these do not fail because the machine is busy. */
+const FILES_AGAIN_MAX = 10;
 if (process.argv.includes('--long')) {
   process.env.THROUGHLINE_TEST_LONG = 'true';
   process.env.THROUGHLINE_TEST_SEED ??= String(Date.now() % 2 ** 31);
@@ -41,8 +41,7 @@ if (process.argv.includes('--long')) {
 ensureInstalled();
 ensureToolchains();
 ensureBuilt();
-ensureChromium();
-ensureClickHouseServer();
+ensureSystemPrograms({ mayInstall: Boolean(process.env.CI) });
 ensureSenders();
 if (process.env.CI && !findChromium()) {
   say('CI must run the browser tests, and there is no Chromium.');
@@ -60,70 +59,65 @@ if (isEveryRuntime) {
 
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
-const status = runTool(
-  'vitest',
-  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...filters],
-  {
-    stdio: ['ignore', 'inherit', 'inherit'],
-  },
-);
-const reports = [report];
-let worst = status;
-if (isEveryRuntime) runByOtherNodes();
-summarise(worst);
-
-function runByOtherNodes() {
+const runs = [testRun({ name: 'vitest', args: filters })];
+if (isEveryRuntime) {
   for (const major of NODES) {
     if (process.versions.node.startsWith(`${major}.`)) continue;
     const node = ensureNode(major);
+    const label = `Node ${major}`;
     if (node === undefined) {
-      say(`Node ${major} could not be installed: the SDK is not tested by it.`);
-      worst = 1;
+      say(`${label} could not be installed: the SDK is not tested by it.`);
+      process.exitCode = 1;
       continue;
     }
-    say(`The suite of the SDK by Node ${major} …`);
-    const own = join(results, `sdk-node${major}.json`);
-    const args = ['run', '--project', 'sdk', '--reporter=default', '--reporter=json', `--outputFile.json=${own}`];
-    const ended = runToolBy(node, 'vitest', args, { stdio: ['ignore', 'inherit', 'inherit'] });
-    worst ||= ended;
-    reports.push(own);
+    say(`The suite of the SDK by ${label} …`);
+    runs.push(testRun({ name: `sdk-node${major}`, label, node, args: ['--project', 'sdk'] }));
   }
 }
+summarise(runs.flatMap(({ files }) => files));
 
-function summarise(vitestStatus) {
-  const count = { passed: 0, failed: 0, skipped: 0 };
-  const ran = Object.fromEntries(Object.keys(suites).map((suite) => [suite, 0]));
-  for (const file of reports.flatMap(readReport)) {
-    const path = relative(root, file.name);
-    const suite = Object.keys(suites).find((name) => path.startsWith(suites[name]));
-    // A file that fails before its first test counts as one failure.
-    if (file.status === 'failed' && file.assertionResults.every((test) => test.status !== 'failed')) count.failed += 1;
-    for (const test of file.assertionResults) {
-      const outcome = test.status === 'passed' || test.status === 'failed' ? test.status : 'skipped';
-      count[outcome] += 1;
-      if (outcome === 'skipped') console.log(`skipped: ${path} > ${test.fullName}`);
-      else if (suite) ran[suite] += 1;
-    }
+/** The files of a run, with what became of those that failed when they ran again. Marks the process as failed. */
+function testRun({ name, label, node = process.execPath, args }) {
+  const path = join(results, `${name}.json`);
+  const ended = vitest(node, path, args);
+  const files = readReport(path, label);
+  const failed = failedPaths(files ?? []);
+  // What fails without a failed test is an unhandled error, or a run that left no report: nothing to try again.
+  if (files === undefined || (ended !== 0 && failed.length === 0)) process.exitCode = 1;
+  if (!process.env.CI || failed.length === 0 || failed.length > FILES_AGAIN_MAX) return { files: files ?? [] };
+  // CI shares its machine. A failure that repeats is one; a test that passes now is reported as unsteady.
+  say(`Once more, each file by itself: ${failed.join(', ')}`);
+  const again = join(results, `${name}-again.json`);
+  vitest(node, again, ['--maxWorkers=1', ...args, ...failed]);
+  return { files: withSecondRun(files, readReport(again, label) ?? []) };
+}
+
+function vitest(node, path, args) {
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
+  return runToolBy(node, 'vitest', ['run', ...reporters, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+}
+
+function summarise(files) {
+  const { lines, forbiddenSkips } = reportLines(files);
+  for (const line of lines) console.log(line);
+  if (failedPaths(files).length > 0) process.exitCode = 1;
+  if (process.env.CI && filters.length === 0 && forbiddenSkips > 0) {
+    console.log(`${forbiddenSkips} tests were skipped that scripts/allowed-skips.mjs does not list.`);
+    process.exitCode = 1;
   }
-  if (vitestStatus !== 0) process.exitCode = 1;
   if (filters.length === 0) {
-    for (const [suite, tests] of Object.entries(ran)) {
-      if (tests > 0) continue;
+    for (const [suite, folder] of Object.entries(suites)) {
+      if (files.some(({ path, tests }) => path.startsWith(folder) && tests.some(hasRun))) continue;
       console.log(`The suite ${suite} ran no test.`);
       process.exitCode = 1;
     }
   }
+  const count = countOf(files);
   const line = `${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`;
   writeFileSync(join(results, 'summary.txt'), `${line}\n`);
   console.log(line);
 }
 
-function readReport(path) {
-  try {
-    return JSON.parse(readFileSync(path, 'utf8')).testResults;
-  } catch {
-    // A run that left none must not pass.
-    process.exitCode = 1;
-    return [];
-  }
+function hasRun({ status }) {
+  return status !== 'skipped';
 }

@@ -169,34 +169,46 @@ export function findChromium() {
   return candidates.find((path) => path && existsSync(path));
 }
 
-export function ensureChromium() {
-  if (findChromium()) return;
-  const isDebianRoot = process.getuid?.() === 0 && existsSync('/etc/debian_version');
-  if (!isDebianRoot) {
-    say('Chromium was not found: the browser tests will be skipped. Install it (Debian: apt-get install chromium).');
-    return;
-  }
-  say('Installing Chromium with apt-get, for the browser tests …');
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  run('apt-get', ['update', '-qq'], options);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium', 'fonts-liberation'], options);
-  if (!findChromium()) say('Chromium could not be installed: the browser tests will be skipped.');
-}
-
 /** Of Debian's package `clickhouse-server`. */
 export function findClickHouseServer() {
   return ['/usr/sbin/clickhouse-server', '/usr/bin/clickhouse-server'].find((path) => existsSync(path));
 }
 
-/** Only in CI: the package brings a service, which nobody wants on a machine of their own because of a test. */
-export function ensureClickHouseServer() {
+const systemPrograms = [
+  {
+    name: 'Chromium',
+    tests: 'the tests in a browser',
+    find: findChromium,
+    packages: ['chromium', 'fonts-liberation'],
+  },
+  {
+    name: 'clickhouse-server',
+    tests: 'the tests of a store that is a server',
+    find: findClickHouseServer,
+    packages: ['clickhouse-server'],
+  },
+];
+
+/**
+ * The programs of the system that tests drive. Installs what is missing with apt-get where it may (`npm run setup`, and CI):
+ * nobody wants a program on a machine of their own because of a test. Otherwise names the tests that are skipped.
+ */
+export function ensureSystemPrograms({ mayInstall }) {
   const isDebianRoot = process.getuid?.() === 0 && existsSync('/etc/debian_version');
-  if (findClickHouseServer() || !process.env.CI || !isDebianRoot) return;
-  say('Installing clickhouse-server with apt-get, for the tests of a store that is a server …');
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  run('apt-get', ['update', '-qq'], options);
-  run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'clickhouse-server'], options);
-  if (!findClickHouseServer()) say('clickhouse-server could not be installed: its tests will be skipped.');
+  for (const { name, tests, find, packages: wanted } of systemPrograms) {
+    if (find()) continue;
+    if (mayInstall && isDebianRoot) {
+      say(`Installing ${name} with apt-get, for ${tests} …`);
+      const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+      run('apt-get', ['update', '-qq'], options);
+      run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...wanted], options);
+      if (find()) continue;
+      say(`${name} could not be installed: ${tests} will be skipped.`);
+    } else {
+      const how = isDebianRoot ? 'npm run setup' : `on Debian: apt-get install ${wanted.join(' ')}`;
+      say(`${name} was not found: ${tests} will be skipped. Install it (${how}).`);
+    }
+  }
 }
 
 /** Runs the built `throughline` command in this process: signals and the exit code need no forwarding. */

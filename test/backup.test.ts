@@ -199,7 +199,7 @@ mount -o remount,ro "$1"
 "$2" "$3" check --data-dir "$1/data"
 ls "$1/data"`;
       const restored = runWithMounts(script, root, process.execPath, commandPath, backup);
-      expect(restored.output).toContain('all is well');
+      expect(restored.output).toContain('no problems found');
       expect(restored.output).toContain('lost+found');
       expect(restored.status).toBe(0);
     },

@@ -86,7 +86,7 @@ describe('throughline check', () => {
     const words = runCommand(['check', '--data-dir', dataDirectory]);
     expect(await words.exited).toMatchObject({ code: 1 });
     expect(words.output()).toContain(`damaged: spans of ${DAY}, part `);
-    expect(words.output()).toContain(`wrong: request_1h of ${DAY} has 0, the spans say 90`);
+    expect(words.output()).toContain(`wrong: request_1h of ${DAY} has 0, expected 90 from the spans`);
   });
 
   it.for(['runs', 'is stopped'])(
@@ -126,7 +126,7 @@ describe('throughline check', () => {
     const command = runCommand(['check', '--data-dir', dataDirectory]);
     expect(await command.exited).toMatchObject({ code: 1 });
     expect(command.output()).toBe(
-      'throughline: the store has a schema that this Throughline does not know: check it with the version that wrote it\n',
+      'throughline: the store has a schema that this Throughline does not support: check it with the version that wrote it\n',
     );
   });
 

@@ -26,7 +26,7 @@ class LossyProxy {
     this.#server = createServer((incoming, outgoing) => {
       const asked = decodeURIComponent((incoming.url ?? '').replaceAll('+', ' '));
       const lost =
-        this.loss !== null && asked.includes(`INSERT INTO throughline.\`${this.loss.table}\``) ? this.loss : null;
+        this.loss !== null && asked.includes(`INSERT INTO throughline.${this.loss.table}`) ? this.loss : null;
       if (lost !== null) this.loss = null;
       if (lost?.of === 'the insert') {
         incoming.socket.destroy();

@@ -15,8 +15,8 @@ interface Entry {
 
 describe('an error that nobody has handled', () => {
   for (const [signal, message, words] of [
-    ['SIGUSR2', 'a promise that nobody awaits', 'a promise was rejected unheard; stopping the collector'],
-    ['SIGHUP', 'an error that nobody catches', 'an error was not caught; stopping the collector'],
+    ['SIGUSR2', 'a promise that nobody awaits', 'unhandled promise rejection; stopping the collector'],
+    ['SIGHUP', 'an error that nobody catches', 'uncaught exception; stopping the collector'],
   ] as const) {
     it(`(${message}) is logged with its stack and stops the collector in order`, async () => {
       const dataDirectory = newDirectory();

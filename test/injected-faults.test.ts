@@ -12,7 +12,7 @@ import {
   startEngine,
   type StartedEngine,
 } from '../packages/server/src/storage/testing/start-engine.ts';
-import { TABLES } from '../packages/server/src/storage/tables.ts';
+import { DAY_TABLES } from '../packages/server/src/storage/day-tables.ts';
 import { canInjectFaults } from './support/fault-injection.ts';
 import type { Casualty, FaultAction, FaultKind, FaultRule } from './support/fault-injection.ts';
 import { FaultyCollector } from './support/faulty-collector.ts';
@@ -418,7 +418,7 @@ describe.skipIf(!canInjectFaults)(
 );
 
 describe.skipIf(!canInjectFaults)('a definition that is not written when its table is made', () => {
-  it.each([...TABLES])('keeps no later start from making it: %s', async (table) => {
+  it.each([...DAY_TABLES])('keeps no later start from making it: %s', async (table) => {
     const faulty = new FaultyCollector();
     const pattern = `*/${table}.sql.tmp`;
     await failWriteAtStart(faulty, pattern);

@@ -104,7 +104,7 @@ describe('a backup of a collector that runs', () => {
     process.kill(command.pid, 'SIGCONT');
     expect(await command.exited).toMatchObject({ code: 1 });
     expect(saidBy(command)).toEqual([
-      expect.stringMatching(/^throughline: there is no backup, as its snapshot is gone: /),
+      expect.stringMatching(/^throughline: the backup failed because its snapshot is gone: /),
     ]);
     expect(existsSync(backup)).toBe(false);
     await expectWholeBackup();
@@ -153,7 +153,7 @@ describe('Ctrl-C', () => {
     const command = inTerminal('backup', backup, '--data-dir', dataDirectory);
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline: interrupted; nothing of the backup is left']);
+    expect(saidBy(command)).toEqual(['throughline: interrupted; the incomplete backup was removed']);
     expect(readdirSync(dirname(backup))).toEqual([]);
     expect(readdirSync(dataDirectory).toSorted()).toEqual(before);
     const restored = runCommand(['restore', backup, '--data-dir', `${backup}-restored`]);
@@ -170,7 +170,7 @@ describe('Ctrl-C', () => {
     await eventually('it is copying', () => existsSync(join(backup, 'data', endless)));
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(true);
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline: interrupted; nothing of the backup is left']);
+    expect(saidBy(command)).toEqual(['throughline: interrupted; the incomplete backup was removed']);
     expect(readdirSync(backup)).toEqual([]);
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
     rmSync(join(dataDirectory, endless));
@@ -185,7 +185,7 @@ describe('Ctrl-C', () => {
     process.kill(-command.pid, 'SIGINT');
     process.kill(enginePid(), 'SIGCONT');
     expect(await command.exited).toEqual({ code: 130, signal: null });
-    expect(saidBy(command)).toEqual(['throughline: interrupted; nothing of the backup is left']);
+    expect(saidBy(command)).toEqual(['throughline: interrupted; the incomplete backup was removed']);
     expect(existsSync(join(dataDirectory, 'snapshot'))).toBe(false);
     expect(existsSync(backup)).toBe(false);
   });
@@ -199,7 +199,7 @@ describe('Ctrl-C', () => {
       return lock.engine?.pid;
     });
     await pressCtrlC(command);
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the check has no result']);
+    expect(saidBy(command)).toEqual(['throughline: interrupted; the check returned no result']);
     expect(isAlive(engine)).toBe(false);
     expect(readdirSync(dataDirectory).toSorted()).toEqual(before);
     const again = runCommand(['check', '--data-dir', dataDirectory]);
@@ -216,7 +216,7 @@ describe('Ctrl-C', () => {
     );
     await pressCtrlC(command);
     process.kill(enginePid(), 'SIGCONT');
-    expect(saidBy(command)).toEqual(['throughline: interrupted; the check has no result']);
+    expect(saidBy(command)).toEqual(['throughline: interrupted; the check returned no result']);
     expect((await fetch(`${apiUrl}/api/v1/services`)).status).toBe(200);
   });
 });

@@ -78,7 +78,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     const command = runCommand(['up'], FREE_PORTS, { uid: NOBODY_KNOWS, unset: ['HOME'] });
     expect(await command.exited).toEqual({ code: 2, signal: null });
     const refusal =
-      'throughline: there is no home directory to keep traces in; accepted is a directory with --data-dir or THROUGHLINE_DATA_DIR\n';
+      'throughline: there is no home directory for the data; set a directory with --data-dir or THROUGHLINE_DATA_DIR\n';
     expect(command.output()).toBe(refusal);
     for (const HOME of ['', '.']) {
       const odd = runCommand(['up'], { ...FREE_PORTS, HOME });

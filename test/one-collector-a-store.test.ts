@@ -178,7 +178,7 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
         collector
           .output()
           .split('\n')
-          .filter((line) => line.includes('it is not used; --store takes')),
+          .filter((line) => line.includes('not using it; all URLs in --store')),
       ).toHaveLength(1);
       await collector.stop({ keepData: true });
       // Nor does it begin there.
@@ -212,7 +212,7 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
         .filter((line) => line.startsWith('throughline: '));
       expect(lines).toEqual([
         expect.stringMatching(
-          `^throughline: spans that wait in the data directory belong into another store: ${other.url} has no store id, .*remove ${dataDirectory}/store-id`,
+          `^throughline: spans in the spool belong to another store: ${other.url} has no store id, .*remove ${dataDirectory}/store-id`,
         ),
       ]);
       expect(await other.rows("SELECT count() FROM system.tables WHERE database = 'throughline'")).toEqual([['0']]);

@@ -162,7 +162,7 @@ describe.skipIf(!chromiumPath)('sampling in a browser (needs Chromium)', () => {
     await line.focus();
     await page.keyboard.press('Enter');
     const decisions = page.getByRole('region', { name: 'Why this trace was sampled' });
-    await decisions.getByRole('button', { name: /shop kept 1 in 20/ }).click();
+    await decisions.getByRole('button', { name: /shop sampled 1 in 20/ }).click();
     const panel = page.getByRole('complementary', { name: 'Span' });
     await panel.waitFor();
     expect(await panel.innerText()).toContain('GET /cart');

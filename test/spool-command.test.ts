@@ -104,7 +104,7 @@ describe('throughline spool', () => {
 
   it('says what is wrong in one line', async () => {
     for (const [args, code, message] of [
-      [['retry', 'nobody'], 1, 'no rejected segment has the name "nobody"'],
+      [['retry', 'nobody'], 1, 'no quarantined segment has the name "nobody"'],
       [['export', rejected], 1, `no segment has the name "${rejected}"`],
       [['retry'], 2, 'either the names of segments, or --all'],
       [['list', '--data-dir', '/nowhere'], 1, '/nowhere has no spool'],

@@ -1,3 +1,4 @@
+import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -11,7 +12,22 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
   await replacement.commit();
 }
 
-/** The same, piece by piece. What is begun ends with `commit`, `abandon` or a rejection. */
+/**
+ * The same in one go, for small files. The new name is not synced: after a power failure the file may hold the old content. Throws what the file
+ * system says.
+ */
+export function replaceFileSync(path: string, content: string): void {
+  const file = openSync(temporary(path), 'w', 0o600);
+  try {
+    writeSync(file, content);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(temporary(path), path);
+}
+
+/** The same as `replaceFile`, piece by piece. What is begun ends with `commit`, `abandon` or a rejection. */
 export class FileReplacement {
   readonly #path: string;
   readonly #file: FileHandle;

@@ -4,7 +4,7 @@ import styles from './open-trace.module.css';
 import { Icon } from './parts/icon.tsx';
 import { findTraceId, NO_TRACE_ID } from './trace-id.ts';
 
-/** Opens the trace whose id is pasted, whatever stands around the id. */
+/** Opens the trace whose id is pasted, whatever is around the id. */
 export function OpenTrace() {
   const [text, setText] = useState('');
   const [wrong, setWrong] = useState(false);

@@ -9,8 +9,8 @@ import { authenticate } from './authenticate.ts';
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
 import { noFaults, type Faults } from './faults.ts';
+import type { ClickHouseHttpOptions } from './options.ts';
 import { readAsked, settingsOf } from './request.ts';
-import type { ClickHouseHttpOptions } from './server.ts';
 
 /** A request, as it arrived at the socket. */
 export interface SeenRequest {

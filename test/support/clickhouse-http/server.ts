@@ -1,26 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Users } from './authenticate.ts';
 import { Engine } from './engine.ts';
 import type { Faults } from './faults.ts';
 import { HttpInterface, type SeenRequest } from './http-interface.ts';
-
-export interface ClickHouseHttpOptions {
-  /** Of the user `default`; none by default. */
-  readonly password?: string;
-  /** Other users and their passwords. */
-  readonly users?: Users;
-  /** The server's own; default UTC. */
-  readonly timeZone?: string;
-  /** Settings of the users' profile, such as `readonly`; those of a request come after them. */
-  readonly profile?: Readonly<Record<string, string>>;
-  /** After how long a connection that nothing happens on is closed; default 10 s. */
-  readonly keepAliveTimeoutMs?: number;
-  readonly faults?: Partial<Faults>;
-  /** In PEM: HTTPS instead of HTTP. */
-  readonly tls?: { readonly key: string; readonly cert: string };
-}
+import type { ClickHouseHttpOptions } from './options.ts';
 
 export interface ClickHouseHttp {
   readonly url: string;

@@ -1,5 +1,5 @@
 import { EngineError } from '../query/rows.ts';
-import { TurnsTakenError } from '../query/turns.ts';
+import { QueueFullError } from '../query-limiter.ts';
 import { overloaded } from '../http/refusal.ts';
 import { Problem, problemOf } from './problem.ts';
 
@@ -14,7 +14,7 @@ export class ClientLeft extends Error {
 export function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
-  if (error instanceof TurnsTakenError) {
+  if (error instanceof QueueFullError) {
     return problemOf(overloaded(error.message, retryAfterMs, 'too_many_questions'));
   }
   if (isTimeout(error)) {

@@ -10,7 +10,7 @@ import { isContinueExpected, requestProblem } from '../http/request-problem.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../http/origin-form.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../http/router.ts';
-import { Turns, TurnsTakenError } from '../query/turns.ts';
+import { QueryLimiter, QueueFullError } from '../query-limiter.ts';
 import type { Answer } from './answer.ts';
 import { json } from './answer.ts';
 import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
@@ -52,7 +52,7 @@ export class ApiServer {
   readonly #basePath: string;
   readonly #log: Logger;
   readonly #limits: ApiLimits;
-  readonly #turns: Turns;
+  readonly #limiter: QueryLimiter;
   readonly #metrics: ApiMetrics;
   readonly #limitCounter: LimitCounter;
   #streaming = 0;
@@ -68,8 +68,8 @@ export class ApiServer {
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
     const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
-    this.#turns = new Turns({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
-    this.#metrics = new ApiMetrics(registry, this.#turns);
+    this.#limiter = new QueryLimiter({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
+    this.#metrics = new ApiMetrics(registry, this.#limiter);
     this.#limitCounter = new LimitCounter(registry);
     this.#listener = new HttpListener({
       name: 'API',
@@ -215,7 +215,7 @@ export class ApiServer {
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
     // One query may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
-    return this.#turns.run(signal, async () => route.handle({ path, query, body, signal }), route.path);
+    return this.#limiter.run({ signal, kind: route.path }, async () => route.handle({ path, query, body, signal }));
   }
 
   async #body({ body }: Route, request: IncomingMessage): Promise<Uint8Array> {
@@ -229,7 +229,7 @@ export class ApiServer {
   }
 
   #problem(error: unknown, request: IncomingMessage): Answer {
-    if (error instanceof TurnsTakenError) this.#limitCounter.reached('http.waitingQuestionsMax');
+    if (error instanceof QueueFullError) this.#limitCounter.reached('http.waitingQuestionsMax');
     if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
     const problem = asProblem(error, this.#limits.retryAfterMs);
     if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'query failed');

@@ -1,13 +1,13 @@
 import type { Registry } from 'prom-client';
 import { Counter, Gauge, Histogram } from 'prom-client';
-import type { Turns } from '../query/turns.ts';
+import type { QueryLimiter } from '../query-limiter.ts';
 
 /** What was asked of the API and how long it took; the label `route` is a route's path with its braces, `ui` or `none`. */
 export class ApiMetrics {
   readonly #requests: Counter<'route' | 'status'>;
   readonly #seconds: Histogram<'route'>;
 
-  constructor(registry: Registry, turns: Turns) {
+  constructor(registry: Registry, limiter: QueryLimiter) {
     const registers = [registry];
     this.#requests = new Counter({
       name: 'throughline_api_requests_total',
@@ -22,8 +22,8 @@ export class ApiMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     });
-    registry.registerMetric(gauge('running', 'Queries that are running', () => turns.running));
-    registry.registerMetric(gauge('waiting', 'Queries that wait in the queue', () => turns.waiting));
+    registry.registerMetric(gauge('running', 'Queries that are running', () => limiter.running));
+    registry.registerMetric(gauge('waiting', 'Queries that wait in the queue', () => limiter.waiting));
   }
 
   observe(route: string, status: number, durationMs: number): void {

@@ -18,30 +18,25 @@ import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline backup DIR [flags]
 
-Copies everything that was acknowledged, in the embedded store and in the spool, into a new directory, while a collector runs or not. What
-is in the backup are spans, counts and sampling settings, not the settings of the collector.
+Copies all acknowledged data (spans, exact counts, sampling settings) from the embedded store and the spool into a new directory, whether a
+collector runs or not. The settings of the collector are not included.
 
   --json                  One line of JSON
 
-and the flags of throughline up, of which --data-dir says what is copied.`;
+Also accepts the flags of throughline up; --data-dir selects what is copied.`;
 
-/** `throughline backup`. Answers the exit code. */
+/** `throughline backup`. Returns the exit code. */
 export async function runBackup(args: readonly string[]): Promise<number> {
   const temporary: string[] = [];
   const left = (): string => {
     const paths = temporary.filter((path) => existsSync(path));
     return paths.length === 0
-      ? 'nothing of the backup is left'
-      : `no backup: remove what is left in ${paths.join(' and ')}`;
+      ? 'the incomplete backup was removed'
+      : `the backup is incomplete: remove ${paths.join(' and ')}`;
   };
   const stop = stopOnSignal(() => void sayInterrupted(left()));
   try {
-    const options = readStoreOptions(
-      { name: 'backup', flags: [] },
-      'the directory that the backup goes into',
-      args,
-      process.env,
-    );
+    const options = readStoreOptions({ name: 'backup', flags: [] }, 'the directory for the backup', args, process.env);
     if (options === null) {
       process.stdout.write(`${USAGE}\n`);
       return 0;
@@ -51,7 +46,7 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     expectFolder(config.dataDirectory, 'store');
     if (isWithin(directory, config.dataDirectory)) {
       throw new CommandError(
-        `${directory} lies in the data directory ${config.dataDirectory}, and would be lost with it; name a directory elsewhere, best on another disk`,
+        `${directory} is inside the data directory ${config.dataDirectory} and would be lost with it; choose a directory elsewhere, best on another disk`,
       );
     }
     // Before a snapshot is taken, and before what is in it could be taken for ours.
@@ -63,7 +58,7 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     process.stdout.write(
       json
         ? `${JSON.stringify({ directory, version, schema, createdAt, files: files.length, bytes })}\n`
-        : `${files.length} files with ${bytes} bytes copied to ${directory}; throughline restore ${directory} makes a data directory of them\n`,
+        : `${files.length} files (${bytes} bytes) copied to ${directory}; restore them with throughline restore ${directory}\n`,
     );
     return 0;
   } catch (error) {

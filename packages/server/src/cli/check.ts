@@ -15,20 +15,20 @@ import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline check [flags]
 
-Verifies the embedded store by its checksums, the derived tables by the spans, and the blocks that wait in the spool. Changes nothing without
---repair. A collector that runs on the data directory does it itself; otherwise the store is opened for it. Exit code 0 when all is well, in the
-end, 1 when not.
+Verifies the checksums of the embedded store, compares the derived tables with the spans, and verifies the blocks in the spool. Changes nothing
+without --repair. If a collector runs on the data directory, it does the work itself; otherwise the store is opened for it. Exit code 0 if no
+problems are left, 1 otherwise.
 
-  --repair                Sets damaged parts aside, uses those again of which nothing but indexes is damaged, and rebuilds derived
-                          tables that do not agree with the spans
+  --repair                Detach damaged parts, repair those of which only indexes are damaged, and rebuild derived tables that
+                          do not agree with the spans
   --json                  One line of JSON
 
-and the flags of throughline up, of which --data-dir says where the store is.`;
+Also accepts the flags of throughline up; --data-dir selects the store.`;
 
 const POLL_MS = 500;
 const REPAIR_FLAG = '--repair';
 
-/** `throughline check`. Answers the exit code. */
+/** `throughline check`. Returns the exit code. */
 export async function runCheck(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal();
   try {
@@ -48,7 +48,7 @@ export async function runCheck(args: readonly string[]): Promise<number> {
     process.stdout.write(json ? `${JSON.stringify(report)}\n` : inWords(report, repairs));
     return report.ok ? 0 : 1;
   } catch (error) {
-    if (stop.aborted) return sayInterrupted('the check has no result');
+    if (stop.aborted) return sayInterrupted('the check returned no result');
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }
@@ -79,13 +79,13 @@ function inWords(report: CheckReport, repairs: boolean): string {
     spool,
   } = report;
   const lines = [
-    ...damagedDefinitions.map((name) => `damaged: the definition ${name}; the next start of the engine puts it back`),
+    ...damagedDefinitions.map((name) => `damaged: the definition ${name}; the next start of the engine restores it`),
     ...damagedParts.map(({ table, part, day, reason }) => `damaged: ${named(table, day)}, part ${part}: ${reason}`),
     ...repairedParts.map(
-      ({ table, part, day, reason }) => `repaired, and in use again: ${named(table, day)}, part ${part}: ${reason}`,
+      ({ table, part, day, reason }) => `repaired and in use again: ${named(table, day)}, part ${part}: ${reason}`,
     ),
     ...unreadableParts.map(
-      ({ table, part, day, reason }) => `not read: ${named(table, day)}, part ${part}: the disk fails: ${reason}`,
+      ({ table, part, day, reason }) => `unreadable: ${named(table, day)}, part ${part}: disk error: ${reason}`,
     ),
     ...lostParts.map(
       ({ table, name, day, rows, bytes }) =>
@@ -93,14 +93,14 @@ function inWords(report: CheckReport, repairs: boolean): string {
     ),
     ...wrongDays.map(
       ({ table, day, of, found, expected }) =>
-        `wrong: ${named(table, day)} has ${found}, the spans say ${expected} (${of})`,
+        `wrong: ${named(table, day)} has ${found}, expected ${expected} from the spans (${of})`,
     ),
     ...rebuiltDays.map((day) => `rebuilt: derived tables of ${day}, which did not agree with the spans`),
     ...notCompared.map(({ day, reason }) => `not compared: derived tables of ${day}: ${reason}`),
     ...spool.damagedSegments.map(
       ({ segment, damagedBlocks }) => `damaged: spool segment ${segment}, ${damagedBlocks} blocks`,
     ),
-    `${parts} parts and ${spool.blocks} blocks of the spool verified: ${ok ? 'all is well' : 'see above'}`,
+    `${parts} parts and ${spool.blocks} spool blocks verified: ${ok ? 'no problems found' : 'problems found, see above'}`,
     ...advice(report, repairs),
   ];
   return lines.map((line) => `${line}\n`).join('');
@@ -112,15 +112,15 @@ function advice(report: CheckReport, repairs: boolean): string[] {
   const isMendable = damagedParts.length + wrongDays.length > 0;
   return [
     ...(isMendable && !repairs
-      ? ['"throughline check --repair" sets damaged parts aside, repairs what can be, and rebuilds derived tables']
+      ? ['run "throughline check --repair" to detach or repair damaged parts and rebuild derived tables']
       : []),
-    ...(isMendable && repairs ? ['what is still damaged or wrong comes with a backup: "throughline restore"'] : []),
+    ...(isMendable && repairs ? ['restore a backup for what is still damaged or wrong: "throughline restore"'] : []),
     ...(unreadableParts.length > 0 ? ['check the disk'] : []),
     ...(lostParts.length > 0
-      ? ['what is lost comes with a backup ("throughline restore"), or is removed from detached/ to be named no more']
+      ? ['restore a backup for what is lost ("throughline restore"), or remove it from detached/ to clear this message']
       : []),
     ...(spool.damagedSegments.length > 0
-      ? ['the collector loads the other blocks of a damaged segment; "throughline spool list" tells what it kept']
+      ? ['the collector loads the intact blocks of a damaged segment; see "throughline spool list"']
       : []),
   ];
 }

@@ -48,7 +48,7 @@ async function findCollector(config: Config, signal: AbortSignal): Promise<Colle
   if (!(await takesSpans(otlpUrl, signal))) {
     throw new DemoError(
       'collector_unusable',
-      `the collector at ${uiUrl} is ready, but none takes spans at ${otlpUrl}; name its port with --otlp-http-port`,
+      `the collector at ${uiUrl} is ready, but nothing accepts spans at ${otlpUrl}; set its port with --otlp-http-port`,
     );
   }
   return { uiUrl, otlpUrl, startedHere: false, close: async () => {} };
@@ -61,7 +61,7 @@ async function notReady(uiUrl: string, signal: AbortSignal): Promise<string | nu
     response = await fetch(`${uiUrl}/readyz`, { signal: within(ANSWER_TIMEOUT_MS, signal) });
   } catch (error) {
     signal.throwIfAborted();
-    return error instanceof DOMException && error.name === 'TimeoutError' ? 'it does not answer' : 'nobody';
+    return error instanceof DOMException && error.name === 'TimeoutError' ? 'it does not respond' : 'nobody';
   }
   let answer: { ready?: unknown; problems?: { message?: string }[] } | null = null;
   try {
@@ -75,7 +75,7 @@ async function notReady(uiUrl: string, signal: AbortSignal): Promise<string | nu
       `what answers at ${uiUrl} is not a Throughline collector; choose another port with --http-port`,
     );
   }
-  return answer.ready ? null : (answer.problems?.[0]?.message ?? 'it does not say why');
+  return answer.ready ? null : (answer.problems?.[0]?.message ?? 'no reason given');
 }
 
 /** Whether a request without a span is accepted. */

@@ -32,5 +32,8 @@ export function sendCustomers(processes: DemoProcesses, shopUrl: string, loadSec
 async function noneWasSlow(served: Promise<void>, counts: ReadonlyMap<string, number>): Promise<never> {
   await served;
   const summary = [...counts].map(([outcome, count]) => `${count} ${outcome}`).join(', ');
-  throw new DemoError('no_slow_trace', `no order was slow enough for payment to give up: ${summary || 'none came'}`);
+  throw new DemoError(
+    'no_slow_trace',
+    `no order was slow enough for payment to time out: ${summary || 'there were none'}`,
+  );
 }

@@ -18,7 +18,7 @@ export async function headlineOfLateTrace(uiUrl: string, traceId: string, signal
   }
   throw new DemoError(
     'no_slow_trace',
-    `the slow order's trace ${traceId} was not stored as a whole within ${STORED_TIMEOUT_MS / 1000} s`,
+    `the slow order's trace ${traceId} was not stored completely within ${STORED_TIMEOUT_MS / 1000} s`,
   );
 }
 

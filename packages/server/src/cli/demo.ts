@@ -18,7 +18,7 @@ interface DemoResult {
   readonly headline: string;
 }
 
-/** `throughline demo`: runs until it is told to stop, or to the end with `--exit`. Answers the exit code. */
+/** `throughline demo`: runs until it is told to stop, or to the end with `--exit`. Returns the exit code. */
 export async function runDemo(args: string[]): Promise<number> {
   const processes = new DemoProcesses();
   const stop = stopOnSignal(() => processes.kill());
@@ -32,11 +32,11 @@ export async function runDemo(args: string[]): Promise<number> {
     requireShopPackages();
     const progress = progressOf(options);
     collector = await findOrStartCollector(options.config, stop);
-    progress(`${paint('dim', 'collector')}  ${collector.uiUrl}${collector.startedHere ? '' : ' (it ran already)'}`);
+    progress(`${paint('dim', 'collector')}  ${collector.uiUrl}${collector.startedHere ? '' : ' (already running)'}`);
     const { uiUrl, otlpUrl } = collector;
     const unlessEnded = <T>(work: Promise<T>): Promise<T> => orAborted(Promise.race([work, processes.failure]), stop);
 
-    progress(`${paint('dim', 'starting')}   a database twice, and four services`);
+    progress(`${paint('dim', 'starting')}   two databases and four services`);
     const shopUrl = await unlessEnded(startShop(processes, { otlpUrl, uiUrl, port: options.shopPort }));
     progress(`${paint('dim', 'shop')}       ${shopUrl}`);
     progress(`${paint('dim', 'customers')}  come for ${options.loadSeconds} s`);

@@ -13,8 +13,8 @@ export function abortOnFatalError(log: Pick<Logger, 'fatal'>, stopTimeoutMs = ST
   const controller = new AbortController();
   let logged = 0;
   const onError = (error: unknown, origin: 'uncaughtException' | 'unhandledRejection'): void => {
-    const what = origin === 'uncaughtException' ? 'an error was not caught' : 'a promise was rejected unheard';
-    const then = controller.signal.aborted ? 'the collector is stopping already' : 'stopping the collector';
+    const what = origin === 'uncaughtException' ? 'uncaught exception' : 'unhandled promise rejection';
+    const then = controller.signal.aborted ? 'already stopping' : 'stopping the collector';
     try {
       if (++logged <= LOGGED_MAX) log.fatal({ err: asError(error) }, `${what}; ${then}`);
     } catch {

@@ -43,9 +43,9 @@ export class LeasedSnapshot {
       await this.#ask('PUT');
     } catch (error) {
       const why = isAnswer(error, 404)
-        ? 'the collector was restarted, or has heard nothing of this backup for too long (maintenance.snapshotIdleMs)'
+        ? 'the collector was restarted, or this backup was silent for too long (maintenance.snapshotIdleMs)'
         : String(error instanceof Error ? error.message : error);
-      throw new CommandError(`there is no backup, as its snapshot is gone: ${why}; make it again`);
+      throw new CommandError(`the backup failed because its snapshot is gone: ${why}; run it again`);
     }
   }
 

@@ -128,11 +128,11 @@ describe('throughline up', () => {
     const dataDirectory = join(directory, 'stopped');
     const inside = await run('backup', join(dataDirectory, 'store', 'backup'), '--data-dir', dataDirectory).ended;
     expect(inside).toMatchObject({ code: 1, stdout: '' });
-    expect(inside.stderr).toContain(`lies in the data directory ${dataDirectory}`);
+    expect(inside.stderr).toContain(`is inside the data directory ${dataDirectory}`);
     expect(await readdir(join(dataDirectory, 'store'))).toEqual([]);
     const unset = await run('backup', '', '--data-dir', dataDirectory).ended;
     expect(unset).toMatchObject({ code: 2, stdout: '' });
-    expect(unset.stderr).toContain('was given ""; accepted is the directory that the backup goes into');
+    expect(unset.stderr).toContain('was given ""; accepted is the directory for the backup');
   });
 
   it.skipIf(process.getuid?.() === 0)('names a data directory that it may not write', async () => {

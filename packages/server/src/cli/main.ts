@@ -12,19 +12,19 @@ const COMMANDS: Readonly<Record<string, { summary: string; run: (args: string[])
     run: async (args) => (await import('./up.ts')).runUp(args),
   },
   spool: {
-    summary: 'List, retry or export segments that the store has not taken',
+    summary: 'List, retry or export segments that are not stored yet',
     run: async (args) => (await import('./spool.ts')).runSpool(args),
   },
   check: {
-    summary: 'Verify the store by its checksums',
+    summary: 'Verify the embedded store and the spool',
     run: async (args) => (await import('./check.ts')).runCheck(args),
   },
   backup: {
-    summary: 'Copy everything that was acknowledged, while the collector runs or not',
+    summary: 'Copy all acknowledged data, whether the collector runs or not',
     run: async (args) => (await import('./backup.ts')).runBackup(args),
   },
   restore: {
-    summary: 'Make a data directory out of a backup',
+    summary: 'Create a data directory from a backup',
     run: async (args) => (await import('./restore.ts')).runRestore(args),
   },
   demo: {

@@ -7,14 +7,13 @@ import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
-Makes a data directory out of a backup, when every file of it has been verified. The data directory must be empty, as a new disk
-is, or not exist.
+Creates a data directory from a backup after verifying every file. The data directory must be empty, as a new disk is, or not exist.
 
   --json                  One line of JSON
 
-and the flags of throughline up, of which --data-dir says where the data directory goes.`;
+Also accepts the flags of throughline up; --data-dir selects the data directory to create.`;
 
-/** `throughline restore`. Answers the exit code. */
+/** `throughline restore`. Returns the exit code. */
 export async function runRestore(args: readonly string[]): Promise<number> {
   const stop = stopOnSignal();
   try {
@@ -28,11 +27,11 @@ export async function runRestore(args: readonly string[]): Promise<number> {
     process.stdout.write(
       options.json
         ? `${JSON.stringify({ dataDirectory, createdAt, version, files: files.length })}\n`
-        : `${files.length} files of ${createdAt} verified and restored to ${dataDirectory}; throughline up --data-dir ${dataDirectory} goes on from there\n`,
+        : `${files.length} files of ${createdAt} verified and restored to ${dataDirectory}; start with throughline up --data-dir ${dataDirectory}\n`,
     );
     return 0;
   } catch (error) {
-    if (stop.aborted) return sayInterrupted('nothing was restored, and nothing is left of it');
+    if (stop.aborted) return sayInterrupted('nothing was restored; the incomplete copy was removed');
     process.stderr.write(`throughline: ${oneLine(error)}\n`);
     return error instanceof ConfigError ? 2 : 1;
   }

@@ -17,7 +17,7 @@ export function apiOfRunning({ dataDirectory, host, basePath }: Config): string 
   }
   if (typeof port !== 'number') {
     throw new CommandError(
-      `the collector on ${dataDirectory} is starting or stopping, or another command has it; try again in a moment`,
+      `the collector on ${dataDirectory} is starting or stopping, or another command uses it; try again in a moment`,
     );
   }
   // Where it listens on every address, it does on this machine's own as well.
@@ -30,7 +30,7 @@ class RefusedByCollector extends CommandError {
   readonly status: number;
 
   constructor(status: number, message: string) {
-    super(`the collector answered ${status}: ${message}`);
+    super(`the collector responded with ${status}: ${message}`);
     this.status = status;
   }
 }
@@ -44,7 +44,7 @@ export function isAnswer(error: unknown, status: number): boolean {
 export async function askRunning(url: string, method: 'GET' | 'PUT' | 'DELETE', signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, { method, signal }).catch((error: unknown) => {
     signal.throwIfAborted();
-    throw new CommandError(`the collector does not answer at ${url}: ${String(error)}`);
+    throw new CommandError(`the collector does not respond at ${url}: ${String(error)}`);
   });
   const text = await response.text();
   if (response.ok) return JSON.parse(text);

@@ -1,8 +1,8 @@
 import { closest } from '../closest.ts';
-import { CONFIG_FLAG, readConfig, type Config } from '../config/config.ts';
+import { readConfig, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { ALL_SETTINGS } from '../config/settings.ts';
 import { shownText } from '../without-passwords.ts';
+import { splitArgs } from './command-args.ts';
 
 export interface SpoolOptions {
   readonly action: (typeof ACTIONS)[number];
@@ -20,49 +20,34 @@ export interface SpoolOptions {
 
 const ACTIONS = ['list', 'retry', 'export'] as const;
 
-const OWN_FLAGS = ['--json', '--all', '--output', '--help'];
+const OWN_FLAGS = { '--json': 'switch', '--all': 'switch', '--output': 'value' } as const;
 
 export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
-  list                    Show the segments that wait for the store, and those that were rejected or found damaged, with the reason
-  retry NAME… | --all     Load rejected segments again; of a damaged one, its good blocks. Nothing is stored twice
-  export NAME             Write a segment's good blocks to standard output: spans in ClickHouse's Native format, exact counts as lines of JSON
+  list                    List the segments that are not stored yet and the quarantined ones (rejected by the store, or damaged), with the reason
+  retry NAME… | --all     Load quarantined segments again; of a damaged one, its intact blocks. Nothing is stored twice
+  export NAME             Write the intact blocks of a segment to standard output: spans in ClickHouse's Native format, exact counts as JSON lines
 
-  --json                  list: one line of JSON a segment
-  --all                   retry: every rejected segment
+  --json                  list: one line of JSON per segment
+  --all                   retry: all quarantined segments
   --output FILE           export: write to a new file instead
 
-and the flags of throughline up, of which --data-dir says where the spool is. A collector may be running on it.`;
+Also accepts the flags of throughline up; --data-dir selects the spool. A collector may be running on it.`;
 
 /** Null when help is asked for. Throws ConfigError. */
 export function readSpoolOptions(
   [action = '', ...args]: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): SpoolOptions | null {
-  if ([action, ...args].some((arg) => arg === '--help' || arg === '-h')) return null;
+  const split = splitArgs([action, ...args], OWN_FLAGS);
+  if (split === null) return null;
   if (!isAction(action)) throw unknownAction(action);
-  const names: string[] = [];
-  const ofConfig: string[] = [];
-  const own = new Map<string, string>();
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] ?? '';
-    const [flag, inline] = splitFlag(arg);
-    if (!arg.startsWith('-')) names.push(arg);
-    else if (flag === '--json' || flag === '--all') own.set(flag, '');
-    else if (flag === '--output') own.set(flag, inline ?? args[++i] ?? '');
-    else {
-      ofConfig.push(arg);
-      const value = args[i + 1];
-      if (inline === undefined && takesValue(flag) && value !== undefined) {
-        ofConfig.push(value);
-        i += 1;
-      }
-    }
-  }
+  const { own, ofConfig } = split;
+  const names = split.names.slice(1);
   // A mistyped flag is said first: what stands behind it may look like a name.
-  const config = readConfig(ofConfig, env, { name: 'spool', flags: OWN_FLAGS });
+  const config = readConfig(ofConfig, env, { name: 'spool', flags: [...Object.keys(OWN_FLAGS), '--help'] });
   checkNames(action, names, own.has('--all'));
-  if (own.get('--output') === '')
+  if (own.has('--output') && (own.get('--output') ?? '') === '')
     throw new ConfigError('--output was given without a value; accepted is the path of a file');
   return {
     action,
@@ -85,15 +70,6 @@ function unknownAction(action: string): ConfigError {
   return new ConfigError(`${given} to throughline spool; ${hint}`);
 }
 
-function splitFlag(arg: string): [flag: string, inline?: string] {
-  const at = arg.indexOf('=');
-  return at < 0 ? [arg] : [arg.slice(0, at), arg.slice(at + 1)];
-}
-
-function takesValue(flag: string): boolean {
-  return flag === CONFIG_FLAG || ALL_SETTINGS.some((known) => known.flag === flag && known.value !== undefined);
-}
-
 function checkNames(action: SpoolOptions['action'], names: readonly string[], all: boolean): void {
   if (action === 'list' && names.length > 0) {
     throw new ConfigError(
@@ -101,7 +77,7 @@ function checkNames(action: SpoolOptions['action'], names: readonly string[], al
     );
   }
   if (action === 'retry' && names.length > 0 === all) {
-    throw new ConfigError('throughline spool retry accepts either the names of segments, or --all');
+    throw new ConfigError('throughline spool retry expects either the names of segments, or --all');
   }
   if (action === 'export' && names.length !== 1) {
     throw new ConfigError(

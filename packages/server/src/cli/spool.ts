@@ -15,7 +15,7 @@ interface HeldSegment extends SpooledSegment {
   readonly directory: string;
 }
 
-/** `throughline spool`: works on the files, whether a collector runs on them or not. Answers the exit code. */
+/** `throughline spool`: works on the files, whether a collector runs on them or not. Returns the exit code. */
 export async function runSpool(args: readonly string[]): Promise<number> {
   try {
     const options = readSpoolOptions(args, process.env);
@@ -81,20 +81,22 @@ function list(segments: readonly HeldSegment[], { json }: SpoolOptions): void {
 
 async function retry(segments: readonly HeldSegment[], { names, all }: SpoolOptions): Promise<void> {
   const rejected = segments.filter(({ state }) => state === 'rejected');
-  const wanted = all ? rejected : names.map((name) => find(rejected, name, 'rejected segment'));
+  const wanted = all ? rejected : names.map((name) => find(rejected, name, 'quarantined segment'));
   let count = 0;
   for (const { directory, name } of wanted) if (await requestRetry(directory, name)) count += 1;
-  if (count === 0) process.stdout.write('No segment is rejected: nothing to retry.\n');
+  if (count === 0) process.stdout.write('No quarantined segments: nothing to retry.\n');
   else {
-    const sentence = `${count} ${count === 1 ? 'segment' : 'segments'} handed to the collector`;
-    process.stdout.write(`${sentence}: it loads them within seconds, or when it starts. See throughline spool list.\n`);
+    const sentence = `${count} ${count === 1 ? 'segment' : 'segments'} released for the collector`;
+    process.stdout.write(
+      `${sentence}: it loads them within seconds, or at its next start. See throughline spool list.\n`,
+    );
   }
 }
 
 async function exportSegment(segments: readonly HeldSegment[], { names, output }: SpoolOptions): Promise<void> {
   const { directory, name } = find(segments, names[0] ?? '', 'segment');
   const blocks = await readSegment(directory, name);
-  if (blocks === null) throw new CommandError(`segment ${name} has left the spool meanwhile: the store has it`);
+  if (blocks === null) throw new CommandError(`segment ${name} has left the spool: it is stored now`);
   if (output === null) {
     await pipeline(blocks, process.stdout, { end: false });
     return;
@@ -109,5 +111,5 @@ async function exportSegment(segments: readonly HeldSegment[], { names, output }
 function find(segments: readonly HeldSegment[], name: string, what: string): HeldSegment {
   const found = segments.find((segment) => segment.name === name);
   if (found !== undefined) return found;
-  throw new CommandError(`no ${what} has the name ${JSON.stringify(name)}; throughline spool list shows them`);
+  throw new CommandError(`no ${what} has the name ${JSON.stringify(name)}; see throughline spool list`);
 }

@@ -1,7 +1,7 @@
-import { CONFIG_FLAG, readConfig, type Command, type Config } from '../config/config.ts';
+import { readConfig, type Command, type Config } from '../config/config.ts';
 import { ConfigError } from '../config/setting.ts';
-import { ALL_SETTINGS } from '../config/settings.ts';
 import { shownText } from '../without-passwords.ts';
+import { splitArgs } from './command-args.ts';
 
 export interface StoreOptions {
   readonly config: Config;
@@ -20,21 +20,9 @@ export function readStoreOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): StoreOptions | null {
-  if (args.includes('--help') || args.includes('-h')) return null;
-  const names: string[] = [];
-  const ofConfig: string[] = [];
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i] ?? '';
-    if (!arg.startsWith('-')) names.push(arg);
-    else if (arg !== '--json') {
-      ofConfig.push(arg);
-      const value = args[i + 1];
-      if (!arg.includes('=') && takesValue(arg) && value !== undefined) {
-        ofConfig.push(value);
-        i += 1;
-      }
-    }
-  }
+  const split = splitArgs(args, { '--json': 'switch' });
+  if (split === null) return null;
+  const { names, own, ofConfig } = split;
   const config = readConfig(ofConfig, env, { name: command, flags: [...flags, '--json', '--help'] });
   if (names.length !== (takes === null ? 0 : 1)) {
     const given = names.length === 0 ? 'nothing' : names.map((name) => JSON.stringify(shownText(name))).join(' and ');
@@ -48,9 +36,5 @@ export function readStoreOptions(
   }
   // As of a variable that is not set: it would be taken for the folder that the command runs in.
   if (names[0] === '') throw new ConfigError(`throughline ${command} was given ""; accepted is ${takes}`);
-  return { config, directory: names[0] ?? '', json: args.includes('--json') };
-}
-
-function takesValue(flag: string): boolean {
-  return flag === CONFIG_FLAG || ALL_SETTINGS.some((known) => known.flag === flag && known.value !== undefined);
+  return { config, directory: names[0] ?? '', json: own.has('--json') };
 }

@@ -17,7 +17,7 @@ import { stopOnSignal } from './stop-signal.ts';
 /** Shows the settings and where each comes from, and starts nothing. */
 const PRINT_FLAG = '--print-config';
 
-/** `throughline up`: runs until it is told to stop. Answers the exit code. */
+/** `throughline up`: runs until it is told to stop. Returns the exit code. */
 export async function runUp(args: readonly string[]): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(upUsage());
@@ -67,7 +67,7 @@ async function unmapFiles(intervalMs: number): Promise<void> {
   if (unmap !== null) new FilePages({ intervalMs, unmap }).start();
 }
 
-const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.otherwise()} is taken by another program (${SETTINGS.otlpGrpcPort.flag})`;
+const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.defaultValue()} is taken by another program (${SETTINGS.otlpGrpcPort.flag})`;
 
 function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcUrl }: RunningServer): string {
   return `
@@ -87,18 +87,18 @@ function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcU
 /** Every flag with its variable and its default, but for those of the limits. */
 function upUsage(): string {
   const settings = Object.values<Setting>(SETTINGS as unknown as Record<string, Setting>).map((setting) => {
-    const { flag, value, help, env, otherwise, accepted } = setting;
-    const text = show(setting, otherwise());
+    const { flag, value, help, env, defaultValue, accepted } = setting;
+    const text = show(setting, defaultValue());
     return lines(`${flag} ${value ?? ''}`, help, accepted, `${env}, default ${text === '' ? 'none' : text}`);
   });
   return `Usage: throughline up [flags]
 
 ${[
   ...settings,
-  lines(`${CONFIG_FLAG} FILE`, 'Settings in a YAML file; flags and variables win over it', CONFIG_ENV),
-  lines(PRINT_FLAG, 'Show every setting and where its value comes from, and end'),
+  lines(`${CONFIG_FLAG} FILE`, 'YAML file with settings; flags and variables override it', CONFIG_ENV),
+  lines(PRINT_FLAG, 'Print every setting with the source of its value, and exit'),
 ].join('\n')}
-Every limit, queue and wait has a setting as well: throughline up ${PRINT_FLAG} shows them.
+Every limit, queue and timeout is a setting too: throughline up ${PRINT_FLAG} lists them.
 `;
 }
 

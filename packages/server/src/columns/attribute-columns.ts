@@ -1,9 +1,9 @@
 import { AttributeType } from '../storage/schema.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
-import { Losses } from './losses.ts';
+import { DropCounts } from './drop-counts.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
-import type { Marks } from './marks.ts';
+import type { RollbackStack } from './rollback-stack.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
 /**
@@ -22,7 +22,7 @@ export class AttributeColumns {
   readonly valueDepthMax: number;
   readonly valueBytesMax: number;
   readonly #attributesMax: number;
-  readonly #losses: Losses;
+  readonly #losses: DropCounts;
   /** Up to where attributes belong to things that are complete. */
   #settledCount = 0;
   #settledBytes = 0;
@@ -32,7 +32,7 @@ export class AttributeColumns {
   #rowBytes = 0;
   #rowKeys = 0;
 
-  constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS, losses = new Losses()) {
+  constructor(seed: number, limits: BlockLimits = BLOCK_LIMITS, losses = new DropCounts()) {
     this.keys = new LowCardinalityColumn(seed, losses);
     this.valueDepthMax = limits.valueDepthMax;
     this.valueBytesMax = limits.valueBytesMax;
@@ -133,7 +133,7 @@ export class AttributeColumns {
     this.#losses.add(loss);
   }
 
-  /** Ends the attributes of one thing: drops those beyond the limit, and answers how many of it were dropped in all. */
+  /** Ends the attributes of one thing: drops those beyond the limit, and returns how many of it were dropped in all. */
   settle(): number {
     const excess = this.count - this.#settledCount - this.#attributesMax;
     const dropped = excess > 0 || this.#dropped > 0 ? this.#dropExcess(excess) : 0;
@@ -187,7 +187,7 @@ export class AttributeColumns {
   }
 
   /** Saves what `restore` takes. */
-  save(marks: Marks): void {
+  save(marks: RollbackStack): void {
     marks.save(this.count);
     marks.save(this.values.length);
     marks.save(this.keys.entryCount);
@@ -195,7 +195,7 @@ export class AttributeColumns {
   }
 
   /** Takes what `save` has put there, and forgets what has been appended since. */
-  restore(marks: Marks): void {
+  restore(marks: RollbackStack): void {
     this.ends.length = marks.take();
     this.keys.truncateEntries(marks.take());
     this.#settledBytes = marks.take();
@@ -239,7 +239,13 @@ export class AttributeColumns {
 }
 
 /** Where a text ends that is cut to `bytesMax`, which is counted, if it is longer. */
-export function limitedEnd(source: Uint8Array, start: number, end: number, bytesMax: number, losses: Losses): number {
+export function limitedEnd(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  bytesMax: number,
+  losses: DropCounts,
+): number {
   if (end - start <= bytesMax) return end;
   losses.add('ingest.valueBytesMax');
   return cutEnd(source, start, bytesMax);
@@ -250,6 +256,13 @@ function cutEnd(source: Uint8Array, start: number, bytesMax: number): number {
   let end = start + bytesMax;
   for (let step = 0; step < 3 && ((source[end] as number) & 0xc0) === 0x80; step++) end -= 1;
   return end;
+}
+
+/** Where the string begins whose length stands there. */
+export function startOfString(bytes: Uint8Array, at: number): number {
+  let index = at;
+  while ((bytes[index++] as number) >= 0x80);
+  return index;
 }
 
 /** Behind the string, with its length before it, that begins there. */

@@ -22,7 +22,7 @@ function otherViewOf(bytes: Uint8Array): DataView {
 }
 
 /**
- * Copies `count` bytes, at least four: word by word, the last word over the one before. Answers the bits that any of the
+ * Copies `count` bytes, at least four: word by word, the last word over the one before. Returns the bits that any of the
  * words has.
  */
 export function copyWords(from: DataView, start: number, to: DataView, at: number, count: number): number {

@@ -1,9 +1,9 @@
 import { AttributeColumns } from './attribute-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import type { BlockLimits } from './limits.ts';
-import type { Losses } from './losses.ts';
+import type { DropCounts } from './drop-counts.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
-import type { Marks } from './marks.ts';
+import type { RollbackStack } from './rollback-stack.ts';
 import type { LinkFields } from './span-fields.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
 
@@ -22,7 +22,7 @@ export class EventColumns {
   /** Distinct names at the last row's end. */
   #rowNames = 0;
 
-  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+  constructor(seed: number, limits: BlockLimits, losses: DropCounts) {
     this.names = new LowCardinalityColumn(seed, losses);
     this.attributes = new AttributeColumns(seed, limits, losses);
   }
@@ -65,14 +65,14 @@ export class EventColumns {
     this.#truncate(this.ends.last());
   }
 
-  save(marks: Marks): void {
+  save(marks: RollbackStack): void {
     marks.save(this.count);
     marks.save(this.names.entryCount);
     marks.save(this.ends.length);
     this.attributes.save(marks);
   }
 
-  restore(marks: Marks): void {
+  restore(marks: RollbackStack): void {
     this.attributes.restore(marks);
     this.ends.length = marks.take();
     this.#rowNames = marks.take();
@@ -108,12 +108,12 @@ export class LinkColumns {
   readonly attributeCounts = new Uint32Buffer();
   readonly attributes: AttributeColumns;
   readonly ends = new Uint32Buffer();
-  readonly #losses: Losses;
+  readonly #losses: DropCounts;
   #countedAttributes = 0;
   /** Bytes of trace states at the last row's end. */
   #rowTraceStates = 0;
 
-  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+  constructor(seed: number, limits: BlockLimits, losses: DropCounts) {
     this.#losses = losses;
     this.attributes = new AttributeColumns(seed, limits, losses);
   }
@@ -150,14 +150,14 @@ export class LinkColumns {
     this.#truncate(this.ends.last());
   }
 
-  save(marks: Marks): void {
+  save(marks: RollbackStack): void {
     marks.save(this.count);
     marks.save(this.traceStates.length);
     marks.save(this.ends.length);
     this.attributes.save(marks);
   }
 
-  restore(marks: Marks): void {
+  restore(marks: RollbackStack): void {
     this.attributes.restore(marks);
     this.ends.length = marks.take();
     this.traceStates.length = this.#rowTraceStates = marks.take();

@@ -38,7 +38,7 @@ export class ByteBuffer {
     this.bytes.fill(0, this.length, (this.length += count));
   }
 
-  /** Answers 0 where all of it is ASCII; where it is not, or is long, any other number. */
+  /** Returns 0 where all of it is ASCII; where it is not, or is long, any other number. */
   copy(source: Uint8Array, start: number, end: number): number {
     const count = end - start;
     this.reserve(count);
@@ -91,7 +91,7 @@ export class ByteBuffer {
     this.copy(source, start, end);
   }
 
-  /** The same for a text, which is in UTF-8 afterwards. Answers whether it had to be repaired. */
+  /** The same for a text, which is in UTF-8 afterwards. Returns whether it had to be repaired. */
   text(source: Uint8Array, start: number, end: number): boolean {
     const { length } = this;
     this.varint(end - start);
@@ -110,7 +110,7 @@ export class ByteBuffer {
     view.setUint32(4, Math.floor(value / 0x1_0000_0000), true);
   }
 
-  /** Appends zeros and answers a view of them, to be filled in before anything else is appended. */
+  /** Appends zeros and returns a view of them, to be filled in before anything else is appended. */
   room(count: number): DataView {
     const start = this.length;
     this.zeros(count);

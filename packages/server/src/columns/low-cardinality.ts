@@ -1,6 +1,6 @@
 import { equalWords, hashWords, viewOf } from './byte-view.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
-import type { Losses } from './losses.ts';
+import type { DropCounts } from './drop-counts.ts';
 import { REPAIRED_TEXTS, repairedText } from './utf8.ts';
 
 const FIRST_SLOTS = 64;
@@ -20,7 +20,7 @@ export class LowCardinalityColumn {
   readonly entries = new ByteBuffer();
   readonly indexes = new Uint32Buffer();
   readonly #seed: number;
-  readonly #losses: Losses;
+  readonly #losses: DropCounts;
   /** Where an entry's bytes begin and end in `entries`. */
   readonly #starts = new Uint32Buffer();
   readonly #ends = new Uint32Buffer();
@@ -38,7 +38,7 @@ export class LowCardinalityColumn {
   #next = 0;
 
   /** `seed` keeps senders from knowing which strings collide. Texts that are not in UTF-8 are repaired and counted. */
-  constructor(seed: number, losses: Losses) {
+  constructor(seed: number, losses: DropCounts) {
     this.#seed = seed;
     this.#losses = losses;
     this.#followers.push(0);

@@ -198,7 +198,7 @@ function writeOffsets(out: ByteBuffer, ends: Uint32Buffer): void {
   for (let row = 0; row < length; row++) view.setUint32(row * 8, items[row] as number, true);
 }
 
-/** Answers the number of items in all rows. */
+/** Returns the number of items in all rows. */
 function writeSharedOffsets(out: ByteBuffer, ends: Uint32Buffer, rowOf: Uint32Buffer): number {
   const view = out.room(rowOf.length * 8);
   let end = 0;
@@ -325,7 +325,7 @@ type Dictionary = Pick<LowCardinalityColumn, 'entries' | 'entryCount'>;
 /** The power of two of a number's bytes: UInt8, UInt16 or UInt32. */
 type NumberType = 0 | 1 | 2;
 
-/** Writes everything before the rows' numbers and answers their type, which is as narrow as the dictionary allows. */
+/** Writes everything before the rows' numbers and returns their type, which is as narrow as the dictionary allows. */
 function writeDictionary(out: ByteBuffer, { entries, entryCount }: Dictionary, rows: number): NumberType {
   const type = entryCount <= 0x100 ? 0 : entryCount <= 0x1_0000 ? 1 : 2;
   out.uint64(type | HAS_ADDITIONAL_KEYS | NEEDS_UPDATE);

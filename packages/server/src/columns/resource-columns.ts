@@ -1,10 +1,10 @@
 import { AttributeType } from '../storage/schema.ts';
-import { AttributeColumns, limitedEnd } from './attribute-columns.ts';
+import { AttributeColumns, endOfString, limitedEnd, startOfString } from './attribute-columns.ts';
 import { Uint32Buffer } from './growable.ts';
 import type { BlockLimits } from './limits.ts';
-import type { Losses } from './losses.ts';
+import type { DropCounts } from './drop-counts.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
-import type { Marks } from './marks.ts';
+import type { RollbackStack } from './rollback-stack.ts';
 
 /** The name that OpenTelemetry gives to a service which does not say its own. */
 const UNKNOWN_SERVICE = Buffer.from('unknown_service');
@@ -21,11 +21,11 @@ export class ResourceColumns {
   /** Where each resource's values begin and end in `attributes.values`. */
   readonly valueEnds = new Uint32Buffer();
   readonly #valueBytesMax: number;
-  readonly #losses: Losses;
+  readonly #losses: DropCounts;
   /** Distinct schema URLs before the last one was added. */
   #urlsBefore = 0;
 
-  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+  constructor(seed: number, limits: BlockLimits, losses: DropCounts) {
     this.#valueBytesMax = limits.valueBytesMax;
     this.#losses = losses;
     this.attributes = new AttributeColumns(seed, limits, losses);
@@ -76,7 +76,7 @@ export class ResourceColumns {
     return limitedEnd(source, start, end, this.#valueBytesMax, this.#losses);
   }
 
-  save(marks: Marks): void {
+  save(marks: RollbackStack): void {
     marks.save(this.dropped.length);
     marks.save(this.schemaUrls.entryCount);
     marks.save(this.entityRefs.entryCount);
@@ -84,7 +84,7 @@ export class ResourceColumns {
     this.attributes.save(marks);
   }
 
-  restore(marks: Marks): void {
+  restore(marks: RollbackStack): void {
     this.attributes.restore(marks);
     this.services.truncateEntries(marks.take());
     this.entityRefs.truncateEntries(marks.take());
@@ -109,7 +109,8 @@ export class ResourceColumns {
     let service: Uint8Array = UNKNOWN_SERVICE;
     let at = this.valueEnds.last();
     for (let index = this.attributes.ends.last(); index < this.attributes.count; index++) {
-      const [start, end] = stringRange(values.bytes, at);
+      const start = startOfString(values.bytes, at);
+      const end = endOfString(values.bytes, at);
       at = end;
       const isName = end > start && types.bytes[index] === AttributeType.string;
       if (isName && SERVICE_NAME.equals(keys.entry(keys.indexes.at(index)))) {
@@ -129,11 +130,11 @@ export class ScopeColumns {
   readonly schemaUrls: LowCardinalityColumn;
   readonly valueEnds = new Uint32Buffer();
   readonly #valueBytesMax: number;
-  readonly #losses: Losses;
+  readonly #losses: DropCounts;
   /** Distinct schema URLs before the last one was added. */
   #urlsBefore = 0;
 
-  constructor(seed: number, limits: BlockLimits, losses: Losses) {
+  constructor(seed: number, limits: BlockLimits, losses: DropCounts) {
     this.#valueBytesMax = limits.valueBytesMax;
     this.#losses = losses;
     this.attributes = new AttributeColumns(seed, limits, losses);
@@ -171,7 +172,7 @@ export class ScopeColumns {
     return limitedEnd(source, start, end, this.#valueBytesMax, this.#losses);
   }
 
-  save(marks: Marks): void {
+  save(marks: RollbackStack): void {
     marks.save(this.dropped.length);
     marks.save(this.names.entryCount);
     marks.save(this.versions.entryCount);
@@ -179,7 +180,7 @@ export class ScopeColumns {
     this.attributes.save(marks);
   }
 
-  restore(marks: Marks): void {
+  restore(marks: RollbackStack): void {
     this.attributes.restore(marks);
     this.schemaUrls.truncateEntries(marks.take());
     this.versions.truncateEntries(marks.take());
@@ -227,16 +228,4 @@ function rowBytes(attributes: AttributeColumns, valueEnds: Uint32Buffer): number
   const count = attributes.ends.at(last) - attributes.ends.at(last - 1);
   // A key's number takes up to four bytes, its type one.
   return valueEnds.at(last) - valueEnds.at(last - 1) + count * 5;
-}
-
-function stringRange(bytes: Uint8Array, at: number): [start: number, end: number] {
-  let length = 0;
-  let shift = 1;
-  let index = at;
-  for (;;) {
-    const byte = bytes[index++] as number;
-    length += (byte & 0x7f) * shift;
-    if (byte < 0x80) return [index, index + length];
-    shift *= 0x80;
-  }
 }

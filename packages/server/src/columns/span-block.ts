@@ -3,9 +3,9 @@ import { AttributeColumns, limitedEnd } from './attribute-columns.ts';
 import { EventColumns, LinkColumns } from './event-columns.ts';
 import { ByteBuffer, Uint32Buffer } from './growable.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
-import { Losses, type BadPart } from './losses.ts';
+import { DropCounts, type BadPart } from './drop-counts.ts';
 import { LowCardinalityColumn } from './low-cardinality.ts';
-import { Marks } from './marks.ts';
+import { RollbackStack } from './rollback-stack.ts';
 import { RequestTooLargeError, type SpanRejection } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
@@ -58,10 +58,10 @@ export class SpanBlock {
   readonly links: LinkColumns;
 
   /** What was left out of spans that were kept, since `mark`. */
-  readonly losses = new Losses();
+  readonly losses = new DropCounts();
 
   readonly #limits: BlockLimits;
-  readonly #requestMark = new Marks();
+  readonly #requestMark = new RollbackStack();
   readonly #requestDays = new Set<number>();
   /** A second at which one of these days begins; infinity before the first. */
   #dayStart = Number.POSITIVE_INFINITY;
@@ -262,7 +262,7 @@ export class SpanBlock {
 
   /**
    * Completes the span, which belongs to the resource and the scope that were added last. Of an invalid parent id or end `losses`
-   * tell, and `span` has what is stored instead of that end. Answers null, or the reason why this one span is rejected and nothing
+   * tell, and `span` has what is stored instead of that end. Returns null, or the reason why this one span is rejected and nothing
    * is kept of it. Throws `RequestTooLargeError`.
    */
   endSpan(span: SpanFields): SpanRejection | null {

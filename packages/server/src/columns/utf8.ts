@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 
-/** The key under which `Losses` counts texts that were repaired. */
+/** The key under which `DropCounts` counts texts that were repaired. */
 export const REPAIRED_TEXTS = 'not UTF-8';
 
 /**

@@ -110,7 +110,7 @@ describe('readConfig', () => {
 
   it('refuses a host that other machines reach unless --no-auth says that it is meant', () => {
     for (const host of ['0.0.0.0', '::', '192.168.1.2', 'example.com']) {
-      expect(messageOf(['--host', host])).toContain('add --no-auth when that is meant');
+      expect(messageOf(['--host', host])).toContain('add --no-auth if that is intended');
       expect(readConfig(['--host', host, '--no-auth'], {}).host).toBe(host);
     }
     for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost']) {
@@ -131,7 +131,7 @@ describe('readConfig', () => {
   it('reads every setting from its flag, from its variable and from a file, as it shows it', () => {
     for (const setting of ALL_SETTINGS) {
       const { key, flag, env, value } = setting;
-      const text = GIVEN[key] ?? show(setting, (setting.otherwise() as number) + 1);
+      const text = GIVEN[key] ?? show(setting, (setting.defaultValue() as number) + 1);
       const file = writeFile(
         key
           .split('.')
@@ -394,8 +394,8 @@ describe('the tables of settings', () => {
     const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
     const home = join(homedir(), '.throughline');
     const rows = Object.values(SETTINGS).map((setting) => {
-      const { flag, env, otherwise, accepted } = setting;
-      const shown = show(setting as never, otherwise() as never).replace(home, '~/.throughline');
+      const { flag, env, defaultValue, accepted } = setting;
+      const shown = show(setting as never, defaultValue() as never).replace(home, '~/.throughline');
       return `| \`${flag}\` | \`${env}\` | ${shown === '' ? 'none' : `\`${shown}\``} | ${accepted} |`;
     });
     expect(readme).toContain(`| --- | --- | --- | --- |\n${rows.join('\n')}\n\n`);

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
 import { shownText } from '../without-passwords.ts';
-import { readConfigFile, type Given } from './file.ts';
+import { readConfigFile, type RawValue } from './file.ts';
 import type { Limits } from './limits.ts';
 import { limitsFrom } from './limit-settings.ts';
 import { ConfigError, show, type Setting } from './setting.ts';
@@ -37,12 +37,12 @@ export function readConfig(
 ): Config {
   const flags = readFlags(args, command);
   const path = flags.get(CONFIG_FLAG) ?? env[CONFIG_ENV] ?? '';
-  const file = path === '' ? new Map<string, Given>() : readConfigFile(path, ALL_SETTINGS);
+  const file = path === '' ? new Map<string, RawValue>() : readConfigFile(path, ALL_SETTINGS);
   const values = new Map<string, unknown>();
   const sources = new Map<string, string>();
   for (const setting of ALL_SETTINGS) {
     const given = givenFor(setting, flags, env) ?? file.get(setting.key);
-    values.set(setting.key, given === undefined ? setting.otherwise() : parse(setting, given));
+    values.set(setting.key, given === undefined ? setting.defaultValue() : parse(setting, given));
     sources.set(setting.key, given?.source ?? 'default');
   }
   const plain = Object.entries<Setting>(SETTINGS as unknown as Record<string, Setting>).map(([name, { key }]) => [
@@ -58,7 +58,7 @@ function givenFor(
   { flag, env: name }: Setting,
   flags: ReadonlyMap<string, string>,
   env: Readonly<Record<string, string | undefined>>,
-): Given | undefined {
+): RawValue | undefined {
   const text = flags.get(flag);
   if (text !== undefined) return { text, source: flag };
   // As OpenTelemetry reads its own: an empty variable is one that is not set.
@@ -66,7 +66,7 @@ function givenFor(
   return variable === '' ? undefined : { text: variable, source: name };
 }
 
-function parse(setting: Setting, { text, source }: Given): unknown {
+function parse(setting: Setting, { text, source }: RawValue): unknown {
   const value = setting.parse(text);
   if (value !== undefined) return value;
   const shown = setting.isSecret === true ? '***' : shownText(text);
@@ -181,7 +181,7 @@ function checkTogether(config: Config): void {
   checkStore(config);
   if (config.dataDirectory === '') {
     throw new ConfigError(
-      'there is no home directory to keep traces in; accepted is a directory with --data-dir or THROUGHLINE_DATA_DIR',
+      'there is no home directory for the data; set a directory with --data-dir or THROUGHLINE_DATA_DIR',
     );
   }
   const { host, noAuth, sources } = config;
@@ -197,8 +197,8 @@ function checkTogether(config: Config): void {
   }
   if (!isLoopback(host) && !noAuth) {
     throw new ConfigError(
-      `${sources.get('host')} was given as ${JSON.stringify(host)}, which other machines can reach, and nobody is ` +
-        'asked who they are; accepted is a loopback address, or add --no-auth when that is meant',
+      `${sources.get('host')} was given as ${JSON.stringify(host)}, which other machines can reach without ` +
+        'authentication; use a loopback address, or add --no-auth if that is intended',
     );
   }
 }

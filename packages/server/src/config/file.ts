@@ -4,7 +4,7 @@ import { closest } from '../closest.ts';
 import { ConfigError, type Setting } from './setting.ts';
 
 /** A setting's text and where it was given. */
-export interface Given {
+export interface RawValue {
   readonly text: string;
   readonly source: string;
 }
@@ -13,15 +13,15 @@ export interface Given {
 const FILE_BYTES_MAX = 1024 * 1024;
 
 /**
- * Reads a YAML file of settings, each below its group, and answers what it gives by key. Throws a ConfigError that names
+ * Reads a YAML file of settings, each below its group, and returns what it gives by key. Throws a ConfigError that names
  * file, line and column, and the known name that is nearest to an unknown one.
  */
-export function readConfigFile(path: string, settings: readonly Setting[]): Map<string, Given> {
+export function readConfigFile(path: string, settings: readonly Setting[]): Map<string, RawValue> {
   return parseConfigFile(readText(path), path, settings);
 }
 
 /** `path` only names the file in messages. */
-export function parseConfigFile(text: string, path: string, settings: readonly Setting[]): Map<string, Given> {
+export function parseConfigFile(text: string, path: string, settings: readonly Setting[]): Map<string, RawValue> {
   const lines = new LineCounter();
   // Without a schema of YAML's own every scalar is the text that was written.
   const document = parseDocument(text, { lineCounter: lines, schema: 'failsafe', prettyErrors: false });
@@ -31,7 +31,7 @@ export function parseConfigFile(text: string, path: string, settings: readonly S
   };
   const [error] = document.errors;
   if (error !== undefined) throw new ConfigError(`${at(error.pos[0])}: ${oneLine(error.message)}`);
-  const given = new Map<string, Given>();
+  const given = new Map<string, RawValue>();
   const root = document.contents;
   // An empty file, or one of comments.
   if (root === null || (isScalar(root) && root.value === '')) return given;

@@ -23,7 +23,7 @@ export interface Setting<T = unknown> extends SettingText<T> {
    * as a port.
    */
   readonly counter: string | null;
-  readonly otherwise: () => T;
+  readonly defaultValue: () => T;
 }
 
 /** How a setting's value is read and shown. */
@@ -44,7 +44,7 @@ export function setting<T>(
   key: string,
   help: string,
   text: SettingText<T> & { readonly counter?: string },
-  otherwise: () => T,
+  defaultValue: () => T,
 ): Setting<T> {
   const kebab = key.replaceAll('.', '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
   return {
@@ -54,7 +54,7 @@ export function setting<T>(
     flag: `--${kebab}`,
     env: `THROUGHLINE_${kebab.replaceAll('-', '_').toUpperCase()}`,
     help,
-    otherwise,
+    defaultValue,
   };
 }
 

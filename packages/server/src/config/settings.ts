@@ -52,13 +52,13 @@ const HOST: SettingText<string> = { value: 'HOST', accepted: 'a host name or an 
 
 /** Every setting but the limits; the usage and the tables in the documentation are tested against it. */
 export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } = {
-  host: setting('host', 'Name or address to listen on', HOST, () => '127.0.0.1'),
+  host: setting('host', 'Host name or address to listen on', HOST, () => '127.0.0.1'),
   otlpGrpcPort: setting('otlpGrpc.port', 'Port for OTLP/gRPC', PORT, () => 4317),
   otlpHttpPort: setting('otlpHttp.port', 'Port for OTLP/HTTP', PORT, () => 4318),
   httpPort: setting('http.port', 'Port for the UI and the API', PORT, () => 4319),
   basePath: setting(
     'http.basePath',
-    'Path that a proxy serves the UI and the API under; it may take the path off or leave it on',
+    'Path under which a proxy serves the UI and the API; the proxy may strip it or keep it',
     {
       value: 'PATH',
       accepted: 'a path such as /tracing, of letters, digits and the characters / . _ ~ -',
@@ -69,7 +69,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   dataDirectory: setting(
     'dataDir',
-    'Where traces are kept',
+    'Directory for the embedded store, the spool and other state',
     {
       value: 'DIRECTORY',
       accepted: 'the path of a directory',
@@ -79,7 +79,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   store: setting(
     'store',
-    'Where spans are stored',
+    'Storage for spans: embedded, or ClickHouse servers',
     {
       value: 'STORE',
       accepted: 'embedded, or the URLs of ClickHouse servers with commas between them, such as http://user@host:8123',
@@ -91,7 +91,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   storePasswordFile: setting(
     'storePasswordFile',
-    "File with the password of the ClickHouse servers' user",
+    'File with the password of the ClickHouse user',
     {
       value: 'FILE',
       accepted: 'the path of a file that holds the password on one line',
@@ -101,7 +101,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   retentionDays: setting(
     'retention.maxAge',
-    'Days that spans are kept; older ones are refused',
+    'Retention in days; older spans are dropped, and rejected when they arrive',
     {
       ...quantity('count', 1, 36_500),
       value: 'DAYS',
@@ -113,13 +113,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   retentionDiskShare: setting(
     'retention.maxDiskShare',
-    'Share of the disk in use above which the oldest spans go',
+    'Share of the disk (the size of the store plus free space) above which the oldest days are dropped',
     { value: 'SHARE', accepted: 'a number above 0 and up to 1, such as 0.8', parse: parseShare },
     () => 0.8,
   ),
   corsOrigins: setting(
     'otlpHttp.corsOrigins',
-    'Web origins whose pages may send spans, besides those on this machine',
+    'Web origins, besides those on this machine, whose pages may send spans',
     {
       ...list(parseOrigin),
       value: 'ORIGINS',
@@ -130,7 +130,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   allowedHosts: setting(
     'allowedHosts',
-    'Names besides the host under which browsers may reach the collector',
+    'Host names, besides the one it listens on, under which browsers may reach the collector',
     {
       ...list(parseHost),
       value: 'NAMES',
@@ -141,13 +141,13 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   noAuth: setting(
     'noAuth',
-    'Allow a host that others can reach',
+    'Listen on a non-loopback address without authentication',
     { accepted: 'true or false', parse: parseSwitch },
     () => false,
   ),
   logLevel: setting(
     'logLevel',
-    'Least level of what is logged on standard error',
+    'Minimum log level (standard error)',
     {
       value: 'LEVEL',
       accepted: `one of ${LOG_LEVELS.join(', ')}`,
@@ -157,7 +157,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
   logFormat: setting(
     'logFormat',
-    'One line of JSON, or text for people; auto is text on a terminal',
+    'Log format: JSON lines, or text for people; auto is text on a terminal',
     {
       value: 'FORMAT',
       accepted: `one of ${LOG_FORMATS.join(', ')}`,

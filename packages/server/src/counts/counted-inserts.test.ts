@@ -7,6 +7,7 @@ import { EngineError } from '../storage/engine.ts';
 import { silentLog as log, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { CountedInserts, type EngineOfCounts } from './counted-inserts.ts';
 import { CountedMinutes, type CountedPart } from './counted-minutes.ts';
+import { singleServerTables } from '../storage/tables.ts';
 
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 const DAY_MS = 86_400_000;
@@ -54,6 +55,7 @@ function engineWith(fates: readonly Fate[]): EngineOfCounts {
   const left = [...fates];
   const { engine } = store;
   return {
+    tables: engine.tables,
     query: (...asked) => engine.query(...asked),
     checkInsertEnded: () => engine.checkInsertEnded(),
     insertPlainFile: async (table, path) => {
@@ -184,6 +186,7 @@ describe('the notes on inserts of exact counts', () => {
       writeFileSync(join(directory, `spool/${path}.native`), '');
     }
     const engine: EngineOfCounts = {
+      tables: singleServerTables(),
       query: async () => Buffer.from('[0,"0"]'),
       insertPlainFile: async () => {},
       checkInsertEnded: async () => {},

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Engine, PlainInserts } from '../storage/engine.ts';
 import { sqlName } from '../storage/rollup-names.ts';
-import { sqlIdentifier, sqlUInt64 } from '../storage/sql.ts';
+import { sqlUInt64 } from '../storage/sql.ts';
 import type { CountedPart, CountedRow, CountedTable } from './counted-minutes.ts';
 import { writeNativeRows } from './native-rows.ts';
 import { NotedInserts, type NotedPart, type PartName } from './noted-inserts.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
-export type EngineOfCounts = Pick<Engine, 'query'> & PlainInserts;
+export type EngineOfCounts = Pick<Engine, 'query' | 'tables'> & PlainInserts;
 
 export interface CountedInsertsOptions {
   readonly directory: string;
@@ -16,9 +17,6 @@ export interface CountedInsertsOptions {
   readonly spool: string;
   readonly log: Pick<Logger, 'error'>;
 }
-
-/** Of a look at a few rows; it may have to wait for its turn. */
-const QUERY_TIMEOUT_MS = 60_000;
 
 /**
  * Puts the rows of each segment into the store once. They have no identity, but nobody else inserts into these tables, and what is
@@ -82,7 +80,7 @@ export class CountedInserts {
     parts: readonly CountedPart[],
   ): Promise<void> {
     const file = join(this.#directory, 'insert.native');
-    await writeNativeRows(file, rowsOf(parts, table));
+    await writeNativeRows(file, rowsFor(parts, table));
     await engine.insertPlainFile(table, file, nameOf(segment));
     await rm(file, { force: true });
   }
@@ -101,24 +99,18 @@ async function requestsOf(
 ): Promise<bigint[]> {
   const selects = looks.map(
     ({ table, row }, index) => `SELECT toUInt32(${index}) AS part, toString(sum(requests)) AS had
-FROM throughline.${sqlIdentifier(table)}
+FROM ${engine.tables[table].read}
 WHERE tenant = '' AND time = toDateTime(${sqlUInt64(row.time)}) AND service_name = ${sqlName(row.service)}
   AND operation = ${sqlName(row.operation)} AND kind = ${row.kind} AND status = ${row.status} AND bucket = ${row.bucket}`,
   );
-  const answer = await engine.query(selects.join('\nUNION ALL\n'), {
-    format: 'JSONCompactEachRow',
-    timeoutMs: QUERY_TIMEOUT_MS,
-  });
   const requests = looks.map(() => 0n);
-  for (const line of Buffer.from(answer).toString('utf8').split('\n')) {
-    if (line === '') continue;
-    const [part, sum] = JSON.parse(line) as [part: number, requests: string];
-    requests[part] = BigInt(sum);
+  for (const [part, sum] of await rowsOf(engine, selects.join('\nUNION ALL\n'))) {
+    requests[Number(part)] = BigInt(String(sum));
   }
   return requests;
 }
 
-function* rowsOf(parts: readonly CountedPart[], table: CountedTable): Generator<CountedRow> {
+function* rowsFor(parts: readonly CountedPart[], table: CountedTable): Generator<CountedRow> {
   for (const part of parts) if (part.table === table) yield* part.rows.values();
 }
 

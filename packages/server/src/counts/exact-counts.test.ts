@@ -63,6 +63,7 @@ function told(requests: number, given: Partial<CountsMessage> = {}): CountsMessa
 }
 
 const engineOf = ({ engine }: StartedEngine): EngineOfCounts => ({
+  tables: engine.tables,
   query: (...asked) => engine.query(...asked),
   insertPlainFile: (table, path) => engine.insertPlainFile(table, path),
   checkInsertEnded: () => engine.checkInsertEnded(),

@@ -305,7 +305,7 @@ export class ExactCounts {
     } catch (error) {
       this.#options.log.error(
         { err: error },
-        'could not append exact counts to their spool; the next messages tell them',
+        'could not append exact counts to their spool; the next messages will bring them',
       );
       return false;
     }
@@ -355,7 +355,7 @@ export class ExactCounts {
   }
 
   /**
-   * Answers the number of the last record that the totals hold; null where they cannot be read, which is said, and no reason not to
+   * Returns the number of the last record that the totals hold; null where they cannot be read, which is said, and no reason not to
    * start.
    */
   async #restoreTotals(): Promise<number | null> {
@@ -363,7 +363,7 @@ export class ExactCounts {
       return this.#totals.restore(await readFile(this.#totalsPath, 'utf8'));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-      const sentence = 'the totals of exact counts cannot be read; processes that go on are counted anew';
+      const sentence = 'could not read the totals of exact counts; counting the running processes anew';
       this.#options.log.error({ err: error, path: this.#totalsPath }, sentence);
       return null;
     }

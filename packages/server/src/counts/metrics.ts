@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
+import { registerGauge } from '../register-gauge.ts';
 
 export class CountsMetrics {
   readonly messages: Counter<'outcome'>;
@@ -9,35 +10,29 @@ export class CountsMetrics {
     const registers = [registry];
     this.messages = new Counter({
       name: 'throughline_counts_messages_total',
-      help: 'Messages with exact totals: noted, left to the next one of their process, or refused as a contradiction',
+      help: 'Messages with exact totals by outcome: noted, deferred to the next message of their process, or rejected as contradictory',
       labelNames: ['outcome'],
       registers,
     });
     for (const outcome of ['noted', 'left', 'refused']) this.messages.inc({ outcome }, 0);
     this.leftTotals = new Counter({
       name: 'throughline_counts_left_totals_total',
-      help: 'Totals that were not stored because of a limit, each time that they were told',
+      help: 'Totals that were not stored because of a limit, each time they were reported',
       registers,
     });
     this.snapshots = new Counter({
       name: 'throughline_counts_snapshots_total',
-      help: 'Times that all totals were written to the data directory, or could not be',
+      help: 'Attempts to write all totals to the data directory, by outcome',
       labelNames: ['outcome'],
       registers,
     });
     for (const outcome of ['written', 'failed']) this.snapshots.inc({ outcome }, 0);
-    registry.registerMetric(gauge('totals', 'Totals that are known', () => totals.size));
-    registry.registerMetric(gauge('processes', 'Processes whose totals are known', () => totals.processes));
+    registerGauge(registry, 'throughline_counts_totals', 'Totals that are tracked', () => totals.size);
+    registerGauge(
+      registry,
+      'throughline_counts_processes',
+      'Processes whose totals are tracked',
+      () => totals.processes,
+    );
   }
-}
-
-function gauge(what: string, help: string, read: () => number): Gauge {
-  return new Gauge({
-    name: `throughline_counts_${what}`,
-    help,
-    registers: [],
-    collect() {
-      this.set(read());
-    },
-  });
 }

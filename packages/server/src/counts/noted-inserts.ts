@@ -67,8 +67,7 @@ export class NotedInserts {
       this.#begun = begun;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      const sentence =
-        'the notes on inserts of exact counts cannot be read; what waits in their spool may be stored twice';
+      const sentence = 'could not read the notes on inserts of exact counts; counts in their spool may be stored twice';
       this.#log.error({ err: error, path: this.#path }, sentence);
     }
   }

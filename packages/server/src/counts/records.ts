@@ -15,7 +15,7 @@ export async function* readRecords(path: string, log: Pick<Logger, 'error'>): As
     if (line === '') continue;
     const record = parse(line);
     if (record instanceof Error) {
-      log.error({ err: record, path }, 'a record of exact counts is damaged; leaving it out');
+      log.error({ err: record, path }, 'skipping a damaged record of exact counts');
       continue;
     }
     yield record;

@@ -55,7 +55,7 @@ export function readTotals(text: string): KnownTotals {
   const lines = text.split('\n');
   const head = JSON.parse(lines[0] ?? '') as Head;
   if (head.version === 1) return readBefore(head as Before);
-  if (head.version !== VERSION) throw new TypeError(`version ${String(head.version)} of totals is not known`);
+  if (head.version !== VERSION) throw new TypeError(`version ${String(head.version)} of totals is not supported`);
   const { lines: lineCount } = JSON.parse(lines.at(-2) ?? '') as End;
   if (lineCount !== lines.length - 2)
     throw new TypeError(`${lines.length - 2} of ${lineCount} lines of totals are there`);

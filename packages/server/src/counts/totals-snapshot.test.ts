@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import type { EngineOfCounts } from './counted-inserts.ts';
 import { ExactCounts, type ExactCountsOptions } from './exact-counts.ts';
+import { singleServerTables } from '../storage/tables.ts';
 import type { CountsMessage, Total } from '../exchange/exchange-message.ts';
 
 const NOW_MS = 1_700_000_045_000;
@@ -29,6 +30,7 @@ interface StoredRow {
 type Stored = Map<string, readonly StoredRow[]>;
 
 const engineOf = (stored: Stored): EngineOfCounts => ({
+  tables: singleServerTables(),
   insertPlainFile: async (table, path, name) => {
     stored.set(name, [...(stored.get(name) ?? []), ...rowsIn(table, readFileSync(path))]);
   },
@@ -37,7 +39,8 @@ const engineOf = (stored: Stored): EngineOfCounts => ({
   query: async (sql) => {
     const all = [...stored.values()].flat();
     const lines = sql.split('UNION ALL').map((select, index) => {
-      const [, table] = /throughline\.`(\w+)`/.exec(select) ?? [];
+      const [, table] = /FROM throughline\.(\w+)/.exec(select) ?? [];
+      if (table === undefined) throw new Error(`no table in ${select}`);
       const [, ...literals] = (/WHERE ([^]*)/.exec(select)?.[1] ?? '').matchAll(/'([^']*)'|\b(\d+)\b/g);
       const key = literals.map(([, text, number]) => text ?? number).join('|');
       const found = all.filter((row) => row.table === table && row.key === key);

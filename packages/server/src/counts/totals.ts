@@ -197,7 +197,7 @@ export class Totals {
   }
 
   /**
-   * Takes what `save` has made, or what older collectors have, while nothing is known. Answers the number up to which all records are in it.
+   * Takes what `save` has made, or what older collectors have, while nothing is known. Returns the number up to which all records are in it.
    * Throws `SyntaxError` or `TypeError` for anything else.
    */
   restore(text: string): number {

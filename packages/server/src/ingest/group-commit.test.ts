@@ -173,7 +173,7 @@ describe('a spool that fails as it should not', () => {
     const ingest = anIngest({
       spool: new Proxy(spool, {
         get: (target, name) => {
-          if (name === 'hold' && failures === 2) return () => Promise.reject(error);
+          if (name === 'throttle' && failures === 2) return () => Promise.reject(error);
           if (name === 'append' && failures-- > 0) return () => Promise.reject(error);
           const member: unknown = Reflect.get(target, name, target);
           return typeof member === 'function' ? (member.bind(target) as unknown) : member;
@@ -184,7 +184,7 @@ describe('a spool that fails as it should not', () => {
       {
         kind: 'busy',
         retryAfterMs: INGEST_LIMITS.retryAfterMs,
-        message: "the spool failed; the collector's log says why",
+        message: "the spool failed; see the collector's log",
       },
       { kind: 'busy' },
     ]);

@@ -12,7 +12,7 @@ import { SpanBlock } from '../columns/span-block.ts';
 import type { AppendResult, Spool } from '../spool/spool.ts';
 
 export interface GroupCommitOptions {
-  readonly spool: Pick<Spool, 'append' | 'hold'>;
+  readonly spool: Pick<Spool, 'append' | 'throttle'>;
   readonly arrivals: Pick<ArrivalClock, 'next' | 'landed'>;
   readonly limits: BlockLimits;
   readonly rollupBounds: RollupBounds;
@@ -88,9 +88,9 @@ export class GroupCommit {
   async #commitAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       try {
-        await this.#options.spool.hold();
+        await this.#options.spool.throttle();
       } catch (error) {
-        this.#options.onFailure('hold', error, 'could not wait for the store; going on without');
+        this.#options.onFailure('hold', error, 'could not wait for the store; continuing without');
       }
       // What else arrived together with this request is decoded before the block is closed.
       await new Promise((resolve) => setImmediate(resolve));
@@ -166,7 +166,7 @@ export class GroupCommit {
       return await this.#options.spool.append(this.#native.content(), rows, block);
     } catch (error) {
       this.#options.onFailure('spool', error, 'could not append to the spool; senders were told to retry');
-      return { kind: 'blocked', reason: "the spool failed; the collector's log says why" };
+      return { kind: 'blocked', reason: "the spool failed; see the collector's log" };
     }
   }
 
@@ -175,7 +175,7 @@ export class GroupCommit {
       block.clear();
       return block;
     } catch (error) {
-      this.#options.onFailure('reset', error, 'could not use the memory of a block again; taking new memory');
+      this.#options.onFailure('reset', error, 'could not reuse the memory of a block; allocating new memory');
       return this.#newBlock();
     }
   }

@@ -1,6 +1,6 @@
 import { Counter, type Registry } from 'prom-client';
 import { COMMIT_FAILURES, type CommitFailure } from './group-commit.ts';
-import { BAD_PARTS } from '../columns/losses.ts';
+import { BAD_PARTS } from '../columns/drop-counts.ts';
 import { REFUSAL_CODES } from '../columns/result.ts';
 
 /** Where something failed that should not have. */
@@ -24,7 +24,7 @@ export class IngestMetrics {
     });
     const otherSpans: Counter = new Counter({
       name: 'throughline_rollup_other_spans_total',
-      help: 'Spans that are not counted by their names, because the day has too many services or operations',
+      help: 'Spans that are counted without their names because the day has too many services or operations',
       registers: [],
       collect: (): void => {
         otherSpans.reset();
@@ -46,7 +46,7 @@ export class IngestMetrics {
     });
     this.badParts = new Counter({
       name: 'throughline_bad_parts_total',
-      help: 'Unusable parts of requests that were left out or replaced, while the rest was kept, by part',
+      help: 'Invalid parts of requests that were dropped or replaced while the rest was accepted, by part',
       labelNames: ['part'],
       registers,
     });

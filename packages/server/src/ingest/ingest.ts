@@ -8,7 +8,7 @@ import { GroupCommit } from './group-commit.ts';
 import { IngestMetrics, type IngestFailure } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { type BlockLimits } from '../columns/limits.ts';
-import { isBadPart } from '../columns/losses.ts';
+import { isBadPart } from '../columns/drop-counts.ts';
 import type { writeNativeBlock } from '../columns/native-block.ts';
 import { RecentRequests } from './recent-requests.ts';
 import {
@@ -126,7 +126,7 @@ export class Ingest {
 
   /** Why a request would be answered `busy` now, whatever it holds; null while it would not. */
   get busyBecause(): string | null {
-    if (this.#isPendingFull) return 'too many spans wait for the disk';
+    if (this.#isPendingFull) return 'ingest queue full (ingest.pendingBytesMax)';
     return this.#spool.blockedBy;
   }
 

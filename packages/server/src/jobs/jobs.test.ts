@@ -44,7 +44,7 @@ test('a run that fails is told of, and the next one comes', async () => {
   const started = jobs.start(newJob(() => (runs++ === 0 ? Promise.reject(new Error('no')) : Promise.resolve())));
   await until(() => runs >= 2);
   await started.stop(1_000);
-  expect(lines).toEqual(['tidy run failed; the next one comes in time']);
+  expect(lines).toEqual(['tidy run failed; will retry at the next interval']);
   expect(await registry.metrics()).toContain('throughline_job_runs_total{job="tidy",outcome="failed"} 1');
 });
 

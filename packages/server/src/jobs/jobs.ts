@@ -96,7 +96,7 @@ export class Jobs {
     } catch (error) {
       if (signal.aborted) return;
       this.#runs.inc({ job: job.name, outcome: 'failed' });
-      this.#options.log.warn({ err: error, job: job.name }, `${job.name} run failed; the next one comes in time`);
+      this.#options.log.warn({ err: error, job: job.name }, `${job.name} run failed; will retry at the next interval`);
     } finally {
       took();
     }

@@ -123,10 +123,10 @@ test('a manifest that names no store, or nothing, restores nothing', async () =>
   const backup = join(directory, 'backup');
   const manifest = await writeBackup(await aDataDirectory(), backup, going);
   for (const [text, words] of [
-    [{ ...manifest, files: [], links: [], folders: [] }, 'does not name store-id'],
+    [{ ...manifest, files: [], links: [], folders: [] }, 'does not list store-id'],
     [
       { ...manifest, files: manifest.files.filter(({ path }) => !path.endsWith('.sql')) },
-      'does not name store/metadata',
+      'does not list store/metadata',
     ],
     [{ ...manifest, files: manifest.files.filter(({ path }) => !path.endsWith('spans.sql')) }, 'the table spans'],
     [{ format: 1 }, 'is damaged'],

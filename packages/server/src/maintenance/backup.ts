@@ -20,13 +20,13 @@ export interface BackupSource {
 
 /**
  * Copies what is listed into a new directory. The manifest is written last: a backup without one is incomplete. Rejects with `BackupError`,
- * with what `confirm` rejects with, or with the signal's reason; nothing of the backup is left then.
+ * with what `confirm` rejects with, or with the signal's reason; the incomplete backup was removed then.
  */
 export async function writeBackup(source: BackupSource, directory: string, signal: AbortSignal): Promise<Manifest> {
   const missingFile = missingOfStore(source.list.files);
   if (missingFile !== null) {
     throw new BackupError(
-      `${source.path} has no whole store: ${missingFile} is missing; has a collector been started on it?`,
+      `${source.path} has no complete store: ${missingFile} is missing; has a collector been started on it?`,
     );
   }
   await expectEmptyOrNone(directory);
@@ -78,7 +78,7 @@ async function copyInto(
   const copied: ({ path: string } & CopiedFile)[] = [];
   for (const { path, bytes } of files) {
     const file = await copyHashed(join(from, path), join(directory, DATA, path), { bytesMax: bytes, signal });
-    if (file.bytes !== bytes) throw new BackupError(`${join(from, path)} was cut short while it was copied`);
+    if (file.bytes !== bytes) throw new BackupError(`${join(from, path)} was truncated while it was copied`);
     copied.push({ path, ...file });
   }
   const manifest: Manifest = {

@@ -22,7 +22,7 @@ export class BeforeMigration {
   }
 
   /** Nothing else may work on the store. One that was taken before an interrupted migration stays. */
-  async keep(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+  async keep(engine: Pick<Engine, 'query' | 'command' | 'tables'>): Promise<void> {
     this.#isOfThisStart = true;
     if (existsSync(this.#path)) return;
     const path = `${this.#path}.new`;
@@ -32,7 +32,7 @@ export class BeforeMigration {
     await rename(path, this.#path);
     this.#log.warn(
       { path: this.#path },
-      'the schema of the store changes; a snapshot of before is kept until the next start',
+      'changing the schema of the store; keeping a snapshot from before until the next start',
     );
   }
 
@@ -44,7 +44,7 @@ export class BeforeMigration {
     } catch (error) {
       this.#log.warn(
         { err: error },
-        'removing the snapshot of before the last migration failed; will retry at the next start',
+        'could not remove the snapshot from before the last migration; will retry at the next start',
       );
     }
   }

@@ -9,7 +9,7 @@ import { EngineError } from '../storage/engine.ts';
 import type { EngineLimits } from '../storage/engine-limits.ts';
 import { EmbeddedEngine } from '../storage/embedded.ts';
 import { signOfDamage } from '../storage/damage-signs.ts';
-import { rowsOf, type LostPart, type PartName } from '../storage/lost-parts.ts';
+import type { LostPart, PartName } from '../storage/lost-parts.ts';
 import { checksumOf, MIGRATIONS } from '../storage/migrations/migrate.ts';
 import { rebuildDays } from '../storage/rebuild-days.ts';
 import type { RollupJobLimits } from '../storage/rollup-limits.ts';
@@ -17,6 +17,8 @@ import { damageFiles, StoreDamage } from '../storage/store-damage.ts';
 import { check, type CheckReport } from './check.ts';
 import { findProgress } from './compare-day.ts';
 import { CHECKED_COPY, linkStore } from './linked-store.ts';
+import { DATABASE } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
 export interface CheckOptions {
   readonly signal: AbortSignal;
@@ -91,7 +93,7 @@ async function checkCopy(
 /** What the engine has set aside in the copy is still in its place; its next start will do the same. */
 function withoutTheCopy(report: CheckReport, store: string): CheckReport {
   const isThere = ({ table, name }: LostPart): boolean =>
-    existsSync(join(store, 'data', 'throughline', table, 'detached', name));
+    existsSync(join(store, 'data', DATABASE, table, 'detached', name));
   const atTheStart = report.lostParts
     .filter((part) => !isThere(part))
     .map(({ table, name, day, reason }) => ({
@@ -109,7 +111,7 @@ function withoutTheCopy(report: CheckReport, store: string): CheckReport {
 
 /** What a collector would refuse, or change. A record that is damaged is found as a part. */
 async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
-  const record = 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at';
+  const record = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
   const rows = await rowsOf(engine, record).catch((error: unknown) => {
     if (signOfDamage(error) === null && !(error instanceof EngineError && error.code === 'refused')) throw error;
     return null;
@@ -119,7 +121,7 @@ async function refuseOtherSchema(engine: EmbeddedEngine): Promise<void> {
   if (![...checksums].every(isKnown)) {
     throw new EngineError(
       'refused',
-      'the store has a schema that this Throughline does not know: check it with the version that wrote it',
+      'the store has a schema that this Throughline does not support: check it with the version that wrote it',
     );
   }
   if (Math.max(0, ...checksums.keys()) < MIGRATIONS.length) throw ofEarlierVersion();
@@ -133,7 +135,7 @@ function isKnown([number, checksum]: readonly [number, string]): boolean {
 function ofEarlierVersion(): EngineError {
   return new EngineError(
     'refused',
-    'the store is of an earlier version: start the collector, which changes it, and check then',
+    'the store is of an earlier version: start the collector, which upgrades it, and check again',
   );
 }
 

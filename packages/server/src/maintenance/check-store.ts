@@ -5,7 +5,6 @@ import {
   findLostParts,
   keyOf,
   NOT_FRESH,
-  rowsOf,
   type LostPart,
   type PartName,
 } from '../storage/lost-parts.ts';
@@ -13,8 +12,10 @@ import { ROLLUPS } from '../storage/rollup-rebuild.ts';
 import { sqlString } from '../storage/sql.ts';
 import { verifyPart } from '../storage/verify-part.ts';
 import { compareDay, type WrongDay } from './compare-day.ts';
+import { IN_DATABASE } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
-type Asked = Pick<Engine, 'query'>;
+type Asked = Pick<Engine, 'query' | 'tables'>;
 
 export interface StoreReport {
   /** Parts that were verified. */
@@ -46,7 +47,7 @@ export interface StoreCheckup {
   /** Runs work while nothing is added to the derived tables. */
   readonly whileStill: <T>(work: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
-  /** Sets these aside, repairs what can be, and answers that; null where nothing is to be changed. */
+  /** Sets these aside, repairs what can be, and returns that; null where nothing is to be changed. */
   readonly mend: ((parts: readonly PartName[]) => Promise<readonly PartName[]>) | null;
   /** Makes the derived tables of these days anew; null where nothing is to be changed. */
   readonly rebuild: ((days: readonly string[]) => Promise<void>) | null;
@@ -60,7 +61,10 @@ const NO_SUCH_PART = 232;
 /** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing but by `mend` and `rebuild`. */
 export async function checkStore(engine: Asked, checkup: StoreCheckup): Promise<StoreReport> {
   const { signal, mend, rebuild } = checkup;
-  const cancelled: Asked = { query: (sql, options) => engine.query(sql, { ...options, signal }) };
+  const cancelled: Asked = {
+    tables: engine.tables,
+    query: (sql, options) => engine.query(sql, { ...options, signal }),
+  };
   const { parts, damagedParts: found, unreadableParts } = await checkParts(cancelled);
   const { repairedParts, damagedParts } = await mendFound(cancelled, found, mend);
   const lostParts = await findLostParts(cancelled);
@@ -94,8 +98,8 @@ async function daysIn(engine: Asked): Promise<StoredDay[]> {
   const tables = ['spans', ...ROLLUPS.map(({ table }) => table)].map(sqlString).join(', ');
   const found = await rowsOf(
     engine,
-    `SELECT partition, sumIf(rows, table = 'spans') FROM system.parts
-WHERE database = 'throughline' AND active AND table IN (${tables}) GROUP BY partition ORDER BY partition`,
+    `SELECT partition, sumIf(rows, table = 'spans') FROM ${engine.tables.system('parts')}
+WHERE ${IN_DATABASE} AND active AND table IN (${tables}) GROUP BY partition ORDER BY partition`,
   );
   return found.map(([day, spans]) => ({ day: String(day), spans: Number(spans) }));
 }
@@ -143,7 +147,7 @@ async function checkParts(
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const listed = await rowsOf(
       engine,
-      `SELECT table, name, partition_id FROM system.parts WHERE database = 'throughline' AND active AND ${NOT_FRESH} ORDER BY table, name`,
+      `SELECT table, name, partition_id FROM system.parts WHERE ${IN_DATABASE} AND active AND ${NOT_FRESH} ORDER BY table, name`,
     );
     const left = listed.filter(([table, name]) => !verified.has(`${String(table)}/${String(name)}`));
     if (left.length === 0) break;

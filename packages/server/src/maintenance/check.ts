@@ -18,7 +18,7 @@ export interface Checkup extends StoreCheckup {
 
 /** Verifies the store and the spools of a data directory. Rejects with `EngineError`, or with the signal's reason. */
 export async function check(
-  engine: Pick<Engine, 'query'>,
+  engine: Pick<Engine, 'query' | 'tables'>,
   dataDirectory: string,
   checkup: Checkup,
 ): Promise<CheckReport> {

@@ -1,5 +1,4 @@
 import type { Engine } from '../storage/engine.ts';
-import { rowsOf } from '../storage/lost-parts.ts';
 import {
   COUNTS_A_KEY,
   IS_COMPLETED,
@@ -18,8 +17,10 @@ import { BUCKETS_PER_OCTAVE, IS_REQUEST, LONG_TRACE_SECONDS, startOf } from '../
 import { RARE } from '../storage/rare-columns.ts';
 import { sqlString, sqlUInt64 } from '../storage/sql.ts';
 import { IS_UNKNOWN } from '../storage/weights.ts';
+import type { Table, Tables } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
-type Asked = Pick<Engine, 'query'>;
+type Asked = Pick<Engine, 'query' | 'tables'>;
 
 export interface WrongDay {
   readonly day: string;
@@ -50,9 +51,11 @@ const VALUES_KEPT = VALUES_PER_BATCH / 64;
 export async function compareDay(engine: Asked, day: string, storedSpans: number): Promise<WrongDay[]> {
   const { counted, isPending } = await findProgress(engine);
   if (isPending)
-    throw new Error('not all stored spans are counted yet; check again when the collector has run for a minute');
+    throw new Error(
+      'not all stored spans are in the derived tables yet; check again after the collector has run for a minute',
+    );
   const ofDay = `toDate(start_s) = toDate(${sqlString(day)}) AND arrival <= ${sqlUInt64(counted)}`;
-  const said = await askSums(engine, ...ofSpans(ofDay));
+  const said = await askSums(engine, ...ofSpans(engine.tables, ofDay));
   const wrong: WrongDay[] = [];
   const compare = (table: string, found: Sums, expected: Sums): void => {
     const of = Object.keys(found).find((name) => !isSame(found[name] ?? 0, expected[name] ?? 0));
@@ -63,17 +66,17 @@ export async function compareDay(engine: Asked, day: string, storedSpans: number
   compare('trace_times', ...(await unnoted(engine, day, ofDay, storedSpans)));
   compare(
     'long_traces',
-    await askSums(engine, { 'traces that are missing': 'uniqExact(trace_id)' }, unnotedLong(day, ofDay)),
+    await askSums(engine, { 'traces that are missing': 'uniqExact(trace_id)' }, unnotedLong(engine.tables, day, ofDay)),
     {
       'traces that are missing': 0,
     },
   );
-  compare('operation_15m', await askSums(engine, ...ofOperations(day)), said);
+  compare('operation_15m', await askSums(engine, ...ofOperations(engine.tables, day)), said);
   for (const [table, seconds] of [
     ['request_1m', 60],
     ['request_1h', 3_600],
   ] as const) {
-    compare(table, await askSums(engine, ...ofRequests(table, day)), {
+    compare(table, await askSums(engine, ...ofRequests(engine.tables[table], day)), {
       spans: said['requests'] ?? 0,
       errors: said['errors of requests'] ?? 0,
       weight: said['weight of requests'] ?? 0,
@@ -81,7 +84,7 @@ export async function compareDay(engine: Asked, day: string, storedSpans: number
     });
   }
   for (const ofService of [1, 0] as const)
-    compare('weight_15m', await askSums(engine, ...ofWeights(day, ofService)), said);
+    compare('weight_15m', await askSums(engine, ...ofWeights(engine.tables, day, ofService)), said);
   const ofKeys = await attributes(engine, day, ofDay, OF_KEYS);
   wrong.push(...(ofKeys.length > 0 ? ofKeys : await attributes(engine, day, ofDay, OF_VALUES)));
   return wrong;
@@ -106,7 +109,7 @@ const IS_ROOT = "parent_span_id = unhex('0000000000000000')";
 const SPANS_BY_OPERATION = 'spans by operation';
 
 /** Everything that is said of spans one by one, in one reading. */
-function ofSpans(ofDay: string): [Terms, string] {
+function ofSpans(tables: Tables, ofDay: string): [Terms, string] {
   const operation = hashOf('t', `toUInt32(${startOf(900, 'start_s')})`, 's', 'o');
   const request = (seconds: number): string =>
     hashOf('t', `toUInt32(${startOf(seconds, 'start_s')})`, 's', 'o', 'e', 'bucket');
@@ -135,14 +138,14 @@ function ofSpans(ofDay: string): [Terms, string] {
   SELECT toString(tenant) AS t, start_s, start_ns, toUInt8(status_code = 2) AS e, sampling_weight AS w, ${IS_REQUEST} AS r, ${IS_UNKNOWN} AS u,
     ${SERVICE_NAME}, ${OPERATION_NAME} AS operation, toString(service_name) AS s, toString(operation) AS o,
     toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_PER_OCTAVE})) AS bucket
-  FROM throughline.spans WHERE ${ofDay}
+  FROM ${tables.spans.read} WHERE ${ofDay}
 )`,
   ];
 }
 
 const NAMED = 'toString(tenant), toUInt32(time), toString(service_name), toString(operation)';
 
-function ofOperations(day: string): [Terms, string] {
+function ofOperations(tables: Tables, day: string): [Terms, string] {
   const terms = {
     spans: 'sum(spans)',
     errors: 'sum(errors)',
@@ -153,28 +156,28 @@ function ofOperations(day: string): [Terms, string] {
     'first start': 'minMerge(first_ns)',
     'last start': 'maxMerge(last_ns)',
   };
-  return [terms, `throughline.operation_15m WHERE ${isOn('time', day)}`];
+  return [terms, `${tables.operation_15m.read} WHERE ${isOn('time', day)}`];
 }
 
-function ofRequests(table: string, day: string): [Terms, string] {
+function ofRequests({ read }: Table, day: string): [Terms, string] {
   const terms = {
     spans: 'sum(spans)',
     errors: 'sumIf(spans, is_error)',
     weight: 'sum(weight)',
     [SPANS_BY_OPERATION]: `sum(spans * (${hashOf(NAMED, 'toUInt8(is_error)', 'bucket')}))`,
   };
-  return [terms, `throughline.${table} WHERE ${isOn('time', day)}`];
+  return [terms, `${read} WHERE ${isOn('time', day)}`];
 }
 
 /** Variances are of traces, and less where a trace was counted in parts. */
-function ofWeights(day: string, ofService: 0 | 1): [Terms, string] {
+function ofWeights(tables: Tables, day: string, ofService: 0 | 1): [Terms, string] {
   const terms = {
     excess: 'sum(excess)',
     'excess of requests': 'sum(request_excess)',
     unknown: 'sum(unknown)',
     'unknown requests': 'sum(unknown_requests)',
   };
-  return [terms, `throughline.weight_15m WHERE of_service = ${ofService} AND ${isOn('time', day)}`];
+  return [terms, `${tables.weight_15m.read} WHERE of_service = ${ofService} AND ${isOn('time', day)}`];
 }
 
 /** From when to when the spans of each trace start, in as many steps as keep the memory of each bounded. */
@@ -197,9 +200,12 @@ async function traceTimes(engine: Asked, day: string, ofDay: string, storedSpans
   return [
     await ask(
       'toUInt64(min(first_s)) AS first, toUInt64(max(toUInt32(first_s) + length_s)) AS last',
-      `throughline.trace_times WHERE ${isOn('first_s', day)}`,
+      `${engine.tables.trace_times.read} WHERE ${isOn('first_s', day)}`,
     ),
-    await ask('toUInt64(min(start_s)) AS first, toUInt64(max(start_s)) AS last', `throughline.spans WHERE ${ofDay}`),
+    await ask(
+      'toUInt64(min(start_s)) AS first, toUInt64(max(start_s)) AS last',
+      `${engine.tables.spans.read} WHERE ${ofDay}`,
+    ),
   ];
 }
 
@@ -223,10 +229,10 @@ async function unnoted(engine: Asked, day: string, ofDay: string, storedSpans: n
       `(
   SELECT trace_id, groupBitOr(has) AS had, groupBitOr(note) AS noted FROM (
     SELECT trace_id, toUInt16(${IS_ROOT}) + 2 * toUInt16(${RARE}) AS has, toUInt16(0) AS note
-    FROM throughline.spans WHERE ${ofDay} AND ${ofStep}
+    FROM ${engine.tables.spans.read} WHERE ${ofDay} AND ${ofStep}
     UNION ALL
     SELECT trace_id, toUInt16(0) AS has, toUInt16(has_root) + 2 * toUInt16(rare) AS note
-    FROM throughline.trace_times WHERE ${isOn('first_s', day)} AND ${ofStep}
+    FROM ${engine.tables.trace_times.read} WHERE ${isOn('first_s', day)} AND ${ofStep}
   ) GROUP BY trace_id
 ) SETTINGS ${BATCH_SETTINGS}`,
     );
@@ -236,9 +242,9 @@ async function unnoted(engine: Asked, day: string, ofDay: string, storedSpans: n
 }
 
 /** Traces with a span that lasts as long as a long trace, and not among those of the day. */
-function unnotedLong(day: string, ofDay: string): string {
-  return `throughline.spans WHERE ${ofDay} AND duration_ns >= ${LONG_TRACE_SECONDS}000000000
-  AND (tenant, trace_id) NOT IN (SELECT tenant, trace_id FROM throughline.long_traces WHERE day = toDate(${sqlString(day)}))`;
+function unnotedLong(tables: Tables, day: string, ofDay: string): string {
+  return `${tables.spans.read} WHERE ${ofDay} AND duration_ns >= ${LONG_TRACE_SECONDS}000000000
+  AND (tenant, trace_id) NOT IN (SELECT tenant, trace_id FROM ${tables.long_traces.read} WHERE day = toDate(${sqlString(day)}))`;
 }
 
 /** What a row of `attribute_values` counts: a key as such, or one of its values. */
@@ -267,9 +273,10 @@ async function attributes(
   ofDay: string,
   what: typeof OF_KEYS | typeof OF_VALUES,
 ): Promise<WrongDay[]> {
+  const { spans } = engine.tables;
   const [[ofAll = 0, ofThisDay = 0] = []] = await rowsOf(
     engine,
-    `SELECT (SELECT count() FROM throughline.spans), count() FROM throughline.spans WHERE ${ofDay}`,
+    `SELECT (SELECT count() FROM ${spans.read}), count() FROM ${spans.read} WHERE ${ofDay}`,
     STATEMENT_TIMEOUT_MS,
   );
   const leftOut = Math.ceil(Math.min(Number(ofAll), ROLLUP_JOB_LIMITS.batchRowsMax) / LOOKED_AT);
@@ -278,13 +285,13 @@ async function attributes(
     engine,
     `SELECT toUInt32(${what.slot}) AS slot, any(key), sum(sampling_weight) * ${oneIn}, count(), uniqExact(text)
 FROM (SELECT sampling_weight, toString(key_) AS key, toString(text_) AS text
-FROM (SELECT * FROM throughline.spans WHERE ${ofDay} AND cityHash64(span_id) % ${oneIn} = 0)
+FROM (SELECT * FROM ${spans.read} WHERE ${ofDay} AND cityHash64(span_id) % ${oneIn} = 0)
 ${WITH_ATTRIBUTES} AND ${what.isCounted}) GROUP BY slot SETTINGS ${BATCH_SETTINGS}`,
     STATEMENT_TIMEOUT_MS,
   );
   const rows = await rowsOf(
     engine,
-    `SELECT toUInt32(${what.storedSlot}) AS slot, sum(weight) FROM throughline.attribute_values
+    `SELECT toUInt32(${what.storedSlot}) AS slot, sum(weight) FROM ${engine.tables.attribute_values.read}
 WHERE day = toDate(${sqlString(day)}) AND ${what.isStored} GROUP BY slot`,
     STATEMENT_TIMEOUT_MS,
   );

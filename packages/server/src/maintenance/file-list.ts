@@ -1,6 +1,7 @@
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { replaceFile } from '../durable-file.ts';
+import { DATABASE } from '../storage/tables.ts';
 
 /** What of a data directory belongs to it wherever it is; the rest is of a process or of a machine. */
 export const KEPT = ['spool', 'counts', 'sampling', 'store-id', 'stored-days', 'last-arrival'] as const;
@@ -18,7 +19,7 @@ const SNAPSHOT_LIST = 'snapshot.json';
 /** Of the store: what the engine makes anew, what is damaged, and snapshots. */
 const LEFT_OUT = /(?:^|\/)(?:detached\/.+|tmp_[^/]+\/.*|delete_tmp_[^/]+\/.*)$|^store\/(?:shadow|tmp|status)(?:\/|$)/;
 const STORE_ID = 'store-id';
-const DATABASE = 'store/metadata/throughline.sql';
+const DATABASE_DEFINITION = `store/metadata/${DATABASE}.sql`;
 const SPANS_TABLE = /^store\/store\/[^/]+\/[^/]+\/spans\.sql$/;
 
 /** Of a data directory that nobody changes meanwhile. */
@@ -48,7 +49,7 @@ export async function listFiles(from: string): Promise<FileList> {
 export function missingOfStore(files: readonly { readonly path: string }[]): string | null {
   const paths = new Set(files.map(({ path }) => path));
   if (!paths.has(STORE_ID)) return STORE_ID;
-  if (!paths.has(DATABASE)) return DATABASE;
+  if (!paths.has(DATABASE_DEFINITION)) return DATABASE_DEFINITION;
   return [...paths].some((path) => SPANS_TABLE.test(path)) ? null : 'the definition of the table spans';
 }
 

@@ -23,10 +23,10 @@ export interface StandsStill {
 
 export interface MaintenanceOptions {
   /** Null where the store is not ours. */
-  readonly engine: (Pick<Engine, 'query' | 'command'> & Partial<TakesBackMerges>) | null;
+  readonly engine: (Pick<Engine, 'query' | 'command' | 'tables'> & Partial<TakesBackMerges>) | null;
   readonly dataDirectory: string;
   readonly gate: InsertGate;
-  /** Sets damaged parts aside, repairs what can be, and answers that. */
+  /** Sets damaged parts aside, repairs what can be, and returns that. */
   readonly mend: NonNullable<StoreCheckup['mend']>;
   readonly counts: StandsStill;
   /** Null until the store is open. */
@@ -95,7 +95,7 @@ export class MaintenanceOfRunning {
   }
 
   #open(): {
-    engine: Pick<Engine, 'query' | 'command'> & Partial<TakesBackMerges>;
+    engine: Pick<Engine, 'query' | 'command' | 'tables'> & Partial<TakesBackMerges>;
     still: StandsStill & Pick<RollupJob, 'rebuildDays'>;
   } {
     const { engine, rollups } = this.#options;

@@ -33,7 +33,7 @@ export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, MANIFEST);
   const text = await readFile(path, 'utf8').catch(({ code }: NodeJS.ErrnoException) => {
     if (code === 'ENOENT' || code === 'ENOTDIR') {
-      throw new BackupError(`${directory} has no ${MANIFEST}: it is no backup, or an incomplete one`);
+      throw new BackupError(`${directory} has no ${MANIFEST}: it is not a backup, or an incomplete one`);
     }
     throw new BackupError(`${path} cannot be read: ${code === 'EACCES' ? 'permission denied' : code}`);
   });
@@ -49,7 +49,8 @@ export async function readManifest(directory: string): Promise<Manifest> {
     throw new BackupError(`${path} names files outside of the backup`);
   }
   const missing = missingOfStore(manifest.files);
-  if (missing !== null) throw new BackupError(`${directory} is no backup of a store: ${path} does not name ${missing}`);
+  if (missing !== null)
+    throw new BackupError(`${directory} is not a complete backup: ${path} does not list ${missing}`);
   return manifest;
 }
 

@@ -83,14 +83,14 @@ test('no collector starts on a data directory into which a backup is being resto
   expectRestored(target);
   rmSync(join(target, socket));
   mkdirSync(join(target, 'restoring'));
-  await expect(openDataDirectory(target, { log })).rejects.toThrow('a restore that has not ended, in restoring/');
+  await expect(openDataDirectory(target, { log })).rejects.toThrow('an unfinished restore in restoring/');
   expect(readdirSync(target).toSorted()).toEqual(['restoring', 'store', 'store-id']);
 });
 
 test('what a restore that was killed has left is told from what is not ours, and stays', async () => {
   mkdirSync(join(target, 'restoring'), { recursive: true });
   writeFileSync(join(target, 'restoring', 'file'), 'content');
-  await expect(restoreBackup(backup, target, going)).rejects.toThrow('a restore that has not ended, in restoring/');
+  await expect(restoreBackup(backup, target, going)).rejects.toThrow('an unfinished restore in restoring/');
   expect(readdirSync(join(target, 'restoring'))).toEqual(['file']);
   rmSync(join(target, 'restoring'), { recursive: true });
   writeFileSync(join(target, 'mine'), 'precious');

@@ -61,7 +61,7 @@ async function expectEmpty(target: string, known: readonly string[] = []): Promi
 
 function unfinished(target: string): BackupError {
   return new BackupError(
-    `${target} holds a restore that has not ended, in ${RESTORING_FOLDER}/; if none runs, it was killed: empty ${target}, and restore again`,
+    `${target} holds an unfinished restore in ${RESTORING_FOLDER}/; if none is running, it was killed: empty ${target} and restore again`,
   );
 }
 

@@ -10,6 +10,7 @@ import { readSnapshotList } from './file-list.ts';
 import { restoreBackup } from './restore.ts';
 import { copyOrder } from './segment-end.ts';
 import { takeSnapshot } from './snapshot.ts';
+import { singleServerTables } from '../storage/tables.ts';
 
 const going = new AbortController().signal;
 
@@ -55,6 +56,7 @@ test('segments that grew while they were copied are whole in a backup, and none 
   const path = join(directory, 'snapshot');
   await takeSnapshot({
     engine: {
+      tables: singleServerTables(),
       query: () => Promise.resolve(new Uint8Array()),
       command: () => Promise.resolve(),
     },

@@ -50,6 +50,7 @@ test('what was noted while a snapshot was taken is counted once out of it', asyn
     await counts.open();
     let inserts = 0;
     counts.start({
+      tables: store.engine.tables,
       query: (...asked) => store.engine.query(...asked),
       checkInsertEnded: () => store.engine.checkInsertEnded(),
       insertPlainFile: async (table, path) => {
@@ -62,6 +63,7 @@ test('what was noted while a snapshot was taken is counted once out of it', asyn
     let frozen = 0;
     const maintenance = new MaintenanceOfRunning({
       engine: {
+        tables: store.engine.tables,
         query: async (sql, options) => {
           // The files are copied, and the store is not frozen: what is inserted now is in both.
           if (sql.includes('system.tables')) {

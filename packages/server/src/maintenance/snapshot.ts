@@ -1,15 +1,16 @@
 import { copyFile, cp, link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Engine } from '../storage/engine.ts';
-import { rowsOf } from '../storage/lost-parts.ts';
 import type { TakesBackMerges } from '../storage/merge-watch.ts';
 import { CHECKED_TABLES, faultOf } from '../storage/part-check.ts';
-import { sqlIdentifier, sqlString } from '../storage/sql.ts';
+import { sqlString } from '../storage/sql.ts';
 import { KEPT, listFiles, writeSnapshotList } from './file-list.ts';
 import { copyOrder, cutSegments } from './segment-end.ts';
+import { IN_DATABASE } from '../storage/tables.ts';
+import { rowsOf } from '../storage/rows-of.ts';
 
 export interface SnapshotOptions {
-  readonly engine: Pick<Engine, 'query' | 'command'> & Partial<TakesBackMerges>;
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'> & Partial<TakesBackMerges>;
   /** Its spools are part of the snapshot. */
   readonly dataDirectory: string;
   /** Where the snapshot goes, on the same file system: a data directory of its own. Nothing may be there. */
@@ -64,14 +65,14 @@ async function keepAll({ engine, dataDirectory, path, signal }: SnapshotOptions)
     // Each start of the engine makes some of them anew.
     tables = await rowsOf(
       engine,
-      `SELECT name, toString(uuid) FROM system.tables WHERE database = 'throughline' AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
+      `SELECT name, toString(uuid) FROM system.tables WHERE ${IN_DATABASE} AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,
     );
     for (const [table] of tables) {
       // Their spans are in the spool.
       if (String(table).startsWith('spans_fresh')) continue;
       signal?.throwIfAborted();
       await engine.command(
-        `ALTER TABLE throughline.${sqlIdentifier(String(table))} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
+        `ALTER TABLE ${engine.tables.named(String(table)).local} FREEZE WITH NAME ${sqlString(FREEZE_NAME)}`,
       );
     }
     if (freezes === FREEZES_MAX || !(await takeBackMerges(engine, tables, shadow))) break;
@@ -96,7 +97,7 @@ async function takeBackMerges(
     const frozen = new Set(await readdir(join(shadow, 'store', uuid.slice(0, 3), uuid)).catch(() => []));
     const parts = await rowsOf(
       engine,
-      `SELECT name, path, bytes_on_disk FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(table)}`,
+      `SELECT name, path, bytes_on_disk FROM system.parts WHERE ${IN_DATABASE} AND table = ${sqlString(table)}`,
     );
     for (const [name, path, bytes] of parts) {
       if (!frozen.has(String(name)) || (await faultOf(String(path), Number(bytes))) === null) continue;

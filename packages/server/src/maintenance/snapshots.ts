@@ -57,7 +57,7 @@ export class Snapshots {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#outcomes = new Counter({
       name: 'throughline_snapshots_total',
-      help: 'Snapshots that backups have asked for, by outcome: taken, in_use, failed; and of those taken: released, abandoned',
+      help: 'Snapshots that backups have requested, by outcome: taken, in_use, failed; and of those taken: released, abandoned',
       labelNames: ['outcome'],
       registers: [options.registry],
     });
@@ -109,7 +109,7 @@ export class Snapshots {
 
   /** Ends one that is being taken, and removes the one that is held. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new Error('the collector stops'));
+    this.#stopping.abort(new Error('the collector is stopping'));
     await this.#taking;
     await this.#remove();
   }
@@ -135,7 +135,7 @@ export class Snapshots {
       this.#outcomes.inc({ outcome: 'abandoned' });
       this.#options.log.warn(
         { path: held.path, idleMs: snapshotIdleMs },
-        'nothing was heard of the backup of a snapshot; the snapshot is removed (maintenance.snapshotIdleMs)',
+        'the backup of a snapshot has gone silent; removing the snapshot (maintenance.snapshotIdleMs)',
       );
       void this.#remove();
     }, snapshotIdleMs).unref();
@@ -153,7 +153,7 @@ export class Snapshots {
     } catch (error) {
       this.#options.log.warn(
         { err: error, path: held.path },
-        'removing a snapshot failed; will retry at the next start',
+        'could not remove a snapshot; will retry at the next start',
       );
     } finally {
       this.#held = null;

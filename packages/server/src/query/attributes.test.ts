@@ -60,8 +60,12 @@ describe('what completes a search', () => {
 
   it('asks in SQL as written here', async () => {
     const question = { prefix: "it's", range: { fromUnixNano: TEST_START_NS, toUnixNano: NEXT_DAY }, limit: 5 };
-    await expect(attributeKeysSql(question)).toMatchFileSnapshot('snapshots/attribute-keys.sql');
-    await expect(attributeValuesSql("o'k", question)).toMatchFileSnapshot('snapshots/attribute-values.sql');
+    await expect(attributeKeysSql(store.context.engine.tables, question)).toMatchFileSnapshot(
+      'snapshots/attribute-keys.sql',
+    );
+    await expect(attributeValuesSql(store.context.engine.tables, "o'k", question)).toMatchFileSnapshot(
+      'snapshots/attribute-values.sql',
+    );
   });
 });
 

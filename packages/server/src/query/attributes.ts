@@ -3,6 +3,7 @@ import { COUNTS_A_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { IN_TENANT, queryRows, where, withView } from './rows.ts';
+import type { Tables } from '../storage/tables.ts';
 
 /**
  * What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is looked at. A question has
@@ -20,7 +21,7 @@ export async function findAttributeKeys(
   context: QueryContext,
   question: AttributeQuestion,
 ): Promise<AttributeKeySummary[]> {
-  const rows = await withView(context, () => queryRows(context, attributeKeysSql(question)));
+  const rows = await withView(context, () => queryRows(context, attributeKeysSql(context.engine.tables, question)));
   return rows.map((row) => ({ key: row.text(0), estimatedSpanCount: row.number(1) }));
 }
 
@@ -30,23 +31,25 @@ export async function findAttributeValues(
   key: string,
   question: AttributeQuestion,
 ): Promise<AttributeValueSummary[]> {
-  const rows = await withView(context, () => queryRows(context, attributeValuesSql(key, question)));
+  const rows = await withView(context, () =>
+    queryRows(context, attributeValuesSql(context.engine.tables, key, question)),
+  );
   return rows.map((row) => ({ value: row.text(0), estimatedSpanCount: row.number(1) }));
 }
 
-export function attributeKeysSql({ prefix, range, limit }: AttributeQuestion): string {
+export function attributeKeysSql(tables: Tables, { prefix, range, limit }: AttributeQuestion): string {
   return `SELECT key, sum(weight) AS n
-FROM throughline.attribute_values
+FROM ${tables.attribute_values.read}
 ${where([IN_TENANT, ...days(range), COUNTS_A_KEY, ...beginsWith('key', prefix)])}
 GROUP BY key
 ORDER BY n DESC, key
 LIMIT ${limit}`;
 }
 
-export function attributeValuesSql(key: string, { prefix, range, limit }: AttributeQuestion): string {
+export function attributeValuesSql(tables: Tables, key: string, { prefix, range, limit }: AttributeQuestion): string {
   const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${VALUES_KEY_SLOTS}`, `key = ${sqlString(key)}`];
   return `SELECT value, sum(weight) AS n
-FROM throughline.attribute_values
+FROM ${tables.attribute_values.read}
 ${where([IN_TENANT, ...days(range), ...ofKey, ...beginsWith('value', prefix)])}
 GROUP BY value
 ORDER BY n DESC, value

@@ -2,10 +2,11 @@ import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import { IN_TENANT, startSecond, where } from './rows.ts';
 import { SECOND_NS, type SearchWindow } from './search-windows.ts';
 import { attributeHint, fieldConditions, looseTagConditions, matchesAll, tagConditions } from './span-filter.ts';
-import { SPAN_DURATION, STORED, type SpanSource } from './span-sources.ts';
+import { SPAN_DURATION, storedSource, type SpanSource } from './span-sources.ts';
 import type { TraceSearch } from './trace-search.ts';
 import { IS_ROOT } from './trace-summary.ts';
 import { idIn, startsWithin, type Seconds } from './trace-times.ts';
+import type { Tables } from '../storage/tables.ts';
 
 /** A trace with a span that matches. */
 export interface Candidate {
@@ -45,13 +46,14 @@ const NEAR_SECONDS = 60n;
  * yet. `hasHints`: the store has an index of all attributes.
  */
 export function candidatesSql(
+  tables: Tables,
   search: TraceSearch,
   source: SpanSource,
   live: readonly SpanSource[],
   { window, crossing, after, limit, byDuration, isLoose }: CandidateQuestion,
   hasHints: boolean,
 ): string {
-  const isStored = source.table === 'throughline.spans';
+  const isStored = source.kind === 'stored';
   const { filter } = search;
   const early = [
     ...source.conditions,
@@ -69,9 +71,11 @@ export function candidatesSql(
     ...ofTags,
     ...(crossing === null
       ? []
-      : [`trace_id IN (\n    ${acrossSql(crossing, live, window, `trace_id IN (\n      ${matching}\n    )`)}\n  )`]),
+      : [
+          `trace_id IN (\n    ${acrossSql(tables, crossing, live, window, `trace_id IN (\n      ${matching}\n    )`)}\n  )`,
+        ]),
     // Fresh spans are few, and what else there is of their traces stands elsewhere.
-    ...(isStored && byDuration ? durationConditions(search, source, live, window, matching) : []),
+    ...(isStored && byDuration ? durationConditions(tables, search, source, live, window, matching) : []),
   ];
   return `SELECT lower(hex(trace_id)), toString(max(start_ns) AS match), max(${loose?.doubtful ?? '0'})
 FROM ${source.table}
@@ -84,12 +88,12 @@ LIMIT ${limit}`;
 /** The newest matches of these traces, wherever they start: stored spans of them do so within these seconds. */
 export function matchesOfTracesSql(
   { filter }: TraceSearch,
-  { table, conditions }: SpanSource,
+  { kind, table, conditions }: SpanSource,
   traceIds: readonly string[],
   within: readonly Seconds[],
   hasHints: boolean,
 ): string {
-  const isStored = table === 'throughline.spans';
+  const isStored = kind === 'stored';
   const early = [
     ...conditions,
     // Nothing of them is stored.
@@ -119,6 +123,7 @@ function behind(after: Candidate | null): string {
 
 /** Which of these traces have a span on the other side of the moment than their match in the window. */
 export function tracesAcrossSql(
+  tables: Tables,
   crossing: Crossing,
   live: readonly SpanSource[],
   window: SearchWindow,
@@ -127,12 +132,13 @@ export function tracesAcrossSql(
   const among = idIn(traceIds);
   return `SELECT DISTINCT lower(hex(trace_id))
 FROM (
-    ${acrossSql(crossing, live, window, among, [among])}
+    ${acrossSql(tables, crossing, live, window, among, [among])}
 )`;
 }
 
 /** Traces, of those `among`, with a span on the other side of the moment than the window; of others as well where `more` does not leave them out. */
 function acrossSql(
+  tables: Tables,
   { unixNano, reaches }: Crossing,
   live: readonly SpanSource[],
   window: SearchWindow,
@@ -143,33 +149,35 @@ function acrossSql(
   const last = window.toUnixNano / SECOND_NS;
   if (reaches === 'before') {
     const before = [...more, `start_ns <= ${sqlInt64(unixNano)}`];
-    return `${rowsOf(among, second - DAY_SECONDS, second)}${orLive(live, before)}`;
+    return `${rowsOf(tables, among, second - DAY_SECONDS, second)}${orLive(live, before)}`;
   }
+  const stored = storedSource(tables);
   const lastsUntil = `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`;
   const lasting = [
-    ...STORED.conditions,
+    ...stored.conditions,
     ...more,
     timeCondition('start_s', '>=', second - DAY_SECONDS),
     timeCondition('start_s', '<=', second),
     lastsUntil,
     `start_ns < ${sqlInt64(unixNano)}`,
   ];
-  const rows = rowsOf(among, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS);
-  return `SELECT trace_id FROM ${STORED.table}
+  const rows = rowsOf(tables, among, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS);
+  return `SELECT trace_id FROM ${stored.table}
     ${where(lasting)}
     UNION ALL
     ${rows} AND toUInt32(first_s) + length_s >= ${second}${orLive(live, [...more, lastsUntil])}`;
 }
 
 /** What `trace_times` has of traces in these seconds: a row for each batch and day that their spans came in. */
-function rowsOf(among: string, first: bigint, last: bigint): string {
+function rowsOf(tables: Tables, among: string, first: bigint, last: bigint): string {
   const rows = [IN_TENANT, timeCondition('first_s', '>=', first), timeCondition('first_s', '<=', last), among];
-  return `SELECT trace_id FROM throughline.trace_times
+  return `SELECT trace_id FROM ${tables.trace_times.read}
     ${where(rows)}`;
 }
 
 /** Keeps every trace that may fit: a part of a trace is not longer than the whole. Summaries decide. */
 function durationConditions(
+  tables: Tables,
   { filter, minDurationNs, maxDurationNs }: TraceSearch,
   { table, conditions }: SpanSource,
   live: readonly SpanSource[],
@@ -197,7 +205,7 @@ function durationConditions(
     first: window.fromUnixNano / SECOND_NS - DAY_SECONDS,
     last: window.toUnixNano / SECOND_NS + DAY_SECONDS,
   };
-  const long = `${rowsOf(among, around.first, around.last)}
+  const long = `${rowsOf(tables, among, around.first, around.last)}
     GROUP BY trace_id
     HAVING max(toUInt32(first_s) + length_s) - min(toUInt32(first_s)) >= ${NEAR_SECONDS - 1n}`;
   return [

@@ -6,6 +6,7 @@ import { SECOND_NS } from './search-windows.ts';
 import { SPAN_DURATION, uncountedSources, type SpanSource } from './span-sources.ts';
 import { IS_ROOT } from './trace-summary.ts';
 import { idIn, LAST_SECOND, type Seconds } from './trace-times.ts';
+import type { Tables } from '../storage/tables.ts';
 
 /** How far before and behind a range roots are looked for, in seconds: those of other traces are far from it. */
 export interface Surroundings {
@@ -42,21 +43,23 @@ async function findFarFromRoot(
   range: TimeRange,
   around: Surroundings,
 ): Promise<string[]> {
+  const { tables } = context.engine;
   const within = secondsOf(range);
-  const live = uncountedSources(view);
+  const live = uncountedSources(tables, view);
   // Where all came with their roots, a third of the statement tells it.
-  if (live.length === 0 && (await queryRows(context, anyWithoutRootSql(within))).length === 0) return [];
-  const sql = farFromRootSql(live, within, around, context.limits.searchFarTracesMax);
+  if (live.length === 0 && (await queryRows(context, anyWithoutRootSql(tables, within))).length === 0) return [];
+  const sql = farFromRootSql(tables, live, within, around, context.limits.searchFarTracesMax);
   return (await queryRows(context, sql)).map((row) => row.text(0));
 }
 
 /** Traces that are in the range and last long, by `long_traces`: those that end last, and no more than `searchFarTracesMax`. */
 export async function findLongTraces(context: QueryContext, view: SpanView, range: TimeRange): Promise<string[]> {
+  const { tables } = context.engine;
   const within = secondsOf(range);
-  const live = uncountedSources(view);
+  const live = uncountedSources(tables, view);
   const limit = context.limits.searchFarTracesMax;
   const statements = [
-    longTracesSql(within, limit),
+    longTracesSql(tables, within, limit),
     ...(live.length === 0 ? [] : [longLiveTracesSql(live, within, limit)]),
   ];
   const found = await Promise.all(statements.map((sql) => queryRows(context, sql)));
@@ -74,9 +77,9 @@ function secondsOf({ fromUnixNano, toUnixNano }: TimeRange): Seconds {
   };
 }
 
-export function longTracesSql({ first, last }: Seconds, limit: number): string {
+export function longTracesSql(tables: Tables, { first, last }: Seconds, limit: number): string {
   return `SELECT lower(hex(trace_id)), max(end_s) AS last
-FROM throughline.long_traces
+FROM ${tables.long_traces.read}
 ${where([IN_TENANT, timeCondition('begin_s', '<=', BigInt(last)), timeCondition('end_s', '>=', BigInt(first))])}
 GROUP BY trace_id
 ORDER BY last DESC, trace_id
@@ -100,12 +103,13 @@ ORDER BY last DESC, trace_id
 LIMIT ${limit}`;
 }
 
-function anyWithoutRootSql({ first, last }: Seconds): string {
-  return `SELECT 1 FROM throughline.trace_times ${where([...rows(first, last), 'has_root = 0'])} LIMIT 1`;
+function anyWithoutRootSql(tables: Tables, { first, last }: Seconds): string {
+  return `SELECT 1 FROM ${tables.trace_times.read} ${where([...rows(first, last), 'has_root = 0'])} LIMIT 1`;
 }
 
 /** Most traces have their root beside their other spans: what is looked up by its id, wherever it is, is what is left. */
 export function farFromRootSql(
+  tables: Tables,
   live: readonly SpanSource[],
   { first, last }: Seconds,
   { before, behind }: Surroundings,
@@ -115,7 +119,7 @@ export function farFromRootSql(
   const end = Math.min(LAST_SECOND, last + behind);
   const all = (ofTimes: readonly string[], ofLive: readonly string[]): string =>
     [
-      `SELECT trace_id FROM throughline.trace_times ${where(ofTimes)}`,
+      `SELECT trace_id FROM ${tables.trace_times.read} ${where(ofTimes)}`,
       ...live.map(({ table, conditions }) => `SELECT trace_id FROM ${table} ${where([...conditions, ...ofLive])}`),
     ].join('\n  UNION ALL\n  ');
   const inRange = all([...rows(first, last), 'has_root = 0'], starts(first, last));
@@ -129,7 +133,7 @@ export function farFromRootSql(
   return `SELECT lower(hex(trace_id)), max(last) AS newest
 FROM (
   SELECT trace_id, toUInt32(first_s) AS first, toUInt32(first_s + length_s) AS last
-  FROM throughline.trace_times ${where([IN_TENANT, left])}${each.join('')}
+  FROM ${tables.trace_times.read} ${where([IN_TENANT, left])}${each.join('')}
 )
 GROUP BY trace_id
 HAVING min(first) < ${begin} OR newest > ${end}
@@ -160,7 +164,7 @@ export async function stretchesOfTraces(
   const found = await queryRows(
     context,
     `SELECT toUInt32(first_s) AS first, max(toUInt32(first_s) + length_s)
-FROM throughline.trace_times
+FROM ${context.engine.tables.trace_times.read}
 ${where([IN_TENANT, idIn(traceIds)])}
 GROUP BY first
 ORDER BY first`,

@@ -28,7 +28,7 @@ export async function summariesOfFew(
   spansMax: number,
 ): Promise<Map<string, SummarisedTrace> | null> {
   const answers = await Promise.all(
-    spanSources(view).map((source) =>
+    spanSources(context.engine.tables, view).map((source) =>
       queryBytes(context, plainSpansSql(source, conditionsOf(source), spansMax + 1), 'Native'),
     ),
   );

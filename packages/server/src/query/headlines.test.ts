@@ -67,6 +67,7 @@ describe('Headlines', () => {
     const counting: QueryContext = {
       ...store.context,
       engine: {
+        tables: store.context.engine.tables,
         state: { kind: 'ready' },
         fresh: null,
         hasAttributeFilter: true,
@@ -96,6 +97,7 @@ function refusing(context: QueryContext, traceId: string): QueryContext {
   return {
     ...context,
     engine: {
+      tables: engine.tables,
       state: { kind: 'ready' },
       fresh: null,
       hasAttributeFilter: true,

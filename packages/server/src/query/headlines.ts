@@ -2,7 +2,7 @@ import type { QueryLimits } from './limits.ts';
 import type { QueryContext } from './rows.ts';
 import type { TraceReader } from './trace-reader.ts';
 import { findSpanCounts } from './trace-summary.ts';
-import { Turns } from './turns.ts';
+import { QueryLimiter } from '../query-limiter.ts';
 
 /**
  * Headlines that have been computed, by trace; those that were not asked for the longest are forgotten first. A trace
@@ -12,7 +12,7 @@ export class Headlines {
   readonly #headlinesMax: number;
   /** In the order of use, the least recent first. */
   readonly #known = new Map<string, { readonly spanCount: number; readonly headline: string }>();
-  readonly #turns: Turns;
+  readonly #limiter: QueryLimiter;
 
   readonly #traces: TraceReader;
 
@@ -23,7 +23,7 @@ export class Headlines {
     this.#traces = traces;
     this.#headlinesMax = headlinesMax;
     // Who waits here is bounded by the requests that the API lets in, times the ids that one may name.
-    this.#turns = new Turns({ concurrent: headlineConcurrency, waitingMax: Number.POSITIVE_INFINITY });
+    this.#limiter = new QueryLimiter({ concurrent: headlineConcurrency, waitingMax: Number.POSITIVE_INFINITY });
   }
 
   /** Null when it has not been computed for so many spans. */
@@ -62,7 +62,7 @@ export class Headlines {
   }
 
   #compute(context: QueryContext, traceId: string, spanCount: number): Promise<string | null> {
-    return this.#turns.run(context.signal, async () => {
+    return this.#limiter.run({ signal: context.signal }, async () => {
       // Another request may have computed it while this one waited.
       const known = this.get(traceId, spanCount);
       if (known !== null) return known;

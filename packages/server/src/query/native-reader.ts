@@ -136,7 +136,7 @@ class Cursor {
     }
   }
 
-  /** Steps over so many bytes and answers where they begin. */
+  /** Steps over so many bytes and returns where they begin. */
   skip(byteCount: number): number {
     this.expect(byteCount);
     const start = this.position;

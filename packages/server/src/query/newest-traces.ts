@@ -3,15 +3,15 @@ import { findLongTraces } from './far-traces.ts';
 import { summariesOfFew } from './few-spans.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import type { StoredExtent } from './search-windows.ts';
-import { searchWindows, SECOND_NS, spansASecond, type SearchWindow } from './search-windows.ts';
+import { searchWindows, SECOND_NS, spansPerSecond, type SearchWindow } from './search-windows.ts';
 import type { StoredTraceSummary } from './service-of-trace.ts';
 import { findTraceSummaries } from './trace-summary.ts';
 import { allWithin, LAST_SECOND, startsWithin, type Seconds } from './trace-times.ts';
 
 /** Spans that are looked at for each trace that is wanted, and again where these were too few: most traces have fewer. */
-const SPANS_A_TRACE = [25, 100] as const;
+const SPANS_PER_TRACE = [25, 100] as const;
 /** Where there are more than so many for each trace that is wanted, candidates are found for less. */
-const SPANS_A_TRACE_MAX = 200;
+const SPANS_PER_TRACE_MAX = 200;
 /** Of traces that start at the end of the range the spans of so many seconds behind it are looked at. */
 const SECONDS_BEHIND = 2;
 
@@ -28,15 +28,15 @@ export async function newestTraces(
 ): Promise<StoredTraceSummary[] | null> {
   const { toUnixNano } = range;
   const isEnded = toUnixNano !== null && toUnixNano < BigInt(extent.lastSecond + 1) * SECOND_NS;
-  const aSecond = spansASecond(extent, toUnixNano);
-  const spansMax = wanted * SPANS_A_TRACE_MAX;
+  const aSecond = spansPerSecond(extent, toUnixNano);
+  const spansMax = wanted * SPANS_PER_TRACE_MAX;
   if (aSecond * (isEnded ? SECONDS_BEHIND : 1) > spansMax) return null;
   const last = isEnded ? Math.min(Number(toUnixNano / SECOND_NS) + SECONDS_BEHIND, LAST_SECOND) : LAST_SECOND;
   const limit = spansMax + (isEnded ? Math.ceil(aSecond * SECONDS_BEHIND) : 0);
   const long = isEnded ? findLongTraces(context, view, range) : Promise.resolve([]);
   long.catch(() => {});
-  for (const spansATrace of SPANS_A_TRACE) {
-    const [window] = searchWindows(extent, range, wanted * spansATrace, () => false);
+  for (const spansPerTrace of SPANS_PER_TRACE) {
+    const [window] = searchWindows(extent, range, wanted * spansPerTrace, () => false);
     if (window === undefined) return null;
     const first = Number(window.fromUnixNano / SECOND_NS);
     const newest = await newestWithin(context, view, { window, seconds: { first, last }, range }, wanted, limit);

@@ -2,7 +2,7 @@ import type { Engine } from '../storage/engine.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { queryRows, where } from './rows.ts';
-import type { SpanSource } from './span-sources.ts';
+import { freshSource, storedSource, type SpanSource } from './span-sources.ts';
 
 /** What the store holds, from the metadata of its parts. */
 export interface StoredExtent {
@@ -53,7 +53,9 @@ export async function storedExtent(
   const askedAtMs = now();
   if (last !== undefined && Math.abs(askedAtMs - last.askedAtMs) <= EXTENT_AGE_MS_MAX) return last.extent;
   // It is a guide: the metadata of all that is stored is enough, and what is hidden of it meanwhile does not matter.
-  const sources = view.fresh.length === 0 ? [ALL_STORED] : [ALL_STORED, ALL_FRESH];
+  const { tables } = context.engine;
+  const stored = storedSource(tables, []);
+  const sources = view.fresh.length === 0 ? [stored] : [stored, freshSource(tables, [])];
   const found = (await Promise.all(sources.map((source) => queryRows(context, extentSql(source))))).flat();
   const days = new Map<string, StoredDay>();
   for (const row of found) {
@@ -87,13 +89,10 @@ export function mayStartIn({ days }: StoredExtent, { fromUnixNano, toUnixNano }:
 }
 
 /** Of the day of this moment, or of the newest before it. */
-export function spansASecond({ days }: StoredExtent, unixNano: bigint | null): number {
+export function spansPerSecond({ days }: StoredExtent, unixNano: bigint | null): number {
   const day = days.find(({ first }) => unixNano === null || BigInt(first) * SECOND_NS <= unixNano);
   return day === undefined ? 0 : day.spans / (day.last - day.first + 1);
 }
-
-const ALL_STORED: SpanSource = { table: 'throughline.spans', conditions: [] };
-const ALL_FRESH: SpanSource = { table: 'throughline.spans_fresh', conditions: [] };
 
 /**
  * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has been

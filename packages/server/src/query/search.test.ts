@@ -4,15 +4,19 @@ import type { TraceSearch } from './trace-search.ts';
 import { candidatesSql, matchesOfTracesSql } from './candidates.ts';
 import { farFromRootSql, longTracesSql } from './far-traces.ts';
 import { searchTraces } from './search.ts';
-import { STORED } from './span-sources.ts';
+import { storedSource } from './span-sources.ts';
 import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
+import { singleServerTables } from '../storage/tables.ts';
+
+const TABLES = singleServerTables();
+const STORED = storedSource(TABLES);
 
 /** Several pages of the largest, and a moment that a quarter of them shares; each page costs the engine a dozen statements. */
 const TRACES = 100;
 
-/** Answers the trace ids of all pages together. */
+/** Returns the trace ids of all pages together. */
 async function allPages({ context }: TestStore, search: TraceSearch): Promise<string[]> {
   const ids: string[] = [];
   for (let after = search.after; ;) {
@@ -369,10 +373,11 @@ describe('candidatesSql', () => {
     const search = { ...EVERYTHING, filter, minDurationNs: 5_000_000n, maxDurationNs: 9_000_000n };
     const window = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 59_999_999_999n };
     const question = { window, crossing: null, after: null, limit: 21, byDuration: true, isLoose: true };
-    const newest = candidatesSql(EVERYTHING, STORED, [], question, true);
+    const newest = candidatesSql(TABLES, EVERYTHING, STORED, [], question, true);
     await expect(newest).toMatchFileSnapshot('snapshots/candidates-newest.sql');
     const after = { matchUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
     const filtered = candidatesSql(
+      TABLES,
       search,
       STORED,
       [],
@@ -381,8 +386,8 @@ describe('candidatesSql', () => {
     );
     await expect(filtered).toMatchFileSnapshot('snapshots/candidates-filtered.sql');
     const range = { first: 1_700_000_000, last: 1_700_000_059 };
-    await expect(longTracesSql(range, 10_000)).toMatchFileSnapshot('snapshots/long-traces.sql');
-    const farFromRoot = farFromRootSql([], range, { before: 3_600, behind: 3_600 }, 10_000);
+    await expect(longTracesSql(TABLES, range, 10_000)).toMatchFileSnapshot('snapshots/long-traces.sql');
+    const farFromRoot = farFromRootSql(TABLES, [], range, { before: 3_600, behind: 3_600 }, 10_000);
     await expect(farFromRoot).toMatchFileSnapshot('snapshots/far-from-root.sql');
     const traceIds = ['ab'.repeat(16)];
     const matches = matchesOfTracesSql(search, STORED, traceIds, [range], false);

@@ -5,6 +5,7 @@ import { sqlString } from '../storage/sql.ts';
 import type { TimeRange } from './rows.ts';
 import { IN_TENANT, startConditions, where } from './rows.ts';
 import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
+import type { Tables } from '../storage/tables.ts';
 
 /** Requests over time: SERVER and CONSUMER spans, and those whose parent is missing or remote. */
 export interface SeriesQuestion {
@@ -22,9 +23,9 @@ export interface SeriesQuestion {
 const NAMES = `${selectName('service_name')}, ${selectName('grouped')}`;
 
 /** One more than is answered tells whether there are more. */
-export function seriesNamesSql(view: SpanView, question: SeriesQuestion): string {
+export function seriesNamesSql(tables: Tables, view: SpanView, question: SeriesQuestion): string {
   return `SELECT ${NAMES}
-FROM (${unionOf(view, question, null, ['service_name', 'grouped'], namesOf)})
+FROM (${unionOf(tables, view, question, null, ['service_name', 'grouped'], namesOf)})
 GROUP BY service_name, grouped
 ORDER BY greatest(sum(w), toFloat64(sum(c))) DESC, service_name, grouped
 LIMIT ${question.seriesMax + 1}`;
@@ -32,6 +33,7 @@ LIMIT ${question.seriesMax + 1}`;
 
 /** `n` are rows of spans, `w` their weights, `c` what the SDKs have counted, `q` and `c_q` buckets at three quantiles of both. */
 export function seriesSql(
+  tables: Tables,
   view: SpanView,
   question: SeriesQuestion,
   names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
@@ -39,7 +41,7 @@ export function seriesSql(
 ): string {
   return `SELECT ${NAMES}, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
   sum(c), sum(c_errors), sumForEach(c_q)
-FROM (${unionOf(view, question, names, ['service_name', 'grouped', 'slot'], stepsOf)})
+FROM (${unionOf(tables, view, question, names, ['service_name', 'grouped', 'slot'], stepsOf)})
 GROUP BY service_name, grouped, slot
 ORDER BY service_name, grouped, slot
 LIMIT ${rowsMax}`;
@@ -88,13 +90,14 @@ function namesOf({ rows, weight }: RequestTable): string {
  * own: what is left of it is small.
  */
 function unionOf(
+  tables: Tables,
   view: SpanView,
   question: SeriesQuestion,
   names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
   keys: readonly ('service_name' | 'grouped' | 'slot')[],
   values: (table: RequestTable) => string,
 ): string {
-  return tablesOf(view, question)
+  return tablesOf(tables, view, question)
     .map((table) => {
       const key = {
         service_name: `${dictionary(table, 'service_name')} AS service_name`,
@@ -117,24 +120,24 @@ function dictionary({ rows }: RequestTable, column: string): string {
   return rows === null ? `toLowCardinality(${column})` : column;
 }
 
-function tablesOf(view: SpanView, question: SeriesQuestion): RequestTable[] {
+function tablesOf(tables: Tables, view: SpanView, question: SeriesQuestion): RequestTable[] {
   const { stepSeconds, fromSecond, toSecond } = question;
   const ofSpans = { isError: 'is_error = 1', rows: 'spans', weight: 'weight', conditions: [] };
   const unit = stepSeconds % 3_600 === 0 ? '1h' : stepSeconds % 60 === 0 ? '1m' : null;
   if (unit === null) {
-    return [{ ...ofSpans, from: oneOf(spanSources(view).map((source) => requestsOf(source, question))) }];
+    return [{ ...ofSpans, from: oneOf(spanSources(tables, view).map((source) => requestsOf(source, question))) }];
   }
   const within = [IN_TENANT, `time >= toDateTime(${fromSecond})`, `time < toDateTime(${toSecond})`];
-  const uncounted = uncountedSources(view).map((source) => requestsOf(source, question));
+  const uncounted = uncountedSources(tables, view).map((source) => requestsOf(source, question));
   const counted = `
       SELECT service_name, operation, time, is_error, bucket, spans, weight
-      FROM throughline.request_${unit}
+      FROM ${tables[`request_${unit}`].read}
       ${where(within)}`;
   return [
     uncounted.length === 0
-      ? { ...ofSpans, from: `throughline.request_${unit}`, conditions: within }
+      ? { ...ofSpans, from: tables[`request_${unit}`].read, conditions: within }
       : { ...ofSpans, from: oneOf([counted, ...uncounted]) },
-    { from: `throughline.counted_${unit}`, conditions: within, isError: 'status = 2', rows: null, weight: 'requests' },
+    { from: tables[`counted_${unit}`].read, conditions: within, isError: 'status = 2', rows: null, weight: 'requests' },
   ];
 }
 

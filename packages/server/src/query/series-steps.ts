@@ -24,14 +24,14 @@ export function seriesFrom(
   };
   const weigh: Weigh = (spans, weight) => weights.of(service, question.operation ?? grouped, spans, weight);
   const steps = rows.map((row) => stepOf(row, question, weigh, countedUntilMs));
-  const hasUnseen = tellOfMore(steps, weigh);
+  const hasUnseen = countersExceedSpans(steps, weigh);
   const isSampled = weigh(0, 1).variance > 0;
   const uncertain = { rows: 0, weight: 0 };
   for (const step of steps) {
     const { point, rows: spans, counted, isWhole, weighed } = step;
     // What is counted so far is less than there was. It says more than the spans only where these do not tell of all requests.
     const byCounters = isWhole
-      ? areCountedOn(counted, weighed)
+      ? countersApply(counted, weighed)
       : (hasUnseen || isSampled) && isMore(counted, weighed.count);
     if (byCounters) series.source = 'counters';
     series.requestCount[point] = spans;
@@ -51,7 +51,7 @@ export function seriesFrom(
   const isOpen = steps.some(({ isWhole }) => !isWhole);
   return {
     ...series,
-    ...worthOf(series, weigh(uncertain.rows, uncertain.weight), uncertain.rows, isOpen && hasUnseen),
+    ...estimateQuality(series, weigh(uncertain.rows, uncertain.weight), uncertain.rows, isOpen && hasUnseen),
   };
 }
 
@@ -93,12 +93,12 @@ function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuestion, weigh
  * some processes tell no counts, or ended before they told their last. Counts of single messages fall to the minutes on both
  * sides of their end by time, and may be off by chance there.
  */
-function areCountedOn(counted: number, { count, variance }: Weighed): boolean {
+function countersApply(counted: number, { count, variance }: Weighed): boolean {
   return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
 }
 
 /** Whether the counters tell of requests of which no span does, over all steps: in one alone, that may be by chance. */
-function tellOfMore(steps: readonly Step[], weigh: Weigh): boolean {
+function countersExceedSpans(steps: readonly Step[], weigh: Weigh): boolean {
   const { count, variance } = weigh(sum(steps.map(({ rows }) => rows)), sum(steps.map(({ weighed }) => weighed.count)));
   return isMore(sum(steps.map(({ counted }) => counted)), count + 4 * Math.sqrt(variance));
 }
@@ -111,7 +111,7 @@ function isMore(counted: number, weight: number): boolean {
 const AT_LEAST: Estimate = { basis: 'estimated', relativeError: null };
 
 /** What whole counts answered is exact: only the other steps may be off, which have so many rows and are worth `uncertain`. */
-function worthOf(
+function estimateQuality(
   { estimatedRequestCount, estimatedErrorCount }: Steps,
   uncertain: Weighed,
   rows: number,

@@ -4,6 +4,9 @@ import { findSeries } from './series.ts';
 import { seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
 import type { StoredSpan, TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';
+import { singleServerTables } from '../storage/tables.ts';
+
+const TABLES = singleServerTables();
 
 /** A whole hour. */
 const HOUR = 1_700_002_800;
@@ -99,12 +102,12 @@ describe('findSeries', () => {
   });
 
   it('asks in SQL as written here', async () => {
-    await expect(seriesNamesSql(ALL_COUNTED.view(), HOURLY)).toMatchFileSnapshot('snapshots/series-names.sql');
+    await expect(seriesNamesSql(TABLES, ALL_COUNTED.view(), HOURLY)).toMatchFileSnapshot('snapshots/series-names.sql');
     const question = { ...HOURLY, groupBy: 'operation', service: "o'brien", stepSeconds: 60 } as const;
-    await expect(seriesSql(LIVE, question, [["o'brien", 'x']], 100)).toMatchFileSnapshot(
+    await expect(seriesSql(TABLES, LIVE, question, [["o'brien", 'x']], 100)).toMatchFileSnapshot(
       'snapshots/series-minutes.sql',
     );
-    await expect(seriesSql(LIVE, { ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
+    await expect(seriesSql(TABLES, LIVE, { ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
       'snapshots/series-spans.sql',
     );
   });

@@ -34,10 +34,11 @@ async function findSeriesIn(
   question: SeriesQuestion,
   countedUntil: CountedUntil,
 ): Promise<SeriesAnswer> {
+  const { tables } = context.engine;
   const { seriesMax } = question;
   const rowsMax = seriesMax * pointsOf(question);
   const [all, weights] = await Promise.all([
-    queryRows(context, seriesSql(view, question, null, rowsMax)),
+    queryRows(context, seriesSql(tables, view, question, null, rowsMax)),
     findWeights(context, {
       range: rangeOf(question),
       service: question.service,
@@ -47,10 +48,10 @@ async function findSeriesIn(
   ]);
   // So many rows may come from more series than are wanted; which ones have the most requests is another question then.
   if (all.length === rowsMax) {
-    const names = await queryRows(context, seriesNamesSql(view, question));
+    const names = await queryRows(context, seriesNamesSql(tables, view, question));
     if (names.length > seriesMax) {
       const shown = names.slice(0, seriesMax).map((row) => [readName(row.text(0)), readName(row.text(1))] as const);
-      const rows = await queryRows(context, seriesSql(view, question, shown, rowsMax));
+      const rows = await queryRows(context, seriesSql(tables, view, question, shown, rowsMax));
       return { series: seriesOf(question, rows, weights, countedUntil), truncated: true };
     }
   }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { plainSpansSql } from './few-spans.ts';
 import { ALL_COUNTED } from '../storage/span-visibility.ts';
 import { extentSql } from './search-windows.ts';
-import { STORED } from './span-sources.ts';
+import { storedSource } from './span-sources.ts';
 import { findOperations, findServices, operationsSql, servicesSql } from './services.ts';
 import { prng } from './testing/prng.ts';
 import type { TestStore } from './testing/test-store.ts';
@@ -11,6 +11,10 @@ import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.
 import { weightsSql } from './weights.ts';
 import { spanCountsSql, topSpansSql, traceSummariesSql } from './trace-summary.ts';
 import { traceTimesSql } from './trace-times.ts';
+import { singleServerTables } from '../storage/tables.ts';
+
+const TABLES = singleServerTables();
+const STORED = storedSource(TABLES);
 
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
 
@@ -167,10 +171,10 @@ describe('the SQL of the smaller questions', () => {
     const range = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 1n };
     const view = ALL_COUNTED.view();
     const ids = ['ab'.repeat(16), 'cd'.repeat(16)];
-    await expect(servicesSql(view, ALWAYS)).toMatchFileSnapshot('snapshots/services.sql');
-    await expect(operationsSql(view, "o'brien", range)).toMatchFileSnapshot('snapshots/operations.sql');
+    await expect(servicesSql(TABLES, view, ALWAYS)).toMatchFileSnapshot('snapshots/services.sql');
+    await expect(operationsSql(TABLES, view, "o'brien", range)).toMatchFileSnapshot('snapshots/operations.sql');
     const weights = { range, service: "o'brien", groupBy: 'operation', of: 'requests' } as const;
-    await expect(weightsSql(weights)).toMatchFileSnapshot('snapshots/weights.sql');
+    await expect(weightsSql(TABLES, weights)).toMatchFileSnapshot('snapshots/weights.sql');
     const within = [
       { first: 1_700_000_000, last: 1_700_000_010 },
       { first: 1_700_000_100, last: 1_700_000_110 },
@@ -180,7 +184,7 @@ describe('the SQL of the smaller questions', () => {
     await expect(plainSpansSql(STORED, ['start_s >= toDateTime(toUInt32(1700000000))'], 100)).toMatchFileSnapshot(
       'snapshots/few-spans.sql',
     );
-    await expect(traceTimesSql(ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
+    await expect(traceTimesSql(TABLES, ids)).toMatchFileSnapshot('snapshots/trace-times.sql');
     await expect(extentSql(STORED)).toMatchFileSnapshot('snapshots/stored-extent.sql');
     await expect(spanCountsSql([STORED], ids, within)).toMatchFileSnapshot('snapshots/span-counts.sql');
   });

@@ -9,6 +9,7 @@ import type { JsonRow, QueryContext, TimeRange } from './rows.ts';
 import { IN_TENANT, queryRows, where, withRollup } from './rows.ts';
 import { spanSources, uncountedSources, type SpanSource } from './span-sources.ts';
 import { findWeights } from './weights.ts';
+import type { Tables } from '../storage/tables.ts';
 
 /**
  * Every service with spans that start in the range, by name; exact to the nanosecond. Last, as one, those that are not counted by
@@ -17,7 +18,7 @@ import { findWeights } from './weights.ts';
 export async function findServices(context: QueryContext, range: TimeRange): Promise<ServiceSummary[]> {
   const [rows, weights] = await withRollup(context, OPERATION_15M, (view) =>
     Promise.all([
-      queryRows(context, servicesSql(view, range)),
+      queryRows(context, servicesSql(context.engine.tables, view, range)),
       findWeights(context, { range, service: null, groupBy: 'service', of: 'spans' }),
     ]),
   );
@@ -27,7 +28,7 @@ export async function findServices(context: QueryContext, range: TimeRange): Pro
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row, weights.of(readName(row.text(0)), '', row.number(1), row.number(3))),
+    ...estimateQuality(row, weights.of(readName(row.text(0)), '', row.number(1), row.number(3))),
     operationCount: row.number(5),
     firstSeenUnixNano: row.text(6),
     lastSeenUnixNano: row.text(7),
@@ -42,7 +43,7 @@ export async function findOperations(
 ): Promise<OperationSummary[]> {
   const [rows, weights] = await withRollup(context, OPERATION_15M, (view) =>
     Promise.all([
-      queryRows(context, operationsSql(view, service, range)),
+      queryRows(context, operationsSql(context.engine.tables, view, service, range)),
       findWeights(context, { range, service, groupBy: 'operation', of: 'spans' }),
     ]),
   );
@@ -52,7 +53,7 @@ export async function findOperations(
     errorCount: row.number(2),
     estimatedSpanCount: row.number(3),
     estimatedErrorCount: row.number(4),
-    ...worthOf(row, weights.of(service, readName(row.text(0)), row.number(1), row.number(3))),
+    ...estimateQuality(row, weights.of(service, readName(row.text(0)), row.number(1), row.number(3))),
   }));
 }
 
@@ -61,21 +62,21 @@ function namedIn(row: JsonRow): Pick<OperationSummary, 'name' | 'isOthers'> {
   return { name: name ?? OTHER_NAME, isOthers: name === null };
 }
 
-function worthOf(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
+function estimateQuality(row: JsonRow, weighed: Weighed): Pick<OperationSummary, 'estimate' | 'errorRateInterval'> {
   return { estimate: estimateOf(weighed), errorRateInterval: errorRateInterval(row.number(4), weighed) };
 }
 
-export function servicesSql(view: SpanView, range: TimeRange): string {
+export function servicesSql(tables: Tables, view: SpanView, range: TimeRange): string {
   return `SELECT ${selectName('service_name')}, sum(n), sum(n_errors), sum(w), sum(w_errors), uniqExact(operation),
   toString(min(first)), toString(max(last))
-FROM (${operationCounts(view, range, null)})
+FROM (${operationCounts(tables, view, range, null)})
 GROUP BY service_name
 ORDER BY service_name`;
 }
 
-export function operationsSql(view: SpanView, service: string, range: TimeRange): string {
+export function operationsSql(tables: Tables, view: SpanView, service: string, range: TimeRange): string {
   return `SELECT ${selectName('operation')}, sum(n), sum(n_errors), sum(w), sum(w_errors)
-FROM (${operationCounts(view, range, service)})
+FROM (${operationCounts(tables, view, range, service)})
 GROUP BY operation
 ORDER BY operation`;
 }
@@ -83,12 +84,12 @@ ORDER BY operation`;
 const QUARTER_SECONDS = 900;
 
 /** A row for each service and operation, or several that add up. */
-function operationCounts(view: SpanView, range: TimeRange, service: string | null): string {
+function operationCounts(tables: Tables, view: SpanView, range: TimeRange, service: string | null): string {
   const { rollup, whole, edges } = rollupRange(range, 'time', QUARTER_SECONDS);
   const fromRollup = (conditions: readonly string[]): string => `
   SELECT service_name, operation, sum(spans) AS n, sum(errors) AS n_errors, sum(weight) AS w, sum(error_weight) AS w_errors,
     minMerge(first_ns) AS first, maxMerge(last_ns) AS last
-  FROM throughline.operation_15m
+  FROM ${tables.operation_15m.read}
   ${where([IN_TENANT, ...(service === null ? [] : [`service_name = ${sqlString(service)}`]), ...conditions])}
   GROUP BY service_name, operation`;
   const fromSpans = ({ table, conditions: ofSource }: SpanSource, conditions: readonly string[]): string => `
@@ -99,7 +100,7 @@ function operationCounts(view: SpanView, range: TimeRange, service: string | nul
   GROUP BY service_name, operation${service === null ? '' : `\n  HAVING service_name = ${sqlString(service)}`}`;
   return `${[
     ...(rollup === null ? [] : [fromRollup(rollup)]),
-    ...(whole === null ? [] : uncountedSources(view).map((source) => fromSpans(source, whole))),
-    ...edges.flatMap((conditions) => spanSources(view).map((source) => fromSpans(source, conditions))),
+    ...(whole === null ? [] : uncountedSources(tables, view).map((source) => fromSpans(source, whole))),
+    ...edges.flatMap((conditions) => spanSources(tables, view).map((source) => fromSpans(source, conditions))),
   ].join('\n  UNION ALL')}\n`;
 }

@@ -1,23 +1,30 @@
 import type { ArrivalRange, SpanView } from '../storage/span-visibility.ts';
 import { sqlUInt64 } from '../storage/sql.ts';
 import { IN_TENANT, queryRows, type JsonRow, type QueryContext } from './rows.ts';
+import type { Tables } from '../storage/tables.ts';
 
 /** A table with spans, and which of its rows count: every span is in one of the sources of a view. */
 export interface SpanSource {
-  readonly table: 'throughline.spans' | 'throughline.spans_fresh';
+  /** Which of the two it is. */
+  readonly kind: 'stored' | 'fresh';
+  /** Ready to stand behind FROM. */
+  readonly table: string;
   readonly conditions: readonly string[];
 }
 
 /** What is stored, when nothing is fresh. */
-export const STORED: SpanSource = { table: 'throughline.spans', conditions: [IN_TENANT] };
+export function storedSource(tables: Tables, conditions: readonly string[] = [IN_TENANT]): SpanSource {
+  return { kind: 'stored', table: tables.spans.read, conditions };
+}
 
-export function spanSources({ fresh }: Pick<SpanView, 'fresh'>): SpanSource[] {
-  if (fresh.length === 0) return [STORED];
+export function freshSource(tables: Tables, conditions: readonly string[]): SpanSource {
+  return { kind: 'fresh', table: tables.spans_fresh.read, conditions };
+}
+
+export function spanSources(tables: Tables, { fresh }: Pick<SpanView, 'fresh'>): SpanSource[] {
+  if (fresh.length === 0) return [storedSource(tables)];
   const isFresh = arrivedIn(fresh);
-  return [
-    { table: 'throughline.spans', conditions: [IN_TENANT, `NOT ${isFresh}`] },
-    { table: 'throughline.spans_fresh', conditions: [IN_TENANT, isFresh] },
-  ];
+  return [storedSource(tables, [IN_TENANT, `NOT ${isFresh}`]), freshSource(tables, [IN_TENANT, isFresh])];
 }
 
 /** Asks all sources at the same time; the rows of one come after those of the other. */
@@ -26,22 +33,23 @@ export async function querySources(
   view: SpanView,
   sqlOf: (source: SpanSource) => string,
 ): Promise<JsonRow[]> {
-  return (await Promise.all(spanSources(view).map((source) => queryRows(context, sqlOf(source))))).flat();
+  const sources = spanSources(context.engine.tables, view);
+  return (await Promise.all(sources.map((source) => queryRows(context, sqlOf(source))))).flat();
 }
 
 /** The stored spans that are in the derived tables. */
-export function countedSource(view: SpanView): SpanSource {
-  const stored = spanSources(view).find(({ table }) => table === 'throughline.spans') ?? STORED;
+export function countedSource(tables: Tables, view: SpanView): SpanSource {
+  const stored = spanSources(tables, view).find(({ kind }) => kind === 'stored') ?? storedSource(tables);
   if (view.uncounted === null) return stored;
   const counted = `arrival <= ${sqlUInt64(view.uncounted.countedUntil)}`;
   return { ...stored, conditions: [...stored.conditions, counted] };
 }
 
 /** The spans that are not in the derived tables yet; of those that are late only what is fresh. */
-export function uncountedSources(view: SpanView): SpanSource[] {
+export function uncountedSources(tables: Tables, view: SpanView): SpanSource[] {
   const { uncounted } = view;
-  return spanSources(view).flatMap((source) => {
-    if (source.table === 'throughline.spans_fresh') return [source];
+  return spanSources(tables, view).flatMap((source) => {
+    if (source.kind === 'fresh') return [source];
     if (uncounted === null) return [];
     const { first, last } = uncounted.seconds;
     const conditions = [

@@ -1,11 +1,12 @@
 import type { SystemStore } from '@throughline/trace/client';
 import { queryRows, type QueryContext } from './rows.ts';
+import { IN_DATABASE, type Tables } from '../storage/tables.ts';
 
 export type StoreFacts = Pick<SystemStore, 'engineVersion' | 'spanCount' | 'diskBytes' | 'firstDay' | 'lastDay'>;
 
 /** Out of the metadata of the parts: no span is looked at. */
 export async function findStoreFacts(context: QueryContext): Promise<StoreFacts | null> {
-  const [row] = await queryRows(context, STORE_FACTS_SQL);
+  const [row] = await queryRows(context, storeFactsSql(context.engine.tables));
   if (row === undefined) return null;
   const day = (column: number): string | null => (row.text(column) === '' ? null : row.text(column));
   return {
@@ -17,7 +18,9 @@ export async function findStoreFacts(context: QueryContext): Promise<StoreFacts 
   };
 }
 
-const STORE_FACTS_SQL = `SELECT version(), sumIf(toFloat64(rows), table = 'spans'), sum(toFloat64(bytes_on_disk)),
+function storeFactsSql(tables: Tables): string {
+  return `SELECT version(), sumIf(toFloat64(rows), table = 'spans'), sum(toFloat64(bytes_on_disk)),
   minIf(partition, table = 'spans'), maxIf(partition, table = 'spans')
-FROM system.parts
-WHERE database = 'throughline' AND active`;
+FROM ${tables.system('parts')}
+WHERE ${IN_DATABASE} AND active`;
+}

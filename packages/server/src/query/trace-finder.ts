@@ -18,6 +18,7 @@ import type { TracePosition, TraceSearch } from './trace-search.ts';
 import type { StoredTraceSummary, SummarisedTrace } from './service-of-trace.ts';
 import { findTraceSummaries } from './trace-summary.ts';
 import type { Seconds } from './trace-times.ts';
+import type { Tables } from '../storage/tables.ts';
 
 export interface FoundTrace {
   readonly trace: StoredTraceSummary;
@@ -57,6 +58,7 @@ const REFUSED_SHARE = 8;
  */
 export class TraceFinder {
   readonly #context: QueryContext;
+  readonly #tables: Tables;
   readonly #view: SpanView;
   readonly #extent: StoredExtent;
   readonly #search: TraceSearch;
@@ -70,6 +72,7 @@ export class TraceFinder {
 
   constructor(context: QueryContext, view: SpanView, extent: StoredExtent, search: TraceSearch) {
     this.#context = context;
+    this.#tables = context.engine.tables;
     this.#view = view;
     this.#extent = extent;
     this.#search = search;
@@ -254,10 +257,8 @@ export class TraceFinder {
 
   async #ofSources(question: Asked, isInRange: boolean): Promise<Candidate[]> {
     const answers = await Promise.all(
-      spanSources(this.#view).map((source) =>
-        isInRange && source.table !== 'throughline.spans'
-          ? this.#askFresh(source, question)
-          : this.#ask(source, question),
+      spanSources(this.#tables, this.#view).map((source) =>
+        isInRange && source.kind !== 'stored' ? this.#askFresh(source, question) : this.#ask(source, question),
       ),
     );
     // Where one source has more, nothing is known of the others behind its last one.
@@ -268,7 +269,7 @@ export class TraceFinder {
   async #across(candidates: readonly Candidate[], crossing: Crossing, window: SearchWindow): Promise<Candidate[]> {
     if (candidates.length === 0) return [];
     const traceIds = candidates.map(({ traceId }) => traceId);
-    const sql = tracesAcrossSql(crossing, uncountedSources(this.#view), window, traceIds);
+    const sql = tracesAcrossSql(this.#tables, crossing, uncountedSources(this.#tables, this.#view), window, traceIds);
     const across = new Set((await queryRows(this.#context, sql)).map((row) => row.text(0)));
     return candidates.filter(({ traceId }) => across.has(traceId));
   }
@@ -282,7 +283,14 @@ export class TraceFinder {
 
   #rows(source: SpanSource, question: CandidateQuestion): Promise<JsonRow[]> {
     const hasHints = this.#context.engine.hasAttributeFilter;
-    const sql = candidatesSql(this.#search, source, uncountedSources(this.#view), question, hasHints);
+    const sql = candidatesSql(
+      this.#tables,
+      this.#search,
+      source,
+      uncountedSources(this.#tables, this.#view),
+      question,
+      hasHints,
+    );
     return queryRows(this.#context, sql);
   }
 

@@ -45,7 +45,7 @@ export class TraceReader {
     });
     this.#questions = new Counter({
       name: 'throughline_large_trace_questions_total',
-      help: 'Questions about large traces, by outcome; shared ones had the answer of another',
+      help: 'Queries for large traces by outcome; shared ones reused the result of another',
       labelNames: ['outcome'],
       registers: [registry],
     });

@@ -62,7 +62,7 @@ describe('samplingOf', () => {
           threshold: 'f333333333333',
           probability: expect.closeTo(0.05, 6) as number,
           reason: null,
-          text: 'web kept 1 in 20 traces of POST /buy',
+          text: 'web sampled 1 in 20 traces of POST /buy',
         },
         {
           service: 'shop',
@@ -71,7 +71,7 @@ describe('samplingOf', () => {
           threshold: 'fc',
           probability: 0.015625,
           reason: null,
-          text: 'shop kept 1 in 64 traces of GET /stock, fewer than its caller',
+          text: 'shop sampled 1 in 64 traces of GET /stock, fewer than its caller',
         },
       ],
     });
@@ -86,7 +86,7 @@ describe('samplingOf', () => {
     const { decisions, ...whole } = samplingOf(kept({ service: 'web', name: 'POST /buy', th: '0' }), reasonOf);
     expect(asked).toEqual([['web', 'POST /buy', 1, '/buy', undefined]]);
     expect(whole).toMatchObject({ estimate: 'exact', weight: 1, probability: 1 });
-    expect(decisions).toMatchObject([{ reason: 'errors', text: 'web kept every trace of POST /buy' }]);
+    expect(decisions).toMatchObject([{ reason: 'errors', text: 'web sampled every trace of POST /buy' }]);
   });
 
   it('does not guess a weight that is not known', () => {
@@ -97,7 +97,7 @@ describe('samplingOf', () => {
         {
           threshold: '',
           probability: null,
-          text: 'web kept this trace of a and does not say how many like it were not kept',
+          text: 'web sampled this trace of a without reporting a probability',
         },
       ],
     });
@@ -117,7 +117,7 @@ describe('samplingOf', () => {
     expect(samplingOf(foreign, nothingKnown)).toMatchObject({
       estimate: 'exact',
       weight: 1,
-      decisions: [{ text: 'old says nothing of sampling: every trace of a is taken to be kept' }],
+      decisions: [{ text: 'old does not report sampling: a is assumed to be sampled at 100 %' }],
     });
   });
 

@@ -125,14 +125,13 @@ function textOf(
   isRaised: boolean,
 ): string {
   const [service, operation] = [oneLine(serviceName), oneLine(name)];
-  if (probability === null)
-    return `${service} kept this trace of ${operation} and does not say how many like it were not kept`;
-  if (threshold === '') return `${service} says nothing of sampling: every trace of ${operation} is taken to be kept`;
-  if (probability === 1) return `${service} kept every trace of ${operation}`;
+  if (probability === null) return `${service} sampled this trace of ${operation} without reporting a probability`;
+  if (threshold === '') return `${service} does not report sampling: ${operation} is assumed to be sampled at 100 %`;
+  if (probability === 1) return `${service} sampled every trace of ${operation}`;
   const share = `1 in ${Number((1 / probability).toPrecision(3))}`;
   return isRaised
-    ? `${service} kept ${share} traces of ${operation}, fewer than its caller`
-    : `${service} kept ${share} traces of ${operation}`;
+    ? `${service} sampled ${share} traces of ${operation}, fewer than its caller`
+    : `${service} sampled ${share} traces of ${operation}`;
 }
 
 function oneLine(name: string): string {

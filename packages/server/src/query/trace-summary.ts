@@ -48,11 +48,11 @@ async function summariesOfTraces(
   within: readonly Seconds[],
 ): Promise<Map<string, SummarisedTrace>> {
   if (traceIds.length <= FEW_TRACES) {
-    const conditionsOf = ({ table }: SpanSource): string[] => ofTracesIn(table, traceIds, within);
+    const conditionsOf = ({ kind }: SpanSource): string[] => ofTracesIn(kind, traceIds, within);
     const summaries = await summariesOfFew(context, view, conditionsOf, FEW_SPANS);
     if (summaries !== null) return summaries;
   }
-  const rows = await queryRows(context, traceSummariesSql(spanSources(view), traceIds, within));
+  const rows = await queryRows(context, traceSummariesSql(spanSources(context.engine.tables, view), traceIds, within));
   const summaries = summariesOf(rows);
   const rootless = [...summaries].filter(([, { trace }]) => !trace.hasRoot).map(([traceId]) => traceId);
   for (const [traceId, top] of await topsOf(context, view, rootless, within)) {
@@ -71,7 +71,7 @@ async function topsOf(
 ): Promise<Map<string, TopSpan>> {
   const tops = new Map<string, TopSpan>();
   if (traceIds.length === 0) return tops;
-  const sources = spanSources(view);
+  const sources = spanSources(context.engine.tables, view);
   for (const row of await querySources(context, view, (source) => topSpansSql(source, sources, traceIds, within))) {
     const traceId = row.text(0);
     const top = { position: row.text(1).toLowerCase(), service: row.text(2), name: row.text(3) };
@@ -88,8 +88,8 @@ export function topSpansSql(
   traceIds: readonly string[],
   within: readonly Seconds[],
 ): string {
-  const found = ({ table, conditions }: SpanSource): string =>
-    where([...conditions, ...ofTracesIn(table, traceIds, within)]);
+  const found = ({ kind, conditions }: SpanSource): string =>
+    where([...conditions, ...ofTracesIn(kind, traceIds, within)]);
   const known = all.map((each) => `SELECT trace_id, span_id FROM ${each.table}\n  ${found(each)}`);
   return `WITH ${POSITION} AS position
 SELECT lower(hex(trace_id)), min(position), argMin(toString(service), position), argMin(toString(name), position)
@@ -153,11 +153,11 @@ const ONCE = 'cityHash64(span_id, start_ns, kind, name, parent_span_id, duration
 
 /** Fresh spans are few: they are all looked at. */
 export function ofTracesIn(
-  table: SpanSource['table'],
+  kind: SpanSource['kind'],
   traceIds: readonly string[],
   within: readonly Seconds[],
 ): string[] {
-  if (table !== 'throughline.spans') return [idIn(traceIds)];
+  if (kind === 'fresh') return [idIn(traceIds)];
   // Nothing of them is stored.
   return within.length === 0 ? ['0'] : ofTracesWithin(traceIds, within);
 }
@@ -184,7 +184,7 @@ export async function findSpanCounts(context: QueryContext, traceIds: readonly s
   if (traceIds.length === 0) return new Map();
   return withView(context, async (view) => {
     const within = await secondsOfTraces(context, view, traceIds);
-    const rows = await queryRows(context, spanCountsSql(spanSources(view), traceIds, within));
+    const rows = await queryRows(context, spanCountsSql(spanSources(context.engine.tables, view), traceIds, within));
     return new Map(rows.map((row) => [row.text(0), row.number(1)]));
   });
 }
@@ -202,7 +202,7 @@ GROUP BY trace_id`;
 /** The spans of these traces in all sources together: of what came again one may be stored while the other is fresh. */
 function fromAll(sources: readonly SpanSource[], traceIds: readonly string[], within: readonly Seconds[]): string {
   const each = sources.map(
-    ({ table, conditions }) => `FROM ${table}\n${where([...conditions, ...ofTracesIn(table, traceIds, within)])}`,
+    ({ kind, table, conditions }) => `FROM ${table}\n${where([...conditions, ...ofTracesIn(kind, traceIds, within)])}`,
   );
   return each.length === 1
     ? each.join('')

@@ -121,7 +121,7 @@ export class TraceThread {
       if (this.#worker !== worker) return;
       this.#worker = null;
       const isTooLarge = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-      const message = 'the trace takes more memory than query.traceHeapBytesMax allows';
+      const message = 'the trace needs more memory than query.traceHeapBytesMax allows';
       this.#settle(({ reject }) => reject(isTooLarge ? new EngineError('too_large', message) : error));
     });
     return worker;

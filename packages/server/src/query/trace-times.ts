@@ -1,6 +1,7 @@
 import { LAST_SECOND, type Seconds, type SpanView } from '../storage/span-visibility.ts';
 import { sqlHex } from '../storage/sql.ts';
 import { IN_TENANT, queryRows, type QueryContext } from './rows.ts';
+import type { Tables } from '../storage/tables.ts';
 
 export { LAST_SECOND, type Seconds };
 
@@ -33,7 +34,7 @@ export interface TraceTimes {
 
 /** Null where none is counted. */
 export async function timesOfTraces(context: QueryContext, traceIds: readonly string[]): Promise<TraceTimes | null> {
-  const [row] = await queryRows(context, traceTimesSql(traceIds));
+  const [row] = await queryRows(context, traceTimesSql(context.engine.tables, traceIds));
   if (row === undefined || row.number(0) === 0) return null;
   return { seconds: { first: row.number(1), last: row.number(2) }, rare: row.number(3) };
 }
@@ -66,9 +67,9 @@ export function idIn(traceIds: readonly string[]): string {
   return `trace_id IN (${traceIds.map(sqlHex).join(', ')})`;
 }
 
-export function traceTimesSql(traceIds: readonly string[]): string {
+export function traceTimesSql(tables: Tables, traceIds: readonly string[]): string {
   return `SELECT count(), toUnixTimestamp(min(first_s)), toUnixTimestamp(max(first_s + length_s)), groupBitOr(rare)
-FROM throughline.trace_times
+FROM ${tables.trace_times.read}
 WHERE ${IN_TENANT} AND ${idIn(traceIds)}`;
 }
 

@@ -2,11 +2,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertTarget } from '../storage/insert.ts';
 import { AttributeType } from '../storage/schema.ts';
 import { sqlString } from '../storage/sql.ts';
-import { STORED } from './span-sources.ts';
+import { storedSource } from './span-sources.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
 import { storyOf } from './story.ts';
 import { findTrace, rowCountSql, spanSizesSql, type StoredTrace, traceSql } from './trace.ts';
+import { singleServerTables } from '../storage/tables.ts';
+
+const TABLES = singleServerTables();
+const STORED = storedSource(TABLES);
 
 const strings = (list: readonly string[]): string => `[${list.map(sqlString).join(', ')}]`;
 
@@ -35,7 +39,7 @@ describe('findTrace', () => {
       ['k', '{"values":[{"key":"q","value":{"stringValue":"r"}}]}', AttributeType.kvlist],
       ['e', '', AttributeType.empty],
     ];
-    await store.context.engine.command(`INSERT INTO ${insertTarget('spans')} SELECT
+    await store.context.engine.command(`INSERT INTO ${insertTarget(TABLES, 'spans')} SELECT
       toUInt64(now()) * 1000000, unhex('${traceId}'), unhex('0102030405060708'), unhex('1112131415161718'),
       'shop', 'GET /', 2, 2, 'out of stock', toDateTime(1700000000), ${TEST_START_NS}, -5, 'a=1', 257, 1, 2, 3,
       ${strings(values.map(([key]) => key))}, ${strings(values.map(([, text]) => text))}, [${values.map(([, , type]) => type).join(', ')}],

@@ -3,6 +3,7 @@ import { emptyColumns } from '../storage/rare-columns.ts';
 import { SPAN_FIELDS } from '../storage/schema.ts';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
+import type { Tables } from '../storage/tables.ts';
 import { attributeColumns, rowAttributes } from './any-value.ts';
 import { NativeBlock } from './native-columns.ts';
 import { defaultColumn, readNative } from './native-reader.ts';
@@ -70,7 +71,7 @@ function lookForTrace(
 ): Promise<TraceRows | 'as_known' | null> {
   return withView(context, async (view) => {
     // When it was is asked for on its own: to analyse the statement for its spans takes several times longer.
-    const parts = partsOf(view, await timesOfTraces(context, [traceId]));
+    const parts = partsOf(context.engine.tables, view, await timesOfTraces(context, [traceId]));
     if (parts.length === 0) return null;
     if (knownSpanCount !== null && (await countRows(context, parts, traceId)) === knownSpanCount) return 'as_known';
     const rows = await readRows(context, parts, traceId);
@@ -90,17 +91,17 @@ export interface TracePart {
 
 const NOTHING_KNOWN: ReadonlySet<string> = new Set();
 
-function partsOf(view: SpanView, counted: TraceTimes | null): TracePart[] {
+function partsOf(tables: Tables, view: SpanView, counted: TraceTimes | null): TracePart[] {
   if (view.uncounted?.hasLate === true) {
     const within = secondsOf(view, counted);
-    return spanSources(view).map((source) => ({ source, within, empty: NOTHING_KNOWN }));
+    return spanSources(tables, view).map((source) => ({ source, within, empty: NOTHING_KNOWN }));
   }
   const uncounted = view.uncounted === null ? [] : [view.uncounted.seconds];
   return [
     ...(counted === null
       ? []
-      : [{ source: countedSource(view), within: [counted.seconds], empty: emptyColumns(counted.rare) }]),
-    ...uncountedSources(view).map((source) => ({ source, within: uncounted, empty: NOTHING_KNOWN })),
+      : [{ source: countedSource(tables, view), within: [counted.seconds], empty: emptyColumns(counted.rare) }]),
+    ...uncountedSources(tables, view).map((source) => ({ source, within: uncounted, empty: NOTHING_KNOWN })),
   ];
 }
 
@@ -198,7 +199,7 @@ ${where(conditionsOf(part, traceId))}`;
 }
 
 function conditionsOf({ source, within }: TracePart, traceId: string): string[] {
-  return [...source.conditions, ...ofTracesIn(source.table, [traceId], within)];
+  return [...source.conditions, ...ofTracesIn(source.kind, [traceId], within)];
 }
 
 /** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */

@@ -2,6 +2,7 @@ import { readName, selectName, type RollupName } from '../storage/rollup-names.t
 import { sqlString } from '../storage/sql.ts';
 import type { Weighed } from './estimate.ts';
 import { IN_TENANT, queryRows, where, type QueryContext, type TimeRange } from './rows.ts';
+import type { Tables } from '../storage/tables.ts';
 
 const QUARTER_NS = 900_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
@@ -35,7 +36,7 @@ export class Weights {
 const NONE = { excess: 0, variance: 0, unknown: 0 };
 
 export async function findWeights(context: QueryContext, question: WeightsQuestion): Promise<Weights> {
-  const rows = await queryRows(context, weightsSql(question));
+  const rows = await queryRows(context, weightsSql(context.engine.tables, question));
   return new Weights(
     new Map(
       rows.map((row) => [
@@ -46,10 +47,13 @@ export async function findWeights(context: QueryContext, question: WeightsQuesti
   );
 }
 
-export function weightsSql({ range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuestion): string {
+export function weightsSql(
+  tables: Tables,
+  { range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuestion,
+): string {
   const prefix = of === 'requests' ? 'request_' : '';
   return `SELECT ${selectName('service_name')}, ${selectName('operation')}, sum(${prefix}excess), sum(${prefix}variance), sum(unknown${of === 'requests' ? '_requests' : ''})
-FROM throughline.weight_15m
+FROM ${tables.weight_15m.read}
 ${where([
   IN_TENANT,
   `of_service = ${groupBy === 'service' ? 1 : 0}`,

@@ -78,6 +78,7 @@ it('while a batch is added, and behind one that failed, only questions to the ta
   let arrival = 0;
   const job = new RollupJob({
     engine: {
+      tables: engine.tables,
       query: (...asked) => engine.query(...asked),
       command: async (sql) => {
         const table = tableFilledBy(sql);

@@ -27,7 +27,7 @@ test('a block is taken as long as the reserve stays free behind it', async () =>
   expect(await reserve.lackFor(MIB)).toBeNull();
   disk.nowMs += 1_000;
   expect(await reserve.lackFor(MIB + 1)).toBe(
-    'the disk has less than 256 MiB left, which the store needs (spool.diskReserveBytes)',
+    'less than 256 MiB of the disk are free, which are reserved for the store (spool.diskReserveBytes)',
   );
 });
 

@@ -55,7 +55,7 @@ export class DiskReserve {
     this.#uncheckedBytes = bytes;
     if (found === null) return (this.#lack = null);
     const keptBytes = Math.min(reserveBytes, found.totalBytes * RESERVE_SHARE_MAX);
-    const words = `the disk has less than ${Math.ceil(keptBytes / MIB)} MiB left, which the store needs (spool.diskReserveBytes)`;
+    const words = `less than ${Math.ceil(keptBytes / MIB)} MiB of the disk are free, which are reserved for the store (spool.diskReserveBytes)`;
     return (this.#lack = found.freeBytes - bytes < keptBytes ? words : null);
   }
 }

@@ -104,7 +104,7 @@ export class FreshSpans {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: 'throughline_fresh_inserts_total',
-      help: 'Inserts that made spans findable before they were stored, by outcome',
+      help: 'Inserts that make spans queryable before they are stored, by outcome',
       labelNames: ['outcome'],
       registers: [options.registry],
     });
@@ -336,7 +336,10 @@ export class FreshSpans {
     } catch (error) {
       if (this.#published.get(published.segment) !== published) return false;
       this.#inserts.inc({ outcome: 'failed' });
-      this.#options.log.debug({ err: error }, 'making fresh spans findable failed; they are stored instead');
+      this.#options.log.debug(
+        { err: error },
+        'could not publish fresh spans; they can be queried once they are stored',
+      );
       this.#giveUp(published);
       return false;
     }
@@ -373,7 +376,7 @@ export class FreshSpans {
       if (published.isFilled) await tables.clear(table);
     } catch (error) {
       // An engine that has gone has cleared it. What is left otherwise is in no range that questions look for.
-      log.debug({ err: error }, 'clearing a table of fresh spans failed');
+      log.debug({ err: error }, 'could not clear a table of fresh spans');
     }
     this.#free.push(table);
   }

@@ -132,7 +132,7 @@ const PASSING: readonly (readonly [string, () => Error])[] = [
     (code) => [String(code), () => clickhouseError(code)] as const,
   ),
   ...[401, 403, 404, 429].map(
-    (status) => [`HTTP ${status}`, () => engineError(0, `http://store:8123 answers ${status}: no`)] as const,
+    (status) => [`HTTP ${status}`, () => engineError(0, `http://store:8123 responded with ${status}: no`)] as const,
   ),
   ['an exception of ours', () => new TypeError('undefined is not a function')],
 ];

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import { EngineError, type Engine, type SpanRecovery } from '../storage/engine.ts';
 import { insertAdvice, isDataError } from '../storage/insert-failure.ts';
@@ -10,6 +10,7 @@ import { FailingSegments } from './failing-segments.ts';
 import { LOADER_LIMITS, type LoaderLimits } from './limits.ts';
 import type { Segment } from './segment-recovery.ts';
 import type { Spool } from './spool.ts';
+import { registerGauge } from '../register-gauge.ts';
 
 export interface LoaderOptions {
   readonly spool: Spool;
@@ -90,25 +91,17 @@ export class Loader {
     });
     this.#spans = new Counter({
       name: `${metrics}_${rows}_total`,
-      help: `How many ${rows} the engine has taken`,
+      help: `Number of ${rows} that the engine has stored`,
       registers,
     });
     this.#missingSpans = new Counter({
       name: `${metrics}_missing_${rows}_total`,
-      help: `How many ${rows} were missing in the store after an insert that did not end well, and were inserted again`,
+      help: `Number of ${rows} that were missing from the store after a failed insert and were inserted again`,
       registers,
     });
     const failing = this.#failing;
-    registry.registerMetric(
-      new Gauge({
-        name: `${metrics}_failing_segments`,
-        help: 'Segments whose insert has failed and is repeated',
-        registers: [],
-        collect() {
-          this.set(failing.size);
-        },
-      }),
-    );
+    const help = 'Segments whose insert has failed and is retried';
+    registerGauge(registry, `${metrics}_failing_segments`, help, () => failing.size);
   }
 
   get status(): LoaderStatus {
@@ -270,7 +263,7 @@ export class Loader {
     this.#options.onRejected?.(segment);
     log.error(
       { err: error, segment: name, spans: rows },
-      `store rejected segment ${failures} times while it took others; moved to spool/rejected: see throughline spool list`,
+      `store rejected segment ${failures} times while it accepted others; moved to spool/rejected: see throughline spool list`,
     );
     this.#limitCounter.reached('loader.refusalsMax');
     this.#inserts.inc({ outcome: 'rejected' });
@@ -286,10 +279,7 @@ export class Loader {
       (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
     );
     if (isThere || this.#stored.has(name)) return false;
-    log.error(
-      { segment: name, spans: rows },
-      'a spool segment was removed before the store had it; its spans are lost',
-    );
+    log.error({ segment: name, spans: rows }, 'a spool segment was removed before it was stored; its spans are lost');
     this.#inserts.inc({ outcome: 'gone' });
     await spool.release(segment);
     // Fresh spans would keep a table for it until the engine is started again.

@@ -1,6 +1,7 @@
 import { chown, link, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, removeSegment, syncDirectory } from './segment-files.ts';
+import { DATA_SUFFIX, INDEX_SUFFIX, REJECTED_DIRECTORY, removeSegment } from './segment-files.ts';
+import { syncDirectory } from '../durable-file.ts';
 
 /** Segments that are to be loaded again wait here until the collector takes them, which may not run at all now. */
 export const RETRY_DIRECTORY = join(REJECTED_DIRECTORY, 'retry');
@@ -51,7 +52,7 @@ export async function requestRetry(directory: string, name: string): Promise<boo
 }
 
 /**
- * Moves the segments that are to be loaded again into the spool, one by one, and answers their names there. One whose name the spool
+ * Moves the segments that are to be loaded again into the spool, one by one, and returns their names there. One whose name the spool
  * has still, because its good blocks wait to be loaded, stays until they are.
  */
 export async function* takeRetries(directory: string, isHeld: (name: string) => boolean): AsyncGenerator<string> {

@@ -1,8 +1,7 @@
 import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
-
-export { syncDirectory } from '../storage/durable-directory.ts';
+import { syncDirectory } from '../durable-file.ts';
+import { createDirectory } from '../storage/durable-directory.ts';
 
 /** The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of JSON. */
 export const DATA_SUFFIX = '.native';

@@ -1,5 +1,6 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import type { SpoolStatus } from './spool-status.ts';
+import { registerGauge } from '../register-gauge.ts';
 
 export class SpoolMetrics {
   readonly bytes: Counter;
@@ -13,15 +14,18 @@ export class SpoolMetrics {
     const registers = [registry];
     const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
     this.bytes = counter(`${prefix}_bytes_total`, 'Bytes that were made durable in the spool');
-    this.blocked = counter(`${prefix}_blocked_total`, 'Blocks that the spool did not take: disk or backlog full');
+    this.blocked = counter(
+      `${prefix}_blocked_total`,
+      'Blocks that the spool rejected because the disk or the backlog was full',
+    );
     this.heldCommits = counter(
       `${prefix}_held_commits_total`,
-      'Commits that waited for a store that had fallen behind',
+      'Commits that were delayed because the store had fallen behind',
     );
     this.damagedBlocks = counter(`${prefix}_damaged_blocks_total`, 'Acknowledged blocks that were found damaged');
     this.sealed = new Counter({
       name: `${prefix}_sealed_segments_total`,
-      help: 'Segments that were handed over to the store, by what made them whole',
+      help: 'Segments that were sealed and handed to the store, by the limit that sealed them',
       labelNames: ['because'],
       registers,
     });
@@ -32,21 +36,24 @@ export class SpoolMetrics {
       buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2],
       registers,
     });
-    gauge(`${prefix}_backlog_bytes`, 'Bytes that the store has not taken', (now) => now.backlogBytes);
-    gauge(`${prefix}_backlog_segments`, 'Segments that the store has not taken', (now) => now.backlogSegments);
-    gauge(`${prefix}_backlog_seconds`, 'Age of the oldest block that waits', (now) => now.backlogAgeMs / 1000);
-    gauge(`${prefix}_rejected_segments`, 'Segments that were set aside', (now) => now.rejectedSegments.length);
-
-    function gauge(name: string, help: string, value: (now: SpoolStatus) => number): void {
-      const metric = new Gauge({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.set(value(status()));
-        },
-      });
-      registry.registerMetric(metric);
-    }
+    registerGauge(registry, `${prefix}_backlog_bytes`, 'Bytes that are not stored yet', () => status().backlogBytes);
+    registerGauge(
+      registry,
+      `${prefix}_backlog_segments`,
+      'Segments that are not stored yet',
+      () => status().backlogSegments,
+    );
+    registerGauge(
+      registry,
+      `${prefix}_backlog_seconds`,
+      'Age of the oldest block that is not stored yet',
+      () => status().backlogAgeMs / 1000,
+    );
+    registerGauge(
+      registry,
+      `${prefix}_rejected_segments`,
+      'Quarantined segments: rejected by the store, or damaged',
+      () => status().rejectedSegments.length,
+    );
   }
 }

@@ -395,7 +395,7 @@ test('takes nothing while the backlog is full, and goes on when the engine has t
   const spool = await openSpool({ segmentRowsMax: 1, backlogBytesMax: 6 });
   await appendAll(spool, ['1', '2']);
   expect(await spool.append(block('3'), 1)).toMatchObject({ kind: 'blocked' });
-  expect(spool.status.blockedBy).toBe('the spool holds 6 bytes that the store has not taken');
+  expect(spool.status.blockedBy).toBe('the backlog is full: 6 bytes are not stored yet');
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment !== null) await spool.release(segment);
   await appendAll(spool, ['3']);
@@ -410,7 +410,7 @@ test('a commit waits for a store that is busy and behind, until it has taken a s
     return segment;
   };
   const isHeld = async (): Promise<boolean> => {
-    const held = spool.hold().then(() => false);
+    const held = spool.throttle().then(() => false);
     const isHeldNow = await Promise.race([held, new Promise<boolean>((resolve) => setImmediate(resolve, true))]);
     await held;
     return isHeldNow;
@@ -420,7 +420,7 @@ test('a commit waits for a store that is busy and behind, until it has taken a s
   expect(await isHeld()).toBe(false);
   await spool.release(await next());
   expect(await isHeld()).toBe(true);
-  const held = spool.hold();
+  const held = spool.throttle();
   await spool.release(await next());
   await held;
   expect(await isHeld()).toBe(false);
@@ -446,12 +446,12 @@ test('takes nothing while the disk has less left than the store needs, and goes 
   });
   opened.push(spool);
   await spool.open();
-  const reason = 'the disk has less than 1 MiB left, which the store needs (spool.diskReserveBytes)';
+  const reason = 'less than 1 MiB of the disk are free, which are reserved for the store (spool.diskReserveBytes)';
   for (let count = 0; count < 3; count++)
     expect(await spool.append(block('1'), 1)).toEqual({ kind: 'blocked', reason });
   freeBytes = 2_000;
   await appendAll(spool, ['2']);
-  expect(lines).toEqual([`spans cannot be spooled: ${reason}`, 'spans are spooled again']);
+  expect(lines).toEqual([`could not write spans to the spool: ${reason}`, 'spool writable again: accepting spans']);
   expect((await takeAll(spool)).text).toBe('<2>');
 });
 
@@ -584,13 +584,13 @@ test('a backlog that is full is one line in the log, and its end another', async
   const spool = new Spool({ directory, log: told, registry: new Registry(), limits });
   await spool.open();
   for (let count = 0; count < 4; count++) await spool.append(Buffer.alloc(6), 1);
-  expect(lines).toEqual(['no more spans are taken: the spool holds 12 bytes that the store has not taken']);
+  expect(lines).toEqual(['spool full, rejecting spans: the backlog is full: 12 bytes are not stored yet']);
   const segment = await spool.nextSealed(new AbortController().signal);
   if (segment !== null) await spool.release(segment);
   expect(await spool.append(Buffer.alloc(6), 1)).toEqual({ kind: 'durable' });
   expect(lines.slice(1)).toEqual([
-    'spans are taken again: the store has caught up',
-    'no more spans are taken: the spool holds 12 bytes that the store has not taken',
+    'accepting spans again: the store has caught up',
+    'spool full, rejecting spans: the backlog is full: 12 bytes are not stored yet',
   ]);
   await spool.close();
 });

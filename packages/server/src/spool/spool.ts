@@ -6,7 +6,8 @@ import { SPOOL_LIMITS, type SpoolLimits } from './limits.ts';
 import { type BlockFacts, OpenSegment } from './open-segment.ts';
 import { DAMAGED_SUFFIX, findWithoutData, noteReason, setAside, takeRetries } from './rejected-segments.ts';
 import { listRejected, listSegments, newestSegment, readSegment, removeSegment } from './segment-files.ts';
-import { createDirectory, syncDirectory } from '../storage/durable-directory.ts';
+import { syncDirectory } from '../durable-file.ts';
+import { createDirectory } from '../storage/durable-directory.ts';
 import { RemovalSync } from './removal-sync.ts';
 import { recoverSegment, type Segment } from './segment-recovery.ts';
 import { SpoolMetrics } from './spool-metrics.ts';
@@ -170,7 +171,7 @@ export class Spool {
   get blockedBy(): string | null {
     if (this.#closed) return 'the collector is shutting down';
     if (this.isBacklogFull) {
-      return `the spool holds ${this.#backlogBytes} bytes that the store has not taken`;
+      return `the backlog is full: ${this.#backlogBytes} bytes are not stored yet`;
     }
     const failure = this.#writeFailure;
     return failure !== null && performance.now() < failure.retryAtMs ? failure.reason : null;
@@ -213,8 +214,8 @@ export class Spool {
   async #tellDamaged(name: string, damagedBlocks: number): Promise<void> {
     const { directory, log } = this.#options;
     this.#metrics.damagedBlocks.inc(damagedBlocks);
-    log.error({ segment: name, damagedBlocks }, 'spool segment is damaged; its good blocks are kept');
-    const reason = `${damagedBlocks} damaged blocks; the good ones were kept for the store`;
+    log.error({ segment: name, damagedBlocks }, 'spool segment is damaged; keeping its intact blocks');
+    const reason = `${damagedBlocks} damaged blocks; the intact ones were kept for the store`;
     await noteReason(directory, `${name}${DAMAGED_SUFFIX}`, reason).catch(() => {});
   }
 
@@ -225,13 +226,14 @@ export class Spool {
       const isHeld = (name: string): boolean => this.#sealed.some((segment) => segment.name === name);
       for await (const name of takeRetries(directory, isHeld)) {
         await this.#recover(name, false);
-        log.info({ segment: name }, 'rejected segment will be loaded again');
+        log.info({ segment: name }, 'retrying a quarantined segment');
       }
       this.#rejected = await listRejected(directory);
       this.#lookFailure = '';
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
-      if (failure !== this.#lookFailure) log.error({ err: error }, 'looking for rejected segments failed; will retry');
+      if (failure !== this.#lookFailure)
+        log.error({ err: error }, 'could not look for segments to retry; will look again');
       this.#lookFailure = failure;
     }
     if (this.#sealed.length > 0) this.#wakeLoader?.();
@@ -242,7 +244,7 @@ export class Spool {
    * call at a time, before `append`. Senders that wait for their answers then send as fast as the store takes, and what they
    * sent can be found soon, instead of a backlog that grows while they are sending.
    */
-  async hold(): Promise<void> {
+  async throttle(): Promise<void> {
     const isAway = performance.now() - this.#releasedAtMs > STORE_AWAY_MS;
     if (this.#ahead < SEGMENTS_AHEAD || isAway || this.#limits.holdMs === 0 || this.#closed) return;
     this.#metrics.heldCommits.inc();
@@ -275,7 +277,7 @@ export class Spool {
       } catch (error) {
         return this.#blocked(await this.#giveUpSegment(error));
       }
-      if (this.#writeFailure !== null) this.#options.log.warn(`${this.#holds} are spooled again`);
+      if (this.#writeFailure !== null) this.#options.log.warn(`spool writable again: accepting ${this.#holds}`);
       this.#writeFailure = null;
       if (this.#prepared === null) this.#prepare();
       this.#backlogBytes += block.length;
@@ -386,8 +388,8 @@ export class Spool {
     if (isFull === this.#isToldFull) return;
     if (!isFull && this.#backlogBytes > this.#limits.backlogBytesMax * CAUGHT_UP_SHARE) return;
     this.#isToldFull = isFull;
-    if (isFull) this.#options.log.error(`no more ${this.#holds} are taken: ${this.blockedBy}`);
-    else this.#options.log.warn(`${this.#holds} are taken again: the store has caught up`);
+    if (isFull) this.#options.log.error(`spool full, rejecting ${this.#holds}: ${this.blockedBy}`);
+    else this.#options.log.warn(`accepting ${this.#holds} again: the store has caught up`);
   }
 
   /** A segment goes beyond its size only by a single block that is larger itself. */
@@ -448,7 +450,7 @@ export class Spool {
   /** Takes nothing for a while. One line where the state changes, not one a failure. */
   #fail(reason: string, error: unknown): void {
     const { log } = this.#options;
-    const words = `${this.#holds} cannot be spooled: ${reason}`;
+    const words = `could not write ${this.#holds} to the spool: ${reason}`;
     if (this.#writeFailure?.reason !== reason) log.error(error === null ? {} : { err: error }, words);
     this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
   }

@@ -1,5 +1,6 @@
 import type { Engine } from './engine.ts';
 import { sqlUInt64 } from './sql.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** Spans that arrived behind `after`, up to `until`. */
 export interface ArrivalSlice {
@@ -8,26 +9,23 @@ export interface ArrivalSlice {
   readonly spans: number;
 }
 
-const TIMEOUT_MS = 60_000;
-
 /**
  * Cuts the spans that fulfil the condition into slices by their arrival, in order and without a gap, of no more than `spansMax` unless one
  * block alone has more: what a statement may take goes by its slice, however many spans there are. Empty where there are none.
  */
 export async function arrivalSlices(
-  engine: Pick<Engine, 'query'>,
+  engine: Pick<Engine, 'query' | 'tables'>,
   condition: string,
   { after, until }: Pick<ArrivalSlice, 'after' | 'until'>,
   spansMax: number,
 ): Promise<ArrivalSlice[]> {
-  const bytes = await engine.query(
-    `SELECT arrival, count() FROM throughline.spans WHERE ${condition} AND ${arrivedWithin({ after, until })} GROUP BY arrival ORDER BY arrival`,
-    { format: 'JSONCompactEachRow', timeoutMs: TIMEOUT_MS },
+  const rows = await rowsOf(
+    engine,
+    `SELECT arrival, count() FROM ${engine.tables.spans.read} WHERE ${condition} AND ${arrivedWithin({ after, until })} GROUP BY arrival ORDER BY arrival`,
   );
-  const lines = new TextDecoder().decode(bytes).split('\n');
   const slices: { after: number; until: number; spans: number }[] = [];
-  for (const line of lines.filter((text) => text !== '')) {
-    const [arrival = 0, spans = 0] = (JSON.parse(line) as unknown[]).map(Number);
+  for (const row of rows) {
+    const [arrival = 0, spans = 0] = row.map(Number);
     const last = slices.at(-1);
     if (last !== undefined && last.spans + spans <= spansMax) {
       last.until = arrival;

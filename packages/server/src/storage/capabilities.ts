@@ -23,7 +23,7 @@ export interface Capabilities {
 /** Throws a `RangeError` when the text is no version. */
 export function capabilitiesOf(version: string): Capabilities {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(version) ?? [];
-  if (major === undefined) throw new RangeError(`${JSON.stringify(version)} is no version of ClickHouse`);
+  if (major === undefined) throw new RangeError(`${JSON.stringify(version)} is not a ClickHouse version`);
   const since = (wanted: number, wantedMinor: number): boolean =>
     Number(major) > wanted || (Number(major) === wanted && Number(minor) >= wantedMinor);
   return {

@@ -18,7 +18,7 @@ export async function readAnswer(response: IncomingMessage, origin: string, byte
       bytes += chunk.length;
       if (bytes > bytesMax) {
         response.destroy();
-        throw new EngineError('too_large', `the answer of ${origin} is larger than ${bytesMax} bytes`);
+        throw new EngineError('too_large', `the response of ${origin} is larger than ${bytesMax} bytes`);
       }
       chunks.push(chunk);
     }
@@ -50,7 +50,7 @@ function contentOf(response: IncomingMessage): Readable {
 function problem(origin: string, status: number, exceptionCode: number, body: Buffer): EngineError {
   const text = body.toString('utf8').trim();
   const code = exceptionCode === 0 ? codeOf(text) : exceptionCode;
-  if (code !== 0) return engineError(code, text === '' ? `${origin} answers ${status}` : text);
+  if (code !== 0) return engineError(code, text === '' ? `${origin} responded with ${status}` : text);
   // Not ClickHouse's own words: a proxy in front of it, which may have handed the statement on.
   const words = text
     .replaceAll(/<[^>]*>/g, ' ')
@@ -58,7 +58,7 @@ function problem(origin: string, status: number, exceptionCode: number, body: Bu
     .trim()
     .slice(0, 200);
   const told = words === '' ? '' : `: ${words}`;
-  return new UnreachableError(`${origin} answers ${status}, and not as ClickHouse does${told}`, false);
+  return new UnreachableError(`${origin} responded with ${status}, but not as ClickHouse does${told}`, false);
 }
 
 function codeOf(text: string): number {

@@ -61,7 +61,7 @@ export class ClickHouseHttp {
     left?.addEventListener('abort', leave, { once: true });
     if (left?.aborted === true) leave();
     const timer = setTimeout(() => {
-      end.abort(new EngineError('timeout', `${this.origin} did not answer within ${timeoutMs} ms`));
+      end.abort(new EngineError('timeout', `${this.origin} did not respond within ${timeoutMs} ms`));
     }, timeoutMs);
     this.#running.set(end, isRepeatable);
     try {

@@ -8,7 +8,7 @@ import { noFaults } from '../../../../test/support/clickhouse-http/faults.ts';
 import { startClickHouseHttp, type ClickHouseHttp } from '../../../../test/support/clickhouse-http/server.ts';
 import { ClusterEngine } from './cluster.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
-import { rows, SPANS_A_FILE, spansFile } from './engine.contract.ts';
+import { rows, SPANS_PER_FILE, spansFile } from './engine.contract.ts';
 import { eventually, silentLog } from './testing/start-engine.ts';
 
 /** What a current server and a proxy in front of it do that an embedded engine does not. */
@@ -48,7 +48,7 @@ async function engineOf(
   return { engine, directory, [Symbol.asyncDispose]: () => engine.close() };
 }
 
-const inserts = (): number => server.seen.filter(({ sql }) => sql.startsWith('INSERT INTO throughline.`spans`')).length;
+const inserts = (): number => server.seen.filter(({ sql }) => sql.startsWith('INSERT INTO throughline.spans (')).length;
 
 const spans = async (opened: Awaited<ReturnType<typeof engineOf>>): Promise<unknown> =>
   (await rows(opened, 'SELECT count(), uniqExact(span_id) FROM throughline.spans'))[0];
@@ -148,7 +148,7 @@ describe('an answer', () => {
       server.faults.proxy = { status, body: `<html><title>Proxy</title><h1>no ${status}</h1></html>` };
       const problem = {
         code: 'unavailable',
-        message: expect.stringMatching(`answers ${status}.*: Proxy no ${status}$`) as unknown,
+        message: expect.stringMatching(`responded with ${status}.*: Proxy no ${status}$`) as unknown,
       };
       await expect(rows(opened, 'SELECT 1')).rejects.toMatchObject(problem);
       await expect(opened.engine.insertNativeFile('spans', path, 'proxied')).rejects.toMatchObject(problem);
@@ -227,7 +227,7 @@ describe('an insert', () => {
     server.seen.length = 0;
     await opened.engine.insertNativeFile('spans', path, 'compressed');
     await opened.engine.insertNativeFile('spans', path, 'compressed');
-    expect(await spans(opened)).toEqual([SPANS_A_FILE, SPANS_A_FILE]);
+    expect(await spans(opened)).toEqual([SPANS_PER_FILE, SPANS_PER_FILE]);
     const [{ rawHeaders, bodyBytes } = { rawHeaders: [], bodyBytes: 0 }] = server.seen;
     expect(rawHeaders.join('\n')).toMatch(/^content-encoding\ngzip$/im);
     expect(bodyBytes).toBeLessThan(100_000);
@@ -243,7 +243,7 @@ describe('an insert', () => {
     expect(inserts()).toBe(1);
     server.faults.loseAnswer = () => false;
     await opened.engine.insertNativeFile('spans', path, 'lost');
-    expect(await spans(opened)).toEqual([SPANS_A_FILE, SPANS_A_FILE]);
+    expect(await spans(opened)).toEqual([SPANS_PER_FILE, SPANS_PER_FILE]);
   });
 
   test('that takes too long is given up', async () => {

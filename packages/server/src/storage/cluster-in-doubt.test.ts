@@ -74,7 +74,7 @@ test('what is missing is not looked for while the first insert may still run', a
   const looked: string[] = [];
   const server = await play(({ sql, parameters }) => {
     const id = parameters.get('query_id');
-    if (sql.startsWith('INSERT INTO throughline.`spans` (')) {
+    if (sql.startsWith('INSERT INTO throughline.spans (')) {
       running.add(id ?? '');
       return null;
     }
@@ -115,7 +115,7 @@ test('a copy of the segment that the server has lost, or has not whole, is no pr
   const server = await play((statement) => {
     const { sql } = statement;
     if (sql.includes('system.processes')) return '0';
-    if (sql.startsWith('INSERT INTO throughline.`spans`')) inserts.push(statement);
+    if (sql.startsWith('INSERT INTO throughline.spans (')) inserts.push(statement);
     if (sql.startsWith('SELECT') && sql.includes('NOT IN')) return counts.shift() ?? '';
     return otherwise(sql);
   });

@@ -22,7 +22,7 @@ interface Played {
   /** What is recorded of migrations; all of them by default. */
   recorded: unknown[][];
   readonly seen: { sql: string; parameters: URLSearchParams; headers: IncomingMessage['headers'] }[];
-  /** Answers what is no question of the migrations; 200 and nothing by default. */
+  /** Returns what is no question of the migrations; 200 and nothing by default. */
   answer: (sql: string, response: ServerResponse) => void;
 }
 
@@ -86,7 +86,7 @@ test('an insert sends the file with its token, and user and password in one head
   await engine.insertNativeFile('spans', path, 'segment-1');
   const [{ sql, parameters, headers } = { sql: '', parameters: new URLSearchParams(), headers: {} }] =
     server.seen.slice(-1);
-  expect(sql).toMatch(/^INSERT INTO throughline\.`spans` \(arrival, trace_id, .*\) FORMAT Native$/);
+  expect(sql).toMatch(/^INSERT INTO throughline\.spans \(arrival, trace_id, .*\) FORMAT Native$/);
   expect(Object.fromEntries(parameters)).toMatchObject({
     insert_deduplication_token: 'segment-1',
     min_insert_block_size_rows: '4000000',
@@ -183,7 +183,7 @@ test('a server that answers before it has read an insert is sent no more of it',
     const { port } = early.address() as AddressInfo;
     const http = new ClickHouseHttp(`http://127.0.0.1:${port}`, { resultBytesMax: 1_000, compressionLevel });
     const insert = { sql: 'INSERT', file: path, settings: {}, isRepeatable: false, timeoutMs: 20_000 };
-    const problem = { code: 'unavailable', message: expect.stringContaining('answers 413') as unknown };
+    const problem = { code: 'unavailable', message: expect.stringContaining('responded with 413') as unknown };
     await expect(http.run(insert)).rejects.toMatchObject(problem);
     sockets.at(-1)?.resume();
     await eventually(() => sockets.at(-1)?.closed === true);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { QueryLimiter } from '../query-limiter.ts';
 import type { Capabilities } from './capabilities.ts';
 import { ClickHouseHttp, type HttpStatement } from './clickhouse-http.ts';
 import { CLUSTER_LIMITS, type ClusterLimits } from './cluster-limits.ts';
@@ -19,10 +20,11 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
-import { QuerySlots } from './query-slots.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { acquireQuerySlot } from './query-slots.ts';
+import { sqlString } from './sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';
+import { singleServerTables } from './tables.ts';
 
 export interface ClusterEngineOptions {
   /** `http(s)://[user[:password]@]host[:port]` of servers that share their tables; the first that answers is used. */
@@ -40,10 +42,12 @@ export interface ClusterEngineOptions {
 
 /** ClickHouse servers over HTTP. One of them is used until it does not answer, and then the next that does. */
 export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
+  readonly tables = singleServerTables();
   readonly #options: ClusterEngineOptions;
   readonly #limits: ClusterLimits;
   readonly #servers: readonly ClickHouseHttp[];
-  readonly #slots: QuerySlots;
+  readonly #limiter: QueryLimiter;
+  readonly #onQueueFull: () => void;
   readonly #metrics: EngineMetrics;
   readonly #closing = new AbortController();
   #current = 0;
@@ -60,12 +64,15 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#limits = { ...CLUSTER_LIMITS, ...options.limits };
     this.#servers = options.urls.map((url) => new ClickHouseHttp(url, this.#limits));
     const limitCounter = new LimitCounter(options.registry);
-    const onRefused = (): void => limitCounter.reached('cluster.queuedQueriesMax');
-    this.#slots = new QuerySlots(this.#limits.concurrentQueries, this.#limits.queuedQueriesMax, onRefused);
+    this.#onQueueFull = (): void => limitCounter.reached('cluster.queuedQueriesMax');
+    this.#limiter = new QueryLimiter({
+      concurrent: this.#limits.concurrentQueries,
+      waitingMax: this.#limits.queuedQueriesMax,
+    });
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
-      runningQueries: () => this.#slots.taken,
-      queuedQueries: () => this.#slots.queued,
+      runningQueries: () => this.#limiter.running,
+      queuedQueries: () => this.#limiter.waiting,
       usage: null,
     });
   }
@@ -102,6 +109,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   async #open(): Promise<void> {
     const { lease, check } = this.#options;
     const direct = {
+      tables: this.tables,
       query: (sql: string, options: QueryOptions) => this.#select(sql, options),
       command: (sql: string, timeoutMs?: number) => this.#command(sql, timeoutMs),
     };
@@ -112,7 +120,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     await migrate(engine);
     const { version, deduplicationTokens } = this.#capabilities;
     if (!deduplicationTokens) {
-      const sentence = `ClickHouse ${version} cannot tell a repeated insert: where an insert ends unknown, its spans may be stored twice; 22.2 and later can`;
+      const sentence = `ClickHouse ${version} does not deduplicate inserts: if the outcome of an insert is unknown, its spans may be stored twice; use 22.2 or later`;
       this.#options.log.warn(sentence);
     }
     if (this.#closing.signal.aborted) return;
@@ -126,7 +134,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#checkOpen();
     const begin = performance.now();
     try {
-      const release = await this.#slots.take(options.timeoutMs, options.signal);
+      const release = await acquireQuerySlot(this.#limiter, options.timeoutMs, options.signal, this.#onQueueFull);
       try {
         // It may have been closed meanwhile.
         this.#checkOpen();
@@ -153,7 +161,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     const takesTokens = this.#capabilities?.deduplicationTokens === true;
     await this.#asRunningInsert(
       this.#run({
-        sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
         file: path,
         isRepeatable: false,
         settings: {
@@ -169,7 +177,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     this.#checkOpen();
     await this.#asRunningInsert(
       this.#run({
-        sql: `INSERT INTO ${insertTarget(table)} FORMAT Native`,
+        sql: `INSERT INTO ${insertTarget(this.tables, table)} FORMAT Native`,
         file: path,
         isRepeatable: false,
         settings: this.#plainSettings(name),
@@ -192,7 +200,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   /** The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest. */
   async #insertMissing(path: string, token: string): Promise<number> {
     const { insertTimeoutMs: timeoutMs } = this.#limits;
-    const copy = `throughline.${sqlIdentifier(`in_doubt_${token.replaceAll('-', '_')}`)}`;
+    const copy = this.tables.named(`in_doubt_${token.replaceAll('-', '_')}`).local;
     const settings = this.#plainSettings(token);
     await this.#command(`DROP TABLE IF EXISTS ${copy}`);
     await this.#command(`CREATE TABLE ${copy} (${SPAN_STRUCTURE}) ENGINE = Memory`);
@@ -205,6 +213,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         timeoutMs,
       });
       return await insertMissingSpans(copy, {
+        tables: this.tables,
         select: (sql) => this.#select(sql, { format: 'JSONCompactEachRow', timeoutMs }),
         insert: async (sql) => void (await this.#run({ sql, isRepeatable: false, settings, timeoutMs })),
       });
@@ -230,13 +239,16 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
         continue;
       }
       if (running.trim() === '0') continue;
-      throw new EngineError('unavailable', `an earlier insert of segment ${token} still runs on ${server.origin}`);
+      throw new EngineError(
+        'unavailable',
+        `an earlier insert of segment ${token} is still running on ${server.origin}`,
+      );
     }
     if (unanswered !== null) {
       const sinceMs = this.#unansweredSince.get(token) ?? performance.now();
       this.#unansweredSince.set(token, sinceMs);
       if (performance.now() - sinceMs < insertTimeoutMs) {
-        const sentence = `an earlier insert of segment ${token} may still run on a server that does not answer`;
+        const sentence = `an earlier insert of segment ${token} may still be running on a server that does not respond`;
         throw new EngineError('unavailable', `${sentence}: ${unanswered}`);
       }
     }
@@ -334,9 +346,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const index = this.#current;
       const server = this.#servers[index] as ClickHouseHttp;
       try {
-        await this.#options.check?.admit(server, (sql, options) =>
-          this.#select(sql, options, (asked) => server.run(asked)),
-        );
+        await this.#options.check?.admit(server, {
+          tables: this.tables,
+          query: (sql, options) => this.#select(sql, options, (asked) => server.run(asked)),
+        });
         const bytes = await server.run(statement);
         this.#becomes(null);
         return bytes;
@@ -355,10 +368,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   #becomes(problem: string | null): void {
     if (this.#state.kind === 'closed') return;
     if (problem !== null) {
-      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'the store is away');
+      if (this.#state.kind !== 'down') this.#options.log.error({ reason: problem }, 'ClickHouse unreachable; retrying');
       this.#state = { kind: 'down', reason: problem };
     } else if (this.#isOpen) {
-      if (this.#state.kind === 'down') this.#options.log.info('the store is back');
+      if (this.#state.kind === 'down') this.#options.log.info('ClickHouse reachable again');
       this.#state = { kind: 'ready' };
     }
   }

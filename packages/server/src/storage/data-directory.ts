@@ -72,7 +72,7 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
   // Not before: a restore that begins now sees our claim.
   if (existsSync(join(directory, RESTORING_FOLDER))) {
     await claim.release();
-    const why = `it holds a restore that has not ended, in ${RESTORING_FOLDER}/: wait for it, or empty the directory and restore again`;
+    const why = `it holds an unfinished restore in ${RESTORING_FOLDER}/: wait for it, or empty the directory and restore again`;
     throw unusable(directory, why);
   }
   const leftover = stale?.engine;
@@ -89,13 +89,13 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
     repeat = undefined;
     try {
       note(change);
-      if (isRepeated) options.log.info(`${lockPath} is written now`);
+      if (isRepeated) options.log.info(`wrote ${lockPath} after an earlier failure`);
     } catch (error) {
       // On a full disk, say. Commands find the collector by it, and the next start finds an engine that hangs.
       if (!isRepeated) {
         options.log.warn(
           { err: error },
-          `writing ${lockPath} failed; until it is written, commands such as backup do not find this collector`,
+          `could not write ${lockPath}; commands such as backup cannot find this collector until it is written`,
         );
       }
       repeat = setTimeout(() => tryToNote({}), options.lockRepeatMs ?? LOCK_REPEAT_MS).unref();
@@ -182,7 +182,7 @@ async function endEngine(
   { log, engineEndTimeoutMs = ENGINE_END_TIMEOUT_MS }: DataDirectoryOptions,
 ): Promise<void> {
   if (!isRunning(engine)) return;
-  log.warn({ pid: engine.pid }, 'ending the engine that a killed collector left behind');
+  log.warn({ pid: engine.pid }, 'stopping the engine that a killed collector left behind');
   try {
     process.kill(engine.pid, 'SIGKILL');
   } catch (error) {
@@ -194,7 +194,7 @@ async function endEngine(
     if (performance.now() > deadline) {
       throw new DataDirectoryError(
         'data_directory_unusable',
-        `the data directory ${directory} cannot be used yet: the engine of a collector that was killed (process id ${engine.pid}) has its store open ${engineEndTimeoutMs} ms after it was ended, as on a disk that is slow to answer; try again in a moment`,
+        `the data directory ${directory} cannot be used yet: the engine of a killed collector (process id ${engine.pid}) still has its store open ${engineEndTimeoutMs} ms after it was killed, perhaps because the disk is slow; try again in a moment`,
       );
     }
     await delay(10);
@@ -237,7 +237,7 @@ function explain(error: unknown): string {
     ENOENT: 'it cannot be created there',
     ENOTDIR: 'a part of its path is not a directory',
     ENOSPC: 'the disk is full',
-    EOPNOTSUPP: 'its file system takes no Unix sockets, which tell that a collector is alive',
+    EOPNOTSUPP: 'its file system does not support Unix sockets, which show that a collector is running',
   };
   return explanations[errorCode(error)] ?? (error instanceof Error ? error.message : String(error));
 }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineError, type Engine } from './engine.ts';
 import { sqlString } from './sql.ts';
+import { IN_DATABASE, type TableName } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** ClickHouse's own for a statement that it cannot read: old servers take no settings here. */
 const SYNTAX_ERROR = 62;
@@ -9,11 +11,11 @@ const TIMEOUT_MS = 120_000;
 
 /** Resolves when the rows are gone. Rejects with `EngineError`. */
 export async function deleteRows(
-  engine: Pick<Engine, 'query' | 'command'>,
-  table: string,
+  engine: Pick<Engine, 'query' | 'command' | 'tables'>,
+  table: TableName,
   condition: string,
 ): Promise<void> {
-  const sql = `ALTER TABLE throughline.${table} DELETE WHERE ${condition}`;
+  const sql = `ALTER TABLE ${engine.tables[table].everywhere} DELETE WHERE ${condition}`;
   try {
     await engine.command(`${sql} SETTINGS mutations_sync = 1`);
   } catch (error) {
@@ -24,12 +26,12 @@ export async function deleteRows(
 }
 
 /** Old servers delete in the background. */
-async function mutated(engine: Pick<Engine, 'query'>, table: string): Promise<void> {
-  const sql = `SELECT count() FROM system.mutations
-WHERE database = 'throughline' AND table = ${sqlString(table)} AND is_done = 0`;
+async function mutated(engine: Pick<Engine, 'query' | 'tables'>, table: TableName): Promise<void> {
+  const sql = `SELECT count() FROM ${engine.tables.system('mutations')}
+WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND is_done = 0`;
   for (let waitedMs = 0; waitedMs < TIMEOUT_MS; waitedMs += POLL_MS) {
-    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: 10_000 });
-    if (Number((JSON.parse(new TextDecoder().decode(bytes)) as unknown[])[0]) === 0) return;
+    const [[left] = []] = await rowsOf(engine, sql, 10_000);
+    if (Number(left) === 0) return;
     await delay(POLL_MS);
   }
   throw new EngineError('timeout', `rows of ${table} were not deleted within ${TIMEOUT_MS} ms`);

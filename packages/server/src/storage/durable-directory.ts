@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { syncDirectory } from '../durable-file.ts';
 
 /**
  * Creates the directory, and its parents where they are missing, for its owner alone, so that a power failure does not take it back.
@@ -22,16 +23,6 @@ export function missingFolders(directory: string): readonly string[] {
   const missing: string[] = [];
   for (let path = resolve(directory); !existsSync(path); path = dirname(path)) missing.push(path);
   return missing;
-}
-
-/** Resolves when the names in the directory are on the disk: files that were created are there, those that were removed gone. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A parent that may not be read, or whose file system syncs no directories, is left as it is. */

@@ -25,7 +25,7 @@ test('no query waits behind a slow one while a session is free, and a bounded nu
   const queued = store.rows('SELECT 1');
   await expect(store.rows('SELECT 2')).rejects.toMatchObject({
     code: 'unavailable',
-    message: '1 queries wait already',
+    message: 'query queue full (1)',
   });
   expect(await queued).toEqual([[1]]);
   await Promise.all(slow);
@@ -176,11 +176,11 @@ test('an engine that hangs is called down, and then ended and started again', as
   process.kill(first, 'SIGSTOP');
   const query = victim.rows('SELECT 1').catch((error: unknown) => error);
   await eventually(() => victim.engine.state.kind === 'down');
-  expect(victim.engine.state).toMatchObject({ reason: expect.stringContaining('has not answered for') as unknown });
+  expect(victim.engine.state).toMatchObject({ reason: expect.stringContaining('has not responded for') as unknown });
   await expect(victim.rows('SELECT 1')).rejects.toMatchObject({ code: 'unavailable' });
   await eventually(() => victim.engine.state.kind === 'ready');
   expect(victim.pids).toHaveLength(2);
-  expect(String(await query)).toContain('has not answered for');
+  expect(String(await query)).toContain('has not responded for');
   expect(await victim.rows('SELECT 1')).toEqual([[1]]);
 });
 

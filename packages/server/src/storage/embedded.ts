@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
+import { QueryLimiter } from '../query-limiter.ts';
 import { StoreDefinitions } from './definitions/store-definitions.ts';
 import { createDirectory } from './durable-directory.ts';
 import {
@@ -18,15 +19,17 @@ import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
 import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
-import { QuerySlots } from './query-slots.ts';
+import { acquireQuerySlot } from './query-slots.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
-import { CHECKED_TABLES, findShortParts, PartCheck, rowsIn, type SelectRows } from './part-check.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { CHECKED_TABLES, findShortParts, PartCheck, type SelectRows } from './part-check.ts';
+import { sqlString } from './sql.ts';
 import { removeTornMutations } from './torn-mutations.ts';
+import { singleServerTables } from './tables.ts';
+import { rowsIn } from './rows-of.ts';
 
 export interface EmbeddedEngineOptions {
   /** The store's own directory; created where it is missing. */
@@ -48,10 +51,12 @@ export interface EmbeddedEngineOptions {
 
 /** ClickHouse embedded (chDB), in a child process that is started again when it dies. */
 export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, RepairsIndexes, TakesBackMerges {
+  readonly tables = singleServerTables();
   readonly #options: EmbeddedEngineOptions;
   readonly #limits: EngineLimits;
   readonly #metrics: EngineMetrics;
-  readonly #slots: QuerySlots;
+  readonly #limiter: QueryLimiter;
+  readonly #onQueueFull: () => void;
   readonly #repair: IndexRepair;
   readonly #merges: MergeWatch;
   readonly #definitions: StoreDefinitions;
@@ -82,12 +87,12 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
     });
     const { concurrentQueries, queuedQueriesMax } = this.#limits;
     const limitCounter = new LimitCounter(options.registry);
-    const onRefused = (): void => limitCounter.reached('engine.queuedQueriesMax');
-    this.#slots = new QuerySlots(concurrentQueries, queuedQueriesMax, onRefused);
+    this.#onQueueFull = (): void => limitCounter.reached('engine.queuedQueriesMax');
+    this.#limiter = new QueryLimiter({ concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
     this.#metrics = new EngineMetrics(options.registry, {
       up: () => (this.#state.kind === 'ready' ? 1 : 0),
-      runningQueries: () => this.#slots.taken,
-      queuedQueries: () => this.#slots.queued,
+      runningQueries: () => this.#limiter.running,
+      queuedQueries: () => this.#limiter.waiting,
       usage: () => this.#process?.usage ?? { residentBytes: 0, cpuSeconds: 0, unmappedBytes: 0 },
     });
   }
@@ -111,7 +116,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
     const engine = this.#ready();
     const startedMs = performance.now();
     try {
-      const release = await this.#slots.take(timeoutMs, signal);
+      const release = await acquireQuerySlot(this.#limiter, timeoutMs, signal, this.#onQueueFull);
       const remainingMs = Math.max(1, Math.round(startedMs + timeoutMs - performance.now()));
       const ended = new AbortController();
       const cancel = AbortSignal.any([ended.signal, ...(signal === undefined ? [] : [signal])]);
@@ -133,7 +138,7 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
 
   async insertNativeFile(table: string, path: string, deduplicationToken: string): Promise<void> {
     this.#ready();
-    const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} \
+    const sql = `INSERT INTO ${insertTarget(this.tables, table)} FROM INFILE ${sqlString(path)} \
 SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicationToken)} FORMAT Native`;
     await this.#inInsertTurn(async () => {
       const engine = this.#ready();
@@ -151,6 +156,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
       // A question that meets a bad index fails, and so would the count of what is missing.
       await this.#dropShort(engine, 'spans');
       return await insertMissingSpans(source, {
+        tables: this.tables,
         select: (sql) => this.#insert(engine, sql, 'JSONCompactEachRow'),
         insert: async (sql) => {
           await this.#insert(engine, `${sql}\nSETTINGS ${PLAIN_SETTINGS}`);
@@ -165,17 +171,14 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const dropped = await this.#dropShort(engine, table);
     if (dropped.length === 0) return;
     const names = dropped.join(', ');
-    throw new EngineError(
-      'unavailable',
-      `files of ${names} of ${table} could not be written; its rows are inserted again`,
-    );
+    throw new EngineError('unavailable', `could not write files of ${names} of ${table}; retrying the insert`);
   }
 
-  /** What the next start would refuse goes at once, while its segment is still there. Answers the names of the parts. */
+  /** What the next start would refuse goes at once, while its segment is still there. Returns the names of the parts. */
   async #dropShort(engine: EngineProcess, table: string): Promise<string[]> {
     const names = ((await this.#checks.get(table)?.findShort()) ?? []).map(({ name }) => name);
     for (const name of names) {
-      await this.#command(engine, `ALTER TABLE throughline.${sqlIdentifier(table)} DROP PART ${sqlString(name)}`);
+      await this.#command(engine, `ALTER TABLE ${this.tables.named(table).local} DROP PART ${sqlString(name)}`);
     }
     return names;
   }
@@ -186,7 +189,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
 
   async insertPlainFile(table: string, path: string): Promise<void> {
     this.#ready();
-    const sql = `INSERT INTO ${insertTarget(table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
+    const sql = `INSERT INTO ${insertTarget(this.tables, table)} FROM INFILE ${sqlString(path)} SETTINGS ${PLAIN_SETTINGS} FORMAT Native`;
     await this.#inInsertTurn(async () => {
       const engine = this.#ready();
       await this.#insert(engine, sql);
@@ -216,9 +219,9 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   readonly fresh: FreshTables = {
     count: FRESH_TABLES,
     insert: (table, path) =>
-      this.#fresh(`INSERT INTO ${insertTarget(freshTable(table))} FROM INFILE ${sqlString(path)}
+      this.#fresh(`INSERT INTO ${insertTarget(this.tables, freshTable(table))} FROM INFILE ${sqlString(path)}
 SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
-    clear: (table) => this.#fresh(`TRUNCATE TABLE throughline.${freshTable(table)}`),
+    clear: (table) => this.#fresh(`TRUNCATE TABLE ${this.tables.named(freshTable(table)).local}`),
   };
 
   async #fresh(sql: string): Promise<void> {
@@ -274,6 +277,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     try {
       await engine.open();
       const direct: MigratedEngine & RepairsIndexes = {
+        tables: this.tables,
         query: (sql, { format, timeoutMs }) => engine.run({ session: 'query', sql, format, timeoutMs }),
         command: (sql) => this.#command(engine, sql),
         // Nothing is inserted before the store is open.
@@ -283,7 +287,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
           const short = await findShortParts(select, table);
           // The next start would set them aside, and tell of rows as lost that are where they were.
           for (const { name } of short) {
-            await this.#command(engine, `ALTER TABLE throughline.${table} DROP PART ${sqlString(name)}`);
+            await this.#command(engine, `ALTER TABLE ${this.tables[table].local} DROP PART ${sqlString(name)}`);
           }
           const [first] = short;
           if (first === undefined) return;
@@ -323,7 +327,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     startedAtMs: number,
   ): Promise<void> {
     const select: SelectRows = async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
-    await this.#merges.open(select, direct.command, startedAtMs);
+    await this.#merges.open(select, direct, startedAtMs);
     await migrate(opened, undefined, this.#options.beforeMigration);
     await this.#merges.keepReplaced(direct);
     await this.#definitions.note();
@@ -349,10 +353,10 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     if (this.#closing.signal.aborted) return;
     const { pingIntervalMs, unansweredPingsDown, unansweredPingsMax } = this.#limits;
     const { unansweredPings } = engine;
-    const reason = `the engine has not answered for ${unansweredPings * pingIntervalMs} ms`;
+    const reason = `the engine has not responded for ${unansweredPings * pingIntervalMs} ms`;
     const isDown = unansweredPings >= unansweredPingsDown;
-    if (isDown && this.#state.kind === 'ready') this.#options.log.warn('the engine does not answer');
-    if (!isDown && this.#state.kind === 'down') this.#options.log.warn('the engine answers again');
+    if (isDown && this.#state.kind === 'ready') this.#options.log.warn('engine not responding');
+    if (!isDown && this.#state.kind === 'down') this.#options.log.warn('engine responding again');
     this.#state = isDown ? { kind: 'down', reason } : { kind: 'ready' };
     if (unansweredPings >= unansweredPingsMax) engine.kill(reason);
     else engine.ping();
@@ -362,14 +366,15 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
   async #lookAtMerges(engine: EngineProcess): Promise<void> {
     if (this.#isLookingAtMerges) return;
     this.#isLookingAtMerges = true;
+    const merging = { tables: this.tables, command: (sql: string) => this.#command(engine, sql) };
     try {
-      await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.look((sql) => this.#command(engine, sql))));
+      await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.look(merging)));
       this.#hasMissedMerges = false;
     } catch (error) {
       // An engine that is away merges nothing.
       if (this.#state.kind !== 'ready' || this.#hasMissedMerges) return;
       this.#hasMissedMerges = true;
-      this.#options.log.warn({ err: error }, 'looking at what merges have written failed; it is tried again');
+      this.#options.log.warn({ err: error }, 'could not check merged parts; will retry');
     } finally {
       this.#isLookingAtMerges = false;
     }
@@ -384,7 +389,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       }
       return this.#state.kind === 'ready';
     } catch (error) {
-      this.#options.log.warn({ err: error, table, part }, 'looking at what a merge has written failed');
+      this.#options.log.warn({ err: error, table, part }, 'could not check a merged part');
       return false;
     }
   }
@@ -410,12 +415,12 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       this.#state = { kind: 'down', reason: sentence };
       this.#metrics.restarts.inc();
       // A line where the state changes, not one an attempt.
-      if (told !== sentence) this.#options.log.error({ reason: sentence }, 'the engine is down; starting it again');
+      if (told !== sentence) this.#options.log.error({ reason: sentence }, 'engine exited; restarting');
       told = sentence;
       try {
         await delay(delayMs, undefined, { signal: this.#closing.signal });
         await this.#open();
-        this.#options.log.warn('the engine is up again');
+        this.#options.log.warn('engine restarted');
         return;
       } catch (error) {
         sentence = error instanceof Error ? error.message : String(error);
@@ -442,7 +447,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     return new Promise((resolve, reject) => {
       const leave = (): void => reject(signal?.reason as Error);
       const timer = setTimeout(() => {
-        reject(new EngineError('timeout', `the engine did not answer within ${timeoutMs} ms`));
+        reject(new EngineError('timeout', `the engine did not respond within ${timeoutMs} ms`));
       }, timeoutMs);
       signal?.addEventListener('abort', leave, { once: true });
       if (signal?.aborted === true) leave();

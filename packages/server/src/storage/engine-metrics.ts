@@ -1,6 +1,7 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import { EngineError } from './engine.ts';
 import type { EngineUsage } from './engine-process.ts';
+import { registerGauge } from '../register-gauge.ts';
 
 /** What the metrics are asked for whenever they are read. */
 export interface EngineNow {
@@ -28,13 +29,13 @@ export class EngineMetrics {
     const registers = [registry];
     this.#queries = new Counter({
       name: 'throughline_engine_queries_total',
-      help: 'Queries by outcome: ok, cancelled where the asker left, or the code of the error',
+      help: 'Queries by outcome: ok, cancelled because the client left, or the error code',
       labelNames: ['outcome'],
       registers,
     });
     this.#errors = new Counter({
       name: 'throughline_engine_errors_total',
-      help: 'Statements that failed by what they were beyond: timeout, memory, result; other',
+      help: 'Failed statements by the limit that they exceeded: timeout, memory or result; or other',
       labelNames: ['code'],
       registers,
     });
@@ -42,25 +43,30 @@ export class EngineMetrics {
     for (const code of [...LIMIT_CODES.values(), 'other']) this.#errors.inc({ code }, 0);
     this.#seconds = new Histogram({
       name: 'throughline_engine_query_duration_seconds',
-      help: 'Time from a query to its answer or its failure, waiting for a session included',
+      help: 'Time from a query to its result or failure, including the wait for a session',
       buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     });
     this.restarts = new Counter({
       name: 'throughline_engine_restarts_total',
-      help: 'Times that the engine was started again after it had died',
+      help: 'Restarts of the engine after it had exited',
       registers,
     });
-    gauge('throughline_engine_up', 'Whether the engine takes statements', now.up);
-    gauge('throughline_engine_running_queries', 'Queries that hold a session', now.runningQueries);
-    gauge('throughline_engine_queued_queries', 'Queries that wait for a free session', now.queuedQueries);
+    registerGauge(registry, 'throughline_engine_up', '1 while the engine accepts statements, 0 otherwise', now.up);
+    registerGauge(registry, 'throughline_engine_running_queries', 'Queries that are running', now.runningQueries);
+    registerGauge(registry, 'throughline_engine_queued_queries', 'Queries that wait for a session', now.queuedQueries);
     const { usage } = now;
     if (usage !== null) {
       const residentBytes = (): number => usage().residentBytes;
-      gauge('throughline_engine_resident_memory_bytes', "Memory of the engine's process", residentBytes);
+      registerGauge(
+        registry,
+        'throughline_engine_resident_memory_bytes',
+        "Memory of the engine's process",
+        residentBytes,
+      );
       const cpu = new Counter({
         name: 'throughline_engine_cpu_seconds_total',
-        help: 'CPU time of the process that the engine runs in now',
+        help: 'CPU time of the current engine process',
         registers: [],
         collect() {
           this.reset();
@@ -70,7 +76,7 @@ export class EngineMetrics {
       registry.registerMetric(cpu);
       const unmapped = new Counter({
         name: 'throughline_engine_unmapped_bytes_total',
-        help: 'Memory of program files that the process that the engine runs in now has given back',
+        help: 'Memory of program files that the current engine process has released',
         registers: [],
         collect() {
           this.reset();
@@ -78,18 +84,6 @@ export class EngineMetrics {
         },
       });
       registry.registerMetric(unmapped);
-    }
-
-    function gauge(name: string, help: string, value: () => number): void {
-      const metric = new Gauge({
-        name,
-        help,
-        registers: [],
-        collect() {
-          this.set(value());
-        },
-      });
-      registry.registerMetric(metric);
     }
   }
 

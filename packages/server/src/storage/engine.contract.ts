@@ -54,9 +54,9 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       await insert(first, 'first');
       await insert(second, 'second');
       const ids = 'SELECT count(), uniqExact(span_id) FROM throughline.spans';
-      expect(await rows(opened, ids)).toEqual([[2 * SPANS_A_FILE, 2 * SPANS_A_FILE]]);
+      expect(await rows(opened, ids)).toEqual([[2 * SPANS_PER_FILE, 2 * SPANS_PER_FILE]]);
       await insert(first, 'third');
-      expect(await rows(opened, ids)).toEqual([[3 * SPANS_A_FILE, 2 * SPANS_A_FILE]]);
+      expect(await rows(opened, ids)).toEqual([[3 * SPANS_PER_FILE, 2 * SPANS_PER_FILE]]);
     });
 
     test('tells errors apart', async () => {
@@ -93,7 +93,7 @@ export function engineContract(name: string, open: (limits: Partial<ContractLimi
       const queued = rows(limited, 'SELECT 1');
       await expect(rows(limited, 'SELECT 2')).rejects.toMatchObject({
         code: 'unavailable',
-        message: '1 queries wait already',
+        message: 'query queue full (1)',
       });
       expect(await queued).toEqual([[1]]);
       expect(await slow).toMatchObject({ code: 'timeout' });
@@ -146,13 +146,13 @@ export async function rows({ engine }: ContractEngine, sql: string, timeoutMs = 
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
 }
 
-export const SPANS_A_FILE = 10_000;
+export const SPANS_PER_FILE = 10_000;
 
 /** Spans over three days, with ids from `firstId` on. */
 export async function spansFile(opened: ContractEngine, firstId: number): Promise<string> {
   const path = join(opened.directory, `${firstId}.native`);
   const sql = `SELECT reinterpretAsFixedString(${firstId} + number) AS span_id,
-    toDateTime(1795000000 + number % 3 * 86400) AS start_s FROM numbers(${SPANS_A_FILE})`;
+    toDateTime(1795000000 + number % 3 * 86400) AS start_s FROM numbers(${SPANS_PER_FILE})`;
   writeFileSync(path, await opened.engine.query(sql, { format: 'Native', timeoutMs: 30_000 }));
   return path;
 }

@@ -1,9 +1,13 @@
+import type { Tables } from './tables.ts';
+
 /** What the rooms above ask of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only. */
 export interface Engine {
+  /** What statements call its tables. */
+  readonly tables: Tables;
   /** Opens the store and applies the migrations. Throws with a clear message when it cannot be opened. */
   start(): Promise<void>;
   /**
-   * Runs one SELECT without a FORMAT clause and answers its rows in the given ClickHouse output format. Rejects with
+   * Runs one SELECT without a FORMAT clause and returns its rows in the given ClickHouse output format. Rejects with
    * `EngineError`, or with the signal's reason as soon as it is aborted.
    */
   query(sql: string, options: QueryOptions): Promise<Uint8Array>;
@@ -27,7 +31,7 @@ export interface Engine {
 export interface SpanRecovery {
   /**
    * For a file of spans of which an earlier insert may have been carried out, in whole, in part or not at all: inserts what the store
-   * does not hold of it, and answers how many spans that were. `deduplicationToken` is the one of the earlier insert; while that may
+   * does not hold of it, and returns how many spans that were. `deduplicationToken` is the one of the earlier insert; while that may
    * still run it rejects as `unavailable`.
    */
   insertMissingSpans(path: string, deduplicationToken: string): Promise<number>;

@@ -1,5 +1,7 @@
-import { rows, type MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrations/migration.ts';
 import { sqlIdentifier } from './sql.ts';
+import { DATABASE, IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** One takes spans, one waits for its spans to be stored, and one for the questions that still read it. */
 export const FRESH_TABLES = 3;
@@ -16,22 +18,24 @@ SETTINGS index_granularity = 1024, fsync_after_insert = 0, fsync_part_directory 
 
 /** Makes the tables, empty, with the columns that `spans` has now, and `spans_fresh` to read them all. */
 export async function createFreshTables(engine: MigratedEngine): Promise<void> {
-  const columns = await rows(
+  const columns = await rowsOf(
     engine,
     `SELECT name, type, default_expression FROM system.columns
-WHERE database = 'throughline' AND table = 'spans' ORDER BY position`,
+WHERE ${IN_DATABASE} AND table = 'spans' ORDER BY position`,
   );
   const definitions = columns.map(([name, type, expression]) => {
     const byDefault = expression === '' ? '' : ` DEFAULT ${String(expression)}`;
     return `${sqlIdentifier(String(name))} ${String(type)}${byDefault}`;
   });
   const create = async (table: string, clause: string): Promise<void> => {
-    await engine.command(`DROP TABLE IF EXISTS throughline.${table} SYNC`);
-    await engine.command(`CREATE TABLE throughline.${table} (\n  ${definitions.join(',\n  ')}\n) ENGINE = ${clause}`);
+    await engine.command(`DROP TABLE IF EXISTS ${engine.tables.named(table).local} SYNC`);
+    await engine.command(
+      `CREATE TABLE ${engine.tables.named(table).local} (\n  ${definitions.join(',\n  ')}\n) ENGINE = ${clause}`,
+    );
   };
   for (let table = 0; table < FRESH_TABLES; table++) {
     await create(freshTable(table), ENGINE);
-    await engine.command(`SYSTEM STOP MERGES throughline.${freshTable(table)}`);
+    await engine.command(`SYSTEM STOP MERGES ${engine.tables.named(freshTable(table)).local}`);
   }
-  await create('spans_fresh', "Merge('throughline', '^spans_fresh_[0-9]$')");
+  await create('spans_fresh', `Merge('${DATABASE}', '^spans_fresh_[0-9]$')`);
 }

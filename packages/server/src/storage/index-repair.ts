@@ -1,16 +1,18 @@
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { rows, type MigratedEngine } from './migrations/migration.ts';
+import type { MigratedEngine } from './migrations/migration.ts';
 import { findShortParts, TEXTS } from './part-check.ts';
 import { sqlIdentifier, sqlString } from './sql.ts';
 import { findReadError } from './verify-part.ts';
+import { IN_DATABASE, type TableName } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
 const READ_TIMEOUT_MS = 20_000;
 
 /** Filled and looked at in private, before its part goes into `spans`. */
-const REPAIR_TABLE = 'throughline.spans_repair';
+const REPAIR_TABLE = 'spans_repair' satisfies TableName;
 
 /** What a part can do without: the engine makes its list of checksums anew when it attaches one without. */
 const LEFT_OUT = /^(?:skp_idx_.*|checksums\.txt)$/;
@@ -36,7 +38,7 @@ interface BrokenPart {
 
 /** An engine that can use parts of `spans` again of which nothing but indexes is damaged. */
 export interface RepairsIndexes {
-  /** `setAside`: names in `detached/`. Answers those of them that are in use again; never rejects. Nothing is inserted meanwhile. */
+  /** `setAside`: names in `detached/`. Returns those of them that are in use again; never rejects. Nothing is inserted meanwhile. */
   repairIndexes(setAside: readonly string[]): Promise<readonly string[]>;
 }
 
@@ -58,7 +60,7 @@ export class IndexRepair {
 
   /**
    * Repairs what the engine has set aside at its start, and `setAside`: names of others in `detached/`, which may have been detached because of
-   * their indexes. Answers the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
+   * their indexes. Returns the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
    */
   async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<readonly string[]> {
     const repaired: string[] = [];
@@ -72,19 +74,20 @@ export class IndexRepair {
         this.#tried.delete(part.name);
       }
     } catch (error) {
-      this.#log.error({ err: error }, 'looking for parts with damaged indexes failed; the next start looks again');
+      this.#log.error({ err: error }, 'could not look for parts with damaged indexes; will retry at the next start');
     }
     return repaired;
   }
 
   async #repairPart(engine: MigratedEngine, part: BrokenPart): Promise<boolean> {
+    const repairTable = engine.tables[REPAIR_TABLE].local;
     const told = { table: 'spans', part: part.name };
     try {
       const { spans, added } = await restore(engine, part);
       await rm(part.path, { recursive: true });
       this.#log.warn(
         { ...told, spans, added },
-        'index files of a part were damaged; the part was read from end to end, is in use again, and has new indexes',
+        'repaired a part with damaged index files: read all of it, rebuilt its indexes, and attached it again',
       );
       return true;
     } catch (error) {
@@ -92,20 +95,20 @@ export class IndexRepair {
       this.#log.error(
         { ...told, err: error, ...(readError !== null && { readError }) },
         readError === null
-          ? 'a part in detached/ could not be repaired; it stays there'
-          : 'the disk fails to read a part in detached/; it stays there, and the next start tries again',
+          ? 'could not repair a part in detached/; leaving it there'
+          : 'the disk cannot read a part in detached/; leaving it there, will retry at the next start',
       );
       return false;
     } finally {
-      await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`).catch(() => {});
+      await engine.command(`DROP TABLE IF EXISTS ${repairTable} SYNC`).catch(() => {});
     }
   }
 }
 
 async function findBroken(engine: MigratedEngine, setAside: readonly string[]): Promise<BrokenPart[]> {
-  const found = await rows(
+  const found = await rowsOf(
     engine,
-    `SELECT name, path FROM system.detached_parts WHERE database = 'throughline' AND table = 'spans' ORDER BY name`,
+    `SELECT name, path FROM system.detached_parts WHERE ${IN_DATABASE} AND table = 'spans' ORDER BY name`,
   );
   return found.flatMap(([name, path]) => {
     const [, prefix, partName, partition] =
@@ -116,20 +119,22 @@ async function findBroken(engine: MigratedEngine, setAside: readonly string[]): 
   });
 }
 
-/** Answers how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
+/** Returns how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
 async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ spans: number; added: number }> {
-  const columns = await rows(
+  const { tables } = engine;
+  const repairTable = tables[REPAIR_TABLE].local;
+  const columns = await rowsOf(
     engine,
-    `SELECT name, default_kind FROM system.columns WHERE database = 'throughline' AND table = 'spans' AND default_kind != 'ALIAS'`,
+    `SELECT name, default_kind FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans' AND default_kind != 'ALIAS'`,
   );
   const stored = columns.map(([name]) => sqlIdentifier(String(name)));
   const given = columns.filter(([, kind]) => kind !== 'MATERIALIZED').map(([name]) => sqlIdentifier(String(name)));
 
-  await engine.command(`DROP TABLE IF EXISTS ${REPAIR_TABLE} SYNC`);
-  await engine.command(`CREATE TABLE ${REPAIR_TABLE} AS throughline.spans`);
-  const [[[directory] = []] = []] = (await rows(
+  await engine.command(`DROP TABLE IF EXISTS ${repairTable} SYNC`);
+  await engine.command(`CREATE TABLE ${repairTable} AS ${tables.spans.local}`);
+  const [[[directory] = []] = []] = (await rowsOf(
     engine,
-    `SELECT data_paths FROM system.tables WHERE database = 'throughline' AND name = 'spans_repair'`,
+    `SELECT data_paths FROM system.tables WHERE ${IN_DATABASE} AND name = 'spans_repair'`,
   )) as string[][][];
   if (directory === undefined) throw new Error('the table for the repair has no directory');
   const copy = join(directory, 'detached', part.partName);
@@ -137,11 +142,11 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   await mendTexts(engine, part.path, copy);
   const stated = await readFile(join(part.path, COUNT_FILE), 'utf8');
   const expected = Number(stated === '' ? await readFile(join(copy, COUNT_FILE), 'utf8') : stated);
-  await engine.command(`ALTER TABLE ${REPAIR_TABLE} ATTACH PART ${sqlString(part.partName)}`);
+  await engine.command(`ALTER TABLE ${repairTable} ATTACH PART ${sqlString(part.partName)}`);
 
-  const [[spans, , first, last] = []] = await rows(
+  const [[spans, , first, last] = []] = await rowsOf(
     engine,
-    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${REPAIR_TABLE}`,
+    `SELECT count(), sum(ignore(cityHash64(${stored.join(', ')}))), toUInt32(min(start_s)), toUInt32(max(start_s)) FROM ${repairTable}`,
   );
   if (Number(spans) !== expected) throw new Error(`${String(spans)} of its ${expected} spans can be read`);
   const isRangeIntact = await hasRange(engine, Number(first), Number(last));
@@ -149,25 +154,25 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   const isKeyIntact = isRangeIntact && (await countByKey(engine)) === expected;
 
   // Each span keeps the time when it came: what was inserted again after the part was set aside has the same.
-  const inStore = `throughline.spans WHERE arrival IN (SELECT arrival FROM ${REPAIR_TABLE})`;
-  const [[shared] = []] = await rows(engine, `SELECT count() FROM ${inStore}`);
+  const inStore = `${tables.spans.read} WHERE arrival IN (SELECT arrival FROM ${repairTable})`;
+  const [[shared] = []] = await rowsOf(engine, `SELECT count() FROM ${inStore}`);
   // With a bad primary index, or range of times, its spans are written anew.
   if (Number(shared) === 0 && isKeyIntact) {
     await engine.command(
-      `ALTER TABLE ${REPAIR_TABLE} MOVE PARTITION ID ${sqlString(part.partition)} TO TABLE throughline.spans`,
+      `ALTER TABLE ${repairTable} MOVE PARTITION ID ${sqlString(part.partition)} TO TABLE ${tables.spans.local}`,
     );
     return { spans: expected, added: expected };
   }
   const identity = `(trace_id, span_id, cityHash64(${given.join(', ')}))`;
-  const missing = `${REPAIR_TABLE} WHERE ${identity} NOT IN (SELECT ${identity} FROM ${inStore})`;
-  const [[added] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
+  const missing = `${repairTable} WHERE ${identity} NOT IN (SELECT ${identity} FROM ${inStore})`;
+  const [[added] = []] = await rowsOf(engine, `SELECT count() FROM ${missing}`);
   if (Number(added) > 0) {
     const names = given.join(', ');
     await addWhole(
       engine,
-      `INSERT INTO throughline.spans (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
+      `INSERT INTO ${tables.spans.write} (${names}) SELECT ${names} FROM ${missing} SETTINGS insert_deduplicate = 0`,
     );
-    const [[left] = []] = await rows(engine, `SELECT count() FROM ${missing}`);
+    const [[left] = []] = await rowsOf(engine, `SELECT count() FROM ${missing}`);
     if (Number(left) > 0) throw new Error(`${String(left)} of its spans are missing after they were inserted`);
   }
   return { spans: expected, added: Number(added) };
@@ -175,25 +180,26 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
 
 /** The engine says nothing where a file of a part cannot be written, and refuses the part at its next start: the one in `detached/` would be gone then. */
 async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
-  const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
+  const select = async (sql: string): Promise<unknown[][]> => await rowsOf(engine, sql);
   const before = new Set(
-    (await select(`SELECT name FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`)).map(
+    (await select(`SELECT name FROM system.parts WHERE ${IN_DATABASE} AND table = 'spans' AND active`)).map(
       ([name]) => name,
     ),
   );
   await engine.command(insert);
   const short = (await findShortParts(select, 'spans')).filter(({ name }) => !before.has(name));
-  for (const { name } of short) await engine.command(`ALTER TABLE throughline.spans DROP PART ${sqlString(name)}`);
+  for (const { name } of short)
+    await engine.command(`ALTER TABLE ${engine.tables.spans.local} DROP PART ${sqlString(name)}`);
   const [first] = short;
   if (first !== undefined) throw new Error(`what was added of it could not be written: ${first.fault}`);
 }
 
 /** The range of times by which a part is left out has no checksum of its own: a wrong one hides spans without a word. */
 async function hasRange(engine: MigratedEngine, first: number, last: number): Promise<boolean> {
-  const ranges = await rows(
+  const ranges = await rowsOf(
     engine,
     `SELECT toUInt32(min_time), toUInt32(max_time) FROM system.parts
-WHERE database = 'throughline' AND table = 'spans_repair' AND active`,
+WHERE ${IN_DATABASE} AND table = 'spans_repair' AND active`,
   );
   return ranges.every(([begin, end]) => Number(begin) === first && Number(end) === last);
 }
@@ -201,9 +207,9 @@ WHERE database = 'throughline' AND table = 'spans_repair' AND active`,
 /** Reading everything does not look at the primary index, which is loaded when it is needed. */
 async function countByKey(engine: MigratedEngine): Promise<number | null> {
   try {
-    const [[count] = []] = await rows(
+    const [[count] = []] = await rowsOf(
       engine,
-      `SELECT count() FROM ${REPAIR_TABLE} WHERE tenant >= '' AND service >= ''`,
+      `SELECT count() FROM ${engine.tables[REPAIR_TABLE].local} WHERE tenant >= '' AND service >= ''`,
     );
     return Number(count);
   } catch {
@@ -257,16 +263,16 @@ async function mendTexts(engine: MigratedEngine, from: string, to: string): Prom
 /** The streams of a column follow from its type and from how it is written: those of any part in use with the same columns, written so. */
 async function substreamsOfAnother(engine: MigratedEngine, path: string): Promise<string> {
   const alike = await writtenHow(path);
-  const others = await rows(
+  const others = await rowsOf(
     engine,
-    `SELECT path FROM system.parts WHERE database = 'throughline' AND table = 'spans' AND active`,
+    `SELECT path FROM system.parts WHERE ${IN_DATABASE} AND table = 'spans' AND active`,
   );
   for (const [other] of others) {
     if ((await writtenHow(String(other)).catch(() => '')) !== alike) continue;
     const text = await readFile(join(String(other), 'columns_substreams.txt'), 'latin1').catch(() => '');
     if (TEXTS['columns_substreams.txt']?.(text) === true) return text;
   }
-  throw new Error('its columns_substreams.txt is not whole, and no other part has the same');
+  throw new Error('its columns_substreams.txt is incomplete, and no other part has the same');
 }
 
 async function writtenHow(path: string): Promise<string> {
@@ -281,23 +287,24 @@ async function columnsBySubstreams(engine: MigratedEngine, path: string): Promis
   const text = await readFile(join(path, 'columns_substreams.txt'), 'latin1');
   const names = [...text.matchAll(/^\d+ substreams for column `(\w+)`:$/gm)].map(([, name]) => name ?? '');
   const types = new Map(
-    await rows(engine, `SELECT name, type FROM system.columns WHERE database = 'throughline' AND table = 'spans'`).then(
+    await rowsOf(engine, `SELECT name, type FROM system.columns WHERE ${IN_DATABASE} AND table = 'spans'`).then(
       (found) => found.map(([name, type]) => [String(name), String(type)] as const),
     ),
   );
   const lines = names.map((name) => {
     const type = types.get(name);
-    if (type === undefined) throw new Error(`its columns.txt is not whole, and there is no column ${name} any more`);
+    if (type === undefined) throw new Error(`its columns.txt is incomplete, and there is no column ${name} any more`);
     return `\`${name}\` ${type}\n`;
   });
-  if (lines.length === 0) throw new Error('its columns.txt is not whole, and nothing else names its columns');
+  if (lines.length === 0) throw new Error('its columns.txt is incomplete, and nothing else names its columns');
   return `columns format version: 1\n${lines.length} columns:\n${lines.join('')}`;
 }
 
 async function countBySerialization(path: string): Promise<string> {
   const counts = new Set((await readSerialization(path)).columns.map(({ num_rows: count }) => count));
   const [count] = counts;
-  if (count === undefined || counts.size > 1) throw new Error('its count.txt is not whole, and nothing else says it');
+  if (count === undefined || counts.size > 1)
+    throw new Error('its count.txt is incomplete, and nothing else states it');
   return String(count);
 }
 
@@ -317,13 +324,15 @@ function secondsOfDay(partition: string): number {
 
 /** A part without them would be searched from end to end until a merge takes it, and a large one is never merged again. */
 async function makeIndexes(engine: MigratedEngine): Promise<void> {
-  const indexes = await rows(
+  const indexes = await rowsOf(
     engine,
-    `SELECT name FROM system.data_skipping_indices WHERE database = 'throughline' AND table = 'spans_repair'`,
+    `SELECT name FROM system.data_skipping_indices WHERE ${IN_DATABASE} AND table = 'spans_repair'`,
   );
   const actions = indexes.map(([name]) => `MATERIALIZE INDEX ${sqlIdentifier(String(name))}`);
-  await engine.command(`ALTER TABLE ${REPAIR_TABLE} ${actions.join(', ')} SETTINGS mutations_sync = 1`);
-  const select = async (sql: string): Promise<unknown[][]> => await rows(engine, sql);
+  await engine.command(
+    `ALTER TABLE ${engine.tables[REPAIR_TABLE].local} ${actions.join(', ')} SETTINGS mutations_sync = 1`,
+  );
+  const select = async (sql: string): Promise<unknown[][]> => await rowsOf(engine, sql);
   const [short] = await findShortParts(select, 'spans_repair');
   if (short !== undefined) throw new Error(`its new indexes could not be written: ${short.fault}`);
 }

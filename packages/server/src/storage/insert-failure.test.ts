@@ -26,3 +26,8 @@ it('neither is one that is known to come from reading the store', () => {
     'throughline check',
   );
 });
+
+it.each([401, 403, 404, 407, 413, 429])('leads from the response of a proxy to advice about it: %i', (status) => {
+  const message = `http://store:8123 responded with ${status}, but not as ClickHouse does: no`;
+  expect(insertAdvice(new EngineError('unavailable', message))).toContain('proxy');
+});

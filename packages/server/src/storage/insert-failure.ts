@@ -65,8 +65,9 @@ export function insertAdvice(error: unknown): string {
   if (known !== undefined) return known;
   if (message.includes('No space left on device')) return ADVICE[243] ?? '';
   if (isAboutStore(error))
-    return 'a part of the store is damaged or cannot be read: see /readyz and throughline check; the segment waits until it is out of the way';
-  if (isDataError(error)) return 'see throughline spool list; it is moved to rejected/ once the store has taken others';
-  const status = Number(/ answers (\d{3})/.exec(message)?.[1] ?? 0);
+    return 'a part of the store is damaged or cannot be read: see /readyz and throughline check; the segment waits until the part is repaired or detached';
+  if (isDataError(error))
+    return 'see throughline spool list; the segment moves to rejected/ once the store has accepted others';
+  const status = Number(/ responded with (\d{3})/.exec(message)?.[1] ?? 0);
   return HTTP_ADVICE[status] ?? 'check the log and the state of the store';
 }

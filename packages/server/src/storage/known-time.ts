@@ -81,15 +81,15 @@ export class KnownTime {
     const nowMs = this.#now();
     const clock = `this machine's clock says ${new Date(nowMs).toISOString()}`;
     if (isBeforeUs(nowMs)) {
-      return `${clock}, when this program was not made yet: check the clock; spans of any later time are taken meanwhile`;
+      return `${clock}, which is before this program was built: check the clock; spans of any later time are accepted until then`;
     }
     const lastMs = this.#lastArrivalMs;
     const isBack = lastMs !== null && lastMs - nowMs >= JUMP_MS;
     if (!isBack && this.#aheadOf(nowMs) === null) return null;
     const known = isBack
-      ? `spans came until ${new Date(lastMs).toISOString()}`
+      ? `spans have arrived up to ${new Date(lastMs).toISOString()}`
       : `the store has spans of ${this.#storedDays.at(-1)}`;
-    return `${known}, and ${clock}: one of them is wrong, check the clock; spans as late as ${dayOf(this.present.latestMs)} are taken meanwhile`;
+    return `${known}, and ${clock}: one of them is wrong: check the clock; spans up to ${dayOf(this.present.latestMs)} are accepted until then`;
   }
 
   /** What the clock would say had it not jumped. */

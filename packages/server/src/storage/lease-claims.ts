@@ -1,8 +1,11 @@
 import type { QueryOptions } from './engine.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
+import type { TableDefinition, Tables } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** A store that is asked directly, past the queue of questions. */
 export interface LeaseEngine {
+  readonly tables: Tables;
   query(sql: string, options: QueryOptions): Promise<Uint8Array>;
   command(sql: string, timeoutMs?: number): Promise<void>;
 }
@@ -31,7 +34,11 @@ export interface LeaseClaimsOptions {
   readonly limits: { readonly leaseMs: number };
 }
 
-const TABLE = 'throughline.collector_leases';
+const DEFINITION: TableDefinition = {
+  columns: '  session String, renewal UInt64, collector String, description String, term UInt64, expires_at DateTime',
+  engine: 'ReplacingMergeTree(renewal)',
+  orderBy: 'session',
+};
 /** A renewal that takes longer is too late anyway. */
 const TIMEOUT_MS = 5_000;
 
@@ -51,10 +58,9 @@ export class LeaseClaims {
   }
 
   async createTable(): Promise<void> {
-    await this.#engine.command('CREATE DATABASE IF NOT EXISTS throughline');
-    await this.#engine.command(`CREATE TABLE IF NOT EXISTS ${TABLE}
-(session String, renewal UInt64, collector String, description String, term UInt64, expires_at DateTime)
-ENGINE = ReplacingMergeTree(renewal) ORDER BY session`);
+    const { tables } = this.#engine;
+    await this.#engine.command(tables.createDatabase);
+    for (const statement of tables.create('collector_leases', DEFINITION)) await this.#engine.command(statement);
   }
 
   /** Of the term that began with `hold`. */
@@ -69,7 +75,9 @@ ENGINE = ReplacingMergeTree(renewal) ORDER BY session`);
 
   /** Begins a term. Call it when no other claim is in the way. */
   async hold(): Promise<void> {
-    const [[term] = [0]] = await this.#rows(`SELECT toFloat64(max(term)) FROM ${TABLE}`);
+    const [[term] = [0]] = await this.#rows(
+      `SELECT toFloat64(max(term)) FROM ${this.#engine.tables.collector_leases.read}`,
+    );
     this.#term = Number(term) + 1;
     await this.#write(this.#leaseSeconds);
   }
@@ -90,7 +98,7 @@ ENGINE = ReplacingMergeTree(renewal) ORDER BY session`);
     const rows = await this.#rows(`SELECT session, argMax(collector, renewal), argMax(description, renewal),
   toFloat64(argMax(term, renewal)), toFloat64(max(renewal)),
   toFloat64(argMax(toUInt32(expires_at), renewal)) - toFloat64(toUInt32(now())) AS seconds_left
-FROM ${TABLE} WHERE session != ${sqlString(this.#options.session)} GROUP BY session HAVING seconds_left > 0 ORDER BY session`);
+FROM ${this.#engine.tables.collector_leases.read} WHERE session != ${sqlString(this.#options.session)} GROUP BY session HAVING seconds_left > 0 ORDER BY session`);
     return rows.map(([session, collector, description, term, renewal, secondsLeft]) => ({
       session: String(session),
       collector: String(collector),
@@ -107,9 +115,7 @@ FROM ${TABLE} WHERE session != ${sqlString(this.#options.session)} GROUP BY sess
   }
 
   async #rows(sql: string): Promise<unknown[][]> {
-    const bytes = await this.#engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: TIMEOUT_MS });
-    const lines = new TextDecoder().decode(bytes).split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
+    return await rowsOf(this.#engine, sql, TIMEOUT_MS);
   }
 
   async #write(seconds: number): Promise<void> {
@@ -117,7 +123,7 @@ FROM ${TABLE} WHERE session != ${sqlString(this.#options.session)} GROUP BY sess
     this.#renewal += 1;
     const values = [session, collector, description].map(sqlString).join(', ');
     await this.#engine.command(
-      `INSERT INTO ${TABLE} (session, collector, description, renewal, term, expires_at)
+      `INSERT INTO ${this.#engine.tables.collector_leases.write} (session, collector, description, renewal, term, expires_at)
 SELECT ${values}, ${sqlUInt64(this.#renewal)}, ${sqlUInt64(this.#term)}, now() + ${seconds}`,
       TIMEOUT_MS,
     );

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { StoreLease } from './lease.ts';
 import type { LeaseEngine } from './lease-claims.ts';
 import { silentLog } from './testing/start-engine.ts';
+import { singleServerTables } from './tables.ts';
 
 interface Row {
   readonly session: string;
@@ -29,6 +30,7 @@ class SlowTable {
   }
 
   readonly engine: LeaseEngine = {
+    tables: singleServerTables(),
     command: (sql) =>
       this.#travel(() => {
         const values = /SELECT '(.*)', '(.*)', '(.*)', toUInt64\((\d+)\), toUInt64\((\d+)\), now\(\) \+ (\d+)$/.exec(

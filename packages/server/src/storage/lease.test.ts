@@ -37,6 +37,7 @@ function aCollector(store: StartedEngine, name: string, options: Partial<StoreLe
     ...options,
   });
   const engine: LeaseEngine = {
+    tables: store.engine.tables,
     query: (sql, given) => isPaused.then(() => store.engine.query(sql, given)),
     command: (sql) => isPaused.then(() => store.engine.command(sql)),
   };
@@ -63,7 +64,7 @@ test('a second collector is refused in one line that names the first, and is let
   const second = aCollector(store, 'second');
   expect(await first.take()).toBe('held');
   expect(await second.take()).toBe(
-    'the store is in use by the collector first (host first-host, process 1): stop that one, or give this one another store with --store (THROUGHLINE_STORE); one collector writes into a store at a time',
+    'the store is in use by the collector first (host first-host, process 1): stop that one, or give this one another store with --store (THROUGHLINE_STORE); only one collector may write to a store at a time',
   );
   expect([first.lease.lostBecause, second.lease.lostBecause]).toEqual([null, expect.stringContaining('first-host')]);
   await first.lease.release();
@@ -91,7 +92,7 @@ test('the lease of a collector that was killed is waited for, and that is said o
   expect(await second.take()).toBe('held');
   expect(second.lines).toEqual([
     expect.stringMatching(
-      /^the store is leased to the collector first \(host first-host.*\); waiting up to \d+ s for a sign of life$/,
+      /^the store is leased to the collector first \(host first-host.*\); waiting up to \d+ s for it to be renewed or to expire$/,
     ),
   ]);
 });
@@ -111,7 +112,11 @@ test('a collector that was stopped for longer than its lease writes no more, say
   const first = aCollector(store, 'first');
   const asked: string[] = [];
   const guarded = underLease(
-    { query: () => Promise.reject(new Error()), command: async (sql) => void asked.push(sql) },
+    {
+      tables: store.engine.tables,
+      query: () => Promise.reject(new Error()),
+      command: async (sql) => void asked.push(sql),
+    },
     first.lease,
   );
   expect(await first.take()).toBe('held');
@@ -120,11 +125,11 @@ test('a collector that was stopped for longer than its lease writes no more, say
   const second = aCollector(store, 'second');
   expect(await second.take()).toBe('held');
   // It has noticed by its own clock, before it has asked anybody.
-  await expect(guarded.command('while stopped')).rejects.toThrow('has not renewed the lease');
+  await expect(guarded.command('while stopped')).rejects.toThrow('was not renewed in time');
   goOn();
   await eventually(() => first.lease.lostBecause?.includes('second-host') === true);
   await expect(guarded.command('after')).rejects.toThrow(
-    'the store is in use by the collector second (host second-host, process 1), which has taken its lease: stop one of the two',
+    'the store is in use by the collector second (host second-host, process 1), which has taken over the lease: stop one of the two',
   );
   expect(second.lease.lostBecause).toBe(null);
   await eventually(() => first.lines.length === 1);
@@ -141,7 +146,7 @@ test('a machine that was paused, so that only its clock has gone on, writes no m
   expect(await only.take()).toBe('held');
   const goOn = only.pause();
   pausedMs = LIMITS.leaseMs;
-  expect(only.lease.lostBecause).toContain('has not renewed the lease');
+  expect(only.lease.lostBecause).toContain('was not renewed in time');
   goOn();
   await eventually(() => only.lease.lostBecause === null);
 });

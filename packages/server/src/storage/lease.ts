@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { EngineError, type Engine, type PlainInserts, type SpanRecovery } from './engine.ts';
 import { LeaseClaims, type Claim, type LeaseEngine } from './lease-claims.ts';
+import { registerGauge } from '../register-gauge.ts';
 
 /** The right to write into a store: one collector has it at a time. */
 export interface Lease {
@@ -78,12 +79,12 @@ export class StoreLease implements Lease {
     if (this.#isHeld) return null;
     if (this.#other === null) {
       return this.#isRenewing
-        ? 'the store has not renewed the lease of this collector in time: it is asked for again'
-        : 'the lease of the store is not taken yet';
+        ? 'the lease of this collector was not renewed in time; requesting it again'
+        : 'this collector does not hold the lease of the store yet';
     }
     return this.#isRenewing
-      ? `the store is in use by ${this.#words(this.#other)}, which has taken its lease: stop one of the two; spans are kept in the data directory until then`
-      : `the store is leased to ${this.#words(this.#other)}, which may have ended: its lease is waited for`;
+      ? `the store is in use by ${this.#words(this.#other)}, which has taken over the lease: stop one of the two; spans wait in the spool until then`
+      : `the store is leased to ${this.#words(this.#other)}, which may have exited: waiting for its lease to expire`;
   }
 
   /**
@@ -103,7 +104,7 @@ export class StoreLease implements Lease {
       this.#other = other;
       if (other.isHeld && seen?.session === other.session && other.renewal > seen.renewal) throw this.#refusal(other);
       if (other.isHeld && seen?.session !== other.session) {
-        const sentence = `the store is leased to ${this.#words(other)}; waiting up to ${other.secondsLeft} s for a sign of life`;
+        const sentence = `the store is leased to ${this.#words(other)}; waiting up to ${other.secondsLeft} s for it to be renewed or to expire`;
         log.warn(sentence);
         seen = other;
       }
@@ -142,9 +143,9 @@ export class StoreLease implements Lease {
       const problem = await this.#renew().catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
       );
-      if (this.#isHeld && told !== '') log.info('the lease of the store is held again');
+      if (this.#isHeld && told !== '') log.info('regained the lease of the store');
       if (!this.#isHeld && told === '')
-        log.error({ reason: problem }, this.lostBecause ?? 'the lease of the store is lost');
+        log.error({ reason: problem }, this.lostBecause ?? 'lost the lease of the store');
       told = this.#isHeld ? '' : 'lost';
     }
   }
@@ -219,14 +220,17 @@ export class StoreLease implements Lease {
   #refusal(other: Claim): EngineError {
     return new EngineError(
       'refused',
-      `the store is in use by ${this.#words(other)}: stop that one, or give this one another store with --store (THROUGHLINE_STORE); one collector writes into a store at a time`,
+      `the store is in use by ${this.#words(other)}: stop that one, or give this one another store with --store (THROUGHLINE_STORE); only one collector may write to a store at a time`,
     );
   }
 }
 
+type StatementEngine = Pick<Engine, 'query' | 'command' | 'tables'>;
+
 /** The engine, of which nothing is asked that changes the store while the lease is not held. */
-export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lease): Pick<Engine, 'query' | 'command'> {
+export function underLease(engine: StatementEngine, lease: Lease): StatementEngine {
   return {
+    tables: engine.tables,
     query: (...given) => engine.query(...given),
     command: async (...given) => {
       checkLease(lease);
@@ -235,7 +239,7 @@ export function underLease(engine: Pick<Engine, 'query' | 'command'>, lease: Lea
   };
 }
 
-type LoadedEngine = Pick<Engine, 'query' | 'command' | 'insertNativeFile'> & SpanRecovery & PlainInserts;
+type LoadedEngine = StatementEngine & Pick<Engine, 'insertNativeFile'> & SpanRecovery & PlainInserts;
 
 /** The same for what is loaded. */
 export function loadsUnderLease(engine: LoadedEngine, lease: Lease): LoadedEngine {
@@ -258,12 +262,8 @@ export function loadsUnderLease(engine: LoadedEngine, lease: Lease): LoadedEngin
 }
 
 export function registerLease(registry: Registry, lease: Lease): void {
-  const held: Gauge = new Gauge({
-    name: 'throughline_store_lease_held',
-    help: '1 while this collector may write into the store, 0 while it waits for its lease',
-    registers: [registry],
-    collect: (): void => held.set(lease.lostBecause === null ? 1 : 0),
-  });
+  const help = '1 while this collector may write to the store, 0 while it waits for the lease';
+  registerGauge(registry, 'throughline_store_lease_held', help, () => (lease.lostBecause === null ? 1 : 0));
 }
 
 function checkLease({ lostBecause }: Lease): void {

@@ -1,7 +1,10 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFileSync } from '../durable-file.ts';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Engine } from './engine.ts';
+import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** A part of a table that stands in its directory `detached/` and is read by no question. */
 export interface LostPart {
@@ -19,7 +22,6 @@ export interface LostPart {
 
 type Asked = Pick<Engine, 'query'>;
 
-const QUERY_TIMEOUT_MS = 60_000;
 /** What fresh spans lose is in the spool. */
 export const NOT_FRESH = "NOT startsWith(table, 'spans_fresh')";
 /** Copies and leftovers whose rows are in parts that are in use. */
@@ -48,13 +50,13 @@ export async function findDetached(
 ): Promise<{ readonly lost: LostPart[]; readonly replaced: ReplacedPart[] }> {
   const found = await select(
     `SELECT table, name, ifNull(partition_id, ''), bytes_on_disk, path, ifNull(reason, ''), ifNull(min_block_number, -1), ifNull(max_block_number, -1)
-FROM system.detached_parts WHERE database = 'throughline' AND ${NOT_FRESH} ORDER BY table, name`,
+FROM system.detached_parts WHERE ${IN_DATABASE} AND ${NOT_FRESH} ORDER BY table, name`,
   );
   const lost: LostPart[] = [];
   const replaced: ReplacedPart[] = [];
   if (found.length === 0) return { lost, replaced };
   const kept = await select(
-    `SELECT table, partition_id, min_block_number, max_block_number, rows, active, path FROM system.parts WHERE database = 'throughline'
+    `SELECT table, partition_id, min_block_number, max_block_number, rows, active, path FROM system.parts WHERE ${IN_DATABASE}
 ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`,
   );
   for (const [table, name, partitionId, bytes, path, reason, first, last] of found) {
@@ -135,12 +137,6 @@ async function readCount(path: string): Promise<number | null> {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-export async function rowsOf(engine: Asked, sql: string, timeoutMs = QUERY_TIMEOUT_MS): Promise<unknown[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
-}
-
 /** The UTC day of a part of a table by days, by its name in `detached/`, such as `broken-on-start_20261123_1_14_2`; null for others. */
 export function dayOfPart(name: string): string | null {
   const [, partitionId = ''] = /(?:^|_)(\d{8})_\d+_\d+_\d+/.exec(name) ?? [];
@@ -175,14 +171,7 @@ export class NotedParts {
   note(parts: readonly PartName[]): void {
     const names = new Set(parts.map(keyOf));
     if (names.size === this.#names.size && [...names].every((name) => this.#names.has(name))) return;
-    const file = openSync(`${this.#path}.new`, 'w', 0o600);
-    try {
-      writeSync(file, [...names].map((name) => `${name}\n`).join(''));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(`${this.#path}.new`, this.#path);
+    replaceFileSync(this.#path, [...names].map((name) => `${name}\n`).join(''));
     this.#names = names;
   }
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { lastGeneration } from './lost-parts.ts';
 import { CHECKED_TABLES, faultOf, type CheckedTable, type SelectRows, type ShortPart } from './part-check.ts';
 import { sqlString } from './sql.ts';
+import { IN_DATABASE } from './tables.ts';
 
 /** A part that a merge, or a mutation, has made, that is in use, and whose files are not what the engine has written. */
 export interface ShortMerge extends ShortPart {
@@ -12,7 +13,7 @@ export interface ShortMerge extends ShortPart {
   readonly canBeTakenBack: boolean;
 }
 
-const MERGED = `database = 'throughline' AND table IN (${CHECKED_TABLES.map(sqlString).join(', ')}) AND active
+const MERGED = `${IN_DATABASE} AND table IN (${CHECKED_TABLES.map(sqlString).join(', ')}) AND active
   AND (min_block_number < max_block_number OR data_version > min_block_number)`;
 
 /**
@@ -68,7 +69,7 @@ export class MergeCheck {
     try {
       if (this.#directories.length === 0) {
         const tables = await this.#select(
-          `SELECT arrayJoin(data_paths) FROM system.tables WHERE database = 'throughline' AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
+          `SELECT arrayJoin(data_paths) FROM system.tables WHERE ${IN_DATABASE} AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
         );
         this.#directories = tables.map(([path]) => String(path));
       }
@@ -101,7 +102,7 @@ WHERE ${MERGED} AND table = ${sqlString(table)} AND name = ${sqlString(name)}`,
     if (fault === null) return null;
     const part = { table: table as CheckedTable, name: String(name), partition: String(partition), rows: Number(rows) };
     const outdated = await this.#select(
-      `SELECT min_block_number, max_block_number, rows FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(part.table)}
+      `SELECT min_block_number, max_block_number, rows FROM system.parts WHERE ${IN_DATABASE} AND table = ${sqlString(part.table)}
 AND partition_id = ${sqlString(part.partition)} AND _state = 'Outdated' AND min_block_number >= ${Number(first)} AND max_block_number <= ${Number(last)}
 AND name != ${sqlString(part.name)} ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`,
     );

@@ -8,6 +8,7 @@ import { findLostParts } from './lost-parts.ts';
 import { MergeWatch } from './merge-watch.ts';
 import { insertPart, killEngine, mergedPart, shortMerges } from './testing/merged-parts.ts';
 import { startEngine } from './testing/start-engine.ts';
+import { singleServerTables } from './tables.ts';
 
 test('what merges of spans and counts replace stays for its time, whatever it was before', async () => {
   await using store = await startEngine({ replacedPartsMs: 60_000 });
@@ -23,20 +24,20 @@ test('merges pause behind one that was not written whole, longer each time, and 
   const fake = aStore({ outdatedRows: 10 });
   const pauses: unknown[] = [];
   for (let life = 0; life < 5; life++) {
-    await fake.watch.open(fake.select, fake.command, 0);
-    const reason = await fake.watch.look(fake.command);
-    expect(reason).toBe('part 20261123_1_2_1 of spans was not written whole by a merge');
+    await fake.watch.open(fake.select, fake.engine, 0);
+    const reason = await fake.watch.look(fake.engine);
+    expect(reason).toBe('merged part 20261123_1_2_1 of spans is incomplete');
     pauses.push(fake.told.at(-1)?.['pauseMs']);
   }
   expect(pauses).toEqual([10_000, 20_000, 40_000, 60_000, 60_000]);
   expect(fake.commands).toEqual(Array.from({ length: 4 }, () => STOPPED).flat());
   const short = aStore({ outdatedRows: 10, pauseMs: 0 });
-  await short.watch.open(short.select, short.command, 0);
-  await short.watch.look(short.command);
-  await short.watch.open(short.select, short.command, 0);
+  await short.watch.open(short.select, short.engine, 0);
+  await short.watch.look(short.engine);
+  await short.watch.open(short.select, short.engine, 0);
   short.parts.length = 0;
-  expect(await short.watch.look(short.command)).toBe(null);
-  expect(await short.watch.look(short.command)).toBe(null);
+  expect(await short.watch.look(short.engine)).toBe(null);
+  expect(await short.watch.look(short.engine)).toBe(null);
   expect(short.commands).toEqual([...STOPPED, ...STOPPED.map((sql) => sql.replace('STOP', 'START'))]);
 });
 
@@ -99,9 +100,9 @@ WHERE database = 'throughline' AND table = '${table}' AND active`;
 
 test('a merged part that nothing can take the place of is left in use, and told of once', async () => {
   const fake = aStore({ outdatedRows: 9 });
-  await fake.watch.open(fake.select, fake.command, 0);
-  expect(await fake.watch.look(fake.command)).toBe(null);
-  expect(await fake.watch.look(fake.command)).toBe(null);
+  await fake.watch.open(fake.select, fake.engine, 0);
+  expect(await fake.watch.look(fake.engine)).toBe(null);
+  expect(await fake.watch.look(fake.engine)).toBe(null);
   expect(await fake.watch.lookAt('spans', '20261123_1_2_1')).toBe(null);
   expect(fake.told).toMatchObject([{ table: 'spans', part: '20261123_1_2_1', day: '2026-11-23', rows: 10 }]);
   expect(fake.commands).toEqual([]);
@@ -133,6 +134,9 @@ function aStore({ outdatedRows, pauseMs = 10_000 }: { readonly outdatedRows: num
     if (sql.includes('detached_parts')) return Promise.resolve([]);
     return Promise.resolve(sql.includes('modification_time') ? [] : parts);
   };
-  const command = (sql: string): Promise<void> => Promise.resolve(void commands.push(sql));
-  return { watch, select, command, told, commands, registry, parts };
+  const engine = {
+    tables: singleServerTables(),
+    command: (sql: string): Promise<void> => Promise.resolve(void commands.push(sql)),
+  };
+  return { watch, select, engine, told, commands, registry, parts };
 }

@@ -2,11 +2,13 @@ import { rm } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
 import type { EngineLimits } from './engine-limits.ts';
-import { dayOfPartition, findDetached, rowsOf } from './lost-parts.ts';
+import { dayOfPartition, findDetached } from './lost-parts.ts';
 import { MergeCheck, type ShortMerge } from './merge-check.ts';
 import type { MigratedEngine } from './migrations/migration.ts';
 import { CHECKED_TABLES, type SelectRows } from './part-check.ts';
 import { sqlString } from './sql.ts';
+import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** An engine that can put the parts that a merge replaced in the place of what it made. */
 export interface TakesBackMerges {
@@ -26,7 +28,7 @@ export interface MergeWatchOptions {
 /** The engine looks for what may go every 30 to 40 s, and where it found little, as while that has to stay, up to every five minutes. */
 const CLEANUP_SECONDS = 30;
 
-type Command = (sql: string) => Promise<void>;
+type MergingEngine = Pick<MigratedEngine, 'command' | 'tables'>;
 
 /**
  * Sees to it that a merge that was not written whole costs nothing: while what it has replaced is still there, the engine is to be started again,
@@ -47,7 +49,7 @@ export class MergeWatch {
     this.#options = options;
     this.#merges = new Counter({
       name: 'throughline_engine_short_merges_total',
-      help: 'Merged parts that were not written whole: taken_back where what they replaced is in use again, or lost',
+      help: 'Incomplete merged parts by outcome: taken_back if the parts that they replaced are in use again, or lost',
       labelNames: ['outcome'],
       registers: [options.registry],
     });
@@ -55,9 +57,9 @@ export class MergeWatch {
   }
 
   /** Call it first when the engine has opened the store: it merges already. `startedAtMs`: before it was started. */
-  async open(select: SelectRows, command: Command, startedAtMs: number): Promise<void> {
+  async open(select: SelectRows, { command, tables }: MergingEngine, startedAtMs: number): Promise<void> {
     if (this.#pausedUntilMs !== null) {
-      for (const table of CHECKED_TABLES) await command(`SYSTEM STOP MERGES throughline.${table}`);
+      for (const table of CHECKED_TABLES) await command(`SYSTEM STOP MERGES ${tables[table].local}`);
     }
     const check = new MergeCheck(select);
     await check.start(startedAtMs);
@@ -75,19 +77,21 @@ export class MergeWatch {
     ];
     const tables = await rowsOf(
       engine,
-      `SELECT name, engine_full FROM system.tables WHERE database = 'throughline' AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
+      `SELECT name, engine_full FROM system.tables WHERE ${IN_DATABASE} AND name IN (${CHECKED_TABLES.map(sqlString).join(', ')})`,
     );
     for (const [table, text] of tables) {
       const has = ` ${String(text)},`;
       if (settings.every((setting) => has.includes(` ${setting},`))) continue;
-      await engine.command(`ALTER TABLE throughline.${String(table)} MODIFY SETTING ${settings.join(', ')}`);
+      await engine.command(
+        `ALTER TABLE ${engine.tables.named(String(table)).local} MODIFY SETTING ${settings.join(', ')}`,
+      );
     }
   }
 
   /** Why the engine is to be started again; null where there is no reason. Rejects with the engine's error, or the disk's. */
-  async look(command: Command): Promise<string | null> {
+  async look({ command, tables }: MergingEngine): Promise<string | null> {
     if (this.#pausedUntilMs !== null && performance.now() >= this.#pausedUntilMs) {
-      for (const table of CHECKED_TABLES) await command(`SYSTEM START MERGES throughline.${table}`);
+      for (const table of CHECKED_TABLES) await command(`SYSTEM START MERGES ${tables[table].local}`);
       this.#pausedUntilMs = null;
     }
     return this.#heed((await this.#check?.findShort()) ?? []);
@@ -106,7 +110,7 @@ export class MergeWatch {
       this.#merges.inc({ outcome: 'lost' });
       log.error(
         told(part),
-        'a merged part was not written whole, and what it replaced is gone; the next start of the engine sets it aside',
+        'a merged part is incomplete, and the parts that it replaced are gone; the engine detaches it at its next start',
       );
     }
     this.#short = short.filter(({ canBeTakenBack }) => canBeTakenBack);
@@ -120,10 +124,10 @@ export class MergeWatch {
     for (const part of this.#short) {
       log.warn(
         { ...told(part), pauseMs: this.#pauseMs },
-        'a merged part was not written whole; the engine is started again, takes what it replaced, and merges later',
+        'a merged part is incomplete; restarting the engine to use the parts that it replaced, and pausing merges',
       );
     }
-    return `part ${first.name} of ${first.table} was not written whole by a merge`;
+    return `merged part ${first.name} of ${first.table} is incomplete`;
   }
 
   /**
@@ -137,16 +141,16 @@ export class MergeWatch {
       if (merged === undefined || !CHECKED_TABLES.some((checked) => checked === table)) continue;
       const isKnown = this.#short.some((part) => part.table === table && part.name === merged);
       if (!isKnown)
-        log.warn({ table, part: merged }, 'a merged part was not whole; the engine has taken what it replaced');
+        log.warn({ table, part: merged }, 'a merged part was incomplete; the engine uses the parts that it replaced');
       this.#short = this.#short.filter((part) => part.table !== table || part.name !== merged);
       this.#merges.inc({ outcome: 'taken_back' });
       await rm(path, { recursive: true }).catch((error: unknown) => {
-        log.warn({ table, part: merged, err: error }, 'what a merge has not written whole could not be removed');
+        log.warn({ table, part: merged, err: error }, 'could not remove an incomplete merged part');
       });
     }
     for (const part of this.#short) {
       this.#merges.inc({ outcome: 'lost' });
-      log.error(told(part), 'the engine did not take what a merge replaced');
+      log.error(told(part), 'the engine does not use the parts that a merge replaced');
     }
     this.#short = [];
   }

@@ -3,10 +3,12 @@ import { EngineError } from './engine.ts';
 import { insertTarget } from './insert.ts';
 import { isDataError } from './insert-failure.ts';
 import { SPAN_COLUMNS } from './schema.ts';
+import type { Tables } from './tables.ts';
 
 /** What of a segment is missing in the store is found out, and mended, by these statements. */
 export interface SegmentStatements {
-  /** Answers a SELECT as JSONCompactEachRow. */
+  readonly tables: Tables;
+  /** Returns a SELECT as JSONCompactEachRow. */
   select(sql: string): Promise<Uint8Array>;
   /** Runs an `INSERT … SELECT` as one block, without any deduplication. */
   insert(sql: string): Promise<void>;
@@ -39,7 +41,7 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
   if (missing === 0) return 0;
   const values = SPAN_COLUMNS.map(([name]) => INSERTED[name] ?? name).join(', ');
   await statements.insert(
-    `INSERT INTO ${insertTarget('spans')} SELECT ${values} FROM ${source} WHERE ${isMissing(source)}`,
+    `INSERT INTO ${insertTarget(statements.tables, 'spans')} SELECT ${values} FROM ${source} WHERE ${isMissing(source, statements.tables)}`,
   );
   // The segment is deleted on the word of this: what an insert says of itself is what has been wrong before.
   const [spansAfter, missingAfter] = await count(source, statements);
@@ -56,7 +58,7 @@ export const SPAN_STRUCTURE = SPAN_COLUMNS.map(
 ).join(', ');
 
 async function count(source: string, statements: SegmentStatements): Promise<[spans: number, missing: number]> {
-  const sql = `SELECT toUInt32(count()), toUInt32(sum(${isMissing(source)})) FROM ${source}`;
+  const sql = `SELECT toUInt32(count()), toUInt32(sum(${isMissing(source, statements.tables)})) FROM ${source}`;
   const line = await statements.select(sql).catch(async (error: unknown) => {
     const mayBeEither = isDataError(error) || signOfDamage(error) === 'unnamed';
     throw mayBeEither && (await isReadable(source, statements)) ? aboutStore(error) : error;
@@ -78,9 +80,9 @@ function aboutStore(error: unknown): unknown {
   return new EngineError(code, message, { clickhouseCode, isUnseen, isAboutStore: true, cause: error });
 }
 
-function isMissing(source: string): string {
+function isMissing(source: string, tables: Tables): string {
   return `${IDENTITY} NOT IN (
-  SELECT ${IDENTITY} FROM throughline.spans
+  SELECT ${IDENTITY} FROM ${tables.spans.read}
   WHERE tenant = '' AND (${SORTED_BY}) IN (SELECT ${SORTED_BY} FROM ${source}) AND trace_id IN (SELECT trace_id FROM ${source})
 )`;
 }

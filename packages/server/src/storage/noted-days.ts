@@ -30,7 +30,7 @@ export class NotedDays {
       renameSync(`${this.#path}.new`, this.#path);
       this.#text = text;
     } catch (error) {
-      this.#log.warn({ err: error, path: this.#path }, 'the days of the store could not be noted');
+      this.#log.warn({ err: error, path: this.#path }, 'could not note the days of the store');
     }
   }
 }

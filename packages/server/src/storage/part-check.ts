@@ -1,7 +1,8 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { IN_DATABASE } from './tables.ts';
 
-/** Answers a SELECT with its rows. */
+/** Returns a SELECT with its rows. */
 export type SelectRows = (sql: string) => Promise<unknown[][]>;
 
 /** A part that is in use, and whose files are not what the engine has written. */
@@ -43,7 +44,7 @@ export class PartCheck {
   /** Call it before anything is inserted: what is there already is in no segment any more, and the engine has looked at it itself. */
   async start(): Promise<void> {
     const [[block] = []] = await this.#select(
-      `SELECT max(max_block_number) FROM system.parts WHERE database = 'throughline' AND table = '${this.#table}'`,
+      `SELECT max(max_block_number) FROM system.parts WHERE ${IN_DATABASE} AND table = '${this.#table}'`,
     );
     this.#checkedBlock = Math.max(-1, Number(block));
   }
@@ -64,19 +65,13 @@ export class PartCheck {
   }
 }
 
-/** The rows of an answer in JSONCompactEachRow. */
-export function rowsIn(answer: Uint8Array): unknown[][] {
-  const lines = new TextDecoder().decode(answer).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
-}
-
 /** The same for every part of a table, whatever has made it. */
 export async function findShortParts(select: SelectRows, table: CheckedTable | 'spans_repair'): Promise<ShortPart[]> {
   return await shortOf(await select(`${PARTS} AND table = '${table}'`));
 }
 
 const PARTS = `SELECT name, path, bytes_on_disk, min_block_number
-FROM system.parts WHERE database = 'throughline' AND active`;
+FROM system.parts WHERE ${IN_DATABASE} AND active`;
 
 async function shortOf(parts: readonly unknown[][]): Promise<ShortPart[]> {
   const short: ShortPart[] = [];
@@ -96,7 +91,7 @@ export async function faultOf(path: string, listedBytes: number): Promise<string
     const missing = listedBytes - sizes.reduce((sum, size) => sum + size, 0);
     if (missing > 0) return `${missing} bytes of its files are missing`;
     for (const [name, isWhole] of Object.entries(TEXTS)) {
-      if (names.includes(name) && !isWhole(await readFile(join(path, name), 'latin1'))) return `${name} is not whole`;
+      if (names.includes(name) && !isWhole(await readFile(join(path, name), 'latin1'))) return `${name} is incomplete`;
     }
     return null;
   } catch (error) {

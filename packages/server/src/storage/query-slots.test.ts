@@ -1,35 +1,33 @@
 import { expect, test } from 'vitest';
-import { QuerySlots } from './query-slots.ts';
+import { QueryLimiter } from '../query-limiter.ts';
+import { acquireQuerySlot } from './query-slots.ts';
 
-test('gives a slot that is given back to whoever has waited longest', async () => {
-  const slots = new QuerySlots(1, 8);
-  const order: string[] = [];
-  const release = await slots.take(1_000);
-  const waiting = ['first', 'second'].map(async (name) => {
-    const give = await slots.take(1_000);
-    order.push(name);
-    give();
-  });
-  expect(slots.queued).toBe(2);
-  release();
-  await Promise.all(waiting);
-  expect(order).toEqual(['first', 'second']);
-  expect(slots.queued).toBe(0);
-});
-
-test('refuses one more than may wait, as unavailable', async () => {
-  const slots = new QuerySlots(1, 1);
-  const release = await slots.take(1_000);
-  const waiting = slots.take(1_000);
-  await expect(slots.take(1_000)).rejects.toMatchObject({ code: 'unavailable' });
+test('rejects one more than may wait as unavailable, and reports it', async () => {
+  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 1 });
+  let full = 0;
+  const acquire = (timeoutMs = 60_000) => acquireQuerySlot(limiter, timeoutMs, undefined, () => full++);
+  const release = await acquire();
+  const waiting = acquire();
+  await expect(acquire()).rejects.toMatchObject({ code: 'unavailable', message: 'query queue full (1)' });
+  expect(full).toBe(1);
   release();
   (await waiting)();
 });
 
-test('answers timeout where no slot comes free in time, and gives the slot to the next', async () => {
-  const slots = new QuerySlots(1, 8);
-  const release = await slots.take(1_000);
-  await expect(slots.take(5)).rejects.toMatchObject({ code: 'timeout' });
+test('rejects as a timeout if no slot comes free in time', async () => {
+  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const release = await limiter.acquire();
+  await expect(acquireQuerySlot(limiter, 5, undefined, () => {})).rejects.toMatchObject({ code: 'timeout' });
   release();
-  (await slots.take(5))();
+});
+
+test('rejects with the reason of who has left', async () => {
+  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const release = await limiter.acquire();
+  const leaving = new AbortController();
+  const waiting = acquireQuerySlot(limiter, 60_000, leaving.signal, () => {});
+  leaving.abort(new Error('left'));
+  await expect(waiting).rejects.toThrow('left');
+  expect(limiter.waiting).toBe(0);
+  release();
 });

@@ -1,13 +1,15 @@
 import { ATTRIBUTE_VALUES } from './attribute-values.ts';
 import { arrivalSlices, type ArrivalSlice } from './arrival-slices.ts';
 import type { Engine } from './engine.ts';
-import { dayOfPartition, rowsOf } from './lost-parts.ts';
+import { dayOfPartition } from './lost-parts.ts';
 import { fillDay, fillSql, ROLLUPS, startsIn } from './rollup-rebuild.ts';
 import { IS_REQUEST, type Rollup } from './rollups.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
 import { startOfDayMs } from './utc-day.ts';
+import { IN_DATABASE, type TableName } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
-type Asked = Pick<Engine, 'query' | 'command'>;
+type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 
 const HOUR = 3_600;
 const DAY = 86_400;
@@ -32,11 +34,11 @@ export async function rebuildDays(
     for (const rollup of ROLLUPS) {
       if (rollup.ofDay !== undefined) continue;
       const fill = async (): Promise<void> => {
-        for (const { hour, slice } of steps) await engine.command(fillSql(rollup, hour, slice));
+        for (const { hour, slice } of steps) await engine.command(fillSql(engine.tables, rollup, hour, slice));
       };
       if (rollup.isIdempotent === true) await replace(engine, rollup, day, fill);
       else {
-        await engine.command(`ALTER TABLE throughline.${rollup.table} DROP PARTITION ${sqlString(day)}`);
+        await engine.command(`ALTER TABLE ${engine.tables[rollup.table].everywhere} DROP PARTITION ${sqlString(day)}`);
         await fill();
       }
     }
@@ -46,34 +48,38 @@ export async function rebuildDays(
     const { ofDay } = rollup;
     if (ofDay === undefined) continue;
     for (const day of days)
-      await replace(engine, rollup, day, () => fillDay(engine, rollup, ofDay(startOfDayMs(day) / 1_000)));
+      await replace(engine, rollup, day, () =>
+        fillDay(engine, rollup, ofDay(engine.tables, startOfDayMs(day) / 1_000)),
+      );
   }
 }
 
 /** Drops the parts that were there before; a merge would mix them with the new ones. */
 async function replace(engine: Asked, { table }: Rollup, day: string, fill: () => Promise<void>): Promise<void> {
-  await engine.command(`SYSTEM STOP MERGES throughline.${table}`);
+  const { onCluster } = engine.tables;
+  const { local, everywhere } = engine.tables[table];
+  await engine.command(`SYSTEM STOP MERGES${onCluster} ${local}`);
   try {
     const before = await rowsOf(
       engine,
-      `SELECT name FROM system.parts
-WHERE database = 'throughline' AND active AND table = ${sqlString(table)} AND partition = ${sqlString(day)}`,
+      `SELECT name FROM ${engine.tables.system('parts')}
+WHERE ${IN_DATABASE} AND active AND table = ${sqlString(table)} AND partition = ${sqlString(day)}`,
     );
     await fill();
     for (const [part] of before) {
-      await engine.command(`ALTER TABLE throughline.${table} DROP PART ${sqlString(String(part))}`);
+      await engine.command(`ALTER TABLE ${everywhere} DROP PART ${sqlString(String(part))}`);
     }
   } finally {
-    await engine.command(`SYSTEM START MERGES throughline.${table}`);
+    await engine.command(`SYSTEM START MERGES${onCluster} ${local}`);
   }
 }
 
 /** The days (`YYYY-MM-DD`) of which anything is stored, spans or what is derived from them. */
-export async function findDays(engine: Pick<Engine, 'query'>): Promise<string[]> {
+export async function findDays(engine: Pick<Engine, 'query' | 'tables'>): Promise<string[]> {
   const tables = ['spans', ...ROLLUPS.map(({ table }) => table)].map(sqlString).join(', ');
   const found = await rowsOf(
     engine,
-    `SELECT DISTINCT partition FROM system.parts WHERE database = 'throughline' AND active AND table IN (${tables}) ORDER BY partition`,
+    `SELECT DISTINCT partition FROM ${engine.tables.system('parts')} WHERE ${IN_DATABASE} AND active AND table IN (${tables}) ORDER BY partition`,
   );
   return found.map(([day]) => String(day));
 }
@@ -91,7 +97,8 @@ const LOOKED_AT = 8_192;
  * - `weight_15m` holds what is missing between the number and the weight of spans, and of requests.
  * - `trace_times` and `attribute_values` hold something where there is something. How much, only all spans would tell.
  */
-export async function findDaysThatDisagree(engine: Pick<Engine, 'query'>, until: number): Promise<string[]> {
+export async function findDaysThatDisagree(engine: Pick<Engine, 'query' | 'tables'>, until: number): Promise<string[]> {
+  const spansTable = engine.tables.spans.read;
   const stored = await rowsByDay(engine, 'spans');
   const operations = await sumsByDay(engine, 'operation_15m', 'sum(spans), sum(weight)');
   const minutes = await sumsByDay(engine, 'request_1m', 'sum(spans), sum(weight)');
@@ -109,7 +116,7 @@ export async function findDaysThatDisagree(engine: Pick<Engine, 'query'>, until:
   const disagrees = async (day: string): Promise<boolean> => {
     const [spans = 0, weight = 0] = operations.get(day) ?? [];
     const ofDay = `toDate(start_s) = toDate(${sqlString(day)}) AND arrival <= ${sqlUInt64(until)}`;
-    if (spans !== (stored.get(day) ?? 0) && spans !== (await countOf(engine, `throughline.spans WHERE ${ofDay}`)))
+    if (spans !== (stored.get(day) ?? 0) && spans !== (await countOf(engine, `${spansTable} WHERE ${ofDay}`)))
       return true;
     const [requests = 0, requestWeight = 0] = hours.get(day) ?? [];
     const [requestsByMinute = 0, weightByMinute = 0] = minutes.get(day) ?? [];
@@ -121,9 +128,9 @@ export async function findDaysThatDisagree(engine: Pick<Engine, 'query'>, until:
     const [hasTraces, hasAttributes] = [traces.has(day), attributes.has(day)];
     if (spans === 0) return requests > 0 || hasTraces || hasAttributes;
     if (!hasTraces) return true;
-    const source = `(SELECT * FROM throughline.spans WHERE ${ofDay} LIMIT ${LOOKED_AT})`;
+    const source = `(SELECT * FROM ${spansTable} WHERE ${ofDay} LIMIT ${LOOKED_AT})`;
     if (!hasAttributes && (await countOf(engine, `(${ATTRIBUTE_VALUES.select(source, LOOKED_AT)})`)) > 0) return true;
-    const aRequest = `(SELECT 1 FROM throughline.spans WHERE ${ofDay} AND (${IS_REQUEST}) LIMIT 1)`;
+    const aRequest = `(SELECT 1 FROM ${spansTable} WHERE ${ofDay} AND (${IS_REQUEST}) LIMIT 1)`;
     return requests === 0 && (await countOf(engine, aRequest)) > 0;
   };
   const wrong: string[] = [];
@@ -136,22 +143,29 @@ function isAbout(found: number, expected: number, of: number): boolean {
 }
 
 /** As the parts' own files say, without those that have none. */
-async function rowsByDay(engine: Pick<Engine, 'query'>, table: string): Promise<Map<string, number>> {
+async function rowsByDay(engine: Pick<Engine, 'query' | 'tables'>, table: TableName): Promise<Map<string, number>> {
   const found = await rowsOf(
     engine,
-    `SELECT partition, toString(sum(rows)) FROM system.parts
-WHERE database = 'throughline' AND active AND table = ${sqlString(table)} GROUP BY partition HAVING sum(rows) > 0`,
+    `SELECT partition, toString(sum(rows)) FROM ${engine.tables.system('parts')}
+WHERE ${IN_DATABASE} AND active AND table = ${sqlString(table)} GROUP BY partition HAVING sum(rows) > 0`,
   );
   return new Map(found.map(([day, rows]) => [String(day), Number(rows)]));
 }
 
 /** By the parts' names, so that no time is read. */
-async function sumsByDay(engine: Pick<Engine, 'query'>, table: string, sums: string): Promise<Map<string, number[]>> {
-  const found = await rowsOf(engine, `SELECT _partition_id, ${sums} FROM throughline.${table} GROUP BY _partition_id`);
+async function sumsByDay(
+  engine: Pick<Engine, 'query' | 'tables'>,
+  table: TableName,
+  sums: string,
+): Promise<Map<string, number[]>> {
+  const found = await rowsOf(
+    engine,
+    `SELECT _partition_id, ${sums} FROM ${engine.tables[table].read} GROUP BY _partition_id`,
+  );
   return new Map(found.map(([id, ...values]) => [dayOfPartition(String(id)) ?? '', values.map(Number)]));
 }
 
-async function countOf(engine: Pick<Engine, 'query'>, from: string): Promise<number> {
+async function countOf(engine: Pick<Engine, 'query' | 'tables'>, from: string): Promise<number> {
   const [[count = 0] = []] = await rowsOf(engine, `SELECT count() FROM ${from}`);
   return Number(count);
 }

@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { Registry } from 'prom-client';
 import { Retention, type RetentionOptions } from './retention.ts';
 import { findDisks, findStoredDays } from './stored-days.ts';
-import { TABLES } from './tables.ts';
+import { DAY_TABLES } from './day-tables.ts';
 import { countStored, silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 
 const DAY_S = 86_400;
 /** 2026-11-10, noon. */
 const NOON_S = 1_794_312_000;
 /** Those that the spans of this test have rows in. */
-const FILLED = TABLES.filter((table) => !/^(?:weight_15m|long_traces|counted_.*)$/.test(table));
+const FILLED = DAY_TABLES.filter((table) => !/^(?:weight_15m|long_traces|counted_.*)$/.test(table));
 const HOUR_MS = 3_600_000;
 
 /** A store with spans of these days, counted from 2026-11-10 on. */
@@ -111,7 +111,7 @@ test('the list of tables is that of the store: what has a partition a day is dro
   await using store = await startEngine();
   const found = await store.rows(`SELECT name FROM system.tables
 WHERE database = 'throughline' AND partition_key != '' ORDER BY name`);
-  expect(found.flat()).toEqual(TABLES.toSorted());
+  expect(found.flat()).toEqual(DAY_TABLES.toSorted());
 });
 
 test('a clock that is ahead drops nothing, one that is behind neither, and no span is missing when it is right again', async () => {
@@ -141,7 +141,7 @@ test('where spans and clock are wrong together, days wait for an hour, and stay 
   };
   expect(await look(0, 0)).toBe(null);
   expect(await look(40, 0.5)).toBe(
-    "4 days, 2026-11-07 to 2026-11-10, will be dropped in 60 min as older than 7 days: check that this machine's clock is right, it says 2026-12-20T12:30:00.000Z (retention.holdMs)",
+    "4 days, 2026-11-07 to 2026-11-10, will be dropped in 60 min because they are older than 7 days: check that this machine's clock is right (it says 2026-12-20T12:30:00.000Z; retention.holdMs)",
   );
   expect(await look(40, 1.25)).toContain('in 15 min');
   expect(await registry.metrics()).toContain('throughline_retention_held_days 4');
@@ -223,6 +223,7 @@ test('a day that the engine takes for too large to be dropped by mistake is drop
     retentionDays: 7,
     retentionDiskShare: 1,
     engine: {
+      tables: engine.tables,
       query: (sql, options) => engine.query(sql, options),
       command: (sql) =>
         engine.command(sql.includes('SETTINGS') ? sql : `${sql} SETTINGS max_partition_size_to_drop = 1`),

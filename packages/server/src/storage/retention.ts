@@ -4,7 +4,7 @@ import type { Job } from '../jobs/jobs.ts';
 import { AgeRule } from './age-rule.ts';
 import { EngineError, type Engine } from './engine.ts';
 import { RETENTION_LIMITS, type RetentionLimits } from './retention-limits.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
 import { findDisks, findRoom, findStoredDays, type Disks, type StoredDay } from './stored-days.ts';
 import { dayOf, newestDay } from './utc-day.ts';
 
@@ -26,7 +26,7 @@ const MINUTE_MS = 60_000;
 const TOO_LARGE_TO_DROP = 359;
 
 export interface RetentionOptions extends Partial<RetentionSettings> {
-  readonly engine: Pick<Engine, 'query' | 'command'>;
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
   readonly log: Logger;
   readonly registry: Registry;
   readonly limits?: Partial<RetentionLimits>;
@@ -89,22 +89,22 @@ export class Retention {
     });
     this.#heldDays = new Gauge({
       name: 'throughline_retention_held_days',
-      help: 'Days that are too old, but are not dropped yet on the word of a clock that may have jumped',
+      help: 'Expired days that are not dropped yet because the clock may be wrong',
       registers,
     });
     this.#jumps = new Counter({
       name: 'throughline_clock_jumps_total',
-      help: "Looks of the retention that found this machine's clock moved by an hour or more",
+      help: "Retention runs that found this machine's clock moved by an hour or more",
       registers,
     });
     this.#bytes = new Gauge({
       name: 'throughline_store_bytes',
-      help: 'Bytes of the store on disk, as of the last look of the retention',
+      help: 'Bytes of the store on disk, as of the last retention run',
       registers,
     });
     this.#heldBytes = new Gauge({
       name: 'throughline_snapshot_held_bytes',
-      help: 'Bytes that are free when the snapshots of backups and migrations go, as of the last look of the retention',
+      help: 'Bytes that are freed when the snapshots of backups and migrations are removed, as of the last retention run',
       registers,
     });
   }
@@ -160,14 +160,14 @@ export class Retention {
     const before = this.#heldBecause;
     this.#heldBecause = held.length === 0 ? null : this.#heldWords(held, heldMs, clocks.nowMs);
     if (before === null && this.#heldBecause !== null) log.warn({ days: held }, this.#heldBecause);
-    if (before !== null && held.length === 0 && due.length === 0) log.info('no day of the store is too old any more');
+    if (before !== null && held.length === 0 && due.length === 0) log.info('no day of the store is expired any more');
     return new Set(due);
   }
 
   #heldWords(held: readonly string[], heldMs: number, nowMs: number): string {
     const days = held.length === 1 ? `the day ${held[0]}` : `${held.length} days, ${held[0]} to ${held.at(-1)},`;
     const minutes = Math.max(1, Math.ceil(heldMs / MINUTE_MS));
-    return `${days} will be dropped in ${minutes} min as older than ${this.#options.retentionDays} days: check that this machine's clock is right, it says ${new Date(nowMs).toISOString()} (retention.holdMs)`;
+    return `${days} will be dropped in ${minutes} min because they are older than ${this.#options.retentionDays} days: check that this machine's clock is right (it says ${new Date(nowMs).toISOString()}; retention.holdMs)`;
   }
 
   async #makeRoom(
@@ -193,7 +193,8 @@ export class Retention {
     }
     this.#bytes.set(storedBytes - (usedBytes - bytes));
     if (bytes > bytesMax) {
-      const sentence = 'the store takes more of the disk than it may, and has only its newest day left';
+      const sentence =
+        'the store exceeds its share of the disk with only its newest day left; free disk space or raise retention.maxDiskShare';
       log.warn({ bytes, bytesMax }, sentence);
     }
   }
@@ -203,10 +204,10 @@ export class Retention {
     reason: Reason,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { log } = this.#options;
+    const { engine, log } = this.#options;
     for (const table of tables) {
       signal?.throwIfAborted();
-      await this.#dropPartition(`ALTER TABLE throughline.${sqlIdentifier(table)} DROP PARTITION ${sqlString(day)}`);
+      await this.#dropPartition(`ALTER TABLE ${engine.tables[table].everywhere} DROP PARTITION ${sqlString(day)}`);
     }
     this.#droppedDays.inc({ reason });
     this.#droppedSpans.inc({ reason }, spans);

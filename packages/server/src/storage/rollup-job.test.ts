@@ -27,7 +27,7 @@ FROM numbers(${count})`);
 }
 
 function jobOf(
-  engine: Pick<Engine, 'query' | 'command'>,
+  engine: Pick<Engine, 'query' | 'command' | 'tables'>,
   arrivals: { stored: number; first: number | null },
 ): RollupJob {
   return new RollupJob({
@@ -124,6 +124,7 @@ describe('RollupJob', () => {
     const handBack = { isDone: false };
     const job: RollupJob = jobOf(
       {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: async (sql) => {
           if (!handBack.isDone && sql.includes('INTO throughline.operation_15m')) {
@@ -155,6 +156,7 @@ describe('RollupJob', () => {
     await storeSpans(1, 200, 2);
     await jobOf(
       {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: (sql) => (counting.commands++, store.engine.command(sql)),
       },
@@ -166,7 +168,8 @@ describe('RollupJob', () => {
       batch += 1;
       await storeSpans(batch, 150, 2);
       let left = last;
-      const failing: Pick<Engine, 'query' | 'command'> = {
+      const failing: Pick<Engine, 'query' | 'command' | 'tables'> = {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: async (sql) => {
           if (left-- > 0) return store.engine.command(sql);
@@ -198,6 +201,7 @@ describe('RollupJob', () => {
     let commands = 0;
     const counting = jobOf(
       {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: (sql) => (commands++, store.engine.command(sql)),
       },
@@ -212,6 +216,7 @@ describe('RollupJob', () => {
       let left = last;
       const killed = jobOf(
         {
+          tables: store.engine.tables,
           query: (...asked) => store.engine.query(...asked),
           command: async (sql) => {
             if (left-- > 0) return store.engine.command(sql);
@@ -237,6 +242,7 @@ describe('RollupJob', () => {
     await jobOf(store.engine, arrivals).run(true);
     const killed = jobOf(
       {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: (sql) =>
           sql.includes('INTO throughline.attribute_values')
@@ -253,6 +259,7 @@ describe('RollupJob', () => {
       let commands = 0;
       const next = jobOf(
         {
+          tables: store.engine.tables,
           query: (...asked) => store.engine.query(...asked),
           command: (sql) => (commands++, store.engine.command(sql)),
         },
@@ -272,6 +279,7 @@ describe('RollupJob', () => {
     await store.engine.command('TRUNCATE TABLE throughline.rollup_progress');
     const killed = jobOf(
       {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: (sql) =>
           sql.includes('INTO throughline.request_1h') ? Promise.reject(new Error('killed')) : store.engine.command(sql),
@@ -301,6 +309,7 @@ FROM numbers(150) SETTINGS max_partitions_per_insert_block = 0`);
     let failures = 4;
     const job = jobOf(
       {
+        tables: store.engine.tables,
         query: (...asked) => store.engine.query(...asked),
         command: (sql) => (failures-- === 0 ? Promise.reject(new Error('away')) : store.engine.command(sql)),
       },

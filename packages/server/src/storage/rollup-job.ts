@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import { arrivalSlices, arrivedWithin } from './arrival-slices.ts';
 import { signOfDamage } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
@@ -10,9 +10,11 @@ import { RollupProgress } from './rollup-progress.ts';
 import { BATCH_SETTINGS, rebuildRollups, ROLLUP_GROUPS } from './rollup-rebuild.ts';
 import type { Rollup } from './rollups.ts';
 import type { ArrivalRange, Seconds, SpanVisibility } from './span-visibility.ts';
+import { registerGauge } from '../register-gauge.ts';
+import { rowsOf } from './rows-of.ts';
 
 export interface RollupJobOptions {
-  readonly engine: Pick<Engine, 'query' | 'command'>;
+  readonly engine: Pick<Engine, 'query' | 'command' | 'tables'>;
   readonly visibility: SpanVisibility;
   readonly log: Logger;
   readonly registry: Registry;
@@ -90,13 +92,8 @@ export class RollupJob {
       registers,
     });
     const { visibility } = options;
-    const waiting: Gauge = new Gauge({
-      name: 'throughline_rollup_waiting_spans',
-      help: 'Stored spans that are not in the derived tables yet',
-      registers: [],
-      collect: (): void => waiting.set(visibility.uncountedRows),
-    });
-    options.registry.registerMetric(waiting);
+    const help = 'Stored spans that are not in the derived tables yet';
+    registerGauge(options.registry, 'throughline_rollup_waiting_spans', help, () => visibility.uncountedRows);
   }
 
   /**
@@ -292,7 +289,7 @@ export class RollupJob {
       const [first] = await arrivalSlices(engine, '1', { after: visibility.countedUntil, until }, batchRowsMax);
       if (first !== undefined && first.until < until) return this.#add(first.until);
     }
-    const sources = all.wheres.map((where) => `(SELECT * FROM throughline.spans WHERE ${where})`);
+    const sources = all.wheres.map((where) => `(SELECT * FROM ${engine.tables.spans.read} WHERE ${where})`);
     await this.#progress.note(visibility.countedUntil, until);
     this.#pendingUntil = until;
     for (const group of ROLLUP_GROUPS) {
@@ -315,7 +312,7 @@ export class RollupJob {
     const arrived = arrivedWithin({ after, until });
     const [[spans = 0, first = 0, last = 0, newest = 0] = []] = await numbers(
       this.#options.engine,
-      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM throughline.spans WHERE ${arrived}`,
+      `SELECT count(), toUInt32(min(start_s)), toUInt32(max(start_s)), max(arrival) FROM ${this.#options.engine.tables.spans.read} WHERE ${arrived}`,
     );
     if (spans === 0) return null;
     const wheres: string[] = [];
@@ -339,7 +336,8 @@ export class RollupJob {
 
   async #insert({ table, columns, select }: Rollup, source: string, spans: number): Promise<void> {
     const names = columns.join(', ');
-    await this.#options.engine.command(`INSERT INTO throughline.${table} (${names})
+    const { engine } = this.#options;
+    await engine.command(`INSERT INTO ${engine.tables[table].write} (${names})
 SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`);
   }
 
@@ -349,7 +347,7 @@ SELECT ${names} FROM (\n${select(source, spans)}\n) SETTINGS ${BATCH_SETTINGS}`)
     const until = Math.max(visibility.countedUntil, this.#pendingUntil);
     const hours = await numbers(
       engine,
-      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM throughline.spans
+      `SELECT DISTINCT intDiv(toUInt32(start_s), ${HOUR}) * ${HOUR} AS hour FROM ${engine.tables.spans.read}
 WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     );
     log.info(
@@ -381,11 +379,12 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
   }
 
   async #holdsAnything(): Promise<boolean> {
-    const [[rows = 0] = []] = await numbers(this.#options.engine, 'SELECT count() FROM throughline.operation_15m');
+    const { engine } = this.#options;
+    const [[rows = 0] = []] = await numbers(engine, `SELECT count() FROM ${engine.tables.operation_15m.read}`);
     return rows > 0;
   }
 
-  /** Answers the days that were being made anew. */
+  /** Returns the days that were being made anew. */
   async #restore(): Promise<readonly string[] | 'all'> {
     const { countedUntil, pendingUntil, late, days, isNoted } = await this.#progress.restore();
     this.#isNoted = isNoted;
@@ -401,7 +400,5 @@ function unionOf(a: readonly string[] | 'all', b: readonly string[] | 'all'): re
 }
 
 async function numbers(engine: Pick<Engine, 'query'>, sql: string): Promise<number[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => (JSON.parse(line) as unknown[]).map(Number));
+  return (await rowsOf(engine, sql, QUERY_TIMEOUT_MS)).map((row) => row.map(Number));
 }

@@ -1,9 +1,9 @@
 import type { Engine } from './engine.ts';
-import { rowsOf } from './lost-parts.ts';
 import type { ArrivalRange } from './span-visibility.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
+import { rowsOf } from './rows-of.ts';
 
-type Asked = Pick<Engine, 'query' | 'command'>;
+type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 
 /** What an earlier process noted. */
 export interface Progress {
@@ -28,11 +28,13 @@ const DAY = 'day ';
 const EVERY_DAY = 'all';
 
 /** What is noted now. Rejects with `EngineError`. */
-export async function readProgress(engine: Pick<Engine, 'query'>): Promise<Progress & { readonly version: number }> {
+export async function readProgress(
+  engine: Pick<Engine, 'query' | 'tables'>,
+): Promise<Progress & { readonly version: number }> {
   const rows = await rowsOf(
     engine,
     `SELECT collector, toString(max(version)), toString(argMax(counted_until, version)), toString(argMax(pending_until, version))
-FROM throughline.rollup_progress GROUP BY collector`,
+FROM ${engine.tables.rollup_progress.read} GROUP BY collector`,
   );
   const latest = rows.map(([name, version, counted, pending]) => ({
     name: String(name),
@@ -96,7 +98,7 @@ export class RollupProgress {
   async #insert(names: readonly string[], countedUntil: number, pendingUntil: number): Promise<void> {
     this.#version += 1;
     await this.#engine
-      .command(`INSERT INTO throughline.rollup_progress (collector, version, counted_until, pending_until)
+      .command(`INSERT INTO ${this.#engine.tables.rollup_progress.write} (collector, version, counted_until, pending_until)
 SELECT arrayJoin([${names.map(sqlString).join(', ')}]), ${sqlUInt64(this.#version)}, ${sqlUInt64(countedUntil)}, ${sqlUInt64(pendingUntil)}`);
   }
 }

@@ -5,6 +5,7 @@ import { deleteRows } from './delete-rows.ts';
 import type { Engine } from './engine.ts';
 import { LONG_TRACES, OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
 import { WEIGHT_15M } from './weights.ts';
+import type { Tables } from './tables.ts';
 
 /**
  * Every table that is derived from `spans`; one question may read those of a group together. `trace_times` is first: the others are right
@@ -31,7 +32,7 @@ const DAY = 86_400;
  * steps are made anew for the whole steps that the hours touch. Nothing may be added meanwhile.
  */
 export async function rebuildRollups(
-  engine: Pick<Engine, 'query' | 'command'>,
+  engine: Pick<Engine, 'query' | 'command' | 'tables'>,
   hours: readonly number[],
   until: number,
   batchRowsMax = ROLLUP_JOB_LIMITS.batchRowsMax,
@@ -45,7 +46,7 @@ export async function rebuildRollups(
   const days = [...new Set(hours.map((hour) => Math.floor(hour / DAY) * DAY))];
   for (const rollup of ROLLUPS) {
     if (rollup.ofDay !== undefined) {
-      for (const day of days) await fillDay(engine, rollup, rollup.ofDay(day));
+      for (const day of days) await fillDay(engine, rollup, rollup.ofDay(engine.tables, day));
       continue;
     }
     const step = Math.max(rollup.stepSeconds, HOUR);
@@ -54,7 +55,7 @@ export async function rebuildRollups(
       if (rollup.isIdempotent !== true) await deleteRows(engine, rollup.table, timeWithin(rollup, begin, begin + step));
       // Hour by hour and slice by slice, which bounds what a statement takes.
       for (let hour = begin; hour < begin + step; hour += HOUR) {
-        for (const slice of await slicesOf(hour)) await engine.command(fillSql(rollup, hour, slice));
+        for (const slice of await slicesOf(hour)) await engine.command(fillSql(engine.tables, rollup, hour, slice));
       }
     }
   }
@@ -66,21 +67,21 @@ export function startsIn(hour: number): string {
   return `start_s >= toDateTime(${hour}) AND start_s < toDateTime(${hour + HOUR})`;
 }
 
-export function fillSql({ table, columns, select }: Rollup, hour: number, slice: ArrivalSlice): string {
+export function fillSql(tables: Tables, { table, columns, select }: Rollup, hour: number, slice: ArrivalSlice): string {
   const names = columns.join(', ');
-  const source = `(SELECT * FROM throughline.spans WHERE ${startsIn(hour)} AND ${arrivedWithin(slice)})`;
-  return `INSERT INTO throughline.${table} (${names})
+  const source = `(SELECT * FROM ${tables.spans.read} WHERE ${startsIn(hour)} AND ${arrivedWithin(slice)})`;
+  return `INSERT INTO ${tables[table].write} (${names})
 SELECT ${names} FROM (\n${select(source, slice.spans)}\n) SETTINGS ${REBUILD_SETTINGS}`;
 }
 
 /** `ofDay`: what the rollup says of a day as a whole. */
 export async function fillDay(
-  engine: Pick<Engine, 'command'>,
+  engine: Pick<Engine, 'command' | 'tables'>,
   { table, columns }: Rollup,
   ofDay: string,
 ): Promise<void> {
   const names = columns.join(', ');
-  await engine.command(`INSERT INTO throughline.${table} (${names})
+  await engine.command(`INSERT INTO ${engine.tables[table].write} (${names})
 SELECT ${names} FROM (\n${ofDay}\n) SETTINGS ${REBUILD_SETTINGS}`);
 }
 

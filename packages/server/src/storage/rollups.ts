@@ -1,12 +1,13 @@
 import { RARE } from './rare-columns.ts';
 import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
+import type { TableName, Tables } from './tables.ts';
 
 /**
  * A table that is derived from `spans`: the rollup job adds what has arrived, and a day or an hour of it can be made anew. Rows of one
  * partition (a UTC day) come from spans of the same partition, so that both leave the store together.
  */
 export interface Rollup {
-  readonly table: string;
+  readonly table: TableName;
   /** In the order of `select`. */
   readonly columns: readonly string[];
   /** The column that says when, and the seconds of its steps: what is made anew begins and ends with one. */
@@ -17,7 +18,7 @@ export interface Rollup {
   /** `source`: a table, or a subquery in parentheses, with the columns of `spans`; it has about `spans` rows. */
   readonly select: (source: string, spans: number) => string;
   /** Makes a day (the second of its begin) anew at once, where its hours would not show it: out of `trace_times`, made anew before, and spans. */
-  readonly ofDay?: (begin: number) => string;
+  readonly ofDay?: (tables: Tables, begin: number) => string;
 }
 
 /** Duration d falls into bucket ⌊8·log2 d⌋: the bucket's middle is off by at most 4.4 % (2^(1/16) − 1). */
@@ -100,13 +101,14 @@ FROM (
   HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SECONDS}
 )`,
   ofDay: (
+    tables,
     begin,
   ) => `SELECT tenant, trace_id, toDate(toUInt16(${begin / DAY_SECONDS})) AS day, min(first) AS begin_s, toDateTime(max(last), 'UTC') AS end_s
 FROM (
-  SELECT tenant, trace_id, first_s AS first, toUInt32(first_s) + length_s AS last FROM throughline.trace_times
+  SELECT tenant, trace_id, first_s AS first, toUInt32(first_s) + length_s AS last FROM ${tables.trace_times.read}
   WHERE ${startsWithin('first_s', begin - REBUILT_DAYS * DAY_SECONDS, begin + (REBUILT_DAYS + 1) * DAY_SECONDS)}
   UNION ALL
-  ${endsAround(begin)}
+  ${endsAround(tables, begin)}
 )
 GROUP BY tenant, trace_id
 HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SECONDS}
@@ -117,12 +119,12 @@ HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SEC
  * Of spans whose ends may be what makes a trace of a day a long one, though its starts are less than that apart: whoever lasts half as long, and
  * the spans of traces whose starts are half as far apart.
  */
-function endsAround(begin: number): string {
+function endsAround(tables: Tables, begin: number): string {
   const half = LONG_TRACE_SECONDS / 2;
-  return `SELECT tenant, trace_id, start_s AS first, ${END_S} AS last FROM throughline.spans
+  return `SELECT tenant, trace_id, start_s AS first, ${END_S} AS last FROM ${tables.spans.read}
   WHERE ${startsWithin('start_s', begin - LONG_TRACE_SECONDS, begin + DAY_SECONDS + LONG_TRACE_SECONDS)}
     AND (duration_ns >= ${half}000000000 OR (tenant, trace_id) IN (
-      SELECT tenant, trace_id FROM throughline.trace_times
+      SELECT tenant, trace_id FROM ${tables.trace_times.read}
       WHERE ${startsWithin('first_s', begin - DAY_SECONDS, begin + 2 * DAY_SECONDS)}
       GROUP BY tenant, trace_id HAVING max(toUInt32(first_s) + length_s) - toUInt32(min(first_s)) >= ${half}))`;
 }
@@ -132,7 +134,7 @@ function startsWithin(column: string, begin: number, end: number): string {
 }
 
 /** The requests of each time of `seconds`, by operation, outcome and duration. */
-function requests(table: string, seconds: number): Rollup {
+function requests(table: TableName, seconds: number): Rollup {
   return {
     table,
     columns: ['tenant', 'time', 'service_name', 'operation', 'is_error', 'bucket', 'spans', 'weight'],

@@ -32,18 +32,18 @@ export class StoreCheck {
   }
 
   /** Rejects with `OtherStoreError` where the server is another store. It is asked once, and again after `forget`. */
-  async admit(server: ClickHouseHttp, query: Engine['query']): Promise<void> {
+  async admit(server: ClickHouseHttp, engine: Pick<Engine, 'query' | 'tables'>): Promise<void> {
     if (this.#expected === null || this.#admitted.has(server)) return;
-    const found = await findStoreId({ query });
+    const found = await findStoreId(engine);
     if (found === this.#expected) {
       this.#admitted.add(server);
       this.#others.delete(server);
       return;
     }
     const shown = found === null ? 'has no store id' : `is the store ${found}`;
-    const message = `${server.origin} ${shown}, and this collector stores into ${this.#expected}: it is not used`;
+    const message = `${server.origin} ${shown}, but this collector stores into ${this.#expected}; not using it`;
     if (this.#others.get(server) !== message) {
-      this.#options.log.error(`${message}; --store takes URLs of one store, whose tables are the same at each`);
+      this.#options.log.error(`${message}; all URLs in --store must serve the same tables`);
     }
     this.#others.set(server, message);
     throw new OtherStoreError(message);
@@ -70,14 +70,14 @@ export class StoreCheck {
     if (hasBacklog) throw otherStore(noted, [...this.#others.values()].join('; '));
     log.warn(
       { before: this.#expected },
-      'the data directory was used with another store before; nothing waits in it for that one',
+      'the data directory was used with another store before; its spool holds nothing for that store',
     );
     this.#expected = null;
     this.#others.clear();
   }
 
   /** Gives the store an id where it has none, and notes it. Call it under the store's lease. */
-  async settle(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+  async settle(engine: Pick<Engine, 'query' | 'command' | 'tables'>): Promise<void> {
     this.#expected = await ensureStoreId(engine);
     this.#options.noted.note(this.#expected);
   }
@@ -85,7 +85,7 @@ export class StoreCheck {
 
 /** The same for a store that has one server, the embedded one, once it is open. */
 export async function settleStore(
-  engine: Pick<Engine, 'query' | 'command'>,
+  engine: Pick<Engine, 'query' | 'command' | 'tables'>,
   { noted, hasBacklog, log }: StoreCheckOptions,
 ): Promise<void> {
   const before = noted.id;
@@ -94,7 +94,10 @@ export async function settleStore(
   if (before !== null && found !== null && found !== before) {
     if (hasBacklog)
       throw otherStore(noted, `the embedded store is the store ${found}, and this collector stores into ${before}`);
-    log.warn({ before }, 'the data directory was used with another store before; nothing waits in it for that one');
+    log.warn(
+      { before },
+      'the data directory was used with another store before; its spool holds nothing for that store',
+    );
   }
   noted.note(found ?? (await ensureStoreId(engine, before ?? undefined)));
 }
@@ -102,6 +105,6 @@ export async function settleStore(
 function otherStore(noted: NotedId, what: string): EngineError {
   return new EngineError(
     'refused',
-    `spans that wait in the data directory belong into another store: ${what}; give --store the one that they belong into, or remove ${noted.path} to load them into this one`,
+    `spans in the spool belong to another store: ${what}; set --store to that store, or remove ${noted.path} to load them into this one`,
   );
 }

@@ -8,6 +8,7 @@ import { EngineError, type Engine } from './engine.ts';
 import { damageFiles, StoreDamage } from './store-damage.ts';
 import { isLong, sampleOf } from './testing/sample-of.ts';
 import { silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
+import { singleServerTables } from './tables.ts';
 
 const ROWS = 3_000;
 const BASE = mkdtempSync(join(tmpdir(), 'throughline-damage-'));
@@ -63,7 +64,8 @@ it('a question whose asker leaves while the part that it met is verified ends at
     clickhouseCode: 40,
   });
   const left = new AbortController();
-  const engine: Pick<Engine, 'query' | 'command'> = {
+  const engine: Pick<Engine, 'query' | 'command' | 'tables'> = {
+    tables: singleServerTables(),
     command: () => Promise.resolve(),
     query: (sql) => {
       if (sql === QUESTIONS[0]) return Promise.reject(met);
@@ -182,8 +184,8 @@ describe('StoreDamage', () => {
       expect(await harmed.ask()).toEqual(WITH_BOTH);
       expect(harmed.damage.lost).toEqual([]);
       expect(harmed.log.map((message) => message.slice(0, 45))).toEqual([
-        'a part of the store is damaged; if nothing bu',
-        'index files of a part were damaged; the part ',
+        'a part of the store is damaged; repairing it ',
+        'repaired a part with damaged index files: rea',
       ]);
       expect(harmed.rebuilt).toEqual([[], [DAY]]);
       await harmed.store.engine.close();

@@ -15,12 +15,13 @@ import {
   findLostParts,
   keyOf,
   NotedParts,
-  rowsOf,
   type LostPart,
   type PartName,
 } from './lost-parts.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
 import { findReadError, firstLine, verifyPart } from './verify-part.ts';
+import { DATABASE, IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 export interface StoreDamageOptions {
   readonly log: Logger;
@@ -47,10 +48,11 @@ export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 're
 /** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
 export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
 
-type Asked = Pick<Engine, 'query' | 'command'> & Partial<RepairsIndexes & SpanRecovery & TakesBackMerges>;
+type Asked = Pick<Engine, 'query' | 'command' | 'tables'> & Partial<RepairsIndexes & SpanRecovery & TakesBackMerges>;
 
 /** What the comparison of a segment in doubt reads of the store. */
-const COMPARISON = 'SELECT FROM throughline.spans';
+const COMPARISON = `SELECT FROM ${DATABASE}.spans`;
+const TABLE_IN_STATEMENT = new RegExp(String.raw`\b${DATABASE}\.\`?(\w+)`, 'g');
 
 /** Tables of which nothing is derived, and that are derived from nothing. */
 const ALONE: ReadonlySet<string> = new Set([
@@ -132,7 +134,7 @@ export class StoreDamage {
     const [first] = parts;
     if (first === undefined) return null;
     const named = parts.map(({ table, name, day }) => `part ${name} of ${table}${day === null ? '' : ` of ${day}`}`);
-    return `the disk fails to read ${named.join(', ')} (${first.reason}); what asks for them fails, and they are left as they are: check the disk`;
+    return `the disk cannot read ${named.join(', ')} (${first.reason}); queries that need them fail, and they are left as they are: check the disk`;
   }
 
   /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
@@ -193,7 +195,7 @@ export class StoreDamage {
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        'noting repaired parts failed; their days are rebuilt again at the next start',
+        'could not note repaired parts; their days will be rebuilt again at the next start',
       );
     }
   }
@@ -245,17 +247,17 @@ export class StoreDamage {
       if (sign !== 'unnamed') {
         const [[table = ''] = []] = await rowsOf(
           engine,
-          `SELECT name FROM system.tables WHERE database = 'throughline' AND uuid = ${sqlString(sign.tableUuid)}`,
+          `SELECT name FROM system.tables WHERE ${IN_DATABASE} AND uuid = ${sqlString(sign.tableUuid)}`,
         );
         return typeof table === 'string' && table !== '' && (await this.#setAside(engine, table, sign.part, message));
       }
       if (performance.now() < this.#unnamedAgainAtMs) return false;
       this.#unnamedAgainAtMs = performance.now() + this.#limits.lookIntervalMs;
-      const tables = new Set([...sql.matchAll(/\bthroughline\.`?(\w+)/g)].map(([, table]) => sqlString(table ?? '')));
+      const tables = new Set([...sql.matchAll(TABLE_IN_STATEMENT)].map(([, table]) => sqlString(table ?? '')));
       if (tables.size === 0) return false;
       const parts = await rowsOf(
         engine,
-        `SELECT table, name FROM system.parts WHERE database = 'throughline' AND active AND table IN (${[...tables].join(', ')})
+        `SELECT table, name FROM system.parts WHERE ${IN_DATABASE} AND active AND table IN (${[...tables].join(', ')})
 ORDER BY bytes_on_disk`,
       );
       let isAny = false;
@@ -267,7 +269,7 @@ ORDER BY bytes_on_disk`,
       if (isAny) this.#unnamedAgainAtMs = 0;
       return isAny;
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'looking for a damaged part failed');
+      this.#options.log.warn({ err: error }, 'could not look for a damaged part');
       return false;
     }
   }
@@ -278,7 +280,7 @@ ORDER BY bytes_on_disk`,
     const [found] = await rowsOf(
       engine,
       `SELECT partition_id, rows, bytes_on_disk, path FROM system.parts
-WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
+WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
     );
     if (found === undefined) return accusation !== null;
     const [partitionId, rows, bytes, path] = found;
@@ -308,12 +310,12 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
       return false;
     }
     if (table === 'spans') this.#noteSetAside(lost);
-    await engine.command(`ALTER TABLE throughline.${sqlIdentifier(table)} DETACH PART ${sqlString(part)}`);
+    await engine.command(`ALTER TABLE ${engine.tables.named(table).local} DETACH PART ${sqlString(part)}`);
     if (table === 'spans' && (await this.#repair(engine, lost, reason))) return true;
     if (isFresh(table)) {
       log.warn(
         { table, part, reason },
-        'a part of the fresh spans is damaged; its spans are found when their segment is stored',
+        'a part of the fresh spans is damaged; its spans can be queried once their segment is stored',
       );
       return true;
     }
@@ -330,7 +332,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     if (!this.#unread.has(keyOf(part))) {
       this.#options.log.error(
         { table, part: name, day, reason },
-        'the disk fails to read a part of the store; it is left as it is, and what asks for it fails',
+        'the disk cannot read a part of the store; leaving it as it is, queries that need it fail',
       );
     }
     this.#unread.set(keyOf(part), part);
@@ -341,13 +343,13 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     for (const [key, { table, name, path }] of this.#unread) {
       const [used] = await rowsOf(
         engine,
-        `SELECT 1 FROM system.parts WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(name)} AND active`,
+        `SELECT 1 FROM system.parts WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(name)} AND active`,
       );
       if (used !== undefined && (await findReadError(path, this.#limits.verifyTimeoutMs)) !== null) continue;
       this.#unread.delete(key);
       this.#options.log.warn(
         { table, part: name },
-        'a part that the disk failed to read can be read again, or is gone',
+        'a part that the disk could not read can be read again, or is gone',
       );
     }
   }
@@ -359,7 +361,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        'noting a damaged part failed; if it cannot be repaired now it stays aside',
+        'could not note a damaged part; if it cannot be repaired now, it stays in detached/',
       );
     }
   }
@@ -368,7 +370,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
   async #repair(engine: Asked, part: PartName, reason: string): Promise<boolean> {
     this.#options.log.warn(
       { table: part.table, part: part.name, reason },
-      'a part of the store is damaged; if nothing but its indexes is, it is repaired',
+      'a part of the store is damaged; repairing it if only its indexes are damaged',
     );
     const repaired = (await engine.repairIndexes?.([part.name])) ?? [];
     if (!repaired.includes(part.name)) return false;
@@ -379,7 +381,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
 
   /**
    * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree with what is there then,
-   * where they are made anew at all. Answers those that are in use again. Rejects with `EngineError`.
+   * where they are made anew at all. Returns those that are in use again. Rejects with `EngineError`.
    */
   async mend(engine: Asked, parts: readonly PartName[]): Promise<readonly PartName[]> {
     const repaired: PartName[] = [];
@@ -477,7 +479,7 @@ function daysOf(parts: readonly Pick<LostPart, 'day'>[]): readonly string[] | 'a
 function tellLost(log: Logger, { table, name, day, rows, bytes }: LostPart, reason: string): void {
   log.error(
     { table, part: name, day, rows, bytes, reason: firstLine(reason) },
-    'a part of the store is damaged and was moved to detached/; its rows are not found any more, derived tables are rebuilt',
+    'a damaged part of the store was moved to detached/; its rows are lost, derived tables will be rebuilt',
   );
 }
 

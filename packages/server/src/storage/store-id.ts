@@ -1,37 +1,37 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFileSync } from '../durable-file.ts';
 import { EngineError, type Engine } from './engine.ts';
 import { sqlString } from './sql.ts';
+import type { TableDefinition } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
-type Asked = Pick<Engine, 'query' | 'command'>;
+type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 
-const TABLE = 'throughline.store_id';
+const DEFINITION: TableDefinition = { columns: '  id String, created_at DateTime', engine: 'MergeTree', orderBy: 'id' };
 const TIMEOUT_MS = 10_000;
 /** ClickHouse's own for a table, and a database, that is not there. */
 const UNKNOWN = new Set([60, 81]);
 
 /** The id that a store was given when it was first used; null where it has none. */
-export async function findStoreId(engine: Pick<Engine, 'query'>): Promise<string | null> {
+export async function findStoreId(engine: Pick<Engine, 'query' | 'tables'>): Promise<string | null> {
   try {
-    const sql = `SELECT id FROM ${TABLE} ORDER BY created_at, id LIMIT 1`;
-    const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: TIMEOUT_MS });
-    const [line = ''] = new TextDecoder().decode(bytes).split('\n');
-    return line === '' ? null : ((JSON.parse(line) as [string])[0] ?? null);
+    const sql = `SELECT id FROM ${engine.tables.store_id.read} ORDER BY created_at, id LIMIT 1`;
+    const [row] = await rowsOf(engine, sql, TIMEOUT_MS);
+    return row === undefined ? null : String(row[0]);
   } catch (error) {
     if (error instanceof EngineError && UNKNOWN.has(error.clickhouseCode)) return null;
     throw error;
   }
 }
 
-/** Gives an id to a store that has none, and answers the one that it has. Nobody else may do it at the same time. */
+/** Gives an id to a store that has none, and returns the one that it has. Nobody else may do it at the same time. */
 export async function ensureStoreId(engine: Asked, id: string = randomUUID()): Promise<string> {
   const found = await findStoreId(engine);
   if (found !== null) return found;
-  await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
-  await engine.command(
-    `CREATE TABLE IF NOT EXISTS ${TABLE} (id String, created_at DateTime) ENGINE = MergeTree ORDER BY id`,
-  );
-  await engine.command(`INSERT INTO ${TABLE} (id, created_at) SELECT ${sqlString(id)}, now()`);
+  await engine.command(engine.tables.createDatabase);
+  for (const statement of engine.tables.create('store_id', DEFINITION)) await engine.command(statement);
+  await engine.command(`INSERT INTO ${engine.tables.store_id.write} (id, created_at) SELECT ${sqlString(id)}, now()`);
   return id;
 }
 
@@ -56,14 +56,7 @@ export class NotedId {
   /** Throws where it cannot be written. */
   note(id: string): void {
     if (this.id === id) return;
-    const file = openSync(`${this.path}.new`, 'w', 0o600);
-    try {
-      writeSync(file, `${id}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(`${this.path}.new`, this.path);
+    replaceFileSync(this.path, `${id}\n`);
   }
 
   /** The noted one, or a new one that is noted now. */

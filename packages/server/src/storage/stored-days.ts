@@ -1,13 +1,15 @@
 import type { Engine } from './engine.ts';
 import { sqlString } from './sql.ts';
-import { TABLES } from './tables.ts';
+import { DAY_TABLES, type DayTable } from './day-tables.ts';
+import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** A UTC day over all tables, or what of it a table has. */
 export interface StoredDay {
   /** Such as `2026-11-23`. */
   readonly day: string;
-  /** Those of `TABLES` that have something of it, in their order. */
-  readonly tables: readonly string[];
+  /** Those of `DAY_TABLES` that have something of it, in their order. */
+  readonly tables: readonly DayTable[];
   readonly spans: number;
   /** On disks that have an end. */
   readonly bytes: number;
@@ -25,17 +27,16 @@ export interface StoreRoom {
   readonly freeBytes: number | null;
 }
 
-type Asked = Pick<Engine, 'query'>;
+type Asked = Pick<Engine, 'query' | 'tables'>;
 
-const QUERY_TIMEOUT_MS = 60_000;
-const OURS = `database = 'throughline' AND table IN (${TABLES.map(sqlString).join(', ')})`;
+const OURS = `${IN_DATABASE} AND table IN (${DAY_TABLES.map(sqlString).join(', ')})`;
 
 /** Object stores say 2^64 or so: nothing is gained where there is no end. */
 const ENDLESS_BYTES = 1e18;
 /** The disks that our tables may stand on, by their storage policies. */
 const DISKS_SQL = `SELECT name, toFloat64(free_space) FROM system.disks
 WHERE name IN (SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name IN (
-  SELECT storage_policy FROM system.tables WHERE database = 'throughline' AND name IN (${TABLES.map(sqlString).join(', ')})))
+  SELECT storage_policy FROM system.tables WHERE ${IN_DATABASE} AND name IN (${DAY_TABLES.map(sqlString).join(', ')})))
 ORDER BY name`;
 
 /** Which disks of ours have an end, and what is free on them; null for servers that know no disks. */
@@ -56,7 +57,7 @@ export async function findDisks(engine: Asked): Promise<Disks | null> {
 export async function findStoredDays(engine: Asked, disks: Disks | null): Promise<StoredDay[]> {
   const found = await rowsOf(
     engine,
-    `SELECT partition, table, sum(rows), ${bytesOn(disks)} FROM system.parts
+    `SELECT partition, table, sum(rows), ${bytesOn(disks)} FROM ${engine.tables.system('parts')}
 WHERE ${OURS} AND active AND match(partition, '^\\\\d{4}-\\\\d{2}-\\\\d{2}$')
 GROUP BY partition, table`,
   );
@@ -72,7 +73,7 @@ GROUP BY partition, table`,
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([day, { tables, spans, bytes }]) => ({
       day,
-      tables: TABLES.filter((table) => tables.has(table)),
+      tables: DAY_TABLES.filter((table) => tables.has(table)),
       spans,
       bytes,
     }));
@@ -81,7 +82,7 @@ GROUP BY partition, table`,
 export async function findRoom(engine: Asked, disks: Disks | null): Promise<StoreRoom> {
   const [[stored, used, taken] = [0, 0, 0]] = await rowsOf(
     engine,
-    `SELECT ${bytesOn(null, 'active')}, ${bytesOn(disks, 'active')}, ${bytesOn(disks)} FROM system.parts WHERE ${OURS}`,
+    `SELECT ${bytesOn(null, 'active')}, ${bytesOn(disks, 'active')}, ${bytesOn(disks)} FROM ${engine.tables.system('parts')} WHERE ${OURS}`,
   );
   return {
     storedBytes: Number(stored),
@@ -95,12 +96,6 @@ function bytesOn(disks: Disks | null, condition = 'rows >= 0'): string {
   const names = disks?.names.map(sqlString).join(', ') ?? '';
   const where = disks === null ? condition : `${condition} AND ${names === '' ? '0' : `disk_name IN (${names})`}`;
   return `sumIf(toFloat64(bytes_on_disk), ${where})`;
-}
-
-async function rowsOf(engine: Asked, sql: string): Promise<unknown[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
 }
 
 function sum(numbers: readonly number[]): number {

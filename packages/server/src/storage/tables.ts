@@ -1,8 +1,15 @@
-/**
- * The tables of ours that have a partition a day (UTC), named `YYYY-MM-DD`. Whoever else keeps a table in the database keeps
- * it: nothing that drops looks at another one. `spans` is the last: while it has a day, what was interrupted is done again.
- */
-export const TABLES = [
+import { sqlIdentifier } from './sql.ts';
+
+/** Holds every table of ours. */
+export const DATABASE = 'throughline';
+
+/** On the system's tables that name the database of what they list. */
+export const IN_DATABASE = `database = '${DATABASE}'`;
+
+const TABLE_NAMES = [
+  'spans',
+  'spans_fresh',
+  'spans_repair',
   'operation_15m',
   'trace_times',
   'long_traces',
@@ -12,5 +19,76 @@ export const TABLES = [
   'attribute_values',
   'counted_1m',
   'counted_1h',
-  'spans',
+  'rollup_progress',
+  'schema_migrations',
+  'store_id',
+  'collector_leases',
 ] as const;
+
+export type TableName = (typeof TABLE_NAMES)[number];
+
+/** How a table is called where; each but the first is ready to stand in a statement. */
+export interface Table {
+  /** What the system's tables call it, without the database. */
+  readonly name: string;
+  /** For SELECT: its rows, whatever servers hold them. */
+  readonly read: string;
+  /** For INSERT. */
+  readonly write: string;
+  /** The rows of the server that is asked: what has parts, merges and partitions. */
+  readonly local: string;
+  /** For CREATE, ALTER, DROP and TRUNCATE: `local`, on every server that has it. */
+  readonly everywhere: string;
+}
+
+export interface TableDefinition {
+  /** What stands between the parentheses: columns and indexes. */
+  readonly columns: string;
+  /** One of the MergeTree family, with its arguments, as a single server has it. */
+  readonly engine: string;
+  readonly partitionBy?: string;
+  readonly orderBy: string;
+  /** Such as `index_granularity = 1024`. */
+  readonly settings?: readonly string[];
+}
+
+/**
+ * What statements call the tables, and how they are made. An engine has those of its servers: no statement names a table otherwise, so that it
+ * runs on whatever holds the rows.
+ */
+export type Tables = Readonly<Record<TableName, Table>> & {
+  /** Stands behind the verb of a statement that has no table, and of `SYSTEM … MERGES`: '' or ` ON CLUSTER …`. */
+  readonly onCluster: string;
+  /** A table of the system with the rows of all servers, such as `system.parts`. */
+  readonly system: (table: 'parts' | 'mutations') => string;
+  /** A table with another name than ours have, or one of ours whose name is only known at run time. Throws a `RangeError` for what is no name. */
+  readonly named: (name: string) => Table;
+  readonly createDatabase: string;
+  /** What makes the table where it is missing: one statement for each that it consists of. */
+  readonly create: (name: TableName, definition: TableDefinition) => readonly string[];
+};
+
+/** The tables of a store that is one server's: the embedded one, or a ClickHouse that keeps all rows itself. */
+export function singleServerTables(): Tables {
+  const named = (name: string): Table => {
+    sqlIdentifier(name);
+    const qualified = `${DATABASE}.${name}`;
+    return { name, read: qualified, write: qualified, local: qualified, everywhere: qualified };
+  };
+  const ours = Object.fromEntries(TABLE_NAMES.map((name) => [name, named(name)])) as Record<TableName, Table>;
+  return {
+    ...ours,
+    onCluster: '',
+    system: (table) => `system.${table}`,
+    named,
+    createDatabase: `CREATE DATABASE IF NOT EXISTS ${DATABASE}`,
+    create: (name, { columns, engine, partitionBy, orderBy, settings = [] }) => [
+      [
+        `CREATE TABLE IF NOT EXISTS ${ours[name].everywhere} (\n${columns}\n) ENGINE = ${engine}`,
+        ...(partitionBy === undefined ? [] : [`PARTITION BY ${partitionBy}`]),
+        `ORDER BY ${orderBy}`,
+        ...(settings.length === 0 ? [] : [`SETTINGS ${settings.join(', ')}`]),
+      ].join('\n'),
+    ],
+  };
+}

@@ -17,17 +17,11 @@ export async function removeTornMutations(store: string, log: Logger): Promise<v
         const text = await readFile(path, 'latin1');
         if (!isTorn(text)) continue;
         await rm(path);
-        log.warn(
-          { path, text },
-          'the note of a mutation had not been written as a whole, and was removed; check the room on the disk',
-        );
+        log.warn({ path, text }, 'removed an incomplete mutation file; check the free disk space');
       }
     }
   } catch (error) {
-    log.warn(
-      { err: error },
-      'looking for notes of mutations that were not written failed; the store is opened as it is',
-    );
+    log.warn({ err: error }, 'could not look for incomplete mutation files; opening the store as it is');
   }
 }
 

@@ -12,9 +12,9 @@ export function explainUnopened(directory: string): string {
   ];
   const what =
     found.length === 0
-      ? 'a definition of a table in metadata/ may be damaged, or its files may not be readable'
+      ? 'a table definition in metadata/ may be damaged or unreadable'
       : `the definition ${found.join(', ')} is damaged`;
-  return `${what}; restore a backup with "throughline restore", or moving ${directory} away starts afresh`;
+  return `${what}; restore a backup with "throughline restore", or move ${directory} away to start with an empty store`;
 }
 
 /** Those that do not begin as the engine writes them. */

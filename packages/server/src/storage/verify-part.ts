@@ -2,8 +2,9 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isReadFailure } from './damage-signs.ts';
 import type { Engine } from './engine.ts';
-import { rowsOf } from './lost-parts.ts';
-import { sqlIdentifier, sqlString } from './sql.ts';
+import { sqlString } from './sql.ts';
+import { IN_DATABASE } from './tables.ts';
+import { rowsOf } from './rows-of.ts';
 
 /** `damaged`: not what was written. `unreadable`: the disk fails to tell, so that the part is taken for neither good nor damaged. */
 export type PartVerdict =
@@ -25,7 +26,7 @@ const SOUND: PartVerdict = { kind: 'sound' };
  * damaged is read here as well, and only where that succeeds, and the engine finds it damaged again, it is. Rejects with `EngineError`.
  */
 export async function verifyPart(
-  engine: Pick<Engine, 'query'>,
+  engine: Pick<Engine, 'query' | 'tables'>,
   table: string,
   part: string,
   { timeoutMs, accusation = null }: PartDoubt,
@@ -35,7 +36,7 @@ export async function verifyPart(
   const [[path] = []] = await rowsOf(
     engine,
     `SELECT path FROM system.parts
-WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
+WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part)} AND active`,
   );
   const readError = typeof path === 'string' ? await findReadError(path, timeoutMs) : null;
   if (readError !== null) return { kind: 'unreadable', reason: readError };
@@ -46,7 +47,7 @@ WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlS
 }
 
 async function damageSaid(
-  engine: Pick<Engine, 'query'>,
+  engine: Pick<Engine, 'query' | 'tables'>,
   table: string,
   part: string,
   timeoutMs: number,
@@ -55,7 +56,7 @@ async function damageSaid(
   try {
     const [[, isSound, message] = []] = await rowsOf(
       engine,
-      `CHECK TABLE throughline.${sqlIdentifier(table)} PART ${sqlString(part)} SETTINGS check_query_single_value_result = 0`,
+      `CHECK TABLE ${engine.tables.named(table).local} PART ${sqlString(part)} SETTINGS check_query_single_value_result = 0`,
       timeoutMs,
     );
     return Number(isSound) === 1 ? null : firstLine(String(message));

@@ -34,7 +34,7 @@ export interface ErrorOrigin {
  * after their failed children and for another reason, and for timeouts what was waited for. What was cancelled because
  * another span had failed or answered is none. A failed span counts as a timeout when it says so in its type, status or
  * message. That a client or server span which says nothing gave up is inferred where a child outlived it, and of one
- * whose connection broke, where its callee was clearly still at work. Any other reason stands as it is named. n log n in the number of spans.
+ * whose connection broke, where its callee was clearly still at work. Any other reason is taken as it is named. n log n in the number of spans.
  */
 export function errorOrigins(trace: Trace): ErrorOrigin[] {
   const spans = findFailedSpans(trace);

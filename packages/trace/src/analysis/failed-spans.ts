@@ -16,7 +16,7 @@ import type { Trace } from '../tree/trace.ts';
 /** Which spans failed, how failures relate, and who waited for whom, in columns by span. */
 export interface FailedSpans {
   /**
-   * 1 for status ERROR, and where the answer tells of a failure that the status leaves out: OpenTelemetry leaves the status
+   * 1 for status ERROR, and where the answer shows a failure that the status leaves out: OpenTelemetry leaves the status
    * of a server span unset for what is the client's fault (HTTP 4xx), and our SDK that of a request which its application cancelled.
    */
   readonly failed: Uint8Array;

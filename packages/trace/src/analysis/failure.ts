@@ -121,12 +121,12 @@ export function isUnanswered(span: Span): boolean {
   return isRequest && text(attributes, 'http.response.status_code') === '';
 }
 
-/** Whether a server span tells that its caller went away before it could answer. */
+/** Whether a server span shows that its caller went away before it could answer. */
 export function lostItsCaller(span: Span): boolean {
   return answersOf(span).some((answer) => CANCELLED_CODES.has(answer));
 }
 
-/** Whether a server span tells that its answer was a failure, be it the client's fault or its own. */
+/** Whether a server span shows that its answer was a failure, be it the client's fault or its own. */
 export function answeredWithFailure(span: Span): boolean {
   return answersOf(span).some(isFailure);
 }

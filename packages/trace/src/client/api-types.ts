@@ -237,7 +237,7 @@ export interface TraceSamplingDecision {
   readonly probability: number | null;
   /** Why the operation has its current probability; null where no SDK has reported it to this collector. */
   readonly reason: SamplingReason | 'rule' | null;
-  /** One sentence for people. */
+  /** One sentence, such as `web sampled 1 in 20 traces of POST /buy`. */
   readonly text: string;
 }
 

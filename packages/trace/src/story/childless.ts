@@ -17,7 +17,7 @@ export function childlessNs(trace: Trace, segments: readonly CriticalSegment[], 
   return totalNs;
 }
 
-/** Children and segments both stand in the order of their starts, so that one walk over each is enough. */
+/** Children and segments are both in the order of their starts, so that one walk over each is enough. */
 function childlessNsOf(trace: Trace, span: number, segments: readonly CriticalSegment[]): number {
   const { startNs, durationNs, subtreeSize } = trace;
   const end = span + subtreeSize[span]!;

@@ -45,11 +45,12 @@ export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClaus
     ...malformedParts(evidence),
     ...unreadSpans(evidence),
   ];
-  return drafts.map(({ kind, text, spans, durationNs }) => {
+  return drafts.map(({ kind, label, isTimeFirst = false, spans, durationNs }) => {
     const spanIndexes = spans.slice(0, spanIdsMax);
     return {
       kind,
-      text,
+      text: isTimeFirst ? `${formatDuration(durationNs)} ${label}` : label,
+      label,
       spanIds: spanIndexes.map((span) => evidence.trace.spanIds[span]!),
       spanIndexes,
       spanCount: spans.length,
@@ -60,15 +61,17 @@ export function writeClauses(evidence: Evidence, spanIdsMax: number): StoryClaus
 
 interface Draft {
   readonly kind: ClauseKind;
-  readonly text: string;
+  readonly label: string;
+  /** Whether the sentence begins with the time that it is about; false by default. */
+  readonly isTimeFirst?: boolean;
   readonly spans: readonly number[];
   readonly durationNs: number;
 }
 
 function total({ trace, root, durationNs, isTruncated }: Evidence, labels: Labels): Draft {
   const took = `${labels.span(root)} took ${formatDuration(durationNs)}`;
-  const text = trace.hasRoot || isTruncated ? took : `root span missing; its longest part, ${took}`;
-  return { kind: 'total', text, spans: [root], durationNs };
+  const label = trace.hasRoot || isTruncated ? took : `root span missing; its longest part, ${took}`;
+  return { kind: 'total', label, spans: [root], durationNs };
 }
 
 function steps({ trace, contributions, isTruncated }: Evidence, labels: Labels): Draft[] {
@@ -81,14 +84,14 @@ function steps({ trace, contributions, isTruncated }: Evidence, labels: Labels):
     for (const small of bySize.slice(0, all.length - STEPS_MAX + 1)) kept.delete(small);
   }
   const drafts = [...kept].map((step): Draft => {
-    const text = `${formatDuration(step.durationNs)} ${stepText(labels, step)}`;
-    return { kind: 'step', text, spans: step.spans, durationNs: step.durationNs };
+    const label = stepText(labels, step);
+    return { kind: 'step', label, isTimeFirst: true, spans: step.spans, durationNs: step.durationNs };
   });
   const rest = all.filter((step) => !kept.has(step));
   if (rest.length === 0) return drafts;
   const durationNs = rest.reduce((sum, step) => sum + step.durationNs, 0);
-  const text = `${formatDuration(durationNs)} in ${rest.length} smaller steps`;
-  return [...drafts, { kind: 'step', text, spans: rest.flatMap((step) => step.spans), durationNs }];
+  const label = `in ${rest.length} smaller steps`;
+  return [...drafts, { kind: 'step', label, isTimeFirst: true, spans: rest.flatMap((step) => step.spans), durationNs }];
 }
 
 function failures(evidence: Evidence, labels: Labels): Draft[] {
@@ -111,7 +114,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   const times = origins.length === 1 ? '' : ` ${origins.length} times`;
   const gaveUp: Draft = {
     kind: 'gave-up',
-    text: `${who} ${gaveUpText(first)} ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
+    label: `${who} ${gaveUpText(first)} ${waitedForText(labels, first)}${times} after ${rangeText(waits)}${givenReasonText(labels, first)}`,
     spans: origins.map((origin) => origin.gaveUpIndex),
     durationNs: waits.reduce((sum, wait) => sum + wait, 0),
   };
@@ -121,7 +124,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   const culprit = `${timesText(late.length)}${labels.span(first.spanIndex)}`;
   const keptRunning: Draft = {
     kind: 'kept-running',
-    text: `${culprit} kept running ${rangeText(overflows)} after that`,
+    label: `${culprit} kept running ${rangeText(overflows)} after that`,
     spans: late.map((origin) => origin.spanIndex),
     durationNs: overflows.reduce((most, ns) => Math.max(most, ns), 0),
   };
@@ -169,7 +172,7 @@ function plainError({ trace }: Evidence, labels: Labels, { origins }: FailureGro
   const where = first.isBackground ? ' in the background' : '';
   return {
     kind: 'error',
-    text: `${labels.span(first.spanIndex)} failed${where}${times} after ${formatDuration(durationNs)}${near}${because}`,
+    label: `${labels.span(first.spanIndex)} failed${where}${times} after ${formatDuration(durationNs)}${near}${because}`,
     spans: origins.map((origin) => origin.spanIndex),
     durationNs,
   };
@@ -178,7 +181,7 @@ function plainError({ trace }: Evidence, labels: Labels, { origins }: FailureGro
 function otherErrors({ trace }: Evidence, origins: readonly ErrorOrigin[]): Draft {
   const spans = origins.map((origin) => origin.spanIndex);
   const durationNs = spans.reduce((sum, span) => sum + trace.durationNs[span]!, 0);
-  return { kind: 'error', text: `${spans.length} other spans failed`, spans, durationNs };
+  return { kind: 'error', label: `${spans.length} other spans failed`, spans, durationNs };
 }
 
 function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOrigin[]): Draft[] {
@@ -194,18 +197,17 @@ function outcomes({ trace }: Evidence, labels: Labels, origins: readonly ErrorOr
     const where = handledByIndex >= 0 ? handledByIndex : surfacedIndex;
     if (handledByIndex < 0) {
       const durationNs = trace.durationNs[where]!;
-      const text = `the error reached ${labels.span(where)} after ${formatDuration(durationNs)}`;
-      return { kind: 'surfaced', text, spans: [where], durationNs };
+      const label = `the error reached ${labels.span(where)} after ${formatDuration(durationNs)}`;
+      return { kind: 'surfaced', label, spans: [where], durationNs };
     }
     const surfaced = [...new Set(group.map((origin) => origin.surfacedIndex))];
     const lastEndNs = surfaced.reduce((latest, span) => Math.max(latest, endNs(span)), 0);
     const durationNs = Math.max(0, endNs(where) - lastEndNs);
     const what = surfaced.length === 1 ? '' : ` from ${surfaced.length} failures`;
-    const wentOn = durationNs > 0 ? ` and went on for ${formatDuration(durationNs)}` : '';
-    const wentOnWith = failed[where] === 1 ? ' got over it' : ` recovered${what}`;
-    const ending = failed[where] === 1 ? ', and failed for another reason' : '';
-    const text = `${labels.span(where)}${wentOnWith}${wentOn}${ending}`;
-    return { kind: 'handled', text, spans: [where, ...surfaced], durationNs };
+    const continued = durationNs > 0 ? ` and continued for ${formatDuration(durationNs)}` : '';
+    const ending = failed[where] === 1 ? ', then failed for another reason' : '';
+    const label = `${labels.span(where)} recovered${what}${continued}${ending}`;
+    return { kind: 'handled', label, spans: [where, ...surfaced], durationNs };
   });
 }
 
@@ -218,7 +220,7 @@ function cancellations({ trace }: Evidence): Draft[] {
   if (spans.length === 0) return [];
   const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
   const what = spans.length === 1 ? '1 span was' : `${spans.length} spans were`;
-  return [{ kind: 'cancelled', text: `${what} cancelled once another had failed or answered`, spans, durationNs }];
+  return [{ kind: 'cancelled', label: `${what} cancelled after another span failed or returned`, spans, durationNs }];
 }
 
 function repetitions({ trace, patterns, durationNs: totalNs, isTruncated }: Evidence, labels: Labels): Draft[] {
@@ -232,8 +234,8 @@ function repetitions({ trace, patterns, durationNs: totalNs, isTruncated }: Evid
   return told.slice(0, REPEATED_MAX).map((pattern): Draft => {
     const { spans, durationNs, kind } = pattern;
     const under = labels.span(trace.parentIndex[spans[0]!]! < 0 ? spans[0]! : trace.parentIndex[spans[0]!]!);
-    const text = `${patternText(labels, pattern)}${kind === 'recursion' ? '' : ` under ${under}`}: ${timesOfPattern(pattern)}`;
-    return { kind: 'repeated', text, spans, durationNs };
+    const label = `${patternText(labels, pattern)}${kind === 'recursion' ? '' : ` under ${under}`}: ${timesOfPattern(pattern)}`;
+    return { kind: 'repeated', label, spans, durationNs };
   });
 }
 
@@ -281,20 +283,20 @@ function gaps(
     const named = spans.reduce((sum, span) => sum + (pausing.get(span) ?? 0), 0);
     const durationNs = Math.max(0, childlessNs(trace, segments, spans) - named);
     if (durationNs <= GAP_SHARE_MIN * totalNs) return [];
-    const text = `${formatDuration(durationNs)} self time in ${labels.span(spans[0]!)}, with no child span active`;
-    return [{ kind: 'gap', text, spans, durationNs }];
+    const label = `self time in ${labels.span(spans[0]!)}, with no child span active`;
+    return [{ kind: 'gap', label, isTimeFirst: true, spans, durationNs }];
   });
 }
 
 function otherRoots({ otherRoots: roots }: Evidence, labels: Labels): Draft[] {
   const drafts = roots.slice(0, OTHER_ROOTS_MAX).map((root): Draft => {
-    return { kind: 'other-root', text: otherRootText(labels, root), spans: [root.span], durationNs: root.durationNs };
+    return { kind: 'other-root', label: otherRootText(labels, root), spans: [root.span], durationNs: root.durationNs };
   });
   const rest = roots.slice(OTHER_ROOTS_MAX);
   if (rest.length === 0) return drafts;
   const durationNs = rest.reduce((most, root) => Math.max(most, root.durationNs), 0);
-  const text = `${rest.length} more root spans of up to ${formatDuration(durationNs)}`;
-  return [...drafts, { kind: 'other-root', text, spans: rest.map(({ span }) => span), durationNs }];
+  const label = `${rest.length} more root spans of up to ${formatDuration(durationNs)}`;
+  return [...drafts, { kind: 'other-root', label, spans: rest.map(({ span }) => span), durationNs }];
 }
 
 function malformedParts({ trace, root }: Evidence): Draft[] {
@@ -303,13 +305,13 @@ function malformedParts({ trace, root }: Evidence): Draft[] {
   const parts = trace.malformedParts === 1 ? '1 malformed part was' : `${trace.malformedParts} malformed parts were`;
   const spans = marked.length === 0 ? [root] : marked;
   const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
-  return [{ kind: 'missing', text: `${parts} left out; the rest of each span is shown`, spans, durationNs }];
+  return [{ kind: 'missing', label: `${parts} left out; the rest of each span is shown`, spans, durationNs }];
 }
 
 function unreadSpans(evidence: Evidence): Draft[] {
   const { root, durationNs } = evidence;
   const text = unreadText(evidence);
-  return text === '' ? [] : [{ kind: 'missing', text: `showing the ${text}`, spans: [root], durationNs }];
+  return text === '' ? [] : [{ kind: 'missing', label: `showing the ${text}`, spans: [root], durationNs }];
 }
 
 function clocks({ trace }: Evidence, labels: Labels): Draft[] {
@@ -319,8 +321,8 @@ function clocks({ trace }: Evidence, labels: Labels): Draft[] {
     const durationNs = spans.reduce((most, span) => Math.max(most, Math.abs(trace.skewNs[span]!)), 0);
     const direction = trace.skewNs[spans[0]!]! > 0 ? 'behind' : 'ahead';
     const shift = formatDuration(durationNs);
-    const text = `clock skew on ${labels.service(spans[0]!)}: at least ${shift} ${direction}, corrected`;
-    return { kind: 'clock', text, spans, durationNs };
+    const label = `clock skew on ${labels.service(spans[0]!)}: at least ${shift} ${direction}, corrected`;
+    return { kind: 'clock', label, spans, durationNs };
   });
 }
 
@@ -334,6 +336,6 @@ function missingParents({ trace, isTruncated }: Evidence): Draft[] {
     durationNs = Math.max(durationNs, trace.durationNs[span]!);
   }
   if (spans.length === 0) return [];
-  const text = `${spans.length === 1 ? '1 span has' : `${spans.length} spans have`} a missing parent`;
-  return [{ kind: 'missing', text, spans, durationNs }];
+  const label = `${spans.length === 1 ? '1 span has' : `${spans.length} spans have`} a missing parent`;
+  return [{ kind: 'missing', label, spans, durationNs }];
 }

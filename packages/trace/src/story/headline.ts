@@ -103,7 +103,7 @@ function errorTails(evidence: Evidence, { reason, entry }: Verdict, origin: Erro
   const type = reason.message.includes(reason.type) ? '' : shortType(reason.type);
   const near = origin.nearRoundNs === 0 ? '' : nearText(trace.durationNs[origin.spanIndex]!, origin.nearRoundNs);
   if (reason.message === '') {
-    // The status stands beside the outcome.
+    // The status is beside the outcome.
     const says = reason.type === answeredCode(evidence, entry) ? '' : reason.type;
     if (!isElsewhere) return says === '' ? [] : [[{ write: (labels) => labels.text(says), rank: 1 }]];
     const what: HeadlinePart[] = says === '' ? [] : [{ write: (labels) => `, ${labels.text(says)}`, rank: 2 }];

@@ -108,7 +108,7 @@ function shortName(trace: Trace, span: number): string {
   return name.replace(RPC_PACKAGE, '');
 }
 
-/** What stands before the service's own name in `shop.inventory.v1.Inventory/Reserve`. */
+/** What is before the service's own name in `shop.inventory.v1.Inventory/Reserve`. */
 const RPC_PACKAGE = /^([a-z_]\w*\.)+(?=[A-Z]\w*\/\w+$)/;
 
 function isQuery(trace: Trace, span: number): boolean {

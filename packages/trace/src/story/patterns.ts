@@ -133,7 +133,7 @@ function widthOf(trace: Trace, spans: readonly number[]): number {
   const ends = Float64Array.from(spans, (span) => endOf(trace, span)).toSorted();
   let ended = 0;
   let width = 0;
-  // Siblings stand in the order of their starts.
+  // Siblings are in the order of their starts.
   for (const [index, span] of spans.entries()) {
     const startNs = trace.startNs[span]! + handoverNs(trace, span, span);
     while (ended < ends.length && ends[ended]! <= startNs) ended++;

@@ -86,14 +86,17 @@ export interface StoryPattern {
 
 export interface StoryClause {
   readonly kind: ClauseKind;
+  /** The whole sentence: `704 ms in transit web → files`. */
   readonly text: string;
+  /** The sentence without the time that it begins with: `in transit web → files`; the same as `text` where it begins with none. */
+  readonly label: string;
   /** The spans that are the evidence, in the order in which the text names them; at most `clauseSpanIdsMax`. */
   readonly spanIds: readonly string[];
   /** The places of the same spans in the trace. */
   readonly spanIndexes: readonly number[];
   /** How many spans are the evidence. */
   readonly spanCount: number;
-  /** The time that the clause speaks of, in nanoseconds, as a decimal string. */
+  /** The time that the clause is about, in nanoseconds, as a decimal string. */
   readonly durationNs: string;
 }
 

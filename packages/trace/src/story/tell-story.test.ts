@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { attributeText } from '../attributes.ts';
+import { formatDuration } from '../duration.ts';
 import type { TracesData } from '../otlp.ts';
 import type { ClauseKind, StoryOptions } from './story.ts';
 import { tellStory } from './tell-story.ts';
@@ -72,7 +73,7 @@ describe('the story of a timeout', () => {
       '1.99 s in fraud → fraud database SELECT fraud_checks',
       'payment timed out on fraud after 2 s',
       'fraud → fraud database SELECT fraud_checks kept running 3.2 s after that',
-      'checkout POST /checkout recovered and went on for 23 ms',
+      'checkout POST /checkout recovered and continued for 23 ms',
     ]);
   });
 
@@ -159,7 +160,7 @@ describe('the story of an error', () => {
       'shop GET /list failed after 1.34 s: assertion failed',
       'shop GET flag failed after 3 ms: 404',
       'the error reached shop GET /list after 1.34 s',
-      'shop GET /list got over it and went on for 1.33 s, and failed for another reason',
+      'shop GET /list recovered and continued for 1.33 s, then failed for another reason',
     ]);
   });
 
@@ -519,3 +520,12 @@ function rename(data: TracesData): { data: TracesData; text: (text: string) => s
   const pattern = longestFirst.map((name) => `(?<![\\w/])${name.replace(/[/*.]/g, '\\$&')}(?![\\w/])`).join('|');
   return { data: copy, text: (text) => text.replace(new RegExp(pattern, 'g'), newName) };
 }
+
+test("a clause's label is its text without the time that it begins with", () => {
+  const labelled = fc.sample(anyTree, { numRuns: 200, seed: 12 }).flatMap((plan) => storyOf(aTrace(plan)).clauses);
+  for (const { kind, text, label, durationNs } of labelled) {
+    const isTimeFirst = kind === 'step' || kind === 'gap';
+    expect(text).toBe(isTimeFirst ? `${formatDuration(durationNs)} ${label}` : label);
+  }
+  expect(labelled.some(({ kind }) => kind === 'step')).toBe(true);
+});

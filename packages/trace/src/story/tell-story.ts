@@ -10,7 +10,7 @@ import type { Trace } from '../tree/trace.ts';
 
 /**
  * Tells the story of a trace with templates, from the trace alone: the same trace always gives the same words, and
- * names only ever stand in them as they are.
+ * names are only ever in them as they are.
  */
 export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
   const { criticalSegmentsMax = 10_000, errorOriginsMax = 100, clauseSpanIdsMax = 1_000 } = options;

@@ -108,7 +108,7 @@ function runsAhead(
   return reader < 0 || clockIndex[reader] !== clockIndex[parent] || endNs[reader]! + parentShift < endNs[span]!;
 }
 
-/** Whether a call ended because its answer had come, as far as its span tells. */
+/** Whether a call ended because its answer had come, as far as its span shows. */
 function isAnswered({ kind, statusCode }: ReceivedSpans, span: number): boolean {
   return kind[span] === SpanKind.client && statusCode[span] !== StatusCode.error;
 }

@@ -112,7 +112,7 @@ function countWhile(spans: readonly number[], holds: (span: number) => boolean):
 }
 
 /**
- * The order in which siblings stand: by start, then end, then span id as bytes. Names do not decide, so that a renamed
+ * The order of siblings: by start, then end, then span id as bytes. Names do not decide, so that a renamed
  * trace looks the same, but between spans that share id, kind and times: then all that they hold does, so that the order of
  * arrival never does.
  */

@@ -4,7 +4,7 @@ import { compareSpans, resolveParents } from './parents.ts';
 import { type ReceivedSpans, receiveSpans, type SpanSource } from './received-spans.ts';
 
 /**
- * A finished trace in columns. Spans stand in display order: depth first, a parent before its children, siblings by
+ * A finished trace in columns. Spans are in display order: depth first, a parent before its children, siblings by
  * start, then end, then span id as bytes; spans that share an id stand for themselves. So the subtree of span `i` is `i … i + subtreeSize[i] - 1`, its first child
  * `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Not to be written to.
  */
@@ -20,7 +20,7 @@ export interface Trace {
   readonly startNs: Float64Array;
   /** 0 for a span that ends before it starts. */
   readonly durationNs: Float64Array;
-  /** -1 for a span that stands at the top. */
+  /** -1 for a span at the top. */
   readonly parentIndex: Int32Array;
   readonly depth: Int32Array;
   /** The span itself counts. */

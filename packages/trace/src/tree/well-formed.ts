@@ -7,7 +7,7 @@ export interface MalformedParts {
 }
 
 /**
- * A span of whatever JSON stands in a span's place. What is well-formed is handed back as it is, the same object. A
+ * A span of whatever JSON is in a span's place. What is well-formed is handed back as it is, the same object. A
  * part that is not (an attribute without a key, an event that is none, a time that is no number) is left out and counted,
  * and the rest of the span stays; members that OTLP requires and that are missing are empty. Undefined for what is no object.
  */
@@ -33,7 +33,7 @@ export function readList(given: unknown, malformed: MalformedParts): readonly un
   return (optional(listOf((item) => item))(given, malformed, 0) as unknown[] | undefined) ?? [];
 }
 
-/** Answers what is given where that is well-formed, what can be made of it, or undefined, counted, for nothing at all. */
+/** Returns what is given where that is well-formed, what can be made of it, or undefined, counted, for nothing at all. */
 type Reader = (given: unknown, malformed: MalformedParts, depth: number) => unknown;
 
 function reject(malformed: MalformedParts): undefined {

@@ -67,5 +67,5 @@ export function AttributeFilters({ filters, onChange }: AttributeFiltersProps) {
 
 function problemOf(filter: Tag | null): string | null {
   if (filter === null) return 'Use key=value, for example http.route=/pay';
-  return canBeAsked(filter) ? null : 'This is too long to be asked for';
+  return canBeAsked(filter) ? null : 'This value is too long for a search';
 }

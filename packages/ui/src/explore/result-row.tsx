@@ -25,7 +25,7 @@ const shownServices = 5;
 
 export function ResultRow({ trace, headline, slowestNs, slots, nowMs }: ResultRowProps) {
   const share = slowestNs === 0 ? 0 : Number(trace.durationNs) / slowestNs;
-  // A collector of before tells no extent: that is NaN, and says nothing.
+  // An older collector reports no extent: that is NaN, and says nothing.
   const total = totalText(Number(trace.durationNs), Number(trace.extentNs));
   const moreServices = trace.services.length - shownServices;
   return (

@@ -71,7 +71,7 @@ describe('a rate as text', () => {
 });
 
 describe('an estimated count', () => {
-  it('is a plain number where everything was kept', () => {
+  it('is a plain number where everything was sampled', () => {
     const exact = { stored: 617, estimated: 617, estimate: { basis: 'exact', relativeError: 0 } } as const;
     expect(estimatedText(exact)).toBe('617');
     expect(relativeErrorText(exact.estimate)).toBe('');
@@ -89,10 +89,10 @@ describe('an estimated count', () => {
   it('says what is counted already, and what is not', () => {
     const counted = { ...anEstimate('estimated', 0.01), isCounted: true };
     expect(explainEstimate(counted, 'request')).toBe(
-      'About 12,340 requests, counted by the applications, and where that is still to come estimated from stored spans: 12,217 to 12,463 with 95% confidence.',
+      'About 12,340 requests, counted by the applications, the newest estimated from stored spans: 12,217 to 12,463 with 95% confidence.',
     );
     expect(explainEstimate({ ...anEstimate('estimated', null), isCounted: true }, 'request')).toBe(
-      'At least 12,340 requests, as counted by the applications. What they count last is still to come.',
+      'At least 12,340 requests, counted by the applications. The newest counts have not arrived yet.',
     );
   });
 

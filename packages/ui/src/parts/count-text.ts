@@ -86,9 +86,9 @@ export function explainEstimate({ stored, estimated, estimate, isCounted }: Coun
 function explainCounted(estimated: number, relativeError: number | null, noun: string): string {
   const total = countOf(Math.round(estimated), noun);
   if (relativeError === null)
-    return `At least ${total}, as counted by the applications. What they count last is still to come.`;
+    return `At least ${total}, counted by the applications. The newest counts have not arrived yet.`;
   const interval = intervalText(Math.round(estimated * (1 - relativeError)), estimated, relativeError);
-  return `About ${total}, counted by the applications, and where that is still to come estimated from stored spans: ${interval}.`;
+  return `About ${total}, counted by the applications, the newest estimated from stored spans: ${interval}.`;
 }
 
 function intervalText(low: number, estimated: number, relativeError: number): string {

@@ -47,11 +47,7 @@ export function NameSelect({
         <optgroup label="Not a name">
           {hasUnnamed ? <option value={optionOf('')}>(no name)</option> : null}
           {hasOthers ? (
-            <option
-              disabled
-              value={OTHERS}
-              title="Spans keep their names: one that is in the address is found all the same"
-            >
+            <option disabled value={OTHERS} title="Spans keep their names: the name in the address is still found">
               (other): those not counted by name
             </option>
           ) : null}

@@ -13,7 +13,7 @@ interface NoticeProps {
   readonly heading?: 'h1' | 'h2';
 }
 
-/** Stands where content would stand: nothing found, nothing there yet, or something went wrong. */
+/** Shown in place of content: nothing found, nothing there yet, or something went wrong. */
 export function Notice({ icon, title, children, actions, bad = false, heading: Heading = 'h1' }: NoticeProps) {
   return (
     <section className={styles['notice']} role={bad ? 'alert' : undefined}>

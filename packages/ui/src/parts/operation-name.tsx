@@ -1,6 +1,6 @@
 import styles from './operation-name.module.css';
 
-/** The name of a span, which may be empty; one that is told so in words looks like no name. */
+/** The name of a span, which may be empty; text that says so looks like no name. */
 export function OperationName({ name }: { readonly name: string }) {
   if (name !== '') return name;
   return (

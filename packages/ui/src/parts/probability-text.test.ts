@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { keptText, probabilityText } from './probability-text.ts';
+import { ratioText, probabilityText } from './probability-text.ts';
 
 describe('a probability in words', () => {
   it.each([
@@ -16,13 +16,13 @@ describe('a probability in words', () => {
     [0.03, '1 in 33'],
     [0.0004, '1 in 2,500'],
   ])('writes %d as %s', (probability, text) => {
-    expect(keptText(probability)).toBe(text);
+    expect(ratioText(probability)).toBe(text);
   });
 
   it('is never far from what is meant', () => {
     fc.assert(
       fc.property(fc.double({ min: 1e-9, max: 0.99, noNaN: true }), (probability) => {
-        const [numerator = NaN, denominator = NaN] = keptText(probability)
+        const [numerator = NaN, denominator = NaN] = ratioText(probability)
           .replaceAll(',', '')
           .split(' in ')
           .map(Number);

@@ -7,8 +7,8 @@ const inHundredsFrom = 0.25;
 /** How far off a fraction in words may be. */
 const toleratedError = 0.02;
 
-/** How many of what is decided are kept, in words: `all`, `none`, `1 in 20`, `2 in 3`, `35 in 100`, `1 in 2,500`. */
-export function keptText(probability: number): string {
+/** How many of those decided are sampled, in words: `all`, `none`, `1 in 20`, `2 in 3`, `35 in 100`, `1 in 2,500`. */
+export function ratioText(probability: number): string {
   if (probability >= 1) return 'all';
   if (probability <= 0) return 'none';
   if (probability > 1 / denominatorMax) {

@@ -43,7 +43,7 @@ export function ServicesTable({ services }: { readonly services: readonly Servic
             <th
               scope="col"
               className={`${styles['number']} ${styles['requests']}`}
-              title={`A second, over the last ${rateMinutes} minutes`}
+              title={`Per second, over the last ${rateMinutes} minutes`}
             >
               Requests
             </th>
@@ -105,7 +105,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
       className={isOthers ? undefined : styles['row']}
       title={
         isOthers
-          ? 'There are too many names, or theirs are too long. Spans keep them: a search for one of them finds it'
+          ? 'Names beyond the limit, or too long, are counted together. Spans keep them: search still finds them'
           : undefined
       }
       onClick={isOthers ? undefined : () => navigate(href)}

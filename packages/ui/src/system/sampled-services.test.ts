@@ -1,6 +1,6 @@
 import type { SampledOperation } from '@throughline/trace/client';
 import { describe, expect, it } from 'vitest';
-import { keptPerSecond, sampledServices } from './sampled-services.ts';
+import { sampledPerSecond, sampledServices } from './sampled-services.ts';
 
 function anOperation(service: string, name: string, decidedPerSecond: number | null): SampledOperation {
   return {
@@ -45,7 +45,7 @@ describe('the sampled services', () => {
   });
 
   it('keep what their probability leaves of what arrives', () => {
-    expect(keptPerSecond(anOperation('web', 'busy', 100))).toBe(10);
-    expect(keptPerSecond(anOperation('web', 'idle', null))).toBeNull();
+    expect(sampledPerSecond(anOperation('web', 'busy', 100))).toBe(10);
+    expect(sampledPerSecond(anOperation('web', 'idle', null))).toBeNull();
   });
 });

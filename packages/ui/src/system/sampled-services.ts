@@ -22,8 +22,8 @@ export function sampledServices(
   return [...services].map(([name, own]) => ({ name, operations: own }));
 }
 
-/** Traces a second that are to be expected; null where nobody has told how many there are. */
-export function keptPerSecond({ probability, decidedPerSecond }: SampledOperation): number | null {
+/** Traces a second that are to be expected; null where nobody has reported how many there are. */
+export function sampledPerSecond({ probability, decidedPerSecond }: SampledOperation): number | null {
   return decidedPerSecond === null ? null : probability * decidedPerSecond;
 }
 

@@ -1,7 +1,7 @@
 import type { SampledOperationSettings, SamplingRule, SamplingSettingsView } from '@throughline/trace/client';
 import { countOf } from '../parts/count-text.ts';
 import page from '../parts/page.module.css';
-import { keptText, probabilityText } from '../parts/probability-text.ts';
+import { ratioText, probabilityText } from '../parts/probability-text.ts';
 import { Snippet } from '../parts/snippet.tsx';
 import { Figure } from './figure.tsx';
 import { collectorUrl } from '../api/base-path.ts';
@@ -31,7 +31,7 @@ export function SamplingSettings({ settings }: SamplingSettingsProps) {
             {probabilityText(minProbability)} to {probabilityText(maxProbability)}
           </Figure>
           <Figure name="Default probability" detail={probabilityText(defaultProbability)}>
-            {keptText(defaultProbability)}
+            {ratioText(defaultProbability)}
           </Figure>
         </dl>
         <Exceptions title="Per-operation overrides" items={settings.operations.map(operationText)} />
@@ -67,11 +67,11 @@ function Exceptions({ title, items }: { readonly title: string; readonly items: 
 
 function operationText({ service, operation, tracesPerSecond, probability }: SampledOperationSettings): string {
   const what = operation === undefined ? `every operation of ${service}` : `${service} ${operation}`;
-  if (probability !== undefined) return `${what}: ${keptText(probability)} (${probabilityText(probability)})`;
+  if (probability !== undefined) return `${what}: ${ratioText(probability)} (${probabilityText(probability)})`;
   return `${what}: ${countOf(tracesPerSecond ?? 0, 'trace')} a second`;
 }
 
 function ruleText({ probability, ...conditions }: SamplingRule): string {
   const met = Object.entries(conditions).map(([name, value]) => `${name} ${value}`);
-  return `${met.join(', ')}: ${keptText(probability)}`;
+  return `${met.join(', ')}: ${ratioText(probability)}`;
 }

@@ -2,14 +2,14 @@ import type { SampledOperation } from '@throughline/trace/client';
 import { classNames } from '../parts/class-names.ts';
 import { rateText } from '../parts/count-text.ts';
 import page from '../parts/page.module.css';
-import { keptText, probabilityText } from '../parts/probability-text.ts';
+import { ratioText, probabilityText } from '../parts/probability-text.ts';
 import table from '../parts/table.module.css';
 import { useNow } from '../parts/use-now.ts';
 import { OperationName } from '../parts/operation-name.tsx';
 import { ServiceName } from '../services/service-name.tsx';
 import { lengthText } from '../time/length-text.ts';
 import { absoluteText, unixMs } from '../time/moment-text.ts';
-import { keptPerSecond, operationKey, type SampledService } from './sampled-services.ts';
+import { sampledPerSecond, operationKey, type SampledService } from './sampled-services.ts';
 import styles from './sampling-table.module.css';
 
 interface SamplingTableProps {
@@ -32,7 +32,7 @@ export function SamplingTable({ services, slots }: SamplingTableProps) {
           <th scope="col" className={styles['operation']}>
             Operation
           </th>
-          <th scope="col" className={styles['kept']}>
+          <th scope="col" className={styles['sampled']}>
             Probability
           </th>
           <th scope="col">Reason</th>
@@ -75,8 +75,8 @@ function OperationCells({ operation }: { readonly operation: SampledOperation })
         </span>{' '}
         <span className={styles['kind']}>{kinds[operation.kind] ?? ''}</span>
       </th>
-      <td className={styles['kept']}>
-        <strong>{keptText(probability)}</strong>{' '}
+      <td className={styles['sampled']}>
+        <strong>{ratioText(probability)}</strong>{' '}
         <span className={styles['percent']}>{probabilityText(probability)}</span>
       </td>
       <td className={styles['why']}>
@@ -84,7 +84,7 @@ function OperationCells({ operation }: { readonly operation: SampledOperation })
         {operation.reason === 'target' ? `target of ${operation.policy}` : operation.policy}
       </td>
       <Rate name="decided" perSecond={decidedPerSecond} />
-      <Rate name="kept" perSecond={keptPerSecond(operation)} />
+      <Rate name="sampled" perSecond={sampledPerSecond(operation)} />
       <Rate name="errors" perSecond={errorsPerSecond} bad={errorsPerSecond > 0} />
     </>
   );

@@ -46,7 +46,7 @@ function Stale({ sinceMs }: { readonly sinceMs: number }) {
   return (
     <span className={styles['stale']}>
       <Icon name="alert" size={14} />
-      {/* Told once; how long it has been is not told every second. */}
+      {/* Announced once; the elapsed time is not announced every second. */}
       <span role="alert">The collector is unreachable; this is from</span>
       <Moment unixMs={sinceMs} nowMs={nowMs} />
     </span>

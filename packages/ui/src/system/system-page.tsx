@@ -6,7 +6,7 @@ import { SamplingSection } from './sampling-section.tsx';
 import { Section } from './section.tsx';
 import { useSampling, useSystem } from './use-system.ts';
 
-/** How the collector is, and what it tells applications to keep. */
+/** The state of the collector, and the sampling probabilities of applications. */
 export function SystemPage() {
   usePageTitle('System');
   const system = useSystem();

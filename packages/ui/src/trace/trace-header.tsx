@@ -13,7 +13,7 @@ import { useNow } from '../parts/use-now.ts';
 import type { SpanAddresses } from './model/span-addresses.ts';
 import type { TraceModel } from './model/trace-model.ts';
 import { Decisions } from './sampling/decisions.tsx';
-import { KeptFact } from './sampling/kept-fact.tsx';
+import { SampledFact } from './sampling/sampled-fact.tsx';
 import { useTraceSampling } from './sampling/use-trace-sampling.ts';
 import styles from './trace-header.module.css';
 
@@ -73,7 +73,7 @@ export function TraceHeader({ model, addresses, onLight, onJump, onReload }: Tra
           </code>
         </Fact>
         <Fact name="Sampling" ownLine>
-          <KeptFact sampling={sampling} open={open} onToggle={() => setOpen(!open)} controls={decisionsId} />
+          <SampledFact sampling={sampling} open={open} onToggle={() => setOpen(!open)} controls={decisionsId} />
         </Fact>
       </dl>
       <div className={styles['actions']}>

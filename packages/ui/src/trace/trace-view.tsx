@@ -40,7 +40,7 @@ export function TraceView({ model, session, onReload }: TraceViewProps) {
     [changeUrl, addresses],
   );
   const light = useCallback((spans: readonly number[]) => setLit(spans.length === 0 ? noSpans : new Set(spans)), []);
-  if (model.spanCount === 0) return <Notice icon="search" title="This trace holds no spans" />;
+  if (model.spanCount === 0) return <Notice icon="search" title="This trace has no spans" />;
   return (
     <div className={styles['page']} data-panel={selected >= 0}>
       <div className={styles['main']}>

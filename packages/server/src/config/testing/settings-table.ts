@@ -4,19 +4,11 @@ import { show } from '../setting.ts';
 /** The table of limits in `docs/collector.md`. */
 export function settingsTable(): string {
   const rows = LIMIT_SETTINGS.map((setting) => {
-    const { key, env, help, otherwise, counter, accepted } = setting;
+    const { key, env, help, defaultValue, counter, accepted } = setting;
     const bounds = accepted.slice(accepted.indexOf('from ') + 5);
-    const counted =
-      counter === null ? '' : `\`${counter.replace(/^throughline_limit_reached_total.*/, 'by its key')}\``;
-    const cells = [
-      `\`${key}\``,
-      help,
-      show(setting, otherwise()),
-      bounds,
-      `\`${env}\``,
-      counted.replace('`by its key`', 'by its key'),
-    ];
+    const metric = counter === null ? '' : `\`${counter}\``;
+    const cells = [`\`${key}\``, help, show(setting, defaultValue()), bounds, `\`${env}\``, metric];
     return `| ${cells.join(' | ')} |`;
   });
-  return `| key | what it is | default | from … to | variable | counted by |\n| --- | --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+  return `| key | what it is | default | from … to | variable | metric |\n| --- | --- | --- | --- | --- | --- |\n${rows.join('\n')}\n`;
 }

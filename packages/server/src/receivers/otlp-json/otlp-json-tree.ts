@@ -1,6 +1,6 @@
 import type { AttributeColumns } from '../../columns/attribute-columns.ts';
 import type { RejectedSpans } from '../../columns/rejected-spans.ts';
-import type { BadPart } from '../../columns/losses.ts';
+import type { BadPart } from '../../columns/drop-counts.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { SpanFields } from '../../columns/span-fields.ts';
 import { MalformedRequestError } from '../../columns/result.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { DATABASE, DefinitionFiles, uuidOfDatabase } from './definition-files.ts';
+import { DATABASE_DEFINITION, DefinitionFiles, uuidOfDatabase } from './definition-files.ts';
 import { NotedDefinitions } from './noted-definitions.ts';
 
 /** Where the copy of a store's definitions is. */
@@ -16,8 +16,8 @@ export async function findChangedDefinitions(store: string, log: Logger): Promis
   const noted = await new NotedDefinitions(pathOfCopy(store), log).read();
   if (noted === null) return [];
   const files = new DefinitionFiles(store);
-  const found = await files.readTables(uuidOfDatabase(noted.get(DATABASE) ?? '') ?? '');
+  const found = await files.readTables(uuidOfDatabase(noted.get(DATABASE_DEFINITION) ?? '') ?? '');
   const database = await files.readDatabase();
-  if (database !== null) found.set(DATABASE, database);
+  if (database !== null) found.set(DATABASE_DEFINITION, database);
   return [...noted].filter(([path, text]) => found.get(path)?.text !== text).map(([path]) => path);
 }

@@ -192,7 +192,7 @@ describe('without a copy', () => {
       'column requests is UInt32 instead of UInt64',
     ],
     ['all sense', 'spans', (text: string) => text.slice(0, 900), 'Syntax error'],
-    ['its begin', 'spans', (text: string) => text.slice(20), 'it does not begin as the engine writes it'],
+    ['its begin', 'spans', (text: string) => text.slice(20), 'it does not start the way the engine writes it'],
   ])('a definition that lost %s keeps the store closed, with its name', async (_, table, harm, reason) => {
     const path = `${TABLES}/${table}.sql`;
     await harmed(path, harm);

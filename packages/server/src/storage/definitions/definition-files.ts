@@ -1,7 +1,9 @@
 import type { BigIntStats } from 'node:fs';
 import { lstat, open, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { createDirectory, syncDirectory } from '../durable-directory.ts';
+import { syncDirectory } from '../../durable-file.ts';
+import { createDirectory } from '../durable-directory.ts';
+import { DATABASE } from '../tables.ts';
 
 /** A file in which the engine says what a table, or the database, is. */
 export interface Definition {
@@ -10,8 +12,8 @@ export interface Definition {
   readonly inode: bigint;
 }
 
-export const DATABASE = 'metadata/throughline.sql';
-const TABLES = 'metadata/throughline';
+export const DATABASE_DEFINITION = `metadata/${DATABASE}.sql`;
+const TABLES = `metadata/${DATABASE}`;
 const DATABASE_TEXT = /^ATTACH DATABASE _ UUID '([0-9a-f-]{36})'\nENGINE = Atomic\n?$/;
 const TABLE_BEGIN = /^ATTACH [A-Z ]+ _ UUID '([0-9a-f-]{36})'/;
 
@@ -61,7 +63,7 @@ export class DefinitionFiles {
 
   /** Null where there is none. */
   async readDatabase(): Promise<Definition | null> {
-    return await readDefinition(join(this.#store, DATABASE));
+    return await readDefinition(join(this.#store, DATABASE_DEFINITION));
   }
 
   /** By `metadata/throughline/….sql`, without the tables that each start makes anew. */
@@ -107,7 +109,7 @@ export class DefinitionFiles {
   }
 
   async linkedTable(table: string): Promise<string | null> {
-    return await linkedUuid(join(this.#store, 'data', 'throughline', table));
+    return await linkedUuid(join(this.#store, 'data', DATABASE, table));
   }
 
   /** Takes the tables away that are made anew, before the engine meets a definition of one that it cannot read. */
@@ -115,7 +117,7 @@ export class DefinitionFiles {
     const directory = this.#directoryOf(database);
     const names = (await namesIn(directory)).filter((name) => DISPOSABLE.test(name));
     if (names.length === 0) return;
-    const links = join(this.#store, 'data', 'throughline');
+    const links = join(this.#store, 'data', DATABASE);
     const targets = await Promise.all((await namesIn(links)).map((name) => linkedUuid(join(links, name))));
     for (const name of names) {
       const text = (await readDefinition(join(directory, name)))?.text ?? '';
@@ -133,7 +135,9 @@ export class DefinitionFiles {
     // The engine refuses a directory with files that it does not know.
     const temporary = join(beside, 'restoring');
     const target =
-      path === DATABASE ? join(this.#store, DATABASE) : join(this.#directoryOf(database), `${tableOf(path)}.sql`);
+      path === DATABASE_DEFINITION
+        ? join(this.#store, DATABASE_DEFINITION)
+        : join(this.#directoryOf(database), `${tableOf(path)}.sql`);
     await createDirectory(dirname(target));
     const file = await open(temporary, 'w', 0o600);
     try {

@@ -30,7 +30,7 @@ export class NotedDefinitions {
     if (end > 0 && text.slice(0, end) === checksumOf(content)) {
       return new Map(JSON.parse(content) as [string, string][]);
     }
-    this.#log.warn({ path: this.#path }, 'the copy of the table definitions is damaged; it is made anew');
+    this.#log.warn({ path: this.#path }, 'the copy of the table definitions is damaged; making a new one');
     return null;
   }
 

@@ -2,10 +2,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EngineProcess } from '../engine-process.ts';
 import { migrate } from '../migrations/migrate.ts';
-import { rows, type MigratedEngine } from '../migrations/migration.ts';
+import type { MigratedEngine } from '../migrations/migration.ts';
 import { sqlIdentifier, sqlString } from '../sql.ts';
 import { ensureStoreId } from '../store-id.ts';
 import { DefinitionFiles, statementOf, uuidOfDatabase } from './definition-files.ts';
+import { DATABASE, singleServerTables } from '../tables.ts';
+import { rowsOf } from '../rows-of.ts';
 
 /** Starts the engine on the directory; it is empty. */
 export type StartScratch = (directory: string) => EngineProcess;
@@ -54,6 +56,7 @@ export class ScratchStore {
     try {
       await process.open();
       const engine: MigratedEngine = {
+        tables: singleServerTables(),
         query: (sql, { format, timeoutMs }) => process.run({ session: 'query', sql, format, timeoutMs }),
         command: async (sql) => {
           await process.run({ session: 'command', sql, format: 'Null', timeoutMs: TIMEOUT_MS });
@@ -61,11 +64,12 @@ export class ScratchStore {
       };
       const shapes = new Map<string, Shape[]>();
       const watched: MigratedEngine = {
+        tables: engine.tables,
         query: engine.query,
         command: async (sql) => {
           await engine.command(sql);
           if (!/^(?:CREATE TABLE|ALTER)\b/.test(sql)) return;
-          for (const [table, shape] of await shapesIn(engine, 'throughline')) {
+          for (const [table, shape] of await shapesIn(engine, DATABASE)) {
             shapes.set(table, [...(shapes.get(table) ?? []), shape]);
           }
         },
@@ -110,10 +114,10 @@ export class ScratchStore {
     try {
       if (shapes === undefined) {
         // Not ours: what it needs may not be there.
-        await rows(this.#engine, `SELECT formatQuery(${sqlString(statement)})`);
+        await rowsOf(this.#engine, `SELECT formatQuery(${sqlString(statement)})`);
         return null;
       }
-      if (!FIRST_LINE.test(statement)) return 'it does not begin as the engine writes it';
+      if (!FIRST_LINE.test(statement)) return 'it does not start the way the engine writes it';
       const name = `tried_${this.#tried++}`;
       await this.#engine.command(statement.replace(FIRST_LINE, `CREATE TABLE found.${sqlIdentifier(name)}\n`));
       const found = (await shapesIn(this.#engine, 'found')).get(name) ?? new Map<string, string>();
@@ -139,7 +143,7 @@ function differenceOf(found: Shape, shapes: readonly Shape[]): string | null {
 async function shapesIn(engine: MigratedEngine, database: string): Promise<Map<string, Shape>> {
   const of = `WHERE database = ${sqlString(database)}`;
   const shapes = new Map<string, Map<string, string>>();
-  const tables = await rows(
+  const tables = await rowsOf(
     engine,
     `SELECT name, engine_full, partition_key, sorting_key, primary_key FROM system.tables ${of}`,
   );
@@ -157,14 +161,14 @@ async function shapesIn(engine: MigratedEngine, database: string): Promise<Map<s
     }
     shapes.set(String(name), shape);
   }
-  const columns = await rows(
+  const columns = await rowsOf(
     engine,
     `SELECT table, name, type, default_kind, default_expression FROM system.columns ${of}`,
   );
   for (const [table, name, ...traits] of columns) {
     shapes.get(String(table))?.set(`column ${String(name)}`, traits.join(' ').trim());
   }
-  const indexes = await rows(
+  const indexes = await rowsOf(
     engine,
     `SELECT table, name, expr, type_full, granularity FROM system.data_skipping_indices ${of}`,
   );

@@ -3,13 +3,13 @@ import { readdirSync } from 'node:fs';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Logger } from 'pino';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { replaceFile } from '../../durable-file.ts';
 import { createDirectory } from '../durable-directory.ts';
 import { EngineError } from '../engine.ts';
 import { pathOfCopy } from './changed-definitions.ts';
 import {
-  DATABASE,
+  DATABASE_DEFINITION,
   databaseText,
   DefinitionFiles,
   pathOfTable,
@@ -20,6 +20,7 @@ import {
 } from './definition-files.ts';
 import { NotedDefinitions, type DefinitionTexts } from './noted-definitions.ts';
 import { ScratchStore, type AdaptTables, type StartScratch } from './scratch-store.ts';
+import { registerGauge } from '../../register-gauge.ts';
 
 export interface StoreDefinitionsOptions {
   /** The store's own directory. */
@@ -58,12 +59,8 @@ export class StoreDefinitions {
     this.#directory = join(options.store, 'definitions');
     this.#files = new DefinitionFiles(options.store);
     this.#noted = new NotedDefinitions(pathOfCopy(options.store), options.log);
-    const metric = new Gauge({
-      name: 'throughline_store_damaged_definitions',
-      help: 'Definitions of tables that were damaged and put back, kept in definitions/damaged',
-      registers: [options.registry],
-      collect: (): void => metric.set(this.damaged.length),
-    });
+    const help = 'Damaged table definitions that were restored; the damaged files are kept in definitions/damaged';
+    registerGauge(options.registry, 'throughline_store_damaged_definitions', help, () => this.damaged.length);
   }
 
   /** Definitions that were damaged and have been put back, as they are kept in `definitions/damaged` until that is emptied. */
@@ -91,7 +88,7 @@ export class StoreDefinitions {
     await this.#files.removeDisposable(database);
     const found = await this.#files.readTables(database);
     const unsure = [...new Set([...found.keys(), ...(noted?.keys() ?? [])])].filter(
-      (path) => path !== DATABASE && (found.get(path)?.text !== noted?.get(path) || noted === null),
+      (path) => path !== DATABASE_DEFINITION && (found.get(path)?.text !== noted?.get(path) || noted === null),
     );
     if (unsure.length > 0) {
       const scratch = await this.#openScratch();
@@ -128,7 +125,7 @@ export class StoreDefinitions {
       const current = new Map<string, Definition>();
       const database = await this.#files.readDatabase();
       if (database !== null) {
-        current.set(DATABASE, database);
+        current.set(DATABASE_DEFINITION, database);
         const tables = await this.#files.readTables(uuidOfDatabase(database.text) ?? '');
         for (const [path, definition] of tables) {
           const before = checked.get(path);
@@ -136,40 +133,40 @@ export class StoreDefinitions {
         }
       }
       for (const [path, { text }] of current) {
-        if (path !== DATABASE && !isWritten(text)) throw this.#unwritten(path);
+        if (path !== DATABASE_DEFINITION && !isWritten(text)) throw this.#unwritten(path);
       }
       const texts = new Map(Array.from(current, ([path, { text }]) => [path, text]));
       if (!isSame(texts, await this.#noted.read())) {
         await createDirectory(this.#directory);
         await this.#noted.write(texts);
       }
-      current.delete(DATABASE);
+      current.delete(DATABASE_DEFINITION);
       this.#checked = current;
     } catch (error) {
       if (error instanceof EngineError) throw error;
-      this.#options.log.warn(
-        { err: error },
-        'keeping a copy of the table definitions failed; it is tried again at the next start',
-      );
+      this.#options.log.warn({ err: error }, 'could not copy the table definitions; will retry at the next start');
     }
   }
 
-  /** Answers the id of the database; null where there is none yet. */
+  /** Returns the id of the database; null where there is none yet. */
   async #checkDatabase(noted: DefinitionTexts | null): Promise<string | null> {
     const found = (await this.#files.readDatabase())?.text ?? null;
     const foundId = uuidOfDatabase(found ?? '');
-    const known = noted?.get(DATABASE) ?? (await this.#linkedDatabase());
+    const known = noted?.get(DATABASE_DEFINITION) ?? (await this.#linkedDatabase());
     const knownId = uuidOfDatabase(known ?? '');
     const isKnownThere = knownId !== null && (await this.#files.hasTables(knownId));
     if (known === null || !isKnownThere || found?.trimEnd() === known.trimEnd()) {
       if (found === null) return null;
-      if (foundId === null) throw this.#refusal(DATABASE, 'it does not begin as the engine writes it');
+      if (foundId === null) throw this.#refusal(DATABASE_DEFINITION, 'it does not start the way the engine writes it');
       return foundId;
     }
     if (noted === null && foundId !== null && (await this.#files.hasTables(foundId))) {
-      throw this.#refusal(DATABASE, `it names ${foundId}, and the link beside it ${knownId}, which has tables as well`);
+      throw this.#refusal(
+        DATABASE_DEFINITION,
+        `it names ${foundId}, and the link beside it ${knownId}, which has tables as well`,
+      );
     }
-    await this.#putBack(DATABASE, found, known, knownId, 'it is not what the engine has written');
+    await this.#putBack(DATABASE_DEFINITION, found, known, knownId, 'it differs from what the engine wrote');
     return knownId;
   }
 
@@ -200,10 +197,7 @@ export class StoreDefinitions {
     const fault = await this.#findFault(scratch, path, text, copy, linked, found);
     if (fault === null) {
       if (copy !== undefined) {
-        log.warn(
-          { path },
-          'the definition of a table was altered by another program; it has what is needed, and is used',
-        );
+        log.warn({ path }, 'another program altered a table definition; it is compatible, using it');
       }
       return;
     }
@@ -231,14 +225,14 @@ export class StoreDefinitions {
   ): Promise<string | null> {
     const isFirstStore = SINCE_FIRST_RELEASE.every((table) => !found.has(pathOfTable(table)));
     const uuid = uuidOf(text);
-    if (text === '') return 'it is empty, or the disk fails to read it';
-    if (uuid === null) return 'it does not begin as the engine writes it';
+    if (text === '') return 'it is empty or cannot be read';
+    if (uuid === null) return 'it does not start the way the engine writes it';
     const expected = uuidOf(copy ?? '') ?? linked;
     if (expected !== null && uuid !== expected && (await this.#files.hasDirectory(expected))) {
       return `it names the data of ${uuid} instead of ${expected}`;
     }
     // Nobody alters a table by one byte that still fits: bits of disks turn so.
-    if (copy !== undefined && differInOneByte(text, copy)) return 'one byte of it is not what the engine has written';
+    if (copy !== undefined && differInOneByte(text, copy)) return 'one byte of it differs from what the engine wrote';
     return await scratch.findFault(isFirstStore ? '' : tableOf(path), text);
   }
 
@@ -259,12 +253,12 @@ export class StoreDefinitions {
       const definition = await this.#files.replace(path, known, database, this.#directory);
       this.#options.log.error(
         { path, reason: fault, kept: join(damaged, kept) },
-        'the definition of a table was damaged, and was put back as it was; check the disk',
+        'restored a damaged table definition; check the disk',
       );
       return definition;
     } catch (error) {
       const what = error instanceof Error ? error.message : String(error);
-      throw this.#refusal(path, `${fault}, and it could not be put back: ${what}`);
+      throw this.#refusal(path, `${fault}, and it could not be restored: ${what}`);
     }
   }
 
@@ -284,17 +278,17 @@ export class StoreDefinitions {
 
   #unwritten(path: string): EngineError {
     const { store } = this.#options;
-    const message = `the definition ${path} of the store ${store} could not be written; check the room on the disk, and start again`;
+    const message = `the definition ${path} of the store ${store} could not be written; check the free disk space and start again`;
     return new EngineError('unavailable', message);
   }
 
   #refusal(path: string, fault: string, expected: string | null = null): EngineError {
     const { store } = this.#options;
     const instead =
-      expected === null ? '' : `unless the table was altered by hand, put ${expected} in its place; else `;
+      expected === null ? '' : `if the table was not altered by hand, replace it with ${expected}; otherwise `;
     return new EngineError(
       'unavailable',
-      `the store ${store} cannot be opened: the definition ${path} is damaged: ${fault}; ${instead}restore a backup with "throughline restore", or moving ${store} away starts afresh`,
+      `the store ${store} cannot be opened: the definition ${path} is damaged: ${fault}; ${instead}restore a backup with "throughline restore", or move ${store} away to start with an empty store`,
     );
   }
 
@@ -306,10 +300,7 @@ export class StoreDefinitions {
     } catch (error) {
       const isNotInstalled = error instanceof EngineError && error.code === 'not_installed';
       if (isNotInstalled || this.#options.signal.aborted) throw error;
-      this.#options.log.warn(
-        { err: error },
-        'the table definitions could not be checked; the store is opened as it is',
-      );
+      this.#options.log.warn({ err: error }, 'could not check the table definitions; opening the store as it is');
       return null;
     }
   }

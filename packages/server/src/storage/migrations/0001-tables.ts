@@ -1,4 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
+import type { TableDefinition, TableName } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
 /**
@@ -7,16 +8,24 @@ import type { Migration } from './migration.ts';
  */
 export const createTables: Migration = {
   name: 'tables',
-  statements: (capabilities) => {
-    const table = (text: string): string => `CREATE TABLE IF NOT EXISTS throughline.${reduced(text, capabilities)}`;
-    return [
-      `${table(SPANS)}${settingsOf(SPANS_SETTINGS, capabilities)}`,
-      ...[TRACE_TIMES, OPERATION_15M, requests('1m'), requests('1h'), WEIGHT_15M, ATTRIBUTE_VALUES].map(
-        (text) => `${table(text)}${settingsOf(DERIVED_SETTINGS, capabilities)}`,
-      ),
-      `${table(ROLLUP_PROGRESS)}${settingsOf(DERIVED_SETTINGS, capabilities)}`,
-      ...['1m', '1h'].map((step) => `${table(counted(step))}${settingsOf(DERIVED_SETTINGS, capabilities)}`),
+  statements: (capabilities, tables) => {
+    const made: readonly (readonly [name: TableName, definition: TableDefinition, settings: Settings])[] = [
+      ['spans', SPANS, SPANS_SETTINGS],
+      ['trace_times', TRACE_TIMES, DERIVED_SETTINGS],
+      ['operation_15m', OPERATION_15M, DERIVED_SETTINGS],
+      ['request_1m', REQUESTS, DERIVED_SETTINGS],
+      ['request_1h', REQUESTS, DERIVED_SETTINGS],
+      ['weight_15m', WEIGHT_15M, DERIVED_SETTINGS],
+      ['attribute_values', ATTRIBUTE_VALUES, DERIVED_SETTINGS],
+      ['rollup_progress', ROLLUP_PROGRESS, DERIVED_SETTINGS],
+      ['counted_1m', COUNTED, DERIVED_SETTINGS],
+      ['counted_1h', COUNTED, DERIVED_SETTINGS],
     ];
+    return made.flatMap(([name, definition, settings]) =>
+      tables
+        .create(name, { ...definition, settings: settingsOf(settings, capabilities) })
+        .map((statement) => reduced(statement, capabilities)),
+    );
   },
 };
 
@@ -26,10 +35,9 @@ function reduced(text: string, { codecs, bloomFilters }: Capabilities): string {
   return bloomFilters ? withCodecs : withCodecs.replaceAll(/\n  INDEX .*/g, '').replace(/,\n\)/, '\n)');
 }
 
-function settingsOf(settings: Settings, { syncedInserts, partTuning }: Capabilities): string {
+function settingsOf(settings: Settings, { syncedInserts, partTuning }: Capabilities): string[] {
   const { always = [], synced = [], tuned = [] } = settings;
-  const all = [...always, ...(syncedInserts ? synced : []), ...(partTuning ? tuned : [])];
-  return all.length === 0 ? '' : `\nSETTINGS ${all.join(', ')}`;
+  return [...always, ...(syncedInserts ? synced : []), ...(partTuning ? tuned : [])];
 }
 
 interface Settings {
@@ -65,8 +73,8 @@ const WEIGHT = `if(sampling_th = '', toFloat64(1), 72057594037927936 / (72057594
 /** A hash of each attribute's key and value, and of the key and each element of an array. The search writes the same text. */
 const HASHES = `arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), if(has(attrs_t, 6), arrayFlatten(arrayMap((k, v, t) -> if(t = 6, arrayMap(e -> cityHash64(k, if(JSONHas(e, 'stringValue'), JSONExtractString(e, 'stringValue'), if(JSONHas(e, 'intValue'), JSONExtractString(e, 'intValue'), if(JSONHas(e, 'boolValue'), JSONExtractRaw(e, 'boolValue'), JSONExtractRaw(e, 'doubleValue'))))), JSONExtractArrayRaw(v, 'values')), CAST([] AS Array(UInt64))), attrs_k, attrs_v, attrs_t)), CAST([] AS Array(UInt64))))`;
 
-const SPANS = `spans (
-  tenant LowCardinality(String) DEFAULT '',
+const SPANS: TableDefinition = {
+  columns: `  tenant LowCardinality(String) DEFAULT '',
   arrival UInt64 DEFAULT toUInt64(now()) * 1000000 CODEC(Delta(8), ZSTD(1)),
   trace_id FixedString(16) CODEC(LZ4),
   span_id FixedString(8) CODEC(NONE),
@@ -122,22 +130,24 @@ const SPANS = `spans (
   INDEX trace_id_filter trace_id TYPE bloom_filter(0.001) GRANULARITY 1,
   INDEX attribute_filter ${HASHES} TYPE bloom_filter(0.0025) GRANULARITY 1,
   INDEX end_range start_ns + greatest(duration_ns, 0) TYPE minmax GRANULARITY 1,
-  INDEX arrival_range arrival TYPE minmax GRANULARITY 8
-) ENGINE = MergeTree
-PARTITION BY toDate(start_s)
-ORDER BY (tenant, service, start_s)`;
+  INDEX arrival_range arrival TYPE minmax GRANULARITY 8`,
+  engine: 'MergeTree',
+  partitionBy: 'toDate(start_s)',
+  orderBy: '(tenant, service, start_s)',
+};
 
-const TRACE_TIMES = `trace_times (
-  tenant LowCardinality(String),
+const TRACE_TIMES: TableDefinition = {
+  columns: `  tenant LowCardinality(String),
   trace_id FixedString(16) CODEC(NONE),
   first_s DateTime('UTC') CODEC(ZSTD(1)),
-  length_s UInt32 CODEC(ZSTD(1))
-) ENGINE = MergeTree
-PARTITION BY toDate(first_s)
-ORDER BY (tenant, trace_id)`;
+  length_s UInt32 CODEC(ZSTD(1))`,
+  engine: 'MergeTree',
+  partitionBy: 'toDate(first_s)',
+  orderBy: '(tenant, trace_id)',
+};
 
-const OPERATION_15M = `operation_15m (
-  tenant LowCardinality(String),
+const OPERATION_15M: TableDefinition = {
+  columns: `  tenant LowCardinality(String),
   time DateTime('UTC'),
   service_name LowCardinality(String),
   operation LowCardinality(String),
@@ -146,28 +156,28 @@ const OPERATION_15M = `operation_15m (
   weight Float64,
   error_weight Float64,
   first_ns AggregateFunction(min, Int64),
-  last_ns AggregateFunction(max, Int64)
-) ENGINE = SummingMergeTree()
-PARTITION BY toDate(time)
-ORDER BY (tenant, service_name, time, operation)`;
+  last_ns AggregateFunction(max, Int64)`,
+  engine: 'SummingMergeTree()',
+  partitionBy: 'toDate(time)',
+  orderBy: '(tenant, service_name, time, operation)',
+};
 
-function requests(step: string): string {
-  return `request_${step} (
-  tenant LowCardinality(String),
+const REQUESTS: TableDefinition = {
+  columns: `  tenant LowCardinality(String),
   time DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
   service_name LowCardinality(String),
   operation LowCardinality(String),
   is_error UInt8 CODEC(ZSTD(1)),
   bucket UInt16 CODEC(Delta(2), ZSTD(1)),
   spans UInt64 CODEC(T64, ZSTD(1)),
-  weight Float64 CODEC(Gorilla, ZSTD(1))
-) ENGINE = SummingMergeTree((spans, weight))
-PARTITION BY toDate(time)
-ORDER BY (tenant, time, service_name, operation, is_error, bucket)`;
-}
+  weight Float64 CODEC(Gorilla, ZSTD(1))`,
+  engine: 'SummingMergeTree((spans, weight))',
+  partitionBy: 'toDate(time)',
+  orderBy: '(tenant, time, service_name, operation, is_error, bucket)',
+};
 
-const WEIGHT_15M = `weight_15m (
-  tenant LowCardinality(String),
+const WEIGHT_15M: TableDefinition = {
+  columns: `  tenant LowCardinality(String),
   time DateTime('UTC'),
   service_name LowCardinality(String),
   of_service UInt8,
@@ -177,34 +187,36 @@ const WEIGHT_15M = `weight_15m (
   request_excess Float64,
   request_variance Float64,
   unknown UInt64,
-  unknown_requests UInt64
-) ENGINE = SummingMergeTree((excess, variance, request_excess, request_variance, unknown, unknown_requests))
-PARTITION BY toDate(time)
-ORDER BY (tenant, of_service, service_name, time, operation)`;
+  unknown_requests UInt64`,
+  engine: 'SummingMergeTree((excess, variance, request_excess, request_variance, unknown, unknown_requests))',
+  partitionBy: 'toDate(time)',
+  orderBy: '(tenant, of_service, service_name, time, operation)',
+};
 
-const ATTRIBUTE_VALUES = `attribute_values (
-  tenant LowCardinality(String),
+const ATTRIBUTE_VALUES: TableDefinition = {
+  columns: `  tenant LowCardinality(String),
   day Date,
   key_slot UInt16,
   value_slot UInt16,
   key String,
   value String,
-  weight Float64
-) ENGINE = SummingMergeTree((weight))
-PARTITION BY day
-ORDER BY (tenant, day, key_slot, value_slot)`;
+  weight Float64`,
+  engine: 'SummingMergeTree((weight))',
+  partitionBy: 'day',
+  orderBy: '(tenant, day, key_slot, value_slot)',
+};
 
-const ROLLUP_PROGRESS = `rollup_progress (
-  collector String,
+const ROLLUP_PROGRESS: TableDefinition = {
+  columns: `  collector String,
   version UInt64,
   counted_until UInt64,
-  pending_until UInt64
-) ENGINE = ReplacingMergeTree(version)
-ORDER BY collector`;
+  pending_until UInt64`,
+  engine: 'ReplacingMergeTree(version)',
+  orderBy: 'collector',
+};
 
-function counted(step: string): string {
-  return `counted_${step} (
-  tenant LowCardinality(String) DEFAULT '',
+const COUNTED: TableDefinition = {
+  columns: `  tenant LowCardinality(String) DEFAULT '',
   time DateTime('UTC') CODEC(ZSTD(1)),
   service_name String CODEC(ZSTD(1)),
   operation String CODEC(ZSTD(1)),
@@ -212,8 +224,8 @@ function counted(step: string): string {
   status UInt8 CODEC(ZSTD(1)),
   bucket UInt16 CODEC(ZSTD(1)),
   requests UInt64 CODEC(ZSTD(1)),
-  duration_sum_ns Float64 CODEC(ZSTD(1))
-) ENGINE = SummingMergeTree((requests, duration_sum_ns))
-PARTITION BY toDate(time)
-ORDER BY (tenant, time, service_name, operation, kind, status, bucket)`;
-}
+  duration_sum_ns Float64 CODEC(ZSTD(1))`,
+  engine: 'SummingMergeTree((requests, duration_sum_ns))',
+  partitionBy: 'toDate(time)',
+  orderBy: '(tenant, time, service_name, operation, kind, status, bucket)',
+};

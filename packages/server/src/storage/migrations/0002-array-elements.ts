@@ -1,4 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
+import type { Tables } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
 /**
@@ -7,7 +8,7 @@ import type { Migration } from './migration.ts';
  */
 export const arrayElements: Migration = {
   name: 'array elements',
-  statements: ({ bloomFilters }: Capabilities) =>
+  statements: ({ bloomFilters }: Capabilities, tables: Tables) =>
     bloomFilters
       ? [
           {
@@ -15,8 +16,8 @@ export const arrayElements: Migration = {
             column: 'element_hashes',
             definition: `Array(UInt64) MATERIALIZED ${ELEMENT_HASHES} CODEC(ZSTD(1))`,
           },
-          'ALTER TABLE throughline.spans DROP INDEX IF EXISTS attribute_filter',
-          `ALTER TABLE throughline.spans ADD INDEX IF NOT EXISTS attribute_hashes ${HASHES} TYPE bloom_filter(0.0005) GRANULARITY 4`,
+          `ALTER TABLE ${tables.spans.everywhere} DROP INDEX IF EXISTS attribute_filter`,
+          `ALTER TABLE ${tables.spans.everywhere} ADD INDEX IF NOT EXISTS attribute_hashes ${HASHES} TYPE bloom_filter(0.0005) GRANULARITY 4`,
         ]
       : [],
 };

@@ -1,4 +1,5 @@
 import type { Capabilities } from '../capabilities.ts';
+import type { Tables } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
 /**
@@ -7,10 +8,10 @@ import type { Migration } from './migration.ts';
  */
 export const elementsByOwner: Migration = {
   name: 'elements by owner',
-  statements: ({ bloomFilters }: Capabilities) =>
+  statements: ({ bloomFilters }: Capabilities, tables: Tables) =>
     bloomFilters
       ? [
-          `ALTER TABLE throughline.spans MODIFY COLUMN element_hashes Array(UInt64) MATERIALIZED ${ELEMENT_HASHES} CODEC(ZSTD(1))`,
+          `ALTER TABLE ${tables.spans.everywhere} MODIFY COLUMN element_hashes Array(UInt64) MATERIALIZED ${ELEMENT_HASHES} CODEC(ZSTD(1))`,
         ]
       : [],
 };

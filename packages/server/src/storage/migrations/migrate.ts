@@ -2,19 +2,23 @@ import { createHash } from 'node:crypto';
 import { capabilitiesOf, type Capabilities } from '../capabilities.ts';
 import { EngineError } from '../engine.ts';
 import { sqlString } from '../sql.ts';
+import { IN_DATABASE, singleServerTables, type TableDefinition } from '../tables.ts';
 import { isFirstStore, moveFirstStores, OLD_SPANS, setFirstStoresAside } from './adopt-first-stores.ts';
 import { createTables } from './0001-tables.ts';
 import { arrayElements } from './0002-array-elements.ts';
 import { longTraces } from './0003-long-traces.ts';
 import { rareColumns } from './0004-rare-columns.ts';
 import { elementsByOwner } from './0005-elements-by-owner.ts';
-import { rows, runStatement, type MigratedEngine, type Migration } from './migration.ts';
+import { runStatement, type MigratedEngine, type Migration } from './migration.ts';
+import { rowsOf } from '../rows-of.ts';
 
 /** In order; the first has number 1. */
 export const MIGRATIONS: readonly Migration[] = [createTables, arrayElements, longTraces, rareColumns, elementsByOwner];
 
 /** The ClickHouse whose statements a checksum is made of. */
 const CURRENT = capabilitiesOf('26.7');
+/** … and the tables that they name, wherever a store is: a migration is the same on one server and on many. */
+const CHECKSUM_TABLES = singleServerTables();
 
 /**
  * Brings the store to the newest migration. One that was interrupted begins again.
@@ -26,19 +30,20 @@ export async function migrate(
   migrations = MIGRATIONS,
   beforeChange: (engine: MigratedEngine) => Promise<void> = async () => {},
 ): Promise<void> {
+  const { tables } = engine;
   const capabilities = await askCapabilities(engine);
   // Nothing is done to a store that is then refused, nor is a snapshot made of it.
   if (await hasRecord(engine)) refuseUnknown(await appliedMigrations(engine), migrations);
   if (await changesSpans(engine, migrations)) await beforeChange(engine);
-  await engine.command('CREATE DATABASE IF NOT EXISTS throughline');
+  await engine.command(tables.createDatabase);
   await setFirstStoresAside(engine);
   await createRecord(engine);
   const applied = await appliedMigrations(engine);
   for (const [index, migration] of migrations.entries()) {
     const number = index + 1;
     if (applied.has(number)) continue;
-    for (const statement of migration.statements(capabilities)) await runStatement(engine, statement);
-    await engine.command(`INSERT INTO throughline.schema_migrations (number, applied_at, checksum)
+    for (const statement of migration.statements(capabilities, tables)) await runStatement(engine, statement);
+    await engine.command(`INSERT INTO ${tables.schema_migrations.write} (number, applied_at, checksum)
 SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
   }
   await moveFirstStores(engine);
@@ -46,50 +51,55 @@ SELECT ${number}, now(), ${sqlString(checksumOf(migration))}`);
 
 /** That of a store of before the first migration of today counts others. */
 async function hasRecord(engine: MigratedEngine): Promise<boolean> {
-  const columns = await rows(
+  const columns = await rowsOf(
     engine,
-    `SELECT name FROM system.columns WHERE database = 'throughline' AND table = 'schema_migrations' AND name = 'checksum'`,
+    `SELECT name FROM system.columns WHERE ${IN_DATABASE} AND table = 'schema_migrations' AND name = 'checksum'`,
   );
   return columns.length > 0 && !(await isFirstStore(engine));
 }
 
 /** The checksums by number. */
 async function appliedMigrations(engine: MigratedEngine): Promise<Map<number, string>> {
-  const sql = 'SELECT number, checksum FROM throughline.schema_migrations ORDER BY number, applied_at';
-  return new Map((await rows(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
+  const sql = `SELECT number, checksum FROM ${engine.tables.schema_migrations.read} ORDER BY number, applied_at`;
+  return new Map((await rowsOf(engine, sql)).map(([number, checksum]) => [Number(number), String(checksum)]));
 }
 
 /** Whether there are spans, and anything is to be done to their store. */
 async function changesSpans(engine: MigratedEngine, migrations: readonly Migration[]): Promise<boolean> {
-  const tables = (await rows(engine, `SELECT name FROM system.tables WHERE database = 'throughline'`)).map(
-    ([name]) => name,
-  );
+  const tables = (await rowsOf(engine, `SELECT name FROM system.tables WHERE ${IN_DATABASE}`)).map(([name]) => name);
   const holders = tables.filter((name) => name === 'spans' || name === OLD_SPANS);
   const counts = await Promise.all(
-    holders.map(async (name) => Number((await rows(engine, `SELECT count() FROM throughline.${name}`))[0]?.[0])),
+    holders.map(async (name) =>
+      Number((await rowsOf(engine, `SELECT count() FROM ${engine.tables.named(name).read}`))[0]?.[0]),
+    ),
   );
   if (counts.every((count) => count === 0)) return false;
   if (holders.includes(OLD_SPANS) || !tables.includes('schema_migrations')) return true;
-  const applied = await rows(engine, 'SELECT DISTINCT number FROM throughline.schema_migrations');
+  const applied = await rowsOf(engine, `SELECT DISTINCT number FROM ${engine.tables.schema_migrations.read}`);
   const numbers = new Set(applied.map(([number]) => Number(number)));
   return (await isFirstStore(engine)) || migrations.some((_, index) => !numbers.has(index + 1));
 }
 
 export async function askCapabilities(engine: MigratedEngine): Promise<Capabilities> {
-  const [[version] = []] = await rows(engine, 'SELECT version()');
+  const [[version] = []] = await rowsOf(engine, 'SELECT version()');
   return capabilitiesOf(String(version));
 }
 
 /** Of its statements, to notice that two programs mean different things by one number. */
 export function checksumOf({ name, statements }: Migration): string {
-  const text = JSON.stringify([name, statements(CURRENT)]);
+  const text = JSON.stringify([name, statements(CURRENT, CHECKSUM_TABLES)]);
   return createHash('sha256').update(text).digest('hex');
 }
 
+const RECORD: TableDefinition = {
+  columns: '  number UInt32, applied_at DateTime DEFAULT now(), checksum String',
+  engine: 'MergeTree',
+  orderBy: 'number',
+};
+
 /** The record of a store of the first landing has no checksums. */
 async function createRecord(engine: MigratedEngine): Promise<void> {
-  await engine.command(`CREATE TABLE IF NOT EXISTS throughline.schema_migrations
-(number UInt32, applied_at DateTime DEFAULT now(), checksum String) ENGINE = MergeTree ORDER BY number`);
+  for (const statement of engine.tables.create('schema_migrations', RECORD)) await engine.command(statement);
   await runStatement(engine, { table: 'schema_migrations', column: 'checksum', definition: 'String' });
 }
 
@@ -99,13 +109,13 @@ function refuseUnknown(applied: ReadonlyMap<number, string>, migrations: readonl
     if (known === undefined) {
       throw new EngineError(
         'refused',
-        `the store has schema ${Math.max(...applied.keys())}, this Throughline knows up to ${migrations.length}: use the version that wrote it, or a newer one`,
+        `the store has schema ${Math.max(...applied.keys())}, and this Throughline supports schemas up to ${migrations.length}: use the version that wrote it, or a newer one`,
       );
     }
     if (checksum !== '' && checksum !== checksumOf(known)) {
       throw new EngineError(
         'refused',
-        `the store's schema ${number} (${known.name}) is not the one that this Throughline knows under this number: use the version that wrote it`,
+        `the store's schema ${number} (${known.name}) differs from the one that this Throughline has under that number: use the version that wrote it`,
       );
     }
   }

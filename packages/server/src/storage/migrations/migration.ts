@@ -2,6 +2,8 @@ import type { Capabilities } from '../capabilities.ts';
 import type { Engine } from '../engine.ts';
 import type { CheckedTable } from '../part-check.ts';
 import { sqlString } from '../sql.ts';
+import { IN_DATABASE, type TableName, type Tables } from '../tables.ts';
+import { rowsOf } from '../rows-of.ts';
 
 /**
  * One step of the schema. It may run again after a crash at any point of it, and nothing is inserted into `spans` meanwhile.
@@ -9,32 +11,23 @@ import { sqlString } from '../sql.ts';
  */
 export interface Migration {
   readonly name: string;
-  readonly statements: (capabilities: Capabilities) => readonly (string | NewColumn)[];
+  readonly statements: (capabilities: Capabilities, tables: Tables) => readonly (string | NewColumn)[];
 }
 
 /** A column that is added where it is missing, which not every ClickHouse has a clause for. */
 export interface NewColumn {
-  readonly table: string;
+  readonly table: TableName;
   readonly column: string;
   /** Its type and what stands behind it. */
   readonly definition: string;
 }
 
-export interface MigratedEngine extends Pick<Engine, 'query' | 'command'> {
+export interface MigratedEngine extends Pick<Engine, 'query' | 'command' | 'tables'> {
   /**
    * Rejects where a part of the table is not what the engine has written, which it does not say of an insert, and drops it: call it before what was
    * inserted is removed from where it was. Missing where nobody can look at the store's files.
    */
   expectWhole?(table: CheckedTable): Promise<void>;
-}
-
-/** A statement over the metadata takes milliseconds; the limit is for a machine that is busy. */
-const QUERY_TIMEOUT_MS = 60_000;
-
-export async function rows(engine: MigratedEngine, sql: string): Promise<unknown[][]> {
-  const bytes = await engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs: QUERY_TIMEOUT_MS });
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown[]);
 }
 
 export async function runStatement(engine: MigratedEngine, statement: string | NewColumn): Promise<void> {
@@ -43,10 +36,11 @@ export async function runStatement(engine: MigratedEngine, statement: string | N
     return;
   }
   const { table, column, definition } = statement;
-  const found = await rows(
+  const found = await rowsOf(
     engine,
     `SELECT name FROM system.columns
-WHERE database = 'throughline' AND table = ${sqlString(table)} AND name = ${sqlString(column)}`,
+WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(column)}`,
   );
-  if (found.length === 0) await engine.command(`ALTER TABLE throughline.${table} ADD COLUMN ${column} ${definition}`);
+  if (found.length > 0) return;
+  await engine.command(`ALTER TABLE ${engine.tables[table].everywhere} ADD COLUMN ${column} ${definition}`);
 }

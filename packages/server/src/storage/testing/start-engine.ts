@@ -62,7 +62,7 @@ export async function startEngine(
 }
 
 /** Adds to the derived tables what a test has inserted by itself and not counted yet. */
-export async function countStored(engine: Pick<Engine, 'query' | 'command'>): Promise<void> {
+export async function countStored(engine: Pick<Engine, 'query' | 'command' | 'tables'>): Promise<void> {
   const job = new RollupJob({
     engine,
     visibility: new SpanVisibility(),

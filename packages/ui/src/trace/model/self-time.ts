@@ -9,7 +9,7 @@ export function selfNs({ startNs, durationNs, subtreeSize }: TimeColumns, index:
   let coveredNs = 0;
   let reached = start;
   const last = index + (subtreeSize[index] ?? 1);
-  // Siblings stand in the order of their starts, so one pass is enough.
+  // Siblings are in the order of their starts, so one pass is enough.
   for (let child = index + 1; child < last; child += Math.max(1, subtreeSize[child] ?? 1)) {
     const from = Math.max(startNs[child] ?? 0, reached);
     const to = Math.min((startNs[child] ?? 0) + (durationNs[child] ?? 0), end);

@@ -73,7 +73,7 @@ interface State {
 
 /**
  * Where a span is after its trace has grown; -1 where it is no more. The call that shares its id may have arrived since and
- * stand before it, so that its ordinal is another one.
+ * come before it, so that its ordinal is another one.
  */
 export function followSpan(before: State, index: number, now: State): number {
   const id = before.model.spanIds[index] ?? '';

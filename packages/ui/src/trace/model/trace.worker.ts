@@ -5,7 +5,7 @@ import { findSpans } from './find-spans.ts';
 import type { Numbered, TraceAnswer, TraceFailure, TraceRequest } from './trace-messages.ts';
 import { buildTraceModel } from './trace-model.ts';
 
-/** Fetching, parsing and analysis happen here, so that the page never stands still for a large trace. */
+/** Fetching, parsing and analysis happen here, so that the page never freezes for a large trace. */
 let opened: Trace | null = null;
 
 self.addEventListener('message', (event: MessageEvent<Numbered<TraceRequest>>) => {

@@ -25,7 +25,7 @@ export function visibleRows(
   return rows.subarray(0, count);
 }
 
-/** 1 for each match and for all of its ancestors, so that a match never stands without its place in the tree. */
+/** 1 for each match and for all of its ancestors, so that a match never appears without its place in the tree. */
 export function withAncestors(tree: TreeColumns, matches: (index: number) => boolean): Uint8Array {
   const shown = new Uint8Array(tree.spanCount);
   for (let i = 0; i < tree.spanCount; i++) {

@@ -1,8 +1,8 @@
 import type { TraceSamplingResponse } from '@throughline/trace/client';
 import { findNamed, type SpanAddresses } from '../model/span-addresses.ts';
 import type { TraceModel } from '../model/trace-model.ts';
-import styles from './kept.module.css';
-import { reasonText } from './kept-text.ts';
+import styles from './sampled.module.css';
+import { reasonText } from './sampled-text.ts';
 
 interface DecisionsProps {
   readonly id: string;
@@ -13,7 +13,7 @@ interface DecisionsProps {
   readonly onJump: (span: number) => void;
 }
 
-/** Who decided that the trace be kept, and with which probability, in the order of the trace. */
+/** Who decided to sample the trace, and with which probability, in the order of the trace. */
 export function Decisions({ id, sampling, model, addresses, onLight, onJump }: DecisionsProps) {
   const dim = (): void => onLight([]);
   return (

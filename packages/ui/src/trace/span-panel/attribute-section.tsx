@@ -37,7 +37,7 @@ export function AttributeSection({ title, attributes = [], dropped = 0 }: Attrib
       </div>
       {attributes.length === 0 ? <p className={styles['empty']}>None</p> : <AttributeTable attributes={found} />}
       {attributes.length > 0 && found.length === 0 ? (
-        <p className={styles['empty']}>No attribute holds this text.</p>
+        <p className={styles['empty']}>No attribute contains this text.</p>
       ) : null}
       <Dropped count={dropped} what="attribute" />
     </section>

@@ -80,15 +80,13 @@ function Steps(props: StoryPanelProps) {
       )}
       {steps.map((clause, place) => {
         const first = clause.spanIndexes[0] ?? -1;
-        const time = formatDuration(clause.durationNs);
-        const rest = clause.text.startsWith(`${time} `) ? clause.text.slice(time.length) : ` ${clause.text}`;
         return (
           // oxlint-disable-next-line react/no-array-index-key
           <li key={`${place} ${clause.text}`}>
             <Evidence {...props} clause={clause} className={styles['step']}>
               <span className={styles['pip']} style={{ background: colours[model.serviceIndex[first] ?? -1] }} />
-              <strong className={styles['time']}>{time}</strong>
-              {rest}
+              <strong className={styles['time']}>{formatDuration(clause.durationNs)}</strong>
+              {` ${clause.label}`}
             </Evidence>
           </li>
         );

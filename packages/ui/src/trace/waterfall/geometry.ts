@@ -7,7 +7,7 @@ export const nameWidthPx = { least: 140, most: 900, initial: 400 } as const;
 export const laneGutterPx = 76;
 const indentPxMax = 14;
 
-/** The share of the window that an open span covers from below where it cannot stand beside the rows. */
+/** The share of the window that an open span covers from below where there is no room beside the rows. */
 export const sheetShare = 0.58;
 export const sheetQuery = '(max-width: 1000px)';
 

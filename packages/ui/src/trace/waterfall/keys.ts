@@ -30,10 +30,10 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: ['ArrowDown'], action: 'next', text: 'Next span', inRowsOnly: true },
   { keys: ['k'], action: 'previous', text: 'Previous span' },
   { keys: ['ArrowUp'], action: 'previous', text: 'Previous span', inRowsOnly: true },
-  { keys: ['l'], action: 'inward', text: 'Unfold, then go to the first child' },
-  { keys: ['ArrowRight'], action: 'inward', text: 'Unfold, then go to the first child', inRowsOnly: true },
-  { keys: ['h'], action: 'outward', text: 'Fold, then go to the parent' },
-  { keys: ['ArrowLeft'], action: 'outward', text: 'Fold, then go to the parent', inRowsOnly: true },
+  { keys: ['l'], action: 'inward', text: 'Expand, then go to the first child' },
+  { keys: ['ArrowRight'], action: 'inward', text: 'Expand, then go to the first child', inRowsOnly: true },
+  { keys: ['h'], action: 'outward', text: 'Collapse, then go to the parent' },
+  { keys: ['ArrowLeft'], action: 'outward', text: 'Collapse, then go to the parent', inRowsOnly: true },
   { keys: ['Home'], action: 'first', text: 'First span', inRowsOnly: true },
   { keys: ['End'], action: 'last', text: 'Last span', inRowsOnly: true },
   { keys: ['Enter', ' '], action: 'open', text: 'Open the span', inRowsOnly: true },
@@ -45,7 +45,7 @@ export const shortcuts: readonly Shortcut[] = [
   { keys: ['/'], action: 'find', text: 'Find in this trace' },
   { keys: [']'], action: 'nextMatch', text: 'Next match' },
   { keys: ['['], action: 'previousMatch', text: 'Previous match' },
-  { keys: ['?'], action: 'help', text: 'Show these keys' },
+  { keys: ['?'], action: 'help', text: 'Show this help' },
 ];
 
 /** What a key does; null for a key that is the page's own. */

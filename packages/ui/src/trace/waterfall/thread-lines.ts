@@ -7,7 +7,7 @@ export interface ThreadLine {
   readonly bottomRow: number;
 }
 
-/** A row that more lines begin at would draw a curtain over all that stands below it: it gets none. */
+/** A row that more lines begin at would draw a curtain over everything below it: it gets none. */
 const linesPerRowMax = 16;
 
 /**

@@ -2,7 +2,7 @@ import { formatDuration } from '@throughline/trace';
 import { useRef, type PointerEvent, type RefObject } from 'react';
 
 /**
- * A line under the pointer with the time it stands at. It moves by writing to the style directly: a render of the
+ * A line under the pointer with its time. It moves by writing to the style directly: a render of the
  * rows for each move would be far too much.
  */
 export function useTimeCursor(lane: RefObject<HTMLElement | null>, extentNs: number) {

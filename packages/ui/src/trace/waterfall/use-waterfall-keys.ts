@@ -38,7 +38,7 @@ export function useWaterfallKeys(keys: WaterfallKeys): void {
       const action = keyAction(event.key, target === grid.current);
       if (action === null || (action === 'close' && !panelOpen)) return;
       event.preventDefault();
-      // The critical path is walked in time, not down the page: the next segment may stand above.
+      // The critical path is walked in time, not down the page: the next segment may be above.
       if (action === 'nextCritical' || action === 'previousCritical') {
         const { model, active } = latest.current;
         segment.current = nextSegment(model.segments.span, segment.current, active, action === 'nextCritical' ? 1 : -1);

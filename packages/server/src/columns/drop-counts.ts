@@ -22,7 +22,7 @@ export function isBadPart(key: string): key is BadPart {
  * What was left out of a request's spans while they were kept: by the key of the limit that it was beyond, or by the part that
  * was unusable, and how many texts were repaired, by `REPAIRED_TEXTS`.
  */
-export class Losses {
+export class DropCounts {
   readonly counts = new Map<string, number>();
   #problem = '';
 

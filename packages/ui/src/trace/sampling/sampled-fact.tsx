@@ -1,9 +1,9 @@
 import type { TraceSamplingResponse } from '@throughline/trace/client';
 import { Icon } from '../../parts/icon.tsx';
-import styles from './kept.module.css';
-import { traceKeptText } from './kept-text.ts';
+import styles from './sampled.module.css';
+import { traceSampledText } from './sampled-text.ts';
 
-interface KeptFactProps {
+interface SampledFactProps {
   /** Undefined until it is known, or when it cannot be had. */
   readonly sampling: TraceSamplingResponse | undefined;
   readonly open: boolean;
@@ -12,10 +12,10 @@ interface KeptFactProps {
   readonly controls: string;
 }
 
-/** Why the trace was kept, in a line that opens its decisions. It holds its place while nothing is known. */
-export function KeptFact({ sampling, open, onToggle, controls }: KeptFactProps) {
+/** Why the trace was sampled, in a line that opens its decisions. It holds its place while nothing is known. */
+export function SampledFact({ sampling, open, onToggle, controls }: SampledFactProps) {
   if (sampling === undefined) return <span className={styles['place']} />;
-  const text = traceKeptText(sampling);
+  const text = traceSampledText(sampling);
   if (sampling.decisions.length === 0 || sampling.estimate === 'exact') {
     const said = sampling.decisions.map((decision) => decision.text).join('\n');
     return (

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { Turns, TurnsTakenError } from './turns.ts';
+import { QueryLimiter, QueueFullError, QueueTimeoutError } from './query-limiter.ts';
 
 const { signal: never } = new AbortController();
 
 /** Tasks that begin in an order which is noted, each of which ends when it is told. */
 class Tasks {
-  readonly turns: Turns;
+  readonly limiter: QueryLimiter;
   readonly begun: string[] = [];
   readonly refused: string[] = [];
   readonly #ends: (() => void)[] = [];
 
   constructor(waitingMax: number) {
-    this.turns = new Turns({ concurrent: 1, waitingMax });
+    this.limiter = new QueryLimiter({ concurrent: 1, waitingMax });
   }
 
   ask(name: string, kind: string, signal = never): void {
@@ -19,8 +19,8 @@ class Tasks {
       this.begun.push(name);
       return new Promise((resolve) => this.#ends.push(resolve));
     };
-    this.turns.run(signal, task, kind).catch((error: unknown) => {
-      this.refused.push(error instanceof TurnsTakenError ? name : `${name} left`);
+    this.limiter.run({ signal, kind }, task).catch((error: unknown) => {
+      this.refused.push(error instanceof QueueFullError ? name : `${name} left`);
     });
   }
 
@@ -38,10 +38,10 @@ test('kinds are served one after the other, and those of a kind as they come', a
   for (const name of ['a1', 'a2', 'a3', 'a4']) tasks.ask(name, 'a');
   for (const name of ['b1', 'b2']) tasks.ask(name, 'b');
   tasks.ask('c1', 'c');
-  expect(tasks.turns.waiting).toBe(6);
+  expect(tasks.limiter.waiting).toBe(6);
   await tasks.end(7);
   expect(tasks.begun).toEqual(['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
-  expect([tasks.turns.running, tasks.turns.waiting]).toEqual([0, 0]);
+  expect([tasks.limiter.running, tasks.limiter.waiting]).toEqual([0, 0]);
 });
 
 test('where too many wait, the last of the kind with most of them makes room for another kind', async () => {
@@ -63,4 +63,29 @@ test('one that leaves while it waits is passed over', async () => {
   await tasks.end(2);
   expect(tasks.begun).toEqual(['a1', 'a2']);
   expect(tasks.refused).toEqual(['b1 left']);
+});
+
+test('a slot that is given back goes to whoever has waited longest', async () => {
+  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const order: string[] = [];
+  const release = await limiter.acquire();
+  const waiting = ['first', 'second'].map(async (name) => {
+    const give = await limiter.acquire({ timeoutMs: 60_000 });
+    order.push(name);
+    give();
+  });
+  expect(limiter.waiting).toBe(2);
+  release();
+  await Promise.all(waiting);
+  expect(order).toEqual(['first', 'second']);
+  expect([limiter.running, limiter.waiting]).toEqual([0, 0]);
+});
+
+test('one that waits for too long leaves the queue, and the slot goes to the next', async () => {
+  const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 8 });
+  const release = await limiter.acquire();
+  await expect(limiter.acquire({ timeoutMs: 5 })).rejects.toBeInstanceOf(QueueTimeoutError);
+  expect(limiter.waiting).toBe(0);
+  release();
+  (await limiter.acquire({ timeoutMs: 5 }))();
 });

@@ -1,12 +1,12 @@
 import type { TraceSamplingDecision, TraceSamplingResponse } from '@throughline/trace/client';
 import { shortCountText } from '../../parts/count-text.ts';
-import { keptText } from '../../parts/probability-text.ts';
+import { ratioText } from '../../parts/probability-text.ts';
 
 /** Why the trace is there, in one line. */
-export function traceKeptText({ estimate, weight, probability, decisions }: TraceSamplingResponse): string {
+export function traceSampledText({ estimate, weight, probability, decisions }: TraceSamplingResponse): string {
   if (weight === null || probability === null) return 'Sampled · probability unknown';
-  if (weight > 1) return `Sampled ${keptText(probability)} · represents ≈${weightText(weight)} traces`;
-  // Its root was kept for sure, and other spans of it do not say.
+  if (weight > 1) return `Sampled ${ratioText(probability)} · represents ≈${weightText(weight)} traces`;
+  // Its root was sampled for sure, and other spans of it report no probability.
   if (estimate === 'biased') return 'Sampled · some weights unknown';
   if (estimate === 'estimated') return 'Sampled at 100% · some spans dropped';
   const isStated = decisions.every(({ threshold }) => threshold !== '');
@@ -25,7 +25,7 @@ const reasons: Readonly<Record<NonNullable<TraceSamplingDecision['reason']>, str
   rule: 'matched a rule',
 };
 
-/** Why the collector tells applications what it tells of that operation now; '' where it was never asked. */
+/** Why applications have this probability for the operation now; '' where it was never asked. */
 export function reasonText({ reason }: TraceSamplingDecision): string {
   return reason === null ? '' : reasons[reason];
 }

@@ -1,5 +1,5 @@
 /** Where columns stood, to go back to: what was saved last is taken first. The memory is used again. */
-export class Marks {
+export class RollbackStack {
   readonly #numbers: number[] = [];
   #length = 0;
 

@@ -1,0 +1,98 @@
+// The API reference, docs/api.md, out of the OpenAPI description that a collector serves.
+
+const INTRODUCTION = `# API reference
+
+Made by \`node scripts/api-reference.mjs\` from the description that every collector serves at \`/api/v1/openapi.json\`. The API listens
+on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` answers \`HEAD\`, too.
+
+- Members and parameters whose names end in \`Ns\` or \`UnixNano\` are whole numbers of nanoseconds, written as decimal strings in JSON. Counts are numbers.
+- An error is \`{"error": {"code": "…", "message": "…"}}\`: \`code\` is stable and for programs, \`message\` is for people.
+- A status of 400 names the parameter that is unknown or not accepted, and what is.
+- TypeScript types and a client of these routes: \`@throughline/trace/client\`.
+
+\`\`\`sh
+curl 'http://127.0.0.1:4319/api/v1/traces?service=checkout&status=error&limit=5'
+\`\`\`
+`;
+
+/** Markdown, a section a route. */
+export function openApiMarkdown({ paths }) {
+  const sections = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => section(method, path, operation)),
+  );
+  return `${[INTRODUCTION.trim(), ...sections].join('\n\n')}\n`;
+}
+
+function section(method, path, { summary, parameters = [], requestBody, responses }) {
+  const { 200: success, ...failures } = responses;
+  const [[contentType, { schema }]] = Object.entries(success.content);
+  const body = requestBody?.content['application/json']?.schema;
+  return [
+    `## ${method.toUpperCase()} \`${path}\``,
+    `${summary}.`,
+    ...(parameters.length > 0 ? [table(['parameter', 'in', 'meaning'], parameters.map(parameterRow))] : []),
+    ...(body === undefined ? [] : ['The body, as JSON:', block(notation(body))]),
+    schema === undefined
+      ? `Returns ${lowerFirst(success.description)} (\`${contentType}\`).`
+      : `Returns ${lowerFirst(success.description)}:\n\n${block(notation(schema))}`,
+    `Errors: ${Object.entries(failures)
+      .map(([status, { description }]) => `${status}, ${lowerFirst(description)}`)
+      .join(' · ')}.`,
+  ].join('\n\n');
+}
+
+function parameterRow({ name, in: place, required, description, schema }) {
+  const marks = [place, ...(required ? ['required'] : []), ...(schema?.type === 'array' ? ['repeatable'] : [])];
+  return [`\`${name}\``, marks.join(', '), description];
+}
+
+function table(head, rows) {
+  return [row(head), row(head.map(() => '---')), ...rows.map(row)].join('\n');
+}
+
+function row(cells) {
+  return `| ${cells.map((cell) => String(cell).replaceAll('|', String.raw`\|`)).join(' | ')} |`;
+}
+
+function block(text) {
+  return `\`\`\`ts\n${text}\n\`\`\``;
+}
+
+/** A schema in the notation of TypeScript, with the descriptions of members as comments. */
+function notation(schema, indent = '') {
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  if (schema.enum !== undefined) return schema.enum.map((value) => JSON.stringify(value)).join(' | ');
+  const choices = schema.anyOf ?? schema.oneOf;
+  if (choices !== undefined) return choices.map((choice) => notation(choice, indent)).join(' | ');
+  if (schema.type === 'array') return arrayNotation(schema, indent);
+  if (schema.type === 'object') return objectNotation(schema, indent);
+  if (schema.type === 'integer') return 'number';
+  return schema.type ?? 'unknown';
+}
+
+function arrayNotation({ items, minItems, maxItems }, indent) {
+  // Older and newer drafts write a tuple in different ways; here both are of one type.
+  const item = Array.isArray(items) ? items[0] : items;
+  const inner = notation(item ?? {}, indent);
+  if (minItems !== undefined && minItems === maxItems) return `[${Array(minItems).fill(inner).join(', ')}]`;
+  return inner.includes(' | ') && !inner.startsWith('{') ? `(${inner})[]` : `${inner}[]`;
+}
+
+function objectNotation({ properties, required = [], additionalProperties, patternProperties, description }, indent) {
+  const values = Object.values(patternProperties ?? {})[0] ?? additionalProperties;
+  if (properties === undefined) {
+    if (typeof values === 'object') return `Record<string, ${notation(values, indent)}>`;
+    return required.length > 0 ? `object /* ${description ?? required.join(', ')} */` : 'object';
+  }
+  const inside = `${indent}  `;
+  const members = Object.entries(properties).map(([name, member]) => {
+    const comment = member.description === undefined ? '' : `${inside}/** ${member.description}. */\n`;
+    const optional = required.includes(name) ? '' : '?';
+    return `${comment}${inside}${name}${optional}: ${notation(member, inside)};`;
+  });
+  return `{\n${members.join('\n')}\n${indent}}`;
+}
+
+function lowerFirst(text) {
+  return /^[A-Z]([a-z]| )/.test(text) ? text[0].toLowerCase() + text.slice(1) : text;
+}

@@ -1,0 +1,107 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, normalize, relative } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openApiMarkdown } from '../scripts/openapi-markdown.mjs';
+import { root } from '../scripts/workspace.mjs';
+import { startCollector, type Collector } from './support/collector.ts';
+
+const pages = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.md'], {
+  cwd: root,
+  encoding: 'utf8',
+})
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(root, path)));
+
+describe('the documents', () => {
+  it.each(pages)('%s leads to files and headings that are there', (page) => {
+    const text = withoutCode(read(page));
+    const targets = [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!);
+    expect(targets.filter((target) => !isThere(page, target))).toEqual([]);
+  });
+
+  it('are all reached from the README', () => {
+    const reached = new Set<string>();
+    const visit = (page: string): void => {
+      if (reached.has(page)) return;
+      reached.add(page);
+      for (const [, target] of read(page).matchAll(/\]\(([^)\s#]+)[^)]*\)/g)) {
+        const path = pathOf(page, target!);
+        if (pages.includes(path)) visit(path);
+        else if (pages.includes(join(path, 'README.md'))) visit(join(path, 'README.md'));
+      }
+    };
+    visit('README.md');
+    expect(pages.filter((page) => page.startsWith('docs/') && !reached.has(page))).toEqual([]);
+  });
+});
+
+describe('a collector', () => {
+  let collector: Collector;
+  beforeAll(async () => {
+    collector = await startCollector();
+  });
+  afterAll(async () => void (await collector.stop()));
+  const answer = async (path: string): Promise<Response> => fetch(`${collector.apiUrl}${path}`);
+
+  it('says of its API what the reference says (made by scripts/api-reference.mjs)', async () => {
+    const described: unknown = await (await answer('/api/v1/openapi.json')).json();
+    expect(read('docs/api.md')).toBe(openApiMarkdown(described));
+  });
+
+  it('has every metric that the documents name', async () => {
+    const metrics = await (await answer('/metrics')).text();
+    const known = [...metrics.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name!);
+    const named = pages
+      .filter((page) => page.startsWith('docs/') || page === 'README.md')
+      .flatMap((page) => [...read(page).matchAll(/`(throughline_[a-z_0-9]+)/g)].map(([, name]) => name!));
+    const isKnown = (name: string): boolean =>
+      known.some((one) => one === name || (name.endsWith('_') && one.startsWith(name)));
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.filter((name) => !isKnown(name))).toEqual([]);
+  });
+});
+
+it('the guide to trouble has every code of /readyz', () => {
+  const source = read('packages/server/src/readiness.ts');
+  const codes = [...source.matchAll(/code: '(\w+)'/g)].map(([, code]) => code!);
+  expect(codes.length).toBeGreaterThan(10);
+  const guide = read('docs/troubleshoot.md');
+  expect(codes.filter((code) => !guide.includes(`| \`${code}\` |`))).toEqual([]);
+});
+
+function read(page: string): string {
+  return readFileSync(join(root, page), 'utf8');
+}
+
+function withoutCode(text: string): string {
+  return text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
+}
+
+function pathOf(page: string, target: string): string {
+  return relative(root, normalize(join(root, dirname(page), decodeURIComponent(target))));
+}
+
+function isThere(page: string, target: string): boolean {
+  if (/^[a-z]+:/.test(target)) return true;
+  const [file = '', anchor] = target.split('#');
+  const path = file === '' ? page : pathOf(page, file);
+  if (!existsSync(join(root, path))) return false;
+  if (anchor === undefined || anchor === '' || statSync(join(root, path)).isDirectory()) return true;
+  return anchorsOf(readFileSync(join(root, path), 'utf8')).includes(anchor);
+}
+
+/** As GitHub makes them: in lower case, without punctuation, spaces as hyphens. */
+function anchorsOf(text: string): string[] {
+  const headings = [...text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+  return headings.map((anchor, place) => {
+    const before = headings.slice(0, place).filter((other) => other === anchor).length;
+    return before === 0 ? anchor : `${anchor}-${before}`;
+  });
+}

@@ -1,0 +1,18 @@
+import type { Users } from './authenticate.ts';
+import type { Faults } from './faults.ts';
+
+export interface ClickHouseHttpOptions {
+  /** Of the user `default`; none by default. */
+  readonly password?: string;
+  /** Other users and their passwords. */
+  readonly users?: Users;
+  /** The server's own; default UTC. */
+  readonly timeZone?: string;
+  /** Settings of the users' profile, such as `readonly`; those of a request come after them. */
+  readonly profile?: Readonly<Record<string, string>>;
+  /** After how long a connection that nothing happens on is closed; default 10 s. */
+  readonly keepAliveTimeoutMs?: number;
+  readonly faults?: Partial<Faults>;
+  /** In PEM: HTTPS instead of HTTP. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
