@@ -27,7 +27,7 @@ export async function listen(
 
 /**
  * For a port that nobody asked for: another program that has it is no reason not to start, since OTLP comes in over HTTP
- * as well. Answers null then, and says so.
+ * as well. Returns null then, and logs it.
  */
 export async function listenUnlessTaken(
   server: { start(host: string, port: number): Promise<AddressInfo> },
@@ -49,13 +49,13 @@ function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: 
   const { host, [setting]: port } = config;
   switch (error.code) {
     case 'EADDRINUSE':
-      return `port ${port} on ${host} is taken by another program; choose another with ${whereToSet(setting)}`;
+      return `port ${port} on ${host} is already in use (EADDRINUSE); choose another with ${whereToSet(setting)}`;
     case 'EACCES':
-      return `port ${port} on ${host} may not be used without more rights; choose another with ${whereToSet(setting)}`;
+      return `port ${port} on ${host} needs more rights (EACCES); choose another with ${whereToSet(setting)}`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `${host} is no address of this machine; choose another with ${whereToSet('host')}`;
+      return `${host} is not a local address (${error.code}); choose another with ${whereToSet('host')}`;
     default:
       return `cannot listen on port ${port} of ${host}: ${error.message}`;
   }
@@ -65,7 +65,7 @@ function whereToSet(name: keyof Settings): string {
   return `${SETTINGS[name].flag} or ${SETTINGS[name].env}`;
 }
 
-/** An address that stands for all of the machine's is shown as one that a browser can open. */
+/** An address that means all of the machine's is shown as one that a browser can open. */
 export function urlOf(host: string, { port }: AddressInfo): string {
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`;
   return `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;

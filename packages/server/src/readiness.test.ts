@@ -62,7 +62,7 @@ test('what a person should look at is a warning', () => {
   expect(problems).toEqual([]);
   expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
-  expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes wait to be stored');
+  expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes are in the backlog');
 });
 
 const WRONG_PASSWORD = { reason: 'Code: 516', isAboutData: false, advice: 'check the password' };
@@ -76,7 +76,7 @@ test('a store that takes no spans is a problem, with what to do about it', () =>
     problems: [
       {
         code: 'inserts_failing',
-        message: 'inserts fail, spans wait in the spool: Code: 516; check the password',
+        message: 'inserts are failing, spans wait in the spool: Code: 516; check the password',
       },
     ],
     warnings: [],
@@ -88,11 +88,11 @@ test('a store that takes no spans is a problem, with what to do about it', () =>
 
 test('a segment that fails is a warning, whether others are stored or none has come', () => {
   const alone = readiness({ ...GOOD, loader: { ...LOADING, failure: BAD_DATA } });
-  const message = 'a segment fails: Code: 117; see throughline spool list';
+  const message = 'inserting a segment fails: Code: 117; see throughline spool list';
   expect(alone).toEqual({ problems: [], warnings: [{ code: 'segments_failing', message }] });
   const passed = readiness({ ...GOOD, loader: { ...LOADING, passedSegments: ['a', 'b'], passedBecause: BAD_DATA } });
   expect(passed.warnings.map((warning) => warning.message)).toEqual([
-    '2 segments fail while others are stored: Code: 117; see throughline spool list',
+    '2 segments cannot be inserted while others are stored: Code: 117; see throughline spool list',
   ]);
   const counts = readiness({ ...GOOD, countsLoader: { ...LOADING, failure: WRONG_PASSWORD } });
   expect(counts.warnings.map(({ code }) => code)).toEqual(['counts_failing']);
@@ -113,7 +113,7 @@ test('exact counts that cannot be noted, or stored, are a warning', () => {
   expect(problems).toEqual([]);
   expect(warnings).toEqual([
     { code: 'segments_set_aside', message: expect.stringContaining('counts/spool/rejected: s1') as string },
-    { code: 'counts_blocked', message: 'exact counts are not noted, and come later: the disk is full' },
+    { code: 'counts_blocked', message: 'exact counts are not accepted now; SDKs will resend them: the disk is full' },
   ]);
 });
 

@@ -64,7 +64,10 @@ export function readiness(findings: Findings): Readiness {
   // What keeps the engine from everything is said once.
   const failure = engine.kind === 'ready' ? (loader?.failure ?? null) : null;
   if (failure !== null && !failure.isAboutData) {
-    problems.push({ code: 'inserts_failing', message: `inserts fail, spans wait in the spool: ${inWords(failure)}` });
+    problems.push({
+      code: 'inserts_failing',
+      message: `inserts are failing, spans wait in the spool: ${inWords(failure)}`,
+    });
   }
   const warnings = [
     ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
@@ -74,13 +77,13 @@ export function readiness(findings: Findings): Readiness {
     ...setAside(counts.rejectedSegments, 'counts/spool/rejected'),
   ];
   if (!isStopping && counts.blockedBy !== null) {
-    const message = `exact counts are not noted, and come later: ${counts.blockedBy}`;
+    const message = `exact counts are not accepted now; SDKs will resend them: ${counts.blockedBy}`;
     warnings.push({ code: 'counts_blocked', message });
   }
   if (spool.backlogAgeMs > BEHIND_MS) {
     const { backlogSegments: segments, backlogBytes: bytes } = spool;
     const age = Math.round(spool.backlogAgeMs / 1_000);
-    const message = `the store is ${age} s behind: ${segments} segments with ${bytes} bytes wait to be stored`;
+    const message = `the store is ${age} s behind: ${segments} segments with ${bytes} bytes are in the backlog`;
     warnings.push({ code: 'store_behind', message });
   }
   if (heldDays !== null) warnings.push({ code: 'days_held', message: heldDays });
@@ -89,7 +92,7 @@ export function readiness(findings: Findings): Readiness {
   if (typeof damage?.unreadable === 'string') warnings.push({ code: 'store_damaged', message: damage.unreadable });
   if (typeof damage?.unread === 'string') warnings.push({ code: 'store_unread', message: damage.unread });
   if (isWithoutGrpc) {
-    const message = 'spans are not taken over OTLP/gRPC: another program has its port';
+    const message = 'OTLP/gRPC is off: another program uses its port';
     warnings.push({ code: 'otlp_grpc_off', message });
   }
   return { problems: problems.map(withoutSecrets), warnings: warnings.map(withoutSecrets) };
@@ -109,14 +112,22 @@ function passed(loader: LoaderStatus | null): ReadinessFinding[] {
 }
 
 function segmentFails(segments: readonly string[], failure: LoaderFailure): ReadinessFinding {
-  const which = segments.length === 0 ? 'a segment fails' : `${segments.length} segments fail while others are stored`;
+  const which =
+    segments.length === 0
+      ? 'inserting a segment fails'
+      : `${segments.length} segments cannot be inserted while others are stored`;
   return { code: 'segments_failing', message: `${which}: ${inWords(failure)}` };
 }
 
 function countsFail(loader: LoaderStatus | null): ReadinessFinding[] {
   const failure = loader?.failure ?? loader?.passedBecause ?? null;
   if (failure === null) return [];
-  return [{ code: 'counts_failing', message: `exact counts wait in their spool: ${inWords(failure)}` }];
+  return [
+    {
+      code: 'counts_failing',
+      message: `inserts of exact counts are failing, they wait in their spool: ${inWords(failure)}`,
+    },
+  ];
 }
 
 /** One finding for all that is lost, the spans first. */
@@ -132,19 +143,19 @@ function damaged(lost: readonly LostPart[]): ReadinessFinding[] {
       isUnknown: sum.isUnknown || rows === null,
     });
   }
-  const told = [...ofTables]
+  const described = [...ofTables]
     .toSorted(([a], [b]) => Number(b.startsWith('spans ')) - Number(a.startsWith('spans ')))
     .map(([of, { rows, bytes, isUnknown }]) => {
       const count = isUnknown ? (rows === 0 ? 'an unknown number of rows' : `${rows} rows and more`) : `${rows} rows`;
       return `${of} (${count}, ${bytes} bytes)`;
     });
-  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named(told)}`;
+  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named(described)}`;
   return [{ code: 'store_parts_lost', message }];
 }
 
 function putBack(definitions: readonly string[]): ReadinessFinding[] {
   if (definitions.length === 0) return [];
-  const message = `${definitions.length} definitions of tables were damaged and have been put back; check the disk. What was found is kept in store/definitions/damaged: ${named(definitions)}`;
+  const message = `${definitions.length} table definitions were damaged and have been restored; check the disk. The damaged ones are kept in store/definitions/damaged: ${named(definitions)}`;
   return [{ code: 'store_definitions_damaged', message }];
 }
 
@@ -155,6 +166,6 @@ function named(names: readonly string[]): string {
 
 function setAside(segments: readonly string[], directory: string): ReadinessFinding[] {
   if (segments.length === 0) return [];
-  const message = `${segments.length} segments that were damaged, or that the store rejected, are kept in ${directory}: ${named(segments)}; throughline spool list says why, throughline spool retry loads them again`;
+  const message = `${segments.length} segments are quarantined in ${directory}: ${named(segments)}, since they are damaged or the store rejected them; see throughline spool list for the reasons, and load them again with throughline spool retry`;
   return [{ code: 'segments_set_aside', message }];
 }

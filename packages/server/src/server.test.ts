@@ -408,7 +408,7 @@ describe('a collector with the embedded store', () => {
     const other = await mkdtemp(join(tmpdir(), 'throughline-server-'));
     const taken = new URL(server.uiUrl).port;
     await expect(start(other, taken)).rejects.toThrow(
-      `port ${taken} on 127.0.0.1 is taken by another program; choose another with --http-port or THROUGHLINE_HTTP_PORT`,
+      `port ${taken} on 127.0.0.1 is already in use (EADDRINUSE); choose another with --http-port or THROUGHLINE_HTTP_PORT`,
     );
     expect(await readdir(other)).not.toContain('server.lock');
     await rm(other, { recursive: true });

@@ -59,7 +59,7 @@ import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
 import { VERSION } from './version.ts';
 
-/** A collector that takes spans; its questions are answered once `ready` has resolved. */
+/** A collector that accepts spans; queries are answered once `ready` has resolved. */
 export interface RunningServer {
   /** Such as `http://127.0.0.1:4319`. */
   readonly uiUrl: string;
@@ -68,7 +68,7 @@ export interface RunningServer {
   readonly otlpGrpcUrl: string | null;
   /** Resolves when the store is open; rejects with one clear message when it cannot be opened. */
   readonly ready: Promise<void>;
-  /** Resolves when the store is not refused: it is ours, or away and waited for. Rejects as `ready` does. */
+  /** Resolves when the store is not refused: it is ours, or unavailable and waited for. Rejects as `ready` does. */
   readonly admitted: Promise<void>;
   /** Stops in order and keeps what was acknowledged. May be called at any time and more than once; never rejects. */
   close(): Promise<void>;
@@ -343,8 +343,8 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         registry,
         endpoints: { otlpGrpcPort: otlpGrpcAddress?.port ?? null, otlpHttpPort: otlpHttpAddress.port },
       }),
-      samplingRoute(sampling.told, Date.now),
-      ...samplingSettingsRoutes(sampling.told, limits.sampling.settingsBytesMax),
+      samplingRoute(sampling.control, Date.now),
+      ...samplingSettingsRoutes(sampling.control, limits.sampling.settingsBytesMax),
       systemRoute((signal) => system.answer(signal)),
       ...maintenanceRoutes(maintenance),
       ...healthRoutes({ registry, readiness: collectorReadiness }),

@@ -22,10 +22,10 @@ export interface SystemOptions {
 
 const STORE_TIMEOUT_MS = 2_000;
 const RATE_INTERVAL_MS = 5_000;
-/** Spans a second are told over so many intervals. */
+/** Spans a second are averaged over so many intervals. */
 const RATE_INTERVALS = 12;
 
-/** Puts together how the collector is, out of what its rooms say. */
+/** Puts the state of the collector together, out of what its modules report. */
 export class System {
   readonly #options: SystemOptions;
   readonly #now: () => number;

@@ -18,7 +18,7 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
     return problemOf(overloaded(error.message, retryAfterMs, 'too_many_questions'));
   }
   if (isTimeout(error)) {
-    return new Problem(504, 'timeout', 'the answer took too long; ask for less, such as a shorter range of time');
+    return new Problem(504, 'timeout', 'the query timed out; query less, such as a shorter time range');
   }
   if (error instanceof EngineError) {
     if (error.code === 'unavailable') {
@@ -26,18 +26,14 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
     }
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
     if (error.code === 'too_large' && error.clickhouseCode === MEMORY_LIMIT_EXCEEDED) {
-      const message = 'the question needs more memory than one may have; ask for a shorter time or filter by more';
+      const message = 'the query needs more memory than it may use; query a shorter time range or add filters';
       return new Problem(422, 'question_too_large', message);
     }
     if (error.code === 'too_large') {
-      return new Problem(
-        422,
-        'answer_too_large',
-        'the answer is too large; ask for less, such as a shorter range of time',
-      );
+      return new Problem(422, 'answer_too_large', 'the answer is too large; query less, such as a shorter time range');
     }
   }
-  return new Problem(500, 'internal', 'the question failed; the log of the server says why');
+  return new Problem(500, 'internal', 'the query failed; see the log of the collector');
 }
 
 /** The signal's reason where the time for an answer is up. */

@@ -11,10 +11,10 @@ const COMPLETIONS_DEFAULT = 100;
 const COMPLETIONS_MAX = 10_000;
 
 const parameters = {
-  prefix: anyText('Only those that begin so'),
-  from: time('Of the UTC days from this one on'),
-  to: time('Of the UTC days up to this one'),
-  limit: integer({ least: 1, most: COMPLETIONS_MAX, otherwise: COMPLETIONS_DEFAULT }, 'In one answer'),
+  prefix: anyText('Prefix of the keys or values'),
+  from: time('From this UTC day on'),
+  to: time('Up to this UTC day'),
+  limit: integer({ least: 1, most: COMPLETIONS_MAX, otherwise: COMPLETIONS_DEFAULT }, 'Maximum number in the answer'),
 };
 
 const valuesAnswer = {
@@ -61,7 +61,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     }),
     route({
       path: '/api/v1/attribute-values',
-      summary: 'The same, of a key that no path can name either, such as `..`',
+      summary: 'The same, for keys that no path can hold, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesAnswer,
       usesStore: true,

@@ -21,16 +21,16 @@ export function healthRoutes({ registry, readiness }: HealthRoutesOptions): Rout
   return [
     route({
       path: '/healthz',
-      summary: 'Answers while the process is alive',
-      answers: { description: 'The process is alive', schema: aliveSchema },
+      summary: 'Liveness: returns 200 while the process runs',
+      answers: { description: 'The process is running', schema: aliveSchema },
       usesStore: false,
       isForProbes: true,
       answer: () => json({ status: 'alive' }),
     }),
     route({
       path: '/readyz',
-      summary: 'Whether spans can be taken in and questions answered, and what is wrong',
-      answers: { description: 'Ready; warnings want attention', schema: readySchema },
+      summary: 'Readiness: whether spans are accepted and queries answered, and what is wrong',
+      answers: { description: 'Ready; warnings need attention', schema: readySchema },
       problems: { 503: 'Not ready: the same, with what is wrong as problems' },
       usesStore: false,
       isForProbes: true,

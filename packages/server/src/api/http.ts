@@ -128,7 +128,7 @@ export class ApiServer {
     const { streamedAnswersMax, sendTimeoutMs, retryAfterMs } = this.#limits;
     if (this.#streaming >= streamedAnswersMax) {
       this.#limitCounter.reached('http.streamedAnswersMax');
-      const message = `${streamedAnswersMax} large answers are being sent already`;
+      const message = `${streamedAnswersMax} large answers are already being sent`;
       throw problemOf(overloaded(message, retryAfterMs, 'too_many_answers'));
     }
     this.#streaming += 1;
@@ -200,7 +200,7 @@ export class ApiServer {
     throw new Problem(
       431,
       'request_too_long',
-      `the address and the headers of this request take more than ${headerBytesMax} bytes; ask with fewer or shorter filters, or raise --http-header-bytes-max`,
+      `the address and the headers of this request take more than ${headerBytesMax} bytes; use fewer or shorter filters, or raise --http-header-bytes-max`,
     );
   }
 
@@ -213,7 +213,7 @@ export class ApiServer {
     const body = await this.#body(route, request);
     if (!route.usesStore) return route.handle({ path, query, body, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
-    // One question may have many statements that wait; each of them listens.
+    // One query may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
     return this.#limiter.run({ signal, kind: route.path }, async () => route.handle({ path, query, body, signal }));
   }
@@ -232,7 +232,7 @@ export class ApiServer {
     if (error instanceof QueueFullError) this.#limitCounter.reached('http.waitingQuestionsMax');
     if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
     const problem = asProblem(error, this.#limits.retryAfterMs);
-    if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'a question failed');
+    if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'query failed');
     if (isForPerson(request)) return errorPage(problem);
     const { code, message, status, headers } = problem;
     return { ...json({ error: { code, message } }, status), headers };

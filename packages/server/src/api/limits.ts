@@ -1,9 +1,9 @@
 export interface ApiLimits {
-  /** Questions that the store works on at the same time. */
+  /** Queries that run at the same time. */
   readonly concurrentQuestions: number;
-  /** Questions that wait for their turn; one more is answered 503. */
+  /** Queries that wait; one more is answered 503. */
   readonly waitingQuestionsMax: number;
-  /** A question that is not answered by then is answered 504, and its statements are cancelled. */
+  /** A query that is not answered by then is answered 504, and its statements are cancelled. */
   readonly answerTimeoutMs: number;
   /** A request that has not arrived whole by then is cut off. */
   readonly requestTimeoutMs: number;
@@ -16,9 +16,9 @@ export interface ApiLimits {
   readonly streamedAnswersMax: number;
   /** A client that has not taken such an answer by then is cut off. */
   readonly sendTimeoutMs: number;
-  /** How long running questions may go on when the collector stops. */
+  /** How long running queries may go on when the collector stops. */
   readonly closeTimeoutMs: number;
-  /** What `Retry-After` says where a question is answered 503. */
+  /** What `Retry-After` says where a query is answered 503. */
   readonly retryAfterMs: number;
 }
 

@@ -42,7 +42,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       summary: 'Takes a snapshot of everything acknowledged, below the data directory; one at a time',
       answers: {
         description:
-          'A data directory, on the disk of the collector, its token, and after how long without a word it is removed',
+          'Path of the data directory on the collector’s disk, its token, and after how many milliseconds without a request it is removed',
         schema: snapshotSchema,
       },
       problems: { 409: 'snapshot_in_use: of another backup; not_possible: the store is not embedded, or is not open' },
@@ -58,9 +58,9 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
     route({
       method: 'PUT',
       path: '/api/v1/snapshot/{token}',
-      summary: 'Keeps a snapshot for as long again',
+      summary: 'Extends the life of a snapshot',
       pathParameters: TOKEN,
-      answers: { description: 'It is there', schema: emptySchema },
+      answers: { description: 'The snapshot is kept', schema: emptySchema },
       problems: GONE,
       usesStore: false,
       answer: ({ path: { token = '' } }) => {
@@ -73,7 +73,7 @@ export function maintenanceRoutes(maintenance: Maintenance): Route[] {
       path: '/api/v1/snapshot/{token}',
       summary: 'Removes a snapshot',
       pathParameters: TOKEN,
-      answers: { description: 'It is gone', schema: emptySchema },
+      answers: { description: 'The snapshot is removed', schema: emptySchema },
       problems: GONE,
       usesStore: false,
       answer: async ({ path: { token = '' } }) => {
@@ -93,14 +93,16 @@ function checkRoute(maintenance: Maintenance, method: 'GET' | 'PUT'): Route {
   return route({
     method,
     path: '/api/v1/check',
-    summary: `${does}: begins it, and tells how it goes on when it is asked again`,
-    parameters: { run: anyText('A name for the check, the same each time; it ends when nobody asks for 15 s') },
-    answers: { description: 'How it goes on; the report is there when it is done', schema: progressSchema },
+    summary: `${does}: starts a check, or returns the progress of the running one`,
+    parameters: {
+      run: anyText('A name for the check, the same each time; the check is cancelled if it is not queried for 15 s'),
+    },
+    answers: { description: 'Progress; with the report when it is done', schema: progressSchema },
     problems: { 409: 'check_running: another one runs; not_possible: the store is not embedded, or not open' },
     usesStore: false,
     answer: ({ query: { run } }) => {
       const progress = maintenance.check(run ?? 'api', repairs);
-      if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check runs');
+      if (progress.state === 'busy') throw new Problem(409, 'check_running', 'another check is running');
       if (progress.state === 'impossible') throw notPossible();
       return json(progress);
     },

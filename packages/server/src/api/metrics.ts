@@ -22,8 +22,8 @@ export class ApiMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     });
-    registry.registerMetric(gauge('running', 'Questions to the store that are worked on', () => limiter.running));
-    registry.registerMetric(gauge('waiting', 'Questions to the store that wait for their turn', () => limiter.waiting));
+    registry.registerMetric(gauge('running', 'Queries that are running', () => limiter.running));
+    registry.registerMetric(gauge('waiting', 'Queries that wait in the queue', () => limiter.waiting));
   }
 
   observe(route: string, status: number, durationMs: number): void {

@@ -8,7 +8,7 @@ const OPENAPI_PATH = '/api/v1/openapi.json';
 export function openApiRoute(others: readonly Route[], version: string, basePath = ''): Route {
   const self: Route = route({
     path: OPENAPI_PATH,
-    summary: 'This description',
+    summary: 'This OpenAPI description',
     answers: { description: 'OpenAPI 3.1' },
     usesStore: false,
     answer: () => json(openApi([...others, self], version, basePath)),
@@ -23,7 +23,7 @@ function openApi(routes: readonly Route[], version: string, basePath: string) {
       title: 'Throughline',
       version,
       description:
-        'Questions about stored traces. Counts are numbers; members that end in Ns or UnixNano are decimal strings. ' +
+        'Queries over stored traces. Counts are numbers; members that end in Ns or UnixNano are decimal strings. ' +
         'Every path that answers GET answers HEAD as well.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
@@ -82,10 +82,10 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
     }),
     responses: {
       200: { description, content: { [contentType]: schema === undefined ? {} : { schema } } },
-      400: problem('A parameter that is not known or not accepted'),
+      400: problem('Unknown or invalid parameter'),
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
       ...(usesStore && {
-        503: problem('The store is away or too busy; ask again after Retry-After seconds'),
+        503: problem('The store is unavailable or overloaded; retry after Retry-After seconds'),
         504: problem('The store did not answer in time'),
       }),
     },

@@ -20,7 +20,7 @@ export interface Route extends RoutePath {
   };
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
   readonly problems: Readonly<Record<number, string>>;
-  /** A question to the store takes its turn, so that a bounded number run at a time. */
+  /** Whether it queries the store: a bounded number of such requests run at a time, the others wait in a queue. */
   readonly usesStore: boolean;
   /** Answers under whatever name the collector is asked: probes and scrapers use any, and learn no secret. */
   readonly isForProbes: boolean;

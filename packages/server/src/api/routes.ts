@@ -51,9 +51,9 @@ export interface ApiRoutesOptions {
   readonly traceReader: TraceReader;
   readonly headlines: Headlines;
   readonly endpoints: EndpointsResponse;
-  /** What applications are told now of a span's operation. */
+  /** Why a span's operation has its current probability. */
   readonly samplingReasonOf: ReasonOf;
-  /** Asked anew for each question, before the store is. */
+  /** Called for each query, before the store is queried. */
   readonly countedUntil: () => CountedUntil;
   readonly registry: Registry;
 }
@@ -63,7 +63,7 @@ const TRACES_MAX = 1_000;
 const TAGS_MAX = 20;
 const HEADLINE_IDS_MAX = 100;
 
-/** The questions under `/api/v1/`. */
+/** The queries under `/api/v1/`. */
 export function apiRoutes({
   query,
   traceReader,
@@ -102,7 +102,7 @@ export function apiRoutes({
   return [
     route({
       path: '/api/v1/endpoints',
-      summary: 'Where this collector takes spans, on the host that answers',
+      summary: 'Ports on which this collector accepts spans, on the host of this API',
       answers: { description: 'Ports; null where it does not listen', schema: endpointsSchema },
       usesStore: false,
       answer: () => json(endpoints),
@@ -110,8 +110,8 @@ export function apiRoutes({
     route({
       path: '/api/v1/services',
       summary:
-        'Every service, with exact counts over all that is stored or over the spans that start in a range; services and ' +
-        'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, which isOthers tells',
+        'All services, with exact counts over all stored spans or over those that start in a range; services and ' +
+        'operations beyond the limits of rollups, and those of more than 4096 bytes, are counted as one, with isOthers set',
       parameters: spanRange,
       answers: { description: 'Services by name', schema: servicesSchema },
       usesStore: true,
@@ -122,7 +122,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/services/{service}/operations',
-      summary: 'The operations of one service; none for a service that is not known',
+      summary: 'The operations of one service; none for an unknown service',
       parameters: spanRange,
       pathParameters: { service: 'The name of the service, percent-encoded' },
       answers: { description: 'Operations by name', schema: operationsSchema },
@@ -131,7 +131,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/operations',
-      summary: 'The same, of a service that no path can name either, such as `..`',
+      summary: 'The same, for service names that no path can hold, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
       answers: { description: 'Operations by name', schema: operationsSchema },
       usesStore: true,
@@ -142,20 +142,20 @@ export function apiRoutes({
     route({
       path: '/api/v1/traces',
       summary:
-        'Search, newest first. Service, operation, status and every tag hold for one and the same span; ' +
-        'durations and times for the trace, of which any span may match',
+        'Searches traces, newest first. Service, operation, status and all tags must match one and the same span; ' +
+        'durations and times apply to the trace',
       parameters: {
         service: anyText('service.name of the span'),
         operation: spanName('Name of the span'),
         status: oneOf(['error', 'ok', 'unset'], 'Status of the span'),
-        minDurationMs: milliseconds('From its first start to its last end the trace took at least so long'),
-        maxDurationMs: milliseconds('The root took at most so long; without a root, the whole trace'),
+        minDurationMs: milliseconds('The trace took at least this long, from its first start to its last end'),
+        maxDurationMs: milliseconds('The root took at most this long; without a root, the whole trace'),
         tag: repeated(
           {
             accepted: String.raw`key=value, where \= stands for an equals sign of the key and \\ for its backslash before one of these`,
             description:
-              'An attribute of the span, of its resource, of its scope or of one of its events, whose value, or an element of it, reads so as text; every one must hold. The key ends at the first ' +
-              String.raw`= without a backslash before it: a\=b=c asks for c of a=b`,
+              'An attribute of the span, of its resource, of its scope or of one of its events, whose value, or an element of it, is this as text; all must match. The key ends at the first ' +
+              String.raw`= without a backslash before it: a\=b=c searches for c of a=b`,
             schema: { type: 'string' },
           },
           TAGS_MAX,
@@ -163,11 +163,11 @@ export function apiRoutes({
         ),
         from: time('The trace overlaps the range that begins here: a span of it ends then or later'),
         to: time('The trace overlaps the range that ends here: a span of it starts then or earlier'),
-        limit: integer({ least: 1, most: TRACES_MAX, otherwise: TRACES_DEFAULT }, 'Traces in one answer'),
+        limit: integer({ least: 1, most: TRACES_MAX, otherwise: TRACES_DEFAULT }, 'Maximum number of traces in a page'),
         cursor: optional(
           {
-            accepted: 'the nextCursor of an earlier answer, unchanged',
-            description: 'Continues behind an earlier answer',
+            accepted: 'the nextCursor of an earlier page, unchanged',
+            description: 'Continues after an earlier page',
             schema: { type: 'string' },
           },
           decodeCursor,
@@ -192,10 +192,10 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/headlines',
-      summary: 'The headlines of some traces, computed where they are not known yet',
-      parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace ids with commas between them') },
+      summary: 'Headlines of traces, computed where needed',
+      parameters: { ids: traceIds(HEADLINE_IDS_MAX, 'Trace IDs, separated by commas') },
       answers: {
-        description: 'Headlines by ids of 32 digits; an id that is not stored has none',
+        description: 'Headlines by trace ID of 32 digits; a trace that is not stored has none',
         schema: headlinesSchema,
       },
       usesStore: true,
@@ -217,9 +217,9 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/traces/{traceId}/story',
-      summary: 'What happened in a trace, in words: a headline and the clauses that are its evidence',
+      summary: 'The story of a trace: a headline and clauses with the spans that are their evidence',
       pathParameters: tracePath,
-      answers: { description: 'The story, with the evidence of its words', schema: storySchema },
+      answers: { description: 'The story, with its evidence', schema: storySchema },
       problems: traceProblems,
       usesStore: true,
       answer: async ({ path, signal }) => {
@@ -230,10 +230,10 @@ export function apiRoutes({
     route({
       path: '/api/v1/traces/{traceId}/sampling',
       summary:
-        'Why a trace was kept, and for how many it stands: from its spans, and from what applications are told now',
+        'Why a trace was sampled, and how many traces it represents: from its spans, and from the current sampling probabilities',
       pathParameters: tracePath,
       answers: {
-        description: 'What the trace stands for, and what decided that',
+        description: 'What the trace represents, and the decisions behind it',
         schema: traceSamplingSchema,
       },
       problems: traceProblems,

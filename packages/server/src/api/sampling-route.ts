@@ -6,10 +6,10 @@ import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
 import { samplingSchema, samplingSettingsSchema } from './schemas.ts';
 
-/** What applications are told now. */
+/** The current probabilities and settings of sampling. */
 export interface SamplingSource {
   readonly settings: SamplingSettingsView;
-  operations(service?: string): readonly ToldOperation[];
+  operations(service?: string): readonly CurrentOperation[];
   /** Of what `change` takes. */
   readonly changeSchema: TSchema;
   /** Takes a whole set of settings as JSON. */
@@ -28,7 +28,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
   return [
     route({
       path: SETTINGS_PATH,
-      summary: 'The settings of sampling that are in force',
+      summary: 'Current sampling settings',
       answers: { description: 'The settings', schema: samplingSettingsSchema },
       usesStore: false,
       answer: () => json(source.settings),
@@ -36,8 +36,9 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
     route({
       method: 'PUT',
       path: SETTINGS_PATH,
-      summary: 'Sets what sampling aims at, at once and for good; what is left out goes back to its default',
-      answers: { description: 'The settings as they are now', schema: samplingSettingsSchema },
+      summary:
+        'Replaces the sampling settings; takes effect immediately and persists. Omitted settings are reset to their defaults',
+      answers: { description: 'The new settings', schema: samplingSettingsSchema },
       problems: {
         415: 'unsupported_content_type, unsupported_encoding: the body is not JSON, or compressed',
         413: `body_too_large: more than ${bytesMax} bytes`,
@@ -56,7 +57,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
 }
 
 /** An operation, with what is left of its boost instead of the moment of its end. */
-export interface ToldOperation extends Omit<SampledOperation, 'boostedUntilUnixNano' | 'policy'> {
+export interface CurrentOperation extends Omit<SampledOperation, 'boostedUntilUnixNano' | 'policy'> {
   readonly boostedForMs: number | null;
 }
 
@@ -64,39 +65,41 @@ export interface ToldOperation extends Omit<SampledOperation, 'boostedUntilUnixN
 export function samplingRoute(source: SamplingSource, now: () => number): Route {
   return route({
     path: '/api/v1/sampling',
-    summary: 'What applications that ask this collector are told to keep of each operation, and why',
-    parameters: { service: anyText('Only of this service') },
+    summary: 'Current sampling probability of each operation of applications with remote sampling, and the reason',
+    parameters: { service: anyText('Only this service') },
     answers: {
-      description: 'Operations, and the settings that are in force',
+      description: 'Operations, and the current settings',
       schema: samplingSchema,
     },
     usesStore: false,
     answer: ({ query: { service } }) => {
-      const operations = source.operations(service ?? undefined).map((told) => shown(told, source.settings, now()));
+      const operations = source
+        .operations(service ?? undefined)
+        .map((operation) => shown(operation, source.settings, now()));
       return json({ operations, settings: source.settings } satisfies SamplingResponse);
     },
   });
 }
 
 function shown(
-  { boostedForMs, ...told }: ToldOperation,
+  { boostedForMs, ...operation }: CurrentOperation,
   settings: SamplingSettingsView,
   nowMs: number,
 ): SampledOperation {
   const boostedUntilUnixNano = boostedForMs === null ? null : `${Math.round(nowMs + boostedForMs)}000000`;
-  return { ...told, boostedUntilUnixNano, policy: policyOf(told, settings) };
+  return { ...operation, boostedUntilUnixNano, policy: policyOf(operation, settings) };
 }
 
-function policyOf(told: Omit<ToldOperation, 'boostedForMs'>, settings: SamplingSettingsView): string {
-  switch (told.reason) {
+function policyOf(operation: Omit<CurrentOperation, 'boostedForMs'>, settings: SamplingSettingsView): string {
+  switch (operation.reason) {
     case 'fixed':
-      return `fixed at ${percent(told.probability)}`;
+      return `fixed at ${percent(operation.probability)}`;
     case 'errors':
       return `${settings.errorTracesPerSecond} error traces a second, because its errors have risen`;
     case 'target':
-      return `${told.tracesPerSecond} traces a second`;
+      return `${operation.tracesPerSecond} traces a second`;
     default:
-      return `${percent(told.probability)} until its rate is known`;
+      return `${percent(operation.probability)} until its rate is known`;
   }
 }
 

@@ -125,7 +125,7 @@ export const tracesSchema = answerOf<TracesResponse>()(
           description: 'Most spans first',
         }),
         headline: nullable(
-          Type.String({ description: 'Null until it has been computed; empty where there is nothing to tell' }),
+          Type.String({ description: 'Null until it has been computed; empty if there is nothing to report' }),
         ),
       }),
     ),
@@ -138,7 +138,7 @@ export const headlinesSchema = answerOf<HeadlinesResponse>()(closed({ headlines:
 export const traceSchema = Type.Unsafe<TracesData>({
   type: 'object',
   required: ['resourceSpans'],
-  description: 'TracesData of OTLP 1 as JSON; a span that was sent twice stands once',
+  description: 'TracesData of OTLP 1 as JSON; a span that was sent twice is listed once',
 });
 
 const CONFIDENCES = ['stated', 'inferred'] as const;
@@ -246,7 +246,7 @@ export const traceSamplingSchema = answerOf<TraceSamplingResponse>()(
   closed({
     traceId: Type.String(),
     estimate: oneOf(BASES),
-    weight: nullable(Type.Number({ description: 'For how many traces like it this one stands' })),
+    weight: nullable(Type.Number({ description: 'How many traces like it this one represents' })),
     probability: nullable(Type.Number()),
     decisions: Type.Array(
       closed({
@@ -264,7 +264,7 @@ export const traceSamplingSchema = answerOf<TraceSamplingResponse>()(
 
 export const samplingSettingsSchema = answerOf<SamplingSettingsView>()(
   closed({
-    tracesPerSecond: Type.Number({ description: 'Kept traces a second of each operation' }),
+    tracesPerSecond: Type.Number({ description: 'Target of sampled traces per second for each operation' }),
     errorTracesPerSecond: Type.Number(),
     minProbability: Type.Number(),
     maxProbability: Type.Number(),
@@ -325,7 +325,7 @@ export const systemSchema = answerOf<SystemResponse>()(
         firstDay: nullable(Type.String()),
         lastDay: nullable(Type.String()),
       },
-      'What only the store knows is null while it does not answer',
+      'Values that only the store knows are null while it is unavailable',
     ),
     ingest: closed({
       spansPerSecond: Type.Number({ description: 'Over the last minute' }),

@@ -34,8 +34,8 @@ export function seriesRoute(
       'minutes are answered by the exact counters of the SDKs where there are any, and all that they count has had time to ' +
       'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
     parameters: {
-      service: anyText('Only of this service'),
-      operation: spanName('Only of this operation'),
+      service: anyText('Only this service'),
+      operation: spanName('Only this operation'),
       groupBy: oneOf(['service', 'operation'], 'One series for each of them; service when it is not given'),
       from: time('In the first step; an hour before `to` when it is not given'),
       to: time('In the last step; now when it is not given'),
@@ -47,7 +47,10 @@ export function seriesRoute(
         },
         parseStep,
       ),
-      limit: integer({ least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT }, 'Series in the answer'),
+      limit: integer(
+        { least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT },
+        'Maximum number of series in the answer',
+      ),
     },
     answers: { description: 'Series with a value for each step', schema: seriesSchema },
     usesStore: true,

@@ -15,7 +15,7 @@ export function refuseStrangeHost(headers: IncomingHttpHeaders, ownNames: Readon
   throw new Problem(
     403,
     'host_not_allowed',
-    `Host ${JSON.stringify(host.slice(0, 100))} is not a name of this collector; if it is meant, add it with --allowed-hosts or THROUGHLINE_ALLOWED_HOSTS`,
+    `Host ${JSON.stringify(host.slice(0, 100))} is not a name of this collector; if it should be, add it with --allowed-hosts or THROUGHLINE_ALLOWED_HOSTS`,
   );
 }
 
@@ -33,5 +33,5 @@ export function refuseStrangePage(
   const isFromElsewhere = site === 'cross-site' && mode !== 'navigate';
   const changesFromElsewhere = isChange && site !== undefined && site !== 'same-origin' && site !== 'none';
   if (!isForeign && !isFromElsewhere && !changesFromElsewhere) return;
-  throw new Problem(403, 'origin_not_allowed', 'pages from elsewhere may not ask this server');
+  throw new Problem(403, 'origin_not_allowed', 'cross-origin requests are not allowed');
 }

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 export interface ClientErrorOptions {
   /** What the server takes as a request's line and headers. */
   readonly headerBytesMax: number;
-  /** Puts the status and the sentence into the server's own form; is told whether the request's headers had not arrived. */
+  /** Puts the status and the sentence into the server's own form; `isInHeaders`: they had not arrived whole. */
   readonly answer: (status: number, why: string, isInHeaders: boolean) => ClientErrorAnswer;
 }
 
@@ -76,9 +76,9 @@ function explain({ code, reason, message, rawPacket }: ClientError, headerBytesM
     return 'this port speaks HTTP without TLS; use http:// instead of https://';
   }
   if (rawPacket !== undefined && HTTP2_PREFACE.every((byte, index) => rawPacket[index] === byte)) {
-    return 'this port speaks HTTP/1.1 and no HTTP/2; OTLP/gRPC has a port of its own, 4317 by default';
+    return 'this port speaks HTTP/1.1, not HTTP/2; OTLP/gRPC has a port of its own, 4317 by default';
   }
   if (code === 'HPE_HEADER_OVERFLOW') return `the request's line and headers take more than ${headerBytesMax} bytes`;
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'the request did not arrive in time';
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return 'timed out waiting for the request';
   return `malformed HTTP/1.1 request: ${reason ?? message}`;
 }

@@ -5,7 +5,7 @@ import { PartsInTurn } from './parts-in-turn.ts';
 export interface RequestsInTurnOptions {
   /** Requests that wait for the answer to the one before, over all connections; the connection of one more is closed. */
   readonly waitingMax: number;
-  /** Told of a connection that was closed for it. */
+  /** Called for each connection that was closed for it. */
   readonly onCut: () => void;
 }
 

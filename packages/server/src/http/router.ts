@@ -56,7 +56,8 @@ export function matchMethod<R extends RoutePath>(
   method = '',
 ): RouteMatch<R> | undefined {
   const asked = method === 'HEAD' ? 'GET' : method;
-  return matches.find(({ route }) => route.method === asked);
+  for (const match of matches) if (match.route.method === asked) return match;
+  return undefined;
 }
 
 /** 405 for a method that a path has no route for, of those that it has. */

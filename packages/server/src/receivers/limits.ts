@@ -84,7 +84,7 @@ export interface OtlpGrpcLimits {
   readonly decompressedBytesMax: number;
   /** Calls at once, over all connections; beyond it a call is answered RESOURCE_EXHAUSTED. */
   readonly callsMax: number;
-  /** Calls at once on one connection; the sender is told and waits by itself. */
+  /** Calls at once on one connection; HTTP/2 announces it, and senders wait by themselves. */
   readonly callsPerConnectionMax: number;
   readonly connectionsMax: number;
   /** Health watchers at once. */

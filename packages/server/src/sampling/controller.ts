@@ -43,7 +43,7 @@ export class SamplingController {
   readonly #now: () => number;
   /** By service, then by kind and name. */
   readonly #services = new Map<string, Map<string, OperationState>>();
-  /** When each process of a service told last. */
+  /** When each process of a service reported last. */
   readonly #instances = new Map<string, Map<string, number>>();
   #operationCount = 0;
   #instanceCount = 0;
@@ -88,15 +88,15 @@ export class SamplingController {
     if (!this.#noteInstance(service, instance, nowMs)) return;
     const states = this.#services.get(service) ?? new Map<string, OperationState>();
     this.#services.set(service, states);
-    const told = new Map<string, ReportedOperation>();
+    const reported = new Map<string, ReportedOperation>();
     for (const operation of operations) {
       const key = keyOf(operation);
-      told.set(key, operation);
+      reported.set(key, operation);
       if (!states.has(key)) this.#add(states, new OperationState({ service, ...operation }, nowMs));
     }
     for (const [key, state] of states) {
-      const operation = told.get(key);
-      // What the process has told of before, and not now, had nothing new.
+      const operation = reported.get(key);
+      // What the process has reported before, and not now, had nothing new.
       if (operation !== undefined || state.has(instance)) state.report(instance, operation, windowMs, nowMs);
     }
   }

@@ -1,6 +1,6 @@
 /** Notices when an operation fails more often than in the ten minutes before, over all processes. */
 export class ErrorWatch {
-  /** What was told since the last tick. */
+  /** What was reported since the last tick. */
   #requests = 0;
   #errors = 0;
   readonly #recent: { requests: number; errors: number }[] = [];
@@ -101,9 +101,9 @@ export interface ErrorBaseline {
   readonly errors: number;
 }
 
-/** What is assumed before anything was told. */
+/** What is assumed before anything was reported. */
 const PRIOR: ErrorBaseline = { requests: 100, errors: 1 };
-/** As often as processes tell. */
+/** As often as processes report. */
 const TICK_MS = 5000;
 const RECENT_TICKS = 2;
 const BASELINE_MS = 600_000;

@@ -1,4 +1,4 @@
-/** Of what applications tell the collector, and of what it remembers of them. */
+/** Limits of what applications report, and of what is remembered of them. */
 export interface SamplingLimits {
   /** A message; a larger one is answered 413. */
   readonly messageBytesMax: number;
@@ -14,7 +14,7 @@ export interface SamplingLimits {
   readonly operationsMax: number;
   /** Processes that are remembered. */
   readonly instancesMax: number;
-  /** An operation that nobody has told of for so long is forgotten. */
+  /** An operation that no process has reported for so long is forgotten. */
   readonly operationLiveMs: number;
   /** How often rates are written to the data directory. */
   readonly saveIntervalMs: number;

@@ -59,7 +59,7 @@ export class OperationState {
     return { service, name, kind, decidedPerSecond: this.#perSecond(nowMs) ?? 0, baseline: this.#errors.baseline };
   }
 
-  /** Takes what a process told; `undefined` where it has nothing new. */
+  /** Takes the report of a process; `undefined` where it has nothing new. */
   report(instance: string, reported: ReportedOperation | undefined, windowMs: number, nowMs: number): void {
     if (reported !== undefined) this.reportedMs = nowMs;
     for (const name of reported?.endNames ?? []) if (this.#endNames.size < END_NAMES_MAX) this.#endNames.add(name);
@@ -78,7 +78,7 @@ export class OperationState {
     return kind === this.kind && (name === this.name || this.#endNames.has(name));
   }
 
-  /** Processes that have told of it lately. */
+  /** Processes that have reported it lately. */
   has(instance: string): boolean {
     return this.#byInstance.has(instance);
   }
@@ -124,7 +124,7 @@ export class OperationState {
     return service === this.service && (operation === undefined || operation === this.name);
   }
 
-  /** Over all processes that have told lately; what was saved where there are none, `undefined` where nothing was. */
+  /** Over all processes that have reported lately; what was saved where there are none, `undefined` where nothing was. */
   #perSecond(nowMs: number): number | undefined {
     let sum = 0;
     for (const [instance, { rate, atMs }] of this.#byInstance) {
@@ -132,7 +132,7 @@ export class OperationState {
       else sum += rate.perSecond;
     }
     if (this.#byInstance.size === 0) return this.#savedPerSecond;
-    // Right after a restart most processes have not told yet.
+    // Right after a restart most processes have not reported yet.
     return nowMs < this.#trustSavedUntilMs ? Math.max(this.#savedPerSecond ?? 0, sum) : sum;
   }
 }

@@ -2,7 +2,7 @@ import type { SamplingController } from './controller.ts';
 import type { ProbabilityReason } from './operation-state.ts';
 import type { RuleSettings } from './settings.ts';
 
-/** A span that is stored, of which it is asked what applications are told of such ones. */
+/** A stored span, whose operation's sampling is looked up. */
 export interface KeptSpan {
   readonly service: string;
   /** What it ended with. */

@@ -47,7 +47,7 @@ class Collector {
   }
 
   change(settings: unknown) {
-    return this.sampling.told.change(Buffer.from(JSON.stringify(settings)));
+    return this.sampling.control.change(Buffer.from(JSON.stringify(settings)));
   }
 
   async ask(
@@ -249,7 +249,7 @@ describe('settings', () => {
     ]);
     await collectors.pop()?.close();
     const again = await start();
-    expect(again.sampling.told.settings).toMatchObject({ tracesPerSecond: 100 });
+    expect(again.sampling.control.settings).toMatchObject({ tracesPerSecond: 100 });
   });
 
   it('stay as they are when a change is refused', async () => {
@@ -259,8 +259,8 @@ describe('settings', () => {
       message: expect.stringMatching(/^tracesPerSecond was given as "many"/) as string,
     };
     expect(await collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
-    expect(await collector.sampling.told.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
-    expect(collector.sampling.told.settings).toMatchObject({ tracesPerSecond: 10 });
+    expect(await collector.sampling.control.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
+    expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
   });
 
@@ -277,7 +277,7 @@ describe('settings', () => {
         { message: expect.stringContaining('/api/v1/sampling/settings on the port of the UI and the API') as string },
       ]);
     }
-    expect(collector.sampling.told.settings).toMatchObject({ tracesPerSecond: 10 });
+    expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
   });
 
   it('name other collectors in the file alone: nobody who may change them can make this one send elsewhere', async () => {
@@ -287,11 +287,11 @@ describe('settings', () => {
     const collector = await start();
     expect(await collector.change({ peers: ['http://169.254.169.254'] })).toMatchObject({
       kind: 'refused',
-      message: expect.stringMatching(/^peers are set in the file/) as string,
+      message: expect.stringMatching(/^peers can only be set in the file/) as string,
     });
     expect(await collector.change({ tracesPerSecond: 1 })).toMatchObject({ kind: 'changed' });
     expect(collector.sampling.controller.settings.peers).toEqual(peers);
-    expect(collector.sampling.told.settings).not.toHaveProperty('peers');
+    expect(collector.sampling.control.settings).not.toHaveProperty('peers');
   });
 
   it('keep a password in the URL of a peer to themselves', () => {

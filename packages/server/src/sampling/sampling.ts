@@ -34,16 +34,16 @@ export interface SamplingOptions {
 /** Makes the totals of a message durable. A forwarded one is counted by the collector that it comes from. */
 export type TakeTotals = (message: CountsMessage, isForwarded: boolean) => Promise<TotalsResult>;
 
-/** What became of a change of the settings. */
+/** The outcome of a change of the settings. */
 export type SettingsChange =
   | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
   /** The message is for people. */
   | { readonly kind: 'refused' | 'failed'; readonly message: string };
 
 const SETTINGS_HAVE_MOVED =
-  'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that takes spans';
+  'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that accepts spans';
 
-/** Answers applications which traces to keep. */
+/** Remote sampling: takes what applications report, and returns the probabilities to sample with. */
 export class Sampling {
   readonly controller: SamplingController;
   readonly #log: Logger;
@@ -83,8 +83,8 @@ export class Sampling {
     this.routes = this.#routes();
   }
 
-  /** What applications are told now, for people, and how it is changed. */
-  get told() {
+  /** The current probabilities and settings, and how the settings are changed: for the API. */
+  get control() {
     const { controller } = this;
     return {
       get settings() {
@@ -184,7 +184,7 @@ export class Sampling {
       await this.#write(this.#settingsPath, settings);
     } catch (error) {
       this.#log.error({ err: error, path: this.#settingsPath }, 'writing the sampling settings failed');
-      return { kind: 'failed', message: 'the settings could not be written to the data directory' };
+      return { kind: 'failed', message: 'writing the settings to the data directory failed' };
     }
     this.controller.settings = settings;
     return { kind: 'changed', settings: withoutPeers(settings) };
@@ -194,7 +194,7 @@ export class Sampling {
   #withPeers(settings: SamplingSettings): SamplingSettings {
     const { peers } = this.controller.settings;
     if (settings.peers.length > 0 && settings.peers.join() !== peers.join()) {
-      throw new SamplingSettingsError(`peers are set in the file ${this.#settingsPath} alone`);
+      throw new SamplingSettingsError(`peers can only be set in the file ${this.#settingsPath}`);
     }
     return { ...settings, peers };
   }
@@ -205,12 +205,9 @@ export class Sampling {
       if (saved === undefined) return;
       const operations = readSavedState(saved);
       if (operations !== undefined) this.controller.restore(operations);
-      else this.#log.warn({ path: this.#statePath }, 'the sampling state is malformed; rates are learned anew');
+      else this.#log.warn({ path: this.#statePath }, 'sampling state is malformed; learning rates anew');
     } catch (error) {
-      this.#log.warn(
-        { err: error, path: this.#statePath },
-        'the sampling state cannot be read; rates are learned anew',
-      );
+      this.#log.warn({ err: error, path: this.#statePath }, 'reading the sampling state failed; learning rates anew');
     }
   }
 
@@ -223,7 +220,7 @@ export class Sampling {
     } catch (error) {
       this.#isChanged = true;
       this.#metrics.saveFailures.inc();
-      this.#log.warn({ err: error, path: this.#statePath }, 'the sampling state could not be written');
+      this.#log.warn({ err: error, path: this.#statePath }, 'writing the sampling state failed; will retry');
     }
   }
 
@@ -244,7 +241,7 @@ function readSettingsFile(path: string): SamplingSettings {
   try {
     return readSamplingSettings(readJsonFile(path) ?? {});
   } catch (error) {
-    const why = error instanceof SyntaxError ? 'it is no JSON' : (error as Error).message;
+    const why = error instanceof SyntaxError ? 'it is not valid JSON' : (error as Error).message;
     throw new SamplingSettingsError(`the sampling settings in ${path} cannot be used: ${why}`);
   }
 }

@@ -1,4 +1,4 @@
-/** Arrivals a second at one process, as it tells them: smoothed, and quick where they really change. */
+/** Arrivals a second at one process, as it reports them: smoothed, and quick where they really change. */
 export class SmoothedRate {
   #perSecond: number;
 

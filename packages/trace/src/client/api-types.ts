@@ -1,7 +1,7 @@
 import type { TracesData } from '../otlp.ts';
 
 /**
- * What the query API under `/api/v1/` answers. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
+ * What the query API under `/api/v1/` returns. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
  * (they do not fit a double); times given as parameters are explained at `TimeParameter`.
  */
 
@@ -14,13 +14,13 @@ export type TimeParameter = string;
 /** What a count over stored spans is worth. */
 export interface Estimate {
   /**
-   * `exact`: everything was kept, or the exact counters of the SDKs answer and all that they count has come. `estimated`: from sampling
-   * weights, or counts of which more may come. `biased`: of some spans the weight is not known, and they count 1.
+   * `exact`: everything was sampled, or the counts are the SDKs' exact request metrics and complete. `estimated`: from sampling
+   * weights, or from request metrics of which more may arrive. `biased`: the weight of some spans is unknown, and they count 1.
    */
   readonly basis: 'exact' | 'estimated' | 'biased';
   /**
    * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null where it
-   * cannot be told: of a biased one, and of counters of which more may come where no span is kept; there were so many at least.
+   * is unknown: of a biased count, and of request metrics of which more may arrive where no span is sampled; then the count is a lower bound.
    */
   readonly relativeError: number | null;
 }
@@ -29,14 +29,14 @@ export interface Estimate {
 export type ErrorRateInterval = readonly [low: number, high: number];
 
 /**
- * The name that is answered where one stands for all services, or operations, that are not counted by theirs. A name that reads so may be
- * real: `isOthers` tells.
+ * The name of all services, or operations, that are not counted by their own. A service may have this name as well:
+ * `isOthers` distinguishes them.
  */
 export const OTHER_NAME = '(other)';
 
 export interface ServiceSummary {
   readonly name: string;
-  /** Whether it stands for all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be asked for. */
+  /** Whether it is all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be queried. */
   readonly isOthers: boolean;
   /** Stored rows. */
   readonly spanCount: number;
@@ -89,9 +89,9 @@ export interface RequestSeries {
   /** Whether it is that of all services, or of all operations of the service, that are not counted by their names; null where it is of none. */
   readonly othersOf: 'services' | 'operations' | null;
   /**
-   * What answered for rate, errors and durations: `counters` where a step or more is told by the SDKs' exact counters, which
-   * count before anything is sampled. Steps that end in the last half minute or so, or later, are told by spans: counts of them may still
-   * come.
+   * Where rate, errors and durations come from: `counters` where one or more steps come from the SDKs' exact request metrics, which
+   * count before anything is sampled. Steps that end in the last half minute or so, or later, come from spans: more request metrics of them may
+   * arrive.
    */
   readonly source: 'spans' | 'counters';
   /** Of the requests of the whole range. */
@@ -101,7 +101,7 @@ export interface RequestSeries {
   /** Stored rows; the rate is `estimatedRequestCount / stepSeconds`. */
   readonly requestCount: readonly number[];
   readonly errorCount: readonly number[];
-  /** Σ sampling weight, or what the exact counters say. */
+  /** Σ sampling weight, or the exact count. */
   readonly estimatedRequestCount: readonly number[];
   readonly estimatedErrorCount: readonly number[];
   /** Off by at most 4.4 %; null in a step without a request. */
@@ -185,14 +185,14 @@ export interface TraceSummary {
   readonly errorCount: number;
   /** Most spans first. */
   readonly services: readonly TraceService[];
-  /** Null until it has been computed; `GET /api/v1/headlines` computes it. '' where there is nothing to tell: the operation says it all. */
+  /** Null until it has been computed; `GET /api/v1/headlines` computes it. '' where the operation says it all. */
   readonly headline: string | null;
 }
 
 /**
  * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
  * newest first, by the root's start, or that of the earliest span whose parent has not arrived, where no root has. Service, operation, status and
- * every tag hold for one and the same span; the trace overlaps the range, wherever that span is.
+ * every tag match one and the same span; the trace overlaps the range, wherever that span is.
  */
 export interface TracesResponse {
   readonly traces: readonly TraceSummary[];
@@ -207,18 +207,18 @@ export interface HeadlinesResponse {
 
 /** `GET /api/v1/traces/{traceId}`, as the client gives it. */
 export interface TraceResponse extends TracesData {
-  /** The spans that are stored, where the trace is too large to be read whole and these are the first of them. */
+  /** The number of stored spans, where the trace is too large to be read whole and these are the first of them. */
   readonly spansInTrace?: number;
 }
 
 /** The header that carries `TraceResponse.spansInTrace`: the body is OTLP and nothing else. */
 export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
-/** `GET /api/v1/traces/{traceId}/sampling`: why a trace was kept, from its spans and from what applications are told now. */
+/** `GET /api/v1/traces/{traceId}/sampling`: why a trace was sampled, from its spans and from the current sampling probabilities. */
 export interface TraceSamplingResponse {
   readonly traceId: string;
   readonly estimate: Estimate['basis'];
-  /** For how many traces like it this one stands; null where that is not known. */
+  /** How many traces like it this one represents; null where that is unknown. */
   readonly weight: number | null;
   /** 1 / weight. */
   readonly probability: number | null;
@@ -231,20 +231,20 @@ export interface TraceSamplingDecision {
   readonly operation: string;
   /** Hex. */
   readonly spanId: string;
-  /** `th` as sent: hex digits without trailing zeros; '' where the span tells none. */
+  /** `th` as sent: hex digits without trailing zeros; '' where the span has none. */
   readonly threshold: string;
   /** That follows from the threshold. */
   readonly probability: number | null;
-  /** What applications are told of that operation now; null where this collector was never asked about it. */
+  /** Why the operation has its current probability; null where no SDK has reported it to this collector. */
   readonly reason: SamplingReason | 'rule' | null;
   /** One sentence, such as `web sampled 1 in 20 traces of POST /buy`. */
   readonly text: string;
 }
 
-/** Why an operation has its probability. `default`: nothing is known of its rate. `errors`: it is boosted. */
+/** Why an operation has its probability. `default`: its rate is unknown. `errors`: it is boosted. */
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 
-/** What applications that ask this collector are told of one operation. */
+/** The current sampling of one operation, for applications with remote sampling. */
 export interface SampledOperation {
   readonly service: string;
   /** What its spans start with. */
@@ -253,9 +253,9 @@ export interface SampledOperation {
   readonly kind: number;
   readonly probability: number;
   readonly reason: SamplingReason;
-  /** What is wanted of it, over all processes; null where its probability is fixed. */
+  /** Its target, over all processes; null where its probability is fixed. */
   readonly tracesPerSecond: number | null;
-  /** Arrivals a second that are decided, over all processes; null where that is not known. */
+  /** Sampling decisions per second, over all processes; null where unknown. */
   readonly decidedPerSecond: number | null;
   readonly errorsPerSecond: number;
   /** When the boost ends if its errors go back to what is usual; null where it has none. */
@@ -266,18 +266,18 @@ export interface SampledOperation {
 
 /** What is set in `sampling/settings.json`, or by `PUT /api/v1/sampling/settings`. */
 export interface SamplingSettingsView {
-  /** Kept traces a second of each operation, over all processes of its service. */
+  /** Target of sampled traces per second for each operation, over all processes of its service. */
   readonly tracesPerSecond: number;
-  /** Kept traces with an error a second, of each operation whose errors have risen. */
+  /** Target of sampled traces with an error per second, for each operation whose errors have risen. */
   readonly errorTracesPerSecond: number;
   /** Bounds of the probabilities that follow from these. */
   readonly minProbability: number;
   readonly maxProbability: number;
-  /** Of operations that nothing is known of, and of services whose SDK tells no counts. */
+  /** Of operations whose rate is unknown, and of services whose SDK reports no counts. */
   readonly defaultProbability: number;
   /** What differs by service or operation; the first one that matches counts. */
   readonly operations: readonly SampledOperationSettings[];
-  /** Decide before operations do, in the SDK. */
+  /** Evaluated by the SDK before the operations. */
   readonly rules: readonly SamplingRule[];
 }
 
@@ -306,7 +306,7 @@ export interface SamplingResponse {
   readonly settings: SamplingSettingsView;
 }
 
-/** `GET /api/v1/system`: how the collector is. Counts are since it started. */
+/** `GET /api/v1/system`: state of the collector. Counts are since it started. */
 export interface SystemResponse {
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -320,14 +320,14 @@ export interface SystemResponse {
   };
   /** How often each limit was hit, by the key of its setting; those that never were are left out. */
   readonly limitsReached: readonly { readonly limit: string; readonly times: number }[];
-  /** What keeps the collector from its work, or wants a person's attention; a sentence each, as at `/readyz`. */
+  /** What keeps the collector from working, or needs attention; a sentence each, as at `/readyz`. */
   readonly problems: readonly string[];
 }
 
 export interface SystemStore {
   readonly kind: 'embedded' | 'clickhouse';
   readonly state: 'starting' | 'ready' | 'down' | 'closed';
-  /** Of ClickHouse; null while the store does not answer, as for the others. */
+  /** Of ClickHouse; null while the store is unavailable, as for the others. */
   readonly engineVersion: string | null;
   /** Stored spans. */
   readonly spanCount: number | null;
@@ -342,15 +342,15 @@ export interface SystemIngest {
   /** Over the last minute. */
   readonly spansPerSecond: number;
   readonly acceptedSpans: number;
-  /** Spans that were refused one by one; reasons without any are left out. */
+  /** Spans that were rejected, by reason; reasons without any are left out. */
   readonly refusedSpans: readonly { readonly reason: string; readonly spans: number }[];
-  /** Acknowledged, and on its way into the store. */
+  /** The backlog: acknowledged, and not in the store yet. */
   readonly spoolBytes: number;
-  /** How long the oldest of it waits. */
+  /** Age of the oldest in the backlog. */
   readonly spoolAgeSeconds: number;
 }
 
-/** `GET /api/v1/endpoints`: where this collector takes spans, on the host that answers. */
+/** `GET /api/v1/endpoints`: ports on which this collector accepts spans, on the host of this API. */
 export interface EndpointsResponse {
   /** Null where it does not listen. */
   readonly otlpGrpcPort: number | null;

@@ -25,7 +25,7 @@ export class Body {
   }
 
   /**
-   * Its bytes, which stand in `memory` where they had to be joined: they are good until that joins the next. The body
+   * Its bytes, which are in `memory` where they had to be joined: they are good until that joins the next. The body
    * keeps nothing, so that a request that waits for the disk holds no memory for the collection of garbage to look at.
    */
   take(memory: BodyMemory): Uint8Array {

@@ -1,4 +1,4 @@
-/** In the order in which a sender is told of them. */
+/** In the order in which answers name them. */
 export const COMPRESSIONS = ['gzip', 'deflate', 'zstd'] as const;
 
 export type Compression = (typeof COMPRESSIONS)[number];

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 export interface DiscardOptions {
   readonly bytesMax: number;
   readonly timeoutMs: number;
-  /** Told which limit a sender was cut off for. */
+  /** Called with the limit that a sender was cut off for. */
   readonly onCut: (limit: 'bytes' | 'time') => void;
 }
 

@@ -4,7 +4,7 @@ import type { RollupLimits } from '../../columns/rollup-bounds.ts';
 import type { OtlpEncoding } from '../otlp/otlp-response.ts';
 import type { OtherSignal, Signal } from '../otlp/signals.ts';
 
-/** What the thread that decodes large bodies is told at its start. */
+/** The settings of the thread that decodes large bodies, handed over at its start. */
 export interface BodyThreadData {
   readonly limits: BlockLimits;
   readonly rollupLimits: RollupLimits;

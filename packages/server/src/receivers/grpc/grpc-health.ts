@@ -26,7 +26,7 @@ export interface GrpcHealthOptions {
 /** grpc.health.v1.Health, for one service. */
 export class GrpcHealth {
   readonly #options: GrpcHealthOptions;
-  /** What each watcher has been told last. */
+  /** The last status sent to each watcher. */
   readonly #watchers = new Map<ServerHttp2Stream, number>();
   #timer: NodeJS.Timeout | null = null;
 
@@ -86,8 +86,8 @@ export class GrpcHealth {
 
   #tellChanges(): void {
     const status = this.#status();
-    for (const [stream, told] of this.#watchers) {
-      if (told === status || told === ServingStatus.serviceUnknown || stream.destroyed) continue;
+    for (const [stream, sent] of this.#watchers) {
+      if (sent === status || sent === ServingStatus.serviceUnknown || stream.destroyed) continue;
       stream.write(framed(varintField(1, status)));
       this.#watchers.set(stream, status);
     }

@@ -4,7 +4,7 @@ import { bytesField, encodeStatus, StatusCode, varintField } from '../otlp/otlp-
 export interface GrpcStatus {
   readonly code: number;
   readonly message: string;
-  /** Set where the same call may be sent again; told in google.rpc.RetryInfo. */
+  /** Set where the same call may be sent again; sent as google.rpc.RetryInfo. */
   readonly retryAfterMs?: number;
 }
 
@@ -22,7 +22,7 @@ export class GrpcError extends Error {
 /** Longer ones are cut: clients refuse trailers that are too large, and with them the status. */
 const MESSAGE_CHARACTERS_MAX = 1_000;
 
-/** Headers that clients read a status from; `google.rpc.Status` stands in `grpc-status-details-bin` where it says more. */
+/** Headers that clients read a status from; `google.rpc.Status` is in `grpc-status-details-bin` where it says more. */
 export function statusTrailers({ code, message, retryAfterMs }: GrpcStatus): Record<string, string> {
   const shown = message.slice(0, MESSAGE_CHARACTERS_MAX);
   const trailers: Record<string, string> = { 'grpc-status': String(code) };

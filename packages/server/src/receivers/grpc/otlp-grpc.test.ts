@@ -445,7 +445,7 @@ it('names HTTP/1.1 and TLS on its port in the log, once, and counts them; a prob
   );
   const lines = warn.mock.calls.map((given) => given.map(String).join(' ')).filter((line) => line.includes('4318'));
   expect(lines).toHaveLength(1);
-  expect(lines[0]).toContain('OTLP/HTTP has a port of its own');
+  expect(lines[0]).toContain('send OTLP/HTTP to its own port');
   warn.mockRestore();
 });
 

@@ -87,7 +87,7 @@ export class OtlpGrpcReceiver {
       timeoutMs: this.#limits.requestTimeoutMs,
       error: () => {
         this.#limitCounter.reached('otlpGrpc.requestTimeoutMs');
-        return new GrpcError(StatusCode.deadlineExceeded, 'the message did not arrive in time');
+        return new GrpcError(StatusCode.deadlineExceeded, 'timed out waiting for the message');
       },
     };
     this.#http2 = createServer({
@@ -178,8 +178,8 @@ export class OtlpGrpcReceiver {
     if (this.#isForeignTold) return;
     this.#isForeignTold = true;
     this.#log.warn(
-      'a connection to the port of OTLP/gRPC speaks HTTP/1.1 or TLS: OTLP/HTTP has a port of its own, 4318 by default, and neither takes TLS. ' +
-        'Those that follow are counted by throughline_otlp_grpc_foreign_connections_total',
+      'a connection to the OTLP/gRPC port speaks HTTP/1.1 or TLS: send OTLP/HTTP to its own port, 4318 by default; neither port accepts TLS. ' +
+        'Later ones are counted by throughline_otlp_grpc_foreign_connections_total',
     );
   }
 
@@ -237,13 +237,13 @@ export class OtlpGrpcReceiver {
       this.#limitCounter.reached('otlpGrpc.headerBytesMax');
       throw new GrpcError(
         StatusCode.resourceExhausted,
-        `the headers take ${headerBytes} bytes; at most ${headerBytesMax} are taken`,
+        `the headers take ${headerBytes} bytes; at most ${headerBytesMax} are accepted`,
       );
     }
     const signal = signalOfMethod(method);
     if (this.#calls > this.#limits.callsMax) {
       this.#limitCounter.reached('otlpGrpc.callsMax');
-      return this.#end(stream, this.#busy('too many calls are running'));
+      return this.#end(stream, this.#busy('too many concurrent calls (otlpGrpc.callsMax)'));
     }
     const busyBecause = signal === 'traces' ? this.#ingest.admit() : null;
     if (busyBecause !== null) return this.#end(stream, this.#busy(busyBecause));
@@ -341,7 +341,7 @@ function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
   stream.end(framed(message));
 }
 
-/** Tells the sender of an answered call that nobody reads what is left of it. What has arrived of it is thrown away. */
+/** Ends the reading side of an answered call. What has arrived of it is thrown away. */
 function stopReading(stream: ServerHttp2Stream): void {
   // A stream with something left to read does not end: it would hold that, up to its window, for as long as its connection.
   stream.resume();

@@ -19,7 +19,8 @@ export function formOf<F extends BodyForm>(
 ): F | null {
   const [type = '', ...others] = given.includes(',') ? given.split(',').map(mediaType) : [mediaType(given)];
   if (others.some((other) => other !== type)) return null;
-  return forms.find(({ mediaTypes }) => mediaTypes.includes(type)) ?? null;
+  for (const form of forms) if (form.mediaTypes.includes(type)) return form;
+  return null;
 }
 
 function mediaType(contentType: string): string {

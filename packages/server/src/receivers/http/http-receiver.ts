@@ -129,13 +129,13 @@ export class HttpReceiver {
     const problem = requestProblem(request);
     toOriginForm(request);
     const refusal = problem ?? refusedAccess(this.#access, request);
-    const matches = this.#router.at(usualPath(request.url ?? ''));
+    const matches = this.#at(request.url ?? '');
     const match = matchMethod(matches, request.method);
     const endpoint = match?.route ?? matches[0]?.route ?? this.#fallback;
     const form = formOf(endpoint.forms, request.headers);
     let answer: HttpAnswer;
     try {
-      const stopped = refusal ?? this.#refuse(request, matches, form);
+      const stopped = refusal ?? this.#refuse(request, matches, match?.route, form);
       if (stopped !== null) answer = endpoint.refuse(stopped, form);
       else if (match === undefined) answer = this.#preflight(request, endpoint);
       else answer = await this.#take(request, response, endpoint, form);
@@ -149,6 +149,12 @@ export class HttpReceiver {
       answer = endpoint.refuse({ status: 500, code: 'internal', message: 'internal error' }, form);
     }
     this.#answer(request, response, answer);
+  }
+
+  #at(target: string): readonly RouteMatch<Endpoint>[] {
+    // As nearly every sender writes it; the rest takes 1 µs more.
+    const matches = this.#router.at(target);
+    return matches.length > 0 ? matches : this.#router.at(usualPath(target));
   }
 
   #answer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
@@ -173,14 +179,18 @@ export class HttpReceiver {
   }
 
   /** The refusal where the headers alone decide; null for a request whose body is to be read, and for a preflight. */
-  #refuse(request: IncomingMessage, matches: readonly RouteMatch<Endpoint>[], form: BodyForm | null): Refusal | null {
+  #refuse(
+    request: IncomingMessage,
+    matches: readonly RouteMatch<Endpoint>[],
+    endpoint: Endpoint | undefined,
+    form: BodyForm | null,
+  ): Refusal | null {
     if (matches.length === 0) {
       const path = (request.url ?? '').split('?', 1)[0]?.slice(0, PATH_SHOWN_MAX);
       return { status: 404, code: 'not_found', message: `not found: ${path}; send traces to ${this.#spanPaths}` };
     }
     const stranger = this.#strangers.refuse(request);
     if (stranger !== null) return stranger;
-    const endpoint = matchMethod(matches, request.method)?.route;
     if (endpoint === undefined) {
       if (isPreflight(request) && matches[0]?.route.isForPages === true) return null;
       return methodNotAllowed(

@@ -29,11 +29,11 @@ export class Strangers {
     const { host = '' } = headers;
     const isToldByName = isBrowser || (this.#hosts.isStrict && !isProgram(method, headers));
     if (isToldByName && mayBeRebound(host, this.#hosts.names)) {
-      const message = `Host ${JSON.stringify(host)} is not a name of this collector; add it with --allowed-hosts if it is meant`;
+      const message = `Host ${JSON.stringify(host)} is not a name of this collector; if it should be, add it with --allowed-hosts`;
       return { status: 403, code: 'host_not_allowed', message };
     }
     if (origin !== undefined && !this.#cors.allows(origin)) {
-      const message = `pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`;
+      const message = `web pages from ${origin} may not send spans to this collector; allow them with --otlp-http-cors-origins`;
       return { status: 403, code: 'origin_not_allowed', message };
     }
     return null;

@@ -40,12 +40,14 @@ function otlpFormat(
   { ingest, decoder, otherSignals, limits }: OtlpFormatsOptions,
 ): SpanFormat<OtlpForm> {
   const { jsonObjectsMax: objectsMax, jsonInlineBytesMax } = { ...OTLP_HTTP_LIMITS, ...limits };
-  const decode = async (body: Body, { name: encoding }: OtlpForm, memory: BodyMemory): Promise<IngestResult> => {
+  const decode = (body: Body, { name: encoding }: OtlpForm, memory: BodyMemory): Promise<IngestResult> => {
     if (encoding === 'protobuf') return decoder.takeProtobuf(body, signal, memory);
     if (body.length > jsonInlineBytesMax) return decoder.takeBeside(body, { encoding, signal, objectsMax });
-    return signal === 'traces'
-      ? ingest.decode((block, rejected) => decodeOtlpJson(body.take(memory), block, rejected, objectsMax))
-      : otherSignals.take(signal, () => countJsonRecords(body.take(memory), signal, objectsMax));
+    if (signal === 'traces') {
+      return ingest.decode((block, rejected) => decodeOtlpJson(body.take(memory), block, rejected, objectsMax));
+    }
+    const result = otherSignals.take(signal, () => countJsonRecords(body.take(memory), signal, objectsMax));
+    return Promise.resolve(result);
   };
   return {
     method: 'POST',

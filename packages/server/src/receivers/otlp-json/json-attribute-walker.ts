@@ -10,7 +10,7 @@ const QUOTE = 0x22;
 const BRACE = 0x7b;
 const BRACE_END = 0x7d;
 
-/** Appends the attributes of the array that the cursor stands before; `text` is for those that are not usual. */
+/** Appends the attributes of the array that the cursor is before; `text` is for those that are not usual. */
 export function walkAttributes(cursor: JsonCursor, attributes: AttributeColumns, text: TextSource): void {
   const { bytes } = cursor;
   for (let more = cursor.enterArray(); more; more = cursor.nextItem()) {
@@ -38,7 +38,7 @@ const KEY_VALUE_MEMBERS = new MemberNames(['key', 'value']);
 const VALUE_MEMBERS = new MemberNames(['stringValue', 'intValue', 'doubleValue', 'boolValue']);
 
 /**
- * The same with white space, escapes in the value, doubles, and integers of any length. Answers false, and has appended
+ * The same with white space, escapes in the value, doubles, and integers of any length. Returns false, and has appended
  * nothing, for any other.
  */
 function walkScalarAttribute(cursor: JsonCursor, attributes: AttributeColumns, text: TextSource): boolean {
@@ -150,7 +150,7 @@ const SMALL_INT_DIGITS = 9;
 
 /**
  * Appends a KeyValue as nearly all are written: without white space and escapes, the key before a scalar value that is no
- * double. Answers where it ends; 0, and nothing appended, for any other.
+ * double. Returns where it ends; 0, and nothing appended, for any other.
  */
 function walkUsualAttribute(bytes: Uint8Array, begin: number, attributes: AttributeColumns): number {
   const limit = bytes.length - LOOKAHEAD;

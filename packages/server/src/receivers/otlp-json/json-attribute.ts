@@ -10,7 +10,7 @@ const SMALL_INTEGER_TEXT = /^\d{1,9}$/;
 
 /**
  * Appends a KeyValue that has a key and one scalar value in its usual form, as nearly all have: without the objects that follow a
- * path through a request and know every spelling of a member. Answers false, and has appended nothing, for any other.
+ * path through a request and know every spelling of a member. Returns false, and has appended nothing, for any other.
  */
 export function appendUsualAttribute(item: unknown, attributes: AttributeColumns, text: TextSource): boolean {
   if (typeof item !== 'object' || item === null) return false;

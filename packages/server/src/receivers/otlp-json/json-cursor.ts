@@ -236,7 +236,7 @@ export class JsonCursor {
   }
 }
 
-/** Where the first byte stands that no plain text has: a quote, a backslash, a control character, or the end. */
+/** Where the first byte is that no plain text has: a quote, a backslash, a control character, or the end. */
 export function plainEnd(bytes: Uint8Array, start: number): number {
   const { length } = bytes;
   let at = start;
@@ -248,7 +248,7 @@ export function plainEnd(bytes: Uint8Array, start: number): number {
   return at;
 }
 
-/** The closing quote of the string that `start` stands in, not behind a backslash. */
+/** The closing quote of the string that `start` is in, not behind a backslash. */
 function closingQuote(bytes: Uint8Array, start: number): number {
   let at = start;
   for (;;) {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MalformedRequestError } from '../../columns/result.ts';
 import type { TextSource } from './text-source.ts';
 
-/** Told where a member of a wrong shape stands, what was expected, and what was found. */
+/** Called with the place of a member of a wrong shape, what was expected, and what was found. */
 export type OnBad = (problem: string) => void;
 
 /** A range of no bytes that ends before it begins: what is there is no hexadecimal text. */
@@ -83,7 +83,7 @@ export class JsonObject {
   }
 
   /**
-   * Where the bytes stand in `text` that the member gives in hexadecimal; a range that ends before it begins where it is
+   * Where the bytes are in `text` that the member gives in hexadecimal; a range that ends before it begins where it is
    * another text or none, which `onBad` is not told of.
    */
   hex(name: string, text: TextSource): [start: number, end: number] {
@@ -147,7 +147,7 @@ export class JsonObject {
     return fail(memberPath(this, name, -1), expected, found);
   }
 
-  /** Answers `otherwise` where there is somebody to tell. */
+  /** Returns `otherwise` where there is somebody to tell. */
   #bad<T>(name: string, expected: string, found: unknown, otherwise: T, onBad = this.#onBad): T {
     if (onBad === null) return this.fail(name, expected, found);
     onBad(problemOf(memberPath(this, name, -1), expected, found));
@@ -216,7 +216,7 @@ function memberPath(owner: JsonObject | null, name: string, index: number): stri
     : `${path.slice(0, PATH_LENGTH_MAX / 2)}…${path.slice(-PATH_LENGTH_MAX / 4)}`;
 }
 
-/** Answers the request's object. Throws `MalformedRequestError`. */
+/** Returns the request's object. Throws `MalformedRequestError`. */
 export function parseJson(body: Uint8Array): JsonObject {
   return new JsonObject(parseText(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8')));
 }

@@ -34,7 +34,7 @@ export class JsonSpanWalker {
     this.#attributeText = attributeText;
   }
 
-  /** Appends the span that the cursor stands before, or refuses it alone. */
+  /** Appends the span that the cursor is before, or rejects it alone. */
   walkSpan(): void {
     const cursor = this.#cursor;
     const text = this.#text;

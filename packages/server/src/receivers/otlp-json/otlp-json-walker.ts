@@ -11,7 +11,7 @@ import { readEntityRefs } from './otlp-json-tree.ts';
 import { TextSource } from './text-source.ts';
 
 /**
- * Appends the spans of a body in UTF-8 from its bytes, as `decodeJsonTree` does from its objects. Answers false, and leaves
+ * Appends the spans of a body in UTF-8 from its bytes, as `decodeJsonTree` does from its objects. Returns false, and leaves
  * block and rejected as they were, for a body that is malformed, beyond a limit, or so written that it is for the other to decide, as a part of a wrong shape is.
  */
 export function walkOtlpJson(body: Uint8Array, block: SpanBlock, rejected: RejectedSpans, objectsMax: number): boolean {
@@ -62,7 +62,7 @@ class OtlpJsonWalker {
     if (hasUnknown && (seen & RESOURCE_SPANS) === 0) giveUp();
   }
 
-  /** The resource has to stand before its spans; its schema URL, which serializers put last, need not. */
+  /** The resource has to be before its spans; its schema URL, which serializers put last, need not. */
   #walkResourceSpans(): void {
     const cursor = this.#cursor;
     const block = this.#block;

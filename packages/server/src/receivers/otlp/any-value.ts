@@ -39,7 +39,7 @@ export function jsonDouble(value: number): number | string {
 }
 
 /**
- * Decodes the message that the reader stands in; `before` is what an earlier piece of it held. Of several members the
+ * Decodes the message that the reader is in; `before` is what an earlier piece of it held. Of several members the
  * last one holds; a repeated array or map is continued, as protobuf merges messages. Throws `ValueTooDeepError` below so
  * many further levels.
  */
@@ -104,7 +104,7 @@ function decodeKeyValue(reader: ProtobufReader, levels: number): JsonKeyValue {
   return { key, value: decodeMergedValue(reader, values, levels) };
 }
 
-/** An AnyValue that stands in several pieces of the reader's bytes; the reader stays where it is. */
+/** An AnyValue that is in several pieces of the reader's bytes; the reader stays where it is. */
 export function decodeMergedValue(reader: ProtobufReader, pieces: readonly Buffer[], levels: number): JsonAnyValue {
   const { at } = reader;
   let value: JsonAnyValue = {};

@@ -12,7 +12,7 @@ import type { ProtobufReader } from './protobuf-reader.ts';
 const KEY_TAG = 0x0a;
 const VALUE_TAG = 0x12;
 
-/** Appends the KeyValue that the reader stands in. The reader is at the message's end then. */
+/** Appends the KeyValue that the reader is in. The reader is at the message's end then. */
 export function decodeAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
   const { bytes, at, end } = reader;
   if (appendUsualAttribute(bytes, at, end, attributes)) reader.at = end;
@@ -21,7 +21,7 @@ export function decodeAttribute(reader: ProtobufReader, attributes: AttributeCol
 
 /**
  * Appends a KeyValue as nearly all are: a short key, then a short scalar value, and nothing else; these are read from the bytes at
- * once. Answers false, and has appended nothing, where it is another.
+ * once. Returns false, and has appended nothing, where it is another.
  */
 export function appendUsualAttribute(
   bytes: Uint8Array,
@@ -45,7 +45,7 @@ export function appendUsualAttribute(
   );
 }
 
-/** Answers false, and has appended nothing, where the value is none of the usual ones. */
+/** Returns false, and has appended nothing, where the value is none of the usual ones. */
 function appendShortValue(
   bytes: Uint8Array,
   keyStart: number,

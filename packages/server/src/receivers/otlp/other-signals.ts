@@ -59,7 +59,7 @@ export class OtherSignals {
     }
   }
 
-  /** Returns what the sender is told. */
+  /** Returns the message for the sender. */
   #reject(signal: OtherSignal, records: number): string {
     this.#records.inc({ signal }, records);
     if (!this.#isLogged) {

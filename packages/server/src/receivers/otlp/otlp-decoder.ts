@@ -43,7 +43,7 @@ class UnusualOrderError extends Error {
 }
 
 /**
- * One method a message; each reads the message that the reader stands in. Cases are tags: the field's number and its
+ * One method a message; each reads the message that the reader is in. Cases are tags: the field's number and its
  * wire type, `number << 3 | type`.
  */
 class OtlpDecoder {
@@ -117,7 +117,7 @@ class OtlpDecoder {
     if (!this.#isInOrder) this.#again(begin, tags.scopeSpans, () => this.#decodeScopeSpans());
   }
 
-  /** Answers the dropped count. */
+  /** Returns the dropped count. */
   #decodeResource(attributes: AttributeColumns, entityRefs: JsonEntityRef[], droppedBefore: number): number {
     const reader = this.#reader;
     let dropped = droppedBefore;

@@ -28,7 +28,7 @@ const resourceSpans: MessageShape = {
 const request: MessageShape = { 1: ['resource_spans', () => resourceSpans] };
 
 /**
- * Names the message that a byte of a request stands in, for example `resource_spans[0].scope_spans[2].spans[17]`. Found
+ * Names the message that a byte of a request is in, for example `resource_spans[0].scope_spans[2].spans[17]`. Found
  * by walking there again, so that decoding itself need not keep count.
  */
 export function describeOffset(bytes: Uint8Array, offset: number): string {

@@ -127,7 +127,7 @@ export class ProtobufReader {
     return value;
   }
 
-  /** A string, bytes or message: `start` and `stop` say where it stands. */
+  /** A string, bytes or message: `start` and `stop` say where it is. */
   range(): void {
     const { at } = this;
     const length = this.bytes[at] as number;
@@ -160,7 +160,7 @@ export class ProtobufReader {
     if (--this.messagesLeft < 0) throw new TooLongHereError();
   }
 
-  /** Begins to read a message that stands inside of the one that is read now. Answers what `leave` wants. */
+  /** Begins to read a message that stands inside the one that is read now. Returns what `leave` wants. */
   enter(start: number, stop: number): number {
     this.countMessage();
     const outerEnd = this.end;

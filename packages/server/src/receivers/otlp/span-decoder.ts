@@ -19,7 +19,7 @@ export class SpanDecoder {
     this.#rejected = rejected;
   }
 
-  /** Appends the span that the reader stands in, or refuses it alone. */
+  /** Appends the span that the reader is in, or rejects it alone. */
   decodeSpan(): void {
     const reader = this.#reader;
     const span = this.#span;

@@ -2,7 +2,7 @@ import { SPAN_COLUMNS, SPAN_FIELDS } from '../../storage/schema.ts';
 
 /**
  * Reads blocks of ClickHouse's Native format as a span block writes them into a segment, dictionaries included, and
- * answers rows in the form of `expectedRows`: strings as hex in capitals, 64-bit integers as decimals. A column that is left
+ * returns rows in the form of `expectedRows`: strings as hex in capitals, 64-bit integers as decimals. A column that is left
  * out of a block has the default of its type in every row, as the store has it.
  */
 export function readNativeRows(bytes: Buffer): unknown[][] {
