@@ -110,7 +110,7 @@ test('what is not a whole store makes no backup', async () => {
   for (const missing of ['store-id', 'store/metadata/throughline.sql', 'store/store/abc/uuid/spans.sql']) {
     const files = list.files.filter((file) => file.path !== missing);
     await expect(writeBackup({ path, list: { ...list, files } }, join(directory, 'backup'), going)).rejects.toThrow(
-      'has no whole store',
+      'has no complete store',
     );
   }
   await expect(
@@ -162,7 +162,7 @@ test('of a file that grows as much is copied as was listed; one that has become 
   await writeBackup({ path, list }, join(directory, 'backup'), going);
   expect(readFileSync(join(directory, 'backup', 'data', file), 'utf8')).toBe('rows');
   writeFileSync(join(path, file), 'row');
-  await expect(writeBackup({ path, list }, join(directory, 'shorter'), going)).rejects.toThrow('was cut short');
+  await expect(writeBackup({ path, list }, join(directory, 'shorter'), going)).rejects.toThrow('was truncated');
   expect(readdirSync(directory).toSorted()).toEqual(['backup', 'data']);
 });
 
