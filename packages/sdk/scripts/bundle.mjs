@@ -87,16 +87,16 @@ async function bundle() {
   }
 }
 
-/** With the sources in it, but for comments, which are a fifth of them, and imports: their lines stay. */
+/** With the sources in it, but for comments, which are a fifth of them, imports and types: their lines stay. */
 function smallMap(map, parseSync) {
   const sourcesContent = map.sources.map((name, at) => {
     const source = map.sourcesContent[at];
     let text = '';
     let from = 0;
     const { comments, program } = parseSync(name, source);
-    const imports = program.body.filter(({ type }) => type === 'ImportDeclaration');
-    for (const { start, end } of [...comments, ...imports].toSorted((a, b) => a.start - b.start)) {
-      // A comment within an import is gone already.
+    const unused = program.body.filter((statement) => !isRun(statement));
+    for (const { start, end } of [...comments, ...unused].toSorted((a, b) => a.start - b.start)) {
+      // A comment within a statement that is left out is gone already.
       if (start < from) continue;
       text += source.slice(from, start) + source.slice(start, end).replaceAll(/[^\n]/g, '');
       from = end;
@@ -104,6 +104,11 @@ function smallMap(map, parseSync) {
     return (text + source.slice(from)).replaceAll(/[ \t]+$/gm, '');
   });
   return mapOfLines({ ...map, sourcesContent });
+}
+
+/** Whether anything of a statement is in what is bundled: of imports and of types nothing is. */
+function isRun({ type, declaration }) {
+  return !['ImportDeclaration', 'TSInterfaceDeclaration', 'TSTypeAliasDeclaration'].includes(declaration?.type ?? type);
 }
 
 /** The ES module of an entry, and its declaration: the same names, of the same objects and types. */

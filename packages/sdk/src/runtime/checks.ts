@@ -15,8 +15,8 @@ export function checkNumber(setting: string, value: unknown, min: number, max = 
 
 /** The same for what cannot be a fraction; Infinity, for none, is accepted where `max` is. */
 export function checkCount(setting: string, value: unknown, min: number, max = Infinity): number | undefined {
-  const count = checkNumber(setting, value, min, max);
-  if (count === undefined || isCount(count)) return count;
+  if (value === undefined) return undefined;
+  if (typeof value === 'number' && isCount(value) && value >= min && value <= max) return value;
   throw wrongValue(setting, value, max === Infinity ? `an integer ≥ ${min}` : `an integer from ${min} to ${max}`);
 }
 
