@@ -1,8 +1,9 @@
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { newDirectory, startCollector, type Collector } from './support/collector.ts';
+import { newDirectory, runCommand, startCollector, type Collector } from './support/collector.ts';
 import { descendantsOf, eventually, isAlive } from './support/processes.ts';
 import { aRequest, postJson, traceIdOf } from './support/traces.ts';
 
@@ -74,5 +75,19 @@ describe('SIGTERM', () => {
       return answer.status === 200;
     });
     await next.stop();
+  });
+
+  // Stores are opened behind the addresses, room by room: each moment finds others of them under way.
+  it.each([0, 5, 10, 20, 40, 80, 160, 320])('%i ms behind the addresses of a start ends it', async (afterMs) => {
+    const ports = ['--http-port', '0', '--otlp-http-port', '0', '--otlp-grpc-port', '0'];
+    const command = runCommand(['up', '--data-dir', directory, ...ports]);
+    await eventually('the addresses are printed', () => command.output().includes('UI and API'));
+    const below = descendantsOf(command.pid);
+    await delay(afterMs);
+    process.kill(command.pid, 'SIGTERM');
+    expect(await command.exited, command.output()).toEqual({ code: 0, signal: null });
+    await eventually('the engine has ended', () => !below.some((pid) => isAlive(pid)));
+    const next = await startCollector({ dataDirectory: directory });
+    expect((await next.stop({ keepData: true })).code).toBe(0);
   });
 });

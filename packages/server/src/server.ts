@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
@@ -57,6 +58,7 @@ import { damageFiles, StoreDamage } from './storage/store-damage.ts';
 import { settleStore, StoreCheck } from './storage/store-check.ts';
 import { NotedId } from './storage/store-id.ts';
 import { System } from './system.ts';
+import { Shutdown } from './shutdown.ts';
 import { VERSION } from './version.ts';
 
 /** A collector that accepts spans; queries are answered once `ready` has resolved. */
@@ -103,6 +105,7 @@ const STOP_ORDER = [
   'system',
   'lease',
   'engine',
+  'opening',
   'dataDirectory',
 ] as const;
 
@@ -112,14 +115,12 @@ const ROLLUPS_STOP_TIMEOUT_MS = 500;
 /** How long a day may take to be dropped when the collector stops; the next start goes on with it. */
 const RETENTION_STOP_TIMEOUT_MS = 500;
 
+/** How long a start that is interrupted may take to end, once the engine is closed. */
+const OPENING_STOP_TIMEOUT_MS = 500;
+
 /** Starts everything. Rejects with one clear message, and leaves nothing behind, when it cannot. */
 export async function startServer(config: Config, log: Logger, options: ServerOptions = {}): Promise<RunningServer> {
-  const stops: Partial<Record<(typeof STOP_ORDER)[number], () => Promise<unknown>>> = {};
-  let closing: Promise<void> | null = null;
-  const close = (): Promise<void> => {
-    if (closing === null) log.info('stopping');
-    return (closing ??= stop(stops, log).finally(() => log.info('stopped')));
-  };
+  const shutdown = new Shutdown(STOP_ORDER, log);
   try {
     const registry = new Registry();
     collectProcessMetrics(registry);
@@ -130,7 +131,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     const hostNames = ownHostNames(config);
 
     const dataDirectory = await openDataDirectory(config.dataDirectory, { log });
-    stops.dataDirectory = () => dataDirectory.release();
+    shutdown.register('dataDirectory', () => dataDirectory.release());
 
     const arrivals = new ArrivalClock(join(dataDirectory.path, 'last-arrival'));
     const visibility = new SpanVisibility();
@@ -146,7 +147,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     await spool.open();
     for (const segment of spool.sealed) arrivals.startAfter(segment.arrivals?.last ?? 0);
-    stops.spool = () => spool.close();
+    shutdown.register('spool', () => spool.close());
 
     const { retentionDays, retentionDiskShare } = config;
     const time = new KnownTime({ retentionDays, lastArrivalMs: arrivals.last / 1_000 });
@@ -188,7 +189,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       rollupLimits: limits.rollups,
     });
     await counts.open();
-    stops.counts = () => counts.close();
+    shutdown.register('counts', () => counts.close());
     const hasBacklog = spool.status.backlogSegments + counts.status.backlogSegments > 0;
     const limitCounter = new LimitCounter(registry);
     const sampling = new Sampling({
@@ -200,10 +201,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       onLimit: (limit) => limitCounter.reached(`sampling.${limit}`),
     });
     const samplingState = jobs.start(sampling.job);
-    stops.sampling = async () => {
+    shutdown.register('sampling', async () => {
       await samplingState.stop(0);
       await sampling.close();
-    };
+    });
     const otlpHttp = new HttpReceiver({
       ...receiving,
       formats: otlpFormats({ ...receiving, limits: limits.otlpHttp }),
@@ -213,14 +214,14 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       hosts: { names: new Set(hostNames), isStrict: isLoopback(config.host) },
     });
     const otlpHttpAddress = await listen(otlpHttp, config, 'otlpHttpPort');
-    stops.otlpHttp = () => otlpHttp.close();
+    shutdown.register('otlpHttp', () => otlpHttp.close());
     const otlpGrpc = new OtlpGrpcReceiver({ ...receiving, limits: limits.otlpGrpc });
     const otlpGrpcAddress = await listenUnlessTaken(otlpGrpc, config, 'otlpGrpcPort', log);
-    stops.otlpGrpc = async () => {
+    shutdown.register('otlpGrpc', async () => {
       await otlpGrpc.close();
       await receiving.decompressor.close();
       await receiving.decoder.close();
-    };
+    });
 
     const storeCheck = {
       noted: new NotedId(join(dataDirectory.path, 'store-id')),
@@ -238,7 +239,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     });
     const lease = config.store === 'embedded' ? HELD_BY_DIRECTORY : storeLease;
     registerLease(registry, lease);
-    stops.lease = () => lease.release().finally(() => leasing.abort());
+    shutdown.register('lease', () => lease.release().finally(() => leasing.abort()));
     const beforeMigration = new BeforeMigration(dataDirectory.path, log);
     const admission = new AbortController();
     const damage = new StoreDamage({
@@ -304,7 +305,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         clockDoubt: time.doubt,
         damage,
         damagedDefinitions: engine instanceof EmbeddedEngine ? engine.damagedDefinitions : [],
-        isStopping: closing !== null,
+        isStopping: shutdown.isStopping,
         isWithoutGrpc: otlpGrpcAddress === null,
       });
     const system = new System({
@@ -319,7 +320,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       // Whoever asks how the collector is wants to hear it when the store does not answer, too.
       storeFacts: (signal) => findStoreFacts({ ...query, signal }).catch(() => null),
     });
-    stops.system = () => Promise.resolve(system.close());
+    shutdown.register('system', () => system.close());
     const maintenance = new MaintenanceOfRunning({
       engine: isOwnStore ? engine : null,
       dataDirectory: dataDirectory.path,
@@ -331,7 +332,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       registry,
       limits: limits.maintenance,
     });
-    stops.maintenance = () => maintenance.stop();
+    shutdown.register('maintenance', () => maintenance.stop());
     const traceReader = new TraceReader({ registry, limits: limits.query });
     const routes = [
       ...apiRoutes({
@@ -359,19 +360,20 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       limits: limits.http,
     });
     const uiAddress = await listen(api, config, 'httpPort');
-    stops.api = () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close());
+    shutdown.register('api', () => api.close(limits.http.closeTimeoutMs).then(() => traceReader.close()));
     dataDirectory.notePorts({
       ...(otlpGrpcAddress !== null && { 'OTLP/gRPC': otlpGrpcAddress.port }),
       'OTLP/HTTP': otlpHttpAddress.port,
       'UI and API': uiAddress.port,
     });
 
-    stops.engine = () => engine.close();
+    shutdown.register('engine', () => engine.close());
     const open = async (): Promise<void> => {
       await engine.start();
-      if (closing !== null) return;
+      if (shutdown.isStopping) return;
       const damagedDays = isOwnStore ? await damage.findAtStart(engine) : null;
       if (isOwnStore) await settleStore(damage.forWork(engine), storeCheck);
+      if (shutdown.isStopping) return;
       admission.abort();
       const rollups = new RollupJob({
         engine: writable,
@@ -382,14 +384,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
         firstUnstored: () => earlier(spool.firstArrival, arrivals.inFlight),
         lastArrival: () => arrivals.last,
       });
+      shutdown.register('rollups', () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS));
       await rollups.start(damagedDays);
+      if (shutdown.isStopping) return;
       job = rollups;
       if (isOwnStore) {
         damage.noteRebuilt();
         damage.start(engine, (days) => rollups.rebuildDays(days));
-        stops.damage = () => Promise.resolve(damage.stop());
+        shutdown.register('damage', () => damage.stop());
       }
-      stops.rollups = () => rollups.stop(ROLLUPS_STOP_TIMEOUT_MS);
       if (engine.fresh !== null) {
         fresh = new FreshSpans({
           directory: join(dataDirectory.path, 'fresh'),
@@ -401,9 +404,9 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
           read: (segment, offset, length) => spool.read(segment, offset, length),
           seal: (segment, ageMs) => spool.sealBy(segment, ageMs),
         });
+        shutdown.register('fresh', async () => fresh?.close());
         await fresh.start(() => spool.openName);
       }
-      stops.fresh = async () => fresh?.close();
       const started = new Loader({
         spool,
         engine: writable,
@@ -421,18 +424,24 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       });
       isOpen = true;
       await beforeMigration.opened();
+      if (shutdown.isStopping) return;
       loader = started;
       started.start();
       counts.start(writable);
       const { drainTimeoutMs } = limits.loader;
-      stops.loader = () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]);
+      shutdown.register('loader', () => Promise.all([started.drain(drainTimeoutMs), counts.drain(drainTimeoutMs)]));
       const dropping = jobs.start(retention.job);
-      stops.retention = () => dropping.stop(RETENTION_STOP_TIMEOUT_MS);
+      shutdown.register('retention', () => dropping.stop(RETENTION_STOP_TIMEOUT_MS));
       log.info({ dataDirectory: config.dataDirectory }, 'ready');
     };
     const ready = open();
     // Whoever awaits `ready` hears of a failure; one who does not must not crash by it.
     ready.catch(() => {});
+    // What still opens the store has ended before another collector may have it.
+    const opened = ready.catch(() => {});
+    shutdown.register('opening', () =>
+      Promise.race([opened, delay(OPENING_STOP_TIMEOUT_MS, undefined, { ref: false })]),
+    );
     const admitted = Promise.race([aborted(admission.signal), ready]);
     admitted.catch(() => {});
 
@@ -442,10 +451,10 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       otlpGrpcUrl: otlpGrpcAddress === null ? null : urlOf(config.host, otlpGrpcAddress),
       ready,
       admitted,
-      close,
+      close: () => shutdown.run(),
     };
   } catch (error) {
-    await close();
+    await shutdown.run();
     throw error;
   }
 }
@@ -461,16 +470,6 @@ function storedBatch({ arrivals, seconds, rows }: Segment): Batch & { readonly a
 
 function earlier(a: number | null, b: number | null): number | null {
   return a === null || b === null ? (a ?? b) : Math.min(a, b);
-}
-
-async function stop(stops: Partial<Record<string, () => Promise<unknown>>>, log: Logger): Promise<void> {
-  for (const room of STOP_ORDER) {
-    try {
-      await stops[room]?.();
-    } catch (error) {
-      log.error({ err: error, room }, 'shutdown step failed');
-    }
-  }
 }
 
 /** A limit whose hits are counted by its own key. */
