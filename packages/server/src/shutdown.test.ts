@@ -30,8 +30,7 @@ test('stops a room that registers after its turn at once, and waits for it', asy
   const gate = new EventEmitter();
   shutdown.register('out', () => once(gate, 'open'));
   const ended = shutdown.run();
-  await Promise.resolve();
-  await Promise.resolve();
+  while (gate.listenerCount('open') === 0) await Promise.resolve();
   shutdown.register('in', async () => {
     await Promise.resolve();
     stopped.push('late');
