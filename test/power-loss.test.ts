@@ -130,7 +130,7 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
     },
   );
 
-  // The engine removes nothing within half a minute; test/injected-faults.test.ts looks at the syncs alone.
+  // The engine removes nothing within half a minute; test/faults-of-merges.test.ts looks at the syncs alone.
   it.runIf(IS_LONG)('has what a merge has made, when what it replaced is removed', async () => {
     // With this one nothing survives that was not synced.
     const random = new Seeded(20_261_128);
