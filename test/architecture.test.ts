@@ -344,6 +344,14 @@ describe('the room table', () => {
       expect(Object.keys(table).filter((room) => !found.has(room))).toEqual([]);
     });
 
+    it(`has every folder of ${name} named in docs/architecture.md`, () => {
+      const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
+      const folders = Object.keys(table).filter((room) => !/\.tsx?$/.test(room));
+      const isNamed = (room: string): boolean =>
+        text.includes(`\`${room}/`) || text.includes(`\`${room.split('/').at(-1)}/\``);
+      expect(folders.filter((room) => !isNamed(room))).toEqual([]);
+    });
+
     it(`has no room of ${name} import one that imports it, in however many steps`, () => {
       const above = new Map<string, Set<string>>();
       const reached = (room: string): Set<string> => {
