@@ -8,6 +8,7 @@ on port 4319 (\`--http-port\`), beside the UI. Every path that answers \`GET\` a
 - Members and parameters whose names end in \`Ns\` or \`UnixNano\` are whole numbers of nanoseconds, written as decimal strings in JSON. Counts are numbers.
 - An error is \`{"error": {"code": "…", "message": "…"}}\`: \`code\` is stable and for programs, \`message\` is for people.
 - A status of 400 names the parameter that is unknown or not accepted, and what is.
+- [How queries work](queries.md) explains search, times and counts.
 - TypeScript types and a client of these routes: \`@throughline/trace/client\`.
 
 \`\`\`sh

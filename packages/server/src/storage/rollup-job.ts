@@ -128,7 +128,9 @@ export class RollupJob {
       } catch (error) {
         // The part has been set aside, if it could be.
         if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
-        this.#options.log.warn({ err: error }, 'rebuilding derived tables failed; will retry');
+        // What a stop interrupts is rebuilt by the next start.
+        if (!this.#stopping.signal.aborted)
+          this.#options.log.warn({ err: error }, 'rebuilding derived tables failed; will retry');
         this.#lostDays.push({ days: isUnknown ? 'all' : [...named], done: () => {} });
         return false;
       }
