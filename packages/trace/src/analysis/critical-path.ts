@@ -18,7 +18,14 @@ export interface CriticalSegment {
  * a parent that did not give up, and what was cancelled because another had failed or answered first.
  *
  * The segments touch each other and add up to exactly the span's duration. Takes n log n time, and no call stack.
- * After CRISP (Zhang et al., USENIX ATC 2022).
+ * After CRISP (Zhang et al., USENIX ATC 2022). Empty for a trace without spans.
+ *
+ * @example
+ * for (const { spanIndex, startNs, endNs } of criticalPath(trace)) {
+ *   console.log(formatDuration(endNs - startNs), trace.names[spanIndex]);
+ * }
+ *
+ * @see https://www.usenix.org/conference/atc22/presentation/zhang-zhizhou
  */
 export function criticalPath(trace: Trace, spanIndex: number = trace.rootIndex): CriticalSegment[] {
   if (spanIndex < 0) return [];

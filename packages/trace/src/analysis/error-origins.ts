@@ -35,6 +35,11 @@ export interface ErrorOrigin {
  * another span had failed or answered is none. A failed span counts as a timeout when it says so in its type, status or
  * message. That a client or server span which says nothing gave up is inferred where a child outlived it, and of one
  * whose connection broke, where its callee was clearly still at work. Any other reason is taken as it is named. n log n in the number of spans.
+ *
+ * @example
+ * for (const { spanIndex, kind, confidence, failure } of errorOrigins(trace)) {
+ *   console.log(`${trace.names[spanIndex]}: ${kind} (${confidence}) ${failure.message}`);
+ * }
  */
 export function errorOrigins(trace: Trace): ErrorOrigin[] {
   const spans = findFailedSpans(trace);

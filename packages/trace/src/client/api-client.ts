@@ -48,7 +48,14 @@ export class ApiClientError extends Error {
   }
 }
 
-/** The query API under `/api/v1/`, typed. Every method rejects with `ApiClientError`. */
+/**
+ * The query API under `/api/v1/`, typed. Every method rejects with `ApiClientError`, or with the signal's reason.
+ *
+ * @example
+ * const client = new ApiClient('http://127.0.0.1:4319');
+ * const { traces } = await client.traces({ service: 'checkout', minDurationMs: 1_000 }, { signal: AbortSignal.timeout(5_000) });
+ * for (const { traceId } of traces) console.log((await client.story(traceId)).headline);
+ */
 export class ApiClient {
   readonly #baseUrl: string;
   readonly #fetch: typeof fetch;

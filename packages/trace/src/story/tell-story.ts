@@ -10,7 +10,12 @@ import type { Trace } from '../tree/trace.ts';
 
 /**
  * Tells the story of a trace with templates, from the trace alone: the same trace always gives the same words, and
- * names are only ever in them as they are.
+ * names are only ever in them as they are. Never throws. Takes n log n time in the number of spans.
+ *
+ * @example
+ * const { headline, clauses } = tellStory(traceFromOtlp(otlpJson));
+ * console.log(headline);
+ * for (const { text, spanIds } of clauses) console.log(text, spanIds);
  */
 export function tellStory(trace: Trace, options: StoryOptions = {}): Story {
   const { criticalSegmentsMax = 10_000, errorOriginsMax = 100, clauseSpanIdsMax = 1_000 } = options;

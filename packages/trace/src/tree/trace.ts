@@ -65,6 +65,13 @@ export interface Trace {
  * The tree of the trace that the first span belongs to. Never throws for what the world sends: repeats, cycles,
  * missing parents, several roots or none, shared span ids, impossible times and malformed parts all give a tree. Takes time
  * proportional to n log n at any depth or width.
+ *
+ * @example
+ * const response = await fetch('http://127.0.0.1:4319/api/v1/traces/5b8efff798038103d269b633813fc60c');
+ * const trace = traceFromOtlp((await response.json()) as TracesData);
+ * for (let i = 0; i < trace.spanCount; i++) console.log(' '.repeat(trace.depth[i] ?? 0) + trace.names[i]);
+ *
+ * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 export function traceFromOtlp(data: TracesData): Trace {
   const received = receiveSpans(data);

@@ -3,15 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 
-const source = fileURLToPath(new URL('..', import.meta.url));
-const modules = join(source, '../../../node_modules');
-const folder = mkdtempSync(join(tmpdir(), 'examples-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+const packages = fileURLToPath(new URL('../packages', import.meta.url));
+const modules = join(packages, '../node_modules');
 
 /** What an example may use without saying where it comes from: what a reader of the docstring sees around it. */
-const PRELUDE = `
+const PRELUDES = {
+  sdk: `
 import { createServer } from 'node:http';
 import * as sdk from '@throughline/sdk';
 import {
@@ -21,7 +20,14 @@ import { httpMiddleware, instrumentHttp } from '@throughline/sdk/http';
 import { createTestTracer, InMemoryExporter } from '@throughline/sdk/testing';
 import { zipkin } from '@throughline/sdk/zipkin';
 declare const tracer: sdk.Tracer;
-`;
+`,
+  trace: `
+import { criticalPath, errorOrigins, formatDuration, tellStory, traceFromOtlp, type Trace, type TracesData } from '@throughline/trace';
+import { ApiClient, ApiClientError } from '@throughline/trace/client';
+declare const otlpJson: TracesData;
+declare const trace: Trace;
+`,
+};
 
 interface Example {
   readonly file: string;
@@ -29,8 +35,8 @@ interface Example {
 }
 
 /** The code below each `@example` of a file, up to the next tag or the end of the comment. */
-function examplesOf(file: string): Example[] {
-  const comments = readFileSync(join(source, file), 'utf8').match(/\/\*\*[\s\S]*?\*\//g) ?? [];
+function examplesOf(path: string, file: string): Example[] {
+  const comments = readFileSync(path, 'utf8').match(/\/\*\*[\s\S]*?\*\//g) ?? [];
   return comments.flatMap((comment) => {
     const lines = comment
       .replace(/\*\/$/, '')
@@ -49,12 +55,21 @@ function examplesOf(file: string): Example[] {
   });
 }
 
-it('compiles every example of a docstring', () => {
+it.each([
+  ['sdk', 20],
+  ['trace', 6],
+] as const)('compiles every example of the docstrings of %s', (name, examplesMin) => {
+  const source = join(packages, name, 'src');
+  const folder = mkdtempSync(join(tmpdir(), 'examples-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const files = (readdirSync(source, { recursive: true }) as string[]).filter((file) => /(?<!\.test)\.ts$/.test(file));
-  const examples = files.flatMap(examplesOf);
-  expect(examples.length).toBeGreaterThan(20);
+  const examples = files.flatMap((file) => examplesOf(join(source, file), file));
+  expect(examples.length).toBeGreaterThanOrEqual(examplesMin);
   examples.forEach(({ file, code }, at) => {
-    writeFileSync(join(folder, `${at}.mts`), `// ${file}\n${PRELUDE}export async function example() {\n${code}\n}\n`);
+    writeFileSync(
+      join(folder, `${at}.mts`),
+      `// ${file}\n${PRELUDES[name]}export async function example() {\n${code}\n}\n`,
+    );
   });
   const compilerOptions = {
     noEmit: true,
@@ -66,10 +81,12 @@ it('compiles every example of a docstring', () => {
     types: ['node'],
     typeRoots: [join(modules, '@types')],
     paths: {
-      '@throughline/sdk': [join(source, 'index.ts')],
-      '@throughline/sdk/http': [join(source, 'http/index.ts')],
-      '@throughline/sdk/testing': [join(source, 'testing.ts')],
-      '@throughline/sdk/zipkin': [join(source, 'zipkin.ts')],
+      '@throughline/sdk': [join(packages, 'sdk/src/index.ts')],
+      '@throughline/sdk/http': [join(packages, 'sdk/src/http/index.ts')],
+      '@throughline/sdk/testing': [join(packages, 'sdk/src/testing.ts')],
+      '@throughline/sdk/zipkin': [join(packages, 'sdk/src/zipkin.ts')],
+      '@throughline/trace': [join(packages, 'trace/src/index.ts')],
+      '@throughline/trace/client': [join(packages, 'trace/src/client/index.ts')],
     },
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.mts'] }));
