@@ -3,7 +3,7 @@
  * that should have been. For log lines and messages; rather too much is hidden than too little.
  */
 export function withoutPasswords(text: string): string {
-  // Neither a blank nor a double quote can stand in a URL.
+  // Neither a blank nor a double quote can be in a URL.
   return text.includes('://') ? text.replace(/[^\s"]+/g, (word) => word.split('://').map(hidden).join('://')) : text;
 }
 

@@ -109,7 +109,7 @@ function isProxys(message: unknown): boolean {
 }
 
 /**
- * An abort by a timeout says "aborted" itself; why stands in its cause. Either may be of another realm, as Node's own
+ * An abort by a timeout says "aborted" itself; why is in its cause. Either may be of another realm, as Node's own
  * errors are to a test of Jest.
  */
 function reasonOf(error: unknown): unknown {

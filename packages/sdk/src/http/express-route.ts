@@ -26,7 +26,7 @@ export class MountedRoute {
 
   #follow(): void {
     const request: object = this.#request;
-    // A middleware may stand behind the first mount.
+    // A middleware may follow the first mount.
     this.#mount(property(request, 'baseUrl'));
     this.#enter(property(request, 'route'));
     Object.defineProperties(request, {

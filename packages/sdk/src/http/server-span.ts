@@ -131,7 +131,7 @@ function decisive({ url = '', headers }: IncomingMessage, method: string): Attri
   };
 }
 
-/** Of what stands in the request line: a path, or a whole URL where a client talks to us as to a proxy. */
+/** Of what is in the request line: a path, or a whole URL where a client talks to us as to a proxy. */
 function pathOf(url: string): string {
   const start = /^https?:\/\//i.test(url) ? url.indexOf('/', url.indexOf('//') + 2) : 0;
   const path = start < 0 ? '/' : url.slice(start);
@@ -282,7 +282,7 @@ const NO_SOCKET: Partial<Pick<Socket, 'remoteAddress' | 'remotePort'>> = {};
 const TAKEN = ['write', 'end'] as const;
 const STATUS_LINE = /^HTTP\/1\.[01] (\d{3})/;
 
-/** What takes a connection over writes its answer itself: the status stands in the first bytes. */
+/** What takes a connection over writes its answer itself: the status is in the first bytes. */
 function endWithFirstBytes(
   span: RecordingSpan | CountedRoot,
   method: string,

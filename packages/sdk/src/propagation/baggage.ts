@@ -15,7 +15,7 @@ export const BAGGAGE_CHARACTERS_MAX = 8192;
 const MEMBER_CHARACTERS_MAX = 4096;
 /** RFC 9110, token. */
 export const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;
-/** A property list that may stand in a header: printable, and without the comma that would end the member. */
+/** A property list that may be in a header: printable, and without the comma that would end the member. */
 const METADATA = /^[\x20-\x2b\x2d-\x7e]*$/;
 
 /**

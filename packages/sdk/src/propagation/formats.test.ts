@@ -210,7 +210,7 @@ describe('each header format', () => {
           expect(context.traceId).toMatch(/^(?!0{32})[0-9a-f]{32}$/);
           expect(context.spanId).toMatch(/^(?!0{16})[0-9a-f]{16}$/);
         });
-        // Whatever came in, what goes out can stand in a header.
+        // Whatever came in, what goes out can be in a header.
         for (const [name, text] of Object.entries(out)) new Headers().set(name, text as string);
       }),
       { numRuns: 3000, seed: 7 },

@@ -28,7 +28,7 @@ export function wrongValue(setting: string, given: unknown, accepted: string, ca
   return new ConfigError(setting, `${setting}: got ${shown(given)}, expected ${accepted}`, cause);
 }
 
-/** A name that no setting has: `path` is what it stands in, such as `limits`, or '' for the tracer's options. */
+/** A name that no setting has: `path` is what it is in, such as `limits`, or '' for the tracer's options. */
 export function unknownOption(path: string, name: string, known: readonly string[]): ConfigError {
   const whole = (each: string): string => (path === '' ? each : `${path}.${each}`);
   const meant = closest(name, known);

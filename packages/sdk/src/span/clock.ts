@@ -54,7 +54,7 @@ const TWO_POW_32 = 0x100000000;
 const NONE: readonly TimeAnchor[] = [];
 
 /**
- * Where the monotonic clock's zero stands in wall time. Moments are Unix nanoseconds, 64 bits in two signed halves:
+ * Where the monotonic clock's zero is in wall time. Moments are Unix nanoseconds, 64 bits in two signed halves:
  * V8 keeps those in an object without boxes, and they are what OTLP wants.
  */
 export class TimeAnchor {
@@ -127,7 +127,7 @@ export class TimeAnchor {
     return readingMs > this.leaveAtMs + RECHECK_INTERVAL_MS;
   }
 
-  /** Whether what it has timed may begin later than the present of an anchor that stands at `unixMs`. */
+  /** Whether what it has timed may begin later than the present of an anchor that is at `unixMs`. */
   mayBeAhead(unixMs: number, readingMs: number): boolean {
     return !this.isLeft(readingMs - Math.max(0, this.unixMs - unixMs));
   }

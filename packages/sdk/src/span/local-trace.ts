@@ -138,7 +138,7 @@ export function traceOfSpanContext(context: SpanContext): LocalTrace | undefined
   return traceOfHex(traceId, 0, context.traceFlags & KNOWN_FLAGS, traceState);
 }
 
-/** The trace whose id stands at `offset`, or `undefined` when it is malformed or all zero. Unknown flags are masked. */
+/** The trace whose id is at `offset`, or `undefined` when it is malformed or all zero. Unknown flags are masked. */
 export function traceOfHex(text: string, offset: number, flags: number, traceState: string): LocalTrace | undefined {
   const id0 = int32OfHex(text, offset);
   const id1 = int32OfHex(text, offset + 8);

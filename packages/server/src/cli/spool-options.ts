@@ -44,7 +44,7 @@ export function readSpoolOptions(
   if (!isAction(action)) throw unknownAction(action);
   const { own, ofConfig } = split;
   const names = split.names.slice(1);
-  // A mistyped flag is said first: what stands behind it may look like a name.
+  // A mistyped flag is said first: what follows it may look like a name.
   const config = readConfig(ofConfig, env, { name: 'spool', flags: [...Object.keys(OWN_FLAGS), '--help'] });
   checkNames(action, names, own.has('--all'));
   if (own.has('--output') && (own.get('--output') ?? '') === '')

@@ -127,7 +127,7 @@ function copySharedAttributes(from: Shared, to: Shared, first: number, end: numb
   copyWords(from.valueEnds, to.valueEnds, first, end, bytes[0]);
 }
 
-/** Returns which resources or scopes these rows refer to; they stand in the order of the rows. */
+/** Returns which resources or scopes these rows refer to; they are in the order of the rows. */
 function copyReferences(from: Uint32Buffer, to: Uint32Buffer, start: number, end: number) {
   const first = from.at(start);
   copyWords(from, to, start, end, first);

@@ -6,7 +6,7 @@ import { REPAIRED_TEXTS, repairedText } from './utf8.ts';
 const FIRST_SLOTS = 64;
 
 /**
- * Probes after which a string is taken for a new one. Strings that were crafted to collide then stand in the
+ * Probes after which a string is taken for a new one. Strings that were crafted to collide then are in the
  * dictionary more than once, which the engine accepts, and never cost more than this.
  */
 const PROBES_MAX = 32;

@@ -233,7 +233,7 @@ function eachRun(rowOf: Uint32Buffer, write: (shared: number, rows: number) => v
   }
 }
 
-/** SharedDictionariesWithAdditionalKeys; it stands before the offsets of an array. */
+/** SharedDictionariesWithAdditionalKeys; it comes before the offsets of an array. */
 function writeLowCardinalityPrefix(out: ByteBuffer): void {
   out.uint64(1);
 }

@@ -135,7 +135,7 @@ export class ExactCounts {
     await this.#journal.open();
     await this.#inserts.open();
     const known = await this.#restoreTotals();
-    // The journal first: what stands in both is known then.
+    // The journal first: what is in both is known then.
     for (const path of [...this.#journal.paths, ...this.#spool.sealed.map((segment) => segment.path)]) {
       for await (const record of readRecords(path, this.#options.log)) {
         // Without the totals before them, differences say nothing of what a process has told.

@@ -109,7 +109,7 @@ type SavedCounts = readonly [
   counts: readonly number[],
 ];
 
-/** How many lines stand before it. */
+/** How many lines come before it. */
 interface End {
   readonly lines: number;
 }

@@ -35,7 +35,7 @@ const engineOf = (stored: Stored): EngineOfCounts => ({
     stored.set(name, [...(stored.get(name) ?? []), ...rowsIn(table, readFileSync(path))]);
   },
   checkInsertEnded: async () => {},
-  // Which row is asked for stands in the literals.
+  // Which row is asked for is in the literals.
   query: async (sql) => {
     const all = [...stored.values()].flat();
     const lines = sql.split('UNION ALL').map((select, index) => {

@@ -97,7 +97,7 @@ const idsOf = (...numbers: number[]): string[] =>
     .map((id) => id.toUpperCase())
     .toSorted();
 
-/** Every span that stands in the spool, by its id. */
+/** Every span that is in the spool, by its id. */
 async function spooledIds(): Promise<string[]> {
   await spool.close();
   const column = SPAN_FIELDS.findIndex(([name]) => name === 'span_id');

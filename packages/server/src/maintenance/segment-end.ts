@@ -9,7 +9,7 @@ const SPOOLS = ['spool', 'counts/spool'];
 
 /**
  * In which order the files of a folder are copied while segments grow, so that what was appended last is missing and nothing before it: the
- * indexes before the data, and the newest first. A segment is full before anything stands in the next one.
+ * indexes before the data, and the newest first. A segment is full before anything is in the next one.
  */
 export function copyOrder(names: readonly string[]): string[] {
   const [indexes, others] = [true, false].map((isIndex) =>

@@ -38,7 +38,7 @@ const ELEMENTS: readonly [AnyValue, string][] = [
   [{ doubleValue: '-Infinity' }, '-Infinity'],
   [{ doubleValue: '-0' }, '-0'],
 ];
-/** What stands in the array and is none of its elements. */
+/** What is in the array and is none of its elements. */
 const NO_ELEMENTS = ['hidden', 'deep', 'deeper', '8', 'trick', 'stringValue', '{"values":[', 'AAE=', '0', 'q'];
 
 const values: AnyValue[] = [

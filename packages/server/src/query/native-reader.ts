@@ -161,7 +161,7 @@ class Cursor {
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
     }
-    throw new NativeFormatError(`no length stands at byte ${this.position}`);
+    throw new NativeFormatError(`no length at byte ${this.position}`);
   }
 
   string(): string {

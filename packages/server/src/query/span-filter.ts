@@ -86,7 +86,7 @@ function writtenInJson(value: string): string {
 
 /**
  * Whether an array has an element with this text, by the OTLP JSON of it that we write ourselves: that of an element has a `{"`, which no
- * text has there, and what is deeper than the array's own elements stands behind more brackets that are open.
+ * text has there, and what is deeper than the array's own elements follows more brackets that are open.
  */
 function hasElement(array: string, value: string): string {
   const elements = [

@@ -7,7 +7,7 @@ import type { Tables } from '../storage/tables.ts';
 export interface SpanSource {
   /** Which of the two it is. */
   readonly kind: 'stored' | 'fresh';
-  /** Ready to stand behind FROM. */
+  /** Ready to follow FROM. */
   readonly table: string;
   readonly conditions: readonly string[];
 }

@@ -53,8 +53,8 @@ const REFUSED_SHARE = 8;
 
 /**
  * Finds the first traces in the order of search. Spans that match are looked for in windows of time that grow, the newest first;
- * their traces are then summarised. A trace's place is never before that of its newest match, so what stands before a window's begin is
- * settled when the window has been looked through, and what stands behind it waits.
+ * their traces are then summarised. A trace's place is never before that of its newest match, so what comes before a window's begin is
+ * settled when the window has been looked through, and what follows it waits.
  */
 export class TraceFinder {
   readonly #context: QueryContext;
@@ -227,7 +227,7 @@ export class TraceFinder {
     }
   }
 
-  /** Of a window what may come before the last trace that is wanted: no trace stands before its newest match. */
+  /** Of a window what may come before the last trace that is wanted: no trace comes before its newest match. */
   #within(window: SearchWindow, wanted: number | null): SearchWindow {
     const last = wanted === null || this.#found.length < wanted ? undefined : this.#inOrder(wanted).at(-1);
     if (last === undefined) return window;
@@ -353,7 +353,7 @@ export class TraceFinder {
     );
   }
 
-  /** How many traces stand at this moment or later. */
+  /** How many traces are at this moment or later. */
   #settled(unixNano: bigint): number {
     return this.#found.filter(({ position }) => position.startTimeUnixNano >= unixNano).length;
   }
@@ -381,7 +381,7 @@ function newestOf(candidates: readonly Candidate[]): Candidate[] {
   return Array.from(newest, ([traceId, matchUnixNano]) => ({ traceId, matchUnixNano })).toSorted(compareCandidates);
 }
 
-/** When the spans of candidates, which stand in the order of their matches, probably start: some began before. */
+/** When the spans of candidates, which are in the order of their matches, probably start: some began before. */
 function startsOf(candidates: readonly Candidate[]): Seconds | null {
   const [newest, oldest] = [candidates[0], candidates.at(-1)];
   if (newest === undefined || oldest === undefined) return null;

@@ -32,7 +32,7 @@ export interface TraceSamplingFacts extends Omit<TraceSamplingResponse, 'decisio
 const DECISIONS_MAX = 100;
 
 /**
- * Why a trace was kept. A span decided where its caller tells no threshold: it stands at the top, or its parent has none. It
+ * Why a trace was sampled. A span decided if its caller reports no threshold: it is at the top, or its parent has none. It
  * raised the threshold where its own is higher than its parent's: then fewer traces reach what is below it.
  */
 export function samplingOf(data: TracesData, reasonOf: ReasonOf): TraceSamplingResponse {

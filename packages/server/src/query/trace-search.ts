@@ -3,7 +3,7 @@ import type { StoredTraceSummary } from './service-of-trace.ts';
 import type { SpanFilter } from './span-filter.ts';
 
 /**
- * Where a trace stands in the order of search, newest first, then by trace id: at its root's start, or at its earliest span's where no root
+ * Where a trace is in the order of search, newest first, then by trace id: at its root's start, or at its earliest span's where no root
  * has arrived. Where the clock of the root is ahead of that of the newest span that matches, it stands there, unless the trace is known to be long.
  */
 export interface TracePosition {

@@ -230,7 +230,7 @@ const READ_COLUMNS = new Map<string, string>(
   }),
 );
 
-/** With those that were not read, in one order: a span and its repeat may stand in different parts. */
+/** With those that were not read, in one order: a span and its repeat may be in different parts. */
 function withAllColumns({ rowCount, columns }: NativeBlock): NativeBlock {
   const all = READ.map(([name, type]) => [name, columns.get(name) ?? defaultColumn(type, rowCount)] as const);
   return new NativeBlock(rowCount, new Map(all));

@@ -190,7 +190,7 @@ function idsOf(...spans: readonly (readonly TestSpan[])[]): string[] {
     .toSorted();
 }
 
-/** Where the parts of spans are, as it stands in the path of their files. */
+/** Where the parts of spans are, as it is in the path of their files. */
 async function partOf(store: StartedEngine, day: number): Promise<string> {
   const [[uuid] = []] = await store.rows(
     "SELECT toString(uuid) FROM system.tables WHERE database = 'throughline' AND name = 'spans'",

@@ -88,7 +88,7 @@ export async function recoverSegment(
   }
 }
 
-/** Blocks stand in the order of their arrival. */
+/** Blocks are in the order of their arrival. */
 async function readArrivals(data: FileHandle, blocks: readonly BlockRecord[]): Promise<ArrivalRange | null> {
   const [first, last] = await Promise.all(
     [blocks[0], blocks.at(-1)].map(async (record) => {

@@ -14,7 +14,7 @@ const KEY_SLOTS = 16;
 /** On `key_slot`: whether a row counts a key, and not one of its values. */
 export const COUNTS_A_KEY = `key_slot >= ${VALUES_KEY_SLOTS}`;
 
-/** What stands behind FROM for one row an attribute that is counted. */
+/** What follows FROM for one row an attribute that is counted. */
 export const WITH_ATTRIBUTES = `ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, CAST(res_v AS Array(String))) AS text_,
   arrayConcat(attrs_t, res_t) AS type_
 WHERE length(key_) <= ${COMPLETED_BYTES_MAX} AND key_ != ''`;

@@ -66,7 +66,7 @@ function codeOf(text: string): number {
 }
 
 /**
- * An error after the first rows stands behind them. ClickHouse 25.11 and later frame it with the tag of the answer's header:
+ * An error after the first rows follows them. ClickHouse 25.11 and later frame it with the tag of the answer's header:
  * no text that somebody has stored is taken for it. Older ones hold the whole answer back, as `wait_end_of_query` asks, and
  * what they do not hold back is no JSON.
  */

@@ -33,7 +33,7 @@ export function signOfDamage(error: unknown): NamedPart | 'unnamed' | null {
   return partNamedIn(error.message) ?? (DAMAGE_CODES.has(error.clickhouseCode) ? 'unnamed' : null);
 }
 
-/** The first part whose directory stands in the text. */
+/** The first part whose directory is in the text. */
 export function partNamedIn(text: string): NamedPart | null {
   const [, tableUuid, part] =
     /\/store\/[0-9a-f]{3}\/([0-9a-f-]{36})\/(\w+_\d+_\d+_\d+(?:_\d+)?)(?:\/|\b)/.exec(text) ?? [];

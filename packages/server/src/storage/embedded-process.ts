@@ -87,7 +87,7 @@ async function run(request: EngineRequest & { kind: 'run' }, openSession: () => 
     const result = await session.queryAsync(sql, { format: request.format });
     reply({ kind: 'done', id: request.id, bytes: result.bytes() });
   } catch (error) {
-    // What a failed statement had answered already would stand in front of the session's next answer.
+    // What a failed statement had answered already would come before the session's next answer.
     session.close();
     session = openSession();
     const clickhouseCode = (error as { clickhouseCode?: unknown }).clickhouseCode;

@@ -14,7 +14,7 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** Of the embedded store, which stands in a data directory that this process has locked. */
+/** Of the embedded store, which is in a data directory that this process has locked. */
 export const HELD_BY_DIRECTORY: Lease = { lostBecause: null, release: () => Promise.resolve() };
 
 export interface LeaseLimits {

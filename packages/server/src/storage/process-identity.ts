@@ -19,7 +19,7 @@ export function isRunning(identity: ProcessIdentity): boolean {
 }
 
 /**
- * `/proc/<pid>/stat`, proc(5): the command stands in parentheses and may hold any character. A process that is being killed is a zombie as
+ * `/proc/<pid>/stat`, proc(5): the command is in parentheses and may hold any character. A process that is being killed is a zombie as
  * soon as its first thread has ended; as long as another one has not, its files are open and locked.
  */
 function startTimeFromProc(pid: number): string | null {

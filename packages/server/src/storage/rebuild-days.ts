@@ -15,7 +15,7 @@ const HOUR = 3_600;
 const DAY = 86_400;
 
 /**
- * Makes whole days (`YYYY-MM-DD`) of the derived tables anew, whatever is damaged in them or stands in them of spans that are gone. Nothing
+ * Makes whole days (`YYYY-MM-DD`) of the derived tables anew, whatever is damaged in them or is in them of spans that are gone. Nothing
  * may be added meanwhile. The times of traces are replaced behind what takes their place: by them spans are found at any time.
  */
 export async function rebuildDays(

@@ -1,7 +1,7 @@
 /**
  * `spans` has one row a span; `migrations/` makes it. The attributes of a span, of its resource, of its scope, of its events and of its links are each three
  * parallel arrays, in the order sent: keys (`_k`), values as text (`_v`) and value types (`_t`, an `AttributeType`).
- * The attributes of all events (links) of a span stand in one run of such arrays; `ev_attr_n` (`link_attr_n`) says
+ * The attributes of all events (links) of a span are in one run of such arrays; `ev_attr_n` (`link_attr_n`) says
  * how many belong to each.
  *
  * `duration_ns` is end − start and may be negative: what was sent comes back.

@@ -90,7 +90,7 @@ export async function settleStore(
 ): Promise<void> {
   const before = noted.id;
   const found = await findStoreId(engine);
-  // One that has none stands in this very directory: a power failure has taken its id, or somebody has moved the store away.
+  // One that has none is in this very directory: a power failure has taken its id, or somebody has moved the store away.
   if (before !== null && found !== null && found !== before) {
     if (hasBacklog)
       throw otherStore(noted, `the embedded store is the store ${found}, and this collector stores into ${before}`);

@@ -33,7 +33,7 @@ const OURS = `${IN_DATABASE} AND table IN (${DAY_TABLES.map(sqlString).join(', '
 
 /** Object stores say 2^64 or so: nothing is gained where there is no end. */
 const ENDLESS_BYTES = 1e18;
-/** The disks that our tables may stand on, by their storage policies. */
+/** The disks that our tables may be on, by their storage policies. */
 const DISKS_SQL = `SELECT name, toFloat64(free_space) FROM system.disks
 WHERE name IN (SELECT arrayJoin(disks) FROM system.storage_policies WHERE policy_name IN (
   SELECT storage_policy FROM system.tables WHERE ${IN_DATABASE} AND name IN (${DAY_TABLES.map(sqlString).join(', ')})))

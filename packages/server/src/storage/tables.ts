@@ -27,7 +27,7 @@ const TABLE_NAMES = [
 
 export type TableName = (typeof TABLE_NAMES)[number];
 
-/** How a table is called where; each but the first is ready to stand in a statement. */
+/** How a table is called where; each but the first is ready to be in a statement. */
 export interface Table {
   /** What the system's tables call it, without the database. */
   readonly name: string;

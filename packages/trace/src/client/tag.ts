@@ -5,7 +5,7 @@ export interface Tag {
   readonly value: string;
 }
 
-/** `key=value` as a search's `tag` takes it: an equals sign or a backslash of the key stands behind a backslash. */
+/** `key=value` as a search's `tag` takes it: an equals sign or a backslash of the key follows a backslash. */
 export function writeTag({ key, value }: Tag): string {
   return `${key.replaceAll(/[\\=]/g, String.raw`\$&`)}=${value}`;
 }

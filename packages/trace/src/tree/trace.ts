@@ -38,7 +38,7 @@ export interface Trace {
   readonly skewNs: Float64Array;
   /**
    * The span that the trace is about: the longest without a parent; where there is none, the longest of those that
-   * stand at the top; -1 for a trace without spans.
+   * are at the top; -1 for a trace without spans.
    */
   readonly rootIndex: number;
   /** All spans that name no parent, the longest first, then by start and span id: the first is `rootIndex`. Mostly one. */

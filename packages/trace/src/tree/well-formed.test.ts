@@ -52,7 +52,7 @@ const hostile: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue(),
 );
 
-/** Where something stands in JSON: the object or list and the member in it. */
+/** Where something is in JSON: the object or list and the member in it. */
 interface Place {
   readonly holder: Record<string, unknown>;
   readonly member: string;

@@ -35,7 +35,7 @@ const CACHED_KEYS_MAX = 4096;
 const CACHED_KEY_CHARACTERS_MAX = 256;
 /** An attribute that is not longer has lengths of one byte each. */
 const SHORT_MESSAGE_BYTES = 0x7f;
-/** The tag and length that stand before a KeyValue. */
+/** The tag and length that come before a KeyValue. */
 const BEFORE_KEY_BYTES = 2;
 
 /** Writes attributes as repeated KeyValue fields. */

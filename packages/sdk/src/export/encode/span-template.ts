@@ -101,7 +101,7 @@ export function comparable(value: StoredValue): StoredValue | undefined {
 
 /**
  * Writes a value over the one that its attribute had, where that takes as many bytes; returns false where it does not,
- * and may have spoilt the attribute and what stands behind it then. `end` is where the attribute ends, `bytes` its
+ * and may have spoilt the attribute and what follows it then. `end` is where the attribute ends, `bytes` its
  * length.
  */
 export function overwriteValue(

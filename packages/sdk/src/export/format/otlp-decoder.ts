@@ -29,7 +29,7 @@ export function decodeRequest(bytes: Uint8Array): OtlpRequest {
   return request;
 }
 
-/** The attributes alone, as they would stand in a request. */
+/** The attributes alone, as they would be in a request. */
 export function jsonAttributes({ flat }: AttributeSet): OtlpKeyValue[] {
   const bytes = encodeAlone((writer) => new AttributeEncoder().write(writer, RESOURCE_ATTRIBUTES, flat, flat.length));
   return readAttributeList(new ProtobufReader(bytes));

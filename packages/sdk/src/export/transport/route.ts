@@ -23,7 +23,7 @@ export interface Route {
   /** Whether the request itself is encrypted. */
   readonly isSecure: boolean;
   readonly address: Address;
-  /** The target as it stands in the request's first line. */
+  /** The target as it is in the request's first line. */
   readonly path: string;
   /** The Host header. */
   readonly host: string;

@@ -74,7 +74,7 @@ export function inflate(
     });
     stream.on('end', () => {
       reservation.giveBack(STEP_BYTES + PART_OVERHEAD_BYTES);
-      // It waits for the end of what stands behind the last member, if anything does.
+      // It waits for the end of what follows the last member, if anything does.
       stream.destroy();
       resolve({ parts, length });
     });

@@ -11,7 +11,7 @@ import { encodeOtlp } from '../testing/encode-otlp.ts';
 
 /** Of as many bytes as `BROKEN`, which takes its place. */
 const MARK = '\u0001\u0002\u0003\u0004';
-/** Begins a character of three bytes and does not end it; a byte that never stands in UTF-8; an ASCII character. */
+/** Begins a character of three bytes and does not end it; a byte that never is in UTF-8; an ASCII character. */
 const BROKEN = Buffer.from([0xe2, 0x82, 0xff, 0x28]);
 const REPAIRED = '\uFFFD\uFFFD(';
 

@@ -39,7 +39,7 @@ function bothCases(name: string): Iterable<string> {
   return new Set([name, name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)]);
 }
 
-/** OTLP's names have three bytes and more. What stands behind a shorter one may be the end of the body: then it is 0. */
+/** OTLP's names have three bytes and more. What follows a shorter one may be the end of the body: then it is 0. */
 function hash(bytes: Uint8Array, start: number, length: number): number {
   const first = bytes[start] as number;
   const third = bytes[start + 2] as number;

@@ -74,7 +74,7 @@ export class TextSource {
     return begin;
   }
 
-  /** Appends what stands in a JSON string, lone surrogates as U+FFFD. Throws `UnusualJsonError` for what must not. */
+  /** Appends what is in a JSON string, lone surrogates as U+FFFD. Throws `UnusualJsonError` for what must not. */
   appendEscaped(source: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
     const { bytes } = this;
@@ -143,7 +143,7 @@ const DIGITS = Int8Array.from({ length: 256 }, (_, code) => digitOf(code));
 const BACKSLASH = 0x5c;
 const ESCAPE_LETTERS = '"\\/bfnrt';
 const ESCAPED_CHARACTERS = '"\\/\b\f\n\r\t';
-/** The character that stands behind a backslash, by the letter that stands for it; 0 for what is no such letter. */
+/** The character that follows a backslash, by the letter that stands for it; 0 for what is no such letter. */
 const ESCAPES = new Uint8Array(256);
 for (let index = 0; index < ESCAPE_LETTERS.length; index++) {
   ESCAPES[ESCAPE_LETTERS.charCodeAt(index)] = ESCAPED_CHARACTERS.charCodeAt(index);

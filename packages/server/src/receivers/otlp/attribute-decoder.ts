@@ -100,7 +100,7 @@ function decodeAttributeOrDrop(reader: ProtobufReader, attributes: AttributeColu
   }
 }
 
-/** The value may stand before its key, and in several pieces. Throws `ValueTooDeepError` behind the key. */
+/** The value may come before its key, and in several pieces. Throws `ValueTooDeepError` behind the key. */
 function decodeAnyAttribute(reader: ProtobufReader, attributes: AttributeColumns): void {
   const { at: begin } = reader;
   let keyStart = 0;

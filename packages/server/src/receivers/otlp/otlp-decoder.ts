@@ -37,7 +37,7 @@ export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, rejected: Reject
   }
 }
 
-/** A resource stands behind its scopes, or a scope behind its spans. */
+/** A resource follows its scopes, or a scope its spans. */
 class UnusualOrderError extends Error {
   override readonly name = 'UnusualOrderError';
 }
@@ -53,8 +53,8 @@ class OtlpDecoder {
   readonly #isInOrder: boolean;
 
   /**
-   * `isInOrder`: resources and scopes stand before what they hold, as everybody writes them, and each message is read once. Throws
-   * `UnusualOrderError` where that is not so. A schema URL may stand behind.
+   * `isInOrder`: resources and scopes come before what they hold, as everybody writes them, and each message is read once. Throws
+   * `UnusualOrderError` where that is not so. A schema URL may follow.
    */
   constructor(reader: ProtobufReader, block: SpanBlock, rejected: RejectedSpans, isInOrder: boolean) {
     this.#isInOrder = isInOrder;
@@ -73,7 +73,7 @@ class OtlpDecoder {
     if (reader.repairedTexts > 0) this.#block.losses.add(REPAIRED_TEXTS, reader.repairedTexts);
   }
 
-  /** Twice where the resource stands behind its spans. */
+  /** Twice where the resource follows its spans. */
   #decodeResourceSpans(): void {
     const reader = this.#reader;
     const begin = reader.at;
@@ -153,7 +153,7 @@ class OtlpDecoder {
     return entityRef(schemaUrl, type, idKeys, descriptionKeys);
   }
 
-  /** Twice where the scope stands behind its spans. */
+  /** Twice where the scope follows its spans. */
   #decodeScopeSpans(): void {
     const reader = this.#reader;
     const begin = reader.at;

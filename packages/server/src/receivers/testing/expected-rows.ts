@@ -17,7 +17,7 @@ function exactly(name: string, type: string): string {
 }
 
 /**
- * What the store should answer for these spans, in the order in which they stand in the request. With `latin1`, strings
+ * What the store should answer for these spans, in the order in which they are in the request. With `latin1`, strings
  * outside of arrays and maps stand for bytes.
  */
 export function expectedRows(data: TracesData, encoding: 'utf8' | 'latin1' = 'utf8'): unknown[][] {

@@ -36,7 +36,7 @@ function defaultOf(type: string): unknown {
 const DICTIONARY = /LowCardinality\(String\)/;
 
 function readColumn(cursor: Cursor, type: string, rows: number): unknown[] {
-  // The version of the dictionaries' encoding stands before everything else of the column, and nowhere else.
+  // The version of the dictionaries' encoding comes before everything else of the column, and nowhere else.
   if (DICTIONARY.test(type) && cursor.uint64() !== 1n) throw new Error('another version of LowCardinality');
   const item = /^Array\((.*)\)$/.exec(type)?.[1];
   if (item === undefined) return readItems(cursor, type, rows);

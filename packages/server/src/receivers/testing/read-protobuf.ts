@@ -192,7 +192,7 @@ class Fields {
     return this.all(number).at(-1) ?? Buffer.alloc(0);
   }
 
-  /** A message that stands in several pieces, each of which is one, is their bytes one after the other. */
+  /** A message that is in several pieces, each of which is one, is their bytes one after the other. */
   merged(number: number): Buffer {
     const pieces = this.all(number);
     if (pieces.length > 1) for (const piece of pieces) fieldsOf(piece, {});

@@ -18,7 +18,7 @@ export interface Migration {
 export interface NewColumn {
   readonly table: TableName;
   readonly column: string;
-  /** Its type and what stands behind it. */
+  /** Its type and what follows it. */
   readonly definition: string;
 }
 
