@@ -44,7 +44,10 @@ test('stops a room that registers after its turn at once, and waits for it', asy
 
 test('goes on where a room fails to stop, and says so', async () => {
   const failures: unknown[] = [];
-  const shutdown = new Shutdown(['in', 'out'], { info: () => {}, error: (fields: unknown) => void failures.push(fields) });
+  const shutdown = new Shutdown(['in', 'out'], {
+    info: () => {},
+    error: (fields: unknown) => void failures.push(fields),
+  });
   const stopped: string[] = [];
   shutdown.register('in', () => Promise.reject(new Error('no')));
   shutdown.register('out', () => void stopped.push('out'));

@@ -14,7 +14,10 @@ const parameters = {
   prefix: anyText('Prefix of the keys or values'),
   from: time('From this UTC day on'),
   to: time('Up to this UTC day'),
-  limit: integer({ least: 1, most: COMPLETIONS_MAX, otherwise: COMPLETIONS_DEFAULT }, 'Maximum number in the answer'),
+  limit: integer(
+    { least: 1, most: COMPLETIONS_MAX, defaultValue: COMPLETIONS_DEFAULT },
+    'Maximum number in the answer',
+  ),
 };
 
 const valuesAnswer = {

@@ -6,7 +6,7 @@ const PARAMETERS = {
   service: anyText('A name'),
   status: oneOf(['error', 'ok'], 'A status'),
   minDurationMs: milliseconds('A duration'),
-  limit: integer({ least: 1, most: 1_000, otherwise: 20 }, 'A number'),
+  limit: integer({ least: 1, most: 1_000, defaultValue: 20 }, 'A number'),
   tag: repeated({ accepted: 'a=b', description: 'A tag', schema: {} }, 2, (given) =>
     given === '-' ? undefined : given,
   ),

@@ -157,18 +157,18 @@ export function milliseconds(description: string): Parameter<bigint | null> {
 }
 
 export function integer(
-  { least, most, otherwise }: { readonly least: number; readonly most: number; readonly otherwise: number },
+  { least, most, defaultValue }: { readonly least: number; readonly most: number; readonly defaultValue: number },
   description: string,
 ): Parameter<number> {
   return {
     accepted: `a whole number from ${least} to ${most}`,
     description,
-    schema: { type: 'integer', minimum: least, maximum: most, default: otherwise },
+    schema: { type: 'integer', minimum: least, maximum: most, default: defaultValue },
     repeatable: false,
     required: false,
     mayBeEmpty: false,
     read: ([given]) => {
-      if (given === undefined) return otherwise;
+      if (given === undefined) return defaultValue;
       const value = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN;
       return value >= least && value <= most ? value : undefined;
     },

@@ -163,7 +163,10 @@ export function apiRoutes({
         ),
         from: time('The trace overlaps the range that begins here: a span of it ends then or later'),
         to: time('The trace overlaps the range that ends here: a span of it starts then or earlier'),
-        limit: integer({ least: 1, most: TRACES_MAX, otherwise: TRACES_DEFAULT }, 'Maximum number of traces in a page'),
+        limit: integer(
+          { least: 1, most: TRACES_MAX, defaultValue: TRACES_DEFAULT },
+          'Maximum number of traces in a page',
+        ),
         cursor: optional(
           {
             accepted: 'the nextCursor of an earlier page, unchanged',

@@ -48,7 +48,7 @@ export function seriesRoute(
         parseStep,
       ),
       limit: integer(
-        { least: 1, most: SERIES_MAX, otherwise: SERIES_DEFAULT },
+        { least: 1, most: SERIES_MAX, defaultValue: SERIES_DEFAULT },
         'Maximum number of series in the answer',
       ),
     },

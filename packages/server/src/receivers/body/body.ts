@@ -28,32 +28,32 @@ export class Body {
    * Its bytes, which are in `memory` where they had to be joined: they are good until that joins the next. The body
    * keeps nothing, so that a request that waits for the disk holds no memory for the collection of garbage to look at.
    */
-  take(memory: BodyMemory): Uint8Array {
+  borrow(memory: BodyMemory): Uint8Array {
     const [first, ...others] = this.#parts;
     const bytes = first !== undefined && others.length === 0 ? first : memory.join(this.#parts, this.length);
     this.#parts = [];
     return bytes;
   }
 
-  /** Takes it for `read`; where that throws, nothing is taken. */
+  /** Borrows it for `read`; if that throws, the body keeps its parts. */
   read<T>(memory: BodyMemory, read: (bytes: Uint8Array) => T): T {
     const parts = this.#parts;
     try {
-      return read(this.take(memory));
+      return read(this.borrow(memory));
     } catch (error) {
       this.#parts = parts;
       throw error;
     }
   }
 
-  /** Copies its bytes to where the caller has room for them. */
-  takeInto(target: Uint8Array): void {
+  /** Copies its bytes to where the caller has room for them, and lets its parts go. */
+  copyInto(target: Uint8Array): void {
     copyParts(this.#parts, target);
     this.#parts = [];
   }
 
-  /** Its bytes in memory of their own. */
-  takeOwn(): Uint8Array {
+  /** Its bytes in memory of their own; its parts are let go. */
+  copy(): Uint8Array {
     const bytes = Buffer.concat(this.#parts, this.length);
     this.#parts = [];
     return bytes;

@@ -140,7 +140,7 @@ export class BodyDecoder {
     const { body, form } = next;
     const memory = this.#takeMemory(body.length);
     // What came from the socket may share its memory with others.
-    body.takeInto(new Uint8Array(memory));
+    body.copyInto(new Uint8Array(memory));
     const job: BodyJob = { ...form, ...this.#options.ingest.startWindow, memory, length: body.length };
     this.#worker.postMessage(job, [memory]);
   }

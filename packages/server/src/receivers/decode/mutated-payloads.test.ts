@@ -140,7 +140,7 @@ async function takeFrame(): Promise<void> {
       decompressor,
       deadline: { timeoutMs: 60_000, error: () => new Error('a frame was not read to its end') },
     });
-    const bytes = body.take(memory);
+    const bytes = body.borrow(memory);
     if (message !== null && !message.equals(bytes)) throw new Error('another message than was sent');
     // What came out as it went in is judged elsewhere; what a damaged frame let through is another payload.
     if (message === null) judges.protobuf.take(Buffer.from(bytes));

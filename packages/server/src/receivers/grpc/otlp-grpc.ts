@@ -258,8 +258,8 @@ export class OtlpGrpcReceiver {
       deadline: this.#deadline,
     });
     try {
-      if (method === HEALTH_WATCH_PATH) this.#health.watch(body.takeOwn(), stream);
-      else if (signal === null) respond(stream, this.#health.check(body.takeOwn()));
+      if (method === HEALTH_WATCH_PATH) this.#health.watch(body.copy(), stream);
+      else if (signal === null) respond(stream, this.#health.check(body.copy()));
       else {
         this.#metrics.bodyBytes.inc(body.length);
         const take = (): Promise<IngestResult> => this.#decoder.takeProtobuf(body, signal, this.#bodyMemory);

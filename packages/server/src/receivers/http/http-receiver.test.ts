@@ -27,7 +27,7 @@ function linesFormat(ingest: Ingest): SpanFormat {
     forms: [{ name: 'csv', mediaTypes: ['text/csv'], isText: true }],
     isStored: true,
     decode: (body, _, memory) =>
-      ingest.decode((block) => decodeLines(Buffer.from(body.take(memory)).toString('utf8'), block)),
+      ingest.decode((block) => decodeLines(Buffer.from(body.borrow(memory)).toString('utf8'), block)),
     accept: ({ acceptedSpans }) => ({
       status: 202,
       contentType: 'text/plain',

@@ -18,7 +18,7 @@ export function jsonEndpoint({ method, path, bodyBytesMax, handle }: JsonRoute):
     busyBecause: () => null,
     take: async (body, _, { url = '', headers }): Promise<HttpAnswer> => {
       const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
-      const answer = await handle({ query, headers, body: body.takeOwn() });
+      const answer = await handle({ query, headers, body: body.copy() });
       if (!('body' in answer)) return refuse(answer, null);
       return { status: answer.status, contentType: JSON_TYPE, body: Buffer.from(JSON.stringify(answer.body)) };
     },

@@ -44,9 +44,9 @@ function otlpFormat(
     if (encoding === 'protobuf') return decoder.takeProtobuf(body, signal, memory);
     if (body.length > jsonInlineBytesMax) return decoder.takeBeside(body, { encoding, signal, objectsMax });
     if (signal === 'traces') {
-      return ingest.decode((block, rejected) => decodeOtlpJson(body.take(memory), block, rejected, objectsMax));
+      return ingest.decode((block, rejected) => decodeOtlpJson(body.borrow(memory), block, rejected, objectsMax));
     }
-    const result = otherSignals.take(signal, () => countJsonRecords(body.take(memory), signal, objectsMax));
+    const result = otherSignals.take(signal, () => countJsonRecords(body.borrow(memory), signal, objectsMax));
     return Promise.resolve(result);
   };
   return {

@@ -1,10 +1,10 @@
 /** A body that the walkers leave to the decoder that parses it first, which may find that nothing is wrong with it. */
-export class UnusualJsonError extends Error {
-  override readonly name = 'UnusualJsonError';
+export class FallbackNeeded extends Error {
+  override readonly name = 'FallbackNeeded';
 }
 
-export function giveUp(): never {
-  throw new UnusualJsonError();
+export function fallBackToParser(): never {
+  throw new FallbackNeeded();
 }
 
 const QUOTE = 0x22;
@@ -23,7 +23,7 @@ const UINT32_DIGITS = 10;
 
 /**
  * Reads JSON from the bytes of a body, token by token; what it returns without an error is JSON up to there. Everything
- * else, and what it does not read for all that it may be right, throws `UnusualJsonError`.
+ * else, and what it does not read for all that it may be right, throws `FallbackNeeded`.
  */
 export class JsonCursor {
   readonly bytes: Uint8Array;
@@ -50,7 +50,7 @@ export class JsonCursor {
   /** Counts objects and arrays that are read: what is beyond the limit is for the parser, which says so. */
   countObjects(count: number): void {
     this.objects += count;
-    if (this.objects > this.#objectsMax) giveUp();
+    if (this.objects > this.#objectsMax) fallBackToParser();
   }
 
   /** The next byte that is no white space, 0 at the end. */
@@ -63,7 +63,7 @@ export class JsonCursor {
 
   /** Enters an object and reads its first member's name, and the colon. False for an empty one. */
   enterObject(): boolean {
-    if (this.peek() !== BRACE) giveUp();
+    if (this.peek() !== BRACE) fallBackToParser();
     this.countObjects(1);
     this.at += 1;
     if (this.peek() !== BRACE_END) return this.#name();
@@ -76,12 +76,12 @@ export class JsonCursor {
     const byte = this.peek();
     this.at += 1;
     if (byte === COMMA) return this.#name();
-    return byte === BRACE_END ? false : giveUp();
+    return byte === BRACE_END ? false : fallBackToParser();
   }
 
   /** Enters an array; false for an empty one. */
   enterArray(): boolean {
-    if (this.peek() !== BRACKET) giveUp();
+    if (this.peek() !== BRACKET) fallBackToParser();
     this.countObjects(1);
     this.at += 1;
     if (this.peek() !== BRACKET_END) return true;
@@ -93,26 +93,26 @@ export class JsonCursor {
     const byte = this.peek();
     this.at += 1;
     if (byte === COMMA) return true;
-    return byte === BRACKET_END ? false : giveUp();
+    return byte === BRACKET_END ? false : fallBackToParser();
   }
 
   /** Whether the value is null, which is then read. */
   isNull(): boolean {
     if (this.peek() !== 0x6e) return false;
     const { bytes, at } = this;
-    if (bytes[at + 1] !== 0x75 || bytes[at + 2] !== 0x6c || bytes[at + 3] !== 0x6c) giveUp();
+    if (bytes[at + 1] !== 0x75 || bytes[at + 2] !== 0x6c || bytes[at + 3] !== 0x6c) fallBackToParser();
     this.at = at + 4;
     return true;
   }
 
   string(): void {
-    if (this.peek() !== QUOTE) giveUp();
+    if (this.peek() !== QUOTE) fallBackToParser();
     const { bytes } = this;
     const start = this.at + 1;
     this.isEscaped = false;
     let at = plainEnd(bytes, start);
     if (bytes[at] !== QUOTE) {
-      if (bytes[at] !== BACKSLASH) giveUp();
+      if (bytes[at] !== BACKSLASH) fallBackToParser();
       this.isEscaped = true;
       at = closingQuote(bytes, at);
     }
@@ -124,7 +124,7 @@ export class JsonCursor {
   /** An integer of 0 to 2^32 − 1, as a number or a string. */
   uint32(): number {
     this.#digits(UINT32_DIGITS);
-    return this.high === 0 ? this.low : giveUp();
+    return this.high === 0 ? this.low : fallBackToParser();
   }
 
   /** The same below 10^19, in `low` and `high`. */
@@ -144,7 +144,7 @@ export class JsonCursor {
       let objects = 0;
       do {
         const byte = bytes[at];
-        if (byte === undefined) giveUp();
+        if (byte === undefined) fallBackToParser();
         if (byte === QUOTE) at = closingQuote(bytes, at + 1);
         else if (byte === BRACE || byte === BRACKET) {
           depth += 1;
@@ -165,7 +165,7 @@ export class JsonCursor {
     try {
       return JSON.parse(this.text(start, end)) as unknown;
     } catch {
-      return giveUp();
+      return fallBackToParser();
     }
   }
 
@@ -180,7 +180,7 @@ export class JsonCursor {
     for (; at < bytes.length; at++) {
       const byte = bytes[at] as number;
       if (byte > 0x20) break;
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) giveUp();
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) fallBackToParser();
     }
     this.at = at;
     return at < bytes.length ? (bytes[at] as number) : 0;
@@ -189,7 +189,7 @@ export class JsonCursor {
   /** A member's name. Nobody escapes those that we know. */
   #name(): true {
     this.string();
-    if (this.isEscaped || this.peek() !== COLON) giveUp();
+    if (this.isEscaped || this.peek() !== COLON) fallBackToParser();
     this.at += 1;
     return true;
   }
@@ -208,17 +208,17 @@ export class JsonCursor {
       if (!(digit >= 0 && digit <= 9)) break;
       at += 1;
       if (at - start <= 9) tail = tail * 10 + digit;
-      else if (at - start > digitsMax) giveUp();
+      else if (at - start > digitsMax) fallBackToParser();
     }
     const count = at - start;
-    if (count === 0 || (!isQuoted && count > 1 && bytes[start] === DIGIT_0)) giveUp();
+    if (count === 0 || (!isQuoted && count > 1 && bytes[start] === DIGIT_0)) fallBackToParser();
     if (count > 9) {
       const split = at - 9;
       for (let index = start; index < split; index++) head = head * 10 + (bytes[index] as number) - DIGIT_0;
       tail = 0;
       for (let index = split; index < at; index++) tail = tail * 10 + (bytes[index] as number) - DIGIT_0;
     }
-    if (isQuoted && bytes[at] !== QUOTE) giveUp();
+    if (isQuoted && bytes[at] !== QUOTE) fallBackToParser();
     this.at = isQuoted ? at + 1 : at;
     // A fraction or an exponent, which may follow, is no token that is taken next.
     this.#setWords(head, tail);
@@ -254,7 +254,7 @@ function closingQuote(bytes: Uint8Array, start: number): number {
   for (;;) {
     const byte = bytes[at];
     if (byte === QUOTE) return at;
-    if (byte === undefined) giveUp();
+    if (byte === undefined) fallBackToParser();
     at += byte === BACKSLASH ? 2 : 1;
   }
 }

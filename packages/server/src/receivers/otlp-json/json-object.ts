@@ -131,7 +131,7 @@ export class JsonObject {
 
   /**
    * What is wrong where the object has no member `wanted`, and one that none of `known` is: a list under a name of another format, say. Null
-   * otherwise.
+   * defaultValue.
    */
   unknownInsteadOf(wanted: string, known: readonly string[]): string | null {
     const isThere = (name: string): boolean => Object.hasOwn(this.#members, name);
@@ -147,11 +147,11 @@ export class JsonObject {
     return fail(memberPath(this, name, -1), expected, found);
   }
 
-  /** Returns `otherwise` where there is somebody to tell. */
-  #bad<T>(name: string, expected: string, found: unknown, otherwise: T, onBad = this.#onBad): T {
+  /** Returns `defaultValue` where there is somebody to tell. */
+  #bad<T>(name: string, expected: string, found: unknown, defaultValue: T, onBad = this.#onBad): T {
     if (onBad === null) return this.fail(name, expected, found);
     onBad(problemOf(memberPath(this, name, -1), expected, found));
-    return otherwise;
+    return defaultValue;
   }
 
   /** The items as they are. */

@@ -2,7 +2,7 @@ import type { RejectedSpans } from '../../columns/rejected-spans.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { SpanFields, type LinkFields } from '../../columns/span-fields.ts';
 import { walkAttributes } from './json-attribute-walker.ts';
-import { giveUp, type JsonCursor } from './json-cursor.ts';
+import { fallBackToParser, type JsonCursor } from './json-cursor.ts';
 import { MemberNames } from './member-names.ts';
 import { emptyLink, ENUMERATION_MAX, SPAN_KINDS, STATUS_CODES } from '../otlp/otlp-fields.ts';
 import type { TextSource } from './text-source.ts';
@@ -242,7 +242,7 @@ const CODES = new MemberNames(STATUS_CODES, (name) => [name]);
 export function seenOnce(seen: number, member: number): number {
   if (member < 0) return seen;
   const bit = 1 << member;
-  return (seen & bit) === 0 ? seen | bit : giveUp();
+  return (seen & bit) === 0 ? seen | bit : fallBackToParser();
 }
 
 /** Copies the string that comes next; answers where it begins in `text`, and it ends at the text's end. */
@@ -263,15 +263,15 @@ export function skipUnknown(cursor: JsonCursor): void {
 function walkHex(cursor: JsonCursor, text: TextSource): number {
   cursor.string();
   const start = text.addHexBytes(cursor.bytes, cursor.start, cursor.end);
-  return start >= 0 ? start : giveUp();
+  return start >= 0 ? start : fallBackToParser();
 }
 
 function walkEnumeration(cursor: JsonCursor, names: MemberNames): number {
   if (cursor.peek() !== QUOTE) {
     const number = cursor.uint32();
-    return number <= ENUMERATION_MAX ? number : giveUp();
+    return number <= ENUMERATION_MAX ? number : fallBackToParser();
   }
   cursor.string();
   const value = names.find(cursor.bytes, cursor.start, cursor.end);
-  return value >= 0 ? value : giveUp();
+  return value >= 0 ? value : fallBackToParser();
 }

@@ -2,7 +2,7 @@ import type { RejectedSpans } from '../../columns/rejected-spans.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { walkAttributes } from './json-attribute-walker.ts';
-import { giveUp, JsonCursor, UnusualJsonError } from './json-cursor.ts';
+import { fallBackToParser, JsonCursor, FallbackNeeded } from './json-cursor.ts';
 import { JsonObject, parseText } from './json-object.ts';
 import { JsonSpanWalker, seenOnce, skipUnknown, walkText } from './json-span-walker.ts';
 import { MemberNames } from './member-names.ts';
@@ -20,7 +20,7 @@ export function walkOtlpJson(body: Uint8Array, block: SpanBlock, rejected: Rejec
     return true;
   } catch (error) {
     const isKnown =
-      error instanceof UnusualJsonError ||
+      error instanceof FallbackNeeded ||
       error instanceof MalformedRequestError ||
       error instanceof RequestTooLargeError;
     if (!isKnown) throw error;
@@ -58,8 +58,8 @@ class OtlpJsonWalker {
       if (member < 0) skipUnknown(cursor);
       else for (let next = cursor.enterArray(); next; next = cursor.nextItem()) this.#walkResourceSpans();
     }
-    if (cursor.peek() !== 0 || cursor.at < cursor.bytes.length) giveUp();
-    if (hasUnknown && (seen & RESOURCE_SPANS) === 0) giveUp();
+    if (cursor.peek() !== 0 || cursor.at < cursor.bytes.length) fallBackToParser();
+    if (hasUnknown && (seen & RESOURCE_SPANS) === 0) fallBackToParser();
   }
 
   /** The resource has to be before its spans; its schema URL, which serializers put last, need not. */
@@ -80,7 +80,7 @@ class OtlpJsonWalker {
       if (cursor.isNull()) continue;
       switch (member) {
         case 0:
-          if (isAdded) giveUp();
+          if (isAdded) fallBackToParser();
           this.#walkResource();
           break;
         case 1:
@@ -98,7 +98,7 @@ class OtlpJsonWalker {
           skipUnknown(cursor);
       }
     }
-    if (hasUnknown && (seen & SCOPE_SPANS) === 0) giveUp();
+    if (hasUnknown && (seen & SCOPE_SPANS) === 0) fallBackToParser();
     if (!isAdded) block.addResource(text.bytes, urlStart, urlEnd, this.#dropped, this.#entityRefs);
   }
 
@@ -145,7 +145,7 @@ class OtlpJsonWalker {
       if (cursor.isNull()) continue;
       switch (member) {
         case 0:
-          if (isAdded) giveUp();
+          if (isAdded) fallBackToParser();
           this.#walkScope(scope);
           break;
         case 1:
@@ -163,7 +163,7 @@ class OtlpJsonWalker {
           skipUnknown(cursor);
       }
     }
-    if (hasUnknown && (seen & SPANS) === 0) giveUp();
+    if (hasUnknown && (seen & SPANS) === 0) fallBackToParser();
     if (!isAdded) block.addScope(text.bytes, scope);
   }
 

@@ -1,4 +1,4 @@
-import { giveUp } from './json-cursor.ts';
+import { fallBackToParser } from './json-cursor.ts';
 
 /** Below it a loop over the characters costs less than a call into V8's writer. */
 const SHORT_CHARACTERS = 24;
@@ -74,7 +74,7 @@ export class TextSource {
     return begin;
   }
 
-  /** Appends what is in a JSON string, lone surrogates as U+FFFD. Throws `UnusualJsonError` for what must not. */
+  /** Appends what is in a JSON string, lone surrogates as U+FFFD. Throws `FallbackNeeded` for what must not. */
   appendEscaped(source: Uint8Array, start: number, end: number): void {
     this.#reserve(end - start);
     const { bytes } = this;
@@ -155,6 +155,6 @@ function parsedString(source: Uint8Array, start: number, end: number): string {
   try {
     return (JSON.parse(text) as string).toWellFormed();
   } catch {
-    return giveUp();
+    return fallBackToParser();
   }
 }
