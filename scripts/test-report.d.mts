@@ -1,4 +1,4 @@
-/** What became of one test. `message` is that of its failure. */
+/** What became of one test. `message` is that of its failure, also of the first one of a test that is unsteady. */
 export interface TestOutcome {
   readonly status: 'passed' | 'failed' | 'skipped';
   readonly name: string;
@@ -13,8 +13,21 @@ export interface TestFile {
   readonly tests: readonly TestOutcome[];
 }
 
-export declare function readReport(path: string, label?: string): TestFile[] | undefined;
-export declare function reportLines(files: readonly TestFile[]): { lines: string[]; forbiddenSkips: number };
+export interface TestRuntime {
+  readonly label?: string | undefined;
+  readonly nodeMajor: number;
+  readonly isRoot: boolean;
+  readonly isLong: boolean;
+}
+
+export declare function readReport(path: string, runtime: TestRuntime): TestFile[] | undefined;
+export declare function reportLines(files: readonly TestFile[]): string[];
+export declare function forbiddenSkips(files: readonly TestFile[]): TestOutcome[];
 export declare function withSecondRun(files: readonly TestFile[], again: readonly TestFile[]): TestFile[];
 export declare function failedPaths(files: readonly TestFile[]): string[];
-export declare function countOf(files: readonly TestFile[]): { passed: number; failed: number; skipped: number };
+export declare function countOf(files: readonly TestFile[]): {
+  passed: number;
+  failed: number;
+  skipped: number;
+  unsteady: number;
+};

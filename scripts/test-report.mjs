@@ -1,5 +1,5 @@
-// What `npm test` prints at its end, out of the JSON reports of Vitest: the slowest files, the skipped and the failed tests,
-// and one line of counts.
+// What `npm test` prints at its end, out of the reports of Vitest: the slowest files, the skipped and the failed tests, and one
+// line of counts.
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { allowedSkips } from './allowed-skips.mjs';
@@ -7,106 +7,127 @@ import { root } from './workspace.mjs';
 
 const SLOWEST_FILES = 15;
 const LINES_PER_FAILURE = 12;
-/** Stands for a file that failed before its first test. */
+/** Stands for what fails in a file outside of its tests: its import, a hook, the process that runs it. */
 const THE_FILE = '(the file itself)';
 // eslint-disable-next-line no-control-regex -- Vitest paints its messages.
 const COLOURS = /\u001b\[[0-9;]*m/g;
 
-/** The files of a run; undefined where it left no report. `label` names the runtime where it is not this Node. */
-export function readReport(path, label) {
+/**
+ * The files of a run; undefined where it left no report. `runtime` is `{label, nodeMajor, isRoot, isLong}`: `label` names the
+ * runtime where it is not this Node.
+ */
+export function readReport(path, runtime) {
   try {
-    return JSON.parse(readFileSync(path, 'utf8')).testResults.map((file) => readFile(file, label));
+    return JSON.parse(readFileSync(path, 'utf8')).testResults.map((file) => readFile(file, runtime));
   } catch {
     return undefined;
   }
 }
 
-function readFile(file, label) {
-  const tests = file.assertionResults.map(({ status, fullName, failureMessages }) => ({
-    status: status === 'passed' || status === 'failed' ? status : 'skipped',
-    name: fullName,
-    message: failureMessages?.[0] ?? '',
-  }));
-  // A file that fails before its first test counts as one failure.
-  if (file.status === 'failed' && tests.every(({ status }) => status !== 'failed')) {
-    tests.push({ status: 'failed', name: THE_FILE, message: file.message });
+/** What no test caught; undefined where the run did not come to its end. */
+export function readUnhandledErrors(path) {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'));
+  } catch {
+    return undefined;
   }
-  const path = relative(root, file.name);
-  return { path, label, seconds: (file.endTime - file.startTime) / 1000, tests };
 }
 
-/** The lines to print; `forbiddenSkips` are those that the list does not allow. */
+function readFile(file, runtime) {
+  const path = relative(root, file.name);
+  const tests = file.assertionResults.map(({ status, fullName, failureMessages }) => {
+    if (status === 'passed') return { status, name: fullName, message: '' };
+    if (status === 'failed') return { status, name: fullName, message: failureMessages?.[0] ?? '' };
+    // What was to run and has no result: its process died.
+    if (status === 'pending') return { status: 'failed', name: fullName, message: 'did not finish' };
+    const skip = allowedSkips.find(
+      (one) => one.file === path && one.test.test(fullName) && (one.when === undefined || one.when(runtime)),
+    );
+    return { status: 'skipped', name: fullName, message: '', why: skip?.why };
+  });
+  const hasFailed = tests.some(({ status }) => status === 'failed');
+  // A file whose process died before its first test is reported as passed, without tests.
+  if (tests.length === 0) tests.push({ status: 'failed', name: THE_FILE, message: file.message || 'ran no test' });
+  else if (file.status === 'failed' && !hasFailed)
+    tests.push({ status: 'failed', name: THE_FILE, message: file.message || 'failed outside of its tests' });
+  return { path, label: runtime.label, seconds: (file.endTime - file.startTime) / 1000, tests };
+}
+
+/**
+ * The files of a run, those that failed with what became of them when they ran again, each by itself. What failed at first and
+ * passes then is unsteady; what fails then has failed, whatever it did at first.
+ */
+export function withSecondRun(files, again) {
+  return files.map((file) => {
+    const second = again.find(({ path }) => path === file.path);
+    if (second === undefined || !hasFailedTest(file)) return file;
+    const failedAtFirst = new Map(
+      file.tests.filter(({ status }) => status === 'failed').map(({ name, message }) => [name, message]),
+    );
+    const tests = second.tests.map((test) => {
+      const message = failedAtFirst.get(test.name);
+      return test.status === 'passed' && message !== undefined ? { ...test, message, isUnsteady: true } : test;
+    });
+    // A hook that failed at first has no test of its own to be marked.
+    const isMarked = tests.some(({ isUnsteady }) => isUnsteady);
+    const first = tests.findIndex(({ status }) => status === 'passed');
+    if (!isMarked && !hasFailedTest(second) && first >= 0) {
+      tests[first] = { ...tests[first], message: [...failedAtFirst.values()][0] ?? '', isUnsteady: true };
+    }
+    return { ...second, label: file.label, seconds: file.seconds, tests };
+  });
+}
+
+/** The lines to print, in the order in which they are to be read. */
 export function reportLines(files) {
-  const skips = skipsOf(files);
   const lines = [`The ${SLOWEST_FILES} slowest test files:`];
   for (const { path, label, seconds } of files.toSorted((a, b) => b.seconds - a.seconds).slice(0, SLOWEST_FILES)) {
     lines.push(`${seconds.toFixed(1).padStart(8)} s  ${shown(path, label)}`);
   }
-  for (const why of new Set(skips.allowed.map((test) => test.why))) {
-    lines.push(`skipped: ${skips.allowed.filter((test) => test.why === why).length} tests, because ${why}`);
+  const tests = testsOf(files);
+  const allowed = tests.filter(({ status, why }) => status === 'skipped' && why !== undefined);
+  for (const reason of new Set(allowed.map(({ why }) => why))) {
+    lines.push(`skipped: ${allowed.filter(({ why }) => why === reason).length} tests, because ${reason}`);
   }
-  for (const { path, label, name } of skips.forbidden) lines.push(`skipped: ${shown(path, label)} > ${name}`);
-  for (const { path, label, name, message, isUnsteady } of testsOf(files)) {
+  for (const { path, label, name } of forbiddenSkips(files)) lines.push(`skipped: ${shown(path, label)} > ${name}`);
+  for (const { path, label, name, message, isUnsteady } of tests) {
     if (!isUnsteady) continue;
-    lines.push(`unsteady: ${shown(path, label)} > ${name}: failed at first, passed alone; mend it`);
+    lines.push(`unsteady: ${shown(path, label)} > ${name}: failed at first, passed when the file ran again; mend it`);
     lines.push(`    ${message.replaceAll(COLOURS, '').split('\n')[0]}`);
   }
-  for (const { path, label, name, message, status } of testsOf(files)) {
-    if (status !== 'failed') continue;
-    lines.push(`failed: ${shown(path, label)} > ${name}`);
-    const text = message.replaceAll(COLOURS, '').split('\n').slice(0, LINES_PER_FAILURE);
-    lines.push(...text.map((line) => `    ${line}`));
+  for (const { path, label, name, message, status } of tests) {
+    if (status === 'failed') lines.push(`failed: ${shown(path, label)} > ${name}`, ...indented(message));
   }
-  return { lines, forbiddenSkips: skips.forbidden.length };
+  return lines;
 }
 
-/** Puts what became of the failed tests when their files ran again, alone: those that passed then are unsteady. */
-export function withSecondRun(files, again) {
-  const passed = new Set(
-    testsOf(again)
-      .filter(({ status }) => status === 'passed')
-      .map(testKey),
-  );
-  const hasPassed = (path, name) =>
-    name === THE_FILE
-      ? again.some((file) => file.path === path && !file.tests.some(({ status }) => status === 'failed'))
-      : passed.has(testKey({ path, name }));
-  return files.map((file) => ({
-    ...file,
-    tests: file.tests.map((test) =>
-      test.status === 'failed' && hasPassed(file.path, test.name)
-        ? { ...test, status: 'passed', isUnsteady: true }
-        : test,
-    ),
-  }));
+/** A message of a failure, shortened, to be printed below its name. */
+export function indented(message) {
+  const text = message.replaceAll(COLOURS, '').split('\n').slice(0, LINES_PER_FAILURE);
+  return text.map((line) => `    ${line}`);
 }
 
-function testKey({ path, name }) {
-  return `${path} > ${name}`;
+/** The skipped tests that no entry of the list allows. */
+export function forbiddenSkips(files) {
+  return testsOf(files).filter(({ status, why }) => status === 'skipped' && why === undefined);
 }
 
 /** Of the files with a failed test. */
 export function failedPaths(files) {
-  return files.filter(({ tests }) => tests.some(({ status }) => status === 'failed')).map(({ path }) => path);
+  return files.filter(hasFailedTest).map(({ path }) => path);
 }
 
 export function countOf(files) {
-  const count = { passed: 0, failed: 0, skipped: 0 };
-  for (const { status } of testsOf(files)) count[status] += 1;
+  const count = { passed: 0, failed: 0, skipped: 0, unsteady: 0 };
+  for (const { status, isUnsteady } of testsOf(files)) {
+    count[status] += 1;
+    if (isUnsteady) count.unsteady += 1;
+  }
   return count;
 }
 
-function skipsOf(files) {
-  const skipped = testsOf(files)
-    .filter(({ status }) => status === 'skipped')
-    .map((test) => ({
-      ...test,
-      why: allowedSkips.find(({ file, test: pattern }) => file === test.path && pattern.test(test.name))?.why,
-    }));
-  return {
-    allowed: skipped.filter(({ why }) => why !== undefined),
-    forbidden: skipped.filter(({ why }) => why === undefined),
-  };
+function hasFailedTest({ tests }) {
+  return tests.some(({ status }) => status === 'failed');
 }
 
 function testsOf(files) {

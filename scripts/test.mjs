@@ -17,7 +17,16 @@ import {
   say,
 } from './workspace.mjs';
 import { ensureSenders } from './senders.mjs';
-import { countOf, failedPaths, readReport, reportLines, withSecondRun } from './test-report.mjs';
+import {
+  countOf,
+  failedPaths,
+  forbiddenSkips,
+  indented,
+  readReport,
+  readUnhandledErrors,
+  reportLines,
+  withSecondRun,
+} from './test-report.mjs';
 
 const suites = {
   trace: 'packages/trace/',
@@ -32,7 +41,10 @@ const filters = process.argv.slice(2).filter((argument) => !['--long', '--nodes'
 const NODES = [20, 22, 24, 26];
 /** More files than these do not fail because the machine is busy. */
 const FILES_AGAIN_MAX = 10;
-if (process.argv.includes('--long')) {
+const isLong = process.argv.includes('--long');
+/** What fails a run besides its tests, each counted as a failure. */
+const problems = [];
+if (isLong) {
   process.env.THROUGHLINE_TEST_LONG = 'true';
   process.env.THROUGHLINE_TEST_SEED ??= String(Date.now() % 2 ** 31);
   say(`THROUGHLINE_TEST_SEED=${process.env.THROUGHLINE_TEST_SEED}`);
@@ -43,17 +55,13 @@ ensureToolchains();
 ensureBuilt();
 ensureSystemPrograms({ mayInstall: Boolean(process.env.CI) });
 ensureSenders();
-if (process.env.CI && !findChromium()) {
-  say('CI must run the browser tests, and there is no Chromium.');
-  process.exitCode = 1;
-}
+if (process.env.CI && !findChromium()) problems.push('CI must run the tests in a browser, and there is no Chromium');
 
 const isEveryRuntime = process.argv.includes('--nodes') || (process.env.CI && filters.length === 0);
 if (isEveryRuntime) {
   for (const name of ['bun', 'deno']) {
     if (ensureRuntime(name) !== undefined) continue;
-    say(`${name} could not be installed: the SDK is not tested by it.`);
-    process.exitCode = 1;
+    problems.push(`${name} could not be installed: the SDK is not tested by it`);
   }
 }
 
@@ -66,58 +74,74 @@ if (isEveryRuntime) {
     const node = ensureNode(major);
     const label = `Node ${major}`;
     if (node === undefined) {
-      say(`${label} could not be installed: the SDK is not tested by it.`);
-      process.exitCode = 1;
+      problems.push(`${label} could not be installed: the SDK is not tested by it`);
       continue;
     }
     say(`The suite of the SDK by ${label} …`);
-    runs.push(testRun({ name: `sdk-node${major}`, label, node, args: ['--project', 'sdk'] }));
+    runs.push(testRun({ name: `sdk-node${major}`, label, nodeMajor: major, node, args: ['--project', 'sdk'] }));
   }
 }
-summarise(runs.flatMap(({ files }) => files));
+summarise(runs.flat());
 
-/** The files of a run, with what became of those that failed when they ran again. Marks the process as failed. */
-function testRun({ name, label, node = process.execPath, args }) {
-  const path = join(results, `${name}.json`);
-  const ended = vitest(node, path, args);
-  const files = readReport(path, label);
-  const failed = failedPaths(files ?? []);
-  // What fails without a failed test is an unhandled error, or a run that left no report: nothing to try again.
-  if (files === undefined || (ended !== 0 && failed.length === 0)) process.exitCode = 1;
-  if (!process.env.CI || failed.length === 0 || failed.length > FILES_AGAIN_MAX) return { files: files ?? [] };
+/** The files of a run, with what became of those that failed when they ran again. */
+function testRun({
+  name,
+  label,
+  nodeMajor = Number.parseInt(process.versions.node, 10),
+  node = process.execPath,
+  args,
+}) {
+  const runtime = { label, nodeMajor, isRoot: process.getuid?.() === 0, isLong };
+  const files = vitest(name, node, args, runtime);
+  const failed = [...new Set(failedPaths(files))];
+  if (!process.env.CI || failed.length === 0 || failed.length > FILES_AGAIN_MAX) return files;
   // CI shares its machine. A failure that repeats is one; a test that passes now is reported as unsteady.
   say(`Once more, each file by itself: ${failed.join(', ')}`);
-  const again = join(results, `${name}-again.json`);
-  vitest(node, again, ['--maxWorkers=1', ...args, ...failed]);
-  return { files: withSecondRun(files, readReport(again, label) ?? []) };
+  return withSecondRun(files, vitest(`${name}-again`, node, ['--maxWorkers=1', ...args, ...failed], runtime));
 }
 
-function vitest(node, path, args) {
-  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${path}`];
-  return runToolBy(node, 'vitest', ['run', ...reporters, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
+function vitest(name, node, args, runtime) {
+  const path = join(results, `${name}.json`);
+  const errors = join(results, `${name}-errors.json`);
+  const own = `--reporter=${join(root, 'scripts/unhandled-errors-reporter.mjs')}`;
+  const ended = runToolBy(
+    node,
+    'vitest',
+    ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${path}`, own, ...args],
+    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, THROUGHLINE_TEST_ERRORS: errors } },
+  );
+  const files = readReport(path, runtime);
+  const unhandled = readUnhandledErrors(errors);
+  if (files === undefined || unhandled === undefined) problems.push(`the run ${name} did not come to its end`);
+  for (const message of unhandled ?? []) problems.push(`an error that no test caught (${name}): ${message}`);
+  const isExplained = (unhandled?.length ?? 1) > 0 || failedPaths(files ?? []).length > 0;
+  if (ended !== 0 && !isExplained) problems.push(`the run ${name} ended with exit code ${ended}`);
+  return files ?? [];
 }
 
 function summarise(files) {
-  const { lines, forbiddenSkips } = reportLines(files);
-  for (const line of lines) console.log(line);
-  if (failedPaths(files).length > 0) process.exitCode = 1;
-  if (process.env.CI && filters.length === 0 && forbiddenSkips > 0) {
-    console.log(`${forbiddenSkips} tests were skipped that scripts/allowed-skips.mjs does not list.`);
-    process.exitCode = 1;
+  for (const line of reportLines(files)) console.log(line);
+  const forbidden = forbiddenSkips(files).length;
+  if (process.env.CI && forbidden > 0) {
+    problems.push(`${forbidden} tests were skipped that scripts/allowed-skips.mjs does not allow`);
   }
   if (filters.length === 0) {
     for (const [suite, folder] of Object.entries(suites)) {
-      if (files.some(({ path, tests }) => path.startsWith(folder) && tests.some(hasRun))) continue;
-      console.log(`The suite ${suite} ran no test.`);
-      process.exitCode = 1;
+      const hasRun = files.some(
+        ({ path, tests }) => path.startsWith(folder) && tests.some(({ status }) => status !== 'skipped'),
+      );
+      if (!hasRun) problems.push(`the suite ${suite} ran no test`);
     }
   }
+  for (const problem of problems) {
+    const [first, ...more] = indented(problem);
+    console.log([`failed: ${first.trim()}`, ...more].join('\n'));
+  }
   const count = countOf(files);
-  const line = `${count.passed} passed, ${count.failed} failed${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`;
+  const failed = count.failed + problems.length;
+  if (failed > 0) process.exitCode = 1;
+  const others = ['skipped', 'unsteady'].filter((kind) => count[kind] > 0).map((kind) => `, ${count[kind]} ${kind}`);
+  const line = `${count.passed} passed, ${failed} failed${others.join('')}`;
   writeFileSync(join(results, 'summary.txt'), `${line}\n`);
   console.log(line);
-}
-
-function hasRun({ status }) {
-  return status !== 'skipped';
 }

@@ -100,7 +100,7 @@ export function runToolBy(node, name, args, options) {
   return run(node, [join(root, 'node_modules', name, bin), ...args], options);
 }
 
-/** The path of the newest Node of a major version, which npm installs beside the project's dependencies; undefined where it cannot be had. */
+/** The path of a Node of a major version, the newest when it was installed, which npm puts beside the project's dependencies; undefined where it cannot be had. */
 export function ensureNode(major) {
   const folder = join(root, 'node_modules', '.nodes', String(major));
   const name = `node-${process.platform}-${process.arch}`;
