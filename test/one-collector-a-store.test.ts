@@ -14,6 +14,7 @@ const why =
     : '';
 
 const SHORT_LEASE = ['--cluster-lease-ms', '4s', '--cluster-lease-renew-ms', '300ms'];
+const LONG_LEASE = ['--cluster-lease-ms', '20s', '--cluster-lease-renew-ms', '300ms'];
 
 interface Finding {
   readonly code: string;
@@ -50,8 +51,12 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
   }
 
   /** On the server, unless other URLs are given; its directory is removed after the test. */
-  async function aCollector(dataDirectory = aDirectory(), store = server.url): Promise<Collector> {
-    const collector = await startCollector({ dataDirectory, args: ['--store', store, ...SHORT_LEASE] });
+  async function aCollector(
+    dataDirectory = aDirectory(),
+    store = server.url,
+    lease: readonly string[] = SHORT_LEASE,
+  ): Promise<Collector> {
+    const collector = await startCollector({ dataDirectory, args: ['--store', store, ...lease] });
     begun.push(collector);
     return collector;
   }
@@ -115,7 +120,8 @@ describe.skipIf(program === undefined)(`collectors on one ClickHouse server${why
   });
 
   it('lets the next one in when the lease of one that was killed has run out, and says that it waits', async () => {
-    const first = await aCollector();
+    // So long that it has not run out when the next one has started, on a busy machine either.
+    const first = await aCollector(aDirectory(), server.url, LONG_LEASE);
     process.kill(first.pid, 'SIGKILL');
     await first.exited;
     const second = await aCollector();
