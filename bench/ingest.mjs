@@ -19,7 +19,7 @@ import { measureFloor } from './ingest/engine-floor.mjs';
 import { atLeast, atMost, judge } from './ingest/goals.mjs';
 import { holdLowRate } from './ingest/low-rate.mjs';
 import { describeMachine } from './ingest/machine.mjs';
-import { RequestTemplate, SPANS_A_REQUEST } from './ingest/payload.mjs';
+import { RequestTemplate, SPANS_PER_REQUEST } from './ingest/payload.mjs';
 import { send } from './ingest/senders.mjs';
 import { findable, isFound, settled, stored } from './ingest/settled.mjs';
 import { median } from './ingest/statistics.mjs';
@@ -91,7 +91,7 @@ async function probeFindable(collector, seconds, delaysMs) {
     const headers = { 'content-type': 'application/x-protobuf' };
     const { ok } = await fetch(`${collector.otlpUrl}/v1/traces`, { method: 'POST', headers, body: template.bytes });
     if (!ok) throw new Error('a probe was not acknowledged');
-    acknowledgedSpans += SPANS_A_REQUEST;
+    acknowledgedSpans += SPANS_PER_REQUEST;
     const begin = performance.now();
     while (!(await isFound(collector, template.traceId))) {
       if (performance.now() - begin > FINDABLE_TIMEOUT_MS) throw new Error('a trace was not found in time');

@@ -23,7 +23,7 @@ const WARM_UP_ROUNDS = 10;
  * As many as 512-span batches fill: the last batch of the standard SDK is serialised within its round. So many that what a process pays for
  * having waited while the other ran, with caches that are the other's by now, does not count: rounds a quarter as long made ours 10 % dearer.
  */
-const SPANS_A_ROUND = 163_840;
+const SPANS_PER_ROUND = 163_840;
 const SPANS_COUNTED = 20_480;
 const worker = fileURLToPath(new URL('./sdk/worker.mjs', import.meta.url));
 
@@ -47,8 +47,8 @@ async function cpuOf(name) {
   const samples = { standard: [], throughline: [] };
   for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
     for (const rival of Object.keys(samples)) {
-      const { cpuNs, encoded } = await workers[rival].run(SPANS_A_ROUND);
-      const expected = CASES[name].sampled ? (round + WARM_UP_ROUNDS + 1) * SPANS_A_ROUND : 0;
+      const { cpuNs, encoded } = await workers[rival].run(SPANS_PER_ROUND);
+      const expected = CASES[name].sampled ? (round + WARM_UP_ROUNDS + 1) * SPANS_PER_ROUND : 0;
       if (encoded !== expected) throw new Error(`${rival} encoded ${encoded} of ${expected} spans: ${name}`);
       if (round >= 0) samples[rival].push(Math.round(cpuNs));
     }
@@ -101,4 +101,4 @@ console.table(
     ]),
   ),
 );
-writeResults(values.json, { rounds: ROUNDS, spansARound: SPANS_A_ROUND, results });
+writeResults(values.json, { rounds: ROUNDS, spansARound: SPANS_PER_ROUND, results });

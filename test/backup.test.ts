@@ -9,7 +9,7 @@ import { eventually } from './support/processes.ts';
 import { auditStore, flipByte } from './support/store-files.ts';
 import { aRequest, postJson, spanIdOf } from './support/traces.ts';
 
-const SPANS_A_REQUEST = 20;
+const SPANS_PER_REQUEST = 20;
 const DAY_MS = 86_400_000;
 
 const directories: string[] = [];
@@ -39,9 +39,12 @@ class Sender {
   async send(otlpUrl: string): Promise<void> {
     const number = this.#next++;
     const name = `request-${number}`;
-    const ids = Array.from({ length: SPANS_A_REQUEST }, (_, index) => spanIdOf(`${name}-${index}`));
+    const ids = Array.from({ length: SPANS_PER_REQUEST }, (_, index) => spanIdOf(`${name}-${index}`));
     for (const id of ids) this.sent.add(id);
-    const { ok } = await postJson(otlpUrl, aRequest(name, SPANS_A_REQUEST, 'shop', Date.now() - (number % 3) * DAY_MS));
+    const { ok } = await postJson(
+      otlpUrl,
+      aRequest(name, SPANS_PER_REQUEST, 'shop', Date.now() - (number % 3) * DAY_MS),
+    );
     if (ok) for (const id of ids) this.acknowledged.add(id);
   }
 }

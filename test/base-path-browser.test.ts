@@ -115,7 +115,7 @@ describe.skipIf(!chromiumPath)('the UI behind a prefix (needs Chromium)', () => 
         await box.press('Enter');
         await page
           .getByRole('alert')
-          .getByText(/That is no trace id/)
+          .getByText(/Not a trace ID/)
           .waitFor();
         await box.fill(` 1-${TRACE_ID.slice(0, 8)}-${TRACE_ID.slice(8)} `);
         await box.press('Enter');

@@ -6,7 +6,7 @@ import { descendantsOf, eventually, isAlive } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 
 const ROUNDS = process.env['THROUGHLINE_TEST_LONG'] === 'true' ? 20 : 5;
-const SPANS_A_REQUEST = 500;
+const SPANS_PER_REQUEST = 500;
 /** So many that a search through all of them takes a while. */
 const REQUESTS_BEFORE = 200;
 
@@ -14,7 +14,7 @@ type Victim = 'collector' | 'engine';
 
 describe('what was acknowledged survives SIGKILL, once, and no process stays behind', () => {
   const dataDirectory = newDirectory();
-  const ledger = new SpanLedger(SPANS_A_REQUEST);
+  const ledger = new SpanLedger(SPANS_PER_REQUEST);
   let collector: Collector;
 
   beforeAll(async () => {

@@ -9,7 +9,7 @@ import { aRequest, postJson, spanIdOf, traceIdOf } from './support/traces.ts';
 
 const DAY_MS = 86_400_000;
 /** Each is a trace of its own, which every look at the store asks for. */
-const SPANS_A_DAY = 8;
+const SPANS_PER_DAY = 8;
 /** Noon, so that a day's spans stay in it. */
 const NOON = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAY_MS / 2;
 const DAYS = [0, 1, 2].map((back) => ({ name: `day-${back}`, startMs: NOON - back * DAY_MS }));
@@ -25,7 +25,7 @@ let collector: Collector | null = null;
 beforeAll(async () => {
   const first = await startCollector({ dataDirectory: intact });
   for (const { name, startMs } of DAYS) {
-    const { ok } = await postJson(first.otlpUrl, aRequest(name, SPANS_A_DAY, 'shop', startMs));
+    const { ok } = await postJson(first.otlpUrl, aRequest(name, SPANS_PER_DAY, 'shop', startMs));
     if (!ok) throw new Error('the collector took no spans');
   }
   await first.stop({ keepData: true });
@@ -52,7 +52,7 @@ async function startHarmed(
 async function statuses({ apiUrl }: Collector): Promise<Record<string, number[]>> {
   const found: Record<string, number[]> = {};
   for (const { name } of DAYS) {
-    const ids = Array.from({ length: SPANS_A_DAY }, (_, index) => traceIdOf(`${name}-${index}`));
+    const ids = Array.from({ length: SPANS_PER_DAY }, (_, index) => traceIdOf(`${name}-${index}`));
     const answers = await Promise.all(ids.map(async (id) => (await fetch(`${apiUrl}/api/v1/traces/${id}`)).status));
     found[name] = [...new Set(answers)];
   }
@@ -81,7 +81,7 @@ async function expectStored(lost: readonly string[]): Promise<void> {
   collector = null;
   const { spanIds, rows, wrongTables } = await auditStore(directory);
   const kept = DAYS.filter(({ name }) => !lost.includes(name)).flatMap(({ name }) =>
-    Array.from({ length: SPANS_A_DAY }, (_, index) => spanIdOf(`${name}-${index}`)),
+    Array.from({ length: SPANS_PER_DAY }, (_, index) => spanIdOf(`${name}-${index}`)),
   );
   expect([...spanIds].toSorted()).toEqual(kept.toSorted());
   expect({ rows, wrongTables }).toEqual({ rows: kept.length, wrongTables: [] });
@@ -114,8 +114,8 @@ describe('a store that was damaged below the engine', () => {
           expect((await fetch(`${running.apiUrl}/api/v1/${question}`)).status, question).toBe(200);
         }
         expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
-        expect(await searched(running)).toBe(SPANS_A_DAY);
-        expect(await spansOfServices(running)).toBe(3 * SPANS_A_DAY);
+        expect(await searched(running)).toBe(SPANS_PER_DAY);
+        expect(await spansOfServices(running)).toBe(3 * SPANS_PER_DAY);
         await eventually('it is named', async () => (await warningsOf(running)).length > 0);
         const [warning] = await warningsOf(running);
         expect(warning?.code).toBe('store_parts_lost');
@@ -132,13 +132,13 @@ describe('a store that was damaged below the engine', () => {
     try {
       expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
       expect(await searched(running)).toBe(0);
-      await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+      await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_PER_DAY);
       const [warning] = await warningsOf(running);
-      expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_A_DAY} rows, `);
+      expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_PER_DAY} rows, `);
       const { problems } = (await (await fetch(`${running.apiUrl}/api/v1/system`)).json()) as { problems: string[] };
       expect(problems).toContain(warning?.message);
       const metrics = await (await fetch(`${running.apiUrl}/metrics`)).text();
-      expect(metrics).toContain(`throughline_store_lost_rows{table="spans",day="${HARMED_DAY}"} ${SPANS_A_DAY}`);
+      expect(metrics).toContain(`throughline_store_lost_rows{table="spans",day="${HARMED_DAY}"} ${SPANS_PER_DAY}`);
       // Said once for each part, not once for each question.
       expect(running.output().match(/moved to detached/g)?.length).toBe(partsOf(intact, 'spans', PARTITION).length);
       // It is kept until a person has seen it, and told of as long as it is there.
@@ -159,8 +159,8 @@ describe('a store that was damaged below the engine', () => {
       });
       try {
         expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
-        expect(await searched(running)).toBe(SPANS_A_DAY);
-        expect(await spansOfServices(running)).toBe(3 * SPANS_A_DAY);
+        expect(await searched(running)).toBe(SPANS_PER_DAY);
+        expect(await spansOfServices(running)).toBe(3 * SPANS_PER_DAY);
         expect(await warningsOf(running)).toEqual([]);
         expect(running.output()).toContain('rebuilt its indexes, and attached it again');
         expect(running.output()).not.toContain('moved to detached');
@@ -175,7 +175,7 @@ describe('a store that was damaged below the engine', () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => flipByte(file)));
     try {
       expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
-      await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_A_DAY);
+      await eventually('it is counted anew', async () => (await spansOfServices(running)) === 2 * SPANS_PER_DAY);
       await running.stop({ keepData: true });
       // As a disk that reads again after it was plugged in anew.
       for (const part of partsOf(intact, 'spans', PARTITION)) {
@@ -184,7 +184,7 @@ describe('a store that was damaged below the engine', () => {
       }
       collector = await startCollector({ dataDirectory: directory });
       expect(await statuses(collector)).toEqual({ 'day-0': [200], 'day-1': [200], 'day-2': [200] });
-      expect(await spansOfServices(collector)).toBe(3 * SPANS_A_DAY);
+      expect(await spansOfServices(collector)).toBe(3 * SPANS_PER_DAY);
       expect(await warningsOf(collector)).toEqual([]);
       await expectStored([]);
     } finally {
@@ -266,9 +266,9 @@ describe('a store that was damaged below the engine', () => {
     const running = await startHarmed((data) => dataFiles(data, 'spans').forEach((file) => harm(file)));
     try {
       const [warning] = await warningsOf(running);
-      expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_A_DAY} rows, `);
+      expect(warning?.message).toContain(`spans of ${HARMED_DAY} (${SPANS_PER_DAY} rows, `);
       expect(running.output()).toContain('moved to detached');
-      expect(await spansOfServices(running)).toBe(2 * SPANS_A_DAY);
+      expect(await spansOfServices(running)).toBe(2 * SPANS_PER_DAY);
       expect(await statuses(running)).toEqual({ 'day-0': [200], 'day-1': [404], 'day-2': [200] });
       await expectStored([HARMED.name]);
     } finally {

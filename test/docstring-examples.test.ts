@@ -20,6 +20,8 @@ import { httpMiddleware, instrumentHttp } from '@throughline/sdk/http';
 import { createTestTracer, InMemoryExporter } from '@throughline/sdk/testing';
 import { zipkin } from '@throughline/sdk/zipkin';
 declare const tracer: sdk.Tracer;
+declare const rootSampler: sdk.OtelSampler;
+declare const requestCounter: sdk.SpanProcessor;
 `,
   trace: `
 import { criticalPath, errorOrigins, formatDuration, tellStory, traceFromOtlp, type Trace, type TracesData } from '@throughline/trace';
@@ -56,7 +58,7 @@ function examplesOf(path: string, file: string): Example[] {
 }
 
 it.each([
-  ['sdk', 20],
+  ['sdk', 23],
   ['trace', 6],
 ] as const)('compiles every example of the docstrings of %s', (name, examplesMin) => {
   const source = join(packages, name, 'src');

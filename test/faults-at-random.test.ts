@@ -9,11 +9,11 @@ import { NOTHING_WRONG } from './support/span-ledger.ts';
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 /** Each store has so many faults, one after the other, before it is audited. */
-const FAULTS_A_STORE = IS_LONG ? 10 : 4;
+const FAULTS_PER_STORE = IS_LONG ? 10 : 4;
 const STORES = IS_LONG ? 40 : 3;
 
 describe.skipIf(!canInjectFaults)(
-  `faults at ${STORES * FAULTS_A_STORE} calls of the file system by collector and engine`,
+  `faults at ${STORES * FAULTS_PER_STORE} calls of the file system by collector and engine`,
   () => {
     for (let number = 1; number <= STORES; number++) {
       it(`lose nothing and store nothing twice, store ${number} of ${STORES}`, { timeout: 600_000 }, async () => {
@@ -26,7 +26,7 @@ describe.skipIf(!canInjectFaults)(
         await faulty.settle();
         const possible = seenBy(faulty);
         const met: string[] = [];
-        for (let fault = 0; fault < FAULTS_A_STORE; fault++) {
+        for (let fault = 0; fault < FAULTS_PER_STORE; fault++) {
           const { rule, calls } = random.pick(possible);
           const action = anAction(random, rule);
           const times = action.startsWith('fail') && random.chance(0.5) ? 1 + random.below(5) : 1;

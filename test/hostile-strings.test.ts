@@ -37,7 +37,7 @@ const STRINGS = [
   'unknown_service',
   'x'.repeat(5_000),
 ];
-const SPANS_A_STRING = 2;
+const SPANS_PER_STRING = 2;
 /** Longer keys and values are not offered for completion. */
 const COMPLETED_BYTES_MAX = 256;
 /** Longer names are counted with the others. */
@@ -109,15 +109,15 @@ describe('hostile strings', () => {
     const { services } = await ask<ServicesResponse>('/api/v1/services');
     const named = services.filter(({ isOthers }) => !isOthers);
     expect(new Map(named.map(({ name, spanCount }) => [name, spanCount]))).toEqual(
-      new Map(STRINGS.filter(isName).map((hostile) => [hostile, SPANS_A_STRING])),
+      new Map(STRINGS.filter(isName).map((hostile) => [hostile, SPANS_PER_STRING])),
     );
     expect(named).toHaveLength(STRINGS.filter(isName).length);
-    expect(services.filter(({ isOthers }) => isOthers)).toMatchObject([{ spanCount: SPANS_A_STRING }]);
+    expect(services.filter(({ isOthers }) => isOthers)).toMatchObject([{ spanCount: SPANS_PER_STRING }]);
     for (const hostile of STRINGS) {
       const text = encodeURIComponent(hostile);
       const { operations } = await ask<OperationsResponse>(`/api/v1/services/${text}/operations`);
       expect(operations.map(({ name, spanCount }) => [name, spanCount])).toEqual(
-        isName(hostile) ? [[hostile, SPANS_A_STRING]] : [],
+        isName(hostile) ? [[hostile, SPANS_PER_STRING]] : [],
       );
       const { series } = await ask<SeriesResponse>(
         `/api/v1/series?service=${text}&operation=${text}&groupBy=operation`,

@@ -14,12 +14,12 @@ import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 const IS_LONG = process.env['THROUGHLINE_TEST_LONG'] === 'true';
 const SEED = Number(process.env['THROUGHLINE_TEST_SEED'] ?? 20_261_128);
 const SPOOLS = IS_LONG ? 100 : 12;
-const CUTS_A_SPOOL = 3;
-const BLOCKS_A_LIFE = 14;
+const CUTS_PER_SPOOL = 3;
+const BLOCKS_PER_LIFE = 14;
 /** How often the power fails while a store is made. */
 const STARTS = IS_LONG ? 40 : 2;
 const STORES = IS_LONG ? 25 : 2;
-const CUTS_A_STORE = IS_LONG ? 8 : 3;
+const CUTS_PER_STORE = IS_LONG ? 8 : 3;
 
 /** What the machine may be doing when the power fails, and about how many such calls two requests take. */
 const LAST_CALLS: readonly (readonly [Pick<FaultRule, 'process' | 'kind' | 'action'>, number])[] = [
@@ -42,7 +42,7 @@ const anyModel = (random: Seeded): (() => DiskModel) => {
 
 describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () => {
   it(
-    `${SPOOLS * CUTS_A_SPOOL} times: what was durable is handed over, whatever else the disk forgot, and nothing is called damaged`,
+    `${SPOOLS * CUTS_PER_SPOOL} times: what was durable is handed over, whatever else the disk forgot, and nothing is called damaged`,
     { timeout: 600_000 + SPOOLS * 10_000 },
     async () => {
       const random = new Seeded(SEED);
@@ -50,12 +50,12 @@ describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () =>
       for (let number = 0; number < SPOOLS; number++) {
         const machine = new SpoolMachine();
         const words: string[] = [];
-        for (let cut = 0; cut < CUTS_A_SPOOL; cut++) {
+        for (let cut = 0; cut < CUTS_PER_SPOOL; cut++) {
           const kind = random.pick<FaultKind>(['write', 'sync', 'sync', 'unlink', 'create']);
-          const first = 1 + random.below(2 * BLOCKS_A_LIFE);
+          const first = 1 + random.below(2 * BLOCKS_PER_LIFE);
           const action = random.pick(['kill-before self', 'kill-after self'] as const);
           machine.faults.plan([{ process: 'collector', kind, pattern: `${machine.root}/*`, first, action }]);
-          words.push(`${await machine.live(BLOCKS_A_LIFE)} at ${action} ${kind} ${first}`);
+          words.push(`${await machine.live(BLOCKS_PER_LIFE)} at ${action} ${kind} ${first}`);
           machine.disk.cut(random, anyModel(random));
         }
         machine.faults.plan([]);
@@ -75,7 +75,7 @@ describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () =>
         counts.again += machine.taken.length - taken.size;
         machine.remove();
       }
-      console.log(JSON.stringify({ seed: SEED, cuts: SPOOLS * CUTS_A_SPOOL, ...counts }));
+      console.log(JSON.stringify({ seed: SEED, cuts: SPOOLS * CUTS_PER_SPOOL, ...counts }));
       expect(counts.durable).toBeGreaterThan(SPOOLS);
     },
   );
@@ -84,12 +84,12 @@ describe.skipIf(!canInjectFaults)('a spool whose machine loses its power', () =>
     const random = new Seeded(SEED);
     for (let cut = 0; cut < 5; cut++) {
       const machine = new SpoolMachine();
-      expect(await machine.live(BLOCKS_A_LIFE)).toBe('closed');
+      expect(await machine.live(BLOCKS_PER_LIFE)).toBe('closed');
       expect(new Set(machine.taken)).toEqual(machine.durable);
       machine.disk.cut(random, () => 'posix');
       expect(existsSync(machine.spool)).toBe(true);
       expect(await machine.live(0)).toBe('closed');
-      expect(machine.taken).toHaveLength(BLOCKS_A_LIFE);
+      expect(machine.taken).toHaveLength(BLOCKS_PER_LIFE);
       machine.remove();
     }
   });
@@ -162,8 +162,8 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
 
   for (let number = 1; number <= STORES; number++) {
     it(
-      `${CUTS_A_STORE} times under load: what was acknowledged is stored once, store ${number} of ${STORES}`,
-      { timeout: 600_000 + CUTS_A_STORE * 30_000 },
+      `${CUTS_PER_STORE} times under load: what was acknowledged is stored once, store ${number} of ${STORES}`,
+      { timeout: 600_000 + CUTS_PER_STORE * 30_000 },
       async () => {
         const random = new Seeded(SEED + number);
         const root = newDirectory();
@@ -172,7 +172,7 @@ describe.skipIf(!canInjectFaults)('a collector whose machine loses its power', (
         const disk = new RecordedDisk(root, faults);
         const ledger = new SpanLedger(40);
         const words: string[] = [];
-        for (let cut = 0; cut < CUTS_A_STORE; cut++) {
+        for (let cut = 0; cut < CUTS_PER_STORE; cut++) {
           faults.plan([]);
           const collector = await startCollector({ dataDirectory, env: faults.env });
           const below = descendantsOf(collector.pid);

@@ -254,8 +254,8 @@ describe.skipIf(!chromiumPath)('a trace in which spans share their ids (needs Ch
       .count();
     expect(names).toBe(2);
     for (const ordinal of [1, 2]) {
-      await page.getByRole('row', { name: new RegExp(`twin.*${ordinal} of 2 with this id`) }).click();
-      await panel().getByText(`${ordinal} of 2 with this id`).waitFor();
+      await page.getByRole('row', { name: new RegExp(`twin.*${ordinal} of 2 with this ID`) }).click();
+      await panel().getByText(`${ordinal} of 2 with this ID`).waitFor();
     }
     expect(await seriousBarriers(page)).toEqual([]);
   });

@@ -9,12 +9,12 @@ import { parseJson } from '../../packages/server/dist/receivers/otlp-json/json-o
 import { decodeJsonTree } from '../../packages/server/dist/receivers/otlp-json/otlp-json-tree.js';
 import { decodeOtlpJson } from '../../packages/server/dist/receivers/otlp-json/otlp-json.js';
 import { JsonTemplate } from './json-template.mjs';
-import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
+import { RequestTemplate, SPANS_PER_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';
 
 const BODIES = 10;
-const DECODES_A_ROUND = 20;
-const REQUESTS_A_BLOCK = 8;
+const DECODES_PER_ROUND = 20;
+const REQUESTS_PER_BLOCK = 8;
 const WARM_UP_ROUNDS = 6;
 
 /** The same requests as others write them. */
@@ -34,13 +34,13 @@ const decoders = {
 function decodeUs(decode, bodies) {
   const block = new SpanBlock(0x9e3779b9);
   const before = process.cpuUsage();
-  for (let count = 0; count < DECODES_A_ROUND; count++) {
+  for (let count = 0; count < DECODES_PER_ROUND; count++) {
     block.mark();
     decode(bodies[count % BODIES], block);
-    if (count % REQUESTS_A_BLOCK === REQUESTS_A_BLOCK - 1) block.clear();
+    if (count % REQUESTS_PER_BLOCK === REQUESTS_PER_BLOCK - 1) block.clear();
   }
   const { user, system } = process.cpuUsage(before);
-  return (user + system) / DECODES_A_ROUND / SPANS_A_REQUEST;
+  return (user + system) / DECODES_PER_ROUND / SPANS_PER_REQUEST;
 }
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '30' } } });
@@ -59,7 +59,7 @@ for (const [style, write] of Object.entries(STYLES)) {
       if (pass >= 0) samples[name].push(us);
     }
   }
-  const bytesASpan = Math.round(bodies[0].length / SPANS_A_REQUEST);
+  const bytesASpan = Math.round(bodies[0].length / SPANS_PER_REQUEST);
   const walkedUs = round(median(samples.walked), 2);
   const parsedUs = round(median(samples.parsed), 2);
   console.log(JSON.stringify({ style, bytesASpan, walkedUs, parsedUs }));

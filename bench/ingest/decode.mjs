@@ -9,13 +9,13 @@ import { ByteBuffer } from '../../packages/server/dist/columns/growable.js';
 import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
 import { writeNativeBlock } from '../../packages/server/dist/columns/native-block.js';
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
-import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
+import { RequestTemplate, SPANS_PER_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';
 
 /** As many as share a commit when the collector is busy. */
-const REQUESTS_A_BLOCK = 8;
-const BLOCKS_A_ROUND = 24;
-const SPANS_A_ROUND = BLOCKS_A_ROUND * REQUESTS_A_BLOCK * SPANS_A_REQUEST;
+const REQUESTS_PER_BLOCK = 8;
+const BLOCKS_PER_ROUND = 24;
+const SPANS_PER_ROUND = BLOCKS_PER_ROUND * REQUESTS_PER_BLOCK * SPANS_PER_REQUEST;
 const WARM_UP_ROUNDS = 3;
 
 /** Medians in CPU µs a span, of `rounds` rounds. */
@@ -36,9 +36,9 @@ export function measureDecode(rounds) {
       const { user, system } = process.cpuUsage(before);
       spent[part] += user + system;
     };
-    for (let count = 0; count < BLOCKS_A_ROUND; count++) {
+    for (let count = 0; count < BLOCKS_PER_ROUND; count++) {
       timed('decodeUs', () => {
-        for (let request = 0; request < REQUESTS_A_BLOCK; request++) {
+        for (let request = 0; request < REQUESTS_PER_BLOCK; request++) {
           block.mark();
           decodeOtlp(templates[next++ % templates.length].bytes, block, new RejectedSpans());
         }
@@ -51,9 +51,9 @@ export function measureDecode(rounds) {
         block.clear();
       });
     }
-    if (spansWritten !== SPANS_A_ROUND) throw new Error(`${spansWritten} of ${SPANS_A_ROUND} spans were decoded`);
+    if (spansWritten !== SPANS_PER_ROUND) throw new Error(`${spansWritten} of ${SPANS_PER_ROUND} spans were decoded`);
     if (pass < 0) continue;
-    for (const part of Object.keys(samples)) samples[part].push(spent[part] / SPANS_A_ROUND);
+    for (const part of Object.keys(samples)) samples[part].push(spent[part] / SPANS_PER_ROUND);
   }
   const decodeUs = median(samples.decodeUs);
   const encodeUs = median(samples.encodeUs);
@@ -62,8 +62,8 @@ export function measureDecode(rounds) {
     encodeUs: round(encodeUs, 3),
     togetherUs: round(decodeUs + encodeUs, 3),
     lowestTogetherUs: round(Math.min(...samples.decodeUs) + Math.min(...samples.encodeUs), 3),
-    requestBytesASpan: round(templates[0].bytes.length / SPANS_A_REQUEST, 1),
-    nativeBytesASpan: round(nativeBytes / (REQUESTS_A_BLOCK * SPANS_A_REQUEST), 1),
+    requestBytesASpan: round(templates[0].bytes.length / SPANS_PER_REQUEST, 1),
+    nativeBytesASpan: round(nativeBytes / (REQUESTS_PER_BLOCK * SPANS_PER_REQUEST), 1),
     samples,
   };
 }

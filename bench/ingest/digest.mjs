@@ -9,16 +9,16 @@ import { RecentRequests } from '../../packages/server/dist/ingest/recent-request
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { BodyMemory } from '../../packages/server/dist/receivers/body/body.js';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/otlp-decoder.js';
-import { RequestTemplate, SPANS_A_REQUEST } from './payload.mjs';
+import { RequestTemplate, SPANS_PER_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';
 
-const REQUESTS_A_ROUND = 200;
+const REQUESTS_PER_ROUND = 200;
 const WARM_UP_ROUNDS = 3;
 /** As they come from a socket. */
 const PART_BYTES = 65_536;
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '15' } } });
-const templates = Array.from({ length: REQUESTS_A_ROUND }, (_, number) => new RequestTemplate(number));
+const templates = Array.from({ length: REQUESTS_PER_ROUND }, (_, number) => new RequestTemplate(number));
 const block = new SpanBlock(0x9e3779b9);
 const memory = new BodyMemory();
 const requests = new RecentRequests({ registry: { registerMetric() {}, getSingleMetric() {} }, limits: INGEST_LIMITS });
@@ -26,7 +26,7 @@ const requests = new RecentRequests({ registry: { registerMetric() {}, getSingle
 /** Answers CPU µs a span. Every request is a new one. */
 async function measure(isKnownByDigest) {
   const before = process.cpuUsage();
-  for (let request = 0; request < REQUESTS_A_ROUND; request++) {
+  for (let request = 0; request < REQUESTS_PER_ROUND; request++) {
     const parts = partsOf(templates[request].bytes);
     const store = async () => {
       block.clear();
@@ -38,7 +38,7 @@ async function measure(isKnownByDigest) {
     else await store();
   }
   const { user, system } = process.cpuUsage(before);
-  return (user + system) / (REQUESTS_A_ROUND * SPANS_A_REQUEST);
+  return (user + system) / (REQUESTS_PER_ROUND * SPANS_PER_REQUEST);
 }
 
 /** Copied a moment before, as what has been read from a socket. */
@@ -58,7 +58,7 @@ for (let pass = -WARM_UP_ROUNDS; pass < Number(values.rounds); pass++) {
   }
 }
 const [plainUs, digestUs] = [median(samples.plainUs), median(samples.digestUs)];
-const bytesASpan = round(templates[0].bytes.length / SPANS_A_REQUEST, 1);
+const bytesASpan = round(templates[0].bytes.length / SPANS_PER_REQUEST, 1);
 console.log(
   JSON.stringify({ plainUs: round(plainUs, 3), digestUs: round(digestUs, 3), bytesASpan, repeats: requests.repeated }),
 );

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { cpuUs, mergesEnded } from './collector.mjs';
 import { openEngine } from './engine.mjs';
 import { NativeFiles } from './native-file.mjs';
-import { RequestTemplate, SERVICES, SPANS_A_REQUEST } from './payload.mjs';
+import { RequestTemplate, SERVICES, SPANS_PER_REQUEST } from './payload.mjs';
 import { Counting } from './rollups.mjs';
 
 /** Inserts files of `rowsAFile` spans until there are `rows`. Answers the engine process's CPU µs a span. */
@@ -22,7 +22,7 @@ export async function measureFloor(directory, rowsAFile, rows) {
     let inserted = 0;
     for (let number = 0; inserted < rows;) {
       const before = inserted;
-      for (; inserted < before + rowsAFile; inserted += SPANS_A_REQUEST) {
+      for (; inserted < before + rowsAFile; inserted += SPANS_PER_REQUEST) {
         const template = templates[number % templates.length];
         template.stamp(1, number++, Date.now());
         files.add(template.bytes);

@@ -8,7 +8,7 @@ import { writeNativeBlock } from '../../packages/server/dist/columns/native-bloc
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 
 /** As many as share a commit when the collector is busy. */
-const REQUESTS_A_BLOCK = 8;
+const REQUESTS_PER_BLOCK = 8;
 
 /** Writes files one after the other; the blocks of all of them have arrivals that increase. */
 export class NativeFiles {
@@ -29,7 +29,7 @@ export class NativeFiles {
     decodeOtlp(request, this.#block, rejected);
     if (rejected.total > 0) throw new Error(rejected.message);
     this.#requests += 1;
-    if (this.#requests % REQUESTS_A_BLOCK === 0) this.#flush();
+    if (this.#requests % REQUESTS_PER_BLOCK === 0) this.#flush();
   }
 
   /** Writes what has been added since the last file. */

@@ -2,10 +2,10 @@
  * OTLP requests as a fleet of services would send them: 30 services, 300 operations, 8 resource attributes, 10 or 11
  * attributes a span of which three are nearly unique. Encoded once; `stamp` makes the next request out of the bytes.
  */
-export const SPANS_A_REQUEST = 512;
+export const SPANS_PER_REQUEST = 512;
 export const SERVICES = 30;
-export const OPERATIONS_A_SERVICE = 10;
-export const SPANS_A_TRACE = 8;
+export const OPERATIONS_PER_SERVICE = 10;
+export const SPANS_PER_TRACE = 8;
 
 /** A small generator of repeatable randomness (mulberry32); answers integers below `below`. */
 export function randomFrom(seed) {
@@ -88,7 +88,7 @@ function spanAttributes(random, operation) {
 }
 
 function span(random, service) {
-  const operation = service * OPERATIONS_A_SERVICE + Math.floor(random(OPERATIONS_A_SERVICE));
+  const operation = service * OPERATIONS_PER_SERVICE + Math.floor(random(OPERATIONS_PER_SERVICE));
   const isError = random(100) < 3;
   return Buffer.concat([
     delimited(1, Buffer.alloc(16, 1)),
@@ -119,7 +119,7 @@ export class RequestTemplate {
     const service = number % SERVICES;
     const scope = Buffer.concat([text(1, '@shop/http'), text(2, '0.5.0')]);
     const head = delimited(1, scope);
-    const spans = Array.from({ length: SPANS_A_REQUEST }, () => span(random, service));
+    const spans = Array.from({ length: SPANS_PER_REQUEST }, () => span(random, service));
     const scopeSpans = Buffer.concat([head, ...spans.map((bytes) => delimited(2, bytes))]);
     const wrapped = delimited(2, scopeSpans);
     this.bytes = delimited(1, Buffer.concat([delimited(1, resource(service)), wrapped]));
@@ -146,14 +146,14 @@ export class RequestTemplate {
     const baseHigh = Number(startNs >> 32n);
     for (let index = 0; index < this.spans.length; index++) {
       const { traceId, spanId, parentId, times, durationNs } = this.spans[index];
-      const trace = Math.floor(index / SPANS_A_TRACE);
+      const trace = Math.floor(index / SPANS_PER_TRACE);
       view.setUint32(traceId, scatter(number * 64 + trace));
       view.setUint32(traceId + 4, scatter(trace ^ sender));
       view.setUint32(traceId + 8, number);
       view.setUint32(traceId + 12, (sender << 16) | trace);
       view.setUint32(spanId, scatter(number ^ (sender << 28)));
       view.setUint32(spanId + 4, scatter((number << 9) + index));
-      const parent = index % SPANS_A_TRACE === 0 ? index : index - 1;
+      const parent = index % SPANS_PER_TRACE === 0 ? index : index - 1;
       view.setUint32(parentId, scatter(number ^ (sender << 28)));
       view.setUint32(parentId + 4, scatter((number << 9) + parent) ^ (parent === index ? 1 : 0));
       const low = baseLow + index * 1_900;

@@ -4,7 +4,7 @@ import { SpanVisibility } from '../../packages/server/dist/storage/span-visibili
 import { Registry, SILENT } from './engine.mjs';
 
 /** As many as the collector adds at once while it is busy. */
-const ROWS_A_BATCH = 600_000;
+const ROWS_PER_BATCH = 600_000;
 
 /** Counts what has been inserted into an empty store, in the batches of a collector that is busy. */
 export class Counting {
@@ -27,7 +27,7 @@ export class Counting {
   async inserted(rows, lastArrival) {
     this.#waitingRows += rows;
     this.#lastArrival = lastArrival;
-    if (this.#waitingRows >= ROWS_A_BATCH) await this.end();
+    if (this.#waitingRows >= ROWS_PER_BATCH) await this.end();
   }
 
   /** Counts what is left. */

@@ -5,7 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { PROTOCOLS } from './clients.mjs';
-import { SPANS_A_REQUEST } from './payload.mjs';
+import { SPANS_PER_REQUEST } from './payload.mjs';
 import { quantile } from './statistics.mjs';
 
 const options = JSON.parse(process.argv[2]);
@@ -30,7 +30,7 @@ async function send() {
   if (sentAt - begin >= warmUpSeconds * 1000) latenciesMs.push(performance.now() - sentAt);
   statuses[status] = (statuses[status] ?? 0) + 1;
   if (status === 200) {
-    acknowledgedSpans += SPANS_A_REQUEST;
+    acknowledgedSpans += SPANS_PER_REQUEST;
     lastTraceId = template.traceId;
   } else await delay(50);
   free.push(template);
@@ -50,7 +50,7 @@ if (spansASecond === undefined) {
     }),
   );
 } else {
-  const everyMs = (SPANS_A_REQUEST / spansASecond) * 1000;
+  const everyMs = (SPANS_PER_REQUEST / spansASecond) * 1000;
   const running = new Set();
   for (let due = 0; !isOver(); due += everyMs) {
     const waitMs = begin + due - performance.now();

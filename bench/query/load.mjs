@@ -5,11 +5,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { cpuUs } from '../ingest/collector.mjs';
 import { openEngine } from '../ingest/engine.mjs';
 import { NativeFiles } from '../ingest/native-file.mjs';
-import { SERVICES, SPANS_A_REQUEST } from '../ingest/payload.mjs';
+import { SERVICES, SPANS_PER_REQUEST } from '../ingest/payload.mjs';
 import { Counting } from '../ingest/rollups.mjs';
 import { TraceTemplate } from './traces.mjs';
 
-const REQUESTS_A_FILE = 192;
+const REQUESTS_PER_FILE = 192;
 const MERGE_TIMEOUT_MS = 300_000;
 /** Of so many requests one has a span that is asked for. */
 const REQUESTS_A_KNOWN_SPAN = 211;
@@ -30,20 +30,20 @@ export async function loadTraces(directory, { ranges, traceState }) {
     let number = 0;
     let inserting = Promise.resolve();
     for (const { startMs, seconds, spans, isAsked } of ranges) {
-      const requests = Math.ceil(spans / SPANS_A_REQUEST);
+      const requests = Math.ceil(spans / SPANS_PER_REQUEST);
       for (let done = 0; done < requests;) {
         const path = join(directory, `load-${number}.native`);
         const before = done;
-        for (const stop = Math.min(requests, done + REQUESTS_A_FILE); done < stop; done++, number++) {
+        for (const stop = Math.min(requests, done + REQUESTS_PER_FILE); done < stop; done++, number++) {
           const template = templates[number % templates.length];
           template.stamp(number, startMs + (done / requests) * seconds * 1000);
           files.add(template.bytes);
-          if (isAsked && done % REQUESTS_A_KNOWN_SPAN === 0) known.push(template.span(number % SPANS_A_REQUEST));
+          if (isAsked && done % REQUESTS_A_KNOWN_SPAN === 0) known.push(template.span(number % SPANS_PER_REQUEST));
         }
         // The next file is made while this one is inserted.
         await inserting;
         files.write(path);
-        const rows = (done - before) * SPANS_A_REQUEST;
+        const rows = (done - before) * SPANS_PER_REQUEST;
         const { lastArrival } = files;
         inserting = insert(engine, path, () => counting.inserted(rows, lastArrival));
       }
@@ -51,7 +51,7 @@ export async function loadTraces(directory, { ranges, traceState }) {
     await inserting;
     await counting.end();
     const loadMs = performance.now() - begin;
-    const rows = number * SPANS_A_REQUEST;
+    const rows = number * SPANS_PER_REQUEST;
     const insertCpuUs = (cpuUs(pid) - cpuBefore) / rows;
     await merged(ask);
     const tables = await ask(`SELECT table, toFloat64(sum(bytes_on_disk)), toFloat64(sum(rows)), count()

@@ -9,21 +9,21 @@ import {
   field,
   fixed64,
   METHODS,
-  OPERATIONS_A_SERVICE,
+  OPERATIONS_PER_SERVICE,
   randomFrom,
   resource,
   scatter,
   SERVICES,
   setNanoseconds,
-  SPANS_A_REQUEST,
-  SPANS_A_TRACE,
+  SPANS_PER_REQUEST,
+  SPANS_PER_TRACE,
   text,
   varint,
 } from '../ingest/payload.mjs';
 
-const TRACES = SPANS_A_REQUEST / SPANS_A_TRACE;
-const SERVICES_A_TRACE = 4;
-const SPANS_A_SERVICE = SPANS_A_TRACE / SERVICES_A_TRACE;
+const TRACES = SPANS_PER_REQUEST / SPANS_PER_TRACE;
+const SERVICES_PER_TRACE = 4;
+const SPANS_PER_SERVICE = SPANS_PER_TRACE / SERVICES_PER_TRACE;
 const USERS = 100_000;
 
 /** Spans of one trace start this long after each other and end inside of each other. */
@@ -71,11 +71,11 @@ export class TraceTemplate {
 
   constructor(number, traceState = '') {
     const random = randomFrom(number + 1);
-    const groups = Array.from({ length: SERVICES_A_TRACE }, (_, group) => {
+    const groups = Array.from({ length: SERVICES_PER_TRACE }, (_, group) => {
       const service = (number + group * 7) % SERVICES;
-      const spans = Array.from({ length: TRACES * SPANS_A_SERVICE }, (__, index) => {
-        const operation = service * OPERATIONS_A_SERVICE + Math.floor(random(OPERATIONS_A_SERVICE));
-        return { bytes: spanBytes(random, operation, index % SPANS_A_SERVICE === 0, traceState), operation };
+      const spans = Array.from({ length: TRACES * SPANS_PER_SERVICE }, (__, index) => {
+        const operation = service * OPERATIONS_PER_SERVICE + Math.floor(random(OPERATIONS_PER_SERVICE));
+        return { bytes: spanBytes(random, operation, index % SPANS_PER_SERVICE === 0, traceState), operation };
       });
       const scope = delimited(1, Buffer.concat([text(1, '@shop/http'), text(2, '0.5.0')]));
       const scopeSpans = delimited(2, Buffer.concat([scope, ...spans.map(({ bytes }) => delimited(2, bytes))]));
@@ -88,8 +88,8 @@ export class TraceTemplate {
       for (const [index, { bytes, operation }] of spans.entries()) {
         at = this.bytes.indexOf(bytes, at);
         this.#spans.push({
-          trace: Math.floor(index / SPANS_A_SERVICE),
-          depth: group * SPANS_A_SERVICE + (index % SPANS_A_SERVICE),
+          trace: Math.floor(index / SPANS_PER_SERVICE),
+          depth: group * SPANS_PER_SERVICE + (index % SPANS_PER_SERVICE),
           traceId: at + 2,
           spanId: at + 20,
           parentId: at + 30,
@@ -112,16 +112,16 @@ export class TraceTemplate {
     const baseHigh = Number(startNs >> 32n);
     for (const [index, span] of this.#spans.entries()) {
       const { trace, depth } = span;
-      const unique = scatter(number * SPANS_A_REQUEST + index);
+      const unique = scatter(number * SPANS_PER_REQUEST + index);
       const id = number * TRACES + trace;
       view.setUint32(span.traceId, scatter(id));
       view.setUint32(span.traceId + 4, scatter(id ^ 0x5bd1e995));
       view.setUint32(span.traceId + 8, scatter(id + 0x9e3779b9));
       view.setUint32(span.traceId + 12, id);
       view.setUint32(span.spanId, scatter(id));
-      view.setUint32(span.spanId + 4, scatter(id * SPANS_A_TRACE + depth + 1));
+      view.setUint32(span.spanId + 4, scatter(id * SPANS_PER_TRACE + depth + 1));
       view.setUint32(span.parentId, depth === 0 ? 0 : scatter(id));
-      view.setUint32(span.parentId + 4, depth === 0 ? 0 : scatter(id * SPANS_A_TRACE + depth));
+      view.setUint32(span.parentId + 4, depth === 0 ? 0 : scatter(id * SPANS_PER_TRACE + depth));
       writeDigits(this.bytes, span.item, 6, unique % 1_000_000);
       writeDigits(this.bytes, span.user, 5, Math.floor(unique / 7) % USERS);
       const low = baseLow + trace * 1_900_000 + depth * STEP_NS + (unique % 1_000);
@@ -135,7 +135,7 @@ export class TraceTemplate {
     const { traceId, item, user, operation } = this.#spans[index];
     return {
       traceId: this.bytes.toString('hex', traceId, traceId + 16),
-      service: serviceName(Math.floor(operation / OPERATIONS_A_SERVICE)),
+      service: serviceName(Math.floor(operation / OPERATIONS_PER_SERVICE)),
       operation: operationName(operation),
       urlPath: `/api/v1/resource-${operation}/${this.bytes.toString('latin1', item, item + 6)}`,
       user: `user-${this.bytes.toString('latin1', user, user + 5)}`,

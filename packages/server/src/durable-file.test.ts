@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FileReplacement, replaceFile } from './durable-file.ts';
+import { FileReplacement, replaceFile, replaceFileSync } from './durable-file.ts';
 
 let directory: string;
 let path: string;
@@ -29,6 +29,13 @@ test('what a killed process left in the middle is no obstacle', async () => {
   await replaceFile(path, 'old');
   writeFileSync(`${path}.temporary`, 'a longer half of something');
   await replaceFile(path, 'new');
+  expect(readFileSync(path, 'utf8')).toBe('new');
+  expect(readdirSync(directory)).toEqual(['file']);
+});
+
+test.each([true, false])('a small file is replaced in one go (sync: %s)', (sync) => {
+  replaceFileSync(path, 'old', { sync });
+  replaceFileSync(path, 'new', { sync });
   expect(readFileSync(path, 'utf8')).toBe('new');
   expect(readdirSync(directory)).toEqual(['file']);
 });

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -13,14 +13,14 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
 }
 
 /**
- * The same in one go, for small files. The new name is not synced: after a power failure the file may hold the old content. Throws what the file
- * system says.
+ * The same in one go, for small files. The new name is not synced: after a power failure the file may hold the old content. With `sync: false` the
+ * content is not synced either: the file is whole when the process is killed, and may be empty after a power failure. Throws what the file system says.
  */
-export function replaceFileSync(path: string, content: string): void {
+export function replaceFileSync(path: string, content: string, { sync = true } = {}): void {
   const file = openSync(temporary(path), 'w', 0o600);
   try {
-    writeSync(file, content);
-    fsyncSync(file);
+    writeFileSync(file, content);
+    if (sync) fsyncSync(file);
   } finally {
     closeSync(file);
   }

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
-import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { registerGauge } from './register-gauge.ts';
 
 /**
  * How often it is measured how late the event loop is. Each time wakes the process: the hundred times a second that are usual are half of what wakes a
@@ -29,16 +30,12 @@ export function collectProcessMetrics(registry: Registry): void {
   for (const [name, [what, seconds]] of Object.entries(LAGS)) {
     const metric = `nodejs_eventloop_lag_${name}_seconds`;
     registry.removeSingleMetric(metric);
-    const gauge = new Gauge({
-      name: metric,
-      help: `${what} by which the event loop was late for a timer since these metrics were read last`,
-      registers: [],
-      collect() {
-        this.set(histogram.count === 0 ? 0 : Math.max(0, seconds(histogram)));
-        // They are read in the order in which they were registered.
-        if (name === names.at(-1)) histogram.reset();
-      },
+    const help = `${what} by which the event loop was late for a timer since these metrics were read last`;
+    registerGauge(registry, metric, help, () => {
+      const value = histogram.count === 0 ? 0 : Math.max(0, seconds(histogram));
+      // They are read in the order in which they were registered.
+      if (name === names.at(-1)) histogram.reset();
+      return value;
     });
-    registry.registerMetric(gauge);
   }
 }

@@ -73,8 +73,8 @@ export function readiness(findings: Findings): Readiness {
     ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
     ...passed(loader),
     ...countsFail(engine.kind === 'ready' ? countsLoader : null),
-    ...setAside(spool.rejectedSegments, 'spool/rejected'),
-    ...setAside(counts.rejectedSegments, 'counts/spool/rejected'),
+    ...segmentsSetAside(spool.rejectedSegments, 'spool/rejected'),
+    ...segmentsSetAside(counts.rejectedSegments, 'counts/spool/rejected'),
   ];
   if (!isStopping && counts.blockedBy !== null) {
     const message = `exact counts are not accepted now; SDKs will resend them: ${counts.blockedBy}`;
@@ -164,7 +164,7 @@ function named(names: readonly string[]): string {
   return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-function setAside(segments: readonly string[], directory: string): ReadinessFinding[] {
+function segmentsSetAside(segments: readonly string[], directory: string): ReadinessFinding[] {
   if (segments.length === 0) return [];
   const message = `${segments.length} segments are quarantined in ${directory}: ${named(segments)}, since they are damaged or the store rejected them; see throughline spool list for the reasons, and load them again with throughline spool retry`;
   return [{ code: 'segments_set_aside', message }];

@@ -19,6 +19,7 @@ import { unlike, type JsonSchema } from './api/testing/unlike.ts';
 import { readConfig } from './config/config.ts';
 import type { RunningServer } from './server.ts';
 import { startServer } from './server.ts';
+import { identifyProcess } from './storage/process-identity.ts';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 
@@ -451,7 +452,7 @@ describe('a collector with the embedded store', () => {
     expect(await answerToNonsense(server.uiUrl)).toEqual({ error: { code: 'not_http', message } });
   });
 
-  it('stops within seconds while its engine hangs, and loads what it took at the next start', async () => {
+  it('stops with an engine that hangs, and loads what it took at the next start', async () => {
     const lock = JSON.parse(await readFile(join(directory, 'server.lock'), 'utf8')) as { engine: { pid: number } };
     process.kill(lock.engine.pid, 'SIGSTOP');
     const traceId = '2'.repeat(32);
@@ -460,10 +461,9 @@ describe('a collector with the embedded store', () => {
       for (const { spans } of scopeSpans) for (const span of spans) span.traceId = traceId;
     }
     expect((await send(server, late)).status).toBe(200);
-    const begin = performance.now();
+    // The engine does not come back: a stop that waited for it would outlast the test.
     await server.close();
-    // Far less than the engine would hang, on a machine that is busy as well.
-    expect(performance.now() - begin).toBeLessThan(60_000);
+    expect(identifyProcess(lock.engine.pid)).toBeNull();
     server = await start(directory);
     await server.ready;
     await findable(server, traceId);

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from 'pino';
 import { Registry } from 'prom-client';
 import { healthRoutes } from './api/health-routes.ts';
-import { ApiServer } from './api/http.ts';
+import { ApiServer } from './api/api-server.ts';
 import { maintenanceRoutes } from './api/maintenance-routes.ts';
 import { openApiRoute } from './api/openapi.ts';
 import { apiRoutes } from './api/routes.ts';

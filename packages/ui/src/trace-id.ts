@@ -14,4 +14,4 @@ export function findTraceId(text: string): string | null {
 
 /** What is said of a text without one. */
 export const NO_TRACE_ID =
-  'That is no trace id. Paste 32 or 16 hexadecimal digits, a UUID, an id of X-Ray, a traceparent or a link.';
+  'Not a trace ID. Paste 32 or 16 hexadecimal digits, a UUID, an X-Ray ID, a traceparent or a link.';

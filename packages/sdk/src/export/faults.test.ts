@@ -155,20 +155,19 @@ describe.each(['sockets', 'node:http'])('a collector that misbehaves, over %s', 
     expectChangesOnly(lines);
   });
 
-  it('never holds the application up: its timers run on time while nothing is answered', async () => {
+  it('never holds the application up: its timers run while nothing is answered', async () => {
     const collector = await startCollector();
-    const { tracer } = newTracer(collector.url, { ...ways(), exportTimeoutMillis: 10_000 });
+    // No export is given up before the test is out of time: what waited for one would never end.
+    const { tracer } = newTracer(collector.url, { ...ways(), exportTimeoutMillis: 3_600_000 });
     collector.behaviour = () => 'silence';
-    let longestMs = 0;
     for (let round = 0; round < 50; round++) {
-      const start = performance.now();
       for (let i = 0; i < 100; i++) tracer.startSpan('x').end();
-      longestMs = Math.max(longestMs, performance.now() - start);
       await sleep(1);
     }
-    // What holds it up does so until the export is given up; a busy machine for less.
-    expect(longestMs).toBeLessThan(10_000);
-    expect(tracer.stats().dropped.queue_full).toBeGreaterThan(0);
+    const { exported, dropped, pendingSpans } = tracer.stats();
+    expect([exported, dropped.export_failed]).toEqual([0, 0]);
+    expect(dropped.queue_full).toBeGreaterThan(0);
+    expect(dropped.queue_full + pendingSpans).toBe(5_000);
   });
 });
 

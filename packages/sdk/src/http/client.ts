@@ -15,7 +15,7 @@ import {
   type Redact,
 } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
-import { attempt } from './guard.ts';
+import { attempt } from './attempt.ts';
 import { ask, type HttpOptions } from './options.ts';
 import { isUrl, targetOf, type Target } from './request-target.ts';
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { property } from '../runtime/property.ts';
-import { attempt } from './guard.ts';
+import { attempt } from './attempt.ts';
 
 /**
  * The route of a request to Express: the paths of the routers that are mounted one in the other, and that of the route,

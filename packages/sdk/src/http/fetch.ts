@@ -13,7 +13,7 @@ import {
   type Redact,
 } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
-import { attempt } from './guard.ts';
+import { attempt } from './attempt.ts';
 import { ask, type HttpOptions } from './options.ts';
 
 /** What undici publishes of a request; in the built-in `fetch` and in the package alike. */

@@ -4,7 +4,7 @@ import { property } from '../runtime/property.ts';
 import type { Tracer } from '../tracer.ts';
 import { defaultPort, redactorOf } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
-import { attempt } from './guard.ts';
+import { attempt } from './attempt.ts';
 import { ask, type HttpOptions } from './options.ts';
 
 type Fetch = typeof globalThis.fetch;

@@ -38,7 +38,7 @@ import {
 } from './attributes.ts';
 import { MountedRoute } from './express-route.ts';
 import { readForwarded, type Forwarded } from './forwarded.ts';
-import { attempt } from './guard.ts';
+import { attempt } from './attempt.ts';
 import { ask, type HttpOptions } from './options.ts';
 import { property } from '../runtime/property.ts';
 import { whyWithoutResponse } from './without-response.ts';

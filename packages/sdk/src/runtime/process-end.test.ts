@@ -9,9 +9,6 @@ beforeEach(async () => {
 });
 afterEach(() => sink.close());
 
-/** Far below what a timer or an answer of the tracer could take, and enough for a machine that is busy. */
-const SOON_MS = 60_000;
-
 /** An application that does what is told first, ends one span, and then does the rest. */
 function app(rest: string, endpoint = sink.url, flushTimeoutMillis = 30_000, first = ''): Child {
   return evalChild(`
@@ -33,10 +30,9 @@ const STAY = 'const stay = setInterval(() => undefined, 1000);';
 
 describe('the end of the process', () => {
   it('by an empty event loop sends what is left, and is not held up by the tracer', async () => {
-    const start = performance.now();
     const child = app('');
+    // The tracer's timers are an hour long: one that held the process up would outlast the test.
     expect(await child.exited()).toEqual({ code: 0, signal: null });
-    expect(performance.now() - start).toBeLessThan(SOON_MS);
     expect(sink.spans.map(({ name }) => name)).toEqual(['last']);
   });
 
@@ -80,10 +76,8 @@ describe('the end of the process', () => {
     const hanging = await startSink(() => undefined);
     const child = app(STAY, hanging.url, 300);
     await child.line();
-    const start = performance.now();
     child.process.kill('SIGTERM');
     expect(await child.exited()).toEqual({ code: null, signal: 'SIGTERM' });
-    expect(performance.now() - start).toBeLessThan(SOON_MS);
     await hanging.close();
   });
 
@@ -212,16 +206,14 @@ describe('the end of the process', () => {
     expect(await child.exited()).toEqual({ code: 0, signal: null });
   });
 
-  it('by process.exit is held up a second at most by a collector that hangs, and not at all by one that is away', async () => {
+  it('by process.exit is not held up for long by a collector that hangs, and not at all by one that is away', async () => {
     const hanging = await startSink(() => undefined);
-    const start = performance.now();
     const child = app(
       "process.on('exit', () => console.log(tracer.stats().dropped.shutdown)); process.exit();",
       hanging.url,
     );
     expect(await child.line()).toBe('1');
     expect(await child.exited()).toEqual({ code: 0, signal: null });
-    expect(performance.now() - start).toBeLessThan(SOON_MS);
     await hanging.close();
     const away = app('process.exit();', hanging.url);
     expect(await away.exited()).toEqual({ code: 0, signal: null });

@@ -2,6 +2,8 @@ import { DROP, RECORD, type OtelSampler } from './foreign-sampler.ts';
 
 /**
  * For the option `sampler`: what `root` drops is recorded for processors all the same, and not exported.
+ * @example
+ * new Tracer({ sampler: alwaysRecord(rootSampler), spanProcessors: [requestCounter] });
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#alwaysrecord
  */
 export function alwaysRecord(root: OtelSampler): OtelSampler {

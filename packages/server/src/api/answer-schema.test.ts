@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { expect, test } from 'vitest';
 import { closed, count, nullable } from '../schema/json-schema.ts';
-import { answerOf } from './answer-schema.ts';
+import { answerSchema } from './answer-schema.ts';
 
 interface Answer {
   readonly name: string;
@@ -14,14 +14,14 @@ const more = Type.Optional(Type.Array(Type.Number()));
 const parts = Type.Array(closed({ size: nullable(count()) }));
 
 test('a schema is of the type that names the same members, as the compiler holds', () => {
-  const schema = answerOf<Answer>()(closed({ name, more, parts }));
+  const schema = answerSchema<Answer>()(closed({ name, more, parts }));
   expect(schema.required).toEqual(['name', 'parts']);
   // @ts-expect-error -- a member is missing, if it is an optional one
-  answerOf<Answer>()(closed({ name, parts }));
+  answerSchema<Answer>()(closed({ name, parts }));
   // @ts-expect-error -- the type does not have this one
-  answerOf<Answer>()(closed({ name, more, parts, other: more }));
+  answerSchema<Answer>()(closed({ name, more, parts, other: more }));
   // @ts-expect-error -- it may not be absent
-  answerOf<Answer>()(closed({ name, more, parts: Type.Optional(parts) }));
+  answerSchema<Answer>()(closed({ name, more, parts: Type.Optional(parts) }));
   // @ts-expect-error -- further inside it may be null
-  answerOf<Answer>()(closed({ name, more, parts: Type.Array(closed({ size: count() })) }));
+  answerSchema<Answer>()(closed({ name, more, parts: Type.Array(closed({ size: count() })) }));
 });

@@ -4,7 +4,7 @@ import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
 import { json } from './answer.ts';
-import { ApiServer } from './http.ts';
+import { ApiServer } from './api-server.ts';
 import type { ApiLimits } from './limits.ts';
 import { route } from './route.ts';
 import { StaticUi } from './static-ui.ts';

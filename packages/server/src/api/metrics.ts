@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Histogram } from 'prom-client';
 import type { QueryLimiter } from '../query-limiter.ts';
+import { registerGauge } from '../register-gauge.ts';
 
 /** What was asked of the API and how long it took; the label `route` is a route's path with its braces, `ui` or `none`. */
 export class ApiMetrics {
@@ -22,23 +23,17 @@ export class ApiMetrics {
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     });
-    registry.registerMetric(gauge('running', 'Queries that are running', () => limiter.running));
-    registry.registerMetric(gauge('waiting', 'Queries that wait in the queue', () => limiter.waiting));
+    registerGauge(registry, 'throughline_api_questions_running', 'Queries that are running', () => limiter.running);
+    registerGauge(
+      registry,
+      'throughline_api_questions_waiting',
+      'Queries that wait in the queue',
+      () => limiter.waiting,
+    );
   }
 
   observe(route: string, status: number, durationMs: number): void {
     this.#requests.inc({ route, status: String(status) });
     this.#seconds.observe({ route }, durationMs / 1000);
   }
-}
-
-function gauge(state: string, help: string, read: () => number): Gauge {
-  return new Gauge({
-    name: `throughline_api_questions_${state}`,
-    help,
-    registers: [],
-    collect() {
-      this.set(read());
-    },
-  });
 }

@@ -14,7 +14,7 @@ import type { CountedUntil } from '../query/series.ts';
 import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
-import type { OfTrace, TraceAnswers, TraceQuestion } from '../query/trace-work.ts';
+import type { OfTrace, TraceResults, TraceQuery } from '../query/trace-query.ts';
 import { json, otlpJson, type Answer } from './answer.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -78,11 +78,11 @@ export function apiRoutes({
     help: 'Traces that were answered in part, because they have more spans or bytes than are read',
     registers: [registry],
   });
-  const ask = async <Q extends TraceQuestion>(
+  const ask = async <Q extends TraceQuery>(
     question: Q,
     signal: AbortSignal,
     given: string | undefined,
-  ): Promise<OfTrace<TraceAnswers[Q]>> => {
+  ): Promise<OfTrace<TraceResults[Q]>> => {
     const traceId = readTraceId(given);
     const trace = await traceReader.ask(context(signal), traceId, question);
     if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);

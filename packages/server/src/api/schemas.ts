@@ -14,7 +14,7 @@ import type {
   TraceSamplingResponse,
   TracesResponse,
 } from '@throughline/trace/client';
-import { answerOf } from './answer-schema.ts';
+import { answerSchema } from './answer-schema.ts';
 import { closed, count, decimal, members, nullable, oneOf, pair } from '../schema/json-schema.ts';
 
 /** What the API answers; the types in `@throughline/trace` say what each member means. */
@@ -39,7 +39,7 @@ const isOthers = Type.Boolean({
     'Stands for all that are not counted by their names: too many, or too long. A name may be `(other)`, too',
 });
 
-export const servicesSchema = answerOf<ServicesResponse>()(
+export const servicesSchema = answerSchema<ServicesResponse>()(
   closed({
     services: Type.Array(
       closed({
@@ -55,7 +55,7 @@ export const servicesSchema = answerOf<ServicesResponse>()(
   }),
 );
 
-export const operationsSchema = answerOf<OperationsResponse>()(
+export const operationsSchema = answerSchema<OperationsResponse>()(
   closed({
     operations: Type.Array(closed({ name: Type.String({ description: 'May be empty' }), isOthers, ...counts }), {
       description: 'By name',
@@ -65,7 +65,7 @@ export const operationsSchema = answerOf<OperationsResponse>()(
 
 const numbers = Type.Array(Type.Number());
 const durations = Type.Array(nullable(decimal()));
-export const seriesSchema = answerOf<SeriesResponse>()(
+export const seriesSchema = answerSchema<SeriesResponse>()(
   closed({
     fromUnixNano: decimal('Begin of the first step'),
     stepSeconds: count(),
@@ -92,7 +92,7 @@ export const seriesSchema = answerOf<SeriesResponse>()(
   }),
 );
 
-export const attributesSchema = answerOf<AttributesResponse>()(
+export const attributesSchema = answerSchema<AttributesResponse>()(
   closed({
     attributes: Type.Array(closed({ key: Type.String(), estimatedSpanCount: Type.Number() }), {
       description: 'The most frequent first',
@@ -100,7 +100,7 @@ export const attributesSchema = answerOf<AttributesResponse>()(
   }),
 );
 
-export const attributeValuesSchema = answerOf<AttributeValuesResponse>()(
+export const attributeValuesSchema = answerSchema<AttributeValuesResponse>()(
   closed({
     values: Type.Array(closed({ value: Type.String(), estimatedSpanCount: Type.Number() }), {
       description: 'The most frequent first',
@@ -108,7 +108,7 @@ export const attributeValuesSchema = answerOf<AttributeValuesResponse>()(
   }),
 );
 
-export const tracesSchema = answerOf<TracesResponse>()(
+export const tracesSchema = answerSchema<TracesResponse>()(
   closed({
     traces: Type.Array(
       closed({
@@ -133,7 +133,7 @@ export const tracesSchema = answerOf<TracesResponse>()(
   }),
 );
 
-export const headlinesSchema = answerOf<HeadlinesResponse>()(closed({ headlines: members(Type.String()) }));
+export const headlinesSchema = answerSchema<HeadlinesResponse>()(closed({ headlines: members(Type.String()) }));
 
 export const traceSchema = Type.Unsafe<TracesData>({
   type: 'object',
@@ -143,7 +143,7 @@ export const traceSchema = Type.Unsafe<TracesData>({
 
 const CONFIDENCES = ['stated', 'inferred'] as const;
 
-export const storySchema = answerOf<Story>()(
+export const storySchema = answerSchema<Story>()(
   closed({
     traceId: Type.String(),
     headline: Type.String({
@@ -242,7 +242,7 @@ export const storySchema = answerOf<Story>()(
   }),
 );
 
-export const traceSamplingSchema = answerOf<TraceSamplingResponse>()(
+export const traceSamplingSchema = answerSchema<TraceSamplingResponse>()(
   closed({
     traceId: Type.String(),
     estimate: oneOf(BASES),
@@ -262,7 +262,7 @@ export const traceSamplingSchema = answerOf<TraceSamplingResponse>()(
   }),
 );
 
-export const samplingSettingsSchema = answerOf<SamplingSettingsView>()(
+export const samplingSettingsSchema = answerSchema<SamplingSettingsView>()(
   closed({
     tracesPerSecond: Type.Number({ description: 'Target of sampled traces per second for each operation' }),
     errorTracesPerSecond: Type.Number(),
@@ -291,7 +291,7 @@ export const samplingSettingsSchema = answerOf<SamplingSettingsView>()(
   }),
 );
 
-export const samplingSchema = answerOf<SamplingResponse>()(
+export const samplingSchema = answerSchema<SamplingResponse>()(
   closed({
     operations: Type.Array(
       closed({
@@ -311,7 +311,7 @@ export const samplingSchema = answerOf<SamplingResponse>()(
   }),
 );
 
-export const systemSchema = answerOf<SystemResponse>()(
+export const systemSchema = answerSchema<SystemResponse>()(
   closed({
     version: Type.String(),
     uptimeSeconds: count(),
@@ -340,7 +340,7 @@ export const systemSchema = answerOf<SystemResponse>()(
   }),
 );
 
-export const endpointsSchema = answerOf<EndpointsResponse>()(
+export const endpointsSchema = answerSchema<EndpointsResponse>()(
   closed({
     otlpGrpcPort: nullable(count()),
     otlpHttpPort: count(),

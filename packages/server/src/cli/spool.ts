@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from '../config/setting.ts';
 import { requestRetry } from '../spool/rejected-segments.ts';
-import { listSpool, readSegment, type SpooledSegment } from '../spool/spool-contents.ts';
+import { listSpool, readSegmentBlocks, type SpooledSegment } from '../spool/spool-contents.ts';
 import { CommandError } from './command-error.ts';
 import { expectFolder } from './expect-folder.ts';
 import { oneLine } from './one-line.ts';
@@ -95,7 +95,7 @@ async function retry(segments: readonly HeldSegment[], { names, all }: SpoolOpti
 
 async function exportSegment(segments: readonly HeldSegment[], { names, output }: SpoolOptions): Promise<void> {
   const { directory, name } = find(segments, names[0] ?? '', 'segment');
-  const blocks = await readSegment(directory, name);
+  const blocks = await readSegmentBlocks(directory, name);
   if (blocks === null) throw new CommandError(`segment ${name} has left the spool: it is stored now`);
   if (output === null) {
     await pipeline(blocks, process.stdout, { end: false });

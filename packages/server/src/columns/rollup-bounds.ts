@@ -1,4 +1,5 @@
 import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
+import { DAY_MS } from '../storage/utc-day.ts';
 import type { LowCardinalityColumn } from './low-cardinality.ts';
 
 export type { RollupLimits };
@@ -7,8 +8,6 @@ export type { RollupLimits };
 export const CountsAs = { itself: 0, otherOperation: 1, otherService: 2 } as const;
 
 export type CountsAs = (typeof CountsAs)[keyof typeof CountsAs];
-
-const DAY_MS = 86_400_000;
 
 /**
  * Decides which services and operations the rollups tell apart: the first ones of each UTC day. Names that a sender makes

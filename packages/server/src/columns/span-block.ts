@@ -10,8 +10,9 @@ import { RequestTooLargeError, type SpanRejection } from './result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
 import { beyond, checkSpan, isLink, startsTooEarly, startsTooLate, TIME_HIGH_MAX } from './span-check.ts';
-import { secondsOf } from './time.ts';
+import { secondsOf } from './seconds-of.ts';
 import { REPAIRED_TEXTS } from './utf8.ts';
+import { DAY_SECONDS } from '../storage/utc-day.ts';
 
 /** Bytes of a row in the columns of fixed width and the ends of arrays. */
 const FIXED_ROW_BYTES = 200;
@@ -20,7 +21,6 @@ const ATTRIBUTE_BYTES = 6;
 const EVENT_BYTES = 24;
 const LINK_BYTES = 48;
 
-const DAY_SECONDS = 86_400;
 const TIME_LOW_MAX = 0xffff_ffff;
 const COMMA = 0x2c;
 

@@ -1,9 +1,9 @@
 import type { RollupName } from '../storage/rollup-names.ts';
 import type { Total } from '../exchange/exchange-message.ts';
 import type { CountsRecord } from './totals.ts';
+import { DAY_SECONDS } from '../storage/utc-day.ts';
 
 const MINUTE_MS = 60_000;
-const DAY = 86_400;
 /** Seconds of a step. */
 const STEPS = { counted_1m: 60, counted_1h: 3_600 } as const;
 
@@ -63,7 +63,7 @@ export class CountedMinutes {
 
   #add(table: CountedTable, second: number, what: string, counted: Omit<CountedRow, 'time'>): void {
     const time = second - (second % STEPS[table]);
-    const day = Math.floor(time / DAY);
+    const day = Math.floor(time / DAY_SECONDS);
     const name = `${table} ${day}`;
     let part = this.#parts.get(name);
     if (part === undefined) this.#parts.set(name, (part = { table, day, rows: new Map() }));

@@ -40,7 +40,7 @@ export type Advance =
 const SPREAD_MS_MAX = 3_600_000;
 /** A single window says little, since some are short on purpose: a longer one that was known shrinks to this share. */
 const WINDOW_SHRINKS = 0.8;
-/** The first message of a process comes so many times sooner than later ones. */
+/** The first message of a process comes so many times sooner than later ones: `HURRY_FACTOR` of the SDK, a second instead of five. */
 const FIRST_SOONER = 5;
 /** Where there is no room for a new process, who has been silent for so long is forgotten; looked for so often. */
 const ROOM_LIVE_MS = 3_600_000;

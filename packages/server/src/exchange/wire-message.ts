@@ -11,7 +11,8 @@ export interface ExchangeLimits {
 }
 
 export const EXCHANGE_VERSION = 1;
-const KIND_MAX = 4;
+/** Of a span's kind, as the message writes it: 0 internal to 4 consumer. */
+export const KIND_MAX = 4;
 const STATUS_MAX = 2;
 /** Scale 3 has eight buckets an octave; durations have 63 bits. */
 export const BUCKET_MAX = 8 * 63 - 1;

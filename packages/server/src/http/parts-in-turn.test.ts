@@ -9,7 +9,7 @@ const HEAD = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n';
 const CHUNK = '1\r\nx\r\n';
 /** What Node reads from a socket at once. */
 const READ_BYTES = 64 * 1024;
-const CHUNKS_A_READ = Math.ceil(READ_BYTES / CHUNK.length);
+const CHUNKS_PER_READ = Math.ceil(READ_BYTES / CHUNK.length);
 
 let server: Server;
 let sockets: Socket[];
@@ -72,8 +72,8 @@ test('of bodies in chunks of one byte one read is taken a turn, whichever connec
   for (const socket of sockets) socket.write(blob);
   await until(() => bytes >= CONNECTIONS * CHUNKS);
   // Before it is known what they are, each is read once.
-  expect(Math.max(...partsOfTurns)).toBeLessThanOrEqual(CONNECTIONS * CHUNKS_A_READ);
-  const later = partsOfTurns.filter((parts) => parts > CHUNKS_A_READ);
+  expect(Math.max(...partsOfTurns)).toBeLessThanOrEqual(CONNECTIONS * CHUNKS_PER_READ);
+  const later = partsOfTurns.filter((parts) => parts > CHUNKS_PER_READ);
   expect(later.length).toBeLessThanOrEqual(2 * CONNECTIONS);
   for (const socket of sockets) socket.write('0\r\n\r\n');
   await until(() => ended >= CONNECTIONS);

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 
 /** With more parts of bodies in one turn of the event loop, those that bring more than a few wait for a turn of their own. */
-const PARTS_A_TURN = 1_024;
+const PARTS_PER_TURN = 1_024;
 const A_FEW_PARTS = 16;
 
 /**
@@ -37,7 +37,7 @@ export class PartsInTurn {
       this.#countPart();
       parts = turn === this.#turn ? parts + 1 : 1;
       turn = this.#turn;
-      if (this.#parts <= PARTS_A_TURN || parts <= A_FEW_PARTS) return isMoreWanted;
+      if (this.#parts <= PARTS_PER_TURN || parts <= A_FEW_PARTS) return isMoreWanted;
       if (!isHeld) this.#waiting.push(release);
       isHeld = true;
       return false;

@@ -1,4 +1,5 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { replaceFileSync } from '../durable-file.ts';
 
 /**
  * When blocks arrive, in microseconds since the epoch, made to increase strictly, also over a restart and a clock that goes back. An
@@ -50,8 +51,7 @@ export class ArrivalClock {
     if (this.#path === null) return;
     try {
       // Whole at any moment: a process that dies leaves the one before or this one.
-      writeFileSync(`${this.#path}.new`, String(arrival));
-      renameSync(`${this.#path}.new`, this.#path);
+      replaceFileSync(this.#path, String(arrival), { sync: false });
     } catch {
       // What cannot be written here cannot be written to the spool either, which says so.
     }

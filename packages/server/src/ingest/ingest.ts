@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { Present } from '../storage/known-time.ts';
+import { DAY_MS } from '../storage/utc-day.ts';
 import { ArrivalClock } from './arrival-clock.ts';
 import type { DecodedSpans } from '../columns/decoded-spans.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -91,7 +92,7 @@ export class Ingest {
     this.#log = log ?? null;
     this.#limits = { ...INGEST_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
-    this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * 86_400_000;
+    this.#retentionMs = retentionDays === undefined ? Number.POSITIVE_INFINITY : retentionDays * DAY_MS;
     this.#present = present ?? (() => ({ earliestMs: now(), latestMs: now() }));
     this.#metrics = new IngestMetrics(registry, () => this.#rollupBounds.otherSpans + this.#otherSpansElsewhere);
     this.#recentRequests = new RecentRequests({ registry, limits: this.#limits });

@@ -1,6 +1,6 @@
 import type { Engine } from '../storage/engine.ts';
 import {
-  COUNTS_A_KEY,
+  COUNTS_PER_KEY,
   IS_COMPLETED,
   LOOKED_AT,
   SECOND_SLOT_OF_KEY,
@@ -252,14 +252,14 @@ const OF_KEYS = {
   slot: `(${SLOT_OF_KEY}) * 65536 + ${SECOND_SLOT_OF_KEY}`,
   storedSlot: 'key_slot * 65536 + value_slot',
   isCounted: '1',
-  isStored: COUNTS_A_KEY,
+  isStored: COUNTS_PER_KEY,
   of: 'weight of',
 } as const;
 const OF_VALUES = {
   slot: SLOT_OF_VALUES,
   storedSlot: 'key_slot',
   isCounted: IS_COMPLETED,
-  isStored: `NOT (${COUNTS_A_KEY})`,
+  isStored: `NOT (${COUNTS_PER_KEY})`,
   of: 'weight of the values of',
 } as const;
 

@@ -1,5 +1,5 @@
 import type { AttributeKeySummary, AttributeValueSummary } from '@throughline/trace/client';
-import { COUNTS_A_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
+import { COUNTS_PER_KEY, VALUES_KEY_SLOTS } from '../storage/attribute-values.ts';
 import { sqlString } from '../storage/sql.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import { IN_TENANT, queryRows, where, withView } from './rows.ts';
@@ -40,7 +40,7 @@ export async function findAttributeValues(
 export function attributeKeysSql(tables: Tables, { prefix, range, limit }: AttributeQuestion): string {
   return `SELECT key, sum(weight) AS n
 FROM ${tables.attribute_values.read}
-${where([IN_TENANT, ...days(range), COUNTS_A_KEY, ...beginsWith('key', prefix)])}
+${where([IN_TENANT, ...days(range), COUNTS_PER_KEY, ...beginsWith('key', prefix)])}
 GROUP BY key
 ORDER BY n DESC, key
 LIMIT ${limit}`;

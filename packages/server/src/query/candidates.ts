@@ -7,6 +7,7 @@ import type { TraceSearch } from './trace-search.ts';
 import { IS_ROOT } from './trace-summary.ts';
 import { idIn, startsWithin, type Seconds } from './trace-times.ts';
 import type { Tables } from '../storage/tables.ts';
+import { DAY_SECONDS } from '../storage/utc-day.ts';
 
 /** A trace with a span that matches. */
 export interface Candidate {
@@ -37,7 +38,7 @@ export interface CandidateQuestion {
 /** How far outside the range matches are looked for window by window, of whatever trace: as far as the range is long, but within these. */
 export const LOOKBACK_MS_MIN = 3_600_000;
 export const LOOKBACK_MS_MAX = 86_400_000;
-const DAY_SECONDS = 86_400n;
+const DAY = BigInt(DAY_SECONDS);
 /** What of a trace is further than this from its match counts for its duration by `trace_times`. */
 const NEAR_SECONDS = 60n;
 
@@ -149,19 +150,19 @@ function acrossSql(
   const last = window.toUnixNano / SECOND_NS;
   if (reaches === 'before') {
     const before = [...more, `start_ns <= ${sqlInt64(unixNano)}`];
-    return `${rowsOf(tables, among, second - DAY_SECONDS, second)}${orLive(live, before)}`;
+    return `${rowsOf(tables, among, second - DAY, second)}${orLive(live, before)}`;
   }
   const stored = storedSource(tables);
   const lastsUntil = `start_ns + ${SPAN_DURATION} >= ${sqlInt64(unixNano)}`;
   const lasting = [
     ...stored.conditions,
     ...more,
-    timeCondition('start_s', '>=', second - DAY_SECONDS),
+    timeCondition('start_s', '>=', second - DAY),
     timeCondition('start_s', '<=', second),
     lastsUntil,
     `start_ns < ${sqlInt64(unixNano)}`,
   ];
-  const rows = rowsOf(tables, among, second - DAY_SECONDS, last > second ? last : second + DAY_SECONDS);
+  const rows = rowsOf(tables, among, second - DAY, last > second ? last : second + DAY);
   return `SELECT trace_id FROM ${stored.table}
     ${where(lasting)}
     UNION ALL
@@ -202,8 +203,8 @@ function durationConditions(
     ...(matchesAll(filter) ? [] : [among]),
   ]);
   const around = {
-    first: window.fromUnixNano / SECOND_NS - DAY_SECONDS,
-    last: window.toUnixNano / SECOND_NS + DAY_SECONDS,
+    first: window.fromUnixNano / SECOND_NS - DAY,
+    last: window.toUnixNano / SECOND_NS + DAY,
   };
   const long = `${rowsOf(tables, among, around.first, around.last)}
     GROUP BY trace_id

@@ -7,6 +7,7 @@ import { SPAN_DURATION, uncountedSources, type SpanSource } from './span-sources
 import { IS_ROOT } from './trace-summary.ts';
 import { idIn, LAST_SECOND, type Seconds } from './trace-times.ts';
 import type { Tables } from '../storage/tables.ts';
+import { DAY_SECONDS } from '../storage/utc-day.ts';
 
 /** How far before and behind a range roots are looked for, in seconds: those of other traces are far from it. */
 export interface Surroundings {
@@ -14,7 +15,6 @@ export interface Surroundings {
   readonly behind: number;
 }
 
-const DAY_SECONDS = 86_400;
 /** Stretches of seconds that one statement names; the smallest gaps between more are closed. */
 const STRETCHES_MAX = 32;
 

@@ -1,5 +1,5 @@
 import type { Span, SpanEvent, SpanLink, SpanStatus } from '@throughline/trace';
-import { attributeColumns, attributesBetween, rowAttributes } from './any-value.ts';
+import { storedAttributes, attributesBetween, rowAttributes } from './stored-attributes.ts';
 import type { NativeBlock } from './native-columns.ts';
 
 export const NO_PARENT = '0'.repeat(16);
@@ -113,19 +113,19 @@ function spanColumns(block: NativeBlock) {
     droppedAttributes: block.ints('dropped_attributes'),
     droppedEvents: block.ints('dropped_events'),
     droppedLinks: block.ints('dropped_links'),
-    attributes: attributeColumns(block, 'attrs'),
+    attributes: storedAttributes(block, 'attrs'),
     eventNs: block.bigintArrays('ev_ns'),
     eventName: block.stringArrays('ev_name'),
     eventDropped: block.intArrays('ev_dropped'),
     eventAttributeCount: block.intArrays('ev_attr_n'),
-    eventAttributes: attributeColumns(block, 'ev'),
+    eventAttributes: storedAttributes(block, 'ev'),
     linkTraceId: block.stringArrays('link_trace_id'),
     linkSpanId: block.stringArrays('link_span_id'),
     linkTraceState: block.stringArrays('link_trace_state'),
     linkFlags: block.intArrays('link_flags'),
     linkDropped: block.intArrays('link_dropped'),
     linkAttributeCount: block.intArrays('link_attr_n'),
-    linkAttributes: attributeColumns(block, 'link'),
+    linkAttributes: storedAttributes(block, 'link'),
   };
 }
 

@@ -5,7 +5,7 @@ import { aStoredSpan, openTestStore, TEST_START_NS, type TestStore } from './tes
 import { TraceReader, type TraceReaderOptions } from './trace-reader.ts';
 import { TraceThread } from './trace-thread.ts';
 import { findTraceRows, type TraceRows } from './trace.ts';
-import { answerOf } from './trace-work.ts';
+import { resultOf } from './trace-query.ts';
 
 const workerPath = new URL('../../dist/query/trace-worker.js', import.meta.url);
 const TRACE_ID = 'a'.repeat(32);
@@ -60,11 +60,11 @@ describe('a trace that is', () => {
 
   it('large is answered by a thread, and the same as in the event loop', async () => {
     const inline = await rows();
-    for (const question of ['story', 'sampling'] as const) {
-      expect(await reader.ask(store.context, TRACE_ID, question)).toEqual(answerOf(question, inline));
+    for (const query of ['story', 'sampling'] as const) {
+      expect(await reader.ask(store.context, TRACE_ID, query)).toEqual(resultOf(query, inline));
     }
     const otlp = await reader.ask(store.context, TRACE_ID, 'otlp');
-    expect(parsed(otlp?.answer)).toEqual(parsed(answerOf('otlp', inline).answer));
+    expect(parsed(otlp?.answer)).toEqual(parsed(resultOf('otlp', inline).answer));
     expect(otlp).toMatchObject({ storedSpanCount: 200, truncated: false });
     expect(await count('answered')).toBe(3);
   });

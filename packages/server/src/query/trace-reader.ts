@@ -3,7 +3,7 @@ import { EngineError, type QueryContext, unlessAborted } from './rows.ts';
 import type { QueryLimits } from './limits.ts';
 import { bytesOf, findTraceRows, type TraceRows } from './trace.ts';
 import { TraceThread } from './trace-thread.ts';
-import { answerOf, type OfTrace, type TraceAnswers, type TraceQuestion } from './trace-work.ts';
+import { resultOf, type OfTrace, type TraceResults, type TraceQuery } from './trace-query.ts';
 
 export interface TraceReaderOptions {
   readonly registry: Registry;
@@ -18,7 +18,7 @@ export interface TraceReaderOptions {
 /** An answer that is being made for everybody who asks, or is remembered. */
 interface Shared {
   readonly storedSpanCount: number;
-  readonly answer: Promise<OfTrace<TraceAnswers[TraceQuestion]>>;
+  readonly answer: Promise<OfTrace<TraceResults[TraceQuery]>>;
   /** Ends the work when the last asker has left. */
   readonly abandon: AbortController;
   askers: number;
@@ -33,7 +33,7 @@ export class TraceReader {
   readonly #limits: TraceReaderOptions['limits'];
   readonly #thread: TraceThread;
   readonly #questions: Counter<'outcome'>;
-  /** By question and trace, in the order of use, the least recent first. */
+  /** By query and trace, in the order of use, the least recent first. */
   readonly #shared = new Map<string, Shared>();
 
   constructor({ registry, limits, workerPath }: TraceReaderOptions) {
@@ -56,25 +56,25 @@ export class TraceReader {
    * Null where no span of the trace is stored. Rejects as questions to the engine do, and with `EngineError` `too_large` for a
    * trace that needs more memory than its thread has.
    */
-  async ask<Q extends TraceQuestion>(
+  async ask<Q extends TraceQuery>(
     context: QueryContext,
     traceId: string,
-    question: Q,
-  ): Promise<OfTrace<TraceAnswers[Q]> | null> {
-    const key = `${question} ${traceId}`;
+    query: Q,
+  ): Promise<OfTrace<TraceResults[Q]> | null> {
+    const key = `${query} ${traceId}`;
     const known = this.#shared.get(key) ?? null;
     const rows = await findTraceRows(context, traceId, known?.storedSpanCount ?? null);
     if (rows === null) return null;
     if (known !== null && rows === 'as_known' && !known.abandon.signal.aborted) {
-      return this.#join(key, known, context.signal) as Promise<OfTrace<TraceAnswers[Q]>>;
+      return this.#join(key, known, context.signal) as Promise<OfTrace<TraceResults[Q]>>;
     }
     // Whoever began has left meanwhile.
-    if (rows === 'as_known') return this.ask(context, traceId, question);
-    if (bytesOf(rows.answers) <= this.#limits.traceInlineBytesMax) return answerOf(question, rows);
+    if (rows === 'as_known') return this.ask(context, traceId, query);
+    if (bytesOf(rows.answers) <= this.#limits.traceInlineBytesMax) return resultOf(query, rows);
     const other = this.#shared.get(key);
     const isSame = other?.storedSpanCount === rows.storedSpanCount && !other.abandon.signal.aborted;
-    const shared = isSame ? other : this.#begin(key, question, rows);
-    return this.#join(key, shared, context.signal) as Promise<OfTrace<TraceAnswers[Q]>>;
+    const shared = isSame ? other : this.#begin(key, query, rows);
+    return this.#join(key, shared, context.signal) as Promise<OfTrace<TraceResults[Q]>>;
   }
 
   /** Ends the thread; questions that wait for it fail. */
@@ -82,17 +82,17 @@ export class TraceReader {
     return this.#thread.close();
   }
 
-  #begin(key: string, question: TraceQuestion, rows: TraceRows): Shared {
+  #begin(key: string, query: TraceQuery, rows: TraceRows): Shared {
     const abandon = new AbortController();
-    const answer = this.#thread.answer(question, rows, abandon.signal);
+    const answer = this.#thread.answer(query, rows, abandon.signal);
     const shared: Shared = { storedSpanCount: rows.storedSpanCount, answer, abandon, askers: 0, isDone: false };
     this.#shared.set(key, shared);
-    void this.#follow(key, question, shared);
+    void this.#follow(key, query, shared);
     return shared;
   }
 
   /** Never rejects: those who ask learn of a failure. */
-  async #follow(key: string, question: TraceQuestion, shared: Shared): Promise<void> {
+  async #follow(key: string, query: TraceQuery, shared: Shared): Promise<void> {
     const { answer, abandon } = shared;
     try {
       await answer;
@@ -102,11 +102,11 @@ export class TraceReader {
       this.#questions.inc({ outcome: outcomeOf(error, abandon.signal) });
     }
     // A whole trace is not kept.
-    if (shared.isDone && question !== 'otlp') return;
+    if (shared.isDone && query !== 'otlp') return;
     if (this.#shared.get(key) === shared) this.#shared.delete(key);
   }
 
-  async #join(key: string, shared: Shared, signal: AbortSignal): Promise<OfTrace<TraceAnswers[TraceQuestion]>> {
+  async #join(key: string, shared: Shared, signal: AbortSignal): Promise<OfTrace<TraceResults[TraceQuery]>> {
     if (this.#shared.get(key) === shared) {
       this.#shared.delete(key);
       this.#shared.set(key, shared);

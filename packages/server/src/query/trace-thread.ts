@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { EngineError } from '../storage/engine.ts';
 import type { TraceRows } from './trace.ts';
-import type { OfTrace, TraceAnswers, TraceQuestion } from './trace-work.ts';
+import type { OfTrace, TraceResults, TraceQuery } from './trace-query.ts';
 import type { TraceJob, TraceOutcome } from './trace-worker.ts';
 
 export interface TraceThreadOptions {
@@ -15,7 +15,7 @@ export interface TraceThreadOptions {
 
 interface Waiting {
   readonly job: TraceJob;
-  readonly resolve: (of: OfTrace<TraceAnswers[TraceQuestion]>) => void;
+  readonly resolve: (of: OfTrace<TraceResults[TraceQuery]>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -40,16 +40,12 @@ export class TraceThread {
    * `rows` are handed over. Rejects with `EngineError` `too_large` for a trace that needs too much memory, and with the signal's reason:
    * a thread that works for nobody is ended.
    */
-  answer<Q extends TraceQuestion>(
-    question: Q,
-    rows: TraceRows,
-    signal: AbortSignal,
-  ): Promise<OfTrace<TraceAnswers[Q]>> {
+  answer<Q extends TraceQuery>(query: Q, rows: TraceRows, signal: AbortSignal): Promise<OfTrace<TraceResults[Q]>> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
-    return new Promise<OfTrace<TraceAnswers[TraceQuestion]>>((resolve, reject) => {
+    return new Promise<OfTrace<TraceResults[TraceQuery]>>((resolve, reject) => {
       const leave = (): void => this.#leave(waiting, signal.reason);
       const waiting: Waiting = {
-        job: { question, rows },
+        job: { query, rows },
         resolve: (of) => {
           signal.removeEventListener('abort', leave);
           resolve(of);
@@ -62,7 +58,7 @@ export class TraceThread {
       signal.addEventListener('abort', leave, { once: true });
       this.#queue.push(waiting);
       this.#next();
-    }) as Promise<OfTrace<TraceAnswers[Q]>>;
+    }) as Promise<OfTrace<TraceResults[Q]>>;
   }
 
   /** Ends the thread; what waits for it fails. */

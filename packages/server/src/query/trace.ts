@@ -4,7 +4,7 @@ import { SPAN_FIELDS } from '../storage/schema.ts';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import { sqlHex, sqlInt64 } from '../storage/sql.ts';
 import type { Tables } from '../storage/tables.ts';
-import { attributeColumns, rowAttributes } from './any-value.ts';
+import { storedAttributes, rowAttributes } from './stored-attributes.ts';
 import { NativeBlock } from './native-columns.ts';
 import { defaultColumn, readNative } from './native-reader.ts';
 import type { QueryContext } from './rows.ts';
@@ -336,7 +336,7 @@ function groupSpans(rows: readonly Row[]): TracesData {
 }
 
 function readResource({ block, index }: Row): ResourceSpans {
-  const attributes = rowAttributes(attributeColumns(block, 'res'), index);
+  const attributes = rowAttributes(storedAttributes(block, 'res'), index);
   const droppedAttributesCount = block.ints('res_dropped').at(index);
   const entityRefs = block.strings('res_entity_refs').text(index);
   const schemaUrl = block.strings('res_schema_url').text(index);
@@ -351,7 +351,7 @@ function readResource({ block, index }: Row): ResourceSpans {
 function readScope({ block, index }: Row): ScopeSpans {
   const name = block.strings('scope_name').text(index);
   const version = block.strings('scope_version').text(index);
-  const attributes = rowAttributes(attributeColumns(block, 'scope'), index);
+  const attributes = rowAttributes(storedAttributes(block, 'scope'), index);
   const droppedAttributesCount = block.ints('scope_dropped').at(index);
   const schemaUrl = block.strings('scope_schema_url').text(index);
   const scope: InstrumentationScope = {

@@ -1,4 +1,5 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
+import { registerGauge } from '../register-gauge.ts';
 import type { SamplingController } from './controller.ts';
 
 export class SamplingMetrics {
@@ -25,14 +26,12 @@ export class SamplingMetrics {
       help: 'Times that the sampling state could not be written to the data directory',
       registers,
     });
-    const operations = new Gauge({
-      name: 'throughline_sampling_operations',
-      help: 'Operations whose rates are known',
-      registers: [],
-      collect() {
-        this.set(controller.operationCount);
-      },
-    });
+    registerGauge(
+      registry,
+      'throughline_sampling_operations',
+      'Operations whose rates are known',
+      () => controller.operationCount,
+    );
     const refused = new Counter({
       name: 'throughline_sampling_refused_total',
       help: 'Operations and processes that were not remembered because of a limit',
@@ -42,7 +41,6 @@ export class SamplingMetrics {
         this.inc(controller.refused);
       },
     });
-    registry.registerMetric(operations);
     registry.registerMetric(refused);
   }
 }

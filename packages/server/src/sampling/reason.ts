@@ -3,7 +3,7 @@ import type { ProbabilityReason } from './operation-state.ts';
 import type { RuleSettings } from './settings.ts';
 
 /** A stored span, whose operation's sampling is looked up. */
-export interface KeptSpan {
+export interface SampledSpan {
   readonly service: string;
   /** What it ended with. */
   readonly name: string;
@@ -13,14 +13,14 @@ export interface KeptSpan {
 }
 
 /** What applies to a span now: a rule, which decides before operations do, or its operation; null where nothing is known. */
-export function reasonFor(controller: SamplingController, span: KeptSpan): ProbabilityReason | 'rule' | null {
+export function reasonFor(controller: SamplingController, span: SampledSpan): ProbabilityReason | 'rule' | null {
   if (controller.settings.rules.some((rule) => isMeant(rule, span))) return 'rule';
   return controller.reasonOf(span.service, span.name, span.kind);
 }
 
 const KINDS = ['internal', 'server', 'client', 'producer', 'consumer'];
 
-function isMeant(rule: RuleSettings, span: KeptSpan): boolean {
+function isMeant(rule: RuleSettings, span: SampledSpan): boolean {
   return (
     met(rule.service, span.service) &&
     met(rule.name, span.name) &&

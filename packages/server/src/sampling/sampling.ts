@@ -12,7 +12,7 @@ import { SamplingController } from './controller.ts';
 import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
 import { jaegerStrategy } from './jaeger.ts';
 import { replaceFile } from '../durable-file.ts';
-import { readJsonFile } from './json-file.ts';
+import { readJsonFile } from './read-json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';

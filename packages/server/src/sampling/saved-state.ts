@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox';
+import { KIND_MAX } from '../exchange/wire-message.ts';
 import { JsonChecker } from '../schema/json-checker.ts';
 import { count } from '../schema/json-schema.ts';
 import type { SavedOperation } from './operation-state.ts';
 
 const STATE_VERSION = 1;
-const KIND_MAX = 4;
 
 /** What is written to the data directory, so that a restart need not learn rates anew. */
 export function stateToSave(operations: readonly SavedOperation[]): object {

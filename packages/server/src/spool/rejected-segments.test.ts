@@ -15,7 +15,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { requestRetry } from './rejected-segments.ts';
 import { checkSpool } from './spool-check.ts';
-import { listSpool, readSegment } from './spool-contents.ts';
+import { listSpool, readSegmentBlocks } from './spool-contents.ts';
 import { Spool } from './spool.ts';
 
 let directory: string;
@@ -47,7 +47,7 @@ async function reject(spool: Spool): Promise<string> {
 
 async function contentOf(name: string): Promise<string> {
   const blocks: Buffer[] = [];
-  for await (const block of (await readSegment(directory, name)) ?? []) blocks.push(block);
+  for await (const block of (await readSegmentBlocks(directory, name)) ?? []) blocks.push(block);
   return Buffer.concat(blocks).toString();
 }
 
@@ -63,7 +63,7 @@ test('what a spool holds is known from its files, with the reason of what was re
   ]);
   for (const { firstBlockAtMs } of segments) expect(Math.abs(firstBlockAtMs - beganMs)).toBeLessThan(60_000);
   expect(await contentOf(name)).toBe('onetwothree');
-  expect(await readSegment(directory, 'no-such-segment')).toBeNull();
+  expect(await readSegmentBlocks(directory, 'no-such-segment')).toBeNull();
 });
 
 test('a segment that is to be loaded again is taken by the collector that runs, or by the next one', async () => {

@@ -48,7 +48,7 @@ export async function listSpool(directory: string): Promise<SpooledSegment[]> {
 }
 
 /** The good blocks of a segment, wherever it is. Null where there is none of that name. */
-export async function readSegment(directory: string, name: string): Promise<AsyncGenerator<Buffer> | null> {
+export async function readSegmentBlocks(directory: string, name: string): Promise<AsyncGenerator<Buffer> | null> {
   for (const [, below] of PLACES) {
     const path = join(directory, below, name);
     const file = await open(path + DATA_SUFFIX, 'r').catch(() => null);

@@ -32,8 +32,8 @@ export interface AgeVerdict {
   readonly jumpMs: number;
 }
 
-/** Less than this is no jump: it changes nothing that spans an hour ahead would not. */
-const JUMP_MS = 3_600_000;
+/** A clock that is off by less has not jumped: it changes nothing that spans an hour ahead would not. */
+export const JUMP_MS = 3_600_000;
 /** What a clock that was wrong from the start on has brought in its first minutes: a day, or two around midnight. */
 const LEAP_DAYS_MAX = 2;
 

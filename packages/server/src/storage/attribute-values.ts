@@ -12,7 +12,7 @@ const VALUE_SLOTS = 65_536;
 /** The key slots behind those are for keys as such, so many times `VALUE_SLOTS` of them: what their values are bounds no key's count. */
 const KEY_SLOTS = 16;
 /** On `key_slot`: whether a row counts a key, and not one of its values. */
-export const COUNTS_A_KEY = `key_slot >= ${VALUES_KEY_SLOTS}`;
+export const COUNTS_PER_KEY = `key_slot >= ${VALUES_KEY_SLOTS}`;
 
 /** What follows FROM for one row an attribute that is counted. */
 export const WITH_ATTRIBUTES = `ARRAY JOIN arrayConcat(attrs_k, res_k) AS key_, arrayConcat(attrs_v, CAST(res_v AS Array(String))) AS text_,

@@ -20,7 +20,7 @@ import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { underLease, type StoreLease } from './lease.ts';
 import { askCapabilities, migrate } from './migrations/migrate.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
-import { acquireQuerySlot } from './query-slots.ts';
+import { acquireQuerySlot } from './acquire-query-slot.ts';
 import { sqlString } from './sql.ts';
 import { OtherStoreError, type StoreCheck } from './store-check.ts';
 import { UnreachableError } from './unreachable-error.ts';

@@ -207,12 +207,11 @@ test('an insert that takes too long is ended with its engine', async () => {
   await expect(insert).rejects.toThrow('an insert took longer than 300 ms');
 });
 
-test('a stop with an engine that hangs takes no longer than its time', async () => {
-  const victim = await startEngine({ closeTimeoutMs: 500 });
+test('a stop ends an engine that hangs when its time is over, whatever else waits for it', async () => {
+  // Nothing else would end the engine before the test is out of time.
+  const victim = await startEngine({ closeTimeoutMs: 500, insertTimeoutMs: 3_600_000, unansweredPingsMax: 1_000_000 });
   process.kill(victim.pids[0] ?? 0, 'SIGSTOP');
   const insert = victim.engine.insertNativeFile('spans', join(victim.directory, 'none.native'), 'token');
-  const begin = performance.now();
   await Promise.all([victim[Symbol.asyncDispose](), expect(insert).rejects.toMatchObject({ code: 'unavailable' })]);
-  // Far less than an insert may take, on a machine that is busy as well.
-  expect(performance.now() - begin).toBeLessThan(60_000);
+  expect(identifyProcess(victim.pids[0] ?? 0)).toBeNull();
 });

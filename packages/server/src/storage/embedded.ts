@@ -19,7 +19,7 @@ import { EngineMetrics } from './engine-metrics.ts';
 import { EngineProcess } from './engine-process.ts';
 import { createFreshTables, freshTable, FRESH_TABLES } from './fresh-tables.ts';
 import { IndexRepair, type RepairsIndexes } from './index-repair.ts';
-import { acquireQuerySlot } from './query-slots.ts';
+import { acquireQuerySlot } from './acquire-query-slot.ts';
 import { BLOCK_SETTINGS, insertTarget, TOKEN_SETTINGS } from './insert.ts';
 import { insertMissingSpans, SPAN_STRUCTURE } from './missing-spans.ts';
 import { MergeWatch, type TakesBackMerges } from './merge-watch.ts';

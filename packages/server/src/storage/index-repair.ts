@@ -7,6 +7,7 @@ import { sqlIdentifier, sqlString } from './sql.ts';
 import { findReadError } from './verify-part.ts';
 import { IN_DATABASE, type TableName } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
+import { DAY_SECONDS } from './utc-day.ts';
 
 /** For the files of a part that could not be repaired, to tell a disk that fails from damage. */
 const READ_TIMEOUT_MS = 20_000;
@@ -25,7 +26,6 @@ const SERIALIZATION_FILE = 'serialization.json';
 const PARTITION_FILE = 'partition.dat';
 const RANGE_FILE = 'minmax_start_s.idx';
 const RANGE_BYTES = 8;
-const DAY_SECONDS = 86_400;
 
 interface BrokenPart {
   /** In `detached/`. */

@@ -1,3 +1,4 @@
+import { JUMP_MS } from './age-rule.ts';
 import { DAY_MS, dayOf, newestDay, startOfDayMs } from './utc-day.ts';
 
 export interface KnownTimeOptions {
@@ -16,8 +17,6 @@ export interface Present {
   readonly latestMs: number;
 }
 
-/** Less than this is no jump: spans may be an hour ahead. */
-const JUMP_MS = 3_600_000;
 /** Before this program was made it cannot run: clocks without a battery begin in 1970. */
 const MADE_MS = Date.UTC(2026, 0, 1);
 /** The last second of the store. */

@@ -1,5 +1,6 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { replaceFileSync } from '../durable-file.ts';
 
 /**
  * The days of the stored spans as a small file, so that a start knows them before the store is open. It may be lost: what was
@@ -26,8 +27,7 @@ export class NotedDays {
     const text = days.map((day) => `${day}\n`).join('');
     if (text === this.#text) return;
     try {
-      writeFileSync(`${this.#path}.new`, text);
-      renameSync(`${this.#path}.new`, this.#path);
+      replaceFileSync(this.#path, text, { sync: false });
       this.#text = text;
     } catch (error) {
       this.#log.warn({ err: error, path: this.#path }, 'could not note the days of the store');

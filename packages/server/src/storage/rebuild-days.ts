@@ -5,14 +5,13 @@ import { dayOfPartition } from './lost-parts.ts';
 import { fillDay, fillSql, ROLLUPS, startsIn } from './rollup-rebuild.ts';
 import { IS_REQUEST, type Rollup } from './rollups.ts';
 import { sqlString, sqlUInt64 } from './sql.ts';
-import { startOfDayMs } from './utc-day.ts';
+import { DAY_SECONDS, startOfDayMs } from './utc-day.ts';
 import { IN_DATABASE, type TableName } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
 type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 
 const HOUR = 3_600;
-const DAY = 86_400;
 
 /**
  * Makes whole days (`YYYY-MM-DD`) of the derived tables anew, whatever is damaged in them or is in them of spans that are gone. Nothing
@@ -27,7 +26,7 @@ export async function rebuildDays(
   for (const day of days) {
     const start = startOfDayMs(day) / 1_000;
     const steps: { readonly hour: number; readonly slice: ArrivalSlice }[] = [];
-    for (let hour = start; hour < start + DAY; hour += HOUR) {
+    for (let hour = start; hour < start + DAY_SECONDS; hour += HOUR) {
       for (const slice of await arrivalSlices(engine, startsIn(hour), { after: -1, until }, batchRowsMax))
         steps.push({ hour, slice });
     }
@@ -87,7 +86,7 @@ export async function findDays(engine: Pick<Engine, 'query' | 'tables'>): Promis
 /** Of float sums in another order. */
 const ROUNDING = 1e-6;
 /** Of a day without attributes so many spans are looked at for one. */
-const LOOKED_AT = 8_192;
+const ATTRIBUTE_SPANS = 8_192;
 
 /**
  * The days (`YYYY-MM-DD`) of which the derived tables do not agree with the spans that arrived up to `until`, or with each other. What that
@@ -128,8 +127,9 @@ export async function findDaysThatDisagree(engine: Pick<Engine, 'query' | 'table
     const [hasTraces, hasAttributes] = [traces.has(day), attributes.has(day)];
     if (spans === 0) return requests > 0 || hasTraces || hasAttributes;
     if (!hasTraces) return true;
-    const source = `(SELECT * FROM ${spansTable} WHERE ${ofDay} LIMIT ${LOOKED_AT})`;
-    if (!hasAttributes && (await countOf(engine, `(${ATTRIBUTE_VALUES.select(source, LOOKED_AT)})`)) > 0) return true;
+    const source = `(SELECT * FROM ${spansTable} WHERE ${ofDay} LIMIT ${ATTRIBUTE_SPANS})`;
+    if (!hasAttributes && (await countOf(engine, `(${ATTRIBUTE_VALUES.select(source, ATTRIBUTE_SPANS)})`)) > 0)
+      return true;
     const aRequest = `(SELECT 1 FROM ${spansTable} WHERE ${ofDay} AND (${IS_REQUEST}) LIMIT 1)`;
     return requests === 0 && (await countOf(engine, aRequest)) > 0;
   };

@@ -6,6 +6,7 @@ import type { Engine } from './engine.ts';
 import { LONG_TRACES, OPERATION_15M, REQUEST_1H, REQUEST_1M, TRACE_TIMES, type Rollup } from './rollups.ts';
 import { WEIGHT_15M } from './weights.ts';
 import type { Tables } from './tables.ts';
+import { DAY_SECONDS } from './utc-day.ts';
 
 /**
  * Every table that is derived from `spans`; one question may read those of a group together. `trace_times` is first: the others are right
@@ -25,7 +26,6 @@ export const ROLLUPS: readonly Rollup[] = ROLLUP_GROUPS.flat();
 /** A million spans of as many traces would take more than a query may have. */
 export const BATCH_SETTINGS = 'max_bytes_before_external_group_by = 200000000';
 const HOUR = 3_600;
-const DAY = 86_400;
 
 /**
  * Makes the derived tables anew for these hours (seconds since the epoch), out of the spans that arrived up to `until`. Tables with longer
@@ -43,7 +43,7 @@ export async function rebuildRollups(
     slices.set(hour, known);
     return known;
   };
-  const days = [...new Set(hours.map((hour) => Math.floor(hour / DAY) * DAY))];
+  const days = [...new Set(hours.map((hour) => Math.floor(hour / DAY_SECONDS) * DAY_SECONDS))];
   for (const rollup of ROLLUPS) {
     if (rollup.ofDay !== undefined) {
       for (const day of days) await fillDay(engine, rollup, rollup.ofDay(engine.tables, day));

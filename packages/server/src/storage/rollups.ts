@@ -1,6 +1,7 @@
 import { RARE } from './rare-columns.ts';
 import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
 import type { TableName, Tables } from './tables.ts';
+import { DAY_SECONDS } from './utc-day.ts';
 
 /**
  * A table that is derived from `spans`: the rollup job adds what has arrived, and a day or an hour of it can be made anew. Rows of one
@@ -28,8 +29,6 @@ const OPERATION = `${OPERATION_NAME} AS operation`;
 
 /** Spans that answer a request: SERVER, CONSUMER, a root, or a span whose parent is known to be remote. */
 export const IS_REQUEST = `(kind IN (2, 5) OR parent_span_id = unhex('0000000000000000') OR bitAnd(flags, 768) = 768)`;
-
-const DAY_SECONDS = 86_400;
 
 /** Counted from the epoch, whatever the server's time zone is. */
 export function startOf(seconds: number, column: string): string {

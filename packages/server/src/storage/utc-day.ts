@@ -1,4 +1,5 @@
-export const DAY_MS = 86_400_000;
+export const DAY_SECONDS = 86_400;
+export const DAY_MS = DAY_SECONDS * 1_000;
 
 /** The UTC day, such as `2026-11-23`. Its order as text is that of time, for the years that the store's times have. */
 export function dayOf(ms: number): string {

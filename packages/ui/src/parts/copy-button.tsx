@@ -26,7 +26,7 @@ export function CopyButton({ label, text, iconOnly = false, icon = 'copy' }: Cop
   const copy = async (): Promise<void> => {
     setResult((await copyText(text())) ? 'copied' : 'refused');
   };
-  const shown = result === 'copied' ? 'Copied' : result === 'refused' ? 'The browser blocked this' : label;
+  const shown = result === 'copied' ? 'Copied' : result === 'refused' ? 'Copy blocked by the browser' : label;
   return (
     <button
       type="button"

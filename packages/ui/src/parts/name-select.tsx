@@ -44,7 +44,7 @@ export function NameSelect({
         ))}
       {hasUnnamed || hasOthers ? (
         // A name may read like either of these: what is in the group is none.
-        <optgroup label="Not a name">
+        <optgroup label="Grouped">
           {hasUnnamed ? <option value={optionOf('')}>(no name)</option> : null}
           {hasOthers ? (
             <option disabled value={OTHERS} title="Spans keep their names: the name in the address is still found">

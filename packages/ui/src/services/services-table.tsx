@@ -105,7 +105,7 @@ function ServiceRow({ service, rate, isLoading, slots, nowMs }: ServiceRowProps)
       className={isOthers ? undefined : styles['row']}
       title={
         isOthers
-          ? 'Names beyond the limit, or too long, are counted together. Spans keep them: search still finds them'
+          ? 'Services beyond the limit, or with too long a name, are grouped here; search still finds their spans by name'
           : undefined
       }
       onClick={isOthers ? undefined : () => navigate(href)}

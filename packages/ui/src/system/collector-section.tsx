@@ -90,5 +90,5 @@ function waitText(seconds: number): string {
 }
 
 function bytesPerSpan(bytes: number): string {
-  return `${sizeText(Math.round(bytes))} a span`;
+  return `${sizeText(Math.round(bytes))} per span`;
 }

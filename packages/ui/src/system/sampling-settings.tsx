@@ -24,11 +24,11 @@ export function SamplingSettings({ settings }: SamplingSettingsProps) {
           <Figure name="Target per operation" detail="across all instances">
             {countOf(tracesPerSecond, 'trace')} a second
           </Figure>
-          <Figure name="Target for error traces" detail="with an error">
+          <Figure name="Target for error traces" detail="during error bursts">
             {countOf(errorTracesPerSecond, 'trace')} a second
           </Figure>
-          <Figure name="Probability limits" detail="least and most">
-            {probabilityText(minProbability)} to {probabilityText(maxProbability)}
+          <Figure name="Probability limits" detail="min – max">
+            {probabilityText(minProbability)} – {probabilityText(maxProbability)}
           </Figure>
           <Figure name="Default probability" detail={probabilityText(defaultProbability)}>
             {ratioText(defaultProbability)}

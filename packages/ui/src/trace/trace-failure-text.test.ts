@@ -9,7 +9,7 @@ describe('a trace that cannot be shown', () => {
     expect(describeIt('trace_not_found', 404).title).toBe('Trace not found');
   });
 
-  it('says what a trace id looks like', () => {
+  it('says what a trace ID looks like', () => {
     expect(describeIt('invalid_trace_id', 400).detail).toContain('“abc”');
   });
 

@@ -10,14 +10,14 @@ export function describeTraceFailure(
     return {
       title: 'Trace not found',
       detail:
-        `Nothing with the id ${traceId} has arrived, or it has been deleted since. ` +
-        'A trace can be opened about a second after its first span was sent.',
+        `No span of trace ${traceId} is stored. ` +
+        'It may not have arrived yet, may not have been sampled, or retention dropped it.',
     };
   }
   if (failure.status === 400) {
     return {
       title: 'Invalid trace ID',
-      detail: `A trace id has 32 hexadecimal digits, not all zero; “${traceId}” has another form.`,
+      detail: `A trace ID has 32 hexadecimal digits, not all zero; “${traceId}” does not.`,
     };
   }
   if (failure.code === 'unreachable') {

@@ -67,7 +67,7 @@ export function TraceHeader({ model, addresses, onLight, onJump, onReload }: Tra
             <Icon name="alert" size={13} /> root span not received
           </Fact>
         )}
-        <Fact name="Trace id">
+        <Fact name="Trace ID">
           <code className={styles['id']} title={model.traceId}>
             {model.traceId}
           </code>

@@ -17,7 +17,7 @@ export interface RetryOptions {
   readonly maxDelayMillis: number;
 }
 
-/** Answers after which OTLP asks a client to try again (OTLP/HTTP, "Retryable response codes"). */
+/** Responses after which OTLP asks a client to try again (OTLP/HTTP, "Retryable response codes"). */
 export const RETRYABLE_STATUS: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 /** A collector may ask for a pause, not for silence. */

@@ -47,6 +47,7 @@ class AdaptivePolicy extends Policy {
  * Counts requests.
  * @example
  * new Tracer({ sampling: adaptive({ sampling: 0.05, errorTracesPerSecond: 2 }) });
+ * @see docs/sampling.md#choose-a-policy
  * @throws ConfigError for a wrong option.
  */
 export function adaptive(options: AdaptiveOptions = {}): SamplingPolicy {

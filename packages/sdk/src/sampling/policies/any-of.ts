@@ -44,6 +44,7 @@ function isBefore(a: Threshold, b: Threshold): boolean {
  * Samples a trace that any of the policies samples: the one with the highest probability decides.
  * @example
  * new Tracer({ sampling: anyOf(0.01, rules([{ path: '/checkout', sampling: 1 }], { otherwise: 0 })) });
+ * @see docs/sampling.md#choose-a-policy
  * @throws ConfigError for no policies, or anything that is none.
  */
 export function anyOf(...policies: readonly Sampling[]): SamplingPolicy {

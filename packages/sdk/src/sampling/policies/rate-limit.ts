@@ -76,6 +76,7 @@ export class LimitedThresholds {
  * its spans. For traffic that may surge where a bill or a disk must not.
  * @example
  * new Tracer({ sampling: rateLimit({ spansPerSecond: 100, sampling: 0.5 }) });
+ * @see docs/sampling.md#choose-a-policy
  * @throws ConfigError for a wrong option.
  */
 export function rateLimit(options: RateLimitOptions): SamplingPolicy {

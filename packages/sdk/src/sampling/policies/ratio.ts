@@ -29,12 +29,22 @@ export function ratio(probability: number): SamplingPolicy {
   return new RatioPolicy(checkNumber('ratio', probability, 0, 1) ?? 1);
 }
 
-/** Samples every trace. */
+/**
+ * Samples every trace.
+ * @example
+ * new Tracer({ sampling: alwaysOn() });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#alwayson
+ */
 export function alwaysOn(): SamplingPolicy {
   return ratio(SAMPLE_ALL.probability);
 }
 
-/** Samples no trace; those that a caller sampled are recorded all the same. */
+/**
+ * Samples no trace; those that a caller sampled are recorded all the same.
+ * @example
+ * new Tracer({ sampling: alwaysOff() });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#alwaysoff
+ */
 export function alwaysOff(): SamplingPolicy {
   return ratio(0);
 }

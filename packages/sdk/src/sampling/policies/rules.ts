@@ -74,6 +74,7 @@ const OPTION_NAMES: Readonly<Record<keyof RulesOptions, true>> = { otherwise: tr
  *     { otherwise: 0.05 },
  *   ),
  * });
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#composablerulebased
  * @throws ConfigError for a condition that is not known or that nothing can meet, and for a rule after one that all
  * spans meet.
  */

@@ -185,6 +185,7 @@ function thresholdOrDrop(probability: number): Threshold | undefined {
  * For services whose processes share one budget, or whose rates are set without a deployment. Counts requests.
  * @example
  * new Tracer({ sampling: remote({ sampling: 0.05, spansPerSecond: 500 }) });
+ * @see docs/sampling.md#rates-from-the-collector
  * @throws ConfigError for a wrong option.
  */
 export function remote(options: RemoteOptions = {}): SamplingPolicy {

@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { LimitCounter } from '../../limit-counter.ts';
+import { registerGauge } from '../../register-gauge.ts';
 import { BodyError } from './body-error.ts';
 import { RECEIVER_LIMITS } from '../limits.ts';
 
@@ -17,13 +18,12 @@ export class ByteBudget {
   constructor({ registry, bytesMax = RECEIVER_LIMITS.bytesInFlightMax }: ByteBudgetOptions) {
     this.#max = bytesMax;
     this.#limits = new LimitCounter(registry);
-    const inFlight: Gauge = new Gauge({
-      name: 'throughline_receiver_bytes_in_flight',
-      help: 'Memory of requests that are read or wait for their acknowledgement, over all receivers, in bytes',
-      registers: [],
-      collect: (): void => inFlight.set(this.#taken),
-    });
-    registry.registerMetric(inFlight);
+    registerGauge(
+      registry,
+      'throughline_receiver_bytes_in_flight',
+      'Memory of requests that are read or wait for their acknowledgement, over all receivers, in bytes',
+      () => this.#taken,
+    );
   }
 
   get taken(): number {

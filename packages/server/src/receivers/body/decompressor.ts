@@ -1,5 +1,6 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { LimitCounter } from '../../limit-counter.ts';
+import { registerGauge } from '../../register-gauge.ts';
 import { BodyError, SenderGoneError } from './body-error.ts';
 import { PART_OVERHEAD_BYTES, type BodyParts } from './body-parts.ts';
 import type { Reservation } from './byte-budget.ts';
@@ -46,13 +47,12 @@ export class Decompressor {
     this.#limits = { ...RECEIVER_LIMITS, ...limits };
     this.#limitCounter = new LimitCounter(registry);
     this.#zstd = new ZstdThread({ idleMs: this.#limits.zstdThreadIdleMs, workerPath: zstdWorkerPath });
-    const waiting: Gauge = new Gauge({
-      name: 'throughline_receiver_decompressions_waiting',
-      help: 'Compressed bodies that wait until others are decompressed',
-      registers: [],
-      collect: (): void => waiting.set(this.#waiting.length),
-    });
-    registry.registerMetric(waiting);
+    registerGauge(
+      registry,
+      'throughline_receiver_decompressions_waiting',
+      'Compressed bodies that wait until others are decompressed',
+      () => this.#waiting.length,
+    );
   }
 
   /** Rejects with `BodyError`, or `SenderGoneError`. What has been reserved then is for the caller to give back. */

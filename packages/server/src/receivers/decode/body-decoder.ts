@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { Worker } from 'node:worker_threads';
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, type Registry } from 'prom-client';
 import type { Ingest } from '../../ingest/ingest.ts';
+import { registerGauge } from '../../register-gauge.ts';
 import { TooLongHereError, type IngestResult } from '../../columns/result.ts';
 import type { BodyAnswer, BodyForm, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
 import type { Body, BodyMemory } from '../body/body.ts';
@@ -57,13 +58,12 @@ export class BodyDecoder {
       registers: [registry],
     });
     this.#bodies.inc({ outcome: 'decoded' }, 0);
-    const waiting: Gauge = new Gauge({
-      name: 'throughline_body_decoder_waiting_bodies',
-      help: 'Large bodies that wait for the thread',
-      registers: [],
-      collect: (): void => waiting.set(this.#queue.length),
-    });
-    registry.registerMetric(waiting);
+    registerGauge(
+      registry,
+      'throughline_body_decoder_waiting_bodies',
+      'Large bodies that wait for the thread',
+      () => this.#queue.length,
+    );
   }
 
   /**

@@ -27,7 +27,7 @@ interface Taken {
 }
 
 /** Payloads that share a block, as requests do that arrive together. */
-const PAYLOADS_A_BLOCK = 40;
+const PAYLOADS_PER_BLOCK = 40;
 
 /**
  * Gives payloads to a decoder and compares what the block then holds with what an independent reader finds in them.
@@ -67,7 +67,7 @@ export class PayloadJudge {
       if (after.rows !== before.rows || after.bytes !== before.bytes) throw because(payload, 'a refused request stays');
       if (error instanceof MalformedRequestError) this.#expectRefusal(payload, error);
     }
-    if (this.counts.payloads % PAYLOADS_A_BLOCK === 0) this.flush();
+    if (this.counts.payloads % PAYLOADS_PER_BLOCK === 0) this.flush();
   }
 
   /** Compares what has been taken since the last time. */

@@ -2,12 +2,12 @@ import { errorOrigins, formatDuration, SpanKind, type Trace } from '@throughline
 
 /** A span that went on after the work it belonged to was over. */
 export interface Overflow {
-  /** The span that ended before: the parent, or the ancestor that gave up waiting. */
+  /** The span that ended before: the parent, or the ancestor that stopped waiting. */
   readonly afterIndex: number;
   /** From that span's end to this one's. */
   readonly overflowNs: number;
-  /** True where `afterIndex` gave up on a timeout. */
-  readonly gaveUp: boolean;
+  /** How `afterIndex` stopped waiting; null where it only ended. */
+  readonly gaveUp: 'timed out' | 'cancelled' | null;
 }
 
 /** Less than this is the time an answer takes to be noticed, or clocks that differ. */
@@ -22,20 +22,24 @@ export function overflows(trace: Trace): ReadonlyMap<number, Overflow> {
     const parent = trace.parentIndex[i] ?? -1;
     if (parent < 0 || trace.kind[i] === SpanKind.consumer || trace.kind[parent] === SpanKind.producer) continue;
     const overflowNs = endNs(trace, i) - endNs(trace, parent);
-    if (overflowNs >= leastNs) found.set(i, { afterIndex: parent, overflowNs, gaveUp: false });
+    if (overflowNs >= leastNs) found.set(i, { afterIndex: parent, overflowNs, gaveUp: null });
   }
-  markTimeouts(trace, found);
+  markGivenUp(trace, found);
   return found;
 }
 
-/** Where it is known who gave up, the overflow counts from there instead of from the parent. */
-function markTimeouts(trace: Trace, found: Map<number, Overflow>): void {
+/** Where it is known who stopped waiting, the overflow counts from there instead of from the parent. */
+function markGivenUp(trace: Trace, found: Map<number, Overflow>): void {
   if (found.size === 0) return;
-  const gaveUp = new Set(errorOrigins(trace).map((origin) => origin.gaveUpIndex));
+  const gaveUp = new Map<number, 'timed out' | 'cancelled'>();
+  for (const { kind, gaveUpIndex } of errorOrigins(trace)) {
+    if (kind !== 'error') gaveUp.set(gaveUpIndex, kind === 'cancelled' ? 'cancelled' : 'timed out');
+  }
   for (const [i, overflow] of found) {
     for (let j = overflow.afterIndex; j >= 0; j = trace.parentIndex[j] ?? -1) {
-      if (!gaveUp.has(j)) continue;
-      found.set(i, { afterIndex: j, overflowNs: endNs(trace, i) - endNs(trace, j), gaveUp: true });
+      const how = gaveUp.get(j);
+      if (how === undefined) continue;
+      found.set(i, { afterIndex: j, overflowNs: endNs(trace, i) - endNs(trace, j), gaveUp: how });
       break;
     }
   }
@@ -45,7 +49,7 @@ function endNs(trace: Trace, index: number): number {
   return (trace.startNs[index] ?? 0) + (trace.durationNs[index] ?? 0);
 }
 
-/** `kept running 3.2 s after payment gave up`, or after the span that it belongs to had ended. */
+/** `kept running 3.2 s after payment timed out`, or after the span that it belongs to ended. */
 export function overflowText(
   model: {
     readonly services: readonly string[];
@@ -55,6 +59,6 @@ export function overflowText(
   { afterIndex, overflowNs, gaveUp }: Overflow,
 ): string {
   const service = model.services[model.serviceIndex[afterIndex] ?? 0] ?? '';
-  const after = gaveUp ? `${service} gave up` : `${service} ${model.names[afterIndex] ?? ''} had ended`;
+  const after = gaveUp === null ? `${service} ${model.names[afterIndex] ?? ''} ended` : `${service} ${gaveUp}`;
   return `kept running ${formatDuration(overflowNs)} after ${after}`;
 }

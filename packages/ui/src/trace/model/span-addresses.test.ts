@@ -33,7 +33,7 @@ describe('the addresses of spans', () => {
 
   it('say how many share an id, of none that has it for itself', () => {
     const texts = Array.from({ length: 7 }, (_, index) => addresses.sharedText(index));
-    expect(texts).toEqual(['', '1 of 3 with this id', '2 of 3 with this id', '', '', '3 of 3 with this id', '']);
+    expect(texts).toEqual(['', '1 of 3 with this ID', '2 of 3 with this ID', '', '', '3 of 3 with this ID', '']);
   });
 
   it('lead back to every span, whatever the ids', () => {

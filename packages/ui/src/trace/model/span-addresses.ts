@@ -48,11 +48,11 @@ export class SpanAddresses {
     return typeof known === 'number' ? [known] : known;
   }
 
-  /** `2 of 3 with this id`; '' for a span that has its id for itself. */
+  /** `2 of 3 with this ID`; '' for a span that has its id for itself. */
   sharedText(index: number): string {
     const id = this.#spanIds[index] ?? '';
     const spans = id === '' ? [] : this.withId(id);
-    return spans.length < 2 ? '' : `${spans.indexOf(index) + 1} of ${spans.length} with this id`;
+    return spans.length < 2 ? '' : `${spans.indexOf(index) + 1} of ${spans.length} with this ID`;
   }
 }
 

@@ -18,15 +18,20 @@ describe('the model of a trace', () => {
     expect(model.segments.firstOfSpan.at(-1)).toBe(model.segments.span.length);
   });
 
-  it('marks the span that went on after its caller had given up, and no other', () => {
+  it('marks the span that went on after its caller had timed out, and no other', () => {
     expect([...model.overflows.keys()]).toEqual([3]);
-    expect(model.overflows.get(3)).toEqual({ afterIndex: 1, overflowNs: 3200e6, gaveUp: true });
+    expect(model.overflows.get(3)).toEqual({ afterIndex: 1, overflowNs: 3200e6, gaveUp: 'timed out' });
   });
 
   it('says so in words', () => {
     const overflow = { afterIndex: 1, overflowNs: 3200e6 };
-    expect(overflowText(model, { ...overflow, gaveUp: true })).toBe('kept running 3.2 s after payment gave up');
-    expect(overflowText(model, { ...overflow, gaveUp: false })).toBe('kept running 3.2 s after payment POST had ended');
+    expect(overflowText(model, { ...overflow, gaveUp: 'timed out' })).toBe(
+      'kept running 3.2 s after payment timed out',
+    );
+    expect(overflowText(model, { ...overflow, gaveUp: 'cancelled' })).toBe(
+      'kept running 3.2 s after payment cancelled',
+    );
+    expect(overflowText(model, { ...overflow, gaveUp: null })).toBe('kept running 3.2 s after payment POST ended');
   });
 
   it('crosses to the page as a copy', () => {

@@ -4,7 +4,7 @@ import { Dropped } from './attribute-section.tsx';
 import { AttributeTable } from './attribute-table.tsx';
 import styles from './span-panel.module.css';
 
-/** Where the span came from: its resource, its instrumentation scope, its ids. */
+/** Where the span came from: its resource, its instrumentation scope, its IDs. */
 export function SourceSection({ source }: { readonly source: SpanSource }) {
   const { span, resource, scope, resourceSchemaUrl, scopeSchemaUrl } = source;
   return (
@@ -27,9 +27,9 @@ export function SourceSection({ source }: { readonly source: SpanSource }) {
       <Fold title="IDs and timestamps" summary={span.spanId}>
         <AttributeTable
           attributes={[
-            ...text('span id', span.spanId),
-            ...text('parent span id', span.parentSpanId),
-            ...text('trace id', span.traceId),
+            ...text('span ID', span.spanId),
+            ...text('parent span ID', span.parentSpanId),
+            ...text('trace ID', span.traceId),
             ...text('trace state', span.traceState),
             ...text('flags', span.flags === undefined ? undefined : `0x${span.flags.toString(16)}`),
             ...text('start (Unix ns)', span.startTimeUnixNano),

@@ -50,7 +50,7 @@ export function Toolbar(props: ToolbarProps) {
         <input
           ref={findInput}
           className={styles['input']}
-          aria-label="Find in this trace: names, ids, attributes and events"
+          aria-label="Find in this trace: names, IDs, attributes and events"
           placeholder="Find in this trace"
           spellCheck={false}
           value={find}

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { QueryLimiter } from '../query-limiter.ts';
-import { acquireQuerySlot } from './query-slots.ts';
+import { acquireQuerySlot } from './acquire-query-slot.ts';
 
 test('rejects one more than may wait as unavailable, and reports it', async () => {
   const limiter = new QueryLimiter({ concurrent: 1, waitingMax: 1 });

@@ -16,7 +16,7 @@ import { EngineError } from '../query/rows.ts';
 import { json } from './answer.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { ApiLimits } from './limits.ts';
-import { ApiServer, type ApiServerOptions } from './http.ts';
+import { ApiServer, type ApiServerOptions } from './api-server.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
 import { StaticUi } from './static-ui.ts';

@@ -3,14 +3,14 @@ import { AttributeType } from '../storage/schema.ts';
 import type { ArrayOf, IntColumn, NativeBlock, StringColumn } from './native-columns.ts';
 
 /** The three parallel columns that hold attributes: keys, values as text, value types. */
-export interface AttributeColumns {
+export interface StoredAttributes {
   readonly keys: ArrayOf<StringColumn>;
   readonly values: ArrayOf<StringColumn>;
   readonly types: ArrayOf<IntColumn>;
 }
 
 /** `prefix` as in the schema: `attrs`, `res`, `scope`, `ev` or `link`. */
-export function attributeColumns(block: NativeBlock, prefix: string): AttributeColumns {
+export function storedAttributes(block: NativeBlock, prefix: string): StoredAttributes {
   return {
     keys: block.stringArrays(`${prefix}_k`),
     values: block.stringArrays(`${prefix}_v`),
@@ -19,12 +19,12 @@ export function attributeColumns(block: NativeBlock, prefix: string): AttributeC
 }
 
 /** All attributes of one row, in the order sent. */
-export function rowAttributes(columns: AttributeColumns, row: number): KeyValue[] {
+export function rowAttributes(columns: StoredAttributes, row: number): KeyValue[] {
   return attributesBetween(columns, columns.keys.from(row), columns.keys.to(row));
 }
 
 /** The attributes at these positions of the columns' values: those of one event or link among a row's. */
-export function attributesBetween(columns: AttributeColumns, from: number, to: number): KeyValue[] {
+export function attributesBetween(columns: StoredAttributes, from: number, to: number): KeyValue[] {
   const attributes: KeyValue[] = [];
   for (let i = from; i < to; i++) {
     attributes.push({ key: columns.keys.values.text(i), value: anyValue(columns, i) });
@@ -32,7 +32,7 @@ export function attributesBetween(columns: AttributeColumns, from: number, to: n
   return attributes;
 }
 
-function anyValue({ values: { values }, types }: AttributeColumns, i: number): AnyValue {
+function anyValue({ values: { values }, types }: StoredAttributes, i: number): AnyValue {
   switch (types.values.at(i)) {
     case AttributeType.string:
       return { stringValue: values.text(i) };

@@ -18,11 +18,11 @@ import { errorPage } from './error-page.ts';
 import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
 import { Problem, problemOf } from './problem.ts';
-import { readBody } from './request-body.ts';
+import { readBodyBuffer } from './body-buffer.ts';
 import type { Route } from './route.ts';
 import { send } from './send.ts';
 import type { StaticUi } from './static-ui.ts';
-import { refuseStrangeHost, refuseStrangePage } from './strangers.ts';
+import { refuseStrangeHost, refuseStrangePage } from './refuse-strangers.ts';
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
@@ -221,7 +221,7 @@ export class ApiServer {
   async #body({ body }: Route, request: IncomingMessage): Promise<Uint8Array> {
     if (body === null) return NO_BODY;
     try {
-      return await readBody(request, body.bytesMax);
+      return await readBodyBuffer(request, body.bytesMax);
     } catch (error) {
       if (error instanceof Problem && error.status === 413) this.#limitCounter.reached(body.limit);
       throw error;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { secondsOf } from './time.ts';
+import { secondsOf } from './seconds-of.ts';
 
 const SECOND = 1_000_000_000n;
 

@@ -5,29 +5,29 @@ import { assembleTrace, type StoredTrace, type TraceRows } from './trace.ts';
 import { samplingFactsOf, type TraceSamplingFacts } from './trace-sampling.ts';
 
 /** What can be made of a trace. All of it can be handed from thread to thread. */
-export interface TraceAnswers {
+export interface TraceResults {
   /** The trace as OTLP JSON, in parts. */
   readonly otlp: readonly Uint8Array<ArrayBuffer>[];
   readonly story: Story;
   readonly sampling: TraceSamplingFacts;
 }
 
-export type TraceQuestion = keyof TraceAnswers;
+export type TraceQuery = keyof TraceResults;
 
 /** The answer, and of how much of the trace it is made. */
 export interface OfTrace<T> extends Pick<StoredTrace, 'storedSpanCount' | 'truncated'> {
   readonly answer: T;
 }
 
-const ANSWER: { readonly [Q in TraceQuestion]: (trace: StoredTrace) => TraceAnswers[Q] } = {
+const RESULTS: { readonly [Q in TraceQuery]: (trace: StoredTrace) => TraceResults[Q] } = {
   otlp: ({ data }) => [...otlpChunks(data)],
   story: storyOf,
   sampling: ({ data }) => samplingFactsOf(data),
 };
 
 /** In this turn of the event loop, or of a thread's. */
-export function answerOf<Q extends TraceQuestion>(question: Q, rows: TraceRows): OfTrace<TraceAnswers[Q]> {
+export function resultOf<Q extends TraceQuery>(query: Q, rows: TraceRows): OfTrace<TraceResults[Q]> {
   const trace = assembleTrace(rows);
   const { storedSpanCount, truncated } = trace;
-  return { answer: ANSWER[question](trace), storedSpanCount, truncated };
+  return { answer: RESULTS[query](trace), storedSpanCount, truncated };
 }
