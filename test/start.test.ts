@@ -69,7 +69,7 @@ describe('a start that cannot succeed says why in one line and exits with a code
 
   it('when --store names no store', async () => {
     const line = await failedStart([...freePorts, '--store', 'postgres://db', '--data-dir', join(scratch, 'store')]);
-    expect(line).toContain('accepted is embedded, or the URLs of ClickHouse servers');
+    expect(line).toContain('expected embedded, or the URLs of ClickHouse servers');
   });
 
   it('when an option is unknown or malformed', async () => {

@@ -259,7 +259,7 @@ function readTraceId(given = ''): string {
   const traceId = parseTraceId(given);
   if (traceId !== null) return traceId;
   const shown = JSON.stringify(given.slice(0, 100));
-  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
+  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; expected ${TRACE_ID_ACCEPTED}`);
 }
 
 function truncatedHeader({ truncated, storedSpanCount }: OfTrace<unknown>): Record<string, string> {

@@ -58,7 +58,7 @@ export function seriesRoute(
       const last = to ?? BigInt(now()) * 1_000_000n;
       const first = from ?? (last > HOUR_NS ? last - HOUR_NS : 0n);
       if (first > last)
-        throw new Problem(400, 'invalid_parameter', 'parameter from is after to; accepted is a time before it');
+        throw new Problem(400, 'invalid_parameter', 'parameter from is after to; expected a time before it');
       const stepSeconds = step ?? stepFor(Number((last - first) / SECOND_NS));
       const fromSecond = floorTo(Number(first / SECOND_NS), stepSeconds);
       const toSecond = floorTo(Number(last / SECOND_NS), stepSeconds) + stepSeconds;
@@ -68,7 +68,7 @@ export function seriesRoute(
         throw new Problem(
           400,
           'invalid_parameter',
-          `from, to and step make ${points} steps; accepted are at most ${most} for ${limit} series: ask for longer steps, or less time`,
+          `from, to and step make ${points} steps, expected at most ${most} for ${limit} series; use a longer step or a shorter time range`,
         );
       }
       const question = {
