@@ -527,7 +527,7 @@ describe('ApiServer', () => {
 
   it('says 503 and what is wrong at /readyz, and goes on about /healthz', async () => {
     let problems = [{ code: 'engine_down', message: 'it died' }];
-    const warnings = [{ code: 'segments_set_aside', message: 'one' }];
+    const warnings = [{ code: 'segments_quarantined', message: 'one' }];
     const readiness = () => ({ problems, warnings });
     const { get } = await serve(healthRoutes({ registry: new Registry(), readiness }));
     const down = await get('/readyz');

@@ -174,7 +174,7 @@ export class ApiServer {
     }
     if (page !== null && isChange) throw problemOf(methodNotAllowed(method, [PAGE]));
     const answer = page ?? (isForPerson(request) ? this.#ui.notFound() : null);
-    if (answer === null) throw new Problem(404, 'not_found', `nothing is at ${shorten(pathname)}`);
+    if (answer === null) throw new Problem(404, 'not_found', `not found: ${shorten(pathname)}`);
     label('ui');
     return answer;
   }
@@ -261,5 +261,5 @@ function readTarget(target: string): { pathname: string; searchParams: URLSearch
 }
 
 function shorten(path: string): string {
-  return JSON.stringify(path.length <= 100 ? path : `${path.slice(0, 100)}…`);
+  return path.length <= 100 ? path : `${path.slice(0, 100)}…`;
 }

@@ -12,7 +12,7 @@ export interface SpoolOptions {
   readonly config: Config;
   /** `list`: a line of JSON a segment instead of a table. */
   readonly json: boolean;
-  /** `retry`: every rejected segment. */
+  /** `retry`: every quarantined segment. */
   readonly all: boolean;
   /** `export`: the file to write; null for standard output. */
   readonly output: string | null;

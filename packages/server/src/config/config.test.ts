@@ -318,7 +318,7 @@ describe('secrets', () => {
       expect(message).not.toBe('accepted');
       expect(message).not.toContain(PASSWORD);
     }
-    expect(messages[0]).toMatch(/^--store: got "\*\*\*", expected embedded, or the URLs/);
+    expect(messages[0]).toMatch(/^--store: got "http:\/\/\*\*\*@host:8123\/[^"]*", expected embedded, or the URLs/);
     expect(messages[4]).toBe('-store is not a flag of throughline up; did you mean --store?');
   });
 

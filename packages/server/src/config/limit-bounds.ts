@@ -16,7 +16,7 @@ const HOUR = 60 * MINUTE;
 /** What the insert of a segment of 48 MiB takes: with 128 MiB it failed, and what was acknowledged waited for ever. */
 const INSERT_MEMORY_BYTES = 192 * MIB;
 
-const REFUSED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="refused"}';
+const REJECTED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="rejected"}';
 
 /** The compiler holds that no limit of a room is forgotten here. */
 export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]: Bounds } } = {
@@ -440,13 +440,13 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'Size of a message with exact counts; a larger one is rejected with 413',
       'throughline_otlp_http_requests_total{outcome="413"}',
     ],
-    messageOperationsMax: [1, 1_000_000, 'Operations in a message; a message with more is rejected', REFUSED_MESSAGES],
-    messageTotalsMax: [1, 1_000_000, 'Totals in a message; a message with more is rejected', REFUSED_MESSAGES],
+    messageOperationsMax: [1, 1_000_000, 'Operations in a message; a message with more is rejected', REJECTED_MESSAGES],
+    messageTotalsMax: [1, 1_000_000, 'Totals in a message; a message with more is rejected', REJECTED_MESSAGES],
     nameCharactersMax: [
       16,
       65_536,
       'Length of a name in a message; a message with a longer one is rejected',
-      REFUSED_MESSAGES,
+      REJECTED_MESSAGES,
     ],
     settingsBytesMax: [KIB, 64 * MIB, 'Size of sampling settings as sent; larger ones are rejected with 413'],
     operationsMax: [

@@ -45,7 +45,7 @@ export class TraceReader {
     });
     this.#questions = new Counter({
       name: 'throughline_large_trace_questions_total',
-      help: 'Queries for large traces by outcome; shared ones reused the result of another',
+      help: 'Queries for large traces by outcome: answered, shared (reused the result of another), too_large, failed, left (the client disconnected)',
       labelNames: ['outcome'],
       registers: [registry],
     });

@@ -15,7 +15,7 @@ import { readSamplingSettings } from './settings.ts';
 class Collector {
   readonly registry = new Registry();
   readonly sampling: Sampling;
-  takeTotals: TakeTotals = () => Promise.resolve({ kind: 'noted' });
+  takeTotals: TakeTotals = () => Promise.resolve({ kind: 'accepted' });
   readonly #spool: Spool;
   #receiver: HttpReceiver | undefined;
   url = '';
@@ -102,7 +102,7 @@ describe('POST /v1/sampling', () => {
   it('hands totals on, with whether another collector counts them, and says what became of them', async () => {
     const collector = await start();
     const taken: unknown[] = [];
-    let answer: Awaited<ReturnType<TakeTotals>> = { kind: 'noted' };
+    let answer: Awaited<ReturnType<TakeTotals>> = { kind: 'accepted' };
     collector.takeTotals = ({ service, instance, windowMs, uptimeMs, totals }, isForwarded) => {
       taken.push([{ service, instance, windowMs, uptimeMs, totals }, isForwarded]);
       return Promise.resolve(answer);
@@ -117,12 +117,12 @@ describe('POST /v1/sampling', () => {
       [message, false],
       [message, true],
     ]);
-    answer = { kind: 'left' };
+    answer = { kind: 'deferred' };
     expect(await collector.ask('POST', '/v1/sampling', told)).toMatchObject([200, { totalsNoted: false }]);
-    answer = { kind: 'refused', message: 'less than they were' };
+    answer = { kind: 'rejected', message: 'less than they were' };
     const problem = { code: 3, message: 'less than they were' };
     expect(await collector.ask('POST', '/v1/sampling', told)).toEqual([400, problem]);
-    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="refused"} 1');
+    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
 
   it('takes exact counts and answers probabilities, plain or compressed', async () => {
@@ -222,7 +222,7 @@ describe('POST /v1/sampling', () => {
     const words = (problem as { message: string }).message;
     expect(typeof message === 'string' ? words.startsWith(message) : message.test(words), words).toBe(true);
     expect(await collector.ask('GET', '/v1/sampling')).toEqual([200, { operations: [] }]);
-    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="refused"} 1');
+    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
 
   it('refuses what is too large, pages of others, and methods that it does not take', async () => {
@@ -256,6 +256,11 @@ describe('settings', () => {
     };
     expect(await collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
     expect(await collector.sampling.control.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
+    // The other collectors are no setting that a request can change.
+    expect(await collector.change({ peer: [] })).toMatchObject({
+      kind: 'refused',
+      message: expect.stringMatching(/unknown member "peer"; known are tracesPerSecond, (?!.*peers)/) as string,
+    });
     expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
   });

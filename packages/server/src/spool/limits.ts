@@ -36,7 +36,7 @@ export interface LoaderLimits {
   /** … up to this. */
   readonly retryDelayMsMax: number;
   /**
-   * A segment whose data the engine has rejected so often is set aside, when others were stored meanwhile. One that has failed so
+   * A segment whose data the engine has rejected so often is quarantined, when others were stored meanwhile. One that has failed so
    * often for another reason is passed by others.
    */
   readonly refusalsMax: number;

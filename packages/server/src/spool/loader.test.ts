@@ -101,7 +101,7 @@ test('a failure that lasts is one line in the log, and its end another', async (
   expect(await loader.drain(1_000)).toBe(true);
 });
 
-test('a segment whose data is rejected is passed by others, and set aside when it fails again after them', async () => {
+test('a segment whose data is rejected is passed by others, and quarantined when it fails again after them', async () => {
   // Those behind it are sealed by their age, though it waits.
   await useSpool({});
   const engine = new JudgingEngine((content) => (content === 'bad' ? clickhouseError(INCORRECT_DATA) : null));

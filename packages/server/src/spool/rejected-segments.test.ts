@@ -164,6 +164,6 @@ test('what is left of a segment whose data is gone can be listed, with the reaso
   expect(await listSpool(directory)).toMatchObject([damaged]);
   expect((await listSpool(directory))[0]?.reason).toContain('3 damaged blocks');
   expect(await requestRetry(directory, damaged.name)).toBe(true);
-  await eventually(async () => (await listSpool(directory))[0]?.state === 'rejected');
+  await eventually(async () => (await listSpool(directory))[0]?.state === 'quarantined');
   expect(next.sealed).toEqual([]);
 });

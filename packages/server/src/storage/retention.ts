@@ -83,7 +83,7 @@ export class Retention {
     });
     this.#droppedSpans = new Counter({
       name: 'throughline_retention_dropped_spans_total',
-      help: 'Spans dropped from the store with their day, by reason',
+      help: 'Spans dropped from the store with their day, by reason: age, or disk',
       labelNames: ['reason'],
       registers,
     });

@@ -101,7 +101,7 @@ describe('RollupJob', () => {
     expect(await wrongTables()).toEqual([]);
   });
 
-  it('counts spans that are stored late: a segment that failed, was set aside, or came from another data directory', async () => {
+  it('counts spans that are stored late: a segment that failed, was quarantined, or came from another data directory', async () => {
     await storeSpans(3, 100);
     const arrivals = { stored: 3, first: null as number | null };
     const job = jobOf(store.engine, arrivals);

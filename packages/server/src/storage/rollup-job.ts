@@ -39,7 +39,7 @@ const ANSWER_MS_MAX = 1_000;
 const HOUR = 3_600;
 /** ClickHouse refuses an insert of more than 100 partitions, which are days. */
 const STATEMENT_SECONDS = 64 * 86_400;
-/** A start goes on after so many damaged parts that were set aside while it counted. */
+/** A start goes on after so many damaged parts that were detached while it counted. */
 const DAMAGED_AT_START_MAX = 20;
 
 /**
@@ -126,7 +126,7 @@ export class RollupJob {
         if (named.size > 0) await this.#inTurn(() => this.#rebuildDays([...named], until));
         return true;
       } catch (error) {
-        // The part has been set aside, if it could be.
+        // The part has been detached, if it could be.
         if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
         // What a stop interrupts is rebuilt by the next start.
         if (!this.#stopping.signal.aborted)
