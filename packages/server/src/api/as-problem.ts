@@ -15,7 +15,7 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
   if (error instanceof QueueFullError) {
-    return problemOf(overloaded(error.message, retryAfterMs, 'too_many_questions'));
+    return problemOf(overloaded(error.message, retryAfterMs, 'too_many_queries'));
   }
   if (isTimeout(error)) {
     return new Problem(504, 'timeout', 'the query timed out; query less, such as a shorter time range');

@@ -64,7 +64,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     }),
     route({
       path: '/api/v1/attribute-values',
-      summary: 'The same, for keys that no path can hold, such as `..`',
+      summary: 'The same, for keys that cannot be a path segment, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesAnswer,
       usesStore: true,

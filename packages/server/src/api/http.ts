@@ -67,8 +67,8 @@ export class ApiServer {
     this.#basePath = basePath;
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
-    const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
-    this.#limiter = new QueryLimiter({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
+    const { concurrentQueries, queuedQueriesMax, responseTimeoutMs, requestTimeoutMs } = this.#limits;
+    this.#limiter = new QueryLimiter({ concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
     this.#metrics = new ApiMetrics(registry, this.#limiter);
     this.#limitCounter = new LimitCounter(registry);
     this.#listener = new HttpListener({
@@ -78,7 +78,7 @@ export class ApiServer {
         ...this.#limits,
         headersTimeoutMs: requestTimeoutMs,
         headerBytesRead: this.#limits.headerBytesMax * HEADERS_READ,
-        stalledTimeoutMs: requestTimeoutMs + answerTimeoutMs,
+        stalledTimeoutMs: requestTimeoutMs + responseTimeoutMs,
       },
       serve: (request, response) => this.#serve(request, response),
       refuse: ({ status, code, message }) => {
@@ -125,10 +125,10 @@ export class ApiServer {
   /** A large answer is held until its client has taken it: only so many are, and only so long. */
   async #send(response: ServerResponse, answer: Answer, left: AbortSignal): Promise<void> {
     if (typeof answer.body === 'string' || answer.body instanceof Uint8Array) return send(response, answer, left);
-    const { streamedAnswersMax, sendTimeoutMs, retryAfterMs } = this.#limits;
-    if (this.#streaming >= streamedAnswersMax) {
-      this.#limitCounter.reached('http.streamedAnswersMax');
-      const message = `${streamedAnswersMax} large answers are already being sent`;
+    const { streamedResponsesMax, sendTimeoutMs, retryAfterMs } = this.#limits;
+    if (this.#streaming >= streamedResponsesMax) {
+      this.#limitCounter.reached('http.streamedResponsesMax');
+      const message = `${streamedResponsesMax} large responses are already being sent`;
       throw problemOf(overloaded(message, retryAfterMs, 'too_many_answers'));
     }
     this.#streaming += 1;
@@ -212,7 +212,7 @@ export class ApiServer {
   ): Promise<Answer> {
     const body = await this.#body(route, request);
     if (!route.usesStore) return route.handle({ path, query, body, signal: left });
-    const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
+    const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.responseTimeoutMs)]);
     // One query may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
     return this.#limiter.run({ signal, kind: route.path }, async () => route.handle({ path, query, body, signal }));
@@ -229,8 +229,8 @@ export class ApiServer {
   }
 
   #problem(error: unknown, request: IncomingMessage): Answer {
-    if (error instanceof QueueFullError) this.#limitCounter.reached('http.waitingQuestionsMax');
-    if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
+    if (error instanceof QueueFullError) this.#limitCounter.reached('http.queuedQueriesMax');
+    if (isTimeout(error)) this.#limitCounter.reached('http.responseTimeoutMs');
     const problem = asProblem(error, this.#limits.retryAfterMs);
     if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'query failed');
     if (isForPerson(request)) return errorPage(problem);

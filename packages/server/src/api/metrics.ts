@@ -34,7 +34,7 @@ export class ApiMetrics {
 
 function gauge(state: string, help: string, read: () => number): Gauge {
   return new Gauge({
-    name: `throughline_api_questions_${state}`,
+    name: `throughline_api_queries_${state}`,
     help,
     registers: [],
     collect() {

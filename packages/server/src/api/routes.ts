@@ -131,7 +131,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/operations',
-      summary: 'The same, for service names that no path can hold, such as `..`',
+      summary: 'The same, for service names that cannot be a path segment, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
       answers: { description: 'Operations by name', schema: operationsSchema },
       usesStore: true,

@@ -31,8 +31,8 @@ export function seriesRoute(
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
       'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4%. Steps of whole ' +
-      'minutes are answered by the exact counters of the SDKs where there are any, and all that they count has had time to ' +
-      'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
+      'minutes are answered by the exact counters of the SDKs where there are any, once all counts of the step have ' +
+      'arrived; the last minutes are estimated from spans and their weights; `estimate` gives the accuracy',
     parameters: {
       service: anyText('Only this service'),
       operation: spanName('Only this operation'),

@@ -34,7 +34,7 @@ export class SamplingMetrics {
       },
     });
     const refused = new Counter({
-      name: 'throughline_sampling_refused_total',
+      name: 'throughline_sampling_untracked_total',
       help: 'Operations and processes that were not remembered because of a limit',
       registers: [],
       collect() {

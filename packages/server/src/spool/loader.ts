@@ -232,7 +232,7 @@ export class Loader {
     });
     if (isNew && this.#failing.isFull) this.#limitCounter.reached('loader.passedSegmentsMax');
     const hasPassed = this.#storedCount > failing.storedBefore;
-    if (isDataError(error) && failing.dataFailures >= this.#limits.refusalsMax && hasPassed) {
+    if (isDataError(error) && failing.dataFailures >= this.#limits.rejectionsMax && hasPassed) {
       await this.#reject(segment, error, failing.dataFailures);
       return;
     }
@@ -265,7 +265,7 @@ export class Loader {
       { err: error, segment: name, spans: rows },
       `store rejected segment ${failures} times while it accepted others; moved to spool/rejected: see throughline spool list`,
     );
-    this.#limitCounter.reached('loader.refusalsMax');
+    this.#limitCounter.reached('loader.rejectionsMax');
     this.#inserts.inc({ outcome: 'rejected' });
     this.#forget(name);
   }

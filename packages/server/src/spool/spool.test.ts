@@ -98,7 +98,7 @@ test('a segment is sealed by its age while nothing else waits', async () => {
 });
 
 test('a segment is sealed with fewer rows while no other waits for the store', async () => {
-  const spool = await openSpool({ segmentRowsCalm: 2, segmentRowsMax: 4 });
+  const spool = await openSpool({ segmentRowsIdle: 2, segmentRowsMax: 4 });
   await appendAll(spool, ['1', '2', '3', '4', '5']);
   const first = await spool.nextSealed(new AbortController().signal);
   expect(first?.rows).toBe(2);

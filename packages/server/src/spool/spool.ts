@@ -377,10 +377,10 @@ export class Spool {
   }
 
   #fullBecause({ bytes, rows }: Pick<OpenSegment, 'bytes' | 'rows'>): SealReason | null {
-    const { segmentBytesMax, segmentRowsMax, segmentRowsCalm } = this.#limits;
+    const { segmentBytesMax, segmentRowsMax, segmentRowsIdle } = this.#limits;
     if (bytes >= segmentBytesMax) return 'bytes';
-    const isCalm = this.#sealed.length === 0;
-    return rows >= (isCalm ? Math.min(segmentRowsCalm, segmentRowsMax) : segmentRowsMax) ? 'rows' : null;
+    const isIdle = this.#sealed.length === 0;
+    return rows >= (isIdle ? Math.min(segmentRowsIdle, segmentRowsMax) : segmentRowsMax) ? 'rows' : null;
   }
 
   /** A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a second. */

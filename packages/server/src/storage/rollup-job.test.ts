@@ -61,7 +61,7 @@ describe('RollupJob', () => {
       registry: new Registry(),
       firstUnstored: () => arrivals.first,
       lastArrival: () => arrivals.stored,
-      limits: { intervalMs: 5, unaskedIntervalMs: 1_000_000 },
+      limits: { intervalMs: 5, idleIntervalMs: 1_000_000 },
     });
     await job.start();
     await storeSpans(1, 100);
