@@ -1,5 +1,3 @@
-import { closest } from './closest.ts';
-
 /**
  * The text with the password of every URL in it shown as `***`, however it is written: percent-encoded, or with characters
  * that should have been. For log lines and messages; rather too much is hidden than too little.
@@ -38,8 +36,7 @@ const URL_PATTERN =
   /^([a-z][a-z0-9+.-]*:\/\/)([^@/?#\s]*@)?([a-z0-9._-]*|\[[0-9a-f:.]*\])(:\d{1,5})?(\/[\w./~-]*)?(\?[^@]*)?$/i;
 
 function shownUrl(text: string): string | null {
-  // A longer word may be anything.
-  if (text.length < 10 && closest(text, ['embedded']) !== null) return text;
+  if (/^emb[ed]{2,6}$/i.test(text)) return text;
   const [all, scheme = '', user, host = '', port = '', path = '', query] = URL_PATTERN.exec(text) ?? [];
   if (all === undefined) return null;
   return `${scheme}${user === undefined ? '' : '***@'}${host}${port}${path}${query === undefined ? '' : '?***'}`;

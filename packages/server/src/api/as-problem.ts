@@ -27,10 +27,14 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
     if (error.code === 'too_large' && error.clickhouseCode === MEMORY_LIMIT_EXCEEDED) {
       const message = 'the query needs more memory than it may use; query a shorter time range or add filters';
-      return new Problem(422, 'question_too_large', message);
+      return new Problem(422, 'query_too_large', message);
     }
     if (error.code === 'too_large') {
-      return new Problem(422, 'answer_too_large', 'the answer is too large; query less, such as a shorter time range');
+      return new Problem(
+        422,
+        'response_too_large',
+        'the response is too large; query less, such as a shorter time range',
+      );
     }
   }
   return new Problem(500, 'internal', 'the query failed; see the log of the collector');

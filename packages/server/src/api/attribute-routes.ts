@@ -16,7 +16,7 @@ const parameters = {
   to: time('Up to this UTC day'),
   limit: integer(
     { least: 1, most: COMPLETIONS_MAX, defaultValue: COMPLETIONS_DEFAULT },
-    'Maximum number in the answer',
+    'Maximum number in the response',
   ),
 };
 

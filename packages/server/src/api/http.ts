@@ -87,7 +87,7 @@ export class ApiServer {
       },
       onLimit: (limit) =>
         this.#limitCounter.reached(`http.${limit === 'headersTimeoutMs' ? 'requestTimeoutMs' : limit}`),
-      onFailed: (error) => log.error({ err: error }, 'answering an API request failed; its connection is closed'),
+      onFailed: (error) => log.error({ err: error }, 'responding to an API request failed; its connection is closed'),
     });
   }
 
@@ -129,7 +129,7 @@ export class ApiServer {
     if (this.#streaming >= streamedResponsesMax) {
       this.#limitCounter.reached('http.streamedResponsesMax');
       const message = `${streamedResponsesMax} large responses are already being sent`;
-      throw problemOf(overloaded(message, retryAfterMs, 'too_many_answers'));
+      throw problemOf(overloaded(message, retryAfterMs, 'too_many_responses'));
     }
     this.#streaming += 1;
     const timer = setTimeout(() => {

@@ -75,7 +75,7 @@ export function apiRoutes({
 }: ApiRoutesOptions): Route[] {
   const truncatedTraces = new Counter({
     name: 'throughline_api_truncated_traces_total',
-    help: 'Traces that were answered in part, because they have more spans or bytes than are read',
+    help: 'Traces that were returned in part because they have more spans or bytes than are read',
     registers: [registry],
   });
   const ask = async <Q extends TraceQuestion>(

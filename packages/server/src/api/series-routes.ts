@@ -49,7 +49,7 @@ export function seriesRoute(
       ),
       limit: integer(
         { least: 1, most: SERIES_MAX, defaultValue: SERIES_DEFAULT },
-        'Maximum number of series in the answer',
+        'Maximum number of series in the response',
       ),
     },
     answers: { description: 'Series with a value for each step', schema: seriesSchema },
