@@ -294,7 +294,8 @@ function keep(rounds) {
 
 const WAYS = { low: measureLow, rate: measureRate };
 const measure = values.only === undefined ? measureOnce : WAYS[values.only];
-if (measure === undefined) throw new Error(`--only was ${values.only}; accepted are ${Object.keys(WAYS).join(', ')}`);
+if (measure === undefined)
+  throw new Error(`--only: got ${values.only}, expected one of ${Object.keys(WAYS).join(', ')}`);
 const rounds = [];
 const storesOfRounds = [];
 const root = mkdtempSync(join(tmpdir(), 'throughline-bench-'));

@@ -194,7 +194,7 @@ async function measureBusy(loaded) {
 const WAYS = ['day', 'month', 'busy'];
 const { only } = values;
 if (only !== undefined && !WAYS.includes(only)) {
-  throw new Error(`--only was ${only}; accepted are ${WAYS.join(', ')}`);
+  throw new Error(`--only: got ${only}, expected one of ${WAYS.join(', ')}`);
 }
 const root = values.data ?? mkdtempSync(join(tmpdir(), 'throughline-bench-'));
 mkdirSync(root, { recursive: true });

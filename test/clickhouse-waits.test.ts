@@ -62,7 +62,7 @@ it.each([200, 302, 401, 403, 404, 413, 429, 500, 502, 503])(
     const before = server.seen.length;
     // Without its lease it inserts nothing; it asks until the store answers as one.
     await eventually('the store was asked again', () => server.seen.length >= before + 3);
-    expect(await ready()).not.toContain('segments_set_aside');
+    expect(await ready()).not.toContain('segments_quarantined');
     server.faults.proxy = null;
     await everythingIsStoredOnce();
     await eventually('the collector is ready', async () => (await ready()).startsWith('200'));

@@ -7,14 +7,7 @@ import { auditStore, flipByte, partsOf } from './support/store-files.ts';
 import { aRequest, postJson, traceIdOf } from './support/traces.ts';
 
 const SPANS = 40;
-const SOON = [
-  '--spool-segment-age-ms',
-  '200ms',
-  '--rollups-interval-ms',
-  '200ms',
-  '--rollups-unasked-interval-ms',
-  '1s',
-];
+const SOON = ['--spool-segment-age-ms', '200ms', '--rollups-interval-ms', '200ms', '--rollups-idle-interval-ms', '1s'];
 /** Behind a block's checksum: its method, and how long it is; the second byte of that is believed before the checksum is looked at. */
 const LENGTH_AT = 18;
 

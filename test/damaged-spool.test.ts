@@ -27,7 +27,7 @@ it.each(['.native', '.index'])(
       (await fetch(`${second.apiUrl}/api/v1/traces/${traceIdOf(`${name}-0`)}`)).status;
     expect([await statusOf('before'), await statusOf('newest')]).toEqual([200, 404]);
     const { warnings } = (await (await fetch(`${second.apiUrl}/readyz`)).json()) as { warnings: { code: string }[] };
-    expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside']);
+    expect(warnings.map(({ code }) => code)).toEqual(['segments_quarantined']);
     const metrics = await (await fetch(`${second.apiUrl}/metrics`)).text();
     expect(metrics).toMatch(/^throughline_spool_damaged_blocks_total 1$/m);
     const kept = readdirSync(join(spool, 'rejected'));

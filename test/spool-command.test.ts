@@ -54,12 +54,12 @@ describe('throughline spool', () => {
   it('shows what waits and what was rejected, with the reason', async () => {
     expect(await list()).toMatchObject([
       { state: 'waiting', holds: 'spans', rows: 1, reason: null },
-      { name: rejected, state: 'rejected', holds: 'spans', rows: 2, reason: 'Code: 117: it had its reasons' },
+      { name: rejected, state: 'quarantined', holds: 'spans', rows: 2, reason: 'Code: 117: it had its reasons' },
     ]);
     const { code, output } = await run('list');
     expect(code).toBe(0);
     expect(output).toMatch(/^SEGMENT +STATE +HOLDS +ROWS +BYTES +FIRST BLOCK +REASON\n/);
-    expect(output).toContain(`${rejected}  rejected  spans  2`);
+    expect(output).toContain(`${rejected}  quarantined  spans  2`);
   });
 
   it('sees that a bad segment is kept apart as soon as others were stored, and not before', async () => {
@@ -68,15 +68,15 @@ describe('throughline spool', () => {
     await eventually('it fails', async () =>
       (await ready()).warnings.some(({ code }) => code === 'segments_failing') ? true : undefined,
     );
-    expect((await list()).map(({ state }) => state)).toEqual(['waiting', 'rejected']);
+    expect((await list()).map(({ state }) => state)).toEqual(['waiting', 'quarantined']);
     expect((await postJson(collector.otlpUrl, aRequest('good', 1))).status).toBe(200);
-    await eventually('it is rejected', async () =>
-      (await list()).every(({ state }) => state === 'rejected') ? true : undefined,
+    await eventually('it is quarantined', async () =>
+      (await list()).every(({ state }) => state === 'quarantined') ? true : undefined,
     );
     expect(await isFound('good-0')).toBe(true);
     expect((await list()).find(({ name }) => name !== rejected)?.reason).toContain('Code: 33');
     const { warnings } = await ready();
-    expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside']);
+    expect(warnings.map(({ code }) => code)).toEqual(['segments_quarantined']);
     expect(warnings[0]?.message).toContain('throughline spool retry');
   });
 

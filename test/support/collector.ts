@@ -52,7 +52,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       ...(options.args ?? []),
     ],
     // Tests wait for the derived tables, and ask nothing meanwhile.
-    { THROUGHLINE_ROLLUPS_UNASKED_INTERVAL_MS: '1s', ...options.env },
+    { THROUGHLINE_ROLLUPS_IDLE_INTERVAL_MS: '1s', ...options.env },
   );
   const addresses = await eventually('the collector is ready', async () => {
     if (!isAlive(command.pid)) return null;

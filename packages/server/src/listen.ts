@@ -40,7 +40,7 @@ export async function listenUnlessTaken(
   } catch (error) {
     const isTaken = error instanceof StartError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
     if (!isTaken || config.sources.get(SETTINGS[setting].key) !== 'default') throw error;
-    log.warn(`${error.message}; going on without it`);
+    log.warn(`${error.message}; starting without OTLP/gRPC`);
     return null;
   }
 }
@@ -51,10 +51,11 @@ function whyNotListening(error: NodeJS.ErrnoException, config: Config, setting: 
     case 'EADDRINUSE':
       return `port ${port} on ${host} is already in use (EADDRINUSE); choose another with ${whereToSet(setting)}`;
     case 'EACCES':
-      return `port ${port} on ${host} needs more rights (EACCES); choose another with ${whereToSet(setting)}`;
-    case 'EADDRNOTAVAIL':
+      return `permission denied to bind port ${port} on ${host} (EACCES); choose another with ${whereToSet(setting)}`;
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
+      return `cannot resolve host ${host} (${error.code}); check ${SETTINGS.host.flag}`;
+    case 'EADDRNOTAVAIL':
       return `${host} is not a local address (${error.code}); choose another with ${whereToSet('host')}`;
     default:
       return `cannot listen on port ${port} of ${host}: ${error.message}`;

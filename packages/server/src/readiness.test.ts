@@ -60,7 +60,7 @@ test('what a person should look at is a warning', () => {
   const spool = { ...GOOD.spool, rejectedSegments, backlogAgeMs: 40_000, backlogSegments: 3, backlogBytes: 500 };
   const { problems, warnings } = readiness({ ...GOOD, spool, isWithoutGrpc: true });
   expect(problems).toEqual([]);
-  expect(warnings.map(({ code }) => code)).toEqual(['segments_set_aside', 'store_behind', 'otlp_grpc_off']);
+  expect(warnings.map(({ code }) => code)).toEqual(['segments_quarantined', 'store_behind', 'otlp_grpc_off']);
   expect(warnings[0]?.message).toContain('s9 and 2 more');
   expect(warnings[1]?.message).toBe('the store is 40 s behind: 3 segments with 500 bytes are in the backlog');
 });
@@ -112,7 +112,7 @@ test('exact counts that cannot be noted, or stored, are a warning', () => {
   const { problems, warnings } = readiness({ ...GOOD, counts });
   expect(problems).toEqual([]);
   expect(warnings).toEqual([
-    { code: 'segments_set_aside', message: expect.stringContaining('counts/spool/rejected: s1') as string },
+    { code: 'segments_quarantined', message: expect.stringContaining('counts/spool/rejected: s1') as string },
     { code: 'counts_blocked', message: 'exact counts are not accepted now; SDKs will resend them: the disk is full' },
   ]);
 });
@@ -137,7 +137,8 @@ test('damaged parts are told by table and day, the spans first, as long as they 
         message:
           '5 damaged parts of the store are kept in detached/ and not read: spans of 2026-11-23 (42 rows, 200 bytes), ' +
           'spans of 2026-11-24 (an unknown number of rows, 100 bytes), trace_times of 2026-11-23 (7 rows, 100 bytes), ' +
-          'rollup_progress (1 rows, 100 bytes)',
+          'rollup_progress (1 rows, 100 bytes); run throughline check, restore a backup for that data, or empty ' +
+          'detached/ to clear this',
       },
       { code: 'store_damaged', message: 'part all_1_1_0 …' },
       { code: 'store_unread', message: 'the disk …' },

@@ -46,7 +46,7 @@ export interface Findings {
   readonly isWithoutGrpc: boolean;
 }
 
-/** Of what was set aside so many are named. */
+/** Of what is quarantined or lost so many are named. */
 const NAMED_MAX = 10;
 
 /** Puts into words what keeps the collector from its work, and what a person should look at. */
@@ -73,8 +73,8 @@ export function readiness(findings: Findings): Readiness {
     ...(failure?.isAboutData === true ? [segmentFails([], failure)] : []),
     ...passed(loader),
     ...countsFail(engine.kind === 'ready' ? countsLoader : null),
-    ...segmentsSetAside(spool.rejectedSegments, 'spool/rejected'),
-    ...segmentsSetAside(counts.rejectedSegments, 'counts/spool/rejected'),
+    ...quarantined(spool.rejectedSegments, 'spool/rejected'),
+    ...quarantined(counts.rejectedSegments, 'counts/spool/rejected'),
   ];
   if (!isStopping && counts.blockedBy !== null) {
     const message = `exact counts are not accepted now; SDKs will resend them: ${counts.blockedBy}`;
@@ -149,7 +149,7 @@ function damaged(lost: readonly LostPart[]): ReadinessFinding[] {
       const count = isUnknown ? (rows === 0 ? 'an unknown number of rows' : `${rows} rows and more`) : `${rows} rows`;
       return `${of} (${count}, ${bytes} bytes)`;
     });
-  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named(described)}`;
+  const message = `${lost.length} damaged parts of the store are kept in detached/ and not read: ${named(described)}; run throughline check, restore a backup for that data, or empty detached/ to clear this`;
   return [{ code: 'store_parts_lost', message }];
 }
 
@@ -164,8 +164,8 @@ function named(names: readonly string[]): string {
   return names.slice(0, NAMED_MAX).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
-function segmentsSetAside(segments: readonly string[], directory: string): ReadinessFinding[] {
+function quarantined(segments: readonly string[], directory: string): ReadinessFinding[] {
   if (segments.length === 0) return [];
   const message = `${segments.length} segments are quarantined in ${directory}: ${named(segments)}, since they are damaged or the store rejected them; see throughline spool list for the reasons, and load them again with throughline spool retry`;
-  return [{ code: 'segments_set_aside', message }];
+  return [{ code: 'segments_quarantined', message }];
 }

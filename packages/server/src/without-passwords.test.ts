@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { shownText, withoutPasswords } from './without-passwords.ts';
+import { shownSecret, shownText, withoutPasswords } from './without-passwords.ts';
 
 describe('withoutPasswords', () => {
   it.each([
@@ -43,5 +43,49 @@ describe('shownText', () => {
     ['x'.repeat(101), `${'x'.repeat(100)}…`],
   ])('makes of %j %j', (text, expected) => {
     expect(shownText(text)).toBe(expected);
+  });
+});
+
+describe('shownSecret', () => {
+  it.each([
+    ['ftp://x', 'ftp://x'],
+    ['clickhouse://db:9000/traces', 'clickhouse://db:9000/traces'],
+    ['ftp://u:s3cret@x, http://[::1]:1', 'ftp://***@x,http://[::1]:1'],
+    ['http://a?database=x&password=s3cret', 'http://a?***'],
+    ['http://a,', '***'],
+    ['embeded', 'embeded'],
+    ['embedded,http://a', 'embedded,http://a'],
+  ])('makes of %j %j', (text, expected) => {
+    expect(shownSecret(text)).toBe(expected);
+  });
+
+  it.each([
+    's3cret',
+    'u:s3cret@h',
+    '//u:s3cret@h',
+    'http://u:s3cret',
+    'http://u:p@s3cret@h',
+    'http://u:p@s3cret/w@h',
+    'http://u:p@s3cret?w@h',
+    'http://u:1?s3cret@h',
+    'http://u:1#s3cret@h',
+    'http://u:1,s3cret@h',
+    'http://u:s3cret,x@h',
+    'http://u:s3cret x@h',
+    'http://u:1 s3cret@h',
+    'jdbc:clickhouse://u:s3cret@h',
+  ])('hides all of %j, which may be a password anywhere', (text) => {
+    expect(shownSecret(text)).toBe('***');
+  });
+
+  it('leaves nothing of a password, encoded or not', () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 6 }), (password) => {
+        for (const written of [password, encodeURIComponent(password)]) {
+          const shown = shownSecret(`ftp://u:${written}@h`);
+          expect(['***', 'ftp://***@h']).toContain(shown);
+        }
+      }),
+    );
   });
 });

@@ -19,7 +19,31 @@ function hidden(part: string, index: number): string {
 export function shownText(text: string): string {
   const shown = withoutPasswords(text);
   if (shown === text && /:[^@]*@/.test(text)) return '***';
-  return shown.length <= SHOWN_LENGTH_MAX ? shown : `${shown.slice(0, SHOWN_LENGTH_MAX)}…`;
+  return shorten(shown);
+}
+
+/**
+ * What a person has given for a setting that may hold a password, and that is not accepted. Shown are the scheme, host,
+ * port and path of URLs, and what is nearly `embedded`; everything is hidden where a part of it may be anything else.
+ */
+export function shownSecret(text: string): string {
+  const parts = text.split(',').map((part) => shownUrl(part.trim()));
+  return parts.includes(null) ? '***' : shorten(parts.join(','));
+}
+
+/** An `@` can only stand behind the user: anywhere else it may be what follows a password. A port is one of digits, or else it may be a password. */
+const URL_PATTERN =
+  /^([a-z][a-z0-9+.-]*:\/\/)([^@/?#\s]*@)?([a-z0-9._-]*|\[[0-9a-f:.]*\])(:\d{1,5})?(\/[\w./~-]*)?(\?[^@]*)?$/i;
+
+function shownUrl(text: string): string | null {
+  if (/^emb[ed]{2,6}$/i.test(text)) return text;
+  const [all, scheme = '', user, host = '', port = '', path = '', query] = URL_PATTERN.exec(text) ?? [];
+  if (all === undefined) return null;
+  return `${scheme}${user === undefined ? '' : '***@'}${host}${port}${path}${query === undefined ? '' : '?***'}`;
 }
 
 const SHOWN_LENGTH_MAX = 100;
+
+function shorten(text: string): string {
+  return text.length <= SHOWN_LENGTH_MAX ? text : `${text.slice(0, SHOWN_LENGTH_MAX)}…`;
+}

@@ -185,7 +185,7 @@ describe('ApiServer', () => {
 
   it('holds a bounded number of large answers for slow readers, and not for ever', async () => {
     const routes = [streamed('/large', 2_000), streamed('/less', 3)];
-    const { port, get, registry } = await serve(routes, { streamedAnswersMax: 2, sendTimeoutMs: 1_000 });
+    const { port, get, registry } = await serve(routes, { streamedResponsesMax: 2, sendTimeoutMs: 1_000 });
     const readers = Array.from({ length: 2 }, () => connect(port, '127.0.0.1'));
     const closed = readers.map((reader) =>
       once(
@@ -420,7 +420,7 @@ describe('ApiServer', () => {
       await once(signal, 'abort');
       throw signal.reason;
     });
-    const { get } = await serve([forever], { answerTimeoutMs: 20 });
+    const { get } = await serve([forever], { responseTimeoutMs: 20 });
     expect(codeOf(await get('/slow'))).toBe('timeout');
   });
 
@@ -428,14 +428,14 @@ describe('ApiServer', () => {
     const running: (() => void)[] = [];
     const held = aRoute('/held', () => new Promise<string>((resolve) => running.push(() => resolve('done'))));
     const { registry, get } = await serve([held, ...healthRoutes({ registry: new Registry(), readiness: nothing })], {
-      concurrentQuestions: 2,
-      waitingQuestionsMax: 1,
+      concurrentQueries: 2,
+      queuedQueriesMax: 1,
     });
     const first = [get('/held'), get('/held'), get('/held')];
-    await metricReaches(registry, 'throughline_api_questions_waiting', 1);
+    await metricReaches(registry, 'throughline_api_queries_waiting', 1);
     const refused = await get('/held');
     expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '1' } });
-    expect(codeOf(refused)).toBe('too_many_questions');
+    expect(codeOf(refused)).toBe('too_many_queries');
     expect((await get('/healthz')).status).toBe(200);
     expect(running).toHaveLength(2);
     while (running.length > 0) {
@@ -454,15 +454,15 @@ describe('ApiServer', () => {
       await once(signal, 'abort');
       throw signal.reason;
     });
-    const { port, registry } = await serve([held], { concurrentQuestions: 1 });
+    const { port, registry } = await serve([held], { concurrentQueries: 1 });
     const clients = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
     for (const client of clients) client.write('GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    await metricReaches(registry, 'throughline_api_questions_waiting', 1);
+    await metricReaches(registry, 'throughline_api_queries_waiting', 1);
     for (const client of clients.toReversed()) {
       client.destroy();
-      await metricReaches(registry, 'throughline_api_questions_waiting', 0);
+      await metricReaches(registry, 'throughline_api_queries_waiting', 0);
     }
-    await metricReaches(registry, 'throughline_api_questions_running', 0);
+    await metricReaches(registry, 'throughline_api_queries_running', 0);
     expect(left?.aborted).toBe(true);
     expect(asked).toBe(1);
   });
@@ -527,7 +527,7 @@ describe('ApiServer', () => {
 
   it('says 503 and what is wrong at /readyz, and goes on about /healthz', async () => {
     let problems = [{ code: 'engine_down', message: 'it died' }];
-    const warnings = [{ code: 'segments_set_aside', message: 'one' }];
+    const warnings = [{ code: 'segments_quarantined', message: 'one' }];
     const readiness = () => ({ problems, warnings });
     const { get } = await serve(healthRoutes({ registry: new Registry(), readiness }));
     const down = await get('/readyz');

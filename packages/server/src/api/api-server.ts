@@ -67,8 +67,8 @@ export class ApiServer {
     this.#basePath = basePath;
     this.#log = log;
     this.#limits = { ...API_LIMITS, ...limits };
-    const { concurrentQuestions, waitingQuestionsMax, answerTimeoutMs, requestTimeoutMs } = this.#limits;
-    this.#limiter = new QueryLimiter({ concurrent: concurrentQuestions, waitingMax: waitingQuestionsMax });
+    const { concurrentQueries, queuedQueriesMax, responseTimeoutMs, requestTimeoutMs } = this.#limits;
+    this.#limiter = new QueryLimiter({ concurrent: concurrentQueries, waitingMax: queuedQueriesMax });
     this.#metrics = new ApiMetrics(registry, this.#limiter);
     this.#limitCounter = new LimitCounter(registry);
     this.#listener = new HttpListener({
@@ -78,7 +78,7 @@ export class ApiServer {
         ...this.#limits,
         headersTimeoutMs: requestTimeoutMs,
         headerBytesRead: this.#limits.headerBytesMax * HEADERS_READ,
-        stalledTimeoutMs: requestTimeoutMs + answerTimeoutMs,
+        stalledTimeoutMs: requestTimeoutMs + responseTimeoutMs,
       },
       serve: (request, response) => this.#serve(request, response),
       refuse: ({ status, code, message }) => {
@@ -87,7 +87,7 @@ export class ApiServer {
       },
       onLimit: (limit) =>
         this.#limitCounter.reached(`http.${limit === 'headersTimeoutMs' ? 'requestTimeoutMs' : limit}`),
-      onFailed: (error) => log.error({ err: error }, 'answering an API request failed; its connection is closed'),
+      onFailed: (error) => log.error({ err: error }, 'responding to an API request failed; its connection is closed'),
     });
   }
 
@@ -125,11 +125,11 @@ export class ApiServer {
   /** A large answer is held until its client has taken it: only so many are, and only so long. */
   async #send(response: ServerResponse, answer: Answer, left: AbortSignal): Promise<void> {
     if (typeof answer.body === 'string' || answer.body instanceof Uint8Array) return send(response, answer, left);
-    const { streamedAnswersMax, sendTimeoutMs, retryAfterMs } = this.#limits;
-    if (this.#streaming >= streamedAnswersMax) {
-      this.#limitCounter.reached('http.streamedAnswersMax');
-      const message = `${streamedAnswersMax} large answers are already being sent`;
-      throw problemOf(overloaded(message, retryAfterMs, 'too_many_answers'));
+    const { streamedResponsesMax, sendTimeoutMs, retryAfterMs } = this.#limits;
+    if (this.#streaming >= streamedResponsesMax) {
+      this.#limitCounter.reached('http.streamedResponsesMax');
+      const message = `${streamedResponsesMax} large responses are already being sent`;
+      throw problemOf(overloaded(message, retryAfterMs, 'too_many_responses'));
     }
     this.#streaming += 1;
     const timer = setTimeout(() => {
@@ -174,7 +174,7 @@ export class ApiServer {
     }
     if (page !== null && isChange) throw problemOf(methodNotAllowed(method, [PAGE]));
     const answer = page ?? (isForPerson(request) ? this.#ui.notFound() : null);
-    if (answer === null) throw new Problem(404, 'not_found', `nothing is at ${shorten(pathname)}`);
+    if (answer === null) throw new Problem(404, 'not_found', `not found: ${shorten(pathname)}`);
     label('ui');
     return answer;
   }
@@ -212,7 +212,7 @@ export class ApiServer {
   ): Promise<Answer> {
     const body = await this.#body(route, request);
     if (!route.usesStore) return route.handle({ path, query, body, signal: left });
-    const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.answerTimeoutMs)]);
+    const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.responseTimeoutMs)]);
     // One query may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
     return this.#limiter.run({ signal, kind: route.path }, async () => route.handle({ path, query, body, signal }));
@@ -229,8 +229,8 @@ export class ApiServer {
   }
 
   #problem(error: unknown, request: IncomingMessage): Answer {
-    if (error instanceof QueueFullError) this.#limitCounter.reached('http.waitingQuestionsMax');
-    if (isTimeout(error)) this.#limitCounter.reached('http.answerTimeoutMs');
+    if (error instanceof QueueFullError) this.#limitCounter.reached('http.queuedQueriesMax');
+    if (isTimeout(error)) this.#limitCounter.reached('http.responseTimeoutMs');
     const problem = asProblem(error, this.#limits.retryAfterMs);
     if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'query failed');
     if (isForPerson(request)) return errorPage(problem);
@@ -261,5 +261,5 @@ function readTarget(target: string): { pathname: string; searchParams: URLSearch
 }
 
 function shorten(path: string): string {
-  return JSON.stringify(path.length <= 100 ? path : `${path.slice(0, 100)}…`);
+  return path.length <= 100 ? path : `${path.slice(0, 100)}…`;
 }

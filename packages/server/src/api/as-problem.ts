@@ -15,7 +15,7 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ClientLeft) return new Problem(499, 'client_left', 'the client left');
   if (error instanceof QueueFullError) {
-    return problemOf(overloaded(error.message, retryAfterMs, 'too_many_questions'));
+    return problemOf(overloaded(error.message, retryAfterMs, 'too_many_queries'));
   }
   if (isTimeout(error)) {
     return new Problem(504, 'timeout', 'the query timed out; query less, such as a shorter time range');
@@ -27,10 +27,14 @@ export function asProblem(error: unknown, retryAfterMs: number): Problem {
     if (error.code === 'timeout') return new Problem(504, 'timeout', error.message);
     if (error.code === 'too_large' && error.clickhouseCode === MEMORY_LIMIT_EXCEEDED) {
       const message = 'the query needs more memory than it may use; query a shorter time range or add filters';
-      return new Problem(422, 'question_too_large', message);
+      return new Problem(422, 'query_too_large', message);
     }
     if (error.code === 'too_large') {
-      return new Problem(422, 'answer_too_large', 'the answer is too large; query less, such as a shorter time range');
+      return new Problem(
+        422,
+        'response_too_large',
+        'the response is too large; query less, such as a shorter time range',
+      );
     }
   }
   return new Problem(500, 'internal', 'the query failed; see the log of the collector');

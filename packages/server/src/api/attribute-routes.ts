@@ -16,7 +16,7 @@ const parameters = {
   to: time('Up to this UTC day'),
   limit: integer(
     { least: 1, most: COMPLETIONS_MAX, defaultValue: COMPLETIONS_DEFAULT },
-    'Maximum number in the answer',
+    'Maximum number in the response',
   ),
 };
 
@@ -64,7 +64,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     }),
     route({
       path: '/api/v1/attribute-values',
-      summary: 'The same, for keys that no path can hold, such as `..`',
+      summary: 'The same, for keys that cannot be a path segment, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
       answers: valuesAnswer,
       usesStore: true,

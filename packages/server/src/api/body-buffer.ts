@@ -9,15 +9,11 @@ export async function readBodyBuffer(request: IncomingMessage, bytesMax: number)
   const type = request.headers['content-type'];
   if (type !== undefined && !ACCEPTED_TYPES.test(type)) {
     const shown = JSON.stringify(type.slice(0, 100));
-    throw new Problem(
-      415,
-      'unsupported_content_type',
-      `the content type is ${shown}; accepted is application/json, or none`,
-    );
+    throw new Problem(415, 'unsupported_content_type', `content type: got ${shown}, expected application/json or none`);
   }
   const encoding = request.headers['content-encoding'] ?? 'identity';
   if (encoding !== 'identity') {
-    throw new Problem(415, 'unsupported_encoding', 'the body is compressed; accepted is one that is not');
+    throw new Problem(415, 'unsupported_encoding', 'the body is compressed; send it uncompressed');
   }
   if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge(bytesMax);
   const chunks: Buffer[] = [];

@@ -44,7 +44,7 @@ async function runningQueries(): Promise<number> {
 }
 
 test('a reader who closes the connection ends the statement in the engine, and frees its turn', async () => {
-  const { api, port, registry } = await serve({ concurrentQuestions: 1 });
+  const { api, port, registry } = await serve({ concurrentQueries: 1 });
   const readers = Array.from({ length: 3 }, () => {
     const sent = request({ port, host: '127.0.0.1', path: '/endless', agent: false });
     sent.on('error', () => {});
@@ -61,7 +61,7 @@ test('a reader who closes the connection ends the statement in the engine, and f
 });
 
 test('a question that takes too long is answered 504, and its statement ends', async () => {
-  const { api, port, registry } = await serve({ answerTimeoutMs: 200, waitingQuestionsMax: 0, concurrentQuestions: 1 });
+  const { api, port, registry } = await serve({ responseTimeoutMs: 200, queuedQueriesMax: 0, concurrentQueries: 1 });
   const slow = fetch(`http://127.0.0.1:${port}/endless`);
   await eventually(async () => (await runningQueries()) === 1);
   const refused = await fetch(`http://127.0.0.1:${port}/endless`);
@@ -70,7 +70,7 @@ test('a question that takes too long is answered 504, and its statement ends', a
   expect([answer.status, await answer.json()]).toMatchObject([504, { error: { code: 'timeout' } }]);
   await eventually(async () => (await runningQueries()) === 0);
   const metrics = await registry.metrics();
-  expect(metrics).toContain('throughline_limit_reached_total{limit="http.answerTimeoutMs"} 1');
-  expect(metrics).toContain('throughline_limit_reached_total{limit="http.waitingQuestionsMax"} 1');
+  expect(metrics).toContain('throughline_limit_reached_total{limit="http.responseTimeoutMs"} 1');
+  expect(metrics).toContain('throughline_limit_reached_total{limit="http.queuedQueriesMax"} 1');
   await api.close(0);
 });

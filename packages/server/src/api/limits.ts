@@ -1,10 +1,10 @@
 export interface ApiLimits {
   /** Queries that run at the same time. */
-  readonly concurrentQuestions: number;
+  readonly concurrentQueries: number;
   /** Queries that wait; one more is answered 503. */
-  readonly waitingQuestionsMax: number;
+  readonly queuedQueriesMax: number;
   /** A query that is not answered by then is answered 504, and its statements are cancelled. */
-  readonly answerTimeoutMs: number;
+  readonly responseTimeoutMs: number;
   /** A request that has not arrived whole by then is cut off. */
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
@@ -13,7 +13,7 @@ export interface ApiLimits {
   /** A request's line and headers; more are answered 431. */
   readonly headerBytesMax: number;
   /** Answers in pieces, which hold a whole trace, that are sent at the same time; one more is answered 503. */
-  readonly streamedAnswersMax: number;
+  readonly streamedResponsesMax: number;
   /** A client that has not taken such an answer by then is cut off. */
   readonly sendTimeoutMs: number;
   /** How long running queries may go on when the collector stops. */
@@ -23,14 +23,14 @@ export interface ApiLimits {
 }
 
 export const API_LIMITS: ApiLimits = {
-  concurrentQuestions: 4,
-  waitingQuestionsMax: 64,
-  answerTimeoutMs: 30_000,
+  concurrentQueries: 4,
+  queuedQueriesMax: 64,
+  responseTimeoutMs: 30_000,
   requestTimeoutMs: 15_000,
   connectionsMax: 512,
   pipelinedRequestsMax: 64,
   headerBytesMax: 64 * 1024,
-  streamedAnswersMax: 16,
+  streamedResponsesMax: 16,
   sendTimeoutMs: 60_000,
   closeTimeoutMs: 1_000,
   retryAfterMs: 1_000,

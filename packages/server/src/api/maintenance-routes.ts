@@ -28,7 +28,7 @@ const progressSchema = Type.Object(
 );
 const emptySchema = Type.Object({}, { description: 'Nothing' });
 const snapshotSchema = closed({ path: Type.String(), token: Type.String(), idleMs: Type.Number() });
-const TOKEN = { token: 'What the answer to PUT /api/v1/snapshot names' };
+const TOKEN = { token: 'What the response to PUT /api/v1/snapshot names' };
 const GONE = { 404: 'snapshot_gone: it was removed' };
 
 /** For `throughline check` and `throughline backup`, which work through a collector that runs. */

@@ -18,18 +18,13 @@ export class ApiMetrics {
     });
     this.#seconds = new Histogram({
       name: 'throughline_api_request_duration_seconds',
-      help: 'Time from a request to the end of its answer, by route',
+      help: 'Time from a request to the end of its response, by route',
       labelNames: ['route'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
       registers,
     });
-    registerGauge(registry, 'throughline_api_questions_running', 'Queries that are running', () => limiter.running);
-    registerGauge(
-      registry,
-      'throughline_api_questions_waiting',
-      'Queries that wait in the queue',
-      () => limiter.waiting,
-    );
+    registerGauge(registry, 'throughline_api_queries_running', 'Queries that are running', () => limiter.running);
+    registerGauge(registry, 'throughline_api_queries_waiting', 'Queries that wait in the queue', () => limiter.waiting);
   }
 
   observe(route: string, status: number, durationMs: number): void {

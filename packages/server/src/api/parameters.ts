@@ -4,7 +4,7 @@ import { parseTime, TIME_ACCEPTED } from './time-parameter.ts';
 
 /** One parameter of a query string: how it is read, and how OpenAPI describes it. */
 export interface Parameter<T> {
-  /** What is accepted, as the end of the sentence "accepted is …". */
+  /** What is accepted, as the end of the sentence "expected …". */
   readonly accepted: string;
   readonly description: string;
   readonly schema: Readonly<Record<string, unknown>>;
@@ -44,20 +44,20 @@ export function readParameters<P extends Parameters>(parameters: P, query: URLSe
 
 function readParameter(name: string, parameter: Parameter<unknown>, given: readonly string[]): unknown {
   if (given.length > 1 && !parameter.repeatable) {
-    throw invalid(`parameter ${name} was given ${given.length} times; accepted is one value`);
+    throw invalid(`parameter ${name}: got ${given.length} values, expected one`);
   }
   if (given.length === 0 && parameter.required) {
-    throw invalid(`parameter ${name} is missing; accepted is ${parameter.accepted}`);
+    throw invalid(`parameter ${name}: missing value, expected ${parameter.accepted}`);
   }
   const value = parameter.read(given);
   if (value !== undefined) return value;
   const shown = given.map((text) => JSON.stringify(shorten(text))).join(', ');
-  throw invalid(`parameter ${name} was given as ${shorten(shown)}; accepted is ${parameter.accepted}`);
+  throw invalid(`parameter ${name}: got ${shorten(shown)}, expected ${parameter.accepted}`);
 }
 
 function unknownParameter(name: string, known: readonly string[]): Problem {
-  const accepted = known.length === 0 ? 'this path takes none' : `accepted are ${known.join(', ')}`;
-  return new Problem(400, 'unknown_parameter', `parameter ${JSON.stringify(shorten(name))} is not known; ${accepted}`);
+  const hint = known.length === 0 ? 'this path takes none' : `known are ${known.join(', ')}`;
+  return new Problem(400, 'unknown_parameter', `unknown parameter ${JSON.stringify(shorten(name))}; ${hint}`);
 }
 
 function invalid(message: string): Problem {
@@ -161,7 +161,7 @@ export function integer(
   description: string,
 ): Parameter<number> {
   return {
-    accepted: `a whole number from ${least} to ${most}`,
+    accepted: `an integer from ${least} to ${most}`,
     description,
     schema: { type: 'integer', minimum: least, maximum: most, default: defaultValue },
     repeatable: false,

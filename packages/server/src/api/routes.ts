@@ -75,7 +75,7 @@ export function apiRoutes({
 }: ApiRoutesOptions): Route[] {
   const truncatedTraces = new Counter({
     name: 'throughline_api_truncated_traces_total',
-    help: 'Traces that were answered in part, because they have more spans or bytes than are read',
+    help: 'Traces that were returned in part because they have more spans or bytes than are read',
     registers: [registry],
   });
   const ask = async <Q extends TraceQuery>(
@@ -131,7 +131,7 @@ export function apiRoutes({
     }),
     route({
       path: '/api/v1/operations',
-      summary: 'The same, for service names that no path can hold, such as `..`',
+      summary: 'The same, for service names that cannot be a path segment, such as `..`',
       parameters: { service: requiredName('The name of the service'), ...spanRange },
       answers: { description: 'Operations by name', schema: operationsSchema },
       usesStore: true,
@@ -259,7 +259,7 @@ function readTraceId(given = ''): string {
   const traceId = parseTraceId(given);
   if (traceId !== null) return traceId;
   const shown = JSON.stringify(given.slice(0, 100));
-  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; accepted is ${TRACE_ID_ACCEPTED}`);
+  throw new Problem(400, 'invalid_trace_id', `${shown} is not a trace id; expected ${TRACE_ID_ACCEPTED}`);
 }
 
 function truncatedHeader({ truncated, storedSpanCount }: OfTrace<unknown>): Record<string, string> {

@@ -36,7 +36,7 @@ const counts = {
 
 const isOthers = Type.Boolean({
   description:
-    'Stands for all that are not counted by their names: too many, or too long. A name may be `(other)`, too',
+    'Group of all names that are not counted separately: there are too many, or they are too long. A name may be `(other)`, too',
 });
 
 export const servicesSchema = answerSchema<ServicesResponse>()(

@@ -31,8 +31,8 @@ export function seriesRoute(
     summary:
       'Requests, errors and durations over time, of every service or of the operations of one. Requests are SERVER and ' +
       'CONSUMER spans and those whose parent is missing or remote; percentiles are off by at most 4.4%. Steps of whole ' +
-      'minutes are answered by the exact counters of the SDKs where there are any, and all that they count has had time to ' +
-      'come; spans answer for the last minutes, with their weights, and `estimate` says what the whole is worth',
+      'minutes are answered by the exact counters of the SDKs where there are any, once all counts of the step have ' +
+      'arrived; the last minutes are estimated from spans and their weights; `estimate` gives the accuracy',
     parameters: {
       service: anyText('Only this service'),
       operation: spanName('Only this operation'),
@@ -49,7 +49,7 @@ export function seriesRoute(
       ),
       limit: integer(
         { least: 1, most: SERIES_MAX, defaultValue: SERIES_DEFAULT },
-        'Maximum number of series in the answer',
+        'Maximum number of series in the response',
       ),
     },
     answers: { description: 'Series with a value for each step', schema: seriesSchema },
@@ -58,7 +58,7 @@ export function seriesRoute(
       const last = to ?? BigInt(now()) * 1_000_000n;
       const first = from ?? (last > HOUR_NS ? last - HOUR_NS : 0n);
       if (first > last)
-        throw new Problem(400, 'invalid_parameter', 'parameter from is after to; accepted is a time before it');
+        throw new Problem(400, 'invalid_parameter', 'parameter from is after to; expected a time before it');
       const stepSeconds = step ?? stepFor(Number((last - first) / SECOND_NS));
       const fromSecond = floorTo(Number(first / SECOND_NS), stepSeconds);
       const toSecond = floorTo(Number(last / SECOND_NS), stepSeconds) + stepSeconds;
@@ -68,7 +68,7 @@ export function seriesRoute(
         throw new Problem(
           400,
           'invalid_parameter',
-          `from, to and step make ${points} steps; accepted are at most ${most} for ${limit} series: ask for longer steps, or less time`,
+          `from, to and step make ${points} steps, expected at most ${most} for ${limit} series; use a longer step or a shorter time range`,
         );
       }
       const question = {

@@ -11,7 +11,7 @@ describe('a question that needs more memory than it may have', () => {
     const answer = queryBytes(context, 'SELECT groupArray(number) FROM numbers(200000000)', 'Native');
     const error = await answer.catch((problem: unknown) => problem);
     const problem = asProblem(error, 1_000);
-    expect(problem).toMatchObject({ status: 422, code: 'question_too_large' });
+    expect(problem).toMatchObject({ status: 422, code: 'query_too_large' });
     expect(problem.message).toContain('shorter time');
   });
 });

@@ -72,7 +72,7 @@ async function notReady(uiUrl: string, signal: AbortSignal): Promise<string | nu
   if (typeof answer?.ready !== 'boolean') {
     throw new DemoError(
       'collector_unusable',
-      `what answers at ${uiUrl} is not a Throughline collector; choose another port with --http-port`,
+      `the server at ${uiUrl} is not a Throughline collector; choose another port with --http-port`,
     );
   }
   return answer.ready ? null : (answer.problems?.[0]?.message ?? 'no reason given');

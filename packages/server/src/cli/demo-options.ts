@@ -42,19 +42,17 @@ export function readDemoOptions(
     config: readConfig([...ofConfig, ...names], env, { name: 'demo', flags }),
     exit: own.has('--exit'),
     json: own.has('--json'),
-    shopPort: own.has('--shop-port') ? wholeNumber('--shop-port', own.get('--shop-port'), 0, 65_535) : 0,
+    shopPort: own.has('--shop-port') ? integer('--shop-port', own.get('--shop-port'), 0, 65_535) : 0,
     loadSeconds: own.has('--load-seconds')
-      ? wholeNumber('--load-seconds', own.get('--load-seconds'), 1, LOAD_SECONDS_MAX)
+      ? integer('--load-seconds', own.get('--load-seconds'), 1, LOAD_SECONDS_MAX)
       : LOAD_SECONDS,
   };
 }
 
 const FLAGS = { '--exit': 'switch', '--json': 'switch', '--shop-port': 'value', '--load-seconds': 'value' } as const;
 
-function wholeNumber(flag: string, text: string | undefined, min: number, max: number): number {
+function integer(flag: string, text: string | undefined, min: number, max: number): number {
   if (text !== undefined && /^\d{1,9}$/.test(text) && Number(text) >= min && Number(text) <= max) return Number(text);
-  throw new ConfigError(
-    `${flag} was given ${text === undefined ? 'without a value' : `as ${JSON.stringify(text)}`}; ` +
-      `accepted is a whole number from ${min} to ${max}`,
-  );
+  const problem = text === undefined ? 'missing value' : `got ${JSON.stringify(text)}`;
+  throw new ConfigError(`${flag}: ${problem}, expected an integer from ${min} to ${max}`);
 }

@@ -10,7 +10,7 @@ export function expectFolder(dataDirectory: string, name: 'store' | 'spool'): vo
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EACCES') {
       const user = process.getuid?.() ?? -1;
-      throw new CommandError(`permission denied: user ${user} may not look into ${dataDirectory}`);
+      throw new CommandError(`permission denied: user ${user} cannot read ${dataDirectory}`);
     }
     // A part of its path is a file.
     if (code !== 'ENOTDIR') throw error;

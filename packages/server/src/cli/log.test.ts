@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { logText } from './log.ts';
 
@@ -27,4 +29,20 @@ test('nothing in an entry can steer the terminal', () => {
   expect(entry({ msg: 'a\u001b[2J\u0007\nb\u009b', key: '\r\u2028' })).toBe(
     String.raw`11:06:40.000 WARN  a\u001b[2J\u0007\u000ab\u009b  key=\u000d\u2028`,
   );
+});
+
+test('no log call sets a key that every entry has already: the line would have it twice', () => {
+  const directory = join(import.meta.dirname, '..');
+  const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const found: string[] = [];
+  let calls = 0;
+  for (const path of files) {
+    const source = readFileSync(join(directory, path), 'utf8');
+    for (const [, fields = ''] of source.matchAll(/\blog\??\.(?:trace|debug|info|warn|error|fatal)\(\s*\{([^}]*)\}/g)) {
+      calls += 1;
+      if (/(?:^|,)\s*(?:level|time|pid|hostname|name|msg)\s*(?:[:,]|$)/.test(fields)) found.push(`${path}: ${fields}`);
+    }
+  }
+  expect(calls).toBeGreaterThan(20);
+  expect(found).toEqual([]);
 });

@@ -108,10 +108,10 @@ describe('throughline up', () => {
 
   it('ends with one line and a code that is not zero when it cannot start', async () => {
     const refused: readonly (readonly [readonly string[], number, string])[] = [
-      [['--store', 'clickhouse://localhost'], 2, 'accepted is embedded, or the URLs of ClickHouse servers'],
+      [['--store', 'clickhouse://localhost'], 2, 'expected embedded, or the URLs of ClickHouse servers'],
       [['--host', '0.0.0.0'], 2, '--no-auth'],
-      [['--http-port', 'x'], 2, '--http-port was given as "x"'],
-      [['--config', '/nowhere/throughline.yaml'], 2, 'there is none'],
+      [['--http-port', 'x'], 2, '--http-port: got "x"'],
+      [['--config', '/nowhere/throughline.yaml'], 2, 'not found'],
       [['--data-dir', PROGRAM], 1, 'cannot be used'],
       [['--data-dir', '/proc/throughline'], 1, 'cannot be used'],
     ];
@@ -132,7 +132,7 @@ describe('throughline up', () => {
     expect(await readdir(join(dataDirectory, 'store'))).toEqual([]);
     const unset = await run('backup', '', '--data-dir', dataDirectory).ended;
     expect(unset).toMatchObject({ code: 2, stdout: '' });
-    expect(unset.stderr).toContain('was given ""; accepted is the directory for the backup');
+    expect(unset.stderr).toContain('argument DIR (the directory for the backup) is empty');
   });
 
   it.skipIf(process.getuid?.() === 0)('names a data directory that it may not write', async () => {

@@ -17,13 +17,14 @@ test('names of segments may stand before and behind flags, of which the collecto
 
 test('a wrong call says what is accepted', () => {
   for (const [args, message] of [
-    [[], 'no action was given to throughline spool; accepted are list, retry, export'],
-    [['lst'], '"lst" is not an action to throughline spool; did you mean list?'],
-    [['list', 'a'], 'accepted are only flags'],
+    [[], 'missing action; known are list, retry, export'],
+    [['lst'], 'unknown action "lst"; did you mean list?'],
+    [['list', 'a'], 'throughline spool list: unexpected argument "a"'],
     [['retry'], 'either the names of segments, or --all'],
     [['retry', 'a', '--all'], 'either the names of segments, or --all'],
-    [['export'], 'was given 0 names; accepted is the name of one segment'],
-    [['export', 'a', '--output'], '--output was given without a value'],
+    [['export'], 'throughline spool export: missing argument NAME (the name of one segment)'],
+    [['export', 'a', 'b'], 'throughline spool export: unexpected argument "b"'],
+    [['export', 'a', '--output'], '--output: missing value, expected the path of a file'],
     [['list', '--data-dri', 'x'], 'did you mean --data-dir?'],
   ] as const) {
     expect(() => read(...args), message).toThrow(message);

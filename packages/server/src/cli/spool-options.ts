@@ -12,7 +12,7 @@ export interface SpoolOptions {
   readonly config: Config;
   /** `list`: a line of JSON a segment instead of a table. */
   readonly json: boolean;
-  /** `retry`: every rejected segment. */
+  /** `retry`: every quarantined segment. */
   readonly all: boolean;
   /** `export`: the file to write; null for standard output. */
   readonly output: string | null;
@@ -48,7 +48,7 @@ export function readSpoolOptions(
   const config = readConfig(ofConfig, env, { name: 'spool', flags: [...Object.keys(OWN_FLAGS), '--help'] });
   checkNames(action, names, own.has('--all'));
   if (own.has('--output') && (own.get('--output') ?? '') === '')
-    throw new ConfigError('--output was given without a value; accepted is the path of a file');
+    throw new ConfigError('--output: missing value, expected the path of a file');
   return {
     action,
     names,
@@ -65,23 +65,20 @@ function isAction(action: string): action is SpoolOptions['action'] {
 
 function unknownAction(action: string): ConfigError {
   const meant = closest(action, ACTIONS);
-  const hint = meant === null ? `accepted are ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
-  const given = action === '' ? 'no action was given' : `${JSON.stringify(shownText(action))} is not an action`;
-  return new ConfigError(`${given} to throughline spool; ${hint}`);
+  const hint = meant === null ? `known are ${ACTIONS.join(', ')}` : `did you mean ${meant}?`;
+  const what = action === '' ? 'missing action' : `unknown action ${JSON.stringify(shownText(action))}`;
+  return new ConfigError(`${what}; ${hint}`);
 }
 
 function checkNames(action: SpoolOptions['action'], names: readonly string[], all: boolean): void {
-  if (action === 'list' && names.length > 0) {
-    throw new ConfigError(
-      `throughline spool list was given ${JSON.stringify(shownText(names[0] ?? ''))}; accepted are only flags`,
-    );
+  const surplus = action === 'list' ? names[0] : action === 'export' ? names[1] : undefined;
+  if (surplus !== undefined) {
+    throw new ConfigError(`throughline spool ${action}: unexpected argument ${JSON.stringify(shownText(surplus))}`);
   }
   if (action === 'retry' && names.length > 0 === all) {
     throw new ConfigError('throughline spool retry expects either the names of segments, or --all');
   }
-  if (action === 'export' && names.length !== 1) {
-    throw new ConfigError(
-      `throughline spool export was given ${names.length} names; accepted is the name of one segment`,
-    );
+  if (action === 'export' && names.length === 0) {
+    throw new ConfigError('throughline spool export: missing argument NAME (the name of one segment)');
   }
 }

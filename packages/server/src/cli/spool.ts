@@ -80,8 +80,8 @@ function list(segments: readonly HeldSegment[], { json }: SpoolOptions): void {
 }
 
 async function retry(segments: readonly HeldSegment[], { names, all }: SpoolOptions): Promise<void> {
-  const rejected = segments.filter(({ state }) => state === 'rejected');
-  const wanted = all ? rejected : names.map((name) => find(rejected, name, 'quarantined segment'));
+  const quarantined = segments.filter(({ state }) => state === 'quarantined');
+  const wanted = all ? quarantined : names.map((name) => find(quarantined, name, 'quarantined segment'));
   let count = 0;
   for (const { directory, name } of wanted) if (await requestRetry(directory, name)) count += 1;
   if (count === 0) process.stdout.write('No quarantined segments: nothing to retry.\n');

@@ -44,23 +44,19 @@ test("the flag that was meant may be the command's own or one of throughline up"
 });
 
 test('a switch that is given a value is said to stand alone', () => {
-  expect(messageOf(() => readStoreOptions(CHECK, null, ['--repair=yes'], {}))).toBe(
-    '--repair was given a value; accepted is --repair alone',
-  );
-  expect(messageOf(() => readStoreOptions(CHECK, null, ['--json=1'], {}))).toBe(
-    '--json was given a value; accepted is --json alone',
-  );
+  expect(messageOf(() => readStoreOptions(CHECK, null, ['--repair=yes'], {}))).toBe('--repair takes no value');
+  expect(messageOf(() => readStoreOptions(CHECK, null, ['--json=1'], {}))).toBe('--json takes no value');
 });
 
-test('what is no flag is repeated, with what is accepted', () => {
+test('an argument too many is repeated, and a missing one is named', () => {
   expect(messageOf(() => readStoreOptions(CHECK, null, ['store'], {}))).toBe(
-    'throughline check was given "store"; accepted are only flags',
+    'throughline check: unexpected argument "store"',
   );
   expect(messageOf(() => readStoreOptions(BACKUP, 'a directory', [], {}))).toBe(
-    'throughline backup was given nothing; accepted is a directory',
+    'throughline backup: missing argument DIR (a directory)',
   );
   expect(messageOf(() => readStoreOptions(BACKUP, 'a directory', ['a', 'b'], {}))).toBe(
-    'throughline backup was given "a" and "b"; accepted is a directory',
+    'throughline backup: unexpected argument "b"',
   );
 });
 

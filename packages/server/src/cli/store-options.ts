@@ -24,10 +24,12 @@ export function readStoreOptions(
   if (split === null) return null;
   const { names, own, ofConfig } = split;
   const config = readConfig(ofConfig, env, { name: command, flags: [...flags, '--json', '--help'] });
-  if (names.length !== (takes === null ? 0 : 1)) {
-    const given = names.length === 0 ? 'nothing' : names.map((name) => JSON.stringify(shownText(name))).join(' and ');
-    const accepted = takes === null ? 'are only flags' : `is ${takes}`;
-    throw new ConfigError(`throughline ${command} was given ${given}; accepted ${accepted}`);
+  const surplus = names[takes === null ? 0 : 1];
+  if (surplus !== undefined) {
+    throw new ConfigError(`throughline ${command}: unexpected argument ${JSON.stringify(shownText(surplus))}`);
+  }
+  if (takes !== null && names.length === 0) {
+    throw new ConfigError(`throughline ${command}: missing argument DIR (${takes})`);
   }
   if (config.store !== 'embedded') {
     throw new ConfigError(
@@ -35,6 +37,6 @@ export function readStoreOptions(
     );
   }
   // As of a variable that is not set: it would be taken for the folder that the command runs in.
-  if (names[0] === '') throw new ConfigError(`throughline ${command} was given ""; accepted is ${takes}`);
+  if (names[0] === '') throw new ConfigError(`throughline ${command}: argument DIR (${takes}) is empty`);
   return { config, directory: names[0] ?? '', json: own.has('--json') };
 }

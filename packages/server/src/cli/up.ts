@@ -67,7 +67,7 @@ async function unmapFiles(intervalMs: number): Promise<void> {
   if (unmap !== null) new FilePages({ intervalMs, unmap }).start();
 }
 
-const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.defaultValue()} is taken by another program (${SETTINGS.otlpGrpcPort.flag})`;
+const NO_GRPC = `off: port ${SETTINGS.otlpGrpcPort.defaultValue()} is already in use (choose another with ${SETTINGS.otlpGrpcPort.flag})`;
 
 function startMessage({ dataDirectory }: Config, { uiUrl, otlpHttpUrl, otlpGrpcUrl }: RunningServer): string {
   return `

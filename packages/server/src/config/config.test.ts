@@ -73,22 +73,22 @@ describe('readConfig', () => {
     expect(config.sources.get('store')).toBe('default');
   });
 
-  it('says what was given, where, and what is accepted', () => {
+  it('says where a value was set, what it was and what is expected', () => {
     expect(messageOf(['--http-port', '65536'])).toBe(
-      '--http-port was given as "65536"; accepted is a whole number from 0 to 65535, where 0 picks a free port',
+      '--http-port: got "65536", expected an integer from 0 to 65535 (0 picks a free port)',
     );
     expect(messageOf([], { THROUGHLINE_LOG_LEVEL: 'loud' })).toBe(
-      'THROUGHLINE_LOG_LEVEL was given as "loud"; accepted is one of trace, debug, info, warn, error, fatal, silent',
+      'THROUGHLINE_LOG_LEVEL: got "loud", expected one of trace, debug, info, warn, error, fatal, silent',
     );
     expect(messageOf(['--store', 'sqlite'])).toBe(
-      '--store was given as "***"; accepted is embedded, or the URLs of ClickHouse servers with commas between them, such as http://user@host:8123',
+      '--store: got "***", expected embedded, or the URLs of ClickHouse servers with commas between them, such as http://user@host:8123',
     );
-    expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toContain('accepted is true or false');
-    expect(messageOf(['--host', 'a b'])).toContain('accepted is a host name or an IP address');
-    expect(messageOf(['--host', '999.1.1.1'])).toContain('accepted is a host name or an IP address');
-    expect(messageOf(['--data-dir', ''])).toContain('accepted is the path of a directory');
-    expect(messageOf(['--http-port'])).toContain('--http-port was given without a value');
-    expect(messageOf(['4319'])).toBe('"4319" was given; accepted are only flags');
+    expect(messageOf([], { THROUGHLINE_NO_AUTH: 'constructor' })).toContain('expected true or false');
+    expect(messageOf(['--host', 'a b'])).toContain('expected a host name or an IP address');
+    expect(messageOf(['--host', '999.1.1.1'])).toContain('expected a host name or an IP address');
+    expect(messageOf(['--data-dir', ''])).toContain('expected the path of a directory');
+    expect(messageOf(['--http-port'])).toContain('--http-port: missing value, expected an integer');
+    expect(messageOf(['4319'])).toBe('unexpected argument "4319"');
   });
 
   it('names the flag that was meant', () => {
@@ -104,7 +104,7 @@ describe('readConfig', () => {
     expect(store).toEqual(['https://u:p@a', 'https://b/']);
     expect(SETTINGS.store.show?.(store)).toBe('https://u:***@a/, https://b/');
     for (const wrong of ['clickhouse://db', 'http://a,', 'http://a/path', 'http://a?database=x', 'embedded,http://a']) {
-      expect(messageOf(['--store', wrong])).toContain('accepted is embedded, or the URLs of ClickHouse servers');
+      expect(messageOf(['--store', wrong])).toContain('expected embedded, or the URLs of ClickHouse servers');
     }
   });
 
@@ -120,10 +120,10 @@ describe('readConfig', () => {
 
   it('refuses one port for two things, but not two free ones', () => {
     expect(messageOf(['--http-port', '4318'])).toBe(
-      'port 4318 was given both for OTLP/HTTP (default) and for the UI (--http-port); accepted are two ports',
+      '--otlp-http-port (default) and --http-port are both 4318; use two different ports',
     );
-    expect(messageOf(['--otlp-grpc-port', '4318'])).toContain(
-      'both for OTLP/gRPC (--otlp-grpc-port) and for OTLP/HTTP',
+    expect(messageOf(['--otlp-grpc-port', '4318'])).toBe(
+      '--otlp-grpc-port and --otlp-http-port (default) are both 4318; use two different ports',
     );
     expect(messageOf(['--http-port', '0', '--otlp-http-port', '0'])).toBe('accepted');
   });
@@ -163,24 +163,24 @@ describe('readConfig', () => {
     expect([bytes('16777216'), bytes('16MiB'), bytes('1 GiB')]).toEqual([2 ** 24, 2 ** 24, 2 ** 30]);
     expect([ms('1500'), ms('1500ms'), ms('2s'), ms('1m')]).toEqual([1_500, 1_500, 2_000, 60_000]);
     expect(messageOf(['--spool-backlog-bytes-max', '1'])).toBe(
-      '--spool-backlog-bytes-max was given as "1"; accepted is bytes, or a number with a unit such as 64MiB, ' +
+      '--spool-backlog-bytes-max: got "1", expected bytes, or a number with a unit such as 64MiB, ' +
         'from 16MiB to 1TiB',
     );
     for (const text of ['-1', '1.5', '1e3', '10 minutes', '1MB', '', ' ', '9'.repeat(30)]) {
       expect([text, messageOf(['--spool-segment-age-ms', text])]).not.toContain('accepted');
     }
-    expect(messageOf(['--retention-max-age', '0'])).toContain('accepted is days such as 30 or 30d, from 1 to 36500');
+    expect(messageOf(['--retention-max-age', '0'])).toContain('expected days such as 30 or 30d, from 1 to 36500');
     expect(readConfig(['--retention-max-age', '7d'], {}).retentionDays).toBe(7);
     expect(messageOf(['--retention-max-disk-share', '80'])).toContain('above 0 and up to 1');
   });
 
   it('refuses limits of which one makes the other useless', () => {
     expect(messageOf(['--receivers-bytes-in-flight-max', '8MiB'])).toBe(
-      'otlpHttp.bodyBytesMax, 16MiB (default), was given greater than receivers.bytesInFlightMax, 8MiB ' +
-        '(--receivers-bytes-in-flight-max); accepted is at most as much',
+      'otlpHttp.bodyBytesMax is 16MiB (default) but may be at most receivers.bytesInFlightMax (8MiB, ' +
+        '--receivers-bytes-in-flight-max)',
     );
     expect(messageOf(['--engine-memory-bytes-max', '512MiB'])).toContain(
-      'engine.queryMemoryBytesMax, 640MiB (default)',
+      'engine.queryMemoryBytesMax is 640MiB (default)',
     );
   });
 
@@ -190,8 +190,8 @@ describe('readConfig', () => {
       expect(messageOf([flag, '192MiB'])).toBe('accepted');
     }
     expect(messageOf(['--spool-segment-bytes-max', '256MiB'])).toBe(
-      'spool.segmentBytesMax, 256MiB (--spool-segment-bytes-max), was given greater than a quarter of ' +
-        'engine.queryMemoryBytesMax, 640MiB (default); accepted is at most a quarter, since a segment is inserted as a whole',
+      'spool.segmentBytesMax is 256MiB (--spool-segment-bytes-max) but may be at most 160MiB: a quarter of ' +
+        'engine.queryMemoryBytesMax (640MiB, default), because a segment is inserted as a whole',
     );
     expect(messageOf(['--spool-segment-bytes-max', '256MiB', '--store', 'http://a'])).toBe('accepted');
     expect(
@@ -208,8 +208,8 @@ describe('readConfig', () => {
 
   it('refuses traces that are larger than the answer that they are read in', () => {
     expect(messageOf(['--query-trace-bytes-max', '512MiB'])).toBe(
-      'query.traceBytesMax, 512MiB (--query-trace-bytes-max), was given greater than engine.resultBytesMax, 256MiB ' +
-        '(default); accepted is at most as much, since a trace is read as one answer',
+      'query.traceBytesMax is 512MiB (--query-trace-bytes-max) but may be at most engine.resultBytesMax (256MiB, ' +
+        'default), because a trace is read as one response',
     );
     expect(messageOf(['--query-trace-bytes-max', '512MiB', '--engine-result-bytes-max', '512MiB'])).toBe('accepted');
     expect(messageOf(['--cluster-result-bytes-max', '64MiB'])).toBe('accepted');
@@ -267,30 +267,28 @@ describe('a configuration file', () => {
     ['segmentAgeMs: 1\n', 'x.yaml:1:1: unknown key `segmentAgeMs`; did you mean `spool.segmentAgeMs`?'],
     [
       'retention:\n  zzzzzzzzz: 1\n',
-      'x.yaml:2:3: unknown key `zzzzzzzzz` under `retention`; accepted are maxAge, maxDiskShare',
+      'x.yaml:2:3: unknown key `zzzzzzzzz` under `retention`; known are maxAge, maxDiskShare',
     ],
     [
       'http:\n  port: high\n',
-      'x.yaml:2:9: http.port was given as "high"; accepted is a whole number from 0 to 65535, where 0 picks a free port',
+      'x.yaml:2:9: http.port: got "high", expected an integer from 0 to 65535 (0 picks a free port)',
     ],
     ['http: 4319\n', 'x.yaml:1:7: http is a group of settings, each on a line below it'],
-    ['host:\n  name: a\n', 'x.yaml:2:3: host takes one value; accepted is a host name or an IP address'],
+    ['host:\n  name: a\n', 'x.yaml:2:3: host: expected a single value: a host name or an IP address'],
     ['- host\n', 'x.yaml:1:1: expected settings such as "host: 127.0.0.1"'],
     ['host: a\nhost: b\n', 'x.yaml:2:1: Map keys must be unique'],
     ['host: [\n', 'x.yaml:2:1: '],
     ['a: &a b\nhost: *a\n', 'x.yaml:1:1: unknown key `a`'],
-    ['host: 0.0.0.0\n', 'x.yaml:1:7 was given as "0.0.0.0", which other machines can reach'],
+    ['host: 0.0.0.0\n', 'x.yaml:1:7: host is "0.0.0.0", which other machines can reach'],
   ])('is refused with file, line and column: %j', (text, message) => {
     expect(refusalOf(text)).toContain(message);
   });
 
   it('that cannot be read is named', () => {
-    expect(messageOf(['--config', '/nowhere/x.yaml'])).toBe(
-      'the configuration file /nowhere/x.yaml cannot be read: there is none',
-    );
+    expect(messageOf(['--config', '/nowhere/x.yaml'])).toBe('configuration file /nowhere/x.yaml not found');
     expect(messageOf(['--config', directory])).toContain('it is a directory');
     expect(messageOf(['--config', writeFile(Buffer.from([0xff, 0xfe, 0x00]))])).toContain('it is not UTF-8');
-    expect(messageOf(['--config'])).toContain('accepted is the path of a YAML file');
+    expect(messageOf(['--config'])).toContain('expected the path of a YAML file');
   });
 });
 
@@ -320,7 +318,7 @@ describe('secrets', () => {
       expect(message).not.toBe('accepted');
       expect(message).not.toContain(PASSWORD);
     }
-    expect(messages[0]).toMatch(/^--store was given as "\*\*\*"; accepted is embedded, or the URLs/);
+    expect(messages[0]).toMatch(/^--store: got "http:\/\/\*\*\*@host:8123\/[^"]*", expected embedded, or the URLs/);
     expect(messages[4]).toBe('-store is not a flag of throughline up; did you mean --store?');
   });
 
@@ -349,20 +347,18 @@ describe('secrets', () => {
 
   it('that no file holds are missed in one line', () => {
     expect(withoutPasswordFrom('/nowhere/password')).toBe(
-      'the password file /nowhere/password (THROUGHLINE_STORE_PASSWORD_FILE) cannot be read: there is none',
+      'password file /nowhere/password (THROUGHLINE_STORE_PASSWORD_FILE) not found',
     );
     expect(withoutPasswordFrom(directory)).toContain('it is a directory');
     for (const held of ['', '\n', 'one\ntwo\n', 'a\0b', 'x'.repeat(100_000)]) {
-      expect(withoutPasswordFrom(writeFile(held))).toMatch(
-        / holds no password; accepted is one line with the password$/,
-      );
+      expect(withoutPasswordFrom(writeFile(held))).toMatch(/ holds no password; expected one line with the password$/);
     }
   });
 
   it('come from one place, and for a store that asks for them', () => {
     const path = writeFile('s3cret\n');
     expect(messageOf(['--store', 'http://u:p4ss@h', '--store-password-file', path])).toBe(
-      '--store-password-file was given, and a password in --store as well; accepted is one of the two',
+      '--store-password-file is set, and --store has a password as well; use one of the two',
     );
     expect(messageOf(['--store-password-file', path])).toContain('the embedded store has no password');
   });
@@ -384,7 +380,7 @@ describe('the prefix', () => {
   it.each(['/a//b', '/../x', '/a/.', 'http://host/x', '/a b', '/ä', '/%2e', '/a?b', '/"><script>'])(
     'is not %s',
     (text) => {
-      expect(messageOf(['--http-base-path', text])).toContain('accepted is a path such as /tracing');
+      expect(messageOf(['--http-base-path', text])).toContain('expected a path such as /tracing');
     },
   );
 });

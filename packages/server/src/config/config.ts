@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
-import { shownText } from '../without-passwords.ts';
+import { shownSecret, shownText } from '../without-passwords.ts';
 import { readConfigFile, type RawValue } from './file.ts';
 import type { Limits } from './limits.ts';
 import { limitsFrom } from './limit-settings.ts';
@@ -69,9 +69,14 @@ function givenFor(
 function parse(setting: Setting, { text, source }: RawValue): unknown {
   const value = setting.parse(text);
   if (value !== undefined) return value;
-  const shown = setting.isSecret === true ? '***' : shownText(text);
-  const name = source.startsWith('-') || source === setting.env ? source : `${source}: ${setting.key}`;
-  throw new ConfigError(`${name} was given as ${JSON.stringify(shown)}; accepted is ${setting.accepted}`);
+  const shown = setting.isSecret === true ? shownSecret(text) : shownText(text);
+  throw new ConfigError(`${nameAt(setting, source)}: got ${JSON.stringify(shown)}, expected ${setting.accepted}`);
+}
+
+/** A setting as the person who set it knows it: by its flag, its variable or its place in the file. */
+function nameAt({ key, flag, env }: Pick<Setting, 'key' | 'flag' | 'env'>, source: string | undefined): string {
+  if (source === undefined || source === 'default') return `${flag} (default)`;
+  return source === flag || source === env ? source : `${source}: ${key}`;
 }
 
 /** `--flag value` and `--flag=value`; a switch stands alone. Of a flag that was given twice, the last one counts. */
@@ -83,8 +88,7 @@ function readFlags(args: readonly string[], command: Command): Map<string, strin
   ]);
   for (let i = 0; i < args.length; i++) {
     const [, name = '', , inline] = /^(--[^=]+|-[^-].*)(=(.*))?$/s.exec(args[i] ?? '') ?? [];
-    if (name === '')
-      throw new ConfigError(`${JSON.stringify(shownText(args[i] ?? ''))} was given; accepted are only flags`);
+    if (name === '') throw new ConfigError(`unexpected argument ${JSON.stringify(shownText(args[i] ?? ''))}`);
     const setting = known.get(name);
     // A dash that is missing makes the value a part of the name.
     if (setting === undefined) throw unknownFlag(name.split('=', 1)[0] ?? '', [...known.keys()], command);
@@ -93,9 +97,7 @@ function readFlags(args: readonly string[], command: Command): Map<string, strin
       continue;
     }
     const value = inline ?? args[++i];
-    if (value === undefined) {
-      throw new ConfigError(`${name} was given without a value; accepted is ${setting.accepted}`);
-    }
+    if (value === undefined) throw new ConfigError(`${name}: missing value, expected ${setting.accepted}`);
     flags.set(name, value);
   }
   return flags;
@@ -103,17 +105,13 @@ function readFlags(args: readonly string[], command: Command): Map<string, strin
 
 function unknownFlag(name: string, known: readonly string[], { name: command, flags }: Command): ConfigError {
   // What the command has taken out stood alone.
-  if (flags.includes(name)) return new ConfigError(`${name} was given a value; accepted is ${name} alone`);
+  if (flags.includes(name)) return new ConfigError(`${name} takes no value`);
   const meant = closest(name, [...flags, ...known]);
   const hint = meant === null ? `throughline ${command} --help lists them` : `did you mean ${meant}?`;
   return new ConfigError(`${name} is not a flag of throughline ${command}; ${hint}`);
 }
 
-const LISTENERS = [
-  ['otlpGrpcPort', 'OTLP/gRPC'],
-  ['otlpHttpPort', 'OTLP/HTTP'],
-  ['httpPort', 'the UI'],
-] as const;
+const PORTS = ['otlpGrpcPort', 'otlpHttpPort', 'httpPort'] as const;
 
 interface Order {
   readonly less: string;
@@ -129,7 +127,7 @@ interface Order {
 /** What an insert takes of a segment's bytes: the columns as they are read, and twice as much again while one of them grows. */
 const INSERT_MEMORY_TIMES = 4;
 const IS_INSERTED = 'a segment is inserted as a whole';
-const IS_ONE_ANSWER = 'a trace is read as one answer';
+const IS_ONE_RESPONSE = 'a trace is read as one response';
 
 /** Where the first is greater, nothing would ever be taken, or something would fail that is within its own limit. */
 const ORDERED: readonly Order[] = [
@@ -147,7 +145,7 @@ const ORDERED: readonly Order[] = [
   ...(['embedded', 'cluster'] as const).flatMap((store) => {
     const group = store === 'embedded' ? 'engine' : 'cluster';
     return [
-      { less: 'query.traceBytesMax', more: `${group}.resultBytesMax`, why: IS_ONE_ANSWER, store },
+      { less: 'query.traceBytesMax', more: `${group}.resultBytesMax`, why: IS_ONE_RESPONSE, store },
       {
         less: 'spool.segmentBytesMax',
         more: `${group}.queryMemoryBytesMax`,
@@ -159,18 +157,21 @@ const ORDERED: readonly Order[] = [
   }),
 ];
 
+function shownAs(key: string, value: unknown): string {
+  return show(ALL_SETTINGS.find((candidate) => candidate.key === key) as Setting, value);
+}
+
 function checkOrder({ values, sources, store }: Config): void {
   for (const { less, more, times = 1, why, store: only } of ORDERED) {
     if (only !== undefined && (only === 'embedded') !== (store === 'embedded')) continue;
     if (Number(values.get(less)) * times <= Number(values.get(more))) continue;
-    const [lessShown, moreShown] = [less, more].map((key) => {
-      const setting = ALL_SETTINGS.find((candidate) => candidate.key === key) as Setting;
-      return `${key}, ${show(setting, values.get(key))} (${sources.get(key)})`;
-    });
-    const [given, accepted] =
-      times === 1 ? ['greater than', 'as much'] : [`greater than a ${PARTS[times]} of`, `a ${PARTS[times]}`];
-    const because = why === undefined ? '' : `, since ${why}`;
-    throw new ConfigError(`${lessShown}, was given ${given} ${moreShown}; accepted is at most ${accepted}${because}`);
+    const part =
+      times === 1 ? '' : `${shownAs(less, Math.floor(Number(values.get(more)) / times))}: a ${PARTS[times]} of `;
+    const most = `${part}${more} (${shownAs(more, values.get(more))}, ${sources.get(more)})`;
+    const because = why === undefined ? '' : `, because ${why}`;
+    throw new ConfigError(
+      `${less} is ${shownAs(less, values.get(less))} (${sources.get(less)}) but may be at most ${most}${because}`,
+    );
   }
 }
 
@@ -186,18 +187,18 @@ function checkTogether(config: Config): void {
   }
   const { host, noAuth, sources } = config;
   const taken = new Map<number, string>();
-  for (const [name, listener] of LISTENERS) {
+  for (const name of PORTS) {
     const port = config[name];
-    const own = `${listener} (${sources.get(SETTINGS[name].key)})`;
+    const own = nameAt(SETTINGS[name], sources.get(SETTINGS[name].key));
     const other = taken.get(port);
     if (other !== undefined && port !== 0) {
-      throw new ConfigError(`port ${port} was given both for ${other} and for ${own}; accepted are two ports`);
+      throw new ConfigError(`${other} and ${own} are both ${port}; use two different ports`);
     }
     taken.set(port, own);
   }
   if (!isLoopback(host) && !noAuth) {
     throw new ConfigError(
-      `${sources.get('host')} was given as ${JSON.stringify(host)}, which other machines can reach without ` +
+      `${nameAt(SETTINGS.host, sources.get('host'))} is ${JSON.stringify(host)}, which other machines can reach without ` +
         'authentication; use a loopback address, or add --no-auth if that is intended',
     );
   }
@@ -207,13 +208,11 @@ function checkStore({ store, storePasswordFile, sources }: Config): void {
   if (storePasswordFile === '') return;
   const source = sources.get(SETTINGS.storePasswordFile.key);
   if (store === 'embedded') {
-    throw new ConfigError(
-      `${source} was given, but the embedded store has no password; accepted is one with --store URL`,
-    );
+    throw new ConfigError(`${source} is set, but the embedded store has no password; it is for --store URL`);
   }
   if (store.some((url) => new URL(url).password !== '')) {
     throw new ConfigError(
-      `${source} was given, and a password in ${sources.get(SETTINGS.store.key)} as well; accepted is one of the two`,
+      `${source} is set, and ${sources.get(SETTINGS.store.key)} has a password as well; use one of the two`,
     );
   }
 }

@@ -47,7 +47,7 @@ export function parseConfigFile(text: string, path: string, settings: readonly S
       const source = at(start(value ?? key));
       if (setting !== undefined) {
         const read = textOf(value);
-        if (read === null) throw new ConfigError(`${source}: ${full} takes one value; accepted is ${setting.accepted}`);
+        if (read === null) throw new ConfigError(`${source}: ${full}: expected a single value: ${setting.accepted}`);
         // As an empty variable: not given.
         if (read !== '') given.set(full, { text: read, source });
       } else if (group === '' && settings.some((candidate) => candidate.key.startsWith(`${name}.`))) {
@@ -73,7 +73,7 @@ function unknownKey(where: string, name: string, group: string, settings: readon
   const inside = group === '' ? '' : ` under \`${group}\``;
   const own = group === '' ? namesAt(settings) : namesBelow(settings, group);
   const meant = closest(name, own) ?? (group === '' ? elsewhere(name, settings) : null);
-  const hint = meant === null ? `accepted are ${own.join(', ')}` : `did you mean \`${meant}\`?`;
+  const hint = meant === null ? `known are ${own.join(', ')}` : `did you mean \`${meant}\`?`;
   return new ConfigError(`${where}: unknown key \`${name.slice(0, 100)}\`${inside}; ${hint}`);
 }
 
@@ -101,19 +101,19 @@ function readText(path: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`the configuration file ${path} cannot be read: ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`configuration file ${path} ${reasonOf(error)}`, { cause: error });
   }
 }
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'not found';
   const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'there is none',
     EACCES: 'permission denied',
     EISDIR: 'it is a directory',
     ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8',
   };
-  return reasons[code ?? ''] ?? message;
+  return `cannot be read: ${reasons[code ?? ''] ?? message}`;
 }
 
 function oneLine(message: string): string {

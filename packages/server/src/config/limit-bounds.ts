@@ -16,7 +16,7 @@ const HOUR = 60 * MINUTE;
 /** What the insert of a segment of 48 MiB takes: with 128 MiB it failed, and what was acknowledged waited for ever. */
 const INSERT_MEMORY_BYTES = 192 * MIB;
 
-const REFUSED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="refused"}';
+const REJECTED_MESSAGES = 'throughline_sampling_exchanges_total{outcome="rejected"}';
 
 /** The compiler holds that no limit of a room is forgotten here. */
 export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limits[G]]: Bounds } } = {
@@ -160,7 +160,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'Number of spans at which a segment is sealed and handed to the store',
       'throughline_spool_sealed_segments_total',
     ],
-    segmentRowsCalm: [
+    segmentRowsIdle: [
       1_000,
       4_000_000,
       'Number of spans at which a segment is sealed while no other waits for the store; an insert needs memory in proportion to its spans',
@@ -226,7 +226,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'throughline_loader_inserts_total',
     ],
     retryDelayMsMax: [1, HOUR, 'Longest delay between retries of a failed insert', 'throughline_loader_inserts_total'],
-    refusalsMax: [
+    rejectionsMax: [
       1,
       1_000,
       'Rejections by the store after which a segment with bad data is quarantined, if others were stored meanwhile',
@@ -331,7 +331,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
   },
   damage: {
     partsSetAsideMax: [0, 10_000, 'Damaged parts of the embedded store that are detached automatically'],
-    lookIntervalMs: [10, 24 * HOUR, 'Interval at which the engine is asked for damage that no query has met', null],
+    lookIntervalMs: [10, 24 * HOUR, 'Interval of checks for damage', null],
     verifyTimeoutMs: [100, HOUR, 'Timeout for the engine to verify a part that a statement failed on', null],
   },
   cluster: {
@@ -379,7 +379,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     holdMs: [
       0,
       720 * HOUR,
-      'Time for which days must stay expired before they are dropped, if many expire at once, after a jump of the clock, or while the newest two days stand apart',
+      'Time for which days must stay expired before they are dropped, if many expire at once, after a jump of the clock, or while the newest two days are separated by a gap from earlier days',
       'throughline_retention_held_days',
     ],
   },
@@ -408,7 +408,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'Delay after which stored spans are added to the derived tables, while queries come in',
       'throughline_rollup_batches_total{outcome="added"}',
     ],
-    unaskedIntervalMs: [
+    idleIntervalMs: [
       SECOND,
       HOUR,
       'Delay after which stored spans are added to the derived tables, while no query comes in',
@@ -440,22 +440,22 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       'Size of a message with exact counts; a larger one is rejected with 413',
       'throughline_otlp_http_requests_total{outcome="413"}',
     ],
-    messageOperationsMax: [1, 1_000_000, 'Operations in a message; a message with more is rejected', REFUSED_MESSAGES],
-    messageTotalsMax: [1, 1_000_000, 'Totals in a message; a message with more is rejected', REFUSED_MESSAGES],
+    messageOperationsMax: [1, 1_000_000, 'Operations in a message; a message with more is rejected', REJECTED_MESSAGES],
+    messageTotalsMax: [1, 1_000_000, 'Totals in a message; a message with more is rejected', REJECTED_MESSAGES],
     nameCharactersMax: [
       16,
       65_536,
       'Length of a name in a message; a message with a longer one is rejected',
-      REFUSED_MESSAGES,
+      REJECTED_MESSAGES,
     ],
     settingsBytesMax: [KIB, 64 * MIB, 'Size of sampling settings as sent; larger ones are rejected with 413'],
     operationsMax: [
       1,
       10_000_000,
       'Operations whose rates are tracked; others get the default probability',
-      'throughline_sampling_refused_total',
+      'throughline_sampling_untracked_total',
     ],
-    instancesMax: [1, 10_000_000, 'Processes whose rates are tracked', 'throughline_sampling_refused_total'],
+    instancesMax: [1, 10_000_000, 'Processes whose rates are tracked', 'throughline_sampling_untracked_total'],
     operationLiveMs: [MINUTE, 720 * HOUR, 'Time without a report after which an operation is forgotten', null],
     saveIntervalMs: [SECOND, HOUR, 'Interval at which rates are written to the data directory', null],
     forwardsMax: [1, 100_000, 'Messages in flight to other collectors; further ones are not forwarded'],
@@ -506,7 +506,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     ],
   },
   maintenance: {
-    snapshotIdleMs: [SECOND, HOUR, 'Time without a sign of its backup after which a snapshot is removed'],
+    snapshotIdleMs: [SECOND, HOUR, 'Time without a request from its backup after which a snapshot is removed'],
   },
   query: {
     queryTimeoutMs: [
@@ -521,47 +521,42 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
       0,
       GIB,
       'Size above which a trace is processed in the trace thread, so that other queries do not wait',
-      'throughline_large_trace_questions_total',
+      'throughline_large_trace_queries_total',
     ],
     traceHeapBytesMax: [
       64 * MIB,
       64 * GIB,
       'Memory of the trace thread; a trace that needs more gets 422',
-      'throughline_large_trace_questions_total{outcome="too_large"}',
+      'throughline_large_trace_queries_total{outcome="too_large"}',
     ],
     traceThreadIdleMs: [SECOND, 24 * HOUR, 'Idle time after which the trace thread ends', null],
-    largeAnswersMax: [
+    largeResultsMax: [
       0,
       100_000,
       'Stories and sampling decisions of large traces that are remembered',
-      'throughline_large_trace_questions_total{outcome="shared"}',
+      'throughline_large_trace_queries_total{outcome="shared"}',
     ],
     searchWindowSpans: [1_000, 100_000_000, 'Number of newest spans that a search looks at first', null],
     searchFarTracesMax: [
       0,
       1_000_000,
-      'Traces that reach into the range of a search from far away; of more, those that end last are found',
+      'Long traces from outside the time range that a search considers; the latest-ending ones win',
       null,
     ],
     headlinesMax: [0, 10_000_000, 'Headlines that are remembered', null],
     headlineConcurrency: [1, 64, 'Traces whose headlines are computed concurrently', null],
   },
   http: {
-    concurrentQuestions: [
-      1,
-      64,
-      'Concurrent queries over the API; further ones wait',
-      'throughline_api_questions_waiting',
-    ],
-    waitingQuestionsMax: [
+    concurrentQueries: [1, 64, 'Concurrent queries over the API; further ones wait', 'throughline_api_queries_waiting'],
+    queuedQueriesMax: [
       0,
       100_000,
-      'Queries over the API in the queue; beyond it, one of the path with the most gets 503',
+      'Queries over the API in the queue; when it is full, the newest query of the busiest route gets 503',
     ],
-    answerTimeoutMs: [100, HOUR, 'Timeout of a response; then its statements are cancelled and it gets 504'],
+    responseTimeoutMs: [100, HOUR, 'Timeout of a response; then its statements are cancelled and it gets 504'],
     requestTimeoutMs: [SECOND, HOUR, 'Time for a whole request; a slower client gets 408 and is disconnected'],
     headerBytesMax: [KIB, MIB, 'Size of the request line and headers; a larger request is rejected with 431'],
-    streamedAnswersMax: [1, 100_000, 'Large responses that are sent concurrently; further requests get 503'],
+    streamedResponsesMax: [1, 100_000, 'Large responses that are sent concurrently; further requests get 503'],
     sendTimeoutMs: [SECOND, HOUR, 'Time for a client to receive a large response; a slower one is disconnected'],
     connectionsMax: [1, 1_000_000, 'Concurrent connections; further ones are closed'],
     pipelinedRequestsMax: [

@@ -1,6 +1,6 @@
 import { withoutPasswords } from '../without-passwords.ts';
 
-/** A setting that is not accepted. The message is one line for people: what was given, what is accepted, and where. */
+/** A setting that is not accepted. The message is one line for people: where it was set, what it was and what is expected. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'invalid_config';
@@ -82,7 +82,7 @@ export function quantity(unit: Unit, min: number, max: number): SettingText<numb
   const { factors, example } = UNITS[unit];
   const pattern = new RegExp(`^(\\d{1,15})\\s?(${Object.keys(factors).join('|')})?$`);
   const range = `from ${showQuantity(unit, min)} to ${showQuantity(unit, max)}`;
-  const what = { bytes: 'bytes', ms: 'milliseconds', count: 'a whole number' }[unit];
+  const what = { bytes: 'bytes', ms: 'milliseconds', count: 'an integer' }[unit];
   return {
     value: { bytes: 'BYTES', ms: 'MS', count: 'N' }[unit],
     accepted: unit === 'count' ? `${what} ${range}` : `${what}, or a number with a unit such as ${example}, ${range}`,

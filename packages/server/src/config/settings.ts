@@ -44,7 +44,7 @@ export type LogFormat = (typeof LOG_FORMATS)[number];
 
 const PORT: SettingText<number> = {
   value: 'PORT',
-  accepted: 'a whole number from 0 to 65535, where 0 picks a free port',
+  accepted: 'an integer from 0 to 65535 (0 picks a free port)',
   parse: (text) => (/^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined),
 };
 

@@ -25,22 +25,20 @@ function readPassword(path: string, source: string): string {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new ConfigError(`the password file ${path} (${source}) cannot be read: ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`password file ${path} (${source}) ${reasonOf(error)}`, { cause: error });
   }
   const password = bytes.toString('utf8').replace(/\r?\n$/, '');
   const isPassword = bytes.length <= FILE_BYTES_MAX && password !== '' && !/[\r\n\0]/.test(password);
   if (isPassword) return password;
-  throw new ConfigError(
-    `the password file ${path} (${source}) holds no password; accepted is one line with the password`,
-  );
+  throw new ConfigError(`password file ${path} (${source}) holds no password; expected one line with the password`);
 }
 
 function reasonOf(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'not found';
   const reasons: Readonly<Record<string, string>> = {
-    ENOENT: 'there is none',
     EACCES: 'permission denied',
     EISDIR: 'it is a directory',
   };
-  return reasons[code ?? ''] ?? message;
+  return `cannot be read: ${reasons[code ?? ''] ?? message}`;
 }

@@ -83,10 +83,10 @@ describe('exact counts', () => {
   it('become rows of minutes and of hours, with durations', async () => {
     const counts = await opened();
     counts.start(store.engine);
-    expect(await counts.take(told(1_000), true)).toEqual({ kind: 'noted' });
-    expect(await counts.take(told(1_000), true)).toEqual({ kind: 'noted' });
-    expect(await counts.take(told(1_500), true)).toEqual({ kind: 'noted' });
-    expect(await counts.take(told(99, { instance: 'i2' }), false)).toEqual({ kind: 'noted' });
+    expect(await counts.take(told(1_000), true)).toEqual({ kind: 'accepted' });
+    expect(await counts.take(told(1_000), true)).toEqual({ kind: 'accepted' });
+    expect(await counts.take(told(1_500), true)).toEqual({ kind: 'accepted' });
+    expect(await counts.take(told(99, { instance: 'i2' }), false)).toEqual({ kind: 'accepted' });
     await eventually(isStored(1_500));
     // Hours are noted behind minutes.
     await eventually(async () => {
@@ -109,7 +109,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
   it('of a clock beyond the last second of the tables fall to that, and not to 1970', async () => {
     const counts = await opened({ now: () => Date.UTC(2107, 0, 1) });
     counts.start(store.engine);
-    expect(await counts.take(told(10), true)).toEqual({ kind: 'noted' });
+    expect(await counts.take(told(10), true)).toEqual({ kind: 'accepted' });
     const hours = 'SELECT toUInt32(time), sum(requests) FROM throughline.counted_1h GROUP BY time';
     const last = 0xffff_ffff - (0xffff_ffff % 3_600);
     await eventually(async () => JSON.stringify(await store.rows(hours)) === JSON.stringify([[last, 10]]));
@@ -137,7 +137,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     await second.take(told(1_200), true);
     const third = await opened();
     third.start(store.engine);
-    expect(await third.take(told(1_300), true)).toEqual({ kind: 'noted' });
+    expect(await third.take(told(1_300), true)).toEqual({ kind: 'accepted' });
     await eventually(isStored(1_300));
     await third.close();
     await third.drain(5_000);
@@ -193,7 +193,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
       expect(await store.rows('SELECT sum(requests) FROM throughline.counted_1h')).toEqual([[5]]);
       // More than one segment, each older than it may become.
       for (const requests of [6, 7]) {
-        expect(await counts.take(told(requests), true)).toEqual({ kind: 'noted' });
+        expect(await counts.take(told(requests), true)).toEqual({ kind: 'accepted' });
         const { backlogSegments } = counts.status;
         await eventually(() => counts.status.backlogSegments > backlogSegments || counts.status.backlogAgeMs > 20);
       }
@@ -230,13 +230,13 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     const spool = join(directory, 'counts/spool');
     rmSync(spool, { recursive: true });
     writeFileSync(spool, '');
-    expect(await counts.take(told(5), true)).toEqual({ kind: 'left' });
+    expect(await counts.take(told(5), true)).toEqual({ kind: 'deferred' });
     const busy = [counts.take(told(5), true), counts.take(told(6), true)];
-    expect(await busy[1]).toEqual({ kind: 'left' });
+    expect(await busy[1]).toEqual({ kind: 'deferred' });
     await busy[0];
     const metrics = await registry.metrics();
     expect(metrics).toContain('throughline_limit_reached_total{limit="counts.waitingMessagesMax"} 1');
-    expect(metrics).toMatch(/throughline_counts_messages_total\{outcome="left"\} [23]/);
+    expect(metrics).toMatch(/throughline_counts_messages_total\{outcome="deferred"\} [23]/);
     expect(metrics).toContain('throughline_counts_totals 0');
   });
 
@@ -244,7 +244,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     const counts = await opened();
     counts.start(store.engine);
     await counts.take(told(10), true);
-    expect(await counts.take(told(9), true)).toMatchObject({ kind: 'refused', message: /less than they were/ });
+    expect(await counts.take(told(9), true)).toMatchObject({ kind: 'rejected', message: /less than they were/ });
     await counts.take(told(11), true);
     await eventually(isStored(11));
     await counts.close();
@@ -281,7 +281,7 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     expect(existsSync(path)).toBe(true);
     writeFileSync(path, '{"version":99}');
     const second = await opened();
-    expect(await second.take(told(3), true)).toEqual({ kind: 'noted' });
+    expect(await second.take(told(3), true)).toEqual({ kind: 'accepted' });
     await second.close();
   });
 });

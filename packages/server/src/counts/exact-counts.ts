@@ -168,8 +168,8 @@ export class ExactCounts {
   take(message: CountsMessage, isCounted: boolean): Promise<TotalsResult> {
     if (this.#waiting.length >= this.#limits.waitingMessagesMax) {
       this.#limitCounter.reached('counts.waitingMessagesMax');
-      this.#metrics.messages.inc({ outcome: 'left' });
-      return Promise.resolve({ kind: 'left' });
+      this.#metrics.messages.inc({ outcome: 'deferred' });
+      return Promise.resolve({ kind: 'deferred' });
     }
     return new Promise((resolve) => {
       this.#waiting.push({ message, isCounted, resolve });
@@ -271,8 +271,8 @@ export class ExactCounts {
     const records: CountsRecord[] = [];
     const answers = batch.map(({ message, isCounted, resolve }) => {
       const advance = this.#totals.advance(message, this.#now(), isCounted);
-      if (advance.kind === 'refused') {
-        this.#metrics.messages.inc({ outcome: 'refused' });
+      if (advance.kind === 'rejected') {
+        this.#metrics.messages.inc({ outcome: 'rejected' });
         return () => resolve(advance);
       }
       if (advance.left > 0) {
@@ -280,18 +280,18 @@ export class ExactCounts {
         this.#metrics.leftTotals.inc(advance.left);
       }
       if (advance.record !== null) records.push(advance.record);
-      return (outcome: 'noted' | 'left') => {
+      return (outcome: 'accepted' | 'deferred') => {
         this.#metrics.messages.inc({ outcome });
         resolve({ kind: outcome });
       };
     });
-    let outcome: 'noted' | 'left' = 'noted';
+    let outcome: 'accepted' | 'deferred' = 'accepted';
     if (records.length > 0) {
       const lines = records.map((record) => `${JSON.stringify(record)}\n`).join('');
       const appended = await this.#append(lines, records.length);
       if (appended) this.#isChanged = true;
       else {
-        outcome = 'left';
+        outcome = 'deferred';
         if (this.#spool.isBacklogFull) this.#limitCounter.reached('counts.backlogBytesMax');
         for (const record of records.toReversed()) this.#totals.undo(record);
       }

@@ -10,11 +10,11 @@ export class CountsMetrics {
     const registers = [registry];
     this.messages = new Counter({
       name: 'throughline_counts_messages_total',
-      help: 'Messages with exact totals by outcome: noted, deferred to the next message of their process, or rejected as contradictory',
+      help: 'Messages with exact totals by outcome: accepted, deferred to the next message of their process, or rejected as contradictory',
       labelNames: ['outcome'],
       registers,
     });
-    for (const outcome of ['noted', 'left', 'refused']) this.messages.inc({ outcome }, 0);
+    for (const outcome of ['accepted', 'deferred', 'rejected']) this.messages.inc({ outcome }, 0);
     this.leftTotals = new Counter({
       name: 'throughline_counts_left_totals_total',
       help: 'Totals that were not stored because of a limit, each time they were reported',
@@ -22,7 +22,7 @@ export class CountsMetrics {
     });
     this.snapshots = new Counter({
       name: 'throughline_counts_snapshots_total',
-      help: 'Attempts to write all totals to the data directory, by outcome',
+      help: 'Attempts to write all totals to the data directory, by outcome: written, failed',
       labelNames: ['outcome'],
       registers,
     });

@@ -173,7 +173,7 @@ describe('totals that are written down', () => {
     for (let message = 1; message <= 400; message++) {
       const process = (message * 7) % PROCESSES;
       told.set(process, (told.get(process) ?? 0) + message);
-      expect(await counts.take(messageOf(process), true)).toEqual({ kind: 'noted' });
+      expect(await counts.take(messageOf(process), true)).toEqual({ kind: 'accepted' });
       if (message % 10 !== 0) continue;
       // What a killed process leaves: its files as they are, and whatever the store had taken by then.
       const path = join(directory, `image-${message}`);
@@ -189,7 +189,7 @@ describe('totals that are written down', () => {
       const next = await opened({ directory: image.path });
       next.start(engineOf(image.stored));
       for (let process = 0; process < PROCESSES; process++) {
-        expect([image.path, await next.take(messageOf(process), true)]).toEqual([image.path, { kind: 'noted' }]);
+        expect([image.path, await next.take(messageOf(process), true)]).toEqual([image.path, { kind: 'accepted' }]);
       }
       await next.close();
       await next.drain(5_000);
@@ -278,7 +278,7 @@ describe('totals that are written down', () => {
               buckets.map((count) => count * factor),
             ),
           );
-          expect(await counts.take(aMessage(`service-${process}`, totals), true)).toEqual({ kind: 'noted' });
+          expect(await counts.take(aMessage(`service-${process}`, totals), true)).toEqual({ kind: 'accepted' });
         }
       };
       await tell(1, PROCESSES);

@@ -27,7 +27,7 @@ const aMessage = (totals: readonly Total[], given: Partial<CountsMessage> = {}):
 
 const recordOf = (totals: Totals, message: CountsMessage, nowMs = 60_000, isCounted = true): CountsRecord | null => {
   const advance = totals.advance(message, nowMs, isCounted);
-  if (advance.kind === 'refused') throw new Error(advance.message);
+  if (advance.kind === 'rejected') throw new Error(advance.message);
   return advance.record;
 };
 
@@ -67,7 +67,7 @@ describe('totals', () => {
     recordOf(totals, aMessage([aTotal()]));
     const before = saved(totals);
     expect(totals.advance(aMessage([aTotal({ name: 'new' }), total]), 60_000, true)).toMatchObject({
-      kind: 'refused',
+      kind: 'rejected',
       message: 'the totals of "GET /" are less than they were',
     });
     expect(saved(totals)).toBe(before);

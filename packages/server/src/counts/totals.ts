@@ -34,7 +34,7 @@ export type Advance =
       readonly left: number;
       readonly limit: 'totalsMax' | 'processesMax';
     }
-  | { readonly kind: 'refused'; readonly message: string };
+  | { readonly kind: 'rejected'; readonly message: string };
 
 /** The longest time that counts are spread over, and that a process may have counted before its first message. */
 const SPREAD_MS_MAX = 3_600_000;
@@ -94,7 +94,7 @@ export class Totals {
       const difference = before === undefined ? total : minus(total, before);
       if (difference === null) {
         if (!isCounted) continue;
-        return { kind: 'refused', message: `the totals of ${JSON.stringify(total.name)} are less than they were` };
+        return { kind: 'rejected', message: `the totals of ${JSON.stringify(total.name)} are less than they were` };
       }
       if (difference.requests > 0) added.push(difference);
     }

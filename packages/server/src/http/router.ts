@@ -65,7 +65,7 @@ export function methodNotAllowed(method: string | undefined, routes: readonly Pi
   const methods = new Set(routes.map((route) => route.method));
   const allow = [...(methods.has('GET') ? ['GET', 'HEAD'] : []), ...methods];
   const accepted = [...new Set(allow)].join(', ');
-  const message = `method ${method} is not allowed here; accepted are ${accepted}`;
+  const message = `method ${method} is not allowed here; allowed: ${accepted}`;
   return { status: 405, code: 'method_not_allowed', message, headers: { allow: accepted } };
 }
 

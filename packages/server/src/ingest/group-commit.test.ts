@@ -126,8 +126,8 @@ describe('a request that cannot be written', () => {
     expect(await registry.metrics()).toContain('throughline_ingest_failures_total{kind="request"} 2');
     expect(logged).toEqual([
       { error, words: 'could not write a block of spans; writing its requests one by one' },
-      { error, words: 'could not write a request; it was answered with an internal error' },
-      { error, words: 'could not write a request; it was answered with an internal error' },
+      { error, words: 'could not write a request; responded 500' },
+      { error, words: 'could not write a request; responded 500' },
     ]);
     expect(ingest.status).toMatchObject({ acceptedSpans: 21, failures: 3, busyBecause: null });
     expect(await spooledIds()).toEqual(idsOf(1, 3, 4, 6, 7));
@@ -156,9 +156,7 @@ describe('a request that cannot be written', () => {
       { kind: 'stored' },
     ]);
     expect(await registry.metrics()).toContain('throughline_ingest_failures_total{kind="decode"} 1');
-    expect(logged.map(({ words }) => words)).toEqual([
-      'could not decode a request; it was answered with an internal error',
-    ]);
+    expect(logged.map(({ words }) => words)).toEqual(['could not decode a request; responded 500']);
     expect(await spooledIds()).toEqual(idsOf(1, 2));
   });
 });

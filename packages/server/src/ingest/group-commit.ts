@@ -90,7 +90,7 @@ export class GroupCommit {
       try {
         await this.#options.spool.throttle();
       } catch (error) {
-        this.#options.onFailure('hold', error, 'could not wait for the store; continuing without');
+        this.#options.onFailure('hold', error, 'could not throttle ingest; continuing unthrottled');
       }
       // What else arrived together with this request is decoded before the block is closed.
       await new Promise((resolve) => setImmediate(resolve));
@@ -147,7 +147,7 @@ export class GroupCommit {
         native.length = length;
         const isMemory = isAllocationFailure(error);
         failed.set(resolve, isMemory ? { kind: 'blocked', reason: 'memory is short' } : { kind: 'failed' });
-        const answer = isMemory ? 'its sender was told to retry' : 'it was answered with an internal error';
+        const answer = isMemory ? 'responded 503, the sender will retry' : 'responded 500';
         this.#options.onFailure('request', error, `could not write a request; ${answer}`);
       }
     }
@@ -165,7 +165,7 @@ export class GroupCommit {
       const rows = waiting.reduce((sum, { part }) => sum + part.rows, 0);
       return await this.#options.spool.append(this.#native.content(), rows, block);
     } catch (error) {
-      this.#options.onFailure('spool', error, 'could not append to the spool; senders were told to retry');
+      this.#options.onFailure('spool', error, 'could not append to the spool; responded 503, the senders will retry');
       return { kind: 'blocked', reason: "the spool failed; see the collector's log" };
     }
   }

@@ -53,7 +53,7 @@ export class IngestMetrics {
     for (const part of BAD_PARTS) this.badParts.inc({ part }, 0);
     this.failures = new Counter({
       name: 'throughline_ingest_failures_total',
-      help: 'Unexpected errors on the way of requests to the disk, by where they occurred; the log has a line for each',
+      help: `Unexpected ingest errors by stage (${FAILURES.join(', ')}); the log has a line for each`,
       labelNames: ['kind'],
       registers,
     });

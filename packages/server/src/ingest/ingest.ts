@@ -168,7 +168,7 @@ export class Ingest {
       if (error instanceof RequestTooLargeError)
         return { kind: 'tooLarge', limit: error.limit, message: error.message };
       if (error instanceof TooLongHereError) throw error;
-      this.#fail('decode', error, 'could not decode a request; it was answered with an internal error');
+      this.#fail('decode', error, 'could not decode a request; responded 500');
       return FAILED;
     }
     const acceptedSpans = block.rowCount - rows;

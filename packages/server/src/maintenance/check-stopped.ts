@@ -90,7 +90,7 @@ async function checkCopy(
   }
 }
 
-/** What the engine has set aside in the copy is still in its place; its next start will do the same. */
+/** What the engine has detached in the copy is still in its place; its next start will do the same. */
 function withoutTheCopy(report: CheckReport, store: string): CheckReport {
   const isThere = ({ table, name }: LostPart): boolean =>
     existsSync(join(store, 'data', DATABASE, table, 'detached', name));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** In the data directory, as long as a check of a stopped collector's store lasts. */
 export const CHECKED_COPY = 'checked-store';
 
-/** Such as `20261123_1_5_1`, also with what the engine puts before and behind the name of one that it has set aside. */
+/** Such as `20261123_1_5_1`, also with what the engine puts before and behind the name of one that it has detached. */
 const PART = /(?:^|_)(?:\d{8}|all)_\d+_\d+_\d+(?:_\d+)?(?:_try\d+)?$/;
 /** Of a process, or made anew: parts that were being written or removed, and what has been kept of earlier damage. */
 const LEFT_OUT = /^(?:tmp_.*|delete_tmp_.*|shadow|tmp|status|damaged|scratch-.*)$/;

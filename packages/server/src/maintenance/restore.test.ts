@@ -100,7 +100,9 @@ test('what a restore that was killed has left is told from what is not ours, and
 
 test('a directory that a collector has is not restored into', async () => {
   const held = await openDataDirectory(target, { log });
-  await expect(restoreBackup(backup, target, going)).rejects.toThrow('is not empty');
+  await expect(restoreBackup(backup, target, going)).rejects.toThrow(
+    `${target} is in use by a running collector (pid ${process.pid}); restore into an empty directory`,
+  );
   await held.release();
   await restoreBackup(backup, target, going);
   expectRestored(target);

@@ -1,7 +1,7 @@
 import { mkdir, readdir, rename, rm, rmdir, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { syncDirectory } from '../durable-file.ts';
-import { RESTORING_FOLDER } from '../storage/data-directory.ts';
+import { holderOf, RESTORING_FOLDER } from '../storage/data-directory.ts';
 import { isSocketName } from '../storage/directory-claim.ts';
 import { createDirectory, missingFolders } from '../storage/durable-directory.ts';
 import { LOST_AND_FOUND } from '../storage/foreign-files.ts';
@@ -56,6 +56,10 @@ async function expectEmpty(target: string, known: readonly string[] = []): Promi
   const found = (await readdir(target)).filter((name) => name !== LOST_AND_FOUND && !known.includes(name));
   if (found.includes(RESTORING_FOLDER)) throw unfinished(target);
   if (found.length === 0) return;
+  const pid = await holderOf(target);
+  if (pid !== null) {
+    throw new BackupError(`${target} is in use by a running collector (pid ${pid}); restore into an empty directory`);
+  }
   throw new BackupError(`${target} is not empty: it holds ${found[0]}; a backup is restored into an empty directory`);
 }
 

@@ -13,7 +13,7 @@ export interface QueryLimits {
   /** That thread ends when it has had nothing to do for so long. */
   readonly traceThreadIdleMs: number;
   /** Stories of such traces, and why they were kept, that are remembered. */
-  readonly largeAnswersMax: number;
+  readonly largeResultsMax: number;
   /**
    * Search looks first at a span of time that holds about so many spans, and at longer ones while the page is not full.
    * A fifth of it where every span matches.
@@ -37,7 +37,7 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   traceInlineBytesMax: 512 * 1024,
   traceHeapBytesMax: 1024 * 1024 * 1024,
   traceThreadIdleMs: 30_000,
-  largeAnswersMax: 64,
+  largeResultsMax: 64,
   searchWindowSpans: 50_000,
   searchFarTracesMax: 10_000,
   headlinesMax: 10_000,

@@ -54,7 +54,7 @@ describe('a trace that is', () => {
   afterEach(() => reader.close());
 
   const count = async (outcome: string): Promise<number> => {
-    const metric = await registry.getSingleMetric('throughline_large_trace_questions_total')?.get();
+    const metric = await registry.getSingleMetric('throughline_large_trace_queries_total')?.get();
     return metric?.values.find(({ labels }) => labels['outcome'] === outcome)?.value ?? Number.NaN;
   };
 
@@ -102,7 +102,7 @@ describe('a trace that is', () => {
 
   it('not remembered is worked on again', async () => {
     await reader.close();
-    start({ traceInlineBytesMax: 0, largeAnswersMax: 0 });
+    start({ traceInlineBytesMax: 0, largeResultsMax: 0 });
     await reader.ask(store.context, TRACE_ID, 'story');
     await reader.ask(store.context, TRACE_ID, 'story');
     expect([await count('answered'), await count('shared')]).toEqual([2, 0]);

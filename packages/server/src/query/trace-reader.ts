@@ -9,7 +9,7 @@ export interface TraceReaderOptions {
   readonly registry: Registry;
   readonly limits: Pick<
     QueryLimits,
-    'traceInlineBytesMax' | 'traceHeapBytesMax' | 'traceThreadIdleMs' | 'largeAnswersMax'
+    'traceInlineBytesMax' | 'traceHeapBytesMax' | 'traceThreadIdleMs' | 'largeResultsMax'
   >;
   /** The built `trace-worker.js`. */
   readonly workerPath?: URL;
@@ -44,8 +44,8 @@ export class TraceReader {
       workerPath,
     });
     this.#questions = new Counter({
-      name: 'throughline_large_trace_questions_total',
-      help: 'Queries for large traces by outcome; shared ones reused the result of another',
+      name: 'throughline_large_trace_queries_total',
+      help: 'Queries for large traces by outcome: answered, shared (reused the result of another), too_large, failed, left (the client disconnected)',
       labelNames: ['outcome'],
       registers: [registry],
     });
@@ -124,7 +124,7 @@ export class TraceReader {
 
   #evict(): void {
     for (const [key, { askers }] of this.#shared) {
-      if (this.#shared.size <= this.#limits.largeAnswersMax) return;
+      if (this.#shared.size <= this.#limits.largeResultsMax) return;
       if (askers === 0) this.#shared.delete(key);
     }
   }

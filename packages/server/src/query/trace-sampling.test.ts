@@ -117,7 +117,7 @@ describe('samplingOf', () => {
     expect(samplingOf(foreign, nothingKnown)).toMatchObject({
       estimate: 'exact',
       weight: 1,
-      decisions: [{ text: 'old does not report sampling: a is assumed to be sampled at 100 %' }],
+      decisions: [{ text: 'old does not report sampling: a is assumed to be sampled at 100%' }],
     });
   });
 

@@ -126,7 +126,7 @@ function textOf(
 ): string {
   const [service, operation] = [oneLine(serviceName), oneLine(name)];
   if (probability === null) return `${service} sampled this trace of ${operation} without reporting a probability`;
-  if (threshold === '') return `${service} does not report sampling: ${operation} is assumed to be sampled at 100 %`;
+  if (threshold === '') return `${service} does not report sampling: ${operation} is assumed to be sampled at 100%`;
   if (probability === 1) return `${service} sampled every trace of ${operation}`;
   const share = `1 in ${Number((1 / probability).toPrecision(3))}`;
   return isRaised

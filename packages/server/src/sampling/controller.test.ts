@@ -161,17 +161,17 @@ describe('why spans are kept', () => {
 
 describe('wrong settings are refused with what is accepted', () => {
   it.each<[unknown, RegExp]>([
-    [null, /^the settings was given as null; accepted is an object/],
-    [{ tracePerSecond: 1 }, /^the settings: "tracePerSecond" is not known; accepted are tracesPerSecond, /],
-    [{ tracesPerSecond: -1 }, /^tracesPerSecond was given as -1; accepted is a number from 0/],
-    [{ defaultProbability: 2 }, /^defaultProbability was given as 2; accepted is a number from 0 to 1/],
-    [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability .*at most maxProbability/],
-    [{ operations: {} }, /^operations was given as {}; accepted is a list/],
-    [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service is missing; accepted is/],
-    [{ operations: [{ service: 'a' }] }, /^operations\[0\] .*either tracesPerSecond or probability/],
-    [{ rules: [{ probability: 1 }] }, /^rules\[0\] .*one or more of name, kind/],
-    [{ rules: [{ kind: 'servers', probability: 1 }] }, /^rules\[0\].kind .*one of internal/],
-    [{ peers: ['collector-2'] }, /^peers\[0\] .*base URL/],
+    [null, /^the settings: got null, expected an object/],
+    [{ tracePerSecond: 1 }, /^the settings: unknown member "tracePerSecond"; known are tracesPerSecond, /],
+    [{ tracesPerSecond: -1 }, /^tracesPerSecond: got -1, expected a number from 0/],
+    [{ defaultProbability: 2 }, /^defaultProbability: got 2, expected a number from 0 to 1/],
+    [{ minProbability: 0.5, maxProbability: 0.1 }, /^minProbability: .*at most maxProbability/],
+    [{ operations: {} }, /^operations: got {}, expected a list/],
+    [{ operations: [{ operation: 'a', probability: 1 }] }, /^operations\[0\].service: missing, expected/],
+    [{ operations: [{ service: 'a' }] }, /^operations\[0\]: .*either tracesPerSecond or probability/],
+    [{ rules: [{ probability: 1 }] }, /^rules\[0\]: .*one or more of name, kind/],
+    [{ rules: [{ kind: 'servers', probability: 1 }] }, /^rules\[0\].kind: .*one of internal/],
+    [{ peers: ['collector-2'] }, /^peers\[0\]: .*base URL/],
   ])('%j', (given, message) => {
     expect(() => readSamplingSettings(given)).toThrow(message);
   });

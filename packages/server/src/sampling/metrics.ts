@@ -11,13 +11,13 @@ export class SamplingMetrics {
     const registers = [registry];
     this.exchanges = new Counter({
       name: 'throughline_sampling_exchanges_total',
-      help: 'Messages with exact counts, by what became of them; forwarded ones came from another collector',
+      help: 'Messages with exact counts by outcome: answered, forwarded (received from another collector), rejected',
       labelNames: ['outcome'],
       registers,
     });
     this.forwards = new Counter({
       name: 'throughline_sampling_forwards_total',
-      help: 'Messages handed on to other collectors, by what became of them',
+      help: 'Messages sent on to other collectors by outcome: sent, failed, dropped',
       labelNames: ['outcome'],
       registers,
     });
@@ -33,7 +33,7 @@ export class SamplingMetrics {
       () => controller.operationCount,
     );
     const refused = new Counter({
-      name: 'throughline_sampling_refused_total',
+      name: 'throughline_sampling_untracked_total',
       help: 'Operations and processes that were not remembered because of a limit',
       registers: [],
       collect() {

@@ -15,7 +15,7 @@ import { readSamplingSettings } from './settings.ts';
 class Collector {
   readonly registry = new Registry();
   readonly sampling: Sampling;
-  takeTotals: TakeTotals = () => Promise.resolve({ kind: 'noted' });
+  takeTotals: TakeTotals = () => Promise.resolve({ kind: 'accepted' });
   readonly #spool: Spool;
   #receiver: HttpReceiver | undefined;
   url = '';
@@ -102,7 +102,7 @@ describe('POST /v1/sampling', () => {
   it('hands totals on, with whether another collector counts them, and says what became of them', async () => {
     const collector = await start();
     const taken: unknown[] = [];
-    let answer: Awaited<ReturnType<TakeTotals>> = { kind: 'noted' };
+    let answer: Awaited<ReturnType<TakeTotals>> = { kind: 'accepted' };
     collector.takeTotals = ({ service, instance, windowMs, uptimeMs, totals }, isForwarded) => {
       taken.push([{ service, instance, windowMs, uptimeMs, totals }, isForwarded]);
       return Promise.resolve(answer);
@@ -117,12 +117,12 @@ describe('POST /v1/sampling', () => {
       [message, false],
       [message, true],
     ]);
-    answer = { kind: 'left' };
+    answer = { kind: 'deferred' };
     expect(await collector.ask('POST', '/v1/sampling', told)).toMatchObject([200, { totalsNoted: false }]);
-    answer = { kind: 'refused', message: 'less than they were' };
+    answer = { kind: 'rejected', message: 'less than they were' };
     const problem = { code: 3, message: 'less than they were' };
     expect(await collector.ask('POST', '/v1/sampling', told)).toEqual([400, problem]);
-    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="refused"} 1');
+    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
 
   it('takes exact counts and answers probabilities, plain or compressed', async () => {
@@ -145,23 +145,23 @@ describe('POST /v1/sampling', () => {
 
   it.each<[string, unknown, RegExp | string]>([
     ['no JSON', '{', /is not valid JSON/],
-    ['another version', { ...REPORT, version: 2 }, /^version was given as 2; accepted is 1$/],
-    ['no service', { ...REPORT, service: '' }, /^service was given as ""; accepted is a text of 1 to 1024 characters$/],
+    ['another version', { ...REPORT, version: 2 }, /^version: got 2, expected 1$/],
+    ['no service', { ...REPORT, service: '' }, /^service: got "", expected a string of 1 to 1024 characters$/],
     [
       'a window that is no time',
       { ...REPORT, windowMs: -1 },
-      /^windowMs was given as -1; accepted is a whole number from 0 to 86400000$/,
+      /^windowMs: got -1, expected an integer from 0 to 86400000$/,
     ],
-    ['an uptime that is no time', { ...REPORT, uptimeMs: 'long' }, /^uptimeMs was given as "long"/],
+    ['an uptime that is no time', { ...REPORT, uptimeMs: 'long' }, /^uptimeMs: got "long"/],
     [
       'counts that are no numbers',
       { ...REPORT, operations: [{ name: 'a', kind: 1, recent: { started: '1' } }] },
-      /^operations\[0\]\.recent\.started was given as "1"/,
+      /^operations\[0\]\.recent\.started: got "1"/,
     ],
     [
       'more errors than requests',
       { ...REPORT, operations: [{ name: 'a', kind: 1, recent: { ...recent, errors: 9e9 } }] },
-      /^operations\[0\]\.recent\.errors was given as 9000000000; accepted is at most requests, which is 5000$/,
+      /^operations\[0\]\.recent\.errors: got 9000000000, expected at most requests, which is 5000$/,
     ],
     [
       'too many operations',
@@ -169,12 +169,8 @@ describe('POST /v1/sampling', () => {
       /at most 2000/,
     ],
     ['an operation twice', { ...REPORT, operations: [OPERATION, OPERATION] }, /operations\[1\] reports "GET" a second/],
-    ['totals that are no list', withTotals({}), /^operations\[0\].totals was given as {}; accepted is a list/],
-    [
-      'too many totals',
-      withTotals(Array.from({ length: 10_001 }, () => TOTAL)),
-      /accepted is a list of at most 10000$/,
-    ],
+    ['totals that are no list', withTotals({}), /^operations\[0\].totals: got {}, expected a list/],
+    ['too many totals', withTotals(Array.from({ length: 10_001 }, () => TOTAL)), /expected a list of at most 10000$/],
     [
       'too many totals of several operations',
       {
@@ -190,29 +186,29 @@ describe('POST /v1/sampling', () => {
     ['a total twice', withTotals([TOTAL, TOTAL]), /totals\[1\] reports "GET \/" with status 0 a second time/],
     ...(
       [
-        ['a status that is none', { status: 3 }, 'status was given as 3; accepted is a whole number from 0 to 2'],
-        ['requests below 0', { requests: -1 }, 'requests was given as -1; accepted is a whole number from 0 to'],
-        ['requests that are no number', { requests: null }, 'requests was given as null'],
-        ['very many requests', { requests: 1e14 }, 'requests was given as 100000000000000'],
-        ['a duration below 0', { durationSumNs: -1 }, 'durationSumNs was given as -1; accepted is a number from 0'],
-        ['a duration that is no number', { durationSumNs: null }, 'durationSumNs was given as null'],
-        ['no durations', { durations: undefined }, 'durations is missing; accepted is an object with offset, counts'],
+        ['a status that is none', { status: 3 }, 'status: got 3, expected an integer from 0 to 2'],
+        ['requests below 0', { requests: -1 }, 'requests: got -1, expected an integer from 0 to'],
+        ['requests that are no number', { requests: null }, 'requests: got null'],
+        ['very many requests', { requests: 1e14 }, 'requests: got 100000000000000'],
+        ['a duration below 0', { durationSumNs: -1 }, 'durationSumNs: got -1, expected a number from 0'],
+        ['a duration that is no number', { durationSumNs: null }, 'durationSumNs: got null'],
+        ['no durations', { durations: undefined }, 'durations: missing, expected an object with offset, counts'],
         [
           'durations of other requests',
           { durations: { offset: 160, counts: [1] } },
-          'durations.counts was given as [1]; accepted is counts of 3 requests in all',
+          'durations.counts: got [1], expected counts of 3 requests in all',
         ],
         [
           'buckets that are none',
           { durations: { offset: 500, counts: [0, 0, 0, 0, 3] } },
-          'durations was given as {"offset":500,"counts":[0,0,0,0,3]}; accepted is an offset and counts of buckets up to 503',
+          'durations: got {"offset":500,"counts":[0,0,0,0,3]}, expected an offset and counts of buckets up to 503',
         ],
         [
           'very many buckets',
           { durations: { offset: 0, counts: Array.from({ length: 100_000 }, () => 0) } },
-          'durations.counts was given as [0,0,',
+          'durations.counts: got [0,0,',
         ],
-        ['a bucket below 0', { durations: { offset: 160, counts: [4, -1] } }, 'durations.counts[1] was given as -1'],
+        ['a bucket below 0', { durations: { offset: 160, counts: [4, -1] } }, 'durations.counts[1]: got -1'],
       ] as const
     ).map(([what, given, message]): [string, unknown, string] => [
       `totals with ${what}`,
@@ -226,7 +222,7 @@ describe('POST /v1/sampling', () => {
     const words = (problem as { message: string }).message;
     expect(typeof message === 'string' ? words.startsWith(message) : message.test(words), words).toBe(true);
     expect(await collector.ask('GET', '/v1/sampling')).toEqual([200, { operations: [] }]);
-    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="refused"} 1');
+    expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
 
   it('refuses what is too large, pages of others, and methods that it does not take', async () => {
@@ -256,10 +252,15 @@ describe('settings', () => {
     const collector = await start();
     const refused = {
       kind: 'refused',
-      message: expect.stringMatching(/^tracesPerSecond was given as "many"/) as string,
+      message: expect.stringMatching(/^tracesPerSecond: got "many"/) as string,
     };
     expect(await collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
     expect(await collector.sampling.control.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
+    // The other collectors are no setting that a request can change.
+    expect(await collector.change({ peer: [] })).toMatchObject({
+      kind: 'refused',
+      message: expect.stringMatching(/unknown member "peer"; known are tracesPerSecond, (?!.*peers)/) as string,
+    });
     expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
     expect(readdirSync(join(directory, 'a/sampling'))).toEqual([]);
   });
@@ -308,7 +309,7 @@ describe('settings', () => {
     await collectors.pop()?.close();
     writeFileSync(join(directory, 'a/sampling/settings.json'), '{"maxProbability": 7}');
     expect(() => new Collector(join(directory, 'a'))).toThrow(
-      /settings in .*settings.json cannot be used: maxProbability was given as 7/,
+      /settings in .*settings.json cannot be used: maxProbability: got 7/,
     );
   });
 });

@@ -136,7 +136,7 @@ export class Sampling {
     const message = this.#messages.read(body);
     if (typeof message === 'string') return this.#refuse(message);
     const taken = await this.#takeTotals(message, isForwarded);
-    if (taken.kind === 'refused') return this.#refuse(taken.message);
+    if (taken.kind === 'rejected') return this.#refuse(taken.message);
     this.#isChanged = true;
     if (isForwarded) {
       this.#metrics.exchanges.inc({ outcome: 'forwarded' });
@@ -148,12 +148,12 @@ export class Sampling {
     // Probabilities need the recent counts alone.
     return {
       status: 200,
-      body: { ...this.controller.exchange(message), ...(taken.kind === 'left' && { totalsNoted: false }) },
+      body: { ...this.controller.exchange(message), ...(taken.kind === 'deferred' && { totalsNoted: false }) },
     };
   }
 
   #refuse(message: string): Refusal {
-    this.#metrics.exchanges.inc({ outcome: 'refused' });
+    this.#metrics.exchanges.inc({ outcome: 'rejected' });
     return refusal(message);
   }
 
@@ -175,7 +175,7 @@ export class Sampling {
     let settings: SamplingSettings;
     try {
       const given: unknown = JSON.parse(Buffer.from(body).toString('utf8'));
-      settings = this.#withPeers(readSamplingSettings(given));
+      settings = this.#withPeers(readSamplingSettings(given, 'request'));
     } catch (error) {
       const message = error instanceof SamplingSettingsError ? error.message : 'the body is not valid JSON';
       return { kind: 'refused', message };

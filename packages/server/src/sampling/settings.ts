@@ -70,6 +70,8 @@ const changeMembers = {
 /** What a change of the settings may hold. What is absent is as in the defaults. */
 export const SETTINGS_CHANGE = closed(changeMembers);
 
+const requestChecker = new JsonChecker(SETTINGS_CHANGE);
+
 /** The file may name other collectors as well. */
 const fileChecker = new JsonChecker(
   closed({ ...changeMembers, peers: Type.Optional(Type.Array(Type.String(), { maxItems: LIST_MAX })) }),
@@ -82,8 +84,13 @@ export class SamplingSettingsError extends Error {
 }
 
 /** What is absent is as in the defaults. Throws `SamplingSettingsError`. */
-export function readSamplingSettings(given: unknown): SamplingSettings {
-  if (!fileChecker.fits(given)) throw new SamplingSettingsError(fileChecker.explain(given, 'the settings'));
+export function readSamplingSettings(given: unknown, from: 'file' | 'request' = 'file'): SamplingSettings {
+  if (!fileChecker.fits(given)) {
+    // A request that has them is told why it may not; to others they are no member to offer.
+    const hasPeers = typeof given === 'object' && given !== null && Object.hasOwn(given, 'peers');
+    const checker = from === 'request' && !hasPeers ? requestChecker : fileChecker;
+    throw new SamplingSettingsError(checker.explain(given, 'the settings'));
+  }
   for (const [i, operation] of (given.operations ?? []).entries()) checkOperation(`operations[${i}]`, operation);
   for (const [i, rule] of (given.rules ?? []).entries()) checkRule(`rules[${i}]`, rule);
   const peers = (given.peers ?? []).map((peer, i) => readPeer(`peers[${i}]`, peer));

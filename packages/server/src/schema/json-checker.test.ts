@@ -15,24 +15,18 @@ const checker = new JsonChecker(
 const fine = { name: 'a', parts: [{ size: 1 }] };
 
 test.each([
-  [[], 'the thing was given as []; accepted is an object with name, kind, share, parts'],
-  [null, 'the thing was given as null; accepted is an object with name, kind, share, parts'],
-  [{}, 'name is missing; accepted is a text of 1 to 8 characters'],
-  [{ ...fine, name: '' }, 'name was given as ""; accepted is a text of 1 to 8 characters'],
-  [{ ...fine, nam: 'b' }, 'the thing: "nam" is not known; accepted are name, kind, share, parts'],
-  [{ ...fine, kind: 'both' }, 'kind was given as "both"; accepted is one of client, server'],
-  [{ ...fine, share: 2 }, 'share was given as 2; accepted is a number from 0 to 1 or null'],
-  [{ ...fine, parts: {} }, 'parts was given as {}; accepted is a list of at most 2'],
-  [{ ...fine, parts: [1, 2, 3] }, 'parts was given as [1,2,3]; accepted is a list of at most 2'],
-  [
-    { ...fine, parts: [{ size: 1 }, { size: 1.5 }] },
-    'parts[1].size was given as 1.5; accepted is a whole number from 0',
-  ],
-  [{ ...fine, parts: [{ size: 1, 'a/b~c': 7 }] }, 'parts[0].a/b~c was given as 7; accepted is true or false'],
-  [
-    { ...fine, name: 'x'.repeat(100) },
-    `name was given as "${'x'.repeat(79)}…; accepted is a text of 1 to 8 characters`,
-  ],
+  [[], 'the thing: got [], expected an object with name, kind, share, parts'],
+  [null, 'the thing: got null, expected an object with name, kind, share, parts'],
+  [{}, 'name: missing, expected a string of 1 to 8 characters'],
+  [{ ...fine, name: '' }, 'name: got "", expected a string of 1 to 8 characters'],
+  [{ ...fine, nam: 'b' }, 'the thing: unknown member "nam"; known are name, kind, share, parts'],
+  [{ ...fine, kind: 'both' }, 'kind: got "both", expected one of client, server'],
+  [{ ...fine, share: 2 }, 'share: got 2, expected a number from 0 to 1 or null'],
+  [{ ...fine, parts: {} }, 'parts: got {}, expected a list of at most 2'],
+  [{ ...fine, parts: [1, 2, 3] }, 'parts: got [1,2,3], expected a list of at most 2'],
+  [{ ...fine, parts: [{ size: 1 }, { size: 1.5 }] }, 'parts[1].size: got 1.5, expected an integer from 0'],
+  [{ ...fine, parts: [{ size: 1, 'a/b~c': 7 }] }, 'parts[0].a/b~c: got 7, expected true or false'],
+  [{ ...fine, name: 'x'.repeat(100) }, `name: got "${'x'.repeat(79)}…, expected a string of 1 to 8 characters`],
 ])('%j is explained', (value, message) => {
   expect(checker.fits(value)).toBe(false);
   expect(checker.explain(value, 'the thing')).toBe(message);

@@ -20,7 +20,7 @@ export class JsonChecker<S extends TSchema> {
   }
 
   /**
-   * Returns one line on the first thing that is wrong with a value that does not fit: where it is, what was given and what is accepted. `whole` names
+   * Returns one line on the first thing that is wrong with a value that does not fit: where it is, what it is and what is expected. `whole` names
    * the value itself. Takes about as long as the check: TypeBox's own errors take 150 ms for a message of 2.6 MB whose last number is wrong.
    */
   explain(value: unknown, whole: string): string {
@@ -38,14 +38,13 @@ export class JsonChecker<S extends TSchema> {
     const properties = propertiesOf(schema);
     const unknown = Object.keys(value).find((name) => !Object.hasOwn(properties, name));
     if (unknown !== undefined && schema['additionalProperties'] === false) {
-      return `${at === '' ? whole : at}: ${shown(unknown)} is not known; accepted are ${Object.keys(properties).join(', ')}`;
+      return `${at === '' ? whole : at}: unknown member ${shown(unknown)}; known are ${Object.keys(properties).join(', ')}`;
     }
     const required = new Set<string>(schema['required'] as string[] | undefined);
     for (const [name, property] of Object.entries(properties)) {
       const member: unknown = Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined;
       const memberAt = at === '' ? name : `${at}.${name}`;
-      if (member === undefined && required.has(name))
-        return `${memberAt} is missing; accepted is ${describe(property)}`;
+      if (member === undefined && required.has(name)) return `${memberAt}: missing, expected ${describe(property)}`;
       if (member !== undefined && !this.#fitsPart(property, member)) {
         return this.#explain(property, member, memberAt, whole);
       }
@@ -75,8 +74,8 @@ export class JsonChecker<S extends TSchema> {
 }
 
 /** One line on a value that is not accepted. */
-export function notAccepted(at: string, value: unknown, acceptedIs: string): string {
-  return `${at} was given as ${shown(value)}; accepted is ${acceptedIs}`;
+export function notAccepted(at: string, value: unknown, expected: string): string {
+  return `${at}: got ${shown(value)}, expected ${expected}`;
 }
 
 /** A value for a message to people, cut where it is long. */
@@ -89,7 +88,7 @@ function propertiesOf(schema: TSchema): Readonly<Record<string, TSchema>> {
   return (schema['properties'] as Record<string, TSchema> | undefined) ?? {};
 }
 
-/** What a schema takes, in words that go behind "accepted is". */
+/** What a schema takes, in words that go behind "expected". */
 function describe(schema: TSchema): string {
   const { type, const: only, enum: texts, anyOf, minimum, maximum, minLength, maxLength, maxItems } = schema;
   if (only !== undefined) return JSON.stringify(only);
@@ -97,12 +96,12 @@ function describe(schema: TSchema): string {
   if (Array.isArray(anyOf)) return anyOf.map((each: TSchema) => describe(each)).join(' or ');
   switch (type) {
     case 'integer':
-      return `a whole number${range(minimum, maximum)}`;
+      return `an integer${range(minimum, maximum)}`;
     case 'number':
       return `a number${range(minimum, maximum)}`;
     case 'string':
-      if (maxLength === undefined) return 'a text';
-      return `a text of ${minLength > 0 ? `${minLength} to` : 'at most'} ${maxLength} characters`;
+      if (maxLength === undefined) return 'a string';
+      return `a string of ${minLength > 0 ? `${minLength} to` : 'at most'} ${maxLength} characters`;
     case 'array':
       return maxItems === undefined ? 'a list' : `a list of at most ${maxItems}`;
     case 'boolean':

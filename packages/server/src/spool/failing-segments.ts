@@ -6,7 +6,7 @@ export interface FailingSegmentsOptions {
   /** … up to this. */
   readonly retryDelayMsMax: number;
   /** A segment that has failed so often, by whatever it was, no longer holds up those behind it. */
-  readonly refusalsMax: number;
+  readonly rejectionsMax: number;
   /** So many may be passed by others. */
   readonly passedSegmentsMax: number;
 }
@@ -100,7 +100,7 @@ export class FailingSegments {
    * leave one more segment in doubt; after some, because it may be this segment that the store fails on.
    */
   get mayBePassed(): boolean {
-    return this.all.every(({ dataFailures, failures }) => dataFailures > 0 || failures >= this.#options.refusalsMax);
+    return this.all.every(({ dataFailures, failures }) => dataFailures > 0 || failures >= this.#options.rejectionsMax);
   }
 
   get isFull(): boolean {

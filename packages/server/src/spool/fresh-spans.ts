@@ -104,7 +104,7 @@ export class FreshSpans {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: 'throughline_fresh_inserts_total',
-      help: 'Inserts that make spans queryable before they are stored, by outcome',
+      help: 'Inserts that make spans queryable before they are stored, by outcome: done, failed',
       labelNames: ['outcome'],
       registers: [options.registry],
     });
@@ -150,7 +150,7 @@ export class FreshSpans {
     if (isWatched) this.#schedule(publishMs);
   }
 
-  /** Its spans are in `spans`, where they are found from now on, or have been set aside. */
+  /** Its spans are in `spans`, where they are found from now on, or have been quarantined. */
   stored({ name }: Segment): void {
     this.#lost.get(name)?.stored.abort();
     this.#lost.delete(name);

@@ -3,7 +3,7 @@ export interface SpoolLimits {
   readonly segmentBytesMax: number;
   readonly segmentRowsMax: number;
   /** … or this, where no sealed segment waits: the memory of an insert goes by its rows, and larger ones pay for a busy store alone. */
-  readonly segmentRowsCalm: number;
+  readonly segmentRowsIdle: number;
   /** … or this long after its first block, where no sealed segment waits for the engine. */
   readonly segmentAgeMs: number;
   /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
@@ -21,7 +21,7 @@ export interface SpoolLimits {
 export const SPOOL_LIMITS: SpoolLimits = {
   segmentBytesMax: 48 * 1024 * 1024,
   segmentRowsMax: 120_000,
-  segmentRowsCalm: 35_000,
+  segmentRowsIdle: 35_000,
   segmentAgeMs: 10_000,
   backlogBytesMax: 2 * 1024 * 1024 * 1024,
   diskReserveBytes: 256 * 1024 * 1024,
@@ -36,10 +36,10 @@ export interface LoaderLimits {
   /** … up to this. */
   readonly retryDelayMsMax: number;
   /**
-   * A segment whose data the engine has rejected so often is set aside, when others were stored meanwhile. One that has failed so
+   * A segment whose data the engine has rejected so often is quarantined, when others were stored meanwhile. One that has failed so
    * often for another reason is passed by others.
    */
-  readonly refusalsMax: number;
+  readonly rejectionsMax: number;
   /** So many segments that fail are passed by those behind them; with as many the others wait. */
   readonly passedSegmentsMax: number;
   /** How long loading may go on when the collector stops; what is left is loaded at the next start. */
@@ -49,7 +49,7 @@ export interface LoaderLimits {
 export const LOADER_LIMITS: LoaderLimits = {
   retryDelayMs: 50,
   retryDelayMsMax: 2_000,
-  refusalsMax: 5,
+  rejectionsMax: 5,
   passedSegmentsMax: 8,
   drainTimeoutMs: 1_500,
 };

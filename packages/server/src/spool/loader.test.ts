@@ -68,7 +68,7 @@ function clickhouseError(code: number): EngineError {
 
 const INCORRECT_DATA = 117;
 
-const limits = { retryDelayMs: 1, retryDelayMsMax: 4, refusalsMax: 3, passedSegmentsMax: 2 };
+const limits = { retryDelayMs: 1, retryDelayMsMax: 4, rejectionsMax: 3, passedSegmentsMax: 2 };
 
 async function seal(content: string): Promise<void> {
   await spool.append(Buffer.from(content), 1);
@@ -101,7 +101,7 @@ test('a failure that lasts is one line in the log, and its end another', async (
   expect(await loader.drain(1_000)).toBe(true);
 });
 
-test('a segment whose data is rejected is passed by others, and set aside when it fails again after them', async () => {
+test('a segment whose data is rejected is passed by others, and quarantined when it fails again after them', async () => {
   // Those behind it are sealed by their age, though it waits.
   await useSpool({});
   const engine = new JudgingEngine((content) => (content === 'bad' ? clickhouseError(INCORRECT_DATA) : null));
@@ -216,7 +216,7 @@ test('a segment that the engine fails on, whatever its error, holds up those beh
   const loader = new Loader({ spool, engine, log, registry, limits });
   loader.start();
   await seal('huge');
-  await eventually(() => engine.attempts >= limits.refusalsMax);
+  await eventually(() => engine.attempts >= limits.rejectionsMax);
   await seal('1');
   await eventually(() => engine.stored.includes('1'));
   await seal('2');

@@ -29,7 +29,7 @@ export interface LoaderOptions {
   readonly onStoring?: (segment: Segment) => Promise<void>;
   /** Called when the engine has taken a segment, before it leaves the spool. */
   readonly onStored?: (segment: Segment) => void;
-  /** Called when a segment has been set aside, or somebody has removed it: it is not in the store, and nobody will put it there. */
+  /** Called when a segment has been quarantined, or somebody has removed it: it is not in the store, and nobody will put it there. */
   readonly onRejected?: (segment: Segment) => void;
 }
 
@@ -55,7 +55,7 @@ const ATTEMPTS_TO_TELL = 2;
 /**
  * Hands sealed segments to the engine, in order, one at a time. An insert that did not end well is in doubt: what of its spans the
  * store does not hold is inserted then, and only then is the segment let go. A segment that keeps failing is passed by those behind
- * it. It is set aside where its data may be the reason, the store has taken others meanwhile, and it fails again.
+ * it. It is quarantined where its data may be the reason, the store has taken others meanwhile, and it fails again.
  */
 export class Loader {
   readonly #options: LoaderOptions;
@@ -85,7 +85,7 @@ export class Loader {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: `${metrics}_inserts_total`,
-      help: 'Segments handed to the engine, by outcome: stored, or the code of the error, or rejected for good',
+      help: 'Segments handed to the engine, by outcome: stored, rejected (quarantined), gone (removed by somebody else), or the code of the error',
       labelNames: ['outcome'],
       registers,
     });
@@ -232,7 +232,7 @@ export class Loader {
     });
     if (isNew && this.#failing.isFull) this.#limitCounter.reached('loader.passedSegmentsMax');
     const hasPassed = this.#storedCount > failing.storedBefore;
-    if (isDataError(error) && failing.dataFailures >= this.#limits.refusalsMax && hasPassed) {
+    if (isDataError(error) && failing.dataFailures >= this.#limits.rejectionsMax && hasPassed) {
       await this.#reject(segment, error, failing.dataFailures);
       return;
     }
@@ -265,7 +265,7 @@ export class Loader {
       { err: error, segment: name, spans: rows },
       `store rejected segment ${failures} times while it accepted others; moved to spool/rejected: see throughline spool list`,
     );
-    this.#limitCounter.reached('loader.refusalsMax');
+    this.#limitCounter.reached('loader.rejectionsMax');
     this.#inserts.inc({ outcome: 'rejected' });
     this.#forget(name);
   }

@@ -59,7 +59,7 @@ test('what a spool holds is known from its files, with the reason of what was re
   const segments = await listSpool(directory);
   expect(segments).toMatchObject([
     { state: 'waiting', rows: 3, bytes: 3, reason: null },
-    { name, state: 'rejected', rows: 3, bytes: 11, reason: 'Code: 117, so it is' },
+    { name, state: 'quarantined', rows: 3, bytes: 11, reason: 'Code: 117, so it is' },
   ]);
   for (const { firstBlockAtMs } of segments) expect(Math.abs(firstBlockAtMs - beganMs)).toBeLessThan(60_000);
   expect(await contentOf(name)).toBe('onetwothree');
@@ -160,10 +160,10 @@ test('what is left of a segment whose data is gone can be listed, with the reaso
   ]);
   const next = await openSpool();
   expect(next.sealed).toEqual([]);
-  const damaged = { name: `${name}.damaged`, state: 'rejected', rows: 3, bytes: 0 };
+  const damaged = { name: `${name}.damaged`, state: 'quarantined', rows: 3, bytes: 0 };
   expect(await listSpool(directory)).toMatchObject([damaged]);
   expect((await listSpool(directory))[0]?.reason).toContain('3 damaged blocks');
   expect(await requestRetry(directory, damaged.name)).toBe(true);
-  await eventually(async () => (await listSpool(directory))[0]?.state === 'rejected');
+  await eventually(async () => (await listSpool(directory))[0]?.state === 'quarantined');
   expect(next.sealed).toEqual([]);
 });

@@ -8,12 +8,12 @@ import { decodeRecords, type BlockRecord } from './segment-index.ts';
 /** A segment as it lies in the spool, which a collector may be working on. */
 export interface SpooledSegment {
   readonly name: string;
-  readonly state: 'waiting' | 'retrying' | 'rejected';
+  readonly state: 'waiting' | 'retrying' | 'quarantined';
   readonly rows: number;
   readonly bytes: number;
   /** When its first block was written; where that was not noted, its last one. Milliseconds since the epoch. */
   readonly firstBlockAtMs: number;
-  /** Of a rejected one; null where none was noted. */
+  /** Of a quarantined one; null where none was noted. */
   readonly reason: string | null;
 }
 
@@ -21,7 +21,7 @@ export interface SpooledSegment {
 const PLACES = [
   ['waiting', ''],
   ['retrying', RETRY_DIRECTORY],
-  ['rejected', REJECTED_DIRECTORY],
+  ['quarantined', REJECTED_DIRECTORY],
 ] as const;
 
 /** Everything that a spool holds, by its files alone. Segments that nothing was written to are left out. */
@@ -40,7 +40,7 @@ export async function listSpool(directory: string): Promise<SpooledSegment[]> {
         rows: records.reduce((sum, record) => sum + record.rows, 0),
         bytes: file.size,
         firstBlockAtMs: firstS > 0 ? firstS * 1000 : file.mtimeMs,
-        reason: state === 'rejected' ? await readReason(directory, name) : null,
+        reason: state === 'quarantined' ? await readReason(directory, name) : null,
       });
     }
   }

@@ -98,7 +98,7 @@ test('a segment is sealed by its age while nothing else waits', async () => {
 });
 
 test('a segment is sealed with fewer rows while no other waits for the store', async () => {
-  const spool = await openSpool({ segmentRowsCalm: 2, segmentRowsMax: 4 });
+  const spool = await openSpool({ segmentRowsIdle: 2, segmentRowsMax: 4 });
   await appendAll(spool, ['1', '2', '3', '4', '5']);
   const first = await spool.nextSealed(new AbortController().signal);
   expect(first?.rows).toBe(2);
@@ -376,7 +376,7 @@ test('a repair that was interrupted after its last write is completed', async ()
   expect((await takeAll(await reopened())).text).toBe('<1><3>');
 });
 
-test('a segment that the engine refuses for good is set aside, and its number is not used again', async () => {
+test('a segment that the engine refuses for good is quarantined, and its number is not used again', async () => {
   const spool = await openSpool();
   await appendAll(spool, ['1']);
   await spool.close();
@@ -451,7 +451,7 @@ test('takes nothing while the disk has less left than the store needs, and goes 
     expect(await spool.append(block('1'), 1)).toEqual({ kind: 'blocked', reason });
   freeBytes = 2_000;
   await appendAll(spool, ['2']);
-  expect(lines).toEqual([`could not write spans to the spool: ${reason}`, 'spool writable again: accepting spans']);
+  expect(lines).toEqual([`spool write failed, rejecting spans: ${reason}`, 'spool writable again: accepting spans']);
   expect((await takeAll(spool)).text).toBe('<2>');
 });
 

@@ -377,10 +377,10 @@ export class Spool {
   }
 
   #fullBecause({ bytes, rows }: Pick<OpenSegment, 'bytes' | 'rows'>): SealReason | null {
-    const { segmentBytesMax, segmentRowsMax, segmentRowsCalm } = this.#limits;
+    const { segmentBytesMax, segmentRowsMax, segmentRowsIdle } = this.#limits;
     if (bytes >= segmentBytesMax) return 'bytes';
-    const isCalm = this.#sealed.length === 0;
-    return rows >= (isCalm ? Math.min(segmentRowsCalm, segmentRowsMax) : segmentRowsMax) ? 'rows' : null;
+    const isIdle = this.#sealed.length === 0;
+    return rows >= (isIdle ? Math.min(segmentRowsIdle, segmentRowsMax) : segmentRowsMax) ? 'rows' : null;
   }
 
   /** A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a second. */
@@ -448,17 +448,17 @@ export class Spool {
   }
 
   /** Takes nothing for a while. One line where the state changes, not one a failure. */
-  #fail(reason: string, error: unknown): void {
+  #fail(reason: string, error: unknown, detail = reason): void {
     const { log } = this.#options;
-    const words = `could not write ${this.#holds} to the spool: ${reason}`;
+    const words = `spool write failed, rejecting ${this.#holds}: ${detail}`;
     if (this.#writeFailure?.reason !== reason) log.error(error === null ? {} : { err: error }, words);
     this.#writeFailure = { reason, retryAtMs: performance.now() + this.#limits.writeRetryMs };
   }
 
   /** After a failed write: what was acknowledged in the open segment is sealed, the rest is cut off. */
   async #giveUpSegment(failure: unknown): Promise<string> {
-    const reason = describe(failure);
-    this.#fail(reason, failure);
+    const reason = isDiskFull(failure) ? 'the disk is full' : `the spool cannot be written: ${messageOf(failure)}`;
+    this.#fail(reason, failure, isDiskFull(failure) ? reason : messageOf(failure));
     const open = this.#open;
     this.#open = null;
     if (open === null) return reason;
@@ -510,8 +510,11 @@ export class Spool {
   }
 }
 
-function describe(error: unknown): string {
+function isDiskFull(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return 'the disk is full';
-  return `the spool cannot be written: ${error instanceof Error ? error.message : String(error)}`;
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -115,7 +115,7 @@ describe('a segment in doubt whose spans are in a part that is damaged', () => {
     expect(setAside).toBeGreaterThan(0);
   });
 
-  it('waits where the part cannot be set aside, and is not taken for the reason', async () => {
+  it('waits where the part cannot be detached, and is not taken for the reason', async () => {
     const at = (blocksOf(join(STORE, part, 'data.bin'))[3] ?? 0) + 18;
     await using harmed = await openHarmed((path) => flip(join(path, 'data.bin'), at));
     const registry = new Registry();

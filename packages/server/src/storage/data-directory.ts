@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { claimDirectory, type DirectoryClaim } from './directory-claim.ts';
+import { claimDirectory, isSocketAlive, type DirectoryClaim } from './directory-claim.ts';
 import { foreignFile } from './foreign-files.ts';
 import { createDirectory } from './durable-directory.ts';
 import { identifyProcess, isRunning, type ProcessIdentity } from './process-identity.ts';
@@ -182,7 +182,7 @@ async function endEngine(
   { log, engineEndTimeoutMs = ENGINE_END_TIMEOUT_MS }: DataDirectoryOptions,
 ): Promise<void> {
   if (!isRunning(engine)) return;
-  log.warn({ pid: engine.pid }, 'stopping the engine that a killed collector left behind');
+  log.warn({ enginePid: engine.pid }, 'stopping the engine that a killed collector left behind');
   try {
     process.kill(engine.pid, 'SIGKILL');
   } catch (error) {
@@ -209,6 +209,12 @@ function readLock(lockPath: string): Lock | null {
   } catch {
     return null;
   }
+}
+
+/** The process id of the collector that holds the directory; null where none does. */
+export async function holderOf(directory: string): Promise<number | null> {
+  const lock = readLock(join(directory, 'server.lock'));
+  return lock !== null && (await isSocketAlive(directory, lock.socket)) ? lock.holder.pid : null;
 }
 
 function locked(directory: string, lock: Lock | null): DataDirectoryError {

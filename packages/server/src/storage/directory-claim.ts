@@ -85,6 +85,16 @@ async function liveSockets(directory: string, own: string): Promise<string[]> {
   }
 }
 
+/** Whether a process still listens on such a socket of a directory. */
+export async function isSocketAlive(directory: string, socket: string): Promise<boolean> {
+  const address = openAddress(directory);
+  try {
+    return await isAlive(address.of(socket));
+  } finally {
+    address.close();
+  }
+}
+
 async function isAlive(address: string): Promise<boolean> {
   const connection = connect(address);
   try {

@@ -306,7 +306,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     if (this.#closing.signal.aborted) return;
     this.#state = { kind: 'ready' };
     const readyAt = performance.now();
-    log.debug({ pid: engine.pid }, 'engine ready');
+    log.debug({ enginePid: engine.pid }, 'engine ready');
     const watch = setInterval(() => this.#watch(engine), this.#limits.pingIntervalMs).unref();
     const lookAtMerges =
       this.#options.isForReading === true

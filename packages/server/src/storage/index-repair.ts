@@ -59,7 +59,7 @@ export class IndexRepair {
   }
 
   /**
-   * Repairs what the engine has set aside at its start, and `setAside`: names of others in `detached/`, which may have been detached because of
+   * Repairs what the engine has detached at its start, and `setAside`: names of others in `detached/`, which may have been detached because of
    * their indexes. Returns the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
    */
   async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<readonly string[]> {
@@ -153,7 +153,7 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   await makeIndexes(engine);
   const isKeyIntact = isRangeIntact && (await countByKey(engine)) === expected;
 
-  // Each span keeps the time when it came: what was inserted again after the part was set aside has the same.
+  // Each span keeps the time when it came: what was inserted again after the part was detached has the same.
   const inStore = `${tables.spans.read} WHERE arrival IN (SELECT arrival FROM ${repairTable})`;
   const [[shared] = []] = await rowsOf(engine, `SELECT count() FROM ${inStore}`);
   // With a bad primary index, or range of times, its spans are written anew.

@@ -16,7 +16,7 @@ export interface LostPart {
   /** Null where even their number cannot be read. */
   readonly rows: number | null;
   readonly bytes: number;
-  /** The engine's word for why; empty for a part that the collector, or a person, has set aside. */
+  /** The engine's word for why; empty for a part that the collector, or a person, has detached. */
   readonly reason: string;
 }
 
@@ -43,7 +43,7 @@ export async function findLostParts(engine: Asked): Promise<LostPart[]> {
 /**
  * What is in `detached/`: parts whose rows are in no part that is in use, and those whose rows certainly are, because all of what they were merged
  * from is. Of a part whose number of rows cannot be read neither is known. Numbers of blocks alone tell nothing: the engine gives those of a part
- * that it has set aside to what is inserted next.
+ * that it has detached to what is inserted next.
  */
 export async function findDetached(
   select: (sql: string) => Promise<unknown[][]>,

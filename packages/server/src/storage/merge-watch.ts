@@ -131,7 +131,7 @@ export class MergeWatch {
   }
 
   /**
-   * What the engine has set aside is of no use when its rows are in use. It would be told of as lost when these are merged again, or dropped with their
+   * What the engine has detached is of no use when its rows are in use. It would be told of as lost when these are merged again, or dropped with their
    * day. An engine that ended before we looked leaves such parts as well.
    */
   async #settle(select: SelectRows): Promise<void> {

@@ -236,6 +236,6 @@ test('a day that the engine takes for too large to be dropped by mistake is drop
 
 test('settings that make no sense are refused', async () => {
   await using store = await storeOf([]);
-  expect(() => retentionOf(store, { retentionDays: 0 })).toThrow('retentionDays is 0; accepted is more than 0');
+  expect(() => retentionOf(store, { retentionDays: 0 })).toThrow('retentionDays: got 0, expected more than 0');
   expect(() => retentionOf(store, { retentionDiskShare: 80 })).toThrow('at most 1');
 });

@@ -67,9 +67,9 @@ export class Retention {
   constructor(options: RetentionOptions) {
     this.#options = { ...RETENTION_DEFAULTS, ...options };
     const { retentionDays, retentionDiskShare, registry } = this.#options;
-    if (!(retentionDays > 0)) throw new RangeError(`retentionDays is ${retentionDays}; accepted is more than 0`);
+    if (!(retentionDays > 0)) throw new RangeError(`retentionDays: got ${retentionDays}, expected more than 0`);
     if (!(retentionDiskShare > 0 && retentionDiskShare <= 1)) {
-      throw new RangeError(`retentionDiskShare is ${retentionDiskShare}; accepted is more than 0 and at most 1`);
+      throw new RangeError(`retentionDiskShare: got ${retentionDiskShare}, expected more than 0 and at most 1`);
     }
     this.#ageRule = new AgeRule({ ...RETENTION_LIMITS, ...options.limits, retentionDays });
     this.#now = options.now ?? Date.now;
@@ -83,7 +83,7 @@ export class Retention {
     });
     this.#droppedSpans = new Counter({
       name: 'throughline_retention_dropped_spans_total',
-      help: 'Spans dropped from the store with their day, by reason',
+      help: 'Spans dropped from the store with their day, by reason: age, or disk',
       labelNames: ['reason'],
       registers,
     });

@@ -61,7 +61,7 @@ describe('RollupJob', () => {
       registry: new Registry(),
       firstUnstored: () => arrivals.first,
       lastArrival: () => arrivals.stored,
-      limits: { intervalMs: 5, unaskedIntervalMs: 1_000_000 },
+      limits: { intervalMs: 5, idleIntervalMs: 1_000_000 },
     });
     await job.start();
     await storeSpans(1, 100);
@@ -101,7 +101,7 @@ describe('RollupJob', () => {
     expect(await wrongTables()).toEqual([]);
   });
 
-  it('counts spans that are stored late: a segment that failed, was set aside, or came from another data directory', async () => {
+  it('counts spans that are stored late: a segment that failed, was quarantined, or came from another data directory', async () => {
     await storeSpans(3, 100);
     const arrivals = { stored: 3, first: null as number | null };
     const job = jobOf(store.engine, arrivals);

@@ -39,7 +39,7 @@ const ANSWER_MS_MAX = 1_000;
 const HOUR = 3_600;
 /** ClickHouse refuses an insert of more than 100 partitions, which are days. */
 const STATEMENT_SECONDS = 64 * 86_400;
-/** A start goes on after so many damaged parts that were set aside while it counted. */
+/** A start goes on after so many damaged parts that were detached while it counted. */
 const DAMAGED_AT_START_MAX = 20;
 
 /**
@@ -70,7 +70,7 @@ export class RollupJob {
   #turn: Promise<unknown> = Promise.resolve();
   /** Asked by the last look, and for how long there has been something to count and no question. */
   #questions = 0;
-  #unaskedMs = 0;
+  #idleMs = 0;
   #lostDays: { readonly days: readonly string[] | 'all'; readonly done: () => void }[] = [];
 
   constructor(options: RollupJobOptions) {
@@ -126,7 +126,7 @@ export class RollupJob {
         if (named.size > 0) await this.#inTurn(() => this.#rebuildDays([...named], until));
         return true;
       } catch (error) {
-        // The part has been set aside, if it could be.
+        // The part has been detached, if it could be.
         if (parts < DAMAGED_AT_START_MAX && signOfDamage(error) !== null) continue;
         // What a stop interrupts is rebuilt by the next start.
         if (!this.#stopping.signal.aborted)
@@ -237,14 +237,14 @@ export class RollupJob {
 
   /** A batch costs much the same however small it is, and saves something to those who ask only. */
   #mayWaitLonger(): boolean {
-    const { intervalMs, unaskedIntervalMs, rowsMax } = this.#limits;
+    const { intervalMs, idleIntervalMs, rowsMax } = this.#limits;
     const { questions, uncountedRows } = this.#options.visibility;
     const isAsked = questions !== this.#questions;
     this.#questions = questions;
-    this.#unaskedMs = isAsked || uncountedRows === 0 ? 0 : this.#unaskedMs + intervalMs;
+    this.#idleMs = isAsked || uncountedRows === 0 ? 0 : this.#idleMs + intervalMs;
     const mayWait = !isAsked && this.#lostDays.length === 0 && uncountedRows < rowsMax;
-    if (mayWait && this.#unaskedMs < unaskedIntervalMs) return true;
-    this.#unaskedMs = 0;
+    if (mayWait && this.#idleMs < idleIntervalMs) return true;
+    this.#idleMs = 0;
     return false;
   }
 

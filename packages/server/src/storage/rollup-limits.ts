@@ -17,7 +17,7 @@ export interface RollupJobLimits {
   /** While somebody asks, spans that are stored are counted after this … */
   readonly intervalMs: number;
   /** … while nobody does, after this … */
-  readonly unaskedIntervalMs: number;
+  readonly idleIntervalMs: number;
   /** … or as soon as so many wait. */
   readonly rowsMax: number;
   /** One statement counts so many at most, unless one block alone has more: its memory and its time go by them. */
@@ -28,7 +28,7 @@ export interface RollupJobLimits {
 
 export const ROLLUP_JOB_LIMITS: RollupJobLimits = {
   intervalMs: 5_000,
-  unaskedIntervalMs: 30_000,
+  idleIntervalMs: 30_000,
   rowsMax: 600_000,
   batchRowsMax: 500_000,
   retryMs: 1_000,

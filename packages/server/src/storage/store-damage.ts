@@ -29,7 +29,7 @@ export interface StoreDamageOptions {
   readonly limits?: Partial<DamageLimits>;
   /** The file that says for which lost parts the derived tables have been made anew. */
   readonly repairedPath: string;
-  /** The file that names the parts that were set aside here: what can be repaired of them is used again. */
+  /** The file that names the parts that were detached here: what can be repaired of them is used again. */
   readonly damagedPath: string;
 }
 
@@ -65,9 +65,9 @@ const ALONE: ReadonlySet<string> = new Set([
 
 /**
  * Keeps what is intact readable when files of the embedded store are damaged. A part that the engine cannot read, and that fails its own
- * checksums, is set aside in the table's `detached/`. One of `spans` of which nothing but indexes is damaged is repaired and used again; any
+ * checksums, is detached in the table's `detached/`. One of `spans` of which nothing but indexes is damaged is repaired and used again; any
  * other is lost, and stays there. The derived tables of its day are made anew out of the spans that are there, and what was asked is asked
- * again. Parts that the engine has set aside by itself at its start are treated in the same way.
+ * again. Parts that the engine has detached by itself at its start are treated in the same way.
  */
 export class StoreDamage {
   readonly #options: StoreDamageOptions;
@@ -123,7 +123,7 @@ export class StoreDamage {
     return this.#lost;
   }
 
-  /** Why a damaged part has not been set aside, in words; null where there is none. */
+  /** Why a damaged part has not been detached, in words; null where there is none. */
   get unreadable(): string | null {
     return this.#unreadable;
   }
@@ -151,7 +151,7 @@ export class StoreDamage {
   }
 
   /**
-   * Tries again to repair what was set aside, names the parts that are lost, and the days whose derived tables have to be made anew; `all`
+   * Tries again to repair what was detached, names the parts that are lost, and the days whose derived tables have to be made anew; `all`
    * where it is not known what has been counted. Call it before anything is counted.
    */
   async findAtStart(engine: Asked): Promise<readonly string[] | 'all'> {
@@ -425,7 +425,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     }
   }
 
-  /** Asks the engine for parts that it has set aside, and for merges that met damage. Rejects with `EngineError`. */
+  /** Asks the engine for parts that it has detached, and for merges that met damage. Rejects with `EngineError`. */
   async look(engine: Asked): Promise<void> {
     await this.#inTurn(() => this.#look(engine));
     await this.#inTurn(() => this.#lookAtUnread(engine));

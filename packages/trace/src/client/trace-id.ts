@@ -18,7 +18,7 @@ export function parseTraceId(text: string): string | null {
   return null;
 }
 
-/** What `parseTraceId` takes, as the end of the sentence "accepted is …". */
+/** What `parseTraceId` takes, as the end of the sentence "expected …". */
 export const TRACE_ID_ACCEPTED =
   '32 or 16 hexadecimal digits that are not all zero, a UUID, an id of X-Ray (1-5759e988-bd862e3fe1be46a994272793) or a whole traceparent';
 

@@ -53,7 +53,7 @@ export class BodyDecoder {
     const { registry } = options;
     this.#bodies = new Counter({
       name: 'throughline_body_decoder_bodies_total',
-      help: 'Large bodies that were decoded in a thread of their own, by outcome',
+      help: 'Large bodies that were decoded in a thread of their own, by outcome: decoded, counted (of another signal), malformed, tooLarge, failed',
       labelNames: ['outcome'],
       registers: [registry],
     });

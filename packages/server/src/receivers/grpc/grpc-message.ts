@@ -104,7 +104,7 @@ function checkPrefix(prefix: Buffer, encoding: ReadMessageOptions['encoding'], b
   }
   const bytes = prefix.readUInt32BE(1);
   if (bytes > bytesMax) {
-    throw new BodyError(413, `the message has ${bytes} bytes; at most ${bytesMax} are taken`, {
+    throw new BodyError(413, `the message has ${bytes} bytes; at most ${bytesMax} are accepted`, {
       limit: 'sent',
     });
   }

@@ -9,7 +9,7 @@ export class OtlpGrpcMetrics {
     const registers = [registry];
     this.requests = new Counter({
       name: 'throughline_otlp_grpc_requests_total',
-      help: 'Calls by the status that they ended with; ABORTED if the sender disconnected, FAILED if answering failed. Excludes successful health checks',
+      help: 'Calls by the status that they ended with; ABORTED if the sender disconnected, FAILED if responding failed. Excludes successful health checks',
       labelNames: ['outcome'],
       registers,
     });

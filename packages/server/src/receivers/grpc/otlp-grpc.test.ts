@@ -263,7 +263,10 @@ describe('a call that cannot be taken', () => {
 
   it('is refused by its prefix alone when its message is too large, before the rest is sent', async () => {
     const answer = await send(Buffer.from([0, 0x7f, 0, 0, 0, 1, 2, 3]), {}, { end: false });
-    expect(answer).toMatchObject({ code: 8, message: 'the message has 2130706432 bytes; at most 16777216 are taken' });
+    expect(answer).toMatchObject({
+      code: 8,
+      message: 'the message has 2130706432 bytes; at most 16777216 are accepted',
+    });
   });
 
   it('is RESOURCE_EXHAUSTED for a gzip bomb, which costs little memory', async () => {

@@ -8,7 +8,7 @@ export class HttpReceiverMetrics {
     const registers = [registry];
     this.requests = new Counter({
       name: 'throughline_otlp_http_requests_total',
-      help: 'Requests by the status of the answer; aborted if the sender disconnected, failed if answering failed',
+      help: 'Requests by the status of the response; aborted if the sender disconnected, failed if responding failed',
       labelNames: ['outcome'],
       registers,
     });

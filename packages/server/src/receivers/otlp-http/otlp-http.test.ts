@@ -58,7 +58,7 @@ type Bounds = Partial<OtlpHttpLimits & ReceiverLimits>;
 
 async function start(limits: Bounds = {}, corsOrigins: string[] = [], hosts?: HostPolicy): Promise<void> {
   registry = new Registry();
-  spool = new Spool({ directory, log, registry, limits: { segmentRowsCalm: 150_000, segmentAgeMs: 3_600_000 } });
+  spool = new Spool({ directory, log, registry, limits: { segmentRowsIdle: 150_000, segmentAgeMs: 3_600_000 } });
   await spool.open();
   const ingest = new Ingest({ spool, registry, limits: COUNTS_REPEATS, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, registry, limits);
