@@ -403,6 +403,17 @@ describe('the room table', () => {
     expect(statements).toEqual([]);
   });
 
+  it('has no comment that is wider than the code may be', () => {
+    const wide = Object.keys(packages).flatMap((name) =>
+      sourcesOf(name).flatMap((file) =>
+        readFileSync(file, 'utf8')
+          .split('\n')
+          .flatMap((line, at) => (line.length > 120 && /^\s*(\*|\/\/|\/\*)/.test(line) ? [`${file}:${at + 1}`] : [])),
+      ),
+    );
+    expect(wide).toEqual([]);
+  });
+
   it('has no statement that names a table by itself: `storage/tables.ts` knows what each is called', () => {
     const named = /\b(?:FROM|INTO|TABLE|TO|AS|MERGES|PART OF) throughline\.|database = 'throughline'/;
     expect(sourcesOf('server').filter((file) => named.test(readFileSync(file, 'utf8')))).toEqual([]);

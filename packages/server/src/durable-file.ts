@@ -3,8 +3,9 @@ import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Replaces a file's content as a whole: whenever the process is killed or the power fails, the file holds the old content or the new one. One
- * call at a time for a path. Rejects with what the file system says; the file then holds the old content.
+ * Replaces a file's content as a whole: whenever the process is killed or the power fails, the file holds the old
+ * content or the new one. One call at a time for a path. Rejects with what the file system says; the file then holds
+ * the old content.
  */
 export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const replacement = await FileReplacement.begin(path);
@@ -13,8 +14,9 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
 }
 
 /**
- * The same in one go, for small files. The new name is not synced: after a power failure the file may hold the old content. With `sync: false` the
- * content is not synced either: the file is whole when the process is killed, and may be empty after a power failure. Throws what the file system says.
+ * The same in one go, for small files. The new name is not synced: after a power failure the file may hold the old
+ * content. With `sync: false` the content is not synced either: the file is whole when the process is killed, and may
+ * be empty after a power failure. Throws what the file system says.
  */
 export function replaceFileSync(path: string, content: string, { sync = true } = {}): void {
   const file = openSync(temporary(path), 'w', 0o600);

@@ -23,8 +23,9 @@ const HEADER = /^([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ (\d+) +(.*)$/;
 const FIELD = /^(Rss|Anonymous|Private_Dirty): +(\d+) kB$/;
 
 /**
- * The mappings of files whose pages the system has on the disk as they are: not writable, and none of their pages was ever written to
- * by this process. Unmapping them loses nothing, whatever runs in them: the next one to use a page has it back from the page cache.
+ * The mappings of files whose pages the system has on the disk as they are: not writable, and none of their pages was
+ * ever written to by this process. Unmapping them loses nothing, whatever runs in them: the next one to use a page has
+ * it back from the page cache.
  */
 export function cleanMappings(smaps: string): FileMapping[] {
   const found: FileMapping[] = [];
@@ -64,8 +65,9 @@ export interface FilePagesOptions {
 }
 
 /**
- * Gives back what a program has in memory of its own files and does not use. The engine's library has half a gigabyte: opening a store
- * touches a third of it once, which counts as the process's memory for as long as it lives. What is used comes back at once, 64 KB at a time.
+ * Gives back what a program has in memory of its own files and does not use. The engine's library has half a gigabyte:
+ * opening a store touches a third of it once, which counts as the process's memory for as long as it lives. What is
+ * used comes back at once, 64 KB at a time.
  */
 export class FilePages {
   readonly #options: FilePagesOptions;
@@ -101,7 +103,10 @@ export class FilePages {
     this.#timer = setInterval(() => this.look(), intervalMs).unref();
   }
 
-  /** Looks before something that takes much memory of its own, unless it has just looked: the two then do not come together. */
+  /**
+   * Looks before something that takes much memory of its own, unless it has just looked: the two then do not come
+   * together.
+   */
   lookBeforeLargeWork(): void {
     const { intervalMs } = this.#options;
     if (intervalMs === 0 || this.#failures >= FAILURES_MAX) return;
@@ -114,8 +119,8 @@ export class FilePages {
   }
 
   /**
-   * Unmaps what was mapped in the same way at the look before. Never throws: a system that does not tell of its pages keeps them, and is asked again
-   * a few times.
+   * Unmaps what was mapped in the same way at the look before. Never throws: a system that does not tell of its pages
+   * keeps them, and is asked again a few times.
    */
   look(): void {
     this.#lookedAtMs = this.#now();
@@ -144,7 +149,10 @@ function residentFileBytes(): number {
   return Number(/^RssFile:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? 0) * 1024;
 }
 
-/** Null where there is no such system call, or nothing to call it with: koffi is optional, and Linux alone tells of its pages. */
+/**
+ * Null where there is no such system call, or nothing to call it with: koffi is optional, and Linux alone tells of its
+ * pages.
+ */
 export async function loadUnmap(): Promise<Unmap | null> {
   if (process.platform !== 'linux') return null;
   try {

@@ -16,8 +16,8 @@ interface Shared {
 const SHARED = new WeakMap<Registry, Shared>();
 
 /**
- * The one counter of all limits: how often each was hit, by the key of its setting, such as `spool.backlogBytesMax`. The
- * modules that share a registry share it.
+ * The one counter of all limits: how often each was hit, by the key of its setting, such as `spool.backlogBytesMax`.
+ * The modules that share a registry share it.
  */
 export class LimitCounter {
   readonly #metric: Counter<'limit'>;

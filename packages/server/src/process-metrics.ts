@@ -3,14 +3,17 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { registerGauge } from './register-gauge.ts';
 
 /**
- * How often it is measured how late the event loop is. Each time wakes the process: the hundred times a second that are usual are half of what wakes a
- * collector that nobody uses.
+ * How often it is measured how late the event loop is. Each time wakes the process: the hundred times a second that are
+ * usual are half of what wakes a collector that nobody uses.
  */
 export const LAG_SAMPLE_MS = 100;
 const NEVER_MS = 2 ** 31 - 1;
 const NS = 1e9;
 
-/** By the middle of their usual names, such as `nodejs_eventloop_lag_p99_seconds`. Node measures from one sample to the next. */
+/**
+ * By the middle of their usual names, such as `nodejs_eventloop_lag_p99_seconds`. Node measures from one sample to the
+ * next.
+ */
 const LAGS: Readonly<Record<string, readonly [help: string, seconds: (histogram: IntervalHistogram) => number]>> = {
   min: ['The least', ({ min }) => min / NS - LAG_SAMPLE_MS / 1_000],
   max: ['The most', ({ max }) => max / NS - LAG_SAMPLE_MS / 1_000],

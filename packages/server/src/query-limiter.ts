@@ -30,8 +30,8 @@ interface Waiting {
 }
 
 /**
- * Lets a bounded number of queries run at a time. Those of a kind are served in the order in which they came, and kinds in turn: however many of
- * one kind wait, a query of another waits for as many queries as there are kinds.
+ * Lets a bounded number of queries run at a time. Those of a kind are served in the order in which they came, and kinds
+ * in turn: however many of one kind wait, a query of another waits for as many queries as there are kinds.
  */
 export class QueryLimiter {
   readonly #options: QueryLimiterOptions;
@@ -53,7 +53,9 @@ export class QueryLimiter {
     return count;
   }
 
-  /** Runs the task in a slot of its own, at once where one is free. Rejects as `acquire` does, or with the task's error. */
+  /**
+   * Runs the task in a slot of its own, at once where one is free. Rejects as `acquire` does, or with the task's error.
+   */
   async run<T>(options: AcquireOptions, task: () => Promise<T>): Promise<T> {
     options.signal?.throwIfAborted();
     if (!this.#takeFree()) await this.#wait(options);
@@ -65,9 +67,9 @@ export class QueryLimiter {
   }
 
   /**
-   * Resolves with the function that gives the slot back, to be called once. Rejects with `QueueFullError` when too many wait, or more of this kind
-   * than of any other and one of those comes; with `QueueTimeoutError` when no slot came free in time; with the signal's reason when it is aborted
-   * before.
+   * Resolves with the function that gives the slot back, to be called once. Rejects with `QueueFullError` when too many
+   * wait, or more of this kind than of any other and one of those comes; with `QueueTimeoutError` when no slot came
+   * free in time; with the signal's reason when it is aborted before.
    */
   async acquire(options: AcquireOptions = {}): Promise<() => void> {
     options.signal?.throwIfAborted();

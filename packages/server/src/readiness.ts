@@ -30,11 +30,17 @@ export interface Findings {
   readonly counts: SpoolStatus;
   /** Of exact counts. */
   readonly countsLoader: LoaderStatus | null;
-  /** Why nothing is written into the store, why days that seem too old are not dropped yet, and why the clock may be wrong, in words; null where all is well. */
+  /**
+   * Why nothing is written into the store, why days that seem too old are not dropped yet, and why the clock may be
+   * wrong, in words; null where all is well.
+   */
   readonly lostLease: string | null;
   readonly heldDays: string | null;
   readonly clockDoubt: string | null;
-  /** Parts of the store that are damaged and read by nobody, why one is still in use, and which the disk fails to read; of the embedded store alone. */
+  /**
+   * Parts of the store that are damaged and read by nobody, why one is still in use, and which the disk fails to read;
+   * of the embedded store alone.
+   */
   readonly damage?: {
     readonly lost: readonly LostPart[];
     readonly unreadable: string | null;

@@ -1,6 +1,9 @@
 import { Gauge, type Registry } from 'prom-client';
 
-/** Registers a gauge without labels whose value is asked for whenever the metrics are read. Throws where the name is registered already. */
+/**
+ * Registers a gauge without labels whose value is asked for whenever the metrics are read. Throws where the name is
+ * registered already.
+ */
 export function registerGauge(registry: Registry, name: string, help: string, read: () => number): void {
   const gauge = new Gauge({
     name,

@@ -86,8 +86,8 @@ export interface ServerOptions {
 }
 
 /**
- * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The times
- * that each may take stay together below the 10 s after which containers are killed.
+ * The order in which a running collector is taken apart: first nothing comes in, then what is in becomes stored. The
+ * times that each may take stay together below the 10 s after which containers are killed.
  */
 const STOP_ORDER = [
   'otlpHttp',

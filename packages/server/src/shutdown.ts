@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 
 /**
- * Stops the rooms of a program in a fixed order, one after the other, whenever in its start that is asked for: a room that
- * registers after its turn is stopped at once, so that nothing that a start was about to begin stays behind.
+ * Stops the rooms of a program in a fixed order, one after the other, whenever in its start that is asked for: a room
+ * that registers after its turn is stopped at once, so that nothing that a start was about to begin stays behind.
  */
 export class Shutdown<Room extends string> {
   readonly #order: readonly Room[];
@@ -21,13 +21,19 @@ export class Shutdown<Room extends string> {
     return this.#stopping !== null;
   }
 
-  /** Says how a room is stopped; to be called before it starts to wait for anything. A second one takes the place of the first. */
+  /**
+   * Says how a room is stopped; to be called before it starts to wait for anything. A second one takes the place of the
+   * first.
+   */
   register(room: Room, stop: () => Promise<unknown> | void): void {
     this.#stops.set(room, async () => stop());
     if (this.#passed.has(room)) this.#late.push(this.#stop(room));
   }
 
-  /** Stops everything. Resolves when that is done; never rejects: a room that fails is logged. Later calls get the same promise. */
+  /**
+   * Stops everything. Resolves when that is done; never rejects: a room that fails is logged. Later calls get the same
+   * promise.
+   */
   run(): Promise<void> {
     return (this.#stopping ??= this.#run());
   }

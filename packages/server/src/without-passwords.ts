@@ -1,6 +1,6 @@
 /**
- * The text with the password of every URL in it shown as `***`, however it is written: percent-encoded, or with characters
- * that should have been. For log lines and messages; rather too much is hidden than too little.
+ * The text with the password of every URL in it shown as `***`, however it is written: percent-encoded, or with
+ * characters that should have been. For log lines and messages; rather too much is hidden than too little.
  */
 export function withoutPasswords(text: string): string {
   // Neither a blank nor a double quote can be in a URL.
@@ -31,7 +31,10 @@ export function shownSecret(text: string): string {
   return parts.includes(null) ? '***' : shorten(parts.join(','));
 }
 
-/** An `@` can only stand behind the user: anywhere else it may be what follows a password. A port is one of digits, or else it may be a password. */
+/**
+ * An `@` can only stand behind the user: anywhere else it may be what follows a password. A port is one of digits, or
+ * else it may be a password.
+ */
 const URL_PATTERN =
   /^([a-z][a-z0-9+.-]*:\/\/)([^@/?#\s]*@)?([a-z0-9._-]*|\[[0-9a-f:.]*\])(:\d{1,5})?(\/[\w./~-]*)?(\?[^@]*)?$/i;
 

@@ -4,7 +4,8 @@ import type { Static, TSchema } from '@sinclair/typebox';
 type Plain<T> = { readonly [K in keyof T]: Plain<T[K]> };
 
 /** True where the types name the same members, each as optional as in the other. */
-// oxlint-disable-next-line no-unnecessary-type-parameters -- two functions are the same where what they ask of any type is
+// Two functions are the same where what they ask of any type is.
+// oxlint-disable-next-line no-unnecessary-type-parameters
 type IsSame<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
 /** Takes the schema of an answer of a type, and of no other: the compiler holds that both name the same members. */

@@ -38,8 +38,8 @@ export interface ApiServerOptions {
 }
 
 /**
- * Node reads as many times the bytes of line and headers that we take: what is over our limit still is a request, so that a
- * person who opened such an address gets a page that says so.
+ * Node reads as many times the bytes of line and headers that we take: what is over our limit still is a request, so
+ * that a person who opened such an address gets a page that says so.
  */
 const HEADERS_READ = 2;
 
@@ -96,7 +96,9 @@ export class ApiServer {
     return this.#listener.start(host, port);
   }
 
-  /** Refuses new connections and resolves when the running requests have been answered, or were cut off at the deadline. */
+  /**
+   * Refuses new connections and resolves when the running requests have been answered, or were cut off at the deadline.
+   */
   close(timeoutMs: number): Promise<void> {
     return this.#listener.close(timeoutMs);
   }

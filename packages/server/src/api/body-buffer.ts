@@ -4,7 +4,10 @@ import { Problem } from './problem.ts';
 /** JSON, and what curl names where it is given nothing but the body. */
 const ACCEPTED_TYPES = /^application\/(?:json|x-www-form-urlencoded)[ \t]*(?:;|$)/i;
 
-/** The JSON of a request, as it was sent. Throws a 413 beyond `bytesMax`, and a 415 where it is compressed, or says that it is something else. */
+/**
+ * The JSON of a request, as it was sent. Throws a 413 beyond `bytesMax`, and a 415 where it is compressed, or says that
+ * it is something else.
+ */
 export async function readBodyBuffer(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const type = request.headers['content-type'];
   if (type !== undefined && !ACCEPTED_TYPES.test(type)) {

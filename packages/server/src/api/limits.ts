@@ -8,7 +8,10 @@ export interface ApiLimits {
   /** A request that has not arrived whole by then is cut off. */
   readonly requestTimeoutMs: number;
   readonly connectionsMax: number;
-  /** Requests that wait for the answer to the one before on their connection, over all connections; that of one more is closed. */
+  /**
+   * Requests that wait for the answer to the one before on their connection, over all connections; that of one more is
+   * closed.
+   */
   readonly pipelinedRequestsMax: number;
   /** A request's line and headers; more are answered 431. */
   readonly headerBytesMax: number;

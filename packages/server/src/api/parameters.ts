@@ -26,9 +26,9 @@ export type ParameterValues<P extends Parameters> = {
 const REPEATED_CHARACTERS = 100;
 
 /**
- * Reads a query string. Throws a 400 that names the parameter, what was given and what is accepted. A parameter that the
- * route does not know is refused too: an answer to a misspelt filter would look like the answer to the filter. A value
- * that is empty counts as not given, unless the parameter is a name: a span may have one without a character.
+ * Reads a query string. Throws a 400 that names the parameter, what was given and what is accepted. A parameter that
+ * the route does not know is refused too: an answer to a misspelt filter would look like the answer to the filter. A
+ * value that is empty counts as not given, unless the parameter is a name: a span may have one without a character.
  */
 export function readParameters<P extends Parameters>(parameters: P, query: URLSearchParams): ParameterValues<P> {
   for (const name of new Set(query.keys())) {

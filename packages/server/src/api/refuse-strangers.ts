@@ -3,9 +3,10 @@ import { isOwnHost, isOwnOrigin, mayBeOwned } from '../http/host-check.ts';
 import { Problem } from './problem.ts';
 
 /**
- * Throws a 403 where a request names a host that a page elsewhere may have given to our address. A browser has to use a name
- * of ours. A program, such as a probe or a scraper, may also name none (HTTP/1.0), or one without a dot, as services of a
- * network have: browsers leave out on plain http what would tell them apart, but nobody can own such a name.
+ * Throws a 403 where a request names a host that a page elsewhere may have given to our address. A browser has to use a
+ * name of ours. A program, such as a probe or a scraper, may also name none (HTTP/1.0), or one without a dot, as
+ * services of a network have: browsers leave out on plain http what would tell them apart, but nobody can own such a
+ * name.
  */
 export function refuseStrangeHost(headers: IncomingHttpHeaders, ownNames: ReadonlySet<string>): void {
   const { host = '', origin, 'sec-fetch-site': site } = headers;
@@ -20,8 +21,8 @@ export function refuseStrangeHost(headers: IncomingHttpHeaders, ownNames: Readon
 }
 
 /**
- * Throws a 403 where a page elsewhere asks: it could not read the answer, but could have the store work for it. A link from
- * there may be followed. What changes something is for our own pages, and for programs.
+ * Throws a 403 where a page elsewhere asks: it could not read the answer, but could have the store work for it. A link
+ * from there may be followed. What changes something is for our own pages, and for programs.
  */
 export function refuseStrangePage(
   headers: IncomingHttpHeaders,

@@ -28,8 +28,8 @@ interface Running {
 }
 
 /**
- * Child processes that live no longer than this object, and no longer than this process: each has an IPC channel, and ends
- * itself when the channel closes.
+ * Child processes that live no longer than this object, and no longer than this process: each has an IPC channel, and
+ * ends itself when the channel closes.
  */
 export class DemoProcesses {
   /** Rejects with a DemoError when a process ends that should not have. */

@@ -21,8 +21,8 @@ const PACKAGES = [
 const EXPORT_DELAY_MS = 500;
 
 /**
- * Settings of other programs that would reach the shop's: an `OTEL_TRACES_SAMPLER` would hide spans, a `PGSSLMODE` would
- * keep `pg` from a database without TLS.
+ * Settings of other programs that would reach the shop's: an `OTEL_TRACES_SAMPLER` would hide spans, a `PGSSLMODE`
+ * would keep `pg` from a database without TLS.
  */
 const FOREIGN_SETTING = /^(?:OTEL_|THROUGHLINE_|PG)/;
 
@@ -74,7 +74,10 @@ export function shopEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !FOREIGN_SETTING.test(name)));
 }
 
-/** Whether the shop's programs would find it, whatever it has to be loaded by: in the folders above them, as Node looks for it. */
+/**
+ * Whether the shop's programs would find it, whatever it has to be loaded by: in the folders above them, as Node looks
+ * for it.
+ */
 function isInstalled(name: string): boolean {
   const folders = createRequire(join(SHOP_DIRECTORY, 'web.js')).resolve.paths(name) ?? [];
   return folders.some((folder) => existsSync(join(folder, name, 'package.json')));

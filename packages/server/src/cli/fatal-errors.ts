@@ -6,8 +6,9 @@ const STOP_TIMEOUT_MS = 15_000;
 const LOGGED_MAX = 20;
 
 /**
- * Aborts at the first error that nobody has handled, thrown or as a rejected promise: whoever waits for it stops in order and ends with
- * exit code 1. Each is logged with its stack. Where stopping takes too long, ends this process by itself.
+ * Aborts at the first error that nobody has handled, thrown or as a rejected promise: whoever waits for it stops in
+ * order and ends with exit code 1. Each is logged with its stack. Where stopping takes too long, ends this process by
+ * itself.
  */
 export function abortOnFatalError(log: Pick<Logger, 'fatal'>, stopTimeoutMs = STOP_TIMEOUT_MS): AbortSignal {
   const controller = new AbortController();

@@ -4,7 +4,9 @@ import { QuietHeap } from './heap.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A heap of a process that takes so much of a core in each look, in percent; answers at which looks it was collected. */
+/**
+ * A heap of a process that takes so much of a core in each look, in percent; answers at which looks it was collected.
+ */
 function collectedAt(percents: readonly number[]): number[] {
   const found: number[] = [];
   let usedUs = 0;

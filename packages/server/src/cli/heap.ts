@@ -5,8 +5,8 @@ import { runInNewContext } from 'node:vm';
 const HEAP_GROWTH_PERCENT = 200;
 
 /**
- * Bodies of requests lie outside V8's heap, which counts them to it: with 100 MB of them a second it looked through a heap of
- * 12 MB eight times a second, which was a quarter of the collector's CPU. What lives stays as small as it was.
+ * Bodies of requests lie outside V8's heap, which counts them to it: with 100 MB of them a second it looked through a
+ * heap of 12 MB eight times a second, which was a quarter of the collector's CPU. What lives stays as small as it was.
  */
 export function growHeapWithBodies(): void {
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH_PERCENT}`);
@@ -26,8 +26,9 @@ const QUIET_PERCENT = 5;
 const QUIET_LOOKS = 3;
 
 /**
- * V8 collects when something is allocated: behind a load, where nothing is any more, the process would keep for good what the last requests left. One
- * collection when it has become quiet gives back half of what it holds (measured: 144 to 98 MB behind saturation, for 90 ms of CPU).
+ * V8 collects when something is allocated: behind a load, where nothing is any more, the process would keep for good
+ * what the last requests left. One collection when it has become quiet gives back half of what it holds (measured: 144
+ * to 98 MB behind saturation, for 90 ms of CPU).
  */
 export class QuietHeap {
   readonly #cpuUs: () => number;

@@ -11,8 +11,8 @@ export interface StoreOptions {
 }
 
 /**
- * Of `check`, `backup` and `restore`, which have taken their own flags: `takes` says what the argument is, where there is one. Null when help is
- * asked for. Throws ConfigError.
+ * Of `check`, `backup` and `restore`, which have taken their own flags: `takes` says what the argument is, where there
+ * is one. Null when help is asked for. Throws ConfigError.
  */
 export function readStoreOptions(
   { name: command, flags }: Command,

@@ -8,8 +8,8 @@ import { REPAIRED_TEXTS } from './utf8.ts';
 
 /**
  * The attributes of spans, resources, scopes, events or links: three parallel columns and the rows' ends in them. Call
- * `key` and then exactly one of the value methods, and `settle` behind the last attribute of a thing. Keys and strings are
- * the sender's bytes unchanged, but for texts that are too long or no UTF-8.
+ * `key` and then exactly one of the value methods, and `settle` behind the last attribute of a thing. Keys and strings
+ * are the sender's bytes unchanged, but for texts that are too long or no UTF-8.
  */
 export class AttributeColumns {
   readonly keys: LowCardinalityColumn;
@@ -127,7 +127,9 @@ export class AttributeColumns {
     this.drop(limit);
   }
 
-  /** Counts an attribute of the open thing that is not appended, by the key of a limit or as a part that is unusable. */
+  /**
+   * Counts an attribute of the open thing that is not appended, by the key of a limit or as a part that is unusable.
+   */
   drop(loss: string): void {
     this.#dropped += 1;
     this.#losses.add(loss);

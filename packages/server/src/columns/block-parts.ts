@@ -7,8 +7,8 @@ import type { ResourceColumns, ScopeColumns } from './resource-columns.ts';
 import { SpanBlock } from './span-block.ts';
 
 /**
- * Takes a block apart, from its first row on: for when what many requests share cannot be written, and each has to be written
- * alone. It is as slow as decoding was, and changes nothing of the block.
+ * Takes a block apart, from its first row on: for when what many requests share cannot be written, and each has to be
+ * written alone. It is as slow as decoding was, and changes nothing of the block.
  */
 export class BlockParts {
   readonly #block: SpanBlock;

@@ -4,9 +4,9 @@ let viewedBefore = viewed;
 let viewBefore = view;
 
 /**
- * A view of these bytes, which reads and writes four of them at once, wherever they stand. The views of the last two are
- * kept: a request is thousands of strings of the same bytes, or of them and of what is unpacked from them, and a view costs
- * more than reading most of them.
+ * A view of these bytes, which reads and writes four of them at once, wherever they stand. The views of the last two
+ * are kept: a request is thousands of strings of the same bytes, or of them and of what is unpacked from them, and a
+ * view costs more than reading most of them.
  */
 export function viewOf(bytes: Uint8Array): DataView {
   return bytes === viewed ? view : otherViewOf(bytes);
@@ -22,8 +22,8 @@ function otherViewOf(bytes: Uint8Array): DataView {
 }
 
 /**
- * Copies `count` bytes, at least four: word by word, the last word over the one before. Returns the bits that any of the
- * words has.
+ * Copies `count` bytes, at least four: word by word, the last word over the one before. Returns the bits that any of
+ * the words has.
  */
 export function copyWords(from: DataView, start: number, to: DataView, at: number, count: number): number {
   const last = count - 4;

@@ -19,8 +19,8 @@ export function isBadPart(key: string): key is BadPart {
 }
 
 /**
- * What was left out of a request's spans while they were kept: by the key of the limit that it was beyond, or by the part that
- * was unusable, and how many texts were repaired, by `REPAIRED_TEXTS`.
+ * What was left out of a request's spans while they were kept: by the key of the limit that it was beyond, or by the
+ * part that was unusable, and how many texts were repaired, by `REPAIRED_TEXTS`.
  */
 export class DropCounts {
   readonly counts = new Map<string, number>();
@@ -46,7 +46,10 @@ export class DropCounts {
     this.#problem = '';
   }
 
-  /** For the sender; '' where nothing was left out. The order is not that in which it was found, so that it is the same for every encoding. */
+  /**
+   * For the sender; '' where nothing was left out. The order is not that in which it was found, so that it is the same
+   * for every encoding.
+   */
   get message(): string {
     const losses = KEYS.filter((key) => this.counts.has(key)).map(
       (key) => `${this.counts.get(key)} ${WHAT[key]} (${key})`,

@@ -7,7 +7,9 @@ const FIRST_CAPACITY = 256;
 
 /** Memory above this is given back when it is not needed: one large request must not be paid for ever … */
 const KEPT_BYTES_MAX = 4 * 1024 * 1024;
-/** … but only after so many uses in a row that took less than a quarter of it: to grow again costs more than to write. */
+/**
+ * … but only after so many uses in a row that took less than a quarter of it: to grow again costs more than to write.
+ */
 const SMALL_USES = 16;
 
 /** Strings up to this are copied word by word; a call into native code costs more than that. */
@@ -98,7 +100,10 @@ export class ByteBuffer {
     return this.copy(source, start, end) !== 0 && this.#repair(length, source, start, end);
   }
 
-  /** A text of less than 128 bytes behind its length, which is one byte: the same in protobuf and in ClickHouse's String. */
+  /**
+   * A text of less than 128 bytes behind its length, which is one byte: the same in protobuf and in ClickHouse's
+   * String.
+   */
   shortText(source: Uint8Array, start: number, end: number): boolean {
     const { length } = this;
     return this.copy(source, start, end) !== 0 && this.#repair(length, source, start + 1, end);

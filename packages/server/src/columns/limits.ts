@@ -6,7 +6,10 @@ export interface BlockLimits {
   readonly spansPerRequestMax: number;
   /** Attributes of a span, and of each event, link, resource and scope; those behind are dropped and counted in it. */
   readonly attributesMax: number;
-  /** Bytes of a value, a key, a name or a trace state: a text and bytes are cut, an array or a map is dropped and counted. */
+  /**
+   * Bytes of a value, a key, a name or a trace state: a text and bytes are cut, an array or a map is dropped and
+   * counted.
+   */
   readonly valueBytesMax: number;
   /** Levels of arrays and maps in a value; an attribute with more is dropped and counted. */
   readonly valueDepthMax: number;

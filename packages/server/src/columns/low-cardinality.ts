@@ -30,8 +30,8 @@ export class LowCardinalityColumn {
   /** Open addressing with linear probes: entry number + 1, 0 for a free slot. */
   #slots = new Uint32Array(FIRST_SLOTS);
   /**
-   * A guess for each entry, at its number + 1: the one that came behind it last; and at 0 the one that came first in a row. Spans
-   * carry the same keys in the same order.
+   * A guess for each entry, at its number + 1: the one that came behind it last; and at 0 the one that came first in a
+   * row. Spans carry the same keys in the same order.
    */
   readonly #followers = new Uint32Buffer();
   /** Where the guess for the next string stands. */

@@ -17,8 +17,8 @@ interface Shared {
 /**
  * Appends the block in ClickHouse's Native format, as files hold it: the number of columns and of rows, then for each
  * column its name, its type and its values. A file may hold any number of blocks. Nothing is written for a block
- * without rows, nor for a column in which nothing stands: the store fills it with defaults, in each block for itself. Without
- * `bounds` every span counts as itself in the rollups.
+ * without rows, nor for a column in which nothing stands: the store fills it with defaults, in each block for itself.
+ * Without `bounds` every span counts as itself in the rollups.
  */
 export function writeNativeBlock(
   block: SpanBlock,
@@ -39,7 +39,10 @@ export function writeNativeBlock(
   }
 }
 
-/** Those that have the default of their type in every row: most spans have no events, no links and nothing that was dropped. */
+/**
+ * Those that have the default of their type in every row: most spans have no events, no links and nothing that was
+ * dropped.
+ */
 function absentColumns({
   rowCount,
   statusMessages,

@@ -10,8 +10,8 @@ export const CountsAs = { itself: 0, otherOperation: 1, otherService: 2 } as con
 export type CountsAs = (typeof CountsAs)[keyof typeof CountsAs];
 
 /**
- * Decides which services and operations the rollups tell apart: the first ones of each UTC day. Names that a sender makes
- * up for every request would otherwise make rollups as large as what they sum up.
+ * Decides which services and operations the rollups tell apart: the first ones of each UTC day. Names that a sender
+ * makes up for every request would otherwise make rollups as large as what they sum up.
  */
 export class RollupBounds {
   readonly limits: RollupLimits;

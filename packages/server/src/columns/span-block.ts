@@ -29,8 +29,8 @@ const SHARED_BYTES = 64;
 
 /**
  * Spans as the columns of the store. A decoder appends, for a resource: its attributes to `resources.attributes`, then
- * `addResource`; for a scope the same; for a span: `beginSpan`, then attributes to `attributes`, `addEvent` and `addLink`
- * in the order sent, then `endSpan`. `rollback` forgets everything since `mark`.
+ * `addResource`; for a scope the same; for a span: `beginSpan`, then attributes to `attributes`, `addEvent` and
+ * `addLink` in the order sent, then `endSpan`. `rollback` forgets everything since `mark`.
  */
 export class SpanBlock {
   readonly traceIds = new ByteBuffer();
@@ -212,7 +212,10 @@ export class SpanBlock {
     this.#droppedEvents = this.#droppedLinks = this.#badEvents = this.#badLinks = 0;
   }
 
-  /** Its attributes have been appended to `events.attributes` before. A time that is too late is replaced by the last one. */
+  /**
+   * Its attributes have been appended to `events.attributes` before. A time that is too late is replaced by the last
+   * one.
+   */
   addEvent(
     source: Uint8Array,
     nameStart: number,
@@ -261,9 +264,9 @@ export class SpanBlock {
   }
 
   /**
-   * Completes the span, which belongs to the resource and the scope that were added last. Of an invalid parent id or end `losses`
-   * tell, and `span` has what is stored instead of that end. Returns null, or the reason why this one span is rejected and nothing
-   * is kept of it. Throws `RequestTooLargeError`.
+   * Completes the span, which belongs to the resource and the scope that were added last. Of an invalid parent id or
+   * end `losses` tell, and `span` has what is stored instead of that end. Returns null, or the reason why this one span
+   * is rejected and nothing is kept of it. Throws `RequestTooLargeError`.
    */
   endSpan(span: SpanFields): SpanRejection | null {
     const seconds = secondsOf(span.startLow, span.startHigh);
@@ -374,7 +377,9 @@ export class SpanBlock {
     return limitedEnd(source, start, end, this.#limits.valueBytesMax, this.losses);
   }
 
-  /** Where a trace state ends that is cut to the limit: between two members, since a part of one may say something else. */
+  /**
+   * Where a trace state ends that is cut to the limit: between two members, since a part of one may say something else.
+   */
   #traceStateEnd(source: Uint8Array, start: number, end: number): number {
     if (end - start <= this.#limits.valueBytesMax) return end;
     this.losses.add('ingest.valueBytesMax');

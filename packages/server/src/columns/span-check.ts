@@ -4,13 +4,15 @@ import type { LinkFields, SpanFields } from './span-fields.ts';
 /** The largest second that the store's DateTime holds is 2^32 − 1, in the year 2106. */
 const SECONDS_MAX = 0xffff_ffff;
 
-/** The store and the API hold times as signed 64-bit nanoseconds, which end in the year 2262: the high word of the last. */
+/**
+ * The store and the API hold times as signed 64-bit nanoseconds, which end in the year 2262: the high word of the last.
+ */
 export const TIME_HIGH_MAX = 0x7fff_ffff;
 
 /**
  * Null, or why the span cannot be stored. Ids as the OTLP specification demands them; a start time of 0 is protobuf's
- * way of saying that there is none, and such a span would stand outside of every time that anybody looks at. An id that ends
- * before it begins was no hexadecimal text. Whatever else is wrong costs a part of the span, and not the span.
+ * way of saying that there is none, and such a span would stand outside of every time that anybody looks at. An id that
+ * ends before it begins was no hexadecimal text. Whatever else is wrong costs a part of the span, and not the span.
  */
 export function checkSpan(span: SpanFields, startSeconds: number): SpanRejection | null {
   const { source } = span;

@@ -11,7 +11,10 @@ import { ALL_SETTINGS, SETTINGS, type Settings } from './settings.ts';
 /** What `throughline up` was told, by flags, by environment, by a file or by default; frozen. */
 export interface Config extends Settings {
   readonly limits: Limits;
-  /** Where the value of each setting comes from, by its key: `--http-port`, `THROUGHLINE_HTTP_PORT`, `file.yaml:3:9` or `default`. */
+  /**
+   * Where the value of each setting comes from, by its key: `--http-port`, `THROUGHLINE_HTTP_PORT`, `file.yaml:3:9` or
+   * `default`.
+   */
   readonly sources: ReadonlyMap<string, string>;
   /** Every setting's value by its key. */
   readonly values: ReadonlyMap<string, unknown>;
@@ -124,7 +127,10 @@ interface Order {
   readonly store?: 'embedded' | 'cluster';
 }
 
-/** What an insert takes of a segment's bytes: the columns as they are read, and twice as much again while one of them grows. */
+/**
+ * What an insert takes of a segment's bytes: the columns as they are read, and twice as much again while one of them
+ * grows.
+ */
 const INSERT_MEMORY_TIMES = 4;
 const IS_INSERTED = 'a segment is inserted as a whole';
 const IS_ONE_RESPONSE = 'a trace is read as one response';

@@ -13,8 +13,8 @@ export interface RawValue {
 const FILE_BYTES_MAX = 1024 * 1024;
 
 /**
- * Reads a YAML file of settings, each below its group, and returns what it gives by key. Throws a ConfigError that names
- * file, line and column, and the known name that is nearest to an unknown one.
+ * Reads a YAML file of settings, each below its group, and returns what it gives by key. Throws a ConfigError that
+ * names file, line and column, and the known name that is nearest to an unknown one.
  */
 export function readConfigFile(path: string, settings: readonly Setting[]): Map<string, RawValue> {
   return parseConfigFile(readText(path), path, settings);

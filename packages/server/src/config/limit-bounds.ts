@@ -1,8 +1,8 @@
 import type { Limits } from './limits.ts';
 
 /**
- * Least and greatest value; help, a phrase that stands alone; and the metric that counts how often it is reached or shows its effect. Without the
- * last, the counter of all limits does.
+ * Least and greatest value; help, a phrase that stands alone; and the metric that counts how often it is reached or
+ * shows its effect. Without the last, the counter of all limits does.
  */
 export type Bounds = readonly [min: number, max: number, help: string, counter?: string | null];
 

@@ -1,6 +1,9 @@
 import { withoutPasswords } from '../without-passwords.ts';
 
-/** A setting that is not accepted. The message is one line for people: where it was set, what it was and what is expected. */
+/**
+ * A setting that is not accepted. The message is one line for people: where it was set, what it was and what is
+ * expected.
+ */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly code = 'invalid_config';
@@ -19,8 +22,8 @@ export interface Setting<T = unknown> extends SettingText<T> {
   readonly env: string;
   readonly help: string;
   /**
-   * What counts how often it is hit: a metric, with its labels, at `/metrics`. Null where there is nothing to count, such
-   * as a port.
+   * What counts how often it is hit: a metric, with its labels, at `/metrics`. Null where there is nothing to count,
+   * such as a port.
    */
   readonly counter: string | null;
   readonly defaultValue: () => T;

@@ -235,8 +235,8 @@ function isPercentEncoded(text: string): boolean {
 }
 
 /**
- * '' where there is no home: neither a variable nor an entry of the user, as often in a container. One that is empty would be the folder that
- * the command runs in, another one each time.
+ * '' where there is no home: neither a variable nor an entry of the user, as often in a container. One that is empty
+ * would be the folder that the command runs in, another one each time.
  */
 function homeDataDirectory(): string {
   try {

@@ -6,8 +6,8 @@ import { ConfigError } from './setting.ts';
 const FILE_BYTES_MAX = 64 * 1024;
 
 /**
- * The URLs of the ClickHouse servers with the password of `storePasswordFile` in them, or `embedded`. ClickHouse's user is
- * `default` where a URL names none. Throws a ConfigError for a file that cannot be read.
+ * The URLs of the ClickHouse servers with the password of `storePasswordFile` in them, or `embedded`. ClickHouse's user
+ * is `default` where a URL names none. Throws a ConfigError for a file that cannot be read.
  */
 export function storeUrls({ store, storePasswordFile, sources }: Config): Config['store'] {
   if (store === 'embedded' || storePasswordFile === '') return store;

@@ -19,10 +19,11 @@ export interface CountedInsertsOptions {
 }
 
 /**
- * Puts the rows of each segment into the store once. They have no identity, but nobody else inserts into these tables, and what is
- * inserted of a day is one part, which is there or not. So one row of each day tells: how many requests it has in the store is noted
- * before the insert, with how many the insert adds. When an insert did not end well, or its process has died, the store is asked
- * again before anything else is inserted, and what is not there is inserted with the next attempt.
+ * Puts the rows of each segment into the store once. They have no identity, but nobody else inserts into these tables,
+ * and what is inserted of a day is one part, which is there or not. So one row of each day tells: how many requests it
+ * has in the store is noted before the insert, with how many the insert adds. When an insert did not end well, or its
+ * process has died, the store is asked again before anything else is inserted, and what is not there is inserted with
+ * the next attempt.
  */
 export class CountedInserts {
   readonly #directory: string;
@@ -38,7 +39,10 @@ export class CountedInserts {
     await this.#noted.open();
   }
 
-  /** One call at a time. Resolves when all parts are stored; where it rejects, call it again at any time, for any segment. */
+  /**
+   * One call at a time. Resolves when all parts are stored; where it rejects, call it again at any time, for any
+   * segment.
+   */
   async insert(engine: EngineOfCounts, segment: string, parts: readonly CountedPart[]): Promise<void> {
     await this.#settle(engine);
     const missing = this.#noted.missingOf(segment);

@@ -32,8 +32,8 @@ export interface CountedPart {
 }
 
 /**
- * Sums records up by minute and by hour, operation, kind, status and duration. What a record counts falls to the minutes between its begin
- * and its end in the proportion of time; each request to one of them.
+ * Sums records up by minute and by hour, operation, kind, status and duration. What a record counts falls to the
+ * minutes between its begin and its end in the proportion of time; each request to one of them.
  */
 export class CountedMinutes {
   readonly #parts = new Map<string, CountedPart & { readonly rows: Map<string, CountedRow> }>();
@@ -84,7 +84,8 @@ function spread(
   add: (minute: number, bucket: number, requests: number, durationSumNs: number) => void,
 ): void {
   const shares = minuteShares(fromMs, toMs);
-  // Whole requests: what is left of one bucket's part goes on to the next, so that neither fast nor slow ones gather in a minute.
+  // Whole requests: what is left of one bucket's part goes on to the next, so that neither fast nor slow ones gather in
+  // a minute.
   const taken = shares.map(() => 0);
   let before = 0;
   for (const [index, count] of counts.entries()) {

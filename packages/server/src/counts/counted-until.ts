@@ -22,19 +22,22 @@ export interface CountedUntilOptions {
   readonly settleMs: number;
 }
 
-/** A process that has been silent for this, and for so many of its windows, has ended: what it had not told never comes. */
+/**
+ * A process that has been silent for this, and for so many of its windows, has ended: what it had not told never comes.
+ */
 const ENDED_MS = 60_000;
 /**
- * More than the 2.4 windows of silence that one lost message makes, since times between messages vary by a fifth (`JITTER` of the SDK). See
- * docs/decisions/0010-exact-counts-by-differences.md.
+ * More than the 2.4 windows of silence that one lost message makes, since times between messages vary by a fifth
+ * (`JITTER` of the SDK). See docs/decisions/0010-exact-counts-by-differences.md.
  */
 const ENDED_WINDOWS = 3;
 /** From a message to the one before there are up to so many windows: times between messages vary by a fifth. */
 const WINDOWS_BETWEEN = 2;
 
 /**
- * Until when the exact counts of a service are whole, in milliseconds since the epoch: what ended before has been told by its
- * processes, and is stored. Processes that tell seldom hold it back, and those that are silent without having ended.
+ * Until when the exact counts of a service are whole, in milliseconds since the epoch: what ended before has been told
+ * by its processes, and is stored. Processes that tell seldom hold it back, and those that are silent without having
+ * ended.
  */
 export function countedUntil(
   processes: Iterable<HeardProcess>,

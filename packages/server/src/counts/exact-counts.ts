@@ -48,9 +48,10 @@ interface Waiting {
 }
 
 /**
- * The exact counts of applications on their way into the store. What a message adds to the totals that are known is made durable in a
- * spool before the message is answered; each segment of it is inserted once, and is kept in a journal until the totals are
- * written down, seldom and in pieces. So each request is stored once, whatever is lost, repeated or killed.
+ * The exact counts of applications on their way into the store. What a message adds to the totals that are known is
+ * made durable in a spool before the message is answered; each segment of it is inserted once, and is kept in a journal
+ * until the totals are written down, seldom and in pieces. So each request is stored once, whatever is lost, repeated
+ * or killed.
  */
 export class ExactCounts {
   readonly #options: ExactCountsOptions;
@@ -118,8 +119,8 @@ export class ExactCounts {
   }
 
   /**
-   * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before the
-   * store is asked.
+   * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before
+   * the store is asked.
    */
   countedUntil(): (service: RollupName) => number {
     const nowMs = this.#now();
@@ -164,7 +165,10 @@ export class ExactCounts {
     this.#loader.start();
   }
 
-  /** Resolves when the message is durable, or is not noted at all. `isCounted` is false where another collector counts it. */
+  /**
+   * Resolves when the message is durable, or is not noted at all. `isCounted` is false where another collector counts
+   * it.
+   */
   take(message: CountsMessage, isCounted: boolean): Promise<TotalsResult> {
     if (this.#waiting.length >= this.#limits.waitingMessagesMax) {
       this.#limitCounter.reached('counts.waitingMessagesMax');
@@ -178,8 +182,9 @@ export class ExactCounts {
   }
 
   /**
-   * Runs what needs the store, the notes on inserts, the journal and the totals on the disk to say the same: a segment that is being inserted
-   * is inserted to its end before, and the next one waits. Messages are noted meanwhile. One at a time, in the order of the calls.
+   * Runs what needs the store, the notes on inserts, the journal and the totals on the disk to say the same: a segment
+   * that is being inserted is inserted to its end before, and the next one waits. Messages are noted meanwhile. One at
+   * a time, in the order of the calls.
    */
   async whileStill<T>(work: () => Promise<T>): Promise<T> {
     const before = this.#still;
@@ -355,8 +360,8 @@ export class ExactCounts {
   }
 
   /**
-   * Returns the number of the last record that the totals hold; null where they cannot be read, which is said, and no reason not to
-   * start.
+   * Returns the number of the last record that the totals hold; null where they cannot be read, which is said, and no
+   * reason not to start.
    */
   async #restoreTotals(): Promise<number | null> {
     try {

@@ -13,8 +13,8 @@ const SUFFIX = '.records';
 const NUMBER_DIGITS = 16;
 
 /**
- * The records that the store has and the totals on the disk may not have: segments of the spool of counts, kept under a second name
- * until the totals are written down again. That costs nothing but the name.
+ * The records that the store has and the totals on the disk may not have: segments of the spool of counts, kept under a
+ * second name until the totals are written down again. That costs nothing but the name.
  */
 export class Journal {
   readonly #directory: string;
@@ -41,7 +41,10 @@ export class Journal {
     for (const name of names) this.#add({ name, bytes: (await stat(join(this.#directory, name))).size });
   }
 
-  /** Keeps a sealed segment whose first record has this number. Durable when it resolves; does nothing for one that it has. */
+  /**
+   * Keeps a sealed segment whose first record has this number. Durable when it resolves; does nothing for one that it
+   * has.
+   */
   async keep(path: string, segment: string, firstNumber: number): Promise<void> {
     const name = `${String(firstNumber).padStart(NUMBER_DIGITS, '0')}-${segment}${SUFFIX}`;
     if (this.#files.some((file) => file.name === name)) return;

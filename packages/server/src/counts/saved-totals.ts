@@ -24,7 +24,10 @@ const VERSION = 2;
 const PIECE_WORK = 5_000;
 const WORK_PER_LINE = 16;
 
-/** Lines of JSON for `readTotals`: a head, each process with its totals behind it, an end. What they are made of may change between two pieces. */
+/**
+ * Lines of JSON for `readTotals`: a head, each process with its totals behind it, an end. What they are made of may
+ * change between two pieces.
+ */
 export function* saveTotals(
   { lastNumber, processes }: KnownTotals,
   pieceWork: number = PIECE_WORK,

@@ -126,8 +126,8 @@ const aMessage = (service: string, totals: readonly Total[]): CountsMessage => (
 });
 
 /**
- * A copy of one moment: what the pool's threads do meanwhile, a rename say, may fall amid it, and then it is taken again. They come to rest,
- * as nobody gives them more to do.
+ * A copy of one moment: what the pool's threads do meanwhile, a rename say, may fall amid it, and then it is taken
+ * again. They come to rest, as nobody gives them more to do.
  */
 function copyAsItIs(from: string, to: string): void {
   for (;;) {
@@ -253,7 +253,9 @@ describe('totals that are written down', () => {
     const PROCESSES = 500;
     const TOTALS = 100;
     const buckets = Array.from({ length: 20 }, (_, index) => index + 1);
-    /** The most that is made JSON of, or read as JSON, in one turn of the event loop: what takes the time, and no clock. */
+    /**
+     * The most that is made JSON of, or read as JSON, in one turn of the event loop: what takes the time, and no clock.
+     */
     const measured = async (pieceWork?: number): Promise<number> => {
       const { stringify, parse } = JSON;
       let inTurn = 0;

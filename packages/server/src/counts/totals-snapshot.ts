@@ -12,8 +12,8 @@ export class TotalsSnapshot {
   }
 
   /**
-   * Makes the next piece, at once, and resolves when it is written; true when the file has, durably, taken the place of the one before. Rejects
-   * with what the file system says, and then nothing is left of it.
+   * Makes the next piece, at once, and resolves when it is written; true when the file has, durably, taken the place of
+   * the one before. Rejects with what the file system says, and then nothing is left of it.
    */
   async step(): Promise<boolean> {
     const piece = this.#pieces.next();

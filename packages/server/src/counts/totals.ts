@@ -40,15 +40,18 @@ export type Advance =
 const SPREAD_MS_MAX = 3_600_000;
 /** A single window says little, since some are short on purpose: a longer one that was known shrinks to this share. */
 const WINDOW_SHRINKS = 0.8;
-/** The first message of a process comes so many times sooner than later ones: `HURRY_FACTOR` of the SDK, a second instead of five. */
+/**
+ * The first message of a process comes so many times sooner than later ones: `HURRY_FACTOR` of the SDK, a second
+ * instead of five.
+ */
 const FIRST_SOONER = 5;
 /** Where there is no room for a new process, who has been silent for so long is forgotten; looked for so often. */
 const ROOM_LIVE_MS = 3_600_000;
 const ROOM_INTERVAL_MS = 10_000;
 
 /**
- * What every process has told last, from which follows what its next message adds: a message that is lost or repeated changes
- * no sum. Totals beyond the limits are left out, whole, and stay so.
+ * What every process has told last, from which follows what its next message adds: a message that is lost or repeated
+ * changes no sum. Totals beyond the limits are left out, whole, and stay so.
  */
 export class Totals {
   readonly #limits: TotalsLimits;
@@ -74,7 +77,10 @@ export class Totals {
     return this.#processes.values();
   }
 
-  /** `nowMs` is since the epoch. Of a message that was handed on, totals that are behind are old news and no contradiction. */
+  /**
+   * `nowMs` is since the epoch. Of a message that was handed on, totals that are behind are old news and no
+   * contradiction.
+   */
   advance(message: CountsMessage, nowMs: number, isCounted: boolean): Advance {
     const { service, instance } = message;
     const known = this.#processes.get(processKey(service, instance));
@@ -122,7 +128,10 @@ export class Totals {
     return { kind: 'advanced', record, left, limit };
   }
 
-  /** Adds what a record says, as far as it is not known already. Records come in the order of their numbers, each any number of times. */
+  /**
+   * Adds what a record says, as far as it is not known already. Records come in the order of their numbers, each any
+   * number of times.
+   */
   apply(record: CountsRecord): void {
     this.#apply(record, record.toMs - record.fromMs);
   }
@@ -189,16 +198,17 @@ export class Totals {
   }
 
   /**
-   * All of it as text for `restore`, in pieces that are soon made. Between two pieces records may be added, forgotten and taken back: the text
-   * holds every record up to the one that was the last at the first piece, and says of each total which later ones it holds.
+   * All of it as text for `restore`, in pieces that are soon made. Between two pieces records may be added, forgotten
+   * and taken back: the text holds every record up to the one that was the last at the first piece, and says of each
+   * total which later ones it holds.
    */
   save(pieceWork?: number): Generator<string, void> {
     return saveTotals({ lastNumber: this.#lastNumber, processes: this.#processes }, pieceWork);
   }
 
   /**
-   * Takes what `save` has made, or what older collectors have, while nothing is known. Returns the number up to which all records are in it.
-   * Throws `SyntaxError` or `TypeError` for anything else.
+   * Takes what `save` has made, or what older collectors have, while nothing is known. Returns the number up to which
+   * all records are in it. Throws `SyntaxError` or `TypeError` for anything else.
    */
   restore(text: string): number {
     const { lastNumber, processes } = readTotals(text);

@@ -50,8 +50,9 @@ export interface Total {
 }
 
 /**
- * What became of the totals of a message. `accepted`: they are durable. `deferred`: nothing was noted and nothing is lost, since the next
- * message of the process has them too. `rejected`: they contradict an earlier message; `message` says how.
+ * What became of the totals of a message. `accepted`: they are durable. `deferred`: nothing was noted and nothing is
+ * lost, since the next message of the process has them too. `rejected`: they contradict an earlier message; `message`
+ * says how.
  */
 export type TotalsResult =
   | { readonly kind: 'accepted' | 'deferred' }

@@ -15,8 +15,8 @@ export function isCompressible(contentType: string): boolean {
 }
 
 /**
- * The coding that a client prefers by its Accept-Encoding (RFC 9110, section 12.5.3); of equals the first that is offered.
- * Null for none.
+ * The coding that a client prefers by its Accept-Encoding (RFC 9110, section 12.5.3); of equals the first that is
+ * offered. Null for none.
  */
 export function preferredCoding(accepted: string | undefined, offered: readonly ContentCoding[]): ContentCoding | null {
   if (accepted === undefined) return null;

@@ -26,8 +26,8 @@ export function mayBeRebound(host: string, ownNames: ReadonlySet<string>): boole
 }
 
 /**
- * Whether somebody could own the name: one without a dot belongs to a network, or to a file of hosts. None at all, as in
- * HTTP/1.0, is nobody's either; what is no name could be anything.
+ * Whether somebody could own the name: one without a dot belongs to a network, or to a file of hosts. None at all, as
+ * in HTTP/1.0, is nobody's either; what is no name could be anything.
  */
 export function mayBeOwned(host: string): boolean {
   return host !== '' && !/^[a-z0-9_-]+$/.test(hostName(host));

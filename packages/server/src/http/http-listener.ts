@@ -22,7 +22,10 @@ export interface HttpListenerLimits {
   /** A connection on which nothing moves for so long is closed: whoever is there reads no answers. */
   readonly stalledTimeoutMs: number;
   readonly connectionsMax: number;
-  /** Requests that wait for the answer to the one before on their connection, over all connections; that of one more is closed. */
+  /**
+   * Requests that wait for the answer to the one before on their connection, over all connections; that of one more is
+   * closed.
+   */
   readonly pipelinedRequestsMax: number;
 }
 
@@ -38,7 +41,10 @@ export interface HttpListenerOptions {
   readonly name: string;
   readonly log: Logger;
   readonly limits: HttpListenerLimits;
-  /** Answers a request, after those before it on its connection. Where it rejects, which nothing should make it do, the connection is closed. */
+  /**
+   * Answers a request, after those before it on its connection. Where it rejects, which nothing should make it do, the
+   * connection is closed.
+   */
   readonly serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Puts into the server's own form what Node itself refuses before there is a request. */
   readonly refuse: (refusal: Refusal) => ClientErrorAnswer;
@@ -104,7 +110,9 @@ export class HttpListener {
     return this.#listener.start(host, port);
   }
 
-  /** Refuses new connections and resolves when the running requests have been answered, or were cut off at the deadline. */
+  /**
+   * Refuses new connections and resolves when the running requests have been answered, or were cut off at the deadline.
+   */
   close(timeoutMs: number): Promise<void> {
     return this.#listener.close(timeoutMs);
   }

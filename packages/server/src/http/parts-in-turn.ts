@@ -1,13 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 
-/** With more parts of bodies in one turn of the event loop, those that bring more than a few wait for a turn of their own. */
+/**
+ * With more parts of bodies in one turn of the event loop, those that bring more than a few wait for a turn of their
+ * own.
+ */
 const PARTS_PER_TURN = 1_024;
 const A_FEW_PARTS = 16;
 
 /**
- * Lets those whose bodies come in very many small chunks take turns: one of them is read in each turn of the event loop. Node hands over every
- * chunk by itself, which takes about 1 µs, and reads up to 2 MiB of each connection before it does anything else, 350,000 chunks of
- * one byte. What it has read at once, 64 KiB, cannot be parted.
+ * Lets those whose bodies come in very many small chunks take turns: one of them is read in each turn of the event
+ * loop. Node hands over every chunk by itself, which takes about 1 µs, and reads up to 2 MiB of each connection before
+ * it does anything else, 350,000 chunks of one byte. What it has read at once, 64 KiB, cannot be parted.
  */
 export class PartsInTurn {
   readonly #waiting: (() => void)[] = [];

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Refusal } from './refusal.ts';
 
 /**
- * Returns what is wrong with a request whatever it asks for, null where nothing is: the host that HTTP/1.1 demands (RFC 9112, section 3.2), which a
- * server that does not let Node refuse it asks for here, and what the request expects (RFC 9110, section 10.1.1).
+ * Returns what is wrong with a request whatever it asks for, null where nothing is: the host that HTTP/1.1 demands (RFC
+ * 9112, section 3.2), which a server that does not let Node refuse it asks for here, and what the request expects (RFC
+ * 9110, section 10.1.1).
  */
 export function requestProblem(request: IncomingMessage): Refusal | null {
   return hostProblem(request) ?? expectationProblem(request);

@@ -3,7 +3,9 @@ import type { Socket } from 'node:net';
 import { PartsInTurn } from './parts-in-turn.ts';
 
 export interface RequestsInTurnOptions {
-  /** Requests that wait for the answer to the one before, over all connections; the connection of one more is closed. */
+  /**
+   * Requests that wait for the answer to the one before, over all connections; the connection of one more is closed.
+   */
   readonly waitingMax: number;
   /** Called for each connection that was closed for it. */
   readonly onCut: () => void;
@@ -12,9 +14,10 @@ export interface RequestsInTurnOptions {
 type Serve = (request: IncomingMessage, response: ServerResponse) => void;
 
 /**
- * Serves the requests of a connection one after the other. Node hands over at once what a client sends without waiting for answers, thousands
- * in one read of the socket: work and memory that no limit on connections bounds. Of such a request nothing is done before its turn, so that it has
- * a connection for its answer, and learns when that ends. Bodies in small chunks are read by turns (`PartsInTurn`).
+ * Serves the requests of a connection one after the other. Node hands over at once what a client sends without waiting
+ * for answers, thousands in one read of the socket: work and memory that no limit on connections bounds. Of such a
+ * request nothing is done before its turn, so that it has a connection for its answer, and learns when that ends.
+ * Bodies in small chunks are read by turns (`PartsInTurn`).
  */
 export class RequestsInTurn {
   readonly #options: RequestsInTurnOptions;

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { replaceFileSync } from '../durable-file.ts';
 
 /**
- * When blocks arrive, in microseconds since the epoch, made to increase strictly, also over a restart and a clock that goes back. An
- * arrival names the block in which a span came: by it a span is told to be in one table or in another, counted or not.
+ * When blocks arrive, in microseconds since the epoch, made to increase strictly, also over a restart and a clock that
+ * goes back. An arrival names the block in which a span came: by it a span is told to be in one table or in another,
+ * counted or not.
  */
 export class ArrivalClock {
   readonly #path: string | null;
@@ -44,8 +45,8 @@ export class ArrivalClock {
   }
 
   /**
-   * Call it before a segment leaves the spool, where its arrivals could be read again. Not synced: a power failure and a clock that went
-   * back would have to come together.
+   * Call it before a segment leaves the spool, where its arrivals could be read again. Not synced: a power failure and
+   * a clock that went back would have to come together.
    */
   remember(arrival: number): void {
     if (this.#path === null) return;

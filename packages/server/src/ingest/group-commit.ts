@@ -22,7 +22,10 @@ export interface GroupCommitOptions {
   readonly write?: typeof writeNativeBlock;
 }
 
-/** What failed: to write a block, to write one request alone, to append to the spool, to wait for the store, to use memory again. */
+/**
+ * What failed: to write a block, to write one request alone, to append to the spool, to wait for the store, to use
+ * memory again.
+ */
 export const COMMIT_FAILURES = ['block', 'request', 'spool', 'hold', 'reset'] as const;
 
 export type CommitFailure = (typeof COMMIT_FAILURES)[number];
@@ -39,8 +42,8 @@ interface Waiting {
 }
 
 /**
- * Makes spans durable. Requests that arrive while a block is on its way to the disk share the next one: one commit is in
- * flight at any time, and no request waits for a timer. A request that cannot be written fails alone.
+ * Makes spans durable. Requests that arrive while a block is on its way to the disk share the next one: one commit is
+ * in flight at any time, and no request waits for a timer. A request that cannot be written fails alone.
  */
 export class GroupCommit {
   readonly #options: GroupCommitOptions;
@@ -71,7 +74,10 @@ export class GroupCommit {
     return this.#open.byteLength + this.#decodedBytes;
   }
 
-  /** Resolves when the request is durable, or is not. `rows`: those that have just been appended to `block`. Never rejects. */
+  /**
+   * Resolves when the request is durable, or is not. `rows`: those that have just been appended to `block`. Never
+   * rejects.
+   */
   commit(part: Part): Promise<CommitResult> {
     return new Promise((resolve) => {
       if ('native' in part) this.#decodedBytes += part.native.length;

@@ -145,13 +145,17 @@ export class Ingest {
   }
 
   /**
-   * Takes a request once: calls `take`, which decodes and stores it, unless the same bytes were stored lately (`RecentRequests.once`).
+   * Takes a request once: calls `take`, which decodes and stores it, unless the same bytes were stored lately
+   * (`RecentRequests.once`).
    */
   once(parts: readonly Uint8Array[], take: () => Promise<IngestResult>): Promise<IngestResult> {
     return this.#recentRequests.once(parts, take);
   }
 
-  /** Runs the decoder at once and resolves when its spans are durable. Rejects with its `TooLongHereError`; then nothing is kept. */
+  /**
+   * Runs the decoder at once and resolves when its spans are durable. Rejects with its `TooLongHereError`; then nothing
+   * is kept.
+   */
   async decode(decode: Decode): Promise<IngestResult> {
     const busyBecause = this.admit();
     if (busyBecause !== null) return this.#busy(busyBecause);
@@ -189,8 +193,8 @@ export class Ingest {
   }
 
   /**
-   * Takes spans that were decoded elsewhere, and resolves when they are durable. `spans.native` belongs to ingest until then, which writes the
-   * arrival into it; afterwards it is the caller's again, and nothing refers to it.
+   * Takes spans that were decoded elsewhere, and resolves when they are durable. `spans.native` belongs to ingest until
+   * then, which writes the arrival into it; afterwards it is the caller's again, and nothing refers to it.
    */
   async append(spans: DecodedSpans): Promise<IngestResult> {
     const busyBecause = this.admit();

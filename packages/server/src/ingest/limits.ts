@@ -6,7 +6,10 @@ export interface IngestLimits extends BlockLimits {
   /** Columns that wait for the disk; beyond it a request is answered `busy`. */
   readonly pendingBytesMax: number;
   readonly retryAfterMs: number;
-  /** Stored requests that are remembered, so that a repeat is not stored again; 0 remembers none. At least half as many are. */
+  /**
+   * Stored requests that are remembered, so that a repeat is not stored again; 0 remembers none. At least half as many
+   * are.
+   */
   readonly recentRequestsMax: number;
   /** Each is remembered for so long at least, and twice as long at most. */
   readonly recentRequestMs: number;

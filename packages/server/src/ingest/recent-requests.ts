@@ -17,8 +17,8 @@ type Stored = Extract<IngestResult, { kind: 'stored' }>;
 type KnownAnswer = number | Stored;
 
 /**
- * The requests that were stored lately, by a digest of their bytes. An exporter whose answer was lost sends the same bytes again:
- * they get the same answer, and are not stored twice. What is remembered ends with the process.
+ * The requests that were stored lately, by a digest of their bytes. An exporter whose answer was lost sends the same
+ * bytes again: they get the same answer, and are not stored twice. What is remembered ends with the process.
  */
 export class RecentRequests {
   readonly #options: RecentRequestsOptions;
@@ -56,9 +56,9 @@ export class RecentRequests {
   }
 
   /**
-   * Calls `store` at once and answers what it does, unless the same bytes were stored lately, which answers what they were answered. While
-   * they are being stored it waits, and calls `store` if that fails. `parts` are the bytes of a request, decompressed; where they
-   * are parted makes no difference. Rejects with what `store` does.
+   * Calls `store` at once and answers what it does, unless the same bytes were stored lately, which answers what they
+   * were answered. While they are being stored it waits, and calls `store` if that fails. `parts` are the bytes of a
+   * request, decompressed; where they are parted makes no difference. Rejects with what `store` does.
    */
   async once(parts: readonly Uint8Array[], store: () => Promise<IngestResult>): Promise<IngestResult> {
     if (this.#options.limits.recentRequestsMax === 0) return store();
@@ -91,8 +91,8 @@ export class RecentRequests {
   }
 
   /**
-   * GMAC under a key that nobody else has: 128 bits, and no sender can know which requests share them. Of what Node has it is the
-   * cheapest, about 0.1 ns a byte; SHA-1 in hardware takes 0.5 (`bench/ingest/digest.mjs`).
+   * GMAC under a key that nobody else has: 128 bits, and no sender can know which requests share them. Of what Node has
+   * it is the cheapest, about 0.1 ns a byte; SHA-1 in hardware takes 0.5 (`bench/ingest/digest.mjs`).
    */
   #digest(parts: readonly Uint8Array[]): string {
     const mac = createCipheriv('aes-128-gcm', this.#key, this.#nonce);

@@ -6,11 +6,17 @@ import { Counter, Histogram, type Registry } from 'prom-client';
 export interface Job {
   /** Names it in metrics and in the log: `retention`. */
   readonly name: string;
-  /** Milliseconds from the end of one run to the next, asked after each run; each pause is up to a tenth longer or shorter. */
+  /**
+   * Milliseconds from the end of one run to the next, asked after each run; each pause is up to a tenth longer or
+   * shorter.
+   */
   readonly everyMs: number | (() => number);
   /** Waits that long before the first run as well. */
   readonly startsLater?: boolean;
-  /** One run. Ends early, and may reject, once the signal is aborted; any other rejection is logged, and the next run comes all the same. */
+  /**
+   * One run. Ends early, and may reject, once the signal is aborted; any other rejection is logged, and the next run
+   * comes all the same.
+   */
   run(signal: AbortSignal): Promise<void>;
 }
 

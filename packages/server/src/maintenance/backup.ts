@@ -19,8 +19,9 @@ export interface BackupSource {
 }
 
 /**
- * Copies what is listed into a new directory. The manifest is written last: a backup without one is incomplete. Rejects with `BackupError`,
- * with what `confirm` rejects with, or with the signal's reason; the incomplete backup was removed then.
+ * Copies what is listed into a new directory. The manifest is written last: a backup without one is incomplete. Rejects
+ * with `BackupError`, with what `confirm` rejects with, or with the signal's reason; the incomplete backup was removed
+ * then.
  */
 export async function writeBackup(source: BackupSource, directory: string, signal: AbortSignal): Promise<Manifest> {
   const missingFile = missingOfStore(source.list.files);

@@ -6,8 +6,8 @@ import type { Engine } from '../storage/engine.ts';
 import { takeSnapshot } from './snapshot.ts';
 
 /**
- * The store as it was before its schema was changed, as a data directory of its own that takes almost no space. It is kept until a later
- * start has opened the changed store.
+ * The store as it was before its schema was changed, as a data directory of its own that takes almost no space. It is
+ * kept until a later start has opened the changed store.
  */
 export class BeforeMigration {
   readonly #dataDirectory: string;

@@ -22,7 +22,10 @@ import { rowsOf } from '../storage/rows-of.ts';
 
 export interface CheckOptions {
   readonly signal: AbortSignal;
-  /** Sets damaged parts aside, repairs what can be, and makes derived tables anew; those of lost parts are left to the next start of the collector. */
+  /**
+   * Sets damaged parts aside, repairs what can be, and makes derived tables anew; those of lost parts are left to the
+   * next start of the collector.
+   */
   readonly repairs: boolean;
 }
 
@@ -33,8 +36,8 @@ export interface OfStopped {
 }
 
 /**
- * Opens the store of a collector that is stopped, and verifies it. Nothing is changed unless it repairs. Null where a collector has the data directory. Rejects with `EngineError`,
- * or with the signal's reason.
+ * Opens the store of a collector that is stopped, and verifies it. Nothing is changed unless it repairs. Null where a
+ * collector has the data directory. Rejects with `EngineError`, or with the signal's reason.
  */
 export async function checkStopped(
   config: OfStopped,
@@ -54,7 +57,10 @@ export async function checkStopped(
 
 type OpenDirectory = Awaited<ReturnType<typeof openDataDirectory>>;
 
-/** The engine moves parts, merges and makes tables anew as soon as it has a store open: it gets one that shares nothing but files that never change. */
+/**
+ * The engine moves parts, merges and makes tables anew as soon as it has a store open: it gets one that shares nothing
+ * but files that never change.
+ */
 async function checkCopy(
   config: OfStopped,
   log: Logger,

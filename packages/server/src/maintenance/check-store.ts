@@ -58,7 +58,10 @@ const STATEMENT_TIMEOUT_MS = 3_600_000;
 const ROUNDS_MAX = 3;
 const NO_SUCH_PART = 232;
 
-/** Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing but by `mend` and `rebuild`. */
+/**
+ * Verifies every part by the engine's checksums, and the derived tables by the spans, day by day. Changes nothing but
+ * by `mend` and `rebuild`.
+ */
 export async function checkStore(engine: Asked, checkup: StoreCheckup): Promise<StoreReport> {
   const { signal, mend, rebuild } = checkup;
   const cancelled: Asked = {

@@ -22,7 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => store[Symbol.asyncDispose]());
 
-/** Traces of three spans each, some of them sampled, failed, or requests, with an attribute of few values and one of many. */
+/**
+ * Traces of three spans each, some of them sampled, failed, or requests, with an attribute of few values and one of
+ * many.
+ */
 async function insert(day: string, spans: number): Promise<void> {
   await store.engine.command(`INSERT INTO throughline.spans
   (trace_id, span_id, service, name, kind, status_code, start_s, start_ns, duration_ns, trace_state, attrs_k, attrs_v, attrs_t)

@@ -38,15 +38,17 @@ const STATEMENT_TIMEOUT_MS = 3_600_000;
 const SPANS_AT_ONCE = 2_000_000;
 /** Sums of doubles depend on their order. */
 const ROUNDING = 1e-6;
-/** Weights that are estimated out of a part of the spans may be off by so much, if so many of that part have the key. */
+/**
+ * Weights that are estimated out of a part of the spans may be off by so much, if so many of that part have the key.
+ */
 const ESTIMATE_FACTOR = 4;
 const ESTIMATED_FROM = 32;
 /** Of a key with no more values on a day all are kept, even where a batch has spans of as many days as one may have. */
 const VALUES_KEPT = VALUES_PER_BATCH / 64;
 
 /**
- * Holds what the derived tables say of one day against its spans: sums over the day, and sums of hashes of what each count is of, which
- * no group has to be made for. What the sampling of attributes leaves open is not held against them.
+ * Holds what the derived tables say of one day against its spans: sums over the day, and sums of hashes of what each
+ * count is of, which no group has to be made for. What the sampling of attributes leaves open is not held against them.
  */
 export async function compareDay(engine: Asked, day: string, storedSpans: number): Promise<WrongDay[]> {
   const { counted, isPending } = await findProgress(engine);
@@ -90,7 +92,9 @@ export async function compareDay(engine: Asked, day: string, storedSpans: number
   return wrong;
 }
 
-/** The newest arrival that the derived tables hold, and whether more was being added to them when their collector ended. */
+/**
+ * The newest arrival that the derived tables hold, and whether more was being added to them when their collector ended.
+ */
 export async function findProgress(engine: Asked): Promise<{ counted: number; isPending: boolean }> {
   const { countedUntil, pendingUntil, late, days } = await readProgress(engine);
   return { counted: countedUntil, isPending: pendingUntil > 0 || late.length > 0 || days.length > 0 };
@@ -214,8 +218,8 @@ function stepsOf(storedSpans: number): number {
 }
 
 /**
- * Traces whose root is stored, or whose spans have something in rare columns, and of which `trace_times` does not say so: they are read without it.
- * It may say more: what was counted before these were noted counts as having everything.
+ * Traces whose root is stored, or whose spans have something in rare columns, and of which `trace_times` does not say
+ * so: they are read without it. It may say more: what was counted before these were noted counts as having everything.
  */
 async function unnoted(engine: Asked, day: string, ofDay: string, storedSpans: number): Promise<[Sums, Sums]> {
   const steps = stepsOf(storedSpans);
@@ -264,8 +268,9 @@ const OF_VALUES = {
 } as const;
 
 /**
- * By slots, in which keys may meet. Of a batch with many spans only a part was looked at, so that the weights of a day are estimates unless
- * every batch was small; of keys that few spans have it is then not known whether they should be there.
+ * By slots, in which keys may meet. Of a batch with many spans only a part was looked at, so that the weights of a day
+ * are estimates unless every batch was small; of keys that few spans have it is then not known whether they should be
+ * there.
  */
 async function attributes(
   engine: Asked,

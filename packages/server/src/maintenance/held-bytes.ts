@@ -5,8 +5,8 @@ import { join } from 'node:path';
 const SNAPSHOTS = ['snapshot', 'before-migration', 'before-migration.new', join('store', 'shadow')];
 
 /**
- * The bytes that nothing of a data directory needs but its snapshots: files that the store has replaced or dropped meanwhile, and copies. They
- * are free again when the snapshots go. 0 while there are none.
+ * The bytes that nothing of a data directory needs but its snapshots: files that the store has replaced or dropped
+ * meanwhile, and copies. They are free again when the snapshots go. 0 while there are none.
  */
 export async function bytesHeldBySnapshots(dataDirectory: string): Promise<number> {
   let bytes = 0;

@@ -10,8 +10,9 @@ const PART = /(?:^|_)(?:\d{8}|all)_\d+_\d+_\d+(?:_\d+)?(?:_try\d+)?$/;
 const LEFT_OUT = /^(?:tmp_.*|delete_tmp_.*|shadow|tmp|status|damaged|scratch-.*)$/;
 
 /**
- * Makes a store out of one that is not in use, with second names of its parts' files, which never change, and copies of the few others: what
- * the engine does with it leaves the first one as it is. Rejects with what the file system says, or with the signal's reason.
+ * Makes a store out of one that is not in use, with second names of its parts' files, which never change, and copies of
+ * the few others: what the engine does with it leaves the first one as it is. Rejects with what the file system says,
+ * or with the signal's reason.
  */
 export async function linkStore(from: string, to: string, signal: AbortSignal, isInPart = false): Promise<void> {
   await mkdir(to, { recursive: true, mode: 0o700 });

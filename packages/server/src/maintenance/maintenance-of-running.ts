@@ -69,7 +69,10 @@ export class MaintenanceOfRunning {
     return this.#isOpen ? this.#checks.ask(name, repairs) : { state: 'impossible' };
   }
 
-  /** One at a time. Null where it is not possible. Rejects with what the engine or the file system says, or with the signal's reason. */
+  /**
+   * One at a time. Null where it is not possible. Rejects with what the engine or the file system says, or with the
+   * signal's reason.
+   */
   async snapshot(signal: AbortSignal): Promise<TakenSnapshot | SnapshotInUse | null> {
     return this.#isOpen ? this.#snapshots.take(signal) : null;
   }

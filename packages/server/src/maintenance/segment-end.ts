@@ -8,8 +8,9 @@ import type { FileList } from './file-list.ts';
 const SPOOLS = ['spool', 'counts/spool'];
 
 /**
- * In which order the files of a folder are copied while segments grow, so that what was appended last is missing and nothing before it: the
- * indexes before the data, and the newest first. A segment is full before anything is in the next one.
+ * In which order the files of a folder are copied while segments grow, so that what was appended last is missing and
+ * nothing before it: the indexes before the data, and the newest first. A segment is full before anything is in the
+ * next one.
  */
 export function copyOrder(names: readonly string[]): string[] {
   const [indexes, others] = [true, false].map((isIndex) =>
@@ -19,8 +20,8 @@ export function copyOrder(names: readonly string[]): string[] {
 }
 
 /**
- * The list with segments as long as their indexes say: what was appended behind the copy of an index has no record, and would be taken for
- * damage in all but the newest segment.
+ * The list with segments as long as their indexes say: what was appended behind the copy of an index has no record, and
+ * would be taken for damage in all but the newest segment.
  */
 export async function cutSegments(snapshot: string, list: FileList): Promise<FileList> {
   const files = await Promise.all(

@@ -23,16 +23,19 @@ export interface SnapshotOptions {
 
 /** The engine escapes other characters in the directory's name. */
 const FREEZE_NAME = 'throughline_snapshot';
-/** Larger files get a second name, smaller ones are copied. Only a segment that is being written grows, behind what its index says. */
+/**
+ * Larger files get a second name, smaller ones are copied. Only a segment that is being written grows, behind what its
+ * index says.
+ */
 const COPIED_BYTES_MAX = 1024 * 1024;
 /** How often what merges have not written whole may be taken back for one snapshot; merges pause behind each time. */
 const FREEZES_MAX = 3;
 
 /**
- * Keeps everything that was acknowledged before as a data directory of its own, within moments and without a copy of the store: parts never
- * change, so that second names of their files are enough. A segment that is in the store as well is found there when it is loaded again. The
- * list of its files is written last. One call at a time. Rejects with `EngineError`, with what the file system says or with the signal's
- * reason, and leaves nothing then.
+ * Keeps everything that was acknowledged before as a data directory of its own, within moments and without a copy of
+ * the store: parts never change, so that second names of their files are enough. A segment that is in the store as well
+ * is found there when it is loaded again. The list of its files is written last. One call at a time. Rejects with
+ * `EngineError`, with what the file system says or with the signal's reason, and leaves nothing then.
  */
 export async function takeSnapshot(options: SnapshotOptions): Promise<void> {
   const { dataDirectory, path, whileStill, signal } = options;
@@ -83,8 +86,8 @@ async function keepAll({ engine, dataDirectory, path, signal }: SnapshotOptions)
 }
 
 /**
- * A part that a merge has not written whole is refused where the snapshot is opened, and what it replaced is not in it. Nobody may have looked at it
- * yet. True where that is in use again.
+ * A part that a merge has not written whole is refused where the snapshot is opened, and what it replaced is not in it.
+ * Nobody may have looked at it yet. True where that is in use again.
  */
 async function takeBackMerges(
   engine: SnapshotOptions['engine'],

@@ -65,8 +65,8 @@ export class Snapshots {
   }
 
   /**
-   * Takes one, unless another one is in use. Rejects with what the engine or the file system says, or with the signal's reason where nobody
-   * waits for it any more; nothing is left then.
+   * Takes one, unless another one is in use. Rejects with what the engine or the file system says, or with the signal's
+   * reason where nobody waits for it any more; nothing is left then.
    */
   async take(signal: AbortSignal): Promise<TakenSnapshot | SnapshotInUse> {
     if (this.#held !== null) {

@@ -6,8 +6,8 @@ import { IN_TENANT, queryRows, where, withView } from './rows.ts';
 import type { Tables } from '../storage/tables.ts';
 
 /**
- * What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is looked at. A question has
- * spans counted soon that are not counted yet; it does not find them itself.
+ * What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is
+ * looked at. A question has spans counted soon that are not counted yet; it does not find them itself.
  */
 export interface AttributeQuestion {
   /** What keys or values begin with; '' for all. */

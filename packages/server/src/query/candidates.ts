@@ -16,7 +16,10 @@ export interface Candidate {
   readonly matchUnixNano: bigint;
 }
 
-/** Only traces that have a span on the other side of this moment: one that starts no later, or one that lasts until then. */
+/**
+ * Only traces that have a span on the other side of this moment: one that starts no later, or one that lasts until
+ * then.
+ */
 export interface Crossing {
   readonly unixNano: bigint;
   readonly reaches: 'before' | 'behind';
@@ -35,7 +38,10 @@ export interface CandidateQuestion {
   readonly isLoose: boolean;
 }
 
-/** How far outside the range matches are looked for window by window, of whatever trace: as far as the range is long, but within these. */
+/**
+ * How far outside the range matches are looked for window by window, of whatever trace: as far as the range is long,
+ * but within these.
+ */
 export const LOOKBACK_MS_MIN = 3_600_000;
 export const LOOKBACK_MS_MAX = 86_400_000;
 const DAY = BigInt(DAY_SECONDS);
@@ -43,8 +49,8 @@ const DAY = BigInt(DAY_SECONDS);
 const NEAR_SECONDS = 60n;
 
 /**
- * Candidates, the newest match first; a trace that the summaries refuse may be among them. `live` has the spans that are not in `trace_times`
- * yet. `hasHints`: the store has an index of all attributes.
+ * Candidates, the newest match first; a trace that the summaries refuse may be among them. `live` has the spans that
+ * are not in `trace_times` yet. `hasHints`: the store has an index of all attributes.
  */
 export function candidatesSql(
   tables: Tables,
@@ -137,7 +143,10 @@ FROM (
 )`;
 }
 
-/** Traces, of those `among`, with a span on the other side of the moment than the window; of others as well where `more` does not leave them out. */
+/**
+ * Traces, of those `among`, with a span on the other side of the moment than the window; of others as well where `more`
+ * does not leave them out.
+ */
 function acrossSql(
   tables: Tables,
   { unixNano, reaches }: Crossing,

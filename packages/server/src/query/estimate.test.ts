@@ -41,8 +41,8 @@ const HOUR = 1_700_002_800;
 const drawn = (what: string, below: number): string => `toUInt32(cityHash64('${what}', trace_number) % ${below})`;
 
 /**
- * Every trace has up to 13 spans in its service, of which the first three are requests, and one in ten fails as a whole. Half of
- * the traces are kept with a probability of 1/4, the others of 1/16.
+ * Every trace has up to 13 spans in its service, of which the first three are requests, and one in ten fails as a
+ * whole. Half of the traces are kept with a probability of 1/4, the others of 1/16.
  */
 const TRACES_SQL = `SELECT trace_number, intDiv(trace_number, ${TRACES}) AS service_number,
   1 + ${drawn('spans', 5)} * ${drawn('more spans', 4)} AS spans, ${drawn('error', 10)} = 0 AS fails,

@@ -24,8 +24,8 @@ export function estimateOf({ count, variance, unknown }: Weighed): Estimate {
 }
 
 /**
- * For how many independently kept ones, out of very many, the count stands: Kish's effective number, which counts a trace's
- * spans as one, and which grows without bound as everything is kept.
+ * For how many independently kept ones, out of very many, the count stands: Kish's effective number, which counts a
+ * trace's spans as one, and which grows without bound as everything is kept.
  */
 export function effectiveNumber({ count, variance }: Omit<Weighed, 'unknown'>): number {
   return variance > 0 ? (count * count) / variance : Number.POSITIVE_INFINITY;

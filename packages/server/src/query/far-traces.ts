@@ -19,9 +19,9 @@ export interface Surroundings {
 const STRETCHES_MAX = 32;
 
 /**
- * Traces that are in the range, and may have matches so far from it that no window looks there: those that last long, and, where `isFiltered`,
- * those with spans in the range and the root, and others of its spans, far away. No more than `searchFarTracesMax` of each, those that end last. Some
- * may have neither.
+ * Traces that are in the range, and may have matches so far from it that no window looks there: those that last long,
+ * and, where `isFiltered`, those with spans in the range and the root, and others of its spans, far away. No more than
+ * `searchFarTracesMax` of each, those that end last. Some may have neither.
  */
 export async function findFarTraces(
   context: QueryContext,
@@ -52,7 +52,10 @@ async function findFarFromRoot(
   return (await queryRows(context, sql)).map((row) => row.text(0));
 }
 
-/** Traces that are in the range and last long, by `long_traces`: those that end last, and no more than `searchFarTracesMax`. */
+/**
+ * Traces that are in the range and last long, by `long_traces`: those that end last, and no more than
+ * `searchFarTracesMax`.
+ */
 export async function findLongTraces(context: QueryContext, view: SpanView, range: TimeRange): Promise<string[]> {
   const { tables } = context.engine;
   const within = secondsOf(range);
@@ -107,7 +110,9 @@ function anyWithoutRootSql(tables: Tables, { first, last }: Seconds): string {
   return `SELECT 1 FROM ${tables.trace_times.read} ${where([...rows(first, last), 'has_root = 0'])} LIMIT 1`;
 }
 
-/** Most traces have their root beside their other spans: what is looked up by its id, wherever it is, is what is left. */
+/**
+ * Most traces have their root beside their other spans: what is looked up by its id, wherever it is, is what is left.
+ */
 export function farFromRootSql(
   tables: Tables,
   live: readonly SpanSource[],
@@ -155,7 +160,10 @@ function starts(from: number, to: number): string[] {
   return [timeCondition('start_s', '>=', BigInt(from)), timeCondition('start_s', '<=', BigInt(to))];
 }
 
-/** In which seconds the stored spans of these traces start, in few stretches: between those of a trace there may be days. */
+/**
+ * In which seconds the stored spans of these traces start, in few stretches: between those of a trace there may be
+ * days.
+ */
 export async function stretchesOfTraces(
   context: QueryContext,
   view: SpanView,

@@ -18,8 +18,8 @@ import { NO_PARENT } from './span-reader.ts';
 import { SPAN_DURATION, spanSources, type SpanSource } from './span-sources.ts';
 
 /**
- * Summaries over the spans that fulfil these conditions, by trace id; null where there are more than `spansMax`. Few spans are summarised here
- * in less time than the engine takes to analyse how it would do so.
+ * Summaries over the spans that fulfil these conditions, by trace id; null where there are more than `spansMax`. Few
+ * spans are summarised here in less time than the engine takes to analyse how it would do so.
  */
 export async function summariesOfFew(
   context: QueryContext,

@@ -20,8 +20,8 @@ export interface QueryLimits {
    */
   readonly searchWindowSpans: number;
   /**
-   * Traces that reach into the range of a search, or have their root, from farther away than it looks window by window: of more, those that end
-   * last are looked at.
+   * Traces that reach into the range of a search, or have their root, from farther away than it looks window by window:
+   * of more, those that end last are looked at.
    */
   readonly searchFarTracesMax: number;
   /** Headlines that are remembered. */

@@ -33,7 +33,10 @@ export function readNative(bytes: Uint8Array): NativeBlock[] {
   return blocks;
 }
 
-/** A column of that many default values, of any type that is read here; a LowCardinality column as one of its plain type. */
+/**
+ * A column of that many default values, of any type that is read here; a LowCardinality column as one of its plain
+ * type.
+ */
 export function defaultColumn(type: string, rowCount: number): NativeColumn {
   const [, kind, inner] = /^(Array|LowCardinality|FixedString)\((.*)\)$/.exec(type) ?? [];
   if (kind === 'Array') return new ArrayColumn(defaultColumn(inner ?? '', 0), new Float64Array(rowCount));

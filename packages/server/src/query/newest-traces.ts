@@ -8,7 +8,9 @@ import type { StoredTraceSummary } from './service-of-trace.ts';
 import { findTraceSummaries } from './trace-summary.ts';
 import { allWithin, LAST_SECOND, startsWithin, type Seconds } from './trace-times.ts';
 
-/** Spans that are looked at for each trace that is wanted, and again where these were too few: most traces have fewer. */
+/**
+ * Spans that are looked at for each trace that is wanted, and again where these were too few: most traces have fewer.
+ */
 const SPANS_PER_TRACE = [25, 100] as const;
 /** Where there are more than so many for each trace that is wanted, candidates are found for less. */
 const SPANS_PER_TRACE_MAX = 200;
@@ -16,8 +18,9 @@ const SPANS_PER_TRACE_MAX = 200;
 const SECONDS_BEHIND = 2;
 
 /**
- * The newest traces of all, newest start first, by a statement that reads whatever started last in the range. Null where that does not
- * tell: too few traces started in those seconds, one of them began earlier or goes on for longer, or one that is in the range starts behind it.
+ * The newest traces of all, newest start first, by a statement that reads whatever started last in the range. Null
+ * where that does not tell: too few traces started in those seconds, one of them began earlier or goes on for longer,
+ * or one that is in the range starts behind it.
  */
 export async function newestTraces(
   context: QueryContext,

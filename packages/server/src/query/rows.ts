@@ -13,7 +13,9 @@ export interface QueryContext {
   readonly limits: QueryLimits;
   /** Where spans are that are not stored or counted yet; by default all are. */
   readonly visibility?: Visibility;
-  /** Once it is aborted the statement that runs is cancelled and none is started; the question rejects with its reason. */
+  /**
+   * Once it is aborted the statement that runs is cancelled and none is started; the question rejects with its reason.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -40,8 +42,8 @@ export async function withView<T>(
 const CHANGES_MAX = 3;
 
 /**
- * The same for a question to a derived table, or to one of those that are filled together: none of it comes from before a batch was added, and none
- * from after it.
+ * The same for a question to a derived table, or to one of those that are filled together: none of it comes from before
+ * a batch was added, and none from after it.
  */
 export async function withRollup<T>(
   context: QueryContext,
@@ -77,7 +79,9 @@ export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal)
   }
 }
 
-/** Runs one SELECT; a row is an array of JSON values. 64-bit numbers that may exceed a double come as text from the SQL. */
+/**
+ * Runs one SELECT; a row is an array of JSON values. 64-bit numbers that may exceed a double come as text from the SQL.
+ */
 export async function queryRows(context: QueryContext, sql: string): Promise<JsonRow[]> {
   const bytes = await queryBytes(context, sql, 'JSONCompactEachRow');
   const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n');

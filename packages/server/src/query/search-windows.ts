@@ -95,10 +95,10 @@ export function spansPerSecond({ days }: StoredExtent, unixNano: bigint | null):
 }
 
 /**
- * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has been
- * stored since the extent was asked for. Each has more spans than the one before, so a rare match costs little more than one
- * look at everything, and a frequent one costs next to nothing. Where the spans of a day are even in time, the first window holds
- * `firstWindowSpans`.
+ * Windows without gaps or overlaps over the whole range, the newest first; the first and the last are open to what has
+ * been stored since the extent was asked for. Each has more spans than the one before, so a rare match costs little
+ * more than one look at everything, and a frequent one costs next to nothing. Where the spans of a day are even in
+ * time, the first window holds `firstWindowSpans`.
  */
 export function* searchWindows(
   extent: StoredExtent,

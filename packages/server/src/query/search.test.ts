@@ -13,7 +13,10 @@ import { singleServerTables } from '../storage/tables.ts';
 const TABLES = singleServerTables();
 const STORED = storedSource(TABLES);
 
-/** Several pages of the largest, and a moment that a quarter of them shares; each page costs the engine a dozen statements. */
+/**
+ * Several pages of the largest, and a moment that a quarter of them shares; each page costs the engine a dozen
+ * statements.
+ */
 const TRACES = 100;
 
 /** Returns the trace ids of all pages together. */

@@ -31,7 +31,10 @@ ORDER BY greatest(sum(w), toFloat64(sum(c))) DESC, service_name, grouped
 LIMIT ${question.seriesMax + 1}`;
 }
 
-/** `n` are rows of spans, `w` their weights, `c` what the SDKs have counted, `q` and `c_q` buckets at three quantiles of both. */
+/**
+ * `n` are rows of spans, `w` their weights, `c` what the SDKs have counted, `q` and `c_q` buckets at three quantiles of
+ * both.
+ */
 export function seriesSql(
   tables: Tables,
   view: SpanView,
@@ -47,7 +50,10 @@ ORDER BY service_name, grouped, slot
 LIMIT ${rowsMax}`;
 }
 
-/** Where requests are read from: rows with a service_name, an operation, a time, whether they failed, and a bucket of durations. */
+/**
+ * Where requests are read from: rows with a service_name, an operation, a time, whether they failed, and a bucket of
+ * durations.
+ */
 interface RequestTable {
   readonly from: string;
   readonly conditions: readonly string[];
@@ -86,8 +92,8 @@ function namesOf({ rows, weight }: RequestTable): string {
 }
 
 /**
- * Whole hours come from the tables of hours, whole minutes from those of minutes, shorter steps from the spans. Each is grouped on its
- * own: what is left of it is small.
+ * Whole hours come from the tables of hours, whole minutes from those of minutes, shorter steps from the spans. Each is
+ * grouped on its own: what is left of it is small.
  */
 function unionOf(
   tables: Tables,

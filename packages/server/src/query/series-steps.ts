@@ -7,8 +7,8 @@ import { pointsOf, type SeriesQuestion } from './series-sql.ts';
 import type { Weights } from './weights.ts';
 
 /**
- * One series out of its rows of `seriesSql`, a row for each step with requests. Steps that end by `countedUntilMs` (since the epoch)
- * have all that is counted of them; of later ones counts may still come.
+ * One series out of its rows of `seriesSql`, a row for each step with requests. Steps that end by `countedUntilMs`
+ * (since the epoch) have all that is counted of them; of later ones counts may still come.
  */
 export function seriesFrom(
   question: SeriesQuestion,
@@ -29,7 +29,8 @@ export function seriesFrom(
   const uncertain = { rows: 0, weight: 0 };
   for (const step of steps) {
     const { point, rows: spans, counted, isWhole, weighed } = step;
-    // What is counted so far is less than there was. It says more than the spans only where these do not tell of all requests.
+    // What is counted so far is less than there was. It says more than the spans only where these do not tell of all
+    // requests.
     const byCounters = isWhole
       ? countersApply(counted, weighed)
       : (hasUnseen || isSampled) && isMore(counted, weighed.count);
@@ -89,9 +90,9 @@ function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuestion, weigh
 }
 
 /**
- * Whether the exact counters answer for a step of which they are whole. They do not where spans tell of clearly more requests: then
- * some processes tell no counts, or ended before they told their last. Counts of single messages fall to the minutes on both
- * sides of their end by time, and may be off by chance there.
+ * Whether the exact counters answer for a step of which they are whole. They do not where spans tell of clearly more
+ * requests: then some processes tell no counts, or ended before they told their last. Counts of single messages fall to
+ * the minutes on both sides of their end by time, and may be off by chance there.
  */
 function countersApply(counted: number, { count, variance }: Weighed): boolean {
   return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
@@ -110,7 +111,10 @@ function isMore(counted: number, weight: number): boolean {
 /** There were so many at least, and how many more cannot be told. */
 const AT_LEAST: Estimate = { basis: 'estimated', relativeError: null };
 
-/** What whole counts answered is exact: only the other steps may be off, which have so many rows and are worth `uncertain`. */
+/**
+ * What whole counts answered is exact: only the other steps may be off, which have so many rows and are worth
+ * `uncertain`.
+ */
 function estimateQuality(
   { estimatedRequestCount, estimatedErrorCount }: Steps,
   uncertain: Weighed,

@@ -17,8 +17,8 @@ export interface SeriesAnswer {
 export type CountedUntil = (service: RollupName) => number;
 
 /**
- * Steps without a request have counts of 0 and null for each percentile. Of a step that ends after `countedUntil` counts may be
- * missing: they do not answer for it, but as the least that there was.
+ * Steps without a request have counts of 0 and null for each percentile. Of a step that ends after `countedUntil`
+ * counts may be missing: they do not answer for it, but as the least that there was.
  */
 export function findSeries(
   context: QueryContext,

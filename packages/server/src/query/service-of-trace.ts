@@ -21,7 +21,10 @@ export interface ServiceOfTrace {
   readonly root: Root | null;
 }
 
-/** Of several, the longest one stands for the trace; among those, the one that started first, then the one with the lowest id. */
+/**
+ * Of several, the longest one stands for the trace; among those, the one that started first, then the one with the
+ * lowest id.
+ */
 export interface Root {
   readonly durationNs: bigint;
   readonly startNs: bigint;

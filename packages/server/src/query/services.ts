@@ -12,8 +12,8 @@ import { findWeights } from './weights.ts';
 import type { Tables } from '../storage/tables.ts';
 
 /**
- * Every service with spans that start in the range, by name; exact to the nanosecond. Last, as one, those that are not counted by
- * their names: beyond the limits of the rollups, or too long.
+ * Every service with spans that start in the range, by name; exact to the nanosecond. Last, as one, those that are not
+ * counted by their names: beyond the limits of the rollups, or too long.
  */
 export async function findServices(context: QueryContext, range: TimeRange): Promise<ServiceSummary[]> {
   const [rows, weights] = await withRollup(context, OPERATION_15M, (view) =>

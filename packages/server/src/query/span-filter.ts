@@ -6,7 +6,10 @@ type SpanStatus = 'error' | 'ok' | 'unset';
 
 export interface Tag {
   readonly key: string;
-  /** Compared with the attribute's text: `true`, `42`, `0.5`, or the string itself; of an array with that of each element. */
+  /**
+   * Compared with the attribute's text: `true`, `42`, `0.5`, or the string itself; of an array with that of each
+   * element.
+   */
   readonly value: string;
 }
 
@@ -40,7 +43,10 @@ export function attributeHint({ key, value }: Tag): string {
   return `indexHint(${each.join(' OR ')})`;
 }
 
-/** The conditions on attributes, which are the bulk of a span. `hasHashes`: the table has hashes of the elements of arrays. */
+/**
+ * The conditions on attributes, which are the bulk of a span. `hasHashes`: the table has hashes of the elements of
+ * arrays.
+ */
 export function tagConditions({ tags }: Pick<SpanFilter, 'tags'>, hasHashes: boolean): string[] {
   return tags.map(
     (tag) => `(${isAttribute(tag)} OR ${hasHashes ? elementHash(tag) : HAS_ARRAY} AND ${isElement(tag)})`,
@@ -48,8 +54,9 @@ export function tagConditions({ tags }: Pick<SpanFilter, 'tags'>, hasHashes: boo
 }
 
 /**
- * The same for a table with hashes, but what is deeper in an array counts as an element: to analyse what tells these apart takes the engine longer than
- * to look at a hundred thousand spans. `doubtful` is 1 where that may have made a difference.
+ * The same for a table with hashes, but what is deeper in an array counts as an element: to analyse what tells these
+ * apart takes the engine longer than to look at a hundred thousand spans. `doubtful` is 1 where that may have made a
+ * difference.
  */
 export function looseTagConditions({ tags }: Pick<SpanFilter, 'tags'>): { conditions: string[]; doubtful: string } {
   return {
@@ -85,8 +92,9 @@ function writtenInJson(value: string): string {
 }
 
 /**
- * Whether an array has an element with this text, by the OTLP JSON of it that we write ourselves: that of an element has a `{"`, which no
- * text has there, and what is deeper than the array's own elements follows more brackets that are open.
+ * Whether an array has an element with this text, by the OTLP JSON of it that we write ourselves: that of an element
+ * has a `{"`, which no text has there, and what is deeper than the array's own elements follows more brackets that are
+ * open.
  */
 function hasElement(array: string, value: string): string {
   const elements = [

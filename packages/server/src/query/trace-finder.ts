@@ -47,14 +47,17 @@ const CANDIDATES_MAX = 2_000;
 /** Most traces have no span that starts later than so long after them. */
 const USUAL_TRACE_SECONDS = 10;
 const MS_NS = 1_000_000n;
-/** Of so many traces or more fewer than one in so many had the duration that is asked for: from then on the engine looks at durations first. */
+/**
+ * Of so many traces or more fewer than one in so many had the duration that is asked for: from then on the engine looks
+ * at durations first.
+ */
 const REFUSED_SAMPLE = 16;
 const REFUSED_SHARE = 8;
 
 /**
- * Finds the first traces in the order of search. Spans that match are looked for in windows of time that grow, the newest first;
- * their traces are then summarised. A trace's place is never before that of its newest match, so what comes before a window's begin is
- * settled when the window has been looked through, and what follows it waits.
+ * Finds the first traces in the order of search. Spans that match are looked for in windows of time that grow, the
+ * newest first; their traces are then summarised. A trace's place is never before that of its newest match, so what
+ * comes before a window's begin is settled when the window has been looked through, and what follows it waits.
  */
 export class TraceFinder {
   readonly #context: QueryContext;
@@ -141,8 +144,8 @@ export class TraceFinder {
   }
 
   /**
-   * Traces of which a span far from the range matches, and their matches wherever they are: whatever they have, it is known before the
-   * windows are looked through. Where the range is open, all that a page's end cuts off.
+   * Traces of which a span far from the range matches, and their matches wherever they are: whatever they have, it is
+   * known before the windows are looked through. Where the range is open, all that a page's end cuts off.
    */
   async #lookFar(): Promise<void> {
     const { range, after, filter } = this.#search;
@@ -166,7 +169,10 @@ export class TraceFinder {
     }
   }
 
-  /** Matches behind the range, of traces that are in it: their places may be anywhere in it. Where all spans match, those in it do. */
+  /**
+   * Matches behind the range, of traces that are in it: their places may be anywhere in it. Where all spans match,
+   * those in it do.
+   */
   #behind(): Part | null {
     const { range, filter } = this.#search;
     const { toUnixNano } = range;
@@ -202,8 +208,8 @@ export class TraceFinder {
   }
 
   /**
-   * Stops before the end of the window when so many traces are settled; never where `wanted` is null. Candidates that cannot fill the page yet
-   * are left to be summarised with those of the next window.
+   * Stops before the end of the window when so many traces are settled; never where `wanted` is null. Candidates that
+   * cannot fill the page yet are left to be summarised with those of the next window.
    */
   async #lookThrough(part: Part, wanted: number | null, asked: Begun['asked'] | null = null): Promise<void> {
     let after: Candidate | null = null;
@@ -247,7 +253,8 @@ export class TraceFinder {
 
   async #candidates(question: Asked): Promise<Candidate[]> {
     const { crossing, after, limit } = question;
-    // An attribute that is asked for is mostly rare. To look across for whatever matches takes the engine as long again, when nothing does as well.
+    // An attribute that is asked for is mostly rare. To look across for whatever matches takes the engine as long
+    // again, when nothing does as well.
     if (crossing !== null && after === null && this.#search.filter.tags.length > 0) {
       const all = await this.#ofSources({ ...question, crossing: null }, false);
       if (all.length < limit) return await this.#across(all, crossing, question.window);
@@ -318,8 +325,8 @@ export class TraceFinder {
   }
 
   /**
-   * Places at its root's start, as it is shown, what is known to be all that has matches far away; and all else not before its newest match.
-   * `probablyWithin`: in which seconds the traces probably start.
+   * Places at its root's start, as it is shown, what is known to be all that has matches far away; and all else not
+   * before its newest match. `probablyWithin`: in which seconds the traces probably start.
    */
   async #summarise(
     candidates: readonly Candidate[],

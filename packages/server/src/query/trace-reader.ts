@@ -26,8 +26,9 @@ interface Shared {
 }
 
 /**
- * Reads one trace and answers about it. What is made of a small one is made at once; a large one, which would hold up every sender for
- * seconds, has a thread of its own, and those who ask the same of it at the same time share one answer.
+ * Reads one trace and answers about it. What is made of a small one is made at once; a large one, which would hold up
+ * every sender for seconds, has a thread of its own, and those who ask the same of it at the same time share one
+ * answer.
  */
 export class TraceReader {
   readonly #limits: TraceReaderOptions['limits'];
@@ -53,8 +54,8 @@ export class TraceReader {
   }
 
   /**
-   * Null where no span of the trace is stored. Rejects as questions to the engine do, and with `EngineError` `too_large` for a
-   * trace that needs more memory than its thread has.
+   * Null where no span of the trace is stored. Rejects as questions to the engine do, and with `EngineError`
+   * `too_large` for a trace that needs more memory than its thread has.
    */
   async ask<Q extends TraceQuery>(
     context: QueryContext,

@@ -32,8 +32,8 @@ export interface TraceSamplingFacts extends Omit<TraceSamplingResponse, 'decisio
 const DECISIONS_MAX = 100;
 
 /**
- * Why a trace was sampled. A span decided if its caller reports no threshold: it is at the top, or its parent has none. It
- * raised the threshold where its own is higher than its parent's: then fewer traces reach what is below it.
+ * Why a trace was sampled. A span decided if its caller reports no threshold: it is at the top, or its parent has none.
+ * It raised the threshold where its own is higher than its parent's: then fewer traces reach what is below it.
  */
 export function samplingOf(data: TracesData, reasonOf: ReasonOf): TraceSamplingResponse {
   return withReasons(samplingFactsOf(data), reasonOf);

@@ -3,8 +3,9 @@ import type { StoredTraceSummary } from './service-of-trace.ts';
 import type { SpanFilter } from './span-filter.ts';
 
 /**
- * Where a trace is in the order of search, newest first, then by trace id: at its root's start, or at its earliest span's where no root
- * has arrived. Where the clock of the root is ahead of that of the newest span that matches, it stands there, unless the trace is known to be long.
+ * Where a trace is in the order of search, newest first, then by trace id: at its root's start, or at its earliest
+ * span's where no root has arrived. Where the clock of the root is ahead of that of the newest span that matches, it
+ * stands there, unless the trace is known to be long.
  */
 export interface TracePosition {
   readonly startTimeUnixNano: bigint;
@@ -12,7 +13,10 @@ export interface TracePosition {
   readonly traceId: string;
 }
 
-/** A trace is found when it overlaps the range, one of its spans matches the filter, wherever that is, and its duration is asked for. */
+/**
+ * A trace is found when it overlaps the range, one of its spans matches the filter, wherever that is, and its duration
+ * is asked for.
+ */
 export interface TraceSearch {
   readonly filter: SpanFilter;
   readonly range: TimeRange;

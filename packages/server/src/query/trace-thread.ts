@@ -22,8 +22,9 @@ interface Waiting {
 const MIB = 1024 * 1024;
 
 /**
- * Works on large traces in a thread of its own, one after the other, so that nobody else waits for them. The thread starts with the first
- * one and ends when it has had nothing to do for a while. Who waits for it is bounded by the questions that are answered at once.
+ * Works on large traces in a thread of its own, one after the other, so that nobody else waits for them. The thread
+ * starts with the first one and ends when it has had nothing to do for a while. Who waits for it is bounded by the
+ * questions that are answered at once.
  */
 export class TraceThread {
   readonly #options: TraceThreadOptions;
@@ -37,8 +38,8 @@ export class TraceThread {
   }
 
   /**
-   * `rows` are handed over. Rejects with `EngineError` `too_large` for a trace that needs too much memory, and with the signal's reason:
-   * a thread that works for nobody is ended.
+   * `rows` are handed over. Rejects with `EngineError` `too_large` for a trace that needs too much memory, and with the
+   * signal's reason: a thread that works for nobody is ended.
    */
   answer<Q extends TraceQuery>(query: Q, rows: TraceRows, signal: AbortSignal): Promise<OfTrace<TraceResults[Q]>> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);

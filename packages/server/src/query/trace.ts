@@ -43,8 +43,8 @@ export async function findTrace(context: QueryContext, traceId: string): Promise
 }
 
 /**
- * Asks for the rows of one trace; null when no span of it has come. Where as many are stored as are known already, those are `as_known`,
- * and are not read.
+ * Asks for the rows of one trace; null when no span of it has come. Where as many are stored as are known already,
+ * those are `as_known`, and are not read.
  */
 export function findTraceRows(context: QueryContext, traceId: string): Promise<TraceRows | null>;
 export function findTraceRows(
@@ -202,7 +202,9 @@ function conditionsOf({ source, within }: TracePart, traceId: string): string[] 
   return [...source.conditions, ...ofTracesIn(source.kind, [traceId], within)];
 }
 
-/** The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory. */
+/**
+ * The spans of a trace up to this one, in no order: sorting whole spans takes the engine several times their memory.
+ */
 export function traceSql(
   part: TracePart,
   traceId: string,
@@ -307,7 +309,9 @@ const SCOPE_COLUMNS = [
   'scope_schema_url',
 ];
 
-/** Puts the spans of equal resources, and within them of equal scopes, together, as an exporter would have sent them. */
+/**
+ * Puts the spans of equal resources, and within them of equal scopes, together, as an exporter would have sent them.
+ */
 function groupSpans(rows: readonly Row[]): TracesData {
   const resources = new Map<string, { resourceSpans: ResourceSpans; scopes: Map<string, ScopeSpans> }>();
   const readers = new Map<NativeBlock, SpanReader>();

@@ -17,8 +17,8 @@ const SECOND_NS = 1_000_000_000n;
 const FIRST_SECOND = Number(TEST_START_NS / SECOND_NS);
 
 /**
- * Spans of four batches: counted; stored and not counted; stored a moment ago, while questions still read them as fresh; fresh alone. Each
- * in turn may be the one that a question sees.
+ * Spans of four batches: counted; stored and not counted; stored a moment ago, while questions still read them as
+ * fresh; fresh alone. Each in turn may be the one that a question sees.
  */
 describe('questions while spans move from the fresh tables to the store and into the derived tables', () => {
   let store: TestStore;

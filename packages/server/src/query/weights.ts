@@ -16,8 +16,8 @@ export interface WeightsQuestion {
 }
 
 /**
- * What weights are worth in the quarters of an hour that the range touches. Of a range that begins or ends within one, the
- * variance of its whole quarters is taken for each unit of weight above 1.
+ * What weights are worth in the quarters of an hour that the range touches. Of a range that begins or ends within one,
+ * the variance of its whole quarters is taken for each unit of weight above 1.
  */
 export class Weights {
   readonly #byName: ReadonlyMap<string, { excess: number; variance: number; unknown: number }>;

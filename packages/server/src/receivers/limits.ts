@@ -35,8 +35,8 @@ export interface OtlpHttpLimits {
   /** … and decompressed. */
   readonly decompressedBytesMax: number;
   /**
-   * Objects and arrays in a JSON body. An empty one takes 3 bytes of the body and twenty times as much memory when it is
-   * parsed, so the body's size alone does not bound it. A span with ten attributes has about 25.
+   * Objects and arrays in a JSON body. An empty one takes 3 bytes of the body and twenty times as much memory when it
+   * is parsed, so the body's size alone does not bound it. A span with ten attributes has about 25.
    */
   readonly jsonObjectsMax: number;
   /** A JSON body that is larger is decoded beside the event loop, so that others need not wait for it. */
@@ -49,7 +49,10 @@ export interface OtlpHttpLimits {
   /** A connection without a request is closed after it. */
   readonly keepAliveTimeoutMs: number;
   readonly connectionsMax: number;
-  /** Requests that wait for the answer to the one before on their connection, over all connections; that of one more is closed. */
+  /**
+   * Requests that wait for the answer to the one before on their connection, over all connections; that of one more is
+   * closed.
+   */
   readonly pipelinedRequestsMax: number;
   /** What is read of a refused body, so that its sender sees the answer, before the connection is cut. */
   readonly discardBytesMax: number;

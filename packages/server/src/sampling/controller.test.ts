@@ -16,7 +16,9 @@ class Fleet {
     });
   }
 
-  /** Every process tells once of five seconds with these requests a second in all; answers the last one's probabilities. */
+  /**
+   * Every process tells once of five seconds with these requests a second in all; answers the last one's probabilities.
+   */
   round(perSecond: Record<string, number>, errorsPerSecond = 0, instances = 1): Record<string, number> {
     this.nowMs += 5000;
     let answered: Record<string, number> = {};

@@ -32,8 +32,9 @@ export interface ExchangeAnswer {
 }
 
 /**
- * Turns exact counts of all processes into probabilities: for each operation the one that keeps as many traces a second as are wanted,
- * more while its errors are up. It depends on counts alone, never on what was kept, and so is right from the first message on.
+ * Turns exact counts of all processes into probabilities: for each operation the one that keeps as many traces a second
+ * as are wanted, more while its errors are up. It depends on counts alone, never on what was kept, and so is right from
+ * the first message on.
  */
 export class SamplingController {
   settings: SamplingSettings;

@@ -12,8 +12,8 @@ export interface ForwarderLimits {
 export type ForwardOutcome = 'sent' | 'failed' | 'dropped';
 
 /**
- * Hands messages with exact counts on to the other collectors of a fleet, so that each knows all rates, whoever of them a process asks. Each
- * message is tried once: the next one says more.
+ * Hands messages with exact counts on to the other collectors of a fleet, so that each knows all rates, whoever of them
+ * a process asks. Each message is tried once: the next one says more.
  */
 export class Forwarder {
   readonly #limits: ForwarderLimits;

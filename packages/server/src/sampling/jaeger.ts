@@ -4,8 +4,9 @@ import type { SamplingController } from './controller.ts';
 const LOWER_BOUND_TRACES_PER_SECOND = 1 / 600;
 
 /**
- * What `GET /sampling?service=` answers: Jaeger's JSON (api_v2 SamplingStrategyResponse), which its clients and OpenTelemetry's
- * jaeger_remote samplers poll. They report no counts: an operation has a rate of its own where another SDK reports the same service.
+ * What `GET /sampling?service=` answers: Jaeger's JSON (api_v2 SamplingStrategyResponse), which its clients and
+ * OpenTelemetry's jaeger_remote samplers poll. They report no counts: an operation has a rate of its own where another
+ * SDK reports the same service.
  */
 export function jaegerStrategy(controller: SamplingController, service: string): object {
   const { defaultProbability } = controller.settings;

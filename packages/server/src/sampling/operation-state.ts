@@ -124,7 +124,9 @@ export class OperationState {
     return service === this.service && (operation === undefined || operation === this.name);
   }
 
-  /** Over all processes that have reported lately; what was saved where there are none, `undefined` where nothing was. */
+  /**
+   * Over all processes that have reported lately; what was saved where there are none, `undefined` where nothing was.
+   */
   #perSecond(nowMs: number): number | undefined {
     let sum = 0;
     for (const [instance, { rate, atMs }] of this.#byInstance) {

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 
-/** What a file holds, `undefined` where there is none. Throws where it cannot be read, and `SyntaxError` where it is no JSON. */
+/**
+ * What a file holds, `undefined` where there is none. Throws where it cannot be read, and `SyntaxError` where it is no
+ * JSON.
+ */
 export function readJsonFile(path: string): unknown {
   let text: string;
   try {

@@ -12,7 +12,10 @@ export interface SampledSpan {
   attribute(key: string): string | undefined;
 }
 
-/** What applies to a span now: a rule, which decides before operations do, or its operation; null where nothing is known. */
+/**
+ * What applies to a span now: a rule, which decides before operations do, or its operation; null where nothing is
+ * known.
+ */
 export function reasonFor(controller: SamplingController, span: SampledSpan): ProbabilityReason | 'rule' | null {
   if (controller.settings.rules.some((rule) => isMeant(rule, span))) return 'rule';
   return controller.reasonOf(span.service, span.name, span.kind);

@@ -60,7 +60,10 @@ export class Sampling {
   /** Files are written one after the other. */
   #written: Promise<unknown> = Promise.resolve();
 
-  /** Throws `SamplingSettingsError` for a settings file that is not accepted. A state that cannot be read is learned anew. */
+  /**
+   * Throws `SamplingSettingsError` for a settings file that is not accepted. A state that cannot be read is learned
+   * anew.
+   */
   constructor({ directory, log, registry, limits, takeTotals, onLimit = () => {}, now }: SamplingOptions) {
     this.#log = log;
     this.#limits = { ...SAMPLING_LIMITS, ...limits };

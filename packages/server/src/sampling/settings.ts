@@ -6,7 +6,9 @@ import { withoutPasswords } from '../without-passwords.ts';
 
 /** What the collector aims at; by file and by `PUT /api/v1/sampling/settings`. */
 export interface SamplingSettings extends SamplingSettingsView {
-  /** Base URLs of the other collectors that serve the same processes; what is reported to this one is forwarded to each. */
+  /**
+   * Base URLs of the other collectors that serve the same processes; what is reported to this one is forwarded to each.
+   */
   readonly peers: readonly string[];
 }
 

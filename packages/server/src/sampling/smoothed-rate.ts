@@ -19,7 +19,9 @@ export class SmoothedRate {
   }
 }
 
-/** The part of a new figure that counts after an interval, so that one that is off by chance does not count for much. */
+/**
+ * The part of a new figure that counts after an interval, so that one that is off by chance does not count for much.
+ */
 const SMOOTHING = 0.3;
 const INTERVAL_MS = 5000;
 /** A change by more is taken at once, unless chance explains it. */

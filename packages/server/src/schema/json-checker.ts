@@ -20,8 +20,9 @@ export class JsonChecker<S extends TSchema> {
   }
 
   /**
-   * Returns one line on the first thing that is wrong with a value that does not fit: where it is, what it is and what is expected. `whole` names
-   * the value itself. Takes about as long as the check: TypeBox's own errors take 150 ms for a message of 2.6 MB whose last number is wrong.
+   * Returns one line on the first thing that is wrong with a value that does not fit: where it is, what it is and what
+   * is expected. `whole` names the value itself. Takes about as long as the check: TypeBox's own errors take 150 ms for
+   * a message of 2.6 MB whose last number is wrong.
    */
   explain(value: unknown, whole: string): string {
     return this.#explain(this.#schema, value, '', whole);

@@ -30,8 +30,8 @@ export interface DiskReserveOptions {
 }
 
 /**
- * What is left free for the store: it needs room to take what is spooled and to merge what it holds, and could not make any on a disk
- * that the spool has filled.
+ * What is left free for the store: it needs room to take what is spooled and to merge what it holds, and could not make
+ * any on a disk that the spool has filled.
  */
 export class DiskReserve {
   readonly #options: DiskReserveOptions;

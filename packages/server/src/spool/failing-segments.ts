@@ -96,8 +96,8 @@ export class FailingSegments {
   }
 
   /**
-   * Whether segments behind these may be tried. Not at the first failures of a store that is away, which would come to nothing and
-   * leave one more segment in doubt; after some, because it may be this segment that the store fails on.
+   * Whether segments behind these may be tried. Not at the first failures of a store that is away, which would come to
+   * nothing and leave one more segment in doubt; after some, because it may be this segment that the store fails on.
    */
   get mayBePassed(): boolean {
     return this.all.every(({ dataFailures, failures }) => dataFailures > 0 || failures >= this.#options.rejectionsMax);

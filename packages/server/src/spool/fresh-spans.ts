@@ -30,7 +30,10 @@ export interface FreshSpansOptions {
 /** After more spans than are worth it, nothing is published for so long. */
 const BUSY_MS = 2_000;
 
-/** A store that takes no inserts must not slow every question: for so long after the engine was started anew they wait for what could be found before. */
+/**
+ * A store that takes no inserts must not slow every question: for so long after the engine was started anew they wait
+ * for what could be found before.
+ */
 const LOST_MS = 10_000;
 
 /** How long an insert may take to end when the collector stops; the next start stores its spans. */
@@ -66,10 +69,10 @@ interface Lost {
 }
 
 /**
- * Makes spans findable that are durable in the spool and not stored yet, by tables that are cheap to fill: an insert into `spans` costs
- * more, however few they are, so that is done seldom and with many. It is done when somebody asks, and every `publishMs` for a while
- * after that: what nobody asks for is not published at all. A table belongs to one segment at a time. Whatever goes wrong here delays spans, and loses none:
- * the segment is sealed, and stored.
+ * Makes spans findable that are durable in the spool and not stored yet, by tables that are cheap to fill: an insert
+ * into `spans` costs more, however few they are, so that is done seldom and with many. It is done when somebody asks,
+ * and every `publishMs` for a while after that: what nobody asks for is not published at all. A table belongs to one
+ * segment at a time. Whatever goes wrong here delays spans, and loses none: the segment is sealed, and stored.
  */
 export class FreshSpans {
   readonly #options: FreshSpansOptions;
@@ -79,7 +82,10 @@ export class FreshSpans {
   /** By segment, in the order of their arrival. */
   readonly #published = new Map<string, Published>();
   readonly #free: number[];
-  /** The newest segment of which anything is known. Another one that is not published never is: its first blocks would be missing. */
+  /**
+   * The newest segment of which anything is known. Another one that is not published never is: its first blocks would
+   * be missing.
+   */
   #newest = '';
   #timer: NodeJS.Timeout | null = null;
   #publishing: Promise<void> | null = null;
@@ -111,7 +117,10 @@ export class FreshSpans {
     for (const outcome of ['done', 'failed']) this.#inserts.inc({ outcome }, 0);
   }
 
-  /** Call it when the engine is ready; blocks that came before are stored without this. `open`: the segment that goes on, if one does. */
+  /**
+   * Call it when the engine is ready; blocks that came before are stored without this. `open`: the segment that goes
+   * on, if one does.
+   */
   async start(open: () => string | null = () => null): Promise<void> {
     const { directory } = this.#options;
     await rm(directory, { recursive: true, force: true });
@@ -124,7 +133,10 @@ export class FreshSpans {
     );
   }
 
-  /** Whether the spans of this segment, which has just been begun or goes on, are found before they are stored: then it may grow. */
+  /**
+   * Whether the spans of this segment, which has just been begun or goes on, are found before they are stored: then it
+   * may grow.
+   */
   publishes(segment: string): boolean {
     return (this.#published.get(segment) ?? this.#begin(segment)) !== null;
   }
@@ -172,7 +184,10 @@ export class FreshSpans {
     }
   }
 
-  /** Publishes nothing more; what is not stored is stored by the loader. An insert that does not end in time is left to the engine, which may hang. */
+  /**
+   * Publishes nothing more; what is not stored is stored by the loader. An insert that does not end in time is left to
+   * the engine, which may hang.
+   */
   async close(timeoutMs = STOP_TIMEOUT_MS): Promise<void> {
     this.#isOpen = false;
     this.#cancelTimer();
@@ -217,8 +232,8 @@ export class FreshSpans {
   }
 
   /**
-   * The first question after a while waits until everything can be found that was acknowledged before it; those behind it find
-   * what is `publishMs` old. Never rejects.
+   * The first question after a while waits until everything can be found that was acknowledged before it; those behind
+   * it find what is `publishMs` old. Never rejects.
    */
   async #publishForQuestion(): Promise<void> {
     await this.#wait(this.#foundAgain());
@@ -239,8 +254,8 @@ export class FreshSpans {
   }
 
   /**
-   * Resolves to whether more can be found than when it was called: a question that missed something waits for what is pending, which costs nothing
-   * more, however many miss something.
+   * Resolves to whether more can be found than when it was called: a question that missed something waits for what is
+   * pending, which costs nothing more, however many miss something.
    */
   async #pendingPublished(): Promise<boolean> {
     if (!this.#isOpen) return false;

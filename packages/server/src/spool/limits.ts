@@ -2,15 +2,24 @@ export interface SpoolLimits {
   /** A segment is sealed when it has reached it. */
   readonly segmentBytesMax: number;
   readonly segmentRowsMax: number;
-  /** … or this, where no sealed segment waits: the memory of an insert goes by its rows, and larger ones pay for a busy store alone. */
+  /**
+   * … or this, where no sealed segment waits: the memory of an insert goes by its rows, and larger ones pay for a busy
+   * store alone.
+   */
   readonly segmentRowsIdle: number;
   /** … or this long after its first block, where no sealed segment waits for the engine. */
   readonly segmentAgeMs: number;
   /** Bytes that the engine has not taken; beyond it the spool takes nothing. */
   readonly backlogBytesMax: number;
-  /** Of the disk that is left to the store: with less than this free the spool takes nothing. Of a small disk a twentieth at most. */
+  /**
+   * Of the disk that is left to the store: with less than this free the spool takes nothing. Of a small disk a
+   * twentieth at most.
+   */
   readonly diskReserveBytes: number;
-  /** So long an acknowledgement waits at most for a store that takes segments, and has more of them before it than it needs. */
+  /**
+   * So long an acknowledgement waits at most for a store that takes segments, and has more of them before it than it
+   * needs.
+   */
   readonly holdMs: number;
   /** After a failed write (a full disk) nothing is tried for this long. */
   readonly writeRetryMs: number;
@@ -36,8 +45,8 @@ export interface LoaderLimits {
   /** … up to this. */
   readonly retryDelayMsMax: number;
   /**
-   * A segment whose data the engine has rejected so often is quarantined, when others were stored meanwhile. One that has failed so
-   * often for another reason is passed by others.
+   * A segment whose data the engine has rejected so often is quarantined, when others were stored meanwhile. One that
+   * has failed so often for another reason is passed by others.
    */
   readonly rejectionsMax: number;
   /** So many segments that fail are passed by those behind them; with as many the others wait. */
@@ -55,11 +64,16 @@ export const LOADER_LIMITS: LoaderLimits = {
 };
 
 export interface FreshLimits {
-  /** While somebody asks, spans can be found this long after they were acknowledged, and what the engine needs for it. */
+  /**
+   * While somebody asks, spans can be found this long after they were acknowledged, and what the engine needs for it.
+   */
   readonly publishMs: number;
   /** Where more spans come in that time, they are stored at once instead. */
   readonly rowsPerInsertMax: number;
-  /** Somebody is taken to ask for so long after a question. Later nothing is published until the next question, which waits for it … */
+  /**
+   * Somebody is taken to ask for so long after a question. Later nothing is published until the next question, which
+   * waits for it …
+   */
   readonly watchedMs: number;
   /** … so long at most. */
   readonly waitMs: number;

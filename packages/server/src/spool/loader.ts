@@ -29,7 +29,10 @@ export interface LoaderOptions {
   readonly onStoring?: (segment: Segment) => Promise<void>;
   /** Called when the engine has taken a segment, before it leaves the spool. */
   readonly onStored?: (segment: Segment) => void;
-  /** Called when a segment has been quarantined, or somebody has removed it: it is not in the store, and nobody will put it there. */
+  /**
+   * Called when a segment has been quarantined, or somebody has removed it: it is not in the store, and nobody will put
+   * it there.
+   */
   readonly onRejected?: (segment: Segment) => void;
 }
 
@@ -53,9 +56,10 @@ export interface LoaderFailure {
 const ATTEMPTS_TO_TELL = 2;
 
 /**
- * Hands sealed segments to the engine, in order, one at a time. An insert that did not end well is in doubt: what of its spans the
- * store does not hold is inserted then, and only then is the segment let go. A segment that keeps failing is passed by those behind
- * it. It is quarantined where its data may be the reason, the store has taken others meanwhile, and it fails again.
+ * Hands sealed segments to the engine, in order, one at a time. An insert that did not end well is in doubt: what of
+ * its spans the store does not hold is inserted then, and only then is the segment let go. A segment that keeps failing
+ * is passed by those behind it. It is quarantined where its data may be the reason, the store has taken others
+ * meanwhile, and it fails again.
  */
 export class Loader {
   readonly #options: LoaderOptions;

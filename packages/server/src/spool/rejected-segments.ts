@@ -31,14 +31,15 @@ export async function readReason(directory: string, name: string): Promise<strin
 }
 
 /**
- * Hands a rejected segment to the collector that runs on the spool, or to the next one. False where there is no such segment.
- * May be called by another process.
+ * Hands a rejected segment to the collector that runs on the spool, or to the next one. False where there is no such
+ * segment. May be called by another process.
  */
 export async function requestRetry(directory: string, name: string): Promise<boolean> {
   const rejected = join(directory, REJECTED_DIRECTORY);
   if (!(await exists(join(rejected, name + DATA_SUFFIX)))) return false;
   const retry = await retryDirectory(directory);
-  // No links: the collector may have taken the segment, and rejected it again, before we had removed what we have linked.
+  // No links: the collector may have taken the segment, and rejected it again, before we had removed what we have
+  // linked.
   for (const suffix of [INDEX_SUFFIX, DATA_SUFFIX]) {
     await rename(join(rejected, name + suffix), join(retry, name + suffix)).catch((error: NodeJS.ErrnoException) => {
       // It never had an index, or somebody was faster, or died between the two.
@@ -52,8 +53,8 @@ export async function requestRetry(directory: string, name: string): Promise<boo
 }
 
 /**
- * Moves the segments that are to be loaded again into the spool, one by one, and returns their names there. One whose name the spool
- * has still, because its good blocks wait to be loaded, stays until they are.
+ * Moves the segments that are to be loaded again into the spool, one by one, and returns their names there. One whose
+ * name the spool has still, because its good blocks wait to be loaded, stays until they are.
  */
 export async function* takeRetries(directory: string, isHeld: (name: string) => boolean): AsyncGenerator<string> {
   const retry = join(directory, RETRY_DIRECTORY);
@@ -66,8 +67,8 @@ export async function* takeRetries(directory: string, isHeld: (name: string) => 
 }
 
 /**
- * Names of segments of the spool whose data is gone while their index says that blocks were written: somebody has removed it, or the disk has
- * lost it. Each gets data without a byte, to be treated as any other that is damaged.
+ * Names of segments of the spool whose data is gone while their index says that blocks were written: somebody has
+ * removed it, or the disk has lost it. Each gets data without a byte, to be treated as any other that is damaged.
  */
 export async function findWithoutData(directory: string): Promise<string[]> {
   const whole = new Set(await namesIn(directory));
@@ -119,7 +120,10 @@ interface Place {
   readonly name: string;
 }
 
-/** Whoever dies meanwhile leaves the whole segment in one of the places, or in both; whoever reads it never sees data without its index. */
+/**
+ * Whoever dies meanwhile leaves the whole segment in one of the places, or in both; whoever reads it never sees data
+ * without its index.
+ */
 async function moveSegment(from: Place, to: Place): Promise<boolean> {
   const fileOf = ({ directory, name }: Place, suffix: string): string => join(directory, name + suffix);
   if (!(await exists(fileOf(from, DATA_SUFFIX)))) return false;

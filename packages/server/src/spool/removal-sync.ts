@@ -1,6 +1,6 @@
 /**
- * Makes removals in a directory durable behind the back of whoever removes: nobody waits, and removals that come while a sync runs share
- * the next one.
+ * Makes removals in a directory durable behind the back of whoever removes: nobody waits, and removals that come while
+ * a sync runs share the next one.
  */
 export class RemovalSync {
   readonly #sync: () => Promise<void>;

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { syncDirectory } from '../durable-file.ts';
 import { createDirectory } from '../storage/durable-directory.ts';
 
-/** The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of JSON. */
+/**
+ * The blocks of a segment, one after the other: of spans, a valid file in the Native format; of exact counts, lines of
+ * JSON.
+ */
 export const DATA_SUFFIX = '.native';
 /** The records of the blocks. */
 export const INDEX_SUFFIX = '.index';
@@ -15,7 +18,9 @@ const TEMPORARY_SUFFIX = '.temporary';
 const REMOVED_SUFFIX = '.removed';
 export const REJECTED_DIRECTORY = 'rejected';
 
-/** Names of the segments in the directory, oldest first. Completes repairs and removals that a crash has interrupted. */
+/**
+ * Names of the segments in the directory, oldest first. Completes repairs and removals that a crash has interrupted.
+ */
 export async function listSegments(directory: string): Promise<string[]> {
   const files = await readdir(directory);
   for (const file of files) {
@@ -67,8 +72,8 @@ export async function newestSegment(directory: string, names: readonly string[])
 }
 
 /**
- * Data without an index, and an index without data, would look damaged: where the process dies meanwhile, the next start goes on. Not
- * durable before the directory is synced.
+ * Data without an index, and an index without data, would look damaged: where the process dies meanwhile, the next
+ * start goes on. Not durable before the directory is synced.
  */
 export async function removeSegment(directory: string, name: string): Promise<void> {
   // It may be gone, or the disk too full for another name: all the same, the segment goes.

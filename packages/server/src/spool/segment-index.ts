@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
  * The file beside a segment that says which blocks are in it: a record of fixed size for each block, so that a torn
  * or damaged record does not hide those behind it.
  *
- * Little-endian: magic u32, rows u32, offset u48, empty sectors u16, length u32, CRC-32 of the block u32, seconds since the epoch u32,
- * CRC-32 of the 28 bytes before u32.
+ * Little-endian: magic u32, rows u32, offset u48, empty sectors u16, length u32, CRC-32 of the block u32, seconds since
+ * the epoch u32, CRC-32 of the 28 bytes before u32.
  */
 export interface BlockRecord {
   readonly rows: number;

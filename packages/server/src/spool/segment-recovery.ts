@@ -21,20 +21,29 @@ export interface Segment extends Batch {
 export interface Recovery {
   /** Null where no good block was left; the files are gone then. */
   readonly segment: Segment | null;
-  /** The last block of the newest segment, where its files are too short, or zeros, because it never reached the disk. 0 or 1. */
+  /**
+   * The last block of the newest segment, where its files are too short, or zeros, because it never reached the disk. 0
+   * or 1.
+   */
   readonly tornBlocks: number;
   /** Blocks that are damaged and may have been acknowledged. The segment as it was found is kept in `rejected/`. */
   readonly damagedBlocks: number;
 }
 
 export interface RecoveryOptions {
-  /** Whether the process, or the machine, can have died while it wrote to the segment: true for none but the newest in which anything stands. */
+  /**
+   * Whether the process, or the machine, can have died while it wrote to the segment: true for none but the newest in
+   * which anything stands.
+   */
   readonly mayBeTorn: boolean;
   /** Blocks beyond it were never acknowledged. */
   readonly blocksMax?: number;
   /** As `Segment.mayBeStored`. */
   readonly mayBeStored: boolean;
-  /** Told before anything is changed: whatever becomes of the process then, the next one finds nothing damaged any more, or the same. */
+  /**
+   * Told before anything is changed: whatever becomes of the process then, the next one finds nothing damaged any more,
+   * or the same.
+   */
   readonly onDamage: (damagedBlocks: number) => Promise<void>;
 }
 
@@ -60,7 +69,8 @@ export async function recoverSegment(
       if (record !== null && isLastGood) good.push(record);
     }
     const end = endOf(slots);
-    // Only the last block can have been on its way. When the power failed, its files may have their length and not their bytes.
+    // Only the last block can have been on its way. When the power failed, its files may have their length and not
+    // their bytes.
     const isTorn = mayBeTorn && blocksMax === Infinity && !isLastGood && (await isLastTorn(data, index, slots));
     const tornBlocks = isTorn ? 1 : 0;
     const recordsAreLost = index === null ? size > 0 : !mayBeTorn && end !== null && end < size;
@@ -117,7 +127,10 @@ async function readIndex(path: string): Promise<Buffer | null> {
   }
 }
 
-/** Whether what is wrong with the last block tells that it never reached the disk; otherwise it may have been acknowledged. */
+/**
+ * Whether what is wrong with the last block tells that it never reached the disk; otherwise it may have been
+ * acknowledged.
+ */
 async function isLastTorn(
   data: FileHandle,
   index: Buffer | null,

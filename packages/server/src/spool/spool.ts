@@ -73,8 +73,8 @@ export class Spool {
   #rejected: readonly string[] = [];
   #open: OpenSegment | null = null;
   /**
-   * The next one: to create its files durably takes longer than to write a block, and nobody shall wait for it. Null inside where
-   * that failed: the next block tells why.
+   * The next one: to create its files durably takes longer than to write a block, and nobody shall wait for it. Null
+   * inside where that failed: the next block tells why.
    */
   #prepared: Promise<OpenSegment | null> | null = null;
   /** No longer open, and not sealed before its files are closed, or recovered where a write to it failed. */
@@ -130,7 +130,10 @@ export class Spool {
     };
   }
 
-  /** When the oldest block came that the store has not taken; null where it has taken all. Of an older version's segment 0. */
+  /**
+   * When the oldest block came that the store has not taken; null where it has taken all. Of an older version's segment
+   * 0.
+   */
   get firstArrival(): number | null {
     const waiting = this.#sealed.map(({ arrivals }) => arrivals?.first ?? 0);
     const unsealed = [...this.#givenUp, this.#sealing, this.#open].flatMap((segment) => segment?.firstArrival ?? []);
@@ -219,7 +222,10 @@ export class Spool {
     await noteReason(directory, `${name}${DAMAGED_SUFFIX}`, reason).catch(() => {});
   }
 
-  /** Takes rejected segments back that somebody wants to be loaded again, and sees what is still rejected. Never rejects. */
+  /**
+   * Takes rejected segments back that somebody wants to be loaded again, and sees what is still rejected. Never
+   * rejects.
+   */
   async #lookForRetries(): Promise<void> {
     const { directory, log } = this.#options;
     try {
@@ -240,9 +246,9 @@ export class Spool {
   }
 
   /**
-   * Waits while the store takes segments and has enough of them before it, until it has taken one, and no longer than `holdMs`. One
-   * call at a time, before `append`. Senders that wait for their answers then send as fast as the store takes, and what they
-   * sent can be found soon, instead of a backlog that grows while they are sending.
+   * Waits while the store takes segments and has enough of them before it, until it has taken one, and no longer than
+   * `holdMs`. One call at a time, before `append`. Senders that wait for their answers then send as fast as the store
+   * takes, and what they sent can be found soon, instead of a backlog that grows while they are sending.
    */
   async throttle(): Promise<void> {
     const isAway = performance.now() - this.#releasedAtMs > STORE_AWAY_MS;
@@ -295,7 +301,10 @@ export class Spool {
     });
   }
 
-  /** The oldest sealed segment but for those that are passed; waits for one. Null when the signal aborts, or none is left after `close`. */
+  /**
+   * The oldest sealed segment but for those that are passed; waits for one. Null when the signal aborts, or none is
+   * left after `close`.
+   */
   async nextSealed(signal: AbortSignal, passed: ReadonlySet<string> = new Set()): Promise<Segment | null> {
     this.#passed = passed;
     while (!signal.aborted) {
@@ -324,7 +333,10 @@ export class Spool {
     this.#forget(segment);
   }
 
-  /** The engine rejected the segment for good: it goes to `rejected/`. Where that fails it stays, and may be rejected again. */
+  /**
+   * The engine rejected the segment for good: it goes to `rejected/`. Where that fails it stays, and may be rejected
+   * again.
+   */
   async reject(segment: Segment, reason: string): Promise<void> {
     const { directory } = this.#options;
     // For people only: on a full disk there is no room for it, while files can be moved.
@@ -383,7 +395,10 @@ export class Spool {
     return rows >= (isIdle ? Math.min(segmentRowsIdle, segmentRowsMax) : segmentRowsMax) ? 'rows' : null;
   }
 
-  /** A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a second. */
+  /**
+   * A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a
+   * second.
+   */
   #tellFull(isFull: boolean): void {
     if (isFull === this.#isToldFull) return;
     if (!isFull && this.#backlogBytes > this.#limits.backlogBytesMax * CAUGHT_UP_SHARE) return;
@@ -471,7 +486,10 @@ export class Spool {
     return reason;
   }
 
-  /** The disk that has failed a write may fail this as well: it is tried again until it succeeds, or the next start does it. */
+  /**
+   * The disk that has failed a write may fail this as well: it is tried again until it succeeds, or the next start does
+   * it.
+   */
   async #recoverGivenUp(): Promise<void> {
     const { directory, log } = this.#options;
     if (this.#recoverTimer !== null) clearTimeout(this.#recoverTimer);

@@ -3,8 +3,9 @@ import { QueueFullError, QueueTimeoutError } from '../query-limiter.ts';
 import { EngineError } from './engine.ts';
 
 /**
- * Resolves with the function that gives the slot back. Rejects with `EngineError` (`unavailable`) when too many wait, which calls `onFull`, and
- * (`timeout`) when no slot came free within `timeoutMs`; with the signal's reason when it is aborted before.
+ * Resolves with the function that gives the slot back. Rejects with `EngineError` (`unavailable`) when too many wait,
+ * which calls `onFull`, and (`timeout`) when no slot came free within `timeoutMs`; with the signal's reason when it is
+ * aborted before.
  */
 export async function acquireQuerySlot(
   limiter: QueryLimiter,

@@ -126,8 +126,8 @@ const step = fc.record({
 });
 
 /**
- * `everybody`: the clock of senders and collector is wrong while the collector runs, for less than an hour at a time. `alone`: that
- * of the collector, from its start on and for as long as it likes.
+ * `everybody`: the clock of senders and collector is wrong while the collector runs, for less than an hour at a time.
+ * `alone`: that of the collector, from its start on and for as long as it likes.
  */
 const whose = fc.constantFrom('everybody' as const, 'alone' as const);
 

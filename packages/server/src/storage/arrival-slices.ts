@@ -10,8 +10,9 @@ export interface ArrivalSlice {
 }
 
 /**
- * Cuts the spans that fulfil the condition into slices by their arrival, in order and without a gap, of no more than `spansMax` unless one
- * block alone has more: what a statement may take goes by its slice, however many spans there are. Empty where there are none.
+ * Cuts the spans that fulfil the condition into slices by their arrival, in order and without a gap, of no more than
+ * `spansMax` unless one block alone has more: what a statement may take goes by its slice, however many spans there
+ * are. Empty where there are none.
  */
 export async function arrivalSlices(
   engine: Pick<Engine, 'query' | 'tables'>,

@@ -1,6 +1,9 @@
 import type { Rollup } from './rollups.ts';
 
-/** Of a batch with more spans than this, about so many are looked at for attributes: each stands for as many as were left out. */
+/**
+ * Of a batch with more spans than this, about so many are looked at for attributes: each stands for as many as were
+ * left out.
+ */
 export const LOOKED_AT = 8_192;
 /** Longer keys and values complete nothing that a person types. */
 const COMPLETED_BYTES_MAX = 256;
@@ -9,7 +12,10 @@ export const VALUES_PER_BATCH = 1_000;
 /** Of a day, so many keys and values of each are kept: two in the same slot are one row, which shows one of them. */
 export const VALUES_KEY_SLOTS = 4_096;
 const VALUE_SLOTS = 65_536;
-/** The key slots behind those are for keys as such, so many times `VALUE_SLOTS` of them: what their values are bounds no key's count. */
+/**
+ * The key slots behind those are for keys as such, so many times `VALUE_SLOTS` of them: what their values are bounds no
+ * key's count.
+ */
 const KEY_SLOTS = 16;
 /** On `key_slot`: whether a row counts a key, and not one of its values. */
 export const COUNTS_PER_KEY = `key_slot >= ${VALUES_KEY_SLOTS}`;
@@ -26,8 +32,8 @@ export const SLOT_OF_KEY = `${VALUES_KEY_SLOTS} + cityHash64(key) % ${KEY_SLOTS}
 export const SECOND_SLOT_OF_KEY = `intDiv(cityHash64(key), ${KEY_SLOTS}) % ${VALUE_SLOTS}`;
 
 /**
- * The keys of the attributes of spans and resources, and the values that complete a search, with about how many spans had them before
- * any was sampled. A key is counted with all of its values, also those that are left out.
+ * The keys of the attributes of spans and resources, and the values that complete a search, with about how many spans
+ * had them before any was sampled. A key is counted with all of its values, also those that are left out.
  */
 export const ATTRIBUTE_VALUES: Rollup = {
   table: 'attribute_values',

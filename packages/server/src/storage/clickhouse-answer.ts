@@ -6,8 +6,8 @@ import { EngineError } from './engine.ts';
 import { UnreachableError } from './unreachable-error.ts';
 
 /**
- * The bytes of one answer, decompressed, and at most `bytesMax` of them. Rejects with `EngineError` for what is no answer:
- * an error of ClickHouse, wherever it stands, and whatever a proxy says. `origin` is for messages.
+ * The bytes of one answer, decompressed, and at most `bytesMax` of them. Rejects with `EngineError` for what is no
+ * answer: an error of ClickHouse, wherever it stands, and whatever a proxy says. `origin` is for messages.
  */
 export async function readAnswer(response: IncomingMessage, origin: string, bytesMax: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
@@ -67,8 +67,8 @@ function codeOf(text: string): number {
 
 /**
  * An error after the first rows follows them. ClickHouse 25.11 and later frame it with the tag of the answer's header:
- * no text that somebody has stored is taken for it. Older ones hold the whole answer back, as `wait_end_of_query` asks, and
- * what they do not hold back is no JSON.
+ * no text that somebody has stored is taken for it. Older ones hold the whole answer back, as `wait_end_of_query` asks,
+ * and what they do not hold back is no JSON.
  */
 function exceptionAtEnd(body: Buffer, headers: IncomingHttpHeaders): string | null {
   const tail = body.subarray(-TAIL_BYTES);

@@ -5,8 +5,8 @@ export interface ClickHouseLogin {
 }
 
 /**
- * The one form in which user and password are sent: a current ClickHouse refuses a request that has two. HTTP's own Basic
- * carries every byte of a password, which a header of its own would not.
+ * The one form in which user and password are sent: a current ClickHouse refuses a request that has two. HTTP's own
+ * Basic carries every byte of a password, which a header of its own would not.
  * `url`: `http(s)://[user[:password]@]host[:port]`, percent-encoded. Throws a `RangeError` for a user with a colon.
  */
 export function loginOf(url: string): ClickHouseLogin {

@@ -88,7 +88,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     return this.#state;
   }
 
-  /** Servers that are away, or refuse the login, are waited for with the state `down`: the spool keeps what comes in. */
+  /**
+   * Servers that are away, or refuse the login, are waited for with the state `down`: the spool keeps what comes in.
+   */
   async start(): Promise<void> {
     const { signal } = this.#closing;
     while (!signal.aborted) {
@@ -197,7 +199,9 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     return await this.#asRunningInsert(this.#insertMissing(path, deduplicationToken));
   }
 
-  /** The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest. */
+  /**
+   * The server cannot read our file: it gets the segment into a table of its own, which is gone with it at the latest.
+   */
   async #insertMissing(path: string, token: string): Promise<number> {
     const { insertTimeoutMs: timeoutMs } = this.#limits;
     const copy = this.tables.named(`in_doubt_${token.replaceAll('-', '_')}`).local;
@@ -223,7 +227,10 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     }
   }
 
-  /** An insert whose answer was lost, by us or by a collector before us, may still run. Its server ends it at its time limit. */
+  /**
+   * An insert whose answer was lost, by us or by a collector before us, may still run. Its server ends it at its time
+   * limit.
+   */
   async #checkEnded(token: string): Promise<void> {
     const { insertTimeoutMs, pingTimeoutMs } = this.#limits;
     const sql = `SELECT toUInt32(count()) FROM system.processes WHERE position(query_id, ${sqlString(queryIdOf(token, ''))}) = 1 FORMAT CSV`;

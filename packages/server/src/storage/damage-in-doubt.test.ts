@@ -74,7 +74,10 @@ function flip(file: string, at: number): void {
   writeFileSync(file, bytes);
 }
 
-/** Where the compressed blocks of a file begin: behind 16 bytes of checksum, a byte for the method, and how long they are, u32. */
+/**
+ * Where the compressed blocks of a file begin: behind 16 bytes of checksum, a byte for the method, and how long they
+ * are, u32.
+ */
 function blocksOf(file: string): number[] {
   const bytes = readFileSync(file);
   const starts: number[] = [];

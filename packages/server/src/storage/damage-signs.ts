@@ -9,16 +9,20 @@ export interface NamedPart {
 }
 
 /**
- * ClickHouse's codes for files that are not what they were: data that ends early (3, 32, 33), input that cannot be read (27), a checksum
- * (40), values that cannot be (117, 128, 131), files of a part (226, 228), marks and metadata (246), data that cannot be decompressed
- * (271). By themselves they prove nothing: a statement may fail by them for other reasons.
+ * ClickHouse's codes for files that are not what they were: data that ends early (3, 32, 33), input that cannot be read
+ * (27), a checksum (40), values that cannot be (117, 128, 131), files of a part (226, 228), marks and metadata (246),
+ * data that cannot be decompressed (271). By themselves they prove nothing: a statement may fail by them for other
+ * reasons.
  */
 const DAMAGE_CODES: ReadonlySet<number> = new Set([3, 27, 32, 33, 40, 117, 128, 131, 226, 228, 246, 271]);
 
 /** A read that failed; the engine counts it, and takes it for the end of the file then. */
 const READ_FAILED = 74;
 
-/** Errors that pass, whatever they name: time (159), a cancelled query (394), memory (241), disk space (243), descriptors (75, 76, 202, 252). */
+/**
+ * Errors that pass, whatever they name: time (159), a cancelled query (394), memory (241), disk space (243),
+ * descriptors (75, 76, 202, 252).
+ */
 const PASSING_CODES: ReadonlySet<number> = new Set([75, 76, 159, 202, 241, 243, 252, 394]);
 
 /** Whether the text tells of a disk that fails to read: that is no damage, and not known to be none. */
@@ -26,7 +30,10 @@ export function isReadFailure(text: string): boolean {
   return /CANNOT_READ_FROM_FILE_DESCRIPTOR|Cannot read from file |errno: 5\b|Input\/output error/.test(text);
 }
 
-/** What a failed statement says about damage, or a disk that fails to read: the part it names, `'unnamed'` where it may be any, or null where it is no sign of damage. */
+/**
+ * What a failed statement says about damage, or a disk that fails to read: the part it names, `'unnamed'` where it may
+ * be any, or null where it is no sign of damage.
+ */
 export function signOfDamage(error: unknown): NamedPart | 'unnamed' | null {
   if (!(error instanceof EngineError) || error.clickhouseCode === 0) return null;
   if (PASSING_CODES.has(error.clickhouseCode) && !isReadFailure(error.message)) return null;

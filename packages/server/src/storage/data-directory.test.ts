@@ -120,7 +120,10 @@ test('ends the engine that a killed collector left behind, and nobody else', asy
   bystander.kill();
 });
 
-/** A process whose first thread has ended, as one that is being killed, while another one lives: a zombie with open files. */
+/**
+ * A process whose first thread has ended, as one that is being killed, while another one lives: a zombie with open
+ * files.
+ */
 const HALF_ENDED = `#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -25,8 +25,8 @@ export interface DataDirectory {
   readonly spoolPath: string;
   readonly storePath: string;
   /**
-   * Writes the engine's process into the lock, so that a later start can end it when we were killed. Where that fails, the log says so, and it is
-   * tried again until it is written.
+   * Writes the engine's process into the lock, so that a later start can end it when we were killed. Where that fails,
+   * the log says so, and it is tried again until it is written.
    */
   noteEngine(pid: number): void;
   /** Writes the ports that we listen on into the lock, for the message to a second collector. */
@@ -37,7 +37,9 @@ export interface DataDirectory {
 /** A backup is restored in it; it goes when everything is in its place. */
 export const RESTORING_FOLDER = 'restoring';
 
-/** What the holder tells about itself. Whether it lives, its socket says: process ids mean nothing to other containers. */
+/**
+ * What the holder tells about itself. Whether it lives, its socket says: process ids mean nothing to other containers.
+ */
 interface Lock {
   readonly socket: string;
   readonly holder: ProcessIdentity;
@@ -139,8 +141,8 @@ async function create(directory: string): Promise<void> {
 }
 
 /**
- * At once or not at all, for whoever reads it while we live, or finds it when we were killed. It is not synced: after a power failure
- * nothing that it tells of runs any more, and an empty one is none.
+ * At once or not at all, for whoever reads it while we live, or finds it when we were killed. It is not synced: after a
+ * power failure nothing that it tells of runs any more, and an empty one is none.
  */
 function writeLock(lockPath: string, lock: Lock): void {
   const temporary = `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;

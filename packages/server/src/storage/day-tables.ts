@@ -1,8 +1,9 @@
 import type { TableName } from './tables.ts';
 
 /**
- * The tables of ours that have a partition a day (UTC), named `YYYY-MM-DD`. Whoever else keeps a table in the database keeps
- * it: nothing that drops looks at another one. `spans` is the last: while it has a day, what was interrupted is done again.
+ * The tables of ours that have a partition a day (UTC), named `YYYY-MM-DD`. Whoever else keeps a table in the database
+ * keeps it: nothing that drops looks at another one. `spans` is the last: while it has a day, what was interrupted is
+ * done again.
  */
 export const DAY_TABLES = [
   'operation_15m',

@@ -27,8 +27,8 @@ export function isSocketName(name: string): boolean {
  * Claims a directory among all processes of this machine's kernel, in whichever container: process ids mean nothing
  * across containers, but a socket in a file system accepts connections exactly as long as its process lives. Everybody
  * listens on a socket of a name of their own first and looks for others then, so that of two at least one sees the
- * other. Returns the sockets of those who hold it when it is taken: `holds` says which of the live ones do. Rejects with
- * Node's error where the file system takes no sockets.
+ * other. Returns the sockets of those who hold it when it is taken: `holds` says which of the live ones do. Rejects
+ * with Node's error where the file system takes no sockets.
  */
 export async function claimDirectory(
   directory: string,

@@ -4,8 +4,8 @@ import { dirname, resolve } from 'node:path';
 import { syncDirectory } from '../durable-file.ts';
 
 /**
- * Creates the directory, and its parents where they are missing, for its owner alone, so that a power failure does not take it back.
- * Nothing happens to one that is there. Rejects with Node's error.
+ * Creates the directory, and its parents where they are missing, for its owner alone, so that a power failure does not
+ * take it back. Nothing happens to one that is there. Rejects with Node's error.
  */
 export async function createDirectory(directory: string): Promise<void> {
   const missing = missingFolders(directory);

@@ -43,7 +43,10 @@ export interface EmbeddedEngineOptions {
   readonly onProcess?: (pid: number) => void;
   /** Runs before the schema of a store that holds spans is changed. */
   readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
-  /** Opens the store of another start and leaves it as it is: the schema, what is damaged, and what a start makes anew. Nothing is merged. */
+  /**
+   * Opens the store of another start and leaves it as it is: the schema, what is damaged, and what a start makes anew.
+   * Nothing is merged.
+   */
   readonly isForReading?: boolean;
   /** What the statements that open the store run through, where parts of it may be damaged. */
   readonly aroundDamage?: (engine: MigratedEngine & RepairsIndexes) => MigratedEngine;
@@ -101,7 +104,9 @@ export class EmbeddedEngine implements Engine, SpanRecovery, PlainInserts, Repai
     return this.#state;
   }
 
-  /** Definitions of tables that were damaged and have been put back, as they are kept until a person has removed them. */
+  /**
+   * Definitions of tables that were damaged and have been put back, as they are kept until a person has removed them.
+   */
   get damagedDefinitions(): readonly string[] {
     return this.#definitions.damaged;
   }
@@ -174,7 +179,9 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     throw new EngineError('unavailable', `could not write files of ${names} of ${table}; retrying the insert`);
   }
 
-  /** What the next start would refuse goes at once, while its segment is still there. Returns the names of the parts. */
+  /**
+   * What the next start would refuse goes at once, while its segment is still there. Returns the names of the parts.
+   */
   async #dropShort(engine: EngineProcess, table: string): Promise<string[]> {
     const names = ((await this.#checks.get(table)?.findShort()) ?? []).map(({ name }) => name);
     for (const name of names) {
@@ -198,8 +205,9 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
   }
 
   /**
-   * It has ended when the engine has answered it, and with its process; whoever asks has waited for either. The look at its parts may have failed,
-   * or what it found could not be dropped: what the next start would refuse must not be taken for stored.
+   * It has ended when the engine has answered it, and with its process; whoever asks has waited for either. The look at
+   * its parts may have failed, or what it found could not be dropped: what the next start would refuse must not be
+   * taken for stored.
    */
   async checkInsertEnded(): Promise<void> {
     await this.#inInsertTurn(async () => {
@@ -493,7 +501,8 @@ function connectionArgs(limits: EngineLimits): string[] {
     '--compile_expressions=0',
     `--background_pool_size=${limits.mergeThreads}`,
     '--max_thread_pool_size=256',
-    // It compares what is counted as allocated with what is resident, by default twenty times a second, also where nothing happens.
+    // It compares what is counted as allocated with what is resident, by default twenty times a second, also where
+    // nothing happens.
     '--memory_worker_period_ms=500',
     '--logger.level=none',
   ];

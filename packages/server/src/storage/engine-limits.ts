@@ -13,7 +13,9 @@ export interface EngineLimits {
   readonly queuedQueriesMax: number;
   /** Threads of one query. */
   readonly queryThreads: number;
-  /** A query takes a second thread, and each further one, only where the engine has so much of its memory left for it. */
+  /**
+   * A query takes a second thread, and each further one, only where the engine has so much of its memory left for it.
+   */
   readonly queryThreadMemoryBytes: number;
   /** Threads that merge parts in the background. */
   readonly mergeThreads: number;
@@ -21,11 +23,17 @@ export interface EngineLimits {
   readonly mergeLookIntervalMs: number;
   /** … and how long those that they replaced stay, to take their place where a write has failed. */
   readonly replacedPartsMs: number;
-  /** Behind a merge that was not written whole others wait for this, and for twice the time whenever it happens soon again … */
+  /**
+   * Behind a merge that was not written whole others wait for this, and for twice the time whenever it happens soon
+   * again …
+   */
   readonly mergePauseMs: number;
   /** … up to this. */
   readonly mergePauseMsMax: number;
-  /** How often the engine, and the collector, give back what they have in memory of their program files and do not use; 0 for never. */
+  /**
+   * How often the engine, and the collector, give back what they have in memory of their program files and do not use;
+   * 0 for never.
+   */
   readonly unmapIntervalMs: number;
   /** How long one statement of `command` may take. */
   readonly commandTimeoutMs: number;

@@ -30,24 +30,30 @@ export interface Engine {
 /** For inserts that did not end well. */
 export interface SpanRecovery {
   /**
-   * For a file of spans of which an earlier insert may have been carried out, in whole, in part or not at all: inserts what the store
-   * does not hold of it, and returns how many spans that were. `deduplicationToken` is the one of the earlier insert; while that may
-   * still run it rejects as `unavailable`.
+   * For a file of spans of which an earlier insert may have been carried out, in whole, in part or not at all: inserts
+   * what the store does not hold of it, and returns how many spans that were. `deduplicationToken` is the one of the
+   * earlier insert; while that may still run it rejects as `unavailable`.
    */
   insertMissingSpans(path: string, deduplicationToken: string): Promise<number>;
 }
 
-/** For rows that have no identity: whoever inserts them finds out from the table itself whether an insert was carried out. */
+/**
+ * For rows that have no identity: whoever inserts them finds out from the table itself whether an insert was carried
+ * out.
+ */
 export interface PlainInserts {
-  /** Inserts a file in the Native format, as one block, as often as it is called. Inserts of one `name` can be asked for by it. */
+  /**
+   * Inserts a file in the Native format, as one block, as often as it is called. Inserts of one `name` can be asked for
+   * by it.
+   */
   insertPlainFile(table: string, path: string, name: string): Promise<void>;
   /** Resolves when no insert of this name runs any more; rejects as `unavailable` while one may. */
   checkInsertEnded(name: string): Promise<void>;
 }
 
 /**
- * Tables without indexes, order, merges or syncs, which are filled for half of what an insert into `spans` costs, however small. What they
- * hold is gone with the engine's process. `spans_fresh` reads all of them.
+ * Tables without indexes, order, merges or syncs, which are filled for half of what an insert into `spans` costs,
+ * however small. What they hold is gone with the engine's process. `spans_fresh` reads all of them.
  */
 export interface FreshTables {
   readonly count: number;
@@ -70,8 +76,8 @@ export type EngineState =
 
 /**
  * A statement that did not succeed. `unavailable`: the engine is away or short of something, ask again later;
- * `timeout`: the limit was hit; `too_large`: the answer, or the memory that it takes, is beyond the limit; `refused`: the engine answered with an
- * error, a repeat will fare no better;
+ * `timeout`: the limit was hit; `too_large`: the answer, or the memory that it takes, is beyond the limit; `refused`:
+ * the engine answered with an error, a repeat will fare no better;
  * `not_installed`: the embedded engine is missing from this installation.
  */
 export class EngineError extends Error {

@@ -9,8 +9,8 @@ const DEPTH = 3;
 const ENTRIES_MAX = 10_000;
 
 /**
- * What in a data directory another user has left there, such as root by an earlier start, and this one may not use: why not, in
- * words that name it. Null where nothing is in the way.
+ * What in a data directory another user has left there, such as root by an earlier start, and this one may not use: why
+ * not, in words that name it. Null where nothing is in the way.
  */
 export function foreignFile(directory: string): string | null {
   const waiting = [{ path: directory, depth: 0 }];

@@ -10,7 +10,10 @@ export function freshTable(table: number): string {
   return `spans_fresh_${table}`;
 }
 
-/** Small parts of one file, which nobody waits for, sorts or merges: what they hold is durable elsewhere, and gone in seconds. */
+/**
+ * Small parts of one file, which nobody waits for, sorts or merges: what they hold is durable elsewhere, and gone in
+ * seconds.
+ */
 const ENGINE = `MergeTree ORDER BY tuple()
 SETTINGS index_granularity = 1024, fsync_after_insert = 0, fsync_part_directory = 0, min_bytes_for_wide_part = 1000000000,
   max_compress_block_size = 65536, min_compress_block_size = 32768, string_serialization_version = 'single_stream',

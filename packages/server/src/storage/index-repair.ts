@@ -22,7 +22,10 @@ const COUNT_FILE = 'count.txt';
 /** Says how each column is written, and how many rows of it. */
 const SERIALIZATION_FILE = 'serialization.json';
 
-/** The value of the partition's key, a day, and the first and the last time of the part's spans; without checksums of their own. */
+/**
+ * The value of the partition's key, a day, and the first and the last time of the part's spans; without checksums of
+ * their own.
+ */
 const PARTITION_FILE = 'partition.dat';
 const RANGE_FILE = 'minmax_start_s.idx';
 const RANGE_BYTES = 8;
@@ -38,15 +41,19 @@ interface BrokenPart {
 
 /** An engine that can use parts of `spans` again of which nothing but indexes is damaged. */
 export interface RepairsIndexes {
-  /** `setAside`: names in `detached/`. Returns those of them that are in use again; never rejects. Nothing is inserted meanwhile. */
+  /**
+   * `setAside`: names in `detached/`. Returns those of them that are in use again; never rejects. Nothing is inserted
+   * meanwhile.
+   */
   repairIndexes(setAside: readonly string[]): Promise<readonly string[]>;
 }
 
 /**
- * Repairs parts of `spans` in `detached/` where nothing but files of their indexes is bad: skip indexes, the primary index, the range of
- * times; or where texts that describe the part were not written with it, and others say the same. A copy without the skip indexes is attached to a table of its own, read from end to end, given new ones, and moved to `spans`; where
- * one of the others is bad, its spans are inserted anew. Only then does the part leave `detached/`. An interrupted repair begins again at the
- * next start, and stores nothing twice.
+ * Repairs parts of `spans` in `detached/` where nothing but files of their indexes is bad: skip indexes, the primary
+ * index, the range of times; or where texts that describe the part were not written with it, and others say the same. A
+ * copy without the skip indexes is attached to a table of its own, read from end to end, given new ones, and moved to
+ * `spans`; where one of the others is bad, its spans are inserted anew. Only then does the part leave `detached/`. An
+ * interrupted repair begins again at the next start, and stores nothing twice.
  *
  * For one life of the collector: a part that cannot be repaired is tried once. Nothing else may insert meanwhile.
  */
@@ -59,8 +66,9 @@ export class IndexRepair {
   }
 
   /**
-   * Repairs what the engine has detached at its start, and `setAside`: names of others in `detached/`, which may have been detached because of
-   * their indexes. Returns the names of those that are in use again. Never rejects: what is not repaired stays where it is, and the log says why.
+   * Repairs what the engine has detached at its start, and `setAside`: names of others in `detached/`, which may have
+   * been detached because of their indexes. Returns the names of those that are in use again. Never rejects: what is
+   * not repaired stays where it is, and the log says why.
    */
   async repair(engine: MigratedEngine, setAside: readonly string[] = []): Promise<readonly string[]> {
     const repaired: string[] = [];
@@ -119,7 +127,10 @@ async function findBroken(engine: MigratedEngine, setAside: readonly string[]): 
   });
 }
 
-/** Returns how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where it is not whole. */
+/**
+ * Returns how many spans the part has, and how many of them were not in the store. Throws, and changes nothing, where
+ * it is not whole.
+ */
 async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ spans: number; added: number }> {
   const { tables } = engine;
   const repairTable = tables[REPAIR_TABLE].local;
@@ -178,7 +189,10 @@ async function restore(engine: MigratedEngine, part: BrokenPart): Promise<{ span
   return { spans: expected, added: Number(added) };
 }
 
-/** The engine says nothing where a file of a part cannot be written, and refuses the part at its next start: the one in `detached/` would be gone then. */
+/**
+ * The engine says nothing where a file of a part cannot be written, and refuses the part at its next start: the one in
+ * `detached/` would be gone then.
+ */
 async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
   const select = async (sql: string): Promise<unknown[][]> => await rowsOf(engine, sql);
   const before = new Set(
@@ -194,7 +208,9 @@ async function addWhole(engine: MigratedEngine, insert: string): Promise<void> {
   if (first !== undefined) throw new Error(`what was added of it could not be written: ${first.fault}`);
 }
 
-/** The range of times by which a part is left out has no checksum of its own: a wrong one hides spans without a word. */
+/**
+ * The range of times by which a part is left out has no checksum of its own: a wrong one hides spans without a word.
+ */
 async function hasRange(engine: MigratedEngine, first: number, last: number): Promise<boolean> {
   const ranges = await rowsOf(
     engine,
@@ -239,7 +255,10 @@ async function linkFiles({ path: from, partition }: BrokenPart, to: string): Pro
   await writeFile(join(to, RANGE_FILE), whole);
 }
 
-/** Writes texts anew that the engine could not write with the part: it had said that all was well, and refuses the part at its start. */
+/**
+ * Writes texts anew that the engine could not write with the part: it had said that all was well, and refuses the part
+ * at its start.
+ */
 async function mendTexts(engine: MigratedEngine, from: string, to: string): Promise<void> {
   const anew: Readonly<Record<string, () => Promise<string>>> = {
     // It is needed for the next one.
@@ -260,7 +279,10 @@ async function mendTexts(engine: MigratedEngine, from: string, to: string): Prom
   }
 }
 
-/** The streams of a column follow from its type and from how it is written: those of any part in use with the same columns, written so. */
+/**
+ * The streams of a column follow from its type and from how it is written: those of any part in use with the same
+ * columns, written so.
+ */
 async function substreamsOfAnother(engine: MigratedEngine, path: string): Promise<string> {
   const alike = await writtenHow(path);
   const others = await rowsOf(
@@ -322,7 +344,9 @@ function secondsOfDay(partition: string): number {
   return Date.UTC(Number(year), Number(month) - 1, Number(day)) / 1_000;
 }
 
-/** A part without them would be searched from end to end until a merge takes it, and a large one is never merged again. */
+/**
+ * A part without them would be searched from end to end until a merge takes it, and a large one is never merged again.
+ */
 async function makeIndexes(engine: MigratedEngine): Promise<void> {
   const indexes = await rowsOf(
     engine,

@@ -2,18 +2,20 @@ import { partNamedIn } from './damage-signs.ts';
 import { EngineError } from './engine.ts';
 
 /**
- * Errors of ClickHouse that can be the fault of the data: a text, number or date that cannot be read (6, 26, 27, 38, 41, 72, 467),
- * a file that ends early (32, 33), a type that there is not (50, 62), other columns than the table's (8, 10, 16, 20, 228), columns of
- * other lengths (9, 190), a value that is wrong, too large or beyond its type (44, 53, 69, 70, 117, 128, 131, 248, 321, 349). Any of them can have another cause as well,
- * such as a table that somebody has changed, so that each is believed only while the store takes other data.
+ * Errors of ClickHouse that can be the fault of the data: a text, number or date that cannot be read (6, 26, 27, 38,
+ * 41, 72, 467), a file that ends early (32, 33), a type that there is not (50, 62), other columns than the table's (8,
+ * 10, 16, 20, 228), columns of other lengths (9, 190), a value that is wrong, too large or beyond its type (44, 53, 69,
+ * 70, 117, 128, 131, 248, 321, 349). Any of them can have another cause as well, such as a table that somebody has
+ * changed, so that each is believed only while the store takes other data.
  */
 const DATA_ERRORS = new Set([
   6, 8, 9, 10, 16, 20, 26, 27, 32, 33, 38, 41, 44, 50, 53, 62, 69, 70, 72, 117, 128, 131, 190, 228, 248, 321, 349, 467,
 ]);
 
 /**
- * Whether a failed insert may be the fault of what was inserted. Everything else is the store's, and passes or is mended: also what has the
- * code of a data error where the store was read, which the comparison of a segment in doubt does.
+ * Whether a failed insert may be the fault of what was inserted. Everything else is the store's, and passes or is
+ * mended: also what has the code of a data error where the store was read, which the comparison of a segment in doubt
+ * does.
  */
 export function isDataError(error: unknown): boolean {
   return error instanceof EngineError && DATA_ERRORS.has(error.clickhouseCode) && !isAboutStore(error);

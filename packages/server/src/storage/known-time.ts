@@ -11,7 +11,10 @@ export interface KnownTimeOptions {
   readonly elapsed?: () => number;
 }
 
-/** The present lies between them, in milliseconds since the epoch; they are equal while nothing speaks against the clock. */
+/**
+ * The present lies between them, in milliseconds since the epoch; they are equal while nothing speaks against the
+ * clock.
+ */
 export interface Present {
   readonly earliestMs: number;
   readonly latestMs: number;
@@ -25,9 +28,9 @@ const LATEST_MS = 0xffff_ffff * 1_000;
 const BELIEVED_MS = DAY_MS;
 
 /**
- * What speaks for another time than the machine's clock says, so that the door does not turn away what is of the present:
- * the clock before it jumped, also over a stop, and the days of the spans that are stored. A span that is taken too easily costs a little room; one that is
- * refused is lost.
+ * What speaks for another time than the machine's clock says, so that the door does not turn away what is of the
+ * present: the clock before it jumped, also over a stop, and the days of the spans that are stored. A span that is
+ * taken too easily costs a little room; one that is refused is lost.
  */
 export class KnownTime {
   readonly #retentionMs: number;
@@ -106,7 +109,10 @@ export class KnownTime {
     return nowMs;
   }
 
-  /** The end of the newest stored day, where it is further ahead than tomorrow, which spans of a few minutes ahead may be of. */
+  /**
+   * The end of the newest stored day, where it is further ahead than tomorrow, which spans of a few minutes ahead may
+   * be of.
+   */
   #aheadOf(nowMs: number): number | null {
     const day = this.#storedDays.at(-1);
     return day !== undefined && startOfDayMs(day) > nowMs + DAY_MS ? startOfDayMs(day) + DAY_MS : null;

@@ -19,7 +19,9 @@ export interface Claim {
   readonly description: string;
   /** Whether it has the lease, or only asks for it. */
   readonly isHeld: boolean;
-  /** Of two that hold the lease, the one with the greater term took it later: the other had been stopped. 0 for claims. */
+  /**
+   * Of two that hold the lease, the one with the greater term took it later: the other had been stopped. 0 for claims.
+   */
   readonly term: number;
   /** Grows with each sign of life. */
   readonly renewal: number;
@@ -43,8 +45,8 @@ const DEFINITION: TableDefinition = {
 const TIMEOUT_MS = 5_000;
 
 /**
- * The claims as rows of a table that every ClickHouse knows: a row is added for each sign of life, and the newest of a session
- * counts. A row is seen by every look that begins after its insert has ended.
+ * The claims as rows of a table that every ClickHouse knows: a row is added for each sign of life, and the newest of a
+ * session counts. A row is seen by every look that begins after its insert has ended.
  */
 export class LeaseClaims {
   readonly #engine: LeaseEngine;

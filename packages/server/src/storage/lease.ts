@@ -54,8 +54,8 @@ const RELEASE_TIMEOUT_MS = 500;
 const LOOK_MS = 500;
 
 /**
- * A lease in the store itself. The times are those of the server: clocks of collectors may differ. What it cannot hold back is a
- * statement that was on its way when the process was stopped for longer than the lease.
+ * A lease in the store itself. The times are those of the server: clocks of collectors may differ. What it cannot hold
+ * back is a statement that was on its way when the process was stopped for longer than the lease.
  */
 export class StoreLease implements Lease {
   readonly #options: StoreLeaseOptions;
@@ -88,8 +88,8 @@ export class StoreLease implements Lease {
   }
 
   /**
-   * Resolves when the lease is held, and renews it from then on. Rejects with `EngineError` (`refused`) where another collector is alive,
-   * and with the engine's own error where it is away; it may be called again then.
+   * Resolves when the lease is held, and renews it from then on. Rejects with `EngineError` (`refused`) where another
+   * collector is alive, and with the engine's own error where it is away; it may be called again then.
    */
   async take(engine: LeaseEngine): Promise<void> {
     const { log, limits, signal } = this.#options;
@@ -167,8 +167,8 @@ export class StoreLease implements Lease {
   }
 
   /**
-   * Null when the lease is held, else whose it is. Whoever claims looks again afterwards: of two that do so at once at least one sees
-   * the other. Claims give way to a holder, and to the claim of the lesser session.
+   * Null when the lease is held, else whose it is. Whoever claims looks again afterwards: of two that do so at once at
+   * least one sees the other. Claims give way to a holder, and to the claim of the lesser session.
    */
   async #tryToTake(claims: LeaseClaims, isStart: boolean): Promise<Claim | null> {
     // A process before this one in the same data directory has ended, or the directory would be locked.

@@ -41,9 +41,9 @@ export async function findLostParts(engine: Asked): Promise<LostPart[]> {
 }
 
 /**
- * What is in `detached/`: parts whose rows are in no part that is in use, and those whose rows certainly are, because all of what they were merged
- * from is. Of a part whose number of rows cannot be read neither is known. Numbers of blocks alone tell nothing: the engine gives those of a part
- * that it has detached to what is inserted next.
+ * What is in `detached/`: parts whose rows are in no part that is in use, and those whose rows certainly are, because
+ * all of what they were merged from is. Of a part whose number of rows cannot be read neither is known. Numbers of
+ * blocks alone tell nothing: the engine gives those of a part that it has detached to what is inserted next.
  */
 export async function findDetached(
   select: (sql: string) => Promise<unknown[][]>,
@@ -107,7 +107,10 @@ async function olderThan<T extends { readonly path: string }>(parts: readonly T[
   });
 }
 
-/** When one of a part's files was written last; null where that cannot be told. The engine gives the directory the time of its last move. */
+/**
+ * When one of a part's files was written last; null where that cannot be told. The engine gives the directory the time
+ * of its last move.
+ */
 async function lastWriteNs(directory: string): Promise<bigint | null> {
   try {
     const names = await readdir(directory);
@@ -137,7 +140,10 @@ async function readCount(path: string): Promise<number | null> {
   return /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
-/** The UTC day of a part of a table by days, by its name in `detached/`, such as `broken-on-start_20261123_1_14_2`; null for others. */
+/**
+ * The UTC day of a part of a table by days, by its name in `detached/`, such as `broken-on-start_20261123_1_14_2`; null
+ * for others.
+ */
 export function dayOfPart(name: string): string | null {
   const [, partitionId = ''] = /(?:^|_)(\d{8})_\d+_\d+_\d+/.exec(name) ?? [];
   return dayOfPartition(partitionId);

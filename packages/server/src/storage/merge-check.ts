@@ -4,7 +4,9 @@ import { CHECKED_TABLES, faultOf, type CheckedTable, type SelectRows, type Short
 import { sqlString } from './sql.ts';
 import { IN_DATABASE } from './tables.ts';
 
-/** A part that a merge, or a mutation, has made, that is in use, and whose files are not what the engine has written. */
+/**
+ * A part that a merge, or a mutation, has made, that is in use, and whose files are not what the engine has written.
+ */
 export interface ShortMerge extends ShortPart {
   readonly table: CheckedTable;
   readonly partition: string;
@@ -17,9 +19,10 @@ const MERGED = `${IN_DATABASE} AND table IN (${CHECKED_TABLES.map(sqlString).joi
   AND (min_block_number < max_block_number OR data_version > min_block_number)`;
 
 /**
- * Looks at what merges have made of tables whose rows are nowhere else. The engine takes a part into use of which a write has failed, even of its
- * columns, and refuses it at its next start: what it has replaced takes its place then, as long as that is there. Each part is looked at once. For
- * one life of the engine, which looks by itself at what is there when it starts.
+ * Looks at what merges have made of tables whose rows are nowhere else. The engine takes a part into use of which a
+ * write has failed, even of its columns, and refuses it at its next start: what it has replaced takes its place then,
+ * as long as that is there. Each part is looked at once. For one life of the engine, which looks by itself at what is
+ * there when it starts.
  */
 export class MergeCheck {
   readonly #select: SelectRows;
@@ -41,9 +44,13 @@ export class MergeCheck {
     this.#looked = new Set(parts.map(([table, name]) => `${String(table)}/${String(name)}`));
   }
 
-  /** Those that were not looked at before. Rejects with the engine's error, or the disk's; what is new is looked at again then. */
+  /**
+   * Those that were not looked at before. Rejects with the engine's error, or the disk's; what is new is looked at
+   * again then.
+   */
   async findShort(): Promise<ShortMerge[]> {
-    // A statement costs an engine that has nothing to do twenty times what it costs another: its program is read from the disk again.
+    // A statement costs an engine that has nothing to do twenty times what it costs another: its program is read from
+    // the disk again.
     const changed = [await this.#changes(), ...this.#changed.slice(0, 1)];
     if (areSame(changed) && areSame(this.#changed)) return [];
     const short: ShortMerge[] = [];
@@ -115,7 +122,10 @@ AND name != ${sqlString(part.name)} ORDER BY min_block_number, max_block_number 
   }
 }
 
-/** Whether there are two that tell the same. A part has its name before the engine tells of it, so that one look behind a change is not enough. */
+/**
+ * Whether there are two that tell the same. A part has its name before the engine tells of it, so that one look behind
+ * a change is not enough.
+ */
 function areSame([now, before]: readonly (readonly bigint[])[]): boolean {
   return (
     now !== undefined && now.length > 0 && before?.length === now.length && now.every((ns, at) => ns === before[at])

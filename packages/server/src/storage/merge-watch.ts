@@ -13,8 +13,8 @@ import { rowsOf } from './rows-of.ts';
 /** An engine that can put the parts that a merge replaced in the place of what it made. */
 export interface TakesBackMerges {
   /**
-   * For a part that failed its checksums: starts the engine again where it was not written whole and what it replaced is still there. True when
-   * that is in use again. Never rejects.
+   * For a part that failed its checksums: starts the engine again where it was not written whole and what it replaced
+   * is still there. True when that is in use again. Never rejects.
    */
   takeBackMerge(table: string, part: string): Promise<boolean>;
 }
@@ -25,15 +25,19 @@ export interface MergeWatchOptions {
   readonly limits: Pick<EngineLimits, 'replacedPartsMs' | 'mergePauseMs' | 'mergePauseMsMax'>;
 }
 
-/** The engine looks for what may go every 30 to 40 s, and where it found little, as while that has to stay, up to every five minutes. */
+/**
+ * The engine looks for what may go every 30 to 40 s, and where it found little, as while that has to stay, up to every
+ * five minutes.
+ */
 const CLEANUP_SECONDS = 30;
 
 type MergingEngine = Pick<MigratedEngine, 'command' | 'tables'>;
 
 /**
- * Sees to it that a merge that was not written whole costs nothing: while what it has replaced is still there, the engine is to be started again,
- * and takes that. Merges of these tables pause then, longer each time, so that a disk that stays full does not have the engine started again and
- * again. For the life of the collector; nothing is inserted while it is called.
+ * Sees to it that a merge that was not written whole costs nothing: while what it has replaced is still there, the
+ * engine is to be started again, and takes that. Merges of these tables pause then, longer each time, so that a disk
+ * that stays full does not have the engine started again and again. For the life of the collector; nothing is inserted
+ * while it is called.
  */
 export class MergeWatch {
   readonly #options: MergeWatchOptions;
@@ -67,7 +71,10 @@ export class MergeWatch {
     await this.#settle(select);
   }
 
-  /** Sees to it that what merges replace stays for `replacedPartsMs`, and that what they make is on the disk by then. A table keeps it. */
+  /**
+   * Sees to it that what merges replace stays for `replacedPartsMs`, and that what they make is on the disk by then. A
+   * table keeps it.
+   */
   async keepReplaced(engine: MigratedEngine): Promise<void> {
     const settings = [
       `old_parts_lifetime = ${Math.ceil(this.#options.limits.replacedPartsMs / 1_000)}`,
@@ -88,7 +95,10 @@ export class MergeWatch {
     }
   }
 
-  /** Why the engine is to be started again; null where there is no reason. Rejects with the engine's error, or the disk's. */
+  /**
+   * Why the engine is to be started again; null where there is no reason. Rejects with the engine's error, or the
+   * disk's.
+   */
   async look({ command, tables }: MergingEngine): Promise<string | null> {
     if (this.#pausedUntilMs !== null && performance.now() >= this.#pausedUntilMs) {
       for (const table of CHECKED_TABLES) await command(`SYSTEM START MERGES ${tables[table].local}`);
@@ -131,8 +141,8 @@ export class MergeWatch {
   }
 
   /**
-   * What the engine has detached is of no use when its rows are in use. It would be told of as lost when these are merged again, or dropped with their
-   * day. An engine that ended before we looked leaves such parts as well.
+   * What the engine has detached is of no use when its rows are in use. It would be told of as lost when these are
+   * merged again, or dropped with their day. An engine that ended before we looked leaves such parts as well.
    */
   async #settle(select: SelectRows): Promise<void> {
     const { log } = this.#options;

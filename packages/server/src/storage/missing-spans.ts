@@ -20,16 +20,20 @@ const NOT_OF_THE_SPAN: ReadonlySet<string> = new Set(['arrival', 'rollup_other']
 /** A file of a version without arrivals has none, and gets what the table would give it. */
 const INSERTED: Readonly<Record<string, string>> = { arrival: 'if(arrival = 0, toUInt64(now()) * 1000000, arrival)' };
 
-/** The table's sorting key behind the tenant, which files do not name: with both the store reads a few granules instead of a day. */
+/**
+ * The table's sorting key behind the tenant, which files do not name: with both the store reads a few granules instead
+ * of a day.
+ */
 const SORTED_BY = 'service, start_s';
 
 const IDENTITY = identity();
 
 /**
- * Inserts those spans of a segment that the store does not hold, and resolves with how many they were when it holds all of them.
- * No token tells it: ClickHouse notes a token before the part is in its place, and keeps it when the part never gets there. Spans are
- * compared by everything that was sent, so that what another segment holds as well is not taken for this one, unless it is the same
- * span, sent twice. Safe to repeat, as soon as the earlier insert has ended; not while it runs.
+ * Inserts those spans of a segment that the store does not hold, and resolves with how many they were when it holds all
+ * of them. No token tells it: ClickHouse notes a token before the part is in its place, and keeps it when the part
+ * never gets there. Spans are compared by everything that was sent, so that what another segment holds as well is not
+ * taken for this one, unless it is the same span, sent twice. Safe to repeat, as soon as the earlier insert has ended;
+ * not while it runs.
  *
  * Rejects with an `EngineError` that is about the store where this cannot be read and the segment can.
  *
@@ -50,8 +54,9 @@ export async function insertMissingSpans(source: string, statements: SegmentStat
 }
 
 /**
- * Types as a table function or `CREATE TABLE` wants them. Times are in UTC, as those of `spans` are: a server in another zone looks for a set of times of its own
- * zone in the partitions of the days that these are there, and finds nothing in the hours in which it is yesterday, or tomorrow.
+ * Types as a table function or `CREATE TABLE` wants them. Times are in UTC, as those of `spans` are: a server in
+ * another zone looks for a set of times of its own zone in the partitions of the days that these are there, and finds
+ * nothing in the hours in which it is yesterday, or tomorrow.
  */
 export const SPAN_STRUCTURE = SPAN_COLUMNS.map(
   ([name, type]) => `${name} ${type === 'DateTime' ? "DateTime('UTC')" : type}`,

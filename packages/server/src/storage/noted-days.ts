@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import { replaceFileSync } from '../durable-file.ts';
 
 /**
- * The days of the stored spans as a small file, so that a start knows them before the store is open. It may be lost: what was
- * noted is not needed where the clock is right.
+ * The days of the stored spans as a small file, so that a start knows them before the store is open. It may be lost:
+ * what was noted is not needed where the clock is right.
  */
 export class NotedDays {
   readonly #path: string;

@@ -25,15 +25,19 @@ export const CHECKED_TABLES = ['spans', 'counted_1m', 'counted_1h'] as const;
 export type CheckedTable = (typeof CHECKED_TABLES)[number];
 
 /**
- * Looks at what the engine has stored of an insert into the table. It answers that an insert succeeded when the file of a skip index, or one that
- * describes the part, could not be written, and refuses the part, with all of its rows, at its next start. A write that failed leaves the file
- * shorter than the engine believes it to be, so that the sizes tell it, and of texts that are in no list what they say of themselves: for a
- * small part of what the engine's own check costs, which reads the part. Nobody could insert again what merges hold: see `MergeCheck`.
+ * Looks at what the engine has stored of an insert into the table. It answers that an insert succeeded when the file of
+ * a skip index, or one that describes the part, could not be written, and refuses the part, with all of its rows, at
+ * its next start. A write that failed leaves the file shorter than the engine believes it to be, so that the sizes tell
+ * it, and of texts that are in no list what they say of themselves: for a small part of what the engine's own check
+ * costs, which reads the part. Nobody could insert again what merges hold: see `MergeCheck`.
  */
 export class PartCheck {
   readonly #select: SelectRows;
   readonly #table: CheckedTable;
-  /** Parts up to this one are not looked at. Numbers may be given again after a start of the engine, so that it is a check for one life of it. */
+  /**
+   * Parts up to this one are not looked at. Numbers may be given again after a start of the engine, so that it is a
+   * check for one life of it.
+   */
   #checkedBlock = -1;
 
   constructor(select: SelectRows, table: CheckedTable) {
@@ -41,7 +45,10 @@ export class PartCheck {
     this.#table = table;
   }
 
-  /** Call it before anything is inserted: what is there already is in no segment any more, and the engine has looked at it itself. */
+  /**
+   * Call it before anything is inserted: what is there already is in no segment any more, and the engine has looked at
+   * it itself.
+   */
   async start(): Promise<void> {
     const [[block] = []] = await this.#select(
       `SELECT max(max_block_number) FROM system.parts WHERE ${IN_DATABASE} AND table = '${this.#table}'`,
@@ -50,8 +57,8 @@ export class PartCheck {
   }
 
   /**
-   * Parts of inserts since the last call that found none: those of one block, since an insert that sums up makes parts of level 1, as a merge does.
-   * Rejects with the engine's error, or the disk's.
+   * Parts of inserts since the last call that found none: those of one block, since an insert that sums up makes parts
+   * of level 1, as a merge does. Rejects with the engine's error, or the disk's.
    */
   async findShort(): Promise<ShortPart[]> {
     const parts = await this.#select(
@@ -82,7 +89,10 @@ async function shortOf(parts: readonly unknown[][]): Promise<ShortPart[]> {
   return short;
 }
 
-/** What of a part's files is not as the engine has written it; null where all is, or where they are gone. Rejects with the disk's error. */
+/**
+ * What of a part's files is not as the engine has written it; null where all is, or where they are gone. Rejects with
+ * the disk's error.
+ */
 export async function faultOf(path: string, listedBytes: number): Promise<string | null> {
   try {
     const names = await readdir(path);

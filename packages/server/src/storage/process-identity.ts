@@ -19,8 +19,8 @@ export function isRunning(identity: ProcessIdentity): boolean {
 }
 
 /**
- * `/proc/<pid>/stat`, proc(5): the command is in parentheses and may hold any character. A process that is being killed is a zombie as
- * soon as its first thread has ended; as long as another one has not, its files are open and locked.
+ * `/proc/<pid>/stat`, proc(5): the command is in parentheses and may hold any character. A process that is being killed
+ * is a zombie as soon as its first thread has ended; as long as another one has not, its files are open and locked.
  */
 function startTimeFromProc(pid: number): string | null {
   let stat: string;

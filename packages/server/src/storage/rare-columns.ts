@@ -1,7 +1,7 @@
 /**
- * Columns of `spans` that most traces have nothing in, in groups. `trace_times` notes for each row which of them its spans have something in (`rare`, a bit a
- * group), so that a trace is read without the others: each column costs the engine a quarter of a millisecond, whatever is in it. What a migration of
- * `trace_times` left unknown counts as all.
+ * Columns of `spans` that most traces have nothing in, in groups. `trace_times` notes for each row which of them its
+ * spans have something in (`rare`, a bit a group), so that a trace is read without the others: each column costs the
+ * engine a quarter of a millisecond, whatever is in it. What a migration of `trace_times` left unknown counts as all.
  */
 interface RareColumns {
   readonly bit: number;

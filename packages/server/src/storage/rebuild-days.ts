@@ -14,8 +14,9 @@ type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 const HOUR = 3_600;
 
 /**
- * Makes whole days (`YYYY-MM-DD`) of the derived tables anew, whatever is damaged in them or is in them of spans that are gone. Nothing
- * may be added meanwhile. The times of traces are replaced behind what takes their place: by them spans are found at any time.
+ * Makes whole days (`YYYY-MM-DD`) of the derived tables anew, whatever is damaged in them or is in them of spans that
+ * are gone. Nothing may be added meanwhile. The times of traces are replaced behind what takes their place: by them
+ * spans are found at any time.
  */
 export async function rebuildDays(
   engine: Asked,
@@ -89,8 +90,9 @@ const ROUNDING = 1e-6;
 const ATTRIBUTE_SPANS = 8_192;
 
 /**
- * The days (`YYYY-MM-DD`) of which the derived tables do not agree with the spans that arrived up to `until`, or with each other. What that
- * costs goes by what is derived, and not by the spans: these are read only where the numbers of rows differ, or a table has nothing of a day.
+ * The days (`YYYY-MM-DD`) of which the derived tables do not agree with the spans that arrived up to `until`, or with
+ * each other. What that costs goes by what is derived, and not by the spans: these are read only where the numbers of
+ * rows differ, or a table has nothing of a day.
  * - `operation_15m` holds as many spans as are stored.
  * - Both tables of requests hold as many, of the same weight, and some where there are any.
  * - `weight_15m` holds what is missing between the number and the weight of spans, and of requests.

@@ -34,9 +34,14 @@ export interface RetentionOptions extends Partial<RetentionSettings> {
   readonly now?: () => number;
   /** Milliseconds of a clock that never jumps, from any beginning. */
   readonly elapsed?: () => number;
-  /** Free bytes where the store is; null where nobody can tell. What the engine says of its tables' disks by default. */
+  /**
+   * Free bytes where the store is; null where nobody can tell. What the engine says of its tables' disks by default.
+   */
   readonly freeBytes?: () => Promise<number | null>;
-  /** Bytes on the same disk that are held for a while, and are free then: of files that the store has dropped already. None by default. */
+  /**
+   * Bytes on the same disk that are held for a while, and are free then: of files that the store has dropped already.
+   * None by default.
+   */
   readonly heldBytes?: () => Promise<number>;
   /** Hears of the days of the stored spans, the oldest first, at every look. */
   readonly onStoredDays?: (days: readonly string[]) => void;
@@ -45,8 +50,8 @@ export interface RetentionOptions extends Partial<RetentionSettings> {
 type Reason = 'age' | 'disk';
 
 /**
- * Drops whole days from our tables, the oldest first: those that are too old, and those that the disk has no room for. The
- * newest day stays, whatever it takes. Inserts go on meanwhile: a partition is dropped in the metadata.
+ * Drops whole days from our tables, the oldest first: those that are too old, and those that the disk has no room for.
+ * The newest day stays, whatever it takes. Inserts go on meanwhile: a partition is dropped in the metadata.
  */
 export class Retention {
   readonly #options: RetentionOptions & RetentionSettings;
@@ -127,7 +132,10 @@ export class Retention {
     };
   }
 
-  /** Looks once, and returns how many days it found. Rejects with `EngineError` if the engine is unavailable, and with the signal's reason if it is aborted between two tables. */
+  /**
+   * Looks once, and returns how many days it found. Rejects with `EngineError` if the engine is unavailable, and with
+   * the signal's reason if it is aborted between two tables.
+   */
   async run(signal?: AbortSignal): Promise<number> {
     const { engine, onStoredDays } = this.#options;
     if (this.#wasEmpty && (await findStoredDays(engine, null)).length === 0) return 0;
@@ -139,8 +147,8 @@ export class Retention {
     onStoredDays?.(ofSpans);
     const due = this.#tooOld({ all, ofSpans });
     for (const day of days) if (due.has(day.day)) await this.#drop(day, 'age', signal);
-    // What is held for its age gives way to the disk all the same. A day in the future is no reason to let today go, and is
-    // today itself where the clock is behind.
+    // What is held for its age gives way to the disk all the same. A day in the future is no reason to let today go,
+    // and is today itself where the clock is behind.
     const known = ofSpans.length > 0 ? ofSpans : all;
     const newest = new Set([newestDay(known, dayOf(this.#now())), known.at(-1)]);
     const droppable = days.filter(({ day, bytes }) => !due.has(day) && !newest.has(day) && bytes > 0);

@@ -43,9 +43,9 @@ const STATEMENT_SECONDS = 64 * 86_400;
 const DAMAGED_AT_START_MAX = 20;
 
 /**
- * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival: each span once. What
- * is about to be counted, or made anew, is noted before. A batch of which it is not known whether all of it was added is not added again; the
- * hours that it touches are made anew out of the spans.
+ * Adds what has been stored to the tables that are derived from `spans`, a batch at a time, in the order of arrival:
+ * each span once. What is about to be counted, or made anew, is noted before. A batch of which it is not known whether
+ * all of it was added is not added again; the hours that it touches are made anew out of the spans.
  */
 export class RollupJob {
   readonly #options: RollupJobOptions;
@@ -60,7 +60,10 @@ export class RollupJob {
   #pendingUntil = 0;
   /** Whether an earlier process noted anything. */
   #isNoted = false;
-  /** The last arrival of a run that was begun: what is handed in behind it meanwhile may be counted in part, or not at all. */
+  /**
+   * The last arrival of a run that was begun: what is handed in behind it meanwhile may be counted in part, or not at
+   * all.
+   */
   #runsUntil = 0;
   /** The newest arrival of what an earlier process stored. */
   #storedBefore = 0;
@@ -98,8 +101,9 @@ export class RollupJob {
 
   /**
    * Counts what an earlier process stored and did not count. Call it before questions are answered.
-   * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or `all` where it is not
-   * known what has been counted. Days of which the derived tables do not agree with the spans, or with each other, are then found as well.
+   * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or
+   * `all` where it is not known what has been counted. Days of which the derived tables do not agree with the spans, or
+   * with each other, are then found as well.
    */
   async start(damaged: readonly string[] | 'all' | null = null): Promise<void> {
     const begun = await this.#restore();
@@ -157,8 +161,8 @@ export class RollupJob {
   }
 
   /**
-   * Call it before a segment is stored, with its arrivals: what is behind the last batch already is counted all the same, by making its hours
-   * anew. Rejects with `EngineError`.
+   * Call it before a segment is stored, with its arrivals: what is behind the last batch already is counted all the
+   * same, by making its hours anew. Rejects with `EngineError`.
    */
   async noteLate(arrivals: ArrivalRange | null): Promise<void> {
     const begun = Math.max(this.#options.visibility.countedUntil, this.#runsUntil);
@@ -365,7 +369,9 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     this.#batches.inc({ outcome: 'rebuilt' });
   }
 
-  /** Makes whole days anew out of the spans that arrived up to `until`. What ends in between, the next start does again. */
+  /**
+   * Makes whole days anew out of the spans that arrived up to `until`. What ends in between, the next start does again.
+   */
   async #rebuildDays(days: readonly string[] | 'all', until: number): Promise<void> {
     const { engine, visibility, log } = this.#options;
     const concerned = days === 'all' ? await findDays(engine) : days;

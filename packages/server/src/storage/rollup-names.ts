@@ -1,6 +1,8 @@
 import { sqlHex, sqlString } from './sql.ts';
 
-/** A service or an operation, as the derived tables name it; null stands for those that are not counted by their names. */
+/**
+ * A service or an operation, as the derived tables name it; null stands for those that are not counted by their names.
+ */
 export type RollupName = string | null;
 
 /** No text in UTF-8, so that no span has it as its name. */
@@ -8,8 +10,9 @@ export const OTHERS_BYTES: Uint8Array = Uint8Array.of(0xff);
 const OTHERS = sqlHex('ff');
 
 /**
- * A longer name is a text, of which each may come once: it is counted with the others. What is listed can be asked for: three of these,
- * and the longest attributes that complete a search, are in percent-encoding less than a request's headers may have.
+ * A longer name is a text, of which each may come once: it is counted with the others. What is listed can be asked for:
+ * three of these, and the longest attributes that complete a search, are in percent-encoding less than a request's
+ * headers may have.
  */
 export const NAME_BYTES_MAX = 4_096;
 

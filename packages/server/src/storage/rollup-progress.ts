@@ -58,7 +58,10 @@ FROM ${engine.tables.rollup_progress.read} GROUP BY collector`,
   };
 }
 
-/** What the job that fills the derived tables has done and is about to do, durably: the table `rollup_progress`. Rejects with `EngineError`. */
+/**
+ * What the job that fills the derived tables has done and is about to do, durably: the table `rollup_progress`. Rejects
+ * with `EngineError`.
+ */
 export class RollupProgress {
   readonly #engine: Asked;
   #version = 0;
@@ -84,7 +87,10 @@ export class RollupProgress {
     await this.#insert([`${LATE}${first}-${last}`], first - 1, isCounted ? 0 : last);
   }
 
-  /** `countedUntil`: what is noted for whoever reads the newest row alone. The days are noted together, or none of them is. */
+  /**
+   * `countedUntil`: what is noted for whoever reads the newest row alone. The days are noted together, or none of them
+   * is.
+   */
   async noteDays(days: readonly string[] | 'all', countedUntil: number, isDone: boolean): Promise<void> {
     const names = days === 'all' ? [EVERY_DAY] : days;
     if (names.length === 0) return;

@@ -9,8 +9,8 @@ import type { Tables } from './tables.ts';
 import { DAY_SECONDS } from './utc-day.ts';
 
 /**
- * Every table that is derived from `spans`; one question may read those of a group together. `trace_times` is first: the others are right
- * without it, and by it spans are found.
+ * Every table that is derived from `spans`; one question may read those of a group together. `trace_times` is first:
+ * the others are right without it, and by it spans are found.
  */
 export const ROLLUP_GROUPS: readonly (readonly Rollup[])[] = [
   [TRACE_TIMES],
@@ -28,8 +28,8 @@ export const BATCH_SETTINGS = 'max_bytes_before_external_group_by = 200000000';
 const HOUR = 3_600;
 
 /**
- * Makes the derived tables anew for these hours (seconds since the epoch), out of the spans that arrived up to `until`. Tables with longer
- * steps are made anew for the whole steps that the hours touch. Nothing may be added meanwhile.
+ * Makes the derived tables anew for these hours (seconds since the epoch), out of the spans that arrived up to `until`.
+ * Tables with longer steps are made anew for the whole steps that the hours touch. Nothing may be added meanwhile.
  */
 export async function rebuildRollups(
   engine: Pick<Engine, 'query' | 'command' | 'tables'>,

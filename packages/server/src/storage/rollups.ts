@@ -4,8 +4,8 @@ import type { TableName, Tables } from './tables.ts';
 import { DAY_SECONDS } from './utc-day.ts';
 
 /**
- * A table that is derived from `spans`: the rollup job adds what has arrived, and a day or an hour of it can be made anew. Rows of one
- * partition (a UTC day) come from spans of the same partition, so that both leave the store together.
+ * A table that is derived from `spans`: the rollup job adds what has arrived, and a day or an hour of it can be made
+ * anew. Rows of one partition (a UTC day) come from spans of the same partition, so that both leave the store together.
  */
 export interface Rollup {
   readonly table: TableName;
@@ -18,7 +18,10 @@ export interface Rollup {
   readonly isIdempotent?: boolean;
   /** `source`: a table, or a subquery in parentheses, with the columns of `spans`; it has about `spans` rows. */
   readonly select: (source: string, spans: number) => string;
-  /** Makes a day (the second of its begin) anew at once, where its hours would not show it: out of `trace_times`, made anew before, and spans. */
+  /**
+   * Makes a day (the second of its begin) anew at once, where its hours would not show it: out of `trace_times`, made
+   * anew before, and spans.
+   */
   readonly ofDay?: (tables: Tables, begin: number) => string;
 }
 
@@ -60,7 +63,10 @@ FROM ${source}
 GROUP BY tenant, time, service_name, operation`,
 };
 
-/** Where the spans of a trace stand: from when to when they start, whether its root was among them, and which rare columns they need. */
+/**
+ * Where the spans of a trace stand: from when to when they start, whether its root was among them, and which rare
+ * columns they need.
+ */
 export const TRACE_TIMES: Rollup = {
   table: 'trace_times',
   columns: ['tenant', 'trace_id', 'first_s', 'length_s', 'has_root', 'rare'],
@@ -83,8 +89,8 @@ const REBUILT_DAYS = 7;
 const END_S = 'toUInt32(least(greatest(intDiv(start_ns + greatest(duration_ns, 0), 1000000000), 0), 4294967295))';
 
 /**
- * Traces of which what came together lasts long: a workflow, or clocks that disagree. A row for each day on which spans of it start, so that it
- * is known as long as any of them is.
+ * Traces of which what came together lasts long: a workflow, or clocks that disagree. A row for each day on which spans
+ * of it start, so that it is known as long as any of them is.
  */
 export const LONG_TRACES: Rollup = {
   table: 'long_traces',
@@ -115,8 +121,8 @@ HAVING toInt64(toUInt32(end_s)) - toInt64(toUInt32(begin_s)) >= ${LONG_TRACE_SEC
 };
 
 /**
- * Of spans whose ends may be what makes a trace of a day a long one, though its starts are less than that apart: whoever lasts half as long, and
- * the spans of traces whose starts are half as far apart.
+ * Of spans whose ends may be what makes a trace of a day a long one, though its starts are less than that apart:
+ * whoever lasts half as long, and the spans of traces whose starts are half as far apart.
  */
 function endsAround(tables: Tables, begin: number): string {
   const half = LONG_TRACE_SECONDS / 2;

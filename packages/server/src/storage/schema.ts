@@ -1,8 +1,8 @@
 /**
- * `spans` has one row a span; `migrations/` makes it. The attributes of a span, of its resource, of its scope, of its events and of its links are each three
- * parallel arrays, in the order sent: keys (`_k`), values as text (`_v`) and value types (`_t`, an `AttributeType`).
- * The attributes of all events (links) of a span are in one run of such arrays; `ev_attr_n` (`link_attr_n`) says
- * how many belong to each.
+ * `spans` has one row a span; `migrations/` makes it. The attributes of a span, of its resource, of its scope, of its
+ * events and of its links are each three parallel arrays, in the order sent: keys (`_k`), values as text (`_v`) and
+ * value types (`_t`, an `AttributeType`). The attributes of all events (links) of a span are in one run of such arrays;
+ * `ev_attr_n` (`link_attr_n`) says how many belong to each.
  *
  * `duration_ns` is end − start and may be negative: what was sent comes back.
  */
@@ -27,7 +27,8 @@ export const AttributeType = {
 
 /** The columns of `spans` that a span block writes, in this order; the store computes the others from them. */
 export const SPAN_COLUMNS = [
-  // First, so that it can be written into a block that stands already. Not a field of OTLP; see `ingest/arrival-clock.ts`.
+  // First, so that it can be written into a block that stands already. Not a field of OTLP; see
+  // `ingest/arrival-clock.ts`.
   ['arrival', 'UInt64'],
   ['trace_id', 'FixedString(16)'],
   ['span_id', 'FixedString(8)'],
@@ -90,8 +91,9 @@ export const SPAN_FIELDS = SPAN_COLUMNS.filter(([name]) => name !== 'arrival');
 export const SEARCHED_ATTRIBUTES = ['attrs', 'res', 'scope', 'ev'] as const;
 
 /**
- * A hash of each attribute's key and value, and of the key and each element of an array: the index `attribute_hashes` is a filter over them, and
- * answers for nothing but the very text that the newest migration of it has. The engine finds an index by the names of functions and columns: it does
- * not where the text has a literal or a CAST. What needs these is in the column `element_hashes`, empty where there are no arrays.
+ * A hash of each attribute's key and value, and of the key and each element of an array: the index `attribute_hashes`
+ * is a filter over them, and answers for nothing but the very text that the newest migration of it has. The engine
+ * finds an index by the names of functions and columns: it does not where the text has a literal or a CAST. What needs
+ * these is in the column `element_hashes`, empty where there are no arrays.
  */
 export const ATTRIBUTE_HASHES = `arrayConcat(${SEARCHED_ATTRIBUTES.map((of) => `arrayMap((k, v) -> cityHash64(k, v), ${of}_k, ${of}_v)`).join(', ')}, element_hashes)`;

@@ -1,6 +1,6 @@
 /**
- * Where the spans are that have come: in a table of fresh ones, stored, and counted in the derived tables. A question takes a view when it
- * begins, so that it finds every span once while they move from one to the next.
+ * Where the spans are that have come: in a table of fresh ones, stored, and counted in the derived tables. A question
+ * takes a view when it begins, so that it finds every span once while they move from one to the next.
  */
 
 /** Both ends are included; see `ingest/arrival-clock.ts`. */
@@ -28,9 +28,15 @@ export interface Batch {
 export interface SpanView {
   /** Their spans are read from the fresh tables, and nowhere else. */
   readonly fresh: readonly ArrivalRange[];
-  /** What is stored and not in the derived tables yet, or not in the one that the view was taken for; null where there is nothing. */
+  /**
+   * What is stored and not in the derived tables yet, or not in the one that the view was taken for; null where there
+   * is nothing.
+   */
   readonly uncounted: Uncounted | null;
-  /** False when that table was changing, and as soon as it has begun to: rows that were read since may come from before and from after. */
+  /**
+   * False when that table was changing, and as soon as it has begun to: rows that were read since may come from before
+   * and from after.
+   */
   readonly isCurrent: () => boolean;
   release(): void;
 }
@@ -49,7 +55,10 @@ const NO_VIEW: SpanView = { fresh: [], uncounted: null, isCurrent: () => true, r
 export interface Visibility {
   /** Resolves when a view finds what has been acknowledged, or what can be had of it soon. Never rejects. */
   published(): Promise<void>;
-  /** The same of what was acknowledged a moment ago and no view finds yet: resolves to whether there was any. Never rejects. */
+  /**
+   * The same of what was acknowledged a moment ago and no view finds yet: resolves to whether there was any. Never
+   * rejects.
+   */
   pendingPublished(): Promise<boolean>;
   /** `table`: the derived table that the question reads; without it the view is of what all of them have. */
   view(table?: string): SpanView;
@@ -96,7 +105,10 @@ export class SpanVisibility implements Visibility {
     return this.#countedUntil;
   }
 
-  /** `publish` makes findable what has been acknowledged; it is called before each view that a question takes. Neither must reject. */
+  /**
+   * `publish` makes findable what has been acknowledged; it is called before each view that a question takes. Neither
+   * must reject.
+   */
   publishBy(publish: () => Promise<void>, publishPending: () => Promise<boolean>): void {
     this.#publish = publish;
     this.#publishPending = publishPending;
@@ -155,7 +167,9 @@ export class SpanVisibility implements Visibility {
     }
   }
 
-  /** Resolves when every question that has a view by now has been answered; with `tables` those that read one of them. */
+  /**
+   * Resolves when every question that has a view by now has been answered; with `tables` those that read one of them.
+   */
   released(tables?: readonly string[]): Promise<void> {
     const questions = new Set<symbol>();
     for (const [question, table] of this.#open) {
@@ -182,8 +196,9 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * Runs what adds the spans that arrived up to `until` to these derived tables, which a question may read together; questions to them wait or ask
-   * again, and find these spans in them from then on. Call `counted` when all tables have them.
+   * Runs what adds the spans that arrived up to `until` to these derived tables, which a question may read together;
+   * questions to them wait or ask again, and find these spans in them from then on. Call `counted` when all tables have
+   * them.
    */
   async fill(tables: readonly string[], until: number, work: () => Promise<void>): Promise<void> {
     const states = tables.map((table) => this.#stateOf(table));
@@ -218,7 +233,10 @@ export class SpanVisibility implements Visibility {
     this.#stored = behind(this.#stored, until);
   }
 
-  /** Runs what makes derived tables anew, of spans that arrived up to `until`; questions to any of them wait or ask again. */
+  /**
+   * Runs what makes derived tables anew, of spans that arrived up to `until`; questions to any of them wait or ask
+   * again.
+   */
   async count(until: number, work: () => Promise<void>): Promise<void> {
     this.#version += 1;
     const done = work();

@@ -35,7 +35,10 @@ export function sqlFloat64(value: number): string {
   return `toFloat64('${Object.is(value, -0) ? '-0' : value}')`;
 }
 
-/** Raw bytes, given as an even number of hexadecimal digits. A literal: each call of a function is analysed for some 50 µs. */
+/**
+ * Raw bytes, given as an even number of hexadecimal digits. A literal: each call of a function is analysed for some 50
+ * µs.
+ */
 export function sqlHex(hex: string): string {
   if (!/^(?:[0-9a-f]{2})*$/i.test(hex)) throw new RangeError(`${JSON.stringify(hex)} is not hexadecimal`);
   return `'${hex.replace(/../g, String.raw`\x$&`)}'`;

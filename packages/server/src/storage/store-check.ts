@@ -61,8 +61,8 @@ export class StoreCheck {
   }
 
   /**
-   * Call it at the start, when no server was admitted: throws `EngineError` (`refused`) where all of them answer and none is the store
-   * that waiting spans belong into. Without such spans, the next one that answers becomes the store.
+   * Call it at the start, when no server was admitted: throws `EngineError` (`refused`) where all of them answer and
+   * none is the store that waiting spans belong into. Without such spans, the next one that answers becomes the store.
    */
   giveUp(servers: readonly ClickHouseHttp[]): void {
     if (!servers.every((server) => this.#others.has(server))) return;
@@ -90,7 +90,8 @@ export async function settleStore(
 ): Promise<void> {
   const before = noted.id;
   const found = await findStoreId(engine);
-  // One that has none is in this very directory: a power failure has taken its id, or somebody has moved the store away.
+  // One that has none is in this very directory: a power failure has taken its id, or somebody has moved the store
+  // away.
   if (before !== null && found !== null && found !== before) {
     if (hasBacklog)
       throw otherStore(noted, `the embedded store is the store ${found}, and this collector stores into ${before}`);

@@ -45,7 +45,10 @@ export function damageFiles(dataDirectory: string): Pick<StoreDamageOptions, 're
   return { repairedPath: join(dataDirectory, 'repaired-parts'), damagedPath: join(dataDirectory, 'damaged-parts') };
 }
 
-/** What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for `all`. Never rejects. */
+/**
+ * What makes the derived tables of these days (`YYYY-MM-DD`) anew, out of the spans that are there; of every day for
+ * `all`. Never rejects.
+ */
 export type RebuildDays = (days: readonly string[] | 'all') => Promise<void>;
 
 type Asked = Pick<Engine, 'query' | 'command' | 'tables'> & Partial<RepairsIndexes & SpanRecovery & TakesBackMerges>;
@@ -64,10 +67,11 @@ const ALONE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Keeps what is intact readable when files of the embedded store are damaged. A part that the engine cannot read, and that fails its own
- * checksums, is detached in the table's `detached/`. One of `spans` of which nothing but indexes is damaged is repaired and used again; any
- * other is lost, and stays there. The derived tables of its day are made anew out of the spans that are there, and what was asked is asked
- * again. Parts that the engine has detached by itself at its start are treated in the same way.
+ * Keeps what is intact readable when files of the embedded store are damaged. A part that the engine cannot read, and
+ * that fails its own checksums, is detached in the table's `detached/`. One of `spans` of which nothing but indexes is
+ * damaged is repaired and used again; any other is lost, and stays there. The derived tables of its day are made anew
+ * out of the spans that are there, and what was asked is asked again. Parts that the engine has detached by itself at
+ * its start are treated in the same way.
  */
 export class StoreDamage {
   readonly #options: StoreDamageOptions;
@@ -78,7 +82,10 @@ export class StoreDamage {
   readonly #stopping = new AbortController();
   #lost: readonly LostPart[] = [];
   #lostAtStart: readonly LostPart[] = [];
-  /** Parts that are in use again, or gone, and whose day has to be made anew: something may have been counted without them. */
+  /**
+   * Parts that are in use again, or gone, and whose day has to be made anew: something may have been counted without
+   * them.
+   */
   #mended: readonly PartName[] = [];
   #mendedAtStart: readonly PartName[] = [];
   readonly #inRebuild = new Set<string>();
@@ -128,7 +135,10 @@ export class StoreDamage {
     return this.#unreadable;
   }
 
-  /** Which parts the disk fails to read, in words; null where it reads all that was asked for. They stay in use: nothing says that they are damaged. */
+  /**
+   * Which parts the disk fails to read, in words; null where it reads all that was asked for. They stay in use: nothing
+   * says that they are damaged.
+   */
   get unread(): string | null {
     const parts = [...this.#unread.values()];
     const [first] = parts;
@@ -137,22 +147,26 @@ export class StoreDamage {
     return `the disk cannot read ${named.join(', ')} (${first.reason}); queries that need them fail, and they are left as they are: check the disk`;
   }
 
-  /** The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the way. */
+  /**
+   * The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the
+   * way.
+   */
   forQuestions<E extends Asked>(engine: E): E {
     return this.#around(engine, async (signal) => void (await withSignal(this.#rebuilding, signal)));
   }
 
   /**
-   * The same engine for what fills the tables, which cannot wait for the derived tables to be made anew. `insertMissingSpans` reads them as
-   * well: it is begun anew when a damaged part is out of the way, and inserts what that held of its segment.
+   * The same engine for what fills the tables, which cannot wait for the derived tables to be made anew.
+   * `insertMissingSpans` reads them as well: it is begun anew when a damaged part is out of the way, and inserts what
+   * that held of its segment.
    */
   forWork<E extends Asked>(engine: E): E {
     return this.#around(engine, () => Promise.resolve());
   }
 
   /**
-   * Tries again to repair what was detached, names the parts that are lost, and the days whose derived tables have to be made anew; `all`
-   * where it is not known what has been counted. Call it before anything is counted.
+   * Tries again to repair what was detached, names the parts that are lost, and the days whose derived tables have to
+   * be made anew; `all` where it is not known what has been counted. Call it before anything is counted.
    */
   async findAtStart(engine: Asked): Promise<readonly string[] | 'all'> {
     const before = [...this.#damaged.all, ...this.#repaired.all].filter(({ table }) => table === 'spans');
@@ -167,7 +181,10 @@ export class StoreDamage {
     return daysOf([...this.#toRebuild(), ...this.#mended.map(withDay)]);
   }
 
-  /** From now on lost parts have the derived tables made anew, and the engine is asked for damage that no question has met. */
+  /**
+   * From now on lost parts have the derived tables made anew, and the engine is asked for damage that no question has
+   * met.
+   */
   start(engine: Asked, rebuild: RebuildDays): void {
     this.#rebuild = rebuild;
     this.#rebuildWhatIsLost();
@@ -241,7 +258,10 @@ export class StoreDamage {
     return done;
   }
 
-  /** True when the statement is worth repeating: what it met is out of the way, by us or by another before. Never rejects. */
+  /**
+   * True when the statement is worth repeating: what it met is out of the way, by us or by another before. Never
+   * rejects.
+   */
   async #heed(engine: Asked, sign: NamedPart | 'unnamed', sql: string, message: string): Promise<boolean> {
     try {
       if (sign !== 'unnamed') {
@@ -366,7 +386,10 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     }
   }
 
-  /** True when the part is in use again. Its spans were not to be found for a while, in which others may have been counted. */
+  /**
+   * True when the part is in use again. Its spans were not to be found for a while, in which others may have been
+   * counted.
+   */
   async #repair(engine: Asked, part: PartName, reason: string): Promise<boolean> {
     this.#options.log.warn(
       { table: part.table, part: part.name, reason },
@@ -380,8 +403,9 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
   }
 
   /**
-   * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree with what is there then,
-   * where they are made anew at all. Returns those that are in use again. Rejects with `EngineError`.
+   * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree
+   * with what is there then, where they are made anew at all. Returns those that are in use again. Rejects with
+   * `EngineError`.
    */
   async mend(engine: Asked, parts: readonly PartName[]): Promise<readonly PartName[]> {
     const repaired: PartName[] = [];

@@ -53,15 +53,18 @@ export interface TableDefinition {
 }
 
 /**
- * What statements call the tables, and how they are made. An engine has those of its servers: no statement names a table otherwise, so that it
- * runs on whatever holds the rows.
+ * What statements call the tables, and how they are made. An engine has those of its servers: no statement names a
+ * table otherwise, so that it runs on whatever holds the rows.
  */
 export type Tables = Readonly<Record<TableName, Table>> & {
   /** Stands behind the verb of a statement that has no table, and of `SYSTEM … MERGES`: '' or ` ON CLUSTER …`. */
   readonly onCluster: string;
   /** A table of the system with the rows of all servers, such as `system.parts`. */
   readonly system: (table: 'parts' | 'mutations') => string;
-  /** A table with another name than ours have, or one of ours whose name is only known at run time. Throws a `RangeError` for what is no name. */
+  /**
+   * A table with another name than ours have, or one of ours whose name is only known at run time. Throws a
+   * `RangeError` for what is no name.
+   */
   readonly named: (name: string) => Table;
   readonly createDatabase: string;
   /** What makes the table where it is missing: one statement for each that it consists of. */

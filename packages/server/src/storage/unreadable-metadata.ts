@@ -2,8 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
- * Why a store may not open that the engine has refused without a reason: the first definition of a database or a table that is no statement,
- * and what to do. The engine opens nothing where it cannot read one.
+ * Why a store may not open that the engine has refused without a reason: the first definition of a database or a table
+ * that is no statement, and what to do. The engine opens nothing where it cannot read one.
  */
 export function explainUnopened(directory: string): string {
   const found = [

@@ -6,7 +6,10 @@ import { sqlString } from './sql.ts';
 import { IN_DATABASE } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
-/** `damaged`: not what was written. `unreadable`: the disk fails to tell, so that the part is taken for neither good nor damaged. */
+/**
+ * `damaged`: not what was written. `unreadable`: the disk fails to tell, so that the part is taken for neither good nor
+ * damaged.
+ */
 export type PartVerdict =
   | { readonly kind: 'sound' }
   | { readonly kind: 'damaged' | 'unreadable'; readonly reason: string };
@@ -22,8 +25,9 @@ const CHUNK_BYTES = 1024 * 1024;
 const SOUND: PartVerdict = { kind: 'sound' };
 
 /**
- * Asks the engine's checksums whether a part is what was written. The engine takes a read that fails for the end of a file: what it calls
- * damaged is read here as well, and only where that succeeds, and the engine finds it damaged again, it is. Rejects with `EngineError`.
+ * Asks the engine's checksums whether a part is what was written. The engine takes a read that fails for the end of a
+ * file: what it calls damaged is read here as well, and only where that succeeds, and the engine finds it damaged
+ * again, it is. Rejects with `EngineError`.
  */
 export async function verifyPart(
   engine: Pick<Engine, 'query' | 'tables'>,
@@ -68,7 +72,10 @@ async function damageSaid(
   }
 }
 
-/** Why the files of a part cannot be read, by the first one; null where they can, as far as there is time. One that is missing is damage. */
+/**
+ * Why the files of a part cannot be read, by the first one; null where they can, as far as there is time. One that is
+ * missing is damage.
+ */
 export async function findReadError(directory: string, timeoutMs: number): Promise<string | null> {
   const endMs = performance.now() + timeoutMs;
   try {

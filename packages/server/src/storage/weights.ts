@@ -2,8 +2,8 @@ import { OPERATION_NAME, SERVICE_NAME } from './rollup-names.ts';
 import { IS_REQUEST, startOf, type Rollup } from './rollups.ts';
 
 /**
- * Spans of which it is not known for how many they stand: without a threshold, from an SDK that states one wherever it knows
- * it. Those of other SDKs count 1: who samples without saying so cannot be told from who keeps everything.
+ * Spans of which it is not known for how many they stand: without a threshold, from an SDK that states one wherever it
+ * knows it. Those of other SDKs count 1: who samples without saying so cannot be told from who keeps everything.
  */
 export const IS_UNKNOWN = `(sampling_th = '' AND arrayElement(res_v, indexOf(res_k, 'telemetry.sdk.name')) = 'throughline')`;
 
@@ -13,10 +13,10 @@ function named(operation: string): string {
 }
 
 /**
- * What the weights of spans are worth: rows exist only for spans that stand for more than themselves, or whose weight is not
- * known. `excess` is Σ(w − 1). A trace is kept as a whole, so the variance of a count is a sum over traces: W² − cW, where c
- * spans of a trace have the weight W together, which is w(w − 1)c² where each weighs w. It is exact while the spans of a trace
- * are counted in one batch, and otherwise less than it should be.
+ * What the weights of spans are worth: rows exist only for spans that stand for more than themselves, or whose weight
+ * is not known. `excess` is Σ(w − 1). A trace is kept as a whole, so the variance of a count is a sum over traces: W² −
+ * cW, where c spans of a trace have the weight W together, which is w(w − 1)c² where each weighs w. It is exact while
+ * the spans of a trace are counted in one batch, and otherwise less than it should be.
  *
  * A service's own row (`of_service`) is no sum of its operations', because a trace may hold spans of several of them.
  */

@@ -6,8 +6,8 @@ import type { Trace } from '../tree/trace.ts';
 /** Where a failure began, as far as the trace shows. */
 export interface ErrorOrigin {
   /**
-   * The deepest span that failed for this reason; for a timeout the deepest span that was still running when the time was
-   * up; for a cancellation the span that was cancelled first.
+   * The deepest span that failed for this reason; for a timeout the deepest span that was still running when the time
+   * was up; for a cancellation the span that was cancelled first.
    */
   readonly spanIndex: number;
   readonly kind: 'error' | 'timeout' | 'cancelled';
@@ -19,7 +19,10 @@ export interface ErrorOrigin {
   readonly overflowNs: number;
   /** The topmost span up to which the error was passed on from parent to parent. */
   readonly surfacedIndex: number;
-  /** The span above it, which did not fail, or failed later for a reason of its own; -1 where the error came through to the top, or where nobody waited for what failed. */
+  /**
+   * The span above it, which did not fail, or failed later for a reason of its own; -1 where the error came through to
+   * the top, or where nobody waited for what failed.
+   */
   readonly handledByIndex: number;
   /** Whether it happened in work that nobody waited for: after its parent, or in a consumer. */
   readonly isBackground: boolean;
@@ -34,7 +37,8 @@ export interface ErrorOrigin {
  * after their failed children and for another reason, and for timeouts what was waited for. What was cancelled because
  * another span had failed or answered is none. A failed span counts as a timeout when it says so in its type, status or
  * message. That a client or server span which says nothing gave up is inferred where a child outlived it, and of one
- * whose connection broke, where its callee was clearly still at work. Any other reason is taken as it is named. n log n in the number of spans.
+ * whose connection broke, where its callee was clearly still at work. Any other reason is taken as it is named. n log n
+ * in the number of spans.
  *
  * @example
  * for (const { spanIndex, kind, confidence, failure } of errorOrigins(trace)) {

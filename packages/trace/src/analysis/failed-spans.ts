@@ -16,8 +16,9 @@ import type { Trace } from '../tree/trace.ts';
 /** Which spans failed, how failures relate, and who waited for whom, in columns by span. */
 export interface FailedSpans {
   /**
-   * 1 for status ERROR, and where the answer shows a failure that the status leaves out: OpenTelemetry leaves the status
-   * of a server span unset for what is the client's fault (HTTP 4xx), and our SDK that of a request which its application cancelled.
+   * 1 for status ERROR, and where the answer shows a failure that the status leaves out: OpenTelemetry leaves the
+   * status of a server span unset for what is the client's fault (HTTP 4xx), and our SDK that of a request which its
+   * application cancelled.
    */
   readonly failed: Uint8Array;
   /** What a failed span says. */
@@ -128,11 +129,16 @@ function hasFailed(trace: Trace, span: number, isInvolved: boolean): boolean {
   return lostItsCaller(source) || (isInvolved && answeredWithFailure(source));
 }
 
-/** A cancellation arrives within this share of the time that the cancelled span took, or this time, after its reason. */
+/**
+ * A cancellation arrives within this share of the time that the cancelled span took, or this time, after its reason.
+ */
 const CANCELLED_WITHIN_SHARE = 0.05;
 const CANCELLED_WITHIN_NS = 20_000_000;
 
-/** An answer that comes this much sooner, and that its parent was content with, is the one because of which the others are cancelled. */
+/**
+ * An answer that comes this much sooner, and that its parent was content with, is the one because of which the others
+ * are cancelled.
+ */
 const ANSWERED_WITHIN_SHARE = 0.05;
 const ANSWERED_WITHIN_NS = 50_000_000;
 
@@ -140,8 +146,8 @@ const ANSWERED_WITHIN_NS = 50_000_000;
 const SAME_MOMENT_NS = 1_000_000;
 
 /**
- * Who was cancelled because a sibling of it, or of one of its ancestors, had failed or had answered first, or because the
- * parent failed for a reason of its own. n log n in the number of spans.
+ * Who was cancelled because a sibling of it, or of one of its ancestors, had failed or had answered first, or because
+ * the parent failed for a reason of its own. n log n in the number of spans.
  */
 function findConsequences(trace: Trace, failed: Uint8Array, failureOf: (span: number) => Failure): Uint8Array {
   const { spanCount, parentIndex, subtreeSize } = trace;
@@ -209,12 +215,15 @@ function lastUpTo(momentsNs: readonly number[], atNs: number): number {
   return momentsNs[low - 1] ?? -Infinity;
 }
 
-/** A span that goes on for this share of its time after its last failed child, and has another type alone, fails of its own. */
+/**
+ * A span that goes on for this share of its time after its last failed child, and has another type alone, fails of its
+ * own.
+ */
 const GOT_OVER_SHARE_MIN = 0.25;
 
 /**
- * The failed child, ended by then, that a failed span failed of; -1 for none. Marks the failed children that it got over:
- * those before a reason of its own.
+ * The failed child, ended by then, that a failed span failed of; -1 for none. Marks the failed children that it got
+ * over: those before a reason of its own.
  */
 function findExplanations(
   trace: Trace,
@@ -314,7 +323,9 @@ function findWaits(
   return { isBackground, stoppedWaiting };
 }
 
-/** Whether a child is no call, under a parent of which nobody says that it gave up: it may have been started and left. */
+/**
+ * Whether a child is no call, under a parent of which nobody says that it gave up: it may have been started and left.
+ */
 function isOwnWork(
   trace: Trace,
   failed: Uint8Array,

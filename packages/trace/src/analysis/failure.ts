@@ -138,7 +138,10 @@ const ROUND_MS = [
   1_800_000, 3_600_000,
 ];
 
-/** The round time, in milliseconds, that a timer would have been set to which ends just so: hardly early, a little late; 0 for none. */
+/**
+ * The round time, in milliseconds, that a timer would have been set to which ends just so: hardly early, a little late;
+ * 0 for none.
+ */
 export function nearestRoundMs(durationNs: number): number {
   const ms = durationNs / 1e6;
   return ROUND_MS.find((round) => ms >= round - 1 && ms <= round + Math.max(5, round * 0.005)) ?? 0;
@@ -148,8 +151,8 @@ export function nearestRoundMs(durationNs: number): number {
 const TIMEOUT_TYPE = /time[-_ ]?d?[-_ ]?out|deadline[-_ ]?exceeded/i;
 
 /**
- * Types whose whole name says that somebody stopped waiting. `Aborted` and `Cancelled` alone, or with a subject, are not
- * among them: transactions are aborted and orders cancelled for reasons of their own.
+ * Types whose whole name says that somebody stopped waiting. `Aborted` and `Cancelled` alone, or with a subject, are
+ * not among them: transactions are aborted and orders cancelled for reasons of their own.
  */
 const CANCELLED_TYPE =
   /^abort[-_ ]?err(or)?$|^err_cancell?ed$|^(task|operation|request|query|job)?[-_ ]?cancell?(ed|ation)(error|exception)?$/i;
@@ -192,7 +195,10 @@ const TRIED_MESSAGE =
 
 const HTTP_FAILURE = /^[45]\d\d$/;
 
-/** HTTP 408 and 504; the same for gRPC, by number and by name; PostgreSQL's query_canceled, mostly its statement timeout. */
+/**
+ * HTTP 408 and 504; the same for gRPC, by number and by name; PostgreSQL's query_canceled, mostly its statement
+ * timeout.
+ */
 const TIMEOUT_CODES: ReadonlySet<string> = new Set(['408', '504', 'gRPC 4', 'DEADLINE_EXCEEDED', '57014']);
 
 /** HTTP 499, and gRPC's by number and by name. */

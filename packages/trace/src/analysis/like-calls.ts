@@ -12,8 +12,8 @@ export const BARE_METHOD = /^(HTTP|(HTTP )?(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIO
 const known = new WeakMap<Trace, (span: number) => number>();
 
 /**
- * Spans with the same number do the same: same service and kind, and the same work by the summary of the query or by name.
- * Numbers rather than texts, since every span of a trace is asked.
+ * Spans with the same number do the same: same service and kind, and the same work by the summary of the query or by
+ * name. Numbers rather than texts, since every span of a trace is asked.
  */
 export function likeCalls(trace: Trace): (span: number) => number {
   const before = known.get(trace);

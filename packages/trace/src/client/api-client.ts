@@ -53,7 +53,10 @@ export class ApiClientError extends Error {
  *
  * @example
  * const client = new ApiClient('http://127.0.0.1:4319');
- * const { traces } = await client.traces({ service: 'checkout', minDurationMs: 1_000 }, { signal: AbortSignal.timeout(5_000) });
+ * const { traces } = await client.traces(
+ *   { service: 'checkout', minDurationMs: 1_000 },
+ *   { signal: AbortSignal.timeout(5_000) },
+ * );
  * for (const { traceId } of traces) console.log((await client.story(traceId)).headline);
  */
 export class ApiClient {
@@ -61,8 +64,8 @@ export class ApiClient {
   readonly #fetch: typeof fetch;
 
   /**
-   * @param baseUrl such as `http://127.0.0.1:4319`, or `https://tools.example/tracing` behind a prefix; in a page that the
-   * server itself has served the prefix alone, or ''.
+   * @param baseUrl such as `http://127.0.0.1:4319`, or `https://tools.example/tracing` behind a prefix; in a page that
+   * the server itself has served the prefix alone, or ''.
    */
   constructor(baseUrl: string, options: ApiClientOptions = {}) {
     this.#baseUrl = baseUrl.replace(/\/+$/, '');

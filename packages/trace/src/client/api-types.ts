@@ -14,18 +14,23 @@ export type TimeParameter = string;
 /** What a count over stored spans is worth. */
 export interface Estimate {
   /**
-   * `exact`: everything was sampled, or the counts are the SDKs' exact request metrics and complete. `estimated`: from sampling
-   * weights, or from request metrics of which more may arrive. `biased`: the weight of some spans is unknown, and they count 1.
+   * `exact`: everything was sampled, or the counts are the SDKs' exact request metrics and complete. `estimated`: from
+   * sampling weights, or from request metrics of which more may arrive. `biased`: the weight of some spans is unknown,
+   * and they count 1.
    */
   readonly basis: 'exact' | 'estimated' | 'biased';
   /**
-   * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null where it
-   * is unknown: of a biased count, and of request metrics of which more may arrive where no span is sampled; then the count is a lower bound.
+   * Half the width of the 95 % interval as a share of the estimated count: 0.04 is ±4 %. 0 where it is exact, null
+   * where it is unknown: of a biased count, and of request metrics of which more may arrive where no span is sampled;
+   * then the count is a lower bound.
    */
   readonly relativeError: number | null;
 }
 
-/** Shares of 0 to 1 between which the share of errors lies in 95 of 100 cases (Wilson); the same twice where it is exact. */
+/**
+ * Shares of 0 to 1 between which the share of errors lies in 95 of 100 cases (Wilson); the same twice where it is
+ * exact.
+ */
 export type ErrorRateInterval = readonly [low: number, high: number];
 
 /**
@@ -36,7 +41,10 @@ export const OTHER_NAME = '(other)';
 
 export interface ServiceSummary {
   readonly name: string;
-  /** Whether it is all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be queried. */
+  /**
+   * Whether it is all that are not counted by their names: too many in a day, or of more than 4,096 bytes. It cannot be
+   * queried.
+   */
   readonly isOthers: boolean;
   /** Stored rows. */
   readonly spanCount: number;
@@ -79,19 +87,22 @@ export interface OperationsResponse {
 }
 
 /**
- * Requests over time of a service, or of one of its operations: SERVER and CONSUMER spans, and spans whose parent is missing
- * or remote. Each array has a value for each step.
+ * Requests over time of a service, or of one of its operations: SERVER and CONSUMER spans, and spans whose parent is
+ * missing or remote. Each array has a value for each step.
  */
 export interface RequestSeries {
   readonly service: string;
   /** Null in a series of a whole service. */
   readonly operation: string | null;
-  /** Whether it is that of all services, or of all operations of the service, that are not counted by their names; null where it is of none. */
+  /**
+   * Whether it is that of all services, or of all operations of the service, that are not counted by their names; null
+   * where it is of none.
+   */
   readonly othersOf: 'services' | 'operations' | null;
   /**
-   * Where rate, errors and durations come from: `counters` where one or more steps come from the SDKs' exact request metrics, which
-   * count before anything is sampled. Steps that end in the last half minute or so, or later, come from spans: more request metrics of them may
-   * arrive.
+   * Where rate, errors and durations come from: `counters` where one or more steps come from the SDKs' exact request
+   * metrics, which count before anything is sampled. Steps that end in the last half minute or so, or later, come from
+   * spans: more request metrics of them may arrive.
    */
   readonly source: 'spans' | 'counters';
   /** Of the requests of the whole range. */
@@ -151,7 +162,10 @@ export interface AttributeValueSummary {
   readonly estimatedSpanCount: number;
 }
 
-/** `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`, or `/api/v1/attribute-values?key&…`, which can name any: the most frequent first. */
+/**
+ * `GET /api/v1/attributes/{key}/values?prefix&from&to&limit`, or `/api/v1/attribute-values?key&…`, which can name any:
+ * the most frequent first.
+ */
 export interface AttributeValuesResponse {
   readonly values: readonly AttributeValueSummary[];
 }
@@ -179,7 +193,10 @@ export interface TraceSummary {
   readonly startTimeUnixNano: string;
   /** The root span's duration; from the earliest start to the latest end where no root has arrived. */
   readonly durationNs: string;
-  /** From the earliest start to the latest end of all spans, by the clocks as they are; much more than `durationNs` where work goes on after the root. */
+  /**
+   * From the earliest start to the latest end of all spans, by the clocks as they are; much more than `durationNs`
+   * where work goes on after the root.
+   */
   readonly extentNs: string;
   readonly spanCount: number;
   readonly errorCount: number;
@@ -191,8 +208,9 @@ export interface TraceSummary {
 
 /**
  * `GET /api/v1/traces?service&operation&status&minDurationMs&maxDurationMs&tag=key=value&from&to&limit&cursor`:
- * newest first, by the root's start, or that of the earliest span whose parent has not arrived, where no root has. Service, operation, status and
- * every tag match one and the same span; the trace overlaps the range, wherever that span is.
+ * newest first, by the root's start, or that of the earliest span whose parent has not arrived, where no root has.
+ * Service, operation, status and every tag match one and the same span; the trace overlaps the range, wherever that
+ * span is.
  */
 export interface TracesResponse {
   readonly traces: readonly TraceSummary[];
@@ -214,7 +232,10 @@ export interface TraceResponse extends TracesData {
 /** The header that carries `TraceResponse.spansInTrace`: the body is OTLP and nothing else. */
 export const SPANS_IN_TRACE_HEADER = 'Throughline-Spans-In-Trace';
 
-/** `GET /api/v1/traces/{traceId}/sampling`: why a trace was sampled, from its spans and from the current sampling probabilities. */
+/**
+ * `GET /api/v1/traces/{traceId}/sampling`: why a trace was sampled, from its spans and from the current sampling
+ * probabilities.
+ */
 export interface TraceSamplingResponse {
   readonly traceId: string;
   readonly estimate: Estimate['basis'];
@@ -372,7 +393,10 @@ export interface TracesQuery extends TimeRange {
   readonly status?: 'error' | 'ok' | 'unset' | undefined;
   readonly minDurationMs?: number | undefined;
   readonly maxDurationMs?: number | undefined;
-  /** Each an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. As `writeTag` writes it. */
+  /**
+   * Each an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. As
+   * `writeTag` writes it.
+   */
   readonly tags?: readonly string[] | undefined;
   readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */

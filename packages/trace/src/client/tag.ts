@@ -11,8 +11,8 @@ export function writeTag({ key, value }: Tag): string {
 }
 
 /**
- * Reads what `writeTag` writes, or a person: the key ends at the first `=` without a backslash before it, and a backslash before another
- * character is one. The key may be empty. Null without such a `=`.
+ * Reads what `writeTag` writes, or a person: the key ends at the first `=` without a backslash before it, and a
+ * backslash before another character is one. The key may be empty. Null without such a `=`.
  */
 export function parseTag(text: string): Tag | null {
   const [whole, key] = /^((?:[^\\=]|\\[\\=]|\\(?![\\=]))*)=/.exec(text) ?? [];

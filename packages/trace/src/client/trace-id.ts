@@ -1,9 +1,9 @@
 /**
- * Reads a trace id in any of the forms that people have, as 32 lower-case hexadecimal digits; null for what is none, or only
- * zeros. Blanks around it and the case of its digits do not matter. The forms:
- * 14 to 32 digits (they are filled with zeros on the left: 64-bit ids, and those of Jaeger's clients, which leave leading zeros out), behind `0x` also fewer; a UUID with dashes; X-Ray's
- * `1-5759e988-bd862e3fe1be46a994272793`, alone or as `Root=` in its header; and the headers `traceparent`, `b3` and
- * `uber-trace-id`, whole.
+ * Reads a trace id in any of the forms that people have, as 32 lower-case hexadecimal digits; null for what is none, or
+ * only zeros. Blanks around it and the case of its digits do not matter. The forms:
+ * 14 to 32 digits (they are filled with zeros on the left: 64-bit ids, and those of Jaeger's clients, which leave
+ * leading zeros out), behind `0x` also fewer; a UUID with dashes; X-Ray's `1-5759e988-bd862e3fe1be46a994272793`, alone
+ * or as `Root=` in its header; and the headers `traceparent`, `b3` and `uber-trace-id`, whole.
  */
 export function parseTraceId(text: string): string | null {
   // Nothing that is longer is an id, and a header of ours has no more.

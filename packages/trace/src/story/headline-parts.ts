@@ -3,7 +3,9 @@ import { Labels } from './labels.ts';
 
 export const HEADLINE_LENGTH_MAX = 90;
 
-/** Which pieces find room is decided as if every name had this length; and names are cut only beyond, or to it at most. */
+/**
+ * Which pieces find room is decided as if every name had this length; and names are cut only beyond, or to it at most.
+ */
 const NAME_LENGTH_LEAST = 8;
 const NAME_LENGTH_MAX = 80;
 

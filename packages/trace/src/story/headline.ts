@@ -9,7 +9,10 @@ import type { Pattern } from './patterns.ts';
 import { hasKeptRunning, percentText, placeOfTime, unreadText } from './phrases.ts';
 import type { Verdict } from './verdict.ts';
 
-/** One sentence on what the trace is about: outcome, cause, time. '' where there is nothing to say that its name does not. */
+/**
+ * One sentence on what the trace is about: outcome, cause, time. '' where there is nothing to say that its name does
+ * not.
+ */
 export function writeHeadline(evidence: Evidence, verdict: Verdict): string {
   const { trace, root } = evidence;
   if (root < 0) return 'No span of this trace has been received';

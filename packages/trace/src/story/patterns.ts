@@ -8,9 +8,9 @@ import type { Trace } from '../tree/trace.ts';
 /** A shape that many spans have together, and that has a name. */
 export interface Pattern {
   /**
-   * `retry`: attempts at the same thing, of which all but maybe the last failed · `n+1`: ten like calls or more, one after
-   * another · `sequential`: fewer of them, or work that is no call · `polling`: like calls with longer pauses between ·
-   * `fan-out`: like calls at the same time · `recursion`: spans that hold their like, ten deep or more.
+   * `retry`: attempts at the same thing, of which all but maybe the last failed · `n+1`: ten like calls or more, one
+   * after another · `sequential`: fewer of them, or work that is no call · `polling`: like calls with longer pauses
+   * between · `fan-out`: like calls at the same time · `recursion`: spans that hold their like, ten deep or more.
    */
   readonly kind: 'retry' | 'n+1' | 'sequential' | 'polling' | 'fan-out' | 'recursion';
   /** In the order of their starts. */

@@ -7,7 +7,10 @@ import type { Contribution } from './contributions.ts';
 import type { Evidence, OtherRoot } from './evidence.ts';
 import type { Labels } from './labels.ts';
 
-/** Where most of the time went: `in recommendation model.predict`, `in transit web → price`, `self time of batch nightly sync`. */
+/**
+ * Where most of the time went: `in recommendation model.predict`, `in transit web → price`, `self time of batch nightly
+ * sync`.
+ */
 export function placeOfTime({ trace }: Evidence, labels: Labels, part: Contribution): string {
   const first = part.spans[0]!;
   if (part.place === 'network') return wayText(labels, part);

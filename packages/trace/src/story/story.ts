@@ -1,7 +1,9 @@
 /** What a trace tells, in words, with the evidence of every word. All of it is plain JSON. */
 export interface Story {
   readonly traceId: string;
-  /** One sentence of at most 90 characters; '' where there is nothing to say that the name of the operation does not. */
+  /**
+   * One sentence of at most 90 characters; '' where there is nothing to say that the name of the operation does not.
+   */
   readonly headline: string;
   /** What the headline says, in parts. */
   readonly summary: StorySummary;
@@ -10,8 +12,8 @@ export interface Story {
   /** The span that the story is about: the root, or the longest part where none is received; '' for an empty trace. */
   readonly rootSpanId: string;
   /**
-   * Its place among the spans that the story was told from, in the order of `Trace`, as every `…Index` here: where spans share
-   * an id, their places tell them apart. -1 for an empty trace.
+   * Its place among the spans that the story was told from, in the order of `Trace`, as every `…Index` here: where
+   * spans share an id, their places tell them apart. -1 for an empty trace.
    */
   readonly rootIndex: number;
   readonly hasRoot: boolean;
@@ -41,11 +43,16 @@ export type StoryOutcome = 'failed' | 'timed-out' | 'cancelled' | 'recovered' | 
 
 export interface StorySummary {
   readonly outcome: StoryOutcome;
-  /** The operation that the trace is about, with its route: that of the first server where the root is a client span. */
+  /**
+   * The operation that the trace is about, with its route: that of the first server where the root is a client span.
+   */
   readonly operation: string;
   /** What decided the outcome; null for `ok`, and where nothing took most of the time of a slow one. */
   readonly cause: StoryCause | null;
-  /** From 0 to 1: the share of the root's duration that the cause took on the critical path, or what took the most of an `ok` one. Null where nothing did, and for a truncated trace. */
+  /**
+   * From 0 to 1: the share of the root's duration that the cause took on the critical path, or what took the most of an
+   * `ok` one. Null where nothing did, and for a truncated trace.
+   */
   readonly shareOfTime: number | null;
   /** Those that took the most time first; at most 10. */
   readonly patterns: readonly StoryPattern[];
@@ -88,7 +95,10 @@ export interface StoryClause {
   readonly kind: ClauseKind;
   /** The whole sentence: `704 ms in transit web → files`. */
   readonly text: string;
-  /** The sentence without the time that it begins with: `in transit web → files`; the same as `text` where it begins with none. */
+  /**
+   * The sentence without the time that it begins with: `in transit web → files`; the same as `text` where it begins
+   * with none.
+   */
   readonly label: string;
   /** The spans that are the evidence, in the order in which the text names them; at most `clauseSpanIdsMax`. */
   readonly spanIds: readonly string[];
@@ -101,10 +111,11 @@ export interface StoryClause {
 }
 
 /**
- * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a truncated trace has
- * none) · `gave-up`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a failure began · `handled`, `surfaced`: where it ended ·
- * `cancelled`: what was cancelled because of others · `repeated`: a pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent
- * beside the root · `clock`, `missing`: how far the trace can be trusted.
+ * `total`: how long it took · `step`: a share of the critical path (all steps add up to the total; a truncated trace
+ * has none) · `gave-up`, `kept-running`: the two sides of a timeout, or of a cancellation · `error`: where a failure
+ * began · `handled`, `surfaced`: where it ended · `cancelled`: what was cancelled because of others · `repeated`: a
+ * pattern of many spans · `gap`: time without a child · `other-root`: a span without a parent beside the root ·
+ * `clock`, `missing`: how far the trace can be trusted.
  */
 export type ClauseKind =
   | 'total'

@@ -120,8 +120,8 @@ function holds(trace: Trace, { spans }: Pattern, { spanIndex }: ErrorOrigin): bo
 }
 
 /**
- * Of the failures that came through to the root, the one that its words name; or the last one, which it did not get over,
- * or of several at the same time the first, which the others may have followed.
+ * Of the failures that came through to the root, the one that its words name; or the last one, which it did not get
+ * over, or of several at the same time the first, which the others may have followed.
  */
 function decisive(trace: Trace, origins: readonly ErrorOrigin[], root: number): ErrorOrigin | undefined {
   if (origins.length < 2) return origins[0];

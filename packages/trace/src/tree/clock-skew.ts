@@ -5,13 +5,13 @@ import type { ReceivedSpans } from './received-spans.ts';
 /**
  * What has to be added to each span's times so that the calls between services become possible under a common clock.
  * Two things cannot happen: a server span that starts before the span that called it, and one that starts or ends after
- * a client span that has got its answer (no error, and as long as the server span at least), with nobody left who could read the rest. A span that outlives a
- * caller that failed, or that takes longer than its caller, is left alone: this is what a timeout looks like. Answers
- * undefined where nothing is to be corrected, as in most traces.
+ * a client span that has got its answer (no error, and as long as the server span at least), with nobody left who could
+ * read the rest. A span that outlives a caller that failed, or that takes longer than its caller, is left alone: this
+ * is what a timeout looks like. Answers undefined where nothing is to be corrected, as in most traces.
  *
  * All spans of a clock move together. Every call into it bounds the correction from below (the server starts after
- * its caller) and, where it is short enough to fit, from above (it ends before); the least that makes all of them possible
- * is taken: more than that nobody can know.
+ * its caller) and, where it is short enough to fit, from above (it ends before); the least that makes all of them
+ * possible is taken: more than that nobody can know.
  * Where the bounds contradict each other, several clocks go by one name, and each call is corrected on its own.
  */
 export function clockSkew(received: ReceivedSpans, parentIndex: Int32Array): Float64Array | undefined {

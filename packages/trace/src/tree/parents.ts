@@ -11,8 +11,8 @@ export interface Parents {
 /**
  * Finds each span's parent by its id. Where a client and a server span share one id (Zipkin's way), the server span
  * is the client's child, and what names this id as its parent belongs to the span of its own service, or else to the
- * server span. Of several that are alike in this, as a call that is tried again may leave, it is the last that had begun by
- * then. A cycle is cut above its earliest span. The order of arrival decides nothing.
+ * server span. Of several that are alike in this, as a call that is tried again may leave, it is the last that had
+ * begun by then. A cycle is cut above its earliest span. The order of arrival decides nothing.
  */
 export function resolveParents(received: ReceivedSpans): Parents {
   const { count, spanIds, parentSpanIds, firstById } = received;
@@ -88,7 +88,9 @@ class Sharers {
     );
   }
 
-  /** The first of those that began last by the span's start; the first of all where none had begun, as by another clock. */
+  /**
+   * The first of those that began last by the span's start; the first of all where none had begun, as by another clock.
+   */
   #begunBefore(span: number, key: string): number | undefined {
     const spans = this.#alike.get(key);
     if (spans === undefined) return undefined;
@@ -113,8 +115,8 @@ function countWhile(spans: readonly number[], holds: (span: number) => boolean):
 
 /**
  * The order of siblings: by start, then end, then span id as bytes. Names do not decide, so that a renamed
- * trace looks the same, but between spans that share id, kind and times: then all that they hold does, so that the order of
- * arrival never does.
+ * trace looks the same, but between spans that share id, kind and times: then all that they hold does, so that the
+ * order of arrival never does.
  */
 export function compareSpans(received: ReceivedSpans, a: number, b: number): number {
   const { startNs, endNs, spanIds, kind, names, twinOrdinals } = received;

@@ -50,8 +50,8 @@ export interface ReceivedSpans {
 
 /**
  * Reads the spans of one trace: that of the first span. A repeat of a span, which is the same in all that it holds and
- * stands under, is left out and counted. Members that OTLP requires but a hand-written file lacks are read as empty, and
- * what cannot be read costs that part alone.
+ * stands under, is left out and counted. Members that OTLP requires but a hand-written file lacks are read as empty,
+ * and what cannot be read costs that part alone.
  */
 export function receiveSpans(data: TracesData): ReceivedSpans {
   const groups: SpanSource[] = [];

@@ -1,6 +1,9 @@
 import type { Span } from '../otlp.ts';
 
-/** Which spans have an id together, and which are repeats. Looks at the whole of a span only where both id and times come twice. */
+/**
+ * Which spans have an id together, and which are repeats. Looks at the whole of a span only where both id and times
+ * come twice.
+ */
 export class SpanIds {
   repeats = 0;
   readonly firstById = new Map<string, number>();
@@ -57,7 +60,10 @@ export class SpanIds {
     return false;
   }
 
-  /** For each span its place among those with the same id, kind, times and name, by what they hold; 0 for one without such. */
+  /**
+   * For each span its place among those with the same id, kind, times and name, by what they hold; 0 for one without
+   * such.
+   */
   twinOrdinals(): Uint32Array {
     const ordinals = new Uint32Array(this.#spans.length);
     for (const contents of this.#seen.values()) {

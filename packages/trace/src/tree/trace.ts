@@ -5,8 +5,9 @@ import { type ReceivedSpans, receiveSpans, type SpanSource } from './received-sp
 
 /**
  * A finished trace in columns. Spans are in display order: depth first, a parent before its children, siblings by
- * start, then end, then span id as bytes; spans that share an id stand for themselves. So the subtree of span `i` is `i … i + subtreeSize[i] - 1`, its first child
- * `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Not to be written to.
+ * start, then end, then span id as bytes; spans that share an id stand for themselves. So the subtree of span `i` is `i
+ * … i + subtreeSize[i] - 1`, its first child `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Not to be
+ * written to.
  */
 export interface Trace {
   /** Lower-case hex; '' for a trace without spans. */
@@ -41,7 +42,9 @@ export interface Trace {
    * are at the top; -1 for a trace without spans.
    */
   readonly rootIndex: number;
-  /** All spans that name no parent, the longest first, then by start and span id: the first is `rootIndex`. Mostly one. */
+  /**
+   * All spans that name no parent, the longest first, then by start and span id: the first is `rootIndex`. Mostly one.
+   */
   readonly rootIndexes: readonly number[];
   /** Whether a span that names no parent has been received. A span that names itself names a parent. */
   readonly hasRoot: boolean;
@@ -63,8 +66,8 @@ export interface Trace {
 
 /**
  * The tree of the trace that the first span belongs to. Never throws for what the world sends: repeats, cycles,
- * missing parents, several roots or none, shared span ids, impossible times and malformed parts all give a tree. Takes time
- * proportional to n log n at any depth or width.
+ * missing parents, several roots or none, shared span ids, impossible times and malformed parts all give a tree. Takes
+ * time proportional to n log n at any depth or width.
  *
  * @example
  * const response = await fetch('http://127.0.0.1:4319/api/v1/traces/5b8efff798038103d269b633813fc60c');

@@ -8,8 +8,9 @@ export interface MalformedParts {
 
 /**
  * A span of whatever JSON is in a span's place. What is well-formed is handed back as it is, the same object. A
- * part that is not (an attribute without a key, an event that is none, a time that is no number) is left out and counted,
- * and the rest of the span stays; members that OTLP requires and that are missing are empty. Undefined for what is no object.
+ * part that is not (an attribute without a key, an event that is none, a time that is no number) is left out and
+ * counted, and the rest of the span stays; members that OTLP requires and that are missing are empty. Undefined for
+ * what is no object.
  */
 export function readSpan(given: unknown, malformed: MalformedParts): Span | undefined {
   return span(given, malformed, 0) as Span | undefined;
@@ -33,7 +34,9 @@ export function readList(given: unknown, malformed: MalformedParts): readonly un
   return (optional(listOf((item) => item))(given, malformed, 0) as unknown[] | undefined) ?? [];
 }
 
-/** Returns what is given where that is well-formed, what can be made of it, or undefined, counted, for nothing at all. */
+/**
+ * Returns what is given where that is well-formed, what can be made of it, or undefined, counted, for nothing at all.
+ */
 type Reader = (given: unknown, malformed: MalformedParts, depth: number) => unknown;
 
 function reject(malformed: MalformedParts): undefined {
@@ -50,7 +53,9 @@ function isObject(given: unknown): given is Readonly<Record<string, unknown>> {
   return typeof given === 'object' && given !== null && !Array.isArray(given);
 }
 
-/** Other members than these are left as they are. @param required what stands for a member that is missing or malformed. */
+/**
+ * Other members than these are left as they are. @param required what stands for a member that is missing or malformed.
+ */
 function objectOf(members: Readonly<Record<string, Reader>>, required: Readonly<Record<string, unknown>> = {}): Reader {
   const readers = Object.entries(members).map(([name, read]) => ({ name, read, missing: required[name] }));
   return (given, malformed, depth) => {

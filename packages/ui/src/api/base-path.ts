@@ -1,6 +1,6 @@
 /**
- * The prefix that a proxy serves the collector under, such as `/tracing`; '' for none. A page finds it in its `<base>`, which
- * the server writes; a worker has no document and finds it in its name.
+ * The prefix that a proxy serves the collector under, such as `/tracing`; '' for none. A page finds it in its `<base>`,
+ * which the server writes; a worker has no document and finds it in its name.
  */
 export const basePath: string =
   'document' in globalThis ? new URL(document.baseURI).pathname.replace(/\/$/, '') : workerName();

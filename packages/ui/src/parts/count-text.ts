@@ -69,7 +69,9 @@ export function relativeErrorText({ relativeError }: Estimate): string {
   return `±${percent < 1 ? percent.toFixed(1) : wholeNumber.format(Number(percent.toPrecision(2)))}%`;
 }
 
-/** In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun`: in the singular. */
+/**
+ * In sentences: where the count comes from and how far off it may be. '' where it is exact. `noun`: in the singular.
+ */
 export function explainEstimate({ stored, estimated, estimate, isCounted }: CountEstimate, noun: string): string {
   const { basis, relativeError } = estimate;
   if (basis === 'exact') return '';

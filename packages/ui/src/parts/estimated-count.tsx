@@ -13,8 +13,8 @@ interface EstimatedCountProps {
 }
 
 /**
- * A plain number where it is exact; else `≈12.3k ±4%` with a badge that says what the number is worth. A table with some
- * of these sets `--worth-width`, so that its numbers line up.
+ * A plain number where it is exact; else `≈12.3k ±4%` with a badge that says what the number is worth. A table with
+ * some of these sets `--worth-width`, so that its numbers line up.
  */
 export function EstimatedCount({ count, shown, noun, more = '' }: EstimatedCountProps) {
   const { basis } = count.estimate;

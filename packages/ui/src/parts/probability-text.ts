@@ -24,7 +24,9 @@ export function ratioText(probability: number): string {
   return `1 in ${isClose(whole, oneIn) ? whole.toLocaleString('en') : oneIn.toFixed(1)}`;
 }
 
-/** A probability in percent with three digits, however small: `5%`, `33.3%`, `0.0123%`; less than all is never `100%`. */
+/**
+ * A probability in percent with three digits, however small: `5%`, `33.3%`, `0.0123%`; less than all is never `100%`.
+ */
 export function probabilityText(probability: number): string {
   const percent = probability < 1 ? Math.min(99.9, probability * 100) : 100;
   return `${percent.toLocaleString('en', { maximumSignificantDigits: 3 })}%`;

@@ -1,7 +1,9 @@
 /** Room for half of the line's width. */
 const margin = 1;
 
-/** An SVG path from the left to the right, from 0 at the bottom to the largest value at the top; '' without two values. */
+/**
+ * An SVG path from the left to the right, from 0 at the bottom to the largest value at the top; '' without two values.
+ */
 export function sparklinePath(values: readonly number[], width: number, height: number): string {
   if (values.length < 2) return '';
   const largest = values.reduce((a, b) => Math.max(a, b), 0);

@@ -12,8 +12,8 @@ export interface RequestRate {
 }
 
 /**
- * The rates of services by name, and under null that of those that are not counted by theirs; one that is not in the answer had no
- * request. `nowMs`: when it was answered.
+ * The rates of services by name, and under null that of those that are not counted by theirs; one that is not in the
+ * answer had no request. `nowMs`: when it was answered.
  */
 export function requestRates(answer: SeriesResponse, nowMs: number): ReadonlyMap<string | null, RequestRate> {
   const { stepSeconds, points } = answer;

@@ -1,8 +1,8 @@
 import type { SamplingSettingsView } from '@throughline/trace/client';
 
 /**
- * The command that sets what is in force now, to be changed before it is sent: a change is whole, and what it leaves out
- * goes back to the default.
+ * The command that sets what is in force now, to be changed before it is sent: a change is whole, and what it leaves
+ * out goes back to the default.
  */
 export function settingsCommand(apiUrl: string, settings: SamplingSettingsView): string {
   const { tracesPerSecond, errorTracesPerSecond, minProbability, maxProbability, defaultProbability } = settings;

@@ -5,7 +5,10 @@ const units: readonly (readonly [suffix: string, seconds: number])[] = [
   ['s', 1],
 ];
 
-/** A length of time for people, in its two largest units: `3 d 4 h`, `12 min 5 s`, `40 s`. Seconds that are begun do not count. */
+/**
+ * A length of time for people, in its two largest units: `3 d 4 h`, `12 min 5 s`, `40 s`. Seconds that are begun do not
+ * count.
+ */
 export function lengthText(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   const largest = units.findIndex(([, size]) => whole >= size);

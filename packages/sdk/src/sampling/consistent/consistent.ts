@@ -9,8 +9,8 @@ export const SAMPLE_UNWEIGHTED = new Threshold(0, 0, false);
 
 /**
  * The only place that compares a trace's randomness with a threshold. Sets the sampled flag, and `th` in the
- * tracestate: that of the threshold where the trace is sampled, none where it is dropped or the threshold's probability is
- * unknown. Returns whether it is sampled.
+ * tracestate: that of the threshold where the trace is sampled, none where it is dropped or the threshold's probability
+ * is unknown. Returns whether it is sampled.
  */
 export function decideBy(trace: LocalTrace, threshold: Threshold | undefined): boolean {
   const isSampled = threshold !== undefined && reachesThreshold(trace, threshold);

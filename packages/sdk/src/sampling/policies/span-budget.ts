@@ -25,9 +25,9 @@ const DEBT_STEEPNESS = 4;
 const TRACE_SIZE_DECAY = 0.98;
 
 /**
- * A budget of spans a second, spread smoothly over the traces that arrive: the ratio of traces to sample is what the limit
- * leaves for the arrivals of the last second, lowered while more spans were recorded than the limit allows. It depends
- * on what was before alone, so that the inverse of the ratio is a true weight.
+ * A budget of spans a second, spread smoothly over the traces that arrive: the ratio of traces to sample is what the
+ * limit leaves for the arrivals of the last second, lowered while more spans were recorded than the limit allows. It
+ * depends on what was before alone, so that the inverse of the ratio is a true weight.
  */
 export class SpanBudget {
   readonly #spansPerSecond: number;

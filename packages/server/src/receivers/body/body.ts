@@ -91,9 +91,9 @@ export interface Deadline {
 }
 
 /**
- * Hands over the parts of a body as they arrive. Rejects with what `take` throws, and then leaves the rest of the body to
- * whoever answers; with Node's own error when the connection breaks; with the deadline's even where the connection does not
- * learn of it, since its sender takes no answers.
+ * Hands over the parts of a body as they arrive. Rejects with what `take` throws, and then leaves the rest of the body
+ * to whoever answers; with Node's own error when the connection breaks; with the deadline's even where the connection
+ * does not learn of it, since its sender takes no answers.
  */
 export function eachPart(request: Readable, take: (part: Buffer) => void, deadline?: Deadline): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -31,8 +31,8 @@ export class ByteBudget {
   }
 
   /**
-   * Throws the `BodyError` of a request that has `reserved` bytes and for which `bytes` more are not left; counted then.
-   * Nothing is taken.
+   * Throws the `BodyError` of a request that has `reserved` bytes and for which `bytes` more are not left; counted
+   * then. Nothing is taken.
    */
   expect(bytes: number, reserved = 0): void {
     if (this.#taken + bytes <= this.#max) return;

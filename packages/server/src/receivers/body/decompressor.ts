@@ -29,12 +29,14 @@ export interface DecompressOptions {
 
 /** Of a body as sent; with it the time that a result below the next bound takes is bounded as well. */
 const INLINE_SENT_BYTES_MAX = 64 * 1024;
-/** Only results that are no larger are decompressed in a turn of the event loop, where they cost less than elsewhere. */
+/**
+ * Only results that are no larger are decompressed in a turn of the event loop, where they cost less than elsewhere.
+ */
 const INLINE_BYTES_MAX = 1024 * 1024;
 
 /**
- * Decompresses the bodies of all receivers. Small ones at once; of the others a few at a time, beside the event loop. Memory
- * is reserved before there is something in it.
+ * Decompresses the bodies of all receivers. Small ones at once; of the others a few at a time, beside the event loop.
+ * Memory is reserved before there is something in it.
  */
 export class Decompressor {
   readonly #limits: ReceiverLimits;

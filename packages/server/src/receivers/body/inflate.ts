@@ -16,8 +16,8 @@ const SYNC = { gzip: gunzipSync, deflate: inflateSync, 'deflate-raw': inflateRaw
 const STREAMS = { gzip: createGunzip, deflate: createInflate, 'deflate-raw': createInflateRaw };
 
 /**
- * In this turn of the event loop; null where there are more than `bytesMax` bytes. `isExpected`: there should be that many.
- * Throws `BodyError`.
+ * In this turn of the event loop; null where there are more than `bytesMax` bytes. `isExpected`: there should be that
+ * many. Throws `BodyError`.
  */
 export function inflateNow(
   sent: Uint8Array,
@@ -40,9 +40,9 @@ export interface Inflated {
 }
 
 /**
- * Beside the event loop, in steps that are reserved before they begin. Stops as soon as there are more than `bytesMax` bytes
- * or no more memory for them, however many more would come; rejects with `BodyError` then. What has been reserved is for
- * the caller to give back.
+ * Beside the event loop, in steps that are reserved before they begin. Stops as soon as there are more than `bytesMax`
+ * bytes or no more memory for them, however many more would come; rejects with `BodyError` then. What has been reserved
+ * is for the caller to give back.
  */
 export function inflate(
   sent: readonly Uint8Array[],
@@ -63,8 +63,8 @@ export function inflate(
             limit: 'decompressed',
           });
         }
-        // The rest of a step that has not been filled is the next part's; each step but the first is reserved while the one
-        // before is looked at.
+        // The rest of a step that has not been filled is the next part's; each step but the first is reserved while the
+        // one before is looked at.
         if (part.buffer === parts.at(-1)?.buffer) reservation.take(PART_OVERHEAD_BYTES);
         else step();
         parts.push(part);

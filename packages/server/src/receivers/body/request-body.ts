@@ -47,8 +47,8 @@ function headBytes({ rawHeaders }: IncomingMessage): number {
 }
 
 /**
- * Reads a request's body and decompresses it. Rejects with `BodyError` or `SenderGoneError`; with Node's own error when the
- * connection breaks. Then nothing stays taken from the budget.
+ * Reads a request's body and decompresses it. Rejects with `BodyError` or `SenderGoneError`; with Node's own error when
+ * the connection breaks. Then nothing stays taken from the budget.
  */
 export async function readBody(
   request: IncomingMessage,

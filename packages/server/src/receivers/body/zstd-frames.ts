@@ -7,7 +7,9 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const BLOCK_BYTES_MAX = 128 * 1024;
 const BlockType = { raw: 0, runLength: 1, compressed: 2 } as const;
 
-/** Frames and blocks of a body. Of 16 MiB there are 128; a sender that flushes after each span writes as many as spans. */
+/**
+ * Frames and blocks of a body. Of 16 MiB there are 128; a sender that flushes after each span writes as many as spans.
+ */
 const PARTS_MAX = 128 * 1024;
 
 export interface ZstdMeasure {

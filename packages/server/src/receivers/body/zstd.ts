@@ -20,7 +20,8 @@ export function zstdBytesAtMost(sent: Buffer, bytesMax: number): number {
 }
 
 /**
- * Decompresses the frames of a body into at most `bytesMax` bytes, in one step of this thread. Rejects with `BodyError`.
+ * Decompresses the frames of a body into at most `bytesMax` bytes, in one step of this thread. Rejects with
+ * `BodyError`.
  *
  * The frames are walked before. The decoder is given memory by what they can become at most, and does not have to be
  * asked what they claim. It returns nothing at all where it fails.

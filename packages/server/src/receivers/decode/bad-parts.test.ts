@@ -56,7 +56,10 @@ const requestOf = (spans: readonly unknown[]) => ({ resourceSpans: [{ scopeSpans
 const protobufOf = (spans: readonly unknown[]): Buffer =>
   encodeOtlp(requestOf(spans) as Parameters<typeof encodeOtlp>[0]);
 
-/** Every way in: the bytes as they are walked over, the same so written that they are parsed, and protobuf where it has a word for it. */
+/**
+ * Every way in: the bytes as they are walked over, the same so written that they are parsed, and protobuf where it has
+ * a word for it.
+ */
 const ways = {
   walked: (spans: readonly unknown[]): Decode => {
     const body = Buffer.from(JSON.stringify(requestOf(spans)));

@@ -32,9 +32,9 @@ const MIB = 1024 * 1024;
 const KEPT_BYTES_MAX = 4 * MIB;
 
 /**
- * Takes large bodies of all receivers: decodes them in a thread of its own, first come first served, so that nobody else waits for them. The
- * thread starts with the first body and ends when it has had nothing to do for a while. How much waits for it is bounded by
- * the bytes in flight of all receivers.
+ * Takes large bodies of all receivers: decodes them in a thread of its own, first come first served, so that nobody
+ * else waits for them. The thread starts with the first body and ends when it has had nothing to do for a while. How
+ * much waits for it is bounded by the bytes in flight of all receivers.
  */
 export class BodyDecoder {
   readonly #options: BodyDecoderOptions;
@@ -67,8 +67,8 @@ export class BodyDecoder {
   }
 
   /**
-   * Takes a body of protobuf in the same turn, or in the thread where others would wait for it. Resolves as `takeBeside`. `memory` is
-   * where it is joined.
+   * Takes a body of protobuf in the same turn, or in the thread where others would wait for it. Resolves as
+   * `takeBeside`. `memory` is where it is joined.
    */
   async takeProtobuf(body: Body, signal: Signal, memory: BodyMemory): Promise<IngestResult> {
     const { protobufInlineBytesMax, protobufInlineMessagesMax: messagesMax } = this.#limits;
@@ -90,7 +90,10 @@ export class BodyDecoder {
     }
   }
 
-  /** Takes a body in the thread. Resolves when its spans are durable; of other signals than traces the records are counted. */
+  /**
+   * Takes a body in the thread. Resolves when its spans are durable; of other signals than traces the records are
+   * counted.
+   */
   async takeBeside(body: Body, form: BodyForm): Promise<IngestResult> {
     const { ingest, otherSignals } = this.#options;
     const outcome = await this.#decode(body, form);

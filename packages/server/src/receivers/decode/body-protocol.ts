@@ -23,7 +23,10 @@ export interface BodyForm {
 
 /** One request. */
 export interface BodyJob extends BodyForm {
-  /** Handed over with it, and back with the answer: a body is nothing that either thread's collection of garbage has to look for. */
+  /**
+   * Handed over with it, and back with the answer: a body is nothing that either thread's collection of garbage has to
+   * look for.
+   */
   readonly memory: ArrayBuffer;
   /** The body's length, from the beginning of the memory. */
   readonly length: number;

@@ -13,7 +13,9 @@ import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
 
 const { limits, rollupLimits, seed } = workerData as BodyThreadData;
 const block = new SpanBlock(seed, limits);
-/** Apart from those of the thread that takes the other requests: together they tell twice as many names apart at most. */
+/**
+ * Apart from those of the thread that takes the other requests: together they tell twice as many names apart at most.
+ */
 const bounds = new RollupBounds(rollupLimits);
 
 parentPort?.on('message', (job: BodyJob) => {

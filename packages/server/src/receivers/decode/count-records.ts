@@ -5,8 +5,9 @@ import { decodeMessage, MalformedProtobufError, ProtobufReader } from '../otlp/p
 import type { OtherSignal } from '../otlp/signals.ts';
 
 /**
- * The tags that lead to the records of a request, message by message: of ExportMetricsServiceRequest by way of gauge, sum,
- * histogram, exponential histogram and summary to their data points, of ExportLogsServiceRequest to its log records.
+ * The tags that lead to the records of a request, message by message: of ExportMetricsServiceRequest by way of gauge,
+ * sum, histogram, exponential histogram and summary to their data points, of ExportLogsServiceRequest to its log
+ * records.
  */
 const PROTOBUF_PATHS: Readonly<Record<OtherSignal, readonly (readonly number[])[]>> = {
   metrics: [[0x0a], [0x12], [0x12], [0x2a, 0x3a, 0x4a, 0x52, 0x5a], [0x0a]],
@@ -14,8 +15,8 @@ const PROTOBUF_PATHS: Readonly<Record<OtherSignal, readonly (readonly number[])[
 };
 
 /**
- * How many data points or log records a protobuf request has. Their fields are read over, and not what is in them. Throws
- * `MalformedRequestError`, and `TooLongHereError` as `decodeOtlp` does.
+ * How many data points or log records a protobuf request has. Their fields are read over, and not what is in them.
+ * Throws `MalformedRequestError`, and `TooLongHereError` as `decodeOtlp` does.
  */
 export function countProtobufRecords(bytes: Uint8Array, signal: OtherSignal, messagesMax?: number): number {
   const reader = new ProtobufReader(bytes, messagesMax);

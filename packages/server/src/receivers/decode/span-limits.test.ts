@@ -37,7 +37,9 @@ const numbers = (column: SpanBlock['flags']): number[] =>
 
 const base64 = (length: number): string => Buffer.alloc(length, 7).toString('base64');
 
-/** Both encodings of `sent` give what `stored` gives without limits, and say what was left out. Keys have their order. */
+/**
+ * Both encodings of `sent` give what `stored` gives without limits, and say what was left out. Keys have their order.
+ */
 function expectStored(
   sent: Span,
   stored: Span,

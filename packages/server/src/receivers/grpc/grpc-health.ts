@@ -43,7 +43,9 @@ export class GrpcHealth {
     return varintField(1, this.#status());
   }
 
-  /** Answers Watch: the state now, and again whenever it changes, until the caller ends the stream. Throws `GrpcError`. */
+  /**
+   * Answers Watch: the state now, and again whenever it changes, until the caller ends the stream. Throws `GrpcError`.
+   */
   watch(request: Uint8Array, stream: ServerHttp2Stream): void {
     const service = requestedService(request);
     if (this.#watchers.size >= this.#options.watchersMax) {

@@ -25,16 +25,16 @@ export interface ReadMessageOptions {
 }
 
 /**
- * A message that comes in more parts has larger ones: each takes some 2 µs, however small it is, and HTTP/2 lets nobody but the whole connection wait.
- * Every sender fills its frames.
+ * A message that comes in more parts has larger ones: each takes some 2 µs, however small it is, and HTTP/2 lets nobody
+ * but the whole connection wait. Every sender fills its frames.
  */
 const PARTS_MAX = 1_024;
 const PART_BYTES_MIN = 16;
 
 /**
- * Reads the one message of a unary call. A message that its prefix alone forbids to read is refused before more of it is
- * taken. Rejects with `GrpcError`, `BodyError` or `SenderGoneError`, and with the deadline's error; with Node's own error
- * when the sender goes away. Then nothing stays taken from the budget.
+ * Reads the one message of a unary call. A message that its prefix alone forbids to read is refused before more of it
+ * is taken. Rejects with `GrpcError`, `BodyError` or `SenderGoneError`, and with the deadline's error; with Node's own
+ * error when the sender goes away. Then nothing stays taken from the budget.
  */
 export async function readMessage(
   stream: ServerHttp2Stream,

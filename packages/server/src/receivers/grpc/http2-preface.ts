@@ -9,7 +9,8 @@ const DISCARD_MS = 1_000;
 const FOREIGN = `{"code":3,"message":"this port speaks HTTP/2, which OTLP/gRPC needs; OTLP/HTTP has a port of its own, 4318 by default"}\n`;
 
 /**
- * Calls back once it is known whether a connection begins as HTTP/2 does, and never for one that ends before. What has been read of it is put back.
+ * Calls back once it is known whether a connection begins as HTTP/2 does, and never for one that ends before. What has
+ * been read of it is put back.
  */
 export function readBeginning(socket: Socket, onKnown: (isHttp2: boolean) => void): void {
   let bytes = Buffer.alloc(0);

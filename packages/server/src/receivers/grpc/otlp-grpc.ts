@@ -44,8 +44,8 @@ const CALL_BYTES = 4 * 1024;
 const ACCEPTED_ENCODINGS = ['identity', ...COMPRESSIONS].join(',');
 
 /**
- * OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. Metrics and logs are answered beside
- * them, and not stored.
+ * OTLP/gRPC on one port, without TLS: `TraceService/Export`, and `grpc.health.v1.Health`. Metrics and logs are answered
+ * beside them, and not stored.
  */
 export class OtlpGrpcReceiver {
   readonly #ingest: Ingest;
@@ -343,9 +343,11 @@ function respond(stream: ServerHttp2Stream, message: Uint8Array): void {
 
 /** Ends the reading side of an answered call. What has arrived of it is thrown away. */
 function stopReading(stream: ServerHttp2Stream): void {
-  // A stream with something left to read does not end: it would hold that, up to its window, for as long as its connection.
+  // A stream with something left to read does not end: it would hold that, up to its window, for as long as its
+  // connection.
   stream.resume();
-  // In a turn of its own: the frame that ends a stream overtakes, and with it drops, an answer that is still to be written.
+  // In a turn of its own: the frame that ends a stream overtakes, and with it drops, an answer that is still to be
+  // written.
   setImmediate(() => {
     if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
   });

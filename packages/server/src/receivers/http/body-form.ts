@@ -67,8 +67,8 @@ function foreignCharset(contentType = ''): string | null {
 }
 
 /**
- * The codings of a transfer of which Node takes off the last alone, such as `gzip, chunked`; null where there is none. Where the last is not
- * `chunked`, Node refuses the request.
+ * The codings of a transfer of which Node takes off the last alone, such as `gzip, chunked`; null where there is none.
+ * Where the last is not `chunked`, Node refuses the request.
  */
 function foreignTransferCoding({ 'transfer-encoding': codings }: IncomingHttpHeaders): string | null {
   return codings !== undefined && /,\s*chunked\s*$/i.test(codings) ? codings.slice(0, 100) : null;

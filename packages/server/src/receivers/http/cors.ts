@@ -9,9 +9,9 @@ export interface Preflight {
 }
 
 /**
- * Which web pages may send spans. Pages on the loopback interface always may; others when their origin is listed, or one
- * such as `https://*.shop.example` that stands for it, or `*`. Everyone else's page is refused: a browser would otherwise
- * let any page that a developer visits write into the store on their machine.
+ * Which web pages may send spans. Pages on the loopback interface always may; others when their origin is listed, or
+ * one such as `https://*.shop.example` that stands for it, or `*`. Everyone else's page is refused: a browser would
+ * otherwise let any page that a developer visits write into the store on their machine.
  */
 export class CorsPolicy {
   readonly #origins: ReadonlySet<string>;

@@ -9,15 +9,21 @@ import type { HttpAnswer } from './endpoint.ts';
 export type StoredResult = Extract<IngestResult, { kind: 'stored' }>;
 
 /**
- * A format in which spans arrive over HTTP: how a body is decoded, and how it is answered. `HttpReceiver` does the rest: limits, compression,
- * hosts and web pages, repeated requests, metrics.
+ * A format in which spans arrive over HTTP: how a body is decoded, and how it is answered. `HttpReceiver` does the
+ * rest: limits, compression, hosts and web pages, repeated requests, metrics.
  */
 export interface SpanFormat<Form extends BodyForm = BodyForm> extends RoutePath {
   readonly method: 'POST';
   readonly forms: readonly [Form, ...Form[]];
-  /** Whether its bodies end in the store; then they are refused while the spool is full, and a repeated one is known by its bytes. */
+  /**
+   * Whether its bodies end in the store; then they are refused while the spool is full, and a repeated one is known by
+   * its bytes.
+   */
   readonly isStored: boolean;
-  /** Decodes a body, in the same turn or beside the event loop, and resolves when its spans are durable. `memory` is where it may be joined. */
+  /**
+   * Decodes a body, in the same turn or beside the event loop, and resolves when its spans are durable. `memory` is
+   * where it may be joined.
+   */
   decode(body: Body, form: Form, memory: BodyMemory): Promise<IngestResult>;
   /** The answer to a request whose spans are stored, save those that were rejected. */
   accept(stored: StoredResult, form: Form): HttpAnswer;

@@ -6,7 +6,10 @@ import type { CorsPolicy } from './cors.ts';
 /** The names under which a request may reach the receiver: a page can give its own name our address. */
 export interface HostPolicy {
   readonly names: ReadonlySet<string>;
-  /** Whether all are asked that could come from a page, or only those that say so: senders on other machines know us by any name. */
+  /**
+   * Whether all are asked that could come from a page, or only those that say so: senders on other machines know us by
+   * any name.
+   */
   readonly isStrict: boolean;
 }
 
@@ -41,8 +44,9 @@ export class Strangers {
 }
 
 /**
- * Whether no page can have sent it. Every browser names the origin of what a page posts, to its own host as well; old ones that did not
- * are known by what else they send. A GET to its own host may tell nothing on plain http, and a page may choose its User-Agent.
+ * Whether no page can have sent it. Every browser names the origin of what a page posts, to its own host as well; old
+ * ones that did not are known by what else they send. A GET to its own host may tell nothing on plain http, and a page
+ * may choose its User-Agent.
  */
 function isProgram(
   method: string | undefined,

@@ -28,8 +28,8 @@ const PROTOBUF_FORM: OtlpForm = {
 };
 
 /**
- * OTLP/HTTP: `POST /v1/traces` in protobuf and JSON, answered in the encoding of the request. Metrics and logs are answered beside them, and not
- * stored.
+ * OTLP/HTTP: `POST /v1/traces` in protobuf and JSON, answered in the encoding of the request. Metrics and logs are
+ * answered beside them, and not stored.
  */
 export function otlpFormats(options: OtlpFormatsOptions): readonly [SpanFormat<OtlpForm>, ...SpanFormat<OtlpForm>[]] {
   return [otlpFormat('traces', options), otlpFormat('metrics', options), otlpFormat('logs', options)];

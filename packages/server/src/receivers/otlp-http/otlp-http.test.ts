@@ -603,7 +603,8 @@ test('a request that waits for its body counts with what its headers hold', asyn
   const headers = Array.from({ length: 990 }, (_, index) => `${index.toString(36)}:\r\n`).join('');
   const head = `POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: ${PROTOBUF.length}\r\n`;
   socket.write(`${head}${headers}\r\n`);
-  // Of more than a thousand, older Nodes hand over the first ones, and newer ones none. Some 95 bytes were seen to be held for each.
+  // Of more than a thousand, older Nodes hand over the first ones, and newer ones none. Some 95 bytes were seen to be
+  // held for each.
   await eventually(async () => budget.taken > 990 * 95);
   const answer = new Promise<Buffer>((resolve) => socket.once('data', resolve));
   socket.write(PROTOBUF);

@@ -100,10 +100,15 @@ function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
-/** So many digits, and a power of ten up to their number, are doubles without a rest: their quotient is rounded once. */
+/**
+ * So many digits, and a power of ten up to their number, are doubles without a rest: their quotient is rounded once.
+ */
 const EXACT_DIGITS = 15;
 
-/** The number of a decimal with few digits and without an exponent; NaN for any other, and for what is no number of JSON. */
+/**
+ * The number of a decimal with few digits and without an exponent; NaN for any other, and for what is no number of
+ * JSON.
+ */
 function decimal(bytes: Uint8Array, start: number, end: number): number {
   const isNegative = bytes[start] === 0x2d;
   const first = isNegative ? start + 1 : start;
@@ -149,8 +154,8 @@ const LOOKAHEAD = 40;
 const SMALL_INT_DIGITS = 9;
 
 /**
- * Appends a KeyValue as nearly all are written: without white space and escapes, the key before a scalar value that is no
- * double. Returns where it ends; 0, and nothing appended, for any other.
+ * Appends a KeyValue as nearly all are written: without white space and escapes, the key before a scalar value that is
+ * no double. Returns where it ends; 0, and nothing appended, for any other.
  */
 function walkUsualAttribute(bytes: Uint8Array, begin: number, attributes: AttributeColumns): number {
   const limit = bytes.length - LOOKAHEAD;

@@ -9,8 +9,9 @@ const SMALL_INTEGER_MAX = 2 ** 30;
 const SMALL_INTEGER_TEXT = /^\d{1,9}$/;
 
 /**
- * Appends a KeyValue that has a key and one scalar value in its usual form, as nearly all have: without the objects that follow a
- * path through a request and know every spelling of a member. Returns false, and has appended nothing, for any other.
+ * Appends a KeyValue that has a key and one scalar value in its usual form, as nearly all have: without the objects
+ * that follow a path through a request and know every spelling of a member. Returns false, and has appended nothing,
+ * for any other.
  */
 export function appendUsualAttribute(item: unknown, attributes: AttributeColumns, text: TextSource): boolean {
   if (typeof item !== 'object' || item === null) return false;
@@ -50,7 +51,10 @@ export function appendUsualAttribute(item: unknown, attributes: AttributeColumns
   return true;
 }
 
-/** Appends any KeyValue, or drops it where it is nested too deeply. Throws `MalformedRequestError`, and has appended nothing. */
+/**
+ * Appends any KeyValue, or drops it where it is nested too deeply. Throws `MalformedRequestError`, and has appended
+ * nothing.
+ */
 export function appendAttribute(attribute: JsonObject, attributes: AttributeColumns, text: TextSource): void {
   const key = attribute.string('key');
   const value = attribute.object('value');

@@ -9,9 +9,9 @@ export type OnBad = (problem: string) => void;
 const NOT_HEX: [start: number, end: number] = [0, -1];
 
 /**
- * A JSON object that is read as a protobuf message: absent and null members have protobuf's default. So have members of a
- * wrong shape, which `onBad` is told of; without it they throw `MalformedRequestError` with the member's path. Member names are
- * given in camelCase and found in snake_case as well.
+ * A JSON object that is read as a protobuf message: absent and null members have protobuf's default. So have members of
+ * a wrong shape, which `onBad` is told of; without it they throw `MalformedRequestError` with the member's path. Member
+ * names are given in camelCase and found in snake_case as well.
  */
 export class JsonObject {
   readonly #members: Readonly<Record<string, unknown>>;
@@ -53,8 +53,8 @@ export class JsonObject {
   }
 
   /**
-   * One after the other, so that few of them exist at a time; `onBadItem` is told of items that are none, and the items tell
-   * `onBad` what is wrong with them.
+   * One after the other, so that few of them exist at a time; `onBadItem` is told of items that are none, and the items
+   * tell `onBad` what is wrong with them.
    */
   *objects(name: string, onBadItem = this.#onBad, onBad = this.#onBad): Generator<JsonObject, void, undefined> {
     const items = this.array(name);
@@ -130,8 +130,8 @@ export class JsonObject {
   }
 
   /**
-   * What is wrong where the object has no member `wanted`, and one that none of `known` is: a list under a name of another format, say. Null
-   * defaultValue.
+   * What is wrong where the object has no member `wanted`, and one that none of `known` is: a list under a name of
+   * another format, say. Null defaultValue.
    */
   unknownInsteadOf(wanted: string, known: readonly string[]): string | null {
     const isThere = (name: string): boolean => Object.hasOwn(this.#members, name);

@@ -10,8 +10,8 @@ import { emptyLink, emptyScope, entityRef, ENUMERATION_MAX, SPAN_KINDS, STATUS_C
 import { TextSource } from './text-source.ts';
 
 /**
- * Appends the spans of a request that has been parsed, and takes all that `walkOtlpJson` leaves. A part of a wrong shape is left out,
- * and the block's losses say where it is and what is wrong with it. Throws as `decodeOtlpJson`.
+ * Appends the spans of a request that has been parsed, and takes all that `walkOtlpJson` leaves. A part of a wrong
+ * shape is left out, and the block's losses say where it is and what is wrong with it. Throws as `decodeOtlpJson`.
  */
 export function decodeJsonTree(request: JsonObject, block: SpanBlock, rejected: RejectedSpans): void {
   new OtlpJsonDecoder(block, rejected).decodeRequest(request);
@@ -52,7 +52,10 @@ class OtlpJsonDecoder {
     }
   }
 
-  /** Protobuf's readers skip members that they do not know; where spans should be, that would lose all of them without a word. */
+  /**
+   * Protobuf's readers skip members that they do not know; where spans should be, that would lose all of them without a
+   * word.
+   */
   #tellUnknown(object: JsonObject, wanted: string, known: readonly string[]): void {
     const problem = object.unknownInsteadOf(wanted, known);
     if (problem !== null) this.#block.losses.addBad('unknown_member', problem);

@@ -11,8 +11,9 @@ import { readEntityRefs } from './otlp-json-tree.ts';
 import { TextSource } from './text-source.ts';
 
 /**
- * Appends the spans of a body in UTF-8 from its bytes, as `decodeJsonTree` does from its objects. Returns false, and leaves
- * block and rejected as they were, for a body that is malformed, beyond a limit, or so written that it is for the other to decide, as a part of a wrong shape is.
+ * Appends the spans of a body in UTF-8 from its bytes, as `decodeJsonTree` does from its objects. Returns false, and
+ * leaves block and rejected as they were, for a body that is malformed, beyond a limit, or so written that it is for
+ * the other to decide, as a part of a wrong shape is.
  */
 export function walkOtlpJson(body: Uint8Array, block: SpanBlock, rejected: RejectedSpans, objectsMax: number): boolean {
   try {

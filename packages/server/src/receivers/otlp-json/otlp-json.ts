@@ -11,11 +11,12 @@ import { walkOtlpJson } from './otlp-json-walker.ts';
 /**
  * Appends the spans of an ExportTraceServiceRequest in OTLP's JSON encoding: protobuf's JSON mapping, with ids in
  * hexadecimal of either case. Names in camelCase and snake_case, integers as numbers or strings, enums as numbers or
- * names; unknown members are ignored, null is absence, and so is a byte order mark, as RFC 8259 allows. A part of a span that is
- * of another shape costs that part, and is counted in the block's losses; a span without ids or a start is rejected alone. The block has
- * been marked, and `rejected` are empty.
+ * names; unknown members are ignored, null is absence, and so is a byte order mark, as RFC 8259 allows. A part of a
+ * span that is of another shape costs that part, and is counted in the block's losses; a span without ids or a start is
+ * rejected alone. The block has been marked, and `rejected` are empty.
  *
- * Throws `MalformedRequestError` for what is no JSON, no object, or has no list of resource spans, and `RequestTooLargeError`.
+ * Throws `MalformedRequestError` for what is no JSON, no object, or has no list of resource spans, and
+ * `RequestTooLargeError`.
  */
 export function decodeOtlpJson(
   sent: Uint8Array,

@@ -44,7 +44,10 @@ export class TextSource {
     this.#length += this.bytes.write(text, this.#length, 'utf8');
   }
 
-  /** The bytes of hexadecimal digits of either case, two for each; `null`, and nothing added, where the text is anything else. */
+  /**
+   * The bytes of hexadecimal digits of either case, two for each; `null`, and nothing added, where the text is anything
+   * else.
+   */
   addHex(text: string): [start: number, end: number] | null {
     const { length } = text;
     if (length % 2 === 1) return null;

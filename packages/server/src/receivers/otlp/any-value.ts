@@ -40,8 +40,8 @@ export function jsonDouble(value: number): number | string {
 
 /**
  * Decodes the message that the reader is in; `before` is what an earlier piece of it held. Of several members the
- * last one holds; a repeated array or map is continued, as protobuf merges messages. Throws `ValueTooDeepError` below so
- * many further levels.
+ * last one holds; a repeated array or map is continued, as protobuf merges messages. Throws `ValueTooDeepError` below
+ * so many further levels.
  */
 export function decodeAnyValue(reader: ProtobufReader, levels: number, before: JsonAnyValue = {}): JsonAnyValue {
   if (levels < 0) throw new ValueTooDeepError();

@@ -20,8 +20,8 @@ export function decodeAttribute(reader: ProtobufReader, attributes: AttributeCol
 }
 
 /**
- * Appends a KeyValue as nearly all are: a short key, then a short scalar value, and nothing else; these are read from the bytes at
- * once. Returns false, and has appended nothing, where it is another.
+ * Appends a KeyValue as nearly all are: a short key, then a short scalar value, and nothing else; these are read from
+ * the bytes at once. Returns false, and has appended nothing, where it is another.
  */
 export function appendUsualAttribute(
   bytes: Uint8Array,
@@ -178,7 +178,8 @@ function decodeValue(reader: ProtobufReader, attributes: AttributeColumns): void
       attributes.bytes(reader.bytes, reader.start, reader.stop);
       return;
   }
-  // Objects are made of it, which take fifty times as much memory as an empty element takes bytes; its text is longer than it is.
+  // Objects are made of it, which take fifty times as much memory as an empty element takes bytes; its text is longer
+  // than it is.
   if (reader.end - begin > attributes.valueBytesMax) {
     attributes.dropOpen('ingest.valueBytesMax');
     reader.at = reader.end;

@@ -19,8 +19,8 @@ const ADVICE: Readonly<Record<OtherSignal, string>> = {
 };
 
 /**
- * Metrics and logs, which SDKs send by default beside their traces. They are answered as spans that were rejected are, and
- * not as a failure, which every sender would report and repeat for ever.
+ * Metrics and logs, which SDKs send by default beside their traces. They are answered as spans that were rejected are,
+ * and not as a failure, which every sender would report and repeat for ever.
  */
 export class OtherSignals {
   readonly #log: Logger;
@@ -39,8 +39,8 @@ export class OtherSignals {
   }
 
   /**
-   * What becomes of a request whose records `count` returns, which may throw as decoders do: nothing of it is stored, and it
-   * is answered as one whose spans were all rejected.
+   * What becomes of a request whose records `count` returns, which may throw as decoders do: nothing of it is stored,
+   * and it is answered as one whose spans were all rejected.
    */
   take(signal: OtherSignal, count: () => number): IngestResult {
     try {

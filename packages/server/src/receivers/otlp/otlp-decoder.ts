@@ -10,13 +10,13 @@ import { decodeMessage, MalformedProtobufError, ProtobufReader } from './protobu
 import { SpanDecoder } from './span-decoder.ts';
 
 /**
- * Appends the spans of an ExportTraceServiceRequest (`opentelemetry/proto/collector/trace/v1`, opentelemetry-proto 1.x),
- * which is TracesData on the wire. Strings go into the columns as the bytes that they are, those
+ * Appends the spans of an ExportTraceServiceRequest (`opentelemetry/proto/collector/trace/v1`, opentelemetry-proto
+ * 1.x), which is TracesData on the wire. Strings go into the columns as the bytes that they are, those
  * that are no UTF-8 with U+FFFD. Fields may come in any order
  * and unknown ones are skipped; of a repeated single field the last one holds.
  *
- * Throws `MalformedRequestError`, whose message says where, `RequestTooLargeError`, and `TooLongHereError` beyond `messagesMax`
- * (`ProtobufReader`).
+ * Throws `MalformedRequestError`, whose message says where, `RequestTooLargeError`, and `TooLongHereError` beyond
+ * `messagesMax` (`ProtobufReader`).
  */
 export function decodeOtlp(bytes: Uint8Array, block: SpanBlock, rejected: RejectedSpans, messagesMax?: number): void {
   try {
@@ -53,8 +53,8 @@ class OtlpDecoder {
   readonly #isInOrder: boolean;
 
   /**
-   * `isInOrder`: resources and scopes come before what they hold, as everybody writes them, and each message is read once. Throws
-   * `UnusualOrderError` where that is not so. A schema URL may follow.
+   * `isInOrder`: resources and scopes come before what they hold, as everybody writes them, and each message is read
+   * once. Throws `UnusualOrderError` where that is not so. A schema URL may follow.
    */
   constructor(reader: ProtobufReader, block: SpanBlock, rejected: RejectedSpans, isInOrder: boolean) {
     this.#isInOrder = isInOrder;

@@ -50,8 +50,8 @@ const REJECTED: Readonly<Record<Signal, string>> = {
 };
 
 /**
- * The answer to a request that was taken: empty, or a partial success if some of its spans, data points or log records were
- * rejected. Without those its message is a warning (OTLP specification, "Partial Success").
+ * The answer to a request that was taken: empty, or a partial success if some of its spans, data points or log records
+ * were rejected. Without those its message is a warning (OTLP specification, "Partial Success").
  */
 export function encodeSuccess(
   encoding: OtlpEncoding,

@@ -11,7 +11,10 @@ export function signalPath(signal: Signal): string {
   return `/v1/${signal}`;
 }
 
-/** Where a signal arrives as well: behind the path of any signal, since SDKs append theirs to an endpoint that names one already. */
+/**
+ * Where a signal arrives as well: behind the path of any signal, since SDKs append theirs to an endpoint that names one
+ * already.
+ */
 export function signalAliases(signal: Signal): readonly string[] {
   return SIGNALS.map((first) => signalPath(first) + signalPath(signal));
 }

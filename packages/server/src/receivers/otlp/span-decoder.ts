@@ -110,9 +110,10 @@ export class SpanDecoder {
   }
 
   /**
-   * Reads fields as nearly all of them are, short and of the usual wire types, from the bytes at once; stops before the first other
-   * one. The reader's checks are these: what follows the end of a message is never taken for a part of it. Nor is it read:
-   * a place that was once answered undefined, behind the end of a body, is read a tenth slower from then on.
+   * Reads fields as nearly all of them are, short and of the usual wire types, from the bytes at once; stops before the
+   * first other one. The reader's checks are these: what follows the end of a message is never taken for a part of it.
+   * Nor is it read: a place that was once answered undefined, behind the end of a body, is read a tenth slower from
+   * then on.
    */
   #decodeUsual(): void {
     const reader = this.#reader;

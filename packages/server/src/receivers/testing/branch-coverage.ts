@@ -8,8 +8,8 @@ export interface Coverage {
 }
 
 /**
- * Counts which blocks run, exactly, until it is stopped for the first time; modules have to be loaded after it. Code runs
- * slower meanwhile.
+ * Counts which blocks run, exactly, until it is stopped for the first time; modules have to be loaded after it. Code
+ * runs slower meanwhile.
  */
 export function startBranchCoverage(): { readonly stop: (files: RegExp) => Coverage[] } {
   const session = new Session();

@@ -21,7 +21,9 @@ interface Place {
 
 const BYTES_MAX = 128 * 1024;
 
-/** Changes requests in OTLP's JSON encoding, in the tree and in the text; most of them stay JSON, many stay requests. */
+/**
+ * Changes requests in OTLP's JSON encoding, in the tree and in the text; most of them stay JSON, many stay requests.
+ */
 export class JsonMutator {
   readonly #random: Seeded;
   readonly #corpus: readonly string[];

@@ -2,7 +2,9 @@ import { rawVarint } from './encode-otlp.ts';
 import type { Seeded } from '../../columns/testing/seeded.ts';
 import { HOSTILE_STRINGS } from './hostile-strings.ts';
 
-/** A field on the wire. A message's fields are nodes again, so that a change of one keeps the lengths around it right. */
+/**
+ * A field on the wire. A message's fields are nodes again, so that a change of one keeps the lengths around it right.
+ */
 interface Node {
   field: bigint;
   wire: number;
@@ -159,7 +161,10 @@ export class ProtobufMutator {
 
 const NUMBERS = [0n, 1n, 127n, 128n, 255n, 256n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 63n, 2n ** 64n - 1n];
 
-/** No UTF-8: a lone surrogate, a byte out of order, an overlong NUL, a sequence cut off; ids that are too short and zero. */
+/**
+ * No UTF-8: a lone surrogate, a byte out of order, an overlong NUL, a sequence cut off; ids that are too short and
+ * zero.
+ */
 const HOSTILE_BYTES = [
   [0xed, 0xa0, 0x80],
   [0x41, 0xff, 0xfe, 0x42],

@@ -143,7 +143,10 @@ export function spansOf({ resourceSpans }: TracesData): Span[] {
   return resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans));
 }
 
-/** As it is stored: without the spans that OTLP, or the columns of the store, forbid, and without the parts of others that they forbid. */
+/**
+ * As it is stored: without the spans that OTLP, or the columns of the store, forbid, and without the parts of others
+ * that they forbid.
+ */
 export function withStorableSpans({ resourceSpans }: TracesData): TracesData {
   return {
     resourceSpans: resourceSpans.map((outer) => ({

@@ -17,9 +17,9 @@ class NumberText {
 type Json = string | boolean | null | NumberText | Json[] | Map<string, Json>;
 
 /**
- * Reads a request in OTLP's JSON encoding, for tests: apart from the decoder that it judges, with a parser of its own. What is
- * not what OTLP says is left out, attributes, events and links of that kind are counted as dropped. Throws for what is no
- * request. Ids that are no hexadecimal text are '?'.
+ * Reads a request in OTLP's JSON encoding, for tests: apart from the decoder that it judges, with a parser of its own.
+ * What is not what OTLP says is left out, attributes, events and links of that kind are counted as dropped. Throws for
+ * what is no request. Ids that are no hexadecimal text are '?'.
  */
 export function readJson(body: Buffer): PlainRequest {
   const request = new JsonText(body.toString('utf8').replace(/^\uFEFF/, '')).value();

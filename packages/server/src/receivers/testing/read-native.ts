@@ -2,8 +2,8 @@ import { SPAN_COLUMNS, SPAN_FIELDS } from '../../storage/schema.ts';
 
 /**
  * Reads blocks of ClickHouse's Native format as a span block writes them into a segment, dictionaries included, and
- * returns rows in the form of `expectedRows`: strings as hex in capitals, 64-bit integers as decimals. A column that is left
- * out of a block has the default of its type in every row, as the store has it.
+ * returns rows in the form of `expectedRows`: strings as hex in capitals, 64-bit integers as decimals. A column that is
+ * left out of a block has the default of its type in every row, as the store has it.
  */
 export function readNativeRows(bytes: Buffer): unknown[][] {
   const rows: unknown[][] = [];

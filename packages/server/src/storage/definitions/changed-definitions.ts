@@ -9,8 +9,8 @@ export function pathOfCopy(store: string): string {
 }
 
 /**
- * Definitions that are not what the engine has written, while it runs: it has read them before, and the next start will meet them. None where
- * there is no copy.
+ * Definitions that are not what the engine has written, while it runs: it has read them before, and the next start will
+ * meet them. None where there is no copy.
  */
 export async function findChangedDefinitions(store: string, log: Logger): Promise<string[]> {
   const noted = await new NotedDefinitions(pathOfCopy(store), log).read();

@@ -15,7 +15,9 @@ export type StartScratch = (directory: string) => EngineProcess;
 /** What a start alters of the tables that the migrations have made. */
 export type AdaptTables = (engine: MigratedEngine) => Promise<void>;
 
-/** What is relied upon of a table, by what it is of: its columns with their types, its indexes, its engine, its keys. */
+/**
+ * What is relied upon of a table, by what it is of: its columns with their types, its indexes, its engine, its keys.
+ */
 type Shape = ReadonlyMap<string, string>;
 
 const TIMEOUT_MS = 60_000;
@@ -23,8 +25,9 @@ const TIMEOUT_MS = 60_000;
 const FIRST_LINE = /^ATTACH TABLE _ UUID '[0-9a-f-]{36}'\n/;
 
 /**
- * A store beside the real one, with the tables that this program makes and nothing in them. There a definition is tried whose table must
- * not be touched: whether the engine takes it, and whether the table would be one that this program can work with.
+ * A store beside the real one, with the tables that this program makes and nothing in them. There a definition is tried
+ * whose table must not be touched: whether the engine takes it, and whether the table would be one that this program
+ * can work with.
  */
 export class ScratchStore {
   readonly #directory: string;
@@ -107,7 +110,9 @@ export class ScratchStore {
     return this.#texts.has(path);
   }
 
-  /** Why the text does not define the table as this program, or an earlier one, can work with it; null where it does. */
+  /**
+   * Why the text does not define the table as this program, or an earlier one, can work with it; null where it does.
+   */
   async findFault(table: string, text: string): Promise<string | null> {
     const shapes = this.#shapes.get(table);
     const statement = statementOf(text);

@@ -41,9 +41,10 @@ const DDL =
   /^\s*(?:CREATE|DROP|RENAME|EXCHANGE|ATTACH|DETACH|UNDROP)\s|^\s*ALTER\s+TABLE\s+\S+\s+(?:ADD|MODIFY|RENAME|COMMENT|RESET|DROP\s+(?:COLUMN|INDEX|CONSTRAINT|PROJECTION|STATISTICS))\s/i;
 
 /**
- * Sees to it that the engine never opens a table by a damaged definition, which has no checksum of its own: with a column of another name the
- * table opens, and its merges drop what they do not find in it. A copy of each definition is kept beside the store, and compared before the engine
- * is started. What is damaged is put back as it was; what was altered by hand, and still has all that is relied upon, is accepted.
+ * Sees to it that the engine never opens a table by a damaged definition, which has no checksum of its own: with a
+ * column of another name the table opens, and its merges drop what they do not find in it. A copy of each definition is
+ * kept beside the store, and compared before the engine is started. What is damaged is put back as it was; what was
+ * altered by hand, and still has all that is relied upon, is accepted.
  */
 export class StoreDefinitions {
   readonly #options: StoreDefinitionsOptions;
@@ -63,7 +64,10 @@ export class StoreDefinitions {
     registerGauge(options.registry, 'throughline_store_damaged_definitions', help, () => this.damaged.length);
   }
 
-  /** Definitions that were damaged and have been put back, as they are kept in `definitions/damaged` until that is emptied. */
+  /**
+   * Definitions that were damaged and have been put back, as they are kept in `definitions/damaged` until that is
+   * emptied.
+   */
   get damaged(): readonly string[] {
     try {
       return readdirSync(join(this.#directory, 'damaged')).toSorted();
@@ -73,8 +77,8 @@ export class StoreDefinitions {
   }
 
   /**
-   * Call it while no engine has the store open, and before one opens it. Rejects with `EngineError`, which names the file, where a definition is
-   * damaged and not known.
+   * Call it while no engine has the store open, and before one opens it. Rejects with `EngineError`, which names the
+   * file, where a definition is damaged and not known.
    */
   async check(): Promise<void> {
     this.#checked = null;
@@ -103,8 +107,9 @@ export class StoreDefinitions {
   }
 
   /**
-   * Keeps a copy of what the engine has written since. Call it when tables were made or altered. Rejects, with `EngineError`, only where the
-   * engine has not written one as a whole, which it does not say: with that definition the store could not be opened again.
+   * Keeps a copy of what the engine has written since. Call it when tables were made or altered. Rejects, with
+   * `EngineError`, only where the engine has not written one as a whole, which it does not say: with that definition
+   * the store could not be opened again.
    */
   async note(): Promise<void> {
     const noted = this.#lastNote.then(() => this.#note());
@@ -210,7 +215,10 @@ export class StoreDefinitions {
     throw this.#refusal(path, fault, await this.#keepExpected(path, made));
   }
 
-  /** The engine goes on where it cannot write the definition of a table that it makes. Nobody has altered one that never held anything. */
+  /**
+   * The engine goes on where it cannot write the definition of a table that it makes. Nobody has altered one that never
+   * held anything.
+   */
   async #isOfUnfinishedTable(text: string, uuid: string | null): Promise<boolean> {
     return text === '' && uuid !== null && (await this.#files.isUnusedTable(uuid));
   }

@@ -3,8 +3,9 @@ import type { TableDefinition, TableName } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
 /**
- * Every table. What can never be altered is decided here: `tenant` is first in every key, days are UTC days whatever the server's zone
- * is, and a span is found by its service and its start. Inserts are synced, because the spool forgets what the store has taken.
+ * Every table. What can never be altered is decided here: `tenant` is first in every key, days are UTC days whatever
+ * the server's zone is, and a span is found by its service and its start. Inserts are synced, because the spool forgets
+ * what the store has taken.
  */
 export const createTables: Migration = {
   name: 'tables',
@@ -70,7 +71,10 @@ const THRESHOLD = String.raw`extract(trace_state, '(?:^|,)[ \\t]*ot=(?:[^,;]*;)*
 /** 2⁵⁶ / (2⁵⁶ − T), and 1 where the threshold is not known. */
 const WEIGHT = `if(sampling_th = '', toFloat64(1), 72057594037927936 / (72057594037927936 - reinterpretAsUInt64(reverse(unhex(concat('00', substring(concat(toString(sampling_th), '00000000000000'), 1, 14)))))))`;
 
-/** A hash of each attribute's key and value, and of the key and each element of an array. The search writes the same text. */
+/**
+ * A hash of each attribute's key and value, and of the key and each element of an array. The search writes the same
+ * text.
+ */
 const HASHES = `arrayConcat(arrayMap((k, v) -> cityHash64(k, v), attrs_k, attrs_v), arrayMap((k, v) -> cityHash64(k, v), res_k, res_v), arrayMap((k, v) -> cityHash64(k, v), scope_k, scope_v), arrayMap((k, v) -> cityHash64(k, v), ev_k, ev_v), if(has(attrs_t, 6), arrayFlatten(arrayMap((k, v, t) -> if(t = 6, arrayMap(e -> cityHash64(k, if(JSONHas(e, 'stringValue'), JSONExtractString(e, 'stringValue'), if(JSONHas(e, 'intValue'), JSONExtractString(e, 'intValue'), if(JSONHas(e, 'boolValue'), JSONExtractRaw(e, 'boolValue'), JSONExtractRaw(e, 'doubleValue'))))), JSONExtractArrayRaw(v, 'values')), CAST([] AS Array(UInt64))), attrs_k, attrs_v, attrs_t)), CAST([] AS Array(UInt64))))`;
 
 const SPANS: TableDefinition = {

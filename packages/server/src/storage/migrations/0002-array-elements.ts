@@ -3,8 +3,9 @@ import type { Tables } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
 /**
- * Elements of the arrays of resources, scopes and events are found as those of a span's own attributes are, and all by an index that the engine
- * uses: it found no question to answer in the one before, whose expression had literals. What was stored before is found without the help of the index.
+ * Elements of the arrays of resources, scopes and events are found as those of a span's own attributes are, and all by
+ * an index that the engine uses: it found no question to answer in the one before, whose expression had literals. What
+ * was stored before is found without the help of the index.
  */
 export const arrayElements: Migration = {
   name: 'array elements',
@@ -23,8 +24,9 @@ export const arrayElements: Migration = {
 };
 
 /**
- * A hash of the key and each element of an array. The arrays are JSON as we write it: cut at each `{"`, which no text holds as it is written there, a piece
- * such as `stringValue":"a"},` has the value, without quotes. What is deeper in an array has a hash as well, which does no harm.
+ * A hash of the key and each element of an array. The arrays are JSON as we write it: cut at each `{"`, which no text
+ * holds as it is written there, a piece such as `stringValue":"a"},` has the value, without quotes. What is deeper in
+ * an array has a hash as well, which does no harm.
  */
 const ELEMENT_HASHES = String.raw`arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, length(e) - position(reverse(e), '"') - position(e, ':') - 1), substring(e, position(e, ':') + 1, position(e, '}') - position(e, ':') - 1))), splitByString('{"', v)), arrayFilter((x, t) -> t = 6, arrayConcat(attrs_k, res_k, scope_k, ev_k), arrayConcat(attrs_t, res_t, scope_t, ev_t)), arrayFilter((x, t) -> t = 6, arrayConcat(attrs_v, CAST(res_v AS Array(String)), scope_v, ev_v), arrayConcat(attrs_t, res_t, scope_t, ev_t))))`;
 

@@ -2,7 +2,10 @@ import type { Capabilities } from '../capabilities.ts';
 import type { TableDefinition, Tables } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
-/** Traces that last long, by their end, so that they are found from any moment that they reach; and which batches of a trace had its root. */
+/**
+ * Traces that last long, by their end, so that they are found from any moment that they reach; and which batches of a
+ * trace had its root.
+ */
 export const longTraces: Migration = {
   name: 'long traces',
   statements: ({ codecs, syncedInserts }: Capabilities, tables: Tables) => [

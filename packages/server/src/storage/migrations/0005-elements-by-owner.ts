@@ -3,8 +3,9 @@ import type { Tables } from '../tables.ts';
 import type { Migration } from './migration.ts';
 
 /**
- * Elements of arrays are hashed from the arrays alone: the expression of before first joined the keys and values of everything that a span has, which
- * took 300 bytes a span of an insert to find that most spans have no arrays. The hashes are the same.
+ * Elements of arrays are hashed from the arrays alone: the expression of before first joined the keys and values of
+ * everything that a span has, which took 300 bytes a span of an insert to find that most spans have no arrays. The
+ * hashes are the same.
  */
 export const elementsByOwner: Migration = {
   name: 'elements by owner',
@@ -28,7 +29,8 @@ function arraysIn(what: 'k' | 'v'): string {
 }
 
 /**
- * A hash of the key and each element of an array. The arrays are JSON as we write it: cut at each `{"`, which no text holds as it is written there, a piece
- * such as `stringValue":"a"},` has the value, without quotes. What is deeper in an array has a hash as well, which does no harm.
+ * A hash of the key and each element of an array. The arrays are JSON as we write it: cut at each `{"`, which no text
+ * holds as it is written there, a piece such as `stringValue":"a"},` has the value, without quotes. What is deeper in
+ * an array has a hash as well, which does no harm.
  */
 const ELEMENT_HASHES = String.raw`arrayFlatten(arrayMap((k, v) -> arrayMap(e -> cityHash64(k, if(substring(e, position(e, ':') + 1, 1) = '"', substring(e, position(e, ':') + 2, length(e) - position(reverse(e), '"') - position(e, ':') - 1), substring(e, position(e, ':') + 1, position(e, '}') - position(e, ':') - 1))), splitByString('{"', v)), ${arraysIn('k')}, ${arraysIn('v')}))`;

@@ -18,13 +18,16 @@ const OLD_TABLES = [
   'attribute_values',
   'counted_hours',
 ];
-/** What is moved arrived before everything that comes, and before everything that a job has yet to count: the move counts it. */
+/**
+ * What is moved arrived before everything that comes, and before everything that a job has yet to count: the move
+ * counts it.
+ */
 const ARRIVAL = 0;
 const HOUR = 3_600;
 
 /**
- * Puts the tables of such a store out of the way of the first migration. It may be interrupted and run again; `moveFirstStores`
- * goes on from there.
+ * Puts the tables of such a store out of the way of the first migration. It may be interrupted and run again;
+ * `moveFirstStores` goes on from there.
  */
 export async function setFirstStoresAside(engine: MigratedEngine): Promise<void> {
   const { tables } = engine;

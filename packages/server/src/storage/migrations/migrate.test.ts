@@ -37,7 +37,9 @@ const OLD_SPANS = `SELECT toFixedString(unhex(leftPad(hex(intDiv(number, 8) + 1)
   [toUInt32(2)] AS link_dropped, [toUInt32(1)] AS link_attr_n, ['lk'] AS link_k, ['lv'] AS link_v, [toUInt8(1)] AS link_t
 FROM numbers(${SPANS})`;
 
-/** Makes a store as the first landing left it, and answers its columns and rows, and a segment that it left unloaded. */
+/**
+ * Makes a store as the first landing left it, and answers its columns and rows, and a segment that it left unloaded.
+ */
 async function firstLanding(engine: MigratedEngine): Promise<{ columns: string; rows: string; segment: Uint8Array }> {
   await engine.command('DROP DATABASE IF EXISTS throughline');
   for (const statement of statements) await engine.command(statement);

@@ -6,8 +6,9 @@ import { IN_DATABASE, type TableName, type Tables } from '../tables.ts';
 import { rowsOf } from '../rows-of.ts';
 
 /**
- * One step of the schema. It may run again after a crash at any point of it, and nothing is inserted into `spans` meanwhile.
- * It holds its own text, and what has shipped is never edited: its statements for a current ClickHouse are what its checksum is made of.
+ * One step of the schema. It may run again after a crash at any point of it, and nothing is inserted into `spans`
+ * meanwhile. It holds its own text, and what has shipped is never edited: its statements for a current ClickHouse are
+ * what its checksum is made of.
  */
 export interface Migration {
   readonly name: string;
@@ -24,8 +25,9 @@ export interface NewColumn {
 
 export interface MigratedEngine extends Pick<Engine, 'query' | 'command' | 'tables'> {
   /**
-   * Rejects where a part of the table is not what the engine has written, which it does not say of an insert, and drops it: call it before what was
-   * inserted is removed from where it was. Missing where nobody can look at the store's files.
+   * Rejects where a part of the table is not what the engine has written, which it does not say of an insert, and drops
+   * it: call it before what was inserted is removed from where it was. Missing where nobody can look at the store's
+   * files.
    */
   expectWhole?(table: CheckedTable): Promise<void>;
 }

@@ -1,6 +1,7 @@
 /**
- * What `long_traces` must hold depends on which spans came together: at least the traces of which one block lasts an hour, on each day on which
- * the block has spans; at most what all spans of a trace give. Both statements answer id, day, begin and end of what is wrong.
+ * What `long_traces` must hold depends on which spans came together: at least the traces of which one block lasts an
+ * hour, on each day on which the block has spans; at most what all spans of a trace give. Both statements answer id,
+ * day, begin and end of what is wrong.
  */
 const END = 'least(greatest(intDiv(start_ns + greatest(duration_ns, 0), 1000000000), 0), 4294967295)';
 const LASTS_AN_HOUR = 'e - b >= 3600';

@@ -1,14 +1,17 @@
 import { MISSING_LONG_TRACES, UNFOUNDED_LONG_TRACES } from './long-traces-audit.ts';
 
-/** Whether any span has an event, a link, something else that is rare, a schema URL, or something rare of its scope or resource. */
+/**
+ * Whether any span has an event, a link, something else that is rare, a schema URL, or something rare of its scope or
+ * resource.
+ */
 export const RARE_OF_SPANS = `toUInt8(sum(length(ev_name)) > 0) + 2 * toUInt8(sum(length(link_span_id)) > 0)
   + 4 * toUInt8(sum(length(status_message)) + sum(length(trace_state)) + sum(dropped_attributes) + sum(dropped_events) + sum(dropped_links) > 0)
   + 8 * toUInt8(max(length(toString(res_schema_url))) + max(length(toString(scope_schema_url))) > 0)
   + 16 * toUInt8(sum(length(scope_v)) + sum(scope_dropped) + sum(res_dropped) + max(length(toString(res_entity_refs))) > 0)`;
 
 /**
- * What the derived tables must hold, computed from `spans` by other means than those that fill them: no hash, no rollup's own expression. A
- * pair of statements that answer the same rows when all that is stored has been counted.
+ * What the derived tables must hold, computed from `spans` by other means than those that fill them: no hash, no
+ * rollup's own expression. A pair of statements that answer the same rows when all that is stored has been counted.
  */
 export const ROLLUP_AUDITS: readonly { readonly name: string; readonly table: string; readonly spans: string }[] = [
   {

@@ -3,8 +3,8 @@ import { Seeded } from '../../columns/testing/seeded.ts';
 export const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
 
 /**
- * All cases in the long form. In the short form `count` of them, or all where they are no more: the first, the last, and one drawn by the seed
- * from each equal piece of those in between.
+ * All cases in the long form. In the short form `count` of them, or all where they are no more: the first, the last,
+ * and one drawn by the seed from each equal piece of those in between.
  */
 export function sampleOf<T>(cases: readonly T[], count: number, seed: number): readonly T[] {
   if (isLong || cases.length <= count) return cases;

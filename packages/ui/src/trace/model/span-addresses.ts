@@ -3,8 +3,9 @@ import type { TraceModel } from './trace-model.ts';
 type NamedSpans = Pick<TraceModel, 'spanIds' | 'names' | 'services' | 'serviceIndex'>;
 
 /**
- * What each span of a trace is called in the page's address: its id and, where several spans share it, from the second on its
- * ordinal among these in display order, such as `00f067aa0ba902b7.2`. Spans without an id are `.1`, `.2` and so on.
+ * What each span of a trace is called in the page's address: its id and, where several spans share it, from the second
+ * on its ordinal among these in display order, such as `00f067aa0ba902b7.2`. Spans without an id are `.1`, `.2` and so
+ * on.
  */
 export class SpanAddresses {
   readonly #spanIds: readonly string[];
@@ -29,8 +30,8 @@ export class SpanAddresses {
   }
 
   /**
-   * The span of an address; -1 where there is none. One without an ordinal, or with one that is too high, means the first span with
-   * its id.
+   * The span of an address; -1 where there is none. One without an ordinal, or with one that is too high, means the
+   * first span with its id.
    */
   find(address: string): number {
     const match = /^(?:0x)?([0-9a-f]*)(?:\.(\d{1,9}))?$/i.exec(address.trim());
@@ -56,7 +57,10 @@ export class SpanAddresses {
   }
 }
 
-/** The span with this id that has this service and name, since others may share the id; else the first with the id, or -1. */
+/**
+ * The span with this id that has this service and name, since others may share the id; else the first with the id, or
+ * -1.
+ */
 export function findNamed(
   model: NamedSpans,
   addresses: SpanAddresses,
@@ -72,8 +76,8 @@ interface State {
 }
 
 /**
- * Where a span is after its trace has grown; -1 where it is no more. The call that shares its id may have arrived since and
- * come before it, so that its ordinal is another one.
+ * Where a span is after its trace has grown; -1 where it is no more. The call that shares its id may have arrived since
+ * and come before it, so that its ordinal is another one.
  */
 export function followSpan(before: State, index: number, now: State): number {
   const id = before.model.spanIds[index] ?? '';
