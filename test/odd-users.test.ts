@@ -153,7 +153,7 @@ describe.skipIf(!isRoot)('a user whom nobody knows (needs root)', () => {
     const command = runCommand(['up', '--data-dir', shared, ...flags], FREE_PORTS, { uid: NOBODY_KNOWS });
     expect(await command.exited).toEqual({ code: 2, signal: null });
     expect(command.output()).toBe(
-      `throughline: the password file ${join(secret, 'password')} (--store-password-file) cannot be read: permission denied\n`,
+      `throughline: password file ${join(secret, 'password')} (--store-password-file) cannot be read: permission denied\n`,
     );
   });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Pair, type YAMLMap } from 'yaml';
 import { closest } from '../closest.ts';
 import { ConfigError, type Setting } from './setting.ts';
+import { unreadable } from './unreadable.ts';
 
 /** A setting's text and where it was given. */
 export interface RawValue {
@@ -101,19 +102,8 @@ function readText(path: string): string {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     if (error instanceof ConfigError) throw error;
-    throw new ConfigError(`configuration file ${path} ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`configuration file ${path} ${unreadable(error)}`, { cause: error });
   }
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'not found';
-  const reasons: Readonly<Record<string, string>> = {
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-    ERR_ENCODING_INVALID_ENCODED_DATA: 'it is not UTF-8',
-  };
-  return `cannot be read: ${reasons[code ?? ''] ?? message}`;
 }
 
 function oneLine(message: string): string {

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { ConfigError } from './setting.ts';
+import { unreadable } from './unreadable.ts';
 
 /** A file that is larger holds no password. */
 const FILE_BYTES_MAX = 64 * 1024;
@@ -25,20 +26,10 @@ function readPassword(path: string, source: string): string {
   try {
     bytes = readFileSync(path);
   } catch (error) {
-    throw new ConfigError(`password file ${path} (${source}) ${reasonOf(error)}`, { cause: error });
+    throw new ConfigError(`password file ${path} (${source}) ${unreadable(error)}`, { cause: error });
   }
   const password = bytes.toString('utf8').replace(/\r?\n$/, '');
   const isPassword = bytes.length <= FILE_BYTES_MAX && password !== '' && !/[\r\n\0]/.test(password);
   if (isPassword) return password;
   throw new ConfigError(`password file ${path} (${source}) holds no password; expected one line with the password`);
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'not found';
-  const reasons: Readonly<Record<string, string>> = {
-    EACCES: 'permission denied',
-    EISDIR: 'it is a directory',
-  };
-  return `cannot be read: ${reasons[code ?? ''] ?? message}`;
 }
