@@ -63,7 +63,7 @@ async function takePictures(colorScheme, traceUrl, uiUrl) {
   await page.screenshot({ path: join(folder, `trace${suffix}.png`) });
   await page.goto(`${uiUrl}/explore`);
   await page
-    .getByText(/kept running/)
+    .getByText(/timed out after/)
     .first()
     .waitFor();
   await page.waitForLoadState('networkidle');
