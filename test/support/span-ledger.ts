@@ -95,10 +95,15 @@ export interface Audit {
 
 export const NOTHING_WRONG = { lost: [], twice: [], inPart: [], refusedButStored: [], unknown: [], rollups: [] };
 
-/** Spans of hours before are of the same UTC day as those of now: in the first hours of a day it is the end of the day before. */
+const DAY_MS = 86_400_000;
+const LOADED_MS = Date.now();
+/** In the first hours of a day, spans are of the end of the day before: those of hours earlier are of the same day then. */
+const SHIFT_MS = LOADED_MS % DAY_MS < 4 * 3_600_000 ? (LOADED_MS % DAY_MS) + 60_000 : 0;
+/** A test that goes on over midnight stays on the day on which it began. */
+const LATEST_MS = LOADED_MS - SHIFT_MS - ((LOADED_MS - SHIFT_MS) % DAY_MS) + DAY_MS - 60_000;
+
 function momentOfOneDay(nowMs: number): number {
-  const sinceMidnightMs = nowMs % 86_400_000;
-  return sinceMidnightMs < 4 * 3_600_000 ? nowMs - sinceMidnightMs - 60_000 : nowMs;
+  return Math.min(nowMs - SHIFT_MS, LATEST_MS);
 }
 
 /** The UTC day on which the spans that a ledger sends now start, as `2026-11-30`. */
