@@ -180,6 +180,7 @@ export class Loader {
     const end = (): void => until.abort();
     const timer = setTimeout(end, waitMs);
     signal.addEventListener('abort', end, { once: true });
+    if (signal.aborted) end();
     try {
       return await this.#options.spool.nextSealed(until.signal, this.#failing.names);
     } finally {

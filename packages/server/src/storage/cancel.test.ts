@@ -17,7 +17,8 @@ const SLEEPING = 'SELECT 1, sleepEachRow(0.05) FROM numbers(1000) SETTINGS max_b
 
 class Left extends Error {}
 
-function ask(sql: string, timeoutMs = 60_000): { answer: Promise<unknown>; leave: () => void } {
+/** A statement that is not cancelled would run on for longer than the test waits. */
+function ask(sql: string, timeoutMs = 3_600_000): { answer: Promise<unknown>; leave: () => void } {
   const left = new AbortController();
   const query = store.engine.query(sql, { format: 'JSONCompactEachRow', timeoutMs, signal: left.signal });
   return { answer: query.catch((error: unknown) => error), leave: () => left.abort(new Left()) };

@@ -107,7 +107,9 @@ export class EngineProcess {
         },
       });
       this.#send({ kind: 'run', id, ...statement });
-      cancel?.addEventListener('abort', end, { once: true });
+      // A signal that has been aborted before says so no more.
+      if (cancel?.aborted === true) end();
+      else cancel?.addEventListener('abort', end, { once: true });
     });
   }
 
