@@ -60,7 +60,7 @@ describe('throughline check', () => {
     const stopped = await check(dataDirectory);
     expect(stopped).toMatchObject({ code: 0, report: { ok: true, damagedParts: [], wrongDays: [] } });
     expect(stopped.report.parts).toBeGreaterThan(5);
-    const collector = await startCollector({ dataDirectory });
+    const collector = await startCollector({ dataDirectory, args: ['--spool-segment-age-ms', '1m'] });
     expect((await postJson(collector.otlpUrl, aRequest('waits', 5))).status).toBe(200);
     const running = await check(dataDirectory);
     expect(running).toMatchObject({ code: 0, report: { ok: true, damagedParts: [], wrongDays: [] } });

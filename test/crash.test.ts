@@ -5,7 +5,7 @@ import type { Collector } from './support/collector.ts';
 import { descendantsOf, eventually, isAlive } from './support/processes.ts';
 import { NOTHING_WRONG, SpanLedger } from './support/span-ledger.ts';
 
-const ROUNDS = process.env['THROUGHLINE_TEST_LONG'] === 'true' ? 20 : 5;
+const ROUNDS = process.env['THROUGHLINE_TEST_LONG'] === 'true' ? 20 : 3;
 const SPANS_PER_REQUEST = 500;
 /** So many that a search through all of them takes a while. */
 const REQUESTS_BEFORE = 200;

@@ -1,20 +1,25 @@
 import { readdirSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { sampleOf } from '../packages/server/src/storage/testing/sample-of.ts';
 import { canInjectFaults } from './support/fault-injection.ts';
 import type { FaultAction } from './support/fault-injection.ts';
 import { DETACHED, FaultyCollector } from './support/faulty-collector.ts';
 import { NOTHING_WRONG } from './support/span-ledger.ts';
 
+/** Draws the cases of the short form; the long form has all of them. */
+const SEED = 20_261_128;
+
 describe.skipIf(!canInjectFaults)('a part of the store that is not renamed to its place', () => {
-  it.each<[string, FaultAction]>([
+  const actions: readonly [string, FaultAction][] = [
     ['the disk is full for a moment', 'fail ENOSPC'],
     ['the disk fails for a moment', 'fail EIO'],
     ['the engine is killed before it', 'kill-before self'],
     ['the engine is killed behind it', 'kill-after self'],
     ['the collector and the engine are killed before it', 'kill-before both'],
     ['the collector and the engine are killed behind it', 'kill-after both'],
-  ])('is stored once in the end, because %s', async (_, action) => {
+  ];
+  it.each(sampleOf(actions, 3, SEED))('is stored once in the end, because %s', async (_, action) => {
     const faulty = new FaultyCollector();
     await faulty.start();
     await faulty.send();
@@ -31,30 +36,39 @@ describe.skipIf(!canInjectFaults)('a part of the store that is not renamed to it
 });
 
 describe.skipIf(!canInjectFaults)('a file of an index that is not written with its part', () => {
-  it.each<[FaultAction, number]>([
+  const actions: readonly [FaultAction, number][] = [
     ['fail ENOSPC', 1],
     ['fail EIO', 1],
     ['short', 1],
     // The repeat meets it as well, and the repeat of that.
     ['fail ENOSPC', 20],
-  ])('costs no span when the engine is started again: %s × %i', async (action, times) => {
-    const faulty = new FaultyCollector();
-    await faulty.start();
-    const pattern = `${faulty.newPartsOf('spans')}/skp_idx_*`;
-    faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action }]);
-    await faulty.send();
-    await expect.poll(() => faulty.faults.applied()).toBe(times);
-    await faulty.settle();
-    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
-  });
+  ];
+  it.each(sampleOf(actions, 2, SEED))(
+    'costs no span when the engine is started again: %s × %i',
+    async (action, times) => {
+      const faulty = new FaultyCollector();
+      await faulty.start();
+      const pattern = `${faulty.newPartsOf('spans')}/skp_idx_*`;
+      faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action }]);
+      await faulty.send();
+      await expect.poll(() => faulty.faults.applied()).toBe(times);
+      await faulty.settle();
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    },
+  );
 });
 
 describe.skipIf(!canInjectFaults)('a file that describes a part, and is not written with it', () => {
-  it.each(
-    ['checksums', 'columns', 'columns_substreams', 'count', 'default_compression_codec', 'metadata_version'].flatMap(
-      (file) => [[`${file}.txt`, 1] as const, [`${file}.txt`, 4] as const],
-    ),
-  )('costs no span when the engine is started again: %s × %i', async (file, times) => {
+  const names = [
+    'checksums',
+    'columns',
+    'columns_substreams',
+    'count',
+    'default_compression_codec',
+    'metadata_version',
+  ];
+  const cases = names.flatMap((name) => [[`${name}.txt`, 1] as const, [`${name}.txt`, 4] as const]);
+  it.each(sampleOf(cases, 4, SEED))('costs no span when the engine is started again: %s × %i', async (file, times) => {
     const faulty = new FaultyCollector();
     await faulty.start();
     const pattern = `${faulty.newPartsOf('spans')}/${file}`;
@@ -69,7 +83,7 @@ describe.skipIf(!canInjectFaults)('a file that describes a part, and is not writ
 describe.skipIf(!canInjectFaults)(
   'a part of which a file that describes it was not written, and the engine was killed before anybody looked',
   () => {
-    it.each(['columns.txt', 'columns_substreams.txt', 'count.txt', 'metadata_version.txt'])(
+    it.each(sampleOf(['columns.txt', 'columns_substreams.txt', 'count.txt', 'metadata_version.txt'], 1, SEED))(
       'is in use again, and not told of as lost: %s',
       async (file) => {
         const faulty = new FaultyCollector();
@@ -94,7 +108,7 @@ describe.skipIf(!canInjectFaults)(
 );
 
 describe.skipIf(!canInjectFaults)('a file that is not written when a damaged part is repaired', () => {
-  it.each(['columns.txt', 'count.txt', 'skp_idx_*'])(
+  it.each(sampleOf(['columns.txt', 'count.txt', 'skp_idx_*'], 1, SEED))(
     'costs no span when the engine is started again: %s',
     async (file) => {
       const faulty = new FaultyCollector();
@@ -123,11 +137,12 @@ describe.skipIf(!canInjectFaults)('a file that is not written when a damaged par
 });
 
 describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to its place', () => {
-  it.each<[string, FaultAction]>([
+  const actions: readonly [string, FaultAction][] = [
     ['the disk is full for a moment', 'fail ENOSPC'],
     ['the engine is killed before it', 'kill-before self'],
     ['the engine is killed behind it', 'kill-after self'],
-  ])('is stored once in the end, because %s', async (_, action) => {
+  ];
+  it.each(sampleOf(actions, 1, SEED))('is stored once in the end, because %s', async (_, action) => {
     const faulty = new FaultyCollector();
     await faulty.start(['--counts-segment-age-ms', '50']);
     await faulty.tell('shop', 100);
@@ -148,31 +163,35 @@ describe.skipIf(!canInjectFaults)('a part of exact counts that is not renamed to
 });
 
 describe.skipIf(!canInjectFaults)('a file that describes a part of exact counts, and is not written with it', () => {
-  it.each([
+  const cases: readonly [string, number][] = [
     ['counted_1m', 1],
     ['counted_1h', 1],
     // The repeat meets it as well, and the repeat of that.
     ['counted_1m', 3],
     ['counted_1h', 3],
-  ])('costs no request when the engine is started again: %s × %i', async (table, times) => {
-    const faulty = new FaultyCollector();
-    const args = ['--counts-segment-age-ms', '50'];
-    await faulty.start(args);
-    await faulty.tell('shop', 100);
-    await expect.poll(() => faulty.counted('shop')).toBe(100);
-    const pattern = `${faulty.newPartsOf(table)}/columns.txt`;
-    faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action: 'fail EIO' }]);
-    await faulty.tell('shop', 107);
-    await expect.poll(() => faulty.faults.applied()).toBe(times);
-    await faulty.settle();
-    await expect.poll(() => faulty.counted('shop')).toBe(107);
-    // The start would refuse what is not whole.
-    await faulty.inStore(() => Promise.resolve());
-    await faulty.start(args);
-    await faulty.tell('shop', 110);
-    await expect.poll(() => faulty.counted('shop')).toBe(110);
-    expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
-  });
+  ];
+  it.each(sampleOf(cases, 2, SEED))(
+    'costs no request when the engine is started again: %s × %i',
+    async (table, times) => {
+      const faulty = new FaultyCollector();
+      const args = ['--counts-segment-age-ms', '50'];
+      await faulty.start(args);
+      await faulty.tell('shop', 100);
+      await expect.poll(() => faulty.counted('shop')).toBe(100);
+      const pattern = `${faulty.newPartsOf(table)}/columns.txt`;
+      faulty.faults.plan([{ process: 'engine', kind: 'write', pattern, times, action: 'fail EIO' }]);
+      await faulty.tell('shop', 107);
+      await expect.poll(() => faulty.faults.applied()).toBe(times);
+      await faulty.settle();
+      await expect.poll(() => faulty.counted('shop')).toBe(107);
+      // The start would refuse what is not whole.
+      await faulty.inStore(() => Promise.resolve());
+      await faulty.start(args);
+      await faulty.tell('shop', 110);
+      await expect.poll(() => faulty.counted('shop')).toBe(110);
+      expect(await faulty.end()).toMatchObject(NOTHING_WRONG);
+    },
+  );
 });
 
 const PART_OF_SPANS =

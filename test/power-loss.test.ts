@@ -17,8 +17,8 @@ const SPOOLS = IS_LONG ? 100 : 12;
 const CUTS_PER_SPOOL = 3;
 const BLOCKS_PER_LIFE = 14;
 /** How often the power fails while a store is made. */
-const STARTS = IS_LONG ? 40 : 2;
-const STORES = IS_LONG ? 25 : 2;
+const STARTS = IS_LONG ? 40 : 1;
+const STORES = IS_LONG ? 25 : 1;
 const CUTS_PER_STORE = IS_LONG ? 8 : 3;
 
 /** What the machine may be doing when the power fails, and about how many such calls two requests take. */

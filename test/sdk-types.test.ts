@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { isLong } from '../packages/server/src/storage/testing/sample-of.ts';
 import { PackedProject, tool } from '../packages/sdk/src/test-support/packed.ts';
 
 const PROGRAM = `
@@ -81,8 +82,10 @@ const variants = [
   { exactOptionalPropertyTypes: false, experimentalDecorators: true, api: 'opentelemetry-api-newest' },
 ];
 const cases = compilers.flatMap((compiler) =>
-  modules.map(([module, resolution]) => ({
+  modules.map(([module, resolution], at) => ({
     compiler,
+    // The short form takes them in turn.
+    variantInShort: (at + compilers.indexOf(compiler)) % variants.length,
     module,
     moduleResolution: resolution !== 'node10' ? resolution : compiler === 'typescript' ? 'bundler' : 'node',
   })),
@@ -90,9 +93,10 @@ const cases = compilers.flatMap((compiler) =>
 
 it.each(cases)(
   'has types for $compiler with module $module, moduleResolution $moduleResolution',
-  async ({ compiler, module, moduleResolution }) => {
+  async ({ compiler, module, moduleResolution, variantInShort }) => {
+    const chosen = [...variants.entries()].filter(([at]) => isLong || at === variantInShort);
     const outputs = await Promise.all(
-      variants.map(({ api, ...variant }, at) => {
+      chosen.map(([at, { api, ...variant }]) => {
         const compilerOptions = {
           noEmit: true,
           strict: true,
@@ -111,7 +115,7 @@ it.each(cases)(
         return run(tool(`${compiler}/bin/tsc`), ['-p', config]);
       }),
     );
-    expect(outputs).toEqual(['', '']);
+    expect(outputs).toEqual(chosen.map(() => ''));
   },
 );
 

@@ -35,6 +35,13 @@ export interface CollectorOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Tests wait for the store and the derived tables, and ask nothing meanwhile. */
+const SOON = {
+  THROUGHLINE_SPOOL_SEGMENT_AGE_MS: '500ms',
+  THROUGHLINE_ROLLUPS_INTERVAL_MS: '500ms',
+  THROUGHLINE_ROLLUPS_IDLE_INTERVAL_MS: '1s',
+};
+
 /** Starts `throughline up` on free ports and waits until it can ingest and query. Rejects as soon as it has ended. */
 export async function startCollector(options: CollectorOptions = {}): Promise<Collector> {
   const dataDirectory = options.dataDirectory ?? newDirectory();
@@ -51,8 +58,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
       dataDirectory,
       ...(options.args ?? []),
     ],
-    // Tests wait for the derived tables, and ask nothing meanwhile.
-    { THROUGHLINE_ROLLUPS_IDLE_INTERVAL_MS: '1s', ...options.env },
+    { ...SOON, ...options.env },
   );
   const addresses = await eventually('the collector is ready', async () => {
     if (!isAlive(command.pid)) return null;

@@ -53,6 +53,8 @@ function pathOrNothing(link: string): string {
   }
 }
 
+const POLL_PAUSE_MS_MAX = 100;
+
 /** Polls until the condition holds; fails with the given words after the deadline. */
 export async function eventually<T>(
   what: string,
@@ -60,6 +62,7 @@ export async function eventually<T>(
   timeoutMs = 240_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
+  let pauseMs = 10;
   let lastError: unknown;
   for (;;) {
     try {
@@ -69,7 +72,9 @@ export async function eventually<T>(
       lastError = error;
     }
     if (Date.now() > deadline) throw new Error(`${what} did not happen within ${timeoutMs} ms`, { cause: lastError });
-    await new Promise((resolve) => setTimeout(resolve, 25));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    // What is asked costs the processes that it waits for some of their time.
+    pauseMs = Math.min(pauseMs * 1.5, POLL_PAUSE_MS_MAX);
   }
 }
 

@@ -51,7 +51,7 @@ async function wrongTables(): Promise<string[]> {
 }
 
 describe('RollupJob', () => {
-  it('lets small batches wait while nobody asks, and counts them soon after a question', async () => {
+  it('lets small batches wait while nobody asks, and counts them soon after a query', async () => {
     const visibility = new SpanVisibility();
     const arrivals = { stored: 0, first: null };
     const job = new RollupJob({
@@ -164,7 +164,7 @@ describe('RollupJob', () => {
     ).run(true);
     expect(await wrongTables()).toEqual([]);
     let batch = 1;
-    for (const { last, isCarriedOut } of sampleOf(lastCommands(counting.commands), 6, 1)) {
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(counting.commands), 3, 1)) {
       batch += 1;
       await storeSpans(batch, 150, 2);
       let left = last;
@@ -211,7 +211,7 @@ describe('RollupJob', () => {
     await counting.stop(1_000);
     expect(await wrongTables()).toEqual([]);
     expect(commands).toBeGreaterThan(10);
-    for (const { last, isCarriedOut } of sampleOf(lastCommands(commands), 6, damaged.length)) {
+    for (const { last, isCarriedOut } of sampleOf(lastCommands(commands), 2, damaged.length)) {
       await harmADay();
       let left = last;
       const killed = jobOf(

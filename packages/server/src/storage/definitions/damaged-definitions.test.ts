@@ -3,11 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureStoreId } from '../store-id.ts';
+import { sampleOf } from '../testing/sample-of.ts';
 import { startEngine, type StartedEngine } from '../testing/start-engine.ts';
 
 const TABLES = 'metadata/throughline';
 const SPANS = `${TABLES}/spans.sql`;
 const COPY = 'definitions/copy';
+
+/** Draws the cases of the short form; the long form has all of them. */
+const SEED = 20_261_128;
 
 /** A closed store with two parts of named spans, which the first merge makes one of. */
 let intact = '';
@@ -89,39 +93,47 @@ const inColumn = (name: string): ((text: string) => string) =>
   flip((text) => text.indexOf(`\`${name}\``) + name.length);
 
 describe('a damaged definition', () => {
-  it.each([
+  const columns: readonly [string, string][] = [
     ['spans', 'name'],
     ['spans', 'status_message'],
     ['trace_times', 'length_s'],
     ['operation_15m', 'errors'],
     ['counted_1m', 'requests'],
     ['store_id', 'created_at'],
-  ])('of %s, in the name of %s, is put back before a merge drops the column', async (table, column) => {
-    const path = `${TABLES}/${table}.sql`;
-    await harmed(path, inColumn(column));
-    const broken = await textOf(path);
+  ];
+  it.each(sampleOf(columns, 3, SEED))(
+    'of %s, in the name of %s, is put back before a merge drops the column',
+    async (table, column) => {
+      const path = `${TABLES}/${table}.sql`;
+      await harmed(path, inColumn(column));
+      const broken = await textOf(path);
 
-    const store = await open(directory);
+      const store = await open(directory);
 
-    expect(await textOf(path)).toBe(await textOf(path, intact));
-    const [kept = ''] = store.engine.damagedDefinitions;
-    expect(kept).toMatch(new RegExp(`^${table}\\.sql\\.[0-9a-f]{8}$`));
-    expect(await textOf(`definitions/damaged/${kept}`)).toBe(broken);
-    await expectWhole(store);
-  });
+      expect(await textOf(path)).toBe(await textOf(path, intact));
+      const [kept = ''] = store.engine.damagedDefinitions;
+      expect(kept).toMatch(new RegExp(`^${table}\\.sql\\.[0-9a-f]{8}$`));
+      expect(await textOf(`definitions/damaged/${kept}`)).toBe(broken);
+      await expectWhole(store);
+    },
+  );
 
-  it.each([
+  const bytes: readonly [string, number][] = [
     ['begin', 3],
     ['id', 25],
     ['middle', 1_800],
-  ])('with one byte turned at its %s is put back, where a merge would do no harm as well', async (_, at) => {
-    await harmed(
-      SPANS,
-      flip(() => at),
-    );
-    await expectWhole(await open(directory));
-    expect(await textOf(SPANS)).toBe(await textOf(SPANS, intact));
-  });
+  ];
+  it.each(sampleOf(bytes, 1, SEED))(
+    'with one byte turned at its %s is put back, where a merge would do no harm as well',
+    async (_, at) => {
+      await harmed(
+        SPANS,
+        flip(() => at),
+      );
+      await expectWhole(await open(directory));
+      expect(await textOf(SPANS)).toBe(await textOf(SPANS, intact));
+    },
+  );
 
   it('is put back where a setting or a codec of it still makes sense', async () => {
     await harmed(SPANS, (text) => text.replace('fsync_after_insert = 1', 'fsync_after_insert = 0'));
@@ -235,23 +247,27 @@ describe('without a copy', () => {
 });
 
 describe('a definition that was altered by hand', () => {
-  it.each([
+  const alterations: readonly [string, string, string][] = [
     ['a column more', 'ADD COLUMN note String', '`note` String'],
     ['another codec', 'MODIFY COLUMN status_message CODEC(ZSTD(12))', 'ZSTD(12)'],
     ['a time to live', 'MODIFY TTL start_s + toIntervalYear(40)', 'TTL start_s'],
     ['a setting more', 'MODIFY SETTING merge_with_ttl_timeout = 77', 'merge_with_ttl_timeout = 77'],
-  ])('to have %s stays so, with a copy and without', async (_, alteration, text) => {
-    await alter(`ALTER TABLE throughline.spans ${alteration}`);
-    const altered = await open(directory);
-    expect(await textOf(SPANS)).toContain(text);
-    expect(altered.engine.damagedDefinitions).toEqual([]);
-    await expectWhole(altered);
-    await altered.engine.close();
-    await withoutCopy();
-    await open(directory);
-    expect(await textOf(SPANS)).toContain(text);
-    expect(await textOf(COPY)).toContain(JSON.stringify(text).slice(1, -1));
-  });
+  ];
+  it.each(sampleOf(alterations, 2, SEED))(
+    'to have %s stays so, with a copy and without',
+    async (_, alteration, text) => {
+      await alter(`ALTER TABLE throughline.spans ${alteration}`);
+      const altered = await open(directory);
+      expect(await textOf(SPANS)).toContain(text);
+      expect(altered.engine.damagedDefinitions).toEqual([]);
+      await expectWhole(altered);
+      await altered.engine.close();
+      await withoutCopy();
+      await open(directory);
+      expect(await textOf(SPANS)).toContain(text);
+      expect(await textOf(COPY)).toContain(JSON.stringify(text).slice(1, -1));
+    },
+  );
 
   it('is protected from then on', async () => {
     await alter('ALTER TABLE throughline.spans ADD COLUMN note String');

@@ -4,11 +4,12 @@ export const isLong = process.env['THROUGHLINE_TEST_LONG'] !== undefined;
 
 /**
  * All cases in the long form. In the short form `count` of them, or all where they are no more: the first, the last,
- * and one drawn by the seed from each equal piece of those in between.
+ * and one drawn by the seed from each equal piece of those in between. One alone is drawn from all.
  */
 export function sampleOf<T>(cases: readonly T[], count: number, seed: number): readonly T[] {
   if (isLong || cases.length <= count) return cases;
   const random = new Seeded(seed);
+  if (count === 1) return [random.pick(cases)];
   const between = cases.slice(1, -1);
   const pieces = count - 2;
   const beginOf = (piece: number): number => Math.floor((piece * between.length) / pieces);
