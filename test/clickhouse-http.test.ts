@@ -253,11 +253,11 @@ describe('beside statements', () => {
     });
     Object.assign(server.faults, noFaults());
     const broken = { afterBytes: 5, code: 241, message: 'Memory limit exceeded' } as const;
-    server.faults.breakAnswer = { ...broken, how: 'text' };
+    server.faults.breakResponse = { ...broken, how: 'text' };
     expect((await ask({}, 'SELECT number FROM numbers(10)')).text).toMatch(/^0\n1\n2Code: 241\. DB::Exception/);
-    server.faults.breakAnswer = { ...broken, how: 'tagged' };
+    server.faults.breakResponse = { ...broken, how: 'tagged' };
     await expect(ask({}, 'SELECT number FROM numbers(10)')).rejects.toThrow('terminated');
-    server.faults.breakAnswer = { ...broken, how: 'cut' };
+    server.faults.breakResponse = { ...broken, how: 'cut' };
     await expect(ask({}, 'SELECT number FROM numbers(10)')).rejects.toThrow('terminated');
   });
 

@@ -72,7 +72,7 @@ it.each([200, 302, 401, 403, 404, 413, 429, 500, 502, 503])(
 // In New York, where the server stands, it is another day at one of these hours.
 it.each([2, 14])('stores an insert once whose answer never came, of spans of %i o’clock UTC', async (hour) => {
   let lost = 0;
-  server.faults.loseAnswer = (sql) => sql.startsWith('INSERT INTO throughline.spans (') && ++lost <= 3;
+  server.faults.loseResponse = (sql) => sql.startsWith('INSERT INTO throughline.spans (') && ++lost <= 3;
   await send(`lost at ${hour}`, (Math.floor(Date.now() / DAY_MS) - 1) * DAY_MS + hour * HOUR_MS);
   await eventually('the segment is let go', hasEmptySpool);
   expect(lost).toBeGreaterThan(0);

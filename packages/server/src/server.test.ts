@@ -186,7 +186,7 @@ describe('a collector with the embedded store', () => {
     expect(await get(server, '/api/v1/services/bank/operations')).toMatchObject({ operations: [{ name: 'charge' }] });
   });
 
-  it('shows requests over time, and says what is wrong with the question', async () => {
+  it('shows requests over time, and says what is wrong with the query', async () => {
     const range = 'from=1700000000&to=1700000059';
     const path = `/api/v1/series?${range}&step=60`;
     // A repeat of the trace was sent as well, and is no request; rollups are filled behind the spans.

@@ -278,7 +278,7 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
     let loader: Loader | null = null;
     let isOpen = false;
     let job: RollupJob | null = null;
-    const asked = answersWhenOpen(isOwnStore ? damage.forQuestions(engine) : engine, () => isOpen);
+    const asked = answersWhenOpen(isOwnStore ? damage.forQueries(engine) : engine, () => isOpen);
     const query = { engine: asked, limits: limits.query, visibility };
     const retention = new Retention({
       engine: writable,

@@ -60,7 +60,7 @@ export class System {
     return {
       version,
       uptimeSeconds: Math.floor((this.#now() - this.#startedMs) / 1000),
-      store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_ANSWER) },
+      store: { kind: storeKind, state: engineState().kind, ...(facts ?? NO_FACTS) },
       ingest: this.#ingest(),
       retention,
       limitsReached: limitsReached(),
@@ -85,4 +85,4 @@ export class System {
   }
 }
 
-const NO_ANSWER: StoreFacts = { engineVersion: null, spanCount: null, diskBytes: null, firstDay: null, lastDay: null };
+const NO_FACTS: StoreFacts = { engineVersion: null, spanCount: null, diskBytes: null, firstDay: null, lastDay: null };

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ClickHouseException } from './exception.ts';
 
-export interface EngineAnswer {
+export interface EngineResponse {
   readonly bytes: Uint8Array;
   readonly rowsRead: number;
   readonly bytesRead: number;
@@ -10,11 +10,11 @@ export interface EngineAnswer {
 
 type Reply =
   | { readonly kind: 'opened' }
-  | ({ readonly kind: 'done'; readonly id: number } & EngineAnswer)
+  | ({ readonly kind: 'done'; readonly id: number } & EngineResponse)
   | { readonly kind: 'failed'; readonly id: number; readonly code: number; readonly message: string };
 
 interface Waiting {
-  readonly resolve: (answer: EngineAnswer) => void;
+  readonly resolve: (answer: EngineResponse) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -67,7 +67,7 @@ export class Engine {
   }
 
   /** Settings hold for this statement alone. Rejects with `ClickHouseException`. */
-  async run(sql: string, options: EngineRun = {}): Promise<EngineAnswer> {
+  async run(sql: string, options: EngineRun = {}): Promise<EngineResponse> {
     const { format = 'TabSeparated', settings = {}, profile = {}, database = '', signal } = options;
     const id = this.#nextId++;
     const statements = [
@@ -77,7 +77,7 @@ export class Engine {
       ...(Object.keys(settings).length === 0 ? [] : [setOf(settings)]),
       sql,
     ];
-    const answer = new Promise<EngineAnswer>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+    const answer = new Promise<EngineResponse>((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
     this.#child.send({ kind: 'run', id, sql: statements.join('; '), format });
     const cancel = (): void => void this.#child.send({ kind: 'cancel', id });
     signal?.addEventListener('abort', cancel, { once: true });

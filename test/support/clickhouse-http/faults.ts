@@ -7,9 +7,9 @@ export interface Faults {
   /** A proxy stands in front, and this is what it says. Nothing reaches the server. */
   proxy: { readonly status: number; readonly body?: string; readonly contentType?: string } | null;
   /** Answers break off after so many bytes of them. The statement has been carried out as far as it was. */
-  breakAnswer: BrokenAnswer | null;
+  breakResponse: BrokenResponse | null;
   /** Statements that are carried out, and the connection is closed before a byte of the answer. */
-  loseAnswer: (sql: string) => boolean;
+  loseResponse: (sql: string) => boolean;
   /** Statements that are not carried out: the connection is closed when the request is there. */
   loseRequest: (sql: string) => boolean;
   /** So many requests on a connection that was kept alive meet its end, as where the server has just closed it. */
@@ -22,7 +22,7 @@ export interface Faults {
  * `tagged`: the block of ClickHouse 25.11 and later, and the connection ends without the last chunk. `text`: the plain
  * text of an older one in a body that looks whole. `cut`: the connection ends, and nobody says why.
  */
-export interface BrokenAnswer {
+export interface BrokenResponse {
   readonly how: 'tagged' | 'text' | 'cut';
   readonly afterBytes: number;
   readonly code: KnownCode;
@@ -33,8 +33,8 @@ export function noFaults(): Faults {
   return {
     refuse: null,
     proxy: null,
-    breakAnswer: null,
-    loseAnswer: () => false,
+    breakResponse: null,
+    loseResponse: () => false,
     loseRequest: () => false,
     closeReused: 0,
     hold: null,

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
-import { sendAnswer, sendException, withVersion } from './answer.ts';
+import { sendResponse, sendException, withVersion } from './response.ts';
 import { authenticate } from './authenticate.ts';
 import type { Engine } from './engine.ts';
 import { ClickHouseException } from './exception.ts';
@@ -214,12 +214,12 @@ export class HttpInterface {
       const database = String(request.headers['x-clickhouse-database'] ?? parameters.get('database') ?? '');
       const { signal } = cancel;
       const answer = await this.#engine.run(sql, { format, settings, profile, database, signal });
-      if (faults.loseAnswer(sql)) {
+      if (faults.loseResponse(sql)) {
         request.socket.destroy();
         return;
       }
-      const broken = faults.breakAnswer;
-      sendAnswer(
+      const broken = faults.breakResponse;
+      sendResponse(
         request,
         response,
         answer,

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { runChild } from '../test-support/child.ts';
-import { startSink, type Answer, type Sink } from '../test-support/sink.ts';
+import { startSink, type Responder, type Sink } from '../test-support/sink.ts';
 import { Diagnostics } from '../runtime/diagnostics.ts';
 import { TracerCounters } from '../runtime/tracer-stats.ts';
 import { VERSION } from '../runtime/version.ts';
@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
-async function newSink(answer?: Answer, port?: number): Promise<Sink> {
+async function newSink(answer?: Responder, port?: number): Promise<Sink> {
   const sink = await startSink(answer, port);
   closing.push(() => sink.close());
   return sink;

@@ -234,7 +234,7 @@ export class HttpExporter implements ChunkExporter {
     this.#hasRoundFailed = false;
     diagnostics.state('export', 'ok', `export to ${url} recovered; ${counters.droppedSpans()} spans dropped so far`);
     diagnostics.state('queue', 'ok', 'export queue has room again');
-    const response = this.#options.format.readAnswer(body);
+    const response = this.#options.format.readResponse(body);
     const rejected = Math.min(response?.rejectedSpans ?? 0, chunk.spanCount);
     counters.exported += chunk.spanCount - rejected;
     counters.exportedBytes += chunk.bytes.length;

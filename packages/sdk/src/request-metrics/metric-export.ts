@@ -100,6 +100,6 @@ function problemOf(result: PostResult): string | undefined {
   if (result.kind === 'failed') return result.message;
   const { body, status } = result;
   if (status < 200 || status > 299) return `status ${status}: ${decodeErrorMessage(body)}`;
-  const answer = OTLP_JSON.readAnswer(body);
+  const answer = OTLP_JSON.readResponse(body);
   return answer && answer.rejectedSpans > 0 ? answer.errorMessage : undefined;
 }

@@ -10,7 +10,7 @@ import { gunzipSync } from 'node:zlib';
 import { readRequest, type ReadSpan } from './otlp-reader.ts';
 
 /** How a collector in a test answers the n-th request, counted from 0. */
-export type Answer = (response: ServerResponse, n: number, request: IncomingMessage) => void;
+export type Responder = (response: ServerResponse, n: number, request: IncomingMessage) => void;
 
 export interface Sink {
   readonly url: string;
@@ -27,7 +27,7 @@ export interface Sink {
  * received.
  */
 export async function startSink(
-  answer: Answer = (response) => void response.end(),
+  answer: Responder = (response) => void response.end(),
   port: number | string = 0,
   tls?: { readonly key: string; readonly cert: string },
 ): Promise<Sink> {

@@ -13,7 +13,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EngineError } from '../query/rows.ts';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { ApiLimits } from './limits.ts';
 import { ApiServer, type ApiServerOptions } from './api-server.ts';
@@ -415,7 +415,7 @@ describe('ApiServer', () => {
     }
   });
 
-  it('answers 504 when a question takes longer than it may', async () => {
+  it('answers 504 when a query takes longer than it may', async () => {
     const forever = aRoute('/slow', async (signal) => {
       await once(signal, 'abort');
       throw signal.reason;
@@ -424,7 +424,7 @@ describe('ApiServer', () => {
     expect(codeOf(await get('/slow'))).toBe('timeout');
   });
 
-  it('works on a bounded number of questions, lets a bounded number wait and refuses the next', async () => {
+  it('works on a bounded number of queries, lets a bounded number wait and refuses the next', async () => {
     const running: (() => void)[] = [];
     const held = aRoute('/held', () => new Promise<string>((resolve) => running.push(() => resolve('done'))));
     const { registry, get } = await serve([held, ...healthRoutes({ registry: new Registry(), readiness: nothing })], {
@@ -445,7 +445,7 @@ describe('ApiServer', () => {
     expect((await Promise.all(first)).map(({ status }) => status)).toEqual([200, 200, 200]);
   });
 
-  it('tells a question that its client has left, and forgets one that only waited', async () => {
+  it('tells a query that its client has left, and forgets one that only waited', async () => {
     let left: AbortSignal | undefined;
     let asked = 0;
     const held = aRoute('/held', async (signal) => {

@@ -11,8 +11,8 @@ import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../http/origin-form.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../http/router.ts';
 import { QueryLimiter, QueueFullError } from '../query-limiter.ts';
-import type { Answer } from './answer.ts';
-import { json } from './answer.ts';
+import type { ApiResponse } from './response.ts';
+import { json } from './response.ts';
 import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
 import { errorPage } from './error-page.ts';
 import { API_LIMITS, type ApiLimits } from './limits.ts';
@@ -125,7 +125,7 @@ export class ApiServer {
   }
 
   /** A large answer is held until its client has taken it: only so many are, and only so long. */
-  async #send(response: ServerResponse, answer: Answer, left: AbortSignal): Promise<void> {
+  async #send(response: ServerResponse, answer: ApiResponse, left: AbortSignal): Promise<void> {
     if (typeof answer.body === 'string' || answer.body instanceof Uint8Array) return send(response, answer, left);
     const { streamedResponsesMax, sendTimeoutMs, retryAfterMs } = this.#limits;
     if (this.#streaming >= streamedResponsesMax) {
@@ -147,7 +147,7 @@ export class ApiServer {
     }
   }
 
-  async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<Answer> {
+  async #answer(request: IncomingMessage, left: AbortSignal, label: (path: string) => void): Promise<ApiResponse> {
     const wrong = requestProblem(request);
     if (wrong !== null) throw problemOf(wrong);
     toOriginForm(request);
@@ -185,7 +185,7 @@ export class ApiServer {
   async #resolve(
     pathname: string,
     { 'if-none-match': ifNoneMatch, 'accept-encoding': acceptEncoding }: IncomingHttpHeaders,
-  ): Promise<{ matches: readonly RouteMatch<Route>[]; page: Answer | null }> {
+  ): Promise<{ matches: readonly RouteMatch<Route>[]; page: ApiResponse | null }> {
     for (const path of withoutBase(pathname, this.#basePath)) {
       const matches = this.#router.at(path);
       const page = matches.length > 0 ? null : await this.#ui.answer(path, { ifNoneMatch, acceptEncoding });
@@ -211,7 +211,7 @@ export class ApiServer {
     query: URLSearchParams,
     request: IncomingMessage,
     left: AbortSignal,
-  ): Promise<Answer> {
+  ): Promise<ApiResponse> {
     const body = await this.#body(route, request);
     if (!route.usesStore) return route.handle({ path, query, body, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.responseTimeoutMs)]);
@@ -230,7 +230,7 @@ export class ApiServer {
     }
   }
 
-  #problem(error: unknown, request: IncomingMessage): Answer {
+  #problem(error: unknown, request: IncomingMessage): ApiResponse {
     if (error instanceof QueueFullError) this.#limitCounter.reached('http.queuedQueriesMax');
     if (isTimeout(error)) this.#limitCounter.reached('http.responseTimeoutMs');
     const problem = asProblem(error, this.#limits.retryAfterMs);

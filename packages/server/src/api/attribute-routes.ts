@@ -1,7 +1,7 @@
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
 import type { QueryContext } from '../query/rows.ts';
-import { json, type Answer } from './answer.ts';
+import { json, type ApiResponse } from './response.ts';
 import { anyText, integer, requiredName, time, type ParameterValues } from './parameters.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
@@ -20,7 +20,7 @@ const parameters = {
   ),
 };
 
-const valuesAnswer = {
+const valuesResponse = {
   description: 'Values, the most frequent first; none for a key that is not known',
   schema: attributeValuesSchema,
 };
@@ -31,9 +31,9 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
     key: string,
     { prefix, from, to, limit }: ParameterValues<typeof parameters>,
     signal: AbortSignal,
-  ): Promise<Answer> => {
-    const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-    const values = await findAttributeValues(context(signal), key, question);
+  ): Promise<ApiResponse> => {
+    const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
+    const values = await findAttributeValues(context(signal), key, query);
     return json({ values } satisfies AttributeValuesResponse);
   };
   return [
@@ -46,8 +46,8 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       answers: { description: 'Keys, the most frequent first', schema: attributesSchema },
       usesStore: true,
       answer: async ({ query: { prefix, from, to, limit }, signal }) => {
-        const question = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
-        const attributes = await findAttributeKeys(context(signal), question);
+        const query = { prefix: prefix ?? '', range: { fromUnixNano: from, toUnixNano: to }, limit };
+        const attributes = await findAttributeKeys(context(signal), query);
         return json({ attributes } satisfies AttributesResponse);
       },
     }),
@@ -58,7 +58,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
         'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are left out',
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
-      answers: valuesAnswer,
+      answers: valuesResponse,
       usesStore: true,
       answer: ({ path: { key = '' }, query, signal }) => valuesOf(key, query, signal),
     }),
@@ -66,7 +66,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       path: '/api/v1/attribute-values',
       summary: 'The same, for keys that cannot be a path segment, such as `..`',
       parameters: { key: requiredName('The key'), ...parameters },
-      answers: valuesAnswer,
+      answers: valuesResponse,
       usesStore: true,
       answer: ({ query: { key, ...query }, signal }) => valuesOf(key, query, signal),
     }),

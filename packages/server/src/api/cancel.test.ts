@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import { ApiServer } from './api-server.ts';
 import type { ApiLimits } from './limits.ts';
 import { route } from './route.ts';
@@ -17,7 +17,7 @@ afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 
-/** A question that takes hours. */
+/** A query that takes hours. */
 const endless = route({
   path: '/endless',
   summary: 'endless',
@@ -60,7 +60,7 @@ test('a reader who closes the connection ends the statement in the engine, and f
   await api.close(0);
 });
 
-test('a question that takes too long is answered 504, and its statement ends', async () => {
+test('a query that takes too long is answered 504, and its statement ends', async () => {
   const { api, port, registry } = await serve({ responseTimeoutMs: 200, queuedQueriesMax: 0, concurrentQueries: 1 });
   const slow = fetch(`http://127.0.0.1:${port}/endless`);
   await eventually(async () => (await runningQueries()) === 1);

@@ -1,8 +1,8 @@
-import type { Answer } from './answer.ts';
+import type { ApiResponse } from './response.ts';
 import type { Problem } from './problem.ts';
 
 /** What a person sees who opened an address that the server itself has to refuse. */
-export function errorPage({ status, message, headers }: Pick<Problem, 'status' | 'message' | 'headers'>): Answer {
+export function errorPage({ status, message, headers }: Pick<Problem, 'status' | 'message' | 'headers'>): ApiResponse {
   const body = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

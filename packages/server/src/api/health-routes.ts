@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import type { Readiness } from '../readiness.ts';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
 import { aliveSchema, readySchema } from './schemas.ts';

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import { anyText } from './parameters.ts';
 import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';
@@ -9,13 +9,15 @@ export interface Maintenance {
   /** Begins a check of this name, which repairs what is damaged or changes nothing, or tells how it goes on. */
   check(name: string, repairs: boolean): { readonly state: 'running' | 'done' | 'failed' | 'busy' | 'impossible' };
   /** Takes a snapshot, unless another one is in use; null where that is not possible. */
-  snapshot(signal: AbortSignal): Promise<SnapshotAnswer | { readonly kind: 'in_use'; readonly sinceMs: number } | null>;
+  snapshot(
+    signal: AbortSignal,
+  ): Promise<SnapshotResponse | { readonly kind: 'in_use'; readonly sinceMs: number } | null>;
   /** False where it is gone. */
   keepSnapshot(token: string): boolean;
   releaseSnapshot(token: string): Promise<boolean>;
 }
 
-interface SnapshotAnswer {
+interface SnapshotResponse {
   readonly kind: 'taken';
   readonly path: string;
   readonly token: string;

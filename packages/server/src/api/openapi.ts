@@ -1,4 +1,4 @@
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import type { Route } from './route.ts';
 import { route } from './route.ts';
 

@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { RoutePath } from '../http/router.ts';
-import type { Answer } from './answer.ts';
+import type { ApiResponse } from './response.ts';
 import type { Parameters, ParameterValues } from './parameters.ts';
 import { readParameters } from './parameters.ts';
 import { Problem } from './problem.ts';
@@ -26,7 +26,7 @@ export interface Route extends RoutePath {
   readonly isForProbes: boolean;
   /** The JSON that it takes; null where no body is read. */
   readonly body: RouteBody | null;
-  handle(request: RouteQuestion): Promise<Answer> | Answer;
+  handle(request: RouteQuery): Promise<ApiResponse> | ApiResponse;
 }
 
 export interface RouteBody {
@@ -38,7 +38,7 @@ export interface RouteBody {
 }
 
 /** A request as it reached the route. */
-interface RouteQuestion {
+interface RouteQuery {
   /** Percent-encoded, as they came. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
@@ -65,7 +65,7 @@ export interface RouteDefinition<P extends Parameters> extends Omit<
   readonly parameters?: P;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
-  readonly answer: (request: RouteRequest<P>) => Promise<Answer> | Answer;
+  readonly answer: (request: RouteRequest<P>) => Promise<ApiResponse> | ApiResponse;
 }
 
 /** Ties the handler's parameters to their types. */
@@ -79,8 +79,8 @@ export function route<P extends Parameters = Parameters>(definition: RouteDefini
     parameters,
     pathParameters,
     problems,
-    handle: ({ path, query, ...question }) =>
-      answer({ ...question, path: decodePath(path), query: readParameters(parameters, query) }),
+    handle: ({ path, query, ...others }) =>
+      answer({ ...others, path: decodePath(path), query: readParameters(parameters, query) }),
   };
 }
 

@@ -15,7 +15,7 @@ import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
 import type { OfTrace, TraceResults, TraceQuery } from '../query/trace-query.ts';
-import { json, otlpJson, type Answer } from './answer.ts';
+import { json, otlpJson, type ApiResponse } from './response.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import {
@@ -79,12 +79,12 @@ export function apiRoutes({
     registers: [registry],
   });
   const ask = async <Q extends TraceQuery>(
-    question: Q,
+    asked: Q,
     signal: AbortSignal,
     given: string | undefined,
   ): Promise<OfTrace<TraceResults[Q]>> => {
     const traceId = readTraceId(given);
-    const trace = await traceReader.ask(context(signal), traceId, question);
+    const trace = await traceReader.ask(context(signal), traceId, asked);
     if (trace === null) throw new Problem(404, 'trace_not_found', `no span of trace ${traceId} is stored`);
     if (trace.truncated) truncatedTraces.inc();
     return trace;
@@ -94,7 +94,7 @@ export function apiRoutes({
     service: string,
     { from, to }: ParameterValues<typeof spanRange>,
     signal: AbortSignal,
-  ): Promise<Answer> => {
+  ): Promise<ApiResponse> => {
     const range = { fromUnixNano: from, toUnixNano: to };
     const operations = await findOperations(context(signal), service, range);
     return json({ operations } satisfies OperationsResponse);

@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace/client';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import { anyText } from './parameters.ts';
 import { Problem } from './problem.ts';
 import { route, type Route } from './route.ts';

@@ -14,7 +14,7 @@ import type {
   TraceSamplingResponse,
   TracesResponse,
 } from '@throughline/trace/client';
-import { answerSchema } from './answer-schema.ts';
+import { responseSchema } from './response-schema.ts';
 import { closed, count, decimal, members, nullable, oneOf, pair } from '../schema/json-schema.ts';
 
 /** What the API answers; the types in `@throughline/trace` say what each member means. */
@@ -39,7 +39,7 @@ const isOthers = Type.Boolean({
     'Group of all names that are not counted separately: there are too many, or they are too long. A name may be `(other)`, too',
 });
 
-export const servicesSchema = answerSchema<ServicesResponse>()(
+export const servicesSchema = responseSchema<ServicesResponse>()(
   closed({
     services: Type.Array(
       closed({
@@ -55,7 +55,7 @@ export const servicesSchema = answerSchema<ServicesResponse>()(
   }),
 );
 
-export const operationsSchema = answerSchema<OperationsResponse>()(
+export const operationsSchema = responseSchema<OperationsResponse>()(
   closed({
     operations: Type.Array(closed({ name: Type.String({ description: 'May be empty' }), isOthers, ...counts }), {
       description: 'By name',
@@ -65,7 +65,7 @@ export const operationsSchema = answerSchema<OperationsResponse>()(
 
 const numbers = Type.Array(Type.Number());
 const durations = Type.Array(nullable(decimal()));
-export const seriesSchema = answerSchema<SeriesResponse>()(
+export const seriesSchema = responseSchema<SeriesResponse>()(
   closed({
     fromUnixNano: decimal('Begin of the first step'),
     stepSeconds: count(),
@@ -92,7 +92,7 @@ export const seriesSchema = answerSchema<SeriesResponse>()(
   }),
 );
 
-export const attributesSchema = answerSchema<AttributesResponse>()(
+export const attributesSchema = responseSchema<AttributesResponse>()(
   closed({
     attributes: Type.Array(closed({ key: Type.String(), estimatedSpanCount: Type.Number() }), {
       description: 'The most frequent first',
@@ -100,7 +100,7 @@ export const attributesSchema = answerSchema<AttributesResponse>()(
   }),
 );
 
-export const attributeValuesSchema = answerSchema<AttributeValuesResponse>()(
+export const attributeValuesSchema = responseSchema<AttributeValuesResponse>()(
   closed({
     values: Type.Array(closed({ value: Type.String(), estimatedSpanCount: Type.Number() }), {
       description: 'The most frequent first',
@@ -108,7 +108,7 @@ export const attributeValuesSchema = answerSchema<AttributeValuesResponse>()(
   }),
 );
 
-export const tracesSchema = answerSchema<TracesResponse>()(
+export const tracesSchema = responseSchema<TracesResponse>()(
   closed({
     traces: Type.Array(
       closed({
@@ -133,7 +133,7 @@ export const tracesSchema = answerSchema<TracesResponse>()(
   }),
 );
 
-export const headlinesSchema = answerSchema<HeadlinesResponse>()(closed({ headlines: members(Type.String()) }));
+export const headlinesSchema = responseSchema<HeadlinesResponse>()(closed({ headlines: members(Type.String()) }));
 
 export const traceSchema = Type.Unsafe<TracesData>({
   type: 'object',
@@ -143,7 +143,7 @@ export const traceSchema = Type.Unsafe<TracesData>({
 
 const CONFIDENCES = ['stated', 'inferred'] as const;
 
-export const storySchema = answerSchema<Story>()(
+export const storySchema = responseSchema<Story>()(
   closed({
     traceId: Type.String(),
     headline: Type.String({
@@ -242,7 +242,7 @@ export const storySchema = answerSchema<Story>()(
   }),
 );
 
-export const traceSamplingSchema = answerSchema<TraceSamplingResponse>()(
+export const traceSamplingSchema = responseSchema<TraceSamplingResponse>()(
   closed({
     traceId: Type.String(),
     estimate: oneOf(BASES),
@@ -262,7 +262,7 @@ export const traceSamplingSchema = answerSchema<TraceSamplingResponse>()(
   }),
 );
 
-export const samplingSettingsSchema = answerSchema<SamplingSettingsView>()(
+export const samplingSettingsSchema = responseSchema<SamplingSettingsView>()(
   closed({
     tracesPerSecond: Type.Number({ description: 'Target of sampled traces per second for each operation' }),
     errorTracesPerSecond: Type.Number(),
@@ -291,7 +291,7 @@ export const samplingSettingsSchema = answerSchema<SamplingSettingsView>()(
   }),
 );
 
-export const samplingSchema = answerSchema<SamplingResponse>()(
+export const samplingSchema = responseSchema<SamplingResponse>()(
   closed({
     operations: Type.Array(
       closed({
@@ -311,7 +311,7 @@ export const samplingSchema = answerSchema<SamplingResponse>()(
   }),
 );
 
-export const systemSchema = answerSchema<SystemResponse>()(
+export const systemSchema = responseSchema<SystemResponse>()(
   closed({
     version: Type.String(),
     uptimeSeconds: count(),
@@ -340,7 +340,7 @@ export const systemSchema = answerSchema<SystemResponse>()(
   }),
 );
 
-export const endpointsSchema = answerSchema<EndpointsResponse>()(
+export const endpointsSchema = responseSchema<EndpointsResponse>()(
   closed({
     otlpGrpcPort: nullable(count()),
     otlpHttpPort: count(),

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Answer } from './answer.ts';
+import type { ApiResponse } from './response.ts';
 import {
   COMPRESSED_BYTES_MIN,
   compressFast,
@@ -32,7 +32,7 @@ const CHUNK_CHARACTERS = 65_536;
 const CODINGS: readonly ContentCoding[] = ['gzip', 'br'];
 
 /** Sends an answer, compressed where that is worth it and the client takes it. Rejects with the reason of `left`. */
-export async function send(response: ServerResponse, answer: Answer, left: AbortSignal): Promise<void> {
+export async function send(response: ServerResponse, answer: ApiResponse, left: AbortSignal): Promise<void> {
   const { status, contentType, headers, body } = answer;
   const { method, headers: asked } = response.req;
   const isOpen = isCompressible(contentType) && headers?.['Content-Encoding'] === undefined;
@@ -64,7 +64,7 @@ export async function send(response: ServerResponse, answer: Answer, left: Abort
   }
 }
 
-function isLarge(body: Answer['body']): boolean {
+function isLarge(body: ApiResponse['body']): boolean {
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) return true;
   return Buffer.byteLength(body) >= COMPRESSED_BYTES_MIN;
 }

@@ -1,7 +1,7 @@
 import type { SeriesResponse } from '@throughline/trace/client';
 import type { QueryContext } from '../query/rows.ts';
 import { findSeries, type CountedUntil } from '../query/series.ts';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import { anyText, integer, oneOf, optional, spanName, time } from './parameters.ts';
 import { Problem } from './problem.ts';
 import type { Route } from './route.ts';
@@ -71,7 +71,7 @@ export function seriesRoute(
           `from, to and step make ${points} steps, expected at most ${most} for ${limit} series; use a longer step or a shorter time range`,
         );
       }
-      const question = {
+      const query = {
         service,
         operation,
         groupBy: groupBy ?? 'service',
@@ -80,7 +80,7 @@ export function seriesRoute(
         stepSeconds,
         seriesMax: limit,
       };
-      const { series, truncated } = await findSeries(context(signal), question, countedUntil());
+      const { series, truncated } = await findSeries(context(signal), query, countedUntil());
       const fromUnixNano = String(BigInt(fromSecond) * SECOND_NS);
       return json({ fromUnixNano, stepSeconds, points, series, truncated } satisfies SeriesResponse);
     },

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import { UI_PAGES } from '@throughline/trace/client';
-import type { Answer } from './answer.ts';
+import type { ApiResponse } from './response.ts';
 import {
   COMPRESSED_BYTES_MIN,
   compressBest,
@@ -74,7 +74,7 @@ export class StaticUi {
   }
 
   /** Null when the path is none of the UI's. */
-  async answer(path: string, { ifNoneMatch, acceptEncoding }: FileRequest = {}): Promise<Answer | null> {
+  async answer(path: string, { ifNoneMatch, acceptEncoding }: FileRequest = {}): Promise<ApiResponse | null> {
     const file = this.#files.get(PAGE_PATHS.test(path) ? '/index.html' : path);
     if (file === undefined) return PAGE_PATHS.test(path) ? NOT_BUILT : null;
     const { contentType, bytes } = file;
@@ -95,7 +95,7 @@ export class StaticUi {
   }
 
   /** For a person who came to a path that is nobody's: the page, which says so. Null where it has not been built. */
-  notFound(): Answer | null {
+  notFound(): ApiResponse | null {
     const page = this.#files.get('/index.html');
     if (page === undefined) return null;
     return { status: 404, contentType: page.contentType, headers: { 'Cache-Control': 'no-store' }, body: page.bytes };
@@ -123,7 +123,7 @@ function withBase(bytes: Uint8Array, basePath: string): Uint8Array {
   return Buffer.from(page.replace(BASE_ELEMENT, `<base href="${basePath}/" />`));
 }
 
-const NOT_BUILT: Answer = {
+const NOT_BUILT: ApiResponse = {
   status: 503,
   contentType: 'text/html; charset=utf-8',
   headers: { 'Cache-Control': 'no-store' },

@@ -1,5 +1,5 @@
 import type { SystemResponse } from '@throughline/trace/client';
-import { json } from './answer.ts';
+import { json } from './response.ts';
 import { route, type Route } from './route.ts';
 import { systemSchema } from './schemas.ts';
 

@@ -4,7 +4,7 @@ import { asProblem } from './as-problem.ts';
 import { DEFAULT_QUERY_LIMITS } from '../query/limits.ts';
 import { queryBytes } from '../query/rows.ts';
 
-describe('a question that needs more memory than it may have', () => {
+describe('a query that needs more memory than it may have', () => {
   it('is told what to narrow, and not to come again', async () => {
     await using store = await startEngine();
     const context = { engine: store.engine, limits: DEFAULT_QUERY_LIMITS, signal: new AbortController().signal };

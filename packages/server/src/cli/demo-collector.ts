@@ -18,7 +18,7 @@ export interface Collector {
 /** How long a collector that runs, but is not ready, may take to become it. */
 const READY_TIMEOUT_MS = 60_000;
 const READY_POLL_MS = 200;
-const ANSWER_TIMEOUT_MS = 2_000;
+const RESPONSE_TIMEOUT_MS = 2_000;
 
 /**
  * The ready collector at the configured address, or else one that is started there, within this process. Throws
@@ -58,7 +58,7 @@ async function findCollector(config: Config, signal: AbortSignal): Promise<Colle
 async function notReady(uiUrl: string, signal: AbortSignal): Promise<string | null> {
   let response: Response;
   try {
-    response = await fetch(`${uiUrl}/readyz`, { signal: within(ANSWER_TIMEOUT_MS, signal) });
+    response = await fetch(`${uiUrl}/readyz`, { signal: within(RESPONSE_TIMEOUT_MS, signal) });
   } catch (error) {
     signal.throwIfAborted();
     return error instanceof DOMException && error.name === 'TimeoutError' ? 'it does not respond' : 'nobody';
@@ -85,7 +85,7 @@ async function takesSpans(otlpUrl: string, signal: AbortSignal): Promise<boolean
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{}',
-      signal: within(ANSWER_TIMEOUT_MS, signal),
+      signal: within(RESPONSE_TIMEOUT_MS, signal),
     });
     await response.arrayBuffer();
     return response.ok;

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
-import { askRunning, isAnswer } from './running-collector.ts';
+import { askRunning, isResponse } from './running-collector.ts';
 import { CommandError } from './command-error.ts';
 
 /** Whoever is interrupted waits so long for a snapshot that was asked for, to have it removed. */
 const SNAPSHOT_WAIT_MS = 5_000;
 /** For the collector to answer whether a snapshot is there, and to remove it. */
-const ANSWER_TIMEOUT_MS = 30_000;
+const RESPONSE_TIMEOUT_MS = 30_000;
 /** It hears of us so often before it removes the snapshot. */
 const SIGNS_OF_LIFE = 4;
 
@@ -42,7 +42,7 @@ export class LeasedSnapshot {
     try {
       await this.#ask('PUT');
     } catch (error) {
-      const why = isAnswer(error, 404)
+      const why = isResponse(error, 404)
         ? 'the collector was restarted, or this backup was silent for too long (maintenance.snapshotIdleMs)'
         : String(error instanceof Error ? error.message : error);
       throw new CommandError(`the backup failed because its snapshot is gone: ${why}; run it again`);
@@ -61,6 +61,6 @@ export class LeasedSnapshot {
   }
 
   async #ask(method: 'PUT' | 'DELETE'): Promise<void> {
-    await askRunning(this.#url, method, AbortSignal.timeout(ANSWER_TIMEOUT_MS));
+    await askRunning(this.#url, method, AbortSignal.timeout(RESPONSE_TIMEOUT_MS));
   }
 }

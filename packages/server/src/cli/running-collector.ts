@@ -25,7 +25,7 @@ export function apiOfRunning({ dataDirectory, host, basePath }: Config): string 
   return `http://${isIPv6(own) ? `[${own}]` : own}:${port}${basePath}`;
 }
 
-/** The collector has answered, and with no answer to the question. */
+/** The collector has answered, and with no answer to the query. */
 class RefusedByCollector extends CommandError {
   readonly status: number;
 
@@ -36,7 +36,7 @@ class RefusedByCollector extends CommandError {
 }
 
 /** Whether the error is an answer of the collector with this status. */
-export function isAnswer(error: unknown, status: number): boolean {
+export function isResponse(error: unknown, status: number): boolean {
   return error instanceof RefusedByCollector && error.status === status;
 }
 

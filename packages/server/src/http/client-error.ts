@@ -5,10 +5,10 @@ export interface ClientErrorOptions {
   /** What the server takes as a request's line and headers. */
   readonly headerBytesMax: number;
   /** Puts the status and the sentence into the server's own form; `isInHeaders`: they had not arrived whole. */
-  readonly answer: (status: number, why: string, isInHeaders: boolean) => ClientErrorAnswer;
+  readonly answer: (status: number, why: string, isInHeaders: boolean) => ClientErrorResponse;
 }
 
-export interface ClientErrorAnswer {
+export interface ClientErrorResponse {
   readonly contentType: string;
   readonly body: string | Uint8Array;
 }

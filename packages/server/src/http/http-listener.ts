@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
-import { answerClientErrors, type ClientErrorAnswer } from './client-error.ts';
+import { answerClientErrors, type ClientErrorResponse } from './client-error.ts';
 import { Listener } from './listener.ts';
 import type { Refusal } from './refusal.ts';
 import { RequestsInTurn } from './requests-in-turn.ts';
@@ -47,7 +47,7 @@ export interface HttpListenerOptions {
    */
   readonly serve: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   /** Puts into the server's own form what Node itself refuses before there is a request. */
-  readonly refuse: (refusal: Refusal) => ClientErrorAnswer;
+  readonly refuse: (refusal: Refusal) => ClientErrorResponse;
   readonly onLimit: (limit: HttpLimitHit) => void;
   readonly onFailed: (error: unknown) => void;
 }

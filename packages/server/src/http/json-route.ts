@@ -6,7 +6,7 @@ export interface JsonRoute {
   readonly method: 'GET' | 'POST' | 'PUT';
   readonly path: string;
   readonly bodyBytesMax: number;
-  readonly handle: (request: JsonRequest) => JsonAnswer | Refusal | Promise<JsonAnswer | Refusal>;
+  readonly handle: (request: JsonRequest) => JsonResponse | Refusal | Promise<JsonResponse | Refusal>;
 }
 
 export interface JsonRequest {
@@ -16,7 +16,7 @@ export interface JsonRequest {
   readonly body: Uint8Array;
 }
 
-export interface JsonAnswer {
+export interface JsonResponse {
   readonly status: number;
   readonly body: object;
 }

@@ -14,7 +14,7 @@ export interface RecentRequestsOptions {
 type Stored = Extract<IngestResult, { kind: 'stored' }>;
 
 /** The number of spans stands for an answer without rejected spans and without a message: nearly all are such. */
-type KnownAnswer = number | Stored;
+type KnownOutcome = number | Stored;
 
 /**
  * The requests that were stored lately, by a digest of their bytes. An exporter whose answer was lost sends the same
@@ -30,8 +30,8 @@ export class RecentRequests {
   readonly #nonce = randomBytes(12);
   readonly #running = new Map<string, Promise<IngestResult | null>>();
   /** Two generations: to forget the older one whole costs nothing, and no entry needs a time. */
-  #newer = new Map<string, KnownAnswer>();
-  #older = new Map<string, KnownAnswer>();
+  #newer = new Map<string, KnownOutcome>();
+  #older = new Map<string, KnownOutcome>();
   #turnedMs: number;
 
   constructor(options: RecentRequestsOptions) {
@@ -125,7 +125,7 @@ export class RecentRequests {
     if (ageMs >= recentRequestMs) this.#turn(ageMs >= 2 * recentRequestMs ? new Map() : this.#newer);
   }
 
-  #turn(older: Map<string, KnownAnswer>): void {
+  #turn(older: Map<string, KnownOutcome>): void {
     this.#older = older;
     this.#newer = new Map();
     this.#turnedMs = this.#now();

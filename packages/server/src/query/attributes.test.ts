@@ -48,7 +48,7 @@ describe('what completes a search', () => {
     const visibility = new SpanVisibility();
     await findAttributeKeys({ ...store.context, visibility }, ALL);
     await findAttributeValues({ ...store.context, visibility }, 'region', ALL);
-    expect(visibility.questions).toBe(2);
+    expect(visibility.queries).toBe(2);
   });
 
   it('leaves out days outside of the range', async () => {
@@ -59,11 +59,11 @@ describe('what completes a search', () => {
   });
 
   it('asks in SQL as written here', async () => {
-    const question = { prefix: "it's", range: { fromUnixNano: TEST_START_NS, toUnixNano: NEXT_DAY }, limit: 5 };
-    await expect(attributeKeysSql(store.context.engine.tables, question)).toMatchFileSnapshot(
+    const query = { prefix: "it's", range: { fromUnixNano: TEST_START_NS, toUnixNano: NEXT_DAY }, limit: 5 };
+    await expect(attributeKeysSql(store.context.engine.tables, query)).toMatchFileSnapshot(
       'snapshots/attribute-keys.sql',
     );
-    await expect(attributeValuesSql(store.context.engine.tables, "o'k", question)).toMatchFileSnapshot(
+    await expect(attributeValuesSql(store.context.engine.tables, "o'k", query)).toMatchFileSnapshot(
       'snapshots/attribute-values.sql',
     );
   });

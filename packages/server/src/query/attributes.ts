@@ -7,9 +7,9 @@ import type { Tables } from '../storage/tables.ts';
 
 /**
  * What completes a search. Days are whole UTC days; counts are Σ sampling weight, estimated where not every span is
- * looked at. A question has spans counted soon that are not counted yet; it does not find them itself.
+ * looked at. A query has spans counted soon that are not counted yet; it does not find them itself.
  */
-export interface AttributeQuestion {
+export interface AttributeQuery {
   /** What keys or values begin with; '' for all. */
   readonly prefix: string;
   readonly range: TimeRange;
@@ -17,11 +17,8 @@ export interface AttributeQuestion {
 }
 
 /** The keys of attributes of spans and resources, the most frequent first. */
-export async function findAttributeKeys(
-  context: QueryContext,
-  question: AttributeQuestion,
-): Promise<AttributeKeySummary[]> {
-  const rows = await withView(context, () => queryRows(context, attributeKeysSql(context.engine.tables, question)));
+export async function findAttributeKeys(context: QueryContext, query: AttributeQuery): Promise<AttributeKeySummary[]> {
+  const rows = await withView(context, () => queryRows(context, attributeKeysSql(context.engine.tables, query)));
   return rows.map((row) => ({ key: row.text(0), estimatedSpanCount: row.number(1) }));
 }
 
@@ -29,15 +26,13 @@ export async function findAttributeKeys(
 export async function findAttributeValues(
   context: QueryContext,
   key: string,
-  question: AttributeQuestion,
+  query: AttributeQuery,
 ): Promise<AttributeValueSummary[]> {
-  const rows = await withView(context, () =>
-    queryRows(context, attributeValuesSql(context.engine.tables, key, question)),
-  );
+  const rows = await withView(context, () => queryRows(context, attributeValuesSql(context.engine.tables, key, query)));
   return rows.map((row) => ({ value: row.text(0), estimatedSpanCount: row.number(1) }));
 }
 
-export function attributeKeysSql(tables: Tables, { prefix, range, limit }: AttributeQuestion): string {
+export function attributeKeysSql(tables: Tables, { prefix, range, limit }: AttributeQuery): string {
   return `SELECT key, sum(weight) AS n
 FROM ${tables.attribute_values.read}
 ${where([IN_TENANT, ...days(range), COUNTS_PER_KEY, ...beginsWith('key', prefix)])}
@@ -46,7 +41,7 @@ ORDER BY n DESC, key
 LIMIT ${limit}`;
 }
 
-export function attributeValuesSql(tables: Tables, key: string, { prefix, range, limit }: AttributeQuestion): string {
+export function attributeValuesSql(tables: Tables, key: string, { prefix, range, limit }: AttributeQuery): string {
   const ofKey = [`key_slot = cityHash64(${sqlString(key)}) % ${VALUES_KEY_SLOTS}`, `key = ${sqlString(key)}`];
   return `SELECT value, sum(weight) AS n
 FROM ${tables.attribute_values.read}

@@ -25,7 +25,7 @@ export interface Crossing {
   readonly reaches: 'before' | 'behind';
 }
 
-export interface CandidateQuestion {
+export interface CandidateQuery {
   /** Of the starts of spans that match. */
   readonly window: SearchWindow;
   readonly crossing: Crossing | null;
@@ -57,7 +57,7 @@ export function candidatesSql(
   search: TraceSearch,
   source: SpanSource,
   live: readonly SpanSource[],
-  { window, crossing, after, limit, byDuration, isLoose }: CandidateQuestion,
+  { window, crossing, after, limit, byDuration, isLoose }: CandidateQuery,
   hasHints: boolean,
 ): string {
   const isStored = source.kind === 'stored';

@@ -149,11 +149,11 @@ GROUP BY service_number ORDER BY service_number`,
   });
 
   it('hide the 99th percentile of fewer than 500 effective requests', async () => {
-    const question = { service: null, operation: null, groupBy: 'service', seriesMax: 1 } as const;
+    const query = { service: null, operation: null, groupBy: 'service', seriesMax: 1 } as const;
     const { series } = await findSeries(
       store.context,
       {
-        ...question,
+        ...query,
         fromSecond: HOUR,
         toSecond: HOUR + 3_600,
         stepSeconds: 3_600,

@@ -133,13 +133,13 @@ describe('a search of a range', () => {
       await using own = await openTestStore();
       const of = (wanted: string): StoredSpan[] => (state === wanted ? workflows : []);
       const context = await seeing(own, of('counted'), of('uncounted'), of('fresh'));
-      const questions = begins.flatMap((minutes) =>
+      const queries = begins.flatMap((minutes) =>
         [`alone ${minutes}`, `root ${minutes}`].flatMap((service) =>
           [15n, 60n, 180n, 1_440n].map((range) => ({ service, range })),
         ),
       );
       // Another third in each state.
-      for (const { service, range } of sampleOf(questions, 16, state.length)) {
+      for (const { service, range } of sampleOf(queries, 16, state.length)) {
         const asked = { fromUnixNano: minutesAgo(range), toUnixNano: NOW };
         const filter = { ...EVERYTHING.filter, service };
         const { traces } = await searchTraces(context, { ...EVERYTHING, filter, range: asked });
@@ -230,7 +230,7 @@ describe('a search of a range', () => {
     it.each(states)('finds it by the phone and by the server, %s', async (state, counted, uncounted, fresh) => {
       await using store = await openTestStore();
       const context = await seeing(store, counted, uncounted, fresh);
-      const questions = clocks.flatMap((minutes) =>
+      const queries = clocks.flatMap((minutes) =>
         [`phone ${minutes}`, `api ${minutes}`].flatMap((service) =>
           [15n, 60n, 1_440n].flatMap((length) =>
             [null, 1_000_000_000n].map((maxDurationNs) => ({ service, length, maxDurationNs })),
@@ -238,7 +238,7 @@ describe('a search of a range', () => {
         ),
       );
       // Another third in each state.
-      for (const { service, length, maxDurationNs } of sampleOf(questions, 12, state.length)) {
+      for (const { service, length, maxDurationNs } of sampleOf(queries, 12, state.length)) {
         const range = { fromUnixNano: minutesAgo(length), toUnixNano: NOW };
         const filter = { ...EVERYTHING.filter, service };
         const found = await searchTraces(context, { ...EVERYTHING, filter, range, maxDurationNs });

@@ -1,4 +1,4 @@
-/** What a question may cost. Each is a limit on purpose; the defaults fit the embedded engine on two cores. */
+/** What a query may cost. Each is a limit on purpose; the defaults fit the embedded engine on two cores. */
 export interface QueryLimits {
   /** One statement is cancelled after it. */
   readonly queryTimeoutMs: number;

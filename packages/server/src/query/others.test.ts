@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSeries } from './series.ts';
-import type { SeriesQuestion } from './series-sql.ts';
+import type { SeriesQuery } from './series-sql.ts';
 import { findOperations, findServices } from './services.ts';
 import { aStoredSpan, openTestStore, type TestStore } from './testing/test-store.ts';
 
@@ -86,7 +86,7 @@ describe('what is not counted by its name', () => {
     // The series with the most requests are asked for by their names.
     ['names', 60, 3],
   ])('is told from names among series, out of %s', async (_, stepSeconds, seriesMax) => {
-    const question: SeriesQuestion = {
+    const query: SeriesQuery = {
       service: null,
       operation: null,
       groupBy: 'service',
@@ -95,7 +95,7 @@ describe('what is not counted by its name', () => {
       stepSeconds,
       seriesMax,
     };
-    const counted = await findSeries(store.context, question, () => Infinity);
+    const counted = await findSeries(store.context, query, () => Infinity);
     expect(counted.series.map(({ service, othersOf, requestCount }) => [service, othersOf, requestCount[0]])).toEqual(
       [
         ['shop', null, 28],
@@ -106,7 +106,7 @@ describe('what is not counted by its name', () => {
     );
     const byOperation = await findSeries(
       store.context,
-      { ...question, groupBy: 'operation', service: 'shop' },
+      { ...query, groupBy: 'operation', service: 'shop' },
       () => Infinity,
     );
     expect(
@@ -121,7 +121,7 @@ describe('what is not counted by its name', () => {
         ['GET /', null, 1],
       ].slice(0, seriesMax),
     );
-    const named = await findSeries(store.context, { ...question, service: '(other)' }, () => Infinity);
+    const named = await findSeries(store.context, { ...query, service: '(other)' }, () => Infinity);
     expect(named.series).toMatchObject([{ service: '(other)', othersOf: null, requestCount: { 0: 8 } }]);
   });
 });

@@ -66,7 +66,7 @@ async function put(
   );
 }
 
-/** The statements that a question asks, and its answer. */
+/** The statements that a query asks, and its answer. */
 async function watched<T>(context: QueryContext, ask: (context: QueryContext) => Promise<T>) {
   const statements: string[] = [];
   const engine = new Proxy(context.engine, {

@@ -4,22 +4,22 @@ import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-vis
 import { sqlInt64 } from '../storage/sql.ts';
 import type { QueryLimits } from './limits.ts';
 
-/** What a question rejects with when a statement of it did not succeed. */
+/** What a query rejects with when a statement of it did not succeed. */
 export { EngineError } from '../storage/engine.ts';
 
-/** What every question needs besides its parameters. */
+/** What every query needs besides its parameters. */
 export interface QueryContext {
   readonly engine: Engine;
   readonly limits: QueryLimits;
   /** Where spans are that are not stored or counted yet; by default all are. */
   readonly visibility?: Visibility;
   /**
-   * Once it is aborted the statement that runs is cancelled and none is started; the question rejects with its reason.
+   * Once it is aborted the statement that runs is cancelled and none is started; the query rejects with its reason.
    */
   readonly signal: AbortSignal;
 }
 
-/** Every table has it first in its key; no question sees the rows of another tenant. */
+/** Every table has it first in its key; no query sees the rows of another tenant. */
 export const IN_TENANT = "tenant = ''";
 
 /** Asks with one view of where spans are, whatever is stored meanwhile. */
@@ -38,11 +38,11 @@ export async function withView<T>(
   }
 }
 
-/** How often a question is asked again when its derived table has changed under it: it does so every few seconds. */
+/** How often a query is asked again when its derived table has changed under it: it does so every few seconds. */
 const CHANGES_MAX = 3;
 
 /**
- * The same for a question to a derived table, or to one of those that are filled together: none of it comes from before
+ * The same for a query to a derived table, or to one of those that are filled together: none of it comes from before
  * a batch was added, and none from after it.
  */
 export async function withRollup<T>(

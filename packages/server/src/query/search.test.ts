@@ -375,8 +375,8 @@ describe('candidatesSql', () => {
     } as const;
     const search = { ...EVERYTHING, filter, minDurationNs: 5_000_000n, maxDurationNs: 9_000_000n };
     const window = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 59_999_999_999n };
-    const question = { window, crossing: null, after: null, limit: 21, byDuration: true, isLoose: true };
-    const newest = candidatesSql(TABLES, EVERYTHING, STORED, [], question, true);
+    const query = { window, crossing: null, after: null, limit: 21, byDuration: true, isLoose: true };
+    const newest = candidatesSql(TABLES, EVERYTHING, STORED, [], query, true);
     await expect(newest).toMatchFileSnapshot('snapshots/candidates-newest.sql');
     const after = { matchUnixNano: window.toUnixNano, traceId: 'ab'.repeat(16) };
     const filtered = candidatesSql(
@@ -384,7 +384,7 @@ describe('candidatesSql', () => {
       search,
       STORED,
       [],
-      { ...question, after, crossing: { unixNano: TEST_START_NS, reaches: 'behind' }, isLoose: false },
+      { ...query, after, crossing: { unixNano: TEST_START_NS, reaches: 'behind' }, isLoose: false },
       true,
     );
     await expect(filtered).toMatchFileSnapshot('snapshots/candidates-filtered.sql');

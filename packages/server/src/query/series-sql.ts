@@ -8,7 +8,7 @@ import { spanSources, uncountedSources, type SpanSource } from './span-sources.t
 import type { Tables } from '../storage/tables.ts';
 
 /** Requests over time: SERVER and CONSUMER spans, and those whose parent is missing or remote. */
-export interface SeriesQuestion {
+export interface SeriesQuery {
   readonly service: string | null;
   readonly operation: string | null;
   readonly groupBy: 'service' | 'operation';
@@ -23,12 +23,12 @@ export interface SeriesQuestion {
 const NAMES = `${selectName('service_name')}, ${selectName('grouped')}`;
 
 /** One more than is answered tells whether there are more. */
-export function seriesNamesSql(tables: Tables, view: SpanView, question: SeriesQuestion): string {
+export function seriesNamesSql(tables: Tables, view: SpanView, query: SeriesQuery): string {
   return `SELECT ${NAMES}
-FROM (${unionOf(tables, view, question, null, ['service_name', 'grouped'], namesOf)})
+FROM (${unionOf(tables, view, query, null, ['service_name', 'grouped'], namesOf)})
 GROUP BY service_name, grouped
 ORDER BY greatest(sum(w), toFloat64(sum(c))) DESC, service_name, grouped
-LIMIT ${question.seriesMax + 1}`;
+LIMIT ${query.seriesMax + 1}`;
 }
 
 /**
@@ -38,13 +38,13 @@ LIMIT ${question.seriesMax + 1}`;
 export function seriesSql(
   tables: Tables,
   view: SpanView,
-  question: SeriesQuestion,
+  query: SeriesQuery,
   names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
   rowsMax: number,
 ): string {
   return `SELECT ${NAMES}, slot, sum(n), sum(n_errors), sum(w), sum(w_errors), sumForEach(q),
   sum(c), sum(c_errors), sumForEach(c_q)
-FROM (${unionOf(tables, view, question, names, ['service_name', 'grouped', 'slot'], stepsOf)})
+FROM (${unionOf(tables, view, query, names, ['service_name', 'grouped', 'slot'], stepsOf)})
 GROUP BY service_name, grouped, slot
 ORDER BY service_name, grouped, slot
 LIMIT ${rowsMax}`;
@@ -98,23 +98,23 @@ function namesOf({ rows, weight }: RequestTable): string {
 function unionOf(
   tables: Tables,
   view: SpanView,
-  question: SeriesQuestion,
+  query: SeriesQuery,
   names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
   keys: readonly ('service_name' | 'grouped' | 'slot')[],
   values: (table: RequestTable) => string,
 ): string {
-  return tablesOf(tables, view, question)
+  return tablesOf(tables, view, query)
     .map((table) => {
       const key = {
         service_name: `${dictionary(table, 'service_name')} AS service_name`,
-        grouped: `${question.groupBy === 'operation' ? dictionary(table, 'operation') : "''"} AS grouped`,
-        slot: `intDiv(toUInt32(time), ${question.stepSeconds}) * ${question.stepSeconds} AS slot`,
+        grouped: `${query.groupBy === 'operation' ? dictionary(table, 'operation') : "''"} AS grouped`,
+        slot: `intDiv(toUInt32(time), ${query.stepSeconds}) * ${query.stepSeconds} AS slot`,
       };
       return `
     SELECT ${keys.map((name) => key[name]).join(', ')},
       ${values(table)}
     FROM ${table.from}
-    ${where([...table.conditions, ...named(question, names)])}
+    ${where([...table.conditions, ...named(query, names)])}
     GROUP BY ${keys.join(', ')}
   `;
     })
@@ -126,15 +126,15 @@ function dictionary({ rows }: RequestTable, column: string): string {
   return rows === null ? `toLowCardinality(${column})` : column;
 }
 
-function tablesOf(tables: Tables, view: SpanView, question: SeriesQuestion): RequestTable[] {
-  const { stepSeconds, fromSecond, toSecond } = question;
+function tablesOf(tables: Tables, view: SpanView, query: SeriesQuery): RequestTable[] {
+  const { stepSeconds, fromSecond, toSecond } = query;
   const ofSpans = { isError: 'is_error = 1', rows: 'spans', weight: 'weight', conditions: [] };
   const unit = stepSeconds % 3_600 === 0 ? '1h' : stepSeconds % 60 === 0 ? '1m' : null;
   if (unit === null) {
-    return [{ ...ofSpans, from: oneOf(spanSources(tables, view).map((source) => requestsOf(source, question))) }];
+    return [{ ...ofSpans, from: oneOf(spanSources(tables, view).map((source) => requestsOf(source, query))) }];
   }
   const within = [IN_TENANT, `time >= toDateTime(${fromSecond})`, `time < toDateTime(${toSecond})`];
-  const uncounted = uncountedSources(tables, view).map((source) => requestsOf(source, question));
+  const uncounted = uncountedSources(tables, view).map((source) => requestsOf(source, query));
   const counted = `
       SELECT service_name, operation, time, is_error, bucket, spans, weight
       FROM ${tables[`request_${unit}`].read}
@@ -148,12 +148,12 @@ function tablesOf(tables: Tables, view: SpanView, question: SeriesQuestion): Req
 }
 
 /** Spans as rows of a table of requests. */
-function requestsOf({ table, conditions }: SpanSource, question: SeriesQuestion): string {
+function requestsOf({ table, conditions }: SpanSource, query: SeriesQuery): string {
   return `
       SELECT ${SERVICE_NAME}, ${OPERATION_NAME} AS operation, start_s AS time, status_code = 2 AS is_error,
         toUInt16(floor(log2(greatest(duration_ns, 1)) * ${BUCKETS_PER_OCTAVE})) AS bucket, toUInt64(1) AS spans, sampling_weight AS weight
       FROM ${table}
-      ${where([...conditions, ...startConditions(rangeOf(question)), IS_REQUEST])}`;
+      ${where([...conditions, ...startConditions(rangeOf(query)), IS_REQUEST])}`;
 }
 
 function oneOf(selects: readonly string[]): string {
@@ -161,7 +161,7 @@ function oneOf(selects: readonly string[]): string {
 }
 
 function named(
-  { service, operation, groupBy }: SeriesQuestion,
+  { service, operation, groupBy }: SeriesQuery,
   names: readonly (readonly [service: RollupName, operation: RollupName])[] | null,
 ): string[] {
   const pairs = groupBy === 'operation' ? '(service_name, operation)' : "(service_name, '')";
@@ -172,11 +172,11 @@ function named(
   ];
 }
 
-export function pointsOf({ fromSecond, toSecond, stepSeconds }: SeriesQuestion): number {
+export function pointsOf({ fromSecond, toSecond, stepSeconds }: SeriesQuery): number {
   return (toSecond - fromSecond) / stepSeconds;
 }
 
-export function rangeOf({ fromSecond, toSecond }: SeriesQuestion): TimeRange {
+export function rangeOf({ fromSecond, toSecond }: SeriesQuery): TimeRange {
   const second = 1_000_000_000n;
   return { fromUnixNano: BigInt(fromSecond) * second, toUnixNano: BigInt(toSecond) * second - 1n };
 }

@@ -28,9 +28,9 @@ function answered(minutes: readonly Minute[], wholeMinutes: number, variance = 0
     const spans = [stored, 0, weight, 0, buckets];
     return new JsonRow(['=web', '=', HOUR + index * 60, ...spans, counted, countedErrors, buckets]);
   });
-  const question = { service: 'web', operation: null, groupBy: 'service', seriesMax: 1, stepSeconds: 60 } as const;
+  const query = { service: 'web', operation: null, groupBy: 'service', seriesMax: 1, stepSeconds: 60 } as const;
   const range = { fromSecond: HOUR, toSecond: HOUR + MINUTES * 60 };
-  return seriesFrom({ ...question, ...range }, rows, weights(variance), (HOUR + wholeMinutes * 60) * 1000);
+  return seriesFrom({ ...query, ...range }, rows, weights(variance), (HOUR + wholeMinutes * 60) * 1000);
 }
 
 const EXACT = { basis: 'exact', relativeError: 0 };

@@ -3,7 +3,7 @@ import { readName, type RollupName } from '../storage/rollup-names.ts';
 import { BUCKETS_PER_OCTAVE } from '../storage/rollups.ts';
 import { effectiveNumber, errorRateInterval, estimateOf, type Weighed } from './estimate.ts';
 import type { JsonRow } from './rows.ts';
-import { pointsOf, type SeriesQuestion } from './series-sql.ts';
+import { pointsOf, type SeriesQuery } from './series-sql.ts';
 import type { Weights } from './weights.ts';
 
 /**
@@ -11,7 +11,7 @@ import type { Weights } from './weights.ts';
  * (since the epoch) have all that is counted of them; of later ones counts may still come.
  */
 export function seriesFrom(
-  question: SeriesQuestion,
+  query: SeriesQuery,
   rows: readonly JsonRow[],
   weights: Weights,
   countedUntilMs: number,
@@ -19,11 +19,11 @@ export function seriesFrom(
   const service = readName(rows[0]?.text(0) ?? '');
   const grouped = readName(rows[0]?.text(1) ?? '');
   const series = {
-    ...empty(pointsOf(question)),
-    ...namesOf(service, question.groupBy === 'operation' ? grouped : undefined),
+    ...empty(pointsOf(query)),
+    ...namesOf(service, query.groupBy === 'operation' ? grouped : undefined),
   };
-  const weigh: Weigh = (spans, weight) => weights.of(service, question.operation ?? grouped, spans, weight);
-  const steps = rows.map((row) => stepOf(row, question, weigh, countedUntilMs));
+  const weigh: Weigh = (spans, weight) => weights.of(service, query.operation ?? grouped, spans, weight);
+  const steps = rows.map((row) => stepOf(row, query, weigh, countedUntilMs));
   const hasUnseen = countersExceedSpans(steps, weigh);
   const isSampled = weigh(0, 1).variance > 0;
   const uncertain = { rows: 0, weight: 0 };
@@ -73,7 +73,7 @@ interface Step {
   readonly countedBuckets: JsonRow;
 }
 
-function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuestion, weigh: Weigh, countedUntilMs: number): Step {
+function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuery, weigh: Weigh, countedUntilMs: number): Step {
   const second = row.number(2);
   return {
     point: (second - fromSecond) / stepSeconds,

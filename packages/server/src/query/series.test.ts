@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type SpanView } from '../storage/span-visibility.ts';
 import { findSeries } from './series.ts';
-import { seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
+import { seriesNamesSql, seriesSql, type SeriesQuery } from './series-sql.ts';
 import type { StoredSpan, TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore } from './testing/test-store.ts';
 import { singleServerTables } from '../storage/tables.ts';
@@ -10,7 +10,7 @@ const TABLES = singleServerTables();
 
 /** A whole hour. */
 const HOUR = 1_700_002_800;
-const HOURLY: SeriesQuestion = {
+const HOURLY: SeriesQuery = {
   service: null,
   operation: null,
   groupBy: 'service',
@@ -103,8 +103,8 @@ describe('findSeries', () => {
 
   it('asks in SQL as written here', async () => {
     await expect(seriesNamesSql(TABLES, ALL_COUNTED.view(), HOURLY)).toMatchFileSnapshot('snapshots/series-names.sql');
-    const question = { ...HOURLY, groupBy: 'operation', service: "o'brien", stepSeconds: 60 } as const;
-    await expect(seriesSql(TABLES, LIVE, question, [["o'brien", 'x']], 100)).toMatchFileSnapshot(
+    const query = { ...HOURLY, groupBy: 'operation', service: "o'brien", stepSeconds: 60 } as const;
+    await expect(seriesSql(TABLES, LIVE, query, [["o'brien", 'x']], 100)).toMatchFileSnapshot(
       'snapshots/series-minutes.sql',
     );
     await expect(seriesSql(TABLES, LIVE, { ...HOURLY, stepSeconds: 10 }, null, 100)).toMatchFileSnapshot(
@@ -185,8 +185,8 @@ SELECT toStartOfHour(time), service_name, operation, kind, status, bucket, reque
 
   it('is an estimate in steps that end after the counts of their service are whole', async () => {
     const minutes = { ...HOURLY, stepSeconds: 60 };
-    const of = async (question: SeriesQuestion, second: number) => {
-      const { series } = await findSeries(store.context, question, until(second));
+    const of = async (query: SeriesQuery, second: number) => {
+      const { series } = await findSeries(store.context, query, until(second));
       return series.find(({ service }) => service === 'web');
     };
     expect((await of(minutes, 60))?.estimate).toEqual({ basis: 'exact', relativeError: 0 });

@@ -3,11 +3,11 @@ import { readName, type RollupName } from '../storage/rollup-names.ts';
 import { REQUEST_1M } from '../storage/rollups.ts';
 import type { SpanView } from '../storage/span-visibility.ts';
 import { type JsonRow, type QueryContext, queryRows, withRollup } from './rows.ts';
-import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuestion } from './series-sql.ts';
+import { pointsOf, rangeOf, seriesNamesSql, seriesSql, type SeriesQuery } from './series-sql.ts';
 import { seriesFrom } from './series-steps.ts';
 import { findWeights, type Weights } from './weights.ts';
 
-export interface SeriesAnswer {
+export interface FoundSeries {
   /** The most requests first. */
   readonly series: RequestSeries[];
   readonly truncated: boolean;
@@ -22,46 +22,46 @@ export type CountedUntil = (service: RollupName) => number;
  */
 export function findSeries(
   context: QueryContext,
-  question: SeriesQuestion,
+  query: SeriesQuery,
   countedUntil: CountedUntil,
-): Promise<SeriesAnswer> {
-  return withRollup(context, REQUEST_1M, (view) => findSeriesIn(context, view, question, countedUntil));
+): Promise<FoundSeries> {
+  return withRollup(context, REQUEST_1M, (view) => findSeriesIn(context, view, query, countedUntil));
 }
 
 async function findSeriesIn(
   context: QueryContext,
   view: SpanView,
-  question: SeriesQuestion,
+  query: SeriesQuery,
   countedUntil: CountedUntil,
-): Promise<SeriesAnswer> {
+): Promise<FoundSeries> {
   const { tables } = context.engine;
-  const { seriesMax } = question;
-  const rowsMax = seriesMax * pointsOf(question);
+  const { seriesMax } = query;
+  const rowsMax = seriesMax * pointsOf(query);
   const [all, weights] = await Promise.all([
-    queryRows(context, seriesSql(tables, view, question, null, rowsMax)),
+    queryRows(context, seriesSql(tables, view, query, null, rowsMax)),
     findWeights(context, {
-      range: rangeOf(question),
-      service: question.service,
-      groupBy: question.operation === null ? question.groupBy : 'operation',
+      range: rangeOf(query),
+      service: query.service,
+      groupBy: query.operation === null ? query.groupBy : 'operation',
       of: 'requests',
     }),
   ]);
-  // So many rows may come from more series than are wanted; which ones have the most requests is another question then.
+  // So many rows may come from more series than are wanted; which of them have the most requests has to be asked then.
   if (all.length === rowsMax) {
-    const names = await queryRows(context, seriesNamesSql(tables, view, question));
+    const names = await queryRows(context, seriesNamesSql(tables, view, query));
     if (names.length > seriesMax) {
       const shown = names.slice(0, seriesMax).map((row) => [readName(row.text(0)), readName(row.text(1))] as const);
-      const rows = await queryRows(context, seriesSql(tables, view, question, shown, rowsMax));
-      return { series: seriesOf(question, rows, weights, countedUntil), truncated: true };
+      const rows = await queryRows(context, seriesSql(tables, view, query, shown, rowsMax));
+      return { series: seriesOf(query, rows, weights, countedUntil), truncated: true };
     }
   }
-  const series = seriesOf(question, all, weights, countedUntil);
+  const series = seriesOf(query, all, weights, countedUntil);
   return { series: series.slice(0, seriesMax), truncated: series.length > seriesMax };
 }
 
 /** The most requests first. */
 function seriesOf(
-  question: SeriesQuestion,
+  query: SeriesQuery,
   rows: readonly JsonRow[],
   weights: Weights,
   countedUntil: CountedUntil,
@@ -74,7 +74,7 @@ function seriesOf(
     else own.push(row);
   }
   return Array.from(byName.values(), (own) => {
-    return seriesFrom(question, own, weights, countedUntil(readName(own[0]?.text(0) ?? '')));
+    return seriesFrom(query, own, weights, countedUntil(readName(own[0]?.text(0) ?? '')));
   })
     .map((series) => ({ series, total: series.estimatedRequestCount.reduce((sum, count) => sum + count, 0) }))
     .toSorted((a, b) => b.total - a.total || compare(a.series, b.series))

@@ -166,7 +166,7 @@ describe('ranges that are longer than a step of the rollup', () => {
   });
 });
 
-describe('the SQL of the smaller questions', () => {
+describe('the SQL of the smaller queries', () => {
   it('reads as written here', async () => {
     const range = { fromUnixNano: TEST_START_NS, toUnixNano: TEST_START_NS + 1n };
     const view = ALL_COUNTED.view();

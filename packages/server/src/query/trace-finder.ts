@@ -6,7 +6,7 @@ import {
   LOOKBACK_MS_MAX,
   LOOKBACK_MS_MIN,
   type Candidate,
-  type CandidateQuestion,
+  type CandidateQuery,
   type Crossing,
 } from './candidates.ts';
 import { findFarTraces, stretchesOfTraces } from './far-traces.ts';
@@ -25,10 +25,10 @@ export interface FoundTrace {
   readonly position: TracePosition;
 }
 
-type Asked = Omit<CandidateQuestion, 'isLoose'>;
+type Asked = Omit<CandidateQuery, 'isLoose'>;
 
 /** Where matches are looked for. */
-type Part = Pick<CandidateQuestion, 'window' | 'crossing'>;
+type Part = Pick<CandidateQuery, 'window' | 'crossing'>;
 
 /** The first candidates of a part have been asked for. */
 interface Begun {
@@ -217,8 +217,8 @@ export class TraceFinder {
     for (;;) {
       const limit: number = next?.limit ?? (wanted === null ? CANDIDATES_MAX : this.#batch);
       const window = this.#within(part.window, wanted);
-      const question = { ...part, window, after, limit, byDuration: this.#refusesMost() };
-      const candidates: Candidate[] = await (next?.candidates ?? this.#candidates(question));
+      const query = { ...part, window, after, limit, byDuration: this.#refusesMost() };
+      const candidates: Candidate[] = await (next?.candidates ?? this.#candidates(query));
       next = null;
       after = candidates.at(-1) ?? null;
       this.#pending.push(...candidates);
@@ -251,25 +251,25 @@ export class TraceFinder {
     return this.#summarised >= REFUSED_SAMPLE && this.#found.length * REFUSED_SHARE < this.#summarised;
   }
 
-  async #candidates(question: Asked): Promise<Candidate[]> {
-    const { crossing, after, limit } = question;
+  async #candidates(query: Asked): Promise<Candidate[]> {
+    const { crossing, after, limit } = query;
     // An attribute that is asked for is mostly rare. To look across for whatever matches takes the engine as long
     // again, when nothing does as well.
     if (crossing !== null && after === null && this.#search.filter.tags.length > 0) {
-      const all = await this.#ofSources({ ...question, crossing: null }, false);
-      if (all.length < limit) return await this.#across(all, crossing, question.window);
+      const all = await this.#ofSources({ ...query, crossing: null }, false);
+      if (all.length < limit) return await this.#across(all, crossing, query.window);
     }
-    return await this.#ofSources(question, crossing === null);
+    return await this.#ofSources(query, crossing === null);
   }
 
-  async #ofSources(question: Asked, isInRange: boolean): Promise<Candidate[]> {
+  async #ofSources(query: Asked, isInRange: boolean): Promise<Candidate[]> {
     const answers = await Promise.all(
       spanSources(this.#tables, this.#view).map((source) =>
-        isInRange && source.kind !== 'stored' ? this.#askFresh(source, question) : this.#ask(source, question),
+        isInRange && source.kind !== 'stored' ? this.#askFresh(source, query) : this.#ask(source, query),
       ),
     );
     // Where one source has more, nothing is known of the others behind its last one.
-    return newestOf(answers.flat()).slice(0, question.limit);
+    return newestOf(answers.flat()).slice(0, query.limit);
   }
 
   /** Those that have a span on the other side of the moment. */
@@ -282,29 +282,29 @@ export class TraceFinder {
   }
 
   /** Exactly where it is not known that it makes no difference. */
-  async #ask(source: SpanSource, question: Asked): Promise<Candidate[]> {
-    const loose = await this.#rows(source, { ...question, isLoose: true });
+  async #ask(source: SpanSource, query: Asked): Promise<Candidate[]> {
+    const loose = await this.#rows(source, { ...query, isLoose: true });
     const isDoubtful = loose.some((row) => row.number(2) > 0);
-    return (isDoubtful ? await this.#rows(source, { ...question, isLoose: false }) : loose).map(candidateOf);
+    return (isDoubtful ? await this.#rows(source, { ...query, isLoose: false }) : loose).map(candidateOf);
   }
 
-  #rows(source: SpanSource, question: CandidateQuestion): Promise<JsonRow[]> {
+  #rows(source: SpanSource, query: CandidateQuery): Promise<JsonRow[]> {
     const hasHints = this.#context.engine.hasAttributeFilter;
     const sql = candidatesSql(
       this.#tables,
       this.#search,
       source,
       uncountedSources(this.#tables, this.#view),
-      question,
+      query,
       hasHints,
     );
     return queryRows(this.#context, sql);
   }
 
   /** All of them are asked for at once where they are few: every window would look at every fresh span again. */
-  async #askFresh(source: SpanSource, question: Asked): Promise<Candidate[]> {
-    const { window, after } = question;
-    if (this.#search.after !== null) return this.#ask(source, question);
+  async #askFresh(source: SpanSource, query: Asked): Promise<Candidate[]> {
+    const { window, after } = query;
+    if (this.#search.after !== null) return this.#ask(source, query);
     const { fromUnixNano, toUnixNano } = this.#search.range;
     const whole = { fromUnixNano: fromUnixNano ?? 0n, toUnixNano: toUnixNano ?? LAST_NS };
     this.#ofFresh ??= this.#ask(source, {
@@ -315,7 +315,7 @@ export class TraceFinder {
       byDuration: false,
     }).then((candidates) => (candidates.length < CANDIDATES_MAX ? candidates : null));
     const all = await this.#ofFresh;
-    if (all === null) return this.#ask(source, question);
+    if (all === null) return this.#ask(source, query);
     return all.filter(
       (candidate) =>
         candidate.matchUnixNano >= window.fromUnixNano &&

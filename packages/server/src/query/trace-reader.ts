@@ -33,7 +33,7 @@ interface Shared {
 export class TraceReader {
   readonly #limits: TraceReaderOptions['limits'];
   readonly #thread: TraceThread;
-  readonly #questions: Counter<'outcome'>;
+  readonly #queries: Counter<'outcome'>;
   /** By query and trace, in the order of use, the least recent first. */
   readonly #shared = new Map<string, Shared>();
 
@@ -44,17 +44,17 @@ export class TraceReader {
       idleMs: limits.traceThreadIdleMs,
       workerPath,
     });
-    this.#questions = new Counter({
+    this.#queries = new Counter({
       name: 'throughline_large_trace_queries_total',
       help: 'Queries for large traces by outcome: answered, shared (reused the result of another), too_large, failed, left (the client disconnected)',
       labelNames: ['outcome'],
       registers: [registry],
     });
-    for (const outcome of ['answered', 'shared', 'too_large', 'failed', 'left']) this.#questions.inc({ outcome }, 0);
+    for (const outcome of ['answered', 'shared', 'too_large', 'failed', 'left']) this.#queries.inc({ outcome }, 0);
   }
 
   /**
-   * Null where no span of the trace is stored. Rejects as questions to the engine do, and with `EngineError`
+   * Null where no span of the trace is stored. Rejects as queries to the engine do, and with `EngineError`
    * `too_large` for a trace that needs more memory than its thread has.
    */
   async ask<Q extends TraceQuery>(
@@ -78,7 +78,7 @@ export class TraceReader {
     return this.#join(key, shared, context.signal) as Promise<OfTrace<TraceResults[Q]>>;
   }
 
-  /** Ends the thread; questions that wait for it fail. */
+  /** Ends the thread; queries that wait for it fail. */
   close(): Promise<void> {
     return this.#thread.close();
   }
@@ -98,9 +98,9 @@ export class TraceReader {
     try {
       await answer;
       shared.isDone = true;
-      this.#questions.inc({ outcome: 'answered' });
+      this.#queries.inc({ outcome: 'answered' });
     } catch (error) {
-      this.#questions.inc({ outcome: outcomeOf(error, abandon.signal) });
+      this.#queries.inc({ outcome: outcomeOf(error, abandon.signal) });
     }
     // A whole trace is not kept.
     if (shared.isDone && query !== 'otlp') return;
@@ -112,7 +112,7 @@ export class TraceReader {
       this.#shared.delete(key);
       this.#shared.set(key, shared);
     }
-    if (shared.askers > 0 || shared.isDone) this.#questions.inc({ outcome: 'shared' });
+    if (shared.askers > 0 || shared.isDone) this.#queries.inc({ outcome: 'shared' });
     shared.askers += 1;
     try {
       return await unlessAborted(shared.answer, signal);

@@ -24,7 +24,7 @@ const MIB = 1024 * 1024;
 /**
  * Works on large traces in a thread of its own, one after the other, so that nobody else waits for them. The thread
  * starts with the first one and ends when it has had nothing to do for a while. Who waits for it is bounded by the
- * questions that are answered at once.
+ * queries that are answered at once.
  */
 export class TraceThread {
   readonly #options: TraceThreadOptions;

@@ -17,10 +17,10 @@ const SECOND_NS = 1_000_000_000n;
 const FIRST_SECOND = Number(TEST_START_NS / SECOND_NS);
 
 /**
- * Spans of four batches: counted; stored and not counted; stored a moment ago, while questions still read them as
- * fresh; fresh alone. Each in turn may be the one that a question sees.
+ * Spans of four batches: counted; stored and not counted; stored a moment ago, while queries still read them as
+ * fresh; fresh alone. Each in turn may be the one that a query sees.
  */
-describe('questions while spans move from the fresh tables to the store and into the derived tables', () => {
+describe('queries while spans move from the fresh tables to the store and into the derived tables', () => {
   let store: TestStore;
   let counted: StoredSpan[];
   let uncounted: StoredSpan[];
@@ -101,7 +101,7 @@ describe('questions while spans move from the fresh tables to the store and into
   });
 
   it('find by filter, duration and range what a plain look finds', async () => {
-    const questions = fc.sample(
+    const queries = fc.sample(
       fc.record({
         service: fc.option(fc.constantFrom('a', 'b')),
         status: fc.option(fc.constantFrom('error' as const, 'ok' as const)),
@@ -113,7 +113,7 @@ describe('questions while spans move from the fresh tables to the store and into
       { numRuns: 8, seed: 5 },
     );
     for (const [name, context, spans] of views()) {
-      for (const { service, status, value, second, length, minDurationNs } of questions) {
+      for (const { service, status, value, second, length, minDurationNs } of queries) {
         const search = {
           ...EVERYTHING,
           filter: { service, operation: null, status, tags: value === null ? [] : [{ key: 'k', value }] },
@@ -182,7 +182,7 @@ describe('questions while spans move from the fresh tables to the store and into
 
   it('count every request once over time', async () => {
     const fromSecond = Math.floor(FIRST_SECOND / 60) * 60;
-    const question = {
+    const query = {
       service: null,
       operation: null,
       groupBy: 'service',
@@ -192,7 +192,7 @@ describe('questions while spans move from the fresh tables to the store and into
     } as const;
     for (const [name, context, spans] of views()) {
       for (const stepSeconds of [10, 60]) {
-        const { series } = await findSeries(context, { ...question, stepSeconds }, () => 0);
+        const { series } = await findSeries(context, { ...query, stepSeconds }, () => 0);
         for (const { service, requestCount } of series) {
           const roots = spans.filter((span) => span.service === service && /^0+$/.test(span.parentSpanId));
           const expected = requestCount.map((_, step) => {

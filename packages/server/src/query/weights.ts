@@ -8,7 +8,7 @@ const QUARTER_NS = 900_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
 
 /** What is asked: of services as a whole, or of their operations; and of spans, or of requests alone. */
-export interface WeightsQuestion {
+export interface WeightsQuery {
   readonly range: TimeRange;
   readonly service: string | null;
   readonly groupBy: 'service' | 'operation';
@@ -35,8 +35,8 @@ export class Weights {
 
 const NONE = { excess: 0, variance: 0, unknown: 0 };
 
-export async function findWeights(context: QueryContext, question: WeightsQuestion): Promise<Weights> {
-  const rows = await queryRows(context, weightsSql(context.engine.tables, question));
+export async function findWeights(context: QueryContext, query: WeightsQuery): Promise<Weights> {
+  const rows = await queryRows(context, weightsSql(context.engine.tables, query));
   return new Weights(
     new Map(
       rows.map((row) => [
@@ -49,7 +49,7 @@ export async function findWeights(context: QueryContext, question: WeightsQuesti
 
 export function weightsSql(
   tables: Tables,
-  { range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuestion,
+  { range: { fromUnixNano, toUnixNano }, service, groupBy, of }: WeightsQuery,
 ): string {
   const prefix = of === 'requests' ? 'request_' : '';
   return `SELECT ${selectName('service_name')}, ${selectName('operation')}, sum(${prefix}excess), sum(${prefix}variance), sum(unknown${of === 'requests' ? '_requests' : ''})

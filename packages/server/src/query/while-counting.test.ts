@@ -15,7 +15,7 @@ const FIRST_HOUR = Math.floor(Number(TEST_START_NS / 1_000_000_000n) / HOUR) * H
 const ALWAYS = { fromUnixNano: null, toUnixNano: null };
 
 /** Each with the tables that it reads, and how many spans of service `a` it finds. */
-const QUESTIONS: readonly {
+const QUERIES: readonly {
   readonly name: string;
   readonly tables: readonly string[];
   readonly ask: (context: QueryContext) => Promise<number>;
@@ -38,8 +38,8 @@ const QUESTIONS: readonly {
     tables: ['request_1m', 'request_1h'],
     ask: async (context: QueryContext) => {
       const range = { fromSecond: FIRST_HOUR, toSecond: FIRST_HOUR + 2 * HOUR, stepSeconds };
-      const question = { service: 'a', operation: null, groupBy: 'service', seriesMax: 10, ...range } as const;
-      const { series } = await findSeries(context, question, () => 0);
+      const query = { service: 'a', operation: null, groupBy: 'service', seriesMax: 10, ...range } as const;
+      const { series } = await findSeries(context, query, () => 0);
       return sum(series.flatMap(({ requestCount }) => requestCount));
     },
     expected: ({ parentSpanId }: StoredSpan) => /^0+$/.test(parentSpanId),
@@ -53,7 +53,7 @@ function sum(values: readonly number[]): number {
 const tableFilledBy = (sql: string): string | undefined =>
   ROLLUPS.find(({ table }) => sql.startsWith(`INSERT INTO throughline.${table} `))?.table;
 
-it('while a batch is added, and behind one that failed, only questions to the table that is filled wait, and each counts every span once', async () => {
+it('while a batch is added, and behind one that failed, only queries to the table that is filled wait, and each counts every span once', async () => {
   await using store = await openTestStore();
   const { engine } = store.context;
   const visibility = new SpanVisibility();
@@ -63,7 +63,7 @@ it('while a batch is added, and behind one that failed, only questions to the ta
   const waiting: Promise<void>[] = [];
   /** Those to the table that is being filled may wait for its end. */
   const askAll = async (when: string, filled: string | null = null): Promise<void> => {
-    for (const { name, tables, ask, expected } of QUESTIONS) {
+    for (const { name, tables, ask, expected } of QUERIES) {
       const count = stored.filter((span) => span.service === 'a' && expected(span)).length;
       const compare = async (): Promise<void> => {
         const found = await ask({ ...store.context, visibility, signal: new AbortController().signal });

@@ -12,7 +12,7 @@ import { DEFAULT_SAMPLING_SETTINGS, type RuleSettings, type SamplingSettings } f
 
 type ControllerLimits = Pick<SamplingLimits, 'operationsMax' | 'instancesMax' | 'operationLiveMs'>;
 
-export interface AnsweredOperation {
+export interface OperationResponse {
   readonly name: string;
   readonly kind: number;
   readonly probability: number;
@@ -21,13 +21,13 @@ export interface AnsweredOperation {
 }
 
 /** What a process is answered. */
-export interface ExchangeAnswer {
+export interface ExchangeResponse {
   readonly version: number;
   /** Of operations that are not named. */
   readonly probability: number;
   /** This process' part of the wanted error traces a second. */
   readonly errorTracesPerSecond: number;
-  readonly operations: readonly AnsweredOperation[];
+  readonly operations: readonly OperationResponse[];
   readonly rules: readonly RuleSettings[];
 }
 
@@ -61,11 +61,11 @@ export class SamplingController {
   }
 
   /** Takes a process' message, and answers what it is to keep. */
-  exchange(report: ExchangeMessage): ExchangeAnswer {
+  exchange(report: ExchangeMessage): ExchangeResponse {
     this.take(report);
     const nowMs = this.#now();
     const instances = Math.max(1, this.#liveInstances(report.service, nowMs));
-    const operations: AnsweredOperation[] = [];
+    const operations: OperationResponse[] = [];
     for (const state of this.#services.get(report.service)?.values() ?? []) {
       if (!state.has(report.instance)) continue;
       const { name, kind, probability, tracesPerSecond } = state.sampling(this.settings, nowMs);

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
 import { MessageReader } from '../exchange/message-reader.ts';
-import type { JsonAnswer, JsonRequest, JsonRoute } from '../http/json-route.ts';
+import type { JsonResponse, JsonRequest, JsonRoute } from '../http/json-route.ts';
 import type { Refusal } from '../http/refusal.ts';
 import type { Job } from '../jobs/jobs.ts';
 import { SamplingController } from './controller.ts';
@@ -134,7 +134,7 @@ export class Sampling {
     ];
   }
 
-  async #exchange({ headers, body }: JsonRequest): Promise<JsonAnswer | Refusal> {
+  async #exchange({ headers, body }: JsonRequest): Promise<JsonResponse | Refusal> {
     const isForwarded = headers[FORWARDED_HEADER] !== undefined;
     const message = this.#messages.read(body);
     if (typeof message === 'string') return this.#refuse(message);
@@ -160,11 +160,11 @@ export class Sampling {
     return refusal(message);
   }
 
-  #show(query: URLSearchParams): JsonAnswer {
+  #show(query: URLSearchParams): JsonResponse {
     return { status: 200, body: { operations: this.controller.sampling(query.get('service') ?? undefined) } };
   }
 
-  #jaeger(query: URLSearchParams): JsonAnswer | Refusal {
+  #jaeger(query: URLSearchParams): JsonResponse | Refusal {
     const services = query.getAll('service');
     const [service] = services;
     if (services.length !== 1 || service === undefined || service === '') {

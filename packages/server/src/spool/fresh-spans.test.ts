@@ -81,7 +81,7 @@ const block = (segment: string, arrival: number, rows = 10): DurableBlock => ({
   rows,
   arrival,
 });
-/** As a question sees it that is answered at once. */
+/** As a query sees it that is answered at once. */
 async function ask(): Promise<SpanView['fresh']> {
   await visibility.published();
   return seen();
@@ -94,7 +94,7 @@ function seen(): SpanView['fresh'] {
 const segment = (name: string): Segment => ({ name }) as Segment;
 
 describe('FreshSpans', () => {
-  it('publishes nothing while nobody asks, and everything of before with the first question', async () => {
+  it('publishes nothing while nobody asks, and everything of before with the first query', async () => {
     const tables = tablesOf(3);
     const fresh = await started(tables);
     fresh.take(block('a', 5));
@@ -114,7 +114,7 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
-  it('publishes every publishMs after a question, until nobody has asked for watchedMs', async () => {
+  it('publishes every publishMs after a query, until nobody has asked for watchedMs', async () => {
     const tables = tablesOf(3);
     const fresh = await started(tables);
     await ask();
@@ -186,7 +186,7 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
-  it('lets a question wait no longer than waitMs, and says how often it was too short', async () => {
+  it('lets a query wait no longer than waitMs, and says how often it was too short', async () => {
     const tables = tablesOf(1);
     const finish: (() => void)[] = [];
     tables.insert = () => new Promise((resolve) => finish.push(resolve));
@@ -200,7 +200,7 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
-  it('finds what was acknowledged before a question, even where an earlier publication is under way', async () => {
+  it('finds what was acknowledged before a query, even where an earlier publication is under way', async () => {
     const tables = tablesOf(1);
     const finish: (() => void)[] = [];
     tables.insert = () => new Promise((resolve) => finish.push(resolve));
@@ -218,7 +218,7 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
-  it('hands spans to the store that came too fast to be published for a first question', async () => {
+  it('hands spans to the store that came too fast to be published for a first query', async () => {
     const tables = tablesOf(2);
     const fresh = await started(tables);
     fresh.take(block('a', 1, 90));
@@ -263,19 +263,19 @@ describe('FreshSpans', () => {
     await fresh.close();
   });
 
-  it('clears a table when the questions that may read it have been answered, and uses it again', async () => {
+  it('clears a table when the queries that may read it have been answered, and uses it again', async () => {
     const tables = tablesOf(1);
     const fresh = await started(tables);
     await ask();
     fresh.take(block('a', 1));
     await eventually(() => seen().length === 1);
-    const question = visibility.view();
+    const query = visibility.view();
     fresh.stored(segment('a'));
     await delay(20);
     expect(tables.asked).toEqual(['insert 0']);
     // No table is free meanwhile.
     expect(fresh.publishes('b')).toBe(false);
-    question.release();
+    query.release();
     await eventually(() => tables.asked.includes('clear 0'));
     await eventually(() => fresh.publishes('c'));
     await fresh.close();
@@ -346,7 +346,7 @@ describe('FreshSpans', () => {
     expect(tables.asked).toEqual(['insert 0']);
   });
 
-  it('lets questions wait for what could be found before the engine died, and for a while only', async () => {
+  it('lets queries wait for what could be found before the engine died, and for a while only', async () => {
     const fresh = await started(tablesOf(4), { waitMs: 60_000 });
     await ask();
     fresh.take(block('a', 1));
@@ -354,7 +354,7 @@ describe('FreshSpans', () => {
     fresh.take(block('b', 2));
     fresh.reset();
     let answered = 0;
-    const asked = [ask(), ask()].map((question) => question.then(() => (answered += 1)));
+    const asked = [ask(), ask()].map((query) => query.then(() => (answered += 1)));
     fresh.stored(segment('a'));
     await delay(20);
     expect(answered).toBe(0);

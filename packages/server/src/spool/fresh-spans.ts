@@ -31,7 +31,7 @@ export interface FreshSpansOptions {
 const BUSY_MS = 2_000;
 
 /**
- * A store that takes no inserts must not slow every question: for so long after the engine was started anew they wait
+ * A store that takes no inserts must not slow every query: for so long after the engine was started anew they wait
  * for what could be found before.
  */
 const LOST_MS = 10_000;
@@ -62,7 +62,7 @@ interface Published {
   isFilled: boolean;
 }
 
-/** What questions wait for, until then. */
+/** What queries wait for, until then. */
 interface Lost {
   readonly untilMs: number;
   readonly stored: AbortController;
@@ -91,7 +91,7 @@ export class FreshSpans {
   #publishing: Promise<void> | null = null;
   /** Of those who wait for what is pending now. */
   #next: AbortController | null = null;
-  /** What the first question after a while waits for, and those that come meanwhile. */
+  /** What the first query after a while waits for, and those that come meanwhile. */
   #firstLook: Promise<void> | null = null;
   /** Segments whose spans could be found until the engine died. */
   readonly #lost = new Map<string, Lost>();
@@ -128,7 +128,7 @@ export class FreshSpans {
     this.#newest = open() ?? this.#newest;
     this.#isOpen = true;
     this.#options.visibility.publishBy(
-      () => this.#publishForQuestion(),
+      () => this.#publishForQuery(),
       () => this.#pendingPublished(),
     );
   }
@@ -232,10 +232,10 @@ export class FreshSpans {
   }
 
   /**
-   * The first question after a while waits until everything can be found that was acknowledged before it; those behind
+   * The first query after a while waits until everything can be found that was acknowledged before it; those behind
    * it find what is `publishMs` old. Never rejects.
    */
-  async #publishForQuestion(): Promise<void> {
+  async #publishForQuery(): Promise<void> {
     await this.#wait(this.#foundAgain());
     const { watchedMs, rowsPerInsertMax, publishMs } = this.#limits;
     const now = this.#now();
@@ -254,7 +254,7 @@ export class FreshSpans {
   }
 
   /**
-   * Resolves to whether more can be found than when it was called: a question that missed something waits for what is
+   * Resolves to whether more can be found than when it was called: a query that missed something waits for what is
    * pending, which costs nothing more, however many miss something.
    */
   async #pendingPublished(): Promise<boolean> {
@@ -390,7 +390,7 @@ export class FreshSpans {
       await visibility.released();
       if (published.isFilled) await tables.clear(table);
     } catch (error) {
-      // An engine that has gone has cleared it. What is left otherwise is in no range that questions look for.
+      // An engine that has gone has cleared it. What is left otherwise is in no range that queries look for.
       log.debug({ err: error }, 'could not clear a table of fresh spans');
     }
     this.#free.push(table);

@@ -71,7 +71,7 @@ export interface FreshLimits {
   /** Where more spans come in that time, they are stored at once instead. */
   readonly rowsPerInsertMax: number;
   /**
-   * Somebody is taken to ask for so long after a question. Later nothing is published until the next question, which
+   * Somebody is taken to ask for so long after a query. Later nothing is published until the next query, which
    * waits for it …
    */
   readonly watchedMs: number;

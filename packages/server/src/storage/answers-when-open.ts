@@ -1,7 +1,7 @@
 import { EngineError, type Engine } from './engine.ts';
 
 /**
- * The engine for questions: they wait for nothing, and are answered `unavailable` until what has been stored is counted
+ * The engine for queries: they wait for nothing, and are answered `unavailable` until what has been stored is counted
  * as well.
  */
 export function answersWhenOpen<E extends Pick<Engine, 'query'>>(engine: E, isOpen: () => boolean): E {

@@ -111,10 +111,10 @@ describe('an answer', () => {
     ['cut', 'Native', 0],
   ] as const)('that ends in an error (%s) in the midst of %s is an error', async (how, format, clickhouseCode) => {
     const { engine } = await engineOf();
-    server.faults.breakAnswer = { ...broken, how };
+    server.faults.breakResponse = { ...broken, how };
     const query = engine.query(large, { format, timeoutMs: 20_000 }).then((bytes) => bytes.length);
     await expect(query).rejects.toMatchObject({ code: 'unavailable', clickhouseCode });
-    server.faults.breakAnswer = null;
+    server.faults.breakResponse = null;
     expect(await engine.query('SELECT 1', { format, timeoutMs: 60_000 })).not.toHaveLength(0);
   });
 
@@ -123,12 +123,12 @@ describe('an answer', () => {
       const { engine } = await engineOf({ compressionLevel });
       for (const how of ['tagged', 'cut'] as const) {
         for (const afterBytes of [0, 1, 100]) {
-          server.faults.breakAnswer = { ...broken, how, afterBytes };
+          server.faults.breakResponse = { ...broken, how, afterBytes };
           const query = engine.query(large, { format: 'Native', timeoutMs: 20_000 }).then((bytes) => bytes.length);
           await expect(query).rejects.toMatchObject({ code: 'unavailable' });
         }
       }
-      server.faults.breakAnswer = null;
+      server.faults.breakResponse = null;
     }
   });
 
@@ -175,7 +175,7 @@ describe('an answer', () => {
 });
 
 describe('a connection that the server has closed meanwhile', () => {
-  test('costs a question nothing', async () => {
+  test('costs a query nothing', async () => {
     const opened = await engineOf();
     for (let round = 0; round < 3; round++) {
       expect(await rows(opened, 'SELECT 1')).toEqual([[1]]);
@@ -186,13 +186,13 @@ describe('a connection that the server has closed meanwhile', () => {
     expect(opened.engine.state).toEqual({ kind: 'ready' });
   });
 
-  test('costs a question nothing where the server really closes what is quiet', async () => {
+  test('costs a query nothing where the server really closes what is quiet', async () => {
     await using closing = await startClickHouseHttp({ keepAliveTimeoutMs: 20 });
     const opened = await engineOf({}, closing.url);
-    for (let question = 0; question < 100; question++) {
-      expect(await rows(opened, `SELECT ${question}`)).toEqual([[question]]);
+    for (let query = 0; query < 100; query++) {
+      expect(await rows(opened, `SELECT ${query}`)).toEqual([[query]]);
       // Now before the connection is closed, now after it, and now at the moment.
-      await new Promise((resolve) => setTimeout(resolve, 10 + (question % 20)));
+      await new Promise((resolve) => setTimeout(resolve, 10 + (query % 20)));
     }
     expect(opened.engine.state).toEqual({ kind: 'ready' });
     await opened.engine.close();
@@ -210,7 +210,7 @@ describe('a connection that the server has closed meanwhile', () => {
     expect(new Set(server.seen.map(({ connection }) => connection)).size).toBe(3);
   });
 
-  test('ends a question that is lost a second time', async () => {
+  test('ends a query that is lost a second time', async () => {
     const opened = await engineOf();
     await rows(opened, 'SELECT 1');
     server.faults.loseRequest = () => true;
@@ -238,10 +238,10 @@ describe('an insert', () => {
     await opened.engine.command('TRUNCATE TABLE throughline.spans');
     const path = await spansFile(opened, 400_001);
     server.seen.length = 0;
-    server.faults.loseAnswer = (sql) => sql.startsWith('INSERT');
+    server.faults.loseResponse = (sql) => sql.startsWith('INSERT');
     await expect(opened.engine.insertNativeFile('spans', path, 'lost')).rejects.toMatchObject({ code: 'unavailable' });
     expect(inserts()).toBe(1);
-    server.faults.loseAnswer = () => false;
+    server.faults.loseResponse = () => false;
     await opened.engine.insertNativeFile('spans', path, 'lost');
     expect(await spans(opened)).toEqual([SPANS_PER_FILE, SPANS_PER_FILE]);
   });
@@ -258,7 +258,7 @@ describe('an insert', () => {
   });
 });
 
-test('a question that nobody waits for ends on the server, and so does one that takes too long', async () => {
+test('a query that nobody waits for ends on the server, and so does one that takes too long', async () => {
   const opened = await engineOf();
   const slow = 'SELECT sleepEachRow(0.05) FROM numbers(2000) SETTINGS max_block_size = 1';
   const leaving = new AbortController();

@@ -22,7 +22,7 @@ interface Played {
   /** What is recorded of migrations; all of them by default. */
   recorded: unknown[][];
   readonly seen: { sql: string; parameters: URLSearchParams; headers: IncomingMessage['headers'] }[];
-  /** Returns what is no question of the migrations; 200 and nothing by default. */
+  /** Returns what is no query of the migrations; 200 and nothing by default. */
   answer: (sql: string, response: ServerResponse) => void;
 }
 

@@ -158,7 +158,7 @@ SETTINGS ${INSERT_SETTINGS}, insert_deduplication_token = ${sqlString(deduplicat
     const source = `file(${sqlString(path)}, 'Native', ${sqlString(SPAN_STRUCTURE)})`;
     return await this.#inInsertTurn(async () => {
       const engine = this.#ready();
-      // A question that meets a bad index fails, and so would the count of what is missing.
+      // A query that meets a bad index fails, and so would the count of what is missing.
       await this.#dropShort(engine, 'spans');
       return await insertMissingSpans(source, {
         tables: this.tables,
@@ -356,7 +356,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
     return this.#process;
   }
 
-  /** Questions are counted, not time: where we did not run ourselves, an engine is not late. */
+  /** Queries are counted, not time: where we did not run ourselves, an engine is not late. */
   #watch(engine: EngineProcess): void {
     if (this.#closing.signal.aborted) return;
     const { pingIntervalMs, unansweredPingsDown, unansweredPingsMax } = this.#limits;
@@ -497,7 +497,7 @@ function connectionArgs(limits: EngineLimits): string[] {
     `--max_threads=${limits.queryThreads}`,
     // Without it a query wants 1 GiB for each thread, which is all that the engine has: every query would run on one.
     `--max_threads_min_free_memory_per_thread=${limits.queryThreadMemoryBytes}`,
-    // Each question has ids and times of its own, and compiling its expressions takes longer than they save.
+    // Each query has ids and times of its own, and compiling its expressions takes longer than they save.
     '--compile_expressions=0',
     `--background_pool_size=${limits.mergeThreads}`,
     '--max_thread_pool_size=256',

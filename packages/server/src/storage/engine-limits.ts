@@ -41,7 +41,7 @@ export interface EngineLimits {
   readonly insertTimeoutMs: number;
   /** The engine's process is asked whether it lives every so often … */
   readonly pingIntervalMs: number;
-  /** … is called down after so many questions without an answer … */
+  /** … is called down after so many queries without an answer … */
   readonly unansweredPingsDown: number;
   /** … and is ended and started again after so many. */
   readonly unansweredPingsMax: number;

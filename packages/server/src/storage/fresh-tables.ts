@@ -3,7 +3,7 @@ import { sqlIdentifier } from './sql.ts';
 import { DATABASE, IN_DATABASE } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
-/** One takes spans, one waits for its spans to be stored, and one for the questions that still read it. */
+/** One takes spans, one waits for its spans to be stored, and one for the queries that still read it. */
 export const FRESH_TABLES = 3;
 
 export function freshTable(table: number): string {

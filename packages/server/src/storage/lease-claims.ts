@@ -3,7 +3,7 @@ import { sqlString, sqlUInt64 } from './sql.ts';
 import type { TableDefinition, Tables } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
-/** A store that is asked directly, past the queue of questions. */
+/** A store that is asked directly, past the queue of queries. */
 export interface LeaseEngine {
   readonly tables: Tables;
   query(sql: string, options: QueryOptions): Promise<Uint8Array>;

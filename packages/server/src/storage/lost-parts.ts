@@ -6,7 +6,7 @@ import type { Engine } from './engine.ts';
 import { IN_DATABASE } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
-/** A part of a table that is in its directory `detached/` and is read by no question. */
+/** A part of a table that is in its directory `detached/` and is read by no query. */
 export interface LostPart {
   readonly table: string;
   /** Its name in `detached/`. */

@@ -34,7 +34,7 @@ interface Batch {
 }
 
 const QUERY_TIMEOUT_MS = 60_000;
-/** So long a batch waits for the questions that are being answered. */
+/** So long a batch waits for the queries that are being answered. */
 const ANSWER_MS_MAX = 1_000;
 const HOUR = 3_600;
 /** ClickHouse refuses an insert of more than 100 partitions, which are days. */
@@ -71,8 +71,8 @@ export class RollupJob {
   #told = '';
   /** One batch, one rebuild or one reader that needs the tables as they are. */
   #turn: Promise<unknown> = Promise.resolve();
-  /** Asked by the last look, and for how long there has been something to count and no question. */
-  #questions = 0;
+  /** Asked by the last look, and for how long there has been something to count and no query. */
+  #queries = 0;
   #idleMs = 0;
   #lostDays: { readonly days: readonly string[] | 'all'; readonly done: () => void }[] = [];
 
@@ -100,7 +100,7 @@ export class RollupJob {
   }
 
   /**
-   * Counts what an earlier process stored and did not count. Call it before questions are answered.
+   * Counts what an earlier process stored and did not count. Call it before queries are answered.
    * @param damaged of a store whose parts may be lost: the days (`YYYY-MM-DD`) whose derived tables are made anew, or
    * `all` where it is not known what has been counted. Days of which the derived tables do not agree with the spans, or
    * with each other, are then found as well.
@@ -109,7 +109,7 @@ export class RollupJob {
     const begun = await this.#restore();
     await this.#noticeStored();
     if (damaged === null && begun.length > 0) this.#lostDays.push({ days: begun, done: () => {} });
-    // Questions add what is not counted: what fails here is no reason not to answer them.
+    // Queries add what is not counted: what fails here is no reason not to answer them.
     const isMended = damaged === null || (await this.#mend(unionOf(damaged, begun)));
     const isDone = isMended && (await this.#attempt(true));
     this.#running = this.#runAgainAndAgain(isDone ? this.#limits.intervalMs : this.#limits.retryMs);
@@ -221,8 +221,8 @@ export class RollupJob {
     end();
   }
 
-  /** Questions to a table that wait for a batch shall not meet the next one each time they ask. */
-  async #letAnswer(tables: readonly string[]): Promise<void> {
+  /** Queries to a table that wait for a batch shall not meet the next one each time they ask. */
+  async #letRespond(tables: readonly string[]): Promise<void> {
     await setImmediate();
     await Promise.race([this.#options.visibility.released(tables), delay(ANSWER_MS_MAX, undefined, { ref: false })]);
   }
@@ -242,9 +242,9 @@ export class RollupJob {
   /** A batch costs much the same however small it is, and saves something to those who ask only. */
   #mayWaitLonger(): boolean {
     const { intervalMs, idleIntervalMs, rowsMax } = this.#limits;
-    const { questions, uncountedRows } = this.#options.visibility;
-    const isAsked = questions !== this.#questions;
-    this.#questions = questions;
+    const { queries, uncountedRows } = this.#options.visibility;
+    const isAsked = queries !== this.#queries;
+    this.#queries = queries;
     this.#idleMs = isAsked || uncountedRows === 0 ? 0 : this.#idleMs + intervalMs;
     const mayWait = !isAsked && this.#lostDays.length === 0 && uncountedRows < rowsMax;
     if (mayWait && this.#idleMs < idleIntervalMs) return true;
@@ -300,7 +300,7 @@ export class RollupJob {
     this.#pendingUntil = until;
     for (const group of ROLLUP_GROUPS) {
       const tables = group.map(({ table }) => table);
-      await this.#letAnswer(tables);
+      await this.#letRespond(tables);
       await visibility.fill(tables, until, async () => {
         for (const rollup of group) {
           for (const source of sources) await this.#insert(rollup, source, all.spans);
@@ -329,7 +329,7 @@ export class RollupJob {
     return { wheres, spans, seconds: { first, last }, newest };
   }
 
-  /** Of an earlier process: until it is counted, questions look at it. */
+  /** Of an earlier process: until it is counted, queries look at it. */
   async #noticeStored(): Promise<void> {
     const { visibility } = this.#options;
     const { countedUntil } = visibility;

@@ -9,7 +9,7 @@ import type { Tables } from './tables.ts';
 import { DAY_SECONDS } from './utc-day.ts';
 
 /**
- * Every table that is derived from `spans`; one question may read those of a group together. `trace_times` is first:
+ * Every table that is derived from `spans`; one query may read those of a group together. `trace_times` is first:
  * the others are right without it, and by it spans are found.
  */
 export const ROLLUP_GROUPS: readonly (readonly Rollup[])[] = [

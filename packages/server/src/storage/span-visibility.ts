@@ -1,5 +1,5 @@
 /**
- * Where the spans are that have come: in a table of fresh ones, stored, and counted in the derived tables. A question
+ * Where the spans are that have come: in a table of fresh ones, stored, and counted in the derived tables. A query
  * takes a view when it begins, so that it finds every span once while they move from one to the next.
  */
 
@@ -51,7 +51,7 @@ export interface Uncounted {
 
 const NO_VIEW: SpanView = { fresh: [], uncounted: null, isCurrent: () => true, release: () => {} };
 
-/** What questions need of it. */
+/** What queries need of it. */
 export interface Visibility {
   /** Resolves when a view finds what has been acknowledged, or what can be had of it soon. Never rejects. */
   published(): Promise<void>;
@@ -60,7 +60,7 @@ export interface Visibility {
    * rejects.
    */
   pendingPublished(): Promise<boolean>;
-  /** `table`: the derived table that the question reads; without it the view is of what all of them have. */
+  /** `table`: the derived table that the query reads; without it the view is of what all of them have. */
   view(table?: string): SpanView;
   /** Resolves when nothing is being added to a derived table. */
   settled(table: string): Promise<void>;
@@ -74,7 +74,7 @@ export const ALL_COUNTED: Visibility = {
   settled: () => Promise.resolve(),
 };
 
-/** What one derived table has, or several that a question may read together. */
+/** What one derived table has, or several that a query may read together. */
 interface TableState {
   countedUntil: number;
   version: number;
@@ -84,7 +84,7 @@ interface TableState {
 export class SpanVisibility implements Visibility {
   #publish: () => Promise<void> = () => Promise.resolve();
   #publishPending: () => Promise<boolean> = () => Promise.resolve(false);
-  #questions = 0;
+  #queries = 0;
   #fresh: readonly ArrivalRange[] = [];
   #stored: readonly Batch[] = [];
   #countedUntil = 0;
@@ -92,9 +92,9 @@ export class SpanVisibility implements Visibility {
   #version = 0;
   #counting: Promise<void> | null = null;
   readonly #tables = new Map<string, TableState>();
-  /** Questions that have a view, and the table that each reads. */
+  /** Queries that have a view, and the table that each reads. */
   readonly #open = new Map<symbol, string | undefined>();
-  #waiting: { readonly questions: Set<symbol>; readonly resolve: () => void }[] = [];
+  #waiting: { readonly queries: Set<symbol>; readonly resolve: () => void }[] = [];
 
   /** Spans that are stored and not counted. */
   get uncountedRows(): number {
@@ -106,7 +106,7 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * `publish` makes findable what has been acknowledged; it is called before each view that a question takes. Neither
+   * `publish` makes findable what has been acknowledged; it is called before each view that a query takes. Neither
    * must reject.
    */
   publishBy(publish: () => Promise<void>, publishPending: () => Promise<boolean>): void {
@@ -115,12 +115,12 @@ export class SpanVisibility implements Visibility {
   }
 
   /** How many have been asked. */
-  get questions(): number {
-    return this.#questions;
+  get queries(): number {
+    return this.#queries;
   }
 
   published(): Promise<void> {
-    this.#questions += 1;
+    this.#queries += 1;
     return this.#publish();
   }
 
@@ -129,8 +129,8 @@ export class SpanVisibility implements Visibility {
   }
 
   view(table?: string): SpanView {
-    const question = Symbol();
-    this.#open.set(question, table);
+    const query = Symbol();
+    this.#open.set(query, table);
     const state = table === undefined ? undefined : this.#tables.get(table);
     const version = this.#versionOf(table);
     const isChanging = this.#counting !== null || (state?.filling ?? null) !== null;
@@ -138,7 +138,7 @@ export class SpanVisibility implements Visibility {
       fresh: this.#fresh,
       uncounted: this.#uncounted(state?.countedUntil ?? 0),
       isCurrent: () => !isChanging && this.#versionOf(table) === version,
-      release: () => this.#release(question),
+      release: () => this.#release(query),
     };
   }
 
@@ -168,22 +168,21 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * Resolves when every question that has a view by now has been answered; with `tables` those that read one of them.
+   * Resolves when every query that has a view by now has been answered; with `tables` those that read one of them.
    */
   released(tables?: readonly string[]): Promise<void> {
-    const questions = new Set<symbol>();
-    for (const [question, table] of this.#open) {
-      if (tables === undefined || (table !== undefined && tables.includes(table))) questions.add(question);
+    const queries = new Set<symbol>();
+    for (const [query, table] of this.#open) {
+      if (tables === undefined || (table !== undefined && tables.includes(table))) queries.add(query);
     }
-    if (questions.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ questions, resolve }));
+    if (queries.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ queries, resolve }));
   }
 
-  #release(question: symbol): void {
-    if (!this.#open.delete(question)) return;
-    for (const { questions, resolve } of this.#waiting)
-      if (questions.delete(question) && questions.size === 0) resolve();
-    this.#waiting = this.#waiting.filter(({ questions }) => questions.size > 0);
+  #release(query: symbol): void {
+    if (!this.#open.delete(query)) return;
+    for (const { queries, resolve } of this.#waiting) if (queries.delete(query) && queries.size === 0) resolve();
+    this.#waiting = this.#waiting.filter(({ queries }) => queries.size > 0);
   }
 
   /** From now on the spans of these arrivals are read from the fresh tables. */
@@ -196,8 +195,8 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * Runs what adds the spans that arrived up to `until` to these derived tables, which a question may read together;
-   * questions to them wait or ask again, and find these spans in them from then on. Call `counted` when all tables have
+   * Runs what adds the spans that arrived up to `until` to these derived tables, which a query may read together;
+   * queries to them wait or ask again, and find these spans in them from then on. Call `counted` when all tables have
    * them.
    */
   async fill(tables: readonly string[], until: number, work: () => Promise<void>): Promise<void> {
@@ -234,7 +233,7 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * Runs what makes derived tables anew, of spans that arrived up to `until`; questions to any of them wait or ask
+   * Runs what makes derived tables anew, of spans that arrived up to `until`; queries to any of them wait or ask
    * again.
    */
   async count(until: number, work: () => Promise<void>): Promise<void> {

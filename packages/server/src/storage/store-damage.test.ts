@@ -46,20 +46,20 @@ const HARMS: Readonly<Record<string, (path: string) => void>> = {
   removed: (path) => rmSync(path),
 };
 
-const QUESTIONS = [
+const QUERIES = [
   'SELECT count() FROM (SELECT * FROM throughline.spans WHERE NOT ignore(*))',
   `SELECT count() FROM throughline.spans WHERE trace_id = toFixedString(unhex('${'0'.repeat(31)}7'), 16)`,
   `SELECT count() FROM throughline.spans WHERE service = 'service-1' AND NOT ignore(name)`,
 ];
 
-/** What the questions answer with both parts, and with the one that is left. */
+/** What the queries answer with both parts, and with the one that is left. */
 const WITH_BOTH = [2 * ROWS, 2, (2 * ROWS) / 3];
 const WITH_ONE = WITH_BOTH.map((count) => count / 2);
 /** Of them a part can do without, or has them from elsewhere. */
 const REPAIRABLE = /^(?:skp_idx_|primary\.|checksums\.txt|minmax_|partition\.dat)/;
 const DAY = '2026-11-18';
 
-it('a question whose asker leaves while the part that it met is verified ends at once', async () => {
+it('a query whose asker leaves while the part that it met is verified ends at once', async () => {
   const met = new EngineError('refused', 'Checksum: /store/0ab/0abcdef0-0000-4000-8000-000000000000/20261118_1_1_0/', {
     clickhouseCode: 40,
   });
@@ -68,24 +68,24 @@ it('a question whose asker leaves while the part that it met is verified ends at
     tables: singleServerTables(),
     command: () => Promise.resolve(),
     query: (sql) => {
-      if (sql === QUESTIONS[0]) return Promise.reject(met);
+      if (sql === QUERIES[0]) return Promise.reject(met);
       left.abort(new Error('left'));
       // As a large part that is read from end to end.
       return new Promise(() => {});
     },
   };
   const damage = new StoreDamage({ log: silentLog, registry: new Registry(), ...damageFiles(BASE) });
-  const question = damage
-    .forQuestions(engine)
-    .query(QUESTIONS[0] ?? '', { format: 'Native', timeoutMs: 1, signal: left.signal });
-  await expect(question).rejects.toThrow('left');
+  const query = damage
+    .forQueries(engine)
+    .query(QUERIES[0] ?? '', { format: 'Native', timeoutMs: 1, signal: left.signal });
+  await expect(query).rejects.toThrow('left');
 });
 
 interface Harmed {
   readonly directory: string;
   readonly damage: StoreDamage;
   readonly store: StartedEngine;
-  /** The counts that the questions are answered with. */
+  /** The counts that the queries are answered with. */
   ask(): Promise<number[]>;
   /** What the log says of damaged parts. */
   readonly log: readonly string[];
@@ -110,15 +110,15 @@ async function open(directory: string, harm: (part: string) => void = () => {}):
   const rebuilt: (readonly string[] | 'all')[] = [await damage.findAtStart(store.engine)];
   damage.noteRebuilt();
   damage.start(store.engine, (days) => Promise.resolve(void rebuilt.push(days)));
-  const engine = damage.forQuestions(store.engine);
+  const engine = damage.forQueries(store.engine);
   return {
     directory,
     damage,
     store,
     ask: async () => {
       const counts: number[] = [];
-      for (const question of QUESTIONS) {
-        const bytes = await engine.query(question, { format: 'JSONCompactEachRow', timeoutMs: 240_000 });
+      for (const query of QUERIES) {
+        const bytes = await engine.query(query, { format: 'JSONCompactEachRow', timeoutMs: 240_000 });
         counts.push(...(JSON.parse(Buffer.from(bytes).toString()) as number[]));
       }
       return counts;
@@ -160,7 +160,7 @@ describe('StoreDamage', () => {
     for (const isRunning of [false, true]) {
       const when = isRunning ? 'while the store is open' : 'while it was closed';
       it.skipIf(!isLong && how === 'removed')(
-        `answers the same questions from what is intact, whichever file of a part somebody has ${how} ${when}`,
+        `answers the same queries from what is intact, whichever file of a part somebody has ${how} ${when}`,
         async () => {
           expect(files.length).toBeGreaterThan(10);
           const kinds = files.filter(
@@ -229,7 +229,7 @@ describe('StoreDamage', () => {
     expect(await again.ask()).toEqual(WITH_ONE);
   });
 
-  it('finds damage that a merge has met, and no question', async () => {
+  it('finds damage that a merge has met, and no query', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'throughline-damage-'));
     try {
       cpSync(BASE, directory, { recursive: true, verbatimSymlinks: true });

@@ -125,7 +125,7 @@ export class StoreDamage {
     gauge('throughline_store_lost_bytes', 'Bytes of damaged parts in detached/', ({ bytes }) => bytes);
   }
 
-  /** Parts that no question reads, until they are removed from `detached/`. */
+  /** Parts that no query reads, until they are removed from `detached/`. */
   get lost(): readonly LostPart[] {
     return this.#lost;
   }
@@ -148,10 +148,10 @@ export class StoreDamage {
   }
 
   /**
-   * The same engine for questions: a statement that fails on a damaged part is repeated when the part is out of the
+   * The same engine for queries: a statement that fails on a damaged part is repeated when the part is out of the
    * way.
    */
-  forQuestions<E extends Asked>(engine: E): E {
+  forQueries<E extends Asked>(engine: E): E {
     return this.#around(engine, async (signal) => void (await withSignal(this.#rebuilding, signal)));
   }
 
@@ -182,7 +182,7 @@ export class StoreDamage {
   }
 
   /**
-   * From now on lost parts have the derived tables made anew, and the engine is asked for damage that no question has
+   * From now on lost parts have the derived tables made anew, and the engine is asked for damage that no query has
    * met.
    */
   start(engine: Asked, rebuild: RebuildDays): void {
@@ -403,7 +403,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
   }
 
   /**
-   * Treats parts that somebody found damaged as if a question had met them, and resolves when the derived tables agree
+   * Treats parts that somebody found damaged as if a query had met them, and resolves when the derived tables agree
    * with what is there then, where they are made anew at all. Returns those that are in use again. Rejects with
    * `EngineError`.
    */

@@ -139,8 +139,8 @@ const CANCELLED_WITHIN_NS = 20_000_000;
  * An answer that comes this much sooner, and that its parent was content with, is the one because of which the others
  * are cancelled.
  */
-const ANSWERED_WITHIN_SHARE = 0.05;
-const ANSWERED_WITHIN_NS = 50_000_000;
+const HANDLED_WITHIN_SHARE = 0.05;
+const HANDLED_WITHIN_NS = 50_000_000;
 
 /** Two reports of one moment differ by this much. */
 const SAME_MOMENT_NS = 1_000_000;
@@ -187,7 +187,7 @@ function findConsequences(trace: Trace, failed: Uint8Array, failureOf: (span: nu
       if (cancelledAtNs[parent]! >= endNs - within) atNs = Math.max(atNs, cancelledAtNs[parent]!);
       if (isCancelled[child] === 1) {
         if (failed[parent] === 0) {
-          const soon = Math.max(ANSWERED_WITHIN_NS, ANSWERED_WITHIN_SHARE * trace.durationNs[child]!);
+          const soon = Math.max(HANDLED_WITHIN_NS, HANDLED_WITHIN_SHARE * trace.durationNs[child]!);
           const answeredNs = lastUpTo(answeredAt, endNs + SAME_MOMENT_NS);
           if (answeredNs >= endNs - soon) atNs = Math.max(atNs, answeredNs);
         } else if (isCancelled[parent] === 0 && endOf(trace, parent) <= endNs + within) {

@@ -219,7 +219,7 @@ const TRANSPORT_TYPE =
 
 const GRPC_STATUS_KEY = 'rpc.grpc.status_code';
 
-const ANSWER_KEYS: ReadonlySet<string> = new Set([
+const CODE_KEYS: ReadonlySet<string> = new Set([
   'http.response.status_code',
   'http.status_code',
   'rpc.response.status_code',
@@ -230,7 +230,7 @@ const ANSWER_KEYS: ReadonlySet<string> = new Set([
 export function answersOf({ attributes }: Span): string[] {
   const answers: string[] = [];
   for (const { key, value } of attributes ?? []) {
-    if (!ANSWER_KEYS.has(key)) continue;
+    if (!CODE_KEYS.has(key)) continue;
     const code = attributeText(value);
     if (code !== '') answers.push(key === GRPC_STATUS_KEY ? `gRPC ${code}` : code);
   }

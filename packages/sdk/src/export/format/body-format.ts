@@ -10,26 +10,26 @@ export interface BodyFormat {
   /**
    * What an answer with a status of success says, or `undefined` when it is nothing that such a collector would say.
    */
-  readAnswer(body: Uint8Array): ExportResponse | undefined;
+  readResponse(body: Uint8Array): ExportResponse | undefined;
 }
 
 /** The bytes as they are. */
 export const OTLP_PROTOBUF: BodyFormat = {
   contentType: 'application/x-protobuf',
   encode: (request) => request,
-  readAnswer: decodeExportResponse,
+  readResponse: decodeExportResponse,
 };
 
 /** OTLP's JSON mapping: ids in hexadecimal, enums as numbers, 64-bit integers as text. */
 export const OTLP_JSON: BodyFormat = {
   contentType: 'application/json',
   encode: (request) => Buffer.from(JSON.stringify(decodeRequest(request))),
-  readAnswer: readJsonAnswer,
+  readResponse: readJsonResponse,
 };
 
 export const NOTHING_REJECTED: ExportResponse = { rejectedSpans: 0, errorMessage: '' };
 
-function readJsonAnswer(body: Uint8Array): ExportResponse | undefined {
+function readJsonResponse(body: Uint8Array): ExportResponse | undefined {
   if (body.length === 0) return NOTHING_REJECTED;
   let answer: unknown;
   try {

@@ -28,7 +28,7 @@ interface ZipkinEndpoint {
 export const ZIPKIN_JSON: BodyFormat = {
   contentType: 'application/json',
   encode: (request) => Buffer.from(JSON.stringify(zipkinSpans(request))),
-  readAnswer: () => NOTHING_REJECTED,
+  readResponse: () => NOTHING_REJECTED,
 };
 
 /** OTLP's kinds; internal and unspecified have none. */

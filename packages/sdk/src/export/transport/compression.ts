@@ -32,7 +32,7 @@ const gzip = promisify<Uint8Array, ZlibOptions, Uint8Array>(zlib.gzip);
  * An answer's bytes as they were before a collector compressed them, though it was not asked to; as they are where that
  * fails.
  */
-export function decodedAnswer(bytes: Uint8Array, contentEncoding: string | undefined, bytesMax: number): Uint8Array {
+export function decodedBody(bytes: Uint8Array, contentEncoding: string | undefined, bytesMax: number): Uint8Array {
   try {
     const limit = { maxOutputLength: bytesMax };
     switch (contentEncoding?.toLowerCase()) {

@@ -1,7 +1,7 @@
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
-import { decodedAnswer, type Compressor } from './compression.ts';
-import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
+import { decodedBody, type Compressor } from './compression.ts';
+import { RESPONSE_BYTES_MAX } from './http-response-reader.ts';
 import { postCompressed, requestHeaders, retryAfterMs, type HttpTransport, type PostResult } from './http-transport.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
 
@@ -126,9 +126,9 @@ function header({ headers }: TransportResponse, name: string): string | undefine
 async function bodyOf(response: TransportResponse): Promise<Uint8Array> {
   if ('arrayBuffer' in response) {
     // `fetch` has decoded it.
-    return new Uint8Array(await response.arrayBuffer()).subarray(0, ANSWER_BYTES_MAX);
+    return new Uint8Array(await response.arrayBuffer()).subarray(0, RESPONSE_BYTES_MAX);
   }
   const { body } = response;
   if (!(body instanceof Uint8Array)) return new Uint8Array();
-  return decodedAnswer(body.subarray(0, ANSWER_BYTES_MAX), header(response, 'content-encoding'), ANSWER_BYTES_MAX);
+  return decodedBody(body.subarray(0, RESPONSE_BYTES_MAX), header(response, 'content-encoding'), RESPONSE_BYTES_MAX);
 }

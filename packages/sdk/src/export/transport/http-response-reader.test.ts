@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HttpResponseReader, ANSWER_BYTES_MAX } from './http-response-reader.ts';
+import { HttpResponseReader, RESPONSE_BYTES_MAX } from './http-response-reader.ts';
 
 /** What is read when the bytes come in pieces that end at `cuts`. */
 function read(bytes: Buffer, cuts: readonly number[] = [], isEnded = false) {
@@ -126,9 +126,9 @@ describe('an answer', () => {
     ['until the end', '\r\n'],
     ['in one chunk', 'transfer-encoding: chunked\r\n\r\nfffffff\r\n'],
   ])('that is too long, %s, ends when no more of it is kept', (_, framing) => {
-    const answer = read(Buffer.from(`HTTP/1.1 200 OK\r\n${framing}${'x'.repeat(2 * ANSWER_BYTES_MAX)}`));
+    const answer = read(Buffer.from(`HTTP/1.1 200 OK\r\n${framing}${'x'.repeat(2 * RESPONSE_BYTES_MAX)}`));
     expect(answer).toMatchObject({ isComplete: true, keepsConnection: false });
-    expect(answer.body).toHaveLength(ANSWER_BYTES_MAX);
+    expect(answer.body).toHaveLength(RESPONSE_BYTES_MAX);
   });
 
   it('is the same in whatever pieces it comes', () => {
@@ -177,7 +177,7 @@ describe('an answer', () => {
         expect(refused.filter((message) => !message.startsWith('Parse Error: the response is not HTTP/1.1: '))).toEqual(
           [],
         );
-        expect(reader.body.length).toBeLessThanOrEqual(ANSWER_BYTES_MAX);
+        expect(reader.body.length).toBeLessThanOrEqual(RESPONSE_BYTES_MAX);
       }),
     );
   });

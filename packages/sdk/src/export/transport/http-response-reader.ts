@@ -1,5 +1,5 @@
 /** What is read of an answer; what a collector has to say is far shorter. */
-export const ANSWER_BYTES_MAX = 64 * 1024;
+export const RESPONSE_BYTES_MAX = 64 * 1024;
 /** Of lines: the status, headers, sizes of chunks, trailers. Node's own limit for headers. */
 const LINE_BYTES_MAX = 16 * 1024;
 const LINE_FEED = 0x0a;
@@ -140,11 +140,11 @@ export class HttpResponseReader {
   }
 
   #take(bytes: Buffer): void {
-    const room = ANSWER_BYTES_MAX - this.#length;
+    const room = RESPONSE_BYTES_MAX - this.#length;
     this.#parts.push(bytes.length > room ? bytes.subarray(0, room) : bytes);
     this.#length += bytes.length;
     this.#left -= bytes.length;
-    if (this.#length > ANSWER_BYTES_MAX) {
+    if (this.#length > RESPONSE_BYTES_MAX) {
       this.isComplete = true;
       this.keepsConnection = false;
     } else if (this.#left === 0) {

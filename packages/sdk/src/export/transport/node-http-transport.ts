@@ -6,8 +6,8 @@ import { createSecureContext } from 'node:tls';
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { postBlocking } from './blocking-transport.ts';
-import { decodedAnswer, type Compressor } from './compression.ts';
-import { ANSWER_BYTES_MAX } from './http-response-reader.ts';
+import { decodedBody, type Compressor } from './compression.ts';
+import { RESPONSE_BYTES_MAX } from './http-response-reader.ts';
 import {
   CLOSED_CODES,
   REQUEST_TIMEOUT,
@@ -126,14 +126,14 @@ export class NodeHttpTransport implements HttpTransport {
         request.destroy(new Error(`timed out after ${timeoutMillis} ms`));
       }, timeoutMillis);
       deadline.unref();
-      let answer: Answer | undefined;
+      let answer: PartialResponse | undefined;
       let error: unknown;
       const failed = (reason: unknown): void => {
         error ??= reason;
       };
       request.on('socket', (socket: Socket) => socket.unref());
       request.on('response', (response: IncomingMessage) => {
-        answer = new Answer(response);
+        answer = new PartialResponse(response);
         response.on('error', failed);
         // Answered before all was sent: the rest must not follow once the caller uses the memory again.
         response.on('end', () => {
@@ -156,7 +156,7 @@ export class NodeHttpTransport implements HttpTransport {
     });
   }
 
-  #failed(request: ClientRequest, answer: Answer | undefined, error: unknown): SendResult {
+  #failed(request: ClientRequest, answer: PartialResponse | undefined, error: unknown): SendResult {
     const code = String(property(error, 'code'));
     const isClosedByPeer = error === undefined || CLOSED_CODES.has(code);
     const { proxy } = this.#route;
@@ -178,7 +178,7 @@ function isHangUp(error: unknown): boolean {
 }
 
 /** The body of an answer as it comes, up to its limit. */
-class Answer {
+class PartialResponse {
   readonly #response: IncomingMessage;
   readonly #parts: Buffer[] = [];
   #bytes = 0;
@@ -187,9 +187,9 @@ class Answer {
   constructor(response: IncomingMessage) {
     this.#response = response;
     response.on('data', (part: Buffer) => {
-      this.#parts.push(part.subarray(0, ANSWER_BYTES_MAX - this.#bytes));
+      this.#parts.push(part.subarray(0, RESPONSE_BYTES_MAX - this.#bytes));
       this.#bytes += part.length;
-      if (this.#bytes <= ANSWER_BYTES_MAX) return;
+      if (this.#bytes <= RESPONSE_BYTES_MAX) return;
       this.#isCut = true;
       response.destroy();
     });
@@ -206,7 +206,7 @@ class Answer {
       status: statusCode,
       retryAfterMs: retryAfterMs(headers['retry-after'], Date.now()),
       location: headers.location,
-      body: decodedAnswer(Buffer.concat(this.#parts), headers['content-encoding'], ANSWER_BYTES_MAX),
+      body: decodedBody(Buffer.concat(this.#parts), headers['content-encoding'], RESPONSE_BYTES_MAX),
     };
   }
 }

@@ -3,8 +3,8 @@ import { connect as connectSecure, createSecureContext } from 'node:tls';
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
 import { postBlocking } from './blocking-transport.ts';
-import { decodedAnswer, type Compressor } from './compression.ts';
-import { ANSWER_BYTES_MAX, HttpResponseReader } from './http-response-reader.ts';
+import { decodedBody, type Compressor } from './compression.ts';
+import { RESPONSE_BYTES_MAX, HttpResponseReader } from './http-response-reader.ts';
 import {
   CLOSED_CODES,
   REQUEST_TIMEOUT,
@@ -192,7 +192,7 @@ export class SocketTransport implements HttpTransport {
       status,
       retryAfterMs: retryAfterMs(headers.get('retry-after'), Date.now()),
       location: headers.get('location'),
-      body: decodedAnswer(answer.body, headers.get('content-encoding'), ANSWER_BYTES_MAX),
+      body: decodedBody(answer.body, headers.get('content-encoding'), RESPONSE_BYTES_MAX),
     });
   }
 

@@ -13,7 +13,7 @@ afterEach(async () => {
 });
 
 /** Answers each request on bare sockets; `request` counts those of the connection, from 0. */
-type Answer = (socket: Socket, request: number, head: string) => void;
+type Responder = (socket: Socket, request: number, head: string) => void;
 
 function respond(socket: Socket, body: Uint8Array, headers = '', status = '200 OK'): void {
   socket.write(`HTTP/1.1 ${status}\r\n${headers}content-length: ${body.length}\r\n\r\n`);
@@ -42,7 +42,7 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
   }
 
   /** Sends so many spans, each in a request of its own. */
-  async function send(spans: number, answer: Answer, options: TracerOptions = {}, user = ''): Promise<Sent> {
+  async function send(spans: number, answer: Responder, options: TracerOptions = {}, user = ''): Promise<Sent> {
     let connections = 0;
     const server = createServer((socket) => {
       connections++;
@@ -153,7 +153,7 @@ describe.each(['sockets', 'node:http'])('over %s', (kind) => {
 
     it('carries the name and the password of the address, but an authorization of the headers before them', async () => {
       const heads: string[] = [];
-      const answer: Answer = (socket, _, head) => {
+      const answer: Responder = (socket, _, head) => {
         heads.push(/authorization: (.*)/.exec(head)?.[1] ?? '');
         respond(socket, NOTHING);
       };

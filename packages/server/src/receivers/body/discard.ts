@@ -12,7 +12,7 @@ export interface DiscardOptions {
  * away: cutting the connection under a sender would lose the answer, and leaving the rest would be taken for the next
  * request. A sender that has too much left, or takes too long, is cut off.
  */
-export function answerAndDiscard(
+export function respondAndDiscard(
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { BodyError } from './body-error.ts';
-import type { ZstdAnswer, ZstdJob } from './zstd-worker.ts';
+import type { ZstdResponse, ZstdJob } from './zstd-worker.ts';
 
 export interface ZstdThreadOptions {
   /** The thread ends when it has had nothing to do for so long. */
@@ -53,7 +53,7 @@ export class ZstdThread {
       execArgv: [],
     });
     worker.unref();
-    worker.on('message', ({ id, outcome }: ZstdAnswer) => {
+    worker.on('message', ({ id, outcome }: ZstdResponse) => {
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       if (outcome instanceof Uint8Array) waiting?.resolve(outcome);

@@ -9,7 +9,7 @@ export interface ZstdJob {
   readonly bytesMax: number;
 }
 
-export interface ZstdAnswer {
+export interface ZstdResponse {
   readonly id: number;
   /** The decompressed body, or why there is none. */
   readonly outcome: Uint8Array<ArrayBuffer> | Pick<BodyError, 'status' | 'limit' | 'message'>;
@@ -21,10 +21,10 @@ parentPort?.on('message', (job: ZstdJob) => void answer(job));
 async function answer({ id, sent, bytesMax }: ZstdJob): Promise<void> {
   try {
     const outcome = (await decompressZstd(Buffer.from(sent), bytesMax)) as Uint8Array<ArrayBuffer>;
-    parentPort?.postMessage({ id, outcome } satisfies ZstdAnswer, [outcome.buffer]);
+    parentPort?.postMessage({ id, outcome } satisfies ZstdResponse, [outcome.buffer]);
   } catch (error) {
     if (!(error instanceof BodyError)) throw error;
     const { status, limit, message } = error;
-    parentPort?.postMessage({ id, outcome: { status, limit, message } } satisfies ZstdAnswer, []);
+    parentPort?.postMessage({ id, outcome: { status, limit, message } } satisfies ZstdResponse, []);
   }
 }

@@ -4,7 +4,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { Ingest } from '../../ingest/ingest.ts';
 import { registerGauge } from '../../register-gauge.ts';
 import { TooLongHereError, type IngestResult } from '../../columns/result.ts';
-import type { BodyAnswer, BodyForm, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
+import type { BodyResponse, BodyForm, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
 import type { Body, BodyMemory } from '../body/body.ts';
 import { countProtobufRecords } from './count-records.ts';
 import { RECEIVER_LIMITS, type ReceiverLimits } from '../limits.ts';
@@ -166,7 +166,7 @@ export class BodyDecoder {
       execArgv: [],
     });
     worker.unref();
-    worker.on('message', ({ outcome, memory }: BodyAnswer) => {
+    worker.on('message', ({ outcome, memory }: BodyResponse) => {
       if (memory.byteLength <= KEPT_BYTES_MAX) this.#memory = memory;
       this.#settle(outcome);
     });

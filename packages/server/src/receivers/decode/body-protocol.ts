@@ -35,7 +35,7 @@ export interface BodyJob extends BodyForm {
   readonly latestSecond: number;
 }
 
-export interface BodyAnswer {
+export interface BodyResponse {
   readonly outcome: BodyOutcome;
   readonly memory: ArrayBuffer;
 }

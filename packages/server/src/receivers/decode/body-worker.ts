@@ -6,7 +6,7 @@ import { writeNativeBlock } from '../../columns/native-block.ts';
 import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
 import { RollupBounds } from '../../columns/rollup-bounds.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
-import type { BodyAnswer, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
+import type { BodyResponse, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
 import { countJsonRecords, countProtobufRecords } from './count-records.ts';
 import { decodeOtlp } from '../otlp/otlp-decoder.ts';
 import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
@@ -22,7 +22,7 @@ parentPort?.on('message', (job: BodyJob) => {
   const outcome = decode(job);
   const native = outcome.kind === 'decoded' ? [outcome.spans.native.buffer as ArrayBuffer] : [];
   const { memory } = job;
-  parentPort?.postMessage({ outcome, memory } satisfies BodyAnswer, [memory, ...native]);
+  parentPort?.postMessage({ outcome, memory } satisfies BodyResponse, [memory, ...native]);
 });
 
 function decode({ memory, length, encoding, signal, objectsMax, earliestSecond, latestSecond }: BodyJob): BodyOutcome {

@@ -32,7 +32,7 @@ export function readBeginning(socket: Socket, onKnown: (isHttp2: boolean) => voi
 }
 
 /** Tells whoever speaks HTTP/1.1 where that is spoken, and closes the connection. */
-export function answerForeign(socket: Socket): void {
+export function respondToOtherOrigin(socket: Socket): void {
   // What is still to come must not reset the connection before its answer is read.
   socket.resume();
   setTimeout(() => socket.destroy(), DISCARD_MS).unref();

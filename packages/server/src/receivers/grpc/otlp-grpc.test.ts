@@ -104,7 +104,7 @@ const failure = (message: Buffer, path?: string): Promise<ServiceError> =>
     (error: unknown) => error as ServiceError,
   );
 
-interface RawAnswer {
+interface RawResponse {
   readonly httpStatus: number | undefined;
   readonly code: number | undefined;
   readonly message: string;
@@ -112,7 +112,7 @@ interface RawAnswer {
 }
 
 /** Sends bytes as they are; `end: false` leaves the request open. */
-function send(bytes: Uint8Array, headers: Record<string, string> = {}, { end = true } = {}): Promise<RawAnswer> {
+function send(bytes: Uint8Array, headers: Record<string, string> = {}, { end = true } = {}): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     const stream = session.request({
       ':method': 'POST',
@@ -127,7 +127,7 @@ function send(bytes: Uint8Array, headers: Record<string, string> = {}, { end = t
   });
 }
 
-function answerOf(stream: ClientHttp2Stream): Promise<RawAnswer> {
+function answerOf(stream: ClientHttp2Stream): Promise<RawResponse> {
   return new Promise((resolve, reject) => {
     let head: Record<string, string | string[] | number | undefined> = {};
     const chunks: Buffer[] = [];

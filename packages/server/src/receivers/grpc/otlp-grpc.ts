@@ -18,7 +18,7 @@ import type { Decompressor } from '../body/decompressor.ts';
 import { GrpcHealth, HEALTH_CHECK_PATH, HEALTH_WATCH_PATH } from './grpc-health.ts';
 import { framed, readMessage } from './grpc-message.ts';
 import { GrpcError, statusName, statusTrailers, type GrpcStatus } from './grpc-status.ts';
-import { answerForeign, readBeginning } from './http2-preface.ts';
+import { respondToOtherOrigin, readBeginning } from './http2-preface.ts';
 import { OTLP_GRPC_LIMITS, type OtlpGrpcLimits } from '../limits.ts';
 import { OtlpGrpcMetrics } from './otlp-grpc-metrics.ts';
 import { encodeSuccess, StatusCode, statusCodeOf } from '../otlp/otlp-response.ts';
@@ -156,7 +156,7 @@ export class OtlpGrpcReceiver {
       if (isHttp2) this.#http2.emit('connection', socket);
       else {
         this.#tellForeign();
-        answerForeign(socket);
+        respondToOtherOrigin(socket);
       }
     });
   }

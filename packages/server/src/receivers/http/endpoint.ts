@@ -5,7 +5,7 @@ import type { Body } from '../body/body.ts';
 import type { BodyForm } from './body-form.ts';
 
 /** An answer, before the receiver adds the headers that every answer has. */
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly contentType: string;
   readonly body: Buffer;
@@ -27,7 +27,7 @@ export interface Endpoint extends RoutePath {
   /** Why nothing is taken now, asked before a body is read; null where it is. Counts the limit that it names. */
   busyBecause(): string | null;
   /** Takes a body, in the same turn as it was read whole. `form` is null where no form was asked for. */
-  take(body: Body, form: BodyForm | null, request: IncomingMessage): Promise<HttpAnswer>;
+  take(body: Body, form: BodyForm | null, request: IncomingMessage): Promise<HttpResponse>;
   /** `form` is null where the request names none that is known. */
-  refuse(refusal: Refusal, form: BodyForm | null): HttpAnswer;
+  refuse(refusal: Refusal, form: BodyForm | null): HttpResponse;
 }

@@ -16,12 +16,12 @@ import { BodyError, SenderGoneError } from '../body/body-error.ts';
 import { BodyMemory, type Body } from '../body/body.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';
 import type { Decompressor } from '../body/decompressor.ts';
-import { answerAndDiscard } from '../body/discard.ts';
+import { respondAndDiscard } from '../body/discard.ts';
 import { bodyEncoding, checkAnnouncedLength, readBody } from '../body/request-body.ts';
 import { OTLP_HTTP_LIMITS, type OtlpHttpLimits } from '../limits.ts';
 import { bodyProblem, formOf, type BodyForm } from './body-form.ts';
 import { CorsPolicy } from './cors.ts';
-import type { Endpoint, HttpAnswer } from './endpoint.ts';
+import type { Endpoint, HttpResponse } from './endpoint.ts';
 import { HttpReceiverMetrics } from './http-receiver-metrics.ts';
 import { jsonEndpoint } from './json-endpoint.ts';
 import { spanEndpoint } from './span-endpoint.ts';
@@ -133,7 +133,7 @@ export class HttpReceiver {
     const match = matchMethod(matches, request.method);
     const endpoint = match?.route ?? matches[0]?.route ?? this.#fallback;
     const form = formOf(endpoint.forms, request.headers);
-    let answer: HttpAnswer;
+    let answer: HttpResponse;
     try {
       const stopped = refusal ?? this.#refuse(request, matches, match?.route, form);
       if (stopped !== null) answer = endpoint.refuse(stopped, form);
@@ -157,7 +157,7 @@ export class HttpReceiver {
     return matches.length > 0 ? matches : this.#router.at(usualPath(target));
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse, answer: HttpAnswer): void {
+  #answer(request: IncomingMessage, response: ServerResponse, answer: HttpResponse): void {
     const { origin } = request.headers;
     this.#metrics.requests.inc({ outcome: String(answer.status) });
     const cors = origin !== undefined && this.#cors.allows(origin) ? this.#cors.headers(origin) : {};
@@ -170,7 +170,7 @@ export class HttpReceiver {
       ...answer.headers,
     });
     const { discardBytesMax, discardTimeoutMs } = this.#limits;
-    answerAndDiscard(request, response, answer.body, {
+    respondAndDiscard(request, response, answer.body, {
       bytesMax: discardBytesMax,
       timeoutMs: discardTimeoutMs,
       onCut: (limit) =>
@@ -204,7 +204,7 @@ export class HttpReceiver {
     return busyBecause === null ? null : overloaded(busyBecause, this.#limits.retryAfterMs);
   }
 
-  #preflight({ headers }: IncomingMessage, endpoint: Endpoint): HttpAnswer {
+  #preflight({ headers }: IncomingMessage, endpoint: Endpoint): HttpResponse {
     const { origin = '' } = headers;
     const asked = {
       headers: headers['access-control-request-headers'],
@@ -219,7 +219,7 @@ export class HttpReceiver {
     response: ServerResponse,
     endpoint: Endpoint,
     form: BodyForm | null,
-  ): Promise<HttpAnswer> {
+  ): Promise<HttpResponse> {
     let body: Body | null = null;
     try {
       checkAnnouncedLength(request, endpoint.bodyBytesMax, this.#budget);

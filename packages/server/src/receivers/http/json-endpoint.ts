@@ -1,6 +1,6 @@
 import type { JsonRoute } from '../../http/json-route.ts';
 import { encodeStatus, statusCodeOf } from '../otlp/otlp-response.ts';
-import type { Endpoint, HttpAnswer } from './endpoint.ts';
+import type { Endpoint, HttpResponse } from './endpoint.ts';
 
 const JSON_TYPE = 'application/json';
 
@@ -16,7 +16,7 @@ export function jsonEndpoint({ method, path, bodyBytesMax, handle }: JsonRoute):
     // Its limit is counted by the status of the answer.
     countTooLarge: () => {},
     busyBecause: () => null,
-    take: async (body, _, { url = '', headers }): Promise<HttpAnswer> => {
+    take: async (body, _, { url = '', headers }): Promise<HttpResponse> => {
       const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
       const answer = await handle({ query, headers, body: body.copy() });
       if (!('body' in answer)) return refuse(answer, null);

@@ -3,7 +3,7 @@ import type { Refusal } from '../../http/refusal.ts';
 import type { RoutePath } from '../../http/router.ts';
 import type { Body, BodyMemory } from '../body/body.ts';
 import type { BodyForm } from './body-form.ts';
-import type { HttpAnswer } from './endpoint.ts';
+import type { HttpResponse } from './endpoint.ts';
 
 /** What became of a request whose spans are durable. */
 export type StoredResult = Extract<IngestResult, { kind: 'stored' }>;
@@ -26,7 +26,7 @@ export interface SpanFormat<Form extends BodyForm = BodyForm> extends RoutePath 
    */
   decode(body: Body, form: Form, memory: BodyMemory): Promise<IngestResult>;
   /** The answer to a request whose spans are stored, save those that were rejected. */
-  accept(stored: StoredResult, form: Form): HttpAnswer;
+  accept(stored: StoredResult, form: Form): HttpResponse;
   /** The answer to one of which nothing is stored. `form` is the first where the request names none that is known. */
-  refuse(refusal: Refusal, form: Form): HttpAnswer;
+  refuse(refusal: Refusal, form: Form): HttpResponse;
 }

@@ -143,12 +143,12 @@ describe('metrics and logs', () => {
   it('are answered over HTTP with how many were not stored, and what to do, as the official SDK reads it', async () => {
     const inMetrics = { rejectedDataPoints: POINTS, errorMessage: expect.stringMatching(/OTEL_METRICS_EXPORTER=none/) };
     const inLogs = { rejectedLogRecords: RECORDS, errorMessage: expect.stringMatching(/OTEL_LOGS_EXPORTER=none/) };
-    const metricsAnswer = await post('/v1/metrics', 'x-protobuf', metrics.protobuf);
-    expect(metricsAnswer.status).toBe(200);
-    const inBytes = new Uint8Array(await metricsAnswer.arrayBuffer());
+    const metricsResponse = await post('/v1/metrics', 'x-protobuf', metrics.protobuf);
+    expect(metricsResponse.status).toBe(200);
+    const inBytes = new Uint8Array(await metricsResponse.arrayBuffer());
     expect(ProtobufMetricsSerializer.deserializeResponse(inBytes).partialSuccess).toMatchObject(inMetrics);
-    const logsAnswer = await post('/v1/logs', 'x-protobuf', logs.protobuf);
-    const ofLogs = new Uint8Array(await logsAnswer.arrayBuffer());
+    const logsResponse = await post('/v1/logs', 'x-protobuf', logs.protobuf);
+    const ofLogs = new Uint8Array(await logsResponse.arrayBuffer());
     expect(ProtobufLogsSerializer.deserializeResponse(ofLogs).partialSuccess).toMatchObject(inLogs);
     expect(await (await post('/v1/metrics', 'json', metrics.json)).json()).toEqual({
       partialSuccess: { ...inMetrics, rejectedDataPoints: String(POINTS) },
@@ -159,12 +159,12 @@ describe('metrics and logs', () => {
   });
 
   it('are answered so over gRPC', async () => {
-    const metricsAnswer = await call('metrics.v1.MetricsService', metrics.protobuf);
-    expect(ProtobufMetricsSerializer.deserializeResponse(metricsAnswer).partialSuccess).toMatchObject({
+    const metricsResponse = await call('metrics.v1.MetricsService', metrics.protobuf);
+    expect(ProtobufMetricsSerializer.deserializeResponse(metricsResponse).partialSuccess).toMatchObject({
       rejectedDataPoints: POINTS,
     });
-    const logsAnswer = await call('logs.v1.LogsService', logs.protobuf);
-    expect(ProtobufLogsSerializer.deserializeResponse(logsAnswer).partialSuccess).toMatchObject({
+    const logsResponse = await call('logs.v1.LogsService', logs.protobuf);
+    expect(ProtobufLogsSerializer.deserializeResponse(logsResponse).partialSuccess).toMatchObject({
       rejectedLogRecords: RECORDS,
     });
   });

@@ -4,7 +4,7 @@ import type { Migration } from './migration.ts';
 
 /**
  * Elements of the arrays of resources, scopes and events are found as those of a span's own attributes are, and all by
- * an index that the engine uses: it found no question to answer in the one before, whose expression had literals. What
+ * an index that the engine uses: it used the one before for no condition, as its expression had literals. What
  * was stored before is found without the help of the index.
  */
 export const arrayElements: Migration = {

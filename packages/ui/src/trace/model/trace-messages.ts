@@ -7,7 +7,7 @@ export type TraceRequest =
   | { readonly kind: 'find'; readonly text: string }
   | { readonly kind: 'source'; readonly index: number };
 
-export type TraceAnswer =
+export type TraceWorkerResponse =
   | { readonly kind: 'opened'; readonly model: TraceModel }
   | { readonly kind: 'found'; readonly spans: Int32Array }
   | { readonly kind: 'source'; readonly source: SpanSource }

@@ -1,17 +1,17 @@
 import type { SpanSource } from '@throughline/trace';
 import { basePath } from '../../api/base-path.ts';
-import type { Numbered, TraceAnswer, TraceFailure, TraceRequest } from './trace-messages.ts';
+import type { Numbered, TraceWorkerResponse, TraceFailure, TraceRequest } from './trace-messages.ts';
 import type { TraceModel } from './trace-model.ts';
 
 /** One trace, open in a worker of its own. `close` ends the worker; promises still open then never settle. */
 export class TraceSession {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, (answer: TraceAnswer) => void>();
+  readonly #waiting = new Map<number, (answer: TraceWorkerResponse) => void>();
   #lastId = 0;
 
   constructor() {
     this.#worker = new Worker(new URL('trace.worker.ts', import.meta.url), { type: 'module', name: basePath });
-    this.#worker.addEventListener('message', (event: MessageEvent<Numbered<TraceAnswer>>) => {
+    this.#worker.addEventListener('message', (event: MessageEvent<Numbered<TraceWorkerResponse>>) => {
       this.#settle(event.data.id, event.data.message);
     });
     this.#worker.addEventListener('error', () => {
@@ -44,7 +44,7 @@ export class TraceSession {
     this.#waiting.clear();
   }
 
-  #ask(message: TraceRequest): Promise<TraceAnswer> {
+  #ask(message: TraceRequest): Promise<TraceWorkerResponse> {
     const id = ++this.#lastId;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
@@ -55,13 +55,13 @@ export class TraceSession {
     });
   }
 
-  #settle(id: number, answer: TraceAnswer): void {
+  #settle(id: number, answer: TraceWorkerResponse): void {
     this.#waiting.get(id)?.(answer);
     this.#waiting.delete(id);
   }
 }
 
-function failureOf(answer: TraceAnswer): TraceFailure {
+function failureOf(answer: TraceWorkerResponse): TraceFailure {
   if (answer.kind === 'failed') return answer.failure;
   return { code: 'analysis_failed', status: 0, message: `The worker answered "${answer.kind}" to another question.` };
 }

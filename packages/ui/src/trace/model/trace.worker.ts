@@ -2,7 +2,7 @@ import type { Trace } from '@throughline/trace';
 import { ApiClientError } from '@throughline/trace/client';
 import { api } from '../../api/api.ts';
 import { findSpans } from './find-spans.ts';
-import type { Numbered, TraceAnswer, TraceFailure, TraceRequest } from './trace-messages.ts';
+import type { Numbered, TraceWorkerResponse, TraceFailure, TraceRequest } from './trace-messages.ts';
 import { buildTraceModel } from './trace-model.ts';
 
 /** Fetching, parsing and analysis happen here, so that the page never freezes for a large trace. */
@@ -14,13 +14,13 @@ self.addEventListener('message', (event: MessageEvent<Numbered<TraceRequest>>) =
 });
 
 async function reply({ id, message }: Numbered<TraceRequest>): Promise<void> {
-  const given: Numbered<TraceAnswer> = { id, message: await answer(message) };
+  const given: Numbered<TraceWorkerResponse> = { id, message: await answer(message) };
   // A worker has one page to talk to, and no origin to name.
   // oxlint-disable-next-line unicorn/require-post-message-target-origin
   self.postMessage(given);
 }
 
-async function answer(request: TraceRequest): Promise<TraceAnswer> {
+async function answer(request: TraceRequest): Promise<TraceWorkerResponse> {
   try {
     if (request.kind === 'open') return await open(request.traceId);
     if (opened === null) throw new Error('no trace is open');
@@ -31,7 +31,7 @@ async function answer(request: TraceRequest): Promise<TraceAnswer> {
   }
 }
 
-async function open(traceId: string): Promise<TraceAnswer> {
+async function open(traceId: string): Promise<TraceWorkerResponse> {
   const { trace, model } = buildTraceModel(await api.trace(traceId));
   opened = trace;
   return { kind: 'opened', model };

@@ -9,6 +9,6 @@ type Plain<T> = { readonly [K in keyof T]: Plain<T[K]> };
 type IsSame<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 
 /** Takes the schema of an answer of a type, and of no other: the compiler holds that both name the same members. */
-export function answerSchema<T>() {
+export function responseSchema<T>() {
   return <S extends TSchema>(schema: IsSame<Plain<Static<S>>, Plain<T>> extends true ? S : never): S => schema;
 }

@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import { expect, test } from 'vitest';
 import { closed, count, nullable } from '../schema/json-schema.ts';
-import { answerSchema } from './answer-schema.ts';
+import { responseSchema } from './response-schema.ts';
 
-interface Answer {
+interface ApiResponse {
   readonly name: string;
   readonly more?: readonly number[];
   readonly parts: readonly { readonly size: number | null }[];
@@ -14,14 +14,14 @@ const more = Type.Optional(Type.Array(Type.Number()));
 const parts = Type.Array(closed({ size: nullable(count()) }));
 
 test('a schema is of the type that names the same members, as the compiler holds', () => {
-  const schema = answerSchema<Answer>()(closed({ name, more, parts }));
+  const schema = responseSchema<ApiResponse>()(closed({ name, more, parts }));
   expect(schema.required).toEqual(['name', 'parts']);
   // @ts-expect-error -- a member is missing, if it is an optional one
-  answerSchema<Answer>()(closed({ name, parts }));
+  responseSchema<ApiResponse>()(closed({ name, parts }));
   // @ts-expect-error -- the type does not have this one
-  answerSchema<Answer>()(closed({ name, more, parts, other: more }));
+  responseSchema<ApiResponse>()(closed({ name, more, parts, other: more }));
   // @ts-expect-error -- it may not be absent
-  answerSchema<Answer>()(closed({ name, more, parts: Type.Optional(parts) }));
+  responseSchema<ApiResponse>()(closed({ name, more, parts: Type.Optional(parts) }));
   // @ts-expect-error -- further inside it may be null
-  answerSchema<Answer>()(closed({ name, more, parts: Type.Array(closed({ size: count() })) }));
+  responseSchema<ApiResponse>()(closed({ name, more, parts: Type.Array(closed({ size: count() })) }));
 });

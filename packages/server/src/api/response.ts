@@ -1,5 +1,5 @@
 /** What a handler answers; the server adds the headers that every answer has. */
-export interface Answer {
+export interface ApiResponse {
   readonly status: number;
   readonly contentType: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -9,10 +9,10 @@ export interface Answer {
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-export function json(body: unknown, status = 200): Answer {
+export function json(body: unknown, status = 200): ApiResponse {
   return { status, contentType: JSON_TYPE, body: `${JSON.stringify(body)}\n` };
 }
 
-export function otlpJson(chunks: Iterable<Uint8Array>, headers: Readonly<Record<string, string>>): Answer {
+export function otlpJson(chunks: Iterable<Uint8Array>, headers: Readonly<Record<string, string>>): ApiResponse {
   return { status: 200, contentType: JSON_TYPE, headers, body: chunks };
 }

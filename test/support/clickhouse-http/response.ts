@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { encode } from './encodings.ts';
-import type { EngineAnswer } from './engine.ts';
+import type { EngineResponse } from './engine.ts';
 import type { ClickHouseException } from './exception.ts';
-import type { BrokenAnswer } from './faults.ts';
+import type { BrokenResponse } from './faults.ts';
 
 export interface Answered {
   readonly queryId: string;
@@ -28,12 +28,12 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** The answer of a statement that went well, or one that the fault breaks off. */
-export function sendAnswer(
+export function sendResponse(
   request: IncomingMessage,
   response: ServerResponse,
-  answer: EngineAnswer,
+  answer: EngineResponse,
   about: Answered,
-  broken: (BrokenAnswer & { readonly exception: string }) | null,
+  broken: (BrokenResponse & { readonly exception: string }) | null,
 ): void {
   const accepted = request.headers['accept-encoding'];
   const { encoding, bytes } =
@@ -83,7 +83,7 @@ export function withVersion({ text }: ClickHouseException, version: string): str
   return `${text} (version ${version} (official build))`;
 }
 
-function summary({ rowsRead, bytesRead, bytes }: EngineAnswer, { isInsert, elapsedNs }: Answered): string {
+function summary({ rowsRead, bytesRead, bytes }: EngineResponse, { isInsert, elapsedNs }: Answered): string {
   return JSON.stringify({
     read_rows: String(rowsRead),
     read_bytes: String(bytesRead),

@@ -9,7 +9,7 @@ import { UnreachableError } from './unreachable-error.ts';
  * The bytes of one answer, decompressed, and at most `bytesMax` of them. Rejects with `EngineError` for what is no
  * answer: an error of ClickHouse, wherever it stands, and whatever a proxy says. `origin` is for messages.
  */
-export async function readAnswer(response: IncomingMessage, origin: string, bytesMax: number): Promise<Uint8Array> {
+export async function readResponse(response: IncomingMessage, origin: string, bytesMax: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let broken: unknown = null;
   let bytes = 0;
