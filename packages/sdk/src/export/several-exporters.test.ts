@@ -44,10 +44,9 @@ describe('of two exporters', () => {
 
 describe('the exit of a process', () => {
   it('is held up once for all tracers whose collectors hang, and sends no more at once than a tracer may', async () => {
-    let now = 0;
-    let most = 0;
+    let sent = 0;
     const hanging = await startSink(() => {
-      most = Math.max(most, ++now);
+      sent++;
     });
     closing.push(() => hanging.close());
     const child = evalChild(
@@ -56,15 +55,10 @@ describe('the exit of a process', () => {
         const tracer = new Tracer({ endpoint: '${hanging.url}', register: false, maxExportBatchSize: 1, scheduledDelayMillis: 3_600_000 });
         for (let n = 0; n < 20; n++) tracer.startSpan('x').end();
       }
-      const startedAt = performance.now();
-      process.on('exit', () => console.log(performance.now() - startedAt));
       process.exit();`,
     );
-    // Eight seconds, if each were waited for.
-    expect(Number(await child.line())).toBeLessThan(6_000);
     await child.exited();
-    // Two of the first tracer by its exporter may be under way already, two more at the exit; of the others there is no
-    // time left.
-    expect(most).toBeLessThanOrEqual(2 * 8 + 2);
+    // Those of the first tracer, which has all of the time. Each of the others would send as many, if it were waited for.
+    expect(sent).toBe(2);
   });
 });
