@@ -23,6 +23,10 @@ export interface TestRuntime {
 export declare function readReport(path: string, runtime: TestRuntime): TestFile[] | undefined;
 export declare function reportLines(files: readonly TestFile[]): string[];
 export declare function forbiddenSkips(files: readonly TestFile[]): TestOutcome[];
+export declare function staleSkips<E extends { readonly file: string; readonly test: RegExp }>(
+  files: readonly TestFile[],
+  entries?: readonly E[],
+): E[];
 export declare function withSecondRun(files: readonly TestFile[], again: readonly TestFile[]): TestFile[];
 export declare function failedPaths(files: readonly TestFile[]): string[];
 export declare function countOf(files: readonly TestFile[]): {

@@ -112,6 +112,12 @@ export function forbiddenSkips(files) {
   return testsOf(files).filter(({ status, why }) => status === 'skipped' && why === undefined);
 }
 
+/** Entries of the list that allow no test of these files, which must be all: what they named has gone or has another name. */
+export function staleSkips(files, entries = allowedSkips) {
+  const tests = testsOf(files);
+  return entries.filter(({ file, test }) => !tests.some(({ path, name }) => path === file && test.test(name)));
+}
+
 /** Of the files with a failed test. */
 export function failedPaths(files) {
   return files.filter(hasFailedTest).map(({ path }) => path);

@@ -25,6 +25,7 @@ import {
   readReport,
   readUnhandledErrors,
   reportLines,
+  staleSkips,
   withSecondRun,
 } from './test-report.mjs';
 
@@ -126,6 +127,9 @@ function summarise(files) {
     problems.push(`${forbidden} tests were skipped that scripts/allowed-skips.mjs does not allow`);
   }
   if (filters.length === 0) {
+    for (const { file, test } of staleSkips(files)) {
+      problems.push(`scripts/allowed-skips.mjs lists ${test} of ${file}, and there is no such test`);
+    }
     for (const [suite, folder] of Object.entries(suites)) {
       const hasRun = files.some(
         ({ path, tests }) => path.startsWith(folder) && tests.some(({ status }) => status !== 'skipped'),

@@ -8,6 +8,7 @@ import {
   forbiddenSkips,
   readReport,
   reportLines,
+  staleSkips,
   withSecondRun,
   type TestFile,
   type TestRuntime,
@@ -81,6 +82,15 @@ describe('a skipped test', () => {
     const newer = { ...NODE_20, nodeMajor: 22 };
     expect(forbiddenSkips(report(fileOf([listed]), newer))).toHaveLength(1);
     expect(forbiddenSkips(report(fileOf([ended('a client ends', 'skipped')])))).toHaveLength(1);
+  });
+});
+
+describe('an entry of the list of skips', () => {
+  const entry = { file: FILE, test: /^a client /, why: 'a reason' };
+
+  it('is stale when no test has its name any more, skipped or not', () => {
+    expect(staleSkips(report(fileOf([ended('a client ends', 'passed')])), [entry])).toEqual([]);
+    expect(staleSkips(report(fileOf([ended('a server ends', 'skipped')])), [entry])).toEqual([entry]);
   });
 });
 
