@@ -1,5 +1,5 @@
 /**
- * Questions to a store of 10 million spans, over the API, and what the store costs while nobody asks: of one day; 20 days back in a store
+ * Queries to a store of 10 million spans, over the API, and what the store costs while nobody asks: of one day; 20 days back in a store
  * of 30; and of one day again while 20,000 spans/s arrive.
  * `node bench/query.mjs [--json FILE] [--spans N] [--repeats N] [--only day|month|busy] [--data DIRECTORY] [--sampled]`, after
  * `npm run build`; Linux only.
@@ -20,7 +20,7 @@ import { settled } from './ingest/settled.mjs';
 import { round } from './ingest/statistics.mjs';
 import { watchIdle } from './ingest/usage.mjs';
 import { loadTraces } from './query/load.mjs';
-import { measureInTurn, measureQuestion, questions } from './query/questions.mjs';
+import { measureInTurn, measureQuery, queries } from './query/queries.mjs';
 import { month, oneDay } from './query/stores.mjs';
 
 const { values } = parseArgs({
@@ -47,12 +47,12 @@ const BUSY_WARM_UP_SECONDS = 15;
 const BUSY_ROUNDS = 60;
 const BUSY_ROUND_MS = 500;
 const BUSY_MS_MAX = 240_000;
-/** The 95th percentile may be so many times the median of the same question while nothing arrives. */
+/** The 95th percentile may be so many times the median of the same query while nothing arrives. */
 const BUSY_TIMES = 4;
 const SETTLE_TIMEOUT_MS = 60_000;
 
-/** Most that each question may take. */
-const QUESTIONS = {
+/** Most that each query may take. */
+const QUERIES = {
   byId: ['trace by id', 35, 15],
   filtered: ['service, operation, duration and attribute', 60],
   rare: ['rare attribute without service', 55, 25],
@@ -64,8 +64,8 @@ const QUESTIONS = {
   operations: ['operations of a service, all time', 60],
 };
 
-function goalsOfQuestions(prefix, nameOf) {
-  const goals = Object.entries(QUESTIONS).map(([key, [name, goal, stretch]]) => [
+function goalsOfQueries(prefix, nameOf) {
+  const goals = Object.entries(QUERIES).map(([key, [name, goal, stretch]]) => [
     `${prefix}${key}`,
     atMost(`${nameOf(name)}, ms`, goal, stretch),
   ]);
@@ -73,20 +73,20 @@ function goalsOfQuestions(prefix, nameOf) {
 }
 
 const GOALS_OF_DAY = {
-  ...goalsOfQuestions('', (name) => name),
+  ...goalsOfQueries('', (name) => name),
   startMs: atMost('start with the spans stored, to ready, ms', 2_000),
   idleMb: atMost('RSS of collector and engine, idle, MB', 250),
   idlePercent: atMost('CPU of both, idle, % of a core', 2),
   diskBytesASpan: atMost('disk after merges, all tables, bytes a span', 60),
 };
-const GOALS_OF_MONTH = goalsOfQuestions(
+const GOALS_OF_MONTH = goalsOfQueries(
   'month.',
   (name) => `${name.replace(', all time', '')}, of six hours 20 days back`,
 );
 
 /** Each goal is a multiple of what was measured while nothing arrived. */
 function goalsWhileBusy(quiet) {
-  const goals = Object.entries(QUESTIONS).map(([key, [name]]) => [
+  const goals = Object.entries(QUERIES).map(([key, [name]]) => [
     `busy.${key}`,
     atMost(`${name}, while ${BUSY_RATE} spans/s arrive, p95 ms`, round(BUSY_TIMES * (quiet[key] ?? 0), 1)),
   ]);
@@ -110,8 +110,8 @@ async function load(name, rangesOf) {
 
 async function measureAll(collector, asked) {
   const measured = {};
-  for (const [name, questionAt] of Object.entries(asked)) {
-    measured[name] = { ...(await measureQuestion(collector, questionAt, REPEATS)), loadAverage: loadavg()[0] };
+  for (const [name, queryAt] of Object.entries(asked)) {
+    measured[name] = { ...(await measureQuery(collector, queryAt, REPEATS)), loadAverage: loadavg()[0] };
   }
   return measured;
 }
@@ -125,12 +125,12 @@ async function measureDay(loaded) {
   const startMs = performance.now() - begin;
   try {
     const idle = await watchIdle(collector, IDLE_SECONDS);
-    const details = await measureAll(collector, questions(loaded));
-    const afterQuestionsMb = (memoryBytes(collector.pid).now + memoryBytes(collector.enginePid).now) / MB;
+    const details = await measureAll(collector, queries(loaded));
+    const afterQueriesMb = (memoryBytes(collector.pid).now + memoryBytes(collector.enginePid).now) / MB;
     const figures = { startMs, idleMb: idle.mb, idlePercent: idle.cpuPercent, diskBytesASpan: loaded.bytesASpan };
     return {
       figures: { ...figuresOf('', details, 'medianMs'), ...figures },
-      details: { ...details, afterQuestionsMb },
+      details: { ...details, afterQueriesMb },
     };
   } finally {
     await collector.stop();
@@ -141,7 +141,7 @@ async function measureMonth(loaded) {
   const collector = await startCollector(loaded.data);
   try {
     const range = { from: String(loaded.startMs), to: String(loaded.endMs) };
-    const details = await measureAll(collector, questions(loaded, range));
+    const details = await measureAll(collector, queries(loaded, range));
     return { figures: figuresOf('month.', details, 'medianMs'), details };
   } finally {
     await collector.stop();
@@ -171,7 +171,7 @@ async function measureBusy(loaded) {
         const cpuBefore = cpuOf(collector);
         const begin = performance.now();
         const limits = { rounds: BUSY_ROUNDS, everyMs: BUSY_ROUND_MS, msMax: BUSY_MS_MAX };
-        details = await measureInTurn(collector, questions(loaded), limits);
+        details = await measureInTurn(collector, queries(loaded), limits);
         cpuPercent = (cpuOf(collector) - cpuBefore) / (performance.now() - begin) / 10;
         sender.stop();
         sent = await sender.result;

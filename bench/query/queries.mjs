@@ -1,20 +1,20 @@
-/** The questions of people and of the UI, over the API, and how long they take. */
+/** The queries of people and of the UI, over the API, and how long they take. */
 import { cpuOf } from '../ingest/collector.mjs';
 import { median, quantile } from '../ingest/statistics.mjs';
 
-/** A question that takes longer has failed. */
+/** A query that takes longer has failed. */
 const ANSWER_MS_MAX = 20_000;
 /** … and one is not asked again after so long. */
-const QUESTION_MS_MAX = 60_000;
+const QUERY_MS_MAX = 60_000;
 const WARM_UP = 3;
 
 const path = (name, parameters) => `/api/v1/${name}?${new URLSearchParams(parameters)}`;
 
 /**
- * Each builds the path of the n-th question, and what its answer has to hold. `range` are the `from` and `to` of each that has them;
+ * Each builds the path of the n-th query, and what its answer has to hold. `range` are the `from` and `to` of each that has them;
  * without it they are asked over all time.
  */
-export function questions({ known, startMs }, range = {}) {
+export function queries({ known, startMs }, range = {}) {
   const at = (n) => known[(n * 7) % known.length];
   const hour = { from: String(startMs + 4 * 3_600_000), to: String(startMs + 5 * 3_600_000 - 1) };
   return {
@@ -49,18 +49,18 @@ async function ask({ apiUrl }, { path: asked, holds }) {
 }
 
 /**
- * Asks one question again and again, each time with other values. CPU time beside the time: on a machine that is busy with other work it
+ * Asks one query again and again, each time with other values. CPU time beside the time: on a machine that is busy with other work it
  * says more.
  */
-export async function measureQuestion(collector, questionAt, repeats) {
+export async function measureQuery(collector, queryAt, repeats) {
   const samplesMs = [];
   let bytes = 0;
   let cpuBefore = 0;
-  const deadline = performance.now() + QUESTION_MS_MAX;
+  const deadline = performance.now() + QUERY_MS_MAX;
   try {
     for (let n = 0; n < WARM_UP + repeats && performance.now() < deadline; n++) {
       if (n === WARM_UP) cpuBefore = cpuOf(collector);
-      const answer = await ask(collector, questionAt(n));
+      const answer = await ask(collector, queryAt(n));
       if (n >= WARM_UP) samplesMs.push(answer.ms);
       ({ bytes } = answer);
     }
@@ -77,16 +77,16 @@ export async function measureQuestion(collector, questionAt, repeats) {
   };
 }
 
-/** Asks all questions in turn, a round every `everyMs` or as soon as the one before has ended, so that each meets whatever goes on. */
+/** Asks all queries in turn, a round every `everyMs` or as soon as the one before has ended, so that each meets whatever goes on. */
 export async function measureInTurn(collector, asked, { rounds, everyMs, msMax }) {
   const samplesMs = Object.fromEntries(Object.keys(asked).map((name) => [name, []]));
   const errors = {};
   const begin = performance.now();
   for (let n = -WARM_UP; n < rounds && performance.now() - begin < msMax; n++) {
     const pause = new Promise((resolve) => setTimeout(resolve, everyMs));
-    for (const [name, questionAt] of Object.entries(asked)) {
+    for (const [name, queryAt] of Object.entries(asked)) {
       try {
-        const { ms } = await ask(collector, questionAt(n + WARM_UP));
+        const { ms } = await ask(collector, queryAt(n + WARM_UP));
         if (n >= 0) samplesMs[name].push(ms);
       } catch (error) {
         errors[name] = error.message;

@@ -173,7 +173,7 @@ function isOptions(arg: unknown): arg is object {
 
 type EmitFunction = (...args: unknown[]) => boolean;
 
-/** What the application did to a request, by which it is told what ended it. */
+/** What the application did to a request, from which follows what ended it. */
 interface Doings {
   /** It destroyed the request or its response, … */
   isDestroyed: boolean;

@@ -217,8 +217,8 @@ class FollowedRequests {
   }
 
   fail(request: UndiciRequest, error: unknown): void {
-    // A body that is cancelled, by its reader or because nobody has it any more, is told of with the reason, which is a
-    // text or nothing.
+    // A body that is cancelled, by its reader or because nobody has it any more, is reported with the reason,
+    // which is a text or nothing.
     const isCancelled = typeof error !== 'object' || error === null;
     this.#settle(request, ({ span }) => (isCancelled ? span.cancel() : span.fail(error)));
   }

@@ -4,7 +4,7 @@ import type { ReadableResource, TimedEvent } from './readable-span.ts';
 import type { InstrumentationScope } from './scope.ts';
 import type { SpanDetails } from './span-details.ts';
 
-/** What a span is told while it is recorded, in the form in which the standard SDK's spans show it. */
+/** What a span is given while it is recorded, in the form in which the standard SDK's spans show it. */
 export interface ReadableState {
   readonly attributes: OtelAttributes;
   readonly links: Link[];

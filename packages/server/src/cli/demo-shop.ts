@@ -47,7 +47,7 @@ export interface ShopOptions {
   readonly port: number;
 }
 
-/** Returns the address of the shop's page. Each process is told the addresses of those that it calls. */
+/** Returns the address of the shop's page. Each process gets the addresses of those that it calls. */
 export async function startShop(processes: DemoProcesses, { otlpUrl, uiUrl, port }: ShopOptions): Promise<string> {
   const env = {
     ...shopEnvironment(),

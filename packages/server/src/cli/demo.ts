@@ -18,7 +18,7 @@ interface DemoResult {
   readonly headline: string;
 }
 
-/** `throughline demo`: runs until it is told to stop, or to the end with `--exit`. Returns the exit code. */
+/** `throughline demo`: runs until it is stopped, or to the end with `--exit`. Returns the exit code. */
 export async function runDemo(args: string[]): Promise<number> {
   const processes = new DemoProcesses();
   const stop = stopOnSignal(() => processes.kill());

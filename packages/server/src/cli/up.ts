@@ -17,7 +17,7 @@ import { stopOnSignal } from './stop-signal.ts';
 /** Shows the settings and where each comes from, and starts nothing. */
 const PRINT_FLAG = '--print-config';
 
-/** `throughline up`: runs until it is told to stop. Returns the exit code. */
+/** `throughline up`: runs until it is stopped. Returns the exit code. */
 export async function runUp(args: readonly string[]): Promise<number> {
   if (args.includes('--help') || args.includes('-h')) {
     process.stdout.write(upUsage());

@@ -30,7 +30,7 @@ export class DropCounts {
     this.counts.set(key, (this.counts.get(key) ?? 0) + count);
   }
 
-  /** `problem`: where it stands and what is wrong; of several the first one is told. */
+  /** `problem`: where it stands and what is wrong; of several the first one. */
   addBad(part: BadPart, problem = ''): void {
     this.add(part);
     this.explain(problem);

@@ -8,7 +8,7 @@ import { limitsFrom } from './limit-settings.ts';
 import { ConfigError, show, type Setting } from './setting.ts';
 import { ALL_SETTINGS, SETTINGS, type Settings } from './settings.ts';
 
-/** What `throughline up` was told, by flags, by environment, by a file or by default; frozen. */
+/** The settings of `throughline up`: from flags, environment, a file or defaults; frozen. */
 export interface Config extends Settings {
   readonly limits: Limits;
   /**

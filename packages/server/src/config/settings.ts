@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { LIMIT_SETTINGS } from './limit-settings.ts';
 import { quantity, setting, type Setting, type SettingText } from './setting.ts';
 
-/** What a collector is told besides its limits. */
+/** The settings of a collector besides its limits. */
 export interface Settings {
   /** A name or an address without brackets. */
   readonly host: string;
@@ -167,7 +167,7 @@ export const SETTINGS: { readonly [K in keyof Settings]: Setting<Settings[K]> } 
   ),
 };
 
-/** Every setting of `throughline up`, in the order in which people are told of them. */
+/** Every setting of `throughline up`, in the order in which help and documents list them. */
 export const ALL_SETTINGS: readonly Setting[] = [...(Object.values(SETTINGS) as Setting[]), ...LIMIT_SETTINGS];
 
 function list<T>(parseItem: (text: string) => T | undefined): Pick<Setting<readonly T[]>, 'parse' | 'show'> {

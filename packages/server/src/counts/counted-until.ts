@@ -14,11 +14,11 @@ export interface HeardProcess {
 export interface CountedUntilOptions {
   /** Milliseconds since the epoch, as all moments here. */
   readonly nowMs: number;
-  /** What was told before it is in the store. */
+  /** What was reported before it is in the store. */
   readonly storedMs: number;
   /** Since when this collector listens: before, nobody could tell it anything. */
   readonly listeningMs: number;
-  /** What ended so long before `storedMs` has been told by processes that tell in the usual time. */
+  /** What ended so long before `storedMs` has been reported by processes that report in the usual time. */
   readonly settleMs: number;
 }
 
@@ -35,9 +35,9 @@ const ENDED_WINDOWS = 3;
 const WINDOWS_BETWEEN = 2;
 
 /**
- * Until when the exact counts of a service are whole, in milliseconds since the epoch: what ended before has been told
- * by its processes, and is stored. Processes that tell seldom hold it back, and those that are silent without having
- * ended.
+ * Until when the exact counts of a service are whole, in milliseconds since the epoch: what ended before has been
+ * reported by its processes, and is stored. Processes that report seldom hold it back, and those that are silent
+ * without having ended.
  */
 export function countedUntil(
   processes: Iterable<HeardProcess>,

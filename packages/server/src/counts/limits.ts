@@ -8,12 +8,12 @@ export interface CountsLimits {
   readonly processLiveMs: number;
   /** Messages that wait for the disk; what one more tells is left to the next message of its process. */
   readonly waitingMessagesMax: number;
-  /** What is told in so long becomes one insert. */
+  /** Reports of so long become one insert. */
   readonly segmentAgeMs: number;
   /**
-   * A minute is answered by counts when they have had this time to be told since it ended, and then `segmentAgeMs` to
-   * be stored. Of the default, an application that tells every 5 s needs 6 s, and 16 s more where a message ran into
-   * its timeout.
+   * A minute is answered by counts when they have had this time to be reported since it ended, and then `segmentAgeMs`
+   * to be stored. Of the default, an application that reports every 5 s needs 6 s, and 16 s more where a message ran
+   * into its timeout.
    */
   readonly settleMs: number;
   /** What the store has not taken; beyond it nothing is noted, and the next messages tell it. */

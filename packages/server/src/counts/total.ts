@@ -1,6 +1,6 @@
 import type { Total } from '../exchange/exchange-message.ts';
 
-/** As it was told last. */
+/** As it was reported last. */
 export interface KnownTotal {
   /** Of the last record that it holds. */
   number: number;

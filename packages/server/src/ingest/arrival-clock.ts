@@ -3,7 +3,7 @@ import { replaceFileSync } from '../durable-file.ts';
 
 /**
  * When blocks arrive, in microseconds since the epoch, made to increase strictly, also over a restart and a clock that
- * goes back. An arrival names the block in which a span came: by it a span is told to be in one table or in another,
+ * goes back. An arrival names the block in which a span came: it decides whether a span is in one table or in another,
  * counted or not.
  */
 export class ArrivalClock {

@@ -108,7 +108,7 @@ function isMore(counted: number, weight: number): boolean {
   return counted > 0 && counted - Math.sqrt(counted) >= weight;
 }
 
-/** There were so many at least, and how many more cannot be told. */
+/** There were so many at least, and how many more is unknown. */
 const AT_LEAST: Estimate = { basis: 'estimated', relativeError: null };
 
 /**

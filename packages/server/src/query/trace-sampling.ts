@@ -12,7 +12,7 @@ export interface DecidingSpan {
   attribute(key: string): string | undefined;
 }
 
-/** What applications are told of the operation of a span now; null where nothing is known of it. */
+/** The settings that applications get for the operation of a span now; null where nothing is known of it. */
 export type ReasonOf = (span: DecidingSpan) => TraceSamplingDecision['reason'];
 
 /** What rules of sampling ask of a span. */
@@ -39,7 +39,7 @@ export function samplingOf(data: TracesData, reasonOf: ReasonOf): TraceSamplingR
   return withReasons(samplingFactsOf(data), reasonOf);
 }
 
-/** Adds what applications are told now. */
+/** Adds the settings that applications get now. */
 export function withReasons({ decisions, ...whole }: TraceSamplingFacts, reasonOf: ReasonOf): TraceSamplingResponse {
   return {
     ...whole,

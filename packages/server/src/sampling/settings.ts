@@ -88,7 +88,7 @@ export class SamplingSettingsError extends Error {
 /** What is absent is as in the defaults. Throws `SamplingSettingsError`. */
 export function readSamplingSettings(given: unknown, from: 'file' | 'request' = 'file'): SamplingSettings {
   if (!fileChecker.fits(given)) {
-    // A request that has them is told why it may not; to others they are no member to offer.
+    // A request that has them gets the reason why it may not; to others they are no member to offer.
     const hasPeers = typeof given === 'object' && given !== null && Object.hasOwn(given, 'peers');
     const checker = from === 'request' && !hasPeers ? requestChecker : fileChecker;
     throw new SamplingSettingsError(checker.explain(given, 'the settings'));

@@ -9,7 +9,7 @@ export class RemovalSync {
   #isWanted = false;
   #hasFailed = false;
 
-  /** `onFailure` is told when syncs begin to fail; what they were for may come back after a power failure. */
+  /** `onFailure` is called when syncs begin to fail; what they were for may come back after a power failure. */
   constructor(sync: () => Promise<void>, onFailure: (error: unknown) => void) {
     this.#sync = sync;
     this.#onFailure = onFailure;

@@ -10,7 +10,7 @@ export function countEmptySectors(block: Uint8Array, offset: number): number {
   let empty = 0;
   for (let at = 0; at < block.length;) {
     const end = Math.min(at + SECTOR_BYTES - ((offset + at) % SECTOR_BYTES), block.length);
-    // Most sectors are told by their first byte.
+    // The first byte decides for most sectors.
     if (block[at] === 0 && ZEROS.compare(block, at, end, 0, end - at) === 0) empty += 1;
     at = end;
   }

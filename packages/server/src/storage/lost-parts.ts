@@ -108,7 +108,7 @@ async function olderThan<T extends { readonly path: string }>(parts: readonly T[
 }
 
 /**
- * When one of a part's files was written last; null where that cannot be told. The engine gives the directory the time
+ * When one of a part's files was written last; null where that is unknown. The engine gives the directory the time
  * of its last move.
  */
 async function lastWriteNs(directory: string): Promise<bigint | null> {

@@ -71,7 +71,7 @@ export class MergeCheck {
     return short;
   }
 
-  /** When names in the directories of the tables have changed last; empty where that cannot be told. */
+  /** When names in the directories of the tables have changed last; empty where that is unknown. */
   async #changes(): Promise<bigint[]> {
     try {
       if (this.#directories.length === 0) {

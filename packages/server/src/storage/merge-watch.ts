@@ -141,7 +141,7 @@ export class MergeWatch {
   }
 
   /**
-   * What the engine has detached is of no use when its rows are in use. It would be told of as lost when these are
+   * What the engine has detached is of no use when its rows are in use. It would be reported as lost when these are
    * merged again, or dropped with their day. An engine that ended before we looked leaves such parts as well.
    */
   async #settle(select: SelectRows): Promise<void> {

@@ -84,7 +84,7 @@ export const SPAN_COLUMNS = [
   ['rollup_other', 'UInt8'],
 ] as const;
 
-/** What a span block holds of a span; when it came is told apart. */
+/** What a span block holds of a span; when it came is kept beside it. */
 export const SPAN_FIELDS = SPAN_COLUMNS.filter(([name]) => name !== 'arrival');
 
 /** Whose attributes are looked at: a span's own, its resource's, its scope's, and those of its events. */

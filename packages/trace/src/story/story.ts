@@ -27,7 +27,7 @@ export interface Story {
   /** Left out beyond `errorOriginsMax`. */
   readonly omittedErrorOrigins: number;
   readonly spanCount: number;
-  /** How many spans the trace has, as far as the teller was told; those that were not read count. */
+  /** How many spans the trace has, as far as was known; those that were not read count. */
   readonly spansInTrace: number;
   /** Whether the story is told from a part of the trace's spans only; then headline and clauses say so. */
   readonly truncated: boolean;

@@ -22,7 +22,7 @@ export function readBeginning(socket: Socket, onKnown: (isHttp2: boolean) => voi
     const isLike = bytes.subarray(0, length).equals(PREFACE.subarray(0, length));
     if (isLike && length < PREFACE.length) return;
     socket.off('readable', look);
-    // Once it is known alone: what is put back is told as something to read.
+    // Once it is known alone: what is put back is announced as something to read.
     socket.unshift(bytes);
     onKnown(isLike);
   };

@@ -10,7 +10,7 @@ const NOT_HEX: [start: number, end: number] = [0, -1];
 
 /**
  * A JSON object that is read as a protobuf message: absent and null members have protobuf's default. So have members of
- * a wrong shape, which `onBad` is told of; without it they throw `MalformedRequestError` with the member's path. Member
+ * a wrong shape, which `onBad` receives; without it they throw `MalformedRequestError` with the member's path. Member
  * names are given in camelCase and found in snake_case as well.
  */
 export class JsonObject {
@@ -53,7 +53,7 @@ export class JsonObject {
   }
 
   /**
-   * One after the other, so that few of them exist at a time; `onBadItem` is told of items that are none, and the items
+   * One after the other, so that few of them exist at a time; `onBadItem` receives items that are none, and the items
    * tell `onBad` what is wrong with them.
    */
   *objects(name: string, onBadItem = this.#onBad, onBad = this.#onBad): Generator<JsonObject, void, undefined> {

@@ -23,7 +23,7 @@ const NO_PARTS: readonly string[] = ['detached', 'deduplication_logs'];
 /** A character a byte, so that no two texts are read as the same. */
 const ENCODING = 'latin1';
 
-/** As the engine is told it. */
+/** As it is given to the engine. */
 export function statementOf(text: string): string {
   return Buffer.from(text, ENCODING).toString('utf8');
 }
