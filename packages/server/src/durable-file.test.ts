@@ -40,9 +40,25 @@ test.each([true, false])('a small file is replaced in one go (sync: %s)', (sync)
   expect(readdirSync(directory)).toEqual(['file']);
 });
 
+test('the new content may wait elsewhere until it is whole', async () => {
+  const temporary = join(directory, 'elsewhere');
+  mkdirSync(join(directory, 'of files'));
+  const target = join(directory, 'of files', 'file');
+  const replacement = await FileReplacement.begin(target, { temporary });
+  await replacement.write('one');
+  expect(readFileSync(temporary, 'utf8')).toBe('one');
+  expect(readdirSync(join(directory, 'of files'))).toEqual([]);
+  await replacement.commit();
+  replaceFileSync(path, 'two', { temporary });
+  expect([target, path].map((name) => readFileSync(name, 'utf8'))).toEqual(['one', 'two']);
+  expect(readdirSync(directory).toSorted()).toEqual(['file', 'of files']);
+});
+
 test('a failure is told, and leaves nothing behind', async () => {
   mkdirSync(join(path, 'in the way'), { recursive: true });
   await expect(replaceFile(path, 'new')).rejects.toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
   expect(readdirSync(directory)).toEqual(['file']);
   await expect(replaceFile(join(directory, 'nowhere/file'), 'new')).rejects.toThrow('ENOENT');
+  expect(() => replaceFileSync(path, 'new')).toThrow(/EISDIR|ENOTEMPTY|EEXIST/);
+  expect(readdirSync(directory)).toEqual(['file']);
 });

@@ -1,14 +1,23 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+
+export interface ReplaceOptions {
+  /** Where the new content is until it is whole, on the same file system. Default: beside the file. */
+  readonly temporary?: string;
+}
 
 /**
  * Replaces a file's content as a whole: whenever the process is killed or the power fails, the file holds the old
  * content or the new one. One call at a time for a path. Rejects with what the file system says; the file then holds
  * the old content.
  */
-export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
-  const replacement = await FileReplacement.begin(path);
+export async function replaceFile(
+  path: string,
+  content: string | Uint8Array,
+  options: ReplaceOptions = {},
+): Promise<void> {
+  const replacement = await FileReplacement.begin(path, options);
   await replacement.write(content);
   await replacement.commit();
 }
@@ -16,31 +25,42 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
 /**
  * The same in one go, for small files. The new name is not synced: after a power failure the file may hold the old
  * content. With `sync: false` the content is not synced either: the file is whole when the process is killed, and may
- * be empty after a power failure. Throws what the file system says.
+ * be empty after a power failure. Throws what the file system says; the file then holds the old content.
  */
-export function replaceFileSync(path: string, content: string, { sync = true } = {}): void {
-  const file = openSync(temporary(path), 'w', 0o600);
+export function replaceFileSync(
+  path: string,
+  content: string,
+  { sync = true, temporary = beside(path) }: ReplaceOptions & { readonly sync?: boolean } = {},
+): void {
   try {
-    writeFileSync(file, content);
-    if (sync) fsyncSync(file);
-  } finally {
-    closeSync(file);
+    const file = openSync(temporary, 'w', 0o600);
+    try {
+      writeFileSync(file, content);
+      if (sync) fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
-  renameSync(temporary(path), path);
 }
 
 /** The same as `replaceFile`, piece by piece. What is begun ends with `commit`, `abandon` or a rejection. */
 export class FileReplacement {
   readonly #path: string;
+  readonly #temporary: string;
   readonly #file: FileHandle;
 
-  private constructor(path: string, file: FileHandle) {
+  private constructor(path: string, temporary: string, file: FileHandle) {
     this.#path = path;
+    this.#temporary = temporary;
     this.#file = file;
   }
 
-  static async begin(path: string): Promise<FileReplacement> {
-    return new FileReplacement(path, await open(temporary(path), 'w', 0o600));
+  static async begin(path: string, { temporary = beside(path) }: ReplaceOptions = {}): Promise<FileReplacement> {
+    return new FileReplacement(path, temporary, await open(temporary, 'w', 0o600));
   }
 
   write(content: string | Uint8Array): Promise<void> {
@@ -51,14 +71,14 @@ export class FileReplacement {
     await this.#orAbandon(async () => {
       await this.#file.sync();
       await this.#file.close();
-      await rename(temporary(this.#path), this.#path);
+      await rename(this.#temporary, this.#path);
     });
     await syncDirectory(dirname(this.#path));
   }
 
   async abandon(): Promise<void> {
     await this.#file.close().catch(() => {});
-    await rm(temporary(this.#path), { force: true });
+    await rm(this.#temporary, { force: true });
   }
 
   async #orAbandon(work: () => Promise<void>): Promise<void> {
@@ -82,6 +102,6 @@ export async function syncDirectory(directory: string): Promise<void> {
 }
 
 /** What a crash leaves of it is overwritten by the next replacement. */
-function temporary(path: string): string {
+function beside(path: string): string {
   return `${path}.temporary`;
 }

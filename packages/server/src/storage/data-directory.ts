@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { replaceFileSync } from '../durable-file.ts';
 import { claimDirectory, isSocketAlive, type DirectoryClaim } from './directory-claim.ts';
 import { foreignFile } from './foreign-files.ts';
 import { createDirectory } from './durable-directory.ts';
@@ -146,13 +147,7 @@ async function create(directory: string): Promise<void> {
  */
 function writeLock(lockPath: string, lock: Lock): void {
   const temporary = `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;
-  try {
-    writeFileSync(temporary, JSON.stringify(lock));
-    renameSync(temporary, lockPath);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  replaceFileSync(lockPath, JSON.stringify(lock), { sync: false, temporary });
 }
 
 /** Locks that a killed process had not moved to their place. */

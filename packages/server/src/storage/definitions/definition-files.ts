@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
-import { lstat, open, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { lstat, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { syncDirectory } from '../../durable-file.ts';
+import { replaceFile } from '../../durable-file.ts';
 import { createDirectory } from '../durable-directory.ts';
 import { DATABASE } from '../tables.ts';
 
@@ -139,15 +139,7 @@ export class DefinitionFiles {
         ? join(this.#store, DATABASE_DEFINITION)
         : join(this.#directoryOf(database), `${tableOf(path)}.sql`);
     await createDirectory(dirname(target));
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(text, ENCODING);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, target);
-    await syncDirectory(dirname(target));
+    await replaceFile(target, Buffer.from(text, ENCODING), { temporary });
     return { text, inode: (await lstat(target, { bigint: true })).ino };
   }
 
