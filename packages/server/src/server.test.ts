@@ -398,7 +398,7 @@ describe('a collector with the embedded store', () => {
     const system = await systemNow();
     expect(system).toMatchObject({
       store: { kind: 'embedded', state: 'ready', firstDay: '2023-11-14', lastDay: '2023-11-14' },
-      ingest: { acceptedSpans: system.store.spanCount, refusedSpans: [] },
+      ingest: { acceptedSpans: system.store.spanCount, rejectedSpans: [] },
       problems: [],
     });
     expect(system.store.engineVersion).toMatch(/^\d+\./);

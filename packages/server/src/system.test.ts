@@ -65,7 +65,7 @@ describe('what the system answers', () => {
       ingest: {
         spansPerSecond: 70,
         acceptedSpans: 70,
-        refusedSpans: [
+        rejectedSpans: [
           { reason: 'in_future', spans: 4 },
           { reason: 'too_old', spans: 3 },
         ],

@@ -76,7 +76,7 @@ export class System {
     return {
       spansPerSecond: (acceptedSpans - first.spans) / seconds,
       acceptedSpans,
-      refusedSpans: Array.from(rejectedSpans, ([reason, spans]) => ({ reason, spans })).toSorted(
+      rejectedSpans: Array.from(rejectedSpans, ([reason, spans]) => ({ reason, spans })).toSorted(
         (a, b) => b.spans - a.spans,
       ),
       spoolBytes: backlogBytes,

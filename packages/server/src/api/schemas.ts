@@ -330,7 +330,7 @@ export const systemSchema = responseSchema<SystemResponse>()(
     ingest: closed({
       spansPerSecond: Type.Number({ description: 'Over the last minute' }),
       acceptedSpans: count(),
-      refusedSpans: Type.Array(closed({ reason: Type.String(), spans: count() })),
+      rejectedSpans: Type.Array(closed({ reason: Type.String(), spans: count() })),
       spoolBytes: count(),
       spoolAgeSeconds: Type.Number(),
     }),

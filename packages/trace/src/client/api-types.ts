@@ -364,7 +364,7 @@ export interface SystemIngest {
   readonly spansPerSecond: number;
   readonly acceptedSpans: number;
   /** Spans that were rejected, by reason; reasons without any are left out. */
-  readonly refusedSpans: readonly { readonly reason: string; readonly spans: number }[];
+  readonly rejectedSpans: readonly { readonly reason: string; readonly spans: number }[];
   /** The backlog: acknowledged, and not in the store yet. */
   readonly spoolBytes: number;
   /** Age of the oldest in the backlog. */

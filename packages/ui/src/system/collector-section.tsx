@@ -8,10 +8,10 @@ import { CountTable } from './count-table.tsx';
 import { Figure } from './figure.tsx';
 import styles from './system-page.module.css';
 
-/** How the collector is: what is wrong, what comes in, what is stored, what was refused. */
+/** How the collector is: what is wrong, what comes in, what is stored, what was rejected. */
 export function CollectorSection({ system }: { readonly system: SystemResponse }) {
   const { store, ingest, retention } = system;
-  const refused = ingest.refusedSpans.map(({ reason, spans }) => ({ name: reason, count: spans }));
+  const rejected = ingest.rejectedSpans.map(({ reason, spans }) => ({ name: reason, count: spans }));
   const limits = system.limitsReached.map(({ limit, times }) => ({ name: limit, count: times }));
   return (
     <>
@@ -52,7 +52,7 @@ export function CollectorSection({ system }: { readonly system: SystemResponse }
           caption="Rejected spans by reason"
           what="Reason"
           counted="Spans"
-          rows={refused}
+          rows={rejected}
           none="None since startup"
         />
         <CountTable caption="Limits hit" what="Setting" counted="Times" rows={limits} none="None since startup" />

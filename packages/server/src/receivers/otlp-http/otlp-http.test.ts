@@ -206,7 +206,7 @@ test('more bodies than may wait to be decompressed are answered 503 with Retry-A
   expect(budget.taken).toBe(0);
 });
 
-test('refused spans are a partial success', async () => {
+test('rejected spans are a partial success', async () => {
   const mixed = withSpans(SPAN, { ...SPAN, spanId: '' });
   const answer = await send(Buffer.from(JSON.stringify(mixed)), json);
   const errorMessage = '1 span was rejected: span id has 0 bytes instead of 8';
