@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -325,6 +325,27 @@ const rooms: Record<string, Record<string, readonly string[]>> = {
   ui: uiRooms,
 };
 
+interface Part {
+  readonly title: string;
+  /** The folder that paths of this part begin at. */
+  readonly base: string;
+  readonly text: string;
+}
+
+/** The parts of docs/architecture.md; a step of the life of a span is one that names its package. */
+const document: readonly Part[] = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  .split(/^##+ |^(?=\*\*In )/m)
+  .map((text) => {
+    const [heading = ''] = text.split('\n');
+    const base = /`(packages\/\w+\/src)`/.exec(heading)?.[1] ?? sourceFolder('server');
+    return { title: heading.startsWith('**In ') ? `Life of a span: ${heading}` : heading, base, text };
+  });
+
+/** Names of folders in a data directory, which have a part of their own. */
+const dataFolders: readonly string[] = document
+  .filter(({ title }) => title === 'The data directory')
+  .flatMap(({ text }) => namesIn(text));
+
 interface Import {
   readonly file: string;
   readonly target: string;
@@ -354,13 +375,10 @@ describe('the room table', () => {
       expect(Object.keys(table).filter((room) => !found.has(room))).toEqual([]);
     });
 
-    it(`has every folder of ${name} named in its part of docs/architecture.md`, () => {
-      const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8');
-      const part = text.split(/^### /m).find((section) => section.startsWith(`Folders of \`packages/${name}/src\``));
-      const folders = Object.keys(table).filter((room) => !/\.tsx?$/.test(room));
-      const isNamed = (room: string): boolean =>
-        part?.includes(`\`${room}/`) === true || part?.includes(`\`${room.split('/').at(-1)}/\``) === true;
-      expect(folders.filter((room) => !isNamed(room))).toEqual([]);
+    it(`has every folder of ${name}, and every file beside them, named in its part of docs/architecture.md`, () => {
+      const part = document.find(({ base, title }) => base === sourceFolder(name) && title.startsWith('Folders of '));
+      const unnamed = foldersAndFilesOf(name).filter((path) => part?.text.includes(`\`${path}\``) !== true);
+      expect(unnamed).toEqual([]);
     });
 
     it(`has no room of ${name} import one that imports it, in however many steps`, () => {
@@ -396,6 +414,22 @@ describe('the room table', () => {
     });
   }
 
+  it('finds every folder and file that docs/architecture.md names', () => {
+    const missing = document.flatMap(({ base, title, text }) => {
+      const others = /^(?:Folders|Life) of /.test(title) ? [] : dataFolders;
+      return namesIn(text)
+        .filter((path) => !others.includes(path) && ![join(root, base, path), join(root, path)].some(existsSync))
+        .map((path) => `${title}: ${path}`);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  it('follows the life of a span through all four packages in docs/architecture.md', () => {
+    const steps = document.filter(({ title }) => title.startsWith('Life of a span'));
+    const packagesNamed = new Set(steps.filter(({ text }) => namesIn(text).length > 0).map(({ base }) => base));
+    expect([...packagesNamed].toSorted()).toEqual(Object.keys(packages).map(sourceFolder).toSorted());
+  });
+
   it('keeps SQL out of the API', () => {
     const statements = sourcesOf('server')
       .filter((file) => roomOf('server', file) === 'api')
@@ -419,6 +453,24 @@ describe('the room table', () => {
     expect(sourcesOf('server').filter((file) => named.test(readFileSync(file, 'utf8')))).toEqual([]);
   });
 });
+
+function sourceFolder(name: string): string {
+  return `packages/${name}/src`;
+}
+
+/** Paths of folders and of files with source text, between backquotes. */
+function namesIn(text: string): string[] {
+  return [...text.matchAll(/`([\w.-]+(?:\/[\w.-]+)*(?:\/|\.(?:tsx?|mjs|sql|css)))`/g)].map(([, path = '']) => path);
+}
+
+/** All folders of a package except those inside others that only tests use, and the source files beside them. */
+function foldersAndFilesOf(name: string): string[] {
+  return readdirSync(join(root, sourceFolder(name)), { recursive: true, withFileTypes: true }).flatMap((entry) => {
+    const path = relative(join(root, sourceFolder(name)), join(entry.parentPath, entry.name));
+    if (entry.isDirectory()) return /\/(?:testing|snapshots)$/.test(path) ? [] : [`${path}/`];
+    return !path.includes('/') && /\.tsx?$/.test(path) && !path.includes('.test.') ? [path] : [];
+  });
+}
 
 function sourcesOf(name: string): string[] {
   const folder = join(root, 'packages', name, 'src');
