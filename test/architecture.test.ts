@@ -271,10 +271,10 @@ const sdkRooms: Record<string, readonly string[]> = {
 
 /** A received trace becomes a tree, is analysed, and told; `client` is the collector's API. */
 const traceRooms: Record<string, readonly string[]> = {
-  'index.ts': ['analysis', 'attributes.ts', 'duration.ts', 'otlp.ts', 'story', 'tree'],
+  'index.ts': ['analysis', 'attributes.ts', 'format-duration.ts', 'otlp.ts', 'story', 'tree'],
   client: ['otlp.ts', 'story'],
-  story: ['analysis', 'attributes.ts', 'duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],
-  'duration.ts': [],
+  story: ['analysis', 'attributes.ts', 'format-duration.ts', 'group-by.ts', 'otlp.ts', 'tree'],
+  'format-duration.ts': [],
   analysis: ['attributes.ts', 'group-by.ts', 'otlp.ts', 'tree'],
   tree: ['attributes.ts', 'group-by.ts', 'otlp.ts'],
   'group-by.ts': [],

@@ -14,9 +14,9 @@ import type { SpanBatch } from './export/span-batch.ts';
 import type { ChunkExporter } from './export/exporter.ts';
 import type { Transport } from './export/transport/transport.ts';
 import { endWithGenerator, isGenerator, keepActive } from './recording/generator-span.ts';
-import { activeElsewhere, lookForContextManager } from './opentelemetry/foreign-context.ts';
-import { keepMembers } from './recording/promise-members.ts';
-import { observeStats, type ObservedStats } from './opentelemetry/sdk-metrics.ts';
+import { activeElsewhere, lookForContextManager } from './opentelemetry/look-for-context-manager.ts';
+import { keepMembers } from './recording/keep-members.ts';
+import { observeStats, type ObservedStats } from './opentelemetry/observe-stats.ts';
 import {
   createOpenTelemetryAdapters,
   newScope,

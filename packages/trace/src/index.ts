@@ -1,7 +1,7 @@
 export { attributeText, findAttribute } from './attributes.ts';
 export { criticalNs, criticalPath, type CriticalSegment } from './analysis/critical-path.ts';
-export { inferredDependency } from './analysis/dependency.ts';
-export { formatDuration } from './duration.ts';
+export { inferredDependency } from './analysis/inferred-dependency.ts';
+export { formatDuration } from './format-duration.ts';
 export { errorOrigins, type ErrorOrigin } from './analysis/error-origins.ts';
 export type { Failure } from './analysis/failure.ts';
 export * from './otlp.ts';

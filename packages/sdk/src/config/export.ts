@@ -12,7 +12,7 @@ import {
   withoutSecrets,
 } from '../runtime/checks.ts';
 import type { ExporterName, OtlpProtocol } from '../export/export-settings.ts';
-import { siblingUrl, TRACES_PATH } from '../export/collector-url.ts';
+import { siblingUrl, TRACES_PATH } from '../export/sibling-url.ts';
 import { parseKeyValues, type ConfigEnvironment } from './environment.ts';
 import type { Config, TracerOptions } from './options.ts';
 import { ConfigError, wrongValue, NOT_SHOWN } from '../runtime/config-error.ts';

@@ -1,7 +1,7 @@
 import type { ExportSettings } from './export-settings.ts';
 import type { Compressor } from './transport/compression.ts';
 import { CustomTransport } from './transport/custom-transport.ts';
-import { secretsOf, withoutTexts } from './transport/hidden-secrets.ts';
+import { secretsOf, withoutTexts } from './transport/secrets.ts';
 import { NodeHttpTransport } from './transport/node-http-transport.ts';
 import type { HttpTransport } from './transport/http-transport.ts';
 import { NO_PROXIES } from './transport/proxy.ts';

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tracer } from '../tracer.ts';
-import { instrumentClients } from './client.ts';
-import { instrumentFetch } from './fetch.ts';
-import { instrumentGlobalFetch, isFetchUnseen } from './global-fetch.ts';
+import { instrumentClients } from './instrument-clients.ts';
+import { instrumentFetch } from './instrument-fetch.ts';
+import { instrumentGlobalFetch, isFetchUnseen } from './instrument-global-fetch.ts';
 import type { HttpOptions } from './options.ts';
-import { traceIncoming } from './server-span.ts';
-import { instrumentServers } from './server.ts';
+import { traceIncoming } from './trace-incoming.ts';
+import { instrumentServers } from './instrument-servers.ts';
 
 export type { HttpOptions, OutgoingRequest } from './options.ts';
 

@@ -12,7 +12,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createTestTracer, type FinishedSpan, type TestTracer } from '../testing.ts';
-import { instrumentFetch } from './fetch.ts';
+import { instrumentFetch } from './instrument-fetch.ts';
 
 interface Answer {
   readonly statusCode: number;

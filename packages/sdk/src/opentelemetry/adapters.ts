@@ -27,10 +27,10 @@ import {
 } from '../context/active-context.ts';
 import { StorageContextManager } from './context-manager.ts';
 import type { LogLevel } from '../runtime/diagnostics.ts';
-import { lookForContextManager } from './foreign-context.ts';
+import { lookForContextManager } from './look-for-context-manager.ts';
 import { SpanIdentity } from '../span/span-identity.ts';
 import { INVALID_SPAN, type SpanRecorder } from '../recording/span-recorder.ts';
-import type { InstrumentationScope } from '../span/scope.ts';
+import type { InstrumentationScope } from '../span/instrumentation-scope.ts';
 import { nameOf, type SpanLink } from '../span/span.ts';
 import type { SpanKindName } from '../span/span-kind.ts';
 import type { NonRecordingSpan } from '../span/non-recording-span.ts';

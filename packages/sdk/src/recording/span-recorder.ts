@@ -3,7 +3,7 @@ import type { Attributes, AttributeSet, StoredValue } from '../span/attributes.t
 import { WallClock, type Clock, type TimeAnchor } from '../span/clock.ts';
 import type { ActiveContext } from '../context/active-context.ts';
 import { int32OfHex, RandomBatch, type IdGenerator, type OtelIdGenerator } from '../span/random-batch.ts';
-import type { InstrumentationScope } from '../span/scope.ts';
+import type { InstrumentationScope } from '../span/instrumentation-scope.ts';
 import type { SpanOwner } from '../span/span-owner.ts';
 import type { SpanSink } from '../span/span-sink.ts';
 import type { SpanLimits } from '../span/span-limits.ts';

@@ -1,7 +1,7 @@
 import type { LocalTrace } from '../span/local-trace.ts';
 import type { SpanIdentity } from '../span/span-identity.ts';
 import type { SpanOwner } from '../span/span-owner.ts';
-import type { InstrumentationScope } from '../span/scope.ts';
+import type { InstrumentationScope } from '../span/instrumentation-scope.ts';
 import { RecordingSpan } from '../span/recording-span.ts';
 import type { StartedOperation } from './operation-counts.ts';
 

@@ -2,7 +2,7 @@ import type { LocalTrace } from '../span/local-trace.ts';
 import { nameOf } from '../span/span.ts';
 import { kindOf } from '../span/span-kind.ts';
 import { errorMessage } from '../span/exception.ts';
-import { decideBy, followParent } from './consistent/consistent.ts';
+import { decideBy, followParent } from './consistent/threshold-decision.ts';
 import type { PolicyContext, RunningPolicy, Policy, SpanToSample } from './policy.ts';
 import type { LocalRootSampler } from './sampler.ts';
 import type { Threshold } from './consistent/threshold.ts';

@@ -1,5 +1,5 @@
 import type { LocalTrace } from '../span/local-trace.ts';
-import { decideBy, followParent } from './consistent/consistent.ts';
+import { decideBy, followParent } from './consistent/threshold-decision.ts';
 import { thresholdOf, type Threshold } from './consistent/threshold.ts';
 
 /** A fixed sampling probability, as `tracer.config.sampling` shows it. */

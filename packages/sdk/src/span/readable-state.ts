@@ -1,7 +1,7 @@
 import type { Attributes as OtelAttributes, HrTime, Link, SpanStatus } from '@opentelemetry/api';
 import { StoredMap, type AttributeSet, type FlatAttributes, type StoredValue } from './attributes.ts';
 import type { ReadableResource, TimedEvent } from './readable-span.ts';
-import type { InstrumentationScope } from './scope.ts';
+import type { InstrumentationScope } from './instrumentation-scope.ts';
 import type { SpanDetails } from './span-details.ts';
 
 /** What a span is given while it is recorded, in the form in which the standard SDK's spans show it. */

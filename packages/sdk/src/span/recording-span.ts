@@ -22,7 +22,7 @@ import { LocalTrace } from './local-trace.ts';
 import { hrTimeBetween, hrTimeOf, readableScope, readableState, type ReadableScope } from './readable-state.ts';
 import type { ReadableResource, ReadableSpan, TimedEvent } from './readable-span.ts';
 import type { SpanOwner } from './span-owner.ts';
-import type { InstrumentationScope } from './scope.ts';
+import type { InstrumentationScope } from './instrumentation-scope.ts';
 import { SpanIdentity } from './span-identity.ts';
 import { isTimeInput, type TimeInput } from './time.ts';
 

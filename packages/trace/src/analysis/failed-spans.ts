@@ -1,4 +1,4 @@
-import { inferredDependency } from './dependency.ts';
+import { inferredDependency } from './inferred-dependency.ts';
 import {
   answeredWithFailure,
   answersOf,

@@ -1,5 +1,5 @@
 import { attributeText, findAttribute } from '../attributes.ts';
-import { inferredDependency } from './dependency.ts';
+import { inferredDependency } from './inferred-dependency.ts';
 import { type Span, SpanKind } from '../otlp.ts';
 import type { Trace } from '../tree/trace.ts';
 

@@ -1,4 +1,4 @@
-import { formatDuration } from '../duration.ts';
+import { formatDuration } from '../format-duration.ts';
 import type { ErrorOrigin } from '../analysis/error-origins.ts';
 import { findFailedSpans } from '../analysis/failed-spans.ts';
 import { isBareTimeoutMessage } from '../analysis/failure.ts';

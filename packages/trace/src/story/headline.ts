@@ -1,4 +1,4 @@
-import { formatDuration } from '../duration.ts';
+import { formatDuration } from '../format-duration.ts';
 import type { ErrorOrigin } from '../analysis/error-origins.ts';
 import { answersOf, isTellingType, isTimeoutMessage } from '../analysis/failure.ts';
 import { SpanKind } from '../otlp.ts';

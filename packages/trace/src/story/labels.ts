@@ -1,5 +1,5 @@
 import { attributeText, findAttribute } from '../attributes.ts';
-import { inferredDependency } from '../analysis/dependency.ts';
+import { inferredDependency } from '../analysis/inferred-dependency.ts';
 import { BARE_METHOD, querySummary } from '../analysis/like-calls.ts';
 import { SpanKind } from '../otlp.ts';
 import type { Trace } from '../tree/trace.ts';

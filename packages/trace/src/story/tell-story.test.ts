@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { attributeText } from '../attributes.ts';
-import { formatDuration } from '../duration.ts';
+import { formatDuration } from '../format-duration.ts';
 import type { TracesData } from '../otlp.ts';
 import type { ClauseKind, StoryOptions } from './story.ts';
 import { tellStory } from './tell-story.ts';

@@ -1,6 +1,6 @@
 import type { AttributeSet } from '../../span/attributes.ts';
 import type { LocalTrace } from '../../span/local-trace.ts';
-import type { InstrumentationScope } from '../../span/scope.ts';
+import type { InstrumentationScope } from '../../span/instrumentation-scope.ts';
 import { SpanDetails, type RecordedEvent, type RecordedLink } from '../../span/span-details.ts';
 import type { RecordingSpan } from '../../span/recording-span.ts';
 import { AttributeEncoder } from './attribute-encoder.ts';

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { createSecureContext } from 'node:tls';
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
-import { postBlocking } from './blocking-transport.ts';
+import { postBlocking } from './post-blocking.ts';
 import { decodedBody, type Compressor } from './compression.ts';
 import { RESPONSE_BYTES_MAX } from './http-response-reader.ts';
 import {

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectSecure, createSecureContext } from 'node:tls';
 import { systemTimers } from '../../runtime/timers.ts';
 import { property } from '../../runtime/property.ts';
-import { postBlocking } from './blocking-transport.ts';
+import { postBlocking } from './post-blocking.ts';
 import { decodedBody, type Compressor } from './compression.ts';
 import { RESPONSE_BYTES_MAX, HttpResponseReader } from './http-response-reader.ts';
 import {

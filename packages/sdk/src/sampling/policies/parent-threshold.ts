@@ -1,5 +1,5 @@
 import { asPolicy } from './as-policy.ts';
-import { parentThresholdOf } from '../consistent/consistent.ts';
+import { parentThresholdOf } from '../consistent/threshold-decision.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type Sampling } from '../policy.ts';
 
 class ParentThresholdPolicy extends Policy {

@@ -1,5 +1,5 @@
 import { checkNumber } from '../../runtime/checks.ts';
-import { SAMPLE_ALL } from '../consistent/consistent.ts';
+import { SAMPLE_ALL } from '../consistent/threshold-decision.ts';
 import { Policy, type SamplingPolicy, type RunningPolicy } from '../policy.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';
 

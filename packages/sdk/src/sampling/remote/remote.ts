@@ -5,7 +5,7 @@ import type { OperationCounts, StartedOperation } from '../../request-metrics/op
 import { OperationSurges } from './operation-surges.ts';
 import { Policy, type SamplingPolicy, type PolicyContext, type RunningPolicy, type SpanToSample } from '../policy.ts';
 import { LimitedThresholds } from '../policies/rate-limit.ts';
-import { Exchange, EXCHANGE_INTERVAL_MS } from './remote-exchange.ts';
+import { Exchange, EXCHANGE_INTERVAL_MS } from './exchange.ts';
 import type { RemoteSettings } from './remote-settings.ts';
 import { CompiledConditions } from '../policies/rule-conditions.ts';
 import { thresholdOf, type Threshold } from '../consistent/threshold.ts';

@@ -11,10 +11,11 @@ import type { TraceModel } from '../model/trace-model.ts';
 import type { TraceSession } from '../model/trace-session.ts';
 import { AttributeSection } from './attribute-section.tsx';
 import { EventSection } from './event-section.tsx';
+import { kindText } from './kind-text.ts';
 import { LinkSection } from './link-section.tsx';
 import { SourceSection } from './source-section.tsx';
 import styles from './span-panel.module.css';
-import { kindText, StatusBadge } from './span-status.tsx';
+import { StatusBadge } from './status-badge.tsx';
 import { useSpanSource } from './use-span-source.ts';
 
 interface SpanPanelProps {

@@ -1,6 +1,6 @@
 import type { StoryClause } from '@throughline/trace';
 import type { ReactNode } from 'react';
-import type { StoryPanelProps } from './props.ts';
+import type { StoryPanelProps } from './story-panel-props.ts';
 
 interface EvidenceProps extends Pick<StoryPanelProps, 'onLight' | 'onJump'> {
   readonly clause: StoryClause;

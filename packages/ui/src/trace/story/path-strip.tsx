@@ -2,7 +2,7 @@ import { formatDuration } from '@throughline/trace';
 import { useMemo } from 'react';
 import { pathRuns } from './path-runs.ts';
 import styles from './path-strip.module.css';
-import type { StoryPanelProps } from './props.ts';
+import type { StoryPanelProps } from './story-panel-props.ts';
 
 /** Thinner stretches of the strip could not be seen. */
 const leastShare = 0.001;

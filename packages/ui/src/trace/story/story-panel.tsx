@@ -5,7 +5,7 @@ import { totalText } from '../../time/total-text.ts';
 import type { TraceModel } from '../model/trace-model.ts';
 import { Evidence } from './evidence.tsx';
 import { PathStrip } from './path-strip.tsx';
-import type { StoryPanelProps } from './props.ts';
+import type { StoryPanelProps } from './story-panel-props.ts';
 import styles from './story-panel.module.css';
 
 const icons: Readonly<Partial<Record<StoryClause['kind'], IconName>>> = {

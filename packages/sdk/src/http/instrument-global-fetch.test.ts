@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createTestTracer } from '../testing.ts';
-import { instrumentGlobalFetch } from './global-fetch.ts';
+import { instrumentGlobalFetch } from './instrument-global-fetch.ts';
 
 // By Node's own `fetch`, of which the instrumentation for undici is not asked here.
 const server = createServer((request, response) => {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatDuration } from './duration.ts';
+import { formatDuration } from './format-duration.ts';
 
 describe('formatDuration', () => {
   test.each([

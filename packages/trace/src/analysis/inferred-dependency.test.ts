@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { inferredDependency } from './dependency.ts';
+import { inferredDependency } from './inferred-dependency.ts';
 import { aTrace, at, spansOf } from '../testing/a-trace.ts';
 
 test.each<[Record<string, string | number>, string | undefined]>([

@@ -1,4 +1,4 @@
-import { SpanKind, StatusCode, type SpanStatus } from '@throughline/trace';
+import { StatusCode, type SpanStatus } from '@throughline/trace';
 import { Icon } from '../../parts/icon.tsx';
 import styles from './span-panel.module.css';
 
@@ -22,9 +22,4 @@ export function StatusBadge({ status }: { readonly status: SpanStatus | undefine
       Status unset
     </span>
   );
-}
-
-/** OpenTelemetry's word for a kind, such as `client`. */
-export function kindText(kind: number | undefined): string {
-  return Object.entries(SpanKind).find(([, code]) => code === (kind ?? 0))?.[0] ?? `kind ${String(kind)}`;
 }

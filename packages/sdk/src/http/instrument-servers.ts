@@ -3,7 +3,7 @@ import { Server as SecureServer } from 'node:https';
 import { Duplex } from 'node:stream';
 import type { Tracer } from '../tracer.ts';
 import type { HttpOptions } from './options.ts';
-import { traceIncoming, traceTakeover } from './server-span.ts';
+import { traceIncoming, traceTakeover } from './trace-incoming.ts';
 
 type Emit = (this: unknown, event: string | symbol, ...args: unknown[]) => boolean;
 

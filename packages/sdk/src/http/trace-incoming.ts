@@ -36,7 +36,7 @@ import {
   USER_AGENT_ORIGINAL,
   type Redact,
 } from './attributes.ts';
-import { MountedRoute } from './express-route.ts';
+import { MountedRoute } from './mounted-route.ts';
 import { readForwarded, type Forwarded } from './forwarded.ts';
 import { attempt } from './attempt.ts';
 import { ask, type HttpOptions } from './options.ts';
