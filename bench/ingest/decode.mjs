@@ -5,9 +5,9 @@
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/otlp-decoder.js';
-import { ByteBuffer } from '../../packages/server/dist/columns/growable.js';
+import { ByteBuffer } from '../../packages/server/dist/columns/growable-buffers.js';
 import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
-import { writeNativeBlock } from '../../packages/server/dist/columns/native-block.js';
+import { writeNativeBlock } from '../../packages/server/dist/columns/write-native-block.js';
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 import { RequestTemplate, SPANS_PER_REQUEST } from './payload.mjs';
 import { median, round } from './statistics.mjs';

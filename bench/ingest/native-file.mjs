@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { decodeOtlp } from '../../packages/server/dist/receivers/otlp/otlp-decoder.js';
 import { ArrivalClock } from '../../packages/server/dist/ingest/arrival-clock.js';
-import { ByteBuffer } from '../../packages/server/dist/columns/growable.js';
+import { ByteBuffer } from '../../packages/server/dist/columns/growable-buffers.js';
 import { RejectedSpans } from '../../packages/server/dist/columns/rejected-spans.js';
-import { writeNativeBlock } from '../../packages/server/dist/columns/native-block.js';
+import { writeNativeBlock } from '../../packages/server/dist/columns/write-native-block.js';
 import { SpanBlock } from '../../packages/server/dist/columns/span-block.js';
 
 /** As many as share a commit when the collector is busy. */

@@ -9,7 +9,7 @@ import type {
 import { Counter, type Registry } from 'prom-client';
 import type { Headlines } from '../query/headlines.ts';
 import type { QueryContext } from '../query/rows.ts';
-import { searchTraces } from '../query/search.ts';
+import { searchTraces } from '../query/search-traces.ts';
 import type { CountedUntil } from '../query/series.ts';
 import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';

@@ -1,12 +1,12 @@
 import type { Config } from '../config/config.ts';
 import { CONFIG_ENV, CONFIG_FLAG, readConfig } from '../config/config.ts';
-import { configText } from '../config/print.ts';
+import { configText } from '../config/config-text.ts';
 import { ConfigError, show, type Setting } from '../config/setting.ts';
 import { SETTINGS } from '../config/settings.ts';
 import type { RunningServer } from '../server.ts';
 import { startServer } from '../server.ts';
 import { VERSION } from '../version.ts';
-import { abortOnFatalError } from './fatal-errors.ts';
+import { abortOnFatalError } from './abort-on-fatal-error.ts';
 import { FilePages, loadUnmap } from '../file-pages.ts';
 import { growHeapWithBodies, QuietHeap } from './heap.ts';
 import { createLog } from './log.ts';

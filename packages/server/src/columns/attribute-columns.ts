@@ -1,10 +1,10 @@
 import { AttributeType } from '../storage/schema.ts';
-import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { ByteBuffer, Uint32Buffer } from './growable-buffers.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { DropCounts } from './drop-counts.ts';
-import { LowCardinalityColumn } from './low-cardinality.ts';
+import { LowCardinalityColumn } from './low-cardinality-column.ts';
 import type { RollbackStack } from './rollback-stack.ts';
-import { REPAIRED_TEXTS } from './utf8.ts';
+import { REPAIRED_TEXTS } from './repaired-text.ts';
 
 /**
  * The attributes of spans, resources, scopes, events or links: three parallel columns and the rows' ends in them. Call

@@ -5,10 +5,10 @@ import { arbitraryOtlp } from '../receivers/testing/arbitrary-otlp.ts';
 import { encodeOtlp } from '../receivers/testing/encode-otlp.ts';
 import { readNativeRows } from '../receivers/testing/read-native.ts';
 import { BlockParts } from './block-parts.ts';
-import { ByteBuffer } from './growable.ts';
+import { ByteBuffer } from './growable-buffers.ts';
 import { RejectedSpans } from './rejected-spans.ts';
 import { BLOCK_LIMITS } from './limits.ts';
-import { writeNativeBlock } from './native-block.ts';
+import { writeNativeBlock } from './write-native-block.ts';
 import { SpanBlock } from './span-block.ts';
 
 function rowsOf(block: SpanBlock): unknown[][] {

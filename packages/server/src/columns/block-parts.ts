@@ -1,8 +1,8 @@
 import { endOfString, type AttributeColumns } from './attribute-columns.ts';
 import type { EventColumns, LinkColumns } from './event-columns.ts';
-import type { ByteBuffer, Uint32Buffer } from './growable.ts';
+import type { ByteBuffer, Uint32Buffer } from './growable-buffers.ts';
 import type { BlockLimits } from './limits.ts';
-import type { LowCardinalityColumn } from './low-cardinality.ts';
+import type { LowCardinalityColumn } from './low-cardinality-column.ts';
 import type { ResourceColumns, ScopeColumns } from './resource-columns.ts';
 import { SpanBlock } from './span-block.ts';
 

@@ -1,5 +1,5 @@
 import type { Seconds } from '../storage/span-visibility.ts';
-import type { SpanRejection } from './result.ts';
+import type { SpanRejection } from './ingest-result.ts';
 
 /** The spans of a request that were rejected one by one. */
 export interface RejectionSummary {

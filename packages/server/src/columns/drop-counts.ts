@@ -1,4 +1,4 @@
-import { REPAIRED_TEXTS } from './utf8.ts';
+import { REPAIRED_TEXTS } from './repaired-text.ts';
 
 /** What may be unusable of a span that is kept, and is then left out or replaced; labels of a metric. */
 export const BAD_PARTS = [

@@ -1,11 +1,11 @@
 import { AttributeColumns } from './attribute-columns.ts';
-import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { ByteBuffer, Uint32Buffer } from './growable-buffers.ts';
 import type { BlockLimits } from './limits.ts';
 import type { DropCounts } from './drop-counts.ts';
-import { LowCardinalityColumn } from './low-cardinality.ts';
+import { LowCardinalityColumn } from './low-cardinality-column.ts';
 import type { RollbackStack } from './rollback-stack.ts';
 import type { LinkFields } from './span-fields.ts';
-import { REPAIRED_TEXTS } from './utf8.ts';
+import { REPAIRED_TEXTS } from './repaired-text.ts';
 
 /** The events of all spans, one after the other; `ends` says where each span's events end. */
 export class EventColumns {

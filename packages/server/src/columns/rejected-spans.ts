@@ -1,5 +1,5 @@
 import type { RejectionSummary } from './decoded-spans.ts';
-import type { SpanRejection } from './result.ts';
+import type { SpanRejection } from './ingest-result.ts';
 import type { SpanBlock } from './span-block.ts';
 
 /** The spans of a request that a decoder rejected, while it appended the others. */

@@ -1,9 +1,9 @@
 import { AttributeType } from '../storage/schema.ts';
 import { AttributeColumns, endOfString, limitedEnd, startOfString } from './attribute-columns.ts';
-import { Uint32Buffer } from './growable.ts';
+import { Uint32Buffer } from './growable-buffers.ts';
 import type { BlockLimits } from './limits.ts';
 import type { DropCounts } from './drop-counts.ts';
-import { LowCardinalityColumn } from './low-cardinality.ts';
+import { LowCardinalityColumn } from './low-cardinality-column.ts';
 import type { RollbackStack } from './rollback-stack.ts';
 
 /** The name that OpenTelemetry gives to a service which does not say its own. */

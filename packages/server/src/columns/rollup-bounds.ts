@@ -1,6 +1,6 @@
 import { ROLLUP_LIMITS, type RollupLimits } from '../storage/rollup-limits.ts';
 import { DAY_MS } from '../storage/utc-day.ts';
-import type { LowCardinalityColumn } from './low-cardinality.ts';
+import type { LowCardinalityColumn } from './low-cardinality-column.ts';
 
 export type { RollupLimits };
 

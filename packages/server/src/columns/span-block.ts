@@ -1,17 +1,17 @@
 import { LAST_SECOND, type Seconds } from '../storage/span-visibility.ts';
 import { AttributeColumns, limitedEnd } from './attribute-columns.ts';
 import { EventColumns, LinkColumns } from './event-columns.ts';
-import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { ByteBuffer, Uint32Buffer } from './growable-buffers.ts';
 import { BLOCK_LIMITS, type BlockLimits } from './limits.ts';
 import { DropCounts, type BadPart } from './drop-counts.ts';
-import { LowCardinalityColumn } from './low-cardinality.ts';
+import { LowCardinalityColumn } from './low-cardinality-column.ts';
 import { RollbackStack } from './rollback-stack.ts';
-import { RequestTooLargeError, type SpanRejection } from './result.ts';
+import { RequestTooLargeError, type SpanRejection } from './ingest-result.ts';
 import { ResourceColumns, ScopeColumns, type ScopeFields } from './resource-columns.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
 import { beyond, checkSpan, isLink, startsTooEarly, startsTooLate, TIME_HIGH_MAX } from './span-check.ts';
 import { secondsOf } from './seconds-of.ts';
-import { REPAIRED_TEXTS } from './utf8.ts';
+import { REPAIRED_TEXTS } from './repaired-text.ts';
 import { DAY_SECONDS } from '../storage/utc-day.ts';
 
 /** Bytes of a row in the columns of fixed width and the ends of arrays. */

@@ -1,4 +1,4 @@
-import type { SpanRejection } from './result.ts';
+import type { SpanRejection } from './ingest-result.ts';
 import type { LinkFields, SpanFields } from './span-fields.ts';
 
 /** The largest second that the store's DateTime holds is 2^32 − 1, in the year 2106. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { settingsTable } from './testing/settings-table.ts';
 import { readConfig } from './config.ts';
-import { configText } from './print.ts';
+import { configText } from './config-text.ts';
 import { ConfigError, show } from './setting.ts';
 import { ALL_SETTINGS, SETTINGS } from './settings.ts';
 import { storeUrls } from './store-urls.ts';

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { closest } from '../closest.ts';
 import { shownSecret, shownText } from '../without-passwords.ts';
-import { readConfigFile, type RawValue } from './file.ts';
+import { readConfigFile, type RawValue } from './config-file.ts';
 import type { Limits } from './limits.ts';
 import { limitsFrom } from './limit-settings.ts';
 import { ConfigError, show, type Setting } from './setting.ts';

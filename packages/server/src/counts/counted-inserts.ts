@@ -5,7 +5,7 @@ import type { Engine, PlainInserts } from '../storage/engine.ts';
 import { sqlName } from '../storage/rollup-names.ts';
 import { sqlUInt64 } from '../storage/sql.ts';
 import type { CountedPart, CountedRow, CountedTable } from './counted-minutes.ts';
-import { writeNativeRows } from './native-rows.ts';
+import { writeNativeRows } from './write-native-rows.ts';
 import { NotedInserts, type NotedPart, type PartName } from './noted-inserts.ts';
 import { rowsOf } from '../storage/rows-of.ts';
 

@@ -16,8 +16,8 @@ import { CountedMinutes } from './counted-minutes.ts';
 import { countedUntil } from './counted-until.ts';
 import { Journal } from './journal.ts';
 import { COUNTS_LIMITS, type CountsLimits } from './limits.ts';
-import { CountsMetrics } from './metrics.ts';
-import { readRecords } from './records.ts';
+import { CountsMetrics } from './counts-metrics.ts';
+import { readRecords } from './read-records.ts';
 import { Totals, type CountsRecord } from './totals.ts';
 import { TotalsSnapshot } from './totals-snapshot.ts';
 

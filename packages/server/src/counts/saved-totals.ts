@@ -1,4 +1,4 @@
-import type { KnownTotal } from './total.ts';
+import type { KnownTotal } from './known-total.ts';
 
 /** The totals of one process as they are known. */
 export interface ProcessTotals {

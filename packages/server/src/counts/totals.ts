@@ -1,7 +1,7 @@
 import type { CountsMessage, Total } from '../exchange/exchange-message.ts';
 import type { HeardProcess } from './counted-until.ts';
 import { readTotals, saveTotals, type ProcessTotals } from './saved-totals.ts';
-import { minus, totalKey, type KnownTotal } from './total.ts';
+import { minus, totalKey, type KnownTotal } from './known-total.ts';
 
 /** What a message added. Its requests started to be counted at `fromMs` and ended by `toMs`, since the epoch. */
 export interface CountsRecord {

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { COMMIT_FAILURES, type CommitFailure } from './group-commit.ts';
 import { BAD_PARTS } from '../columns/drop-counts.ts';
-import { REFUSAL_CODES } from '../columns/result.ts';
+import { REFUSAL_CODES } from '../columns/ingest-result.ts';
 
 /** Where something failed that should not have. */
 export type IngestFailure = CommitFailure | 'decode';

@@ -7,7 +7,7 @@ import { silentLog as log } from '../storage/testing/start-engine.ts';
 import { type Decode } from '../columns/rejected-spans.ts';
 import { Ingest } from './ingest.ts';
 import type { IngestLimits } from './limits.ts';
-import { MalformedRequestError } from '../columns/result.ts';
+import { MalformedRequestError } from '../columns/ingest-result.ts';
 import { Spool } from '../spool/spool.ts';
 import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
 

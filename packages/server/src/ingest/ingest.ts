@@ -10,7 +10,7 @@ import { IngestMetrics, type IngestFailure } from './ingest-metrics.ts';
 import { INGEST_LIMITS, type IngestLimits } from './limits.ts';
 import { type BlockLimits } from '../columns/limits.ts';
 import { isBadPart } from '../columns/drop-counts.ts';
-import type { writeNativeBlock } from '../columns/native-block.ts';
+import type { writeNativeBlock } from '../columns/write-native-block.ts';
 import { RecentRequests } from './recent-requests.ts';
 import {
   MalformedRequestError,
@@ -18,11 +18,11 @@ import {
   TooLongHereError,
   type IngestResult,
   type SpanRejection,
-} from '../columns/result.ts';
+} from '../columns/ingest-result.ts';
 import { RejectedSpans, type Decode } from '../columns/rejected-spans.ts';
 import { RollupBounds, type RollupLimits } from '../columns/rollup-bounds.ts';
 import type { Spool } from '../spool/spool.ts';
-import { REPAIRED_TEXTS } from '../columns/utf8.ts';
+import { REPAIRED_TEXTS } from '../columns/repaired-text.ts';
 
 export interface IngestOptions {
   readonly spool: Spool;

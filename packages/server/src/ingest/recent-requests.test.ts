@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RecentRequests } from './recent-requests.ts';
-import type { IngestResult } from '../columns/result.ts';
+import type { IngestResult } from '../columns/ingest-result.ts';
 
 let registry: Registry;
 let nowMs: number;

@@ -2,7 +2,7 @@ import { createCipheriv, randomBytes } from 'node:crypto';
 import { Counter, type Registry } from 'prom-client';
 import { LimitCounter } from '../limit-counter.ts';
 import type { IngestLimits } from './limits.ts';
-import type { IngestResult } from '../columns/result.ts';
+import type { IngestResult } from '../columns/ingest-result.ts';
 
 export interface RecentRequestsOptions {
   readonly registry: Registry;

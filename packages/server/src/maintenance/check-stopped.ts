@@ -7,7 +7,7 @@ import type { DamageLimits } from '../storage/damage-limits.ts';
 import { DataDirectoryError, openDataDirectory } from '../storage/data-directory.ts';
 import { EngineError } from '../storage/engine.ts';
 import type { EngineLimits } from '../storage/engine-limits.ts';
-import { EmbeddedEngine } from '../storage/embedded.ts';
+import { EmbeddedEngine } from '../storage/embedded-engine.ts';
 import { signOfDamage } from '../storage/damage-signs.ts';
 import type { LostPart, PartName } from '../storage/lost-parts.ts';
 import { checksumOf, MIGRATIONS } from '../storage/migrations/migrate.ts';
@@ -16,7 +16,7 @@ import type { RollupJobLimits } from '../storage/rollup-limits.ts';
 import { damageFiles, StoreDamage } from '../storage/store-damage.ts';
 import { check, type CheckReport } from './check.ts';
 import { findProgress } from './compare-day.ts';
-import { CHECKED_COPY, linkStore } from './linked-store.ts';
+import { CHECKED_COPY, linkStore } from './link-store.ts';
 import { DATABASE } from '../storage/tables.ts';
 import { rowsOf } from '../storage/rows-of.ts';
 

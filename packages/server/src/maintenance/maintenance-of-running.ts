@@ -7,7 +7,7 @@ import type { Engine } from '../storage/engine.ts';
 import { findChangedDefinitions } from '../storage/definitions/changed-definitions.ts';
 import type { TakesBackMerges } from '../storage/merge-watch.ts';
 import type { RollupJob } from '../storage/rollup-job.ts';
-import { CHECKED_COPY } from './linked-store.ts';
+import { CHECKED_COPY } from './link-store.ts';
 import { check, type CheckReport } from './check.ts';
 import type { StoreCheckup } from './check-store.ts';
 import type { InsertGate } from './insert-gate.ts';

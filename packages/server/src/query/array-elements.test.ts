@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type Visibility } from '../storage/span-visibility.ts';
 import type { QueryContext } from './rows.ts';
-import { searchTraces } from './search.ts';
+import { searchTraces } from './search-traces.ts';
 import { EVERYTHING, idOf } from './testing/plain-search.ts';
 import { aStoredSpan, openTestStore, type StoredSpan, type TestStore } from './testing/test-store.ts';
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import { isLong, sampleOf } from '../storage/testing/sample-of.ts';
 import type { QueryContext } from './rows.ts';
-import { searchTraces } from './search.ts';
+import { searchTraces } from './search-traces.ts';
 import type { TraceSearch } from './trace-search.ts';
 import { EVERYTHING, farSpans, idOf, plainSearch } from './testing/plain-search.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS, type StoredSpan, type TestStore } from './testing/test-store.ts';

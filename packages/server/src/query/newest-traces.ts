@@ -1,6 +1,6 @@
 import type { SpanView } from '../storage/span-visibility.ts';
 import { findLongTraces } from './far-traces.ts';
-import { summariesOfFew } from './few-spans.ts';
+import { summariesOfFewSpans } from './summaries-of-few-spans.ts';
 import type { QueryContext, TimeRange } from './rows.ts';
 import type { StoredExtent } from './search-windows.ts';
 import { searchWindows, SECOND_NS, spansPerSecond, type SearchWindow } from './search-windows.ts';
@@ -63,7 +63,7 @@ async function newestWithin(
   wanted: number,
   spansMax: number,
 ): Promise<StoredTraceSummary[] | null> {
-  const summaries = await summariesOfFew(context, view, () => [startsWithin([seconds])], spansMax);
+  const summaries = await summariesOfFewSpans(context, view, () => [startsWithin([seconds])], spansMax);
   if (summaries === null) return null;
   const all = Array.from(summaries.values(), ({ trace, firstStartNs }) => ({
     trace,

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { plainSpansSql } from './few-spans.ts';
+import { plainSpansSql } from './summaries-of-few-spans.ts';
 import { ALL_COUNTED } from '../storage/span-visibility.ts';
 import { extentSql } from './search-windows.ts';
 import { storedSource } from './span-sources.ts';

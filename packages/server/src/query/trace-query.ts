@@ -1,6 +1,6 @@
 import type { Story } from '@throughline/trace';
-import { otlpChunks } from './otlp-text.ts';
-import { storyOf } from './story.ts';
+import { otlpChunks } from './otlp-chunks.ts';
+import { storyOf } from './story-of.ts';
 import { assembleTrace, type StoredTrace, type TraceRows } from './trace.ts';
 import { samplingFactsOf, type TraceSamplingFacts } from './trace-sampling.ts';
 

@@ -1,6 +1,6 @@
 import type { Seconds, SpanView } from '../storage/span-visibility.ts';
 import { sqlHex } from '../storage/sql.ts';
-import { summariesOfFew } from './few-spans.ts';
+import { summariesOfFewSpans } from './summaries-of-few-spans.ts';
 import { queryRows, where, withView, type JsonRow, type QueryContext } from './rows.ts';
 import {
   addService,
@@ -49,7 +49,7 @@ async function summariesOfTraces(
 ): Promise<Map<string, SummarisedTrace>> {
   if (traceIds.length <= FEW_TRACES) {
     const conditionsOf = ({ kind }: SpanSource): string[] => ofTracesIn(kind, traceIds, within);
-    const summaries = await summariesOfFew(context, view, conditionsOf, FEW_SPANS);
+    const summaries = await summariesOfFewSpans(context, view, conditionsOf, FEW_SPANS);
     if (summaries !== null) return summaries;
   }
   const rows = await queryRows(context, traceSummariesSql(spanSources(context.engine.tables, view), traceIds, within));

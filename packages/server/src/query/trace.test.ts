@@ -5,7 +5,7 @@ import { sqlString } from '../storage/sql.ts';
 import { storedSource } from './span-sources.ts';
 import type { TestStore } from './testing/test-store.ts';
 import { aStoredSpan, openTestStore, TEST_START_NS } from './testing/test-store.ts';
-import { storyOf } from './story.ts';
+import { storyOf } from './story-of.ts';
 import { findTrace, rowCountSql, spanSizesSql, type StoredTrace, traceSql } from './trace.ts';
 import { singleServerTables } from '../storage/tables.ts';
 

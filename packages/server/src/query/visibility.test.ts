@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL_COUNTED, type SpanView, type Visibility } from '../storage/span-visibility.ts';
 import type { QueryContext } from './rows.ts';
-import { searchTraces } from './search.ts';
+import { searchTraces } from './search-traces.ts';
 import { findSeries } from './series.ts';
 import { findOperations, findServices } from './services.ts';
 import { EVERYTHING, plainSearch, randomSpans } from './testing/plain-search.ts';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ArrivalClock } from '../ingest/arrival-clock.ts';
 import { readBlockArrival, stampBlockArrival } from './block-arrival.ts';
-import { ByteBuffer } from '../columns/growable.ts';
+import { ByteBuffer } from '../columns/growable-buffers.ts';
 import { RejectedSpans } from '../columns/rejected-spans.ts';
-import { writeNativeBlock } from '../columns/native-block.ts';
+import { writeNativeBlock } from '../columns/write-native-block.ts';
 import { SpanBlock } from '../columns/span-block.ts';
 import { aSpan, appendSpan } from '../columns/testing/append-span.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { startClickHouseHttp } from '../../../../test/support/clickhouse-http/server.ts';
-import { ClusterEngine } from './cluster.ts';
+import { ClusterEngine } from './cluster-engine.ts';
 import { engineContract } from './engine.contract.ts';
 import { silentLog } from './testing/start-engine.ts';
 

@@ -6,7 +6,7 @@ import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { noFaults } from '../../../../test/support/clickhouse-http/faults.ts';
 import { startClickHouseHttp, type ClickHouseHttp } from '../../../../test/support/clickhouse-http/server.ts';
-import { ClusterEngine } from './cluster.ts';
+import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { rows, SPANS_PER_FILE, spansFile } from './engine.contract.ts';
 import { eventually, silentLog } from './testing/start-engine.ts';

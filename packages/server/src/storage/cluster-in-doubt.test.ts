@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
-import { ClusterEngine } from './cluster.ts';
+import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { checksumOf, MIGRATIONS } from './migrations/migrate.ts';
 import { silentLog } from './testing/start-engine.ts';

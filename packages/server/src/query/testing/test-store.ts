@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { EmbeddedEngine } from '../../storage/embedded.ts';
+import { EmbeddedEngine } from '../../storage/embedded-engine.ts';
 import { RollupJob } from '../../storage/rollup-job.ts';
 import { SpanVisibility } from '../../storage/span-visibility.ts';
 import { AttributeType } from '../../storage/schema.ts';

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import type { Span } from '@throughline/trace';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../../columns/growable.ts';
+import { ByteBuffer } from '../../columns/growable-buffers.ts';
 import { RejectedSpans, type Decode } from '../../columns/rejected-spans.ts';
 import { BLOCK_LIMITS } from '../../columns/limits.ts';
-import { writeNativeBlock } from '../../columns/native-block.ts';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { writeNativeBlock } from '../../columns/write-native-block.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { parseJson } from '../otlp-json/json-object.ts';
 import { decodeOtlp } from '../otlp/otlp-decoder.ts';

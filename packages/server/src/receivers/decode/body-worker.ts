@@ -1,12 +1,12 @@
 /** The thread that decodes large bodies: one request at a time, from its bytes to Native bytes. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { ByteBuffer } from '../../columns/growable.ts';
+import { ByteBuffer } from '../../columns/growable-buffers.ts';
 import { RejectedSpans } from '../../columns/rejected-spans.ts';
-import { writeNativeBlock } from '../../columns/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
+import { writeNativeBlock } from '../../columns/write-native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../../columns/ingest-result.ts';
 import { RollupBounds } from '../../columns/rollup-bounds.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
-import type { BodyResponse, BodyJob, BodyOutcome, BodyThreadData } from './body-protocol.ts';
+import type { BodyResponse, BodyJob, BodyOutcome, BodyThreadData } from './body-thread-messages.ts';
 import { countJsonRecords, countProtobufRecords } from './count-records.ts';
 import { decodeOtlp } from '../otlp/otlp-decoder.ts';
 import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';

@@ -1,6 +1,6 @@
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { parseJson, type JsonObject } from '../otlp-json/json-object.ts';
-import { checkObjectCount } from '../otlp-json/json-size.ts';
+import { checkObjectCount } from '../otlp-json/check-object-count.ts';
 import { decodeMessage, MalformedProtobufError, ProtobufReader } from '../otlp/protobuf-reader.ts';
 import type { OtherSignal } from '../otlp/signals.ts';
 

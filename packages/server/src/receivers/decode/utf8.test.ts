@@ -1,10 +1,10 @@
 import type { AnyValue, KeyValue, TracesData } from '@throughline/trace';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../../columns/growable.ts';
+import { ByteBuffer } from '../../columns/growable-buffers.ts';
 import { RejectedSpans, type Decode } from '../../columns/rejected-spans.ts';
-import { writeNativeBlock } from '../../columns/native-block.ts';
+import { writeNativeBlock } from '../../columns/write-native-block.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
-import { REPAIRED_TEXTS } from '../../columns/utf8.ts';
+import { REPAIRED_TEXTS } from '../../columns/repaired-text.ts';
 import { decodeOtlp } from '../otlp/otlp-decoder.ts';
 import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';

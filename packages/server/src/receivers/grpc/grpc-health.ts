@@ -1,5 +1,5 @@
 import type { ServerHttp2Stream } from 'node:http2';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { framed } from './grpc-message.ts';
 import { GrpcError } from './grpc-status.ts';
 import { StatusCode, varintField } from '../otlp/otlp-response.ts';

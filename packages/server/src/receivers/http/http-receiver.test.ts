@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { SpanFields } from '../../columns/span-fields.ts';
 import type { AccessCheck } from '../../http/access.ts';

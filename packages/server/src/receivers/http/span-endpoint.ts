@@ -1,4 +1,4 @@
-import type { IngestResult } from '../../columns/result.ts';
+import type { IngestResult } from '../../columns/ingest-result.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
 import { overloaded, type Refusal } from '../../http/refusal.ts';
 import type { LimitCounter } from '../../limit-counter.ts';

@@ -1,4 +1,4 @@
-import type { IngestResult } from '../../columns/result.ts';
+import type { IngestResult } from '../../columns/ingest-result.ts';
 import type { Refusal } from '../../http/refusal.ts';
 import type { RoutePath } from '../../http/router.ts';
 import type { Body, BodyMemory } from '../body/body.ts';

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { mayBeRebound } from '../../http/host-check.ts';
 import type { Refusal } from '../../http/refusal.ts';
-import type { CorsPolicy } from './cors.ts';
+import type { CorsPolicy } from './cors-policy.ts';
 
 /** The names under which a request may reach the receiver: a page can give its own name our address. */
 export interface HostPolicy {

@@ -1,4 +1,4 @@
-import type { IngestResult } from '../../columns/result.ts';
+import type { IngestResult } from '../../columns/ingest-result.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
 import type { Body, BodyMemory } from '../body/body.ts';
 import type { BodyDecoder } from '../decode/body-decoder.ts';

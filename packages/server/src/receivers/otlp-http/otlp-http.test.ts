@@ -12,7 +12,7 @@ import { Spool } from '../../spool/spool.ts';
 import { eventually, silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';
 import { HttpReceiver } from '../http/http-receiver.ts';
-import { CorsPolicy } from '../http/cors.ts';
+import { CorsPolicy } from '../http/cors-policy.ts';
 import { LOOPBACK_ONLY, Strangers, type HostPolicy } from '../http/strangers.ts';
 import type { JsonRoute } from '../../http/json-route.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';

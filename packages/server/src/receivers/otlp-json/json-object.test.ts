@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { RejectedSpans } from '../../columns/rejected-spans.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { parseJson } from './json-object.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import type { TextSource } from './text-source.ts';
 
 /** Called with the place of a member of a wrong shape, what was expected, and what was found. */

@@ -3,7 +3,7 @@ import type { RejectedSpans } from '../../columns/rejected-spans.ts';
 import type { BadPart } from '../../columns/drop-counts.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { SpanFields } from '../../columns/span-fields.ts';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import { appendAttribute, appendUsualAttribute } from './json-attribute.ts';
 import type { JsonObject, OnBad } from './json-object.ts';
 import { emptyLink, emptyScope, entityRef, ENUMERATION_MAX, SPAN_KINDS, STATUS_CODES } from '../otlp/otlp-fields.ts';

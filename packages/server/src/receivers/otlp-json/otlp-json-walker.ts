@@ -1,5 +1,5 @@
 import type { RejectedSpans } from '../../columns/rejected-spans.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../../columns/ingest-result.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { walkAttributes } from './json-attribute-walker.ts';
 import { fallBackToParser, JsonCursor, FallbackNeeded } from './json-cursor.ts';

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import type { RejectedSpans } from '../../columns/rejected-spans.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
-import { REPAIRED_TEXTS } from '../../columns/utf8.ts';
+import { REPAIRED_TEXTS } from '../../columns/repaired-text.ts';
 import { parseJson } from './json-object.ts';
-import { checkObjectCount } from './json-size.ts';
+import { checkObjectCount } from './check-object-count.ts';
 import { OTLP_HTTP_LIMITS } from '../limits.ts';
 import { decodeJsonTree } from './otlp-json-tree.ts';
 import { walkOtlpJson } from './otlp-json-walker.ts';

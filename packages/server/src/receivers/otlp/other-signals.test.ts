@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import { OtherSignals } from './other-signals.ts';
-import { OtlpGrpcReceiver } from '../grpc/otlp-grpc.ts';
+import { OtlpGrpcReceiver } from '../grpc/otlp-grpc-receiver.ts';
 import { otlpFormats } from '../otlp-http/otlp-formats.ts';
 import { HttpReceiver } from '../http/http-receiver.ts';
 import { decoderFor, sharedByReceivers } from '../testing/shared-by-receivers.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Counter, type Registry } from 'prom-client';
-import { MalformedRequestError, RequestTooLargeError, type IngestResult } from '../../columns/result.ts';
+import { MalformedRequestError, RequestTooLargeError, type IngestResult } from '../../columns/ingest-result.ts';
 import type { OtherSignal } from './signals.ts';
 
 export interface OtherSignalsOptions {

@@ -4,10 +4,10 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import type { SpanEvent } from '@throughline/trace';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from '../../columns/growable.ts';
+import { ByteBuffer } from '../../columns/growable-buffers.ts';
 import { RejectedSpans, type Decode } from '../../columns/rejected-spans.ts';
-import { writeNativeBlock } from '../../columns/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
+import { writeNativeBlock } from '../../columns/write-native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../../columns/ingest-result.ts';
 import { BLOCK_LIMITS } from '../../columns/limits.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { OTLP_HTTP_LIMITS } from '../limits.ts';

@@ -1,10 +1,10 @@
 import type { AttributeColumns } from '../../columns/attribute-columns.ts';
 import type { RejectedSpans } from '../../columns/rejected-spans.ts';
-import { MalformedRequestError } from '../../columns/result.ts';
+import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
-import { REPAIRED_TEXTS } from '../../columns/utf8.ts';
+import { REPAIRED_TEXTS } from '../../columns/repaired-text.ts';
 import { decodeAttribute } from './attribute-decoder.ts';
-import { describeOffset } from './otlp-path.ts';
+import { describeOffset } from './describe-offset.ts';
 import { emptyScope, entityRef, type JsonEntityRef } from './otlp-fields.ts';
 import { decodeMessage, MalformedProtobufError, ProtobufReader } from './protobuf-reader.ts';
 import { SpanDecoder } from './span-decoder.ts';

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { MalformedRequestError, TooLongHereError } from '../../columns/result.ts';
+import { MalformedRequestError, TooLongHereError } from '../../columns/ingest-result.ts';
 
 export const WireType = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
 

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Span, TracesData } from '@throughline/trace';
-import { ByteBuffer } from '../../columns/growable.ts';
+import { ByteBuffer } from '../../columns/growable-buffers.ts';
 import { RejectedSpans } from '../../columns/rejected-spans.ts';
-import { writeNativeBlock } from '../../columns/native-block.ts';
-import { MalformedRequestError, RequestTooLargeError } from '../../columns/result.ts';
+import { writeNativeBlock } from '../../columns/write-native-block.ts';
+import { MalformedRequestError, RequestTooLargeError } from '../../columns/ingest-result.ts';
 import { SpanBlock } from '../../columns/span-block.ts';
 import { SPAN_COLUMNS } from '../../storage/schema.ts';
 import { expectedRows } from './expected-rows.ts';

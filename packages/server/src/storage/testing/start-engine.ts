@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import { Registry } from 'prom-client';
-import { EmbeddedEngine } from '../embedded.ts';
+import { EmbeddedEngine } from '../embedded-engine.ts';
 import type { Engine } from '../engine.ts';
 import type { EngineLimits } from '../engine-limits.ts';
 import { RollupJob } from '../rollup-job.ts';

@@ -8,7 +8,7 @@ import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts'
 import { Listener } from '../../http/listener.ts';
 import type { Refusal } from '../../http/refusal.ts';
 import { LimitCounter } from '../../limit-counter.ts';
-import type { IngestResult } from '../../columns/result.ts';
+import type { IngestResult } from '../../columns/ingest-result.ts';
 import { BodyMemory, type Deadline } from '../body/body.ts';
 import type { BodyDecoder } from '../decode/body-decoder.ts';
 import { BodyError, SenderGoneError } from '../body/body-error.ts';

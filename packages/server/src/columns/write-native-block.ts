@@ -1,7 +1,7 @@
 import { SPAN_COLUMNS } from '../storage/schema.ts';
 import type { AttributeColumns } from './attribute-columns.ts';
-import type { ByteBuffer, Uint32Buffer } from './growable.ts';
-import type { LowCardinalityColumn } from './low-cardinality.ts';
+import type { ByteBuffer, Uint32Buffer } from './growable-buffers.ts';
+import type { LowCardinalityColumn } from './low-cardinality-column.ts';
 import { blockCounts, CountsAs, type RollupBounds } from './rollup-bounds.ts';
 import type { SpanBlock } from './span-block.ts';
 

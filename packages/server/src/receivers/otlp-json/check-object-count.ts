@@ -1,4 +1,4 @@
-import { RequestTooLargeError } from '../../columns/result.ts';
+import { RequestTooLargeError } from '../../columns/ingest-result.ts';
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

@@ -1,5 +1,5 @@
 import { copyWords, viewOf } from './byte-view.ts';
-import { repairedText } from './utf8.ts';
+import { repairedText } from './repaired-text.ts';
 
 /** Plain growable memory. Lengths are public and may be lowered to forget what was appended last. */
 

@@ -1,7 +1,7 @@
 import { equalWords, hashWords, viewOf } from './byte-view.ts';
-import { ByteBuffer, Uint32Buffer } from './growable.ts';
+import { ByteBuffer, Uint32Buffer } from './growable-buffers.ts';
 import type { DropCounts } from './drop-counts.ts';
-import { REPAIRED_TEXTS, repairedText } from './utf8.ts';
+import { REPAIRED_TEXTS, repairedText } from './repaired-text.ts';
 
 const FIRST_SLOTS = 64;
 

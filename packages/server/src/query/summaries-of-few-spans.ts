@@ -21,7 +21,7 @@ import { SPAN_DURATION, spanSources, type SpanSource } from './span-sources.ts';
  * Summaries over the spans that fulfil these conditions, by trace id; null where there are more than `spansMax`. Few
  * spans are summarised here in less time than the engine takes to analyse how it would do so.
  */
-export async function summariesOfFew(
+export async function summariesOfFewSpans(
   context: QueryContext,
   view: SpanView,
   conditionsOf: (source: SpanSource) => readonly string[],

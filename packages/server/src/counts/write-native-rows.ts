@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { ByteBuffer } from '../columns/growable.ts';
-import { COUNTED_COLUMNS } from '../storage/counted.ts';
+import { ByteBuffer } from '../columns/growable-buffers.ts';
+import { COUNTED_COLUMNS } from '../storage/counted-columns.ts';
 import { OTHERS_BYTES, type RollupName } from '../storage/rollup-names.ts';
 import type { CountedRow } from './counted-minutes.ts';
 

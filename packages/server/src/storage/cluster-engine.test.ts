@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterEach, expect, test } from 'vitest';
 import { ClickHouseHttp } from './clickhouse-http.ts';
-import { ClusterEngine } from './cluster.ts';
+import { ClusterEngine } from './cluster-engine.ts';
 import type { ClusterLimits } from './cluster-limits.ts';
 import { checksumOf, MIGRATIONS } from './migrations/migrate.ts';
 import { eventually, silentLog } from './testing/start-engine.ts';

@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { EmbeddedEngine } from './embedded.ts';
+import { EmbeddedEngine } from './embedded-engine.ts';
 import { identifyProcess, isRunning } from './process-identity.ts';
 import { builtEngineProcess, eventually, silentLog, startEngine, type StartedEngine } from './testing/start-engine.ts';
 

@@ -18,7 +18,7 @@ import type { SpoolLimits } from '../../spool/limits.ts';
 import { eventually, silentLog as log } from '../../storage/testing/start-engine.ts';
 import type { ByteBudget } from '../body/byte-budget.ts';
 import { framed } from './grpc-message.ts';
-import { OtlpGrpcReceiver } from './otlp-grpc.ts';
+import { OtlpGrpcReceiver } from './otlp-grpc-receiver.ts';
 import type { OtlpGrpcLimits } from '../limits.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';

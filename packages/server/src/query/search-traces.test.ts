@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TraceSearch } from './trace-search.ts';
 import { candidatesSql, matchesOfTracesSql } from './candidates.ts';
 import { farFromRootSql, longTracesSql } from './far-traces.ts';
-import { searchTraces } from './search.ts';
+import { searchTraces } from './search-traces.ts';
 import { storedSource } from './span-sources.ts';
 import { aMoment, EVERYTHING, idOf, plainSearch, randomSpans } from './testing/plain-search.ts';
 import type { TestStore } from './testing/test-store.ts';

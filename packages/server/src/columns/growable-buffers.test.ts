@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { ByteBuffer } from './growable.ts';
+import { ByteBuffer } from './growable-buffers.ts';
 
 test('bytes of every length are copied from everywhere to everywhere', () => {
   fc.assert(
