@@ -59,7 +59,7 @@ it.each([
   expect(stderr).toMatch(refusal);
 });
 
-it('says where it listens while a store that is away is waited for', async () => {
+it('says where it listens while it waits for an unreachable store', async () => {
   const taken = createServer().listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as AddressInfo;

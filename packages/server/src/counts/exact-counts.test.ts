@@ -151,19 +151,19 @@ FROM throughline.${table} GROUP BY 1, 2, 3, 4, 5, 6`);
     expect(await stored()).toEqual([['shop', 'GET /cart', 1_301]]);
   });
 
-  it('wait while the store is away', async () => {
+  it('wait while the store is unavailable', async () => {
     const counts = await opened({ loaderLimits: { retryDelayMs: 1, retryDelayMsMax: 2 } });
-    let away = 5;
+    let failures = 5;
     counts.start({
       ...engineOf(store),
       insertPlainFile: (table, path) =>
-        away > 0
-          ? (away--, Promise.reject(new EngineError('unavailable', 'away')))
+        failures > 0
+          ? (failures--, Promise.reject(new EngineError('unavailable', 'away')))
           : store.engine.insertPlainFile(table, path),
     });
     await counts.take(told(7), true);
     await eventually(isStored(7));
-    expect(away).toBe(0);
+    expect(failures).toBe(0);
     await counts.close();
     await counts.drain(5_000);
   });

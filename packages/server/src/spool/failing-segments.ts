@@ -96,7 +96,7 @@ export class FailingSegments {
   }
 
   /**
-   * Whether segments behind these may be tried. Not at the first failures of a store that is away, which would come to
+   * Whether segments behind these may be tried. Not at the first failures of an unavailable store, which would come to
    * nothing and leave one more segment in doubt; after some, because it may be this segment that the store fails on.
    */
   get mayBePassed(): boolean {

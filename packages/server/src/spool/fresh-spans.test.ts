@@ -146,7 +146,7 @@ describe('FreshSpans', () => {
     expect(await visibility.pendingPublished()).toBe(false);
   });
 
-  it('lets who misses something wait for an insert that has begun, and not for ever for what was given up', async () => {
+  it('lets who misses something wait for an insert that has begun, and not for ever for what was unpublished', async () => {
     const tables = tablesOf(1);
     const finish: (() => void)[] = [];
     tables.insert = () => new Promise((resolve) => finish.push(resolve));

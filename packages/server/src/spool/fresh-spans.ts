@@ -148,7 +148,7 @@ export class FreshSpans {
     const { rowsPerInsertMax, publishMs } = this.#limits;
     const isWatched = this.#now() < this.#watchedUntilMs;
     if (isWatched && published.pendingRows + rows > rowsPerInsertMax) {
-      this.#giveUpAsBusy(published);
+      this.#unpublishWhileBusy(published);
       return;
     }
     if (published.pendingRows === 0) published.pendingSinceMs = this.#now();
@@ -169,7 +169,7 @@ export class FreshSpans {
     const published = this.#published.get(name);
     if (published === undefined) return;
     this.#published.delete(name);
-    this.#tell();
+    this.#notify();
     void this.#clear(published);
   }
 
@@ -180,7 +180,7 @@ export class FreshSpans {
       if (range !== null || pendingRows > 0) {
         this.#lost.set(segment, { untilMs: this.#now() + LOST_MS, stored: new AbortController() });
       }
-      this.#giveUp(published);
+      this.#unpublish(published);
     }
   }
 
@@ -217,18 +217,18 @@ export class FreshSpans {
     return published;
   }
 
-  #giveUp(published: Published, ageMs = 0): void {
+  #unpublish(published: Published, ageMs = 0): void {
     const { segment } = published;
     if (this.#published.get(segment) !== published) return;
     this.#published.delete(segment);
-    this.#tell();
+    this.#notify();
     this.#options.seal(segment, ageMs);
     void this.#clear(published);
   }
 
-  #giveUpAsBusy(published: Published): void {
+  #unpublishWhileBusy(published: Published): void {
     this.#busyUntilMs = this.#now() + BUSY_MS;
-    this.#giveUp(published, this.#limits.publishMs);
+    this.#unpublish(published, this.#limits.publishMs);
   }
 
   /**
@@ -245,7 +245,7 @@ export class FreshSpans {
     for (const published of this.#published.values()) {
       const { pendingRows, pendingSinceMs } = published;
       const isFast = pendingRows * publishMs > rowsPerInsertMax * (now - pendingSinceMs);
-      if (pendingRows > rowsPerInsertMax && isFast) this.#giveUpAsBusy(published);
+      if (pendingRows > rowsPerInsertMax && isFast) this.#unpublishWhileBusy(published);
     }
     this.#firstLook = this.#publishAfterAll().finally(() => {
       this.#firstLook = null;
@@ -336,7 +336,7 @@ export class FreshSpans {
     });
     for (const { published, pending } of all) {
       for (const stretch of pending) {
-        // Stored meanwhile, or given up.
+        // Stored meanwhile, or unpublished.
         if (!this.#isOpen || this.#published.get(published.segment) !== published) break;
         if (!(await this.#publishStretch(published, stretch))) break;
       }
@@ -355,12 +355,12 @@ export class FreshSpans {
         { err: error },
         'could not publish fresh spans; they can be queried once they are stored',
       );
-      this.#giveUp(published);
+      this.#unpublish(published);
       return false;
     }
     const { first, last } = stretch;
     published.range = { first: published.range?.first ?? first, last };
-    this.#tell();
+    this.#notify();
     return true;
   }
 
@@ -377,7 +377,7 @@ export class FreshSpans {
     }
   }
 
-  #tell(): void {
+  #notify(): void {
     this.#options.visibility.setFresh([...this.#published.values()].flatMap(({ range }) => range ?? []));
   }
 

@@ -192,19 +192,19 @@ test('segments that fail by turns, each in its way, are a line each', async () =
   expect(await loader.drain(1)).toBe(false);
 });
 
-test('an engine that is away keeps the order: no other segment is tried, and none is in doubt', async () => {
-  let isAway = true;
+test('an unavailable engine keeps the order: no other segment is tried, and none is in doubt', async () => {
+  let isUnavailable = true;
   const tried = new Set<string>();
   const engine = new JudgingEngine((content) => {
     tried.add(content);
-    return isAway ? new EngineError('unavailable', 'the engine is starting', { isUnseen: true }) : null;
+    return isUnavailable ? new EngineError('unavailable', 'the engine is starting', { isUnseen: true }) : null;
   });
   const loader = new Loader({ spool, engine, log, registry, limits });
   loader.start();
   for (const content of ['1', '2', '3']) await seal(content);
   await eventually(() => engine.attempts > 10);
   expect([...tried]).toEqual(['1']);
-  isAway = false;
+  isUnavailable = false;
   await eventually(() => spool.status.backlogSegments === 0);
   expect(engine.stored).toEqual(['1', '2', '3']);
   await spool.close();

@@ -416,7 +416,7 @@ test('a commit waits for a store that is busy and behind, until it has taken a s
     return isHeldNow;
   };
   await appendAll(spool, ['1', '2', '3']);
-  // A store that has taken nothing yet may be away: the spool goes on.
+  // A store that has taken nothing yet may be unavailable: the spool goes on.
   expect(await isHeld()).toBe(false);
   await spool.release(await next());
   expect(await isHeld()).toBe(true);
@@ -426,7 +426,7 @@ test('a commit waits for a store that is busy and behind, until it has taken a s
   expect(await isHeld()).toBe(false);
   await appendAll(spool, ['4', '5']);
   expect(await isHeld()).toBe(true);
-  // The store was away for a while.
+  // The store was unavailable for a while.
   vi.useFakeTimers({ toFake: ['performance'] });
   vi.advanceTimersByTime(3_600_000);
   expect(await isHeld()).toBe(false);

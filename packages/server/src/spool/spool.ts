@@ -54,7 +54,7 @@ const CAUGHT_UP_SHARE = 0.75;
 /** The store is inserting the first of them, and has the second one when it is done. */
 const SEGMENTS_AHEAD = 2;
 /** A store that has taken nothing for so long is not waited for: the spool is what takes spans meanwhile. */
-const STORE_AWAY_MS = 2_000;
+const STORE_UNAVAILABLE_MS = 2_000;
 
 /**
  * The write-ahead log. Blocks are appended to the open segment; sealed segments wait in order for the loader. What has
@@ -80,7 +80,7 @@ export class Spool {
   /** No longer open, and not sealed before its files are closed, or recovered where a write to it failed. */
   #sealing: OpenSegment | null = null;
   /** A write to them failed; what was acknowledged in them is still to be sealed. */
-  readonly #givenUp: OpenSegment[] = [];
+  readonly #unrecovered: OpenSegment[] = [];
   #recoverTimer: NodeJS.Timeout | null = null;
   /** The last one that the log has told of. */
   #toldGivenUp = '';
@@ -94,7 +94,7 @@ export class Spool {
   #closed = false;
   /** Closed, and its last segment sealed: the loader has to wait for that one as well. */
   #isEnded = false;
-  #isToldFull = false;
+  #isFullLogged = false;
   /** Appending and sealing take turns. */
   #turn: Promise<unknown> = Promise.resolve();
   #wakeLoader: (() => void) | null = null;
@@ -120,9 +120,9 @@ export class Spool {
 
   get status(): SpoolStatus {
     const unsealed = this.#sealing ?? this.#open;
-    const oldest = (this.#sealed[0] ?? this.#givenUp[0] ?? unsealed)?.firstBlockAtMs;
+    const oldest = (this.#sealed[0] ?? this.#unrecovered[0] ?? unsealed)?.firstBlockAtMs;
     return {
-      backlogSegments: this.#sealed.length + this.#givenUp.length + (unsealed === null ? 0 : 1),
+      backlogSegments: this.#sealed.length + this.#unrecovered.length + (unsealed === null ? 0 : 1),
       backlogBytes: this.#backlogBytes,
       backlogAgeMs: oldest === undefined ? 0 : Math.max(0, Date.now() - oldest),
       blockedBy: this.blockedBy,
@@ -136,7 +136,9 @@ export class Spool {
    */
   get firstArrival(): number | null {
     const waiting = this.#sealed.map(({ arrivals }) => arrivals?.first ?? 0);
-    const unsealed = [...this.#givenUp, this.#sealing, this.#open].flatMap((segment) => segment?.firstArrival ?? []);
+    const unsealed = [...this.#unrecovered, this.#sealing, this.#open].flatMap(
+      (segment) => segment?.firstArrival ?? [],
+    );
     const all = [...waiting, ...unsealed];
     return all.length === 0 ? null : Math.min(...all);
   }
@@ -251,8 +253,8 @@ export class Spool {
    * takes, and what they sent can be found soon, instead of a backlog that grows while they are sending.
    */
   async throttle(): Promise<void> {
-    const isAway = performance.now() - this.#releasedAtMs > STORE_AWAY_MS;
-    if (this.#ahead < SEGMENTS_AHEAD || isAway || this.#limits.holdMs === 0 || this.#closed) return;
+    const isUnavailable = performance.now() - this.#releasedAtMs > STORE_UNAVAILABLE_MS;
+    if (this.#ahead < SEGMENTS_AHEAD || isUnavailable || this.#limits.holdMs === 0 || this.#closed) return;
     this.#metrics.heldCommits.inc();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.#limits.holdMs);
@@ -281,13 +283,13 @@ export class Spool {
         await this.#open.append(block, rows, facts);
         endTimer();
       } catch (error) {
-        return this.#blocked(await this.#giveUpSegment(error));
+        return this.#blocked(await this.#recoverOpenSegment(error));
       }
       if (this.#writeFailure !== null) this.#options.log.warn(`spool writable again: accepting ${this.#holds}`);
       this.#writeFailure = null;
       if (this.#prepared === null) this.#prepare();
       this.#backlogBytes += block.length;
-      if (this.isBacklogFull) this.#tellFull(true);
+      if (this.isBacklogFull) this.#logFull(true);
       this.#metrics.bytes.inc(block.length);
       if (facts !== undefined) {
         const { name: segment, bytes } = this.#open;
@@ -354,7 +356,7 @@ export class Spool {
     await this.#looking;
     await this.#inTurn(async () => {
       await this.#seal('close');
-      await this.#recoverGivenUp();
+      await this.#recoverAll();
     });
     this.#isEnded = true;
     this.#wakeLoader?.();
@@ -399,10 +401,10 @@ export class Spool {
    * A line where the state changes, not one a refusal. At the limit a backlog may be full and not several times a
    * second.
    */
-  #tellFull(isFull: boolean): void {
-    if (isFull === this.#isToldFull) return;
+  #logFull(isFull: boolean): void {
+    if (isFull === this.#isFullLogged) return;
     if (!isFull && this.#backlogBytes > this.#limits.backlogBytesMax * CAUGHT_UP_SHARE) return;
-    this.#isToldFull = isFull;
+    this.#isFullLogged = isFull;
     if (isFull) this.#options.log.error(`spool full, rejecting ${this.#holds}: ${this.blockedBy}`);
     else this.#options.log.warn(`accepting ${this.#holds} again: the store has caught up`);
   }
@@ -457,7 +459,7 @@ export class Spool {
   #forget(segment: Segment): void {
     this.#sealed.splice(this.#sealed.indexOf(segment), 1);
     this.#backlogBytes -= segment.bytes;
-    if (!this.isBacklogFull) this.#tellFull(false);
+    if (!this.isBacklogFull) this.#logFull(false);
     if (this.#open !== null) this.#scheduleSeal(this.#open);
     this.#wakeHeld?.();
   }
@@ -471,7 +473,7 @@ export class Spool {
   }
 
   /** After a failed write: what was acknowledged in the open segment is sealed, the rest is cut off. */
-  async #giveUpSegment(failure: unknown): Promise<string> {
+  async #recoverOpenSegment(failure: unknown): Promise<string> {
     const reason = isDiskFull(failure) ? 'the disk is full' : `the spool cannot be written: ${messageOf(failure)}`;
     this.#fail(reason, failure, isDiskFull(failure) ? reason : messageOf(failure));
     const open = this.#open;
@@ -479,10 +481,10 @@ export class Spool {
     if (open === null) return reason;
     if (this.#sealTimer !== null) clearTimeout(this.#sealTimer);
     this.#sealTimer = null;
-    this.#givenUp.push(open);
+    this.#unrecovered.push(open);
     // Whatever that ends in, its files are closed.
     await Promise.allSettled([open.close()]);
-    await this.#recoverGivenUp();
+    await this.#recoverAll();
     return reason;
   }
 
@@ -490,11 +492,11 @@ export class Spool {
    * The disk that has failed a write may fail this as well: it is tried again until it succeeds, or the next start does
    * it.
    */
-  async #recoverGivenUp(): Promise<void> {
+  async #recoverAll(): Promise<void> {
     const { directory, log } = this.#options;
     if (this.#recoverTimer !== null) clearTimeout(this.#recoverTimer);
     this.#recoverTimer = null;
-    for (let open = this.#givenUp[0]; open !== undefined; open = this.#givenUp[0]) {
+    for (let open = this.#unrecovered[0]; open !== undefined; open = this.#unrecovered[0]) {
       try {
         const { segment, damagedBlocks } = await recoverSegment(directory, open.name, {
           mayBeTorn: true,
@@ -506,7 +508,7 @@ export class Spool {
         });
         this.#backlogBytes -= open.bytes;
         if (segment !== null) this.#addSealed(segment);
-        this.#givenUp.shift();
+        this.#unrecovered.shift();
         this.#wakeLoader?.();
         if (damagedBlocks > 0) this.#rejected = await listRejected(directory).catch(() => this.#rejected);
       } catch (error) {
@@ -515,7 +517,7 @@ export class Spool {
         }
         this.#toldGivenUp = open.name;
         if (!this.#closed) {
-          const again = (): void => void this.#inTurn(() => this.#recoverGivenUp());
+          const again = (): void => void this.#inTurn(() => this.#recoverAll());
           this.#recoverTimer = setTimeout(again, this.#limits.writeRetryMs);
         }
         return;

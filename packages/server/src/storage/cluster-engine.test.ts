@@ -214,7 +214,7 @@ test('where no server answers, the state says so', async () => {
   await expect(ask(engine)).rejects.toThrow('the engine is closed');
 });
 
-test('a start waits for servers that are away, and ends when it is told to', async () => {
+test('a start waits for unreachable servers, and ends when it is stopped', async () => {
   const server = await play();
   const options = { log: silentLog, registry: new Registry(), limits: { startRetryMs: 10 } };
   const engine = new ClusterEngine({ ...options, urls: [server.url] });

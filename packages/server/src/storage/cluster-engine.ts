@@ -89,7 +89,8 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
   }
 
   /**
-   * Servers that are away, or refuse the login, are waited for with the state `down`: the spool keeps what comes in.
+   * Waits with the state `down` for servers that are unreachable or reject the login; meanwhile the spool keeps what
+   * arrives.
    */
   async start(): Promise<void> {
     const { signal } = this.#closing;
@@ -100,7 +101,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       } catch (error) {
         if (signal.aborted) return;
         if (!(error instanceof EngineError) || !passes(error)) throw error;
-        this.#options.check?.giveUp(this.#servers);
+        this.#options.check?.acceptOtherStore(this.#servers);
         this.#becomes(error.message);
         this.#options.onAway?.();
         await delay(this.#limits.startRetryMs, undefined, { signal }).catch(() => {});
@@ -396,7 +397,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
       const asked = this.#current;
       await this.#run(ping).catch((error: unknown) => {
         this.#becomes(error instanceof Error ? error.message : String(error));
-        // One that takes too long, or refuses the login, is no better than one that is away.
+        // One that takes too long, or rejects the login, is no better than one that is unreachable.
         if (this.#current === asked) this.#current = (asked + 1) % this.#servers.length;
       });
     }

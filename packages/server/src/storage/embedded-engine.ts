@@ -379,7 +379,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
       await this.#inInsertTurn(() => this.#restartFor(() => this.#merges.look(merging)));
       this.#hasMissedMerges = false;
     } catch (error) {
-      // An engine that is away merges nothing.
+      // An unavailable engine merges nothing.
       if (this.#state.kind !== 'ready' || this.#hasMissedMerges) return;
       this.#hasMissedMerges = true;
       this.#options.log.warn({ err: error }, 'could not check merged parts; will retry');

@@ -75,7 +75,7 @@ export type EngineState =
   | { readonly kind: 'down'; readonly reason: string };
 
 /**
- * A statement that did not succeed. `unavailable`: the engine is away or short of something, ask again later;
+ * A statement that did not succeed. `unavailable`: the engine is down or short of something, retry later;
  * `timeout`: the limit was hit; `too_large`: the answer, or the memory that it takes, is beyond the limit; `refused`:
  * the engine answered with an error, a repeat will fare no better;
  * `not_installed`: the embedded engine is missing from this installation.

@@ -159,7 +159,7 @@ test('a lease that is to be renewed as seldom as it ends is renewed in time', as
   expect(first.lease.lostBecause).toBe(null);
 });
 
-test('a lease goes on where the store was away for longer than it lasts, and nobody has come', async () => {
+test('a lease goes on where the store was unreachable for longer than it lasts, and nobody has come', async () => {
   await using store = await startEngine();
   const only = aCollector(store, 'only');
   expect(await only.take()).toBe('held');

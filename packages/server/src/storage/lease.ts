@@ -89,7 +89,7 @@ export class StoreLease implements Lease {
 
   /**
    * Resolves when the lease is held, and renews it from then on. Rejects with `EngineError` (`refused`) where another
-   * collector is alive, and with the engine's own error where it is away; it may be called again then.
+   * collector is alive, and with the engine's own error where it is unavailable; it may be called again then.
    */
   async take(engine: LeaseEngine): Promise<void> {
     const { log, limits, signal } = this.#options;

@@ -64,7 +64,7 @@ export class StoreCheck {
    * Call it at the start, when no server was admitted: throws `EngineError` (`refused`) where all of them answer and
    * none is the store that waiting spans belong into. Without such spans, the next one that answers becomes the store.
    */
-  giveUp(servers: readonly ClickHouseHttp[]): void {
+  acceptOtherStore(servers: readonly ClickHouseHttp[]): void {
     if (!servers.every((server) => this.#others.has(server))) return;
     const { noted, hasBacklog, log } = this.#options;
     if (hasBacklog) throw otherStore(noted, [...this.#others.values()].join('; '));

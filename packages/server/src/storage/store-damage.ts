@@ -444,7 +444,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     for (;;) {
       await delay(this.#limits.lookIntervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      // An engine that is away is asked the next time.
+      // An unavailable engine is queried the next time.
       await this.look(engine).catch(() => {});
     }
   }
