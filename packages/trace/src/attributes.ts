@@ -1,13 +1,29 @@
 import type { AnyValue, KeyValue } from './otlp.ts';
 
-/** The value of the first attribute with this key; undefined where there is none. */
+/**
+ * The value of the first attribute with this key; `undefined` if there is none. OTLP forbids repeated keys; if there are
+ * some, the first counts.
+ *
+ * @example
+ * const { attributes } = trace.span(trace.rootIndex);
+ * attributeText(findAttribute(attributes, 'http.route')); // '/buy', or '' without a route
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/common/#attribute-collections
+ */
 export function findAttribute(attributes: readonly KeyValue[] | undefined, key: string): AnyValue | undefined {
   return attributes?.find((attribute) => attribute.key === key)?.value;
 }
 
 /**
- * A value as a person reads it: strings as they are, numbers in decimal, bytes as base64, arrays and key-value lists
- * as JSON, the empty value as ''. Never throws, whatever the nesting (beyond `VALUE_DEPTH_MAX` levels it shows `…`).
+ * A value as text for people: strings as they are, numbers in decimal, bytes as base64, arrays and key-value lists as
+ * JSON, the empty value and `undefined` as ''. Integers beyond 2⁵³ keep all their digits. Never throws, whatever the
+ * nesting: deeper than 32 levels it shows `…`.
+ *
+ * @example
+ * attributeText({ intValue: '17' }); // '17'
+ * attributeText({ arrayValue: { values: [{ stringValue: 'a' }, { boolValue: true }] } }); // '["a",true]'
+ *
+ * @see https://opentelemetry.io/docs/specs/otel/common/#anyvalue
  */
 export function attributeText(value: AnyValue | undefined): string {
   if (value === undefined || value === null) return '';

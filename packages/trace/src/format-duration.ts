@@ -5,11 +5,13 @@ const SECOND_NS = 1_000_000_000;
 /**
  * A duration for people: three significant digits without trailing zeros up to a minute (`4.96 s`, `120 ms`, `850 µs`,
  * `17 ns`), two units beyond (`2 min 5 s`, `3 h 20 min`). A negative one carries a minus sign.
- * `?` for what is no number.
- * @param ns nanoseconds; a decimal string is taken as the API's `…Ns` members are.
+ * `?` for what is no number. Never throws.
+ *
+ * @param ns nanoseconds; also a decimal string, as the API's `…Ns` members are.
  *
  * @example
  * formatDuration(1_990_000_000); // '1.99 s'
+ * formatDuration('125000000000'); // '2 min 5 s'
  */
 export function formatDuration(ns: number | bigint | string): string {
   const value = Number(ns);

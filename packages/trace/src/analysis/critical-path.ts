@@ -2,21 +2,23 @@ import { type FailedSpans, findFailedSpans } from './failed-spans.ts';
 import { handoverNs } from './handover.ts';
 import type { Trace } from '../tree/trace.ts';
 
-/** A stretch of time during which the root waited for this span and for none of its children. */
+/** Time during which the root waited for this span and for none of its children. */
 export interface CriticalSegment {
+  /** The span's place in the columns of `Trace`. */
   readonly spanIndex: number;
-  /** Relative to the trace's start. */
+  /** Nanoseconds after the trace's start (`traceStartUnixNano`). */
   readonly startNs: number;
+  /** As `startNs`, and greater: no segment is empty. */
   readonly endNs: number;
 }
 
 /**
- * The chain of work that a span had to wait for, in the order of time: walked backwards from its end to the child that
- * finished last, from there to the one that had finished when that one started, and so on, in every generation. Where
- * none had finished by then the time is the span's own: a child that is still running when the next one begins was not
- * what that one waited for. Children of a span that gave up are clipped to it. Left out is what nobody waited for: what
- * a consumer does, what goes on after a parent that did not give up, and what was cancelled because another had failed
- * or answered first.
+ * The chain of work that a span had to wait for, the root by default, in the order of time: walked backwards from its
+ * end to the child that finished last, from there to the one that had finished when that one started, and so on, in
+ * every generation. Where none had finished by then the time is the span's own: a child that is still running when the
+ * next one begins was not what that one waited for. Children of a span that timed out are clipped to it. What nobody
+ * waited for is not on the path: what a consumer does, what goes on after a parent that did not time out, and what was
+ * cancelled because another had failed or responded first.
  *
  * The segments touch each other and add up to exactly the span's duration. Takes n log n time, and no call stack.
  * After CRISP (Zhang et al., USENIX ATC 2022). Empty for a trace without spans.
@@ -54,7 +56,15 @@ export function criticalPath(trace: Trace, spanIndex: number = trace.rootIndex):
   return segments.toReversed();
 }
 
-/** For each span, how long the root waited for it and for none of its children. */
+/**
+ * For each span, how many nanoseconds the root waited for it and for none of its children: its time on the critical
+ * path, by its place in the columns of `Trace`; 0 off the path. They add up to the root's duration. `segments` are those
+ * of `criticalPath(trace)`, if they are at hand already.
+ *
+ * @example
+ * const onPathNs = criticalNs(trace);
+ * trace.names.forEach((name, span) => console.log(name, formatDuration(onPathNs[span] ?? 0)));
+ */
 export function criticalNs(trace: Trace, segments: readonly CriticalSegment[] = criticalPath(trace)): Float64Array {
   const total = new Float64Array(trace.spanCount);
   for (const { spanIndex, startNs, endNs } of segments) total[spanIndex]! += endNs - startNs;

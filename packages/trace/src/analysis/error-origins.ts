@@ -10,12 +10,13 @@ export interface ErrorOrigin {
    * was up; for a cancellation the span that was cancelled first.
    */
   readonly spanIndex: number;
+  /** `error`: it failed by itself. `timeout`: its time was up. `cancelled`: its caller stopped it. */
   readonly kind: 'error' | 'timeout' | 'cancelled';
   /** `stated`: a span says so. `inferred`: it follows from times alone, or the span that failed names no reason. */
   readonly confidence: 'stated' | 'inferred';
   /** The failed span that stopped waiting; -1 for a plain error. */
   readonly gaveUpIndex: number;
-  /** How long the origin went on after `gaveUpIndex` had ended; 0 where it did not. */
+  /** How many nanoseconds the origin went on after `gaveUpIndex` had ended; 0 where it did not. */
   readonly overflowNs: number;
   /** The topmost span up to which the error was passed on from parent to parent. */
   readonly surfacedIndex: number;
@@ -28,7 +29,10 @@ export interface ErrorOrigin {
   readonly isBackground: boolean;
   /** What the span that failed first says about it. */
   readonly failure: Failure;
-  /** The round time that a failure without a reason came close to, which may have been a timeout; 0 for none. */
+  /**
+   * The round time, in nanoseconds, that a failure without a reason came close to, which may have been a timeout; 0 for
+   * none.
+   */
   readonly nearRoundNs: number;
 }
 
@@ -44,6 +48,8 @@ export interface ErrorOrigin {
  * for (const { spanIndex, kind, confidence, failure } of errorOrigins(trace)) {
  *   console.log(`${trace.names[spanIndex]}: ${kind} (${confidence}) ${failure.message}`);
  * }
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/general/recording-errors/
  */
 export function errorOrigins(trace: Trace): ErrorOrigin[] {
   const spans = findFailedSpans(trace);

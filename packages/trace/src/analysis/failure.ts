@@ -1,7 +1,7 @@
 import { attributeText, findAttribute } from '../attributes.ts';
 import { type KeyValue, type Span, SpanKind, StatusCode } from '../otlp.ts';
 
-/** What a failed span says about its failure. */
+/** What a failed span states about its failure. */
 export interface Failure {
   /**
    * `timeout`: its time was up · `cancelled`: somebody had no use for it any more · `connection-lost`: the connection

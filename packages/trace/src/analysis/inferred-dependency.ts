@@ -2,8 +2,19 @@ import { attributeText, findAttribute } from '../attributes.ts';
 import type { Span } from '../otlp.ts';
 
 /**
- * What a client or producer span calls, by the attributes of the span alone; for callees that send no spans of their
- * own. Undefined where no attribute names it.
+ * A name for what a client or producer span calls, by the attributes of the span alone; for callees that send no spans
+ * of their own. `undefined` if no attribute names it. The first of these counts, under its present name or its older
+ * ones: the peer's service, the database, the destination of messages, the server's address with its port unless that
+ * is 80 or 443, the kind of the database, the messaging system or the RPC service.
+ *
+ * @example
+ * const attributes = [
+ *   { key: 'db.system.name', value: { stringValue: 'postgresql' } },
+ *   { key: 'db.namespace', value: { stringValue: 'orders' } },
+ * ];
+ * inferredDependency({ ...trace.span(0), attributes }); // 'orders database'
+ *
+ * @see https://opentelemetry.io/docs/specs/semconv/general/attributes/
  */
 export function inferredDependency(span: Span): string | undefined {
   const first = (...keys: string[]): string => {

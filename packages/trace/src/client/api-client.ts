@@ -21,22 +21,44 @@ import {
 import type { TracesData } from '../otlp.ts';
 import type { Story } from '../story/story.ts';
 
+/** How an `ApiClient` sends its requests. */
 export interface ApiClientOptions {
-  /** The global one by default. */
+  /**
+   * Sends the requests in place of the global `fetch`: for credentials, an agent, or tests. It may reject; the client
+   * then rejects with `unreachable`.
+   *
+   * @example
+   * const credentials = { authorization: `Bearer ${process.env['TOKEN']}` };
+   * const client = new ApiClient('https://tools.example/tracing', {
+   *   fetch: (url, init) => fetch(url, { ...init, headers: { ...init?.headers, ...credentials } }),
+   * });
+   */
   readonly fetch?: typeof fetch;
 }
 
+/** Options of one request. Without a signal a request has no timeout. */
 export interface RequestOptions {
+  /** Cancels the request, here and in the collector; the method then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * A request without an answer that can be used. `code` is the API's own (`trace_not_found`), or `unreachable` with
- * status 0 when nobody answered, or `invalid_response` when what answered is not the API. An aborted request rejects
- * with the signal's reason instead.
+ * A request without a usable response. An aborted request rejects with the signal's reason instead.
+ *
+ * @example
+ * const client = new ApiClient('http://127.0.0.1:4319');
+ * const found = await client.story('5b8efff798038103d269b633813fc60c').catch((error: unknown) => {
+ *   if (error instanceof ApiClientError && error.code === 'trace_not_found') return null;
+ *   throw error;
+ * });
  */
 export class ApiClientError extends Error {
   override readonly name = 'ApiClientError';
+  /**
+   * Stable. The API's own (`trace_not_found`, `invalid_parameter`, …), `unreachable` if nothing responded,
+   * `invalid_response` if the response is not the API's, or `request_too_long` for a URL that the collector or a proxy
+   * does not accept.
+   */
   readonly code: string;
   /** The HTTP status; 0 where there is none. */
   readonly status: number;
@@ -73,28 +95,44 @@ export class ApiClient {
     this.#fetch = options.fetch ?? ((...request) => globalThis.fetch(...request));
   }
 
+  /** All services by name, with counts over all stored spans or over those that start in a range. */
   services(range: TimeRange = {}, options?: RequestOptions): Promise<ServicesResponse> {
     return this.#get('/services', { from: range.from, to: range.to }, options);
   }
 
+  /** The operations of one service by name; none for an unknown one. */
   operations(service: string, range: TimeRange = {}, options?: RequestOptions): Promise<OperationsResponse> {
     // A browser takes a service called `..` for a step up in the path, however it is encoded.
     return this.#get('/operations', { service, from: range.from, to: range.to }, options);
   }
 
+  /**
+   * Searches traces, newest first, a page at a time.
+   *
+   * @example
+   * const client = new ApiClient('http://127.0.0.1:4319');
+   * for (let cursor: string | null | undefined; cursor !== null; ) {
+   *   const page = await client.traces({ status: 'error', cursor });
+   *   for (const { traceId, rootOperation } of page.traces) console.log(traceId, rootOperation);
+   *   cursor = page.nextCursor;
+   * }
+   */
   traces(query: TracesQuery = {}, options?: RequestOptions): Promise<TracesResponse> {
     const { tags, ...parameters } = query;
     return this.#get('/traces', { ...parameters, tag: tags }, options);
   }
 
+  /** Requests, errors and durations over time, of every service or of the operations of one. */
   series(query: SeriesQuery = {}, options?: RequestOptions): Promise<SeriesResponse> {
     return this.#get('/series', { ...query }, options);
   }
 
+  /** Keys of the attributes of spans and resources, the most frequent first, for completion. */
   attributes(query: AttributesQuery = {}, options?: RequestOptions): Promise<AttributesResponse> {
     return this.#get('/attributes', { ...query }, options);
   }
 
+  /** Values of one attribute, the most frequent first, for completion; none for an unknown key. */
   attributeValues(
     key: string,
     query: AttributesQuery = {},
@@ -103,10 +141,15 @@ export class ApiClient {
     return this.#get('/attribute-values', { key, ...query }, options);
   }
 
+  /** Headlines of 1 to 100 traces, computed where needed; a trace that is not stored has none. */
   headlines(traceIds: readonly string[], options?: RequestOptions): Promise<HeadlinesResponse> {
     return this.#get('/headlines', { ids: traceIds.join(',') }, options);
   }
 
+  /**
+   * One trace as OTLP JSON, for `traceFromOtlp`. Rejects with `trace_not_found` if no span of it is stored. If the trace
+   * is too large to be read whole, `spansInTrace` is the number of its spans.
+   */
   async trace(traceId: string, options?: RequestOptions): Promise<TraceResponse> {
     let stored: string | null = null;
     const path = `/traces/${encodeURIComponent(traceId)}`;
@@ -116,23 +159,27 @@ export class ApiClient {
     return stored === null ? data : { ...data, spansInTrace: Number(stored) };
   }
 
+  /** What `tellStory` writes of a trace. Rejects with `trace_not_found` if no span of it is stored. */
   story(traceId: string, options?: RequestOptions): Promise<Story> {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/story`, {}, options);
   }
 
+  /** Why a trace was sampled, and how many it represents. Rejects with `trace_not_found` if no span of it is stored. */
   traceSampling(traceId: string, options?: RequestOptions): Promise<TraceSamplingResponse> {
     return this.#get(`/traces/${encodeURIComponent(traceId)}/sampling`, {}, options);
   }
 
-  /** Of one service, or of all. */
+  /** Current sampling probabilities of the operations of one service, or of all, and the settings behind them. */
   sampling(service?: string, options?: RequestOptions): Promise<SamplingResponse> {
     return this.#get('/sampling', { service }, options);
   }
 
+  /** State of the collector. */
   system(options?: RequestOptions): Promise<SystemResponse> {
     return this.#get('/system', {}, options);
   }
 
+  /** Ports on which the collector accepts spans. */
   endpoints(options?: RequestOptions): Promise<EndpointsResponse> {
     return this.#get('/endpoints', {}, options);
   }

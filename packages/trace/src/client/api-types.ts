@@ -1,17 +1,17 @@
 import type { TracesData } from '../otlp.ts';
 
-/**
- * What the query API under `/api/v1/` returns. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
- * (they do not fit a double); times given as parameters are explained at `TimeParameter`.
+/*
+ * What the query API under `/api/v1/` accepts and returns. Counts are numbers; `…Ns` and `…UnixNano` are decimal strings
+ * of nanoseconds (they do not fit a double); probabilities and shares are from 0 to 1. docs/api.md lists the routes.
  */
 
 /**
  * A moment in a query string: a decimal count since the epoch, whose unit follows from its size (up to 11 digits
- * seconds, 14 milliseconds, 17 microseconds, else nanoseconds), or an ISO 8601 date-time.
+ * seconds, 14 milliseconds, 17 microseconds, 19 nanoseconds), or an ISO 8601 date-time, UTC if it has no offset.
  */
 export type TimeParameter = string;
 
-/** What a count over stored spans is worth. */
+/** How accurate a count over stored spans is. */
 export interface Estimate {
   /**
    * `exact`: everything was sampled, or the counts are the SDKs' exact request metrics and complete. `estimated`: from
@@ -39,6 +39,7 @@ export type ErrorRateInterval = readonly [low: number, high: number];
  */
 export const OTHER_NAME = '(other)';
 
+/** A service, as counted over the stored spans of a time range. */
 export interface ServiceSummary {
   readonly name: string;
   /**
@@ -57,16 +58,18 @@ export interface ServiceSummary {
   readonly estimate: Estimate;
   /** Of `estimatedErrorCount / estimatedSpanCount`; null where there are no spans. */
   readonly errorRateInterval: ErrorRateInterval | null;
+  /** Distinct names of its spans. */
   readonly operationCount: number;
   readonly firstSeenUnixNano: string;
   readonly lastSeenUnixNano: string;
 }
 
-/** `GET /api/v1/services?from&to` */
+/** `GET /api/v1/services?from&to`: by name. */
 export interface ServicesResponse {
   readonly services: readonly ServiceSummary[];
 }
 
+/** An operation of a service: all its spans with one name. */
 export interface OperationSummary {
   /** May be empty. */
   readonly name: string;
@@ -81,7 +84,10 @@ export interface OperationSummary {
   readonly errorRateInterval: ErrorRateInterval | null;
 }
 
-/** `GET /api/v1/services/{service}/operations?from&to`, or `/api/v1/operations?service&from&to`, which can name any */
+/**
+ * `GET /api/v1/services/{service}/operations?from&to`, or `/api/v1/operations?service&from&to`, which can name any: by
+ * name; none for an unknown service.
+ */
 export interface OperationsResponse {
   readonly operations: readonly OperationSummary[];
 }
@@ -135,18 +141,27 @@ export interface SeriesResponse {
   readonly truncated: boolean;
 }
 
+/** The parameters of `GET /api/v1/series`. By default `to` is now and `from` an hour before it. */
 export interface SeriesQuery extends TimeRange {
+  /** Only this service. */
   readonly service?: string | undefined;
+  /** Only this operation; may be ''. */
   readonly operation?: string | undefined;
+  /** One series for each of them. Default `service`. */
   readonly groupBy?: 'service' | 'operation' | undefined;
-  /** Seconds. */
+  /**
+   * Whole seconds, 1 to 604,800 (a week). By default the shortest usual one that makes at most 120 steps; 1,500 steps at
+   * most, fewer with many series.
+   */
   readonly step?: number | undefined;
+  /** Most series, 1 to 1,000. Default 100. */
   readonly limit?: number | undefined;
 }
 
+/** A key of attributes, for completion. */
 export interface AttributeKeySummary {
   readonly key: string;
-  /** Σ sampling weight of the spans that have it; an estimate, since of many spans at once only some are looked at. */
+  /** Σ sampling weight of the spans that have it; an estimate: of many spans only a part is read. */
   readonly estimatedSpanCount: number;
 }
 
@@ -155,6 +170,7 @@ export interface AttributesResponse {
   readonly attributes: readonly AttributeKeySummary[];
 }
 
+/** A value of one attribute, for completion. */
 export interface AttributeValueSummary {
   /** As text, as in a search's tag. */
   readonly value: string;
@@ -170,19 +186,24 @@ export interface AttributeValuesResponse {
   readonly values: readonly AttributeValueSummary[];
 }
 
+/** The parameters of `GET /api/v1/attributes` and of `/api/v1/attribute-values`. The range is of whole UTC days. */
 export interface AttributesQuery extends TimeRange {
   /** What the key, or the value, begins with. */
   readonly prefix?: string | undefined;
+  /** Most keys or values, 1 to 10,000. Default 100. */
   readonly limit?: number | undefined;
 }
 
+/** A service's part of one trace. */
 export interface TraceService {
   readonly name: string;
   readonly spanCount: number;
   readonly errorCount: number;
 }
 
+/** A trace in the list of a search. */
 export interface TraceSummary {
+  /** 32 hexadecimal digits. */
   readonly traceId: string;
   /** Service and name of the root span; where no root has arrived, of the earliest span whose parent has not either. */
   readonly rootService: string;
@@ -202,7 +223,7 @@ export interface TraceSummary {
   readonly errorCount: number;
   /** Most spans first. */
   readonly services: readonly TraceService[];
-  /** Null until it has been computed; `GET /api/v1/headlines` computes it. '' where the operation says it all. */
+  /** Null until it has been computed; `GET /api/v1/headlines` computes it. See `Story.headline`. */
   readonly headline: string | null;
 }
 
@@ -218,12 +239,12 @@ export interface TracesResponse {
   readonly nextCursor: string | null;
 }
 
-/** `GET /api/v1/headlines?ids=a,b,…`: one member for each id that is stored; unknown ids have none. */
+/** `GET /api/v1/headlines?ids=a,b,…`: a headline for each trace that is stored, by its id of 32 digits. */
 export interface HeadlinesResponse {
   readonly headlines: Readonly<Record<string, string>>;
 }
 
-/** `GET /api/v1/traces/{traceId}`, as the client gives it. */
+/** `GET /api/v1/traces/{traceId}`, as the client returns it: OTLP JSON, without repeats of spans. */
 export interface TraceResponse extends TracesData {
   /** The number of stored spans, where the trace is too large to be read whole and these are the first of them. */
   readonly spansInTrace?: number;
@@ -247,14 +268,19 @@ export interface TraceSamplingResponse {
   readonly decisions: readonly TraceSamplingDecision[];
 }
 
+/** How one span of a trace was sampled, and how its operation is sampled now. */
 export interface TraceSamplingDecision {
   readonly service: string;
   readonly operation: string;
-  /** Hex. */
+  /** 16 hexadecimal digits. */
   readonly spanId: string;
-  /** `th` as sent: hex digits without trailing zeros; '' where the span has none. */
+  /**
+   * `th` as sent: hex digits without trailing zeros; '' where the span has none.
+   *
+   * @see https://opentelemetry.io/docs/specs/otel/trace/tracestate-handling/#sampling-threshold-value-th
+   */
   readonly threshold: string;
-  /** That follows from the threshold. */
+  /** The one that follows from the threshold; null without a valid one. */
   readonly probability: number | null;
   /** Why the operation has its current probability; null where no SDK has reported it to this collector. */
   readonly reason: SamplingReason | 'rule' | null;
@@ -262,7 +288,10 @@ export interface TraceSamplingDecision {
   readonly text: string;
 }
 
-/** Why an operation has its probability. `default`: its rate is unknown. `errors`: it is boosted. */
+/**
+ * Why an operation has its probability. `default`: its rate is unknown. `fixed`: it is set. `target`: it follows from a
+ * target of traces per second. `errors`: it is boosted, because its errors have risen.
+ */
 export type SamplingReason = 'default' | 'fixed' | 'target' | 'errors';
 
 /** The current sampling of one operation, for applications with remote sampling. */
@@ -302,6 +331,7 @@ export interface SamplingSettingsView {
   readonly rules: readonly SamplingRule[];
 }
 
+/** A target or a fixed probability of one operation, or of a whole service. */
 export interface SampledOperationSettings {
   readonly service: string;
   /** The name that spans start with; every operation of the service where it is absent. */
@@ -311,6 +341,10 @@ export interface SampledOperationSettings {
   readonly probability?: number;
 }
 
+/**
+ * The probability of the traces whose first span in an application meets all the conditions that are given: its
+ * service, name, kind (`server`, `client`, …), HTTP method, route and path.
+ */
 export interface SamplingRule {
   readonly service?: string;
   readonly name?: string;
@@ -321,7 +355,7 @@ export interface SamplingRule {
   readonly probability: number;
 }
 
-/** `GET /api/v1/sampling?service` */
+/** `GET /api/v1/sampling?service`: of one service, or of all. */
 export interface SamplingResponse {
   readonly operations: readonly SampledOperation[];
   readonly settings: SamplingSettingsView;
@@ -336,15 +370,16 @@ export interface SystemResponse {
   readonly retention: {
     /** Days that spans are kept. */
     readonly maxAgeDays: number;
-    /** Of the disk, the share above which the oldest days go. */
+    /** The share of the disk above which the oldest days are deleted. */
     readonly maxDiskShare: number;
   };
-  /** How often each limit was hit, by the key of its setting; those that never were are left out. */
+  /** How often each limit was hit, by the key of its setting; those that never were are omitted. */
   readonly limitsReached: readonly { readonly limit: string; readonly times: number }[];
   /** What keeps the collector from working, or needs attention; a sentence each, as at `/readyz`. */
   readonly problems: readonly string[];
 }
 
+/** Where the collector stores spans: its embedded ClickHouse, or servers. */
 export interface SystemStore {
   readonly kind: 'embedded' | 'clickhouse';
   readonly state: 'starting' | 'ready' | 'down' | 'closed';
@@ -359,11 +394,12 @@ export interface SystemStore {
   readonly lastDay: string | null;
 }
 
+/** What the collector receives. */
 export interface SystemIngest {
   /** Over the last minute. */
   readonly spansPerSecond: number;
   readonly acceptedSpans: number;
-  /** Spans that were rejected, by reason; reasons without any are left out. */
+  /** Spans that were rejected, by reason, the most frequent one first; reasons without any are omitted. */
   readonly rejectedSpans: readonly { readonly reason: string; readonly spans: number }[];
   /** The backlog: acknowledged, and not in the store yet. */
   readonly spoolBytes: number;
@@ -378,32 +414,43 @@ export interface EndpointsResponse {
   readonly otlpHttpPort: number;
 }
 
+/** The body of every response that is an error. */
 export interface ApiError {
   readonly error: {
     /** Stable, lower case with underscores, e.g. `trace_not_found`. */
     readonly code: string;
+    /** For people: the parameter that is wrong and what is accepted, or what failed. */
     readonly message: string;
   };
 }
 
 /** The parameters of `GET /api/v1/traces`; each one that is given narrows the search. */
 export interface TracesQuery extends TimeRange {
+  /** `service.name` of the span. */
   readonly service?: string | undefined;
+  /** Name of the span; may be ''. */
   readonly operation?: string | undefined;
+  /** Status of the span. */
   readonly status?: 'error' | 'ok' | 'unset' | undefined;
+  /** The trace took at least this many milliseconds, from its first start to its last end; at most 6 decimal places. */
   readonly minDurationMs?: number | undefined;
+  /** The root took at most this many milliseconds; without a root, the whole trace. */
   readonly maxDurationMs?: number | undefined;
   /**
    * Each an attribute of the span, of its resource, of its scope or of one of its events; of an array, an element. As
-   * `writeTag` writes it.
+   * `writeTag` writes it. At most 20.
    */
   readonly tags?: readonly string[] | undefined;
+  /** Most traces in a page, 1 to 1,000. Default 20. */
   readonly limit?: number | undefined;
   /** The `nextCursor` of the page before. */
   readonly cursor?: string | undefined;
 }
 
+/** A range of times, with both ends; all times without them, unless a route has a default. */
 export interface TimeRange {
+  /** Spans that start then or later; for a search of traces, those with a span that ends then or later. */
   readonly from?: TimeParameter | undefined;
+  /** Spans that start then or earlier. */
   readonly to?: TimeParameter | undefined;
 }

@@ -1,4 +1,7 @@
-/** The pages of the web UI, below the prefix that it is served under; the server answers each of them with the page. */
+/**
+ * Paths of the web UI's pages, below the prefix that it is served under; `:traceId` is in place of a trace id, in any
+ * form that `parseTraceId` reads.
+ */
 export const UI_PAGES = {
   home: '/',
   services: '/services',

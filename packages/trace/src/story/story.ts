@@ -1,4 +1,8 @@
-/** What a trace tells, in words, with the evidence of every word. All of it is plain JSON. */
+/**
+ * What happened in a trace, in words, with the spans that are the evidence of every word. All of it is plain JSON:
+ * `…Ns` and `…UnixNano` are decimal strings of nanoseconds. `tellStory` makes it, and `GET
+ * /api/v1/traces/{traceId}/story` returns it.
+ */
 export interface Story {
   readonly traceId: string;
   /**
@@ -12,24 +16,27 @@ export interface Story {
   /** The span that the story is about: the root, or the longest part where none is received; '' for an empty trace. */
   readonly rootSpanId: string;
   /**
-   * Its place among the spans that the story was told from, in the order of `Trace`, as every `…Index` here: where
-   * spans share an id, their places tell them apart. -1 for an empty trace.
+   * Its place in the columns of the `Trace` that the story was made from, as every `…Index` here: spans that share an
+   * id have different places. -1 for an empty trace.
    */
   readonly rootIndex: number;
+  /** False if no span without a parent has been received. */
   readonly hasRoot: boolean;
   /** The duration of that span. */
   readonly durationNs: string;
   /** In the order of time; without omissions the durations add up to `durationNs`. */
   readonly criticalPath: readonly StorySegment[];
-  /** The shortest segments, left out beyond `criticalSegmentsMax`. */
+  /** How many segments `criticalPath` lacks because of `criticalSegmentsMax`, the shortest ones. */
   readonly omittedCriticalSegments: number;
+  /** In display order, as in `Trace`. */
   readonly errorOrigins: readonly StoryErrorOrigin[];
-  /** Left out beyond `errorOriginsMax`. */
+  /** How many `errorOrigins` lacks because of `errorOriginsMax`. */
   readonly omittedErrorOrigins: number;
+  /** How many spans the story is made from, without repeats. */
   readonly spanCount: number;
-  /** How many spans the trace has, as far as was known; those that were not read count. */
+  /** How many spans the trace has, as far as is known, with those that were not read. */
   readonly spansInTrace: number;
-  /** Whether the story is told from a part of the trace's spans only; then headline and clauses say so. */
+  /** Whether the story is made from a part of the trace's spans only; then headline and clauses state it. */
   readonly truncated: boolean;
   /** Repeats of a span that were received and count once. */
   readonly duplicateSpans: number;
@@ -41,6 +48,7 @@ export interface Story {
  */
 export type StoryOutcome = 'failed' | 'timed-out' | 'cancelled' | 'recovered' | 'slow' | 'ok';
 
+/** The headline's facts for programs: what became of the root, and what decided it. */
 export interface StorySummary {
   readonly outcome: StoryOutcome;
   /**
@@ -58,12 +66,17 @@ export interface StorySummary {
   readonly patterns: readonly StoryPattern[];
 }
 
+/** The one span that decided the outcome: where a failure began, or what took most of the time. */
 export interface StoryCause {
+  /** 16 hexadecimal digits. */
   readonly spanId: string;
+  /** As `Story.rootIndex`. */
   readonly spanIndex: number;
+  /** The span's service. For a callee that sends no spans it is the caller. */
   readonly service: string;
+  /** The span's name. */
   readonly operation: string;
-  /** `time`: it did not fail, and took most of the time. */
+  /** As of an `ErrorOrigin`; `time`: it did not fail, and took most of the time. */
   readonly kind: 'error' | 'timeout' | 'cancelled' | 'time';
   /** `stated`: a span says so. `inferred`: it follows from times or from the shape of the trace. */
   readonly confidence: 'stated' | 'inferred';
@@ -71,6 +84,13 @@ export interface StoryCause {
   readonly reason: string;
 }
 
+/**
+ * A shape that three or more like spans have together, or two attempts of a retry.
+ *
+ * `retry`: attempts at the same thing, of which all but maybe the last failed · `n+1`: ten like calls or more, one after
+ * another · `sequential`: fewer of them, or work that is no call · `polling`: like calls with longer pauses between ·
+ * `fan-out`: like calls at the same time · `recursion`: spans that hold their like, ten deep or more.
+ */
 export interface StoryPattern {
   readonly kind: 'retry' | 'n+1' | 'sequential' | 'polling' | 'fan-out' | 'recursion';
   readonly service: string;
@@ -91,7 +111,9 @@ export interface StoryPattern {
   readonly lastSpanIndex: number;
 }
 
+/** One sentence of a story, with the spans that it is about. */
 export interface StoryClause {
+  /** What the sentence is about; see `ClauseKind`. */
   readonly kind: ClauseKind;
   /** The whole sentence: `704 ms in transit web → files`. */
   readonly text: string;
@@ -132,15 +154,19 @@ export type ClauseKind =
   | 'clock'
   | 'missing';
 
+/** Time on the critical path that a span took itself: `CriticalSegment` as JSON. */
 export interface StorySegment {
+  /** 16 hexadecimal digits. */
   readonly spanId: string;
+  /** As `Story.rootIndex`. */
   readonly spanIndex: number;
   /** After the correction of clocks. */
   readonly startTimeUnixNano: string;
+  /** Never 0. */
   readonly durationNs: string;
 }
 
-/** See `ErrorOrigin`, which has the same with indices. */
+/** Where a failure began: `ErrorOrigin` as JSON, with the ids of its spans. */
 export interface StoryErrorOrigin {
   readonly spanId: string;
   readonly spanIndex: number;
@@ -164,14 +190,14 @@ export interface StoryErrorOrigin {
   readonly message: string;
 }
 
-/** Bounds of what a story holds, where what is left out is counted in the story; and what the trace does not tell. */
+/** What the trace itself does not show, and bounds of a story's size; the story counts what they omit. */
 export interface StoryOptions {
   /** How many spans the trace has where not all of them were read; those of the trace by default, repeats included. */
   readonly spansInTrace?: number;
-  /** 10,000 by default. */
+  /** Most segments in `criticalPath`; the longest ones stay. Default 10,000. */
   readonly criticalSegmentsMax?: number;
-  /** 100 by default. */
+  /** Most members of `errorOrigins`; the first ones stay. Default 100. */
   readonly errorOriginsMax?: number;
-  /** 1,000 by default. */
+  /** Most spans listed in one clause; `spanCount` counts all. Default 1,000. */
   readonly clauseSpanIdsMax?: number;
 }

@@ -6,7 +6,7 @@ import { readList, readResource, readScope, readSpan, readText } from './well-fo
 /** The name that OpenTelemetry gives to a service that has not named itself. */
 const UNKNOWN_SERVICE = 'unknown_service';
 
-/** A span as it was received, but for what of it cannot be read, with its scope and resource. */
+/** A span as it was received, without the parts that cannot be read, with its scope and resource. */
 export interface SpanSource {
   readonly span: Span;
   readonly resource: Resource | undefined;
@@ -38,7 +38,7 @@ export interface ReceivedSpans {
   readonly sharers: ReadonlyMap<string, readonly number[]>;
   readonly duplicateSpans: number;
   readonly foreignSpans: number;
-  /** 1 where a part of the span could not be read and is left out. */
+  /** 1 where a part of the span could not be read and is omitted. */
   readonly isMalformed: Uint8Array;
   /** How many parts could not be read: of these spans, of their scopes and resources, or in the place of a span. */
   readonly malformedParts: number;

@@ -5,13 +5,14 @@ import { type ReceivedSpans, receiveSpans, type SpanSource } from './received-sp
 
 /**
  * A finished trace in columns. Spans are in display order: depth first, a parent before its children, siblings by
- * start, then end, then span id as bytes; spans that share an id stand for themselves. So the subtree of span `i` is `i
- * … i + subtreeSize[i] - 1`, its first child `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Not to be
- * written to.
+ * start, then end, then span id as bytes; spans that share an id each have a place. So the subtree of span `i` is `i
+ * … i + subtreeSize[i] - 1`, its first child `i + 1`, and the sibling after `i` is `i + subtreeSize[i]`. Times
+ * and durations are in nanoseconds. Do not write to the columns.
  */
 export interface Trace {
-  /** Lower-case hex; '' for a trace without spans. */
+  /** 32 hexadecimal digits in lower case; '' for a trace without spans. */
   readonly traceId: string;
+  /** The length of every column. */
   readonly spanCount: number;
   /** The earliest start, after the correction of clocks. */
   readonly traceStartUnixNano: bigint;
@@ -23,13 +24,17 @@ export interface Trace {
   readonly durationNs: Float64Array;
   /** -1 for a span at the top. */
   readonly parentIndex: Int32Array;
+  /** 0 at the top. */
   readonly depth: Int32Array;
   /** The span itself counts. */
   readonly subtreeSize: Int32Array;
+  /** See `SpanKind`. */
   readonly kind: Uint8Array;
+  /** See `StatusCode`. */
   readonly statusCode: Uint8Array;
   readonly spanIds: readonly string[];
   readonly names: readonly string[];
+  /** The span's service, by its place in `services`. */
   readonly serviceIndex: Uint32Array;
   /** In the order of their first span; a service that has not named itself is `unknown_service`. */
   readonly services: readonly string[];
@@ -48,17 +53,17 @@ export interface Trace {
   readonly rootIndexes: readonly number[];
   /** Whether a span that names no parent has been received. A span that names itself names a parent. */
   readonly hasRoot: boolean;
-  /** Repeats of a span that are left out. */
+  /** Omitted repeats of a span. */
   readonly duplicateSpans: number;
-  /** Spans of other traces in the same data that are left out. */
+  /** Omitted spans of other traces in the same data. */
   readonly foreignSpans: number;
-  /** 1 where a part of the span could not be read (an event that is none, a time that is no number) and is left out. */
+  /** 1 where a part of the span could not be read (an event that is none, a time that is no number) and is omitted. */
   readonly isMalformed: Uint8Array;
   /** How many parts could not be read: of these spans, of their resources and scopes, or in the place of a span. */
   readonly malformedParts: number;
-  /** The span as received, but for what of it could not be read. Throws RangeError for an index that is none. */
+  /** The span as received, without the parts that could not be read. Throws RangeError for an index that is none. */
   source(index: number): SpanSource;
-  /** Of that the span alone, which costs less. */
+  /** The same without resource and scope, which costs less. Throws alike. */
   span(index: number): Span;
   /** The first span with this id, in display order; -1 where there is none. Several spans may have it. */
   find(spanId: string): number;
