@@ -16,30 +16,48 @@ curl 'http://127.0.0.1:4319/api/v1/traces?service=checkout&status=error&limit=5'
 \`\`\`
 `;
 
+const BESIDE_SPANS = `
+# Beside spans
+
+These paths are on the port for OTLP/HTTP, 4318 (\`--otlp-http-port\`), where applications find the collector. Errors are written as
+above. [Remote sampling](sampling.md) explains them.
+`;
+
 /** Markdown, a section a route. */
 export function openApiMarkdown({ paths }) {
-  const sections = Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, operation]) => section(method, path, operation)),
+  const [here, elsewhere] = [false, true].map((isElsewhere) =>
+    Object.entries(paths)
+      .filter(([, { servers }]) => (servers !== undefined) === isElsewhere)
+      .flatMap(([path, item]) =>
+        Object.entries(item)
+          .filter(([member]) => member !== 'servers')
+          .map(([method, operation]) => section(method, path, operation)),
+      ),
   );
-  return `${[INTRODUCTION.trim(), ...sections].join('\n\n')}\n`;
+  return `${[INTRODUCTION.trim(), ...here, BESIDE_SPANS.trim(), ...elsewhere].join('\n\n')}\n`;
 }
 
 function section(method, path, { summary, parameters = [], requestBody, responses }) {
   const { 200: success, ...failures } = responses;
-  const [[contentType, { schema }]] = Object.entries(success.content);
-  const body = requestBody?.content['application/json']?.schema;
+  const taken = requestBody?.content['application/json']?.schema;
+  const body = taken?.type === undefined ? undefined : taken;
   return [
     `## ${method.toUpperCase()} \`${path}\``,
     `${summary}.`,
     ...(parameters.length > 0 ? [table(['parameter', 'in', 'meaning'], parameters.map(parameterRow))] : []),
     ...(body === undefined ? [] : ['The body, as JSON:', block(notation(body))]),
-    schema === undefined
-      ? `Returns ${lowerFirst(success.description)} (\`${contentType}\`).`
-      : `Returns ${lowerFirst(success.description)}:\n\n${block(notation(schema))}`,
+    ...(success === undefined ? [] : [returned(success)]),
     `Errors: ${Object.entries(failures)
       .map(([status, { description }]) => `${status}, ${lowerFirst(description)}`)
       .join(' · ')}.`,
   ].join('\n\n');
+}
+
+function returned({ description, content }) {
+  const [[contentType, { schema }]] = Object.entries(content);
+  return schema === undefined
+    ? `Returns ${lowerFirst(description)} (\`${contentType}\`).`
+    : `Returns ${lowerFirst(description)}:\n\n${block(notation(schema))}`;
 }
 
 function parameterRow({ name, in: place, required, description, schema }) {
@@ -85,6 +103,7 @@ function objectNotation({ properties, required = [], additionalProperties, patte
     if (typeof values === 'object') return `Record<string, ${notation(values, indent)}>`;
     return required.length > 0 ? `object /* ${description ?? required.join(', ')} */` : 'object';
   }
+  if (Object.keys(properties).length === 0) return '{}';
   const inside = `${indent}  `;
   const members = Object.entries(properties).map(([name, member]) => {
     const comment = member.description === undefined ? '' : `${inside}/** ${member.description}. */\n`;

@@ -351,7 +351,15 @@ export async function startServer(config: Config, log: Logger, options: ServerOp
       ...healthRoutes({ registry, readiness: collectorReadiness }),
     ];
     const api = new ApiServer({
-      routes: [...routes, openApiRoute(routes, VERSION, config.basePath)],
+      routes: [
+        ...routes,
+        openApiRoute({
+          routes,
+          version: VERSION,
+          basePath: config.basePath,
+          besideSpans: { routes: sampling.routes, port: otlpHttpAddress.port },
+        }),
+      ],
       ui: await StaticUi.read(options.uiDirectory ?? fileURLToPath(new URL('./ui/', import.meta.url)), config.basePath),
       hostNames,
       basePath: config.basePath,

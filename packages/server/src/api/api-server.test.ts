@@ -13,12 +13,12 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EngineError } from '../query/rows.ts';
-import { json } from './response.ts';
+import { json } from '../http/response.ts';
 import { healthRoutes } from './health-routes.ts';
 import type { ApiLimits } from './limits.ts';
 import { ApiServer, type ApiServerOptions } from './api-server.ts';
-import type { Route } from './route.ts';
-import { route } from './route.ts';
+import type { Route } from '../http/route.ts';
+import { route } from '../http/route.ts';
 import { StaticUi } from './static-ui.ts';
 
 const stops: (() => Promise<void>)[] = [];
@@ -76,7 +76,12 @@ async function ask(
 /** Answers in so many pieces of 64 KiB. */
 const streamed = (path: string, pieces: number): Route => ({
   ...aRoute(path, () => ({})),
-  handle: () => ({ status: 200, contentType: 'text/plain', body: Array<string>(pieces).fill('x'.repeat(65_536)) }),
+  handle: () =>
+    Promise.resolve({
+      status: 200,
+      contentType: 'text/plain',
+      body: Array<string>(pieces).fill('x'.repeat(65_536)),
+    }),
 });
 
 function aRoute(path: string, answer: (signal: AbortSignal) => unknown, usesStore = true): Route {
@@ -356,7 +361,7 @@ describe('ApiServer', () => {
     };
     const endless = {
       ...aRoute('/pieces', () => ({})),
-      handle: () => ({ status: 200, contentType: 'text/plain', body: { [Symbol.iterator]: pieces } }),
+      handle: () => Promise.resolve({ status: 200, contentType: 'text/plain', body: { [Symbol.iterator]: pieces } }),
     };
     const { port } = await serve([endless]);
     const sent = request({

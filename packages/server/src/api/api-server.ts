@@ -10,19 +10,18 @@ import { isContinueExpected, requestProblem } from '../http/request-problem.ts';
 import { LimitCounter } from '../limit-counter.ts';
 import { toOriginForm } from '../http/origin-form.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../http/router.ts';
+import { refuseStrangeHost, refuseStrangePage } from '../http/strangers.ts';
 import { QueryLimiter, QueueFullError } from '../query-limiter.ts';
-import type { ApiResponse } from './response.ts';
-import { json } from './response.ts';
+import { errorJson, type ApiResponse } from '../http/response.ts';
 import { asProblem, ClientLeft, isTimeout } from './as-problem.ts';
 import { errorPage } from './error-page.ts';
 import { API_LIMITS, type ApiLimits } from './limits.ts';
 import { ApiMetrics } from './metrics.ts';
-import { Problem, problemOf } from './problem.ts';
+import { Problem, problemOf } from '../http/problem.ts';
 import { readBodyBuffer } from './body-buffer.ts';
-import type { Route } from './route.ts';
+import type { Route } from '../http/route.ts';
 import { send } from './send.ts';
 import type { StaticUi } from './static-ui.ts';
-import { refuseStrangeHost, refuseStrangePage } from './refuse-strangers.ts';
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
@@ -81,10 +80,7 @@ export class ApiServer {
         stalledTimeoutMs: requestTimeoutMs + responseTimeoutMs,
       },
       serve: (request, response) => this.#serve(request, response),
-      refuse: ({ status, code, message }) => {
-        const { body, contentType } = json({ error: { code, message } }, status);
-        return { contentType, body: typeof body === 'string' ? body : '' };
-      },
+      refuse: (refusal) => errorJson(refusal),
       onLimit: (limit) =>
         this.#limitCounter.reached(`http.${limit === 'headersTimeoutMs' ? 'requestTimeoutMs' : limit}`),
       onFailed: (error) => log.error({ err: error }, 'responding to an API request failed; its connection is closed'),
@@ -162,8 +158,10 @@ export class ApiServer {
     if (match === undefined || match.route.body === null) request.resume();
     if (matches[0] !== undefined) label(matches[0].route.path);
     else if (page !== null) label('ui');
-    if (match?.route.isForProbes !== true) refuseStrangeHost(headers, this.#hostNames);
-    refuseStrangePage(headers, this.#hostNames, isChange);
+    const stranger =
+      (match?.route.isForProbes === true ? null : refuseStrangeHost(headers, this.#hostNames)) ??
+      refuseStrangePage(headers, this.#hostNames, isChange);
+    if (stranger !== null) throw problemOf(stranger);
     this.#checkHeaderBytes(request);
     if (match !== undefined) return this.#ask(match, searchParams, request, left);
     if (matches.length > 0) {
@@ -212,12 +210,12 @@ export class ApiServer {
     request: IncomingMessage,
     left: AbortSignal,
   ): Promise<ApiResponse> {
-    const body = await this.#body(route, request);
-    if (!route.usesStore) return route.handle({ path, query, body, signal: left });
+    const given = { path, query, headers: request.headers, body: await this.#body(route, request) };
+    if (!route.usesStore) return route.handle({ ...given, signal: left });
     const signal = AbortSignal.any([left, AbortSignal.timeout(this.#limits.responseTimeoutMs)]);
     // One query may have many statements that wait; each of them listens.
     setMaxListeners(0, signal);
-    return this.#limiter.run({ signal, kind: route.path }, async () => route.handle({ path, query, body, signal }));
+    return this.#limiter.run({ signal, kind: route.path }, () => route.handle({ ...given, signal }));
   }
 
   async #body({ body }: Route, request: IncomingMessage): Promise<Uint8Array> {
@@ -236,8 +234,7 @@ export class ApiServer {
     const problem = asProblem(error, this.#limits.retryAfterMs);
     if (problem.status === 500 && !(error instanceof Problem)) this.#log.error({ err: error }, 'query failed');
     if (isForPerson(request)) return errorPage(problem);
-    const { code, message, status, headers } = problem;
-    return { ...json({ error: { code, message } }, status), headers };
+    return errorJson(problem);
   }
 }
 

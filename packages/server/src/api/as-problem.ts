@@ -1,7 +1,7 @@
 import { EngineError } from '../query/rows.ts';
 import { QueueFullError } from '../query-limiter.ts';
 import { overloaded } from '../http/refusal.ts';
-import { Problem, problemOf } from './problem.ts';
+import { Problem, problemOf } from '../http/problem.ts';
 
 const MEMORY_LIMIT_EXCEEDED = 241;
 

@@ -1,10 +1,10 @@
 import type { AttributesResponse, AttributeValuesResponse } from '@throughline/trace/client';
 import { findAttributeKeys, findAttributeValues } from '../query/attributes.ts';
 import type { QueryContext } from '../query/rows.ts';
-import { json, type ApiResponse } from './response.ts';
-import { anyText, integer, requiredName, time, type ParameterValues } from './parameters.ts';
-import type { Route } from './route.ts';
-import { route } from './route.ts';
+import { json, type ApiResponse } from '../http/response.ts';
+import { anyText, integer, requiredName, time, type ParameterValues } from '../http/parameters.ts';
+import type { Route } from '../http/route.ts';
+import { route } from '../http/route.ts';
 import { attributesSchema, attributeValuesSchema } from './schemas.ts';
 
 const COMPLETIONS_DEFAULT = 100;

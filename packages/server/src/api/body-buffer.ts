@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { Problem } from './problem.ts';
+import { Problem } from '../http/problem.ts';
 
 /** JSON, and what curl names where it is given nothing but the body. */
 const ACCEPTED_TYPES = /^application\/(?:json|x-www-form-urlencoded)[ \t]*(?:;|$)/i;

@@ -3,10 +3,10 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually, startEngine, type StartedEngine } from '../storage/testing/start-engine.ts';
-import { json } from './response.ts';
+import { json } from '../http/response.ts';
 import { ApiServer } from './api-server.ts';
 import type { ApiLimits } from './limits.ts';
-import { route } from './route.ts';
+import { route } from '../http/route.ts';
 import { StaticUi } from './static-ui.ts';
 
 let store: StartedEngine;

@@ -1,5 +1,5 @@
-import type { ApiResponse } from './response.ts';
-import type { Problem } from './problem.ts';
+import type { ApiResponse } from '../http/response.ts';
+import type { Problem } from '../http/problem.ts';
 
 /** What a person sees who opened an address that the server itself has to refuse. */
 export function errorPage({ status, message, headers }: Pick<Problem, 'status' | 'message' | 'headers'>): ApiResponse {

@@ -1,8 +1,8 @@
 import type { Registry } from 'prom-client';
 import type { Readiness } from '../readiness.ts';
-import { json } from './response.ts';
-import type { Route } from './route.ts';
-import { route } from './route.ts';
+import { json } from '../http/response.ts';
+import type { Route } from '../http/route.ts';
+import { route } from '../http/route.ts';
 import { aliveSchema, readySchema } from './schemas.ts';
 
 export interface HealthRoutesOptions {

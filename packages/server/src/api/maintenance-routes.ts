@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox';
-import { json } from './response.ts';
-import { anyText } from './parameters.ts';
-import { Problem } from './problem.ts';
-import { route, type Route } from './route.ts';
+import { json } from '../http/response.ts';
+import { anyText } from '../http/parameters.ts';
+import { Problem } from '../http/problem.ts';
+import { route, type Route } from '../http/route.ts';
 import { closed } from '../schema/json-schema.ts';
 
 export interface Maintenance {

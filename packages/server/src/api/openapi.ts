@@ -1,22 +1,31 @@
-import { json } from './response.ts';
-import type { Route } from './route.ts';
-import { route } from './route.ts';
+import { json } from '../http/response.ts';
+import { route, type Route } from '../http/route.ts';
 
 const OPENAPI_PATH = '/api/v1/openapi.json';
 
+export interface OpenApiOptions {
+  /** All that the API answers, but for this route itself. */
+  readonly routes: readonly Route[];
+  readonly version: string;
+  /** The prefix that browsers see; '' for none. */
+  readonly basePath?: string;
+  /** What is beside spans, and the port for OTLP/HTTP. */
+  readonly besideSpans?: { readonly routes: readonly Route[]; readonly port: number };
+}
+
 /** The route that describes all the others and itself, written from the very definitions that answer. */
-export function openApiRoute(others: readonly Route[], version: string, basePath = ''): Route {
+export function openApiRoute(options: OpenApiOptions): Route {
   const self: Route = route({
     path: OPENAPI_PATH,
     summary: 'This OpenAPI description',
     answers: { description: 'OpenAPI 3.1' },
     usesStore: false,
-    answer: () => json(openApi([...others, self], version, basePath)),
+    answer: () => json(openApi({ ...options, routes: [...options.routes, self] })),
   });
   return self;
 }
 
-function openApi(routes: readonly Route[], version: string, basePath: string) {
+function openApi({ routes, version, basePath = '', besideSpans }: OpenApiOptions) {
   return {
     openapi: '3.1.0',
     info: {
@@ -28,7 +37,7 @@ function openApi(routes: readonly Route[], version: string, basePath: string) {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: basePath === '' ? '/' : basePath }],
-    paths: pathsOf(routes),
+    paths: { ...pathsOf(routes), ...(besideSpans !== undefined && pathsBesideSpans(besideSpans)) },
     components: {
       schemas: {
         Error: {
@@ -56,8 +65,18 @@ function pathsOf(routes: readonly Route[]) {
   return paths;
 }
 
+/** They are on another port, by whatever name the collector has for who sends spans to it. */
+function pathsBesideSpans({ routes, port }: { readonly routes: readonly Route[]; readonly port: number }) {
+  const server = {
+    url: 'http://{host}:{port}',
+    description: 'The port that accepts spans over HTTP',
+    variables: { host: { default: '127.0.0.1' }, port: { default: String(port) } },
+  };
+  const paths = Object.entries(pathsOf(routes));
+  return Object.fromEntries(paths.map(([path, methods]) => [path, { servers: [server], ...methods }]));
+}
+
 function operation({ summary, pathParameters, parameters, answers, problems, usesStore, body }: Route) {
-  const { contentType = 'application/json', description, schema } = answers;
   return {
     summary,
     parameters: [
@@ -81,7 +100,7 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
       requestBody: { required: true, content: { 'application/json': { schema: body.schema } } },
     }),
     responses: {
-      200: { description, content: { [contentType]: schema === undefined ? {} : { schema } } },
+      ...(answers !== null && { 200: success(answers) }),
       400: problem('Unknown or invalid parameter'),
       ...Object.fromEntries(Object.entries(problems).map(([status, meaning]) => [status, problem(meaning)])),
       ...(usesStore && {
@@ -90,6 +109,10 @@ function operation({ summary, pathParameters, parameters, answers, problems, use
       }),
     },
   };
+}
+
+function success({ description, contentType = 'application/json', schema }: NonNullable<Route['answers']>) {
+  return { description, content: { [contentType]: schema === undefined ? {} : { schema } } };
 }
 
 function problem(description: string) {

@@ -15,7 +15,7 @@ import { findOperations, findServices } from '../query/services.ts';
 import type { TraceReader } from '../query/trace-reader.ts';
 import { withReasons, type ReasonOf } from '../query/trace-sampling.ts';
 import type { OfTrace, TraceResults, TraceQuery } from '../query/trace-query.ts';
-import { json, otlpJson, type ApiResponse } from './response.ts';
+import { json, otlpJson, type ApiResponse } from '../http/response.ts';
 import { attributeRoutes } from './attribute-routes.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import {
@@ -30,10 +30,10 @@ import {
   time,
   traceIds,
   type ParameterValues,
-} from './parameters.ts';
-import { Problem } from './problem.ts';
-import type { Route } from './route.ts';
-import { route } from './route.ts';
+} from '../http/parameters.ts';
+import { Problem } from '../http/problem.ts';
+import type { Route } from '../http/route.ts';
+import { route } from '../http/route.ts';
 import {
   endpointsSchema,
   headlinesSchema,

@@ -1,9 +1,9 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { SampledOperation, SamplingResponse, SamplingSettingsView } from '@throughline/trace/client';
-import { json } from './response.ts';
-import { anyText } from './parameters.ts';
-import { Problem } from './problem.ts';
-import { route, type Route } from './route.ts';
+import { json } from '../http/response.ts';
+import { anyText } from '../http/parameters.ts';
+import { Problem } from '../http/problem.ts';
+import { route, type Route } from '../http/route.ts';
 import { samplingSchema, samplingSettingsSchema } from './schemas.ts';
 
 /** The current probabilities and settings of sampling. */
@@ -19,7 +19,7 @@ export interface SamplingSource {
 type SettingsChange =
   | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
   /** The message is for people. */
-  | { readonly kind: 'refused' | 'failed'; readonly message: string };
+  | { readonly kind: 'rejected' | 'failed'; readonly message: string };
 
 const SETTINGS_PATH = '/api/v1/sampling/settings';
 
@@ -49,7 +49,7 @@ export function samplingSettingsRoutes(source: SamplingSource, bytesMax: number)
       answer: async ({ body }) => {
         const change = await source.change(body);
         if (change.kind === 'changed') return json(change.settings);
-        if (change.kind === 'refused') throw new Problem(400, 'invalid_sampling_settings', change.message);
+        if (change.kind === 'rejected') throw new Problem(400, 'invalid_sampling_settings', change.message);
         throw new Problem(500, 'not_written', change.message);
       },
     }),

@@ -14,7 +14,7 @@ import type {
   TraceSamplingResponse,
   TracesResponse,
 } from '@throughline/trace/client';
-import { responseSchema } from './response-schema.ts';
+import { responseSchema } from '../schema/response-schema.ts';
 import { closed, count, decimal, members, nullable, oneOf, pair } from '../schema/json-schema.ts';
 
 /** What the API answers; the types in `@throughline/trace` say what each member means. */

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ApiResponse } from './response.ts';
+import type { ApiResponse } from '../http/response.ts';
 import {
   COMPRESSED_BYTES_MIN,
   compressFast,

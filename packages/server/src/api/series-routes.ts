@@ -1,11 +1,11 @@
 import type { SeriesResponse } from '@throughline/trace/client';
 import type { QueryContext } from '../query/rows.ts';
 import { findSeries, type CountedUntil } from '../query/series.ts';
-import { json } from './response.ts';
-import { anyText, integer, oneOf, optional, spanName, time } from './parameters.ts';
-import { Problem } from './problem.ts';
-import type { Route } from './route.ts';
-import { route } from './route.ts';
+import { json } from '../http/response.ts';
+import { anyText, integer, oneOf, optional, spanName, time } from '../http/parameters.ts';
+import { Problem } from '../http/problem.ts';
+import type { Route } from '../http/route.ts';
+import { route } from '../http/route.ts';
 import { seriesSchema } from './schemas.ts';
 
 const POINTS_MAX = 1_500;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join, relative, sep } from 'node:path';
 import { UI_PAGES } from '@throughline/trace/client';
-import type { ApiResponse } from './response.ts';
+import type { ApiResponse } from '../http/response.ts';
 import {
   COMPRESSED_BYTES_MIN,
   compressBest,

@@ -1,6 +1,6 @@
 import type { SystemResponse } from '@throughline/trace/client';
-import { json } from './response.ts';
-import { route, type Route } from './route.ts';
+import { json } from '../http/response.ts';
+import { route, type Route } from '../http/route.ts';
 import { systemSchema } from './schemas.ts';
 
 /** `GET /api/v1/system`, which answers while the store is unavailable as well. */

@@ -434,12 +434,7 @@ export const BOUNDS: { readonly [G in keyof Limits]: { readonly [K in keyof Limi
     ],
   },
   sampling: {
-    messageBytesMax: [
-      KIB,
-      GIB,
-      'Size of a message with exact counts; a larger one is rejected with 413',
-      'throughline_otlp_http_requests_total{outcome="413"}',
-    ],
+    messageBytesMax: [KIB, GIB, 'Size of a message with exact counts; a larger one is rejected with 413'],
     messageOperationsMax: [1, 1_000_000, 'Operations in a message; a message with more is rejected', REJECTED_MESSAGES],
     messageTotalsMax: [1, 1_000_000, 'Totals in a message; a message with more is rejected', REJECTED_MESSAGES],
     nameCharactersMax: [

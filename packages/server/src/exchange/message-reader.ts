@@ -1,6 +1,12 @@
 import { JsonChecker, notAccepted, shown } from '../schema/json-checker.ts';
 import type { ExchangeMessage, ReportedOperation, Total } from './exchange-message.ts';
-import { BUCKET_MAX, wireMessage, type ExchangeLimits, type WireMessage } from './wire-message.ts';
+import {
+  BUCKET_MAX,
+  wireMessage,
+  type ExchangeLimits,
+  type WireMessage,
+  type WireMessageSchema,
+} from './wire-message.ts';
 
 type WireOperation = WireMessage['operations'][number];
 type WireTotal = NonNullable<WireOperation['totals']>[number];
@@ -8,11 +14,14 @@ type WireTotal = NonNullable<WireOperation['totals']>[number];
 /** Reads the messages of the SDK. */
 export class MessageReader {
   readonly #totalsMax: number;
-  readonly #checker: JsonChecker<ReturnType<typeof wireMessage>>;
+  /** Of what it reads. */
+  readonly schema: WireMessageSchema;
+  readonly #checker: JsonChecker<WireMessageSchema>;
 
   constructor(limits: ExchangeLimits) {
     this.#totalsMax = limits.messageTotalsMax;
-    this.#checker = new JsonChecker(wireMessage(limits));
+    this.schema = wireMessage(limits);
+    this.#checker = new JsonChecker(this.schema);
   }
 
   /** Returns the message that a body holds, or in one line why it is rejected. */

@@ -51,4 +51,5 @@ export function wireMessage({ messageOperationsMax, messageTotalsMax, nameCharac
   });
 }
 
-export type WireMessage = Static<ReturnType<typeof wireMessage>>;
+export type WireMessageSchema = ReturnType<typeof wireMessage>;
+export type WireMessage = Static<WireMessageSchema>;

@@ -29,6 +29,8 @@ export interface ExchangeResponse {
   readonly errorTracesPerSecond: number;
   readonly operations: readonly OperationResponse[];
   readonly rules: readonly RuleSettings[];
+  /** Where the totals of the message could not be made durable; its probabilities need the recent counts alone. */
+  readonly totalsNoted?: false;
 }
 
 /**

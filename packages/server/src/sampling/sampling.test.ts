@@ -120,7 +120,7 @@ describe('POST /v1/sampling', () => {
     answer = { kind: 'deferred' };
     expect(await collector.ask('POST', '/v1/sampling', told)).toMatchObject([200, { totalsNoted: false }]);
     answer = { kind: 'rejected', message: 'less than they were' };
-    const problem = { code: 3, message: 'less than they were' };
+    const problem = { error: { code: 'invalid_message', message: 'less than they were' } };
     expect(await collector.ask('POST', '/v1/sampling', told)).toEqual([400, problem]);
     expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
   });
@@ -218,8 +218,8 @@ describe('POST /v1/sampling', () => {
   ])('refuses %s, and remembers nothing of it', async (_, body, message) => {
     const collector = await start();
     const [status, problem] = await collector.ask('POST', '/v1/sampling', body);
-    expect([status, problem]).toMatchObject([400, { code: 3 }]);
-    const words = (problem as { message: string }).message;
+    expect([status, problem]).toMatchObject([400, { error: { code: 'invalid_message' } }]);
+    const words = (problem as { error: { message: string } }).error.message;
     expect(typeof message === 'string' ? words.startsWith(message) : message.test(words), words).toBe(true);
     expect(await collector.ask('GET', '/v1/sampling')).toEqual([200, { operations: [] }]);
     expect(await collector.registry.metrics()).toContain('throughline_sampling_exchanges_total{outcome="rejected"} 1');
@@ -227,7 +227,10 @@ describe('POST /v1/sampling', () => {
 
   it('refuses what is too large, pages of others, and methods that it does not take', async () => {
     const collector = await start();
-    expect((await collector.ask('POST', '/v1/sampling', ' '.repeat(5 * 1024 * 1024)))[0]).toBe(413);
+    const tooLarge = await collector.ask('POST', '/v1/sampling', ' '.repeat(5 * 1024 * 1024));
+    expect(tooLarge).toMatchObject([413, { error: { code: 'body_too_large' } }]);
+    const { registry } = collector;
+    expect(await registry.metrics()).toContain('throughline_limit_reached_total{limit="sampling.messageBytesMax"} 1');
     expect((await collector.ask('POST', '/v1/sampling', REPORT, { origin: 'https://evil.example' }))[0]).toBe(403);
     expect((await collector.ask('DELETE', '/v1/sampling'))[0]).toBe(405);
     expect((await collector.ask('POST', '/v1/sampling', REPORT, { 'content-encoding': 'br' }))[0]).toBe(415);
@@ -251,14 +254,14 @@ describe('settings', () => {
   it('stay as they are when a change is refused', async () => {
     const collector = await start();
     const refused = {
-      kind: 'refused',
+      kind: 'rejected',
       message: expect.stringMatching(/^tracesPerSecond: got "many"/) as string,
     };
     expect(await collector.change({ tracesPerSecond: 'many' })).toEqual(refused);
-    expect(await collector.sampling.control.change(Buffer.from('{'))).toMatchObject({ kind: 'refused' });
+    expect(await collector.sampling.control.change(Buffer.from('{'))).toMatchObject({ kind: 'rejected' });
     // The other collectors are no setting that a request can change.
     expect(await collector.change({ peer: [] })).toMatchObject({
-      kind: 'refused',
+      kind: 'rejected',
       message: expect.stringMatching(/unknown member "peer"; known are tracesPerSecond, (?!.*peers)/) as string,
     });
     expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
@@ -275,7 +278,12 @@ describe('settings', () => {
       );
       expect([status, problem]).toMatchObject([
         410,
-        { message: expect.stringContaining('/api/v1/sampling/settings on the port of the UI and the API') as string },
+        {
+          error: {
+            code: 'moved',
+            message: expect.stringContaining('/api/v1/sampling/settings on the port of the UI and the API') as string,
+          },
+        },
       ]);
     }
     expect(collector.sampling.control.settings).toMatchObject({ tracesPerSecond: 10 });
@@ -287,7 +295,7 @@ describe('settings', () => {
     writeFileSync(join(directory, 'a/sampling/settings.json'), JSON.stringify({ peers }));
     const collector = await start();
     expect(await collector.change({ peers: ['http://169.254.169.254'] })).toMatchObject({
-      kind: 'refused',
+      kind: 'rejected',
       message: expect.stringMatching(/^peers can only be set in the file/) as string,
     });
     expect(await collector.change({ tracesPerSecond: 1 })).toMatchObject({ kind: 'changed' });

@@ -5,16 +5,15 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { CountsMessage, TotalsResult } from '../exchange/exchange-message.ts';
 import { MessageReader } from '../exchange/message-reader.ts';
-import type { JsonResponse, JsonRequest, JsonRoute } from '../http/json-route.ts';
-import type { Refusal } from '../http/refusal.ts';
+import type { Route } from '../http/route.ts';
 import type { Job } from '../jobs/jobs.ts';
 import { SamplingController } from './controller.ts';
-import { Forwarder, FORWARDED_HEADER } from './forwarder.ts';
-import { jaegerStrategy } from './jaeger.ts';
+import { Forwarder } from './forwarder.ts';
 import { replaceFile } from '../durable-file.ts';
 import { readJsonFile } from './read-json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './metrics.ts';
+import { samplingExchangeRoutes, type ExchangeResult } from './sampling-routes.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
 import { readSamplingSettings, SETTINGS_CHANGE, SamplingSettingsError, type SamplingSettings } from './settings.ts';
 
@@ -38,10 +37,7 @@ export type TakeTotals = (message: CountsMessage, isForwarded: boolean) => Promi
 export type SettingsChange =
   | { readonly kind: 'changed'; readonly settings: SamplingSettingsView }
   /** The message is for people. */
-  | { readonly kind: 'refused' | 'failed'; readonly message: string };
-
-const SETTINGS_HAVE_MOVED =
-  'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that accepts spans';
+  | { readonly kind: 'rejected' | 'failed'; readonly message: string };
 
 /** Remote sampling: takes what applications report, and returns the probabilities to sample with. */
 export class Sampling {
@@ -55,7 +51,7 @@ export class Sampling {
   readonly #messages: MessageReader;
   readonly #forwarder: Forwarder;
   /** Paths beside those for spans. */
-  readonly routes: readonly JsonRoute[];
+  readonly routes: readonly Route[];
   #isChanged = false;
   /** Files are written one after the other. */
   #written: Promise<unknown> = Promise.resolve();
@@ -83,7 +79,12 @@ export class Sampling {
       this.#metrics.forwards.inc({ outcome });
       if (outcome === 'dropped') onLimit('forwardsMax');
     });
-    this.routes = this.#routes();
+    this.routes = samplingExchangeRoutes({
+      controller: this.controller,
+      limits: this.#limits,
+      messageSchema: this.#messages.schema,
+      exchange: (body, isForwarded) => this.#exchange(body, isForwarded),
+    });
   }
 
   /** The current probabilities and settings, and how the settings are changed: for the API. */
@@ -114,63 +115,26 @@ export class Sampling {
     await this.#save();
   }
 
-  #routes(): readonly JsonRoute[] {
-    return [
-      {
-        method: 'POST',
-        path: '/v1/sampling',
-        bodyBytesMax: this.#limits.messageBytesMax,
-        handle: (request) => this.#exchange(request),
-      },
-      { method: 'GET', path: '/v1/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#show(query) },
-      // Whoever may send spans may not decide what is kept of everybody's.
-      ...(['GET', 'PUT'] as const).map((method) => ({
-        method,
-        path: '/v1/sampling/settings',
-        bodyBytesMax: this.#limits.settingsBytesMax,
-        handle: () => ({ status: 410, code: 'moved', message: SETTINGS_HAVE_MOVED }),
-      })),
-      { method: 'GET', path: '/sampling', bodyBytesMax: 0, handle: ({ query }) => this.#jaeger(query) },
-    ];
-  }
-
-  async #exchange({ headers, body }: JsonRequest): Promise<JsonResponse | Refusal> {
-    const isForwarded = headers[FORWARDED_HEADER] !== undefined;
+  async #exchange(body: Uint8Array, isForwarded: boolean): Promise<ExchangeResult> {
     const message = this.#messages.read(body);
-    if (typeof message === 'string') return this.#refuse(message);
+    if (typeof message === 'string') return this.#reject(message);
     const taken = await this.#takeTotals(message, isForwarded);
-    if (taken.kind === 'rejected') return this.#refuse(taken.message);
+    if (taken.kind === 'rejected') return this.#reject(taken.message);
     this.#isChanged = true;
     if (isForwarded) {
       this.#metrics.exchanges.inc({ outcome: 'forwarded' });
       this.controller.take(message);
-      return { status: 200, body: {} };
+      return { kind: 'forwarded' };
     }
     this.#metrics.exchanges.inc({ outcome: 'answered' });
     this.#forwarder.forward(this.controller.settings.peers, body);
-    // Probabilities need the recent counts alone.
-    return {
-      status: 200,
-      body: { ...this.controller.exchange(message), ...(taken.kind === 'deferred' && { totalsNoted: false }) },
-    };
+    const response = this.controller.exchange(message);
+    return { kind: 'exchanged', response: taken.kind === 'deferred' ? { ...response, totalsNoted: false } : response };
   }
 
-  #refuse(message: string): Refusal {
+  #reject(message: string): ExchangeResult {
     this.#metrics.exchanges.inc({ outcome: 'rejected' });
-    return refusal(message);
-  }
-
-  #show(query: URLSearchParams): JsonResponse {
-    return { status: 200, body: { operations: this.controller.sampling(query.get('service') ?? undefined) } };
-  }
-
-  #jaeger(query: URLSearchParams): JsonResponse | Refusal {
-    const services = query.getAll('service');
-    const [service] = services;
-    if (services.length !== 1 || service === undefined || service === '') {
-      return refusal('the parameter service must be given once, with the name of a service');
-    }
-    return { status: 200, body: jaegerStrategy(this.controller, service) };
+    return { kind: 'rejected', message };
   }
 
   /** The new settings are in the file before they count. */
@@ -181,7 +145,7 @@ export class Sampling {
       settings = this.#withPeers(readSamplingSettings(given, 'request'));
     } catch (error) {
       const message = error instanceof SamplingSettingsError ? error.message : 'the body is not valid JSON';
-      return { kind: 'refused', message };
+      return { kind: 'rejected', message };
     }
     try {
       await this.#write(this.#settingsPath, settings);
@@ -247,8 +211,4 @@ function readSettingsFile(path: string): SamplingSettings {
     const why = error instanceof SyntaxError ? 'it is not valid JSON' : (error as Error).message;
     throw new SamplingSettingsError(`the sampling settings in ${path} cannot be used: ${why}`);
   }
-}
-
-function refusal(message: string): Refusal {
-  return { status: 400, code: 'invalid_message', message };
 }

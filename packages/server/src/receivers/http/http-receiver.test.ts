@@ -9,7 +9,8 @@ import { MalformedRequestError } from '../../columns/ingest-result.ts';
 import type { SpanBlock } from '../../columns/span-block.ts';
 import { SpanFields } from '../../columns/span-fields.ts';
 import type { AccessCheck } from '../../http/access.ts';
-import type { JsonRoute } from '../../http/json-route.ts';
+import { json } from '../../http/response.ts';
+import { route } from '../../http/route.ts';
 import { Ingest } from '../../ingest/ingest.ts';
 import { Spool } from '../../spool/spool.ts';
 import { silentLog as log } from '../../storage/testing/start-engine.ts';
@@ -91,12 +92,13 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const SHOWN: JsonRoute = {
-  method: 'GET',
+const SHOWN = route({
   path: '/v1/shown',
-  bodyBytesMax: 0,
-  handle: () => ({ status: 200, body: { shown: true } }),
-};
+  summary: 'Something to show',
+  answers: { description: 'That it is shown' },
+  usesStore: false,
+  answer: () => json({ shown: true }),
+});
 
 async function start(options: { access?: AccessCheck; limits?: Partial<ReceiverLimits & OtlpHttpLimits> } = {}) {
   registry = new Registry();
@@ -165,9 +167,9 @@ describe('a second format on the port', () => {
 describe('JSON beside spans', () => {
   it('answers HEAD where it answers GET', async () => {
     await start();
-    expect((await send('/v1/shown')).slice(0, 2)).toEqual([200, '{"shown":true}']);
+    expect((await send('/v1/shown')).slice(0, 2)).toEqual([200, '{"shown":true}\n']);
     const [status, body, headers] = await send('/v1/shown', { method: 'HEAD' });
-    expect([status, body, headers.get('content-length')]).toEqual([200, '', '14']);
+    expect([status, body, headers.get('content-length')]).toEqual([200, '', '15']);
     expect((await send('/v1/shown', { method: 'DELETE' }))[2].get('allow')).toBe('GET, HEAD');
   });
 });
@@ -185,9 +187,12 @@ describe('access control', () => {
     });
     const [status, message, headers] = await post(LINE);
     expect([status, message, headers.get('www-authenticate')]).toEqual([401, 'no_token: a token is missing', 'Bearer']);
-    for (const path of ['/v1/shown', '/nowhere']) {
+    for (const [path, body] of [
+      ['/v1/shown', { error: { code: 'no_token', message: 'a token is missing' } }],
+      ['/nowhere', { code: 16, message: 'a token is missing' }],
+    ] as const) {
       const refused = await send(path);
-      expect([refused[0], JSON.parse(refused[1])]).toEqual([401, { code: 16, message: 'a token is missing' }]);
+      expect([refused[0], JSON.parse(refused[1])]).toEqual([401, body]);
     }
     expect((await post(LINE, { ...csv, authorization: 'Bearer good' }))[0]).toBe(202);
     expect(asked).toEqual([

@@ -4,11 +4,12 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import { allowAll, refusedAccess, type AccessCheck } from '../../http/access.ts';
 import { HttpListener } from '../../http/http-listener.ts';
-import type { JsonRoute } from '../../http/json-route.ts';
 import { toOriginForm } from '../../http/origin-form.ts';
 import { overloaded, type Refusal } from '../../http/refusal.ts';
 import { isContinueExpected, requestProblem } from '../../http/request-problem.ts';
+import type { Route } from '../../http/route.ts';
 import { matchMethod, methodNotAllowed, Router, type RouteMatch } from '../../http/router.ts';
+import { LOOPBACK_ONLY, Strangers, type HostPolicy } from '../../http/strangers.ts';
 import { usualPath } from '../../http/usual-path.ts';
 import type { Ingest } from '../../ingest/ingest.ts';
 import { LimitCounter } from '../../limit-counter.ts';
@@ -26,13 +27,12 @@ import { HttpReceiverMetrics } from './http-receiver-metrics.ts';
 import { jsonEndpoint } from './json-endpoint.ts';
 import { spanEndpoint } from './span-endpoint.ts';
 import type { SpanFormat } from './span-format.ts';
-import { LOOPBACK_ONLY, Strangers, type HostPolicy } from './strangers.ts';
 
 export interface HttpReceiverOptions {
   /** What spans arrive in. The first answers, in its form, what no path is for. */
   readonly formats: readonly [SpanFormat, ...SpanFormat[]];
   /** Paths of other rooms on the same port. */
-  readonly routes?: readonly JsonRoute[];
+  readonly routes?: readonly Route[];
   readonly ingest: Pick<Ingest, 'admit' | 'once'>;
   /** Shared by all receivers; beyond it the answer is 503. */
   readonly budget: ByteBudget;
@@ -87,7 +87,10 @@ export class HttpReceiver {
     const shared = { ingest, memory: new BodyMemory(), limits: this.#limits, limitCounter, metrics };
     const endpointOf = (format: SpanFormat): Endpoint => spanEndpoint(format, shared);
     this.#fallback = endpointOf(formats[0]);
-    this.#router = new Router([...formats.map(endpointOf), ...routes.map(jsonEndpoint)]);
+    this.#router = new Router([
+      ...formats.map(endpointOf),
+      ...routes.map((route) => jsonEndpoint(route, limitCounter)),
+    ]);
     this.#spanPaths = formats
       .filter(({ isStored }) => isStored)
       .map(({ path }) => path)

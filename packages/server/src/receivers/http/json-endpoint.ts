@@ -1,11 +1,13 @@
-import type { JsonRoute } from '../../http/json-route.ts';
-import { encodeStatus, statusCodeOf } from '../otlp/otlp-response.ts';
+import { Problem } from '../../http/problem.ts';
+import { errorJson, type ApiResponse } from '../../http/response.ts';
+import type { Route } from '../../http/route.ts';
+import type { LimitCounter } from '../../limit-counter.ts';
 import type { Endpoint, HttpResponse } from './endpoint.ts';
 
-const JSON_TYPE = 'application/json';
-
-/** JSON of another room, at its path. An error is a `google.rpc.Status`. */
-export function jsonEndpoint({ method, path, bodyBytesMax, handle }: JsonRoute): Endpoint {
+/** JSON of another room, at its path. */
+export function jsonEndpoint(route: Route, limitCounter: LimitCounter): Endpoint {
+  const { method, path, body: taken } = route;
+  const bodyBytesMax = taken?.bytesMax ?? 0;
   return {
     method,
     path,
@@ -13,22 +15,29 @@ export function jsonEndpoint({ method, path, bodyBytesMax, handle }: JsonRoute):
     isForPages: false,
     bodyBytesMax,
     decompressedBytesMax: bodyBytesMax,
-    // Its limit is counted by the status of the answer.
-    countTooLarge: () => {},
+    countTooLarge: () => {
+      if (taken !== null) limitCounter.reached(taken.limit);
+    },
     busyBecause: () => null,
     take: async (body, _, { url = '', headers }): Promise<HttpResponse> => {
       const query = new URLSearchParams(url.includes('?') ? url.slice(url.indexOf('?')) : '');
-      const answer = await handle({ query, headers, body: body.copy() });
-      if (!('body' in answer)) return refuse(answer, null);
-      return { status: answer.status, contentType: JSON_TYPE, body: Buffer.from(JSON.stringify(answer.body)) };
+      try {
+        return asHttpResponse(await route.handle({ path: {}, query, headers, body: body.copy(), signal: NEVER }));
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        return refuse(error, null);
+      }
     },
     refuse,
   };
 }
 
-const refuse: Endpoint['refuse'] = ({ status, message, headers = {} }) => ({
-  status,
-  contentType: JSON_TYPE,
-  body: encodeStatus('json', statusCodeOf(status), message),
-  headers,
-});
+/** What is served here is in memory: nobody waits for it who could leave. */
+const NEVER = new AbortController().signal;
+
+const refuse: Endpoint['refuse'] = (refusal) => asHttpResponse(errorJson(refusal));
+
+function asHttpResponse({ body, ...others }: ApiResponse): HttpResponse {
+  const pieces = typeof body === 'string' || body instanceof Uint8Array ? [body] : [...body];
+  return { ...others, body: Buffer.concat(pieces.map((piece) => Buffer.from(piece as string))) };
+}

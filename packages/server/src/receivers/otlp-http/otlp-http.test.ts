@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { compress as compressZstd, init as initZstd } from '@bokuweb/zstd-wasm';
+import { Type } from '@sinclair/typebox';
 import { Registry } from 'prom-client';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Ingest } from '../../ingest/ingest.ts';
@@ -13,8 +14,10 @@ import { eventually, silentLog as log } from '../../storage/testing/start-engine
 import type { ByteBudget } from '../body/byte-budget.ts';
 import { HttpReceiver } from '../http/http-receiver.ts';
 import { CorsPolicy } from '../http/cors-policy.ts';
-import { LOOPBACK_ONLY, Strangers, type HostPolicy } from '../http/strangers.ts';
-import type { JsonRoute } from '../../http/json-route.ts';
+import { LOOPBACK_ONLY, Strangers, type HostPolicy } from '../../http/strangers.ts';
+import { anyText } from '../../http/parameters.ts';
+import { json as jsonResponse } from '../../http/response.ts';
+import { route as jsonRoute } from '../../http/route.ts';
 import type { OtlpHttpLimits, ReceiverLimits } from '../limits.ts';
 import { encodeOtlp } from '../testing/encode-otlp.ts';
 import { sharedByReceivers } from '../testing/shared-by-receivers.ts';
@@ -516,19 +519,27 @@ test('a port that is taken is an error with its code', async () => {
   await expect(second.start('127.0.0.1', address.port)).rejects.toMatchObject({ code: 'EADDRINUSE' });
 });
 
+const OF_A_TEST = { summary: 'Of a test', answers: { description: 'Something' }, usesStore: false };
+
 test('a route of another room is answered 503 with Retry-After as spans are', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const shared = sharedByReceivers(ingest, other, { bytesInFlightMax: 12_000 });
-  const route = { method: 'POST', path: '/v1/other', bodyBytesMax: 2_000, handle: () => ({ status: 200, body: {} }) };
-  const second = new HttpReceiver({ ...shared, routes: [route as JsonRoute] });
+  const route = jsonRoute({
+    method: 'POST',
+    path: '/v1/other',
+    ...OF_A_TEST,
+    body: { schema: Type.Unknown(), bytesMax: 2_000, limit: 'other.bytesMax' },
+    answer: () => jsonResponse({}),
+  });
+  const second = new HttpReceiver({ ...shared, routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
   const post = () => fetch(`http://127.0.0.1:${port}/v1/other`, { method: 'POST', body: 'x'.repeat(1_000) });
   const others = shared.budget.reserve();
   others.take(11_500);
   const answer = await post();
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
-  expect(await answer.json()).toMatchObject({ code: 14 });
+  expect(await answer.json()).toMatchObject({ error: { code: 'overloaded' } });
   others.release();
   expect((await post()).status).toBe(200);
   expect(shared.budget.taken).toBe(0);
@@ -538,12 +549,7 @@ test('a route of another room is answered 503 with Retry-After as spans are', as
 test('an answer that cannot be written closes its connection, is counted, and ends nothing else', async () => {
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
-  const route = {
-    method: 'GET',
-    path: '/v1/broken',
-    bodyBytesMax: 0,
-    handle: () => ({ status: 99, body: {} }),
-  } as const;
+  const route = jsonRoute({ path: '/v1/broken', ...OF_A_TEST, answer: () => jsonResponse({}, 99) });
   const second = new HttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });
   const { port } = await second.start('127.0.0.1', 0);
   await expect(fetch(`http://127.0.0.1:${port}/v1/broken`)).rejects.toThrow('fetch failed');
@@ -553,12 +559,12 @@ test('an answer that cannot be written closes its connection, is counted, and en
 });
 
 test('a target that is a whole URL, and slashes too many, reach every path', async () => {
-  const route = {
-    method: 'GET' as const,
+  const route = jsonRoute({
     path: '/v1/sampling',
-    bodyBytesMax: 0,
-    handle: ({ query }: { query: URLSearchParams }) => ({ status: 200, body: { service: query.get('service') } }),
-  };
+    ...OF_A_TEST,
+    parameters: { service: anyText('A service') },
+    answer: ({ query: { service } }) => jsonResponse({ service }),
+  });
   const other = new Registry();
   const ingest = new Ingest({ spool, registry: other, now: () => 1_795_000_100_000 });
   const second = new HttpReceiver({ ...sharedByReceivers(ingest, other), routes: [route] });

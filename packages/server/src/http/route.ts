@@ -1,23 +1,26 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { TSchema } from '@sinclair/typebox';
-import type { RoutePath } from '../http/router.ts';
-import type { ApiResponse } from './response.ts';
-import type { Parameters, ParameterValues } from './parameters.ts';
-import { readParameters } from './parameters.ts';
+import { readParameters, type Parameters, type ParameterValues } from './parameters.ts';
 import { Problem } from './problem.ts';
+import type { ApiResponse } from './response.ts';
+import type { RoutePath } from './router.ts';
 
-/** A path with its parameters and its answer; the server dispatches to it, OpenAPI is written from it. */
+/**
+ * A path with its parameters and its answer, on the port of the API or beside spans; a server dispatches to it, OpenAPI
+ * is written from it.
+ */
 export interface Route extends RoutePath {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly summary: string;
   readonly parameters: Parameters;
   /** The path's parameters by name, for OpenAPI. */
   readonly pathParameters: Readonly<Record<string, string>>;
-  /** Of the answer with status 200: its schema where it is JSON, or else its content type. */
+  /** Of the answer with status 200: its schema where it is JSON, or else its content type. Null where it has none. */
   readonly answers: {
     readonly description: string;
     readonly schema?: TSchema;
     readonly contentType?: string;
-  };
+  } | null;
   /** Status codes of the errors that it may answer, besides 400 for parameters, and what they mean. */
   readonly problems: Readonly<Record<number, string>>;
   /** Whether it queries the store: a bounded number of such requests run at a time, the others wait in a queue. */
@@ -26,7 +29,8 @@ export interface Route extends RoutePath {
   readonly isForProbes: boolean;
   /** The JSON that it takes; null where no body is read. */
   readonly body: RouteBody | null;
-  handle(request: RouteQuery): Promise<ApiResponse> | ApiResponse;
+  /** Rejects with a `Problem` for whatever the client could do better. */
+  handle(request: RouteQuery): Promise<ApiResponse>;
 }
 
 export interface RouteBody {
@@ -42,6 +46,7 @@ interface RouteQuery {
   /** Percent-encoded, as they came. */
   readonly path: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
   readonly body: Uint8Array;
   readonly signal: AbortSignal;
 }
@@ -49,6 +54,7 @@ interface RouteQuery {
 interface RouteRequest<P extends Parameters> {
   readonly path: Readonly<Record<string, string>>;
   readonly query: ParameterValues<P>;
+  readonly headers: IncomingHttpHeaders;
   /** Empty where the route takes none. */
   readonly body: Uint8Array;
   /** Aborted when the client has left or the time is up. */
@@ -63,6 +69,8 @@ export interface RouteDefinition<P extends Parameters> extends Omit<
   readonly isForProbes?: boolean;
   readonly body?: RouteBody;
   readonly parameters?: P;
+  /** Lets parameters pass that it does not know: those of newer clients, or of a protocol that is not ours. */
+  readonly ignoresUnknown?: boolean;
   readonly pathParameters?: Route['pathParameters'];
   readonly problems?: Route['problems'];
   readonly answer: (request: RouteRequest<P>) => Promise<ApiResponse> | ApiResponse;
@@ -70,7 +78,14 @@ export interface RouteDefinition<P extends Parameters> extends Omit<
 
 /** Ties the handler's parameters to their types. */
 export function route<P extends Parameters = Parameters>(definition: RouteDefinition<P>): Route {
-  const { answer, parameters = {} as P, pathParameters = {}, problems = {}, ...rest } = definition;
+  const {
+    answer,
+    parameters = {} as P,
+    ignoresUnknown = false,
+    pathParameters = {},
+    problems = {},
+    ...rest
+  } = definition;
   return {
     method: 'GET',
     isForProbes: false,
@@ -79,8 +94,8 @@ export function route<P extends Parameters = Parameters>(definition: RouteDefini
     parameters,
     pathParameters,
     problems,
-    handle: ({ path, query, ...others }) =>
-      answer({ ...others, path: decodePath(path), query: readParameters(parameters, query) }),
+    handle: async ({ path, query, ...others }) =>
+      answer({ ...others, path: decodePath(path), query: readParameters(parameters, query, ignoresUnknown) }),
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Refusal } from '../http/refusal.ts';
+import type { Refusal } from './refusal.ts';
 import { withoutPasswords } from '../without-passwords.ts';
 
 /** An answer that is an error: `{error: {code, message}}` with the status. Thrown by handlers, sent by the server. */

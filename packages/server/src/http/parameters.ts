@@ -27,12 +27,17 @@ const REPEATED_CHARACTERS = 100;
 
 /**
  * Reads a query string. Throws a 400 that names the parameter, what was given and what is accepted. A parameter that
- * the route does not know is refused too: an answer to a misspelt filter would look like the answer to the filter. A
+ * the route does not know is refused too: an answer to a misspelt filter would look like the answer to the filter; with
+ * `ignoresUnknown` it is skipped. A
  * value that is empty counts as not given, unless the parameter is a name: a span may have one without a character.
  */
-export function readParameters<P extends Parameters>(parameters: P, query: URLSearchParams): ParameterValues<P> {
+export function readParameters<P extends Parameters>(
+  parameters: P,
+  query: URLSearchParams,
+  ignoresUnknown = false,
+): ParameterValues<P> {
   for (const name of new Set(query.keys())) {
-    if (!Object.hasOwn(parameters, name)) throw unknownParameter(name, Object.keys(parameters));
+    if (!ignoresUnknown && !Object.hasOwn(parameters, name)) throw unknownParameter(name, Object.keys(parameters));
   }
   const values: Record<string, unknown> = {};
   for (const [name, parameter] of Object.entries(parameters)) {
@@ -124,6 +129,19 @@ export function requiredName(description: string): Parameter<string> {
     required: true,
     mayBeEmpty: true,
     read: ([name]) => name,
+  };
+}
+
+/** A text that must be given, of at least a character. */
+export function requiredText(accepted: string, description: string): Parameter<string> {
+  return {
+    accepted,
+    description,
+    schema: { type: 'string', minLength: 1 },
+    repeatable: false,
+    required: true,
+    mayBeEmpty: false,
+    read: ([text]) => text,
   };
 }
 

@@ -1,0 +1,175 @@
+import { Type } from '@sinclair/typebox';
+import type { WireMessageSchema } from '../exchange/wire-message.ts';
+import { anyText, requiredText } from '../http/parameters.ts';
+import { Problem } from '../http/problem.ts';
+import { json } from '../http/response.ts';
+import { route, type Route } from '../http/route.ts';
+import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
+import { responseSchema } from '../schema/response-schema.ts';
+import type { ExchangeResponse, SamplingController } from './controller.ts';
+import { FORWARDED_HEADER } from './forwarder.ts';
+import { jaegerStrategy, type JaegerStrategy } from './jaeger.ts';
+import type { SamplingLimits } from './limits.ts';
+import type { OperationSampling } from './operation-state.ts';
+
+/** What a process, or another collector, is told; a peer needs no probabilities. */
+export type ExchangeResult =
+  | { readonly kind: 'exchanged'; readonly response: ExchangeResponse }
+  | { readonly kind: 'forwarded' }
+  /** The message is for people. */
+  | { readonly kind: 'rejected'; readonly message: string };
+
+export interface SamplingRoutesOptions {
+  readonly controller: SamplingController;
+  readonly limits: SamplingLimits;
+  /** Of what `exchange` takes. */
+  readonly messageSchema: WireMessageSchema;
+  readonly exchange: (body: Uint8Array, isForwarded: boolean) => Promise<ExchangeResult>;
+}
+
+const PATH = '/v1/sampling';
+
+/** The paths of sampling on the port for OTLP/HTTP, where applications find the collector. */
+export function samplingExchangeRoutes({
+  controller,
+  limits,
+  messageSchema,
+  exchange,
+}: SamplingRoutesOptions): Route[] {
+  return [
+    route({
+      method: 'POST',
+      path: PATH,
+      summary: 'Accepts the exact counts of a process, and returns the sampling probabilities of its operations',
+      ignoresUnknown: true,
+      body: { schema: messageSchema, bytesMax: limits.messageBytesMax, limit: 'sampling.messageBytesMax' },
+      answers: {
+        description: 'Probabilities; nothing for what another collector has forwarded',
+        schema: Type.Union([exchangeSchema, closed({})]),
+      },
+      problems: {
+        400: 'invalid_message: malformed, or totals less than they were; nothing of it counts',
+        413: `body_too_large: more than ${limits.messageBytesMax} bytes`,
+        415: 'unsupported_body: compressed in an unknown way',
+        503: 'overloaded: retry after Retry-After seconds',
+      },
+      usesStore: false,
+      answer: async ({ headers, body }) => {
+        const result = await exchange(body, headers[FORWARDED_HEADER] !== undefined);
+        if (result.kind === 'rejected') throw new Problem(400, 'invalid_message', result.message);
+        return json(result.kind === 'forwarded' ? {} : result.response);
+      },
+    }),
+    route({
+      path: PATH,
+      summary: 'Current sampling probability of each operation, and the reason',
+      parameters: { service: anyText('Only this service') },
+      ignoresUnknown: true,
+      answers: { description: 'Operations', schema: operationsSchema },
+      usesStore: false,
+      answer: ({ query: { service } }) => json({ operations: controller.sampling(service ?? undefined) }),
+    }),
+    // Whoever may send spans may not decide what is sampled of everybody's.
+    ...(['GET', 'PUT'] as const).map((method) =>
+      route({
+        method,
+        path: `${PATH}/settings`,
+        summary: 'Has moved to the port of the UI and the API',
+        ignoresUnknown: true,
+        // Read, so that it is answered at all; nothing in it counts.
+        ...(method === 'PUT' && {
+          body: { schema: Type.Unknown(), bytesMax: limits.settingsBytesMax, limit: 'sampling.settingsBytesMax' },
+        }),
+        answers: null,
+        problems: { 410: `moved: ${SETTINGS_HAVE_MOVED}` },
+        usesStore: false,
+        answer: () => {
+          throw new Problem(410, 'moved', SETTINGS_HAVE_MOVED);
+        },
+      }),
+    ),
+    route({
+      path: '/sampling',
+      summary: "Sampling strategy of a service in Jaeger's JSON (api_v2), for its clients and jaeger_remote samplers",
+      parameters: { service: requiredText('the name of a service', 'The service') },
+      ignoresUnknown: true,
+      answers: { description: 'The strategy, as SamplingStrategyResponse', schema: jaegerSchema },
+      usesStore: false,
+      answer: ({ query: { service } }) => json(jaegerStrategy(controller, service)),
+    }),
+  ];
+}
+
+const SETTINGS_HAVE_MOVED =
+  'the sampling settings are at /api/v1/sampling/settings on the port of the UI and the API (4319 by default), not on the port that accepts spans';
+
+const probability = Type.Number({ minimum: 0, maximum: 1 });
+const kind = count({ maximum: 4, description: '0 internal, 1 server, 2 client, 3 producer, 4 consumer' });
+
+const exchangeSchema = responseSchema<ExchangeResponse>()(
+  closed({
+    version: Type.Number(),
+    probability: Type.Number({ minimum: 0, maximum: 1, description: 'Of operations that are not named' }),
+    errorTracesPerSecond: Type.Number({ description: 'Part of this process in the error traces wanted per second' }),
+    operations: Type.Array(
+      closed({
+        name: Type.String(),
+        kind,
+        probability,
+        tracesPerSecond: Type.Optional(
+          Type.Number({ description: 'Part of this process in the traces wanted per second' }),
+        ),
+      }),
+    ),
+    rules: Type.Array(
+      closed({
+        service: Type.Optional(Type.String()),
+        name: Type.Optional(Type.String()),
+        kind: Type.Optional(Type.String()),
+        method: Type.Optional(Type.String()),
+        route: Type.Optional(Type.String()),
+        path: Type.Optional(Type.String()),
+        probability,
+      }),
+      { description: 'Decide before operations do' },
+    ),
+    totalsNoted: Type.Optional(
+      Type.Literal(false, { description: 'The totals could not be written; the next message reports them again' }),
+    ),
+  }),
+);
+
+const operationsSchema = responseSchema<{ readonly operations: readonly OperationSampling[] }>()(
+  closed({
+    operations: Type.Array(
+      closed({
+        service: Type.String(),
+        name: Type.String(),
+        kind,
+        probability,
+        reason: oneOf(['default', 'fixed', 'target', 'errors']),
+        decidedPerSecond: nullable(Type.Number()),
+        errorsPerSecond: Type.Number(),
+        tracesPerSecond: nullable(Type.Number()),
+        boostedForMs: nullable(Type.Number()),
+      }),
+    ),
+  }),
+);
+
+const jaegerProbability = closed({ samplingRate: probability });
+const jaegerSchema = responseSchema<JaegerStrategy>()(
+  closed({
+    strategyType: oneOf(['PROBABILISTIC']),
+    probabilisticSampling: jaegerProbability,
+    operationSampling: Type.Optional(
+      closed({
+        defaultSamplingProbability: probability,
+        defaultLowerBoundTracesPerSecond: Type.Number(),
+        perOperationStrategies: Type.Array(
+          closed({ operation: Type.String(), probabilisticSampling: jaegerProbability }),
+        ),
+      }),
+    ),
+  }),
+);
