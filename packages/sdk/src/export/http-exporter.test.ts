@@ -15,6 +15,7 @@ import { decodeErrorMessage, decodeExportResponse } from './format/otlp-response
 const closing: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
+  vi.useRealTimers();
   for (const close of closing.splice(0).toReversed()) await close();
 });
 
@@ -39,6 +40,37 @@ function send(tracer: Tracer, spans = 1): Promise<boolean> {
   return tracer.flush(3000);
 }
 
+/** With fake timers and a transport that leaves its requests open in `answers`. */
+function newExporter(): { exporter: HttpExporter; answers: ((result: PostResult) => void)[] } {
+  vi.useFakeTimers();
+  const answers: ((result: PostResult) => void)[] = [];
+  const exporter = new HttpExporter({
+    transport: {
+      post: () => new Promise<PostResult>((resolve) => answers.push(resolve)),
+      postBlocking: () => [],
+      abort: () => undefined,
+      close: () => undefined,
+    },
+    format: OTLP_PROTOBUF,
+    url: 'http://collector',
+    maxQueueBytes: Infinity,
+    maxQueueSize: Infinity,
+    concurrency: 2,
+    retry: { maxAttempts: 5, initialDelayMillis: 1_000, maxDelayMillis: 30_000 },
+    counters: new TracerCounters(),
+    diagnostics: new Diagnostics(() => undefined),
+    random: () => 1,
+    timers: {
+      start: (fn, ms) => setTimeout(fn, ms),
+      stop: (timer) => clearTimeout(timer),
+      now: () => performance.now(),
+    },
+  });
+  return { exporter, answers };
+}
+
+const aChunk = { bytes: Uint8Array.of(1), spanCount: 1, release: () => undefined };
+
 function answerOf(status: number, pauseMs?: number): PostResult {
   return { kind: 'answered', status, body: new Uint8Array(), retryAfterMs: pauseMs, location: undefined };
 }
@@ -60,16 +92,18 @@ describe('the exporter', () => {
   );
 
   it('waits as long as Retry-After asks, even when it is flushed', async () => {
-    const times: number[] = [];
-    const sink = await newSink((response, n) => {
-      times.push(performance.now());
-      response.writeHead(n === 0 ? 503 : 200, n === 0 ? { 'retry-after': '1' } : {}).end();
-    });
-    const { tracer } = newTracer(sink.url);
-    const first = send(tracer);
-    await tracer.flush(100);
-    expect(await first).toBe(true);
-    expect((times[1] ?? 0) - (times[0] ?? 0)).toBeGreaterThan(950);
+    const { exporter, answers } = newExporter();
+    exporter.enqueue(aChunk);
+    answers.shift()?.(answerOf(503, 5_000));
+    await vi.advanceTimersByTimeAsync(0);
+    const flushed = [exporter.flush(100), exporter.flush(60_000)];
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(await flushed[0]).toBe(false);
+    expect(answers).toHaveLength(0);
+    await vi.advanceTimersByTimeAsync(1);
+    answers.shift()?.(answerOf(200));
+    expect(await flushed[1]).toBe(true);
+    exporter.close();
   });
 
   it('ends a flush without a time of its own at once where the collector asked for more time than there is', async () => {
@@ -92,34 +126,9 @@ describe('the exporter', () => {
   });
 
   it('waits as long as the longest of two Retry-After, and counts two requests that fail together as one outage', async () => {
-    vi.useFakeTimers();
-    const answers: ((result: PostResult) => void)[] = [];
-    const counters = new TracerCounters();
-    const exporter = new HttpExporter({
-      transport: {
-        post: () => new Promise<PostResult>((resolve) => answers.push(resolve)),
-        postBlocking: () => [],
-        abort: () => undefined,
-        close: () => undefined,
-      },
-      format: OTLP_PROTOBUF,
-      url: 'http://collector',
-      maxQueueBytes: Infinity,
-      maxQueueSize: Infinity,
-      concurrency: 2,
-      retry: { maxAttempts: 5, initialDelayMillis: 1_000, maxDelayMillis: 30_000 },
-      counters,
-      diagnostics: new Diagnostics(() => undefined),
-      random: () => 1,
-      timers: {
-        start: (fn, ms) => setTimeout(fn, ms),
-        stop: (timer) => clearTimeout(timer),
-        now: () => performance.now(),
-      },
-    });
-    const chunk = { bytes: Uint8Array.of(1), spanCount: 1, release: () => undefined };
+    const { exporter, answers } = newExporter();
     for (const times of [2, 0]) {
-      for (let n = 0; n < times; n++) exporter.enqueue(chunk);
+      for (let n = 0; n < times; n++) exporter.enqueue(aChunk);
       expect(answers).toHaveLength(2);
       answers[0]?.(answerOf(429, 30_000));
       answers[1]?.(answerOf(503));
@@ -138,10 +147,9 @@ describe('the exporter', () => {
       await vi.advanceTimersByTimeAsync(0);
       answers.splice(0)[0]?.(answerOf(200));
       await vi.advanceTimersByTimeAsync(0);
-      if (times === 2) for (let n = 0; n < 2; n++) exporter.enqueue(chunk);
+      if (times === 2) for (let n = 0; n < 2; n++) exporter.enqueue(aChunk);
     }
     exporter.close();
-    vi.useRealTimers();
   });
 
   it('does not hold a flush without a time of its own while nobody listens', async () => {
