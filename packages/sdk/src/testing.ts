@@ -7,6 +7,7 @@ import { Tracer } from './tracer.ts';
 /** A span as it would have been sent, in plain JavaScript values. */
 export interface FinishedSpan {
   readonly name: string;
+  /** By name, as the option `kind` takes it. */
   readonly kind: 'internal' | 'server' | 'client' | 'producer' | 'consumer';
   readonly traceId: string;
   readonly spanId: string;
@@ -35,7 +36,7 @@ export class InMemoryExporter {
   #spans: FinishedSpan[] = [];
 
   /**
-   * For the tracer's option `exporter`.
+   * The value of the tracer's option `exporter`; for one tracer.
    * @example
    * const exporter = new InMemoryExporter();
    * const tested = new Tracer({ register: false, exporter: exporter.factory });
@@ -47,7 +48,7 @@ export class InMemoryExporter {
       if (this.#spans.length > SPANS_MAX) this.#spans = this.#spans.slice(-SPANS_MAX);
     });
 
-  /** What has reached the exporter; a tracer's `flush()` hands over what has ended. */
+  /** What has reached the exporter, in the order of the spans' ends; a tracer's `flush()` hands over what has ended. */
   get spans(): readonly FinishedSpan[] {
     return this.#spans;
   }
@@ -60,6 +61,7 @@ export class InMemoryExporter {
 
 /** A tracer for a test, and what it has recorded. */
 export interface TestTracer {
+  /** For the code under test. */
   readonly tracer: Tracer;
   /** Returns every span that has ended since the start or the last `reset`, in the order of their ends. */
   readonly spans: () => readonly FinishedSpan[];

@@ -7,6 +7,7 @@ type Method<This> = (this: This, ...args: any) => any;
 
 /** Which tracer records the calls, and what their spans start with. */
 export interface TracedOptions extends Omit<SpanOptions, 'parent' | 'root' | 'startTime'> {
+  /** Records the calls. */
   readonly tracer: Tracer;
   /** The span's name; by default the class' and the method's. */
   readonly name?: string | undefined;
@@ -37,6 +38,7 @@ export interface TracedDecorator {
  *     return 42;
  *   }
  * }
+ * @see https://opentelemetry.io/docs/specs/otel/trace/api/#span-creation
  */
 export function traced(given: Tracer | TracedOptions): TracedDecorator {
   const { tracer, name, ...options }: TracedOptions = 'startSpan' in given ? { tracer: given } : given;

@@ -52,7 +52,7 @@ import { VERSION } from './runtime/version.ts';
 export interface SpanOptions {
   /** By name or as `SpanKind` of OpenTelemetry's API; `'internal'` by default. */
   readonly kind?: SpanKindName | SpanKind | undefined;
-  /** Values that are `null` or `undefined` are left out. */
+  /** Values that are `null` or `undefined` are omitted. */
   readonly attributes?: AttributesInput | undefined;
   /** Spans that this one is related to, besides its parent; `limits.linkCountLimit` of them are recorded. */
   readonly links?: readonly SpanLink[] | undefined;
@@ -204,6 +204,7 @@ export class Tracer {
    * const span = tracer.startSpan('cache lookup');
    * tracer.with(span, () => tracer.span('decode', () => undefined));
    * tracer.endSpan(span);
+   * @see https://opentelemetry.io/docs/specs/otel/trace/api/#span-creation
    */
   startSpan(name: string, options?: SpanOptions): Span {
     return this.#start(name, options, currentContext());
@@ -212,6 +213,14 @@ export class Tracer {
   /**
    * Ends a span now. With an error it first records that as an exception, and sets the status ERROR. A second end does
    * nothing.
+   * @example
+   * const span = tracer.startSpan('send mail');
+   * const timer = setTimeout(() => tracer.endSpan(span, new Error('no response within a second')), 1000);
+   * queueMicrotask(() => {
+   *   clearTimeout(timer);
+   *   tracer.endSpan(span);
+   * });
+   * @see https://opentelemetry.io/docs/specs/otel/trace/api/#end
    */
   endSpan(span: Span, error?: unknown): void {
     try {
@@ -222,13 +231,22 @@ export class Tracer {
     }
   }
 
-  /** The span that is active here, whichever API made it so; `undefined` where none is. */
+  /**
+   * The span that is active here, whichever API made it so; `undefined` where none is.
+   * @example
+   * tracer.activeSpan()?.setAttribute('cart.items', 3);
+   * const traceId = tracer.activeSpan()?.spanContext().traceId;
+   * @see https://opentelemetry.io/docs/specs/otel/trace/api/#context-interaction
+   */
   activeSpan(): Span | undefined {
     return spanIn(currentContext()) as Span | undefined;
   }
 
   /**
    * Runs `fn` with a span or context active, and returns what `fn` returns; ends nothing.
+   * @example
+   * const caller = tracer.extract({ traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' });
+   * tracer.with(caller, () => tracer.span('handle message', () => undefined));
    * @see https://opentelemetry.io/docs/specs/otel/context/#attach-context
    */
   with<Result>(spanOrContext: Parent, fn: () => Result): Result {
@@ -293,6 +311,8 @@ export class Tracer {
    * rejected or dropped meanwhile, or a processor, an exporter of yours or the metrics failed. Never rejects.
    * `timeoutMs` is in milliseconds; without it `flushTimeoutMillis` is the limit, and a collector that refuses two
    * connections in a row is not waited for.
+   * @example
+   * if (!(await tracer.flush(2000))) console.warn('not all spans were delivered', tracer.stats().lastError);
    * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#forceflush
    */
   async flush(timeoutMs?: number): Promise<boolean> {
@@ -303,8 +323,10 @@ export class Tracer {
 
   /**
    * Flushes, and resolves like `flush`; then stops: what is left is dropped and counted, new spans are not recorded,
-   * OpenTelemetry's globals are given back, and `onShutdown` is called. Never rejects. A second call returns the first
-   * one's promise.
+   * OpenTelemetry's globals are restored, and `onShutdown` is called. Never rejects. A second call returns the first
+   * one's promise. `timeoutMs` is the limit for each of these steps; without it `flushTimeoutMillis` is.
+   * @example
+   * createServer().on('close', () => void tracer.shutdown());
    * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#shutdown
    */
   shutdown(timeoutMs?: number): Promise<boolean> {

@@ -279,8 +279,12 @@ export const OPTION_NAMES: Readonly<Record<keyof TracerOptions, true>> = {
   ids: true,
 };
 
-/** What a tracer runs with, as `tracer.config` shows it: frozen, with headers, keys and passwords masked. */
+/**
+ * What a tracer runs with, as `tracer.config` shows it: frozen, with headers, keys and passwords masked. Members are
+ * explained at the options of the same names; times are in milliseconds, sizes in bytes.
+ */
 export interface Config extends ExportSettings {
+  /** False with OTEL_SDK_DISABLED: nothing is recorded. */
   readonly enabled: boolean;
   readonly service: string;
   readonly sampling: Readonly<SamplingConfig>;
@@ -288,6 +292,7 @@ export interface Config extends ExportSettings {
   readonly exporter: ExporterName | ExporterFactory;
   readonly metricsUrl: string;
   readonly metricExportIntervalMillis: number;
+  /** Sent with metrics: the option `headers`, or OTEL_EXPORTER_OTLP_METRICS_HEADERS before those of all signals. */
   readonly metricsHeaders: Readonly<Record<string, string>>;
   readonly resource: Readonly<Attributes>;
   /** '' for none. */

@@ -4,9 +4,11 @@ import { DEFAULT_SPAN_LIMITS } from '../span/span-limits.ts';
 
 /**
  * The standard SDK's interface: a detector written for it works here. An attribute may be a promise, and so may the
- * answer.
+ * result.
+ * @see https://opentelemetry.io/docs/specs/otel/resource/sdk/#detecting-resource-information-from-the-environment
  */
 export interface ResourceDetector {
+  /** Called once. What it throws or rejects with is ignored. */
   detect(): DetectedAttributes | Promise<DetectedAttributes>;
 }
 
@@ -15,10 +17,11 @@ interface DetectedAttributes {
   readonly schemaUrl?: string | undefined;
 }
 
-/** Options of a tracer. */
+/** What `detectResource` found: two options of a tracer. */
 export interface DetectedResource {
+  /** The attributes of all detectors; those of later ones replace those of earlier ones. */
   readonly resource: Attributes;
-  /** Of the detectors that name one, where they agree. */
+  /** The one schema URL that the detectors name; absent where they name none or several. */
   readonly resourceSchemaUrl?: string;
 }
 
@@ -26,9 +29,9 @@ export interface DetectedResource {
 const TIMEOUT_MS = 2000;
 
 /**
- * Asks detectors about this process and where it runs, for the tracer's options. They are asked at once; of an
+ * Runs detectors of attributes of this process and where it runs, for the tracer's options. They run at once; of an
  * attribute that several know, the last detector's counts. What fails, or is not known after `timeoutMs` milliseconds
- * (2000 by default), is left out. Never rejects.
+ * (2000 by default), is omitted. Never rejects.
  * @example
  * const detector = { detect: () => ({ attributes: { 'cloud.region': 'eu-west-1' } }) };
  * new Tracer({ service: 'api', ...(await detectResource([detector])) });

@@ -5,9 +5,13 @@ import type { RetryOptions } from './transport/retry.ts';
 import type { TlsOptions } from './transport/route.ts';
 import type { Transport } from './transport/transport.ts';
 
-/** Exporters that need no module of their own. */
+/** Exporters that the option `exporter` takes by name; it explains each. */
 export type ExporterName = 'otlp' | 'console' | 'none';
-/** How OTLP is written. */
+
+/**
+ * How OTLP over HTTP is written.
+ * @see https://opentelemetry.io/docs/specs/otlp/#otlphttp-request
+ */
 export type OtlpProtocol = 'http/protobuf' | 'http/json';
 
 /** What exporters go by: a part of a tracer's configuration. */

@@ -16,7 +16,7 @@ import {
 } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
 import { attempt } from './attempt.ts';
-import { ask, type HttpOptions } from './options.ts';
+import { callSafely, type HttpOptions } from './options.ts';
 import { isUrl, targetOf, type Target } from './request-target.ts';
 
 type RequestFunction = (...args: unknown[]) => ClientRequest;
@@ -95,7 +95,7 @@ function traceRequest(
   args: readonly unknown[],
 ): void {
   const target = targetOf(args, isSecure, request);
-  if (ask(options.ignoreOutgoing, target.request) === true) return;
+  if (callSafely(options.ignoreOutgoing, target.request) === true) return;
   const span = new ClientSpan(tracer, target.request.method);
   attempt(() => {
     if (!request.headersSent) span.inject(request, requestHeaderSetter);
@@ -111,7 +111,7 @@ function requestWithEarlyHeaders(
 ): ClientRequest {
   const planned = attempt(() => {
     const target = targetOf(args, isSecure);
-    if (ask(options.ignoreOutgoing, target.request) === true) return undefined;
+    if (callSafely(options.ignoreOutgoing, target.request) === true) return undefined;
     const span = new ClientSpan(tracer, target.request.method);
     const carrier: Record<string, string> = {};
     span.inject(carrier, { set: (headers, name, value) => void (headers[name] = value) });

@@ -14,7 +14,7 @@ import {
 } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
 import { attempt } from './attempt.ts';
-import { ask, type HttpOptions } from './options.ts';
+import { callSafely, type HttpOptions } from './options.ts';
 
 /** What undici publishes of a request; in the built-in `fetch` and in the package alike. */
 interface UndiciRequest {
@@ -146,7 +146,7 @@ class FollowedRequests {
     traced.add(request);
     const url = new URL(request.origin);
     const outgoing = { method: request.method, origin: url.origin, path: request.path };
-    if (ask(this.#options.ignoreOutgoing, outgoing) === true) return;
+    if (callSafely(this.#options.ignoreOutgoing, outgoing) === true) return;
     const span = new ClientSpan(this.#tracer, request.method);
     attempt(() => span.inject(request, requestHeaderSetter));
     if (!span.isRecording) return;

@@ -5,7 +5,7 @@ import type { Tracer } from '../tracer.ts';
 import { defaultPort, redactorOf } from './attributes.ts';
 import { ClientSpan } from './client-span.ts';
 import { attempt } from './attempt.ts';
-import { ask, type HttpOptions } from './options.ts';
+import { callSafely, type HttpOptions } from './options.ts';
 
 type Fetch = typeof globalThis.fetch;
 type FetchArguments = Parameters<Fetch>;
@@ -28,7 +28,7 @@ export function instrumentGlobalFetch(tracer: Tracer, options: HttpOptions): () 
     const url = new URL(isRequest ? input.url : input);
     const method = (init?.method ?? (isRequest ? input.method : 'GET')).toUpperCase();
     const outgoing = { method, origin: url.origin, path: url.pathname + url.search };
-    if (ask(options.ignoreOutgoing, outgoing) === true) return undefined;
+    if (callSafely(options.ignoreOutgoing, outgoing) === true) return undefined;
     const headers = new Headers(init?.headers ?? (isRequest ? input.headers : undefined));
     const span = new ClientSpan(tracer, method);
     span.inject(headers, headerSetter);

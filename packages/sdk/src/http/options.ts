@@ -3,6 +3,7 @@ import { catchRejection } from '../runtime/catch-rejection.ts';
 
 /** A request that this process sends. */
 export interface OutgoingRequest {
+  /** As it is sent, mostly in upper case. */
   readonly method: string;
   /** Scheme, host and port, for instance `https://api.example.com`. */
   readonly origin: string;
@@ -13,7 +14,7 @@ export interface OutgoingRequest {
 /** All are optional. A function that throws counts as one that was not given. */
 export interface HttpOptions {
   /**
-   * The route of an incoming request, which must have few different values (`/orders/{id}`); asked once, when the
+   * The route of an incoming request, which must have few different values (`/orders/{id}`); called once, when the
    * response is done. Where it returns `undefined`, a framework's own route is used if there is one.
    * @see https://opentelemetry.io/docs/specs/semconv/http/http-spans/#name
    */
@@ -21,8 +22,8 @@ export interface HttpOptions {
   /** Returns true for incoming requests that are not traced, with all that happens in them, such as health checks. */
   readonly ignoreIncoming?: ((request: IncomingMessage) => boolean) | undefined;
   /**
-   * Whether `Forwarded` and `X-Forwarded-For`, `-Host` and `-Proto` say who asked, for which host and by which scheme.
-   * Default false: set it where a proxy of yours writes them, since others can forge them.
+   * Whether `Forwarded` and `X-Forwarded-For`, `-Host` and `-Proto` name the client, the host and the scheme of a
+   * request. Default false: set it where a proxy of yours writes them, since others can forge them.
    */
   readonly trustForwarded?: boolean | undefined;
   /**
@@ -35,18 +36,15 @@ export interface HttpOptions {
   readonly ignoreOutgoing?: ((request: OutgoingRequest) => boolean) | undefined;
 }
 
-/**
- * Asks a function of the application's; what it throws counts as no answer, and an async one answers nothing that
- * counts.
- */
-export function ask<Request, Answer>(
-  question: ((request: Request) => Answer) | undefined,
+/** Calls a function of the application's; `undefined` where it throws. What an async one returns does not count. */
+export function callSafely<Request, Result>(
+  fn: ((request: Request) => Result) | undefined,
   request: Request,
-): Answer | undefined {
+): Result | undefined {
   try {
-    const answer = question?.(request);
-    catchRejection(answer);
-    return answer;
+    const result = fn?.(request);
+    catchRejection(result);
+    return result;
   } catch {
     return undefined;
   }

@@ -39,7 +39,7 @@ import {
 import { MountedRoute } from './mounted-route.ts';
 import { readForwarded, type Forwarded } from './forwarded.ts';
 import { attempt } from './attempt.ts';
-import { ask, type HttpOptions } from './options.ts';
+import { callSafely, type HttpOptions } from './options.ts';
 import { property } from '../runtime/property.ts';
 import { whyWithoutResponse } from './without-response.ts';
 
@@ -102,7 +102,7 @@ function beginSpan(
   const marked = request as IncomingMessage & { [IS_TRACED]?: boolean };
   if (marked[IS_TRACED] === true) return undefined;
   marked[IS_TRACED] = true;
-  if (ask(options.ignoreIncoming, request) === true) return SUPPRESSED_CONTEXT;
+  if (callSafely(options.ignoreIncoming, request) === true) return SUPPRESSED_CONTEXT;
   const method = knownMethod(request.method ?? '');
   const caller = tracer.extract(attempt(() => request.headers) ?? {}, headerGetter);
   const { policy } = tracer.config.sampling;
@@ -227,7 +227,7 @@ class ServerSpan {
   }
 
   #route(): string | undefined {
-    const route = ask(this.#options.route, this.#request) ?? this.#span.trace.rpcMetadata?.route;
+    const route = callSafely(this.#options.route, this.#request) ?? this.#span.trace.rpcMetadata?.route;
     return typeof route === 'string' ? route : this.#mounted.route();
   }
 }

@@ -49,10 +49,16 @@ export interface SdkTracerProvider extends TracerProvider {
   shutdown(): Promise<boolean>;
 }
 
-/** The same tracer behind the interfaces of `@opentelemetry/api`. */
+/** The same tracer behind the interfaces of `@opentelemetry/api`, as `register` makes them global. */
 export interface OpenTelemetryAdapters {
+  /** @see https://opentelemetry.io/docs/specs/otel/trace/api/#tracerprovider */
   readonly tracerProvider: SdkTracerProvider;
+  /** Keeps the active context where the tracer keeps its own. */
   readonly contextManager: ContextManager;
+  /**
+   * The formats of the option `propagators`.
+   * @see https://opentelemetry.io/docs/specs/otel/context/api-propagators/
+   */
   readonly propagator: TextMapPropagator;
 }
 

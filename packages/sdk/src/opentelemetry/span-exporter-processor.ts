@@ -12,9 +12,11 @@ import type { ReadableSpan } from '../span/readable-span.ts';
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-exporter
  */
 export interface SpanExporter {
-  /** Calls back once, with code 0 for success. */
+  /** Calls back once, with code 0 for success; after `exportTimeoutMillis` its spans count as lost. */
   export(spans: ReadableSpan[], done: (result: { code: number; error?: Error }) => void): void;
+  /** Called by the tracer's `flush`, after the last batch. */
   forceFlush?(): Promise<void>;
+  /** Called once by the tracer's `shutdown`. */
   shutdown(): Promise<void>;
 }
 

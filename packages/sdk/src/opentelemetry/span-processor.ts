@@ -12,11 +12,15 @@ import type { RecordingSpan } from '../span/recording-span.ts';
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#span-processor
  */
 export interface SpanProcessor {
+  /** A recorded span has started. Called synchronously: it must not block. */
   onStart(span: ReadableSpan & OtelSpan, parentContext: Context): void;
-  /** While the span can still be changed. */
+  /** A span is about to end, and can still be changed. */
   onEnding?(span: ReadableSpan & OtelSpan): void;
+  /** A span has ended, and changes no more. Called synchronously: it must not block. */
   onEnd(span: ReadableSpan): void;
+  /** Called by the tracer's `flush`, which waits for it until its timeout. */
   forceFlush(): Promise<void>;
+  /** Called once by the tracer's `shutdown`, after the last flush. */
   shutdown(): Promise<void>;
 }
 

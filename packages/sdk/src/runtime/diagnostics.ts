@@ -7,8 +7,14 @@ export const logToStderr: DiagnosticLog = (line) => {
   process.stderr.write(`throughline: ${line}\n`);
 };
 
-/** OpenTelemetry's levels, the quietest first. Ours says nothing that is less than `info`. */
+/** The quietest first. */
 export const LOG_LEVELS = ['none', 'error', 'warn', 'info', 'debug', 'verbose', 'all'] as const;
+
+/**
+ * OpenTelemetry's log levels. The SDK logs lost spans as `error`, wrong settings as `warn` and recoveries as `info`;
+ * `debug`, `verbose` and `all` add nothing of its own. A level that is set holds for OpenTelemetry's `diag` too.
+ * @see https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#general-sdk-configuration
+ */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** Speaks once a change of state, so that a collector that is unreachable for a day costs two lines. */

@@ -7,10 +7,12 @@ import { LocalTrace, RANDOM_FLAG, SAMPLED_FLAG } from '../span/local-trace.ts';
 import { normalTraceState } from '../span/trace-state.ts';
 
 /**
- * The standard SDK's interface: a sampler written for it works here. It is asked for every span.
+ * The standard SDK's interface: a sampler written for it works here. It decides every span; where it throws or returns
+ * nonsense, the span is dropped.
  * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#sampler
  */
 export interface OtelSampler {
+  /** Called before a span starts, with what is known of it then. */
   shouldSample(
     context: Context,
     traceId: string,
@@ -19,6 +21,7 @@ export interface OtelSampler {
     attributes: OtelAttributes,
     links: Link[],
   ): OtelSamplingResult;
+  /** In words, for logs. */
   toString(): string;
 }
 
@@ -26,11 +29,13 @@ export interface OtelSampler {
 export interface OtelSamplingResult {
   /** 0 drop, 1 record without export, 2 record and export. */
   readonly decision: number;
+  /** Of the span; they overwrite the caller's. */
   readonly attributes?: Readonly<OtelAttributes>;
+  /** In place of the parent's. */
   readonly traceState?: TraceState;
 }
 
-/** What came of asking. */
+/** What a sampler decided. */
 export interface ForeignDecision {
   /** The span's trace: the given one, or one of its own where this span is decided differently from its parent. */
   readonly trace: LocalTrace;
@@ -53,7 +58,7 @@ export interface SpanToDecide {
 }
 
 /**
- * Asks a sampler about a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that
+ * Lets a sampler decide a span of `trace`; `isRoot` says that no other span of this process has it. A sampler that
  * throws or returns nonsense drops the span.
  */
 export function decideByForeignSampler(

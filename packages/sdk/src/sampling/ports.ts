@@ -5,7 +5,9 @@ import type { PostResult } from '../export/transport/http-transport.ts';
  * decision: it is valid during the call alone.
  */
 export interface StartingSpan {
+  /** The tracer's `service`. */
   readonly service: string;
+  /** The span's name at its start. */
   readonly name: string;
   /** `SpanKind` of OpenTelemetry's API. */
   readonly kind: number;

@@ -7,7 +7,11 @@ export interface IdGenerator {
   int32(): number;
 }
 
-/** The standard SDK's interface: a generator written for it works here, such as the one for X-Ray's ids. */
+/**
+ * The standard SDK's interface: a generator written for it works here, such as the one for X-Ray's ids. Where it throws
+ * or returns anything else, cryptographic randomness is used.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#id-generators
+ */
 export interface OtelIdGenerator {
   /** 32 lower-case hex digits, not all zero. */
   generateTraceId(): string;

@@ -1,6 +1,6 @@
 import type { Attributes as OtelAttributes, HrTime, Link, SpanContext, SpanKind, SpanStatus } from '@opentelemetry/api';
 
-/** What happened at a moment of a span, as the standard SDK shows it. */
+/** An event of a span, as the standard SDK shows it. */
 export interface TimedEvent {
   readonly time: HrTime;
   readonly name: string;
@@ -18,7 +18,11 @@ export interface ReadableResource {
   getRawAttributes(): [string, OtelAttributes[string]][];
 }
 
-/** A span as SpanProcessors and SpanExporters of the standard SDK (2.x) read it. */
+/**
+ * A span as SpanProcessors and SpanExporters of the standard SDK (2.x) read it. Times and durations are `[seconds,
+ * nanoseconds]`; `dropped…Count` is what `limits` cut.
+ * @see https://opentelemetry.io/docs/specs/otel/trace/sdk/#additional-span-interfaces
+ */
 export interface ReadableSpan {
   readonly name: string;
   readonly kind: SpanKind;

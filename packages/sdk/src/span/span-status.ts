@@ -6,6 +6,7 @@ import type { SpanStatus as OtelSpanStatus } from '@opentelemetry/api';
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#set-status
  */
 export interface SpanStatus {
+  /** By name, or as OpenTelemetry's number: 0 unset, 1 ok, 2 error. */
   readonly code: OtelSpanStatus['code'] | 'unset' | 'ok' | 'error';
   /** What went wrong; recorded with an error alone. */
   readonly message?: string | undefined;

@@ -9,7 +9,9 @@ import type { TimeInput } from './time.ts';
  * @see https://opentelemetry.io/docs/specs/otel/trace/api/#link
  */
 export interface SpanLink {
+  /** The other span's identity, as `spanContext()` returns it. */
   readonly context: SpanContext;
+  /** `limits.attributePerLinkCountLimit` of them are recorded. */
   readonly attributes?: AttributesInput | undefined;
 }
 
@@ -33,19 +35,27 @@ export interface Span extends OtelSpan, Disposable {
   setAttributes(attributes: AttributesInput): this;
   /** Records what happened at a moment, now unless a time is given. The first `limits.eventCountLimit` are recorded. */
   addEvent(name: string, attributesOrTime?: AttributesInput | TimeInput, time?: TimeInput): this;
-  /** Links belong to the start where they are known then: samplers see only those. */
+  /** Adds a link. Give links that are known at the start to `startSpan`: samplers see only those. */
   addLink(link: SpanLink): this;
+  /** Adds several, as `addLink` does. */
   addLinks(links: readonly SpanLink[]): this;
-  /** `'ok'` is final; a message is recorded with an error alone. */
+  /**
+   * Sets the status; `'ok'` is final, and a message is recorded with an error alone.
+   * @see https://opentelemetry.io/docs/specs/otel/trace/api/#set-status
+   */
   setStatus(status: SpanStatus): this;
-  /** The decision to sample was taken by the name at the start. */
+  /** Replaces the name. The sampling decision was made by the name at the start. */
   updateName(name: string): this;
   /** Ends the span now, or at a time; before its start becomes its start. A second call does nothing. */
   end(endTime?: TimeInput): void;
   /** Whether what is set now is recorded: false when unsampled or ended. */
   isRecording(): boolean;
-  /** Adds an event `exception` with type, message and stack; the status stays as it is. */
+  /**
+   * Adds an event `exception` with type, message and stack; the status stays as it is.
+   * @see https://opentelemetry.io/docs/specs/otel/trace/api/#record-exception
+   */
   recordException(exception: unknown, time?: TimeInput): void;
+  /** The span's identity: ids, flags and trace state, also of a span that is not recorded. */
   spanContext(): SpanContext;
 }
 

@@ -3,7 +3,10 @@ import { promisify } from 'node:util';
 // export zstd.
 import zlib, { type ZlibOptions } from 'node:zlib';
 
-/** OTLP's `gzip` and `none`, and `zstd` where Node has it (22.15 and newer). */
+/**
+ * OTLP's `gzip` and `none`, and `zstd` where Node has it (22.15 and newer).
+ * @see https://opentelemetry.io/docs/specs/otel/protocol/exporter/#configuration-options
+ */
 export type Compression = 'none' | 'gzip' | 'zstd';
 
 /** Makes a body smaller. The asynchronous form works in Node's thread pool, and reads the bytes until it is done. */
@@ -29,8 +32,8 @@ export const HAS_ZSTD = zstdCompress !== undefined && zstdCompressSync !== undef
 const gzip = promisify<Uint8Array, ZlibOptions, Uint8Array>(zlib.gzip);
 
 /**
- * An answer's bytes as they were before a collector compressed them, though it was not asked to; as they are where that
- * fails.
+ * A response's bytes as they were before a collector compressed them, though nothing requested it; as they are where
+ * that fails.
  */
 export function decodedBody(bytes: Uint8Array, contentEncoding: string | undefined, bytesMax: number): Uint8Array {
   try {

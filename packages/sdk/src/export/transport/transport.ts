@@ -6,7 +6,7 @@ type Bytes = ReturnType<Uint8ArrayConstructor['from']>;
 
 /** A request to a collector. */
 export interface TransportRequest {
-  /** The whole address, without user and password: they are an `authorization` header. */
+  /** The whole URL, without user and password: they are an `authorization` header. */
   readonly url: string;
   readonly method: 'POST';
   /** Names are in lower case. */
@@ -37,14 +37,14 @@ export type TransportResponse =
  */
 export interface Transport {
   /**
-   * Sends one request. Resolves with any answer, whatever its status; rejects where there was none, and the SDK tries
+   * Sends one request. Resolves with any response, whatever its status; rejects where there was none, and the SDK tries
    * again. Up to `exportConcurrency` are under way at once. What it does is not traced.
    * @param signal - Aborts when `exportTimeoutMillis` is over, or the tracer closes.
    */
   send(request: TransportRequest, signal: AbortSignal): Promise<TransportResponse>;
   /**
    * Sends requests while the process stands still, in at most `timeoutMillis`: for `process.exit()`, after which
-   * nothing asynchronous happens any more. Returns their statuses, 0 where there was no answer. Without this method
+   * nothing asynchronous happens any more. Returns their statuses, 0 where there was no response. Without this method
    * what waits then is dropped and counted.
    */
   sendBlocking?(requests: readonly TransportRequest[], timeoutMillis: number): readonly number[];

@@ -9,7 +9,9 @@ export type Condition = string | number | boolean | RegExp | readonly (string | 
 export interface Conditions {
   /** The span's name at its start. */
   readonly name?: string | RegExp | readonly string[] | undefined;
+  /** The span's kind, or one of these. */
   readonly kind?: SpanKindName | readonly SpanKindName[] | undefined;
+  /** The tracer's `service`. */
   readonly service?: string | RegExp | readonly string[] | undefined;
   /** `http.request.method`. */
   readonly method?: string | RegExp | readonly string[] | undefined;
