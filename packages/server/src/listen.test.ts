@@ -1,0 +1,81 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import pino from 'pino';
+import { afterEach, describe, expect, it } from 'vitest';
+import { readConfig } from './config/config.ts';
+import { listen, listenUnlessTaken, urlOf } from './listen.ts';
+
+const servers: Server[] = [];
+afterEach(() => {
+  for (const server of servers.splice(0)) server.close();
+});
+
+const port = {
+  start: async (host: string, number: number): Promise<AddressInfo> => {
+    const server = createServer();
+    servers.push(server);
+    await once(server.listen(number, host), 'listening');
+    return server.address() as AddressInfo;
+  },
+};
+
+/** A port that the system does not give: which it refuses depends on the user and the machine. */
+function refusedWith(code: string, message = code) {
+  return { start: () => Promise.reject<AddressInfo>(Object.assign(new Error(message), { code })) };
+}
+
+/** The port of the API on this host. */
+const on = (host: string, ...args: string[]) =>
+  readConfig(['--host', host, '--no-auth', '--http-port', '0', ...args], {});
+
+describe('a port that cannot be used', () => {
+  it('is reported with the host that is no address of this machine', async () => {
+    await expect(listen(port, on('192.0.2.1'), 'httpPort')).rejects.toThrow(
+      /^192\.0\.2\.1 is not a local address \(EADDRNOTAVAIL\); choose another with --host or THROUGHLINE_HOST$/,
+    );
+  });
+
+  it('is reported with the host that has no address', async () => {
+    // Without a network, nobody can say that there is none.
+    await expect(listen(port, on('collector.invalid'), 'httpPort')).rejects.toThrow(
+      /^cannot resolve host collector\.invalid \((ENOTFOUND|EAI_AGAIN)\); check --host$/,
+    );
+  });
+
+  it('is reported with the right that is missing', async () => {
+    await expect(listen(refusedWith('EACCES'), on('127.0.0.1', '--http-port', '80'), 'httpPort')).rejects.toThrow(
+      /^permission denied to bind port 80 on 127\.0\.0\.1 \(EACCES\); choose another with --http-port or THROUGHLINE_HTTP_PORT$/,
+    );
+  });
+
+  it('is reported in the words of the system for any other reason, which is the cause of the error', async () => {
+    const failure = listen(refusedWith('EMFILE', 'too many open files'), on('127.0.0.1'), 'httpPort');
+    await expect(failure).rejects.toMatchObject({
+      message: 'cannot listen on port 0 of 127.0.0.1: too many open files',
+      code: 'cannot_listen',
+      cause: { code: 'EMFILE' },
+    });
+  });
+});
+
+describe('the port of OTLP/gRPC', () => {
+  const log = pino({ enabled: false });
+  const start = (code: string, ...args: string[]): Promise<AddressInfo | null> =>
+    listenUnlessTaken(refusedWith(code), on('127.0.0.1', ...args), 'otlpGrpcPort', log);
+
+  it('may be in use where nobody chose it', async () => {
+    expect(await start('EADDRINUSE')).toBeNull();
+    await expect(start('EADDRINUSE', '--otlp-grpc-port', '4317')).rejects.toThrow('port 4317 on 127.0.0.1 is already');
+    await expect(start('EACCES')).rejects.toThrow('permission denied to bind port 4317');
+  });
+});
+
+it('shows a host that means all addresses as one that a browser can open', () => {
+  const address = { address: '', family: '', port: 4319 };
+  expect(['0.0.0.0', '::', '::1', 'shop.example'].map((host) => urlOf(host, address))).toEqual([
+    'http://localhost:4319',
+    'http://localhost:4319',
+    'http://[::1]:4319',
+    'http://shop.example:4319',
+  ]);
+});
