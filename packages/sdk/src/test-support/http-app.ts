@@ -2,6 +2,7 @@
  * A traced application in a process of its own: `http-app.ts COLLECTOR_URL`. It prints its port, and ends, flushed,
  * when its standard input closes.
  */
+import { once } from 'node:events';
 import { createServer, get, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -35,6 +36,14 @@ const handlers: Record<string, (request: IncomingMessage, url: URL, response: Se
     }),
   '/slow': async (_, url) => {
     await tracer.span('slow work', () => sleep(Number(url.searchParams.get('ms'))));
+    return traceIdHere();
+  },
+  '/outlived': async (_, __, response) => {
+    await tracer.span('slow work', async () => {
+      response.writeProcessing();
+      await once(response, 'close');
+      await sleep(20);
+    });
     return traceIdHere();
   },
   '/fail': async (_, __, response) => {
