@@ -2,7 +2,7 @@ import { remote } from '../../packages/sdk/dist/sampling/remote/remote.js';
 import { MessageReader } from '../../packages/server/dist/exchange/message-reader.js';
 import { SamplingController } from '../../packages/server/dist/sampling/controller.js';
 import { SAMPLING_LIMITS } from '../../packages/server/dist/sampling/limits.js';
-import { readSamplingSettings } from '../../packages/server/dist/sampling/settings.js';
+import { readSamplingSettings } from '../../packages/server/dist/sampling/sampling-settings.js';
 import { SeededRandom } from './random.mjs';
 import { JaegerAdaptive, JaegerClient } from './rivals.mjs';
 import { SimulatedProcess, VirtualClock } from './simulation.mjs';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SamplingController } from './controller.ts';
 import type { ExchangeMessage, ReportedOperation } from '../exchange/exchange-message.ts';
 import { reasonFor } from './reason.ts';
-import { readSamplingSettings } from './settings.ts';
+import { readSamplingSettings } from './sampling-settings.ts';
 
 class Fleet {
   nowMs = 0;

@@ -8,7 +8,7 @@ import {
   type ProbabilityReason,
   type SavedOperation,
 } from './operation-state.ts';
-import { DEFAULT_SAMPLING_SETTINGS, type RuleSettings, type SamplingSettings } from './settings.ts';
+import { DEFAULT_SAMPLING_SETTINGS, type RuleSettings, type SamplingSettings } from './sampling-settings.ts';
 
 type ControllerLimits = Pick<SamplingLimits, 'operationsMax' | 'instancesMax' | 'operationLiveMs'>;
 

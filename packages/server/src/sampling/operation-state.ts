@@ -1,6 +1,6 @@
 import { ErrorWatch, type ErrorBaseline } from './error-watch.ts';
 import type { ReportedOperation } from '../exchange/exchange-message.ts';
-import type { OperationSettings, SamplingSettings } from './settings.ts';
+import type { OperationSettings, SamplingSettings } from './sampling-settings.ts';
 import { SmoothedRate } from './smoothed-rate.ts';
 
 /** What is kept of an operation over a restart. */

@@ -1,6 +1,6 @@
 import type { SamplingController } from './controller.ts';
 import type { ProbabilityReason } from './operation-state.ts';
-import type { RuleSettings } from './settings.ts';
+import type { RuleSettings } from './sampling-settings.ts';
 
 /** A stored span, whose operation's sampling is looked up. */
 export interface SampledSpan {

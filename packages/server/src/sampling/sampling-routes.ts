@@ -8,7 +8,7 @@ import { closed, count, nullable, oneOf } from '../schema/json-schema.ts';
 import { responseSchema } from '../schema/response-schema.ts';
 import type { ExchangeResponse, SamplingController } from './controller.ts';
 import { FORWARDED_HEADER } from './forwarder.ts';
-import { jaegerStrategy, type JaegerStrategy } from './jaeger.ts';
+import { jaegerStrategy, type JaegerStrategy } from './jaeger-strategy.ts';
 import type { SamplingLimits } from './limits.ts';
 import type { OperationSampling } from './operation-state.ts';
 

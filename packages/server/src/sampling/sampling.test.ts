@@ -10,7 +10,7 @@ import { sharedByReceivers } from '../receivers/testing/shared-by-receivers.ts';
 import { HttpReceiver } from '../receivers/http/http-receiver.ts';
 import { eventually, silentLog as log } from '../storage/testing/start-engine.ts';
 import { Sampling, type TakeTotals } from './sampling.ts';
-import { readSamplingSettings } from './settings.ts';
+import { readSamplingSettings } from './sampling-settings.ts';
 
 class Collector {
   readonly registry = new Registry();

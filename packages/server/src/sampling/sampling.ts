@@ -12,10 +12,10 @@ import { Forwarder } from './forwarder.ts';
 import { replaceFile } from '../durable-file.ts';
 import { readJsonFile } from './read-json-file.ts';
 import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
-import { SamplingMetrics } from './metrics.ts';
+import { SamplingMetrics } from './sampling-metrics.ts';
 import { samplingExchangeRoutes, type ExchangeResult } from './sampling-routes.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
-import { readSamplingSettings, SETTINGS_CHANGE, SamplingSettingsError, type SamplingSettings } from './settings.ts';
+import { readSamplingSettings, SETTINGS_CHANGE, SamplingSettingsError, type SamplingSettings } from './sampling-settings.ts';
 
 export interface SamplingOptions {
   /** Holds `settings.json`, which people write, and `state.json`, which we do. Created where it is missing. */

@@ -44,7 +44,7 @@ import {
   traceSchema,
   tracesSchema,
 } from './schemas.ts';
-import { seriesRoute } from './series-routes.ts';
+import { seriesRoute } from './series-route.ts';
 
 export interface ApiRoutesOptions {
   readonly query: Pick<QueryContext, 'engine' | 'limits'>;
