@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Pages of files that a process has in memory, as Linux tells of them in `/proc/self/smaps`. */
+/** Pages of files that a process has in memory, as Linux lists them in `/proc/self/smaps`. */
 export interface FileMapping {
   /** Addresses, the second one behind its end. */
   readonly start: bigint;
@@ -58,7 +58,7 @@ export interface FilePagesOptions {
   readonly unmap: Unmap;
   /** `/proc/self/smaps` by default. */
   readonly readSmaps?: () => string;
-  /** Bytes of files that are resident; `/proc/self/status` tells by default. */
+  /** Bytes of files that are resident; from `/proc/self/status` by default. */
   readonly residentBytes?: () => number;
   /** Milliseconds that only increase. */
   readonly now?: () => number;
@@ -119,8 +119,8 @@ export class FilePages {
   }
 
   /**
-   * Unmaps what was mapped in the same way at the look before. Never throws: a system that does not tell of its pages
-   * keeps them, and is asked again a few times.
+   * Unmaps what was mapped in the same way at the look before. Never throws: a system that does not list its pages
+   * keeps them, and is tried again a few times.
    */
   look(): void {
     this.#lookedAtMs = this.#now();
@@ -150,7 +150,7 @@ function residentFileBytes(): number {
 }
 
 /**
- * Null where there is no such system call, or nothing to call it with: koffi is optional, and Linux alone tells of its
+ * Null where there is no such system call, or nothing to call it with: koffi is optional, and Linux alone lists its
  * pages.
  */
 export async function loadUnmap(): Promise<Unmap | null> {

@@ -55,7 +55,7 @@ export class System {
   async answer(signal: AbortSignal): Promise<SystemResponse> {
     const { version, storeKind, retention, engineState, readiness, storeFacts, limitsReached } = this.#options;
     const { problems, warnings } = readiness();
-    // Whoever asks how the collector is does not wait for a store that hangs.
+    // A request for the state of the collector does not wait for a store that hangs.
     const facts = await storeFacts(AbortSignal.any([signal, AbortSignal.timeout(STORE_TIMEOUT_MS)]));
     return {
       version,

@@ -41,7 +41,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       path: '/api/v1/attributes',
       summary:
         'Keys of the attributes of spans and resources, the most frequent first; counts are sums of sampling weights, estimated from ' +
-        'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are left out',
+        'some of the spans, whatever the values are; keys of more than 256 bytes, and the empty one, are omitted',
       parameters,
       answers: { description: 'Keys, the most frequent first', schema: attributesSchema },
       usesStore: true,
@@ -55,7 +55,7 @@ export function attributeRoutes(context: (signal: AbortSignal) => QueryContext):
       path: '/api/v1/attributes/{key}/values',
       summary:
         'Values of one attribute, the most frequent first, for completion: of many spans at once only some are looked at, counts ' +
-        'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are left out',
+        'are sums of their sampling weights, and values of more than 256 bytes, arrays, maps and bytes are omitted',
       parameters,
       pathParameters: { key: 'The key, percent-encoded' },
       answers: valuesResponse,

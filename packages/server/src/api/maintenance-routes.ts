@@ -6,7 +6,7 @@ import { route, type Route } from '../http/route.ts';
 import { closed } from '../schema/json-schema.ts';
 
 export interface Maintenance {
-  /** Begins a check of this name, which repairs what is damaged or changes nothing, or tells how it goes on. */
+  /** Begins a check of this name, which repairs what is damaged or changes nothing, or returns its progress. */
   check(name: string, repairs: boolean): { readonly state: 'running' | 'done' | 'failed' | 'busy' | 'impossible' };
   /** Takes a snapshot, unless another one is in use; null where that is not possible. */
   snapshot(

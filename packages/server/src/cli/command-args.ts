@@ -14,7 +14,7 @@ export interface CommandArgs {
 /** The command's own flags: whether each takes a value, as `--flag value` or `--flag=value`. */
 export type OwnFlags = Readonly<Record<string, 'switch' | 'value'>>;
 
-/** Null when help is asked for. Of a flag that is given twice, the last one counts. */
+/** Null when help is requested. Of a flag that is given twice, the last one counts. */
 export function splitArgs(args: readonly string[], ownFlags: OwnFlags): CommandArgs | null {
   const names: string[] = [];
   const own = new Map<string, string | undefined>();

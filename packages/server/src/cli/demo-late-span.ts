@@ -38,7 +38,7 @@ function isRoot(span: Span): boolean {
   return (span.parentSpanId ?? '') === '';
 }
 
-/** A trace whose first spans are on their way, and a collector that is busy, are both a reason to ask again. */
+/** A trace whose first spans are on their way, and a collector that is busy, are both a reason to try again. */
 function notStoredYet(error: unknown): null {
   if (error instanceof ApiClientError && (error.status === 404 || error.status >= 500)) return null;
   throw error;

@@ -29,7 +29,7 @@ Uses a running collector, or starts one.
 
 Also accepts the flags of throughline up, which select the collector to use or to start.`;
 
-/** Null when help is asked for. Throws ConfigError. */
+/** Null when help is requested. Throws ConfigError. */
 export function readDemoOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

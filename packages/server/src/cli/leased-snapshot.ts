@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { askRunning, isResponse } from './running-collector.ts';
 import { CommandError } from './command-error.ts';
 
-/** Whoever is interrupted waits so long for a snapshot that was asked for, to have it removed. */
+/** Whoever is interrupted waits so long for a snapshot that was requested, to have it removed. */
 const SNAPSHOT_WAIT_MS = 5_000;
 /** For the collector to answer whether a snapshot is there, and to remove it. */
 const RESPONSE_TIMEOUT_MS = 30_000;

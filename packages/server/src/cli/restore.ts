@@ -7,7 +7,7 @@ import { readStoreOptions } from './store-options.ts';
 
 const USAGE = `Usage: throughline restore DIR [flags]
 
-Creates a data directory from a backup after verifying every file. The data directory must be empty, as a new disk is, or not exist.
+Creates a data directory from a backup after verifying every file. The data directory must be empty, or must not exist yet.
 
   --json                  One line of JSON
 

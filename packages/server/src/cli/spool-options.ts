@@ -34,7 +34,7 @@ export const SPOOL_USAGE = `Usage: throughline spool <action> [flags]
 
 Also accepts the flags of throughline up; --data-dir selects the spool. A collector may be running on it.`;
 
-/** Null when help is asked for. Throws ConfigError. */
+/** Null when help is requested. Throws ConfigError. */
 export function readSpoolOptions(
   [action = '', ...args]: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -12,7 +12,7 @@ export interface StoreOptions {
 
 /**
  * Of `check`, `backup` and `restore`, which have taken their own flags: `takes` says what the argument is, where there
- * is one. Null when help is asked for. Throws ConfigError.
+ * is one. Null when help is requested. Throws ConfigError.
  */
 export function readStoreOptions(
   { name: command, flags }: Command,

@@ -21,7 +21,7 @@ export interface DecodedSpans {
   /** How many of them the rollups count as others. */
   readonly otherSpans: number;
   readonly rejected: RejectionSummary;
-  /** What was left out of them, by the key of the limit, … */
+  /** What was dropped of them, by the key of the limit, … */
   readonly losses: ReadonlyMap<string, number>;
   /** … and in words. */
   readonly message: string;

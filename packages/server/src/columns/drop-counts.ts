@@ -1,6 +1,6 @@
 import { REPAIRED_TEXTS } from './repaired-text.ts';
 
-/** What may be unusable of a span that is kept, and is then left out or replaced; labels of a metric. */
+/** What may be unusable of a span that is kept, and is then dropped or replaced; labels of a metric. */
 export const BAD_PARTS = [
   'attribute',
   'event',
@@ -19,7 +19,7 @@ export function isBadPart(key: string): key is BadPart {
 }
 
 /**
- * What was left out of a request's spans while they were kept: by the key of the limit that it was beyond, or by the
+ * What was dropped of a request's spans while they were kept: by the key of the limit that it was beyond, or by the
  * part that was unusable, and how many texts were repaired, by `REPAIRED_TEXTS`.
  */
 export class DropCounts {
@@ -47,7 +47,7 @@ export class DropCounts {
   }
 
   /**
-   * For the sender; '' where nothing was left out. The order is not that in which it was found, so that it is the same
+   * For the sender; '' where nothing was dropped. The order is not that in which it was found, so that it is the same
    * for every encoding.
    */
   get message(): string {
@@ -70,10 +70,10 @@ const WHAT: Readonly<Record<string, string>> = {
     attribute: 'attributes without a valid key and value were dropped',
     event: 'events that are no objects were dropped',
     link: 'links without valid ids were dropped',
-    parent_span_id: 'invalid parent span ids were left out',
+    parent_span_id: 'invalid parent span ids were dropped',
     end_time: 'invalid end times were replaced by the nearest valid one',
     event_time: "events' invalid times were replaced by the nearest valid one",
-    field: 'invalid fields were left out',
+    field: 'invalid fields were dropped',
     unknown_member: 'objects without spans have members that OTLP/JSON does not know',
   } satisfies Record<BadPart, string>),
 };

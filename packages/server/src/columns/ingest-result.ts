@@ -5,7 +5,7 @@ export type IngestResult =
       readonly kind: 'stored';
       readonly acceptedSpans: number;
       readonly rejectedSpans: number;
-      /** Why the rejected spans were rejected, and what was left out of the others; '' where there was neither. */
+      /** Why the rejected spans were rejected, and what was dropped of the others; '' where there was neither. */
       readonly message: string;
     }
   /** The request is no OTLP. Nothing of it was kept. */

@@ -10,7 +10,7 @@ export const CountsAs = { itself: 0, otherOperation: 1, otherService: 2 } as con
 export type CountsAs = (typeof CountsAs)[keyof typeof CountsAs];
 
 /**
- * Decides which services and operations the rollups tell apart: the first ones of each UTC day. Names that a sender
+ * Decides which services and operations the rollups distinguish: the first ones of each UTC day. Names that a sender
  * makes up for every request would otherwise make rollups as large as what they sum up.
  */
 export class RollupBounds {
@@ -36,7 +36,7 @@ export class RollupBounds {
     this.#otherSpans += 1;
   }
 
-  /** Call it before the spans of a block are asked about. */
+  /** Call it before the spans of a block are looked up. */
   beginBlock(): void {
     const day = Math.floor(this.#now() / DAY_MS);
     if (day === this.#day) return;

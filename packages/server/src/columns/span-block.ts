@@ -57,7 +57,7 @@ export class SpanBlock {
   readonly events: EventColumns;
   readonly links: LinkColumns;
 
-  /** What was left out of spans that were kept, since `mark`. */
+  /** What was dropped of spans that were kept, since `mark`. */
   readonly losses = new DropCounts();
 
   readonly #limits: BlockLimits;
@@ -265,7 +265,7 @@ export class SpanBlock {
 
   /**
    * Completes the span, which belongs to the resource and the scope that were added last. Of an invalid parent id or
-   * end `losses` tell, and `span` has what is stored instead of that end. Returns null, or the reason why this one span
+   * end `losses` show, and `span` has what is stored instead of that end. Returns null, or the reason why this one span
    * is rejected and nothing is kept of it. Throws `RequestTooLargeError`.
    */
   endSpan(span: SpanFields): SpanRejection | null {

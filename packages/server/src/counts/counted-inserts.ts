@@ -20,9 +20,9 @@ export interface CountedInsertsOptions {
 
 /**
  * Puts the rows of each segment into the store once. They have no identity, but nobody else inserts into these tables,
- * and what is inserted of a day is one part, which is there or not. So one row of each day tells: how many requests it
+ * and what is inserted of a day is one part, which is there or not. So one row of each day shows: how many requests it
  * has in the store is noted before the insert, with how many the insert adds. When an insert did not end well, or its
- * process has died, the store is asked again before anything else is inserted, and what is not there is inserted with
+ * process has died, the store is queried again before anything else is inserted, and what is not there is inserted with
  * the next attempt.
  */
 export class CountedInserts {

@@ -1,6 +1,6 @@
 import type { RollupName } from '../storage/rollup-names.ts';
 
-/** A process, as far as what it tells shows. */
+/** A process, as far as its reports show. */
 export interface HeardProcess {
   readonly service: string;
   /** What it counted before is noted; milliseconds since the epoch. */
@@ -16,14 +16,15 @@ export interface CountedUntilOptions {
   readonly nowMs: number;
   /** What was reported before it is in the store. */
   readonly storedMs: number;
-  /** Since when this collector listens: before, nobody could tell it anything. */
+  /** Since when this collector listens: before, nobody could report anything. */
   readonly listeningMs: number;
   /** What ended so long before `storedMs` has been reported by processes that report in the usual time. */
   readonly settleMs: number;
 }
 
 /**
- * A process that has been silent for this, and for so many of its windows, has ended: what it had not told never comes.
+ * A process that has been silent for this, and for so many of its windows, has ended: what it had not reported never
+ * comes.
  */
 const ENDED_MS = 60_000;
 /**

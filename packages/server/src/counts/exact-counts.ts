@@ -119,8 +119,8 @@ export class ExactCounts {
   }
 
   /**
-   * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: ask before
-   * the store is asked.
+   * Until when the counts of each service are whole and stored, in milliseconds since the epoch, as of now: read it
+   * before the store is queried.
    */
   countedUntil(): (service: RollupName) => number {
     const nowMs = this.#now();
@@ -139,7 +139,7 @@ export class ExactCounts {
     // The journal first: what is in both is known then.
     for (const path of [...this.#journal.paths, ...this.#spool.sealed.map((segment) => segment.path)]) {
       for await (const record of readRecords(path, this.#options.log)) {
-        // Without the totals before them, differences say nothing of what a process has told.
+        // Without the totals before them, differences say nothing of what a process has reported.
         if (known === null) this.#totals.skipTo(record.number);
         else if (record.number > known) this.#totals.apply(record);
         this.#isChanged = true;
@@ -209,7 +209,7 @@ export class ExactCounts {
     await this.#spool.close();
     this.#isSnapshotDue ||= this.#isChanged;
     this.#isClosed = true;
-    // Where they have to stay as they are, the journal tells the next start.
+    // Where they have to stay as they are, the journal shows it at the next start.
     this.#work();
     await this.#settle();
   }
@@ -217,7 +217,7 @@ export class ExactCounts {
   /** Loads what is left, and stops then or after the timeout. */
   async drain(timeoutMs: number): Promise<void> {
     const isEmpty = await this.#loader?.drain(timeoutMs);
-    // Where it cannot be written, the next start asks the store.
+    // Where it cannot be written, the next start queries the store.
     if (isEmpty === true) await this.#inserts.close().catch(() => {});
   }
 
@@ -310,7 +310,7 @@ export class ExactCounts {
     } catch (error) {
       this.#options.log.error(
         { err: error },
-        'could not append exact counts to their spool; the next messages will bring them',
+        'could not append exact counts to their spool; the next messages will repeat them',
       );
       return false;
     }
@@ -368,7 +368,8 @@ export class ExactCounts {
       return this.#totals.restore(await readFile(this.#totalsPath, 'utf8'));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 0;
-      const sentence = 'could not read the totals of exact counts; counting the running processes anew';
+      const sentence =
+        'could not read the totals of exact counts; counting the running processes from their next message on';
       this.#options.log.error({ err: error, path: this.#totalsPath }, sentence);
       return null;
     }

@@ -1,4 +1,4 @@
-/** Of the exact counts that applications tell. */
+/** Of the exact counts that applications report. */
 export interface CountsLimits {
   /** Totals that are remembered: one for each process, operation and status. Those of further ones are not stored. */
   readonly totalsMax: number;
@@ -6,7 +6,7 @@ export interface CountsLimits {
   readonly processesMax: number;
   /** A process that has been silent for so long is forgotten; should it come back, it is counted from then on. */
   readonly processLiveMs: number;
-  /** Messages that wait for the disk; what one more tells is left to the next message of its process. */
+  /** Messages that wait for the disk; what one more reports is left to the next message of its process. */
   readonly waitingMessagesMax: number;
   /** Reports of so long become one insert. */
   readonly segmentAgeMs: number;
@@ -16,9 +16,9 @@ export interface CountsLimits {
    * into its timeout.
    */
   readonly settleMs: number;
-  /** What the store has not taken; beyond it nothing is noted, and the next messages tell it. */
+  /** What the store has not taken; beyond it nothing is noted, and the next messages repeat it. */
   readonly backlogBytesMax: number;
-  /** Records that are stored and not among the totals on the disk: with more of them the totals are written anew, … */
+  /** Records that are stored and not among the totals on the disk: with more of them the totals are rewritten, … */
   readonly journalBytesMax: number;
   /** … and with more segments of them. */
   readonly journalSegmentsMax: number;

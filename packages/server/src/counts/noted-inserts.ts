@@ -34,7 +34,7 @@ const GONE_MIN = 100;
 
 /**
  * What is known of the inserts of exact counts, in a file that is written before each of them. How an insert ended is
- * written with the next one: until then the store tells it again.
+ * written with the next one: until then the store shows it again.
  */
 export class NotedInserts {
   readonly #path: string;

@@ -7,7 +7,7 @@ const WORK_MAX = 1_000;
 
 /**
  * The records of a segment, in their order. Whenever the caller has had some of them, everything else gets a turn.
- * Lines that are damaged are left out and logged. Rejects where the file cannot be read.
+ * Skips damaged lines, and logs them. Rejects where the file cannot be read.
  */
 export async function* readRecords(path: string, log: Pick<Logger, 'error'>): AsyncGenerator<CountsRecord> {
   let work = 0;

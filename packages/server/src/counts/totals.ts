@@ -30,7 +30,7 @@ export type Advance =
       readonly kind: 'advanced';
       /** Null where the message adds nothing. */
       readonly record: CountsRecord | null;
-      /** Totals that were left out, and the limit that left them out. */
+      /** Totals that were dropped, and the limit that dropped them. */
       readonly left: number;
       readonly limit: 'totalsMax' | 'processesMax';
     }
@@ -50,8 +50,8 @@ const ROOM_LIVE_MS = 3_600_000;
 const ROOM_INTERVAL_MS = 10_000;
 
 /**
- * What every process has told last, from which follows what its next message adds: a message that is lost or repeated
- * changes no sum. Totals beyond the limits are left out, whole, and stay so.
+ * What every process has reported last, from which follows what its next message adds: a message that is lost or
+ * repeated changes no sum. Totals beyond the limits are dropped, whole, and stay so.
  */
 export class Totals {
   readonly #limits: TotalsLimits;

@@ -93,13 +93,13 @@ test('a part of a span that cannot be kept is counted, and the sender told', asy
     }),
     ingest.decode((block) => block.losses.addBad('field', 'resourceSpans[0]: expected an object, found null')),
   ]);
-  const message = '2 invalid parent span ids were left out (parent_span_id)';
+  const message = '2 invalid parent span ids were dropped (parent_span_id)';
   expect(results[0]).toEqual({ kind: 'stored', acceptedSpans: 3, rejectedSpans: 0, message });
   expect(results[1]).toEqual({
     kind: 'stored',
     acceptedSpans: 0,
     rejectedSpans: 0,
-    message: '1 invalid fields were left out (field); the first: resourceSpans[0]: expected an object, found null',
+    message: '1 invalid fields were dropped (field); the first: resourceSpans[0]: expected an object, found null',
   });
   const metrics = await registry.metrics();
   expect(metrics).toContain('throughline_bad_parts_total{part="parent_span_id"} 2');

@@ -54,7 +54,7 @@ export async function expectEmptyOrNone(directory: string): Promise<void> {
   if (found.length > 0) throw new BackupError(`${directory} is not empty; name a new directory`);
 }
 
-/** What `writeBackup` has made so far, the file that tells of it first. */
+/** What `writeBackup` has made so far, the file that names it first. */
 async function removeBackup(directory: string, missing: readonly string[]): Promise<void> {
   try {
     await rm(join(directory, MANIFEST), { force: true });

@@ -23,13 +23,13 @@ import { rowsOf } from '../storage/rows-of.ts';
 export interface CheckOptions {
   readonly signal: AbortSignal;
   /**
-   * Sets damaged parts aside, repairs what can be, and makes derived tables anew; those of lost parts are left to the
+   * Sets damaged parts aside, repairs what can be, and rebuilds derived tables; those of lost parts are left to the
    * next start of the collector.
    */
   readonly repairs: boolean;
 }
 
-/** What of a configuration is asked for here. */
+/** What of a configuration is needed here. */
 export interface OfStopped {
   readonly dataDirectory: string;
   readonly limits: { readonly engine: EngineLimits; readonly damage: DamageLimits; readonly rollups: RollupJobLimits };
@@ -58,8 +58,8 @@ export async function checkStopped(
 type OpenDirectory = Awaited<ReturnType<typeof openDataDirectory>>;
 
 /**
- * The engine moves parts, merges and makes tables anew as soon as it has a store open: it gets one that shares nothing
- * but files that never change.
+ * The engine moves parts, merges and creates tables as soon as it has a store open: it gets one that shares nothing but
+ * files that never change.
  */
 async function checkCopy(
   config: OfStopped,

@@ -22,7 +22,7 @@ export interface StoreReport {
   readonly parts: number;
   /** Those that are still in use. */
   readonly damagedParts: readonly DamagedPart[];
-  /** Parts that were damaged, and are in use again; where that was asked for. */
+  /** Parts that were damaged, and are in use again, if that was requested. */
   readonly repairedParts: readonly DamagedPart[];
   /** Parts that the disk fails to read: whether they are damaged is not known. */
   readonly unreadableParts: readonly DamagedPart[];
@@ -30,7 +30,7 @@ export interface StoreReport {
   readonly lostParts: readonly LostPart[];
   /** Days of derived tables that do not hold what the spans say. */
   readonly wrongDays: readonly WrongDay[];
-  /** Days whose derived tables were wrong and have been made anew; where that was asked for. */
+  /** Days whose derived tables were wrong and have been rebuilt, if that was requested. */
   readonly rebuiltDays: readonly string[];
   /** Days that could not be compared, and why. */
   readonly notCompared: readonly { readonly day: string; readonly reason: string }[];
@@ -49,7 +49,7 @@ export interface StoreCheckup {
   readonly signal: AbortSignal;
   /** Sets these aside, repairs what can be, and returns that; null where nothing is to be changed. */
   readonly mend: ((parts: readonly PartName[]) => Promise<readonly PartName[]>) | null;
-  /** Makes the derived tables of these days anew; null where nothing is to be changed. */
+  /** Rebuilds the derived tables of these days; null where nothing is to be changed. */
   readonly rebuild: ((days: readonly string[]) => Promise<void>) | null;
 }
 

@@ -34,7 +34,7 @@ export interface WrongDay {
 
 /** A statement reads one day; the largest take long. */
 const STATEMENT_TIMEOUT_MS = 3_600_000;
-/** Traces of so many spans are told apart at a time. */
+/** Traces of so many spans are compared at a time. */
 const SPANS_AT_ONCE = 2_000_000;
 /** Sums of doubles depend on their order. */
 const ROUNDING = 1e-6;

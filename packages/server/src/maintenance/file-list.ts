@@ -16,7 +16,7 @@ export interface FileList {
 
 /** Stands in a snapshot that is complete. */
 const SNAPSHOT_LIST = 'snapshot.json';
-/** Of the store: what the engine makes anew, what is damaged, and snapshots. */
+/** Of the store: what the engine creates again, what is damaged, and snapshots. */
 const LEFT_OUT = /(?:^|\/)(?:detached\/.+|tmp_[^/]+\/.*|delete_tmp_[^/]+\/.*)$|^store\/(?:shadow|tmp|status)(?:\/|$)/;
 const STORE_ID = 'store-id';
 const DATABASE_DEFINITION = `store/metadata/${DATABASE}.sql`;

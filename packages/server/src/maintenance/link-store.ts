@@ -6,7 +6,10 @@ export const CHECKED_COPY = 'checked-store';
 
 /** Such as `20261123_1_5_1`, also with what the engine puts before and behind the name of one that it has detached. */
 const PART = /(?:^|_)(?:\d{8}|all)_\d+_\d+_\d+(?:_\d+)?(?:_try\d+)?$/;
-/** Of a process, or made anew: parts that were being written or removed, and what has been kept of earlier damage. */
+/**
+ * Of a process, or created at each start: parts that were being written or removed, and what has been kept of earlier
+ * damage.
+ */
 const LEFT_OUT = /^(?:tmp_.*|delete_tmp_.*|shadow|tmp|status|damaged|scratch-.*)$/;
 
 /**

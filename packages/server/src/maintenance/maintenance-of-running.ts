@@ -36,7 +36,7 @@ export interface MaintenanceOptions {
   readonly limits?: Partial<MaintenanceLimits>;
 }
 
-/** What `throughline check` and `throughline backup` ask of a collector that runs. */
+/** What `throughline check` and `throughline backup` request from a running collector. */
 export class MaintenanceOfRunning {
   readonly #options: MaintenanceOptions;
   readonly #checks: RunningCheck<CheckReport>;
@@ -56,7 +56,7 @@ export class MaintenanceOfRunning {
     this.#checks = new RunningCheck(async (signal, repairs) => {
       const { engine, still } = this.#open();
       const whileStill = <T>(work: () => Promise<T>): Promise<T> => still.whileStill(work);
-      // It goes on for as long as the collector runs: whoever asked need not wait.
+      // It goes on for as long as the collector runs: its client need not wait.
       const rebuild = (days: readonly string[]): Promise<void> => unlessAborted(still.rebuildDays(days), signal);
       const changes = repairs ? { mend: options.mend, rebuild } : { mend: null, rebuild: null };
       const findDamagedDefinitions = (): Promise<readonly string[]> =>

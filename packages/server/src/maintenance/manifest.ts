@@ -5,7 +5,7 @@ import { MIGRATIONS } from '../storage/migrations/migrate.ts';
 import type { CopiedFile } from './copy-hashed.ts';
 import { missingOfStore, type FileList } from './file-list.ts';
 
-/** What is in the way of a backup or a restore, for the person who asked for it. */
+/** What is in the way of a backup or a restore, in words for the operator. */
 export class BackupError extends Error {
   override readonly name = 'BackupError';
   readonly code = 'backup_unusable';

@@ -10,7 +10,7 @@ import { isWithin } from './is-within.ts';
 import { BackupError, DATA, MANIFEST, readManifest, type Manifest } from './manifest.ts';
 
 /**
- * Makes a data directory out of a backup, in a directory that is empty (as a new disk is) or does not exist, and
+ * Creates a data directory from a backup, in a directory that is empty (as a new disk is) or does not exist, and
  * touches nothing beside it. No collector starts on it before every file has been verified and is durable. Rejects with
  * `BackupError`, or with the signal's reason; nothing is left behind then.
  */

@@ -1,4 +1,4 @@
-/** How a check that was asked for over the API goes on. */
+/** The progress of a check that was requested over the API. */
 export type CheckProgress<R> =
   | { readonly state: 'running' }
   | { readonly state: 'done'; readonly report: R }
@@ -6,10 +6,10 @@ export type CheckProgress<R> =
   /** Another one runs. */
   | { readonly state: 'busy' };
 
-/** Who asked has gone when nothing was heard for so long. */
+/** Its client has gone when it has not sent a request for so long. */
 const ABANDONED_MS = 15_000;
 
-/** One check at a time, which lives as long as somebody asks how it goes on. */
+/** One check at a time, which lives as long as somebody requests its progress. */
 export class RunningCheck<R> {
   readonly #run: (signal: AbortSignal, repairs: boolean) => Promise<R>;
   #name: string | null = null;
@@ -21,7 +21,7 @@ export class RunningCheck<R> {
     this.#run = run;
   }
 
-  /** Begins the check of this name, which repairs or does not, or tells how it goes on. */
+  /** Begins the check of this name, which repairs or does not, or returns its progress. */
   ask(name: string, repairs = false): CheckProgress<R> {
     if (this.#name !== name) {
       if (this.#name !== null && this.#progress.state === 'running') return { state: 'busy' };

@@ -65,7 +65,7 @@ async function keepAll({ engine, dataDirectory, path, signal }: SnapshotOptions)
   const shadow = join(store, 'shadow', FREEZE_NAME);
   let tables: readonly unknown[][] = [];
   for (let freezes = 1; ; freezes++) {
-    // Each start of the engine makes some of them anew.
+    // Each start of the engine creates some of them again.
     tables = await rowsOf(
       engine,
       `SELECT name, toString(uuid) FROM system.tables WHERE ${IN_DATABASE} AND engine LIKE '%MergeTree' AND name != 'collector_leases'`,

@@ -28,7 +28,7 @@ export interface TakenSnapshot {
 /** Another one is being taken or copied. */
 export interface SnapshotInUse {
   readonly kind: 'in_use';
-  /** When it was asked for, in milliseconds since the epoch. */
+  /** When it was requested, in milliseconds since the epoch. */
   readonly sinceMs: number;
 }
 
@@ -135,7 +135,7 @@ export class Snapshots {
       this.#outcomes.inc({ outcome: 'abandoned' });
       this.#options.log.warn(
         { path: held.path, idleMs: snapshotIdleMs },
-        'the backup of a snapshot has gone silent; removing the snapshot (maintenance.snapshotIdleMs)',
+        'the backup that uses a snapshot stopped responding; removing the snapshot (maintenance.snapshotIdleMs)',
       );
       void this.#remove();
     }, snapshotIdleMs).unref();

@@ -34,7 +34,7 @@ export interface CandidateQuery {
   readonly limit: number;
   /** Leaves out traces that the search's bounds of the duration refuse. It costs a look at all spans of the window. */
   readonly byDuration: boolean;
-  /** What is deep in an array counts as its element as well; each row tells whether that may have made a difference. */
+  /** What is deep in an array counts as its element as well; each row shows whether that may have made a difference. */
   readonly isLoose: boolean;
 }
 

@@ -46,7 +46,7 @@ async function findFarFromRoot(
   const { tables } = context.engine;
   const within = secondsOf(range);
   const live = uncountedSources(tables, view);
-  // Where all came with their roots, a third of the statement tells it.
+  // Where all came with their roots, a third of the statement shows it.
   if (live.length === 0 && (await queryRows(context, anyWithoutRootSql(tables, within))).length === 0) return [];
   const sql = farFromRootSql(tables, live, within, around, context.limits.searchFarTracesMax);
   return (await queryRows(context, sql)).map((row) => row.text(0));

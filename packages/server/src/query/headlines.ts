@@ -5,7 +5,7 @@ import { findSpanCounts } from './trace-summary.ts';
 import { QueryLimiter } from '../query-limiter.ts';
 
 /**
- * Headlines that have been computed, by trace; those that were not asked for the longest are forgotten first. A trace
+ * Headlines that have been computed, by trace; those that were not read for the longest are forgotten first. A trace
  * that has grown since has none until it is computed again.
  */
 export class Headlines {

@@ -19,7 +19,7 @@ const SECONDS_BEHIND = 2;
 
 /**
  * The newest traces of all, newest start first, by a statement that reads whatever started last in the range. Null
- * where that does not tell: too few traces started in those seconds, one of them began earlier or goes on for longer,
+ * where that is not enough: too few traces started in those seconds, one of them began earlier or goes on for longer,
  * or one that is in the range starts behind it.
  */
 export async function newestTraces(

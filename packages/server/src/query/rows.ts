@@ -38,7 +38,7 @@ export async function withView<T>(
   }
 }
 
-/** How often a query is asked again when its derived table has changed under it: it does so every few seconds. */
+/** How often a query is repeated when its derived table has changed under it: it does so every few seconds. */
 const CHANGES_MAX = 3;
 
 /**
@@ -65,7 +65,7 @@ export async function withRollup<T>(
   }
 }
 
-/** To make hours anew may take longer than an answer has, or its reader waits. Rejects with the signal's reason. */
+/** Rebuilding hours may take longer than a query has, or its client waits. Rejects with the signal's reason. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();
   const settled = new AbortController();

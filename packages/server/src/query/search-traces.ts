@@ -11,7 +11,7 @@ import { TraceFinder, type FoundTrace } from './trace-finder.ts';
 export function searchTraces(context: QueryContext, search: TraceSearch): Promise<TracePage> {
   return withView(context, async (view) => {
     const extent = await storedExtent(context, view);
-    // One more than the page holds tells whether there is a next page.
+    // One more than the page holds shows whether there is a next page.
     const wanted = search.limit + 1;
     if (isUnconditional(search)) {
       const newest = await newestTraces(context, view, extent, search.range, wanted);

@@ -9,7 +9,7 @@ export interface StoredExtent {
   /** Seconds since the epoch of the earliest and the latest start; 0 where nothing is stored. */
   readonly firstSecond: number;
   readonly lastSecond: number;
-  /** The newest first. Days on which no span starts are left out. */
+  /** The newest first. Without days on which no span starts. */
   readonly days: readonly StoredDay[];
 }
 
@@ -81,7 +81,7 @@ function together(a: StoredDay, b: StoredDay): StoredDay {
   return { spans: a.spans + b.spans, first: Math.min(a.first, b.first), last: Math.max(a.last, b.last) };
 }
 
-/** Whether a span starts in this time, as far as days tell. */
+/** Whether a span starts in this time, as far as days show. */
 export function mayStartIn({ days }: StoredExtent, { fromUnixNano, toUnixNano }: SearchWindow): boolean {
   return days.some(
     ({ first, last }) => BigInt(first) * SECOND_NS <= toUnixNano && BigInt(last + 1) * SECOND_NS > fromUnixNano,

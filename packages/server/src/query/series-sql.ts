@@ -22,7 +22,7 @@ export interface SeriesQuery {
 
 const NAMES = `${selectName('service_name')}, ${selectName('grouped')}`;
 
-/** One more than is answered tells whether there are more. */
+/** One more than is returned shows whether there are more. */
 export function seriesNamesSql(tables: Tables, view: SpanView, query: SeriesQuery): string {
   return `SELECT ${NAMES}
 FROM (${unionOf(tables, view, query, null, ['service_name', 'grouped'], namesOf)})

@@ -29,7 +29,7 @@ export function seriesFrom(
   const uncertain = { rows: 0, weight: 0 };
   for (const step of steps) {
     const { point, rows: spans, counted, isWhole, weighed } = step;
-    // What is counted so far is less than there was. It says more than the spans only where these do not tell of all
+    // What is counted so far is less than there was. It says more than the spans only where these do not show all
     // requests.
     const byCounters = isWhole
       ? countersApply(counted, weighed)
@@ -90,15 +90,15 @@ function stepOf(row: JsonRow, { fromSecond, stepSeconds }: SeriesQuery, weigh: W
 }
 
 /**
- * Whether the exact counters answer for a step of which they are whole. They do not where spans tell of clearly more
- * requests: then some processes tell no counts, or ended before they told their last. Counts of single messages fall to
- * the minutes on both sides of their end by time, and may be off by chance there.
+ * Whether the exact counters answer for a step of which they are whole. They do not where spans show clearly more
+ * requests: then some processes report no counts, or ended before they reported their last. Counts of single messages
+ * fall to the minutes on both sides of their end by time, and may be off by chance there.
  */
 function countersApply(counted: number, { count, variance }: Weighed): boolean {
   return counted > 0 && count - 4 * Math.sqrt(variance) <= counted + Math.sqrt(counted);
 }
 
-/** Whether the counters tell of requests of which no span does, over all steps: in one alone, that may be by chance. */
+/** Whether the counters have requests that no span shows, over all steps: in one alone, that may be by chance. */
 function countersExceedSpans(steps: readonly Step[], weigh: Weigh): boolean {
   const { count, variance } = weigh(sum(steps.map(({ rows }) => rows)), sum(steps.map(({ weighed }) => weighed.count)));
   return isMore(sum(steps.map(({ counted }) => counted)), count + 4 * Math.sqrt(variance));

@@ -35,7 +35,7 @@ export function fieldConditions({ service, operation, status }: SpanFilter): str
   ];
 }
 
-/** Lets the index of all attributes leave granules out; it is never computed. */
+/** Lets the index of all attributes skip granules; it is never computed. */
 export function attributeHint({ key, value }: Tag): string {
   const written = writtenInJson(value);
   const texts = written === value ? [value] : [value, written];

@@ -4,7 +4,7 @@ import type { NativeBlock } from './native-columns.ts';
 
 export const NO_PARENT = '0'.repeat(16);
 
-/** Reads the spans of one block as OTLP JSON; members at their protobuf default are left out, as OTLP's encoders do. */
+/** Reads the spans of one block as OTLP JSON; members at their protobuf default are omitted, as by OTLP's encoders. */
 export class SpanReader {
   readonly #columns: ReturnType<typeof spanColumns>;
 

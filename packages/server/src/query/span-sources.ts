@@ -67,5 +67,5 @@ function arrivedIn(ranges: readonly ArrivalRange[]): string {
   return `(${each.join(' OR ')})`;
 }
 
-/** A span that was sent without an end, or with one before its start, took no time: as its story tells it. */
+/** A span that was sent without an end, or with one before its start, took no time, as in its story. */
 export const SPAN_DURATION = 'greatest(duration_ns, 0)';

@@ -2,20 +2,20 @@ import { attributeText, findAttribute, traceFromOtlp } from '@throughline/trace'
 import type { SpanSource, Trace, TracesData } from '@throughline/trace';
 import type { TraceSamplingDecision, TraceSamplingResponse } from '@throughline/trace/client';
 
-/** A span of which it is asked why it was kept. */
+/** A span that shows why its trace was sampled. */
 export interface DecidingSpan {
   readonly service: string;
   readonly name: string;
   /** 0 internal, 1 server, 2 client, 3 producer, 4 consumer. */
   readonly kind: number;
-  /** As text; undefined where it has none, and for attributes that no rule asks for. */
+  /** As text; undefined where it has none, and for attributes that no rule reads. */
   attribute(key: string): string | undefined;
 }
 
 /** The settings that applications get for the operation of a span now; null where nothing is known of it. */
 export type ReasonOf = (span: DecidingSpan) => TraceSamplingDecision['reason'];
 
-/** What rules of sampling ask of a span. */
+/** What rules of sampling read of a span. */
 const DECIDING_ATTRIBUTES = ['http.request.method', 'http.route', 'url.path'];
 
 interface DecidingFacts extends Omit<TraceSamplingDecision, 'reason'> {
@@ -23,7 +23,7 @@ interface DecidingFacts extends Omit<TraceSamplingDecision, 'reason'> {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** All that a trace's own spans tell of why it was kept, as plain data. */
+/** All that a trace's own spans show of why it was sampled, as plain data. */
 export interface TraceSamplingFacts extends Omit<TraceSamplingResponse, 'decisions'> {
   readonly decisions: readonly DecidingFacts[];
 }

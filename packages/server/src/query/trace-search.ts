@@ -15,7 +15,7 @@ export interface TracePosition {
 
 /**
  * A trace is found when it overlaps the range, one of its spans matches the filter, wherever that is, and its duration
- * is asked for.
+ * is within the limits of the search.
  */
 export interface TraceSearch {
   readonly filter: SpanFilter;

@@ -21,8 +21,8 @@ const FEW_TRACES = 64;
 const FEW_SPANS = 4_000;
 
 /**
- * By trace id; an id of which nothing is known has no entry. Where it is told within which seconds the spans of the
- * traces probably start, these are looked at while it is found out whether that is so.
+ * By trace id; an id of which nothing is known has no entry. Where the caller knows within which seconds the spans of
+ * the traces probably start, these are looked at while it is found out whether that is so.
  */
 export async function findTraceSummaries(
   context: QueryContext,
@@ -127,9 +127,7 @@ function serviceOf(row: JsonRow): ServiceOfTrace {
   };
 }
 
-/**
- * A root is a span without a parent. Spans with equal starts are told apart by their id, so that an answer is stable.
- */
+/** A root is a span without a parent. Spans with equal starts are ordered by their id, so that a result is stable. */
 export const IS_ROOT = `parent_span_id = ${sqlHex('0'.repeat(16))}`;
 
 /** A 64-bit number as text that sorts as it does. Starts and durations are not negative. */

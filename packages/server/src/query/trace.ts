@@ -19,7 +19,7 @@ export interface StoredTrace {
   readonly data: TracesData;
   /** The spans in `data`. */
   readonly spanCount: number;
-  /** The rows that were left out of `data` because a sender's repeat had stored the very same span before. */
+  /** The rows that are not in `data` because a sender's repeat had stored the very same span before. */
   readonly repeatedSpanCount: number;
   /** The rows that are stored of it. */
   readonly storedSpanCount: number;
@@ -30,7 +30,7 @@ export interface StoredTrace {
 /** The rows of a trace as the engine answers them: Native, in no order. */
 export interface TraceRows {
   readonly answers: readonly Uint8Array[];
-  /** More rows than this, in the order of start and span id, are left out. */
+  /** More rows than this, in the order of start and span id, are omitted. */
   readonly rowsMax: number;
   /** The rows that are stored of it. */
   readonly storedSpanCount: number;

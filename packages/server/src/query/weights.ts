@@ -7,7 +7,7 @@ import type { Tables } from '../storage/tables.ts';
 const QUARTER_NS = 900_000_000_000n;
 const SECOND_NS = 1_000_000_000n;
 
-/** What is asked: of services as a whole, or of their operations; and of spans, or of requests alone. */
+/** What is queried: of services as a whole, or of their operations; and of spans, or of requests alone. */
 export interface WeightsQuery {
   readonly range: TimeRange;
   readonly service: string | null;

@@ -6,7 +6,7 @@ import type { SavedOperation } from './operation-state.ts';
 
 const STATE_VERSION = 1;
 
-/** What is written to the data directory, so that a restart need not learn rates anew. */
+/** What is written to the data directory, so that rates survive a restart. */
 export function stateToSave(operations: readonly SavedOperation[]): object {
   return { version: STATE_VERSION, operations };
 }

@@ -12,7 +12,7 @@ const CHECKED_BYTES = 16 * 1024 * 1024;
 const CHECKED_MS = 1_000;
 const MIB = 1024 * 1024;
 
-/** Of the file system that holds the path; null where it does not tell. */
+/** Of the file system that holds the path; null where it does not report them. */
 export async function diskSpace(path: string): Promise<DiskSpace | null> {
   try {
     const { bavail, blocks, bsize } = await statfs(path);

@@ -31,8 +31,8 @@ export interface FreshSpansOptions {
 const BUSY_MS = 2_000;
 
 /**
- * A store that takes no inserts must not slow every query: for so long after the engine was started anew they wait
- * for what could be found before.
+ * A store that takes no inserts must not slow every query: for so long after the engine was restarted they wait for
+ * what could be found before.
  */
 const LOST_MS = 10_000;
 
@@ -173,7 +173,7 @@ export class FreshSpans {
     void this.#clear(published);
   }
 
-  /** The engine's process has been started anew, and nothing is in its memory. */
+  /** The engine's process has been restarted, and nothing is in its memory. */
   reset(): void {
     for (const published of this.#published.values()) {
       const { segment, range, pendingRows } = published;

@@ -89,7 +89,7 @@ export class Loader {
     this.#limitCounter = new LimitCounter(options.registry);
     this.#inserts = new Counter({
       name: `${metrics}_inserts_total`,
-      help: 'Segments handed to the engine, by outcome: stored, rejected (quarantined), gone (removed by somebody else), or the code of the error',
+      help: 'Segments handed to the engine, by outcome: stored, rejected (quarantined), gone (removed by another program), or the code of the error',
       labelNames: ['outcome'],
       registers,
     });

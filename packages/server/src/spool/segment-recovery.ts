@@ -128,7 +128,7 @@ async function readIndex(path: string): Promise<Buffer | null> {
 }
 
 /**
- * Whether what is wrong with the last block tells that it never reached the disk; otherwise it may have been
+ * Whether what is wrong with the last block shows that it never reached the disk; otherwise it may have been
  * acknowledged.
  */
 async function isLastTorn(

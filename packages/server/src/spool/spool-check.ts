@@ -11,7 +11,7 @@ export interface SpoolReport {
   readonly damagedSegments: readonly { readonly segment: string; readonly damagedBlocks: number }[];
 }
 
-/** Verifies the blocks that wait in a spool by their checksums. Segments that leave it meanwhile are left out. */
+/** Verifies the blocks that wait in a spool by their checksums. Skips segments that leave it meanwhile. */
 export async function checkSpool(directory: string, signal: AbortSignal): Promise<SpoolReport> {
   let blocks = 0;
   const damagedSegments: { segment: string; damagedBlocks: number }[] = [];

@@ -24,7 +24,7 @@ const PLACES = [
   ['quarantined', REJECTED_DIRECTORY],
 ] as const;
 
-/** Everything that a spool holds, by its files alone. Segments that nothing was written to are left out. */
+/** Everything that a spool holds, by its files alone. Without segments that nothing was written to. */
 export async function listSpool(directory: string): Promise<SpooledSegment[]> {
   const segments: SpooledSegment[] = [];
   for (const [state, below] of PLACES) {

@@ -74,7 +74,7 @@ export class Spool {
   #open: OpenSegment | null = null;
   /**
    * The next one: to create its files durably takes longer than to write a block, and nobody shall wait for it. Null
-   * inside where that failed: the next block tells why.
+   * inside where that failed: the next block gives the reason.
    */
   #prepared: Promise<OpenSegment | null> | null = null;
   /** No longer open, and not sealed before its files are closed, or recovered where a write to it failed. */
@@ -82,7 +82,7 @@ export class Spool {
   /** A write to them failed; what was acknowledged in them is still to be sealed. */
   readonly #unrecovered: OpenSegment[] = [];
   #recoverTimer: NodeJS.Timeout | null = null;
-  /** The last one that the log has told of. */
+  /** The last one that was logged. */
   #toldGivenUp = '';
   #backlogBytes = 0;
   #nextNumber = 1;

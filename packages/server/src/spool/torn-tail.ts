@@ -19,7 +19,7 @@ export function countEmptySectors(block: Uint8Array, offset: number): number {
 
 /**
  * Whether the last block of a file, which is not what was written, never reached the disk as a whole, so that nobody
- * was told that it is durable: the file is too short for it, or has zeros for sectors that were written with something
+ * was acknowledged as durable: the file is too short for it, or has zeros for sectors that were written with something
  * else. Any other change happened to bytes that had reached the disk.
  * @param found what the file has of the block.
  * @param emptySectors of the block as it was written; null where that is not known: it may have been full of zeros.

@@ -40,7 +40,7 @@ const LEAP_DAYS_MAX = 2;
 /**
  * Says which days are too old. Age counts from the newest stored day that is not in the future, and never from the
  * clock alone: a store that takes nothing in keeps what it has, and a clock that is ahead makes nothing old. Where
- * clock and spans are wrong together, only time tells: what would take much at once, everything after a jump, and
+ * clock and spans are wrong together, only time shows it: what would take much at once, everything after a jump, and
  * everything while the newest days stand apart from those before them, waits for `holdMs`. The last is what a process
  * sees whose clock was wrong before it started.
  */

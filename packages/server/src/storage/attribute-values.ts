@@ -33,7 +33,7 @@ export const SECOND_SLOT_OF_KEY = `intDiv(cityHash64(key), ${KEY_SLOTS}) % ${VAL
 
 /**
  * The keys of the attributes of spans and resources, and the values that complete a search, with about how many spans
- * had them before any was sampled. A key is counted with all of its values, also those that are left out.
+ * had them before any was sampled. A key is counted with all of its values, also those that are omitted.
  */
 export const ATTRIBUTE_VALUES: Rollup = {
   table: 'attribute_values',

@@ -91,7 +91,7 @@ export class ClickHouseHttp {
 
   /**
    * A server closes connections that are quiet, and may do so while a request is on its way: whether it has read the
-   * request, nobody can tell. So what must not be done twice has a connection of its own, and the rest is asked again.
+   * request, nobody can know. So what must not be done twice has a connection of its own, and the rest is repeated.
    */
   async #ask(statement: HttpStatement, sent: Sent): Promise<IncomingMessage> {
     if (!statement.isRepeatable) return this.#send(statement, sent, false);

@@ -57,8 +57,8 @@ function problem(origin: string, status: number, exceptionCode: number, body: Bu
     .replaceAll(/\s+/g, ' ')
     .trim()
     .slice(0, 200);
-  const told = words === '' ? '' : `: ${words}`;
-  return new UnreachableError(`${origin} responded with ${status}, but not as ClickHouse does${told}`, false);
+  const quoted = words === '' ? '' : `: ${words}`;
+  return new UnreachableError(`${origin} responded with ${status}, but not as ClickHouse does${quoted}`, false);
 }
 
 function codeOf(text: string): number {

@@ -391,7 +391,7 @@ export class ClusterEngine implements Engine, SpanRecovery, PlainInserts {
     while (!signal.aborted) {
       await delay(pingIntervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
-      // A server may be made anew between two statements.
+      // A server may be replaced between two statements.
       this.#options.check?.askAgain(this.#servers[this.#current] as ClickHouseHttp);
       const ping = { sql: 'SELECT 1', settings: {}, isRepeatable: true, timeoutMs: pingTimeoutMs };
       const asked = this.#current;

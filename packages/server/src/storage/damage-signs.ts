@@ -25,7 +25,7 @@ const READ_FAILED = 74;
  */
 const PASSING_CODES: ReadonlySet<number> = new Set([75, 76, 159, 202, 241, 243, 252, 394]);
 
-/** Whether the text tells of a disk that fails to read: that is no damage, and not known to be none. */
+/** Whether the text is about a disk that fails to read: that is no damage, and not known to be none. */
 export function isReadFailure(text: string): boolean {
   return /CANNOT_READ_FROM_FILE_DESCRIPTOR|Cannot read from file |errno: 5\b|Input\/output error/.test(text);
 }

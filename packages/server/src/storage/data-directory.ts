@@ -39,7 +39,7 @@ export interface DataDirectory {
 export const RESTORING_FOLDER = 'restoring';
 
 /**
- * What the holder tells about itself. Whether it lives, its socket says: process ids mean nothing to other containers.
+ * What the holder writes about itself. Whether it lives, its socket says: process ids mean nothing to other containers.
  */
 interface Lock {
   readonly socket: string;
@@ -143,7 +143,7 @@ async function create(directory: string): Promise<void> {
 
 /**
  * At once or not at all, for whoever reads it while we live, or finds it when we were killed. It is not synced: after a
- * power failure nothing that it tells of runs any more, and an empty one is none.
+ * power failure nothing that it names runs any more, and an empty one is none.
  */
 function writeLock(lockPath: string, lock: Lock): void {
   const temporary = `${lockPath}.${process.pid}-${randomBytes(4).toString('hex')}`;

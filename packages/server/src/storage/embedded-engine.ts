@@ -44,8 +44,8 @@ export interface EmbeddedEngineOptions {
   /** Runs before the schema of a store that holds spans is changed. */
   readonly beforeMigration?: (engine: MigratedEngine) => Promise<void>;
   /**
-   * Opens the store of another start and leaves it as it is: the schema, what is damaged, and what a start makes anew.
-   * Nothing is merged.
+   * Opens the store of another start and leaves it as it is: the schema, what is damaged, and what a start creates
+   * again. Nothing is merged.
    */
   readonly isForReading?: boolean;
   /** What the statements that open the store run through, where parts of it may be damaged. */
@@ -293,7 +293,7 @@ SETTINGS ${FRESH_SETTINGS} FORMAT Native`),
         expectWhole: async (table) => {
           const select: SelectRows = async (sql) => rowsIn(await this.#insert(engine, sql, 'JSONCompactEachRow'));
           const short = await findShortParts(select, table);
-          // The next start would set them aside, and tell of rows as lost that are where they were.
+          // The next start would set them aside, and report rows as lost that are where they were.
           for (const { name } of short) {
             await this.#command(engine, `ALTER TABLE ${this.tables[table].local} DROP PART ${sqlString(name)}`);
           }

@@ -3,7 +3,7 @@ import { EngineError } from './engine.ts';
 import type { EngineUsage } from './engine-process.ts';
 import { registerGauge } from '../register-gauge.ts';
 
-/** What the metrics are asked for whenever they are read. */
+/** What is read whenever the metrics are. */
 export interface EngineNow {
   readonly up: () => number;
   readonly runningQueries: () => number;

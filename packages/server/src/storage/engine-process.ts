@@ -118,7 +118,9 @@ export class EngineProcess {
     this.#send({ kind: 'close' });
   }
 
-  /** How often it was asked since it last said anything. Statements run beside it and do not keep it from answering. */
+  /**
+   * How often it was pinged since it last said anything. Statements run beside it and do not keep it from answering.
+   */
   get unansweredPings(): number {
     return this.#unansweredPings;
   }

@@ -1,6 +1,8 @@
 import type { Tables } from './tables.ts';
 
-/** What the rooms above ask of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only. */
+/**
+ * What the rooms above need of ClickHouse, embedded or a cluster. Statements are built with `sql.ts`' literals only.
+ */
 export interface Engine {
   /** What statements call its tables. */
   readonly tables: Tables;
@@ -66,7 +68,7 @@ export interface QueryOptions {
   readonly format: 'JSONCompactEachRow' | 'Native';
   /** The query is cancelled after it. */
   readonly timeoutMs: number;
-  /** Whoever asked has left: the statement is cancelled in the engine, or not even started. */
+  /** The client has left: the statement is cancelled in the engine, or not even started. */
   readonly signal?: AbortSignal;
 }
 

@@ -28,9 +28,9 @@ const LATEST_MS = 0xffff_ffff * 1_000;
 const BELIEVED_MS = DAY_MS;
 
 /**
- * What speaks for another time than the machine's clock says, so that the door does not turn away what is of the
- * present: the clock before it jumped, also over a stop, and the days of the spans that are stored. A span that is
- * taken too easily costs a little room; one that is refused is lost.
+ * What speaks for another time than the machine's clock says, so that spans are not rejected that are of the present:
+ * the clock before it jumped, also over a stop, and the days of the spans that are stored. A span that is taken too
+ * easily costs a little room; one that is refused is lost.
  */
 export class KnownTime {
   readonly #retentionMs: number;
@@ -54,7 +54,8 @@ export class KnownTime {
     this.#elapsed = elapsed;
     const nowMs = now();
     const backMs = lastArrivalMs - nowMs;
-    // By more than that it is told by the stored days alone: a clock that was years ahead once must not count for ever.
+    // By more than that it follows from the stored days alone: a clock that was years ahead once must not count for
+    // ever.
     this.#lastArrivalMs = backMs >= JUMP_MS && backMs <= this.#retentionMs ? lastArrivalMs : null;
     this.#offsetMs = (this.#lastArrivalMs ?? nowMs) - elapsed();
   }

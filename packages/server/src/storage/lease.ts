@@ -47,7 +47,7 @@ interface Held {
   readonly nowMs: number;
 }
 
-/** DateTime has whole seconds, so that a lease may end one earlier than asked for; and the check is not the write. */
+/** DateTime has whole seconds, so that a lease may end one earlier than it should; and the check is not the write. */
 const MARGIN_MS = 1_500;
 const RELEASE_TIMEOUT_MS = 500;
 /** How often a collector that waits for its turn looks. */
@@ -136,17 +136,17 @@ export class StoreLease implements Lease {
     const { signal, limits, log } = this.#options;
     // Twice at least before the lease ends, whatever the settings say.
     const intervalMs = Math.min(limits.leaseRenewMs, (limits.leaseMs - MARGIN_MS) / 2);
-    let told = '';
+    let logged = '';
     for (;;) {
       await delay(intervalMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted || this.#isReleased) return;
       const problem = await this.#renew().catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
       );
-      if (this.#isHeld && told !== '') log.info('regained the lease of the store');
-      if (!this.#isHeld && told === '')
+      if (this.#isHeld && logged !== '') log.info('regained the lease of the store');
+      if (!this.#isHeld && logged === '')
         log.error({ reason: problem }, this.lostBecause ?? 'lost the lease of the store');
-      told = this.#isHeld ? '' : 'lost';
+      logged = this.#isHeld ? '' : 'lost';
     }
   }
 
@@ -227,7 +227,7 @@ export class StoreLease implements Lease {
 
 type StatementEngine = Pick<Engine, 'query' | 'command' | 'tables'>;
 
-/** The engine, of which nothing is asked that changes the store while the lease is not held. */
+/** The engine, which gets no statement that changes the store while the lease is not held. */
 export function underLease(engine: StatementEngine, lease: Lease): StatementEngine {
   return {
     tables: engine.tables,

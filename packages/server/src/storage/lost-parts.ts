@@ -43,7 +43,7 @@ export async function findLostParts(engine: Asked): Promise<LostPart[]> {
 /**
  * What is in `detached/`: parts whose rows are in no part that is in use, and those whose rows certainly are, because
  * all of what they were merged from is. Of a part whose number of rows cannot be read neither is known. Numbers of
- * blocks alone tell nothing: the engine gives those of a part that it has detached to what is inserted next.
+ * blocks alone prove nothing: the engine gives those of a part that it has detached to what is inserted next.
  */
 export async function findDetached(
   select: (sql: string) => Promise<unknown[][]>,
@@ -77,7 +77,7 @@ ORDER BY min_block_number, max_block_number DESC, level DESC, data_version DESC`
       .filter((blocks) => blocks.first >= Number(first) && blocks.last <= Number(last));
     const within = lastGeneration(await olderThan(inRange, String(path)));
     const inItsPlace = within.reduce((sum, blocks) => sum + blocks.rows, 0);
-    // A merge that sums up makes fewer rows, so that their number alone does not tell that all of them are there.
+    // A merge that sums up makes fewer rows, so that their number alone does not show that all of them are there.
     const hasBothEnds = within[0]?.first === Number(first) && within.at(-1)?.last === Number(last);
     // Their number cannot be read, and what it was merged from may be there: neither is certain.
     if (rows === null && hasBothEnds) continue;

@@ -123,8 +123,8 @@ AND name != ${sqlString(part.name)} ORDER BY min_block_number, max_block_number 
 }
 
 /**
- * Whether there are two that tell the same. A part has its name before the engine tells of it, so that one look behind
- * a change is not enough.
+ * Whether there are two that say the same. A part has its name before the engine lists it, so that one look behind a
+ * change is not enough.
  */
 function areSame([now, before]: readonly (readonly bigint[])[]): boolean {
   return (

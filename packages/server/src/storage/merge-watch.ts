@@ -119,7 +119,7 @@ export class MergeWatch {
     for (const part of short.filter(({ canBeTakenBack }) => !canBeTakenBack)) {
       this.#merges.inc({ outcome: 'lost' });
       log.error(
-        told(part),
+        logged(part),
         'a merged part is incomplete, and the parts that it replaced are gone; the engine detaches it at its next start',
       );
     }
@@ -133,7 +133,7 @@ export class MergeWatch {
     this.#lastShortMs = nowMs;
     for (const part of this.#short) {
       log.warn(
-        { ...told(part), pauseMs: this.#pauseMs },
+        { ...logged(part), pauseMs: this.#pauseMs },
         'a merged part is incomplete; restarting the engine to use the parts that it replaced, and pausing merges',
       );
     }
@@ -160,12 +160,12 @@ export class MergeWatch {
     }
     for (const part of this.#short) {
       this.#merges.inc({ outcome: 'lost' });
-      log.error(told(part), 'the engine does not use the parts that a merge replaced');
+      log.error(logged(part), 'the engine did not fall back to the parts that a merge replaced');
     }
     this.#short = [];
   }
 }
 
-function told({ table, name, partition, rows, fault }: ShortMerge): object {
+function logged({ table, name, partition, rows, fault }: ShortMerge): object {
   return { table, part: name, day: dayOfPartition(partition), rows, fault };
 }

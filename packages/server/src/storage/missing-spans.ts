@@ -30,7 +30,7 @@ const IDENTITY = identity();
 
 /**
  * Inserts those spans of a segment that the store does not hold, and resolves with how many they were when it holds all
- * of them. No token tells it: ClickHouse notes a token before the part is in its place, and keeps it when the part
+ * of them. No token shows it: ClickHouse notes a token before the part is in its place, and keeps it when the part
  * never gets there. Spans are compared by everything that was sent, so that what another segment holds as well is not
  * taken for this one, unless it is the same span, sent twice. Safe to repeat, as soon as the earlier insert has ended;
  * not while it runs.

@@ -27,7 +27,7 @@ export type CheckedTable = (typeof CHECKED_TABLES)[number];
 /**
  * Looks at what the engine has stored of an insert into the table. It answers that an insert succeeded when the file of
  * a skip index, or one that describes the part, could not be written, and refuses the part, with all of its rows, at
- * its next start. A write that failed leaves the file shorter than the engine believes it to be, so that the sizes tell
+ * its next start. A write that failed leaves the file shorter than the engine believes it to be, so that the sizes show
  * it, and of texts that are in no list what they say of themselves: for a small part of what the engine's own check
  * costs, which reads the part. Nobody could insert again what merges hold: see `MergeCheck`.
  */
@@ -105,13 +105,13 @@ export async function faultOf(path: string, listedBytes: number): Promise<string
     }
     return null;
   } catch (error) {
-    // One that a merge has replaced meanwhile is gone, and its files with it: they were made anew.
+    // One that a merge has replaced meanwhile is gone, and its files with it: they were rewritten.
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
     throw error;
   }
 }
 
-/** Those of the files that describe a part which tell by themselves whether they are whole. */
+/** Those of the files that describe a part which show by themselves whether they are whole. */
 export const TEXTS: Readonly<Record<string, (text: string) => boolean>> = {
   'metadata_version.txt': (text) => text !== '',
   'columns.txt': (text) => {

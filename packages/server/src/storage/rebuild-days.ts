@@ -14,9 +14,9 @@ type Asked = Pick<Engine, 'query' | 'command' | 'tables'>;
 const HOUR = 3_600;
 
 /**
- * Makes whole days (`YYYY-MM-DD`) of the derived tables anew, whatever is damaged in them or is in them of spans that
- * are gone. Nothing may be added meanwhile. The times of traces are replaced behind what takes their place: by them
- * spans are found at any time.
+ * Rebuilds whole days (`YYYY-MM-DD`) of the derived tables, whatever is damaged in them or is in them of spans that are
+ * gone. Nothing may be added meanwhile. The times of traces are replaced behind what takes their place: by them spans
+ * are found at any time.
  */
 export async function rebuildDays(
   engine: Asked,
@@ -43,7 +43,7 @@ export async function rebuildDays(
       }
     }
   }
-  // By what has been made anew of the days around it as well.
+  // By what has been rebuilt of the days around it as well.
   for (const rollup of ROLLUPS) {
     const { ofDay } = rollup;
     if (ofDay === undefined) continue;
@@ -96,7 +96,7 @@ const ATTRIBUTE_SPANS = 8_192;
  * - `operation_15m` holds as many spans as are stored.
  * - Both tables of requests hold as many, of the same weight, and some where there are any.
  * - `weight_15m` holds what is missing between the number and the weight of spans, and of requests.
- * - `trace_times` and `attribute_values` hold something where there is something. How much, only all spans would tell.
+ * - `trace_times` and `attribute_values` hold something where there is something. How much, only all spans would show.
  */
 export async function findDaysThatDisagree(engine: Pick<Engine, 'query' | 'tables'>, until: number): Promise<string[]> {
   const spansTable = engine.tables.spans.read;

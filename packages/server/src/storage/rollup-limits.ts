@@ -14,7 +14,7 @@ export const ROLLUP_LIMITS: RollupLimits = {
 };
 
 export interface RollupJobLimits {
-  /** While somebody asks, spans that are stored are counted after this … */
+  /** While queries come in, spans that are stored are counted after this … */
   readonly intervalMs: number;
   /** … while nobody does, after this … */
   readonly idleIntervalMs: number;

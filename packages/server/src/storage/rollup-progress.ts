@@ -13,7 +13,7 @@ export interface Progress {
   readonly pendingUntil: number;
   /** What was stored behind the last batch and is not counted yet. */
   readonly late: readonly ArrivalRange[];
-  /** Days (`YYYY-MM-DD`) that were being made anew, or `all` of them. */
+  /** Days (`YYYY-MM-DD`) that were being rebuilt, or `all` of them. */
   readonly days: readonly string[] | 'all';
   /** Whether anything was ever noted. */
   readonly isNoted: boolean;
@@ -23,7 +23,7 @@ export interface Progress {
 const COLLECTOR = 'collector';
 /** Begins the names of segments that are stored behind what is counted. */
 const LATE = 'late ';
-/** Begins the names of days that are being made anew. */
+/** Begins the names of days that are being rebuilt. */
 const DAY = 'day ';
 const EVERY_DAY = 'all';
 

@@ -28,8 +28,8 @@ export const BATCH_SETTINGS = 'max_bytes_before_external_group_by = 200000000';
 const HOUR = 3_600;
 
 /**
- * Makes the derived tables anew for these hours (seconds since the epoch), out of the spans that arrived up to `until`.
- * Tables with longer steps are made anew for the whole steps that the hours touch. Nothing may be added meanwhile.
+ * Rebuilds the derived tables for these hours (seconds since the epoch) from the spans that arrived up to `until`.
+ * Tables with longer steps are rebuilt for the whole steps that the hours touch. Nothing may be added meanwhile.
  */
 export async function rebuildRollups(
   engine: Pick<Engine, 'query' | 'command' | 'tables'>,

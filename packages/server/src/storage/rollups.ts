@@ -11,7 +11,7 @@ export interface Rollup {
   readonly table: TableName;
   /** In the order of `select`. */
   readonly columns: readonly string[];
-  /** The column that says when, and the seconds of its steps: what is made anew begins and ends with one. */
+  /** The column that says when, and the seconds of its steps: what is rebuilt begins and ends with one. */
   readonly time: string;
   readonly stepSeconds: number;
   /** A repeat of the same rows changes nothing. */
@@ -19,8 +19,8 @@ export interface Rollup {
   /** `source`: a table, or a subquery in parentheses, with the columns of `spans`; it has about `spans` rows. */
   readonly select: (source: string, spans: number) => string;
   /**
-   * Makes a day (the second of its begin) anew at once, where its hours would not show it: out of `trace_times`, made
-   * anew before, and spans.
+   * Rebuilds a whole day (the second of its begin), where its hours would not show it: from `trace_times`, rebuilt
+   * before, and spans.
    */
   readonly ofDay?: (tables: Tables, begin: number) => string;
 }

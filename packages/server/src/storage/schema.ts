@@ -80,7 +80,7 @@ export const SPAN_COLUMNS = [
   ['link_k', 'Array(LowCardinality(String))'],
   ['link_v', 'Array(String)'],
   ['link_t', 'Array(UInt8)'],
-  // 1: its operation, 2: its service is beyond what rollups tell apart. Not a field of OTLP.
+  // 1: its operation, 2: its service is beyond what rollups distinguish. Not a field of OTLP.
   ['rollup_other', 'UInt8'],
 ] as const;
 

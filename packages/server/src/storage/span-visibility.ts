@@ -233,8 +233,7 @@ export class SpanVisibility implements Visibility {
   }
 
   /**
-   * Runs what makes derived tables anew, of spans that arrived up to `until`; queries to any of them wait or ask
-   * again.
+   * Runs what rebuilds derived tables, of spans that arrived up to `until`; queries to any of them wait or ask again.
    */
   async count(until: number, work: () => Promise<void>): Promise<void> {
     this.#version += 1;

@@ -31,7 +31,7 @@ export class StoreCheck {
     this.#expected = options.noted.id;
   }
 
-  /** Rejects with `OtherStoreError` where the server is another store. It is asked once, and again after `forget`. */
+  /** Rejects with `OtherStoreError` where the server is another store. It is checked once, and again after `forget`. */
   async admit(server: ClickHouseHttp, engine: Pick<Engine, 'query' | 'tables'>): Promise<void> {
     if (this.#expected === null || this.#admitted.has(server)) return;
     const found = await findStoreId(engine);

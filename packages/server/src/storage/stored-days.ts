@@ -23,7 +23,7 @@ export interface StoreRoom {
   readonly usedBytes: number;
   /** With those that are replaced or dropped and not deleted yet. */
   readonly takenBytes: number;
-  /** Free on these disks; null where the server cannot tell. */
+  /** Free on these disks; null where the server does not report them. */
   readonly freeBytes: number | null;
 }
 

@@ -7,8 +7,8 @@ import { IN_DATABASE } from './tables.ts';
 import { rowsOf } from './rows-of.ts';
 
 /**
- * `damaged`: not what was written. `unreadable`: the disk fails to tell, so that the part is taken for neither good nor
- * damaged.
+ * `damaged`: not what was written. `unreadable`: the disk fails to read it, so that the part is taken for neither good
+ * nor damaged.
  */
 export type PartVerdict =
   | { readonly kind: 'sound' }

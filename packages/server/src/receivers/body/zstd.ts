@@ -6,7 +6,7 @@ import { measureFrames } from './zstd-frames.ts';
 const decoder = new ZSTDDecoder();
 
 /**
- * What a body becomes at most, as its frames tell before they are decompressed; never more than `bytesMax`. Throws
+ * What a body becomes at most, as its frames announce before they are decompressed; never more than `bytesMax`. Throws
  * `BodyError`.
  */
 export function zstdBytesAtMost(sent: Buffer, bytesMax: number): number {

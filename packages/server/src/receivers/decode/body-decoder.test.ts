@@ -99,7 +99,7 @@ test('a bad part costs a large body what it costs a small one', async () => {
   const partialSuccess = {
     rejectedSpans: '1',
     errorMessage: expect.stringMatching(
-      `^${errorMessage.replaceAll(/[()[\]]/g, String.raw`\$&`)}1 invalid fields were left out \\(field\\); the first: resourceSpans\\[0\\].*spans\\[0\\].kind`,
+      `^${errorMessage.replaceAll(/[()[\]]/g, String.raw`\$&`)}1 invalid fields were dropped \\(field\\); the first: resourceSpans\\[0\\].*spans\\[0\\].kind`,
     ) as string,
   };
   expect(answers).toEqual([

@@ -14,7 +14,7 @@ import { decodeOtlpJson } from '../otlp-json/otlp-json.ts';
 const { limits, rollupLimits, seed } = workerData as BodyThreadData;
 const block = new SpanBlock(seed, limits);
 /**
- * Apart from those of the thread that takes the other requests: together they tell twice as many names apart at most.
+ * Apart from those of the thread that takes the other requests: together they distinguish twice as many names at most.
  */
 const bounds = new RollupBounds(rollupLimits);
 

@@ -15,7 +15,7 @@ const ServingStatus = { serving: 1, notServing: 2, serviceUnknown: 3 } as const;
 const WATCH_INTERVAL_MS = 500;
 
 export interface GrpcHealthOptions {
-  /** The service that the state is of; '' asks for the same. */
+  /** The service that the state is of; '' means the same. */
   readonly service: string;
   readonly isServing: () => boolean;
   readonly watchersMax: number;

@@ -20,7 +20,7 @@ export class OtlpGrpcMetrics {
     });
     this.foreignConnections = new Counter({
       name: 'throughline_otlp_grpc_foreign_connections_total',
-      help: 'Connections that do not begin as HTTP/2 without TLS does: of OTLP/HTTP or TLS, sent to the wrong port',
+      help: 'Connections that speak HTTP/1.1 or TLS: the sender uses OTLP/HTTP or TLS on the port of OTLP/gRPC',
       registers,
     });
   }

@@ -1,10 +1,10 @@
 const LOOPBACK_HOST = /^(?:localhost|[^:/]+\.localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i;
 
-/** What a preflight asks for. */
+/** What a preflight requests. */
 export interface Preflight {
   /** Access-Control-Request-Headers */
   readonly headers: string | undefined;
-  /** Access-Control-Request-Private-Network: a public page asks a collector in its reader's network. */
+  /** Access-Control-Request-Private-Network: a public page sends to a collector in its reader's network. */
   readonly isPrivateNetwork: boolean;
 }
 

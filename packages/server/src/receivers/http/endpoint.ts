@@ -24,9 +24,12 @@ export interface Endpoint extends RoutePath {
   readonly decompressedBytesMax: number;
   /** Counts a body that was over one of these. */
   countTooLarge(limit: 'sent' | 'decompressed'): void;
-  /** Why nothing is taken now, asked before a body is read; null where it is. Counts the limit that it names. */
+  /**
+   * Why nothing is accepted now, called before a body is read; null where it is accepted. Counts the limit that it
+   * names.
+   */
   busyBecause(): string | null;
-  /** Takes a body, in the same turn as it was read whole. `form` is null where no form was asked for. */
+  /** Takes a body, in the same turn as it was read whole. `form` is null where no form was requested. */
   take(body: Body, form: BodyForm | null, request: IncomingMessage): Promise<HttpResponse>;
   /** `form` is null where the request names none that is known. */
   refuse(refusal: Refusal, form: BodyForm | null): HttpResponse;

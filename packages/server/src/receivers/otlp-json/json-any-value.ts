@@ -10,7 +10,7 @@ export function readAnyValue(value: JsonObject, levels: number): JsonAnyValue {
   const members = MEMBERS.filter((name) => value.get(name) !== null);
   const [member] = members;
   if (member === undefined) return {};
-  if (members.length > 1) value.fail(member, 'no other value beside it', members.join(', '));
+  if (members.length > 1) value.fail(member, 'only one value', members.join(', '));
   if (levels < 0) throw new ValueTooDeepError();
   switch (member) {
     case 'stringValue':

@@ -34,7 +34,7 @@ export class JsonObject {
     this.#onBad = onBad;
   }
 
-  /** Put together only where it is asked for: there are many objects and few mistakes. */
+  /** Put together only where it is needed: there are many objects and few mistakes. */
   get path(): string {
     return memberPath(this.#owner, this.#name, this.#index);
   }
@@ -54,7 +54,7 @@ export class JsonObject {
 
   /**
    * One after the other, so that few of them exist at a time; `onBadItem` receives items that are none, and the items
-   * tell `onBad` what is wrong with them.
+   * report to `onBad` what is wrong with them.
    */
   *objects(name: string, onBadItem = this.#onBad, onBad = this.#onBad): Generator<JsonObject, void, undefined> {
     const items = this.array(name);
@@ -84,7 +84,7 @@ export class JsonObject {
 
   /**
    * Where the bytes are in `text` that the member gives in hexadecimal; a range that ends before it begins where it is
-   * another text or none, which `onBad` is not told of.
+   * another text or none, which is not reported to `onBad`.
    */
   hex(name: string, text: TextSource): [start: number, end: number] {
     const digits = this.get(name) ?? '';
@@ -147,7 +147,7 @@ export class JsonObject {
     return fail(memberPath(this, name, -1), expected, found);
   }
 
-  /** Returns `defaultValue` where there is somebody to tell. */
+  /** Returns `defaultValue` where there is an `onBad`. */
   #bad<T>(name: string, expected: string, found: unknown, defaultValue: T, onBad = this.#onBad): T {
     if (onBad === null) return this.fail(name, expected, found);
     onBad(problemOf(memberPath(this, name, -1), expected, found));
@@ -228,7 +228,7 @@ export function parseText(text: string): unknown {
     try {
       return JSON.parse(quoteLongIntegers(text));
     } catch {
-      // What is wrong is quoted in the words of the sender, which do not tell our mark.
+      // What is wrong is quoted in the words of the sender, which do not show our mark.
       return JSON.parse(text);
     }
   } catch (error) {

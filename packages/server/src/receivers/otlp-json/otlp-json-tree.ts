@@ -11,7 +11,7 @@ import { TextSource } from './text-source.ts';
 
 /**
  * Appends the spans of a request that has been parsed, and takes all that `walkOtlpJson` leaves. A part of a wrong
- * shape is left out, and the block's losses say where it is and what is wrong with it. Throws as `decodeOtlpJson`.
+ * shape is dropped, and the block's losses say where it is and what is wrong with it. Throws as `decodeOtlpJson`.
  */
 export function decodeJsonTree(request: JsonObject, block: SpanBlock, rejected: RejectedSpans): void {
   new OtlpJsonDecoder(block, rejected).decodeRequest(request);

@@ -28,7 +28,7 @@ export function statementOf(text: string): string {
   return Buffer.from(text, ENCODING).toString('utf8');
 }
 
-/** Tables that each start makes anew, empty: what they hold is elsewhere. */
+/** Tables that each start creates again, empty: what they hold is elsewhere. */
 const DISPOSABLE = /^spans_(?:fresh(?:_\d)?|repair)\.sql$/;
 
 /** `metadata/throughline/spans.sql`: what messages and notes call the definition of the table. */
@@ -66,7 +66,7 @@ export class DefinitionFiles {
     return await readDefinition(join(this.#store, DATABASE_DEFINITION));
   }
 
-  /** By `metadata/throughline/….sql`, without the tables that each start makes anew. */
+  /** By `metadata/throughline/….sql`, without the tables that each start creates again. */
   async readTables(database: string): Promise<Map<string, Definition>> {
     const directory = this.#directoryOf(database);
     const found = new Map<string, Definition>();
@@ -112,7 +112,9 @@ export class DefinitionFiles {
     return await linkedUuid(join(this.#store, 'data', DATABASE, table));
   }
 
-  /** Takes the tables away that are made anew, before the engine meets a definition of one that it cannot read. */
+  /**
+   * Removes the tables that each start creates again, before the engine meets a definition of one that it cannot read.
+   */
   async removeDisposable(database: string): Promise<void> {
     const directory = this.#directoryOf(database);
     const names = (await namesIn(directory)).filter((name) => DISPOSABLE.test(name));
