@@ -43,7 +43,7 @@ const BUSY_RATE = 20_000;
 const BUSY_SENDER = 12;
 /** What stores and counts is in full swing. */
 const BUSY_WARM_UP_SECONDS = 15;
-/** Of as many samples a 95th percentile is told, over several segments and batches. */
+/** Of as many samples a 95th percentile is printed, over several segments and batches. */
 const BUSY_ROUNDS = 60;
 const BUSY_ROUND_MS = 500;
 const BUSY_MS_MAX = 240_000;

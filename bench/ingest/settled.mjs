@@ -1,6 +1,6 @@
 /**
  * When what was sent is done. A segment of the spool is stored when it is full, or ten seconds after its first block; until then its spans are
- * found in the engine's memory. So the last one of a phase waits for its age alone, which nobody has to work for: that wait is told apart.
+ * found in the engine's memory. So the last one of a phase waits for its age alone, which nobody has to work for: that wait is printed apart.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';

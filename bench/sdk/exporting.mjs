@@ -1,6 +1,6 @@
 /**
  * The tracers that are compared where spans are sent: each as its users set it up, with a resource and a batch that are
- * the same for all. A tracer is `{ span(name, fill), end() }`, and where it can be told `pending()`, `exported()` and
+ * the same for all. A tracer is `{ span(name, fill), end() }`, and where it is known `pending()`, `exported()` and
  * `stats()`; OpenTelemetry's are of the installed version (2.x), or of a folder that holds their 3.x line, which needs
  * Node 22.15 and is no dependency: `npm i @opentelemetry/sdk-trace@3 @opentelemetry/exporter-trace-otlp-proto
  * @opentelemetry/context-async-hooks@3`.
