@@ -83,7 +83,7 @@ export class ApiServer {
       refuse: (refusal) => errorJson(refusal),
       onLimit: (limit) =>
         this.#limitCounter.reached(`http.${limit === 'headersTimeoutMs' ? 'requestTimeoutMs' : limit}`),
-      onFailed: (error) => log.error({ err: error }, 'responding to an API request failed; its connection is closed'),
+      onFailed: (error) => log.error({ err: error }, 'could not respond to an API request; closed its connection'),
     });
   }
 

@@ -46,7 +46,7 @@ export async function runBackup(args: readonly string[]): Promise<number> {
     expectFolder(config.dataDirectory, 'store');
     if (isWithin(directory, config.dataDirectory)) {
       throw new CommandError(
-        `${directory} is inside the data directory ${config.dataDirectory} and would be lost with it; choose a directory elsewhere, best on another disk`,
+        `${directory} is inside the data directory ${config.dataDirectory} and would be lost with it; choose a directory elsewhere, preferably on another disk`,
       );
     }
     // Before a snapshot is taken, and before what is in it could be taken for ours.

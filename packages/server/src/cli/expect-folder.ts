@@ -15,5 +15,5 @@ export function expectFolder(dataDirectory: string, name: 'store' | 'spool'): vo
     // A part of its path is a file.
     if (code !== 'ENOTDIR') throw error;
   }
-  throw new CommandError(`${dataDirectory} has no ${name}; name the collector's data directory with --data-dir`);
+  throw new CommandError(`${dataDirectory} has no ${name}; set the collector's data directory with --data-dir`);
 }

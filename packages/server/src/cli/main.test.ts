@@ -63,7 +63,7 @@ describe('throughline', () => {
     const { code, stdout, stderr } = await run(...args, '--store', 'http://ann:s3cret@host:8123').ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
     expect(stderr).toBe(
-      `throughline: throughline ${args[0]} works on the embedded store, and --store names another; a ClickHouse server has CHECK TABLE, BACKUP and RESTORE of its own\n`,
+      `throughline: throughline ${args[0]} works on the embedded store only, and --store selects another; on a ClickHouse server use CHECK TABLE, BACKUP and RESTORE\n`,
     );
   });
 

@@ -33,7 +33,7 @@ export function readStoreOptions(
   }
   if (config.store !== 'embedded') {
     throw new ConfigError(
-      `throughline ${command} works on the embedded store, and ${config.sources.get('store')} names another; a ClickHouse server has CHECK TABLE, BACKUP and RESTORE of its own`,
+      `throughline ${command} works on the embedded store only, and ${config.sources.get('store')} selects another; on a ClickHouse server use CHECK TABLE, BACKUP and RESTORE`,
     );
   }
   // As of a variable that is not set: it would be taken for the folder that the command runs in.

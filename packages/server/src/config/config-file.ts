@@ -54,7 +54,7 @@ export function parseConfigFile(text: string, path: string, settings: readonly S
       } else if (group === '' && settings.some((candidate) => candidate.key.startsWith(`${name}.`))) {
         if (isMap(value)) readGroup(value, name);
         else if (textOf(value) !== '')
-          throw new ConfigError(`${source}: ${name} is a group of settings, each on a line below it`);
+          throw new ConfigError(`${source}: ${name} is a group of settings: expected one on each line below it`);
       } else {
         throw unknownKey(at(start(key)), name, group, settings);
       }

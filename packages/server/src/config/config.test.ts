@@ -273,7 +273,7 @@ describe('a configuration file', () => {
       'http:\n  port: high\n',
       'x.yaml:2:9: http.port: got "high", expected an integer from 0 to 65535 (0 picks a free port)',
     ],
-    ['http: 4319\n', 'x.yaml:1:7: http is a group of settings, each on a line below it'],
+    ['http: 4319\n', 'x.yaml:1:7: http is a group of settings: expected one on each line below it'],
     ['host:\n  name: a\n', 'x.yaml:2:3: host: expected a single value: a host name or an IP address'],
     ['- host\n', 'x.yaml:1:1: expected settings such as "host: 127.0.0.1"'],
     ['host: a\nhost: b\n', 'x.yaml:2:1: Map keys must be unique'],

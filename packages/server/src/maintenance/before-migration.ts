@@ -32,7 +32,7 @@ export class BeforeMigration {
     await rename(path, this.#path);
     this.#log.warn(
       { path: this.#path },
-      'changing the schema of the store; keeping a snapshot from before until the next start',
+      'changing the schema of the store; keeping a snapshot of its old state until the next start',
     );
   }
 

@@ -172,9 +172,9 @@ export class Sampling {
       if (saved === undefined) return;
       const operations = readSavedState(saved);
       if (operations !== undefined) this.controller.restore(operations);
-      else this.#log.warn({ path: this.#statePath }, 'sampling state is malformed; learning rates anew');
+      else this.#log.warn({ path: this.#statePath }, 'sampling state is malformed; learning rates from scratch');
     } catch (error) {
-      this.#log.warn({ err: error, path: this.#statePath }, 'reading the sampling state failed; learning rates anew');
+      this.#log.warn({ err: error, path: this.#statePath }, 'could not read the sampling state; learning rates from scratch');
     }
   }
 

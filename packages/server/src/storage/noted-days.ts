@@ -30,7 +30,7 @@ export class NotedDays {
       replaceFileSync(this.#path, text, { sync: false });
       this.#text = text;
     } catch (error) {
-      this.#log.warn({ err: error, path: this.#path }, 'could not note the days of the store');
+      this.#log.warn({ err: error, path: this.#path }, 'could not record the days of the store');
     }
   }
 }

@@ -358,7 +358,7 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
     );
     log.info(
       { hours: hours.length },
-      'an addition to the derived tables was interrupted, or late; rebuilding the hours concerned',
+      'adding spans to the derived tables was interrupted, or late; rebuilding the affected hours',
     );
     const all = hours.map(([hour]) => Number(hour));
     await visibility.count(until, async () => {
@@ -375,7 +375,7 @@ WHERE ${arrivedWithin({ after: first - 1, until: last })} ORDER BY hour`,
   async #rebuildDays(days: readonly string[] | 'all', until: number): Promise<void> {
     const { engine, visibility, log } = this.#options;
     const concerned = days === 'all' ? await findDays(engine) : days;
-    log.info({ days: concerned }, 'rebuilding the derived tables of the days concerned');
+    log.info({ days: concerned }, 'rebuilding the derived tables of the affected days');
     await this.#progress.noteDays(days, visibility.countedUntil, false);
     await visibility.count(until, async () => {
       await rebuildDays(engine, concerned, until, this.#limits.batchRowsMax);

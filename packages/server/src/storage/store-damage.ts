@@ -212,7 +212,7 @@ export class StoreDamage {
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        'could not note repaired parts; their days will be rebuilt again at the next start',
+        'could not record repaired parts; their days will be rebuilt again at the next start',
       );
     }
   }
@@ -369,7 +369,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
       this.#unread.delete(key);
       this.#options.log.warn(
         { table, part: name },
-        'a part that the disk could not read can be read again, or is gone',
+        'the disk can read a part again that it could not read, or the part is gone',
       );
     }
   }
@@ -381,7 +381,7 @@ WHERE ${IN_DATABASE} AND table = ${sqlString(table)} AND name = ${sqlString(part
     } catch (error) {
       this.#options.log.warn(
         { err: error },
-        'could not note a damaged part; if it cannot be repaired now, it stays in detached/',
+        'could not record a damaged part; if it cannot be repaired now, it stays in detached/',
       );
     }
   }

@@ -21,7 +21,7 @@ export async function removeTornMutations(store: string, log: Logger): Promise<v
       }
     }
   } catch (error) {
-    log.warn({ err: error }, 'could not look for incomplete mutation files; opening the store as it is');
+    log.warn({ err: error }, 'could not look for incomplete mutation files; opening the store without the check');
   }
 }
 

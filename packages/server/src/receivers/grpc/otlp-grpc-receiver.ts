@@ -121,7 +121,7 @@ export class OtlpGrpcReceiver {
       const refusal = refusedAccess(access, { method: 'POST', url: headers[':path'], headers });
       this.#handle(stream, readHead(headers, refusal)).catch((error: unknown) => {
         this.#count('FAILED');
-        this.#log.error({ err: error }, 'answering an OTLP/gRPC call failed; its stream is closed');
+        this.#log.error({ err: error }, 'could not respond to an OTLP/gRPC call; closed its stream');
         stream.destroy();
       });
     });

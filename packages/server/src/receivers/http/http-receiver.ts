@@ -113,7 +113,7 @@ export class HttpReceiver {
       onLimit: (limit) => limitCounter.reached(`otlpHttp.${limit}`),
       onFailed: (error) => {
         metrics.requests.inc({ outcome: 'failed' });
-        log.error({ err: error }, 'answering an OTLP/HTTP request failed; its connection is closed');
+        log.error({ err: error }, 'could not respond to an OTLP/HTTP request; closed its connection');
       },
     });
   }
