@@ -15,7 +15,12 @@ import { SAMPLING_LIMITS, type SamplingLimits } from './limits.ts';
 import { SamplingMetrics } from './sampling-metrics.ts';
 import { samplingExchangeRoutes, type ExchangeResult } from './sampling-routes.ts';
 import { readSavedState, stateToSave } from './saved-state.ts';
-import { readSamplingSettings, SETTINGS_CHANGE, SamplingSettingsError, type SamplingSettings } from './sampling-settings.ts';
+import {
+  readSamplingSettings,
+  SETTINGS_CHANGE,
+  SamplingSettingsError,
+  type SamplingSettings,
+} from './sampling-settings.ts';
 
 export interface SamplingOptions {
   /** Holds `settings.json`, which people write, and `state.json`, which we do. Created where it is missing. */
@@ -174,7 +179,10 @@ export class Sampling {
       if (operations !== undefined) this.controller.restore(operations);
       else this.#log.warn({ path: this.#statePath }, 'sampling state is malformed; learning rates from scratch');
     } catch (error) {
-      this.#log.warn({ err: error, path: this.#statePath }, 'could not read the sampling state; learning rates from scratch');
+      this.#log.warn(
+        { err: error, path: this.#statePath },
+        'could not read the sampling state; learning rates from scratch',
+      );
     }
   }
 

@@ -168,7 +168,8 @@ export class Retention {
     const before = this.#heldBecause;
     this.#heldBecause = held.length === 0 ? null : this.#heldWords(held, heldMs, clocks.nowMs);
     if (before === null && this.#heldBecause !== null) log.warn({ days: held }, this.#heldBecause);
-    if (before !== null && held.length === 0 && due.length === 0) log.info('the held days of the store are no longer expired');
+    if (before !== null && held.length === 0 && due.length === 0)
+      log.info('the held days of the store are no longer expired');
     return new Set(due);
   }
 
