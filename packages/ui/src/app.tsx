@@ -10,7 +10,7 @@ import { SystemPage } from './system/system-page.tsx';
 import { TraceAt } from './trace-at.tsx';
 
 const queryClient = new QueryClient({
-  // A collector on the same machine answers at once or is away; the pages say so and offer to ask again.
+  // A collector on the same machine responds at once or is unreachable; the pages say so and offer to retry.
   defaultOptions: { queries: { retry: false, refetchOnWindowFocus: false } },
 });
 

@@ -80,7 +80,7 @@ describe('criticalPath', () => {
     );
   });
 
-  test('leaves out a child that goes on after a parent that did not give up: nobody waited for it', () => {
+  test('omits a child that goes on after a parent that did not time out: nobody waited for it', () => {
     const mail = span('mail', 6, 5000, span('send', 7, 4000));
     expect(pathOf(span('root', 0, 100, span('insert', 5, 95), mail))).toEqual([
       'root 0-5',
@@ -112,7 +112,7 @@ describe('criticalPath', () => {
     expect(path).toEqual(['root 0-5', 'long 5-100']);
   });
 
-  test('leaves out what was cancelled because another had failed or answered first', () => {
+  test('omits what was cancelled because another had failed or responded first', () => {
     const loser = { ...span('loser', 2, 902), error: 'AbortError' };
     const path = pathOf(span('root', 0, 905, loser, span('winner', 500, 900)));
     expect(path).toEqual(['root 0-500', 'winner 500-900', 'root 900-905']);
@@ -131,7 +131,7 @@ describe('criticalPath', () => {
     expect(pathOf(span('root', 0, 10, span('later', 11, 20)))).toEqual(['root 0-10']);
   });
 
-  test('leaves out what a consumer does for a producer', () => {
+  test('omits what a consumer does for a producer', () => {
     const consumer: SpanPlan = { ...span('process', 3, 9), kind: 'consumer' };
     const path = pathOf(span('root', 0, 10, { ...span('send', 2, 9, consumer), kind: 'producer' }));
     expect(path).toEqual(['root 0-2', 'send 2-9', 'root 9-10']);

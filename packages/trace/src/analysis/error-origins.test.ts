@@ -193,7 +193,7 @@ describe('a timeout', () => {
     expect(errorOrigins(traceFromOtlp(aTrace(call)))).toMatchObject([{ confidence: 'inferred' }]);
   });
 
-  test('is none for a round duration alone, which is only told to be round', () => {
+  test('is none for a round duration alone, which is only reported as round', () => {
     const call = client('pay', 10, 3012, { error: '', children: [server('fraud', 15, 3011)] });
     expect(errorOrigins(traceFromOtlp(aTrace(call)))).toMatchObject([
       { kind: 'error', confidence: 'inferred', nearRoundNs: 3e9 },

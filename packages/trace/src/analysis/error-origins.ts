@@ -21,7 +21,7 @@ export interface ErrorOrigin {
   /** The topmost span up to which the error was passed on from parent to parent. */
   readonly surfacedIndex: number;
   /**
-   * The span above it, which did not fail, or failed later for a reason of its own; -1 where the error came through to
+   * The span above it, which did not fail, or failed later for a reason of its own; -1 where the error propagated to
    * the top, or where nobody waited for what failed.
    */
   readonly handledByIndex: number;
@@ -39,8 +39,8 @@ export interface ErrorOrigin {
 /**
  * The origins of all failures of a trace, in display order: the deepest failed spans, those that failed
  * after their failed children and for another reason, and for timeouts what was waited for. What was cancelled because
- * another span had failed or answered is none. A failed span counts as a timeout when it says so in its type, status or
- * message. That a client or server span which says nothing gave up is inferred where a child outlived it, and of one
+ * another span had failed or responded is none. A failed span counts as a timeout when its type, status or message
+ * states it. A client or server span that states nothing is inferred to have timed out where a child outlived it; one
  * whose connection broke, where its callee was clearly still at work. Any other reason is taken as it is named. n log n
  * in the number of spans.
  *

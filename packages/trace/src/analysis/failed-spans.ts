@@ -16,7 +16,7 @@ import type { Trace } from '../tree/trace.ts';
 /** Which spans failed, how failures relate, and who waited for whom, in columns by span. */
 export interface FailedSpans {
   /**
-   * 1 for status ERROR, and where the answer shows a failure that the status leaves out: OpenTelemetry leaves the
+   * 1 for status ERROR, and where the response shows a failure that the status does not: OpenTelemetry leaves the
    * status of a server span unset for what is the client's fault (HTTP 4xx), and our SDK that of a request which its
    * application cancelled.
    */
@@ -25,7 +25,7 @@ export interface FailedSpans {
   readonly failureOf: (span: number) => Failure;
   /** 1 where a child failed and the failure was passed on. */
   readonly hasFailedChild: Uint8Array;
-  /** 1 for a span that was cancelled because another one had failed, or had answered first. */
+  /** 1 for a span that was cancelled because another one had failed, or had responded first. */
   readonly isConsequence: Uint8Array;
   /** 1 for a span whose parent did not wait for it: it went on alone. */
   readonly isBackground: Uint8Array;
@@ -35,7 +35,7 @@ export interface FailedSpans {
   readonly stoppedWaiting: Uint8Array;
   /** 1 where something below a child that did not fail goes on after the span's end. */
   readonly hasOverrunningChild: Uint8Array;
-  /** The latest end in each subtree; what nobody waited for is left out. */
+  /** The latest end in each subtree; without what nobody waited for. */
   readonly latestEndNs: Float64Array;
   /** For a failed span, the failed ancestor (or itself) up to which each one ended before what it waited for. */
   readonly gaveUp: Int32Array;
@@ -122,7 +122,7 @@ function findFailed(trace: Trace): Uint8Array {
   return failed;
 }
 
-/** By its answer, or for want of one, where its status says nothing. */
+/** By its response, or by the lack of one, where its status says nothing. */
 function hasFailed(trace: Trace, span: number, isInvolved: boolean): boolean {
   const source = trace.span(span);
   if (source.kind === SpanKind.client) return isUnanswered(source);
@@ -136,7 +136,7 @@ const CANCELLED_WITHIN_SHARE = 0.05;
 const CANCELLED_WITHIN_NS = 20_000_000;
 
 /**
- * An answer that comes this much sooner, and that its parent was content with, is the one because of which the others
+ * A response that comes this much sooner, and that its parent was content with, is the one because of which the others
  * are cancelled.
  */
 const HANDLED_WITHIN_SHARE = 0.05;
@@ -146,7 +146,7 @@ const HANDLED_WITHIN_NS = 50_000_000;
 const SAME_MOMENT_NS = 1_000_000;
 
 /**
- * Who was cancelled because a sibling of it, or of one of its ancestors, had failed or had answered first, or because
+ * Who was cancelled because a sibling of it, or of one of its ancestors, had failed or had responded first, or because
  * the parent failed for a reason of its own. n log n in the number of spans.
  */
 function findConsequences(trace: Trace, failed: Uint8Array, failureOf: (span: number) => Failure): Uint8Array {
@@ -177,7 +177,7 @@ function findConsequences(trace: Trace, failed: Uint8Array, failureOf: (span: nu
     failedAt.sort((a, b) => a - b);
     answeredAt.sort((a, b) => a - b);
     for (let child = parent + 1; child < end; child += subtreeSize[child]!) {
-      // What failed for another reason is told by that; what it cancelled, it cancelled itself.
+      // What failed for another reason is explained by that; what it cancelled, it cancelled itself.
       if (isCancelled[child] === 0 && (holdsCancelled[child] === 0 || failed[child] === 1)) continue;
       const endNs = endOf(trace, child);
       const within = Math.max(CANCELLED_WITHIN_NS, CANCELLED_WITHIN_SHARE * trace.durationNs[child]!);
@@ -260,13 +260,13 @@ function findExplanations(
 }
 
 function gotOver(trace: Trace, span: number, child: number, own: Failure, below: Failure): boolean {
-  // What a client says of an answer is no reason of its own.
+  // What a client says about a response is no reason of its own.
   if (trace.kind[span] === SpanKind.client) return false;
   if (own.cause === 'cancelled') return false;
   const source = trace.span(span);
   const reason = ownReason(source, own, below, namesOf(trace, child));
   if (reason === '') return false;
-  // It explains in words the status that its callee answered, and answers the same.
+  // It explains in words the status that its callee responded with, and responds with the same.
   if (below.message === '' && answersOf(source).includes(below.type)) return false;
   const leftNs = endOf(trace, span) - endOf(trace, child);
   // An error that is thrown again under another name takes no time.
@@ -302,7 +302,7 @@ function findWaits(
     const parent = parentIndex[span]!;
     if (parent >= 0) {
       const isLate = endOf(trace, span) > endOf(trace, parent) + toleranceNs(trace, parent);
-      // A client waits for its server, though its span may end with the first bytes of the answer.
+      // A client waits for its server, though its span may end with the first bytes of the response.
       const isWaitedFor = stoppedWaiting[parent] === 1 && !isOwnWork(trace, failed, failureOf, parent, span);
       if (isLate && !isWaitedFor && kind[parent] !== SpanKind.client) isBackground[span] = 1;
       if (isAsynchronous(trace, span)) isBackground[span] = 1;
@@ -324,7 +324,7 @@ function findWaits(
 }
 
 /**
- * Whether a child is no call, under a parent of which nobody says that it gave up: it may have been started and left.
+ * Whether a child is no call, under a parent that nothing states to have timed out: it may have been started and left.
  */
 function isOwnWork(
   trace: Trace,

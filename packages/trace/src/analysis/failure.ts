@@ -8,7 +8,7 @@ export interface Failure {
    * broke, for a reason that this side does not know · `stated`: another reason is named · `unstated`: nothing is said.
    */
   readonly cause: 'timeout' | 'cancelled' | 'connection-lost' | 'stated' | 'unstated';
-  /** `error.type`, else the type of the last exception, else the status of the answer; '' where none is there. */
+  /** `error.type`, else the type of the last exception, else the status of the response; '' where none is there. */
   readonly type: string;
   /** The message of the last exception, else of the status; '' where neither is there. */
   readonly message: string;
@@ -30,10 +30,10 @@ function findException(span: Span): readonly KeyValue[] | undefined {
 }
 
 function causeOf(span: Span, types: readonly string[], message: string, answers: readonly string[]): Failure['cause'] {
-  // The status of an HTTP answer is all that some instrumentations give as the type.
+  // The status of an HTTP response is all that some instrumentations give as the type.
   const names = [...types, ...answers];
   const isClient = span.kind === SpanKind.client;
-  // Who has an answer did not give up on it: 504 and 408 tell of the side that gave it.
+  // A caller with a response did not time out: 504 and 408 are about the side that sent it.
   if (isClient && names.some((name) => HTTP_FAILURE.test(name))) return 'stated';
   if (types.some((type) => isNamed(type, TIMEOUT_TYPE))) return 'timeout';
   // In capitals it is gRPC's word for a conflict.
@@ -43,7 +43,7 @@ function causeOf(span: Span, types: readonly string[], message: string, answers:
   if (names.some((name) => TIMEOUT_CODES.has(name))) return CANCELLED_MESSAGE.test(message) ? 'cancelled' : 'timeout';
   if (names.some((name) => CANCELLED_CODES.has(name))) return isTimeoutMessage(message) ? 'timeout' : 'cancelled';
   if (isUnanswered(span)) return 'cancelled';
-  // An answer has come: whatever its message quotes, this side did not give up, and the connection held.
+  // A response has come: whatever its message quotes, this side did not time out, and the connection held.
   if (answers.some(isFailure)) return 'stated';
   if (types.some((type) => LOST_TYPES.has(type)) || LOST_MESSAGE.test(message)) return 'connection-lost';
   // A name such as TransactionAbortedException says more than its message, which may quote anything.
@@ -81,7 +81,7 @@ export function isVagueMessage(message: string): boolean {
   return VAGUE_MESSAGE.test(message) || PASSED_ON_MESSAGE.test(message) || TRIED_MESSAGE.test(message);
 }
 
-/** Whether a type says anything: what went wrong, or the status of an answer. */
+/** Whether a type says anything: what went wrong, or the status of a response. */
 export function isSayingType(type: string): boolean {
   return isTellingType(type) || isStatus(type) || isTransport(type);
 }
@@ -113,7 +113,7 @@ export function ownReason(span: Span, own: Failure, below: Failure, names: reado
   return names.some((name) => name.length > 2 && words.includes(name.toLowerCase())) ? '' : 'message';
 }
 
-/** Whether a client span had no answer although nothing failed: its application cancelled the request. */
+/** Whether a client span had no response although nothing failed: its application cancelled the request. */
 export function isUnanswered(span: Span): boolean {
   if (span.kind !== SpanKind.client || span.status?.code === StatusCode.error) return false;
   const { attributes } = span;
@@ -121,12 +121,12 @@ export function isUnanswered(span: Span): boolean {
   return isRequest && text(attributes, 'http.response.status_code') === '';
 }
 
-/** Whether a server span shows that its caller went away before it could answer. */
+/** Whether a server span shows that its caller disconnected before it could respond. */
 export function lostItsCaller(span: Span): boolean {
   return answersOf(span).some((answer) => CANCELLED_CODES.has(answer));
 }
 
-/** Whether a server span shows that its answer was a failure, be it the client's fault or its own. */
+/** Whether a server span shows that its response was a failure, be it the client's fault or its own. */
 export function answeredWithFailure(span: Span): boolean {
   return answersOf(span).some(isFailure);
 }
@@ -181,11 +181,11 @@ const BARE_TIMEOUT_MESSAGE =
 const LOST_TYPES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET']);
 const LOST_MESSAGE = /^(socket hang up|fetch failed|other side closed|terminated|(read |write )?(ECONNRESET|EPIPE))$/i;
 
-/** Words that any failure could be told with, among them the names of HTTP's statuses. */
+/** Words that fit any failure, among them the names of HTTP's statuses. */
 const VAGUE_MESSAGE =
   /^((an? )?(unknown|unexpected|internal)?[ _]?(server )?(error|failure)( occurred)?|(request |fetch )?failed|bad gateway|service unavailable|gateway time-?out|not found|bad request|forbidden|unauthorized)?\.?$/i;
 
-/** What a caller makes of the status of an answer. */
+/** What a caller makes of the status of a response. */
 const PASSED_ON_MESSAGE =
   /^(the )?(request|call|http|response|server|upstream|remote)?[\w ,:()]{0,40}\b(status|code|http|error)( code)?[ :=]*\(?[1-5]\d\d\)?\b[\w ()]{0,30}\.?$|^[1-5]\d\d( [\w ]{0,30})?(\b.{0,10}for url: .*)?$/i;
 
@@ -226,7 +226,7 @@ const CODE_KEYS: ReadonlySet<string> = new Set([
   GRPC_STATUS_KEY,
 ]);
 
-/** The status codes of the answer: HTTP's as they are, gRPC's by name or as `gRPC 4`, since a bare 4 says nothing. */
+/** The status codes of the response: HTTP's as they are, gRPC's by name or as `gRPC 4`, since a bare 4 says nothing. */
 export function answersOf({ attributes }: Span): string[] {
   const answers: string[] = [];
   for (const { key, value } of attributes ?? []) {

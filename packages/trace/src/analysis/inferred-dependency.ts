@@ -37,7 +37,7 @@ export function inferredDependency(span: Span): string | undefined {
   return databaseSystem || first('messaging.system', 'rpc.service') || undefined;
 }
 
-/** The usual ports of HTTP say nothing; any other one may be all that tells two services on one host apart. */
+/** The usual ports of HTTP say nothing; any other one may be all that distinguishes two services on one host. */
 function withPort(address: string, port: string): string {
   return port === '' || port === '80' || port === '443' ? address : `${address}:${port}`;
 }

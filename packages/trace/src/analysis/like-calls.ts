@@ -3,7 +3,7 @@ import { inferredDependency } from './inferred-dependency.ts';
 import { type Span, SpanKind } from '../otlp.ts';
 import type { Trace } from '../tree/trace.ts';
 
-/** Literals in a name: they tell calls apart that are alike. */
+/** Literals in a name: they distinguish calls that are alike. */
 const LITERAL = /'[^']*'|"[^"]*"|\b[\da-f]{8}-[\da-f-]{27}\b|\b0x[\da-f]+\b|\b\d+\b/gi;
 
 /** A name of an HTTP request that says nothing of its target. */
@@ -13,7 +13,7 @@ const known = new WeakMap<Trace, (span: number) => number>();
 
 /**
  * Spans with the same number do the same: same service and kind, and the same work by the summary of the query or by
- * name. Numbers rather than texts, since every span of a trace is asked.
+ * name. Numbers rather than texts, since every span of a trace is compared.
  */
 export function likeCalls(trace: Trace): (span: number) => number {
   const before = known.get(trace);

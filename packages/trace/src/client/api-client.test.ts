@@ -62,7 +62,7 @@ describe('ApiClient', () => {
 
   test.each([
     [json({ error: { code: 'trace_not_found', message: 'no trace aa' } }, 404), 'trace_not_found', 404, 'no trace aa'],
-    [json({ oops: true }, 500), 'invalid_response', 500, 'without saying why'],
+    [json({ oops: true }, 500), 'invalid_response', 500, 'without a reason'],
     [json(null, 500), 'invalid_response', 500, 'not in JSON'],
     [() => new Response('<html>', { status: 502 }), 'invalid_response', 502, 'not in JSON'],
     [() => new Response('<html>', { status: 414 }), 'request_too_long', 414, 'shorter filters'],

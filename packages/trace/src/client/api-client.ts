@@ -200,27 +200,26 @@ export class ApiClient {
       });
       status = response.status;
       onHeaders(response.headers);
-      // What the server promises is taken as true: it comes with this client, and a check of 100,000 spans costs time.
+      // The response is not checked against its type: for 100,000 spans that would cost time.
       const body: T & Partial<ApiError> = await response.json();
       if (response.ok) return body;
       if (body.error?.code) throw new ApiClientError(body.error.code, status, body.error.message);
-      throw new ApiClientError('invalid_response', status, `${url} answered ${status} without saying why`);
+      throw new ApiClientError('invalid_response', status, `${url} responded ${status} without a reason`);
     } catch (error) {
       if (error instanceof ApiClientError) throw error;
       signal?.throwIfAborted();
-      // Such a request is refused before it is one, here or by a proxy, and in whatever form.
+      // Such a request is rejected before a route sees it, here or by a proxy, and in whatever form.
       if (status === 414 || status === 431)
         throw new ApiClientError('request_too_long', status, TOO_LONG, { cause: error });
       if (status === 0) throw new ApiClientError('unreachable', 0, `${url} cannot be reached`, { cause: error });
-      throw new ApiClientError('invalid_response', status, `${url} answered ${status} and not in JSON`, {
+      throw new ApiClientError('invalid_response', status, `${url} responded ${status}, but not in JSON`, {
         cause: error,
       });
     }
   }
 }
 
-const TOO_LONG =
-  'the question is longer than the collector, or a proxy before it, takes; ask with fewer or shorter filters';
+const TOO_LONG = 'the collector, or a proxy before it, rejected the query as too long; use fewer or shorter filters';
 
 type Parameters = Readonly<Record<string, string | number | readonly string[] | undefined>>;
 

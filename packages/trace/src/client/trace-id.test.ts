@@ -97,7 +97,7 @@ describe('parseTraceId', () => {
     );
   });
 
-  it('answers 32 digits or null whatever it is given, and reads its own answer as itself', () => {
+  it('returns 32 digits or null whatever it is given, and reads its own result as itself', () => {
     const likely = fc
       .array(fc.constantFrom(...Array.from('0123456789abcdefABCDEFx-:; 1')), { maxLength: 64 })
       .map((all) => all.join(''));

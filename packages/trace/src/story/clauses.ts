@@ -13,7 +13,7 @@ import { failureText, hasKeptRunning, otherRootText, stepText, timesText, unread
 
 const NAME_LENGTH_MAX = 80;
 
-/** More steps than these are summed up in one; more failures or repetitions than these are not told one by one. */
+/** More steps than these are summed up in one; more failures or repetitions than these are not listed one by one. */
 const STEPS_MAX = 8;
 const FAILURES_MAX = 5;
 const REPEATED_MAX = 3;
@@ -131,7 +131,7 @@ function timeout({ trace }: Evidence, labels: Labels, { origins }: FailureGroup)
   return [gaveUp, keptRunning];
 }
 
-/** What is known is told as known, and what follows from times alone as likely. */
+/** What is known is stated as known, and what follows from times alone as likely. */
 function gaveUpText({ kind, confidence }: ErrorOrigin): string {
   if (kind === 'cancelled') return 'cancelled';
   return confidence === 'stated' ? 'timed out on' : 'probably timed out on';
@@ -305,7 +305,7 @@ function malformedParts({ trace, root }: Evidence): Draft[] {
   const parts = trace.malformedParts === 1 ? '1 malformed part was' : `${trace.malformedParts} malformed parts were`;
   const spans = marked.length === 0 ? [root] : marked;
   const durationNs = spans.reduce((most, span) => Math.max(most, trace.durationNs[span]!), 0);
-  return [{ kind: 'missing', label: `${parts} left out; the rest of each span is shown`, spans, durationNs }];
+  return [{ kind: 'missing', label: `${parts} omitted; the rest of each span is shown`, spans, durationNs }];
 }
 
 function unreadSpans(evidence: Evidence): Draft[] {

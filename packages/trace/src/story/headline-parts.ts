@@ -13,7 +13,7 @@ const NAME_LENGTH_MAX = 80;
 export interface HeadlinePart {
   /** What the piece says, with its separator in front. */
   readonly write: (labels: Labels) => string;
-  /** Where not all pieces find room, those with the higher numbers are left out; 0 always stays. */
+  /** Where not all pieces find room, those with the higher numbers are omitted; 0 always stays. */
   readonly rank: number;
 }
 

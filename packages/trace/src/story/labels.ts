@@ -12,7 +12,7 @@ export class Labels {
 
   /**
    * @param nameLengthMax longer names are cut, with an ellipsis.
-   * @param standIn stands for every name, so that a sentence can be measured whatever the names are.
+   * @param standIn replaces every name, so that a sentence can be measured whatever the names are.
    */
   constructor(trace: Trace, nameLengthMax: number, standIn?: string) {
     this.#trace = trace;
@@ -117,7 +117,7 @@ function isQuery(trace: Trace, span: number): boolean {
 }
 
 /**
- * The operation that a trace is about: a client span at the top is only how somebody asked for it, and the first server
+ * The operation that a trace is about: a client span at the top is only how somebody called it, and the first server
  * knows its route.
  */
 export function entryOf(trace: Trace, root: number): number {

@@ -7,7 +7,7 @@ import type { Verdict } from './verdict.ts';
 const PATTERNS_MAX = 10;
 const TEXT_LENGTH_MAX = 500;
 
-/** The parts of the headline, for lists, pages and programs that tell them in their own way. */
+/** The parts of the headline, for lists, pages and programs that word them in their own way. */
 export function summarise(evidence: Evidence, verdict: Verdict): StorySummary {
   const { trace, patterns } = evidence;
   const labels = new Labels(trace, TEXT_LENGTH_MAX);
@@ -46,7 +46,7 @@ function shareOfTime(evidence: Evidence, { origin, retry, pattern, dominant }: V
   return partNs === undefined ? null : Math.min(1, Math.round((1000 * partNs) / durationNs) / 1000);
 }
 
-/** Pauses are a part of trying again, and of asking again. */
+/** Pauses are a part of a retry, and of polling. */
 function timeOf({ kind, criticalNs, pauseNs }: Pattern): number {
   return criticalNs + (kind === 'retry' || kind === 'polling' ? pauseNs : 0);
 }

@@ -451,7 +451,7 @@ describe('every story', () => {
     expect(headline).toBe('c d <b> [31m e: 80% of 100 ms in shop SELECT items');
   });
 
-  test('keeps within its bounds, and counts what it leaves out', () => {
+  test('keeps within its bounds, and counts what it omits', () => {
     const calls = Array.from({ length: 120 }, (_, index) => ({
       ...query(10 + index * 10, 19 + index * 10),
       error: 'E',

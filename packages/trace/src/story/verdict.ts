@@ -9,7 +9,7 @@ import type { Evidence } from './evidence.ts';
 import { entryOf } from './labels.ts';
 import type { Pattern } from './patterns.ts';
 
-/** What a trace comes to: the one thing to be told first, and what else is worth a word. */
+/** What a trace comes to: the one thing to be stated first, and what else is worth a word. */
 export interface Verdict {
   readonly outcome: StoryOutcome;
   /** The operation that the trace is about; -1 for an empty trace. */
@@ -38,7 +38,7 @@ export interface Reason {
 /** From here on a request that did not fail is called slow. */
 const SLOW_NS = 1_000_000_000;
 
-/** A trace that is shorter, or is one span, tells its story by itself. */
+/** A trace that is shorter, or is one span, is its own story. */
 const TOLD_MIN_NS = 1_000_000;
 
 /** More failures than these that were got over are the ordinary noise of a large trace. */
@@ -85,7 +85,7 @@ function outcomeOf(origin: ErrorOrigin | undefined, root: number, durationNs: nu
   return origin.kind === 'timeout' && origin.confidence === 'stated' ? 'timed-out' : 'failed';
 }
 
-/** Who asks for what may not be there does not fail where it is not, and who cancels means to. */
+/** Who requests what may not be there does not fail where it is not, and who cancels means to. */
 function isNews({ kind, failure }: ErrorOrigin): boolean {
   return kind !== 'cancelled' && (failure.type !== '404' || failure.message !== '');
 }

@@ -5,9 +5,9 @@ import type { ReceivedSpans } from './received-spans.ts';
 /**
  * What has to be added to each span's times so that the calls between services become possible under a common clock.
  * Two things cannot happen: a server span that starts before the span that called it, and one that starts or ends after
- * a client span that has got its answer (no error, and as long as the server span at least), with nobody left who could
+ * a client span that has its response (no error, and as long as the server span at least), with nobody left who could
  * read the rest. A span that outlives a caller that failed, or that takes longer than its caller, is left alone: this
- * is what a timeout looks like. Answers undefined where nothing is to be corrected, as in most traces.
+ * is what a timeout looks like. Returns undefined where nothing is to be corrected, as in most traces.
  *
  * All spans of a clock move together. Every call into it bounds the correction from below (the server starts after
  * its caller) and, where it is short enough to fit, from above (it ends before); the least that makes all of them
@@ -83,13 +83,13 @@ function parentsFirst(parentIndex: Int32Array): Uint32Array {
   return order;
 }
 
-/** A server may write the end of its span a little after its client has the answer. */
+/** A server may write the end of its span a little after its client has the response. */
 const LATE_END_SHARE = 0.05;
 const LATE_END_MIN_NS = 10_000_000;
 
 /**
- * Whether a server span starts after its client had the answer, by the clocks as they are, or ends after it when nobody
- * was left who could still read: a client span may end with the first bytes of an answer.
+ * Whether a server span starts after its client had the response, by the clocks as they are, or ends after it when
+ * nobody was left who could still read: a client span may end with the first bytes of a response.
  */
 function runsAhead(
   received: ReceivedSpans,
@@ -108,7 +108,7 @@ function runsAhead(
   return reader < 0 || clockIndex[reader] !== clockIndex[parent] || endNs[reader]! + parentShift < endNs[span]!;
 }
 
-/** Whether a call ended because its answer had come, as far as its span shows. */
+/** Whether a call ended because its response had come, as far as its span shows. */
 function isAnswered({ kind, statusCode }: ReceivedSpans, span: number): boolean {
   return kind[span] === SpanKind.client && statusCode[span] !== StatusCode.error;
 }

@@ -50,7 +50,7 @@ export interface ReceivedSpans {
 
 /**
  * Reads the spans of one trace: that of the first span. A repeat of a span, which is the same in all that it holds and
- * stands under, is left out and counted. Members that OTLP requires but a hand-written file lacks are read as empty,
+ * belongs to, is omitted and counted. Members that OTLP requires but a hand-written file lacks are read as empty,
  * and what cannot be read costs that part alone.
  */
 export function receiveSpans(data: TracesData): ReceivedSpans {

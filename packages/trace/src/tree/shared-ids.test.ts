@@ -54,7 +54,7 @@ describe('spans that share an id', () => {
     expect(errorOrigins(trace)).toMatchObject([{ spanIndex: 2, surfacedIndex: 2, handledByIndex: 1 }]);
   });
 
-  test('are told apart in the story by their places', () => {
+  test('are distinguished in the story by their places', () => {
     const { clauses, criticalPath: path, errorOrigins: origins, rootIndex } = tellStory(trace);
     expect(rootIndex).toBe(0);
     expect(clauses.find(({ kind }) => kind === 'error')).toMatchObject({ spanIds: ['cc'], spanIndexes: [2] });
@@ -146,7 +146,7 @@ const someSharedSpans = fc
     ),
   );
 
-test('a repeat is left out also where its members that OTLP does not know nest deeper than the stack', () => {
+test('a repeat is omitted also where its members that OTLP does not know nest deeper than the stack', () => {
   const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
   const span = `{"traceId":"${A_TRACE_ID}","spanId":"aa","name":"deep","zz":${deep}}`;
   const trace = traceFromOtlp(JSON.parse(`{"resourceSpans":[{"scopeSpans":[{"spans":[${span},${span}]}]}]}`));

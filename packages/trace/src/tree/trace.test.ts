@@ -177,7 +177,7 @@ describe('traceFromOtlp', () => {
     expect(servicesWith({ intValue: '7' })).toEqual(['unknown_service']);
   });
 
-  test('leaves out the spans of other traces, and counts them', () => {
+  test('omits the spans of other traces, and counts them', () => {
     const data = aTrace(internal('root', 0, 1));
     const other = structuredClone(data);
     at(spansOf(other), 0).traceId = 'ffffffffffffffffffffffffffffffff';

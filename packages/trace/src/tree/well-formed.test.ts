@@ -197,11 +197,11 @@ describe('malformed OTLP JSON', () => {
     expect(span).toMatchObject(left);
   });
 
-  test('tells in the story how many parts were left out, and of which spans', () => {
+  test('states in the story how many parts were omitted, and of which spans', () => {
     const { trace } = read({ events: [7, 8], name: 'root' });
     expect(tellStory(trace).clauses.at(-1)).toMatchObject({
       kind: 'missing',
-      text: '2 malformed parts were left out; the rest of each span is shown',
+      text: '2 malformed parts were omitted; the rest of each span is shown',
       spanIndexes: [0],
     });
   });

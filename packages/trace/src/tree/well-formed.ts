@@ -1,14 +1,14 @@
 import { VALUE_DEPTH_MAX } from '../attributes.ts';
 import type { InstrumentationScope, Resource, Span } from '../otlp.ts';
 
-/** Counts what cannot be read, and with it what is left out. */
+/** Counts what cannot be read, and with it what is omitted. */
 export interface MalformedParts {
   count: number;
 }
 
 /**
  * A span of whatever JSON is in a span's place. What is well-formed is handed back as it is, the same object. A
- * part that is not (an attribute without a key, an event that is none, a time that is no number) is left out and
+ * part that is not (an attribute without a key, an event that is none, a time that is no number) is omitted and
  * counted, and the rest of the span stays; members that OTLP requires and that are missing are empty. Undefined for
  * what is no object.
  */
@@ -54,7 +54,7 @@ function isObject(given: unknown): given is Readonly<Record<string, unknown>> {
 }
 
 /**
- * Other members than these are left as they are. @param required what stands for a member that is missing or malformed.
+ * Other members than these are left as they are. @param required the value of a member that is missing or malformed.
  */
 function objectOf(members: Readonly<Record<string, Reader>>, required: Readonly<Record<string, unknown>> = {}): Reader {
   const readers = Object.entries(members).map(([name, read]) => ({ name, read, missing: required[name] }));
@@ -74,7 +74,7 @@ function objectOf(members: Readonly<Record<string, Reader>>, required: Readonly<
   };
 }
 
-/** Items that cannot be read are left out. */
+/** Items that cannot be read are omitted. */
 function listOf(read: Reader): Reader {
   return (given, malformed, depth) => {
     if (!Array.isArray(given)) return reject(malformed);

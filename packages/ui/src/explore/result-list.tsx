@@ -13,12 +13,12 @@ import { headlineKey, useHeadlines } from './use-headlines.ts';
 
 interface ResultListProps {
   readonly traces: readonly TraceSummary[];
-  /** True while these are still the answer to the question before. */
+  /** True while these are still the results of the query before. */
   readonly stale: boolean;
   /** Null on the last page. */
   readonly onMore: (() => void) | null;
   readonly loadingMore: boolean;
-  /** Set when asking again failed; what was there before stays. */
+  /** Set when a reload failed; what was there before stays. */
   readonly failure: Error | null;
   readonly onRetry: () => void;
 }

@@ -15,7 +15,7 @@ interface PageStart {
 
 const firstPage: PageStart = { cursor: null, bounds: null };
 
-/** The traces of a search, newest first, page by page; `live` asks again every few seconds. */
+/** The traces of a search, newest first, page by page; `live` queries again every few seconds. */
 export function useTraces(state: ExploreState, live: boolean) {
   return useInfiniteQuery({
     queryKey: ['traces', state],
@@ -28,7 +28,7 @@ export function useTraces(state: ExploreState, live: boolean) {
     getNextPageParam: ({ nextCursor, bounds }): PageStart | null =>
       nextCursor === null ? null : { cursor: nextCursor, bounds },
     refetchInterval: live ? liveIntervalMs : false,
-    // What is on the screen stays there, dimmed, until the next answer is.
+    // What is on the screen stays there, dimmed, until the next response is there.
     placeholderData: (shown) => shown,
   });
 }

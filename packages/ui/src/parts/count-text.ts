@@ -47,7 +47,7 @@ export function rateText(perSecond: number): string {
 export interface CountEstimate {
   /** What is stored. */
   readonly stored: number;
-  /** Σ sampling weight, or what counters tell. */
+  /** Σ sampling weight, or what counters report. */
   readonly estimated: number;
   readonly estimate: Estimate;
   /** A part of it at least is counted by the applications. */
@@ -61,7 +61,7 @@ export function estimatedText({ stored, estimated, estimate: { basis } }: CountE
   return `≈${shortCountText(estimated)}`;
 }
 
-/** `±4%`, half of the 95% interval; '' where the count is exact, or nobody can tell. */
+/** `±4%`, half of the 95% interval; '' where the count is exact, or nothing is known. */
 export function relativeErrorText({ relativeError }: Estimate): string {
   if (relativeError === null || relativeError === 0) return '';
   const percent = relativeError * 100;

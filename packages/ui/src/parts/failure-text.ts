@@ -1,10 +1,10 @@
 import { ApiClientError } from '@throughline/trace/client';
 
-/** What to say about an answer that did not come or was a refusal. */
+/** What to say about a request that failed or was rejected. */
 export function describeFailure(error: Error): {
   readonly title: string;
   readonly detail: string;
-  /** Whether the same question may be answered another time. */
+  /** Whether the same query may succeed another time. */
   readonly canChange: boolean;
 } {
   if (!(error instanceof ApiClientError) || error.status === 0) {

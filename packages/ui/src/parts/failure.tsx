@@ -9,7 +9,7 @@ interface FailureProps {
   readonly heading?: 'h1' | 'h2';
 }
 
-/** An answer that did not come or was a refusal, in words, with a way to ask again. */
+/** A request that failed or was rejected, in words, with a way to retry. */
 export function Failure({ error, onRetry, heading = 'h1' }: FailureProps) {
   const { title, detail, canChange } = describeFailure(error);
   return (

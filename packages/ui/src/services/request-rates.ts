@@ -1,7 +1,7 @@
 import type { RequestSeries, SeriesResponse } from '@throughline/trace/client';
 import type { CountEstimate } from '../parts/count-text.ts';
 
-/** How often a service was asked, lately. */
+/** How many requests a service had, lately. */
 export interface RequestRate {
   readonly count: CountEstimate;
   /** The time that the count covers, and its end. */
@@ -13,7 +13,7 @@ export interface RequestRate {
 
 /**
  * The rates of services by name, and under null that of those that are not counted by theirs; one that is not in the
- * answer had no request. `nowMs`: when it was answered.
+ * response had no request. `nowMs`: when it was sent.
  */
 export function requestRates(answer: SeriesResponse, nowMs: number): ReadonlyMap<string | null, RequestRate> {
   const { stepSeconds, points } = answer;

@@ -1,7 +1,7 @@
 /** How many `--service-N` colours `styles/tokens.css` defines. */
 export const slotCount = 16;
 
-/** The first ones are told apart most easily; the others wait until those run out. */
+/** The first ones are distinguished most easily; the others wait until those run out. */
 const preferredSlotCount = 12;
 
 /** No divisor in common with `slotCount`, so that stepping by it meets every slot; neighbours look alike less. */

@@ -20,7 +20,7 @@ interface RequestRates {
   readonly areExact: boolean;
 }
 
-/** Requests a second by service, asked again and again. */
+/** Requests a second by service, fetched periodically. */
 export function useRequestRates(): RequestRates {
   const { data, dataUpdatedAt, isPending } = useQuery({
     queryKey: ['request-rates'],

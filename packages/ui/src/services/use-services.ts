@@ -5,7 +5,7 @@ import { api } from '../api/api.ts';
 const waitingIntervalMs = 2_000;
 const intervalMs = 15_000;
 
-/** The count goes over all that is stored; pages that only want the names do not ask for it again and again. */
+/** The count goes over all that is stored; pages that only want the names do not fetch it again and again. */
 const namesStaleMs = 60_000;
 
 /** All services that are stored; `follow` keeps them up to date while the page is open. */

@@ -27,7 +27,7 @@ export function sampledPerSecond({ probability, decidedPerSecond }: SampledOpera
   return decidedPerSecond === null ? null : probability * decidedPerSecond;
 }
 
-/** What tells a row from the others of its service. */
+/** What distinguishes a row from the others of its service. */
 export function operationKey({ kind, name }: SampledOperation): string {
   return `${kind} ${name}`;
 }

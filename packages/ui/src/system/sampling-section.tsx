@@ -12,7 +12,7 @@ import { SamplingSettings } from './sampling-settings.tsx';
 import { SamplingTable } from './sampling-table.tsx';
 import styles from './system-page.module.css';
 
-/** As many rows as a browser draws at once; the others are asked for. */
+/** As many rows as a browser draws at once; the others are shown on demand. */
 const rowsFirst = 200;
 
 /** From so many rows on, a filter helps more than it takes room. */
@@ -62,7 +62,7 @@ export function SamplingSection({ operations, settings, endpoint }: SamplingSect
   );
 }
 
-/** Nobody asks this collector what to keep: how an application does. */
+/** No application uses remote sampling: how one does. */
 function NobodyAsks({ endpoint }: Pick<SamplingSectionProps, 'endpoint'>) {
   const code = `import { remote, Tracer } from '@throughline/sdk';
 

@@ -15,7 +15,7 @@ interface SectionProps<T> {
   readonly children: (data: T) => ReactNode;
 }
 
-/** What the collector answers to one question, which is asked again and again; figures stay when it does not answer. */
+/** The result of a query that runs periodically; figures stay when the collector does not respond. */
 export function Section<T>({ id, title, answer, children }: SectionProps<T>) {
   const { data, error, dataUpdatedAt, refetch } = answer;
   return (

@@ -1,14 +1,14 @@
 import { useQuery } from '@tanstack/react-query';
 import { api } from '../api/api.ts';
 
-/** As often as applications tell what they had. */
+/** As often as applications report. */
 const intervalMs = 5_000;
 
-/** Of more operations than these the answer is large, and asked for less often. */
+/** With more operations than these the response is large, and fetched less often. */
 const manyOperations = 1_000;
 const manyIntervalMs = 30_000;
 
-/** How the collector is, asked again and again. */
+/** How the collector is, fetched periodically. */
 export function useSystem() {
   return useQuery({
     queryKey: ['system'],

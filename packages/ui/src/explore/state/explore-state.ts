@@ -28,7 +28,7 @@ export const emptyExploreState: ExploreState = {
 /** Of a filter in an address. The collector takes some filters of this length at once, headers included. */
 const ASKED_CHARACTERS_MAX = 16_384;
 
-/** Whether a filter is short enough to be asked. */
+/** Whether a filter is short enough for a query. */
 export function canBeAsked(tag: Tag): boolean {
   return new URLSearchParams({ tag: writeTag(tag) }).toString().length <= ASKED_CHARACTERS_MAX;
 }
@@ -55,7 +55,7 @@ export function readExploreState(search: string): ExploreState {
   };
 }
 
-/** The query string without `?`; defaults are left out, so that the empty state is the empty string. */
+/** The query string without `?`; defaults are omitted, so that the empty state is the empty string. */
 export function writeExploreState(state: ExploreState): string {
   const params = new URLSearchParams();
   if (state.service !== null) params.set('service', state.service);

@@ -18,7 +18,7 @@ export function isLastRange(text: string | null): text is LastRange {
   return text !== null && Object.hasOwn(lastRanges, text);
 }
 
-/** The bounds that the API is asked for; a missing one is open. */
+/** The bounds of the API's query; a missing one is open. */
 export function timeBounds(time: TimeRange, nowMs: number): { fromMs?: number; toMs?: number } {
   if (time.kind === 'all') return {};
   if (time.kind === 'between') return { fromMs: time.fromMs, toMs: time.toMs };

@@ -10,11 +10,11 @@ export interface Overflow {
   readonly gaveUp: 'timed out' | 'cancelled' | null;
 }
 
-/** Less than this is the time an answer takes to be noticed, or clocks that differ. */
+/** Less than this is the time a response takes to be noticed, or clocks that differ. */
 const overflowNsMin = 1e6;
 const overflowShareMin = 0.01;
 
-/** By span index. Consumers are left out: a message is worked on after its sender has gone on. */
+/** By span index. Consumers are omitted: a message is worked on after its sender has gone on. */
 export function overflows(trace: Trace): ReadonlyMap<number, Overflow> {
   const found = new Map<number, Overflow>();
   const leastNs = Math.max(overflowNsMin, overflowShareMin * (trace.durationNs[trace.rootIndex] ?? 0));

@@ -1,7 +1,7 @@
 import type { SpanSource } from '@throughline/trace';
 import type { TraceModel } from './trace-model.ts';
 
-/** What the page asks its worker. The worker holds the one trace that it was opened with. */
+/** What the page requests from its worker. The worker holds the one trace that it was opened with. */
 export type TraceRequest =
   | { readonly kind: 'open'; readonly traceId: string }
   | { readonly kind: 'find'; readonly text: string }
@@ -21,7 +21,7 @@ export interface TraceFailure {
   readonly message: string;
 }
 
-/** Requests and answers travel with a number that pairs them. */
+/** Requests and responses travel with a number that pairs them. */
 export interface Numbered<T> {
   readonly id: number;
   readonly message: T;

@@ -50,7 +50,7 @@ describe('the model of a trace', () => {
     expect([...findSpans(trace, text)]).toEqual(spans);
   });
 
-  it('shows what can be read of a trace with malformed parts, and says how many were left out', () => {
+  it('shows what can be read of a trace with malformed parts, and says how many were omitted', () => {
     const data = JSON.stringify(lateSelect())
       .replace('"db.namespace"', '7')
       .replace('"SELECT cards"', '{"no":"name"}')
@@ -62,7 +62,7 @@ describe('the model of a trace', () => {
     const malformed = buildTraceModel(JSON.parse(data) as TraceResponse);
     expect(malformed.model).toMatchObject({ spanCount: 4, errorCount: 2 });
     expect(malformed.model.story.clauses.map(({ text }) => text)).toContain(
-      '6 malformed parts were left out; the rest of each span is shown',
+      '6 malformed parts were omitted; the rest of each span is shown',
     );
     expect([...findSpans(malformed.trace, 'postgresql')]).toEqual([3]);
     expect([...findSpans(malformed.trace, 'no answer in time')]).toEqual([1]);

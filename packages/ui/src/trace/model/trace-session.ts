@@ -63,5 +63,5 @@ export class TraceSession {
 
 function failureOf(answer: TraceWorkerResponse): TraceFailure {
   if (answer.kind === 'failed') return answer.failure;
-  return { code: 'analysis_failed', status: 0, message: `The worker answered "${answer.kind}" to another question.` };
+  return { code: 'analysis_failed', status: 0, message: `The worker sent "${answer.kind}" for another request.` };
 }

@@ -9,7 +9,7 @@ import { buildTraceModel } from './trace-model.ts';
 let opened: Trace | null = null;
 
 self.addEventListener('message', (event: MessageEvent<Numbered<TraceRequest>>) => {
-  // Every failure becomes an answer, so the promise cannot be rejected.
+  // Every failure becomes a response, so the promise cannot be rejected.
   void reply(event.data);
 });
 

@@ -35,7 +35,7 @@ export function useTrace(traceId: string): { readonly state: TraceState; readonl
     };
   }, [open]);
 
-  // A shown trace answers questions about its spans until another one takes its place.
+  // A shown trace serves requests about its spans until another one takes its place.
   useEffect(() => (state.kind === 'ready' ? () => state.session.close() : undefined), [state]);
 
   const reload = useCallback(() => {

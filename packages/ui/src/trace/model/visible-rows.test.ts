@@ -64,7 +64,7 @@ describe('the visible rows', () => {
     expect(unfoldTo(small, folded, 3)).toBe(folded);
   });
 
-  it('stand in for a hidden span with its nearest visible ancestor', () => {
+  it('replace a hidden span by its nearest visible ancestor', () => {
     const rows = visibleRows(small, new Set([1]));
     expect([...rowBySpan(small, rows)]).toEqual([0, 1, 1, 1, 2, 3]);
     expect([...rowBySpan(small, new Int32Array(0))]).toEqual([-1, -1, -1, -1, -1, -1]);

@@ -25,7 +25,7 @@ const reasons: Readonly<Record<NonNullable<TraceSamplingDecision['reason']>, str
   rule: 'matched a rule',
 };
 
-/** Why applications have this probability for the operation now; '' where it was never asked. */
+/** Why applications have this probability for the operation now; '' where it was never reported. */
 export function reasonText({ reason }: TraceSamplingDecision): string {
   return reason === null ? '' : reasons[reason];
 }

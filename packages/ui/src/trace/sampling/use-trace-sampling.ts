@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { api } from '../../api/api.ts';
 
-/** Why the trace was sampled, asked once it is shown, and again when it has grown. */
+/** Why the trace was sampled, fetched once it is shown, and again when it has grown. */
 export function useTraceSampling(traceId: string, spanCount: number) {
   return useQuery({
     queryKey: ['trace-sampling', traceId, spanCount],

@@ -44,7 +44,7 @@ export function AttributeSection({ title, attributes = [], dropped = 0 }: Attrib
   );
 }
 
-/** What the sender left out because of its limits. */
+/** What the sender dropped because of its limits. */
 export function Dropped({ count, what }: { readonly count: number | undefined; readonly what: string }) {
   if (!count) return null;
   return (

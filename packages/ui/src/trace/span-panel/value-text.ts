@@ -14,12 +14,12 @@ export function valueType(value: AnyValue): ValueType {
   return 'empty';
 }
 
-/** What the panel shows. A text that only looks like another type is told apart by its type's mark beside it. */
+/** What the panel shows. A text that only looks like another type is distinguished by its type's mark beside it. */
 export function valueText(value: AnyValue): string {
   return valueType(value) === 'empty' ? '(empty)' : attributeText(value);
 }
 
-/** Whether the search can ask for it: values that people compare, as far as an address goes. */
+/** Whether the search can find it: values that people compare, as far as an address goes. */
 export function isSearchable(key: string, value: AnyValue): boolean {
   const type = valueType(value);
   return (

@@ -32,7 +32,7 @@ export function StoryPanel(props: StoryPanelProps) {
   const shown = all ? events : events.slice(0, clausesFirst);
   return (
     <section className={styles['story']} aria-label="Story">
-      {/* Where there is nothing to tell, the name of the operation is what to call it by. */}
+      {/* Without a headline the name of the operation is the title. */}
       <h2 className={styles['headline']}>{story.headline || story.summary.operation}</h2>
       <PathStrip {...props} />
       <Steps {...props} />

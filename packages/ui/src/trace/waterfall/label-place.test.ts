@@ -13,7 +13,7 @@ describe('the label of a bar', () => {
     expect(placeLabel(bar(600, 795), 800, [50])).toEqual({ place: 'before', form: 0 });
   });
 
-  it('stands in the overflow rather than on the bar', () => {
+  it('is in the overflow rather than on the bar', () => {
     expect(placeLabel(bar(10, 800, 400), 800, [200, 50])).toEqual({ place: 'overflow', form: 0 });
   });
 

@@ -49,7 +49,7 @@ describe('the next segment of the critical path', () => {
     expect(walk(1, 9)).toEqual([0, 1, 2, 1, 3, 1, 0]);
   });
 
-  it('begins anew at a span that was gone to in another way', () => {
+  it('begins again at a span that was reached in another way', () => {
     expect(nextSegment(spans, 5, 2, 1)).toBe(3);
     expect(nextSegment(Int32Array.from([4]), 0, 4, 1)).toBe(-1);
   });

@@ -14,7 +14,7 @@ export function nextPlace(count: number, from: number, step: 1 | -1, matches: (p
 /**
  * The next segment of the critical path, whose spans are `spans` in the order of time, for a walk that is at segment
  * `at`; where that is no segment of the active span, at the first of it. A span comes back after each of its children:
- * that it is active does not tell how far the walk has come. -1 where there is no other span.
+ * that it is active does not show how far the walk has come. -1 where there is no other span.
  */
 export function nextSegment(spans: Int32Array, at: number, active: number, step: 1 | -1): number {
   const here = spans[at] === active ? at : spans.indexOf(active);

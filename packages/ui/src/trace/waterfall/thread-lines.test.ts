@@ -34,7 +34,7 @@ describe('the thread of the critical path', () => {
     ]);
   });
 
-  it('leaves out the lines of a row that would draw a curtain', () => {
+  it('omits the lines of a row that would draw a curtain', () => {
     const count = 400;
     const wide = {
       spanCount: count,

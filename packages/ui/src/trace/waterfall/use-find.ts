@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { TraceSession } from '../model/trace-session.ts';
 
-/** Typing is answered after a pause of this length. */
+/** The search starts after a pause of this length. */
 const pauseMs = 120;
 
 const nothing: ReadonlySet<number> = new Set();
